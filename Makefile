@@ -1,0 +1,62 @@
+# The commands of this project; `make help` lists them. All they need is Python 3.11 or newer: they make
+# the environment .venv when it is missing or out of date (backend/bootstrap.py).
+
+PORT ?= 8000
+ARGS ?=
+PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python
+
+# Runs backend/bootstrap.py with the first Python that is new enough: with PYTHON, if that is given.
+# `exec`, so that Ctrl-C reaches what runs, and nothing stands between.
+define bootstrap
+@found=; for python in $(or $(PYTHON),$(PYTHONS)); do \
+	answer=`"$$python" -c 'import sys; print("%d.%d %s" % (sys.version_info[:2] + (sys.executable,)))' 2>/dev/null` || \
+		{ ! command -v "$$python" >/dev/null || found="$$found $$python (does not run)"; continue; }; \
+	case $$answer in 3.1[1-9]\ *|3.[2-9][0-9]\ *) exec "$${answer#* }" backend/bootstrap.py $(1) ;; esac; \
+	found="$$found $$python ($${answer%% *})"; \
+done; \
+echo "Python 3.11 or newer is needed; found:$${found:- none}. Install one, or name it: PYTHON=/path/to/python3" >&2; \
+exit 1
+endef
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: ## serve the product on http://localhost:8000 (PORT=9000 for another port)
+	$(call bootstrap,run "$(PORT)")
+
+test: ## run all tests, on SQLite alone and on PostgreSQL with Redis (ARGS="-k word" for pytest)
+	$(call bootstrap,test $(ARGS))
+
+check: check-style check-types check-imports check-django ## look for mistakes without running the product
+
+format: .development ## bring the code into shape
+	.venv/bin/python -m ruff format .
+	.venv/bin/python -m ruff check --fix .
+
+lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	$(call bootstrap,lock $(ARGS))
+
+clean: ## remove the environment and everything that tools have left; your data in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static
+	find backend graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
+
+check-style: .development
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+
+check-types: .development
+	ENVIRONMENT=test .venv/bin/python -m mypy
+
+check-imports: .development
+	.venv/bin/lint-imports --no-cache
+
+check-django: .development
+	ENVIRONMENT=test .venv/bin/python manage.py check --fail-level WARNING
+	ENVIRONMENT=test .venv/bin/python manage.py makemigrations --check --dry-run
+	ENVIRONMENT=test .venv/bin/python manage.py print_schema --check
+	ENVIRONMENT=test .venv/bin/python manage.py print_configuration --check
+
+.development:
+	$(call bootstrap,development)
+
+.PHONY: help run test check format lock clean check-style check-types check-imports check-django .development

@@ -1,0 +1,1 @@
+"""The product: delivery, domain, identity, doors, and how they are put together."""

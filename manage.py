@@ -1,0 +1,24 @@
+#!/usr/bin/env python
+"""Django's command line: `.venv/bin/python manage.py help`."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Carry out a management command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ModuleNotFoundError as error:
+        if error.name != "django":
+            raise
+        python = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
+        hint = f"Use {python} manage.py" if python.exists() else "Make the environment: make run"
+        sys.exit(f"This Python ({sys.executable}) has no Django. {hint}")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Fixtures of all tests: the stack, its database, and servers of their own for tests that break them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.stacks import cleaning
+from tests.stacks.keeper import Keeper
+from tests.stacks.plugin import STACK
+from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.redis_server import RedisServer
+from tests.stacks.stack import Stack
+from tests.stacks.uvicorn_server import ServerProcess
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# No test is decided by timing. On a build server all runs of one commit try the same examples.
+hypothesis_settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    database=None
+    if "CI" in os.environ
+    else DirectoryBasedExampleDatabase(REPOSITORY / "var" / "hypothesis"),
+    print_blob=True,
+)
+hypothesis_settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def stack(pytestconfig: pytest.Config) -> Stack:
+    """What the tests run on: `stack.name` is "embedded" or "production"."""
+    return pytestconfig.stash[STACK]
+
+
+@pytest.fixture(scope="session")
+def keeper(stack: Stack) -> Keeper:
+    """Makes directories and ends processes that must not outlive the tests."""
+    return stack.keeper
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Do not drop the test database: it goes with its server, or with its directory."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    stack: Stack, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Keep SQLite's test database in a file: other threads and other processes use it as well."""
+    if stack.cluster is None:
+        connections.databases["default"]["TEST"]["NAME"] = str(stack.sqlite_file("test_inbox"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    stack: Stack, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Migrate the test database, keep a copy for `stack.fresh_database`, and clean up fast after tests."""
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        connection = connections["default"]
+        connection.close()
+        if connection.vendor == "postgresql":
+            connection.close_pool()  # type: ignore[attr-defined]
+        stack.adopt_test_database(str(connection.settings_dict["NAME"]))
+        patch.setattr(TransactionTestCase, "_fixture_teardown", cleaning.empty_databases)
+        yield
+
+
+@pytest.fixture
+def private_postgres(keeper: Keeper) -> Iterator[PostgresServer]:
+    """A PostgreSQL of the test's own, with the settings of production, to kill, freeze and restart."""
+    server = PostgresServer(keeper, durable=True)
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture
+def private_redis(keeper: Keeper) -> Iterator[RedisServer]:
+    """A Redis of the test's own, to kill, freeze and restart."""
+    server = RedisServer(keeper)
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture
+def start_server(
+    keeper: Keeper, stack: Stack, transactional_db: None
+) -> Generator[Callable[..., ServerProcess]]:
+    """Start real servers of the product, which share the test's database and Redis unless told otherwise.
+
+    `start_server(WATCH_SECONDS="0.1", REDIS_URL=None)`: settings are given as environment variables; None takes one
+    away. All are stopped at the end of the test.
+    """
+    servers: list[ServerProcess] = []
+
+    def start(**environment: str | None) -> ServerProcess:
+        own = {**stack.environment(), "DATABASE_URL": stack.test_database_url()}
+        server = ServerProcess(keeper, {**own, **environment}).start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()

@@ -1,0 +1,1 @@
+"""The servers that the tests run against, started privately and stopped again."""

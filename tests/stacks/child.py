@@ -1,0 +1,136 @@
+"""A server process that the tests start, and can stop, kill and freeze."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from tests.stacks.keeper import Keeper, signal_all, tree, wait_gone
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+POLL_SECONDS = 0.01
+
+
+class ServerFailed(RuntimeError):
+    """A server did not do what it was told; the end of its log says why."""
+
+
+class Child:
+    """One process, its descendants and its log, from start to end."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        directory: Path,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        last_word: signal.Signals = signal.SIGKILL,
+        user: str | None = None,
+    ) -> None:
+        self.log = log
+        self._keeper = keeper
+        self._stop_signal = stop_signal
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                cwd=directory,
+                start_new_session=True,
+                user=user,
+                extra_groups=[] if user else None,
+            )
+        keeper.watch(self.pid, last_word)
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended; a frozen one has not."""
+        return self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended, as subprocess tells it: -9 is SIGKILL. None while it runs."""
+        return self._process.poll()
+
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
+        """Return when `ready` says so. Raise ServerFailed if the process ends before, or takes too long."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.running:
+                raise ServerFailed(
+                    f"Ended with {self.exit_code} before it was ready.\n{self.tail()}"
+                )
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"Not ready within {seconds:g} seconds.\n{self.tail()}")
+            time.sleep(POLL_SECONDS)
+
+    def stop(self, *, seconds: float = STOP_SECONDS) -> int:
+        """Ask the process to end and return its exit code. Raise ServerFailed, after killing it, if it does not."""
+        if not self.running:
+            return self._ended()
+        self.thaw()
+        self._process.send_signal(self._stop_signal)
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise ServerFailed(f"Did not stop within {seconds:g} seconds.\n{self.tail()}") from None
+        return self._ended()
+
+    def kill(self) -> None:
+        """End the process and its descendants with SIGKILL; return when all are gone."""
+        family = self._family()
+        signal_all(family, signal.SIGKILL)
+        self._process.wait()
+        wait_gone(family, seconds=STOP_SECONDS)
+        self._ended()
+
+    def freeze(self) -> None:
+        """Stop the process and its descendants where they are: sockets stay open, nobody answers."""
+        family = self._family()
+        signal_all(family, signal.SIGSTOP)
+        self.wait_until(lambda: all(_stands_still(process) for process in family))
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        signal_all(self._family(), signal.SIGCONT)
+
+    def text(self) -> str:
+        """Return everything the process has printed so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def tail(self, lines: int = 30) -> str:
+        """Return the last lines that the process printed."""
+        return "\n".join(self.text().splitlines()[-lines:])
+
+    def _family(self) -> list[psutil.Process]:
+        if not self.running:
+            return []
+        return tree(psutil.Process(self.pid))
+
+    def _ended(self) -> int:
+        self._keeper.forget(self.pid)
+        return self._process.wait()
+
+
+def _stands_still(process: psutil.Process) -> bool:
+    try:
+        return process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

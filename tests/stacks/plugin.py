@@ -1,0 +1,65 @@
+"""Starts the servers before anything reads Django's settings. Loaded by `-p tests.stacks.plugin` in pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import get_args
+
+import pytest
+
+from tests.stacks.stack import Stack, StackName
+
+STACK = pytest.StashKey[Stack]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--stack`."""
+    parser.addoption(
+        "--stack",
+        choices=get_args(StackName),
+        default="embedded",
+        help="what to run on: embedded (SQLite, no servers) or production (PostgreSQL and Redis)",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
+    """Put the stack's addresses into the environment: pytest-django loads the settings in this same hook."""
+    stack = Stack.start(early_config.known_args_namespace.stack)
+    early_config.add_cleanup(stack.close)
+    early_config.stash[STACK] = stack
+    stack.apply(os.environ)
+    return (yield)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Explain the marker."""
+    config.addinivalue_line(
+        "markers",
+        "stack(name): the test runs on this stack only. What needs neither database nor Redis is marked "
+        "embedded, so as not to run twice.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are marked for the other stack."""
+    name = config.stash[STACK].name
+    left_out = {item for item in items if _marked_stack(item) not in (None, name)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _marked_stack(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker("stack")
+    if marker is None:
+        return None
+    (name,) = marker.args
+    if name not in get_args(StackName):
+        raise pytest.UsageError(f"{item.nodeid} is marked for an unknown stack: {name!r}.")
+    return str(name)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what the tests run on."""
+    return f"stack: {config.stash[STACK].name}"

@@ -1,0 +1,24 @@
+"""Writes down what a test sees of its stack."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from django.db import connection
+
+from backend.config import config
+from tests.stacks.stack import Stack
+
+
+def test_facts(stack: Stack, transactional_db: None, worker_id: str) -> None:
+    facts = {
+        "worker": worker_id,
+        "vendor": connection.vendor,
+        "database": str(connection.settings_dict["NAME"]),
+        "redis": os.environ["REDIS_URL"],
+        "log_level": config().log_level,
+        "directory": str(stack.keeper.directory),
+    }
+    (Path(os.environ["FACTS"]) / f"{worker_id}.json").write_text(json.dumps(facts))

@@ -1,0 +1,12 @@
+"""Says where its stack is and waits for the end."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.stacks.stack import Stack
+
+
+def test_waiting(stack: Stack) -> None:
+    print(stack.keeper.directory, flush=True)
+    signal.pause()

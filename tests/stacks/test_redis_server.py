@@ -1,0 +1,82 @@
+"""The private Redis: what tests that break it rely on."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.stacks.child import ServerFailed
+from tests.stacks.keeper import Keeper
+from tests.stacks.redis_server import RedisServer
+
+pytestmark = pytest.mark.stack("embedded")
+
+
+def value(server: RedisServer) -> str | None:
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        found: str | None = client.get("key")
+        return found
+
+
+def set_value(server: RedisServer, text: str) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.set("key", text)
+
+
+def test_it_stops_and_starts_on_the_same_address(private_redis: RedisServer) -> None:
+    url = private_redis.url
+    private_redis.stop()
+    assert not private_redis.answers()
+    private_redis.start()
+    assert private_redis.answers()
+    assert private_redis.url == url
+
+
+def test_a_restart_forgets_everything(private_redis: RedisServer) -> None:
+    set_value(private_redis, "kept")
+    private_redis.restart()
+    assert value(private_redis) is None
+
+
+def test_a_durable_one_survives_being_killed(keeper: Keeper) -> None:
+    with RedisServer(keeper, durable=True) as server:
+        set_value(server, "kept")
+        server.kill()
+        assert server.child.exit_code == -9
+        server.start()
+        assert value(server) == "kept"
+
+
+def test_a_frozen_one_answers_when_it_is_thawed(private_redis: RedisServer) -> None:
+    private_redis.freeze()
+    assert not private_redis.answers()
+    assert private_redis.child.running
+    private_redis.thaw()
+    assert private_redis.answers()
+
+
+def test_a_frozen_one_can_be_killed(private_redis: RedisServer) -> None:
+    private_redis.freeze()
+    private_redis.kill()
+    assert not private_redis.child.running
+
+
+def test_nobody_else_gets_in(private_redis: RedisServer) -> None:
+    with (
+        redis.Redis(port=private_redis.port, retry=Retry(NoBackoff(), 0)) as stranger,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        stranger.ping()
+
+
+def test_two_do_not_meet(keeper: Keeper, private_redis: RedisServer) -> None:
+    with RedisServer(keeper) as other:
+        set_value(other, "hers")
+        assert value(private_redis) is None
+
+
+def test_one_that_was_not_started_says_so(keeper: Keeper) -> None:
+    with pytest.raises(ServerFailed, match="not started"):
+        RedisServer(keeper).stop()
