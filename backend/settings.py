@@ -1,0 +1,130 @@
+"""Django's settings, made from the project's Config. Nothing is decided here by the name of an environment
+that Config does not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dj_database_url
+
+from backend.config import REPOSITORY, config
+
+_config = config()
+
+
+def _database(url: str) -> dict[str, Any]:
+    database: dict[str, Any] = dict(dj_database_url.parse(url))
+    options = database.setdefault("OPTIONS", {})
+    if "sqlite" in database["ENGINE"]:
+        # WAL lets readers go on while somebody writes. IMMEDIATE takes the write lock when a transaction
+        # begins: a transaction that starts as a reader cannot be upgraded when another has written meanwhile.
+        # FULL, because a commit that a power failure takes back would be an event that devices have seen.
+        options |= {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+        database["CONN_MAX_AGE"] = None
+    else:
+        options.setdefault("connect_timeout", 5)
+        options["pool"] = {"min_size": 0, "max_size": _config.database_threads + 2, "timeout": 10}
+    return database
+
+
+def _channel_layer(redis_url: str) -> dict[str, Any]:
+    if not redis_url:
+        return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    # Short timeouts: a Redis that hangs costs a doorbell, which the watch makes good.
+    host = {"address": redis_url, "socket_timeout": 2, "socket_connect_timeout": 1}
+    return {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [host], "prefix": "inbox"},
+    }
+
+
+ENVIRONMENT = _config.environment
+DEBUG = _config.is_development
+SECRET_KEY = _config.secret_key
+
+ALLOWED_HOSTS = list(_config.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = list(_config.allowed_origins)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "backend",
+    "backend.identity",
+    "backend.notifications",
+    "backend.admin",
+    "backend.commands",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "backend.urls"
+ASGI_APPLICATION = "backend.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": _database(_config.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS = {"default": _channel_layer(_config.redis_url)}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = REPOSITORY / "var" / "static"
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _config.is_production
+if _config.behind_proxy:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+    SECURE_HSTS_SECONDS = 31_536_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"tokens": {"()": "backend.logs.WithoutTokens"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}
+    },
+    "root": {"handlers": ["console"], "level": _config.log_level},
+    "loggers": {
+        # uvicorn writes the addresses of sockets, token included, into its log: all its lines pass our filter.
+        "uvicorn": {"handlers": ["console"], "level": _config.log_level, "propagate": False},
+        "uvicorn.error": {"handlers": ["console"], "level": _config.log_level, "propagate": False},
+        "uvicorn.access": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
+}
