@@ -1,0 +1,110 @@
+"""The live stream: the recent run of one inbox's log, kept by the hub of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Generic
+
+from backend.delivery.log import EntryT
+from backend.delivery.position import ORIGIN, Position
+
+
+class Verdict(Enum):
+    """What became of an entry that was offered to a live stream."""
+
+    APPENDED = auto()
+    """It continued the run."""
+    KNOWN = auto()
+    """It is in the run already, or older than the run."""
+    GAP = auto()
+    """Entries before it are missing: the log has to be read."""
+    FOREIGN = auto()
+    """It belongs to another epoch: the head has to be read."""
+    EARLY = auto()
+    """The run does not have a beginning yet; the entry is kept until it has."""
+
+
+class LiveStream(Generic[EntryT]):
+    """One short, contiguous run of an inbox's events, fed by doorbells that may lie.
+
+    Doorbells get lost, doubled, delayed and reordered. Whatever is offered, the run stays a piece of the log
+    without holes, and the verdict says whether the log has to be read to continue it. No I/O happens here.
+
+    `generation` counts how often the run was begun anew at another place; a subscriber that sees it change
+    has to have its position checked again.
+    """
+
+    __slots__ = ("_capacity", "_early", "_epoch", "_first", "_run", "generation")
+
+    def __init__(self, *, capacity: int) -> None:
+        self._capacity = capacity
+        self._early: list[EntryT] | None = []
+        self._epoch = ORIGIN.epoch
+        self._first = 1
+        self._run: list[EntryT] = []
+        self.generation = 0
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether the run has a beginning, so that offers can be judged."""
+        return self._early is None
+
+    @property
+    def head(self) -> Position:
+        """The position of the newest event that this stream knows of."""
+        return Position(self._epoch, self._first + len(self._run) - 1)
+
+    def anchor(self, position: Position) -> bool:
+        """Begin the run right after that position, drop what it held and apply what came early.
+
+        Returns whether all that came early joins; if not, the log has to be read.
+        """
+        early, self._early = self._early or [], None
+        self._epoch = position.epoch
+        self._first = position.sequence + 1
+        self._run = []
+        self.generation += 1
+        early.sort(key=lambda entry: entry.sequence)
+        verdicts = {self.offer(entry) for entry in early}
+        return verdicts <= {Verdict.APPENDED, Verdict.KNOWN}
+
+    def offer(self, entry: EntryT) -> Verdict:
+        """Append the entry if it continues the run, and say what became of it."""
+        if self._early is not None:
+            self._early.append(entry)
+            del self._early[: -self._capacity]
+            return Verdict.EARLY
+        following = self._first + len(self._run)
+        if entry.epoch != self._epoch:
+            if self._epoch != ORIGIN.epoch:
+                return Verdict.FOREIGN
+            if entry.sequence != following:
+                return Verdict.GAP
+            self._epoch = entry.epoch
+        if entry.sequence < following:
+            return Verdict.KNOWN
+        if entry.sequence > following:
+            return Verdict.GAP
+        self._run.append(entry)
+        if len(self._run) >= 2 * self._capacity:
+            self._trim()
+        return Verdict.APPENDED
+
+    def covers(self, position: Position) -> bool:
+        """Whether every event that follows the position, up to the head, is in the run."""
+        if not self.is_anchored or (not position.is_origin and position.epoch != self._epoch):
+            return False
+        return self._first - 1 <= position.sequence <= self.head.sequence
+
+    def since(self, sequence: int) -> Sequence[EntryT] | None:
+        """Return the run's events after a sequence; None if the run begins too late to tell."""
+        if sequence < self._first - 1:
+            return None
+        return self._run[sequence + 1 - self._first :]
+
+    def _trim(self) -> None:
+        """Drop the oldest half: in steps of a whole capacity, so that an append stays cheap."""
+        surplus = len(self._run) - self._capacity
+        del self._run[:surplus]
+        self._first += surplus

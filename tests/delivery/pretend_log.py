@@ -1,0 +1,160 @@
+"""A log in memory that can be pruned, lost, restored, held up and broken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from backend.delivery.log import UNTOUCHED, Head, Place
+from backend.delivery.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of the pretended log."""
+
+    inbox: str
+    epoch: str
+    sequence: int
+
+    @property
+    def position(self) -> Position:
+        """The position of who has seen it."""
+        return Position(self.epoch, self.sequence)
+
+
+def encode(line: Line) -> bytes:
+    """Write a line as the doorbell carries it."""
+    return f"{line.inbox} {line.epoch} {line.sequence}".encode()
+
+
+def decode(frame: bytes) -> Line:
+    """Read what `encode` wrote; ValueError for anything else."""
+    inbox, epoch, sequence = frame.decode().split()
+    return Line(inbox, epoch, int(sequence))
+
+
+@dataclass
+class Written:
+    """What is in the database of one inbox."""
+
+    epoch: str
+    first: int = 1
+    last: int = 0
+    torn: set[int] = field(default_factory=set)
+    """Lines that are missing although the head promises them: a damaged database."""
+
+    @property
+    def head(self) -> Head:
+        """Where it begins and ends."""
+        return Head(Position(self.epoch, self.last), first_sequence=self.first)
+
+
+class PretendLog:
+    """Stands for the database. Changes are commits: they are visible at once to the next look."""
+
+    def __init__(self) -> None:
+        self.inboxes: dict[str, Written] = {}
+        self.calls: list[tuple[str, int]] = []
+        """Each call with the number of inboxes or places that it asked for."""
+        self.failing = False
+        self.held = False
+        """Whether each call stops twice: before it has looked, and before it answers."""
+        self._stopped: deque[asyncio.Future[None]] = deque()
+        self._epochs = 0
+
+    # -- commits -----------------------------------------------------------------------------------
+
+    def write(self, inbox: str, count: int = 1) -> list[Line]:
+        """Add events."""
+        if inbox not in self.inboxes:
+            self.recreate(inbox)
+        written = self.inboxes[inbox]
+        written.last += count
+        return self.lines(inbox)[-count:] if count else []
+
+    def lines(self, inbox: str) -> list[Line]:
+        """Return what is retained, oldest first."""
+        written = self.inboxes.get(inbox)
+        if written is None:
+            return []
+        kept = range(written.first, written.last + 1)
+        return [Line(inbox, written.epoch, n) for n in kept if n not in written.torn]
+
+    def head(self, inbox: str) -> Head:
+        """Return where the log begins and ends now."""
+        written = self.inboxes.get(inbox)
+        return UNTOUCHED if written is None else written.head
+
+    def prune(self, inbox: str, *, keep: int) -> None:
+        """Forget the oldest events."""
+        written = self.inboxes[inbox]
+        written.first = max(written.first, written.last + 1 - keep)
+
+    def recreate(self, inbox: str, *, events: int = 0) -> None:
+        """Begin the inbox anew, in an epoch that there never was."""
+        self._epochs += 1
+        self.inboxes[inbox] = Written(f"e{self._epochs}", last=events)
+
+    def remove(self, inbox: str) -> None:
+        """Remove the inbox, as the deletion of its user does."""
+        del self.inboxes[inbox]
+
+    def go_back(self, inbox: str, *, to: int) -> None:
+        """Forget the newest events: a restored copy, the epoch unchanged."""
+        written = self.inboxes[inbox]
+        written.last = to
+        written.first = min(written.first, to + 1)
+        written.torn = {sequence for sequence in written.torn if sequence <= to}
+
+    # -- the Log interface -------------------------------------------------------------------------
+
+    async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
+        """Return the heads; of those that do not exist, nothing or UNTOUCHED."""
+        self.calls.append(("heads", len(inboxes)))
+        await self._stop()
+        answer = {inbox: self.head(inbox) for inbox in inboxes}
+        await self._stop()
+        return answer
+
+    async def read(self, places: Sequence[Place], *, limit: int) -> list[list[Line]]:
+        """Return for each place the lines that follow it, as the database does: by bounds, not by count."""
+        self.calls.append(("read", len(places)))
+        await self._stop()
+        answer = [
+            [line for line in self.lines(at.inbox) if at.after < line.sequence <= at.after + limit]
+            for at in places
+        ]
+        await self._stop()
+        return answer
+
+    # -- trouble -----------------------------------------------------------------------------------
+
+    async def _stop(self) -> None:
+        if self.held:
+            stop = asyncio.get_running_loop().create_future()
+            self._stopped.append(stop)
+            await stop
+        if self.failing:
+            raise ConnectionError("the database is away")
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a call waits to be let on."""
+        return any(not stop.done() for stop in self._stopped)
+
+    def let_on(self) -> None:
+        """Let the call that waits go on to its next stop."""
+        while self._stopped:
+            stop = self._stopped.popleft()
+            if not stop.done():
+                stop.set_result(None)
+                return
+
+    def release(self) -> None:
+        """Let everything go on from now."""
+        self.held = False
+        while self._stopped:
+            self.let_on()

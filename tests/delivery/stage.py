@@ -1,0 +1,169 @@
+"""A hub on a stage: its log, its layer and its clock are ours, and so are its subscribers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from backend.delivery.doorbell import BULK_GROUP, group_of
+from backend.delivery.hub import Hub, HubClosed, HubRules, PositionLost
+from backend.delivery.log import Loss
+from backend.delivery.position import Position
+from tests.delivery.pretend_layer import PretendLayer
+from tests.delivery.pretend_log import Line, PretendLog, decode, encode
+from tests.delivery.virtual_loop import VirtualLoop
+
+SMALL = HubRules(
+    run_length=4,
+    page_length=10,
+    watch_seconds=2.0,
+    linger_seconds=10.0,
+    layer_seconds=1.0,
+)
+"""A hub that gets to its limits quickly."""
+
+
+class Follower:
+    """A subscriber as the doors are: it takes, remembers, and after a loss goes on from the log's end."""
+
+    def __init__(self, stage: Stage, inbox: str, after: Position | None) -> None:
+        self._stage = stage
+        self.inbox = inbox
+        self.after = after
+        self.began: Position | None = None
+        """Where the hub let it begin; None while it waits to be let in."""
+        self.position: Position | None = None
+        self.got: list[Line] = []
+        self.losses: list[tuple[Position, Loss]] = []
+        self.ended = False
+        """Whether the hub said that it has closed."""
+        self.is_free = asyncio.Event()
+        """Not set: it is a slow one, and does not come back for more."""
+        self.is_free.set()
+        self.task = stage.loop.create_task(self._follow())
+
+    @property
+    def sequences(self) -> list[int]:
+        """The numbers of what it got."""
+        return [line.sequence for line in self.got]
+
+    @property
+    def reasons(self) -> list[Loss]:
+        """Why it lost its position, each time that it did."""
+        return [reason for _, reason in self.losses]
+
+    def leave(self) -> None:
+        """Go away, wherever it is just now."""
+        self.task.cancel()
+
+    async def _follow(self) -> None:
+        try:
+            async with self._stage.hub.subscribe(self.inbox, self.after) as subscription:
+                self.began = self.position = subscription.position
+                while True:
+                    await self.is_free.wait()
+                    try:
+                        lines = await subscription.take()
+                    except PositionLost as lost:
+                        self._lost(subscription.position, lost.reason)
+                        head = self._stage.log.head(self.inbox).position
+                        subscription.restart(head)
+                        self.position = head
+                    else:
+                        self._took(lines)
+        except HubClosed:
+            self.ended = True
+
+    def _took(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            assert self.position is not None
+            assert line.inbox == self.inbox
+            assert line.sequence == self.position.sequence + 1, "a gap, or a repetition"
+            assert self.position.is_origin or line.epoch == self.position.epoch, "another epoch"
+            self.got.append(line)
+            self.position = line.position
+
+    def _lost(self, position: Position, reason: Loss) -> None:
+        assert position == self.position
+        self.losses.append((position, reason))
+
+
+class Stage:
+    """Puts up a hub and moves its time. What is not said to happen does not happen."""
+
+    def __init__(self, *, rules: HubRules = SMALL, has_layer: bool = True) -> None:
+        self.loop = VirtualLoop()
+        self.log = PretendLog()
+        self.layer = PretendLayer()
+        self.hub: Hub[Line] = Hub(
+            self.log,
+            layer=self.layer if has_layer else None,
+            decode=decode,
+            own_doorbell="own",
+            rules=rules,
+            clock=self.loop.time,
+            sleep=asyncio.sleep,
+        )
+        self.followers: list[Follower] = []
+        self.loop.result_of(self.hub.start())
+
+    def follow(self, inbox: str, after: Position | None = None) -> Follower:
+        """Let a subscriber come."""
+        follower = Follower(self, inbox, after)
+        self.followers.append(follower)
+        self.loop.settle()
+        return follower
+
+    def write(self, inbox: str, count: int = 1) -> list[Line]:
+        """Commit events, and ring for each, as it is in a server that is well."""
+        lines = self.log.write(inbox, count)
+        self.ring(lines)
+        self.loop.settle()
+        return lines
+
+    def ring(self, lines: Iterable[Line]) -> None:
+        """Let the hub hear of events."""
+        for line in lines:
+            self.hub.hear({line.inbox: [encode(line)]})
+        self.loop.settle()
+
+    def ring_through_layer(self, lines: Iterable[Line], *, sender: str = "other") -> bool:
+        """Let another process ring; return whether anybody listens to these inboxes."""
+        heard = [self._carry(group_of(line.inbox), line, sender) for line in lines]
+        self.loop.settle()
+        return all(heard)
+
+    def ring_in_bulk(self, lines: Iterable[Line], *, sender: str = "other") -> bool:
+        """Let another process ring in the common group."""
+        heard = [self._carry(BULK_GROUP, line, sender) for line in lines]
+        self.loop.settle()
+        return all(heard)
+
+    def _carry(self, group: str, line: Line, sender: str) -> bool:
+        rung = {line.inbox: [encode(line)]}
+        message = {"type": "inbox.events", "from": sender, "inboxes": rung}
+        return self.layer.deliver(group, message)
+
+    def watch(self) -> None:
+        """Let the watch come round."""
+        self.loop.advance(self.hub.rules.watch_seconds)
+
+    def settle(self) -> None:
+        """Let everything happen that needs no time."""
+        self.loop.settle()
+
+    def stop(self) -> None:
+        """Stop the hub, which needs no time while the layer is well."""
+        self.loop.result_of(self.hub.stop())
+
+    def strike(self) -> None:
+        """Take the stage down; fail if something broke where nobody looked."""
+        self.loop.run_off()
+        self.check_followers()
+        assert self.loop.errors == []
+
+    def check_followers(self) -> None:
+        """Fail if a subscriber has failed."""
+        for follower in self.followers:
+            if follower.task.done() and not follower.task.cancelled():
+                follower.task.result()

@@ -1,0 +1,454 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.delivery.doorbell import BULK_GROUP, Doorbell, group_of
+from backend.delivery.hub import Hub
+from tests.delivery.counting import counted
+from tests.delivery.pretend_log import Line, PretendLog, decode, encode
+
+LONG = 3600.0
+"""Longer than any test: what waits this long has not happened."""
+
+
+class RecordingLayer:
+    """Keeps what is sent. Can be told to raise, or to hang from a certain message on."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.raising = False
+        self.hanging = asyncio.Event()
+        self.calls = 0
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self.calls += 1
+        if self.raising:
+            raise ConnectionError("the layer is away")
+        if self.hanging.is_set():
+            await asyncio.get_running_loop().create_future()
+        self.sent.append((group, message))
+
+    @property
+    def groups(self) -> list[str]:
+        return [group for group, _ in self.sent]
+
+
+def dropped() -> float:
+    return counted("doorbells_dropped_total")
+
+
+def deaf(_: Mapping[str, Sequence[bytes]]) -> None:
+    """A hub that does not listen."""
+
+
+# -- groups --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("inbox", "group"),
+    [
+        ("1", "inbox.1"),
+        ("3f2b8c1e-0d4a-4e5f-9a6b-7c8d9e0f1a2b", "inbox.3f2b8c1e-0d4a-4e5f-9a6b-7c8d9e0f1a2b"),
+        ("a_b", "inbox.a_b"),
+        ("a" * 64, "inbox." + "a" * 64),
+        ("a" * 65, "inbox.sha.635361c48bb9eab14198e76ea8ab7f1a41685d6a"),
+        ("a@b.c", "inbox.sha.d648b243a3e817eaa3309e00e183483f2867baad"),
+        ("", "inbox.sha.e3b0c44298fc1c149afbf4c8996fb92427ae41e4"),
+    ],
+)
+def test_the_group_of_an_inbox(inbox: str, group: str) -> None:
+    assert group_of(inbox) == group
+
+
+@given(st.text(max_size=100))
+def test_every_group_is_valid_on_every_layer(inbox: str) -> None:
+    group = group_of(inbox)
+    assert InMemoryChannelLayer().require_valid_group_name(group)
+    assert group != BULK_GROUP
+
+
+@given(st.text(max_size=100), st.text(max_size=100))
+def test_two_inboxes_never_share_a_group(one: str, other: str) -> None:
+    assert (group_of(one) == group_of(other)) is (one == other)
+
+
+# -- in a server ---------------------------------------------------------------------------------------------
+
+
+async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    heard: list[Mapping[str, Sequence[bytes]]] = []
+    before = counted("doorbells_rung_total")
+    async with bell.attached(heard.append):
+        bell.ring({"7": [b"one", b"two"]})
+        assert (heard, layer.sent) == ([], [])
+    assert heard == [{"7": [b"one", b"two"]}]
+    assert layer.sent == [
+        (
+            "inbox.7",
+            {
+                "type": "inbox.events",
+                "from": bell.name,
+                "inboxes": {"7": [b"one", b"two"]},
+            },
+        )
+    ]
+    assert counted("doorbells_rung_total") - before == 1
+
+
+async def test_each_inbox_has_its_own_message_while_they_are_few() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    async with bell.attached(deaf):
+        bell.ring({str(n): [b"x"] for n in range(15)})
+    assert layer.groups == [f"inbox.{n}" for n in range(15)]
+    assert all(len(message["inboxes"]) == 1 for _, message in layer.sent)
+
+
+async def test_a_bulk_rings_in_the_common_group_some_inboxes_at_a_time() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    everybody = {str(n): [b"%d" % n] for n in range(450)}
+    async with bell.attached(deaf):
+        bell.ring({str(n): [b"x"] for n in range(16)})
+        bell.ring(everybody)
+    assert layer.groups == [BULK_GROUP] * 4
+    assert [len(message["inboxes"]) for _, message in layer.sent] == [16, 200, 200, 50]
+    told: dict[str, list[bytes]] = {}
+    for _, message in layer.sent[1:]:
+        told |= message["inboxes"]
+    assert told == everybody
+
+
+async def test_ringing_for_nobody_does_nothing() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    async with bell.attached(deaf):
+        bell.ring({})
+    assert layer.sent == []
+
+
+async def test_a_ring_from_another_thread_reaches_the_hub_and_the_layer() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    heard: list[tuple[str, Mapping[str, Sequence[bytes]]]] = []
+
+    def hear(rung: Mapping[str, Sequence[bytes]]) -> None:
+        heard.append((threading.current_thread().name, rung))
+
+    async with bell.attached(hear):
+        await asyncio.to_thread(bell.ring, {"7": [b"x"]})
+    assert heard == [(threading.current_thread().name, {"7": [b"x"]})]
+    assert layer.groups == ["inbox.7"]
+
+
+async def test_without_a_layer_the_hub_is_still_told() -> None:
+    bell = Doorbell(lambda: None)
+    heard: list[Mapping[str, Sequence[bytes]]] = []
+    before = dropped()
+    async with bell.attached(heard.append):
+        bell.ring({"7": [b"x"]})
+    assert heard == [{"7": [b"x"]}]
+    assert dropped() == before
+
+
+async def test_everything_rung_before_a_server_ends_is_published() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    async with bell.attached(deaf):
+        for n in range(300):
+            bell.ring({str(n): [b"x"]})
+    assert layer.groups == [f"inbox.{n}" for n in range(300)]
+
+
+async def test_a_slow_layer_does_not_hold_up_the_end_of_a_server() -> None:
+    class SlowLayer(RecordingLayer):
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            await asyncio.sleep(0.02)
+            await super().group_send(group, message)
+
+    layer = SlowLayer()
+    bell = Doorbell(lambda: layer, layer_seconds=0.1)
+    async with bell.attached(deaf):
+        for n in range(1000):
+            bell.ring({str(n): [b"x"]})
+    assert 0 < len(layer.sent) < 1000
+
+
+def test_a_ring_to_a_hub_whose_loop_has_been_closed_is_no_error() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    loop = asyncio.new_event_loop()
+    server = bell.attached(deaf)
+    loop.run_until_complete(server.__aenter__())
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    before = dropped()
+    bell.ring({"7": [b"x"]})
+    assert dropped() - before == 1
+    assert layer.sent == []
+
+
+# -- layers that are away ------------------------------------------------------------------------------------
+
+
+async def test_while_the_layer_is_away_rings_are_dropped_and_counted_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    layer = RecordingLayer()
+    layer.raising = True
+    bell = Doorbell(lambda: layer, retry_seconds=LONG)
+    heard: list[Mapping[str, Sequence[bytes]]] = []
+    before = dropped()
+    async with bell.attached(heard.append):
+        bell.ring({"1": [b"x"], "2": [b"x"], "3": [b"x"]})
+        await _until(lambda: dropped() - before == 3)
+        assert layer.calls == 1
+        for n in range(100):
+            bell.ring({str(n): [b"x"]})
+    assert len(heard) == 101
+    assert dropped() - before == 103
+    assert layer.calls == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "The channel layer (publishing) fails: ConnectionError: the layer is away"
+    ]
+
+
+async def test_the_layer_is_tried_again_and_its_return_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    layer = RecordingLayer()
+    layer.raising = True
+    bell = Doorbell(lambda: layer, retry_seconds=0.0)
+    async with bell.attached(deaf):
+        for _ in range(3):
+            before = dropped()
+            bell.ring({"1": [b"x"]})
+            await _until(lambda goal=before + 1: dropped() == goal)
+        layer.raising = False
+        bell.ring({"2": [b"x"]})
+    assert layer.groups == ["inbox.2"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "The channel layer (publishing) fails: ConnectionError: the layer is away",
+        "The channel layer (publishing) works again after 3 failures.",
+    ]
+
+
+async def test_a_layer_that_hangs_is_given_up_on(caplog: pytest.LogCaptureFixture) -> None:
+    layer = RecordingLayer()
+    layer.hanging.set()
+    bell = Doorbell(lambda: layer, layer_seconds=0.05, retry_seconds=LONG)
+    before = dropped()
+    async with bell.attached(deaf):
+        for n in range(5):
+            bell.ring({str(n): [b"x"]})
+        await _until(lambda: dropped() - before == 5)
+    assert layer.calls == 1
+    assert "TimeoutError" in caplog.text
+
+
+async def test_no_more_than_so_many_messages_wait_for_a_slow_layer() -> None:
+    layer = RecordingLayer()
+    layer.hanging.set()
+    bell = Doorbell(lambda: layer, layer_seconds=0.05, retry_seconds=LONG)
+    before = dropped()
+    async with bell.attached(deaf):
+        for n in range(10_007):
+            bell.ring({str(n): [b"x"]})
+        assert dropped() - before == 7
+        await _until(lambda: dropped() - before == 10_007)
+
+
+async def test_a_layer_that_cannot_even_be_made_is_a_layer_that_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken() -> RecordingLayer:
+        raise ImportError("no such layer")
+
+    bell = Doorbell(broken, retry_seconds=0.0)
+    before = dropped()
+    async with bell.attached(deaf):
+        bell.ring({"1": [b"x"]})
+        await _until(lambda: dropped() - before == 1)
+        bell.ring({"1": [b"x"]})
+        await _until(lambda: dropped() - before == 2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "The channel layer (publishing) fails: ImportError: no such layer"
+    ]
+
+
+# -- in any other process ------------------------------------------------------------------------------------
+
+
+def test_without_a_server_a_thread_publishes() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    assert bell.flush()
+    for n in range(300):
+        bell.ring({str(n): [b"x"]})
+    assert bell.flush()
+    assert layer.groups == [f"inbox.{n}" for n in range(300)]
+
+
+def test_many_threads_ring_one_doorbell() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+
+    def ring(thread: int) -> None:
+        for n in range(50):
+            bell.ring({f"{thread}-{n}": [b"x"]})
+
+    threads = [threading.Thread(target=ring, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bell.flush()
+    assert sorted(layer.groups) == sorted(f"inbox.{t}-{n}" for t in range(8) for n in range(50))
+    for t in range(8):
+        mine = [group for group in layer.groups if group.startswith(f"inbox.{t}-")]
+        assert mine == [f"inbox.{t}-{n}" for n in range(50)]
+    publishers = [thread for thread in threading.enumerate() if thread.name == "doorbell"]
+    assert len([t for t in publishers if t.daemon]) == len(publishers)
+
+
+def test_a_flush_that_takes_too_long_says_so() -> None:
+    layer = RecordingLayer()
+    layer.hanging.set()
+    bell = Doorbell(lambda: layer, layer_seconds=0.5, retry_seconds=LONG)
+    before = dropped()
+    bell.ring({"1": [b"x"]})
+    assert bell.flush(timeout=0.01) is False
+    assert bell.flush(timeout=60) is True
+    assert dropped() - before == 1
+
+
+def test_a_ring_never_waits_for_the_layer() -> None:
+    layer = RecordingLayer()
+    layer.hanging.set()
+    bell = Doorbell(lambda: layer, layer_seconds=LONG)
+    for n in range(1000):
+        bell.ring({str(n): [b"x"]})
+    assert bell.flush(timeout=0.01) is False
+
+
+async def test_when_a_server_has_ended_a_thread_takes_over() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    async with bell.attached(deaf):
+        bell.ring({"1": [b"x"]})
+    bell.ring({"2": [b"x"]})
+    assert await asyncio.to_thread(bell.flush)
+    assert layer.groups == ["inbox.1", "inbox.2"]
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_fork_of_a_server_rings_with_a_thread_of_its_own() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+
+    async def fork_in_a_server() -> None:
+        async with bell.attached(deaf):
+            bell.ring({"1": [b"x"]})
+            await asyncio.sleep(0)
+            _check_in_a_fork(bell, layer)
+
+    asyncio.run(fork_in_a_server())
+    assert layer.groups == ["inbox.1"]
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+def test_a_fork_of_a_worker_rings_with_a_thread_of_its_own() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer)
+    bell.ring({"1": [b"x"]})
+    assert bell.flush()
+    with bell._lock:
+        _check_in_a_fork(bell, layer)
+    bell.ring({"3": [b"x"]})
+    assert bell.flush()
+    assert layer.groups == ["inbox.1", "inbox.3"]
+
+
+def _check_in_a_fork(bell: Doorbell, layer: RecordingLayer) -> None:
+    """Ring in a forked process; fail unless its own layer got just that, under a name of its own."""
+    parent = bell.name
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        status = 1
+        try:
+            layer.sent.clear()
+            bell.ring({"2": [b"x"]})
+            flushed = bell.flush(timeout=60)
+            (message,) = [message for _, message in layer.sent]
+            if flushed and message["from"] == bell.name != parent:
+                status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+# -- with a hub ----------------------------------------------------------------------------------------------
+
+
+def test_a_doorbell_is_named_after_its_process() -> None:
+    bell = Doorbell(lambda: None)
+    assert re.fullmatch(rf"[0-9a-f]{{32}}\.{os.getpid()}", bell.name)
+    assert bell.name != Doorbell(lambda: None).name
+
+
+async def test_two_hubs_hear_each_other_through_a_layer_in_memory() -> None:
+    layer = InMemoryChannelLayer()
+    here, there = Doorbell(lambda: layer), Doorbell(lambda: layer)
+    log = PretendLog()
+    hubs: list[Hub[Line]] = [
+        Hub(log, layer=layer, decode=decode, own_doorbell=bell.name) for bell in (here, there)
+    ]
+    for hub in hubs:
+        await hub.start()
+    async with here.attached(hubs[0].hear), there.attached(hubs[1].hear):
+        async with hubs[0].subscribe("alice") as one, hubs[1].subscribe("alice") as other:
+            await _until(lambda: len(layer.groups.get("inbox.alice", ())) == 2)
+            here.ring({"alice": [encode(line) for line in log.write("alice", 2)]})
+            assert [line.sequence for line in await one.take()] == [1, 2]
+            assert [line.sequence for line in await other.take()] == [1, 2]
+            there.ring({str(n): [b"?"] for n in range(20)} | {"alice": _frames(log, 1)})
+            assert [line.sequence for line in await one.take()] == [3]
+            assert [line.sequence for line in await other.take()] == [3]
+    for hub in hubs:
+        await hub.stop()
+    assert layer.groups == {}
+
+
+def _frames(log: PretendLog, count: int) -> list[bytes]:
+    return [encode(line) for line in log.write("alice", count)]
+
+
+async def _until(condition: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.001)
+
+
+def test_nothing_is_logged_by_a_doorbell_that_works(caplog: pytest.LogCaptureFixture) -> None:
+    bell = Doorbell(lambda: RecordingLayer())
+    with caplog.at_level(logging.DEBUG, logger="backend"):
+        bell.ring({"1": [b"x"]})
+        assert bell.flush()
+    assert caplog.records == []

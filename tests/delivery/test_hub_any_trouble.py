@@ -1,0 +1,256 @@
+"""The hub against a model: whatever goes wrong, in whatever order, every subscriber gets exactly the log."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from backend.delivery.doorbell import group_of
+from backend.delivery.hub import HubRules
+from backend.delivery.log import Head, Loss
+from backend.delivery.position import ORIGIN, Position
+from tests.delivery.pretend_layer import Health
+from tests.delivery.pretend_log import Line, encode
+from tests.delivery.stage import Follower, Stage
+
+INBOXES = ("alice", "bob")
+RULES = HubRules(
+    run_length=3, page_length=4, watch_seconds=2.0, linger_seconds=3.0, layer_seconds=1.0
+)
+
+
+class AnyTrouble(RuleBasedStateMachine):
+    """Doorbells lost, doubled, delayed, reordered; a database that fails, hangs, forgets; people come and go.
+
+    Turns of the loop are rules as well, so everything happens in the middle of everything else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = Stage(rules=RULES)
+        self.delayed: list[Line] = []
+        self.heads: dict[str, list[Head]] = defaultdict(list)
+        """What the head of an inbox has been, in order."""
+        self.torn = False
+
+    # -- the database ------------------------------------------------------------------------------
+
+    @rule(
+        inbox=st.sampled_from(INBOXES),
+        count=st.integers(1, 9),
+        ring=st.sampled_from(["now", "later", "never"]),
+    )
+    def commit(self, inbox: str, count: int, ring: str) -> None:
+        lines = self.stage.log.write(inbox, count)
+        if ring == "now":
+            self.hear(lines)
+        elif ring == "later":
+            self.delayed += lines
+        self.note_heads()
+
+    @rule(inbox=st.sampled_from(INBOXES), keep=st.integers(0, 6))
+    def prune(self, inbox: str, keep: int) -> None:
+        if inbox in self.stage.log.inboxes:
+            self.stage.log.prune(inbox, keep=keep)
+            self.note_heads()
+
+    @rule(inbox=st.sampled_from(INBOXES), events=st.integers(0, 9))
+    def begin_anew(self, inbox: str, events: int) -> None:
+        self.stage.log.recreate(inbox, events=events)
+        self.note_heads()
+
+    @rule(inbox=st.sampled_from(INBOXES))
+    def vanish(self, inbox: str) -> None:
+        if inbox in self.stage.log.inboxes:
+            self.stage.log.remove(inbox)
+            self.note_heads()
+
+    @precondition(lambda self: not self.stage.log.failing and not self.stage.log.held)
+    @rule(inbox=st.sampled_from(INBOXES), lost=st.integers(1, 5))
+    def go_back(self, inbox: str, lost: int) -> None:
+        # Nothing is written in the old epoch before everybody has looked: that could not be noticed.
+        written = self.stage.log.inboxes.get(inbox)
+        if written is not None and written.last > lost:
+            self.stage.log.go_back(inbox, to=written.last - lost)
+            self.delayed = [line for line in self.delayed if line.inbox != inbox]
+            self.note_heads()
+            self.stage.watch()
+            self.stage.watch()
+            self.stage.watch()
+
+    @rule(inbox=st.sampled_from(INBOXES), back=st.integers(0, 9))
+    def tear(self, inbox: str, back: int) -> None:
+        written = self.stage.log.inboxes.get(inbox)
+        if written is not None and written.last > back:
+            written.torn.add(written.last - back)
+            self.torn = True
+
+    @rule(failing=st.booleans())
+    def fail(self, failing: bool) -> None:
+        self.stage.log.failing = failing
+
+    @rule(held=st.booleans())
+    def hold(self, held: bool) -> None:
+        self.stage.log.held = held
+        if not held:
+            self.stage.log.release()
+
+    @precondition(lambda self: self.stage.log.is_stopped)
+    @rule()
+    def let_on(self) -> None:
+        self.stage.log.let_on()
+
+    def note_heads(self) -> None:
+        for inbox in INBOXES:
+            head = self.stage.log.head(inbox)
+            if self.heads[inbox][-1:] != [head]:
+                self.heads[inbox].append(head)
+
+    # -- doorbells ---------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.delayed)
+    @rule(data=st.data(), again=st.booleans())
+    def hear_late(self, data: st.DataObject, again: bool) -> None:
+        index = data.draw(st.integers(0, len(self.delayed) - 1))
+        self.hear([self.delayed[index] if again else self.delayed.pop(index)])
+
+    @rule(inbox=st.sampled_from(INBOXES), frame=st.sampled_from([b"", b"alice e1", b"bob x 1 1"]))
+    def hear_nonsense(self, inbox: str, frame: bytes) -> None:
+        self.stage.hub.hear({inbox: [frame]})
+
+    def hear(self, lines: list[Line]) -> None:
+        for line in lines:
+            self.stage.hub.hear({line.inbox: [encode(line)]})
+
+    @rule(health=st.sampled_from(Health))
+    def suffer(self, health: Health) -> None:
+        self.stage.layer.health = health
+
+    # -- people ------------------------------------------------------------------------------------
+
+    @rule(inbox=st.sampled_from(INBOXES), data=st.data())
+    def come(self, inbox: str, data: st.DataObject) -> None:
+        positions = {ORIGIN, Position("foreign", 2)}
+        for head in self.heads[inbox][-3:]:
+            at = head.position
+            positions |= {Position(at.epoch, max(0, at.sequence + n)) for n in (-9, -2, -1, 0, 1)}
+        known = sorted((p for p in positions if p.epoch or not p.sequence), key=str)
+        after = data.draw(st.none() | st.sampled_from(known))
+        self.stage.followers.append(Follower(self.stage, inbox, after))
+
+    @precondition(lambda self: self.stage.followers)
+    @rule(data=st.data(), what=st.sampled_from(["leave", "dawdle", "hurry"]))
+    def someone(self, data: st.DataObject, what: str) -> None:
+        follower = data.draw(st.sampled_from(self.stage.followers))
+        if what == "leave":
+            follower.leave()
+        elif what == "dawdle":
+            follower.is_free.clear()
+        else:
+            follower.is_free.set()
+
+    # -- time --------------------------------------------------------------------------------------
+
+    @rule(turns=st.integers(1, 6))
+    def go_on(self, turns: int) -> None:
+        for _ in range(turns):
+            self.stage.loop.step()
+
+    @rule()
+    def come_to_rest(self) -> None:
+        self.stage.settle()
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 2.0, 4.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.stage.loop.advance(seconds)
+
+    # -- what must hold ----------------------------------------------------------------------------
+
+    @invariant()
+    def nobody_has_got_anything_but_the_log(self) -> None:
+        # Each follower checks for itself that what it takes has neither gap nor repetition.
+        self.stage.check_followers()
+        assert self.stage.loop.errors == []
+
+    @invariant()
+    def every_loss_was_one(self) -> None:
+        for follower in self.stage.followers:
+            for position, reason in follower.losses:
+                self.check_loss(follower.inbox, position, reason)
+
+    def check_loss(self, inbox: str, position: Position, reason: Loss) -> None:
+        if reason is Loss.EXPIRED and self.torn:
+            return
+        untouched_first = Head(ORIGIN, first_sequence=1)
+        assert any(head.loss(position) is reason for head in [untouched_first, *self.heads[inbox]])
+
+    def everything_works_again(self) -> None:
+        stage = self.stage
+        stage.layer.health = Health.WORKS
+        stage.log.failing = False
+        stage.log.release()
+        for follower in stage.followers:
+            follower.is_free.set()
+        for _ in range(6):
+            stage.watch()
+
+    def everybody_is_where_the_log_ends(self) -> None:
+        for follower in self.stage.followers:
+            if follower.task.done():
+                assert follower.task.cancelled()
+                continue
+            assert follower.position is not None
+            end = self.stage.log.head(follower.inbox).position
+            # An inbox in which nothing has happened yet may have its epoch already.
+            assert follower.position == end or (follower.position.is_origin and not end.sequence)
+
+    def doorbells_arrive_again(self) -> None:
+        here = [f for f in self.stage.followers if not f.task.done()]
+        for inbox in {follower.inbox for follower in here}:
+            lines = self.stage.log.write(inbox)
+            assert self.stage.ring_through_layer(lines)
+        self.everybody_is_where_the_log_ends()
+
+    def nothing_is_left_when_everybody_has_left(self) -> None:
+        for follower in self.stage.followers:
+            follower.leave()
+        for _ in range(4):
+            self.stage.watch()
+        hub = self.stage.hub
+        assert (hub._taps, hub._reads, hub._opening) == ({}, [], set())
+        assert not {group_of(inbox) for inbox in INBOXES} & set(self.stage.layer.groups)
+        calls = len(self.stage.log.calls)
+        self.stage.watch()
+        assert len(self.stage.log.calls) == calls
+
+    def teardown(self) -> None:
+        try:
+            self.everything_works_again()
+            self.everybody_is_where_the_log_ends()
+            self.doorbells_arrive_again()
+            self.nothing_is_left_when_everybody_has_left()
+        finally:
+            self.stage.strike()
+
+
+class AnyTroubleAndThenTheEnd(AnyTrouble):
+    """The same, but the hub is stopped in the middle of it all."""
+
+    def teardown(self) -> None:
+        stopping = self.stage.loop.create_task(self.stage.hub.stop())
+        for follower in self.stage.followers:
+            follower.is_free.set()
+        self.stage.settle()
+        self.stage.loop.advance(RULES.layer_seconds)
+        assert stopping.done()
+        try:
+            for follower in self.stage.followers:
+                assert follower.task.cancelled() or follower.ended
+        finally:
+            self.stage.strike()
+
+
+TestAnyTrouble = AnyTrouble.TestCase
+TestAnyTroubleAndThenTheEnd = AnyTroubleAndThenTheEnd.TestCase

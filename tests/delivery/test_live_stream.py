@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from backend.delivery.live_stream import LiveStream, Verdict
+from backend.delivery.position import ORIGIN, Position
+from tests.delivery.pretend_log import Line
+
+
+def a(sequence: int) -> Line:
+    return Line("alice", "a", sequence)
+
+
+def b(sequence: int) -> Line:
+    return Line("alice", "b", sequence)
+
+
+def anchored(at: Position, *lines: Line, capacity: int = 4) -> LiveStream[Line]:
+    stream: LiveStream[Line] = LiveStream(capacity=capacity)
+    stream.anchor(at)
+    for line in lines:
+        assert stream.offer(line) is Verdict.APPENDED
+    return stream
+
+
+def held(stream: LiveStream[Line]) -> Sequence[Line]:
+    """Everything that is in the run."""
+    for sequence in range(stream.head.sequence + 1):
+        run = stream.since(sequence)
+        if run is not None:
+            return run
+    raise AssertionError("A stream knows at least what follows its head.")
+
+
+# -- verdicts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "verdict"),
+    [
+        (a(8), Verdict.APPENDED),
+        (a(7), Verdict.KNOWN),
+        (a(6), Verdict.KNOWN),
+        (a(5), Verdict.KNOWN),
+        (a(1), Verdict.KNOWN),
+        (a(9), Verdict.GAP),
+        (a(1000), Verdict.GAP),
+        (b(8), Verdict.FOREIGN),
+        (b(1), Verdict.FOREIGN),
+    ],
+)
+def test_an_entry_is_judged_by_the_run(entry: Line, verdict: Verdict) -> None:
+    stream = anchored(Position("a", 5), a(6), a(7))
+    assert stream.offer(entry) is verdict
+    expected = [a(6), a(7), a(8)] if verdict is Verdict.APPENDED else [a(6), a(7)]
+    assert stream.since(5) == expected
+    assert stream.head == Position("a", len(expected) + 5)
+    assert stream.generation == 1
+
+
+def test_an_untouched_inbox_takes_its_epoch_from_its_first_event() -> None:
+    stream = anchored(ORIGIN)
+    assert stream.head == ORIGIN
+    assert stream.offer(a(2)) is Verdict.GAP
+    assert stream.head == ORIGIN
+    assert stream.offer(b(1)) is Verdict.APPENDED
+    assert stream.head == Position("b", 1)
+    assert stream.offer(a(2)) is Verdict.FOREIGN
+    assert stream.offer(b(2)) is Verdict.APPENDED
+    assert stream.since(0) == [b(1), b(2)]
+
+
+# -- before and after the anchor -----------------------------------------------------------------------------
+
+
+def test_what_comes_early_is_judged_when_the_run_begins() -> None:
+    stream: LiveStream[Line] = LiveStream(capacity=4)
+    assert not stream.is_anchored
+    assert not stream.covers(ORIGIN)
+    for entry in (a(4), a(5), a(6)):
+        assert stream.offer(entry) is Verdict.EARLY
+    stream.anchor(Position("a", 4))
+    assert stream.is_anchored
+    assert stream.since(4) == [a(5), a(6)]
+    assert stream.generation == 1
+
+
+def test_what_comes_early_may_come_in_any_order() -> None:
+    stream: LiveStream[Line] = LiveStream(capacity=4)
+    for entry in (a(7), a(5), a(6), a(5)):
+        stream.offer(entry)
+    assert stream.anchor(Position("a", 4)) is True
+    assert stream.since(4) == [a(5), a(6), a(7)]
+
+
+def test_the_anchor_tells_when_early_entries_do_not_join() -> None:
+    stream: LiveStream[Line] = LiveStream(capacity=4)
+    stream.offer(a(7))
+    assert stream.anchor(Position("a", 5)) is False
+    assert stream.since(5) == []
+
+    stream = LiveStream(capacity=4)
+    stream.offer(b(6))
+    assert stream.anchor(Position("a", 5)) is False
+    assert stream.since(5) == []
+
+    stream = LiveStream(capacity=4)
+    stream.offer(a(3))
+    assert stream.anchor(Position("a", 5)) is True
+
+
+def test_only_the_newest_early_entries_are_kept() -> None:
+    stream: LiveStream[Line] = LiveStream(capacity=2)
+    for sequence in (5, 6, 7):
+        stream.offer(a(sequence))
+    stream.anchor(Position("a", 4))
+    assert stream.since(4) == []
+    assert stream.offer(a(5)) is Verdict.APPENDED
+
+
+def test_a_new_anchor_begins_a_new_generation_without_the_old_run() -> None:
+    stream = anchored(Position("a", 5), a(6), a(7))
+    stream.anchor(Position("b", 2))
+    assert stream.generation == 2
+    assert stream.head == Position("b", 2)
+    assert stream.since(2) == []
+    assert stream.since(1) is None
+    assert stream.offer(a(8)) is Verdict.FOREIGN
+    assert stream.offer(b(3)) is Verdict.APPENDED
+
+
+# -- what it holds -------------------------------------------------------------------------------------------
+
+
+def test_since_gives_what_follows_or_says_that_it_cannot_tell() -> None:
+    stream = anchored(Position("a", 5), a(6), a(7))
+    assert stream.since(4) is None
+    assert stream.since(5) == [a(6), a(7)]
+    assert stream.since(6) == [a(7)]
+    assert stream.since(7) == []
+    assert stream.since(8) == []
+
+
+@pytest.mark.parametrize(
+    ("position", "covered"),
+    [
+        (Position("a", 4), False),
+        (Position("a", 5), True),
+        (Position("a", 6), True),
+        (Position("a", 7), True),
+        (Position("a", 8), False),
+        (Position("b", 6), False),
+        (ORIGIN, False),
+    ],
+)
+def test_a_position_is_covered_if_all_that_follows_is_in_the_run(
+    position: Position, covered: bool
+) -> None:
+    assert anchored(Position("a", 5), a(6), a(7)).covers(position) is covered
+
+
+def test_the_origin_is_covered_by_a_run_that_begins_with_the_first_event() -> None:
+    assert anchored(ORIGIN).covers(ORIGIN)
+    assert anchored(ORIGIN, a(1), a(2)).covers(ORIGIN)
+    assert anchored(Position("a", 0), a(1)).covers(ORIGIN)
+    assert not anchored(Position("a", 1), a(2)).covers(ORIGIN)
+    assert not anchored(ORIGIN).covers(Position("a", 0))
+
+
+def test_a_full_run_drops_its_oldest_half() -> None:
+    stream = anchored(ORIGIN, *map(a, range(1, 8)), capacity=4)
+    assert stream.since(0) == [a(n) for n in range(1, 8)]
+    assert stream.offer(a(8)) is Verdict.APPENDED
+    assert stream.since(3) is None
+    assert stream.since(4) == [a(5), a(6), a(7), a(8)]
+    assert stream.generation == 1
+    assert stream.offer(a(3)) is Verdict.KNOWN
+
+
+# -- any doorbells -------------------------------------------------------------------------------------------
+
+
+class AnyDoorbells(RuleBasedStateMachine):
+    """A true log; doorbells lost, doubled, delayed, reordered and foreign; fills from the log."""
+
+    CAPACITY = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream: LiveStream[Line] = LiveStream(capacity=self.CAPACITY)
+        self.epoch = "a"
+        self.committed: list[Line] = []
+        self.delayed: list[Line] = []
+        self.expected_generation = 0
+
+    @initialize(events=st.integers(0, 6))
+    def begin(self, events: int) -> None:
+        self.committed = [Line("alice", self.epoch, n) for n in range(1, events + 1)]
+
+    @property
+    def true_head(self) -> Position:
+        return self.committed[-1].position if self.committed else ORIGIN
+
+    @rule(rung=st.booleans())
+    def commit(self, rung: bool) -> None:
+        line = Line("alice", self.epoch, len(self.committed) + 1)
+        self.committed.append(line)
+        self.delayed.append(line)
+        if rung:
+            self.offer(line)
+
+    @precondition(lambda self: self.delayed)
+    @rule(data=st.data(), again=st.booleans())
+    def hear_of_something(self, data: st.DataObject, again: bool) -> None:
+        index = data.draw(st.integers(0, len(self.delayed) - 1))
+        self.offer(self.delayed[index] if again else self.delayed.pop(index))
+
+    @rule(sequence=st.integers(1, 20))
+    def hear_of_another_epoch(self, sequence: int) -> None:
+        # Of an inbox that has an epoch: one without takes over that of the first event it hears of.
+        if self.stream.head.epoch or (self.committed and not self.stream.is_anchored):
+            self.offer(Line("alice", "other", sequence))
+
+    @rule(back=st.integers(0, 8))
+    def anchor(self, back: int) -> None:
+        sequence = max(0, len(self.committed) - back)
+        at = Position(self.true_head.epoch, sequence) if self.committed else ORIGIN
+        self.stream.anchor(at)
+        self.expected_generation += 1
+
+    @precondition(lambda self: self.stream.is_anchored)
+    @rule(limit=st.integers(1, 5))
+    def fill_from_the_log(self, limit: int) -> None:
+        known = self.stream.head.sequence
+        for line in self.committed[known : known + limit]:
+            self.offer(line)
+        if self.stream.head.epoch == self.epoch:
+            assert self.stream.head.sequence == min(known + limit, len(self.committed))
+
+    def offer(self, line: Line) -> None:
+        was_anchored, head = self.stream.is_anchored, self.stream.head
+        verdict = self.stream.offer(line)
+        if not was_anchored:
+            assert verdict is Verdict.EARLY
+        elif line.epoch != head.epoch and head.epoch:
+            assert verdict is Verdict.FOREIGN
+        elif line.sequence <= head.sequence:
+            assert verdict is Verdict.KNOWN
+        elif line.sequence > head.sequence + 1:
+            assert verdict is Verdict.GAP
+        else:
+            assert verdict is Verdict.APPENDED
+            assert self.stream.head == line.position
+            return
+        assert self.stream.head == head
+
+    @precondition(lambda self: self.stream.is_anchored)
+    @invariant()
+    def the_run_is_a_piece_of_the_log(self) -> None:
+        run = list(held(self.stream))
+        head = self.stream.head
+        first = head.sequence - len(run)
+        assert run == self.committed[first : head.sequence]
+        assert len(run) < 2 * self.CAPACITY
+        assert self.stream.generation == self.expected_generation
+        for sequence in range(len(self.committed) + 3):
+            following = self.stream.since(sequence)
+            if sequence < first:
+                assert following is None
+            else:
+                assert following == self.committed[sequence : head.sequence]
+            if self.committed and head.epoch:
+                at = Position(self.epoch, sequence)
+                assert self.stream.covers(at) is (first <= sequence <= head.sequence)
+                assert not self.stream.covers(Position("other", sequence))
+
+
+TestAnyDoorbells = AnyDoorbells.TestCase
