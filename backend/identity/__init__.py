@@ -1,0 +1,1 @@
+"""Who is calling: tokens, the accounts behind them, and the sockets they keep open."""

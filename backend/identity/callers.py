@@ -1,0 +1,97 @@
+"""Who is calling, for every door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+
+from backend.database_threads import in_database_thread
+from backend.identity.accounts import account_for, standings
+from backend.identity.errors import AuthenticationFailed, Reason
+from backend.identity.rules import identity_rules
+from backend.identity.sessions import OpenSessions, Standing
+from backend.identity.tokens import TokenRules, TokenVerifier, VerifiedToken
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user with the rights of one token or session. Times are unix seconds; a session has none.
+
+    `user` is the row as it was when the caller came: what may have changed since is read anew.
+    """
+
+    user: AbstractBaseUser
+    scopes: frozenset[str] = frozenset()
+    issued_at: float | None = None
+    expires_at: float | None = None
+
+    @property
+    def user_id(self) -> str:
+        """The user's primary key as text: the name of their inbox."""
+        return str(self.user.pk)
+
+
+@lru_cache(maxsize=4)
+def verifier_for(rules: TokenRules) -> TokenVerifier:
+    """Return the verifier for these rules, always the same one: it holds the keys.
+
+    Changed settings make other rules, so there is nothing to invalidate.
+    """
+    return TokenVerifier(rules)
+
+
+def authenticate_token(token: str | None) -> Caller:
+    """Return whom this token speaks for, or raise AuthenticationFailed.
+
+    Asks the database, and for published keys the network: not for the event loop.
+    """
+    return _caller(verifier_for(identity_rules().tokens).verify(token or ""))
+
+
+async def authenticate(token: str | None) -> Caller:
+    """Return whom this token speaks for, or raise AuthenticationFailed; the event loop runs on."""
+    verifier = verifier_for(identity_rules().tokens)
+    given = token or ""
+    if verifier.may_block(given):
+        # Not in a database thread: an issuer that is slow must not use them up.
+        verified = await asyncio.to_thread(verifier.verify, given)
+    else:
+        verified = verifier.verify(given, fetch=False)
+    return await in_database_thread(_caller, verified)
+
+
+def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
+    """Return the caller of a Django session, or raise AuthenticationFailed for nobody."""
+    if not user.is_authenticated or isinstance(user, AnonymousUser):
+        raise AuthenticationFailed(Reason.MISSING)
+    if not user.is_active:
+        raise AuthenticationFailed(Reason.INACTIVE)
+    return Caller(user=user)
+
+
+def open_sessions() -> OpenSessions:
+    """Return a register of open sockets that asks the database how their users stand."""
+    rules = identity_rules()
+    return OpenSessions(
+        _read_standings,
+        check_seconds=rules.session_check_seconds,
+        max_age_seconds=rules.max_session_seconds,
+    )
+
+
+async def _read_standings(user_ids: Collection[str]) -> Mapping[str, Standing]:
+    return await in_database_thread(standings, user_ids)
+
+
+def _caller(verified: VerifiedToken) -> Caller:
+    return Caller(
+        user=account_for(verified, identity_rules().accounts),
+        scopes=verified.scopes,
+        issued_at=verified.issued_at,
+        expires_at=verified.expires_at,
+    )

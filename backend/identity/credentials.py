@@ -1,0 +1,55 @@
+"""Where a caller may put the token. Pure: bytes and parsed JSON in, the token or None out.
+
+None means that nothing usable was given. What is found is returned as it is; whether it is a token,
+and not too long to be one, is for the verifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl
+
+_SCHEMES = frozenset({"bearer", "jwt"})
+_PAYLOAD_KEYS = ("Authorization", "authorization", "token", "authToken")
+_MAX_QUERY_FIELDS = 100
+
+
+def token_from_headers(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the token of the first usable `Authorization` header of an ASGI scope."""
+    values = (value for name, value in headers if name.lower() == b"authorization")
+    tokens = (_token(value.decode("latin-1")) for value in values)
+    return next((token for token in tokens if token), None)
+
+
+def token_from_query(query_string: bytes) -> str | None:
+    """Return the first non-empty `token` of a query string."""
+    try:
+        fields = parse_qsl(query_string.decode("latin-1"), max_num_fields=_MAX_QUERY_FIELDS)
+    except ValueError:
+        return None
+    tokens = (_token(value) for name, value in fields if name == "token")
+    return next((token for token in tokens if token), None)
+
+
+def token_from_payload(payload: object) -> str | None:
+    """Return the token in a `connection_init` payload, at its top or in its `headers`."""
+    if not isinstance(payload, Mapping):
+        return None
+    return _token_in(payload) or _token_in(payload.get("headers"))
+
+
+def _token_in(values: object) -> str | None:
+    if not isinstance(values, Mapping):
+        return None
+    tokens = (_token(values.get(key)) for key in _PAYLOAD_KEYS)
+    return next((token for token in tokens if token), None)
+
+
+def _token(value: object) -> str | None:
+    """Return what follows the scheme; a single word is a token without one."""
+    words = value.split(maxsplit=2) if isinstance(value, str) else []
+    if len(words) == 2 and words[0].lower() in _SCHEMES:
+        return words[1]
+    if len(words) == 1 and words[0].lower() not in _SCHEMES:
+        return words[0]
+    return None

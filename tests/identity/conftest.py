@@ -1,0 +1,98 @@
+"""Keys of every family, settings, a clock, and a loop whose time is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from backend.config import Config
+from backend.identity import rules as rules_module
+from backend.identity.callers import verifier_for
+from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
+
+
+def _generate(algorithm: str) -> PrivateKeyTypes:
+    if algorithm == "RS256":
+        return rsa.generate_private_key(65537, 2048)
+    if algorithm == "ES256":
+        return ec.generate_private_key(ec.SECP256R1())
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+@pytest.fixture(scope="session")
+def key_pairs() -> dict[str, KeyPair]:
+    """One pair of each family, and a second one of RS256."""
+    pairs = {name: KeyPair(name, _generate(name)) for name in ("RS256", "ES256", "EdDSA")}
+    return pairs | {"other": KeyPair("RS256", _generate("RS256"))}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOW)
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Config]]:
+    """Give identity these settings for one test."""
+
+    def configure(**settings: Any) -> Config:
+        given = Config(**({"environment": "test", "jwt_secret": SECRET} | settings))
+        monkeypatch.setattr(rules_module, "config", lambda: given)
+        return given
+
+    configure()
+    yield configure
+    verifier_for.cache_clear()
+
+
+class _NoWaiting(selectors.BaseSelector):
+    """A selector that moves the loop's clock instead of waiting."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._real = selectors.DefaultSelector()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._real.select(0)
+        if not ready:
+            assert timeout is not None, "the test waits for something that never happens"
+            self.now += timeout
+        return ready
+
+    def register(self, *args: Any) -> selectors.SelectorKey:
+        return self._real.register(*args)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def get_map(self) -> Any:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self, selector: _NoWaiting) -> None:
+        super().__init__(selector)
+        self._virtual = selector
+
+    def time(self) -> float:
+        return self._virtual.now
+
+
+@pytest.fixture
+def in_virtual_time() -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Run a coroutine on a loop where hours pass at once and in order."""
+
+    def run(main: Coroutine[Any, Any, None]) -> None:
+        with asyncio.Runner(loop_factory=lambda: _VirtualLoop(_NoWaiting())) as runner:
+            runner.run(main)
+
+    return run

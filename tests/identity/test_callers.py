@@ -1,0 +1,172 @@
+"""From a token or a session to the caller, on and off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import jwt
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import AnonymousUser, User
+
+from backend.config import Config
+from backend.database_threads import in_database_thread
+from backend.identity.callers import (
+    Caller,
+    authenticate,
+    authenticate_token,
+    caller_for_session,
+    open_sessions,
+    verifier_for,
+)
+from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from backend.identity.issuing import issue_token
+from backend.identity.revocation import revoke_tokens
+from backend.identity.rules import check_rules, identity_rules
+from backend.identity.sessions import EndReason
+from backend.identity.tokens import TokenVerifier
+from tests.identity.issuer import SECRET, KeyPair
+
+Configure = Callable[..., Config]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def alice(configure: Configure) -> User:
+    return User.objects.create_user("alice")
+
+
+def refusal(token: str | None) -> Reason:
+    """The reason, which must be the same on both ways in."""
+    reasons = set()
+    for attempt in (authenticate_token, async_to_sync(authenticate)):
+        with pytest.raises(AuthenticationFailed) as failure:
+            attempt(token)
+        reasons.add(failure.value.reason)
+    (reason,) = reasons
+    return reason
+
+
+def test_the_caller_of_a_token(alice: User) -> None:
+    token = issue_token(alice, ttl_seconds=60, scopes=["notifications:send"])
+    caller = authenticate_token(token)
+    assert (caller.user, caller.user_id) == (alice, str(alice.pk))
+    assert caller.scopes == {"notifications:send"}
+    assert caller.issued_at is not None
+    assert caller.expires_at is not None
+    assert caller.expires_at == pytest.approx(caller.issued_at + 70)
+    assert async_to_sync(authenticate)(token) == caller
+
+
+def test_who_is_refused(alice: User) -> None:
+    assert refusal(None) is Reason.MISSING
+    assert refusal("") is Reason.MISSING
+    assert refusal("x") is Reason.MALFORMED
+    token = issue_token(alice, ttl_seconds=60)
+    alice.is_active = False
+    alice.save()
+    assert refusal(token) is Reason.INACTIVE
+    alice.delete()
+    assert refusal(token) is Reason.UNKNOWN_USER
+
+
+def test_the_caller_of_a_session(alice: User) -> None:
+    assert caller_for_session(alice) == Caller(alice, frozenset(), None, None)
+    with pytest.raises(AuthenticationFailed) as failure:
+        caller_for_session(AnonymousUser())
+    assert failure.value.reason is Reason.MISSING
+    alice.is_active = False
+    with pytest.raises(AuthenticationFailed) as failure:
+        caller_for_session(alice)
+    assert failure.value.reason is Reason.INACTIVE
+
+
+def test_the_verifier_is_made_once_and_follows_the_settings(configure: Configure) -> None:
+    first = verifier_for(identity_rules().tokens)
+    assert verifier_for(identity_rules().tokens) is first
+    configure(jwt_issuer="https://id.example")
+    assert verifier_for(identity_rules().tokens) is not first
+    configure()
+    assert verifier_for(identity_rules().tokens) is first
+
+
+def test_the_rules_are_those_of_the_settings(configure: Configure) -> None:
+    configure(
+        jwt_previous_secrets=["b" * 32],
+        jwt_audience="inbox",
+        jwt_leeway_seconds=3,
+        jwt_max_ttl_seconds=600,
+        jwt_user_field="username",
+        jwt_create_users=True,
+        session_check_seconds=2,
+    )
+    rules = identity_rules()
+    assert rules.tokens.secrets == (SECRET, "b" * 32)
+    assert (rules.tokens.algorithms, rules.tokens.user_claims) == (("HS256",), ("user_id", "sub"))
+    assert (rules.tokens.audience, rules.tokens.leeway_seconds) == ("inbox", 3)
+    assert (rules.accounts.user_field, rules.accounts.create_users) == ("username", True)
+    assert (rules.session_check_seconds, rules.max_session_seconds) == (2, 600)
+    check_rules()
+
+
+def test_settings_that_cannot_work_are_found(configure: Configure) -> None:
+    for settings in ({"jwt_secret": "short"}, {"jwt_create_users": True}):
+        configure(**settings)
+        with pytest.raises(InvalidTokenRules):
+            check_rules()
+
+
+def test_a_public_key_may_have_its_line_breaks_written_out(
+    alice: User, configure: Configure, key_pairs: dict[str, KeyPair]
+) -> None:
+    pair = key_pairs["EdDSA"]
+    configure(jwt_public_key=pair.public_pem.replace("\n", "\\n"), jwt_algorithms=["EdDSA"])
+    token = jwt.encode({"user_id": alice.pk, "exp": 4e9}, pair.private, algorithm="EdDSA")
+    assert authenticate_token(token).user == alice
+
+
+def test_a_verification_that_blocks_leaves_the_event_loop(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    genuine = TokenVerifier.verify
+
+    def verify(self: TokenVerifier, token: str, *, fetch: bool = True) -> object:
+        threads.append((fetch, threading.current_thread()))
+        return genuine(self, token)
+
+    monkeypatch.setattr(TokenVerifier, "verify", verify)
+    token = issue_token(alice, ttl_seconds=60)
+
+    async def scenario() -> None:
+        here = threading.current_thread()
+        await authenticate(token)
+        assert threads == [(False, here)]
+        monkeypatch.setattr(TokenVerifier, "may_block", lambda self, token: True)
+        await authenticate(token)
+        assert threads[1][0] is True
+        assert threads[1][1] is not here
+
+    asyncio.run(scenario())
+
+
+def test_open_sockets_are_checked_against_the_database(alice: User) -> None:
+    bob = User.objects.create_user("bob")
+    ended: list[tuple[str, EndReason]] = []
+
+    async def scenario() -> None:
+        sessions = open_sessions()
+        for user in (alice, bob):
+            caller = await authenticate(await asyncio.to_thread(issue_token, user, ttl_seconds=60))
+            name = user.username
+            sessions.register(caller, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
+        await sessions.check()
+        assert ended == []
+        await in_database_thread(revoke_tokens, user_id=alice.pk)
+        await in_database_thread(bob.delete)
+        await sessions.check()
+
+    asyncio.run(scenario())
+    assert sorted(ended) == [("alice", EndReason.REVOKED), ("bob", EndReason.DEACTIVATED)]

@@ -1,0 +1,114 @@
+"""Tokens of our own, as seen by the verifier and by anybody else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+import pytest
+from django.contrib.auth.models import User
+
+from backend.config import Config
+from backend.identity.callers import authenticate_token
+from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from backend.identity.issuing import issue_token
+from backend.identity.keys import secret_id
+from backend.identity.revocation import revoke_tokens
+from tests.identity.issuer import NOW, SECRET, KeyPair
+
+Configure = Callable[..., Config]
+NEW_SECRET = "the-next-secret-of-the-tests-long-enough"
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return User.objects.create_user("alice")
+
+
+def decoded(token: str, secret: str = SECRET) -> dict[str, Any]:
+    unchecked = {"verify_exp": False, "verify_iat": False, "verify_aud": False}
+    complete = jwt.decode_complete(token, secret, algorithms=["HS256"], options=unchecked)  # type: ignore[arg-type]
+    return {"header": complete["header"], **complete["payload"]}
+
+
+def test_it_has_the_shape_of_simplejwt(alice: User, configure: Configure) -> None:
+    claims = decoded(issue_token(alice, ttl_seconds=60, now=NOW))
+    assert len(claims.pop("jti")) == 32
+    assert claims == {
+        "header": {"alg": "HS256", "typ": "JWT"},
+        "token_type": "access",
+        "user_id": str(alice.pk),
+        "sub": str(alice.pk),
+        "iat": NOW,
+        "exp": NOW + 60,
+    }
+
+
+def test_it_has_what_is_configured(alice: User, configure: Configure) -> None:
+    configure(
+        jwt_secret=NEW_SECRET,
+        jwt_previous_secrets=[SECRET],
+        jwt_audience="inbox",
+        jwt_issuer="https://id.example",
+        jwt_user_claims=["uid"],
+        jwt_user_field="username",
+    )
+    token = issue_token(alice, ttl_seconds=60, scopes=("a", "b"))
+    claims = decoded(token, NEW_SECRET)
+    assert claims["header"]["kid"] == secret_id(NEW_SECRET)
+    assert (claims["aud"], claims["iss"], claims["scope"]) == ("inbox", "https://id.example", "a b")
+    assert {claims[name] for name in ("uid", "user_id", "sub")} == {"alice"}
+    caller = authenticate_token(token)
+    assert caller.user == alice
+    assert caller.scopes == {"a", "b"}
+
+
+def test_it_survives_the_change_of_the_secret(alice: User, configure: Configure) -> None:
+    token = issue_token(alice, ttl_seconds=60)
+    configure(jwt_secret=NEW_SECRET, jwt_previous_secrets=[SECRET])
+    assert authenticate_token(token).user == alice
+    configure(jwt_secret=NEW_SECRET)
+    with pytest.raises(AuthenticationFailed) as failure:
+        authenticate_token(token)
+    assert failure.value.reason is Reason.WRONG_KEY
+
+
+def test_a_token_issued_right_after_a_revocation_is_good(alice: User, configure: Configure) -> None:
+    old = issue_token(alice, ttl_seconds=60)
+    revoke_tokens(user_id=alice.pk)
+    new = issue_token(alice, ttl_seconds=60)
+    assert authenticate_token(new).user == alice
+    with pytest.raises(AuthenticationFailed) as failure:
+        authenticate_token(old)
+    assert failure.value.reason is Reason.REVOKED
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 123_457, 999_999])
+def test_the_moment_of_the_revocation_itself_is_good(
+    microsecond: int, alice: User, configure: Configure
+) -> None:
+    """Neither the database's datetime nor the token's number rounds below the other."""
+    moment = datetime.now(UTC).replace(microsecond=microsecond)
+    revoke_tokens(user_id=alice.pk, now=moment)
+    token = issue_token(alice, ttl_seconds=60, now=moment.timestamp())
+    assert authenticate_token(token).issued_at == moment.timestamp()
+
+
+@pytest.mark.parametrize("ttl_seconds", [0, -1, math.inf, math.nan])
+def test_a_life_must_be_positive(ttl_seconds: float, alice: User, configure: Configure) -> None:
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        issue_token(alice, ttl_seconds=ttl_seconds)
+
+
+def test_without_a_secret_nothing_is_signed(
+    alice: User, configure: Configure, key_pairs: dict[str, KeyPair]
+) -> None:
+    configure(jwt_public_key=key_pairs["ES256"].public_pem, jwt_algorithms=["ES256"])
+    with pytest.raises(InvalidTokenRules, match="signed elsewhere"):
+        issue_token(alice, ttl_seconds=60)
+    configure(jwt_secret="")
+    with pytest.raises(InvalidTokenRules, match="JWT_SECRET is empty"):
+        issue_token(alice, ttl_seconds=60)

@@ -1,0 +1,361 @@
+"""Keys from an address: a real HTTP server on this machine plays the issuer."""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.warnings import InsecureKeyLengthWarning
+
+from backend.identity import tokens as tokens_module
+from backend.identity.errors import AuthenticationFailed, Reason
+from backend.identity.published_keys import PublishedKeys
+from backend.identity.tokens import TokenRules, TokenVerifier
+from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
+
+TO_JWK: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
+
+
+class Issuer:
+    """A JWKS endpoint whose answer the test decides."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, Any]] = []
+        self.body: bytes | None = None
+        self.status = 200
+        self.requests = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.requests += 1
+                issuer.gate.wait(30)
+                body = issuer.body or json.dumps({"keys": issuer.keys}).encode()
+                self.send_response(issuer.status)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/jwks"
+
+    def publish(self, pair: KeyPair, key_id: str | None, **changes: Any) -> None:
+        """Add a public key to the document."""
+        public = pair.private.public_key()
+        key = TO_JWK[pair.algorithm].to_jwk(public, as_dict=True) | {"kid": key_id} | changes
+        self.keys.append({name: value for name, value in key.items() if value is not None})
+
+
+@pytest.fixture
+def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    issuer = Issuer()
+    thread = threading.Thread(target=issuer.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield issuer
+    issuer.gate.set()
+    issuer.server.shutdown()
+    thread.join()
+    issuer.server.server_close()
+
+
+@pytest.fixture
+def monotonic() -> Clock:
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def verifier(
+    issuer: Issuer, monotonic: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., TokenVerifier]:
+    """Make a verifier of the issuer's tokens, on clocks of the test."""
+
+    def make(*algorithms: str, timeout_seconds: float = 30) -> TokenVerifier:
+        def keys(url: str, names: tuple[str, ...]) -> PublishedKeys:
+            return PublishedKeys(url, names, clock=monotonic, timeout_seconds=timeout_seconds)
+
+        monkeypatch.setattr(tokens_module, "PublishedKeys", keys)
+        rules = TokenRules(algorithms=algorithms or ("RS256",), jwks_url=issuer.url)
+        return TokenVerifier(rules, clock=Clock(NOW))
+
+    return make
+
+
+def token(pair: KeyPair, key_id: str | None, *, algorithm: str = "") -> str:
+    headers = {"kid": key_id} if key_id is not None else None
+    claims = {"sub": "alice", "exp": NOW + 300}
+    return jwt.encode(claims, pair.private, algorithm=algorithm or pair.algorithm, headers=headers)
+
+
+def refusal(checked: TokenVerifier, token: str, *, fetch: bool = True) -> Reason:
+    with pytest.raises(AuthenticationFailed) as failure:
+        checked.verify(token, fetch=fetch)
+    return failure.value.reason
+
+
+@pytest.mark.parametrize("name", ["RS256", "ES256", "EdDSA"])
+def test_each_family(
+    name: str, issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs[name], "one")
+    assert verifier(name).verify(token(key_pairs[name], "one")).user_ref == "alice"
+
+
+def test_the_keys_are_fetched_once(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    checked, genuine = verifier(), token(key_pairs["RS256"], "one")
+    assert checked.may_block(genuine)
+    assert refusal(checked, genuine, fetch=False) is Reason.KEYS_UNAVAILABLE
+    assert issuer.requests == 0
+    assert checked.verify(genuine).user_ref == "alice"
+    assert not checked.may_block(genuine)
+    assert checked.verify(genuine, fetch=False).user_ref == "alice"
+    assert issuer.requests == 1
+
+
+def test_a_token_without_key_id_is_tried_with_all_keys(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs["ES256"], "one")
+    issuer.publish(key_pairs["RS256"], "two")
+    checked = verifier("RS256", "ES256")
+    for name in ("RS256", "ES256"):
+        assert checked.verify(token(key_pairs[name], None)).user_ref == "alice"
+    assert refusal(checked, token(key_pairs["other"], None)) is Reason.WRONG_KEY
+    assert issuer.requests == 1
+
+
+def test_a_published_key_without_id_serves_every_token(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs["RS256"], None)
+    assert verifier().verify(token(key_pairs["RS256"], "one")).user_ref == "alice"
+
+
+def test_rotation(
+    issuer: Issuer,
+    verifier: Callable[..., TokenVerifier],
+    key_pairs: dict[str, KeyPair],
+    monotonic: Clock,
+) -> None:
+    """A new key is found as soon as the cooldown allows, an old one is dropped with it."""
+    issuer.publish(key_pairs["RS256"], "one")
+    checked = verifier()
+    old, new = token(key_pairs["RS256"], "one"), token(key_pairs["other"], "two")
+    assert checked.verify(old).user_ref == "alice"
+    issuer.keys.clear()
+    issuer.publish(key_pairs["other"], "two")
+    monotonic.now += 29
+    assert not checked.may_block(new)
+    assert refusal(checked, new) is Reason.WRONG_KEY
+    assert issuer.requests == 1
+    monotonic.now += 1
+    assert checked.may_block(new)
+    assert not checked.may_block(old)
+    assert checked.verify(new).user_ref == "alice"
+    assert issuer.requests == 2
+    assert refusal(checked, old) is Reason.WRONG_KEY
+
+
+def test_made_up_key_ids_do_not_flood_the_issuer(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    checked = verifier()
+    for number in range(20):
+        assert refusal(checked, token(key_pairs["other"], f"no {number}")) is Reason.WRONG_KEY
+    assert issuer.requests == 1
+
+
+def test_an_issuer_that_is_down_at_first(
+    issuer: Issuer,
+    verifier: Callable[..., TokenVerifier],
+    key_pairs: dict[str, KeyPair],
+    monotonic: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    issuer.status = 503
+    issuer.publish(key_pairs["RS256"], "one")
+    checked, genuine = verifier(), token(key_pairs["RS256"], "one")
+    for _ in range(3):
+        assert refusal(checked, genuine) is Reason.KEYS_UNAVAILABLE
+    assert issuer.requests == 1
+    monotonic.now += 5
+    assert refusal(checked, genuine) is Reason.KEYS_UNAVAILABLE
+    issuer.status = 200
+    monotonic.now += 5
+    assert checked.verify(genuine).user_ref == "alice"
+    assert issuer.requests == 3
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "No token keys",
+        "The token keys can be fetched again.",
+    ]
+
+
+def test_an_issuer_that_goes_down_keeps_its_users_for_an_hour(
+    issuer: Issuer,
+    verifier: Callable[..., TokenVerifier],
+    key_pairs: dict[str, KeyPair],
+    monotonic: Clock,
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    checked, genuine = verifier(), token(key_pairs["RS256"], "one")
+    assert checked.verify(genuine).user_ref == "alice"
+    issuer.status = 503
+    monotonic.now += 3599
+    assert checked.may_block(genuine)
+    assert checked.verify(genuine).user_ref == "alice"
+    assert refusal(checked, token(key_pairs["other"], "two")) is Reason.KEYS_UNAVAILABLE
+    monotonic.now += 1
+    assert refusal(checked, genuine) is Reason.KEYS_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"keys": []}',
+        b'{"keys": {"kty": "RSA"}}',
+        b'{"keys": [5, {}, {"kty": "RSA"}, {"kty": "EC", "crv": "P-256"}]}',
+    ],
+)
+def test_nonsense_from_the_issuer_is_an_outage(
+    body: bytes,
+    issuer: Issuer,
+    verifier: Callable[..., TokenVerifier],
+    key_pairs: dict[str, KeyPair],
+    monotonic: Clock,
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    checked, genuine = verifier(), token(key_pairs["RS256"], "one")
+    assert checked.verify(genuine).user_ref == "alice"
+    issuer.body = body or b" "
+    monotonic.now += 300
+    assert checked.verify(genuine).user_ref == "alice"
+    assert refusal(checked, token(key_pairs["RS256"], "two")) is Reason.KEYS_UNAVAILABLE
+
+
+def test_a_redirect_is_not_followed(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    issuer.status = 302
+    assert refusal(verifier(), token(key_pairs["RS256"], "one")) is Reason.KEYS_UNAVAILABLE
+    assert issuer.requests == 1
+
+
+def test_nothing_listens_there(issuer: Issuer, key_pairs: dict[str, KeyPair]) -> None:
+    rules = TokenRules(algorithms=("RS256",), jwks_url="http://127.0.0.1:1/jwks")
+    checked = TokenVerifier(rules, clock=Clock(NOW))
+    assert refusal(checked, token(key_pairs["RS256"], "one")) is Reason.KEYS_UNAVAILABLE
+
+
+def test_a_slow_issuer_is_given_up(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    issuer.gate.clear()
+    checked = verifier(timeout_seconds=0.05)
+    assert refusal(checked, token(key_pairs["RS256"], "one")) is Reason.KEYS_UNAVAILABLE
+
+
+def test_many_callers_make_one_request(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    checked, genuine = verifier(), token(key_pairs["RS256"], "one")
+    issuer.gate.clear()
+    with ThreadPoolExecutor(8) as pool:
+        results = [pool.submit(checked.verify, genuine) for _ in range(8)]
+        issuer.gate.set()
+        assert {result.result(30).user_ref for result in results} == {"alice"}
+    assert issuer.requests == 1
+
+
+def test_who_has_a_key_does_not_wait_for_a_newer_one(
+    issuer: Issuer,
+    verifier: Callable[..., TokenVerifier],
+    key_pairs: dict[str, KeyPair],
+    monotonic: Clock,
+) -> None:
+    issuer.publish(key_pairs["RS256"], "one")
+    checked, genuine = verifier(), token(key_pairs["RS256"], "one")
+    assert checked.verify(genuine).user_ref == "alice"
+    monotonic.now += 300
+    issuer.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(checked.verify, genuine) for _ in range(2)]
+        done = next(as_completed(results, timeout=30))  # while the other waits for the issuer
+        assert done.result().user_ref == "alice"
+        issuer.gate.set()
+    assert issuer.requests == 2
+
+
+def test_a_document_without_a_key_that_fits_is_an_outage(
+    issuer: Issuer,
+    verifier: Callable[..., TokenVerifier],
+    key_pairs: dict[str, KeyPair],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    issuer.publish(key_pairs["ES256"], "one")
+    assert refusal(verifier("RS256"), token(key_pairs["ES256"], "one")) is Reason.KEYS_UNAVAILABLE
+    assert caplog.messages == [
+        f"No token keys: PyJWKSetError: none at {issuer.url} fits JWT_ALGORITHMS"
+    ]
+
+
+def test_a_weak_key_does_not_verify(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    weak = KeyPair("RS256", rsa.generate_private_key(65537, 1024))
+    issuer.publish(key_pairs["RS256"], "one")
+    issuer.publish(weak, "weak")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+        signed = token(weak, "weak")
+    assert refusal(verifier(), signed) is Reason.WRONG_KEY
+
+
+def test_keys_of_another_use_or_family_do_not_verify(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    """Above all no symmetric key: a document that anybody can read must not hold a secret."""
+    secret = {
+        "kty": "oct",
+        "kid": "secret",
+        "k": jwt.utils.base64url_encode(SECRET.encode()).decode(),
+    }
+    issuer.keys.append(secret)
+    issuer.publish(key_pairs["ES256"], "curve")
+    issuer.publish(key_pairs["other"], "encryption", use="enc")
+    issuer.publish(key_pairs["RS256"], "one", use="sig", alg="RS256")
+    checked = verifier("RS256", "PS256")
+    assert checked.verify(token(key_pairs["RS256"], "one")).user_ref == "alice"
+    for refused in (
+        jwt.encode({"sub": "a", "exp": NOW + 9}, SECRET, "HS256", headers={"kid": "secret"}),
+        token(key_pairs["ES256"], "curve"),
+        token(key_pairs["other"], "encryption"),
+        token(key_pairs["RS256"], "one", algorithm="PS256"),
+    ):
+        assert refusal(checked, refused) is Reason.WRONG_KEY

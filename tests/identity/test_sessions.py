@@ -1,0 +1,439 @@
+"""Open sockets end once, in time, for the right reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from backend.identity.sessions import EndReason, OpenSession, OpenSessions, Standing
+from tests.identity.issuer import NOW, Clock
+
+InVirtualTime = Callable[[Coroutine[Any, Any, None]], None]
+GOOD = Standing(active=True, not_before=None)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """As much of a Caller as matters here."""
+
+    user_id: str = "1"
+    issued_at: float | None = NOW
+    expires_at: float | None = None
+
+
+class Users:
+    """The database, as far as the register asks it."""
+
+    def __init__(self) -> None:
+        self.standings: dict[str, Standing] = {}
+        self.questions: list[list[str]] = []
+        self.is_down = False
+
+    async def __call__(self, user_ids: Collection[str]) -> Mapping[str, Standing]:
+        self.questions.append(sorted(user_ids))
+        if self.is_down:
+            raise ConnectionError("the database is down")
+        return {user_id: self.standings.get(user_id, GOOD) for user_id in user_ids}
+
+
+@pytest.fixture
+def users() -> Users:
+    return Users()
+
+
+@pytest.fixture
+def sessions(users: Users, clock: Clock) -> OpenSessions:
+    return OpenSessions(users, clock=clock)
+
+
+def finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that waits for nothing real."""
+    while True:
+        try:
+            coroutine.send(None)
+        except StopIteration:
+            return
+
+
+# -- expiry ---------------------------------------------------------------------------------------
+
+
+def test_a_socket_ends_when_its_token_expires(sessions: OpenSessions, clock: Clock) -> None:
+    ended: list[tuple[str, EndReason]] = []
+    for name, seconds in (("c", 30), ("a", 10), ("b", 20)):
+        visitor = Visitor(expires_at=NOW + seconds)
+        sessions.register(visitor, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
+    assert len(sessions) == 3
+    for seconds, so_far in ((9, ""), (10, "a"), (25, "ab"), (25, "ab"), (99, "abc")):
+        clock.now = NOW + seconds
+        sessions.end_expired()
+        assert ended == [(name, EndReason.EXPIRED) for name in so_far]
+    assert len(sessions) == 0
+
+
+def test_a_released_socket_is_left_alone(sessions: OpenSessions, clock: Clock) -> None:
+    ended: list[EndReason] = []
+    session = sessions.register(Visitor(expires_at=NOW + 1), ended.append)
+    session.release()
+    session.release()
+    session.end(EndReason.REVOKED)
+    clock.now += 5
+    sessions.end_expired()
+    assert (ended, len(sessions)) == ([], 0)
+
+
+def test_a_socket_may_be_released_and_another_opened_while_it_is_closed(
+    sessions: OpenSessions, clock: Clock
+) -> None:
+    ended: list[EndReason] = []
+
+    def close(reason: EndReason) -> None:
+        ended.append(reason)
+        session.release()
+        sessions.register(Visitor(expires_at=NOW + 60), ended.append)
+
+    session = sessions.register(Visitor(expires_at=NOW), close)
+    sessions.end_expired()
+    assert (ended, len(sessions)) == ([EndReason.EXPIRED], 1)
+
+
+def test_a_close_that_fails_does_not_keep_others_open(
+    sessions: OpenSessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[EndReason] = []
+
+    def fail(reason: EndReason) -> None:
+        raise RuntimeError("the socket is broken")
+
+    sessions.register(Visitor(expires_at=NOW - 1), fail)
+    sessions.register(Visitor(expires_at=NOW), ended.append)
+    sessions.end_expired()
+    assert (ended, len(sessions)) == ([EndReason.EXPIRED], 0)
+    assert [record.message for record in caplog.records] == ["Closing a socket failed (expired)."]
+
+
+def test_the_age_of_every_socket_can_be_bounded(users: Users, clock: Clock) -> None:
+    sessions = OpenSessions(users, max_age_seconds=100, clock=clock)
+    ended: list[str] = []
+    sessions.register(Visitor(issued_at=None), lambda _: ended.append("session"))
+    sessions.register(Visitor(expires_at=NOW + 50), lambda _: ended.append("short token"))
+    sessions.register(Visitor(expires_at=NOW + 500), lambda _: ended.append("long token"))
+    clock.now += 99
+    sessions.end_expired()
+    assert ended == ["short token"]
+    clock.now += 1
+    sessions.end_expired()
+    assert ended == ["short token", "session", "long token"]
+
+
+def test_many_that_expire_together_end_in_portions(sessions: OpenSessions) -> None:
+    ended: list[EndReason] = []
+    for _ in range(450):
+        sessions.register(Visitor(expires_at=NOW), ended.append)
+    counts = []
+    for _ in range(3):
+        sessions.end_expired()
+        counts.append(len(ended))
+    assert counts == [200, 400, 450]
+
+
+def test_sockets_that_come_and_go_leave_no_trace(sessions: OpenSessions) -> None:
+    stays = sessions.register(Visitor("2", expires_at=NOW + 9), lambda _: None)
+    for number in range(1000):
+        sessions.register(Visitor(expires_at=NOW + number), lambda _: None).release()
+    assert len(sessions) == 1
+    assert len(sessions._expiries) < 100
+    assert list(sessions._by_user) == ["2"]
+    stays.release()
+    assert not sessions._by_user
+
+
+# -- the timer ------------------------------------------------------------------------------------
+
+
+def test_the_timer_ends_sockets_in_time(users: Users, in_virtual_time: InVirtualTime) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        sessions = OpenSessions(users, check_seconds=5, clock=lambda: NOW + loop.time())
+        ended: dict[str, float] = {}
+
+        def register(name: str, seconds: float) -> None:
+            visitor = Visitor(expires_at=NOW + seconds)
+            sessions.register(visitor, lambda _: ended.update({name: loop.time()}))
+
+        register("before the start", 3)
+        sessions.start()
+        sessions.start()
+        register("later", 3600)
+        register("sooner", 1)
+        register("over", -1)
+        assert ended == {}
+        await asyncio.sleep(4000)
+        assert list(ended) == ["over", "sooner", "before the start", "later"]
+        assert list(ended.values()) == pytest.approx([0.01, 1, 3, 3600], abs=0.02)
+        await sessions.stop()
+
+    in_virtual_time(scenario())
+
+
+def test_a_clock_that_jumps_loses_nothing_and_repeats_nothing(
+    users: Users, in_virtual_time: InVirtualTime
+) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        offset = 0.0
+        sessions = OpenSessions(users, check_seconds=5, clock=lambda: NOW + loop.time() + offset)
+        ended: list[str] = []
+        sessions.start()
+        for name, seconds in (("a", 100), ("b", 1000), ("c", 10_000)):
+            visitor = Visitor(expires_at=NOW + seconds)
+            sessions.register(visitor, lambda _, name=name: ended.append(name))  # type: ignore[misc]
+        offset = 500  # forward: "a" is overdue and must not wait for the old timer
+        await asyncio.sleep(5.1)
+        assert ended == ["a"]
+        offset = -500  # back: "b" lives until the clock says so
+        await asyncio.sleep(1400)
+        assert ended == ["a"]
+        await asyncio.sleep(100)
+        assert ended == ["a", "b"]
+        offset = 1e9
+        await asyncio.sleep(5.1)
+        assert ended == ["a", "b", "c"]
+        await sessions.stop()
+
+    in_virtual_time(scenario())
+
+
+def test_nothing_happens_after_the_stop(users: Users, in_virtual_time: InVirtualTime) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        sessions = OpenSessions(users, check_seconds=5, clock=lambda: NOW + loop.time())
+        ended: list[EndReason] = []
+        await sessions.stop()
+        sessions.start()
+        sessions.register(Visitor(expires_at=NOW + 10), ended.append)
+        await asyncio.sleep(6)
+        await sessions.stop()
+        sessions.register(Visitor(expires_at=NOW), ended.append)
+        await asyncio.sleep(100)
+        assert (ended, len(users.questions), len(sessions)) == ([], 1, 2)
+        sessions.start()
+        await asyncio.sleep(1)
+        assert ended == [EndReason.EXPIRED, EndReason.EXPIRED]
+        await sessions.stop()
+
+    in_virtual_time(scenario())
+
+
+# -- checks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("visitor", "standing", "reason"),
+    [
+        (Visitor(), GOOD, None),
+        (Visitor(), Standing(active=False, not_before=None), EndReason.DEACTIVATED),
+        (Visitor(), Standing(active=False, not_before=NOW + 1), EndReason.DEACTIVATED),
+        (Visitor(), Standing(active=True, not_before=NOW), None),
+        (Visitor(), Standing(active=True, not_before=NOW + 0.001), EndReason.REVOKED),
+        (Visitor(issued_at=None, expires_at=NOW + 9), GOOD, None),
+        (Visitor(issued_at=None, expires_at=NOW + 9), Standing(True, 0.0), EndReason.REVOKED),
+        (Visitor(issued_at=None), Standing(active=True, not_before=NOW), None),
+        (Visitor(issued_at=None), Standing(active=True, not_before=NOW + 1), EndReason.REVOKED),
+    ],
+)
+def test_a_check_ends_who_may_not_stay(
+    visitor: Visitor,
+    standing: Standing,
+    reason: EndReason | None,
+    sessions: OpenSessions,
+    users: Users,
+) -> None:
+    ended: list[EndReason] = []
+    for _ in range(2):
+        sessions.register(visitor, ended.append)
+    sessions.register(Visitor("2"), ended.append)
+    users.standings["1"] = standing
+    for _ in range(2):
+        finish(sessions.check())
+    assert ended == ([reason, reason] if reason else [])
+    assert users.questions == [["1", "2"], ["2"] if reason else ["1", "2"]]
+
+
+def test_a_deleted_user_is_one_that_the_answer_leaves_out(clock: Clock) -> None:
+    async def nobody(user_ids: Collection[str]) -> Mapping[str, Standing]:
+        return {}
+
+    ended: list[EndReason] = []
+    sessions = OpenSessions(nobody, clock=clock)
+    sessions.register(Visitor(), ended.append)
+    finish(sessions.check())
+    assert ended == [EndReason.DEACTIVATED]
+
+
+def test_without_sockets_nothing_is_asked(sessions: OpenSessions, users: Users) -> None:
+    finish(sessions.check())
+    sessions.register(Visitor(), lambda _: None).release()
+    finish(sessions.check())
+    assert users.questions == []
+
+
+def test_a_socket_opened_during_the_question_waits_for_the_next_one(clock: Clock) -> None:
+    ended: list[str] = []
+
+    async def slow(user_ids: Collection[str]) -> Mapping[str, Standing]:
+        opened.register(Visitor("2"), lambda _: ended.append("2"))
+        return {}
+
+    opened = OpenSessions(slow, clock=clock)
+    opened.register(Visitor("1"), lambda _: ended.append("1"))
+    finish(opened.check())
+    assert (ended, len(opened)) == (["1"], 1)
+
+
+def test_many_that_must_go_end_in_portions(sessions: OpenSessions, users: Users) -> None:
+    ended: list[EndReason] = []
+    for _ in range(450):
+        sessions.register(Visitor(), ended.append)
+    users.standings["1"] = Standing(active=False, not_before=None)
+    check = sessions.check()
+    for count in (200, 400):
+        check.send(None)
+        assert len(ended) == count
+    finish(check)
+    assert len(ended) == 450
+
+
+def test_a_database_that_is_down_is_logged_once_and_survived(
+    users: Users, in_virtual_time: InVirtualTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        sessions = OpenSessions(users, check_seconds=5, clock=Clock(NOW))
+        ended: list[EndReason] = []
+        sessions.register(Visitor(), ended.append)
+        users.standings["1"] = Standing(active=False, not_before=None)
+        users.is_down = True
+        sessions.start()
+        await asyncio.sleep(16)
+        assert (len(users.questions), ended) == (3, [])
+        users.is_down = False
+        await asyncio.sleep(5)
+        assert (len(users.questions), ended) == (4, [EndReason.DEACTIVATED])
+        await sessions.stop()
+
+    in_virtual_time(scenario())
+    assert [record.message for record in caplog.records] == [
+        "The check of open sessions fails: ConnectionError: the database is down",
+        "The check of open sessions works again after 3 failures.",
+    ]
+
+
+def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualTime) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        async def hang(user_ids: Collection[str]) -> Mapping[str, Standing]:
+            await asyncio.sleep(1000)
+            raise AssertionError("stopped before")
+
+        sessions = OpenSessions(hang, check_seconds=5, clock=lambda: NOW + loop.time())
+        ended: list[float] = []
+        sessions.register(Visitor(expires_at=NOW + 20), lambda _: ended.append(loop.time()))
+        sessions.start()
+        await asyncio.sleep(30)
+        assert ended == pytest.approx([20], abs=0.02)
+        await sessions.stop()
+
+    in_virtual_time(scenario())
+
+
+# -- everything at once ---------------------------------------------------------------------------
+
+USER_IDS = st.sampled_from(["1", "2", "3"])
+MOMENTS = st.none() | st.integers(-20, 60).map(lambda seconds: NOW + seconds)
+
+
+class Register(RuleBasedStateMachine):
+    """Sockets, users and a jumping clock in any order, against the plainest possible model."""
+
+    @initialize(max_age=st.none() | st.integers(1, 40))
+    def begin(self, max_age: int | None) -> None:
+        self.clock, self.users = Clock(NOW), Users()
+        self.sessions = OpenSessions(self.users, max_age_seconds=max_age, clock=self.clock)
+        self.max_age = max_age if max_age is not None else float("inf")
+        self.open: list[tuple[OpenSession, Visitor, float]] = []
+        self.ended: list[tuple[OpenSession, EndReason]] = []
+        self.expected: list[tuple[OpenSession, EndReason]] = []
+
+    @rule(user_id=USER_IDS, issued_at=MOMENTS, expires_at=MOMENTS)
+    def register(self, user_id: str, issued_at: float | None, expires_at: float | None) -> None:
+        visitor = Visitor(user_id, issued_at, expires_at)
+        session = self.sessions.register(
+            visitor, lambda reason: self.ended.append((session, reason))
+        )
+        self.open.append((session, visitor, self.clock.now))
+
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        if self.open:
+            entry = data.draw(st.sampled_from(self.open))
+            self.open.remove(entry)
+            entry[0].release()
+
+    @rule(seconds=st.integers(-30, 30))
+    def turn_the_clock(self, seconds: int) -> None:
+        self.clock.now += seconds
+
+    @rule(user_id=USER_IDS, active=st.booleans(), not_before=MOMENTS)
+    def change_user(self, user_id: str, active: bool, not_before: float | None) -> None:
+        self.users.standings[user_id] = Standing(active, not_before)
+
+    @rule()
+    def expire(self) -> None:
+        now, infinite = self.clock.now, float("inf")
+        for session, visitor, since in self.open:
+            ends_at = infinite if visitor.expires_at is None else visitor.expires_at
+            if min(ends_at, since + self.max_age) <= now:
+                self.expected.append((session, EndReason.EXPIRED))
+        self.sessions.end_expired()
+        self._compare()
+
+    @rule()
+    def check(self) -> None:
+        for session, visitor, since in self.open:
+            standing = self.users.standings.get(visitor.user_id, GOOD)
+            is_session = visitor.issued_at is None and visitor.expires_at is None
+            issued_at = since if is_session else visitor.issued_at
+            if not standing.active:
+                self.expected.append((session, EndReason.DEACTIVATED))
+            elif standing.not_before is not None and (
+                issued_at is None or issued_at < standing.not_before
+            ):
+                self.expected.append((session, EndReason.REVOKED))
+        finish(self.sessions.check())
+        self._compare()
+
+    def _compare(self) -> None:
+        assert len(self.ended) == len(self.expected)
+        assert set(self.ended) == set(self.expected)
+        gone = {session for session, _ in self.ended}
+        assert len(gone) == len(self.ended)
+        self.open = [entry for entry in self.open if entry[0] not in gone]
+
+    @invariant()
+    def nothing_else_ends(self) -> None:
+        assert len(self.ended) == len(self.expected)
+        assert len(self.sessions) == len(self.open)
+        assert all(session.is_open for session, _, _ in self.open)
+        assert len(self.sessions._expiries) <= 2 * len(self.open) + 64
+
+
+Register.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestRegister = Register.TestCase
