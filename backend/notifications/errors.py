@@ -1,0 +1,63 @@
+"""What can go wrong when an inbox is asked to do something.
+
+NotificationError
+├── InvalidInput     BAD_USER_INPUT
+├── NotFound         NOT_FOUND
+├── Forbidden        FORBIDDEN
+├── Conflict         CONFLICT
+└── RateLimited      RATE_LIMITED
+
+The doors turn them into their protocol's errors; the messages are made for the people who call.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NotificationError(Exception):
+    """Base of the errors that a caller can do something about. Nothing was changed when one is raised."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(NotificationError):
+    """Raised when a value is not acceptable; `field` names it as the service's argument is named."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFound(NotificationError):
+    """Raised when the user has no such notification; also when it is another user's: ids cannot be probed."""
+
+    code = "NOT_FOUND"
+
+
+class Forbidden(NotificationError):
+    """Raised when the policy does not let this caller send to that user."""
+
+    code = "FORBIDDEN"
+
+
+class Conflict(NotificationError):
+    """Raised when an idempotency key was used before for something else."""
+
+    code = "CONFLICT"
+
+
+class RateLimited(NotificationError):
+    """Raised when a caller does something too often; `retry_after` is in seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,252 @@
+"""The readers: everything that is asked of an inbox. Each costs a fixed number of queries at any size."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, F, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from backend.config import config
+from backend.delivery.log import UNTOUCHED, Head, Place
+from backend.delivery.position import ORIGIN, Position
+from backend.notifications.errors import InvalidInput, NotFound
+from backend.notifications.events import Event, from_payload
+from backend.notifications.models import Inbox, InboxEvent, Notification, NotificationPreference
+from backend.notifications.validation import clean_type
+
+logger = logging.getLogger(__name__)
+
+MAX_TYPES = 20
+"""Types that one filter may name."""
+
+_CHUNK = 250
+"""Inboxes, or stretches of logs, that one query names."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxState:
+    """The counts of a whole inbox and the position at which they were so."""
+
+    position: Position
+    unread_count: int
+    total_count: int
+
+
+EMPTY = InboxState(ORIGIN, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of the list, newest first, and the inbox at the very same moment."""
+
+    notifications: list[Notification]
+    inbox: InboxState
+    has_newer: bool
+    has_older: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceState:
+    """What a user wants of a type; `required` ones cannot be turned off."""
+
+    type: str
+    enabled: bool
+    required: bool
+
+
+# -- lists -----------------------------------------------------------------------------------------------
+
+
+def page(
+    *,
+    user_id: Any,
+    limit: int,
+    older_than: int | None = None,
+    newer_than: int | None = None,
+    from_oldest: bool = False,
+    types: Collection[str] | None = None,
+    read: bool | None = None,
+) -> Page:
+    """Return up to `limit` of a user's notifications with the inbox's state, read in one snapshot.
+
+    `older_than` and `newer_than` are ids that bound the page, both exclusive; it is the newest stretch between
+    them or, with `from_oldest`, the oldest. Because the state belongs to the same snapshot, "list, then subscribe
+    after its position" has neither a gap nor an overlap.
+    """
+    _check_page(limit, types)
+    filtered = _filtered(user_id, types, read)
+    stretch = filtered
+    if older_than is not None:
+        stretch = stretch.filter(id__lt=older_than)
+    if newer_than is not None:
+        stretch = stretch.filter(id__gt=newer_than)
+    order = "id" if from_oldest else "-id"
+    rows, inbox = _read_with_inbox(user_id, _first_rows(stretch, types, order, limit + 1))
+    more, rows = len(rows) > limit, rows[:limit]
+    has_newer = older_than is not None and filtered.filter(id__gte=older_than).exists()
+    has_older = newer_than is not None and filtered.filter(id__lte=newer_than).exists()
+    if from_oldest:
+        rows.reverse()
+        has_newer = has_newer or more
+    else:
+        has_older = has_older or more
+    return Page(rows, inbox, has_newer=has_newer, has_older=has_older)
+
+
+def _check_page(limit: int, types: Collection[str] | None) -> None:
+    longest = config().max_page_size
+    if not 0 < limit <= longest:
+        raise InvalidInput(f"A page has 1 to {longest} notifications.", field="limit")
+    if types is not None and len(types) > MAX_TYPES:
+        raise InvalidInput(f"A filter names {MAX_TYPES} types at most.", field="types")
+    for type in types or ():
+        clean_type(type, field="types")
+
+
+def _filtered(
+    user_id: Any, types: Collection[str] | None, read: bool | None
+) -> QuerySet[Notification]:
+    query = Notification.objects.filter(recipient=user_id)
+    if types is not None:
+        query = query.filter(type__in=types)
+    if read is not None:
+        query = query.filter(read_at__isnull=not read)
+    return query
+
+
+def _first_rows(
+    stretch: QuerySet[Notification], types: Collection[str] | None, order: str, limit: int
+) -> QuerySet[Notification]:
+    """Return the first rows of a stretch in an order that an index gives.
+
+    Of several types no index gives the order: sorting would cost what the inbox holds of them. So the first
+    rows of each type, which an index does give, are merged.
+    """
+    if types is None or len(types) < 2:
+        return stretch.order_by(order)[:limit]
+    parts, parameters = [], list[Any]()
+    for type in sorted(set(types)):
+        part = stretch.filter(type=type).order_by(order).values("id")[:limit]
+        sql, values = part.query.sql_with_params()
+        parts.append(f"SELECT id FROM ({sql}) AS part")
+        parameters.extend(values)
+    merged = RawSQL(" UNION ALL ".join(parts), parameters)
+    return Notification.objects.filter(id__in=merged).order_by(order)[:limit]
+
+
+def _read_with_inbox(
+    user_id: Any, rows: QuerySet[Notification]
+) -> tuple[list[Notification], InboxState]:
+    """Read rows and the inbox's state in one statement, which is one snapshot on every database."""
+    annotated = rows.select_related("sender").annotate(
+        inbox_epoch=F("recipient__inbox__epoch"),
+        inbox_sequence=F("recipient__inbox__last_sequence"),
+        inbox_unread=F("recipient__inbox__unread_count"),
+        inbox_total=F("recipient__inbox__total_count"),
+    )
+    while True:
+        found: list[Any] = list(annotated)
+        if found:
+            row = found[0]
+            position = Position(row.inbox_epoch, row.inbox_sequence)
+            return found, InboxState(position, row.inbox_unread, row.inbox_total)
+        # No row carries the inbox's state: read it together with the fact that there are no rows. If there
+        # are by now, look again.
+        inbox = Inbox.objects.filter(pk=user_id).annotate(filled=Exists(rows)).first()
+        if inbox is None:
+            return [], EMPTY
+        if not inbox.filled:
+            return [], InboxState(inbox.position, inbox.unread_count, inbox.total_count)
+
+
+def inbox_state(*, user_id: Any) -> InboxState:
+    """Return the counts of an inbox and its position, in one snapshot."""
+    inbox = Inbox.objects.filter(pk=user_id).first()
+    if inbox is None:
+        return EMPTY
+    return InboxState(inbox.position, inbox.unread_count, inbox.total_count)
+
+
+def notification(*, user_id: Any, notification_id: int) -> Notification:
+    """Return one of the user's notifications, its sender loaded; raise NotFound if they have no such."""
+    query = Notification.objects.select_related("sender")
+    found = query.filter(recipient=user_id, pk=notification_id).first()
+    if found is None:
+        raise NotFound("You have no such notification.")
+    return found
+
+
+def preferences(*, user_id: Any) -> list[PreferenceState]:
+    """Return what the user has said of types, and the types that cannot be turned off; sorted by type."""
+    required = set(config().required_types)
+    rows = NotificationPreference.objects.filter(user=user_id).values_list("type", "enabled")
+    states = {type: enabled for type, enabled in rows} | dict.fromkeys(required, True)
+    return [PreferenceState(type, states[type], type in required) for type in sorted(states)]
+
+
+# -- the log ---------------------------------------------------------------------------------------------
+
+
+def heads(inboxes: Collection[str]) -> dict[str, Head]:
+    """Return where the logs of inboxes begin and end; inboxes that do not exist are UNTOUCHED."""
+    result = dict.fromkeys(inboxes, UNTOUCHED)
+    for chunk in _chunks(list(inboxes)):
+        rows = Inbox.objects.filter(pk__in=chunk)
+        for user_id, epoch, last, first in rows.values_list(
+            "user_id", "epoch", "last_sequence", "first_sequence"
+        ):
+            result[str(user_id)] = Head(Position(epoch, last), first_sequence=first)
+    return result
+
+
+def events(places: Sequence[Place], *, limit: int) -> list[list[Event]]:
+    """Return for each place the events that follow it in the log, `limit` of them at most.
+
+    Since sequences have no holes, a limit is a bound on the sequence, and one query can read many stretches.
+    """
+    found: dict[str, list[Event]] = {}
+    for chunk in _chunks(list(dict.fromkeys(places))):
+        wanted = Q()
+        for place in chunk:
+            wanted |= Q(inbox=place.inbox, sequence__gt=place.after, sequence__lte=place.after + limit)
+        for event in _readable(InboxEvent.objects.filter(wanted).order_by("inbox", "sequence")):
+            found.setdefault(event.inbox, []).append(event)
+    return [_stretch(found.get(place.inbox, []), place.after, limit) for place in places]
+
+
+def _readable(rows: QuerySet[InboxEvent]) -> Iterator[Event]:
+    """Give the events that this version of the code understands.
+
+    The others, which a newer version may have written, are left out. To whoever reads the log that is a hole,
+    which is told and not bridged; and it does not keep everybody else in the same batch from their events.
+    """
+    columns = ("inbox_id", "inbox__epoch", "sequence", "kind", "notification_id", "created_at")
+    for inbox, epoch, sequence, kind, notification_id, created_at, payload in rows.values_list(
+        *columns, "payload"
+    ):
+        try:
+            yield from_payload(
+                inbox=str(inbox),
+                epoch=epoch,
+                sequence=sequence,
+                kind=kind,
+                notification_id=notification_id,
+                occurred_at=created_at,
+                payload=payload,
+            )
+        except Exception:
+            logger.exception("Event %s of inbox %s cannot be read.", sequence, inbox)
+
+
+def _stretch(found: list[Event], after: int, limit: int) -> list[Event]:
+    """Pick one place's events from those of its inbox: other places may have asked for the same inbox."""
+    unique = {event.sequence: event for event in found if after < event.sequence <= after + limit}
+    return [unique[sequence] for sequence in sorted(unique)]
+
+
+def _chunks(values: list[Any]) -> list[list[Any]]:
+    return [values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK)]

@@ -1,0 +1,498 @@
+"""The writers: everything that changes an inbox.
+
+Each service is one transaction: it locks the inbox, changes the rows and the counts, and adds the event. The
+doorbell is rung after the commit and cannot fail it. `now` is for tests and imports; it defaults to the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from backend import metrics
+from backend.config import config
+from backend.delivery.position import Position
+from backend.notifications.apps import doorbell
+from backend.notifications.errors import Conflict, InvalidInput, NotFound
+from backend.notifications.events import Event, Kind, Person, Snapshot, encode, to_payload
+from backend.notifications.inboxes import Numbered, lock, number_arrivals, number_change
+from backend.notifications.models import Inbox, InboxEvent, Notification, NotificationPreference
+from backend.notifications.validation import Draft, clean_draft, clean_key, clean_type
+
+SEND_CHUNK = 500
+"""Recipients whose inboxes one transaction of `send_many` locks. Larger chunks gain nothing measurable and
+keep the other writers of these inboxes waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The result of a send: a notification, unless the recipient does not want that type.
+
+    `replayed` says that the idempotency key was seen before and this is the first result.
+    """
+
+    notification: Notification | None
+    suppressed: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentMany:
+    """How many recipients of a bulk send got the notification, and how many do not want its type."""
+
+    sent: int
+    suppressed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A notification after it was marked; `changed` is false if it was so already."""
+
+    notification: Notification
+    changed: bool
+    unread_count: int
+    total_count: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class AllRead:
+    """An inbox after a mark-all-read; `count` is how many became read."""
+
+    count: int
+    unread_count: int
+    total_count: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """An inbox after a notification was deleted."""
+
+    notification_id: int
+    unread_count: int
+    total_count: int
+    position: Position
+
+
+# -- sending ---------------------------------------------------------------------------------------------
+
+
+def send(
+    *,
+    recipient_id: Any,
+    title: str,
+    message: str = "",
+    type: str = "general",
+    link: str = "",
+    data: dict[str, Any] | None = None,
+    sender_id: Any = None,
+    idempotency_key: str | None = None,
+    now: datetime | None = None,
+) -> Sent:
+    """Put a notification into a user's inbox.
+
+    With an idempotency key, unique for each sender, a repeated call returns the first result; with the same
+    key and other content it raises Conflict. Raises InvalidInput for unacceptable content or users.
+    """
+    draft = clean_draft(type=type, title=title, message=message, link=link, data=data)
+    key = clean_key(idempotency_key)
+    recipient_key = _user_key(recipient_id, field="recipient_id")
+    sender_key = None if sender_id is None else _user_key(sender_id, field="sender_id")
+    try:
+        with transaction.atomic():
+            return _send(draft, recipient_key, sender_key, key, now or timezone.now())
+    except IntegrityError:
+        # Between our look and our insert somebody else has used the key, or a user was deleted.
+        first = _find_by_key(sender_key, key)
+        if first is not None:
+            return _replay(first, draft, recipient_key)
+        if recipient_key not in _wanted_by([recipient_key], draft.type):
+            raise InvalidInput("There is no such user.", field="recipient_id") from None
+        _load_sender(sender_key)
+        raise
+
+
+def _send(draft: Draft, recipient_id: Any, sender_id: Any, key: str | None, now: datetime) -> Sent:
+    first = _find_by_key(sender_id, key)
+    if first is not None:
+        return _replay(first, draft, recipient_id)
+    wanted = _wanted_by([recipient_id], draft.type)
+    if recipient_id not in wanted:
+        raise InvalidInput("There is no such user.", field="recipient_id")
+    sender = _load_sender(sender_id)
+    if not wanted[recipient_id]:
+        return Sent(notification=None, suppressed=True)
+    (notification,) = _deliver(draft, [recipient_id], sender, key, now)
+    return Sent(notification=notification)
+
+
+def send_many(
+    *,
+    recipient_ids: Iterable[Any],
+    title: str,
+    message: str = "",
+    type: str = "general",
+    link: str = "",
+    data: dict[str, Any] | None = None,
+    sender_id: Any = None,
+    now: datetime | None = None,
+) -> SentMany:
+    """Put the same notification into the inboxes of many users, each user once.
+
+    Costs a fixed number of statements for each chunk of SEND_CHUNK recipients; each chunk is a transaction of
+    its own. All recipients are looked up before the first chunk: InvalidInput means that nobody got anything.
+    """
+    draft = clean_draft(type=type, title=title, message=message, link=link, data=data)
+    recipients = sorted({_user_key(value, field="recipient_ids") for value in recipient_ids})
+    sender_key = None if sender_id is None else _user_key(sender_id, field="sender_id")
+    sender = _load_sender(sender_key)
+    wanted: dict[Any, bool] = {}
+    for chunk in _chunks(recipients):
+        wanted |= _wanted_by(chunk, draft.type)
+    missing = [key for key in recipients if key not in wanted]
+    if missing:
+        raise InvalidInput(f"{len(missing)} recipients do not exist.", field="recipient_ids")
+    targets = [key for key in recipients if wanted[key]]
+    for chunk in _chunks(targets):
+        with transaction.atomic():
+            _deliver(draft, chunk, sender, None, now or timezone.now())
+    return SentMany(sent=len(targets), suppressed=len(recipients) - len(targets))
+
+
+def send_approval(
+    *,
+    recipient_id: Any,
+    title: str,
+    message: str,
+    form_type: str,
+    item_id: Any,
+    approved: bool,
+    sender_id: Any = None,
+    link: str = "",
+    data: dict[str, Any] | None = None,
+    idempotency_key: str | None = None,
+    now: datetime | None = None,
+) -> Sent:
+    """Tell a user that a form of theirs was approved or not.
+
+    It is a notification of type `approval` whose data says which form and item, and the decision.
+    """
+    decision = {"form_type": form_type, "item_id": _plain(item_id), "approved": approved}
+    return send(
+        recipient_id=recipient_id,
+        title=title,
+        message=message,
+        type="approval",
+        link=link,
+        data={**(data or {}), **decision},
+        sender_id=sender_id,
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+
+
+def send_user_detail_approval(
+    *,
+    recipient_id: Any,
+    approved: bool,
+    item_id: Any = None,
+    title: str | None = None,
+    message: str | None = None,
+    sender_id: Any = None,
+    link: str = "",
+    idempotency_key: str | None = None,
+    now: datetime | None = None,
+) -> Sent:
+    """Tell a user that their own details were approved or not; `item_id` is the user unless given."""
+    outcome = "approved" if approved else "rejected"
+    return send_approval(
+        recipient_id=recipient_id,
+        title=f"Details {outcome.capitalize()}" if title is None else title,
+        message=f"Your details have been {outcome}" if message is None else message,
+        form_type="userdetail",
+        item_id=recipient_id if item_id is None else item_id,
+        approved=approved,
+        sender_id=sender_id,
+        link=link,
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return a primary key as JSON can carry it."""
+    return value if value is None or isinstance(value, int | str) else str(value)
+
+
+def _user_key(value: Any, *, field: str) -> Any:
+    """Return a primary key of the user model, from the key itself or the text of it."""
+    try:
+        key = get_user_model()._meta.pk.to_python(value)
+    except (ValidationError, OverflowError):
+        key = None
+    # Not what only looks like a number to Python (1.9, True, "1_0"): the policy is asked about the text.
+    # SQLite and PostgreSQL store integers of 64 bits at most.
+    if key is None or (isinstance(key, int) and (str(key) != str(value) or abs(key) >= 2**63)):
+        raise InvalidInput("There is no such user.", field=field)
+    return key
+
+
+def _wanted_by(user_ids: Sequence[Any], type: str) -> dict[Any, bool]:
+    """Return, for those of the users that exist, whether they want notifications of that type."""
+    users = get_user_model()._default_manager.filter(pk__in=user_ids)
+    if type in config().required_types:
+        return dict.fromkeys(users.values_list("pk", flat=True), True)
+    off = NotificationPreference.objects.filter(user=OuterRef("pk"), type=type, enabled=False)
+    return {pk: not is_off for pk, is_off in users.annotate(off=Exists(off)).values_list("pk", "off")}
+
+
+def _load_sender(sender_id: Any) -> Any:
+    if sender_id is None:
+        return None
+    sender = get_user_model()._default_manager.filter(pk=sender_id).first()
+    if sender is None:
+        raise InvalidInput("There is no such user.", field="sender_id")
+    return sender
+
+
+def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
+    if key is None:
+        return None
+    query = Notification.objects.select_related("sender")
+    return query.filter(sender=sender_id, idempotency_key=key).first()
+
+
+def _replay(first: Notification, draft: Draft, recipient_id: Any) -> Sent:
+    """Return the first result of an idempotent send, if this is the same send."""
+    content = Draft(first.type, first.title, first.message, first.link, first.data)
+    if content != draft or first.recipient_id != recipient_id:
+        raise Conflict("This idempotency key was used for another notification.")
+    return Sent(notification=first, replayed=True)
+
+
+def _deliver(
+    draft: Draft, recipient_ids: Sequence[Any], sender: Any, key: str | None, now: datetime
+) -> list[Notification]:
+    """Insert a notification for each recipient, with its event: three statements for any number of them."""
+    numbered = number_arrivals(recipient_ids)
+    notifications = Notification.objects.bulk_create(
+        [
+            Notification(
+                recipient_id=inbox.user_id,
+                sender=sender,
+                type=draft.type,
+                title=draft.title,
+                message=draft.message,
+                link=draft.link,
+                data=draft.data,
+                created_at=now,
+                idempotency_key=key,
+                added_sequence=inbox.sequence,
+            )
+            for inbox in numbered
+        ]
+    )
+    pairs = zip(numbered, notifications, strict=True)
+    _log([_about(Kind.ADDED, inbox, notification, now) for inbox, notification in pairs])
+    return notifications
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, SEND_CHUNK)):
+        yield chunk
+
+
+# -- reading, deleting -----------------------------------------------------------------------------------
+
+
+def mark_read(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
+    """Mark one of the user's notifications as read; raise NotFound if they have no such notification."""
+    moment = now or timezone.now()
+    return _mark(user_id, notification_id, read_at=moment, now=moment)
+
+
+def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
+    """Mark one of the user's notifications as not read; raise NotFound if they have no such notification."""
+    return _mark(user_id, notification_id, read_at=None, now=now or timezone.now())
+
+
+def _mark(user_id: Any, notification_id: int, *, read_at: datetime | None, now: datetime) -> Changed:
+    with transaction.atomic():
+        inbox, notification = _lock_with(user_id, notification_id)
+        becomes_read = read_at is not None
+        changed = notification.read != becomes_read
+        if changed:
+            notification.read_at = read_at
+            notification.save(update_fields=["read_at"])
+            numbered = number_change(inbox, unread=-1 if becomes_read else 1)
+            kind = Kind.READ if becomes_read else Kind.UNREAD
+            _log([_about(kind, numbered, notification, now)])
+    return Changed(
+        notification, changed, inbox.unread_count, inbox.total_count, inbox.position
+    )
+
+
+def mark_all_read(
+    *, user_id: Any, up_to: Position | None = None, now: datetime | None = None
+) -> AllRead:
+    """Mark the user's notifications as read: all of them, or those that had arrived at a position.
+
+    With the position of the list that the user is looking at, what arrives meanwhile stays unread. Raises
+    InvalidInput if the position is not of this inbox. The cost is bounded by what is unread.
+    """
+    moment = now or timezone.now()
+    with transaction.atomic():
+        inbox = lock(user_id)
+        if inbox is None:
+            _check_up_to(Position("", 0), up_to)
+            return AllRead(0, 0, 0, Position("", 0))
+        _check_up_to(inbox.position, up_to)
+        unread = Notification.objects.filter(recipient=user_id, read_at__isnull=True)
+        if up_to is not None:
+            unread = unread.filter(added_sequence__lte=up_to.sequence)
+        through_id = unread.order_by("-id").values_list("id", flat=True).first()
+        count = 0
+        if through_id is not None:
+            count = unread.update(read_at=moment)
+            numbered = number_change(inbox, unread=-count)
+            event = _event(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
+            _log([event])
+    return AllRead(count, inbox.unread_count, inbox.total_count, inbox.position)
+
+
+def _check_up_to(head: Position, up_to: Position | None) -> None:
+    if up_to is None or up_to.is_origin:
+        return
+    if up_to.epoch != head.epoch or up_to.sequence > head.sequence:
+        raise InvalidInput("This is not a position of your inbox.", field="up_to")
+
+
+def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Deleted:
+    """Delete one of the user's notifications; raise NotFound if they have no such notification."""
+    with transaction.atomic():
+        inbox, notification = _lock_with(user_id, notification_id)
+        Notification.objects.filter(pk=notification.pk).delete()
+        numbered = number_change(inbox, unread=0 if notification.read else -1, total=-1)
+        event = _event(
+            Kind.DELETED,
+            numbered,
+            now or timezone.now(),
+            notification_id=notification.pk,
+            notification_type=notification.type,
+        )
+        _log([event])
+    return Deleted(notification.pk, inbox.unread_count, inbox.total_count, inbox.position)
+
+
+def _lock_with(user_id: Any, notification_id: int) -> tuple[Inbox, Notification]:
+    """Lock the inbox and load one of its notifications."""
+    inbox = lock(user_id)
+    if inbox is not None:
+        query = Notification.objects.select_related("sender")
+        notification = query.filter(recipient=user_id, pk=notification_id).first()
+        if notification is not None:
+            return inbox, notification
+    raise NotFound("You have no such notification.")
+
+
+# -- preferences -----------------------------------------------------------------------------------------
+
+
+def set_preference(*, user_id: Any, type: str, enabled: bool) -> NotificationPreference:
+    """Say whether a user wants notifications of a type. Required types cannot be turned off (InvalidInput)."""
+    cleaned = clean_type(type)
+    if not enabled and cleaned in config().required_types:
+        raise InvalidInput("Notifications of this type cannot be turned off.", field="enabled")
+    preference, _ = NotificationPreference.objects.update_or_create(
+        user_id=user_id, type=cleaned, defaults={"enabled": enabled}
+    )
+    return preference
+
+
+# -- the log ---------------------------------------------------------------------------------------------
+
+
+def snapshot(notification: Notification) -> Snapshot:
+    """Return a notification as events tell it. Its sender must be loaded, or a query is made."""
+    sender = notification.sender
+    return Snapshot(
+        id=notification.pk,
+        type=notification.type,
+        title=notification.title,
+        message=notification.message,
+        link=notification.link,
+        data=notification.data,
+        created_at=notification.created_at,
+        read_at=notification.read_at,
+        sender=None if sender is None else person(sender),
+    )
+
+
+def person(user: Any) -> Person:
+    """Return how a user is shown to others."""
+    # Django does not demand a full name of a user model of one's own.
+    full_name = getattr(user, "get_full_name", str)
+    return Person(id=str(user.pk), username=user.get_username(), name=full_name())
+
+
+def _about(kind: Kind, inbox: Numbered, notification: Notification, now: datetime) -> Event:
+    return _event(
+        kind,
+        inbox,
+        now,
+        notification=snapshot(notification),
+        notification_id=notification.pk,
+        notification_type=notification.type,
+    )
+
+
+def _event(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Event:
+    return Event(
+        inbox=str(inbox.user_id),
+        epoch=inbox.epoch,
+        sequence=inbox.sequence,
+        kind=kind,
+        occurred_at=now,
+        unread_count=inbox.unread_count,
+        total_count=inbox.total_count,
+        **details,
+    )
+
+
+def _log(events: Sequence[Event]) -> None:
+    """Write events into the log, and ring the doorbell when the transaction has been committed."""
+    InboxEvent.objects.bulk_create(
+        InboxEvent(
+            inbox_id=event.inbox,
+            sequence=event.sequence,
+            kind=event.kind.value,
+            notification_id=event.notification_id,
+            payload=to_payload(event),
+            created_at=event.occurred_at,
+        )
+        for event in events
+    )
+    # robust: whatever happens to the doorbell, the caller's request has succeeded. A lambda, because Django
+    # reports the failure by the function's name, and a partial has none.
+    transaction.on_commit(lambda: _ring(events), robust=True)
+
+
+def _ring(events: Sequence[Event]) -> None:
+    rung: dict[str, list[bytes]] = {}
+    for event in events:
+        metrics.EVENTS_COMMITTED.labels(event.kind.value).inc()
+        rung.setdefault(event.inbox, []).append(encode(event))
+    doorbell().ring(rung)
+
+

@@ -1,0 +1,36 @@
+"""Doing things at the same time, each with a database connection of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import connections
+
+T = TypeVar("T")
+
+THREADS = 5
+"""Not more: the pool of the production database has six connections."""
+
+
+def at_once(*calls: Callable[[], T]) -> list[T | Exception]:
+    """Make all calls at the same moment, and return what each returned or raised, in the same order."""
+    results: list[T | Exception] = [AssertionError("it has not ended") for _ in calls]
+    start = threading.Barrier(len(calls))
+
+    def run(index: int, call: Callable[[], T]) -> None:
+        try:
+            start.wait()
+            results[index] = call()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=each) for each in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

@@ -1,0 +1,112 @@
+"""A client's model of an inbox: a list that was read once, and every event since applied to it.
+
+With it, each service is held to one sentence: state before + events emitted = state read anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from backend.delivery.log import Place
+from backend.delivery.position import Position
+from backend.notifications import selectors, services
+from backend.notifications.events import Event, Kind, Snapshot
+
+PAGE = 100
+
+
+@dataclass
+class Replica:
+    """What a client knows of an inbox."""
+
+    position: Position
+    unread_count: int
+    total_count: int
+    notifications: dict[int, Snapshot]
+
+    @classmethod
+    def read(cls, user_id: Any) -> Self:
+        """Read the inbox as a client does that knows nothing: page after page."""
+        page = selectors.page(user_id=user_id, limit=PAGE)
+        found = list(page.notifications)
+        state = page.inbox
+        while page.has_older:
+            page = selectors.page(user_id=user_id, limit=PAGE, older_than=found[-1].pk)
+            assert page.inbox == state
+            found += page.notifications
+        snapshots = {notification.pk: services.snapshot(notification) for notification in found}
+        return cls(state.position, state.unread_count, state.total_count, snapshots)
+
+    def apply(self, event: Event) -> None:
+        """Do what an event says, and fail if it does not fit what is known."""
+        assert event.sequence == self.position.sequence + 1
+        assert self.position.is_origin or event.epoch == self.position.epoch
+        change = {
+            Kind.ADDED: self._add,
+            Kind.READ: self._mark,
+            Kind.UNREAD: self._mark,
+            Kind.DELETED: self._delete,
+            Kind.ALL_READ: self._mark_all,
+        }[event.kind]
+        change(event)
+        self.position = event.position
+        self.unread_count = event.unread_count
+        self.total_count = event.total_count
+        self.check()
+
+    def apply_all(self, events: Iterable[Event]) -> None:
+        """Do what events say, one after the other."""
+        for event in events:
+            self.apply(event)
+
+    def check(self) -> None:
+        """Fail if the counts are not those of the notifications."""
+        assert self.total_count == len(self.notifications)
+        assert self.unread_count == sum(not each.read for each in self.notifications.values())
+
+    def _add(self, event: Event) -> None:
+        snapshot = _snapshot_of(event)
+        assert snapshot.id > max(self.notifications, default=0), "the newest has the highest id"
+        self.notifications[snapshot.id] = snapshot
+
+    def _mark(self, event: Event) -> None:
+        snapshot = _snapshot_of(event)
+        before = self.notifications[snapshot.id]
+        assert snapshot.read is (event.kind is Kind.READ)
+        assert before.read is not snapshot.read
+        assert replace(before, read_at=snapshot.read_at) == snapshot
+        self.notifications[snapshot.id] = snapshot
+
+    def _delete(self, event: Event) -> None:
+        assert event.notification_id is not None
+        assert event.notification is None
+        assert self.notifications.pop(event.notification_id).type == event.notification_type
+
+    def _mark_all(self, event: Event) -> None:
+        assert event.through_id is not None
+        became_read = [
+            each
+            for each in self.notifications.values()
+            if each.id <= event.through_id and not each.read
+        ]
+        assert len(became_read) == event.count > 0
+        for each in became_read:
+            self.notifications[each.id] = replace(each, read_at=event.occurred_at)
+
+
+def _snapshot_of(event: Event) -> Snapshot:
+    assert event.notification is not None
+    assert event.notification_id == event.notification.id
+    assert event.notification_type == event.notification.type
+    return event.notification
+
+
+def log_of(user_id: Any, *, after: int = 0) -> list[Event]:
+    """Return the log as the hub reads it."""
+    found: list[Event] = []
+    while page := selectors.events([Place(str(user_id), after)], limit=PAGE)[0]:
+        found += page
+        after = page[-1].sequence
+    return found

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.delivery.log import Loss
+from backend.delivery.position import Position
+from backend.notifications.events import (
+    Event,
+    Kind,
+    Person,
+    ResetReason,
+    Snapshot,
+    decode,
+    encode,
+    from_payload,
+    to_payload,
+)
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+
+SNAPSHOT = Snapshot(
+    id=42,
+    type="approval",
+    title="Leave approved",
+    message="Enjoy ☀",
+    link="/leave/7",
+    data={"item_id": 7, "days": [1, 2.5], "by": None},
+    created_at=NOON,
+    read_at=None,
+    sender=Person(id="3", username="bob", name="Bob Roberts"),
+)
+ADDED = Event(
+    inbox="7",
+    epoch="e1",
+    sequence=5,
+    kind=Kind.ADDED,
+    occurred_at=NOON,
+    unread_count=3,
+    total_count=4,
+    notification=SNAPSHOT,
+    notification_id=42,
+    notification_type="approval",
+)
+DELETED = Event(
+    inbox="7",
+    epoch="e1",
+    sequence=6,
+    kind=Kind.DELETED,
+    occurred_at=LATER,
+    unread_count=2,
+    total_count=3,
+    notification_id=42,
+    notification_type="approval",
+)
+ALL_READ = Event(
+    inbox="7",
+    epoch="e1",
+    sequence=7,
+    kind=Kind.ALL_READ,
+    occurred_at=LATER,
+    unread_count=0,
+    total_count=3,
+    count=2,
+    through_id=41,
+)
+
+
+def test_the_kinds_of_events() -> None:
+    assert [kind.value for kind in Kind] == ["added", "read", "unread", "deleted", "all_read"]
+
+
+def test_the_reasons_of_resets_are_those_of_the_delivery() -> None:
+    assert ResetReason is Loss
+    assert [reason.value for reason in Loss] == ["expired", "epoch", "ahead"]
+
+
+def test_an_event_has_the_position_of_who_has_seen_it() -> None:
+    assert ADDED.position == Position("e1", 5)
+
+
+@pytest.mark.parametrize(("read_at", "read"), [(None, False), (NOON, True)])
+def test_a_snapshot_is_read_when_it_has_a_time_of_reading(
+    read_at: datetime | None, read: bool
+) -> None:
+    snapshot = Snapshot(1, "general", "t", "", "", {}, NOON, read_at, None)
+    assert snapshot.read is read
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        (
+            ADDED,
+            {
+                "unread": 3,
+                "total": 4,
+                "notification": {
+                    "id": 42,
+                    "type": "approval",
+                    "title": "Leave approved",
+                    "message": "Enjoy ☀",
+                    "link": "/leave/7",
+                    "data": {"item_id": 7, "days": [1, 2.5], "by": None},
+                    "created_at": "2026-03-01T12:00:00.123456+00:00",
+                    "read_at": None,
+                    "sender": {"id": "3", "username": "bob", "name": "Bob Roberts"},
+                },
+            },
+        ),
+        (DELETED, {"unread": 2, "total": 3, "type": "approval"}),
+        (ALL_READ, {"unread": 0, "total": 3, "count": 2, "through": 41}),
+    ],
+)
+def test_the_log_keeps_a_payload(event: Event, payload: dict[str, Any]) -> None:
+    assert to_payload(event) == payload
+    restored = from_payload(
+        inbox=event.inbox,
+        epoch=event.epoch,
+        sequence=event.sequence,
+        kind=event.kind.value,
+        notification_id=event.notification_id,
+        occurred_at=event.occurred_at,
+        payload=json.loads(json.dumps(payload)),
+    )
+    assert restored == event
+
+
+def test_the_doorbell_carries_json() -> None:
+    assert json.loads(encode(DELETED)) == {
+        "inbox": "7",
+        "epoch": "e1",
+        "sequence": 6,
+        "kind": "deleted",
+        "notification_id": 42,
+        "occurred_at": "2026-03-01T13:00:00.123456+00:00",
+        "payload": {"unread": 2, "total": 3, "type": "approval"},
+    }
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+NUMBERS = st.integers(1, 2**53)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(-(2.0**53), 2.0**53, allow_nan=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+SNAPSHOTS = st.builds(
+    Snapshot,
+    id=NUMBERS,
+    type=TEXTS,
+    title=TEXTS,
+    message=TEXTS,
+    link=TEXTS,
+    data=st.dictionaries(TEXTS, VALUES, max_size=3),
+    created_at=TIMES,
+    read_at=st.none() | TIMES,
+    sender=st.none() | st.builds(Person, id=TEXTS, username=TEXTS, name=TEXTS),
+)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    kind = draw(st.sampled_from(Kind))
+    details: dict[str, Any]
+    if kind is Kind.ALL_READ:
+        details = {"count": draw(NUMBERS), "through_id": draw(NUMBERS)}
+    elif kind is Kind.DELETED:
+        details = {"notification_id": draw(NUMBERS), "notification_type": draw(TEXTS)}
+    else:
+        snapshot = draw(SNAPSHOTS)
+        details = {
+            "notification": snapshot,
+            "notification_id": snapshot.id,
+            "notification_type": snapshot.type,
+        }
+    return Event(
+        inbox=draw(TEXTS),
+        epoch=draw(TEXTS),
+        sequence=draw(NUMBERS),
+        kind=kind,
+        occurred_at=draw(TIMES),
+        unread_count=draw(NUMBERS),
+        total_count=draw(NUMBERS),
+        **details,
+    )
+
+
+@given(events())
+def test_every_event_survives_the_doorbell(event: Event) -> None:
+    assert decode(encode(event)) == event
+
+
+def refused(frame: bytes) -> bool:
+    try:
+        decode(frame)
+    except (ValueError, TypeError, LookupError):
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"", b"?", b"null", b"[]", b"7", b'"x"', b"{}", b"\xff", b'{"inbox": "7"}', b"[" * 2000],
+)
+def test_what_is_no_event_is_refused(frame: bytes) -> None:
+    assert refused(frame)
+
+
+NO_TEXTS = [None, [], {}, 1.5, True, -1]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("inbox", value) for value in NO_TEXTS]
+    + [("epoch", value) for value in NO_TEXTS]
+    + [("sequence", value) for value in (None, [], {}, 1.5, True, "x", "5")]
+    + [("kind", value) for value in [*NO_TEXTS, "x", "ADDED"]]
+    + [("occurred_at", value) for value in [*NO_TEXTS, "x", "noon"]]
+    + [("payload", value) for value in [*NO_TEXTS, "x"]],
+)
+def test_a_field_of_the_wrong_type_is_refused(field: str, value: object) -> None:
+    fields = json.loads(encode(ADDED))
+    fields[field] = value
+    assert refused(orjson.dumps(fields))
+
+
+@pytest.mark.parametrize("field", list(json.loads(encode(ADDED))))
+def test_a_field_that_is_missing_is_noticed(field: str) -> None:
+    fields = json.loads(encode(ADDED))
+    del fields[field]
+    assert refused(orjson.dumps(fields))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(st.sampled_from(["id", "type", "sender", "x"]), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+def test_a_damaged_event_is_refused_or_is_an_event(data: st.DataObject) -> None:
+    fields = json.loads(encode(data.draw(st.sampled_from([ADDED, DELETED, ALL_READ]))))
+    within = data.draw(st.sampled_from([(), ("payload",), ("payload", "notification")]))
+    target = fields
+    for key in within:
+        target = target.get(key, target)
+    target[data.draw(st.sampled_from(sorted(target)))] = data.draw(JSON)
+    try:
+        event = decode(orjson.dumps(fields))
+    except (ValueError, TypeError, LookupError):
+        return
+    assert isinstance(event, Event)
+    assert isinstance(event.sequence, int)
+
+
+@given(st.binary(max_size=50))
+def test_any_bytes_are_refused(frame: bytes) -> None:
+    assert refused(frame)

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from backend.delivery.position import ORIGIN, Position
+from backend.notifications import selectors, services
+from backend.notifications.errors import InvalidInput, NotFound
+from backend.notifications.events import Kind
+from backend.notifications.models import Inbox, Notification
+from backend.notifications.services import AllRead, Changed, Deleted
+from tests.notifications.conftest import Told
+from tests.notifications.queries import queries
+from tests.notifications.replica import Replica, log_of
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ONE_NOTIFICATION = [services.mark_read, services.mark_unread, services.delete]
+
+
+def send(user: User, title: str = "x", **content: Any) -> Notification:
+    sent = services.send(recipient_id=user.pk, title=title, **content)
+    assert sent.notification is not None
+    return sent.notification
+
+
+def position(user: User) -> Position:
+    return selectors.inbox_state(user_id=user.pk).position
+
+
+def unread(user: User) -> list[str]:
+    rows = Notification.objects.filter(recipient=user, read_at__isnull=True)
+    return list(rows.order_by("id").values_list("title", flat=True))
+
+
+# -- read and unread -----------------------------------------------------------------------------------------
+
+
+def test_a_notification_is_marked_read(alice: User, bob: User, told: Told) -> None:
+    send(alice)
+    notification = send(alice, sender_id=bob.pk)
+    with told(alice, bob) as bell:
+        changed = services.mark_read(user_id=alice.pk, notification_id=notification.pk, now=NOON)
+    assert changed == Changed(notification, True, 1, 2, position(alice))
+    assert changed.notification.read_at == NOON
+    assert position(alice).sequence == 3
+    (event,) = bell.events(alice.pk)
+    assert (event.kind, event.occurred_at, event.unread_count) == (Kind.READ, NOON, 1)
+    assert event.notification is not None
+    assert event.notification.sender is not None
+    assert event.notification.sender.username == "bob"
+
+
+def test_a_notification_is_marked_unread_again(alice: User, told: Told) -> None:
+    notification = send(alice)
+    services.mark_read(user_id=alice.pk, notification_id=notification.pk)
+    with told(alice) as bell:
+        changed = services.mark_unread(user_id=alice.pk, notification_id=notification.pk, now=NOON)
+    assert changed == Changed(notification, True, 1, 1, position(alice))
+    assert changed.notification.read_at is None
+    (event,) = bell.events(alice.pk)
+    assert (event.kind, event.occurred_at, event.unread_count) == (Kind.UNREAD, NOON, 1)
+
+
+@pytest.mark.parametrize("twice", [services.mark_read, services.mark_unread])
+def test_what_is_so_already_is_told_to_the_caller_and_to_nobody_else(
+    alice: User, told: Told, twice: Callable[..., Changed]
+) -> None:
+    notification = send(alice)
+    if twice is services.mark_read:
+        services.mark_read(user_id=alice.pk, notification_id=notification.pk, now=NOON)
+    before = Replica.read(alice.pk)
+    with told(alice) as bell:
+        changed = twice(user_id=alice.pk, notification_id=notification.pk)
+    assert changed.changed is False
+    assert changed.position == position(alice)
+    assert (changed.unread_count, changed.total_count) == (before.unread_count, 1)
+    assert bell.rings == []
+    assert Replica.read(alice.pk) == before
+
+
+# -- all read ------------------------------------------------------------------------------------------------
+
+
+def test_all_are_marked_read_by_one_event(alice: User, bob: User, told: Told) -> None:
+    first = send(alice)
+    for _ in range(3):
+        newest = send(alice)
+    send(bob)
+    services.mark_read(user_id=alice.pk, notification_id=first.pk)
+    with told(alice, bob) as bell:
+        result = services.mark_all_read(user_id=alice.pk, now=NOON)
+    assert result == AllRead(count=3, unread_count=0, total_count=4, position=position(alice))
+    (event,) = bell.events(alice.pk)
+    assert (event.kind, event.count, event.through_id) == (Kind.ALL_READ, 3, newest.pk)
+    assert (event.notification, event.notification_id, event.unread_count) == (None, None, 0)
+    assert unread(alice) == []
+    assert unread(bob) == ["x"]
+    assert Notification.objects.filter(recipient=alice, read_at=NOON).count() == 3
+
+
+def test_what_arrives_after_the_position_stays_unread(alice: User, told: Told) -> None:
+    for title in ("a", "b"):
+        send(alice, title)
+    seen = position(alice)
+    for title in ("c", "d"):
+        send(alice, title)
+    with told(alice):
+        result = services.mark_all_read(user_id=alice.pk, up_to=seen)
+    assert result == AllRead(count=2, unread_count=2, total_count=4, position=position(alice))
+    assert unread(alice) == ["c", "d"]
+
+
+def test_what_was_marked_unread_after_the_position_had_arrived_before(
+    alice: User, told: Told
+) -> None:
+    old = send(alice, "old")
+    services.mark_read(user_id=alice.pk, notification_id=old.pk)
+    seen = position(alice)
+    send(alice, "new")
+    services.mark_unread(user_id=alice.pk, notification_id=old.pk)
+    with told(alice):
+        services.mark_all_read(user_id=alice.pk, up_to=seen)
+    assert unread(alice) == ["new"]
+
+
+def test_with_nothing_unread_nothing_happens(alice: User, told: Told) -> None:
+    notification = send(alice)
+    before_it_arrived = Position(position(alice).epoch, 0)
+    for up_to in (ORIGIN, before_it_arrived):
+        with told(alice) as bell:
+            result = services.mark_all_read(user_id=alice.pk, up_to=up_to)
+        assert result == AllRead(0, 1, 1, position(alice))
+        assert bell.rings == []
+    services.mark_read(user_id=alice.pk, notification_id=notification.pk)
+    with told(alice) as bell:
+        assert services.mark_all_read(user_id=alice.pk) == AllRead(0, 0, 1, position(alice))
+    assert bell.rings == []
+
+
+def test_an_inbox_that_was_never_touched_has_nothing_unread(alice: User) -> None:
+    for up_to in (None, ORIGIN):
+        result = services.mark_all_read(user_id=alice.pk, up_to=up_to)
+        assert result == AllRead(0, 0, 0, ORIGIN)
+    assert not Inbox.objects.exists()
+
+
+@pytest.mark.parametrize("foreign", ["ahead", "epoch", "of an untouched inbox"])
+def test_a_position_that_is_not_of_this_inbox_changes_nothing(
+    alice: User, told: Told, foreign: str
+) -> None:
+    if foreign != "of an untouched inbox":
+        send(alice)
+    head = position(alice)
+    up_to = Position(head.epoch, 2) if foreign == "ahead" else Position("other", 1)
+    with told(alice) as bell, pytest.raises(InvalidInput) as caught:
+        services.mark_all_read(user_id=alice.pk, up_to=up_to)
+    assert caught.value.field == "up_to"
+    assert bell.rings == []
+
+
+# -- deleting ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_notification_is_deleted(alice: User, told: Told, read: bool) -> None:
+    send(alice)
+    notification = send(alice, type="news")
+    if read:
+        services.mark_read(user_id=alice.pk, notification_id=notification.pk)
+    with told(alice) as bell:
+        deleted = services.delete(user_id=alice.pk, notification_id=notification.pk, now=NOON)
+    assert deleted == Deleted(notification.pk, 1, 1, position(alice))
+    (event,) = bell.events(alice.pk)
+    assert (event.kind, event.occurred_at) == (Kind.DELETED, NOON)
+    assert (event.notification_id, event.notification_type) == (notification.pk, "news")
+    assert event.notification is None
+    with pytest.raises(NotFound):
+        services.delete(user_id=alice.pk, notification_id=notification.pk)
+
+
+def test_an_id_is_never_used_again(alice: User) -> None:
+    newest = send(alice)
+    services.delete(user_id=alice.pk, notification_id=newest.pk)
+    assert send(alice).pk > newest.pk
+
+
+def test_the_log_outlives_the_notification(alice: User) -> None:
+    notification = send(alice, "gone")
+    services.delete(user_id=alice.pk, notification_id=notification.pk)
+    added, deleted = log_of(alice.pk)
+    assert added.notification is not None
+    assert (added.notification.title, deleted.notification_id) == ("gone", notification.pk)
+
+
+# -- not theirs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", ONE_NOTIFICATION)
+@pytest.mark.parametrize("whose", ["another user's", "nobody's", 0, -1, 2**63 - 1, 2**63, 2**100])
+def test_a_notification_that_the_user_does_not_have_is_not_found(
+    alice: User, bob: User, told: Told, service: Callable[..., object], whose: object
+) -> None:
+    send(alice)
+    ids = {"another user's": send(bob).pk, "nobody's": 10**12}
+    notification_id = ids[whose] if isinstance(whose, str) else whose
+    with told(alice, bob) as bell, pytest.raises(NotFound) as caught:
+        service(user_id=alice.pk, notification_id=notification_id)
+    assert (caught.value.code, caught.value.message) == ("NOT_FOUND", "You have no such notification.")
+    assert bell.rings == []
+
+
+@pytest.mark.parametrize("service", ONE_NOTIFICATION)
+def test_who_has_no_inbox_has_no_notification(
+    alice: User, bob: User, service: Callable[..., object]
+) -> None:
+    with pytest.raises(NotFound):
+        service(user_id=alice.pk, notification_id=send(bob).pk)
+    assert Inbox.objects.get().pk == bob.pk
+
+
+# -- cost ----------------------------------------------------------------------------------------------------
+
+
+def test_each_change_costs_a_fixed_number_of_statements(alice: User) -> None:
+    def cost(service: Callable[..., object], **arguments: Any) -> int:
+        with queries() as statements:
+            service(user_id=alice.pk, **arguments)
+        return len(statements)
+
+    for size in (1, 30):
+        for _ in range(size):
+            notification = send(alice)
+        one = {"notification_id": notification.pk}
+        # The inbox, the notification; then the notification, the inbox and the event are written.
+        assert cost(services.mark_read, **one) == 5
+        assert cost(services.mark_read, **one) == 2
+        assert cost(services.mark_unread, **one) == 5
+        assert cost(services.mark_unread, **one) == 2
+        assert cost(services.mark_all_read) == 5
+        assert cost(services.mark_all_read) == 2
+        assert cost(services.delete, **one) == 5

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import AbstractUser, Permission, User
+
+from backend import config as config_module
+from backend.notifications import policy
+from backend.notifications.errors import Forbidden
+from backend.notifications.policy import SEND_SCOPE, check_may_send, default_policy
+
+
+def test_everybody_may_send_to_themselves(alice: User) -> None:
+    assert default_policy(alice, str(alice.pk), frozenset())
+
+
+def test_nobody_may_send_to_others_without_more(alice: User, bob: User) -> None:
+    assert not default_policy(alice, str(bob.pk), frozenset())
+    assert not default_policy(alice, str(bob.pk), frozenset({"notifications:read"}))
+    assert not default_policy(alice, f"0{alice.pk}", frozenset())
+
+
+def test_staff_may_send_to_everybody(alice: User, bob: User) -> None:
+    alice.is_staff = True
+    assert default_policy(alice, str(bob.pk), frozenset())
+
+
+def test_a_token_with_the_scope_may_send_to_everybody(alice: User, bob: User) -> None:
+    assert SEND_SCOPE == "notifications:send"
+    assert default_policy(alice, str(bob.pk), frozenset({"notifications:send"}))
+
+
+def test_who_has_the_permission_may_send_to_everybody(alice: User, bob: User) -> None:
+    alice.user_permissions.add(Permission.objects.get(codename="send_notification"))
+    fresh = User.objects.get(pk=alice.pk)
+    assert default_policy(fresh, str(bob.pk), frozenset())
+
+
+def test_who_may_not_is_told_so(alice: User, bob: User) -> None:
+    check_may_send(alice, recipient_id=str(alice.pk))
+    with pytest.raises(Forbidden) as caught:
+        check_may_send(alice, recipient_id=str(bob.pk))
+    assert caught.value.code == "FORBIDDEN"
+    assert caught.value.message == "You may not send notifications to this user."
+
+
+def nobody(caller: AbstractUser, recipient_id: str, scopes: frozenset[str]) -> bool:
+    """A policy of one's own."""
+    return caller.username == "root" and recipient_id == "9" and "s" in scopes
+
+
+@pytest.fixture
+def _own_policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    settings = config_module.Config(send_policy=f"{__name__}.nobody")
+    monkeypatch.setattr(policy, "config", lambda: settings)
+    yield
+    policy._policy.cache_clear()
+
+
+@pytest.mark.usefixtures("_own_policy")
+def test_the_policy_can_be_replaced() -> None:
+    check_may_send(User(username="root"), recipient_id="9", scopes=frozenset({"s"}))
+    for name, recipient, scopes in (("a", "9", {"s"}), ("root", "8", {"s"}), ("root", "9", set())):
+        with pytest.raises(Forbidden):
+            check_may_send(User(username=name), recipient_id=recipient, scopes=frozenset(scopes))

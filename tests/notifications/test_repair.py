@@ -1,0 +1,308 @@
+"""Every way in which an inbox can disagree with its rows is found, and put right honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, connections
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from backend.delivery.log import Loss
+from backend.delivery.position import Position
+from backend.notifications import repair, selectors, services
+from backend.notifications.models import Inbox, InboxEvent, Notification
+from backend.notifications.repair import Finding, Flaw, check_inboxes, renew_epochs
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """A user with four notifications, one of them read: five events."""
+    user = User.objects.create_user("alice")
+    for _ in range(4):
+        services.send(recipient_id=user.pk, title="x")
+    newest = Notification.objects.latest("pk")
+    services.mark_read(user_id=user.pk, notification_id=newest.pk)
+    return user
+
+
+def finding(user: User, kind: Flaw, expected: int, found: int) -> Finding:
+    return Finding(str(user.pk), kind, expected, found)
+
+
+def position(user: User) -> Position:
+    return selectors.inbox_state(user_id=user.pk).position
+
+
+def loss(user: User, after: Position) -> Loss | None:
+    return selectors.heads([str(user.pk)])[str(user.pk)].loss(after)
+
+
+def miscount_unread(user: User) -> None:
+    Inbox.objects.filter(pk=user.pk).update(unread_count=1)
+
+
+def miscount_total(user: User) -> None:
+    Inbox.objects.filter(pk=user.pk).update(total_count=9)
+
+
+def delete_row(user: User) -> None:
+    Notification.objects.filter(recipient=user).earliest("pk").delete()
+
+
+def tear_hole(user: User) -> None:
+    InboxEvent.objects.filter(inbox=user.pk, sequence=2).delete()
+
+
+def lose_end(user: User) -> None:
+    InboxEvent.objects.filter(inbox=user.pk, sequence__gte=4).delete()
+
+
+def go_back(user: User) -> None:
+    Inbox.objects.filter(pk=user.pk).update(last_sequence=F("last_sequence") - 1)
+
+
+def leave_behind(user: User) -> None:
+    Inbox.objects.filter(pk=user.pk).update(first_sequence=3)
+
+
+def add_later(user: User) -> None:
+    newest = Notification.objects.filter(recipient=user).latest("pk")
+    Notification.objects.filter(pk=newest.pk).update(added_sequence=8)
+
+
+BREAKAGES: list[tuple[Callable[[User], None], list[tuple[Flaw, int, int]]]] = [
+    (miscount_unread, [(Flaw.UNREAD_COUNT, 3, 1)]),
+    (miscount_total, [(Flaw.TOTAL_COUNT, 4, 9)]),
+    (delete_row, [(Flaw.UNREAD_COUNT, 2, 3), (Flaw.TOTAL_COUNT, 3, 4)]),
+    (tear_hole, [(Flaw.LOG_HOLES, 5, 4)]),
+    (lose_end, [(Flaw.LOG_HOLES, 5, 3)]),
+    (go_back, [(Flaw.LOG_ABOVE_LAST, 0, 1)]),
+    (add_later, [(Flaw.ADDED_SEQUENCE, 5, 8)]),
+]
+every_breakage = pytest.mark.parametrize(
+    ("damage", "flaws"), BREAKAGES, ids=[damage.__name__ for damage, _ in BREAKAGES]
+)
+
+
+def test_inboxes_that_are_right_give_no_findings(alice: User) -> None:
+    User.objects.create_user("bob")
+
+    assert list(check_inboxes()) == []
+    assert list(check_inboxes(fix=True)) == []
+
+
+@every_breakage
+def test_damage_is_found_and_left_alone(
+    alice: User, damage: Callable[[User], None], flaws: list[tuple[Flaw, int, int]]
+) -> None:
+    damage(alice)
+    before = Inbox.objects.values().get()
+    expected = [finding(alice, *flaw) for flaw in flaws]
+
+    assert list(check_inboxes()) == expected
+    assert list(check_inboxes()) == expected
+    assert Inbox.objects.values().get() == before
+
+
+@every_breakage
+def test_damage_is_repaired_and_every_device_is_told_to_reload(
+    alice: User, damage: Callable[[User], None], flaws: list[tuple[Flaw, int, int]]
+) -> None:
+    seen = position(alice)
+    damage(alice)
+
+    assert list(check_inboxes(fix=True)) == [finding(alice, *flaw) for flaw in flaws]
+
+    assert list(check_inboxes()) == []
+    assert loss(alice, seen) is Loss.EPOCH
+    assert loss(alice, position(alice)) is None
+    assert not InboxEvent.objects.exists()
+
+
+@every_breakage
+def test_life_goes_on_after_a_repair(
+    alice: User, damage: Callable[[User], None], flaws: list[tuple[Flaw, int, int]]
+) -> None:
+    damage(alice)
+    list(check_inboxes(fix=True))
+    head = position(alice)
+
+    services.send(recipient_id=alice.pk, title="y")
+    services.mark_all_read(user_id=alice.pk, up_to=position(alice))
+
+    assert position(alice) == Position(head.epoch, head.sequence + 2)
+    assert selectors.inbox_state(user_id=alice.pk).unread_count == 0
+    assert list(check_inboxes()) == []
+
+
+def test_no_sequence_is_ever_used_again(alice: User) -> None:
+    """The inbox went back to 4, where the log knows a fifth event and a notification was the eighth."""
+    go_back(alice)
+    add_later(alice)
+
+    list(check_inboxes(fix=True))
+
+    inbox = Inbox.objects.get()
+    assert (inbox.first_sequence, inbox.last_sequence) == (9, 8)
+
+
+def test_rows_before_the_log_are_removed_and_nobody_is_disturbed(alice: User) -> None:
+    seen = position(alice)
+    leave_behind(alice)
+
+    assert list(check_inboxes(fix=True)) == [finding(alice, Flaw.LOG_BELOW_FIRST, 0, 2)]
+
+    assert list(check_inboxes()) == []
+    assert position(alice) == seen
+    assert list(InboxEvent.objects.order_by("pk").values_list("sequence", flat=True)) == [3, 4, 5]
+
+
+def test_a_lost_inbox_is_made_anew(alice: User) -> None:
+    seen = position(alice)
+    Inbox.objects.all().delete()
+
+    assert list(check_inboxes()) == [finding(alice, Flaw.NO_INBOX, 1, 0)]
+    assert not Inbox.objects.exists()
+    assert list(check_inboxes(fix=True)) == [finding(alice, Flaw.NO_INBOX, 1, 0)]
+
+    assert list(check_inboxes()) == []
+    state = selectors.inbox_state(user_id=alice.pk)
+    assert (state.unread_count, state.total_count) == (3, 4)
+    assert state.position.sequence == 4  # as the newest notification says
+    assert loss(alice, seen) is Loss.EPOCH
+
+
+def test_rows_that_came_without_the_services_are_counted(db: None) -> None:
+    user = User.objects.create_user("imported")
+    content = {"title": "x", "created_at": timezone.now(), "added_sequence": 0}
+    Notification.objects.bulk_create([Notification(recipient=user, **content) for _ in range(3)])
+
+    list(check_inboxes(fix=True))
+
+    assert selectors.inbox_state(user_id=user.pk).total_count == 3
+    assert list(check_inboxes()) == []
+
+
+def test_only_the_users_asked_for_are_checked(alice: User) -> None:
+    bob = User.objects.create_user("bob")
+    services.send(recipient_id=bob.pk, title="x")
+    miscount_total(alice)
+    miscount_total(bob)
+
+    assert [f.user for f in check_inboxes(user_ids=[bob.pk])] == [str(bob.pk)]
+    list(check_inboxes(user_ids=[bob.pk], fix=True))
+    assert [f.user for f in check_inboxes()] == [str(alice.pk)]
+    assert list(check_inboxes(user_ids=[])) == []
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 250])
+def test_findings_come_in_the_order_of_users(db: None, batch: int) -> None:
+    users = [User.objects.create_user(f"u{n}") for n in range(5)]
+    services.send_many(recipient_ids=[user.pk for user in users], title="x")
+    for user in users:
+        miscount_total(user)
+
+    found = list(check_inboxes(batch=batch))
+
+    assert found == [finding(user, Flaw.TOTAL_COUNT, 1, 9) for user in users]
+
+
+def test_what_only_looked_wrong_is_no_finding(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A send between the queries of a batch makes its counts disagree; under the lock they agree."""
+    examine = repair._examine
+
+    def examine_badly(users: list[int]) -> dict[int, list[Finding]]:
+        return {user: [Finding(str(user), Flaw.TOTAL_COUNT, 1, 2)] for user in examine(users)}
+
+    monkeypatch.setattr(repair, "_examine", examine_badly)
+    User.objects.create_user("without an inbox")
+
+    assert list(check_inboxes(fix=True)) == []
+    assert position(alice).sequence == 5
+
+
+def test_a_batch_costs_the_same_for_one_inbox_as_for_many(db: None) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert list(check_inboxes()) == []
+        return len(queries)
+
+    services.send(recipient_id=User.objects.create_user("u").pk, title="x")
+    one = cost()
+    users = [User.objects.create_user(f"u{n}") for n in range(30)]
+    for _ in range(3):
+        services.send_many(recipient_ids=[user.pk for user in users], title="x")
+
+    # The users of the batch and whether there are more; their inboxes, notifications and events.
+    assert one == cost() == 5
+
+
+def test_a_finding_is_a_sentence() -> None:
+    said = {str(Finding("7", kind, expected=3, found=5)) for kind in Flaw}
+
+    assert len(said) == len(Flaw)
+    assert str(Finding("7", Flaw.LOG_HOLES, 5, 4)) == "User 7: the log has 4 of 5 events"
+
+
+def test_renewed_epochs_are_new_and_the_log_stays(alice: User) -> None:
+    bob = User.objects.create_user("bob")
+    services.send(recipient_id=bob.pk, title="x")
+    seen = {user: position(user) for user in (alice, bob)}
+
+    assert renew_epochs(batch=1) == 2
+
+    for user, old in seen.items():
+        assert position(user).sequence == old.sequence
+        assert loss(user, old) is Loss.EPOCH
+        assert loss(user, position(user)) is None
+    assert position(alice).epoch != position(bob).epoch
+    assert list(check_inboxes()) == []
+
+
+def test_after_a_restored_backup_no_device_takes_new_events_for_known_ones(alice: User) -> None:
+    """The example of Position's documentation: seen 7, restored to 5, and two other events."""
+    for _ in range(2):
+        services.send(recipient_id=alice.pk, title="forgotten by the backup")
+    seen = position(alice)
+    Notification.objects.filter(added_sequence__gt=5).delete()
+    InboxEvent.objects.filter(sequence__gt=5).delete()
+    Inbox.objects.update(last_sequence=5, unread_count=3, total_count=4)
+    assert list(check_inboxes()) == []
+
+    renew_epochs()
+    for _ in range(2):
+        services.send(recipient_id=alice.pk, title="another")
+
+    assert position(alice).sequence == seen.sequence
+    assert loss(alice, seen) is Loss.EPOCH
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inboxes_in_use_are_right_and_stay_so() -> None:
+    users = [User.objects.create_user(f"u{n}") for n in range(3)]
+    ids = [user.pk for user in users]
+
+    def write() -> None:
+        for _ in range(15):
+            services.send_many(recipient_ids=ids, title="x")
+            services.mark_all_read(user_id=ids[0])
+        connections.close_all()
+
+    def check() -> list[Finding]:
+        found = [finding for _ in range(10) for finding in check_inboxes(fix=True)]
+        connections.close_all()
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        writing = [pool.submit(write) for _ in range(2)]
+        assert pool.submit(check).result() == []
+        for future in writing:
+            future.result()
+
+    assert list(check_inboxes()) == []
+    assert {position(user).sequence for user in users[1:]} == {30}

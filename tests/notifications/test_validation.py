@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.config import config
+from backend.notifications.errors import InvalidInput
+from backend.notifications.validation import Draft, clean_draft, clean_key, clean_type
+
+VALID: dict[str, Any] = {
+    "type": "general",
+    "title": "Hello",
+    "message": "",
+    "link": "",
+    "data": None,
+}
+
+
+def clean(**changes: object) -> Draft:
+    return clean_draft(**{**VALID, **changes})
+
+
+def refusal(**changes: object) -> tuple[str, str]:
+    with pytest.raises(InvalidInput) as caught:
+        clean(**changes)
+    assert caught.value.code == "BAD_USER_INPUT"
+    return caught.value.field, caught.value.message
+
+
+def test_what_is_acceptable_stays_as_it_is() -> None:
+    data = {"a": [1, 2.5, None, True, {"b": "c"}]}
+    draft = clean(type="billing.invoice", title=" Hi ", message="\n", link="/x", data=data)
+    assert draft == Draft("billing.invoice", " Hi ", "\n", "/x", data)
+
+
+def test_no_data_is_an_empty_object() -> None:
+    assert clean(data=None).data == {}
+
+
+# -- texts ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "longest"), [("type", 64), ("title", 200), ("message", 4000), ("link", 2000)]
+)
+def test_each_text_has_a_longest(field: str, longest: int) -> None:
+    text = "/" + "x" * (longest - 1) if field == "link" else "x" * longest
+    assert getattr(clean(**{field: text}), field) == text
+    assert refusal(**{field: text + "x"}) == (field, f"{field} must have {longest} characters at most.")
+
+
+@pytest.mark.parametrize("field", ["type", "title", "message", "link"])
+@pytest.mark.parametrize("value", [None, 7, 1.5, True, b"x", ["x"], {"x": 1}])
+def test_each_text_must_be_one(field: str, value: object) -> None:
+    assert refusal(**{field: value}) == (field, f"{field} must be a string.")
+
+
+@pytest.mark.parametrize("field", ["type", "title", "message", "link"])
+def test_no_text_has_what_cannot_be_stored(field: str) -> None:
+    assert refusal(**{field: "a\x00b"}) == (field, f"{field} must not contain NUL characters.")
+    assert refusal(**{field: "a\ud800b"}) == (field, f"{field} must be valid Unicode.")
+
+
+@pytest.mark.parametrize("title", ["", " ", "\n\t", "\u3000"])
+def test_a_title_is_not_blank(title: str) -> None:
+    assert refusal(title=title) == ("title", "title must not be blank.")
+
+
+@pytest.mark.parametrize("type", ["a", "A", "7", "general", "a-b_c.d", "Z" * 64, "0.0"])
+def test_a_type_is_a_slug(type: str) -> None:
+    assert clean_type(type) == type
+
+
+@pytest.mark.parametrize(
+    "type", ["", " ", "a b", "-a", "_a", ".a", "a/b", "a:b", "é", "a\n", "\na", "а"]
+)
+def test_what_is_not_a_slug_is_no_type(type: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^A type consists of letters, digits, ") as caught:
+        clean_type(type)
+    assert caught.value.field == "type"
+
+
+def test_the_field_of_a_type_can_be_named() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        clean_type("a b", field="types")
+    assert caught.value.field == "types"
+
+
+# -- keys ----------------------------------------------------------------------------------------------------
+
+
+def test_a_key_may_be_missing() -> None:
+    assert clean_key(None) is None
+
+
+@pytest.mark.parametrize("key", ["a", " a ", "x" * 200, "order:1/2", "🔑"])
+def test_a_key_is_any_text(key: str) -> None:
+    assert clean_key(key) == key
+
+
+@pytest.mark.parametrize("key", ["", "  ", "x" * 201, "a\x00", "\ud800", 7, b"a"])
+def test_a_key_is_neither_blank_nor_too_long_nor_unstorable(key: object) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        clean_key(key)
+    assert caught.value.field == "idempotency_key"
+
+
+# -- links ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "/",
+        "/a",
+        "/a/b?c=d#e",
+        "/?next=javascript:alert(1)",
+        "/a:b",
+        "/.//x",
+        "/%0a/x",
+        "/été",
+        "http://example.com",
+        "https://example.com/a?b=c#d",
+        "HTTPS://EXAMPLE.COM",
+        "https://user@example.com:8443/",
+        "https://[::1]/",
+        "https://münchen.example/",
+    ],
+)
+def test_a_link_is_a_path_or_an_address(link: str) -> None:
+    assert clean(link=link).link == link
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        "javascript://example.com/%0aalert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "ftp://example.com",
+        "mailto:a@example.com",
+        "//example.com",
+        "///example.com",
+        "//",
+        "example.com",
+        "a/b",
+        "?a",
+        "#a",
+        "http:",
+        "http://",
+        "http:///a",
+        "http:/example.com",
+        "http:example.com",
+        "https://:80",
+        "https://@",
+        "https://[::1",
+        "https://[x]/",
+        "https://a\u2100b/",
+        "ｊavascript:alert(1)",
+        "://x",
+    ],
+)
+def test_nothing_else_is_a_link(link: str) -> None:
+    assert refusal(link=link) == ("link", "link must be a path or an http(s) address.")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        " javascript:alert(1)",
+        "\tjavascript:alert(1)",
+        "java\nscript:alert(1)",
+        "java\tscript:alert(1)",
+        "\x01javascript:alert(1)",
+        "/\\example.com",
+        "\\/example.com",
+        "\\\\example.com",
+        "/\t/example.com",
+        "/\n/example.com",
+        "http://a b",
+        "/a b",
+        "/a\x7f",
+        "/a\r\nSet-Cookie: x",
+        "https:\\\\example.com",
+    ],
+)
+def test_a_link_cannot_be_disguised(link: str) -> None:
+    assert refusal(link=link) == ("link", "link must not contain blanks, controls or backslashes.")
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[jJ]ava[sS]cript\s*:.*", fullmatch=True))
+def test_any_link_that_is_accepted_leads_here_or_to_a_web_server(link: str) -> None:
+    try:
+        accepted = clean(link=link).link
+    except InvalidInput:
+        return
+    assert accepted == link
+    assert not link or link.lower().startswith(("/", "http://", "https://"))
+    assert not link.startswith(("//", "/\\"))
+
+
+# -- data ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"": ""},
+        {"a": 2**64 - 1, "b": -(2**63)},
+        {"a": 2.0**53 - 1, "b": 5e-324, "c": -0.0},
+        {"a": [[[]]], "b": {}},
+        {"é": "☀"},
+    ],
+)
+def test_data_is_any_json_object(data: dict[str, Any]) -> None:
+    assert clean(data=data).data == data
+
+
+@pytest.mark.parametrize("data", [[], "x", 7, True, 1.5, b"{}", [("a", 1)]])
+def test_data_is_not_anything_else(data: object) -> None:
+    assert refusal(data=data) == ("data", "data must be a JSON object.")
+
+
+def nested(levels: int) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        data = {"a": data}
+    return data
+
+
+def endless() -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    data["a"] = data
+    return data
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({1: "a"}, "The keys of data must be strings."),
+        ({None: "a"}, "The keys of data must be strings."),
+        ({"a": {2: 1}}, "The keys of data must be strings."),
+        ({"a": float("nan")}, "data must not contain NaN or infinite numbers."),
+        ({"a": [float("-inf")]}, "data must not contain NaN or infinite numbers."),
+        ({"a": 2.0**53}, "data must not contain floating-point numbers from 2^53."),
+        ({"a": -1e300}, "data must not contain floating-point numbers from 2^53."),
+        ({"a": (1, 2)}, "data must consist of JSON values only."),
+        ({"a": {1, 2}}, "data must consist of JSON values only."),
+        ({"a": b"x"}, "data must consist of JSON values only."),
+        ({"a": object}, "data must consist of JSON values only."),
+        ({"a": Color.RED}, "data must consist of JSON values only."),
+        ({"a": "\x00"}, "data must not contain NUL characters."),
+        ({"\x00": "a"}, "data must not contain NUL characters."),
+        ({"a": ["\udfff"]}, "data must be valid Unicode."),
+        ({"\ud800": 1}, "data must be valid Unicode."),
+        (nested(33), "data must be nested 32 levels deep at most."),
+        (endless(), "data must be nested 32 levels deep at most."),
+        ({"a": 2**64}, "data cannot be written as JSON: Integer exceeds 64-bit range."),
+        ({"a": -(2**63) - 1}, "data cannot be written as JSON: Integer exceeds 64-bit range."),
+        ({"a": 10**400}, "data cannot be written as JSON: Integer exceeds 64-bit range."),
+    ],
+)
+def test_data_that_would_not_come_back_as_it_was_is_refused(data: object, message: str) -> None:
+    assert refusal(data=data) == ("data", message)
+
+
+def test_data_may_be_nested_so_deep() -> None:
+    assert clean(data=nested(32)).data == nested(32)
+
+
+def test_data_has_a_largest_size_in_bytes() -> None:
+    limit = config().max_data_bytes
+    assert limit == 8192
+    fits = {"a": "x" * (limit - len('{"a":""}'))}
+    assert clean(data=fits).data == fits
+    message = ("data", "data must have 8192 bytes of JSON at most.")
+    assert refusal(data={"a": fits["a"] + "x"}) == message
+    assert refusal(data={"a": "☀" * (limit // 3)}) == message
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner),
+    max_leaves=8,
+)
+
+
+@given(ANYTHING)
+def test_data_that_is_accepted_survives_json(data: object) -> None:
+    try:
+        accepted = clean(data=data).data
+    except InvalidInput as error:
+        assert error.field == "data"
+        return
+    assert orjson.loads(orjson.dumps(accepted)) == accepted
