@@ -1,0 +1,70 @@
+"""What clients send on a socket, checked before anybody relies on it. No socket, no loop.
+
+Both subprotocols are alike here: a message is an object with a `type`; what concerns an operation has its
+`id`; what begins one has the request as its `payload`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class InvalidMessage(ValueError):
+    """Raised for what is not a message of the protocol: the socket has to be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    """An operation that a client asks for."""
+
+    id: str
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+def message_type(message: object) -> str:
+    """Return the type of a message."""
+    if not isinstance(message, dict):
+        raise InvalidMessage("not an object")
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        raise InvalidMessage("no type")
+    return kind
+
+
+def init_payload(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters of `connection_init`. That they may be null is in the protocol."""
+    payload = message.get("payload")
+    if payload is None:
+        return {}
+    if not isinstance(payload, dict):
+        raise InvalidMessage("the payload is not an object")
+    return payload
+
+
+def operation_id(message: Mapping[str, Any]) -> str:
+    """Return the id of the operation that a message is about."""
+    value = message.get("id")
+    if not isinstance(value, str) or not value:
+        raise InvalidMessage("the id is not a string")
+    return value
+
+
+def operation_request(message: Mapping[str, Any]) -> OperationRequest:
+    """Return the operation that a message asks for."""
+    payload = message.get("payload")
+    if not isinstance(payload, dict):
+        raise InvalidMessage("the payload is not an object")
+    query = payload.get("query")
+    if not isinstance(query, str):
+        raise InvalidMessage("the query is not a string")
+    variables = payload.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        raise InvalidMessage("the variables are not an object")
+    name = payload.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise InvalidMessage("the operationName is not a string")
+    return OperationRequest(operation_id(message), query, variables, name or None)

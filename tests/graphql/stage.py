@@ -1,0 +1,220 @@
+"""A real server on a free port, in the test's own event loop, with clients for both subprotocols."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from backend.database_threads import in_database_thread
+from backend.delivery.hub import Hub, HubRules
+from backend.identity.accounts import standings
+from backend.identity.sessions import OpenSessions
+from backend.notifications.apps import doorbell
+from backend.notifications.events import Event, decode
+from backend.notifications.feed import Feed
+from backend.notifications.log import DatabaseLog
+from graphql_schema.consumer import GraphQLConsumer
+from graphql_schema.schema import schema
+
+TRANSPORT = "graphql-transport-ws"
+LEGACY = "graphql-ws"
+
+WAIT_SECONDS = 20.0
+"""How long a test waits for what must come. A test fails by it, and is never decided by it."""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not condition():  # noqa: ASYNC110  # nobody announces it
+            await asyncio.sleep(0.005)
+
+
+class Clock:
+    """The wall clock of the sessions, which can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How the server closed a socket."""
+
+    code: int
+    reason: str
+
+
+class Client:
+    """A socket that speaks one of the subprotocols."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        is_new = connection.subprotocol == TRANSPORT
+        self.start_type, self.result_type, self.stop_type = (
+            ("subscribe", "next", "complete") if is_new else ("start", "data", "stop")
+        )
+
+    async def send(self, message: object) -> None:
+        """Send a message as JSON; text and bytes as they are."""
+        raw = message if isinstance(message, str | bytes) else json.dumps(message)
+        await self.connection.send(raw)
+
+    async def receive(self) -> Any:
+        """Return the next message that is not a sign of life."""
+        while True:
+            async with asyncio.timeout(WAIT_SECONDS):
+                message = json.loads(await self.connection.recv())
+            if message != {"type": "ka"}:
+                return message
+
+    async def init(self, payload: object = None) -> None:
+        """Introduce oneself, and be welcome."""
+        await self.send({"type": "connection_init", "payload": payload})
+        assert await self.receive() == {"type": "connection_ack"}
+
+    async def start(self, id: str, query: str, variables: dict[str, Any] | None = None) -> None:
+        """Start an operation."""
+        payload = {"query": query, "variables": variables}
+        await self.send({"type": self.start_type, "id": id, "payload": payload})
+
+    async def result(self, id: str) -> Any:
+        """Return the payload of the operation's next result."""
+        message = await self.receive()
+        assert (message["type"], message["id"]) == (self.result_type, id), message
+        return message["payload"]
+
+    async def data(self, id: str) -> Any:
+        """Return the value of the only field of the operation's next result."""
+        payload = await self.result(id)
+        assert "errors" not in payload, payload
+        (value,) = payload["data"].values()
+        return value
+
+    async def ask(self, query: str, variables: dict[str, Any] | None = None) -> Any:
+        """Run a query or mutation and return its payload."""
+        await self.start("ask", query, variables)
+        payload = await self.result("ask")
+        assert await self.receive() == {"type": "complete", "id": "ask"}
+        return payload
+
+    async def closed(self) -> Closed:
+        """Wait until the server closes the socket, and return how."""
+        with pytest.raises(ConnectionClosed) as caught:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while True:
+                    await self.connection.recv()
+        frame = caught.value.rcvd
+        assert frame is not None, "the connection broke off"
+        return Closed(frame.code, frame.reason)
+
+
+@dataclass
+class Stage:
+    """The parts of the server that a test moves by hand."""
+
+    hub: Hub[Event]
+    sessions: OpenSessions
+    clock: Clock
+    server: uvicorn.Server
+    clients: AsyncExitStack
+    options: dict[str, Any]
+
+    @property
+    def port(self) -> int:
+        """The port that the system has chosen."""
+        port: int = self.server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    async def until_subscribed(self, count: int) -> None:
+        """Wait until that many subscriptions of this hub have found their place."""
+        await until(lambda: self._places() == count)
+
+    def _places(self) -> int:
+        taps = self.hub._taps.values()
+        return sum(tap.subscribers for tap in taps if tap.ready.is_set())
+
+    async def open(
+        self, *subprotocols: str, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> Client:
+        """Open a socket; without a word, of the newer subprotocol."""
+        return await self.open_with(subprotocols or (TRANSPORT,), headers=headers, **options)
+
+    async def open_with(
+        self,
+        subprotocols: Sequence[str],
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Client:
+        """Open a socket that offers these subprotocols, or none."""
+        names = [Subprotocol(name) for name in subprotocols]
+        connection = await self.clients.enter_async_context(
+            connect(
+                f"ws://127.0.0.1:{self.port}/graphql/",
+                subprotocols=names or None,
+                additional_headers=headers,
+                compression=None,
+                **options,
+            )
+        )
+        return Client(connection)
+
+
+@asynccontextmanager
+async def staged() -> AsyncIterator[Stage]:
+    """Serve while in the block. `stage.options` are the consumer's, for sockets that are opened later."""
+    hub: Hub[Event] = Hub(
+        DatabaseLog(), layer=None, decode=decode, rules=HubRules(watch_seconds=0.2)
+    )
+    clock = Clock()
+
+    async def read_standings(user_ids: Any) -> Any:
+        return await in_database_thread(standings, user_ids)
+
+    sessions = OpenSessions(read_standings, clock=clock)
+    options: dict[str, Any] = {}
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        consumer = GraphQLConsumer(schema, Feed(hub), sessions, **options)
+        await consumer(scope, receive, send)
+
+    settings = uvicorn.Config(
+        application,
+        host="127.0.0.1",
+        port=0,
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=5,
+    )
+    settings.load()
+    server = uvicorn.Server(settings)
+    server.lifespan = settings.lifespan_class(settings)
+    # Neither `serve` nor `shutdown`, which look only every tenth of a second whether they are to end.
+    await server.startup()
+    await hub.start()
+    try:
+        async with doorbell().attached(hub.hear), AsyncExitStack() as clients:
+            yield Stage(hub, sessions, clock, server, clients, options)
+    finally:
+        for listener in server.servers:
+            listener.close()
+        # The clients have gone: nothing may be left of any socket.
+        async with asyncio.timeout(WAIT_SECONDS):
+            await asyncio.gather(*server.server_state.tasks)
+        assert len(sessions) == 0
+        await hub.stop()

@@ -1,0 +1,262 @@
+"""Who may open a socket, and for how long, on each subprotocol."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from websockets.exceptions import InvalidStatus
+
+from backend.database_threads import in_database_thread
+from backend.identity.errors import AuthenticationFailed, Reason
+from backend.identity.issuing import issue_token
+from backend.identity.revocation import revoke_tokens
+from tests.graphql.asking import bearer
+from tests.graphql.stage import LEGACY, Client, Closed, Stage, until
+
+VIEWER = "{ viewer { username } }"
+
+
+async def name_of(client: Client) -> str:
+    """Return who the server thinks is there."""
+    answer = await client.ask(VIEWER)
+    name: str = answer["data"]["viewer"]["username"]
+    return name
+
+
+async def refused(client: Client, payload: object, error: dict[str, Any]) -> Closed:
+    """Introduce oneself in vain; the older subprotocol says why before it closes."""
+    await client.send({"type": "connection_init", "payload": payload})
+    if client.connection.subprotocol == LEGACY:
+        assert await client.receive() == {"type": "connection_error", "payload": error}
+    return await client.closed()
+
+
+@pytest.mark.parametrize("key", ["Authorization", "authorization", "token", "authToken"])
+@pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "{}", "JWT {}"])
+async def test_a_token_in_the_init_payload(
+    stage: Stage, alice: User, subprotocol: str, key: str, form: str
+) -> None:
+    client = await stage.open(subprotocol)
+    await client.init({key: form.format(issue_token(alice, ttl_seconds=60))})
+    assert await name_of(client) == "alice"
+
+
+async def test_a_token_in_the_headers_of_the_payload(
+    stage: Stage, alice: User, subprotocol: str
+) -> None:
+    client = await stage.open(subprotocol)
+    await client.init({"headers": {"Authorization": bearer(alice)}})
+    assert await name_of(client) == "alice"
+
+
+async def test_a_token_in_the_handshake(stage: Stage, alice: User, subprotocol: str) -> None:
+    client = await stage.open(subprotocol, headers={"Authorization": bearer(alice)})
+    await client.init()
+    assert await name_of(client) == "alice"
+
+
+async def test_the_payload_counts_more_than_the_handshake(
+    stage: Stage, alice: User, bob: User, subprotocol: str
+) -> None:
+    client = await stage.open(subprotocol, headers={"Authorization": bearer(alice)})
+    await client.init({"Authorization": bearer(bob)})
+    assert await name_of(client) == "bob"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason", "message"),
+    [
+        (None, "missing", "Authentication is required."),
+        ({}, "missing", "Authentication is required."),
+        ({"Authorization": ""}, "missing", "Authentication is required."),
+        ({"Authorization": None}, "missing", "Authentication is required."),
+        ({"Authorization": "Bearer nonsense"}, "malformed", "The token is malformed."),
+        ({"token": "x" * 9000}, "malformed", "The token is malformed."),
+    ],
+)
+async def test_without_a_good_token_it_is_closed_with_4403(
+    stage: Stage, subprotocol: str, payload: Any, reason: str, message: str
+) -> None:
+    client = await stage.open(subprotocol)
+    error = {
+        "message": message,
+        "extensions": {"code": "UNAUTHENTICATED", "reason": reason},
+    }
+    assert await refused(client, payload, error) == Closed(4403, f"Forbidden: {reason}")
+
+
+async def test_a_token_that_has_expired_is_closed_with_4403(
+    stage: Stage, alice: User, subprotocol: str
+) -> None:
+    token = issue_token(alice, ttl_seconds=60, now=time.time() - 3600)
+    client = await stage.open(subprotocol)
+    await client.send({"type": "connection_init", "payload": {"token": token}})
+    assert await client.closed() == Closed(4403, "Forbidden: expired")
+
+
+async def test_when_keys_are_out_of_reach_clients_are_to_try_again(
+    stage: Stage, subprotocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(token: str) -> None:
+        raise AuthenticationFailed(Reason.KEYS_UNAVAILABLE)
+
+    monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+    client = await stage.open(subprotocol)
+    await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
+    assert await client.closed() == Closed(1013, "Try again later: keys_unavailable")
+
+
+async def test_when_it_takes_too_long_clients_are_to_try_again(
+    stage: Stage, subprotocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(token: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("graphql_schema.authentication.authenticate", hang)
+    stage.options["init_seconds"] = 0.05
+    client = await stage.open(subprotocol)
+    await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
+    assert await client.closed() == Closed(1013, "Try again later: keys_unavailable")
+
+
+async def test_when_it_cannot_be_found_out_clients_are_to_try_again(
+    stage: Stage,
+    subprotocol: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(token: str) -> None:
+        raise ConnectionError("the database is away")
+
+    monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+    client = await stage.open(subprotocol)
+    await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
+    assert await client.closed() == Closed(1013, "Try again later: internal error")
+    assert "the database is away" in caplog.text
+
+
+class TestSessions:
+    @pytest.fixture
+    def cookie(self, alice: User) -> str:
+        """The cookie of a browser in which alice has signed in."""
+        browser = Browser()
+        browser.force_login(alice)
+        return f"theme=dark; sessionid={browser.cookies['sessionid'].value}"
+
+    async def test_a_session_is_good_enough(
+        self, stage: Stage, subprotocol: str, cookie: str
+    ) -> None:
+        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        await client.init()
+        assert await name_of(client) == "alice"
+
+    async def test_a_token_counts_more(
+        self, stage: Stage, subprotocol: str, cookie: str, bob: User
+    ) -> None:
+        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        await client.init({"token": bearer(bob)})
+        assert await name_of(client) == "bob"
+
+    async def test_a_bad_token_does_not_fall_back_on_it(
+        self, stage: Stage, subprotocol: str, cookie: str
+    ) -> None:
+        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        await client.send({"type": "connection_init", "payload": {"token": "nonsense"}})
+        assert await client.closed() == Closed(4403, "Forbidden: malformed")
+
+    @pytest.mark.parametrize("cookie", ["sessionid=nothing", "sessionid=", "x"])
+    async def test_a_session_that_is_none(
+        self, stage: Stage, transactional_db: None, subprotocol: str, cookie: str
+    ) -> None:
+        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        await client.send({"type": "connection_init"})
+        assert await client.closed() == Closed(4403, "Forbidden: missing")
+
+    async def test_of_somebody_who_was_deactivated(
+        self, stage: Stage, subprotocol: str, cookie: str, alice: User
+    ) -> None:
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        await client.send({"type": "connection_init"})
+        assert (await client.closed()).code == 4403
+
+
+class TestOrigins:
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+    async def test_a_page_of_another_origin_gets_no_socket(self, stage: Stage, origin: str) -> None:
+        with pytest.raises(InvalidStatus) as caught:
+            await stage.open(headers={"Origin": origin})
+        assert caught.value.response.status_code == 403
+
+    async def test_a_page_of_our_own_does(self, stage: Stage, alice: User) -> None:
+        client = await stage.open(headers={"Origin": f"http://127.0.0.1:{stage.port}"})
+        await client.init({"token": bearer(alice)})
+
+    async def test_so_does_a_page_of_an_origin_that_is_allowed(
+        self, stage: Stage, alice: User, configure: Any
+    ) -> None:
+        configure(ALLOWED_ORIGINS="https://app.example.com")
+        client = await stage.open(headers={"Origin": "https://app.example.com"})
+        await client.init({"token": bearer(alice)})
+
+
+class TestEnds:
+    """A socket lives no longer than whoever opened it may be here; clients come back after 4403."""
+
+    async def test_when_the_token_expires(self, stage: Stage, client: Client) -> None:
+        await client.start("1", "subscription { notificationEvents { position } }")
+        await stage.until_subscribed(1)
+        stage.clock.ahead = 590
+        stage.sessions.end_expired()
+        assert await name_of(client) == "alice"
+        stage.clock.ahead = 620
+        stage.sessions.end_expired()
+        assert await client.closed() == Closed(4403, "Forbidden: expired")
+        await stage.until_subscribed(0)
+        assert len(stage.sessions) == 0
+
+    async def test_when_tokens_are_revoked(self, stage: Stage, client: Client, alice: User) -> None:
+        await in_database_thread(revoke_tokens, user_id=alice.pk)
+        await stage.sessions.check()
+        assert await client.closed() == Closed(4403, "Forbidden: revoked")
+
+    async def test_when_the_user_is_deactivated(
+        self, stage: Stage, client: Client, alice: User
+    ) -> None:
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        await stage.sessions.check()
+        assert await client.closed() == Closed(4403, "Forbidden: deactivated")
+
+    async def test_a_socket_that_is_gone_is_forgotten(self, stage: Stage, client: Client) -> None:
+        assert len(stage.sessions) == 1
+        await client.connection.close()
+        await until(lambda: len(stage.sessions) == 0)
+
+    async def test_what_a_user_may_do_is_looked_at_anew(
+        self, client: Client, alice: User, bob: User
+    ) -> None:
+        query = "mutation($input: SendInput!) { send(input: $input) { suppressed } }"
+        variables = {"input": {"recipientId": str(bob.pk), "title": "x"}}
+
+        async def code() -> str | None:
+            answer = await client.ask(query, variables)
+            errors = answer.get("errors")
+            return None if errors is None else errors[0]["extensions"]["code"]
+
+        assert await code() == "FORBIDDEN"
+        await User.objects.filter(pk=alice.pk).aupdate(is_staff=True)
+        assert await code() is None
+        await User.objects.filter(pk=alice.pk).aupdate(is_staff=False)
+        assert await code() == "FORBIDDEN"
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        assert await code() == "UNAUTHENTICATED"
+
+    async def test_who_one_is_is_looked_at_anew(self, client: Client, alice: User) -> None:
+        assert await name_of(client) == "alice"
+        await User.objects.filter(pk=alice.pk).aupdate(username="alicia")
+        assert await name_of(client) == "alicia"

@@ -1,0 +1,368 @@
+"""What keeps a socket from doing harm: limits, and that nothing is left behind whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY
+
+from backend.delivery.hub import Hub
+from backend.identity.callers import Caller
+from backend.identity.sessions import OpenSessions
+from backend.notifications.events import Event, decode
+from backend.notifications.feed import Feed
+from backend.notifications.log import DatabaseLog
+from graphql_schema.consumer import GraphQLConsumer
+from graphql_schema.schema import schema
+from tests.graphql.stage import LEGACY, TRANSPORT, Client, Closed, Stage, until
+from tests.graphql.wire import Wire
+
+PING = {"type": "ping"}
+SUBSCRIBE = "subscription { notificationEvents { position } }"
+
+
+def metric(name: str, **labels: str) -> float:
+    """Return the value of a metric of this door."""
+    return REGISTRY.get_sample_value(name, {"door": "graphql", **labels}) or 0.0
+
+
+class TestLimits:
+    async def test_a_client_that_sends_too_fast_is_told_to_try_again_later(
+        self, stage: Stage, transactional_db: None, configure: Callable[..., None]
+    ) -> None:
+        configure(SOCKET_RATE="1/hour burst 5")
+        client = await stage.open()
+        for _ in range(5):
+            await client.send(PING)
+            assert await client.receive() == {"type": "pong"}
+        await client.send(PING)
+        assert await client.closed() == Closed(1013, "Try again later: too many messages")
+
+    async def test_each_socket_has_an_allowance_of_its_own(
+        self, stage: Stage, configure: Callable[..., None]
+    ) -> None:
+        configure(SOCKET_RATE="1/hour burst 1")
+        for _ in range(3):
+            client = await stage.open()
+            await client.send(PING)
+            assert await client.receive() == {"type": "pong"}
+
+    @pytest.mark.parametrize("filling", ["x", "é", "\U0001f514"])
+    async def test_a_message_that_is_too_big_is_closed_with_1009(
+        self, stage: Stage, configure: Callable[..., None], filling: str
+    ) -> None:
+        configure(MAX_MESSAGE_BYTES="1024")
+        client = await stage.open()
+        count = (1024 - len('{"type":"ping","x":""}')) // len(filling.encode())
+        padding = "x" * ((1024 - len('{"type":"ping","x":""}')) % len(filling.encode()))
+        fitting = f'{{"type":"ping","x":"{filling * count}{padding}"}}'
+        assert len(fitting.encode()) == 1024
+        await client.send(fitting)
+        assert await client.receive() == {"type": "pong"}
+        await client.send(fitting + " ")
+        assert await client.closed() == Closed(1009, "Message too big")
+
+
+class TestChannelLayer:
+    async def test_a_socket_has_no_channel(
+        self, stage: Stage, client: Client, settings: Any
+    ) -> None:
+        """So no outage of the layer can end it."""
+        settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.graphql.test_consumer.Broken"}}
+        other = await stage.open()
+        await other.send(PING)
+        assert await other.receive() == {"type": "pong"}
+
+
+class Broken:
+    """A channel layer that cannot even be made."""
+
+    def __init__(self) -> None:
+        raise ConnectionError("no Redis")
+
+
+class TestMetrics:
+    async def test_open_and_closed_sockets_are_counted(self, stage: Stage) -> None:
+        open_before = metric("inbox_sockets")
+        closed_before = metric("inbox_sockets_closed_total", code="4400")
+        client = await stage.open()
+        await client.send(PING)
+        await client.receive()
+        assert metric("inbox_sockets") == open_before + 1
+        await client.send("{")
+        await client.closed()
+        await until(lambda: metric("inbox_sockets") == open_before)
+        assert metric("inbox_sockets_closed_total", code="4400") == closed_before + 1
+
+    async def test_a_client_that_leaves_is_not_counted_as_closed_by_us(self, stage: Stage) -> None:
+        def total() -> float:
+            return sum(
+                sample.value
+                for family in REGISTRY.collect()
+                for sample in family.samples
+                if sample.name == "inbox_sockets_closed_total"
+            )
+
+        before, open_before = total(), metric("inbox_sockets")
+        client = await stage.open()
+        await client.connection.close()
+        await until(lambda: metric("inbox_sockets") == open_before)
+        assert total() == before
+
+
+@pytest.fixture
+def consumer(alice: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., GraphQLConsumer]:
+    """Make consumers without a server, for which every token is alice's."""
+
+    async def authenticate(token: str) -> Caller:
+        return Caller(alice)
+
+    monkeypatch.setattr("graphql_schema.authentication.authenticate", authenticate)
+
+    def make(**options: Any) -> GraphQLConsumer:
+        return bare_consumer(**options)
+
+    return make
+
+
+def bare_consumer(**options: Any) -> GraphQLConsumer:
+    hub: Hub[Event] = Hub(DatabaseLog(), layer=None, decode=decode)
+
+    async def read_standings(user_ids: Any) -> Any:
+        return {}
+
+    return GraphQLConsumer(schema, Feed(hub), OpenSessions(read_standings), **options)
+
+
+INIT = {"type": "connection_init", "payload": {"token": "t"}}
+
+
+class TestClients:
+    async def test_a_client_that_does_not_read_is_not_read_either(
+        self, consumer: Callable[..., GraphQLConsumer]
+    ) -> None:
+        wire = Wire(consumer())
+        wire.say(PING)
+        await until(lambda: wire.types == ["accept", "pong"])
+        wire.writable.clear()
+        for _ in range(150):
+            wire.say(PING)
+        await settle()
+        # The connect event, the first ping, one that is being answered, 16 that wait, one at the door,
+        # and one that Channels has taken in advance.
+        assert wire.received <= 2 + 1 + 16 + 2
+        wire.writable.set()
+        await until(lambda: len(wire.sent) == 152)
+        wire.lose()
+        await wire.ended()
+
+    async def test_a_client_that_vanishes_while_it_is_not_reading(
+        self, consumer: Callable[..., GraphQLConsumer]
+    ) -> None:
+        wire = Wire(consumer())
+        wire.say(PING)
+        await until(lambda: wire.types == ["accept", "pong"])
+        wire.writable.clear()
+        for _ in range(150):
+            wire.say(PING)
+        await settle()
+        wire.lose()
+        await wire.ended()
+        assert wire.types == ["accept", "pong"]
+
+    async def test_a_socket_that_is_closed_while_messages_wait(
+        self, consumer: Callable[..., GraphQLConsumer]
+    ) -> None:
+        """Whoever waits for room in the queue must not wait for ever."""
+        wire = Wire(consumer())
+        wire.say("{")
+        for _ in range(150):
+            wire.say(PING)
+        await wire.ended()
+        assert wire.types == ["accept", "close"]
+        assert wire.sent[-1]["code"] == 4400
+
+    async def test_what_comes_after_the_close_is_not_looked_at(
+        self, consumer: Callable[..., GraphQLConsumer]
+    ) -> None:
+        wire = Wire(consumer())
+        wire.say({"type": "subscribe", "id": "1", "payload": {"query": "{a}"}})
+        wire.say(INIT)
+        wire.say(b"x")
+        await wire.ended()
+        assert wire.types == ["accept", "close"]
+        assert wire.sent[-1]["code"] == 4401
+
+    @pytest.mark.parametrize("error", [OSError, RuntimeError])
+    async def test_a_server_that_raises_on_a_late_message_is_forgiven(
+        self,
+        consumer: Callable[..., GraphQLConsumer],
+        caplog: pytest.LogCaptureFixture,
+        error: type[Exception],
+    ) -> None:
+        wire = Wire(consumer())
+        await until(lambda: wire.types == ["accept"])
+        wire.trouble = error("the client has gone")
+        wire.say(PING)
+        await settle()
+        assert wire.consumer.is_closed
+        wire.lose()
+        await wire.ended()
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+    async def test_a_server_that_gives_up_leaves_nothing_behind(
+        self, consumer: Callable[..., GraphQLConsumer]
+    ) -> None:
+        made = consumer()
+        wire = Wire(made)
+        wire.say(INIT)
+        wire.say({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIBE}})
+        await until(lambda: "connection_ack" in wire.types)
+        await settle()
+        assert len(made._sessions) == 1
+        wire.task.cancel()
+        await asyncio.wait({wire.task})
+        assert len(made._sessions) == 0
+        assert {task.get_name() for task in asyncio.all_tasks()} == {
+            asyncio.current_task().get_name()  # type: ignore[union-attr]
+        }
+
+    @pytest.mark.parametrize("subprotocol", [TRANSPORT, LEGACY])
+    async def test_a_fault_of_ours_closes_the_socket_with_a_code_that_lets_clients_come_back(
+        self,
+        consumer: Callable[..., GraphQLConsumer],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        subprotocol: str,
+    ) -> None:
+        def fail(message: object) -> str:
+            raise KeyError("ours")
+
+        monkeypatch.setattr("graphql_schema.transport_ws.message_type", fail)
+        monkeypatch.setattr("graphql_schema.legacy_ws.message_type", fail)
+        wire = Wire(consumer(), subprotocols=[subprotocol])
+        wire.say(PING)
+        await wire.ended()
+        assert wire.sent[-1] == {
+            "type": "websocket.close",
+            "code": 1013,
+            "reason": "Try again later: internal error",
+        }
+        assert "KeyError: 'ours'" in caplog.text
+
+    async def test_a_fault_before_the_socket_is_accepted_refuses_it(
+        self,
+        consumer: Callable[..., GraphQLConsumer],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        wire = Wire(consumer(), subprotocols=None)
+        await wire.ended()
+        assert wire.types == ["close"]
+        assert "TypeError" in caplog.text
+
+
+async def settle() -> None:
+    """Let every task run until none has anything left to do but wait."""
+    for _ in range(500):
+        await asyncio.sleep(0)
+
+
+IDS: st.SearchStrategy[Any] = st.sampled_from(["1", "2", "", None, 3, [], "\ud800"])
+QUERIES = st.sampled_from(
+    [
+        "{ __typename }",
+        "{",
+        "{ nothing }",
+        "{ viewer { id } }",
+        "",
+        None,
+        7,
+        'subscription { notificationEvents(after: "x") { position } }',
+    ]
+)
+TYPES = st.sampled_from(
+    [
+        "connection_init",
+        "subscribe",
+        "start",
+        "complete",
+        "stop",
+        "ping",
+        "pong",
+        "connection_terminate",
+        "next",
+        "",
+        None,
+        5,
+    ]
+)
+PAYLOADS: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.just({"token": "t"}),
+    st.just({}),
+    st.just("x"),
+    st.fixed_dictionaries(
+        {"query": QUERIES},
+        optional={
+            "variables": st.sampled_from([None, {}, [], {"a": 1}]),
+            "operationName": st.sampled_from([None, "Q", 5]),
+        },
+    ),
+)
+MESSAGES = st.one_of(
+    st.fixed_dictionaries({"type": TYPES}, optional={"id": IDS, "payload": PAYLOADS}),
+    st.sampled_from([b"", b"x", "", "{", "[]", "null", "5", "\ud800"]),
+)
+BEGINNINGS = st.sampled_from([[], [{"type": "connection_init"}], [INIT], [INIT, INIT]])
+
+
+@settings(max_examples=300)
+@given(
+    beginning=BEGINNINGS,
+    rest=st.lists(MESSAGES, max_size=12),
+    subprotocol=st.sampled_from([TRANSPORT, LEGACY]),
+    leaves=st.booleans(),
+)
+def test_whatever_a_client_sends_the_socket_ends_well(
+    beginning: list[Any], rest: list[Any], subprotocol: str, leaves: bool
+) -> None:
+    asyncio.run(converse([*beginning, *rest], subprotocol, leaves))
+
+
+async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
+    """Send these; there must be one close at most, nothing after it, and nothing left at the end."""
+    user = User(pk=1, username="alice")
+
+    async def authenticate(token: str) -> Caller:
+        return Caller(user)
+
+    async def crossing(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return {"id": "user:1"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphql_schema.authentication.authenticate", authenticate)
+        patch.setattr("graphql_schema.queries.in_database_thread", crossing)
+        made = bare_consumer()
+        wire = Wire(made, subprotocols=[subprotocol])
+        for message in messages:
+            wire.say(message)
+        await settle()
+        if leaves:
+            wire.lose()
+            await settle()
+        else:
+            wire.give({"type": "websocket.disconnect", "code": 1001})
+        await wire.ended()
+    closes = [index for index, each in enumerate(wire.types) if each == "close"]
+    assert closes in ([], [len(wire.types) - 1])
+    assert wire.types[0] == "accept"
+    assert len(made._sessions) == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()}

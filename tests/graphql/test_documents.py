@@ -1,0 +1,147 @@
+"""The limits of documents, and the memory for good ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from graphql import get_introspection_query, parse
+
+from graphql_schema.context import Context
+from graphql_schema.documents import MAX_REPEATS, DocumentMemory, excesses
+from graphql_schema.schema import build, schema
+
+
+def nested(depth: int) -> str:
+    """Return a query of that depth that has nothing to do with the schema."""
+    return "{" + "a{" * (depth - 1) + "b" + "}" * depth
+
+
+def messages(text: str) -> list[str]:
+    return [error.message for error in excesses(parse(text))]
+
+
+TOO_DEEP = ["The document is nested more than 12 levels deep."]
+TOO_MANY_ALIASES = ["The document has more than 30 aliases."]
+TOO_REPETITIVE = ["The document has a field more than 100 times."]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (nested(12), []),
+        (nested(13), TOO_DEEP),
+        (nested(90), TOO_DEEP),
+        # Fragments and inline fragments are no levels, but what is in them is.
+        ("{...F} fragment F on Q " + nested(12), []),
+        ("{...F} fragment F on Q " + nested(13), TOO_DEEP),
+        ("{a{...F}} fragment F on Q " + nested(12), TOO_DEEP),
+        ("{...on Q{... on Q" + nested(12) + "}}", []),
+        ("{" + " ".join(f"a{n}:b" for n in range(30)) + "}", []),
+        ("{" + " ".join(f"a{n}:b" for n in range(31)) + "}", TOO_MANY_ALIASES),
+        # Counted where fragments are spread, not where they stand.
+        ("{a{...F} b{...F}} fragment F on Q{" + " ".join(f"a{n}:b" for n in range(15)) + "}", []),
+        (
+            "{a{...F} b{...F}} fragment F on Q{" + " ".join(f"a{n}:b" for n in range(16)) + "}",
+            TOO_MANY_ALIASES,
+        ),
+        ("query A{a:b} query B{" + " ".join(f"a{n}:b" for n in range(30)) + "}", TOO_MANY_ALIASES),
+        ("{" + "a " * MAX_REPEATS + "}", []),
+        ("{" + "a " * (MAX_REPEATS + 1) + "}", TOO_REPETITIVE),
+        ("{" + "b{a}" * MAX_REPEATS + "a}", TOO_REPETITIVE),
+        (get_introspection_query(), []),
+        # Nonsense, which is for validation to say.
+        ("{...Nowhere}", []),
+        ("{...F} fragment F on Q{a{...F}}", []),
+        ("{...F} fragment F on Q{...G} fragment G on Q{...F}", []),
+    ],
+)
+def test_limits(text: str, expected: list[str]) -> None:
+    assert messages(text) == expected
+
+
+def test_fragments_that_double_are_counted_once_each() -> None:
+    """A walk along every spread would take 2 to the power of 150 steps."""
+    doubling = "".join(f"fragment F{n} on Q{{...F{n + 1} ...F{n + 1}}}" for n in range(150))
+    assert messages("{...F0}" + doubling + "fragment F150 on Q{x:a}") == TOO_MANY_ALIASES
+
+
+def test_a_long_chain_of_fragments_is_an_error_and_no_crash() -> None:
+    chain = "".join(f"fragment F{n} on Q{{a{{...F{n + 1}}}}}" for n in range(2000))
+    assert messages("{...F0}" + chain) == ["The document is nested too deeply."]
+
+
+async def errors_of(text: str, name: str | None = None) -> list[dict[str, Any]]:
+    result = await schema.execute(text, operation_name=name, context_value=Context(None))
+    return [dict(error.formatted) for error in result.errors or []]
+
+
+async def test_too_many_tokens_are_a_syntax_error() -> None:
+    (error,) = await errors_of("{" + "a " * 2000 + "}")
+    assert error["extensions"] == {"code": "GRAPHQL_PARSE_FAILED"}
+    assert error["message"].startswith("Syntax Error: Document contains more than 2000 tokens")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{a", "GRAPHQL_PARSE_FAILED"),
+        ("{" * 1000, "GRAPHQL_PARSE_FAILED"),
+        ("\ud800", "GRAPHQL_PARSE_FAILED"),
+        ("{nothing}", "GRAPHQL_VALIDATION_FAILED"),
+        ("{...Nowhere}", "GRAPHQL_VALIDATION_FAILED"),
+        (nested(13), "GRAPHQL_VALIDATION_FAILED"),
+        ("{__typename ...F} fragment F on Query{...F}", "GRAPHQL_VALIDATION_FAILED"),
+    ],
+)
+async def test_bad_documents_have_their_codes(text: str, code: str) -> None:
+    errors = await errors_of(text)
+    assert {error["extensions"]["code"] for error in errors} == {code}
+
+
+async def test_introspection_that_goes_in_circles_is_refused() -> None:
+    circle = "fields{type{" * 4 + "name" + "}}" * 4
+    (error,) = await errors_of("{__schema{types{" + circle + "}}}")
+    assert error["message"] == "Maximum introspection depth exceeded"
+
+
+class TestMemory:
+    def test_only_good_documents_are_remembered(self) -> None:
+        memory = DocumentMemory()
+        document = parse("{a}")
+        assert memory.recall("{a}") is None
+        memory.remember("{a}", document)
+        assert memory.recall("{a}") is document
+        assert memory.recall(None) is None
+
+    def test_it_forgets_what_was_not_used_for_longest(self) -> None:
+        memory = DocumentMemory()
+        document = parse("{a}")
+        for number in range(256):
+            memory.remember(str(number), document)
+        memory.recall("0")
+        memory.remember("another", document)
+        assert len(memory) == 256
+        assert memory.recall("0") is document
+        assert memory.recall("1") is None
+
+    def test_long_documents_are_not_kept(self) -> None:
+        memory = DocumentMemory()
+        memory.remember("x" * 8193, parse("{a}"))
+        assert len(memory) == 0
+
+    async def test_a_document_is_parsed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        own = build()
+        text = "query Q { __typename }"
+        for _ in range(3):
+            result = await own.execute(text, context_value=Context(None))
+            assert result.data == {"__typename": "Query"}
+            # From now on, only the memory can tell what the text means.
+            monkeypatch.setattr("strawberry.schema.schema.parse", None)
+
+    async def test_a_bad_document_is_refused_again(self) -> None:
+        own = build()
+        for _ in range(2):
+            result = await own.execute("{nothing}", context_value=Context(None))
+            assert result.data is None
+            assert result.errors is not None

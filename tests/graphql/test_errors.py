@@ -1,0 +1,88 @@
+"""What becomes of exceptions."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from graphql import GraphQLError
+
+from backend.identity.errors import AuthenticationFailed, Reason
+from backend.notifications.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    NotificationError,
+    RateLimited,
+)
+from graphql_schema.errors import Code, as_clients_see, shown
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            InvalidInput("No.", field="input.title"),
+            {"message": "No.", "extensions": {"code": "BAD_USER_INPUT", "field": "input.title"}},
+        ),
+        (NotFound("No."), {"message": "No.", "extensions": {"code": "NOT_FOUND"}}),
+        (Forbidden("No."), {"message": "No.", "extensions": {"code": "FORBIDDEN"}}),
+        (Conflict("No."), {"message": "No.", "extensions": {"code": "CONFLICT"}}),
+        (
+            RateLimited("No.", retry_after=1.23456),
+            {"message": "No.", "extensions": {"code": "RATE_LIMITED", "retryAfter": 1.235}},
+        ),
+        (
+            AuthenticationFailed(Reason.EXPIRED),
+            {
+                "message": "The token has expired.",
+                "extensions": {"code": "UNAUTHENTICATED", "reason": "expired"},
+            },
+        ),
+        (
+            AuthenticationFailed(Reason.KEYS_UNAVAILABLE),
+            {
+                "message": "The token cannot be checked at the moment; try again later.",
+                "extensions": {"code": "SERVICE_UNAVAILABLE", "reason": "keys_unavailable"},
+            },
+        ),
+    ],
+)
+def test_errors_of_the_domain_are_shown(error: Exception, expected: dict[str, Any]) -> None:
+    assert shown(error).formatted == expected
+    wrapped = GraphQLError("raw", path=["send"], original_error=error)
+    assert as_clients_see(wrapped).formatted == expected | {"path": ["send"]}
+
+
+def test_every_code_of_the_domain_is_in_the_table() -> None:
+    codes = {kind.code for kind in NotificationError.__subclasses__()}
+    assert codes | {AuthenticationFailed.code} <= set(Code)
+
+
+def test_everything_else_is_hidden_and_logged_under_an_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    try:
+        raise KeyError("the password")
+    except KeyError as error:
+        hidden = shown(error)
+    assert hidden.message == "Internal server error"
+    assert set(hidden.extensions) == {"code", "errorId"}
+    assert hidden.extensions["code"] == "INTERNAL_SERVER_ERROR"
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert hidden.details["errorId"] in record.getMessage()
+    assert "the password" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_two_faults_have_two_ids() -> None:
+    first, second = shown(KeyError("a")), shown(KeyError("a"))
+    assert first.details["errorId"] != second.details["errorId"]
+
+
+def test_an_error_that_has_its_code_stays_as_it_is() -> None:
+    error = GraphQLError("x", extensions={"code": "GRAPHQL_VALIDATION_FAILED"})
+    assert as_clients_see(error) is error

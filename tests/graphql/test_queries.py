@@ -1,0 +1,354 @@
+"""The queries, with the exact JSON that clients get."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from backend.database_threads import in_database_thread
+from backend.identity.callers import Caller
+from backend.notifications import selectors, services
+from backend.notifications.models import Notification
+from graphql_schema.context import Context
+from graphql_schema.schema import schema
+from tests.graphql.asking import Ask
+
+MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)
+
+
+def send(recipient: User, title: str = "Hello", **content: Any) -> Notification:
+    sent = services.send(recipient_id=recipient.pk, title=title, **content)
+    assert sent.notification is not None
+    return sent.notification
+
+
+NOBODY = {
+    "message": "Authentication is required.",
+    "extensions": {"code": "UNAUTHENTICATED", "reason": "missing"},
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("{ viewer { id } }", "viewer"),
+        ("{ notifications { totalCount } }", "notifications"),
+        ('{ notification(id: "1") { id } }', "notification"),
+        ("{ notificationPreferences { type } }", "notificationPreferences"),
+        ('mutation { markRead(id: "1") { position } }', "markRead"),
+        ('mutation { markUnread(id: "1") { position } }', "markUnread"),
+        ('mutation { markAllRead(upTo: "bad") { position } }', "markAllRead"),
+        ('mutation { delete(id: "1") { position } }', "delete"),
+        ('mutation { send(input: {recipientId: "1", title: ""}) { replayed } }', "send"),
+        (
+            'mutation { setNotificationPreference(input: {type: "", enabled: true}) { type } }',
+            "setNotificationPreference",
+        ),
+    ],
+)
+async def test_nobody_in_particular_gets_nothing(ask: Ask, query: str, field: str) -> None:
+    assert await ask.error(query, None) == NOBODY | {"path": [field]}
+
+
+async def test_anybody_may_look_at_the_schema(ask: Ask) -> None:
+    answer = await ask("{ __typename __schema { subscriptionType { name } } }", None)
+    assert answer == {
+        "data": {
+            "__typename": "Query",
+            "__schema": {"subscriptionType": {"name": "Subscription"}},
+        }
+    }
+
+
+async def test_viewer(ask: Ask, alice: User) -> None:
+    assert await ask("{ viewer { id username name } }", alice) == {
+        "data": {"viewer": {"id": f"user:{alice.pk}", "username": "alice", "name": "Alice Adams"}}
+    }
+
+
+EVERYTHING = """
+  id type title message link data read readAt createdAt sender { id username name }
+"""
+
+
+@pytest.fixture
+def full(alice: User, bob: User) -> Notification:
+    """A notification with everything, read a minute after it came."""
+    sent = send(
+        alice,
+        "Approved",
+        message="Your form is in.",
+        type="approval",
+        link="/forms/7",
+        data={"form": 7, "tags": ["a", None, 1.5]},
+        sender_id=bob.pk,
+        now=MOMENT,
+    )
+    services.mark_read(user_id=alice.pk, notification_id=sent.pk, now=MOMENT + timedelta(minutes=1))
+    return sent
+
+
+async def test_notification(ask: Ask, alice: User, bob: User, full: Notification) -> None:
+    query = f'{{ notification(id: "{full.pk}") {{ {EVERYTHING} }} }}'
+    assert await ask(query, alice) == {
+        "data": {
+            "notification": {
+                "id": str(full.pk),
+                "type": "approval",
+                "title": "Approved",
+                "message": "Your form is in.",
+                "link": "/forms/7",
+                "data": {"form": 7, "tags": ["a", None, 1.5]},
+                "read": True,
+                "readAt": "2026-01-31T12:01:00.123456Z",
+                "createdAt": "2026-01-31T12:00:00.123456Z",
+                "sender": {"id": f"user:{bob.pk}", "username": "bob", "name": ""},
+            }
+        }
+    }
+
+
+@pytest.fixture
+def bare(alice: User) -> Notification:
+    """A notification with nothing that is not required."""
+    return send(alice, now=MOMENT)
+
+
+async def test_a_notification_with_nothing_to_spare(
+    ask: Ask, alice: User, bare: Notification
+) -> None:
+    query = f'{{ notification(id: "{bare.pk}") {{ {EVERYTHING} }} }}'
+    assert await ask.data(query, alice) == {
+        "id": str(bare.pk),
+        "type": "general",
+        "title": "Hello",
+        "message": "",
+        "link": None,
+        "data": {},
+        "read": False,
+        "readAt": None,
+        "createdAt": "2026-01-31T12:00:00.123456Z",
+        "sender": None,
+    }
+
+
+async def test_somebody_elses_notification_is_not_found(
+    ask: Ask, bob: User, bare: Notification
+) -> None:
+    query = "query($id: ID!) { notification(id: $id) { id } }"
+    strange = await ask(query, bob, {"id": bare.pk})
+    missing = await ask(query, bob, {"id": "999999999"})
+    garbage = await ask(query, bob, {"id": "'; --"})
+    assert strange == missing == garbage
+    assert strange == {
+        "data": {"notification": None},
+        "errors": [
+            {
+                "message": "You have no such notification.",
+                "locations": [{"line": 1, "column": 19}],
+                "path": ["notification"],
+                "extensions": {"code": "NOT_FOUND"},
+            }
+        ],
+    }
+
+
+@pytest.fixture
+def inbox(alice: User) -> list[Notification]:
+    """Three notifications, oldest first; the second is read."""
+    rows = [send(alice, title, type="approval") for title in ("first", "second")]
+    services.mark_read(user_id=alice.pk, notification_id=rows[1].pk)
+    return [*rows, send(alice, "third")]
+
+
+@pytest.fixture
+def position(alice: User, inbox: list[Notification]) -> str:
+    """Where that inbox stands."""
+    return str(selectors.inbox_state(user_id=alice.pk).position)
+
+
+@pytest.fixture
+def muted(alice: User) -> None:
+    """Preferences, one of them about a type that is required."""
+    for type, enabled in {"news": True, "approval": False, "billing": False}.items():
+        services.set_preference(user_id=alice.pk, type=type, enabled=enabled)
+
+
+async def test_notifications(
+    ask: Ask, alice: User, inbox: list[Notification], position: str
+) -> None:
+    newest = inbox[-1]
+    query = """{ notifications(first: 1) {
+      edges { cursor node { id } } nodes { id title }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      totalCount unreadCount position
+    } }"""
+    page = await ask.data(query, alice)
+    cursor = page["edges"][0]["cursor"]
+    assert page == {
+        "edges": [{"cursor": cursor, "node": {"id": str(newest.pk)}}],
+        "nodes": [{"id": str(newest.pk), "title": "third"}],
+        "pageInfo": {
+            "hasNextPage": True,
+            "hasPreviousPage": False,
+            "startCursor": cursor,
+            "endCursor": cursor,
+        },
+        "totalCount": 3,
+        "unreadCount": 2,
+        "position": position,
+    }
+
+
+async def test_an_inbox_to_which_nothing_ever_happened(ask: Ask, alice: User) -> None:
+    query = "{ notifications { nodes { id } edges { cursor } pageInfo { startCursor endCursor } "
+    query += "totalCount unreadCount position } }"
+    assert await ask.data(query, alice) == {
+        "nodes": [],
+        "edges": [],
+        "pageInfo": {"startCursor": None, "endCursor": None},
+        "totalCount": 0,
+        "unreadCount": 0,
+        "position": "0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("filter", "titles"),
+    [
+        ({}, ["third", "second", "first"]),
+        ({"types": None, "read": None}, ["third", "second", "first"]),
+        ({"read": True}, ["second"]),
+        ({"read": False}, ["third", "first"]),
+        ({"types": ["approval"]}, ["second", "first"]),
+        ({"types": ["approval", "general"]}, ["third", "second", "first"]),
+        ({"types": ["approval"], "read": False}, ["first"]),
+        ({"types": []}, []),
+        ({"types": ["nothing"]}, []),
+    ],
+)
+async def test_filters(
+    ask: Ask, alice: User, inbox: list[Notification], filter: dict[str, Any], titles: list[str]
+) -> None:
+    query = "query($filter: NotificationFilter) { notifications(filter: $filter) "
+    query += "{ nodes { title } totalCount unreadCount } }"
+    assert await ask.data(query, alice, {"filter": filter}) == {
+        "nodes": [{"title": title} for title in titles],
+        "totalCount": 3,
+        "unreadCount": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "field"),
+    [
+        ("first: 0", "A page has 1 to 100 notifications.", "first"),
+        ("first: 101", "A page has 1 to 100 notifications.", "first"),
+        ("last: -1", "A page has 1 to 100 notifications.", "last"),
+        ("first: 1, last: 1", "Ask for `first` or for `last`, not for both.", "last"),
+        ('after: "x"', "This is not a cursor of the list of notifications.", "after"),
+        ('before: ""', "This is not a cursor of the list of notifications.", "before"),
+        (
+            'filter: {types: ["a b"]}',
+            "A type consists of letters, digits, '-', '_' and '.', and begins with a letter or digit.",
+            "filter.types",
+        ),
+        (
+            f"filter: {{types: {['a'] * 21}}}".replace("'", '"'),
+            "A filter names 20 types at most.",
+            "filter.types",
+        ),
+    ],
+)
+async def test_arguments_that_make_no_sense(
+    ask: Ask, alice: User, arguments: str, message: str, field: str
+) -> None:
+    assert await ask.error(f"{{ notifications({arguments}) {{ totalCount }} }}", alice) == {
+        "message": message,
+        "path": ["notifications"],
+        "extensions": {"code": "BAD_USER_INPUT", "field": field},
+    }
+
+
+async def test_a_value_of_the_wrong_type_names_the_variable(ask: Ask, alice: User) -> None:
+    query = "query($first: Int) { notifications(first: $first) { totalCount } }"
+    body = await ask(query, alice, {"first": "many"})
+    assert body == {
+        "errors": [
+            {
+                "message": "Variable '$first' has invalid value: "
+                "Int cannot represent non-integer value: 'many'",
+                "locations": [{"line": 1, "column": 7}],
+                "extensions": {"code": "BAD_USER_INPUT", "field": "first"},
+            }
+        ]
+    }
+
+
+async def test_a_null_where_none_may_be_is_the_clients_fault(ask: Ask, alice: User) -> None:
+    query = 'query($id: ID = "1") { notification(id: $id) { id } }'
+    assert (await ask.error(query, alice, {"id": None}))["extensions"] == {
+        "code": "BAD_USER_INPUT",
+        "field": "id",
+    }
+
+
+async def test_preferences(
+    ask: Ask, alice: User, muted: None, configure: Callable[..., None]
+) -> None:
+    configure(REQUIRED_TYPES="security,billing")
+    query = "{ notificationPreferences { type enabled required } }"
+    assert await ask.data(query, alice) == [
+        {"type": "approval", "enabled": False, "required": False},
+        {"type": "billing", "enabled": True, "required": True},
+        {"type": "news", "enabled": True, "required": False},
+        {"type": "security", "enabled": True, "required": True},
+    ]
+
+
+async def test_no_preferences(ask: Ask, alice: User) -> None:
+    assert await ask.data("{ notificationPreferences { type } }", alice) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "statements"),
+    [
+        ("{ viewer { id } }", 1),
+        ("{ notifications { nodes { id sender { id } } totalCount position } }", 1),
+        ('{ notification(id: "1") { id sender { id } } }', 1),
+        ("{ notificationPreferences { type } }", 1),
+    ],
+)
+def test_a_query_costs_one_statement(
+    alice: User, inbox: list[Notification], query: str, statements: int
+) -> None:
+    """Counted in the threads that the resolvers cross to."""
+    counted = asyncio.run(statements_of(query, alice))
+    assert len(counted) == statements, counted
+
+
+async def statements_of(query: str, user: User) -> list[str]:
+    """Run a query and return the SQL that it took."""
+    seen: list[str] = []
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, parameters, many, context)
+
+    def counting(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        with connection.execute_wrapper(note):
+            return function(*args, **kwargs)
+
+    async def crossing(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return await in_database_thread(counting, function, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphql_schema.queries.in_database_thread", crossing)
+        await schema.execute(query, context_value=Context(Caller(user)))
+    return seen

@@ -1,0 +1,137 @@
+"""The schema as clients see it, and the file that is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    build_schema,
+    print_type,
+)
+
+from graphql_schema.schema import sdl
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BUILT = build_schema(sdl())
+OWN_TYPES = [kind for name, kind in BUILT.type_map.items() if not name.startswith("__")]
+GRAPHQLS_OWN = {"Boolean", "Float", "ID", "Int", "String"}
+
+
+def described() -> Iterator[tuple[str, str | None]]:
+    """Yield everything that must have a description, with it."""
+    for kind in OWN_TYPES:
+        if kind.name in GRAPHQLS_OWN:
+            continue
+        yield kind.name, kind.description
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+            for name, field in kind.fields.items():
+                yield f"{kind.name}.{name}", field.description
+                for argument_name, argument in field.args.items():
+                    yield f"{kind.name}.{name}({argument_name})", argument.description
+        if isinstance(kind, GraphQLInputObjectType):
+            for name, input_field in kind.fields.items():
+                yield f"{kind.name}.{name}", input_field.description
+        if isinstance(kind, GraphQLEnumType):
+            for name, value in kind.values.items():
+                yield f"{kind.name}.{name}", value.description
+
+
+@pytest.mark.parametrize(("name", "description"), list(described()))
+def test_everything_has_a_description(name: str, description: str | None) -> None:
+    assert description, name
+    assert description[0].isupper() or description.startswith("`")
+    assert description.endswith((".", "`"))
+
+
+def test_the_committed_file_is_what_the_code_prints() -> None:
+    assert (REPOSITORY / "schema.graphql").read_text() == sdl()
+
+
+def without_descriptions(name: str) -> str:
+    """Return a type as SDL, the way a design would write it down."""
+    document = build_schema(sdl()).type_map[name]
+    lines = print_type(document).splitlines()
+    inside = False
+    kept = []
+    for line in lines:
+        marks = line.count('"""')
+        if not inside and not marks and line.strip():
+            kept.append(line.strip())
+        inside ^= marks == 1
+    return " ".join(kept)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "type Query { viewer: User! notifications( first: Int after: String last: Int before: String "
+        "filter: NotificationFilter ): NotificationConnection! notification( id: ID! ): Notification "
+        "notificationPreferences: [NotificationPreference!]! }",
+        "type Mutation { send( input: SendInput! ): SendPayload! markRead( id: ID! ): MarkReadPayload! "
+        "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
+        "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
+        "): NotificationPreference! }",
+        "type Subscription { notificationEvents( after: String types: [String!] ): NotificationEvent! }",
+        "interface NotificationEvent { position: String! unreadCount: Int! occurredAt: DateTime! }",
+        "type NotificationAdded implements NotificationEvent { position: String! unreadCount: Int! "
+        "occurredAt: DateTime! notification: Notification! }",
+        "type NotificationUpdated implements NotificationEvent { position: String! unreadCount: Int! "
+        "occurredAt: DateTime! notification: Notification! }",
+        "type NotificationDeleted implements NotificationEvent { position: String! unreadCount: Int! "
+        "occurredAt: DateTime! notificationId: ID! }",
+        "type AllNotificationsRead implements NotificationEvent { position: String! unreadCount: Int! "
+        "occurredAt: DateTime! count: Int! throughId: ID! }",
+        "type InboxReset implements NotificationEvent { position: String! unreadCount: Int! "
+        "occurredAt: DateTime! reason: ResetReason! }",
+        "enum ResetReason { EXPIRED EPOCH AHEAD }",
+        "type Notification { id: ID! type: String! title: String! message: String! link: String "
+        "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! sender: User }",
+        "type User { id: ID! username: String! name: String! }",
+        "type NotificationConnection { edges: [NotificationEdge!]! nodes: [Notification!]! "
+        "pageInfo: PageInfo! totalCount: Int! unreadCount: Int! position: String! }",
+        "type NotificationEdge { cursor: String! node: Notification! }",
+        "type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String "
+        "endCursor: String }",
+        "input NotificationFilter { types: [String!] read: Boolean }",
+        'input SendInput { recipientId: ID! title: String! message: String! = "" '
+        'type: String! = "general" data: JSON link: String idempotencyKey: String }',
+        "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",
+        "type MarkReadPayload { notification: Notification! unreadCount: Int! position: String! }",
+        "type MarkUnreadPayload { notification: Notification! unreadCount: Int! position: String! }",
+        "type MarkAllReadPayload { count: Int! unreadCount: Int! position: String! }",
+        "type DeletePayload { notificationId: ID! unreadCount: Int! position: String! }",
+        "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! }",
+        "input NotificationPreferenceInput { type: String! enabled: Boolean! }",
+    ],
+)
+def test_the_types_are_those_of_the_design(expected: str) -> None:
+    assert without_descriptions(expected.split()[1]) == expected
+
+
+def test_there_are_no_other_types() -> None:
+    names = {kind.name for kind in OWN_TYPES} - GRAPHQLS_OWN
+    assert names == {
+        *("Query", "Mutation", "Subscription"),
+        *("Notification", "NotificationConnection", "NotificationEdge", "PageInfo", "User"),
+        *(
+            "NotificationFilter",
+            "SendInput",
+            "NotificationPreferenceInput",
+            "NotificationPreference",
+        ),
+        *(
+            "SendPayload",
+            "MarkReadPayload",
+            "MarkUnreadPayload",
+            "MarkAllReadPayload",
+            "DeletePayload",
+        ),
+        *("NotificationEvent", "NotificationAdded", "NotificationUpdated", "NotificationDeleted"),
+        *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),
+    }

@@ -1,0 +1,363 @@
+"""What a subscription tells: every event with its exact JSON, on a real socket of each subprotocol."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from backend.database_threads import in_database_thread
+from backend.delivery.position import Position
+from backend.notifications import selectors, services
+from backend.notifications.models import Inbox, InboxEvent, Notification
+from tests.graphql.asking import bearer
+from tests.graphql.stage import Client, Closed, Stage
+
+MOMENT = datetime(2026, 1, 31, 12, 0, 0, 0, UTC)
+LATER = MOMENT + timedelta(minutes=1)
+
+EVENTS = """
+subscription($after: String, $types: [String!]) {
+  notificationEvents(after: $after, types: $types) {
+    __typename position unreadCount occurredAt
+    ... on NotificationAdded { notification { ...All } }
+    ... on NotificationUpdated { notification { ...All } }
+    ... on NotificationDeleted { notificationId }
+    ... on AllNotificationsRead { count throughId }
+    ... on InboxReset { reason }
+  }
+}
+fragment All on Notification {
+  id type title message link data read readAt createdAt sender { id username name }
+}
+"""
+
+
+async def do(service: Callable[..., Any], **arguments: Any) -> Any:
+    """Call a service where services are called."""
+    return await in_database_thread(service, **arguments)
+
+
+async def send(user: User, title: str = "Hello", **content: Any) -> Notification:
+    sent: services.Sent = await do(services.send, recipient_id=user.pk, title=title, **content)
+    assert sent.notification is not None
+    return sent.notification
+
+
+async def position_of(user: User) -> Position:
+    state: selectors.InboxState = await do(selectors.inbox_state, user_id=user.pk)
+    return state.position
+
+
+class TestEvents:
+    async def test_each_kind_of_event(self, client: Client, alice: User, bob: User) -> None:
+        await client.start("1", EVENTS, {"after": "0"})
+        first = await send(
+            alice,
+            "Approved",
+            message="Your form is in.",
+            type="approval",
+            link="/forms/7",
+            data={"form": 7},
+            sender_id=bob.pk,
+            now=MOMENT,
+        )
+        epoch = (await position_of(alice)).epoch
+        shown = {
+            "id": str(first.pk),
+            "type": "approval",
+            "title": "Approved",
+            "message": "Your form is in.",
+            "link": "/forms/7",
+            "data": {"form": 7},
+            "read": False,
+            "readAt": None,
+            "createdAt": "2026-01-31T12:00:00Z",
+            "sender": {"id": f"user:{bob.pk}", "username": "bob", "name": ""},
+        }
+        assert await client.result("1") == {
+            "data": {
+                "notificationEvents": {
+                    "__typename": "NotificationAdded",
+                    "position": f"{epoch}.1",
+                    "unreadCount": 1,
+                    "occurredAt": "2026-01-31T12:00:00Z",
+                    "notification": shown,
+                }
+            }
+        }
+
+        ids = {"user_id": alice.pk, "notification_id": first.pk, "now": LATER}
+        await do(services.mark_read, **ids)
+        read = shown | {"read": True, "readAt": "2026-01-31T12:01:00Z"}
+        assert await client.data("1") == {
+            "__typename": "NotificationUpdated",
+            "position": f"{epoch}.2",
+            "unreadCount": 0,
+            "occurredAt": "2026-01-31T12:01:00Z",
+            "notification": read,
+        }
+
+        await do(services.mark_unread, **ids)
+        assert await client.data("1") == {
+            "__typename": "NotificationUpdated",
+            "position": f"{epoch}.3",
+            "unreadCount": 1,
+            "occurredAt": "2026-01-31T12:01:00Z",
+            "notification": shown,
+        }
+
+        second = await send(alice, "Plain", now=MOMENT)
+        added = await client.data("1")
+        assert (added["position"], added["unreadCount"]) == (f"{epoch}.4", 2)
+        assert (added["notification"]["link"], added["notification"]["sender"]) == (None, None)
+
+        await do(services.mark_all_read, user_id=alice.pk, now=LATER)
+        assert await client.data("1") == {
+            "__typename": "AllNotificationsRead",
+            "position": f"{epoch}.5",
+            "unreadCount": 0,
+            "occurredAt": "2026-01-31T12:01:00Z",
+            "count": 2,
+            "throughId": str(second.pk),
+        }
+
+        await do(services.delete, **ids)
+        assert await client.data("1") == {
+            "__typename": "NotificationDeleted",
+            "position": f"{epoch}.6",
+            "unreadCount": 0,
+            "occurredAt": "2026-01-31T12:01:00Z",
+            "notificationId": str(first.pk),
+        }
+
+    async def test_a_client_that_was_away_resumes_where_it_stopped(
+        self, client: Client, alice: User
+    ) -> None:
+        for number in range(5):
+            await send(alice, str(number))
+        epoch = (await position_of(alice)).epoch
+        await client.start("1", EVENTS, {"after": f"{epoch}.2"})
+        told = [(await client.data("1"))["notification"]["title"] for _ in range(3)]
+        assert told == ["2", "3", "4"]
+        await send(alice, "5")
+        assert (await client.data("1"))["position"] == f"{epoch}.6"
+
+    async def test_a_list_and_the_subscription_after_its_position_join(
+        self, client: Client, alice: User
+    ) -> None:
+        await send(alice, "before")
+        listed = await client.ask("{ notifications { nodes { title } position } }")
+        page = listed["data"]["notifications"]
+        assert page["nodes"] == [{"title": "before"}]
+        await send(alice, "between")
+        await client.start("1", EVENTS, {"after": page["position"]})
+        assert (await client.data("1"))["notification"]["title"] == "between"
+
+    async def test_without_a_position_it_begins_now(
+        self, stage: Stage, client: Client, alice: User
+    ) -> None:
+        await send(alice, "long ago")
+        await client.start("1", EVENTS)
+
+        await stage.until_subscribed(1)
+        await send(alice, "now")
+        assert (await client.data("1"))["notification"]["title"] == "now"
+
+    async def test_only_ones_own_inbox(self, client: Client, alice: User, bob: User) -> None:
+        await client.start("1", EVENTS, {"after": "0"})
+        await send(bob, "for bob")
+        await send(alice, "for alice")
+        assert (await client.data("1"))["notification"]["title"] == "for alice"
+
+    async def test_two_subscriptions_on_one_socket_do_not_mix(
+        self, client: Client, alice: User
+    ) -> None:
+        await client.start("all", EVENTS, {"after": "0"})
+        await client.start("some", EVENTS, {"after": "0", "types": ["news"]})
+        await send(alice, "1", type="general")
+        await send(alice, "2", type="news")
+        titles: dict[str, list[str]] = {"all": [], "some": []}
+        for _ in range(3):
+            message = await client.receive()
+            event = message["payload"]["data"]["notificationEvents"]
+            titles[message["id"]].append(event["notification"]["title"])
+        assert titles == {"all": ["1", "2"], "some": ["2"]}
+
+
+class TestTypes:
+    async def test_a_filter_lets_pass_its_types_and_what_is_about_the_inbox(
+        self, client: Client, alice: User
+    ) -> None:
+        await client.start("1", EVENTS, {"after": "0", "types": ["news", "alarm"]})
+        sent = {type: await send(alice, type=type) for type in ("general", "news", "alarm")}
+        for type in ("general", "news"):
+            ids = {"user_id": alice.pk, "notification_id": sent[type].pk}
+            await do(services.mark_read, **ids)
+        await do(services.mark_all_read, user_id=alice.pk)
+        for type in ("general", "alarm"):
+            await do(services.delete, user_id=alice.pk, notification_id=sent[type].pk)
+        told = [await client.data("1") for _ in range(5)]
+        assert [(event["__typename"], event["position"].split(".")[1]) for event in told] == [
+            ("NotificationAdded", "2"),
+            ("NotificationAdded", "3"),
+            ("NotificationUpdated", "5"),
+            ("AllNotificationsRead", "6"),
+            ("NotificationDeleted", "8"),
+        ]
+
+    async def test_an_empty_filter_lets_pass_nothing_else(
+        self, client: Client, alice: User
+    ) -> None:
+        await client.start("1", EVENTS, {"after": "0", "types": []})
+        await send(alice)
+        await do(services.mark_all_read, user_id=alice.pk)
+        assert (await client.data("1"))["__typename"] == "AllNotificationsRead"
+
+
+class TestResets:
+    @pytest.fixture
+    async def head(self, alice: User) -> Position:
+        """Where alice's inbox stands after five events, of which the log has kept two."""
+        for number in range(5):
+            await send(alice, str(number))
+        await do(forget_first_events, user=alice)
+        return await position_of(alice)
+
+    @pytest.mark.parametrize(
+        ("after", "reason"),
+        [("{epoch}.2", "EXPIRED"), ("0", "EXPIRED"), ("older.5", "EPOCH"), ("{epoch}.6", "AHEAD")],
+    )
+    async def test_a_position_that_is_of_no_use_is_answered_and_the_events_go_on(
+        self, client: Client, alice: User, head: Position, after: str, reason: str
+    ) -> None:
+        after = after.format(epoch=head.epoch)
+        await client.start("1", EVENTS, {"after": after, "types": ["nothing"]})
+        reset = await client.data("1")
+        assert reset.pop("occurredAt").endswith("Z")
+        assert reset == {
+            "__typename": "InboxReset",
+            "position": str(head),
+            "unreadCount": 5,
+            "reason": reason,
+        }
+        await do(services.mark_all_read, user_id=alice.pk)
+        assert (await client.data("1"))["position"] == f"{head.epoch}.6"
+
+    async def test_a_position_that_the_log_still_covers_is_resumed(
+        self, client: Client, head: Position
+    ) -> None:
+        await client.start("1", EVENTS, {"after": f"{head.epoch}.3"})
+        assert (await client.data("1"))["position"] == f"{head.epoch}.4"
+
+
+def forget_first_events(user: User) -> None:
+    """Leave the last two events in the log, as pruning does."""
+    InboxEvent.objects.filter(inbox=user.pk, sequence__lte=3).delete()
+    Inbox.objects.filter(pk=user.pk).update(first_sequence=4)
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("variables", "field"),
+        [
+            ({"after": "nowhere"}, "after"),
+            ({"after": ""}, "after"),
+            ({"types": ["a b"]}, "types"),
+            ({"types": ["a"] * 21}, "types"),
+        ],
+    )
+    async def test_bad_arguments_are_an_error_of_the_operation_and_the_socket_lives(
+        self, client: Client, alice: User, variables: dict[str, Any], field: str
+    ) -> None:
+        await client.start("1", EVENTS, variables)
+        message = await client.receive()
+        payload = message.pop("payload")
+        error = payload[0] if isinstance(payload, list) else payload
+        assert message == {"type": "error", "id": "1"}
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
+        assert error["path"] == ["notificationEvents"]
+        assert await client.ask("{ viewer { username } }") == {
+            "data": {"viewer": {"username": "alice"}}
+        }
+
+    async def test_a_fault_is_an_error_with_an_id_that_is_in_the_log(
+        self,
+        client: Client,
+        alice: User,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        def fail(*arguments: object) -> None:
+            raise KeyError("secret")
+
+        monkeypatch.setattr("graphql_schema.subscriptions.present", fail)
+        await client.start("1", EVENTS, {"after": "0"})
+        await send(alice)
+        message = await client.receive()
+        payload = message.pop("payload")
+        error = payload[0] if isinstance(payload, list) else payload
+        error_id = error["extensions"]["errorId"]
+        assert message == {"type": "error", "id": "1"}
+        assert error == {
+            "message": "Internal server error",
+            "extensions": {"code": "INTERNAL_SERVER_ERROR", "errorId": error_id},
+        }
+        (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+        assert error_id in record.getMessage()
+        assert "KeyError: 'secret'" in caplog.text
+        # Nothing follows an error, and the socket lives.
+        assert "data" in await client.ask("{ viewer { username } }")
+
+    async def test_when_the_hub_stops_the_socket_is_closed_so_that_clients_come_back(
+        self, stage: Stage, client: Client, alice: User
+    ) -> None:
+        await client.start("1", EVENTS)
+        await stage.until_subscribed(1)
+        await stage.hub.stop()
+        assert await client.closed() == Closed(1012, "Service restart")
+
+    async def test_after_the_hub_has_stopped_there_are_no_subscriptions(
+        self, stage: Stage, client: Client
+    ) -> None:
+        await stage.hub.stop()
+        await client.start("1", EVENTS)
+        assert await client.closed() == Closed(1012, "Service restart")
+
+
+async def test_a_subscription_makes_no_query_for_an_event(
+    stage: Stage, client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything that is told is in the event: a thousand devices cost one read of the log."""
+    crossings: list[str] = []
+
+    async def crossing(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        crossings.append(function.__name__)
+        return await in_database_thread(function, *args, **kwargs)
+
+    await client.start("1", EVENTS, {"after": "0"})
+    await stage.until_subscribed(1)
+    for module in ("queries", "mutations", "authentication"):
+        monkeypatch.setattr(f"graphql_schema.{module}.in_database_thread", crossing)
+    await send(alice, sender_id=alice.pk)
+    assert (await client.data("1"))["notification"]["sender"]["username"] == "alice"
+    assert crossings == []
+
+
+async def test_a_stopped_subscription_leaves_the_hub(
+    stage: Stage, client: Client, alice: User, bob: User
+) -> None:
+    await client.start("1", EVENTS)
+    await stage.until_subscribed(1)
+    await client.send({"type": client.stop_type, "id": "1"})
+    await stage.until_subscribed(0)
+    other = await stage.open()
+    await other.init({"token": bearer(bob)})
+    await other.start("1", EVENTS)
+    await stage.until_subscribed(1)
+    await other.connection.close()
+    await stage.until_subscribed(0)
