@@ -1,0 +1,85 @@
+"""The page of inboxes: counts and positions. Nothing in it can be edited; it can be checked and repaired."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from backend.admin.filters import ContentFilter
+from backend.admin.pages import ReadOnlyPage
+from backend.admin.paging import NewestRows
+from backend.admin.rendering import user_search
+from backend.admin.selection import refuse_too_many
+from backend.notifications import services
+from backend.notifications.models import Inbox
+from backend.notifications.repair import check_inboxes
+
+MOST_SHOWN = 20
+
+
+class InboxAdmin(ReadOnlyPage):
+    """One row for each user to whom something ever happened."""
+
+    list_display = ("user", "unread_count", "total_count", "position", "first_sequence")
+    list_filter = (ContentFilter,)
+    list_select_related = ("user",)
+    search_fields = (user_search("user"),)
+    ordering = ("-pk",)
+    sortable_by = ("user", "unread_count", "total_count")
+    paginator = NewestRows
+    show_full_result_count = False
+    fields = ("user", "unread_count", "total_count", "position", "first_sequence")
+    readonly_fields = ("position",)
+    actions = ("mark_all_read", "check_rows", "repair")
+
+    def has_mark_permission(self, request: HttpRequest) -> bool:
+        """Whether notifications may be marked."""
+        return request.user.has_perm("notifications.change_notification")
+
+    def has_repair_permission(self, request: HttpRequest) -> bool:
+        """Whether counts and logs may be put right."""
+        return request.user.has_perm("notifications.change_inbox")
+
+    @admin.display(description="position")
+    def position(self, inbox: Inbox) -> str:
+        """The newest event: epoch and sequence."""
+        return str(inbox.position)
+
+    @admin.action(description="Mark all as read in selected inboxes", permissions=["mark"])
+    def mark_all_read(self, request: HttpRequest, queryset: QuerySet[Inbox]) -> None:
+        """Mark everything in these inboxes as read."""
+        if refuse_too_many(self, request, queryset):
+            return
+        users = queryset.order_by("pk").values_list("pk", flat=True)
+        count = sum(services.mark_all_read(user_id=user_id).count for user_id in users)
+        self.message_user(request, f"{count} notifications became read.", messages.SUCCESS)
+
+    @admin.action(description="Check selected inboxes", permissions=["view"])
+    def check_rows(self, request: HttpRequest, queryset: QuerySet[Inbox]) -> None:
+        """Compare these inboxes with their rows and tell what is wrong."""
+        self._check(request, queryset, fix=False)
+
+    @admin.action(
+        description="Repair selected inboxes (their devices reload if something was wrong)",
+        permissions=["repair"],
+    )
+    def repair(self, request: HttpRequest, queryset: QuerySet[Inbox]) -> None:
+        """Compare these inboxes with their rows and put right what is wrong."""
+        self._check(request, queryset, fix=True)
+
+    def _check(self, request: HttpRequest, queryset: QuerySet[Any], *, fix: bool) -> None:
+        if refuse_too_many(self, request, queryset):
+            return
+        users = list(queryset.order_by("pk").values_list("pk", flat=True))
+        findings = list(check_inboxes(user_ids=users, fix=fix))
+        for finding in findings[:MOST_SHOWN]:
+            said = f"{finding}; repaired." if fix else f"{finding}."
+            self.message_user(request, said, messages.WARNING)
+        if len(findings) > MOST_SHOWN:
+            rest = len(findings) - MOST_SHOWN
+            self.message_user(request, f"And {rest} more.", messages.WARNING)
+        if not findings:
+            self.message_user(request, "All selected inboxes are right.", messages.SUCCESS)

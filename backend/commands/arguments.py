@@ -1,0 +1,70 @@
+"""The arguments that several commands take, checked before anything happens."""
+
+from __future__ import annotations
+
+import json
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+
+
+def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a parser of whole numbers within these bounds."""
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least or (most is not None and number > most):
+            raise ArgumentTypeError(f"must be a whole number {bounds}, not {text!r}.")
+        return number
+
+    return parse
+
+
+def positive_number(text: str) -> float:
+    """Parse a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < math.inf:
+        raise ArgumentTypeError(f"must be a number above 0, not {text!r}.")
+    return number
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Parse a JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ArgumentTypeError("""must be a JSON object, such as '{"order": 7}'.""")
+    return value
+
+
+def find_user(name_or_id: str | int) -> AbstractBaseUser:
+    """Return the user with this primary key or, if there is none, with this username.
+
+    The key comes first: somebody who chooses the number of another user as their name gains nothing.
+    """
+    model = get_user_model()
+    users = model._default_manager
+    text = str(name_or_id)
+    try:
+        user = users.filter(pk=model._meta.pk.to_python(text)).first()
+    except (ValidationError, OverflowError):
+        user = None
+    user = user or users.filter(**{model.USERNAME_FIELD: text}).first()
+    if user is None:
+        raise CommandError(f"There is no user with the id or name {text!r}.")
+    return user

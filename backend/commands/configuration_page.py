@@ -1,0 +1,86 @@
+"""docs/configuration.md, made from the declarations in backend.config."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from backend.config import REPOSITORY, Config
+
+_GROUP = re.compile(r"# -- (?P<name>.+?) -+$")
+_FIELD = re.compile(r"(?P<name>[a-z_]+): ")
+_INTRODUCTION = """\
+# Configuration
+
+<!-- Printed by `manage.py print_configuration` from backend/config.py: change it there. -->
+
+Every setting is an environment variable. One that is empty counts as not set; one whose value makes no sense stops
+the process at its start, with its name. Lists are separated by commas. `<repository>` is where this project lies.
+"""
+_TYPES = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}
+
+
+def configuration_page() -> str:
+    """Return the page: a table for each group of settings, in the order of the source."""
+    parts = [_INTRODUCTION]
+    for group, names in groups().items():
+        parts.append(f"\n## {group.capitalize()}\n\n")
+        parts.append("| variable | value | default | what it is for |\n|---|---|---|---|\n")
+        parts.extend(_row(name, Config.model_fields[name]) for name in names)
+    return "".join(parts)
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the names of the settings by the heading that they stand under in the source."""
+    found: dict[str, list[str]] = {}
+    for line in map(str.strip, inspect.getsource(Config).splitlines()):
+        if heading := _GROUP.match(line):
+            found[heading["name"]] = []
+        elif (field := _FIELD.match(line)) and field["name"] in Config.model_fields:
+            list(found.values())[-1].append(field["name"])
+    return found
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = _default(field.get_default(call_default_factory=True))
+    cells = (f"`{name.upper()}`", _type(field), default, field.description or "")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _type(field: FieldInfo) -> str:
+    annotation = field.annotation
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) is list:
+        return "list"
+    bounds = " and ".join(_bounds(field.metadata))
+    return _TYPES.get(annotation, "text") + (f" {bounds}" if bounds else "")  # type: ignore[arg-type]  # any other type is written as text
+
+
+def _bounds(metadata: list[Any]) -> Iterator[str]:
+    for bound in metadata:
+        match bound:
+            case Ge(ge=limit):
+                yield f"≥ {limit}"
+            case Gt(gt=limit):
+                yield f"> {limit}"
+            case Le(le=limit):
+                yield f"≤ {limit}"
+            case Lt(lt=limit):
+                yield f"< {limit}"
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list):
+        value = ",".join(value)
+    if isinstance(value, float):
+        value = f"{value:g}"
+    text = str(value).replace(str(REPOSITORY), "<repository>")
+    return f"`{text}`" if text else "-"

@@ -1,0 +1,78 @@
+"""A device that believes what events tell it, and can be compared with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+
+from backend.delivery.log import Place
+from backend.notifications import selectors, services
+from backend.notifications.events import Event, Kind, Snapshot
+from backend.notifications.models import Inbox, Notification
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a device shows of an inbox."""
+
+    notifications: dict[int, Snapshot]
+    unread_count: int
+    total_count: int
+
+
+def truth(user: User) -> Screen:
+    """Return the inbox as the database has it, counted by its rows."""
+    rows = Notification.objects.select_related("sender").filter(recipient=user)
+    shown = {row.pk: services.snapshot(row) for row in rows}
+    unread = sum(not snapshot.read for snapshot in shown.values())
+    return Screen(shown, unread, len(shown))
+
+
+class Device:
+    """An open device of a user."""
+
+    def __init__(self, user: User) -> None:
+        self._user = user
+        self._position = selectors.inbox_state(user_id=user.pk).position
+        self._screen = truth(user)
+
+    def hears(self) -> list[Event]:
+        """Apply the events since last time, check that the screen is right then, and return them."""
+        place = Place(str(self._user.pk), self._position.sequence)
+        (events,) = selectors.events([place], limit=10_000)
+        for event in events:
+            self._screen = _after(self._screen, event)
+            self._position = event.position
+        assert self._screen == truth(self._user)
+        state = selectors.inbox_state(user_id=self._user.pk)
+        assert (state.unread_count, state.total_count) == (
+            self._screen.unread_count,
+            self._screen.total_count,
+        )
+        assert state.position == self._position
+        return events
+
+    def hears_kinds(self) -> list[Kind]:
+        """Return what happened since last time, having checked the same."""
+        return [event.kind for event in self.hears()]
+
+
+def inbox_row(user: User) -> Mapping[str, object] | None:
+    """Return everything that is stored of an inbox, to see that nothing moved."""
+    return Inbox.objects.filter(pk=user.pk).values().first()
+
+
+def _after(screen: Screen, event: Event) -> Screen:
+    shown = dict(screen.notifications)
+    if event.kind is Kind.DELETED:
+        assert event.notification_id is not None
+        del shown[event.notification_id]
+    elif event.notification is not None:
+        shown[event.notification.id] = event.notification
+    else:
+        assert event.through_id is not None
+        for row in Notification.objects.filter(pk__in=shown, pk__lte=event.through_id):
+            shown[row.pk] = services.snapshot(row)
+    return Screen(shown, event.unread_count, event.total_count)

@@ -1,0 +1,351 @@
+"""The page of notifications: shown, marked and deleted, so that every open device sees it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from backend.admin import selection
+from backend.notifications import services
+from backend.notifications.events import Kind
+from backend.notifications.models import Notification
+from tests.admin.conftest import MakeStaff
+from tests.admin.device import Device, inbox_row
+
+LIST = "/admin/notifications/notification/"
+
+
+def page(notification: Notification, name: str = "change") -> str:
+    return f"{LIST}{notification.pk}/{name}/"
+
+
+def send(user: User, title: str = "x", **content: Any) -> Notification:
+    notification = services.send(recipient_id=user.pk, title=title, **content).notification
+    assert notification is not None
+    return notification
+
+
+def act(browser: Client, name: str, *chosen: Notification, **more: str) -> Any:
+    data = {"action": name, "_selected_action": [str(row.pk) for row in chosen], **more}
+    return browser.post(LIST, data, follow=True)
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def hidden(browser: Client, notification: Notification) -> dict[str, str]:
+    """Return what the page of a notification says of the state that it shows."""
+    shown = browser.get(page(notification)).content.decode()
+    (value,) = re.findall(r'<input type="hidden" name="initial-read" value="(\w+)"', shown)
+    return {"initial-read": value}
+
+
+def titles(response: Any) -> list[str]:
+    return [row.title for row in response.context["cl"].result_list]
+
+
+# -- the list --------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_the_newest_first(browser: Client, alice: User) -> None:
+    for title in ("one", "two", "three"):
+        send(alice, title)
+
+    assert titles(browser.get(LIST)) == ["three", "two", "one"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=ali", ["unread of alice", "read of alice"]),
+        ("q=of+bob", ["approval of bob"]),
+        ("read=yes", ["read of alice"]),
+        ("read=no", ["approval of bob", "unread of alice"]),
+        ("type=approval", ["approval of bob"]),
+        ("type=nothing", []),
+        ("read=no&type=general", ["unread of alice"]),
+        ("created_at__year=2020", ["approval of bob"]),
+    ],
+)
+def test_the_list_is_searched_and_filtered(
+    browser: Client, alice: User, bob: User, query: str, found: list[str]
+) -> None:
+    read = send(alice, "read of alice")
+    services.mark_read(user_id=alice.pk, notification_id=read.pk)
+    send(alice, "unread of alice")
+    send(bob, "approval of bob", type="approval", now=datetime(2020, 5, 1, tzinfo=UTC))
+
+    assert titles(browser.get(f"{LIST}?{query}")) == found
+
+
+def test_the_filter_offers_the_types_that_are_used(browser: Client, alice: User) -> None:
+    send(alice, type="report")
+
+    response = browser.get(LIST)
+
+    offered = [
+        lookup for spec in response.context["cl"].filter_specs for lookup in spec.lookup_choices
+    ]
+    assert ("report", "report") in offered
+
+
+def test_the_list_has_a_date_hierarchy(browser: Client, alice: User) -> None:
+    for year in (2024, 2025):
+        send(alice, now=datetime(year, 5, 1, tzinfo=UTC))
+
+    assert "?created_at__year=2024" in browser.get(LIST).content.decode()
+
+
+def test_the_list_costs_the_same_at_any_length(browser: Client, alice: User, bob: User) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.get(LIST).status_code == 200
+        return len(queries)
+
+    send(alice, sender_id=bob.pk)
+    browser.get(LIST)  # content types are looked up once
+    one = cost()
+    for number in range(30):
+        user = User.objects.create_user(f"user{number}")
+        send(user, sender_id=bob.pk)
+
+    assert cost() == one
+
+
+# -- one notification ------------------------------------------------------------------------------------
+
+
+def test_a_notification_is_shown_with_its_data(browser: Client, alice: User) -> None:
+    notification = send(alice, "Hello", message="World", data={"order": [7]}, link="/orders/7")
+
+    shown = browser.get(page(notification)).content.decode()
+
+    for text in ("Hello", "World", "/orders/7", "&quot;order&quot;: ["):
+        assert text in shown
+
+
+def test_the_content_cannot_be_changed(browser: Client, alice: User, bob: User) -> None:
+    notification = send(alice, "Hello")
+    before = Notification.objects.values().get()
+
+    form = {"title": "Bye", "message": "!", "recipient": bob.pk, "type": "other", "data": "{}"}
+    response = browser.post(page(notification), form)
+
+    assert response.status_code == 302
+    assert Notification.objects.values().get() == before
+
+
+@pytest.mark.parametrize(("box", "kind"), [("on", Kind.READ), ("", Kind.UNREAD)])
+def test_a_box_marks_it_as_read_or_unread(
+    browser: Client, alice: User, box: str, kind: Kind
+) -> None:
+    notification = send(alice)
+    if kind is Kind.UNREAD:
+        services.mark_read(user_id=alice.pk, notification_id=notification.pk)
+    device = Device(alice)
+
+    form = {"read": box} if box else {}
+    browser.post(page(notification), hidden(browser, notification) | form)
+
+    assert device.hears_kinds() == [kind]
+    assert LogEntry.objects.get().get_change_message() == "Changed Read."
+
+
+def test_saving_an_untouched_page_does_not_undo_what_the_user_has_done_since(
+    browser: Client, alice: User
+) -> None:
+    notification = send(alice)
+    untouched = hidden(browser, notification)
+    services.mark_read(user_id=alice.pk, notification_id=notification.pk)
+    device = Device(alice)
+
+    browser.post(page(notification), untouched)
+
+    assert device.hears() == []
+
+
+def test_a_notification_is_deleted(browser: Client, alice: User) -> None:
+    kept, notification = send(alice, "kept"), send(alice, "gone")
+    device = Device(alice)
+
+    asked = browser.get(page(notification, "delete"))
+    assert "Are you sure" in asked.content.decode()
+    assert device.hears() == []
+    response = browser.post(page(notification, "delete"), {"post": "yes"})
+
+    assert response.headers["Location"] == LIST
+    assert device.hears_kinds() == [Kind.DELETED]
+    assert list(Notification.objects.all()) == [kept]
+    assert LogEntry.objects.get().is_deletion()
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("delete", {"post": "yes"}), ("change", {"read": "on"})]
+)
+def test_a_notification_that_the_user_deletes_at_that_moment(
+    browser: Client,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    form: dict[str, str],
+) -> None:
+    notification = send(alice)
+    delete, mark_read = services.delete, services.mark_read
+
+    def overtaken(service: Any) -> Any:
+        def call(**arguments: Any) -> object:
+            delete(user_id=alice.pk, notification_id=notification.pk)
+            return service(**arguments)
+
+        return call
+
+    monkeypatch.setattr(services, "delete", overtaken(delete))
+    monkeypatch.setattr(services, "mark_read", overtaken(mark_read))
+
+    response = browser.post(page(notification, name), form, follow=True)
+
+    assert response.redirect_chain == [(LIST, 302)]
+    assert messages(response) == ["The user has deleted this notification."]
+    assert not LogEntry.objects.exists()
+
+
+def test_a_notification_that_is_gone(browser: Client, alice: User) -> None:
+    notification = send(alice)
+    services.delete(user_id=alice.pk, notification_id=notification.pk)
+
+    assert browser.get(page(notification)).status_code == 302
+    assert browser.get(page(notification, "history")).status_code == 302
+
+
+# -- many notifications ----------------------------------------------------------------------------------
+
+
+def test_the_chosen_ones_are_marked_as_read(browser: Client, alice: User, bob: User) -> None:
+    chosen = [send(alice), send(alice), send(bob)]
+    send(alice, "not chosen")
+    services.mark_read(user_id=alice.pk, notification_id=chosen[0].pk)
+    devices = Device(alice), Device(bob)
+
+    response = act(browser, "mark_read", *chosen)
+
+    assert [device.hears_kinds() for device in devices] == [[Kind.READ], [Kind.READ]]
+    assert messages(response) == ["2 notifications became read."]
+    assert LogEntry.objects.count() == 2
+
+
+def test_the_chosen_ones_are_marked_as_unread(browser: Client, alice: User) -> None:
+    notification = send(alice)
+    services.mark_all_read(user_id=alice.pk)
+    device = Device(alice)
+
+    response = act(browser, "mark_unread", notification)
+
+    assert device.hears_kinds() == [Kind.UNREAD]
+    assert messages(response) == ["1 notification became unread."]
+
+
+def test_the_chosen_ones_are_deleted(browser: Client, alice: User, bob: User) -> None:
+    chosen = [send(alice), send(alice), send(bob)]
+    kept = send(alice, "kept")
+    services.mark_read(user_id=alice.pk, notification_id=chosen[0].pk)
+    devices = Device(alice), Device(bob)
+
+    asked = act(browser, "delete_selected", *chosen)
+    assert "Are you sure" in asked.content.decode()
+    assert [device.hears() for device in devices] == [[], []]
+    act(browser, "delete_selected", *chosen, post="yes")
+
+    assert [device.hears_kinds() for device in devices] == [[Kind.DELETED] * 2, [Kind.DELETED]]
+    assert list(Notification.objects.all()) == [kept]
+
+
+@pytest.mark.parametrize("name", ["mark_read", "delete_selected"])
+def test_those_that_the_user_deletes_at_that_moment_are_passed_over(
+    browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    chosen = [send(alice), send(alice)]
+    device = Device(alice)
+    delete, mark_read = services.delete, services.mark_read
+    overtaken = iter([True])
+
+    def overtake(service: Any) -> Any:
+        def call(**arguments: Any) -> object:
+            if next(overtaken, False):
+                delete(**arguments)
+            return service(**arguments)
+
+        return call
+
+    monkeypatch.setattr(services, "delete", overtake(delete))
+    monkeypatch.setattr(services, "mark_read", overtake(mark_read))
+
+    act(browser, name, *chosen, post="yes")
+
+    last = Kind.READ if name == "mark_read" else Kind.DELETED
+    assert device.hears_kinds() == [Kind.DELETED, last]
+
+
+@pytest.mark.parametrize("name", ["mark_read", "mark_unread", "delete_selected"])
+def test_too_many_at_a_time_are_refused(
+    browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(selection, "MOST_SELECTED", 2)
+    chosen = [send(alice) for _ in range(3)]
+    device = Device(alice)
+
+    response = act(browser, name, chosen[0], select_across="1", post="yes")
+
+    assert messages(response) == ["Select 2 rows at a time at most. Nothing was done."]
+    assert device.hears() == []
+
+
+# -- permissions -----------------------------------------------------------------------------------------
+
+
+def test_who_may_only_look_changes_nothing(staff: MakeStaff, alice: User) -> None:
+    browser = staff("view_notification")
+    notification = send(alice)
+    before = inbox_row(alice)
+
+    assert titles(browser.get(LIST)) == ["x"]
+    assert browser.get(page(notification)).status_code == 200
+    assert browser.post(page(notification), {"read": "on"}).status_code == 403
+    assert browser.post(page(notification, "delete"), {"post": "yes"}).status_code == 403
+    for name in ("mark_read", "mark_unread", "delete_selected"):
+        act(browser, name, notification, post="yes")
+
+    assert inbox_row(alice) == before
+
+
+def test_each_action_takes_its_permission(staff: MakeStaff, alice: User) -> None:
+    browser = staff("view_notification", "change_notification")
+
+    offered = [
+        name for name, _ in browser.get(LIST).context["action_form"].fields["action"].choices
+    ]
+
+    assert offered == ["", "mark_read", "mark_unread"]
+
+
+@pytest.mark.parametrize("codename", ["view_inbox", "send_notification"])
+def test_who_may_not_look_does_not(staff: MakeStaff, alice: User, codename: str) -> None:
+    browser = staff(codename)
+    notification = send(alice)
+
+    assert browser.get(LIST).status_code == 403
+    assert browser.get(page(notification)).status_code == 403
+
+
+def test_nobody_means_the_login_page(client: Client, alice: User) -> None:
+    response = client.get(LIST)
+
+    assert response.headers["Location"] == f"/admin/login/?next={LIST}"

@@ -1,0 +1,226 @@
+"""The form that sends: to one, to many, to all; and everything it refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+
+from backend.admin import sending
+from backend.notifications import services
+from backend.notifications.errors import Forbidden
+from backend.notifications.events import Kind
+from backend.notifications.models import InboxEvent, Notification
+from tests.admin.conftest import MakeStaff
+from tests.admin.device import Device
+
+ADD = "/admin/notifications/notification/add/"
+LIST = "/admin/notifications/notification/"
+
+
+def submit(browser: Client, *recipients: User, **fields: Any) -> Any:
+    form = {"recipients": [user.pk for user in recipients], "type": "general", "title": "Hello"}
+    return browser.post(ADD, form | fields)
+
+
+def errors(response: Any) -> dict[str, list[str]]:
+    assert response.status_code == 200
+    found = dict(response.context["adminform"].form.errors)
+    for messages in found.values():
+        for message in messages:
+            assert message in response.content.decode().replace("&#x27;", "'")
+    return found
+
+
+def said(browser: Client) -> list[str]:
+    return [str(message) for message in browser.get(LIST).context["messages"]]
+
+
+def test_the_list_leads_to_the_form(browser: Client) -> None:
+    assert (
+        f'<a href="{ADD}" class="addlink">Send notification</a>'
+        in browser.get(LIST).content.decode()
+    )
+
+    form = browser.get(ADD).content.decode()
+
+    assert 'value="Send"' in form
+    assert re.search(r'<textarea name="data"[^>]*>\s*{}</textarea>', form)
+    assert "Save" not in form
+
+
+def test_one_user_is_sent_a_notification(browser: Client, boss: User, alice: User) -> None:
+    device = Device(alice)
+
+    content = {"type": "orders.new", "message": "World", "link": "/orders/7", "data": '{"a": [1]}'}
+    response = submit(browser, alice, **content)
+
+    assert response.headers["Location"] == LIST
+    (event,) = device.hears()
+    snapshot = event.notification
+    assert snapshot is not None
+    assert (snapshot.type, snapshot.title, snapshot.message) == ("orders.new", "Hello", "World")
+    assert (snapshot.link, snapshot.data) == ("/orders/7", {"a": [1]})
+    assert snapshot.sender is not None
+    assert snapshot.sender.username == "boss"
+    assert said(browser) == ["Sent to 1 user."]
+    entry = LogEntry.objects.get()
+    assert entry.is_addition()
+    assert entry.object_id == str(snapshot.id)
+
+
+def test_many_users_are_sent_a_notification(browser: Client, alice: User, bob: User) -> None:
+    devices = Device(alice), Device(bob)
+
+    submit(browser, alice, bob)
+
+    assert [device.hears_kinds() for device in devices] == [[Kind.ADDED], [Kind.ADDED]]
+    assert said(browser) == ["Sent to 2 users."]
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.object_repr) == (None, "Hello")
+    assert entry.get_change_message() == "Sent to 2 users."
+    assert "Hello" in browser.get("/admin/").content.decode()
+
+
+def test_all_active_users_are_sent_a_notification(
+    browser: Client, boss: User, alice: User, bob: User
+) -> None:
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+
+    submit(browser, everybody="on")
+
+    recipients = Notification.objects.values_list("recipient__username", flat=True)
+    assert sorted(recipients) == ["alice", "boss"]
+    assert said(browser) == ["Sent to 2 users."]
+
+
+def test_who_turned_the_type_off_is_not_sent_it(browser: Client, alice: User, bob: User) -> None:
+    services.set_preference(user_id=alice.pk, type="general", enabled=False)
+
+    submit(browser, alice, bob)
+    assert said(browser) == ["Sent to 1 user. 1 turned off this type."]
+    submit(browser, alice)
+    assert said(browser) == ["Sent to 0 users. 1 turned off this type."]
+
+    assert list(Notification.objects.values_list("recipient__username", flat=True)) == ["bob"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "message"),
+    [
+        ({"title": ""}, "title", "This field is required."),
+        ({"title": "x" * 201}, "title", "title must have 200 characters at most."),
+        ({"type": ""}, "type", "This field is required."),
+        (
+            {"type": "no blanks"},
+            "type",
+            "A type consists of letters, digits, '-', '_' and '.', and begins with a letter or digit.",
+        ),
+        ({"message": "x" * 4001}, "message", "message must have 4000 characters at most."),
+        ({"link": "javascript:alert(1)"}, "link", "link must be a path or an http(s) address."),
+        ({"data": "[1]"}, "data", "data must be a JSON object."),
+        ({"data": "{"}, "data", "Enter a valid JSON."),
+        ({"recipients": []}, "recipients", "Choose users, or all active users."),
+        ({"everybody": "on"}, "recipients", "Choose users, or all active users."),
+        (
+            {"recipients": ["0"]},
+            "recipients",
+            "Select a valid choice. 0 is not one of the available choices.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("many", [False, True])
+def test_what_is_wrong_is_said_beside_the_field(
+    browser: Client,
+    alice: User,
+    bob: User,
+    fields: dict[str, Any],
+    field: str,
+    message: str,
+    many: bool,
+) -> None:
+    recipients = (alice, bob) if many else (alice,)
+
+    assert errors(submit(browser, *recipients, **fields)) == {field: [message]}
+    assert not InboxEvent.objects.exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_a_refused_form_keeps_what_was_typed(browser: Client, alice: User) -> None:
+    shown = submit(browser, alice, title="A title", link="javascript:x").content.decode()
+
+    assert 'value="A title"' in shown
+    assert f'<option value="{alice.pk}" selected>alice</option>' in shown
+
+
+def test_a_user_who_is_deleted_at_that_moment(
+    browser: Client, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_many = services.send_many
+
+    def overtaken(**arguments: Any) -> services.SentMany:
+        bob.delete()
+        return send_many(**arguments)
+
+    monkeypatch.setattr(services, "send_many", overtaken)
+
+    response = submit(browser, alice, bob)
+
+    assert errors(response) == {"recipients": ["1 recipients do not exist."]}
+    assert not InboxEvent.objects.exists()
+
+
+def test_the_policy_is_asked_for_each_recipient(
+    browser: Client, boss: User, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def only_alice(caller: User, *, recipient_id: str) -> None:
+        asked.append((caller, recipient_id))
+        if recipient_id != str(alice.pk):
+            raise Forbidden("You may not send notifications to this user.")
+
+    monkeypatch.setattr(sending, "check_may_send", only_alice)
+
+    response = submit(browser, alice, bob)
+
+    assert errors(response) == {"recipients": ["You may not send notifications to this user."]}
+    assert sorted(asked, key=lambda item: item[1]) == [(boss, str(alice.pk)), (boss, str(bob.pk))]
+    assert not InboxEvent.objects.exists()
+
+
+def test_sending_takes_its_permission(staff: MakeStaff, alice: User) -> None:
+    browser = staff("view_notification", "add_notification", "change_notification")
+
+    assert "Send notification" not in browser.get(LIST).content.decode()
+    assert browser.get(ADD).status_code == 403
+    assert submit(browser, alice).status_code == 403
+    assert not InboxEvent.objects.exists()
+
+
+def test_who_may_send_need_not_be_allowed_to_look(staff: MakeStaff, alice: User) -> None:
+    browser = staff("send_notification")
+
+    assert browser.get(ADD).status_code == 200
+    assert submit(browser, alice).headers["Location"] == "/admin/"
+    assert Notification.objects.get().recipient == alice
+
+
+def test_the_form_is_protected_against_forgery(boss: User, alice: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(boss)
+
+    assert submit(browser, alice).status_code == 403
+    assert not InboxEvent.objects.exists()
+
+
+def test_users_are_found_by_name(browser: Client, alice: User, bob: User) -> None:
+    query = {"app_label": "notifications", "model_name": "notification", "field_name": "recipient"}
+
+    found = browser.get("/admin/autocomplete/", query | {"term": "ali"}).json()
+
+    assert found["results"] == [{"id": str(alice.pk), "text": "alice"}]

@@ -1,0 +1,47 @@
+"""The addresses of the original guide lead to the pages of today."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from backend.notifications import services
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("authentication/", "notifications/"),
+        ("authentication/notification/", "notifications/notification/"),
+        ("authentication/notification/add/", "notifications/notification/add/"),
+        ("authentication/notification/7/change/", "notifications/notification/7/change/"),
+        ("authentication/notification/7/delete/", "notifications/notification/7/delete/"),
+        ("authentication/notification/7/history/", "notifications/notification/7/history/"),
+        ("authentication/notification/7/", "notifications/notification/7/change/"),
+        ("authentication/notification/?q=x&p=2", "notifications/notification/?q=x&p=2"),
+        ("authentication/notificationpreference/", "notifications/notificationpreference/"),
+        (
+            "authentication/notificationpreference/7/change/",
+            "notifications/notificationpreference/7/change/",
+        ),
+    ],
+)
+def test_an_old_address_forwards(client: Client, old: str, new: str) -> None:
+    response = client.get(f"/admin/{old}")
+
+    assert response.status_code == 301
+    assert response.headers["Location"] == f"/admin/{new}"
+
+
+def test_the_old_list_shows_the_notifications(browser: Client, alice: User) -> None:
+    services.send(recipient_id=alice.pk, title="Hello")
+
+    shown = browser.get("/admin/authentication/notification/", follow=True).content.decode()
+
+    assert "Hello" in shown
+
+
+def test_other_addresses_are_left_alone(browser: Client) -> None:
+    assert browser.get("/admin/authentication/group/").status_code == 404
+    assert browser.get("/admin/notifications/").status_code == 200

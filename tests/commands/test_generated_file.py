@@ -1,0 +1,103 @@
+"""Files that are made from the code, and the commands that write and compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.commands.configuration_page import configuration_page, groups
+from backend.commands.management.commands import print_configuration, print_schema
+from backend.config import REPOSITORY, Config
+from tests.commands.conftest import Run
+
+COMMANDS = {
+    "print_configuration": print_configuration.Command,
+    "print_schema": print_schema.Command,
+}
+each_command = pytest.mark.parametrize("name", COMMANDS)
+
+
+@pytest.fixture
+def written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file, elsewhere."""
+    path = tmp_path / "page"
+    monkeypatch.setattr(COMMANDS[name], "path", path)
+    return path
+
+
+@each_command
+def test_the_file_of_the_repository_is_up_to_date(run: Run, name: str) -> None:
+    result = run(name, "--check")
+
+    shown = COMMANDS[name].path.relative_to(REPOSITORY)
+    assert (result.code, result.out, result.err) == (0, f"{shown} is up to date.\n", "")
+
+
+@each_command
+def test_a_file_is_written_and_then_up_to_date(run: Run, name: str, written: Path) -> None:
+    assert run(name).out == f"Wrote {written}.\n"
+    assert written.read_text() == COMMANDS[name]().text()
+    assert run(name, "--check").code == 0
+
+
+@each_command
+def test_a_difference_is_shown_and_left(run: Run, name: str, written: Path) -> None:
+    text = COMMANDS[name]().text()
+    first, rest = text.split("\n", 1)
+    written.write_text(f"other\n{rest}")
+
+    result = run(name, "--check")
+
+    assert result.code == 1
+    assert result.err == (
+        f"CommandError: {written} is out of date: run `manage.py {name}` and commit it.\n"
+    )
+    assert f"-other\n+{first}\n" in result.out
+    assert written.read_text() == f"other\n{rest}"
+
+
+@each_command
+def test_a_missing_file_differs(run: Run, name: str, written: Path) -> None:
+    assert run(name, "--check").code == 1
+    assert not written.exists()
+
+
+def test_every_setting_is_on_the_page_once_in_the_order_of_the_source() -> None:
+    rows = [line for line in configuration_page().splitlines() if line.startswith("| `")]
+    names = [line.split("`")[1] for line in rows]
+
+    assert names == [name.upper() for name in Config.model_fields]
+
+
+def test_the_headings_are_those_of_the_source() -> None:
+    assert list(groups()) == [
+        "server",
+        "dependencies",
+        "delivery",
+        "notifications",
+        "identity",
+        "limits",
+    ]
+    assert groups()["dependencies"] == ["database_url", "database_threads", "redis_url"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| `ENVIRONMENT` | `development` or `test` or `production` | `production` | ",
+        "| `BEHIND_PROXY` | `true` or `false` | `false` | ",
+        "| `DATABASE_URL` | text | `sqlite:///<repository>/var/inbox.sqlite3` | ",
+        "| `DATABASE_THREADS` | whole number ≥ 1 and ≤ 64 | `4` | ",
+        "| `WATCH_SECONDS` | number > 0 and ≤ 60 | `2` | ",
+        "| `REQUIRED_TYPES` | list | - | ",
+        "| `JWT_USER_CLAIMS` | list | `user_id,sub` | ",
+        "| `REDIS_URL` | text | - | ",
+    ],
+)
+def test_values_and_defaults_are_told(row: str) -> None:
+    assert f"\n{row}" in configuration_page()
+
+
+def test_the_page_tells_nothing_of_this_machine() -> None:
+    assert str(REPOSITORY) not in configuration_page()

@@ -1,0 +1,95 @@
+"""manage.py prune_events and check_inboxes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from backend.notifications import selectors, services
+from backend.notifications.models import Inbox, InboxEvent
+from tests.commands.conftest import Run
+
+
+@pytest.fixture(autouse=True)
+def _notifications(alice: User, bob: User) -> None:
+    """Alice has an event of 40 days ago and three of today; bob has one."""
+    old = timezone.now() - timedelta(days=40)
+    services.send(recipient_id=alice.pk, title="x", now=old)
+    for _ in range(3):
+        services.send(recipient_id=alice.pk, title="x")
+    services.send(recipient_id=bob.pk, title="x")
+
+
+@pytest.mark.parametrize(
+    ("options", "line", "left"),
+    [
+        ((), "Removed 1 event from 1 inbox.", 4),
+        (("--days", 50), "Removed 0 events from 0 inboxes.", 5),
+        (("--events", 2), "Removed 2 events from 1 inbox.", 3),
+        (("--days", 50, "--events", 0), "Removed 5 events from 2 inboxes.", 0),
+    ],
+)
+def test_pruning(run: Run, options: tuple[object, ...], line: str, left: int) -> None:
+    result = run("prune_events", *options)
+
+    assert (result.code, result.out, result.err) == (0, f"{line}\n", "")
+    assert InboxEvent.objects.count() == left
+
+
+@pytest.mark.parametrize("option", ["--days", "--events"])
+def test_pruning_less_than_nothing(run: Run, option: str) -> None:
+    result = run("prune_events", f"{option}=-1")
+
+    assert (result.code, result.out) == (2, "")
+    assert f"argument {option}: must be a whole number " in result.err.splitlines()[-1]
+    assert InboxEvent.objects.count() == 5
+
+
+def test_inboxes_that_are_right(run: Run) -> None:
+    result = run("check_inboxes")
+
+    assert (result.code, result.out, result.err) == (0, "All inboxes are right.\n", "")
+
+
+def test_findings_are_told_and_end_with_1(run: Run, alice: User, bob: User) -> None:
+    Inbox.objects.filter(pk=alice.pk).update(total_count=7)
+    InboxEvent.objects.filter(inbox=bob.pk).delete()
+
+    result = run("check_inboxes")
+
+    assert result.code == 1
+    assert result.out == (
+        f"User {alice.pk}: 7 notifications are counted, 4 are there.\n"
+        f"User {bob.pk}: the log has 0 of 1 events.\n"
+    )
+    assert result.err == "CommandError: 2 findings. Repair with --fix.\n"
+
+
+def test_findings_are_repaired(run: Run, alice: User) -> None:
+    Inbox.objects.filter(pk=alice.pk).update(total_count=7)
+
+    result = run("check_inboxes", "--fix")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        f"User {alice.pk}: 7 notifications are counted, 4 are there; repaired.\n"
+        "1 finding repaired.\n"
+    )
+    assert run("check_inboxes").code == 0
+
+
+def test_a_restored_database_gets_new_epochs(run: Run, alice: User) -> None:
+    before = selectors.inbox_state(user_id=alice.pk).position
+
+    result = run("check_inboxes", "--restored")
+
+    assert (result.code, result.err) == (0, "")
+    assert (
+        result.out == "2 inboxes got a new epoch: their devices reload.\nAll inboxes are right.\n"
+    )
+    after = selectors.inbox_state(user_id=alice.pk).position
+    assert after.sequence == before.sequence
+    assert after.epoch != before.epoch

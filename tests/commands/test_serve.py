@@ -1,0 +1,203 @@
+"""manage.py serve: the flags, the refusals, and a real run of the demo."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management.base import CommandError
+from websockets.sync.client import connect
+
+from backend.commands import serving
+from backend.config import REPOSITORY, Config
+from tests.commands.conftest import Run
+from tests.stacks.child import Child
+from tests.stacks.keeper import Keeper
+from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.stack import Stack
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_a_port_that_is_free() -> None:
+    with serving.bind(LOOPBACK, 0) as listening:
+        port = listening.getsockname()[1]
+        assert port > 0
+        with socket.create_connection((LOOPBACK, port)):
+            pass  # who comes early waits, and is not refused
+        with pytest.raises(CommandError, match=f"Port {port} is in use"):
+            serving.bind(LOOPBACK, port)
+
+
+def test_a_busy_port_is_one_line(run: Run, busy_port: int) -> None:
+    result = run("serve", "--port", busy_port)
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        f"CommandError: Port {busy_port} is in use: choose another one (--port, or make run PORT=...), "
+        "or stop what listens there.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            OSError(errno.EACCES, "no"),
+            "Port 80 may not be opened by this user: choose one above 1023.",
+        ),
+        (
+            OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"),
+            "The server cannot listen on 10.0.0.1, port 80: Cannot assign requested address.",
+        ),
+        (
+            socket.gaierror(-2, "Name or service not known"),
+            "The server cannot listen on 10.0.0.1, port 80: Name or service not known.",
+        ),
+    ],
+)
+def test_other_reasons_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, line: str
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+
+    with pytest.raises(CommandError) as refused:
+        serving.bind("10.0.0.1", 80)
+    assert str(refused.value) == line
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--port", "70000"), ("--port", "http"), ("--workers", "0")]
+)
+def test_arguments_that_make_no_sense(run: Run, option: str, value: str) -> None:
+    result = run("serve", option, value)
+
+    assert (result.code, result.out) == (2, "")
+    assert f"argument {option}: must be a whole number " in result.err.splitlines()[-1]
+
+
+def test_a_demo_is_for_development_only(run: Run) -> None:
+    result = run("serve", "--demo", "--port", 0)
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "CommandError: --demo makes users whose password everybody knows: it needs "
+        "ENVIRONMENT=development.\n"
+    )
+
+
+def test_uvicorn_runs_as_this_product_needs_it() -> None:
+    config = serving.server_config(Config(environment="test", max_message_bytes=2048), workers=3)
+
+    assert config.app == "backend.asgi:application"
+    assert config.ws == "websockets-sansio"
+    assert config.ws_max_size == 2048
+    assert (config.ws_ping_interval, config.ws_ping_timeout) == (20, 20)
+    assert config.ws_per_message_deflate is False
+    assert config.timeout_graceful_shutdown == 10
+    assert config.log_config is None  # tokens are struck out by Django's
+    assert config.access_log is False
+    assert config.server_header is False
+    assert config.lifespan == "on"
+    assert config.proxy_headers is False
+    assert config.workers == 3
+
+
+def test_a_proxy_is_trusted_only_if_there_is_one() -> None:
+    assert (
+        serving.server_config(Config(environment="test", behind_proxy=True)).proxy_headers is True
+    )
+
+
+class DemoRun:
+    """`manage.py serve --demo` in a process of its own, on a database of its own."""
+
+    def __init__(self, keeper: Keeper, stack: Stack, database_url: str) -> None:
+        self.port = free_port()
+        self._keeper = keeper
+        self._log = keeper.new_directory("demo") / "log"
+        own = {"ENVIRONMENT": "development", "DATABASE_URL": database_url}
+        self._environment = {**stack.environment(), **own, "PATH": "/usr/bin:/bin"}
+
+    def start(self, *more: str) -> Child:
+        return Child(
+            self._keeper,
+            [sys.executable, "manage.py", "serve", "--demo", "--port", str(self.port), *more],
+            log=self._log,
+            environment=self._environment,
+            directory=REPOSITORY,
+        )
+
+    def unread_of_alice(self, child: Child) -> int:
+        """Ask at the original door, with the token that was printed."""
+        (token,) = re.findall(r"Token of alice: (\S+)", child.text().rpartition("Ready.")[2])
+        with connect(f"ws://{LOOPBACK}:{self.port}/ws/notifications/?token={token}") as door:
+            door.send('{"type": "get_notifications"}')
+            answer = json.loads(door.recv(timeout=30))
+        assert answer["type"] == "notifications_list"
+        return int(answer["unread_count"])
+
+    def paste(self, child: Child) -> str:
+        """Run the line that was printed, and return what it says."""
+        (line,) = re.findall(
+            r"\S+ (manage.py test_notifications .+)", child.text().rpartition("Ready.")[2]
+        )
+        pasted = subprocess.run(
+            ["/bin/sh", "-c", f"{sys.executable} {line}"],
+            env=self._environment,
+            cwd=REPOSITORY,
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        return pasted.stdout
+
+
+def ready(child: Child, times: int = 1) -> bool:
+    return child.text().count("Ctrl-C stops the server.") == times
+
+
+def test_the_demo_runs_and_runs_again(keeper: Keeper, stack: Stack, tmp_path: Path) -> None:
+    demo = DemoRun(keeper, stack, f"sqlite:///{tmp_path}/demo.sqlite3")
+
+    first = demo.start()
+    first.wait_until(lambda: ready(first))
+    assert demo.unread_of_alice(first) == 2
+    assert demo.paste(first).startswith("Sent notification ")
+    assert first.stop() == -signal.SIGTERM
+
+    second = demo.start()
+    second.wait_until(lambda: ready(second, 2))
+    assert demo.unread_of_alice(second) == 3
+    second.stop()
+
+    for log in re.split("Ready.*?Ctrl-C stops the server.", second.text(), flags=re.DOTALL):
+        assert "eyJ" not in log  # a token
+
+
+def test_several_processes_share_the_port(keeper: Keeper, stack: Stack, tmp_path: Path) -> None:
+    demo = DemoRun(keeper, stack, f"sqlite:///{tmp_path}/demo.sqlite3")
+
+    server = demo.start("--workers", "2")
+    server.wait_until(lambda: server.text().count("Application startup complete.") == 2)
+    with urllib.request.urlopen(f"http://{LOOPBACK}:{demo.port}/healthz") as answer:
+        assert answer.status == 200
+        assert "server" not in answer.headers
+
+    assert server.stop() == 0
