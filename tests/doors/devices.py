@@ -1,0 +1,279 @@
+"""Devices of a user: one class for each door, with the same words, so that one test body serves both."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+WAIT_SECONDS = 20.0
+"""How long a device waits for what must come. A test fails by it, and is never decided by it."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A notification as a device shows it."""
+
+    id: int
+    title: str
+    message: str
+    type: str
+    read: bool
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a device shows after it has loaded its list."""
+
+    notifications: list[Shown]
+    total: int
+    unread: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a device is told while it is open: `what` is added, read, unread, deleted or all_read."""
+
+    what: str
+    notification_id: int | None = None
+    notification: Shown | None = None
+
+
+class Refused(Exception):
+    """Raised when the server refuses what a device asks for; carries the code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Device(Protocol):
+    """What a test can do with a device of either door."""
+
+    def list(self) -> Listed: ...
+    def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None: ...
+    def mark_read(self, notification_id: int) -> None: ...
+    def mark_all_read(self) -> None: ...
+    def delete(self, notification_id: int) -> None: ...
+    def next_change(self) -> Change: ...
+    def close(self) -> None: ...
+
+
+class _Socket:
+    """A socket whose messages are JSON, some of which wait until somebody asks for them."""
+
+    def __init__(self, address: str, *protocols: str) -> None:
+        self._opened = ExitStack()
+        offered = [Subprotocol(name) for name in protocols] or None
+        self.connection = self._opened.enter_context(connect(address, subprotocols=offered))
+        self.changes: list[Change] = []
+
+    def say(self, message: dict[str, Any]) -> None:
+        self.connection.send(json.dumps(message))
+
+    def hear(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self.connection.recv(timeout=WAIT_SECONDS))
+        return message
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class LegacyDevice(_Socket):
+    """A client of the original JSON protocol."""
+
+    def __init__(self, address: str, token: str) -> None:
+        super().__init__(f"{address}/ws/notifications/?token={token}")
+        # An answer shows that the server has got so far as to watch the inbox for us.
+        self.list()
+
+    def list(self) -> Listed:
+        answer = self._ask({"type": "get_notifications"}, "notifications_list")
+        shown = [_shown_of_original(each) for each in answer["notifications"]]
+        return Listed(shown, answer["total"], answer["unread_count"])
+
+    def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
+        asked = {
+            "type": "send_notification",
+            "user_id": user_id,
+            "title": title,
+            "message": message,
+        }
+        kind = {"notification_type": more.pop("type")} if "type" in more else {}
+        sent: int | None = self._ask(asked | kind | more, "notification_sent")["notification_id"]
+        return sent
+
+    def mark_read(self, notification_id: int) -> None:
+        asked = {"type": "mark_read", "notification_id": notification_id}
+        self._ask(asked, "notification_marked_read")
+
+    def mark_all_read(self) -> None:
+        self._ask({"type": "mark_all_read"}, "all_notifications_marked_read")
+
+    def delete(self, notification_id: int) -> None:
+        asked = {"type": "delete_notification", "notification_id": notification_id}
+        self._ask(asked, "notification_deleted")
+
+    def next_change(self) -> Change:
+        while not self.changes:
+            self._note(self.hear())
+        return self.changes.pop(0)
+
+    def _ask(self, asked: dict[str, Any], answer_type: str) -> dict[str, Any]:
+        """Ask and wait for the answer. In this protocol the confirmation of a change is also its event."""
+        self.say(asked)
+        while True:
+            message = self.hear()
+            if message["type"] == "error":
+                raise Refused(message["code"])
+            self._note(message)
+            if message["type"] == answer_type:
+                if not message.get("success", True):
+                    raise Refused(message["error"]["code"])
+                return message
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if not message.get("success", True):
+            return
+        match message:
+            case {"type": "notification", "notification": added}:
+                shown = _shown_of_original(added)
+                self.changes.append(Change("added", shown.id, shown))
+            case {"type": "notification_marked_read", "notification_id": id}:
+                self.changes.append(Change("read", id))
+            case {"type": "notification_marked_unread", "notification_id": id}:
+                self.changes.append(Change("unread", id))
+            case {"type": "notification_deleted", "notification_id": id}:
+                self.changes.append(Change("deleted", id))
+            case {"type": "all_notifications_marked_read"}:
+                self.changes.append(Change("all_read"))
+
+
+def _shown_of_original(raw: dict[str, Any]) -> Shown:
+    keys = ("id", "title", "message", "type", "read", "data")
+    return Shown(**{key: raw[key] for key in keys})
+
+
+NOTIFICATION = "id title message type read data"
+EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
+    __typename position unreadCount
+    ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
+    ... on NotificationUpdated {{ notification {{ {NOTIFICATION} }} }}
+    ... on NotificationDeleted {{ notificationId }}
+    ... on AllNotificationsRead {{ count }}
+    ... on InboxReset {{ reason }}
+}} }}"""
+
+
+class GraphQLDevice(_Socket):
+    """A graphql-transport-ws client with a subscription open; everything goes over its socket."""
+
+    def __init__(self, address: str, token: str, *, after: str | None = None) -> None:
+        super().__init__(f"{address}/graphql/", "graphql-transport-ws")
+        self.position = after
+        self._ids = (str(number) for number in itertools.count(1))
+        self.say({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+        assert self.hear()["type"] == "connection_ack"
+        if after is None:
+            # List, then subscribe after its position: nothing that comes next can be missed.
+            self.position = self.ask("{ notifications(first: 1) { position } }")["notifications"][
+                "position"
+            ]
+        payload = {"query": EVENTS, "variables": {"after": self.position}}
+        self.say({"id": "events", "type": "subscribe", "payload": payload})
+
+    def list(self) -> Listed:
+        query = f"{{ notifications(first: 50) {{ nodes {{ {NOTIFICATION} }} totalCount unreadCount }} }}"
+        answer = self.ask(query)["notifications"]
+        shown = [_shown_of_graphql(each) for each in answer["nodes"]]
+        return Listed(shown, answer["totalCount"], answer["unreadCount"])
+
+    def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
+        sent = self.ask(
+            "mutation ($input: SendInput!) { send(input: $input) { notification { id } } }",
+            input={"recipientId": str(user_id), "title": title, "message": message} | more,
+        )["send"]["notification"]
+        return None if sent is None else int(sent["id"])
+
+    def mark_read(self, notification_id: int) -> None:
+        self.ask("mutation ($id: ID!) { markRead(id: $id) { unreadCount } }", id=notification_id)
+
+    def mark_all_read(self) -> None:
+        self.ask("mutation { markAllRead { unreadCount } }")
+
+    def delete(self, notification_id: int) -> None:
+        self.ask("mutation ($id: ID!) { delete(id: $id) { unreadCount } }", id=notification_id)
+
+    def next_change(self) -> Change:
+        while not self.changes:
+            self._note(self.hear())
+        return self.changes.pop(0)
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Run an operation over the socket and return its data; raise Refused with the error's code."""
+        number = next(self._ids)
+        payload = {"query": query, "variables": variables}
+        self.say({"id": number, "type": "subscribe", "payload": payload})
+        answer: dict[str, Any] | None = None
+        while True:
+            message = self.hear()
+            if message.get("id") != number:
+                self._note(message)
+            elif message["type"] == "complete":
+                assert answer is not None
+                return answer
+            else:
+                answer = _data(message)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if message["type"] == "next" and message["id"] == "events":
+            event = _data(message)["notificationEvents"]
+            self.position = event["position"]
+            self.changes.append(_change_of_graphql(event))
+        elif message["type"] == "error":
+            raise Refused(message["payload"][0]["extensions"]["code"])
+
+
+def _data(message: dict[str, Any]) -> dict[str, Any]:
+    payload = message["payload"]
+    errors = payload if message["type"] == "error" else payload.get("errors")
+    if errors:
+        raise Refused(errors[0]["extensions"]["code"])
+    data: dict[str, Any] = payload["data"]
+    return data
+
+
+def _change_of_graphql(event: dict[str, Any]) -> Change:
+    match event:
+        case {"__typename": "NotificationAdded", "notification": added}:
+            shown = _shown_of_graphql(added)
+            return Change("added", shown.id, shown)
+        case {"__typename": "NotificationUpdated", "notification": updated}:
+            return Change("read" if updated["read"] else "unread", int(updated["id"]))
+        case {"__typename": "NotificationDeleted", "notificationId": id}:
+            return Change("deleted", int(id))
+        case {"__typename": "AllNotificationsRead"}:
+            return Change("all_read")
+    return Change(f"reset: {event['reason']}")
+
+
+def _shown_of_graphql(raw: dict[str, Any]) -> Shown:
+    return Shown(**{**raw, "id": int(raw["id"])})

@@ -1,0 +1,54 @@
+"""A user, and devices of theirs that come back. `start_server` is in tests/conftest.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from backend.identity.issuing import issue_token
+from tests.doors.devices import GraphQLDevice, LegacyDevice
+from tests.stacks.uvicorn_server import ServerProcess
+
+
+@pytest.fixture
+def alice(transactional_db: None) -> int:
+    """The primary key of a user."""
+    return get_user_model().objects.create_user(username="alice").pk
+
+
+@pytest.fixture
+def token(alice: int) -> str:
+    """A token of that user."""
+    return issue_token(get_user_model().objects.get(pk=alice), ttl_seconds=3600)
+
+
+@pytest.fixture
+def devices(token: str) -> Iterator[Devices]:
+    """Opens devices of that user; closed after the test."""
+    opened = Devices(token)
+    yield opened
+    opened.close()
+
+
+class Devices:
+    """The devices of one user, at any server."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self._opened = ExitStack()
+
+    def graphql(self, server: ServerProcess, *, after: str | None = None) -> GraphQLDevice:
+        """Open a GraphQL device, resuming after a position."""
+        device = GraphQLDevice(server.ws, self.token, after=after)
+        return self._opened.enter_context(device)
+
+    def original(self, server: ServerProcess) -> LegacyDevice:
+        """Open a device of the original protocol."""
+        return self._opened.enter_context(LegacyDevice(server.ws, self.token))
+
+    def close(self) -> None:
+        """Close them all."""
+        self._opened.close()
