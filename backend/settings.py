@@ -112,7 +112,10 @@ if _config.behind_proxy:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"tokens": {"()": "backend.logs.WithoutTokens"}},
+    "filters": {
+        "tokens": {"()": "backend.logs.WithoutTokens"},
+        "once per minute": {"()": "backend.logs.OncePerMinute"},
+    },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
@@ -121,10 +124,13 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": _config.log_level},
     "loggers": {
-        # uvicorn writes the addresses of sockets, token included, into its log: all its lines pass our filter.
+        # uvicorn writes the addresses of sockets, token included, into its log: all its lines pass our
+        # filter.
         "uvicorn": {"handlers": ["console"], "level": _config.log_level, "propagate": False},
         "uvicorn.error": {"handlers": ["console"], "level": _config.log_level, "propagate": False},
         "uvicorn.access": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # Without Redis, its receiver reports every second.
+        "channels_redis.pubsub": {"filters": ["once per minute"]},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

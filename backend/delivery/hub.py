@@ -7,7 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol
 
@@ -184,10 +184,13 @@ class Hub(Generic[EntryT]):
         if self._closed:
             raise HubClosed
         tap = self._open(inbox, after)
+        is_fresh = inbox in self._opening
         tap.subscribers += 1
         metrics.SUBSCRIPTIONS.inc()
         try:
             await tap.ready.wait()
+            if after is None and not is_fresh:
+                await self._catch_up_with_log(inbox, tap)
             if self._closed:
                 raise HubClosed
             yield Subscription(self, inbox, tap, tap.stream.head if after is None else after)
@@ -195,6 +198,13 @@ class Hub(Generic[EntryT]):
             metrics.SUBSCRIPTIONS.dec()
             tap.subscribers -= 1
             tap.unused_since = self._clock()
+
+    async def _catch_up_with_log(self, inbox: str, tap: _Tap[EntryT]) -> None:
+        """Have a stream that was open before read what it has not heard of: "from now on" begins after that."""
+        page: Sequence[EntryT] | None = None
+        while page is None or len(page) == self.rules.page_length:
+            with suppress(PositionLost):  # then the stream has begun anew
+                page = await self.read(inbox, tap.stream.head)
 
     def _open(self, inbox: str, after: Position | None) -> _Tap[EntryT]:
         tap = self._taps.get(inbox)

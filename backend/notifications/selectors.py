@@ -149,7 +149,8 @@ def _read_with_inbox(
         inbox_total=F("recipient__inbox__total_count"),
     )
     while True:
-        found: list[Any] = list(annotated)
+        # `all`, because a query set keeps what it has found and would find it again.
+        found: list[Any] = list(annotated.all())
         if found:
             row = found[0]
             position = Position(row.inbox_epoch, row.inbox_sequence)
@@ -184,7 +185,7 @@ def preferences(*, user_id: Any) -> list[PreferenceState]:
     """Return what the user has said of types, and the types that cannot be turned off; sorted by type."""
     required = set(config().required_types)
     rows = NotificationPreference.objects.filter(user=user_id).values_list("type", "enabled")
-    states = {type: enabled for type, enabled in rows} | dict.fromkeys(required, True)
+    states = dict(rows) | dict.fromkeys(required, True)
     return [PreferenceState(type, states[type], type in required) for type in sorted(states)]
 
 
