@@ -212,7 +212,22 @@ def run(port: str) -> None:
     number = require_port(port)
     environment = prepared(RUNTIME_LOCK)
     os.environ.setdefault("ENVIRONMENT", "development")
+    declare_development()
     become(environment, "manage.py", "serve", "--demo", "--port", str(number))
+
+
+def declare_development() -> None:
+    """Have every later command in this checkout take it for a developer's, unless it is told otherwise.
+
+    Without the file, `manage.py` would take this machine for production, and refuse its settings.
+    """
+    settings = REPOSITORY / ".env"
+    if os.environ["ENVIRONMENT"] == "development" and not settings.exists():
+        settings.write_text(
+            "# Settings of this checkout, as environment variables; see docs/configuration.md.\n"
+            "# Made by `make run`. A server in production must not have this file.\n"
+            "ENVIRONMENT=development\n"
+        )
 
 
 def test(*arguments: str) -> None:

@@ -1,7 +1,7 @@
 """Every setting of the product, declared once: name, type, default and what it is for.
 
-The value comes from the environment variable of the same name in capitals. `docs/configuration.md` is printed
-from this module (`manage.py print_configuration`).
+The value comes from the environment variable of the same name in capitals, or else from the file `.env` at the
+top of the checkout. `docs/configuration.md` is printed from this module (`manage.py print_configuration`).
 """
 
 from __future__ import annotations
@@ -232,7 +232,9 @@ class Config(BaseSettings):
 @lru_cache(maxsize=1)
 def config() -> Config:
     """Return the settings of this process, read from the environment once."""
-    settings = Config()
+    # Tests are told everything by their stack; what the developer's file says would confuse them.
+    is_test = os.environ.get("ENVIRONMENT") == "test"
+    settings = Config(_env_file=None if is_test else REPOSITORY / ".env")
     if settings.is_production:
         return settings
     made_up = {

@@ -19,8 +19,9 @@ _INTRODUCTION = """\
 
 <!-- Printed by `manage.py print_configuration` from backend/config.py: change it there. -->
 
-Every setting is an environment variable. One that is empty counts as not set; one whose value makes no sense stops
-the process at its start, with its name. Lists are separated by commas. `<repository>` is where this project lies.
+Every setting is an environment variable, or a line of the file `.env` at the top of the checkout, which `make run`
+makes. One that is empty counts as not set; one whose value makes no sense stops the process at its start, with its
+name. Lists are separated by commas. `<repository>` is where this project lies.
 """
 _TYPES = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}
 
