@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from channels.exceptions import StopConsumer
 from strawberry.channels import GraphQLWSConsumer
@@ -30,10 +30,6 @@ from graphql_schema.transport_ws import TransportHandler
 
 logger = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 _SUBPROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_WS_PROTOCOL)
 """In the order of our preference: of a client that offers both, the one that can do more."""
 
@@ -44,14 +40,13 @@ _WAITING_MESSAGES = 16
 class Socket(ChannelsWebSocketAdapter):
     """How the handlers see their socket."""
 
-    ws_consumer: GraphQLConsumer
-
     async def iter_json(
         self, *, ignore_parsing_errors: bool = False
     ) -> AsyncGenerator[object, None]:
         """Yield what the client sends, until the socket is closed."""
-        while not self.ws_consumer.is_closed:
-            item = await self.ws_consumer.message_queue.get()
+        consumer = self._consumer
+        while not consumer.is_closed:
+            item = await consumer.message_queue.get()
             if item["disconnected"]:
                 return
             if item["message"] is None:
@@ -64,11 +59,15 @@ class Socket(ChannelsWebSocketAdapter):
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send a message, unless the socket is closed."""
-        await self.ws_consumer.send(json_text.dumps(message).decode())
+        await self._consumer.say(json_text.dumps(message).decode())
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket with a code of the table."""
-        await self.ws_consumer.finish(CloseCode(code), reason)
+        await self._consumer.finish(CloseCode(code), reason)
+
+    @property
+    def _consumer(self) -> GraphQLConsumer:
+        return cast("GraphQLConsumer", self.ws_consumer)
 
 
 class GraphQLConsumer(GraphQLWSConsumer[Connection, None]):
@@ -115,7 +114,7 @@ class GraphQLConsumer(GraphQLWSConsumer[Connection, None]):
 
     # -- the life of a socket -----------------------------------------------------------------------------
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the socket until it is gone, and leave nothing of it behind."""
         self._connection = Connection(
             scope, feed=self._feed, sessions=self._sessions, close=self._finish_soon
@@ -183,14 +182,12 @@ class GraphQLConsumer(GraphQLWSConsumer[Connection, None]):
 
     # -- what goes out ------------------------------------------------------------------------------------
 
-    async def send(
-        self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False
-    ) -> None:
+    async def say(self, text: str) -> None:
         """Send a message; nothing once the socket is closed or the client gone."""
         if self.is_closed:
             return
         try:
-            await super().send(text_data, bytes_data)
+            await self.send(text)
         except (OSError, RuntimeError):
             # What servers raise when the client has gone while we were sending.
             self._stop_reading()
@@ -230,7 +227,7 @@ class GraphQLConsumer(GraphQLWSConsumer[Connection, None]):
         offered = self.scope["subprotocols"]
         return next((name for name in _SUBPROTOCOLS if name in offered), None)
 
-    async def reject_websocket(self, request: Any) -> GraphQLConsumer:
+    async def reject_websocket(self, request: Any) -> Any:
         """Refuse a page of an origin that is not allowed."""
         metrics.SOCKETS_CLOSED.labels("graphql", "403").inc()
         await self.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -21,37 +22,49 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
 from backend.config import config
-from graphql_schema.errors import mark_invalid
+from graphql_schema.errors import Code, mark_invalid
 
-MAX_REPEATS = 100
-"""Fields of one response name in a document. Validation compares each pair of them: 480 take it half a second."""
+MAX_REPEATS = 50
+"""Fields of one response name in a document. Validation compares each pair of them: of 480, that
+takes half a second, of 50 a twentieth."""
 
-_MAX_REMEMBERED = 256
-_MAX_REMEMBERED_CHARACTERS = 8192
+MAX_REMEMBERED_CHARACTERS = 131_072
+"""Length of all documents that are remembered. Parsed, a character takes 140 bytes: 18 MB."""
+
+_LONGEST_REMEMBERED = 8192
+
+NAME_THE_OPERATION = GraphQLError(
+    "The document has several operations: name the one to run.",
+    extensions={"code": Code.OPERATION_RESOLUTION_FAILURE.value},
+)
 
 
 class DocumentMemory:
-    """The documents that were found to be good, most recently used last. Bounded in number and size."""
+    """The documents that were found to be good, most recently used last; not more than so many."""
 
     def __init__(self) -> None:
         self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._characters = 0
 
     def __len__(self) -> int:
         return len(self._documents)
 
-    def recall(self, text: str | None) -> DocumentNode | None:
+    def recall(self, text: str) -> DocumentNode | None:
         """Return the document of this text, if it was found to be good lately."""
-        document = self._documents.get(text) if text else None
-        if document is not None and text is not None:
+        document = self._documents.get(text)
+        if document is not None:
             self._documents.move_to_end(text)
         return document
 
     def remember(self, text: str, document: DocumentNode) -> None:
         """Note that a text is a good document."""
-        if len(text) <= _MAX_REMEMBERED_CHARACTERS:
-            self._documents[text] = document
-            if len(self._documents) > _MAX_REMEMBERED:
-                self._documents.popitem(last=False)
+        if len(text) > _LONGEST_REMEMBERED or text in self._documents:
+            return
+        self._documents[text] = document
+        self._characters += len(text)
+        while self._characters > MAX_REMEMBERED_CHARACTERS:
+            forgotten, _ = self._documents.popitem(last=False)
+            self._characters -= len(forgotten)
 
 
 class Documents(SchemaExtension):
@@ -68,7 +81,7 @@ class Documents(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         """Save the parser's work for documents that are known."""
         execution = self.execution_context
-        execution.graphql_document = self._memory.recall(execution.query)
+        execution.graphql_document = self._memory.recall(execution.query or "")
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -77,7 +90,10 @@ class Documents(SchemaExtension):
         document, text = execution.graphql_document, execution.query
         assert document is not None
         assert text is not None
-        if document is self._memory.recall(text):
+        if execution._provided_operation_name is None and _has_several_operations(document):
+            # Strawberry would run the first.
+            execution.pre_execution_errors = [NAME_THE_OPERATION]
+        elif document is self._memory.recall(text):
             execution.pre_execution_errors = []
         else:
             errors = excesses(document) or validate_document(
@@ -96,68 +112,79 @@ def excesses(document: DocumentNode) -> list[GraphQLError]:
     that doubles with each fragment.)
     """
     settings = config()
-    errors = []
     try:
-        survey = _Survey.of(document)
+        size = _Survey(document).size()
     except RecursionError:
         return [GraphQLError("The document is nested too deeply.")]
-    if survey.depth > settings.max_query_depth:
+    errors = []
+    if size.depth > settings.max_query_depth:
         errors.append(f"The document is nested more than {settings.max_query_depth} levels deep.")
-    if survey.aliases > settings.max_query_aliases:
+    if size.aliases > settings.max_query_aliases:
         errors.append(f"The document has more than {settings.max_query_aliases} aliases.")
-    if survey.repeats > MAX_REPEATS:
+    if _most_repeats(document) > MAX_REPEATS:
         errors.append(f"The document has a field more than {MAX_REPEATS} times.")
     return [GraphQLError(message) for message in errors]
 
 
+def _has_several_operations(document: DocumentNode) -> bool:
+    return sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1
+
+
+def _most_repeats(document: DocumentNode) -> int:
+    """Return how often the most frequent response name stands in a document, used or not."""
+    names: Counter[str] = Counter()
+    nodes: list[Any] = list(document.definitions)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, FieldNode):
+            names[(node.alias or node.name).value] += 1
+        selection_set = getattr(node, "selection_set", None)
+        if selection_set is not None:
+            nodes.extend(selection_set.selections)
+    return max(names.values(), default=0)
+
+
 @dataclass(slots=True)
 class _Size:
-    """How deep a selection goes, and how many aliases it has with all fragments in place."""
+    """How deep selections go, and how many aliases they have with all fragments in place."""
 
     depth: int = 0
     aliases: int = 0
 
+    def add(self, other: _Size) -> None:
+        """Make it the size of both."""
+        self.depth = max(self.depth, other.depth)
+        self.aliases += other.aliases
 
-@dataclass(slots=True)
+
 class _Survey:
-    """What is counted in a document. Introspection fields count for nothing: their depth has a rule of its own."""
+    """Measures a document. Introspection has no depth here: graphql-core has a rule of its own for it."""
 
-    fragments: dict[str, FragmentDefinitionNode]
-    sizes: dict[str, _Size] = field(default_factory=dict)
-    names: Counter[str] = field(default_factory=Counter)
-    depth: int = 0
-    aliases: int = 0
+    def __init__(self, document: DocumentNode) -> None:
+        self._document = document
+        self._fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        self._sizes: dict[str, _Size] = {}
 
-    @classmethod
-    def of(cls, document: DocumentNode) -> _Survey:
-        fragments = [
-            node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        ]
-        survey = cls({node.name.value: node for node in fragments})
-        for node in document.definitions:
+    def size(self) -> _Size:
+        """Return the size of all operations together."""
+        total = _Size()
+        for node in self._document.definitions:
             if isinstance(node, OperationDefinitionNode):
-                size = survey._measure(node.selection_set)
-                survey.depth = max(survey.depth, size.depth)
-                survey.aliases += size.aliases
-        return survey
-
-    @property
-    def repeats(self) -> int:
-        """How often the most frequent response name occurs in the text."""
-        return max(self.names.values(), default=0)
+                total.add(self._measure(node.selection_set))
+        return total
 
     def _measure(self, selection_set: SelectionSetNode | None) -> _Size:
         total = _Size()
         for selection in selection_set.selections if selection_set else ():
-            size = self._measure_one(selection)
-            total.depth = max(total.depth, size.depth)
-            total.aliases += size.aliases
+            total.add(self._measure_one(selection))
         return total
 
     def _measure_one(self, selection: SelectionNode) -> _Size:
         if isinstance(selection, FieldNode):
-            name = selection.name.value if selection.alias is None else selection.alias.value
-            self.names[name] += 1
             size = self._measure(selection.selection_set)
             size.depth = 0 if selection.name.value.startswith("__") else size.depth + 1
             size.aliases += selection.alias is not None
@@ -169,10 +196,10 @@ class _Survey:
         return _Size()
 
     def _measure_fragment(self, name: str) -> _Size:
-        if name not in self.sizes:
-            # In advance, for fragments that spread themselves; that these are wrong is for validation to say.
-            self.sizes[name] = _Size()
-            fragment = self.fragments.get(name)
+        if name not in self._sizes:
+            # First nothing, for a fragment that spreads itself: that it does is for validation to say.
+            self._sizes[name] = _Size()
+            fragment = self._fragments.get(name)
             if fragment is not None:
-                self.sizes[name] = self._measure(fragment.selection_set)
-        return self.sizes[name]
+                self._sizes[name] = self._measure(fragment.selection_set)
+        return self._sizes[name]

@@ -115,12 +115,15 @@ class Client:
     async def closed(self) -> Closed:
         """Wait until the server closes the socket, and return how."""
         with pytest.raises(ConnectionClosed) as caught:
-            async with asyncio.timeout(WAIT_SECONDS):
-                while True:
-                    await self.connection.recv()
+            await self._read_on()
         frame = caught.value.rcvd
         assert frame is not None, "the connection broke off"
         return Closed(frame.code, frame.reason)
+
+    async def _read_on(self) -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                await self.connection.recv()
 
 
 @dataclass

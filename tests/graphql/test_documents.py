@@ -8,7 +8,12 @@ import pytest
 from graphql import get_introspection_query, parse
 
 from graphql_schema.context import Context
-from graphql_schema.documents import MAX_REPEATS, DocumentMemory, excesses
+from graphql_schema.documents import (
+    MAX_REMEMBERED_CHARACTERS,
+    MAX_REPEATS,
+    DocumentMemory,
+    excesses,
+)
 from graphql_schema.schema import build, schema
 
 
@@ -23,7 +28,7 @@ def messages(text: str) -> list[str]:
 
 TOO_DEEP = ["The document is nested more than 12 levels deep."]
 TOO_MANY_ALIASES = ["The document has more than 30 aliases."]
-TOO_REPETITIVE = ["The document has a field more than 100 times."]
+TOO_REPETITIVE = ["The document has a field more than 50 times."]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +36,7 @@ TOO_REPETITIVE = ["The document has a field more than 100 times."]
     [
         (nested(12), []),
         (nested(13), TOO_DEEP),
-        (nested(90), TOO_DEEP),
+        (nested(50), TOO_DEEP),
         # Fragments and inline fragments are no levels, but what is in them is.
         ("{...F} fragment F on Q " + nested(12), []),
         ("{...F} fragment F on Q " + nested(13), TOO_DEEP),
@@ -49,6 +54,12 @@ TOO_REPETITIVE = ["The document has a field more than 100 times."]
         ("{" + "a " * MAX_REPEATS + "}", []),
         ("{" + "a " * (MAX_REPEATS + 1) + "}", TOO_REPETITIVE),
         ("{" + "b{a}" * MAX_REPEATS + "a}", TOO_REPETITIVE),
+        # Wherever they stand: validation looks at fragments that are not used, or named alike, as well.
+        ("{b} fragment F on Q{" + "a " * (MAX_REPEATS + 1) + "}", TOO_REPETITIVE),
+        (
+            "{...F} fragment F on Q{" + "a " * MAX_REPEATS + "} fragment F on Q{... on Q{a}}",
+            TOO_REPETITIVE,
+        ),
         (get_introspection_query(), []),
         # Nonsense, which is for validation to say.
         ("{...Nowhere}", []),
@@ -99,6 +110,21 @@ async def test_bad_documents_have_their_codes(text: str, code: str) -> None:
     assert {error["extensions"]["code"] for error in errors} == {code}
 
 
+TWO = "query A { __typename } query B { b: __typename }"
+
+
+async def test_of_several_operations_one_must_be_named() -> None:
+    for _ in range(2):
+        assert await errors_of(TWO) == [
+            {
+                "message": "The document has several operations: name the one to run.",
+                "extensions": {"code": "OPERATION_RESOLUTION_FAILURE"},
+            }
+        ]
+        result = await schema.execute(TWO, operation_name="B", context_value=Context(None))
+        assert result.data == {"b": "Query"}
+
+
 async def test_introspection_that_goes_in_circles_is_refused() -> None:
     circle = "fields{type{" * 4 + "name" + "}}" * 4
     (error,) = await errors_of("{__schema{types{" + circle + "}}}")
@@ -106,24 +132,25 @@ async def test_introspection_that_goes_in_circles_is_refused() -> None:
 
 
 class TestMemory:
-    def test_only_good_documents_are_remembered(self) -> None:
+    def test_what_is_remembered_is_recalled(self) -> None:
         memory = DocumentMemory()
         document = parse("{a}")
         assert memory.recall("{a}") is None
-        memory.remember("{a}", document)
-        assert memory.recall("{a}") is document
-        assert memory.recall(None) is None
+        for _ in range(2):
+            memory.remember("{a}", document)
+            assert memory.recall("{a}") is document
+            assert len(memory) == 1
 
     def test_it_forgets_what_was_not_used_for_longest(self) -> None:
         memory = DocumentMemory()
         document = parse("{a}")
-        for number in range(256):
-            memory.remember(str(number), document)
-        memory.recall("0")
-        memory.remember("another", document)
-        assert len(memory) == 256
-        assert memory.recall("0") is document
-        assert memory.recall("1") is None
+        texts = [f"{number:8192}" for number in range(MAX_REMEMBERED_CHARACTERS // 8192)]
+        for text in texts:
+            memory.remember(text, document)
+        memory.recall(texts[0])
+        memory.remember("a", document)
+        assert len(memory) == len(texts)
+        assert [memory.recall(text) for text in texts[:3]] == [document, None, document]
 
     def test_long_documents_are_not_kept(self) -> None:
         memory = DocumentMemory()

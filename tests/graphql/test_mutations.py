@@ -99,6 +99,12 @@ class TestSend:
             "b": {"c": "ENUM"},
         }
 
+    async def test_data_in_the_document_may_hold_variables(self, ask: Ask, alice: User) -> None:
+        query = """mutation($n: Int) { send(input: {recipientId: "%s", title: "x",
+            data: {a: [$n]}}) { notification { data } } }"""
+        sent = await ask.data(query % alice.pk, alice, {"n": 5})
+        assert sent["notification"]["data"] == {"a": [5]}
+
     async def test_the_same_key_returns_the_first_result(self, ask: Ask, alice: User) -> None:
         input = {"recipientId": str(alice.pk), "title": "x", "idempotencyKey": "k"}
         first = await ask.data(SEND, alice, {"input": input})
