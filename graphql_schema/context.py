@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import strawberry
-from django.contrib.auth import get_user_model
 
 from backend.identity.callers import Caller
 from backend.identity.errors import AuthenticationFailed, Reason
@@ -31,16 +30,3 @@ def caller_of(info: Info) -> Caller:
     if caller is None:
         raise AuthenticationFailed(Reason.MISSING)
     return caller
-
-
-def renewed(caller: Caller) -> Caller:
-    """Return the caller with the user's row as it is now; raise AuthenticationFailed if it is of no use any more.
-
-    A socket's caller may be hours old, and with it what the user may do. Synchronous: one query.
-    """
-    user = get_user_model()._default_manager.filter(pk=caller.user.pk).first()
-    if user is None:
-        raise AuthenticationFailed(Reason.UNKNOWN_USER)
-    if not user.is_active:
-        raise AuthenticationFailed(Reason.INACTIVE)
-    return replace(caller, user=user)

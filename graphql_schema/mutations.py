@@ -17,7 +17,7 @@ from backend.notifications import services
 from backend.notifications.sending import send_for
 from graphql_schema import ids
 from graphql_schema.arguments import named_by_client, parse_position
-from graphql_schema.context import Info, caller_of, renewed
+from graphql_schema.context import Info, caller_of
 from graphql_schema.inputs import NotificationPreferenceInput, SendInput
 from graphql_schema.payloads import (
     DeletePayload,
@@ -93,7 +93,7 @@ def _send(caller: Caller, input: SendInput) -> SendPayload:
     recipient_id = ids.parse_user_id(input.recipient_id, field="input.recipientId")
     with named_by_client("input"):
         sent = send_for(
-            renewed(caller),
+            caller,
             recipient_id=recipient_id,
             title=input.title,
             message=input.message,

@@ -10,11 +10,11 @@ from typing import Annotated
 import strawberry
 
 from backend.database_threads import in_database_thread
-from backend.identity.callers import Caller
+from backend.identity.callers import Caller, renewed
 from backend.notifications import selectors, services
 from graphql_schema import ids
 from graphql_schema.arguments import parse_types
-from graphql_schema.context import Info, caller_of, renewed
+from graphql_schema.context import Info, caller_of
 from graphql_schema.inputs import NotificationFilter
 from graphql_schema.pagination import Window, window
 from graphql_schema.types import (

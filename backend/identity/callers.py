@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
@@ -72,6 +73,19 @@ def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
     if not user.is_active:
         raise AuthenticationFailed(Reason.INACTIVE)
     return Caller(user=user)
+
+
+def renewed(caller: Caller) -> Caller:
+    """Return the caller with the user's row as it is now; raise AuthenticationFailed if it is of no use any more.
+
+    A socket's caller may be hours old, and with it what the user may do. Synchronous: one query.
+    """
+    user = get_user_model()._default_manager.filter(pk=caller.user.pk).first()
+    if user is None:
+        raise AuthenticationFailed(Reason.UNKNOWN_USER)
+    if not user.is_active:
+        raise AuthenticationFailed(Reason.INACTIVE)
+    return replace(caller, user=user)
 
 
 def open_sessions() -> OpenSessions:

@@ -13,6 +13,7 @@ from backend import metrics
 from backend.database_threads import in_database_thread
 from backend.delivery.hub import HubClosed
 from backend.identity.callers import Caller
+from backend.identity.errors import AuthenticationFailed
 from backend.identity.sessions import EndReason
 from backend.legacy.actions import perform
 from backend.legacy.messages import Action, Failure
@@ -131,6 +132,8 @@ class Connection:
             answer, sequence = await in_database_thread(perform, self._caller, action)
         except NotificationError as error:
             self._protocol.action_failed(action, Failure.of(error))
+        except AuthenticationFailed as error:
+            self._protocol.action_failed(action, Failure(error.code, error.message))
         except Exception as error:
             self._protocol.action_failed(action, _internal(error))
         else:

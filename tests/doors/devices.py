@@ -66,7 +66,7 @@ class Device(Protocol):
     def close(self) -> None: ...
 
 
-class _Socket:
+class Socket:
     """A socket whose messages are JSON, some of which wait until somebody asks for them."""
 
     def __init__(self, address: str, *protocols: str) -> None:
@@ -81,6 +81,15 @@ class _Socket:
     def hear(self) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(self.connection.recv(timeout=WAIT_SECONDS))
         return message
+
+    def next_change(self) -> Change:
+        while not self.changes:
+            self.note(self.hear())
+        return self.changes.pop(0)
+
+    def note(self, message: dict[str, Any]) -> None:
+        """Remember the change that a message tells, if it tells one."""
+        raise NotImplementedError
 
     def close(self) -> None:
         self._opened.close()
@@ -97,7 +106,7 @@ class _Socket:
         self.close()
 
 
-class LegacyDevice(_Socket):
+class LegacyDevice(Socket):
     """A client of the original JSON protocol."""
 
     def __init__(self, address: str, token: str) -> None:
@@ -132,11 +141,6 @@ class LegacyDevice(_Socket):
         asked = {"type": "delete_notification", "notification_id": notification_id}
         self._ask(asked, "notification_deleted")
 
-    def next_change(self) -> Change:
-        while not self.changes:
-            self._note(self.hear())
-        return self.changes.pop(0)
-
     def _ask(self, asked: dict[str, Any], answer_type: str) -> dict[str, Any]:
         """Ask and wait for the answer. In this protocol the confirmation of a change is also its event."""
         self.say(asked)
@@ -144,13 +148,13 @@ class LegacyDevice(_Socket):
             message = self.hear()
             if message["type"] == "error":
                 raise Refused(message["code"])
-            self._note(message)
+            self.note(message)
             if message["type"] == answer_type:
                 if not message.get("success", True):
                     raise Refused(message["error"]["code"])
                 return message
 
-    def _note(self, message: dict[str, Any]) -> None:
+    def note(self, message: dict[str, Any]) -> None:
         if not message.get("success", True):
             return
         match message:
@@ -183,7 +187,7 @@ EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) 
 }} }}"""
 
 
-class GraphQLDevice(_Socket):
+class GraphQLDevice(Socket):
     """A graphql-transport-ws client with a subscription open; everything goes over its socket."""
 
     def __init__(self, address: str, token: str, *, after: str | None = None) -> None:
@@ -222,11 +226,6 @@ class GraphQLDevice(_Socket):
     def delete(self, notification_id: int) -> None:
         self.ask("mutation ($id: ID!) { delete(id: $id) { unreadCount } }", id=notification_id)
 
-    def next_change(self) -> Change:
-        while not self.changes:
-            self._note(self.hear())
-        return self.changes.pop(0)
-
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """Run an operation over the socket and return its data; raise Refused with the error's code."""
         number = next(self._ids)
@@ -236,14 +235,14 @@ class GraphQLDevice(_Socket):
         while True:
             message = self.hear()
             if message.get("id") != number:
-                self._note(message)
+                self.note(message)
             elif message["type"] == "complete":
                 assert answer is not None
                 return answer
             else:
                 answer = _data(message)
 
-    def _note(self, message: dict[str, Any]) -> None:
+    def note(self, message: dict[str, Any]) -> None:
         if message["type"] == "next" and message["id"] == "events":
             event = _data(message)["notificationEvents"]
             self.position = event["position"]

@@ -20,7 +20,7 @@ class ServerThread:
 
     def __init__(self, application: Application | None = None) -> None:
         settings = uvicorn.Config(
-            application or build(),  # type: ignore[arg-type]  # ours is looser than uvicorn's types
+            application or build(),
             host="127.0.0.1",
             port=0,
             ws="websockets-sansio",
