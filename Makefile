@@ -33,11 +33,14 @@ format: .development ## bring the code into shape
 	.venv/bin/python -m ruff format .
 	.venv/bin/python -m ruff check --fix .
 
+pictures: .development ## make the pictures of the README anew
+	.venv/bin/python -m tests.pages.pictures
+
 lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	$(call bootstrap,lock $(ARGS))
 
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static frontend/dist frontend/node_modules
 	find backend graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development
@@ -59,4 +62,4 @@ check-django: .development
 .development:
 	$(call bootstrap,development)
 
-.PHONY: help run test check format lock clean check-style check-types check-imports check-django .development
+.PHONY: help run test check format pictures lock clean check-style check-types check-imports check-django .development

@@ -24,7 +24,10 @@ from pathlib import Path
 OLDEST_PYTHON = (3, 11)
 REPOSITORY = Path(__file__).resolve().parent.parent
 RUNTIME_LOCK = "requirements.lock"
-DEVELOPMENT_LOCK = "requirements-dev.lock"  # holds everything of the other, in the same versions
+PAGES_LOCK = "requirements-pages.lock"  # and Node, for machines without one
+DEVELOPMENT_LOCK = "requirements-dev.lock"
+# Each lock holds everything of those before it, in the same versions.
+LOCKS = (RUNTIME_LOCK, PAGES_LOCK, DEVELOPMENT_LOCK)
 STAMP = "installed.json"
 UV = "uv==0.13.9"
 LOCK_OPTIONS = (
@@ -116,7 +119,7 @@ class Environment:
         return stamp if isinstance(stamp, dict) and self.python.exists() else {}
 
     def _stamp_after(self, lock: str) -> dict[str, str]:
-        locks = [RUNTIME_LOCK] if lock == RUNTIME_LOCK else [RUNTIME_LOCK, lock]
+        locks = LOCKS[: LOCKS.index(lock) + 1]
         return {"interpreter": self._interpreter(), **{name: self._hash(name) for name in locks}}
 
     def _write_stamp(self, stamp: dict[str, str]) -> None:
@@ -213,7 +216,24 @@ def run(port: str) -> None:
     environment = prepared(RUNTIME_LOCK)
     os.environ.setdefault("ENVIRONMENT", "development")
     declare_development()
+    build_pages(environment)
     become(environment, "manage.py", "serve", "--demo", "--port", str(number))
+
+
+def build_pages(environment: Environment, *, with_tests: bool = False) -> None:
+    """Bring the web pages up to date. Without them the server works, and its pages say what is missing."""
+    # As a script, this file does not see the repository's packages by itself.
+    sys.path.insert(0, str(REPOSITORY))
+    from backend.pages.building import NotBuildable, build, find_node
+
+    try:
+        try:
+            find_node()
+        except NotBuildable:
+            environment.ensure(PAGES_LOCK)
+        build(with_tests=with_tests)
+    except (NotBuildable, Stop) as problem:
+        say(f"No web pages: {problem}")
 
 
 def declare_development() -> None:
@@ -232,7 +252,9 @@ def declare_development() -> None:
 
 def test(*arguments: str) -> None:
     """Run the tests, on every stack unless the arguments say otherwise."""
-    become(prepared(DEVELOPMENT_LOCK), "-m", "tests.stacks.run", *arguments)
+    environment = prepared(DEVELOPMENT_LOCK)
+    build_pages(environment, with_tests=True)
+    become(environment, "-m", "tests.stacks.run", *arguments)
 
 
 def development() -> None:
@@ -241,7 +263,7 @@ def development() -> None:
 
 
 def lock(*arguments: str) -> None:
-    """Write both locks anew. Versions stay as they are unless the arguments (`--upgrade`) say otherwise."""
+    """Write the locks anew. Versions stay as they are unless the arguments (`--upgrade`) say otherwise."""
     tools = REPOSITORY / "var" / "lock-tools"
     if not (tools / "bin" / "uv").exists():
         require_venv()
@@ -254,7 +276,8 @@ def lock(*arguments: str) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     for options in (
         ["--output-file", RUNTIME_LOCK],
-        ["--output-file", DEVELOPMENT_LOCK, "--group", "dev", "--constraint", RUNTIME_LOCK],
+        ["--output-file", PAGES_LOCK, "--group", "pages", "--constraint", RUNTIME_LOCK],
+        ["--output-file", DEVELOPMENT_LOCK, "--group", "dev", "--constraint", PAGES_LOCK],
     ):
         done = subprocess.run([*command, *options, *arguments], cwd=REPOSITORY, env=clean)
         if done.returncode:

@@ -62,6 +62,14 @@ class Config(BaseSettings):
         False,
         description="Trust `X-Forwarded-Proto` of a reverse proxy, and demand HTTPS of browsers.",
     )
+    pages: bool | None = Field(
+        None,
+        description="Serve the live inbox page at `/`. Not set: in development only.",
+    )
+    graphiql: bool | None = Field(
+        None,
+        description="Serve GraphiQL to browsers at `/graphql/`. Not set: in development only.",
+    )
     metrics_token: str = Field(
         "",
         description="Bearer token for `GET /metrics`; without one, only the machine itself may read "
@@ -227,6 +235,16 @@ class Config(BaseSettings):
     def is_development(self) -> bool:
         """Whether conveniences for one developer's machine are on."""
         return self.environment == "development"
+
+    @property
+    def serves_pages(self) -> bool:
+        """Whether there is a live inbox page."""
+        return self.is_development if self.pages is None else self.pages
+
+    @property
+    def serves_graphiql(self) -> bool:
+        """Whether browsers get GraphiQL."""
+        return self.is_development if self.graphiql is None else self.graphiql
 
 
 @lru_cache(maxsize=1)

@@ -42,7 +42,7 @@ def _channel_layer(redis_url: str) -> dict[str, Any]:
     }
 
 
-ENVIRONMENT = _config.environment
+IS_PRODUCTION = _config.is_production
 DEBUG = _config.is_development
 SECRET_KEY = _config.secret_key
 
@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "backend.notifications",
     "backend.admin",
     "backend.commands",
+    "backend.pages",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -97,6 +98,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = REPOSITORY / "var" / "static"
+# What frontend/ is built into; missing where there is no Node.
+_PAGES = REPOSITORY / "frontend" / "dist"
+STATICFILES_DIRS = [("pages", _PAGES)] if _PAGES.is_dir() else []
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True

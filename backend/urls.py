@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 from backend import health
 from backend.admin.urls import legacy_admin_urls
-from backend.home import home
-from graphql_schema.view import graphql_view
+from backend.config import config
+from backend.pages.views import graphiql
+from graphql_schema.schema import schema
+from graphql_schema.view import GraphQLView
+
+graphql_view = GraphQLView.as_view(
+    schema=schema, page=graphiql if config().serves_graphiql else None
+)
 
 urlpatterns = [
-    path("", home),
+    path("", include("backend.pages.urls")),
     re_path(r"^graphql/?$", graphql_view, name="graphql"),
     *legacy_admin_urls,
     path("admin/", admin.site.urls),

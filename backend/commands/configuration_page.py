@@ -23,7 +23,13 @@ Every setting is an environment variable, or a line of the file `.env` at the to
 makes. One that is empty counts as not set; one whose value makes no sense stops the process at its start, with its
 name. Lists are separated by commas. `<repository>` is where this project lies.
 """
-_TYPES = {str: "text", bool: "`true` or `false`", int: "whole number", float: "number"}
+_TYPES = {
+    str: "text",
+    bool: "`true` or `false`",
+    bool | None: "`true` or `false`",
+    int: "whole number",
+    float: "number",
+}
 
 
 def configuration_page() -> str:
@@ -77,6 +83,8 @@ def _bounds(metadata: list[Any]) -> Iterator[str]:
 
 
 def _default(value: object) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list):

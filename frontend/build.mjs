@@ -1,0 +1,168 @@
+/**
+ * Builds the web pages into `dist/`: `node frontend/build.mjs`.
+ *
+ * Installs the packages that the lockfile names (all of them with `--with-tests`), bundles, compresses, and
+ * writes `manifest.json`, by which Django finds the files: each has a hash of its content in its name. When
+ * nothing has changed since the last time, this takes a few milliseconds. Ends with one line that says what to
+ * do if it cannot be done.
+ */
+
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import * as zlib from "node:zlib";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const PACKAGES = join(HERE, "node_modules");
+const DIST = join(HERE, "dist");
+const OLDEST_NODE = 20;
+
+/** Entry points by the name that they have in the manifest. Workers come first: GraphiQL names their files. */
+const WORKERS = {
+  "editor.worker": "monaco-editor/esm/vs/editor/editor.worker.js",
+  "json.worker": "monaco-editor/esm/vs/language/json/json.worker.js",
+  "graphql.worker": "monaco-graphql/esm/graphql.worker.js",
+};
+const PAGES = {
+  "notification-inbox": "inbox/index.ts",
+  live: "live/main.ts",
+  graphiql: "graphiql/main.tsx",
+  icon: "live/icon.svg",
+};
+const SOURCES = ["build.mjs", "package-lock.json", "client", "inbox", "live", "graphiql"];
+
+class Stop extends Error {}
+
+async function main(options) {
+  if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
+    throw new Stop(`Node ${process.versions.node} is too old: ${OLDEST_NODE} or newer is needed.`);
+  }
+  install(options.includes("--with-tests"));
+  const stamp = hash(SOURCES.flatMap((source) => files(join(HERE, source))));
+  if (!options.includes("--force") && read(join(DIST, "stamp")) === stamp) return;
+  console.log("Building the web pages ...");
+  // Beside the old files until it is complete: a server that runs goes on serving those.
+  const unfinished = `${DIST}.unfinished`;
+  fs.rmSync(unfinished, { recursive: true, force: true });
+  fs.mkdirSync(unfinished);
+  await bundle(unfinished);
+  await compress(unfinished);
+  fs.writeFileSync(join(unfinished, "stamp"), stamp);
+  fs.rmSync(DIST, { recursive: true, force: true });
+  fs.renameSync(unfinished, DIST);
+}
+
+// -- packages --------------------------------------------------------------------------------------------
+
+function install(withTests) {
+  const lock = hash([join(HERE, "package-lock.json")]);
+  const stamp = join(PACKAGES, ".installed");
+  const wanted = withTests ? [`${lock} all`] : [`${lock} all`, `${lock} pages`];
+  if (wanted.includes(read(stamp))) return;
+  console.log("Installing the packages of the web pages (a minute or less) ...");
+  fs.rmSync(stamp, { force: true });
+  const arguments_ = ["ci", "--loglevel=error", ...(withTests ? ["--include=dev"] : ["--omit=dev"])];
+  const done = npm(arguments_);
+  if (done.error || done.status !== 0) {
+    const words = `${done.error ?? ""}${done.stdout ?? ""}${done.stderr ?? ""}`.trim().split("\n");
+    throw new Stop(`The packages of the web pages could not be installed: ${words[0] ?? "npm failed"}`);
+  }
+  fs.writeFileSync(stamp, wanted.at(-1));
+}
+
+/** Run the npm that belongs to this Node, or else the one on the path. */
+function npm(arguments_) {
+  const options = { cwd: HERE, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] };
+  const own = join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js");
+  if (!fs.existsSync(own)) return spawnSync("npm", arguments_, options);
+  return spawnSync(process.execPath, [own, ...arguments_], options);
+}
+
+// -- bundles ---------------------------------------------------------------------------------------------
+
+async function bundle(outdir) {
+  const { build } = await import("esbuild");
+  const manifest = {};
+  const run = async (entryPoints, define = {}) => {
+    const { metafile } = await build({
+      absWorkingDir: HERE,
+      entryPoints: Object.entries(entryPoints).map(([out, source]) => ({ in: source, out })),
+      outdir,
+      bundle: true,
+      minify: true,
+      format: "iife",
+      target: ["chrome123", "firefox121", "safari17.5"],
+      jsx: "automatic",
+      entryNames: "[name].[hash]",
+      assetNames: "[name].[hash]",
+      loader: { ".shadow.css": "text", ".woff2": "file", ".svg": "copy", ".ttf": "dataurl" },
+      define: { "process.env.NODE_ENV": '"production"', ...define },
+      legalComments: "linked",
+      metafile: true,
+      logLevel: "warning",
+    });
+    for (const [path, output] of Object.entries(metafile.outputs)) {
+      const name = basename(path);
+      const logical = name.replace(/\.[A-Z0-9]{8}(?=\.)/, "");
+      if (output.entryPoint || logical.endsWith(".css") || /\.(woff2|svg)$/.test(name)) {
+        manifest[logical] = name;
+      }
+    }
+  };
+  const workers = Object.entries(WORKERS).map(([name, path]) => [name, join(PACKAGES, path)]);
+  await run(Object.fromEntries(workers));
+  const workerFiles = JSON.stringify(
+    Object.fromEntries(Object.keys(WORKERS).map((name) => [name, manifest[`${name}.js`]])),
+  );
+  await run(PAGES, { WORKER_FILES: workerFiles });
+  fs.writeFileSync(join(outdir, "manifest.json"), JSON.stringify(manifest, null, 2));
+}
+
+async function compress(directory) {
+  const texts = files(directory).filter((path) => /\.(js|css|svg)$/.test(path));
+  const quality = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 9 } };
+  await Promise.all(
+    texts.map(async (path) => {
+      const content = fs.readFileSync(path);
+      const [gz, br] = await Promise.all([
+        promisify(zlib.gzip)(content, { level: 9 }),
+        promisify(zlib.brotliCompress)(content, quality),
+      ]);
+      fs.writeFileSync(`${path}.gz`, gz);
+      fs.writeFileSync(`${path}.br`, br);
+    }),
+  );
+}
+
+// -- files -----------------------------------------------------------------------------------------------
+
+function files(path) {
+  if (!fs.existsSync(path)) return [];
+  if (!fs.statSync(path).isDirectory()) return [path];
+  const entries = fs.readdirSync(path).sort();
+  return entries.flatMap((entry) => files(join(path, entry)));
+}
+
+function hash(paths) {
+  const digest = createHash("sha256");
+  for (const path of paths) {
+    const content = fs.readFileSync(path);
+    digest.update(`${relative(HERE, path)} ${content.length} `).update(content);
+  }
+  return digest.digest("hex");
+}
+
+function read(path) {
+  return fs.existsSync(path) ? fs.readFileSync(path, "utf8") : undefined;
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof Stop)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,35 @@
+/**
+ * Positions: what a client holds to resume. The text is `<epoch>.<sequence>`; an epoch is opaque, and
+ * within one epoch the sequence grows by one with every change of the inbox. `"0"` is before everything.
+ */
+
+interface Parts {
+  epoch: string;
+  sequence: bigint;
+}
+
+function parse(position: string): Parts | undefined {
+  const dot = position.lastIndexOf(".");
+  const digits = position.slice(dot + 1);
+  if (!/^\d{1,19}$/.test(digits)) return undefined;
+  return { epoch: dot < 0 ? "" : position.slice(0, dot), sequence: BigInt(digits) };
+}
+
+/**
+ * Whether somebody who is at `reached` has already seen what happened at `position`.
+ *
+ * Positions of different epochs cannot be compared; then the answer is no, which at worst shows something
+ * again and never hides anything.
+ */
+export function isSeen(position: string, reached: string | undefined): boolean {
+  if (reached === undefined) return false;
+  const a = parse(position);
+  const b = parse(reached);
+  if (!a || !b || a.epoch !== b.epoch) return position === reached;
+  return a.sequence <= b.sequence;
+}
+
+/** The number of an event within its inbox, for people to look at. */
+export function sequenceOf(position: string): number {
+  return Number(parse(position)?.sequence ?? 0);
+}

@@ -1,0 +1,96 @@
+/** What the tabs hold at the first visit. */
+
+interface Tab {
+  query: string;
+  variables?: string;
+}
+
+const EVENT = `    __typename
+    position
+    unreadCount
+    occurredAt
+    ... on NotificationAdded { notification { id title message } }
+    ... on NotificationUpdated { notification { id title read } }
+    ... on NotificationDeleted { notificationId }
+    ... on AllNotificationsRead { count throughId }
+    ... on InboxReset { reason }`;
+
+export function examples(userId: string): Tab[] {
+  return [
+    {
+      query: `# The newest notifications of your inbox, its counts, and its position:
+# where to begin when you subscribe, so that nothing is missed in between.
+query List {
+  notifications(first: 10) {
+    unreadCount
+    totalCount
+    position
+    nodes { id type title message read createdAt sender { name } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+`,
+    },
+    {
+      query: `# To yourself you may always send. Run "Live" in another tab first, and watch.
+# The key makes it safe to send again: the same key never sends twice.
+mutation Send($input: SendInput!) {
+  send(input: $input) {
+    notification { id title createdAt }
+    suppressed
+    replayed
+  }
+}
+`,
+      variables: json({
+        input: {
+          recipientId: userId,
+          title: "Hello from GraphiQL",
+          message: "It works.",
+          type: "general",
+          data: { answer: 42 },
+          idempotencyKey: null,
+        },
+      }),
+    },
+    {
+      query: `mutation MarkRead($id: ID!) {
+  markRead(id: $id) {
+    notification { id title read readAt }
+    unreadCount
+    position
+  }
+}
+
+mutation MarkAllRead {
+  markAllRead { count unreadCount }
+}
+`,
+      variables: json({ id: "1" }),
+    },
+    {
+      query: `# Everything that happens in your inbox from now on.
+subscription Live {
+  notificationEvents {
+${EVENT}
+  }
+}
+`,
+    },
+    {
+      query: `# Everything after a position: first what you have missed, then what happens.
+# "0" is before everything. Put in the position of any event or list.
+subscription Resume($after: String!) {
+  notificationEvents(after: $after) {
+${EVENT}
+  }
+}
+`,
+      variables: json({ after: "0" }),
+    },
+  ];
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}

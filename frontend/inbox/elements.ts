@@ -1,0 +1,45 @@
+/** Making elements. Text goes in as text: nothing in this package parses HTML. */
+
+type Child = Node | string | null | undefined | false;
+type Attributes = Record<string, string | number | boolean | null | undefined>;
+
+/** Make an HTML element. An attribute that is false, null or undefined is left out. */
+export function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name);
+  setAttributes(made, attributes);
+  for (const child of children) if (child || child === "") made.append(child);
+  return made;
+}
+
+export function setAttributes(target: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) target.removeAttribute(name);
+    else target.setAttribute(name, value === true ? "" : String(value));
+  }
+}
+
+const PATHS = {
+  bell: "M6 9a6 6 0 1 1 12 0c0 5 2 6 2 7H4c0-1 2-2 2-7Zm3.5 10a2.6 2.6 0 0 0 5 0",
+  check: "m5 12.5 4.5 4.5L19 7.5",
+  checks: "m2.5 12.5 4 4L15 8m-4.5 8L11 16.5 21.5 6",
+  dot: "M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7Z",
+  trash: "M5 7h14M10 7V4.5h4V7m3.5 0-1 12.5h-9L6.5 7M10 11v5m4-5v5",
+  tune: "M4 7h9m5 0h2M4 17h2m5 0h9M15.5 4.5v5m-7 5v5",
+  open: "M9 6h9v9M18 6 6.5 17.5",
+  back: "M14.5 5.5 8 12l6.5 6.5",
+} as const;
+
+/** Make an icon; it says nothing to screen readers. */
+export function icon(name: keyof typeof PATHS): SVGSVGElement {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  setAttributes(svg, { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" });
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}

@@ -1,0 +1,132 @@
+/**
+ * A GraphQL server with one inbox in memory, on the server side of graphql-ws: what the client is tested
+ * against where the product cannot be made to misbehave.
+ */
+
+import { EventEmitter, once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { buildSchema, GraphQLError } from "graphql";
+import { useServer } from "graphql-ws/use/ws";
+import { type WebSocket, WebSocketServer } from "ws";
+
+const SCHEMA = buildSchema(/* GraphQL */ `
+  type Query { notifications(first: Int): Connection!, ping: String }
+  type Connection { position: String! titles: [String!]! }
+  type Subscription { notificationEvents(after: String): Event!, ticks: Int! }
+  type Event { position: String! title: String reason: String }
+`);
+
+interface Told {
+  position: string;
+  title?: string;
+  reason?: string;
+}
+
+export class InboxServer {
+  titles: string[] = [];
+  epoch = "e";
+  /** The `after` of every subscription, and the token of every connection, in order. */
+  readonly asked: (string | null)[] = [];
+  readonly tokens: unknown[] = [];
+  readonly sockets = new Set<WebSocket>();
+  /** Decides about a connection; may close the socket. */
+  admit: (token: unknown, socket: WebSocket) => boolean = () => true;
+  /** Tells every event this often: what a server must not do. */
+  repeat = 1;
+  refuse: GraphQLError | undefined;
+  private readonly doorbell = new EventEmitter().setMaxListeners(0);
+  private server: WebSocketServer | undefined;
+  private port = 0;
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/graphql/`;
+  }
+
+  get position(): string {
+    return this.titles.length ? `${this.epoch}.${this.titles.length}` : "0";
+  }
+
+  async start(): Promise<this> {
+    this.server = new WebSocketServer({ host: "127.0.0.1", port: this.port });
+    await once(this.server, "listening");
+    this.port = (this.server.address() as AddressInfo).port;
+    useServer(
+      {
+        schema: SCHEMA,
+        roots: {
+          query: {
+            notifications: () => ({ position: this.position, titles: this.titles }),
+            ping: () => "pong",
+          },
+          subscription: {
+            notificationEvents: ({ after }: { after?: string }) => this.events(after),
+          },
+        },
+        onConnect: ({ connectionParams, extra }) => {
+          const token = connectionParams?.Authorization;
+          this.tokens.push(token);
+          this.sockets.add(extra.socket);
+          return this.admit(token, extra.socket);
+        },
+        onSubscribe: () => (this.refuse ? [this.refuse] : undefined),
+      },
+      this.server,
+      60_000,
+    );
+    return this;
+  }
+
+  send(...titles: string[]): void {
+    this.titles.push(...titles);
+    this.doorbell.emit("ring");
+  }
+
+  /** Start another epoch with these titles: as if the database had been restored. */
+  restore(epoch: string, ...titles: string[]): void {
+    this.epoch = epoch;
+    this.titles = titles;
+    this.doorbell.emit("ring");
+  }
+
+  close(code: number, reason = ""): void {
+    for (const socket of this.sockets) socket.close(code, reason);
+    this.sockets.clear();
+  }
+
+  cut(): void {
+    for (const socket of this.sockets) socket.terminate();
+    this.sockets.clear();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    for (const socket of this.server?.clients ?? []) socket.terminate();
+    await new Promise<void>((resolve) => {
+      if (this.server) this.server.close(() => resolve());
+      else resolve();
+    });
+  }
+
+  private async *events(after: string | undefined): AsyncGenerator<{ notificationEvents: Told }> {
+    this.asked.push(after ?? null);
+    let [epoch, next] = [this.epoch, this.titles.length];
+    if (after !== undefined && after !== null) {
+      const dot = after.lastIndexOf(".");
+      const known = dot < 0 ? this.epoch : after.slice(0, dot);
+      next = Number(after.slice(dot + 1));
+      if (known !== this.epoch || next > this.titles.length) {
+        next = this.titles.length;
+        yield { notificationEvents: { position: this.position, reason: "EPOCH" } };
+      }
+    }
+    for (;;) {
+      while (next < this.titles.length && epoch === this.epoch) {
+        const title = this.titles[next++] as string;
+        for (let told = 0; told < this.repeat; told++) {
+          yield { notificationEvents: { position: `${this.epoch}.${next}`, title } };
+        }
+      }
+      await once(this.doorbell, "ring");
+    }
+  }
+}

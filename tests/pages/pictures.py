@@ -1,0 +1,121 @@
+"""Takes the README's pictures: `python -m tests.pages.pictures`. Of the real pages, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from backend.pages.building import REPOSITORY, build
+from tests.pages.chromium import ARGUMENTS, find_chromium
+from tests.pages.site import Site
+from tests.stacks.keeper import Keeper
+from tests.stacks.stack import Stack
+
+IMAGES = REPOSITORY / "docs" / "images"
+LARGEST_BYTES = 300_000
+SETTLE_MS = 900
+"""By then the sparks have run, and what was resumed is still marked."""
+
+STORY = [
+    ("Welcome aboard", "Your first week is planned; have a look.", "general"),
+    ("Invoice 2041 is paid", "1,280.00, from Baker & Sons.", "billing"),
+    ("Details approved", "Your details have been approved.", "approval"),
+    ("Build 512 is green", "All 1,204 tests passed.", "report"),
+]
+MISSED = [
+    ("Lunch is served", "On the roof, while it is warm.", "general"),
+    ("Deploy finished", "Version 3.2 is on all machines.", "report"),
+    ("Your parcel has arrived", "It waits at the front desk.", "general"),
+]
+
+
+async def take_live(page: Page, site: Site, path: Path) -> None:
+    """Show one device that has caught up beside one that never went away."""
+    await page.goto("/")
+    devices = page.locator(".device")
+    for index in (0, 1):
+        await expect(devices.nth(index).locator(".status")).to_have_text("Live")
+    for title, message, type_ in STORY:
+        site.send("alice", title, message=message, type=type_, sender="bob")
+    for title in ("Welcome aboard", "Invoice 2041 is paid"):
+        item = devices.nth(0).locator("article", has_text=title)
+        await item.hover()
+        await item.get_by_role("button", name="Mark as read").click()
+    await expect(devices.nth(1).locator("article[data-unread]")).to_have_count(2)
+    plug = devices.nth(1).locator(".pull")
+    await plug.click()
+    await expect(devices.nth(1).locator(".status")).to_have_attribute("data-state", "reconnecting")
+    for title, message, type_ in MISSED:
+        site.send("alice", title, message=message, type=type_, sender="bob")
+    await expect(devices.nth(0).locator("article")).to_have_count(7)
+    await plug.click()
+    await expect(devices.nth(1).locator(".status")).to_have_text("Caught up: 3 resumed")
+    await page.mouse.move(0, 0)
+    await page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    await page.wait_for_timeout(SETTLE_MS)
+    await page.screenshot(path=path)
+
+
+async def take_graphiql(page: Page, site: Site, path: Path) -> None:
+    """Show a subscription that has just told something, and the documentation."""
+    await page.goto("/graphql/")
+    await page.get_by_role("button", name="Show Documentation Explorer").click()
+    await page.get_by_role("link", name="Subscription", exact=True).click()
+    await page.get_by_role("tab", name="Live").click()
+    await expect(page.locator(".graphiql-query-editor")).to_contain_text("subscription Live")
+    await page.get_by_role("button", name="Execute query").click()
+    await expect(page.locator(".news")).to_have_text("Subscription: live")
+    site.send("alice", "Hello, GraphiQL", message="Sent while you watch.")
+    await expect(page.locator(".result-window")).to_contain_text("Hello, GraphiQL")
+    await page.screenshot(path=path)
+
+
+async def take_all(browser: Browser, site: Site) -> None:
+    """Take every picture."""
+    for scheme, stem in (("light", "live-inbox"), ("dark", "live-inbox-dark")):
+        site.clear()
+        page = await _page(browser, site, scheme)
+        await take_live(page, site, IMAGES / f"{stem}.png")
+        await page.context.close()
+    page = await _page(browser, site, "light")
+    await take_graphiql(page, site, IMAGES / "graphiql.png")
+
+
+async def _page(browser: Browser, site: Site, scheme: str) -> Page:
+    context = await browser.new_context(
+        base_url=site.http,
+        color_scheme="dark" if scheme == "dark" else "light",
+        locale="en",
+        viewport={"width": 1280, "height": 1000},
+    )
+    return await context.new_page()
+
+
+async def main() -> None:
+    """Build the pages, serve them, and take the pictures."""
+    build(with_tests=True)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with Keeper() as keeper:
+        stack = Stack("embedded", keeper)
+        environment = stack.environment()
+        os.environ.update(environment)
+        site = Site(keeper, environment)
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=find_chromium(), args=ARGUMENTS
+            )
+            await take_all(browser, site)
+            await browser.close()
+        site.close()
+    for path in sorted(IMAGES.glob("*.png")):
+        size = path.stat().st_size
+        print(f"{path.relative_to(REPOSITORY)}: {size} bytes")
+        if size > LARGEST_BYTES:
+            raise SystemExit(f"{path} is larger than {LARGEST_BYTES} bytes.")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

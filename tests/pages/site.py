@@ -1,0 +1,116 @@
+"""A server of the product for the tests of the pages, and what others do to its inboxes meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+
+from tests.stacks.keeper import Keeper
+from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+
+_PREPARE = """
+import django
+django.setup()
+from backend.commands import demo
+demo.prepare()
+"""
+
+
+class Site:
+    """A server in development, as `make run` starts it: with the demo users Alice and Bob."""
+
+    def __init__(self, keeper: Keeper, environment: dict[str, str]) -> None:
+        self._environment = {
+            **environment,
+            "ENVIRONMENT": "development",
+            "DJANGO_SETTINGS_MODULE": "backend.settings",
+            # Tokens of seconds are to expire within seconds, and other processes' doorbells reach no one here.
+            "JWT_LEEWAY_SECONDS": "0",
+            "WATCH_SECONDS": "0.2",
+        }
+        subprocess.run(
+            [sys.executable, "-c", _PREPARE],
+            env={**os.environ, **self._environment},
+            cwd=REPOSITORY,
+            check=True,
+        )
+        self.server = ServerProcess(keeper, self._environment).start()
+        self._client = httpx.Client(base_url=self.http)
+        self._tokens: dict[str, str] = {}
+
+    @property
+    def http(self) -> str:
+        """The address, without a slash at the end."""
+        return self.server.http
+
+    def token(self, name: str, seconds: int = 3600) -> str:
+        """Return a token of a demo user, who may send to anybody."""
+        answer = self._client.get("/demo-token", params={"user": name, "seconds": seconds})
+        return str(answer.raise_for_status().json()["token"])
+
+    def ask(self, name: str, query: str, **variables: Any) -> Any:
+        """Return the data that GraphQL answers a demo user."""
+        if name not in self._tokens:
+            self._tokens[name] = self.token(name)
+        answer = self._client.post(
+            "/graphql/",
+            headers={"Authorization": f"Bearer {self._tokens[name]}"},
+            json={"query": query, "variables": variables},
+        ).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def send(self, name: str, title: str, *, sender: str | None = None, **fields: Any) -> str:
+        """Send a demo user something, from themselves by default, and return the notification's id."""
+        viewer = self.ask(name, "{ viewer { id } }")["viewer"]["id"]
+        document = "mutation ($input: SendInput!) { send(input: $input) { notification { id } } }"
+        sent = self.ask(
+            sender or name, document, input={"recipientId": viewer, "title": title, **fields}
+        )
+        return str(sent["send"]["notification"]["id"])
+
+    def send_from_elsewhere(self, name: str, title: str) -> None:
+        """Send by the command, in a process of its own: the server need not run."""
+        number = {"alice": "1", "bob": "2"}[name]
+        command = ["manage.py", "test_notifications", "--user-id", number, "--title", title]
+        subprocess.run(
+            [sys.executable, *command, "--message", ""],
+            env={**os.environ, **self._environment},
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+
+    def close(self) -> None:
+        """End the server."""
+        self._client.close()
+        self.server.kill()
+
+    def titles(self, name: str) -> list[str]:
+        """Return what is in an inbox, newest first."""
+        data = self.ask(name, "{ notifications(first: 100) { nodes { title } } }")
+        return [node["title"] for node in data["notifications"]["nodes"]]
+
+    def clear(self) -> None:
+        """Empty the inboxes, and want everything again."""
+        for name in ("alice", "bob"):
+            data = self.ask(
+                name,
+                "{ notifications(first: 100) { nodes { id } } notificationPreferences { type enabled } }",
+            )
+            for node in data["notifications"]["nodes"]:
+                self.ask(
+                    name, "mutation ($id: ID!) { delete(id: $id) { position } }", id=node["id"]
+                )
+            for preference in data["notificationPreferences"]:
+                if not preference["enabled"]:
+                    self.ask(
+                        name,
+                        "mutation ($input: NotificationPreferenceInput!) "
+                        "{ setNotificationPreference(input: $input) { type } }",
+                        input={"type": preference["type"], "enabled": True},
+                    )

@@ -1,0 +1,92 @@
+"""`<notification-inbox>` on a page of another site, with one script tag and an endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.site import Site
+from tests.pages.watching import InboxOnScreen, Watch, eventually
+
+pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
+
+POLICY = "default-src 'none'; script-src {site}; connect-src {socket}; img-src data:"
+
+
+def embed(directory: Path, site: Site, attributes: str, script: str = "") -> None:
+    """Write a page that embeds the inbox, under a policy that allows no inline style or script."""
+    policy = POLICY.format(site=site.http, socket=site.server.ws)
+    (directory / "page.js").write_text(script)
+    (directory / "index.html").write_text(
+        f"""<!doctype html><html lang="en"><title>Elsewhere</title>
+        <meta http-equiv="Content-Security-Policy" content="{policy} ; script-src-elem {site.http} 'self'">
+        <link rel="icon" href="data:,">
+        <script src="{site.http}/notification-inbox.js" defer></script>
+        <script src="page.js" defer></script>
+        <notification-inbox endpoint="{site.http}/graphql/" {attributes}></notification-inbox>"""
+    )
+
+
+async def test_it_lives_on_another_site(
+    page: Page, site: Site, watch: Watch, elsewhere: tuple[str, Path]
+) -> None:
+    address, directory = elsewhere
+    watch.origins.add(urlsplit(address).netloc)
+    embed(directory, site, f'token="{site.token("alice")}"')
+    site.send("alice", "one")
+    await page.goto(address)
+    inbox = InboxOnScreen(page.locator("notification-inbox"))
+    bell = inbox.root.get_by_role("button", name="Notifications, 1 unread")
+    await expect(bell).to_have_attribute("aria-expanded", "false")
+    await bell.click()
+    await expect(inbox.root.get_by_role("dialog", name="Notifications")).to_be_focused()
+    site.send("alice", "two")
+    await eventually(inbox.titles, ["two", "one"])
+    await inbox.press("one", "Mark as read")
+    await eventually(inbox.count, "1 unread")
+    await page.keyboard.press("Escape")
+    await expect(inbox.root.get_by_role("dialog")).to_be_hidden()
+    await expect(bell).to_be_focused()
+
+
+async def test_it_asks_its_page_for_tokens(
+    page: Page, site: Site, watch: Watch, elsewhere: tuple[str, Path]
+) -> None:
+    address, directory = elsewhere
+    watch.origins.add(urlsplit(address).netloc)
+    # The first token is refused at the door: the page is asked for another.
+    script = f"""
+        const inbox = document.querySelector("notification-inbox");
+        window.needs = [];
+        inbox.tokenProvider = async ({{ refresh }}) => {{
+          window.needs.push(refresh);
+          return refresh ? "{site.token("bob")}" : "{"x" * 20}";
+        }};
+        inbox.addEventListener("inbox-change", ({{ detail }}) => {{ window.unread = detail.unreadCount; }});
+    """
+    embed(directory, site, "inline", script)
+    site.send("bob", "For Bob")
+    await page.goto(address)
+    inbox = InboxOnScreen(page.locator("notification-inbox"))
+    await eventually(inbox.titles, ["For Bob"])
+    assert await page.evaluate("window.needs") == [False, True]
+    assert await page.evaluate("window.unread") == 1
+
+
+async def test_it_says_what_is_missing(
+    page: Page, site: Site, watch: Watch, elsewhere: tuple[str, Path]
+) -> None:
+    address, directory = elsewhere
+    watch.origins.add(urlsplit(address).netloc)
+    embed(
+        directory,
+        site,
+        "inline",
+        "document.querySelector('*[endpoint]').removeAttribute('endpoint')",
+    )
+    await page.goto(address)
+    status = page.locator("notification-inbox .status")
+    await expect(status).to_have_text("The attribute “endpoint” is missing.")

@@ -1,0 +1,16 @@
+"""The TypeScript sources: their types, and their own tests."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from backend.pages.building import REPOSITORY, find_node
+
+
+@pytest.mark.stack("embedded")
+def test_the_sources_pass_their_own_tests(built_pages: None) -> None:
+    command = [str(find_node()), "frontend/check.mjs", "--test-reporter=dot"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,133 @@
+"""GraphiQL, in a real browser, on a real server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.site import Site
+from tests.pages.watching import eventually
+
+pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
+
+
+async def open_graphiql(page: Page, tab: str) -> None:
+    """Open the page at one of the examples, as Alice."""
+    await page.goto("/graphql/")
+    await page.get_by_role("tab", name=tab).click()
+
+
+async def run(page: Page, operation: str | None = None) -> None:
+    """Run what the tab holds."""
+    await page.get_by_role("button", name="Execute query").click()
+    if operation is not None:
+        await page.get_by_role("menuitem", name=operation).click()
+
+
+async def result(page: Page) -> str:
+    """Return what the result window shows, without the blanks."""
+    lines = await page.locator(".result-window .view-line").all_inner_texts()
+    return "".join("".join(lines).split())
+
+
+async def shows(page: Page, *words: str) -> None:
+    """Wait until the result window shows all of these."""
+
+    async def missing() -> list[str]:
+        shown = await result(page)
+        return [word for word in words if word not in shown]
+
+    await eventually(missing, [])
+
+
+async def test_the_examples_are_ready_to_run(page: Page, site: Site) -> None:
+    site.send("alice", "Hello")
+    await open_graphiql(page, "List")
+    tabs = page.get_by_role("tab")
+    assert await tabs.all_inner_texts() == ["List", "Send", "MarkRead", "Live", "Resume"]
+    await run(page)
+    await shows(page, '"unreadCount":1', '"title":"Hello"')
+    await page.get_by_role("tab", name="Send").click()
+    await run(page)
+    await shows(page, '"title":"HellofromGraphiQL"', '"suppressed":false')
+    assert site.titles("alice") == ["Hello from GraphiQL", "Hello"]
+
+
+async def test_a_subscription_streams(page: Page, site: Site) -> None:
+    await open_graphiql(page, "Live")
+    await run(page)
+    await expect(page.locator(".news")).to_have_text("Subscription: live")
+    site.send("alice", "Streamed")
+    await shows(page, '"__typename":"NotificationAdded"', '"title":"Streamed"')
+
+
+async def test_a_subscription_resumes_after_a_position(page: Page, site: Site) -> None:
+    position = site.ask("alice", "{ notifications { position } }")["notifications"]["position"]
+    site.send("alice", "Missed")
+    await open_graphiql(page, "Resume")
+    await page.locator("section[aria-label=Variables] textarea").first.focus()
+    await page.keyboard.press("Control+A")
+    # Pasted: what is typed, the editor completes.
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.evaluate(
+        "text => navigator.clipboard.writeText(text)", json.dumps({"after": position})
+    )
+    await page.keyboard.press("Control+V")
+    await run(page)
+    await shows(page, '"title":"Missed"')
+
+
+async def test_the_reason_is_shown_when_a_subscription_ends(page: Page, site: Site) -> None:
+    await open_graphiql(page, "Live")
+    await run(page)
+    await expect(page.locator(".news")).to_have_text("Subscription: live")
+    site.send("alice", "The last")
+    await shows(page, '"title":"Thelast"')
+    site.server.restart()
+    await expect(page.locator(".news")).to_contain_text("Subscription ended: 1012")
+    await expect(page.locator(".news")).to_contain_text("To resume, subscribe after")
+
+
+async def test_a_token_is_used_and_never_stored(page: Page, site: Site) -> None:
+    site.send("bob", "For Bob")
+    token = site.token("bob")
+    await open_graphiql(page, "List")
+    await page.get_by_label("Ask as").select_option("token")
+    await page.get_by_placeholder("Paste an access token").fill(token)
+    await run(page)
+    await shows(page, '"title":"ForBob"')
+    await page.reload()
+    await expect(page.get_by_role("tab", name="List")).to_be_visible()
+    stored = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert token not in stored
+
+
+async def test_a_refused_token_is_told(page: Page, site: Site) -> None:
+    await open_graphiql(page, "List")
+    await page.get_by_label("Ask as").select_option("token")
+    await page.get_by_placeholder("Paste an access token").fill("nonsense")
+    await run(page)
+    await shows(page, '"code":"UNAUTHENTICATED"')
+    await page.get_by_role("tab", name="Live").click()
+    await run(page)
+    await expect(page.locator(".news")).to_contain_text("Subscription ended: 44")
+
+
+async def test_the_documentation_can_be_explored(page: Page, site: Site) -> None:
+    await open_graphiql(page, "List")
+    await page.get_by_role("button", name="Show Documentation Explorer").click()
+    await page.get_by_role("link", name="Subscription", exact=True).click()
+    await expect(page.get_by_text("Every change of the caller's inbox")).to_be_visible()
+
+
+async def test_a_signed_in_user_needs_no_token(page: Page, site: Site) -> None:
+    await page.goto("/admin/login/?next=/graphql/")
+    await page.get_by_label("Username").fill("admin")
+    await page.get_by_label("Password").fill("demo")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_label("Ask as")).to_have_value("session")
+    await page.get_by_role("tab", name="Send").click()
+    await run(page)
+    await shows(page, '"title":"HellofromGraphiQL"')

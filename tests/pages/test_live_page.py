@@ -1,0 +1,254 @@
+"""The live inbox, in a real browser, on a real server."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.pages.conftest import Opener
+from tests.pages.site import Site
+from tests.pages.watching import InboxOnScreen, Watch, eventually
+
+pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
+
+Inboxes = tuple[InboxOnScreen, InboxOnScreen]
+
+
+async def open_live(page: Page, *, show: str | None = None, query: str = "") -> Inboxes:
+    """Open the page and return the inboxes of its two devices, which are live."""
+    await page.goto(f"/{query}")
+    if show is not None:
+        await page.get_by_role("button", name=show).click()
+    return await both_live(page)
+
+
+async def both_live(page: Page) -> Inboxes:
+    """Return the inboxes of the page's two devices when they are live."""
+    devices = page.locator(".device")
+    await expect(devices).to_have_count(2)
+    first, second = InboxOnScreen(devices.nth(0)), InboxOnScreen(devices.nth(1))
+    for inbox in (first, second):
+        await expect(inbox.status).to_have_attribute("data-state", "live")
+    return first, second
+
+
+async def compose(page: Page, title: str, *, to: str = "Alice") -> None:
+    """Fill in the form and send."""
+    form = page.locator("#composer")
+    await form.locator("[name=to]").select_option(to)
+    await form.locator("[name=title]").fill(title)
+    await form.get_by_role("button", name="Send", exact=True).click()
+
+
+async def test_what_the_form_sends_appears_on_both_devices(page: Page, site: Site) -> None:
+    first, second = await open_live(page)
+    await compose(page, "Hello")
+    await eventually(first.titles, ["Hello"])
+    await eventually(second.titles, ["Hello"])
+    await eventually(first.count, "1 unread")
+    await expect(page.locator("#composer output")).to_have_text("Sent.")
+    assert site.titles("alice") == ["Hello"]
+
+
+@pytest.mark.parametrize("show", ["one user, two devices", "one user, two protocols"])
+async def test_whatever_one_device_does_the_other_shows(page: Page, site: Site, show: str) -> None:
+    for title in ("one", "two", "three"):
+        site.send("alice", title)
+    first, second = await open_live(page, show=show)
+    for acting, watching in ((first, second), (second, first)):
+        await eventually(watching.unread, ["three", "two", "one"])
+        await acting.press("two", "Mark as read")
+        await eventually(watching.unread, ["three", "one"])
+        await acting.press("two", "Mark as unread")
+        await eventually(watching.unread, ["three", "two", "one"])
+        await acting.root.get_by_role("button", name="Mark all as read").click()
+        await eventually(watching.count, "all read")
+        await eventually(watching.unread, [])
+        for title in ("one", "two", "three"):
+            await watching.press(title, "Mark as unread")
+    await first.press("two", "Delete")
+    for inbox in (first, second):
+        await eventually(inbox.titles, ["three", "one"])
+        await eventually(inbox.count, "2 unread")
+
+
+async def test_two_users_see_their_own(page: Page, site: Site) -> None:
+    first, second = await open_live(page, show="two users")
+    await compose(page, "For Alice")
+    await eventually(first.titles, ["For Alice"])
+    await compose(page, "For Bob", to="Bob")
+    await eventually(second.titles, ["For Bob"])
+    assert await first.titles() == ["For Alice"]
+
+
+async def test_two_browsers_of_one_user_stay_in_step(open_context: Opener, site: Site) -> None:
+    pages = [await (await open_context()).new_page() for _ in range(2)]
+    (here, _), (there, _) = [await open_live(page) for page in pages]
+    await compose(pages[0], "Hello")
+    await eventually(there.titles, ["Hello"])
+    await there.press("Hello", "Mark as read")
+    await eventually(here.count, "all read")
+    await here.press("Hello", "Delete")
+    await eventually(there.titles, [])
+
+
+async def test_an_unplugged_device_catches_up_with_what_it_missed(page: Page, site: Site) -> None:
+    first, second = await open_live(page)
+    site.send("alice", "before")
+    await eventually(second.titles, ["before"])
+    await second.root.get_by_role("button", name="Unplug").click()
+    await expect(second.status).to_have_attribute("data-state", "reconnecting")
+    for title in ("1", "2", "3"):
+        site.send("alice", title)
+    await first.press("before", "Delete")
+    await eventually(first.titles, ["3", "2", "1"])
+    assert await second.titles() == ["before"]
+    await second.root.get_by_role("button", name="Plug in").click()
+    await expect(second.status).to_have_text("Caught up: 4 resumed")
+    assert await second.titles() == ["3", "2", "1"]
+    assert await second.count() == "3 unread"
+
+
+async def test_a_page_that_was_closed_resumes_without_loading_the_list(
+    open_context: Opener, site: Site, watch: Watch
+) -> None:
+    context = await open_context()
+    page = await context.new_page()
+    site.send("alice", "before")
+    first, _ = await open_live(page)
+    await eventually(first.titles, ["before"])
+    await page.close(run_before_unload=True)
+    await eventually(lambda: _pages(context), 0)
+    site.send("alice", "while it was closed")
+    watch.frames.clear()
+    first, _ = await open_live(await context.new_page())
+    await expect(first.status).to_have_text("Caught up: 1 resumed")
+    assert await first.titles() == ["while it was closed", "before"]
+    assert [frame for frame in watch.frames if "InboxPage" in frame] == []
+
+
+async def _pages(context: BrowserContext) -> int:
+    return len(context.pages)
+
+
+async def test_a_server_that_was_killed_is_found_again(page: Page, site: Site) -> None:
+    first, second = await open_live(page, show="one user, two protocols")
+    site.send("alice", "before")
+    await eventually(first.titles, ["before"])
+    site.server.kill()
+    await expect(first.status).to_have_attribute("data-state", "reconnecting")
+    site.send_from_elsewhere("alice", "while it was down")
+    site.server.start()
+    await expect(first.status).to_have_text("Caught up: 1 resumed")
+    await expect(second.status).to_have_text("Live · list loaded anew")
+    for inbox in (first, second):
+        assert await inbox.titles() == ["while it was down", "before"]
+
+
+async def test_a_page_outlives_its_tokens(page: Page, site: Site, watch: Watch) -> None:
+    first, second = await open_live(page, show="one user, two protocols", query="?token-seconds=2")
+
+    async def has_fetched_more() -> bool:
+        return sum("/demo-token" in url for url in watch.requests) > fetched + 2
+
+    fetched = sum("/demo-token" in url for url in watch.requests)
+    site.send("alice", "first")
+    await eventually(first.titles, ["first"])
+    await eventually(has_fetched_more, True)
+    site.send("alice", "second")
+    for inbox in (first, second):
+        await eventually(inbox.titles, ["second", "first"])
+        await expect(inbox.status).to_have_attribute("data-state", "live")
+
+
+async def test_the_list_is_paged_and_filtered(page: Page, site: Site) -> None:
+    for number in range(1, 46):
+        site.send("alice", f"n{number}", type="report" if number % 15 == 0 else "general")
+    first, _ = await open_live(page)
+    every = [f"n{number}" for number in range(45, 0, -1)]
+    await eventually(first.titles, every[:20])
+    older = first.root.get_by_role("button", name="Show older")
+    await older.click()
+    await eventually(first.titles, every[:40])
+    await older.click()
+    await eventually(first.titles, every)
+    await expect(older).to_be_hidden()
+    await first.root.get_by_label("Type", exact=True).select_option("report")
+    await eventually(first.titles, ["n45", "n30", "n15"])
+    await first.press("n30", "Mark as read")
+    await first.root.get_by_role("button", name="Unread", exact=True).click()
+    await eventually(first.titles, ["n45", "n15"])
+    site.send("alice", "not a report")
+    site.send("alice", "one more", type="report")
+    await eventually(first.titles, ["one more", "n45", "n15"])
+    await first.root.get_by_role("button", name="All", exact=True).click()
+    await first.root.get_by_label("Type", exact=True).select_option("")
+    await eventually(first.titles, ["one more", "not a report", *every[:18]])
+
+
+async def test_what_is_not_wanted_does_not_arrive(page: Page, site: Site) -> None:
+    site.send("alice", "a report", type="report")
+    first, _ = await open_live(page)
+    await first.root.get_by_role("button", name="Preferences").click()
+    await first.root.get_by_role("switch", name="report").uncheck()
+    await eventually(lambda: _wants(site), {"report": False})
+    await first.root.get_by_role("button", name="Preferences").click()
+    await page.locator("#composer [name=type]").fill("report")
+    await compose(page, "Unwanted")
+    await expect(page.locator("#composer output")).to_have_text("Sent.")
+    await page.locator("#composer [name=type]").fill("general")
+    await compose(page, "Wanted")
+    await eventually(first.titles, ["Wanted", "a report"])
+
+
+async def _wants(site: Site) -> dict[str, bool]:
+    data = site.ask("alice", "{ notificationPreferences { type enabled } }")
+    return {each["type"]: each["enabled"] for each in data["notificationPreferences"]}
+
+
+ATTACK = '<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>'
+
+
+@pytest.mark.parametrize("show", ["one user, two devices", "one user, two protocols"])
+async def test_what_others_send_is_only_text(page: Page, site: Site, show: str) -> None:
+    await open_live(page, show=show)
+    data = {ATTACK: ATTACK, "__proto__": {"attacked": 1}, "href": "javascript:window.attacked=1"}
+    site.send("alice", ATTACK, message=f"</p>{ATTACK}", data=data, link="/safe?x=\"'><script>")
+    for inbox in await both_live(page):
+        await eventually(inbox.titles, [ATTACK])
+        await expect(inbox.items.locator("img, script, iframe")).to_have_count(0)
+        await expect(inbox.items.locator("a")).to_have_attribute("href", "/safe?x=\"'><script>")
+        await inbox.items.locator("summary").click()
+        await expect(inbox.items.locator("pre")).to_contain_text("window.attacked=1")
+    assert await page.evaluate("[window.attacked, ({}).attacked]") == [None, None]
+
+
+async def test_the_keyboard_suffices(page: Page, site: Site) -> None:
+    for title in ("one", "two", "three"):
+        site.send("alice", title)
+    first, _ = await open_live(page)
+    await eventually(first.titles, ["three", "two", "one"])
+    await first.items.first.focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(first.item("two")).to_be_focused()
+    await page.keyboard.press("r")
+    await eventually(first.unread, ["three", "one"])
+    await page.keyboard.press("Delete")
+    await eventually(first.titles, ["three", "one"])
+    await expect(first.item("one")).to_be_focused()
+    await page.keyboard.press("Home")
+    await expect(first.item("three")).to_be_focused()
+
+
+async def test_new_notifications_are_announced(page: Page, site: Site) -> None:
+    first, _ = await open_live(page)
+    site.send("alice", "Hear, hear")
+    await expect(first.root.get_by_role("log")).to_have_text("New notification: Hear, hear")
+
+
+async def test_it_fits_on_a_phone(open_context: Opener, site: Site) -> None:
+    context = await open_context(viewport={"width": 360, "height": 740}, has_touch=True)
+    page = await context.new_page()
+    site.send("alice", "An unreasonablylongwordthatnobodywouldeverhavewritten" * 3)
+    await open_live(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360

@@ -1,0 +1,239 @@
+"""The pages as Django serves them, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client, override_settings
+from django.urls import include, path
+
+from backend.config import Config, config
+from backend.identity.callers import authenticate_token
+from backend.pages import bundles, views
+from graphql_schema.schema import schema
+from graphql_schema.view import GraphQLView
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+urlpatterns = [
+    path("", include("backend.pages.urls")),
+    path("graphql/", GraphQLView.as_view(schema=schema, page=views.graphiql)),
+]
+
+FILES = ("live.js", "live.css", "graphiql.js", "graphiql.css", "icon.svg", "notification-inbox.js")
+
+
+@pytest.fixture(autouse=True)
+def _own_addresses() -> Iterator[None]:
+    with override_settings(ROOT_URLCONF=__name__):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a build is supposed to have put its files."""
+    names = {name: name.replace(".", ".HASHHASH.") for name in FILES}
+    (tmp_path / "manifest.json").write_text(json.dumps(names))
+    monkeypatch.setattr(bundles, "DIST", tmp_path)
+    return tmp_path
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    """Let the pages see other settings than those of this process."""
+    changed = config().model_copy(update=settings)
+    for module in ("views", "demo", "signing_in"):
+        monkeypatch.setattr(f"backend.pages.{module}.config", lambda: changed)
+
+
+@pytest.fixture
+def development(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's machine, with the demo users."""
+    configure(monkeypatch, environment="development")
+    for name in ("alice", "bob", "carol"):
+        get_user_model().objects.create_user(username=name, first_name=name.capitalize())
+
+
+def facts(html: str) -> dict[str, Any]:
+    """Return what a page is told of the server."""
+    found = re.search(r'<script id="page-facts" type="application/json">(.*?)</script>', html)
+    assert found is not None
+    answer: dict[str, Any] = json.loads(found.group(1))
+    return answer
+
+
+def policy(response: Any) -> dict[str, str]:
+    """Return the Content-Security-Policy by directives."""
+    directives = response["Content-Security-Policy"].split("; ")
+    return dict(directive.split(" ", 1) for directive in directives)
+
+
+@pytest.mark.usefixtures("development")
+def test_the_live_page_names_its_files_and_the_demo_users(client: Client) -> None:
+    response = client.get("/")
+    html = response.content.decode()
+    assert '<script src="/static/pages/live.HASHHASH.js" defer>' in html
+    assert '<link rel="stylesheet" href="/static/pages/live.HASHHASH.css">' in html
+    told = facts(html)
+    assert [person["name"] for person in told["demo"]] == ["Alice", "Bob"]
+    assert (told["tokens"], told["viewer"], told["tokenSeconds"]) == ("/demo-token", None, None)
+
+
+@pytest.mark.usefixtures("development")
+def test_the_live_page_may_run_and_load_only_its_own(client: Client) -> None:
+    response = client.get("/", headers={"Host": "localhost:8000"})
+    assert policy(response) == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "font-src": "'self'",
+        "img-src": "'self' data:",
+        "connect-src": "'self' ws://localhost:8000 wss://localhost:8000",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.usefixtures("development")
+def test_graphiql_may_write_styles_and_no_scripts(client: Client) -> None:
+    response = client.get("/graphql/", headers={"Accept": "text/html"})
+    assert policy(response)["style-src"] == "'self' 'unsafe-inline'"
+    assert policy(response)["script-src"] == "'self'"
+    assert "csrftoken" in response.cookies
+
+
+def test_a_name_cannot_break_out_of_the_page(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, environment="development")
+    name = "</script><script>alert(1)</script>"
+    client.force_login(get_user_model().objects.create_user(username="eve", first_name=name))
+    html = client.get("/").content.decode()
+    assert "<script>alert" not in html
+    assert facts(html)["viewer"]["name"] == name
+
+
+def test_outside_of_development_the_front_says_what_is_served(client: Client) -> None:
+    response = client.get("/")
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert b"POST /graphql/" in response.content
+
+
+def test_where_it_is_switched_on_the_page_asks_to_sign_in(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, pages=True)
+    get_user_model().objects.create_user(username="alice")
+    response = client.get("/")
+    assert "Sign in to see your inbox." in response.content.decode()
+    told = facts(response.content.decode())
+    assert (told["demo"], told["tokens"]) == ([], None)
+
+
+def test_people_sign_in_and_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, pages=True)
+    get_user_model().objects.create_user(username="carol", password="secret-of-carol")
+    form = client.get("/sign-in/").content.decode()
+    assert '<link rel="stylesheet" href="/static/pages/live.HASHHASH.css">' in form
+    refused = client.post("/sign-in/", {"username": "carol", "password": "wrong"})
+    assert "do not go together" in refused.content.decode()
+    assert policy(refused)["script-src"] == "'self'"
+    right = {"username": "carol", "password": "secret-of-carol", "next": "https://evil.example/"}
+    assert client.post("/sign-in/", right)["Location"] == "/"
+    assert facts(client.get("/").content.decode())["viewer"]["username"] == "carol"
+    assert client.get("/sign-out/").status_code == 405
+    assert client.post("/sign-out/")["Location"] == "/"
+    assert facts(client.get("/").content.decode())["viewer"] is None
+
+
+def test_where_there_are_no_pages_nobody_signs_in(client: Client) -> None:
+    assert client.get("/sign-in/").status_code == 404
+
+
+@pytest.mark.usefixtures("development")
+def test_a_demo_token_speaks_for_its_user_and_may_send(client: Client) -> None:
+    response = client.get("/demo-token?user=bob&seconds=60")
+    caller = authenticate_token(response.json()["token"])
+    assert caller.user.get_username() == "bob"
+    assert caller.scopes == {"notifications:send"}
+    assert caller.expires_at is not None
+    assert caller.issued_at is not None
+    leeway = config().jwt_leeway_seconds
+    assert round(caller.expires_at - caller.issued_at) == 60 + leeway
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.usefixtures("development")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?user=carol",
+        "?user=alice&seconds=0",
+        "?user=alice&seconds=nan",
+        "?user=alice&seconds=9999",
+    ],
+)
+def test_there_is_no_demo_token_for_anything_else(client: Client, query: str) -> None:
+    assert client.get(f"/demo-token{query}").status_code == 404
+
+
+@pytest.mark.usefixtures("development")
+def test_other_sites_get_no_demo_token(client: Client) -> None:
+    for site, status in (("cross-site", 404), ("same-site", 404), ("same-origin", 200)):
+        response = client.get("/demo-token?user=alice", headers={"Sec-Fetch-Site": site})
+        assert response.status_code == status
+    assert client.post("/demo-token?user=alice").status_code == 404
+
+
+@pytest.mark.parametrize("environment", ["test", "production"])
+def test_outside_of_development_there_are_no_demo_tokens(
+    client: Client, monkeypatch: pytest.MonkeyPatch, environment: str
+) -> None:
+    configure(monkeypatch, environment=environment, pages=True, graphiql=True)
+    get_user_model().objects.create_user(username="alice")
+    assert client.get("/demo-token?user=alice").status_code == 404
+
+
+@pytest.mark.usefixtures("development")
+@pytest.mark.parametrize("address", ["/", "/graphql/"])
+def test_a_page_that_was_not_built_says_what_to_do(
+    client: Client, built: Path, address: str
+) -> None:
+    (built / "manifest.json").unlink()
+    response = client.get(address, headers={"Accept": "text/html"})
+    assert response.status_code == 503
+    assert "Node 20 or newer" in response.content.decode()
+    assert "Content-Security-Policy" in response
+
+
+def test_the_component_has_an_address_that_stays(client: Client, built: Path) -> None:
+    response = client.get("/notification-inbox.js")
+    assert response.status_code == 302
+    assert response["Location"] == "/static/pages/notification-inbox.HASHHASH.js"
+    assert response["Cache-Control"] == "public, max-age=300"
+    (built / "manifest.json").unlink()
+    assert client.get("/notification-inbox.js").status_code == 503
+
+
+def test_pages_are_on_in_development_unless_told_otherwise() -> None:
+    def switches(**settings: Any) -> tuple[bool, bool]:
+        made = Config(**settings)
+        return made.serves_pages, made.serves_graphiql
+
+    assert switches(environment="development") == (True, True)
+    assert switches(environment="production") == (False, False)
+    assert switches(environment="production", pages=True) == (True, False)
+    assert switches(environment="production", graphiql=True) == (False, True)
+    assert switches(environment="development", pages=False, graphiql=False) == (False, False)
