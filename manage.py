@@ -17,6 +17,14 @@ def main() -> None:
         python = Path(__file__).resolve().parent / ".venv" / "bin" / "python"
         hint = f"Use {python} manage.py" if python.exists() else "Make the environment: make run"
         sys.exit(f"This Python ({sys.executable}) has no Django. {hint}")
+
+    from backend.config import WrongSettings, config
+
+    try:
+        # Before Django, which would wrap what is wrong into a traceback.
+        config()
+    except WrongSettings as error:
+        sys.exit(str(error))
     execute_from_command_line(sys.argv)
 
 

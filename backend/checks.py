@@ -7,10 +7,12 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from backend.config import Config, config
 from backend.identity.errors import InvalidTokenRules
 from backend.identity.rules import check_rules
+from backend.limits.rate import InvalidRateLimit, RateLimit
 
 SECRET_KEY_LENGTH = 50
 
@@ -27,7 +29,7 @@ def refuse_unsafe_settings() -> None:
     """Raise ImproperlyConfigured if there are errors: for servers that do not run Django's checks."""
     errors = [message for message in check_settings(None) if message.level >= 40]
     if errors:
-        raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint}" for error in errors))
+        raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint or ''}" for error in errors))
 
 
 def _impossible() -> Iterator[CheckMessage]:
@@ -36,6 +38,19 @@ def _impossible() -> Iterator[CheckMessage]:
         check_rules()
     except InvalidTokenRules as error:
         yield Error(str(error), hint="See the JWT_ settings.", id="inbox.E002")
+    for name, rate in (("SEND_RATE", config().send_rate), ("SOCKET_RATE", config().socket_rate)):
+        try:
+            RateLimit.parse(rate)
+        except InvalidRateLimit as error:
+            yield Error(f"{name}: {error}", id="inbox.E004")
+    try:
+        import_string(config().send_policy)
+    except ImportError as error:
+        yield Error(
+            f"SEND_POLICY cannot be imported: {error}.",
+            hint="Name a function as package.module.function.",
+            id="inbox.E005",
+        )
 
 
 def _unsafe(settings: Config) -> Iterator[CheckMessage]:

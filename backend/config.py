@@ -7,12 +7,13 @@ top of the checkout. `docs/configuration.md` is printed from this module (`manag
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -26,6 +27,32 @@ def _split(value: object) -> object:
 
 
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+
+
+def _database_address(text: str) -> str:
+    """Refuse databases that the product is not made for."""
+    if not text.startswith(("sqlite:///", "postgres://", "postgresql://")):
+        raise ValueError("it begins with postgres://, postgresql:// or sqlite:///")
+    return text
+
+
+def _redis_address(text: str) -> str:
+    """Refuse what cannot be the address of a Redis: without this, a slip would only make delivery slow."""
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it begins with redis://, rediss:// or unix://")
+    return text
+
+
+def _origins(values: list[str]) -> list[str]:
+    """Refuse what is not an origin."""
+    for value in values:
+        if not re.fullmatch(r"https?://[^/\s]+", value):
+            raise ValueError(f"{value!r} is no origin; one looks like https://app.example.com")
+    return values
+
+
+class WrongSettings(Exception):
+    """Raised when the environment has values that make no sense; the message names the variables."""
 
 
 class Config(BaseSettings):
@@ -49,7 +76,7 @@ class Config(BaseSettings):
         description="Host names that this server answers to (Django's ALLOWED_HOSTS). "
         "Development answers to localhost.",
     )
-    allowed_origins: CommaSeparated = Field(
+    allowed_origins: Annotated[CommaSeparated, AfterValidator(_origins)] = Field(
         default_factory=list,
         description="Origins (`https://app.example.com`) of web pages on other hosts that may open "
         "sockets and, with a session cookie, post forms. The server's own origin always may, and so "
@@ -77,7 +104,7 @@ class Config(BaseSettings):
     )
 
     # -- dependencies ---------------------------------------------------------------------------------
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(_database_address)] = Field(
         f"sqlite:///{REPOSITORY / 'var' / 'inbox.sqlite3'}",
         description="Database, as a URL: `postgres://user:password@host:5432/name` or "
         "`sqlite:////path/to/file`.",
@@ -89,7 +116,7 @@ class Config(BaseSettings):
         description="Threads, and with PostgreSQL pooled connections, that one process uses for "
         "queries of its sockets and of GraphQL.",
     )
-    redis_url: str = Field(
+    redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
         "",
         description="Redis that carries doorbells between processes (`redis://host:6379/0`). Empty: "
         "none. A change made by one process then reaches the sockets of another within "
@@ -249,10 +276,13 @@ class Config(BaseSettings):
 
 @lru_cache(maxsize=1)
 def config() -> Config:
-    """Return the settings of this process, read from the environment once."""
+    """Return the settings of this process, read from the environment once. Raise WrongSettings."""
     # Tests are told everything by their stack; what the developer's file says would confuse them.
     is_test = os.environ.get("ENVIRONMENT") == "test"
-    settings = Config(_env_file=None if is_test else REPOSITORY / ".env")
+    try:
+        settings = Config(_env_file=None if is_test else REPOSITORY / ".env")
+    except ValidationError as error:
+        raise WrongSettings(_in_one_line(error)) from None
     if settings.is_production:
         return settings
     made_up = {
@@ -261,6 +291,14 @@ def config() -> Config:
         if not getattr(settings, name)
     }
     return settings.model_copy(update=made_up)
+
+
+def _in_one_line(error: ValidationError) -> str:
+    wrong = (
+        f"{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors()
+    )
+    return f"Wrong settings: {'; '.join(wrong)}. See docs/configuration.md."
 
 
 def _kept_secret(name: str) -> str:

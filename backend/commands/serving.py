@@ -60,7 +60,8 @@ def server_config(settings: Config, *, workers: int = 1) -> uvicorn.Config:
         lifespan="on",
         workers=workers,
         ws="websockets-sansio",
-        ws_max_size=settings.max_message_bytes,
+        # The doors refuse messages beyond the limit in their own words; this only bounds the memory.
+        ws_max_size=4 * settings.max_message_bytes,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
         # Compression costs as much memory for each socket as everything else together.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
 from backend.config import config
@@ -15,13 +15,24 @@ from backend.delivery.log import UNTOUCHED, Head, Place
 from backend.delivery.position import ORIGIN, Position
 from backend.notifications.errors import InvalidInput, NotFound
 from backend.notifications.events import Event, from_payload
-from backend.notifications.models import Inbox, InboxEvent, Notification, NotificationPreference
+from backend.notifications.models import (
+    READ,
+    UNREAD,
+    Backwards,
+    BackwardsInType,
+    Inbox,
+    InboxEvent,
+    Notification,
+    NotificationPreference,
+)
 from backend.notifications.validation import clean_type
 
 logger = logging.getLogger(__name__)
 
 MAX_TYPES = 20
 """Types that one filter may name."""
+
+_FAR = 2**62
 
 _CHUNK = 250
 """Inboxes, or stretches of logs, that one query names."""
@@ -78,17 +89,14 @@ def page(
     after its position" has neither a gap nor an overlap.
     """
     _check_page(limit, types)
-    filtered = _filtered(user_id, types, read)
-    stretch = filtered
-    if older_than is not None:
-        stretch = stretch.filter(id__lt=older_than)
-    if newer_than is not None:
-        stretch = stretch.filter(id__gt=newer_than)
-    order = "id" if from_oldest else "-id"
-    rows, inbox = _read_with_inbox(user_id, _first_rows(stretch, types, order, limit + 1))
+    wanted = _Wanted(user_id, types, read)
+    found = wanted.first(
+        limit + 1, older_than=older_than, newer_than=newer_than, from_oldest=from_oldest
+    )
+    rows, inbox = _read_with_inbox(user_id, found)
     more, rows = len(rows) > limit, rows[:limit]
-    has_newer = older_than is not None and filtered.filter(id__gte=older_than).exists()
-    has_older = newer_than is not None and filtered.filter(id__lte=newer_than).exists()
+    has_newer = older_than is not None and wanted.has_any(newer_than=older_than - 1)
+    has_older = newer_than is not None and wanted.has_any(older_than=newer_than + 1)
     if from_oldest:
         rows.reverse()
         has_newer = has_newer or more
@@ -107,35 +115,68 @@ def _check_page(limit: int, types: Collection[str] | None) -> None:
         clean_type(type, field="types")
 
 
-def _filtered(
-    user_id: Any, types: Collection[str] | None, read: bool | None
-) -> QuerySet[Notification]:
-    query = Notification.objects.filter(recipient=user_id)
-    if types is not None:
-        query = query.filter(type__in=types)
-    if read is not None:
-        query = query.filter(read_at__isnull=not read)
-    return query
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which notifications a list has."""
+
+    user_id: Any
+    types: Collection[str] | None
+    read: bool | None
+
+    def first(
+        self,
+        limit: int,
+        *,
+        older_than: int | None = None,
+        newer_than: int | None = None,
+        from_oldest: bool = False,
+    ) -> QuerySet[Notification]:
+        """Return the first rows between two ids, from one end or the other, at the cost of so many rows.
+
+        Each list is made of parts, of each of which an index gives the first rows. They are taken before
+        anything is joined, and merged: to sort the whole list would cost what the inbox holds of it.
+        """
+        order = Backwards if self.types is None else BackwardsInType
+        query = Notification.objects.alias(order=order("id")).order_by(
+            "-order" if from_oldest else "order"
+        )
+        stretch = query.filter(recipient=self.user_id)
+        if older_than is not None:
+            stretch = stretch.filter(order__gt=-_within(older_than))
+        if newer_than is not None:
+            stretch = stretch.filter(order__lt=-_within(newer_than))
+        parts = [stretch.filter(part)[:limit] for part in self._parts()]
+        return query.filter(id__in=_union(parts))[:limit] if parts else query.none()
+
+    def has_any(self, *, older_than: int | None = None, newer_than: int | None = None) -> bool:
+        """Whether there is a row beyond an id.
+
+        Asked for the nearest one: to find just any, PostgreSQL may read the table from its beginning.
+        """
+        nearest = self.first(
+            1, older_than=older_than, newer_than=newer_than, from_oldest=newer_than is not None
+        )
+        return bool(nearest.values_list("id", flat=True))
+
+    def _parts(self) -> list[Q]:
+        states = [READ, UNREAD] if self.read is None else [READ if self.read else UNREAD]
+        if self.types is None:
+            return [Q() if self.read is None else states[0]]
+        return [Q(type=type) & state for type in sorted(set(self.types)) for state in states]
 
 
-def _first_rows(
-    stretch: QuerySet[Notification], types: Collection[str] | None, order: str, limit: int
-) -> QuerySet[Notification]:
-    """Return the first rows of a stretch in an order that an index gives.
+def _within(bound: int) -> int:
+    """Return a bound that the database can compare with. No id is anywhere near the ends."""
+    return max(-_FAR, min(bound, _FAR))
 
-    Of several types no index gives the order: sorting would cost what the inbox holds of them. So the first
-    rows of each type, which an index does give, are merged.
-    """
-    if types is None or len(types) < 2:
-        return stretch.order_by(order)[:limit]
-    parts, parameters = [], list[Any]()
-    for type in sorted(set(types)):
-        part = stretch.filter(type=type).order_by(order).values("id")[:limit]
-        sql, values = part.query.sql_with_params()
-        parts.append(f"SELECT id FROM ({sql}) AS part")
+
+def _union(parts: Sequence[QuerySet[Notification]]) -> RawSQL:
+    selects, parameters = [], list[Any]()
+    for part in parts:
+        sql, values = part.values("id").query.sql_with_params()
+        selects.append(f"SELECT id FROM ({sql}) AS part")
         parameters.extend(values)
-    merged = RawSQL(" UNION ALL ".join(parts), parameters)
-    return Notification.objects.filter(id__in=merged).order_by(order)[:limit]
+    return RawSQL(" UNION ALL ".join(selects), parameters)
 
 
 def _read_with_inbox(
@@ -157,10 +198,11 @@ def _read_with_inbox(
             return found, InboxState(position, row.inbox_unread, row.inbox_total)
         # No row carries the inbox's state: read it together with the fact that there are no rows. If there
         # are by now, look again.
-        inbox = Inbox.objects.filter(pk=user_id).annotate(filled=Exists(rows)).first()
+        first = Subquery(rows[:1].values("pk"))
+        inbox = Inbox.objects.filter(pk=user_id).annotate(first=first).first()
         if inbox is None:
             return [], EMPTY
-        if not inbox.filled:
+        if inbox.first is None:
             return [], InboxState(inbox.position, inbox.unread_count, inbox.total_count)
 
 

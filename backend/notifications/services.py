@@ -25,7 +25,13 @@ from backend.notifications.apps import doorbell
 from backend.notifications.errors import Conflict, InvalidInput, NotFound
 from backend.notifications.events import Event, Kind, Person, Snapshot, encode, to_payload
 from backend.notifications.inboxes import Numbered, lock, number_arrivals, number_change
-from backend.notifications.models import Inbox, InboxEvent, Notification, NotificationPreference
+from backend.notifications.models import (
+    Backwards,
+    Inbox,
+    InboxEvent,
+    Notification,
+    NotificationPreference,
+)
 from backend.notifications.validation import Draft, clean_draft, clean_key, clean_type
 
 SEND_CHUNK = 500
@@ -97,12 +103,15 @@ def send(
     data: dict[str, Any] | None = None,
     sender_id: Any = None,
     idempotency_key: str | None = None,
+    created_at: datetime | None = None,
     now: datetime | None = None,
 ) -> Sent:
     """Put a notification into a user's inbox.
 
     With an idempotency key, unique for each sender, a repeated call returns the first result; with the same
-    key and other content it raises Conflict. Raises InvalidInput for unacceptable content or users.
+    key and other content it raises Conflict. `created_at` is for notifications that are moved here from
+    elsewhere: they show their old time, while the event in the log is of now. Raises InvalidInput for
+    unacceptable content or users.
     """
     draft = clean_draft(type=type, title=title, message=message, link=link, data=data)
     key = clean_key(idempotency_key)
@@ -110,7 +119,8 @@ def send(
     sender_key = None if sender_id is None else _user_key(sender_id, field="sender_id")
     try:
         with transaction.atomic():
-            return _send(draft, recipient_key, sender_key, key, now or timezone.now())
+            moment = now or timezone.now()
+            return _send(draft, recipient_key, sender_key, key, moment, created_at)
     except IntegrityError:
         # Between our look and our insert somebody else has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)
@@ -122,7 +132,14 @@ def send(
         raise
 
 
-def _send(draft: Draft, recipient_id: Any, sender_id: Any, key: str | None, now: datetime) -> Sent:
+def _send(
+    draft: Draft,
+    recipient_id: Any,
+    sender_id: Any,
+    key: str | None,
+    now: datetime,
+    created_at: datetime | None,
+) -> Sent:
     first = _find_by_key(sender_id, key)
     if first is not None:
         return _replay(first, draft, recipient_id)
@@ -132,7 +149,7 @@ def _send(draft: Draft, recipient_id: Any, sender_id: Any, key: str | None, now:
     sender = _load_sender(sender_id)
     if not wanted[recipient_id]:
         return Sent(notification=None, suppressed=True)
-    (notification,) = _deliver(draft, [recipient_id], sender, key, now)
+    (notification,) = _deliver(draft, [recipient_id], sender, key, now, created_at)
     return Sent(notification=notification)
 
 
@@ -281,7 +298,12 @@ def _replay(first: Notification, draft: Draft, recipient_id: Any) -> Sent:
 
 
 def _deliver(
-    draft: Draft, recipient_ids: Sequence[Any], sender: Any, key: str | None, now: datetime
+    draft: Draft,
+    recipient_ids: Sequence[Any],
+    sender: Any,
+    key: str | None,
+    now: datetime,
+    created_at: datetime | None = None,
 ) -> list[Notification]:
     """Insert a notification for each recipient, with its event: three statements for any number of them."""
     numbered = number_arrivals(recipient_ids)
@@ -295,7 +317,7 @@ def _deliver(
                 message=draft.message,
                 link=draft.link,
                 data=draft.data,
-                created_at=now,
+                created_at=created_at or now,
                 idempotency_key=key,
                 added_sequence=inbox.sequence,
             )
@@ -361,7 +383,7 @@ def mark_all_read(
         unread = Notification.objects.filter(recipient=user_id, read_at__isnull=True)
         if up_to is not None:
             unread = unread.filter(added_sequence__lte=up_to.sequence)
-        through_id = unread.order_by("-id").values_list("id", flat=True).first()
+        through_id = unread.order_by(Backwards("id")).values_list("id", flat=True).first()
         count = 0
         if through_id is not None:
             count = unread.update(read_at=moment)

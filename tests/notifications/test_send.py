@@ -565,3 +565,16 @@ def test_a_full_chunk_fits_into_the_statements_of_every_database(alice: User, to
     # SQLite takes a limited number of values in one statement, so Django divides the rows.
     assert len(writes) == 3 if connection.vendor == "postgresql" else len(writes) <= 12
     assert selectors.inbox_state(user_id=crowd[-1].pk).unread_count == 1
+
+
+@pytest.mark.django_db
+def test_what_is_moved_here_keeps_its_old_time_while_its_event_is_of_now() -> None:
+    user = User.objects.create_user(username="mover")
+    long_ago = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    sent = services.send(recipient_id=user.pk, title="old", created_at=long_ago, now=now)
+    assert sent.notification is not None
+    assert sent.notification.created_at == long_ago
+    event = InboxEvent.objects.get(inbox=user.pk)
+    assert event.created_at == now
+    assert event.payload["notification"]["created_at"] == "2020-01-02T03:04:05+00:00"

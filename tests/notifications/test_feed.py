@@ -1,0 +1,371 @@
+"""The feed over a real database: what both doors subscribe to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError, connections
+
+from backend.database_threads import in_database_thread
+from backend.delivery.doorbell import Doorbell
+from backend.delivery.hub import Hub, HubClosed, HubRules
+from backend.delivery.log import Head, Place
+from backend.delivery.position import ORIGIN, Position
+from backend.notifications import selectors, services
+from backend.notifications.apps import NotificationsConfig
+from backend.notifications.events import Event, Kind, Reset, ResetReason, decode
+from backend.notifications.feed import Feed, OpenFeed
+from backend.notifications.log import DatabaseLog
+from backend.notifications.models import Inbox
+from backend.notifications.pruning import prune_events
+from backend.notifications.repair import renew_epochs
+from tests.delivery.counting import counted
+from tests.notifications.replica import Replica
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RULES = HubRules(run_length=8, page_length=20, watch_seconds=3600.0)
+"""The watch comes round when a test says so."""
+
+
+class Server:
+    """What of a server process the feed needs."""
+
+    def __init__(self) -> None:
+        self.bell = Doorbell(lambda: None)
+        self.hub: Hub[Event] = Hub(
+            DatabaseLog(), layer=None, decode=decode, own_doorbell=self.bell.name, rules=RULES
+        )
+        self.feed = Feed(self.hub)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve while in the block."""
+        await self.hub.start()
+        async with self.bell.attached(self.hub.hear):
+            yield
+        await self.hub.stop()
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    """A server whose doorbell the services of this process ring."""
+    server = Server()
+    monkeypatch.setattr(NotificationsConfig, "doorbell", server.bell, raising=False)
+    async with server.running():
+        yield server
+
+
+@pytest.fixture
+def _deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every doorbell be lost."""
+    monkeypatch.setattr(Hub, "hear", lambda hub, rung: None)
+
+
+async def take(feed: OpenFeed, count: int) -> list[Any]:
+    """Take so many items, which are there or will come."""
+    return [await anext(feed) for _ in range(count)]
+
+
+async def send(user: User, *titles: str) -> None:
+    """Send in another thread, as everybody does who is not the event loop."""
+    for title in titles:
+        await in_database_thread(services.send, recipient_id=user.pk, title=title)
+
+
+def titles(events: Iterable[Event]) -> list[str]:
+    return [event.notification.title for event in events if event.notification]
+
+
+# -- events --------------------------------------------------------------------------------------------------
+
+
+async def test_a_feed_gives_what_happens_from_then_on(server: Server, alice: User) -> None:
+    await send(alice, "before")
+    async with server.feed.open(str(alice.pk)) as feed:
+        assert feed.position.sequence == 1
+        await send(alice, "a", "b")
+        first, second = await take(feed, 2)
+        assert titles([first, second]) == ["a", "b"]
+        assert (first.sequence, second.sequence) == (2, 3)
+        await in_database_thread(services.mark_all_read, user_id=alice.pk)
+        (third,) = await take(feed, 1)
+        assert (third.kind, third.count, third.unread_count) == (Kind.ALL_READ, 3, 0)
+        assert feed.position == third.position
+
+
+async def test_a_feed_resumes_after_a_position(server: Server, alice: User) -> None:
+    await send(alice, *(f"n{n}" for n in range(50)))
+    epoch = (await in_database_thread(Inbox.objects.get)).epoch
+    async with server.feed.open(str(alice.pk), Position(epoch, 3)) as feed:
+        assert feed.position == Position(epoch, 3)
+        assert titles(await take(feed, 47)) == [f"n{n}" for n in range(3, 50)]
+        await send(alice, "new")
+        assert titles(await take(feed, 1)) == ["new"]
+    async with server.feed.open(str(alice.pk), ORIGIN) as feed:
+        assert [event.sequence for event in await take(feed, 51)] == list(range(1, 52))
+
+
+async def test_an_inbox_that_was_never_touched_has_a_feed(server: Server, alice: User) -> None:
+    async with server.feed.open(str(alice.pk)) as feed:
+        assert feed.position == ORIGIN
+        await send(alice, "first")
+        (event,) = await take(feed, 1)
+        assert (event.sequence, titles([event])) == (1, ["first"])
+
+
+@pytest.mark.usefixtures("_deaf")
+async def test_what_no_doorbell_told_is_found_by_the_watch(server: Server, alice: User) -> None:
+    async with server.feed.open(str(alice.pk)) as feed:
+        await send(alice, "a", "b")
+        server.hub.look()
+        assert titles(await take(feed, 2)) == ["a", "b"]
+
+
+@pytest.mark.usefixtures("_deaf")
+async def test_from_now_on_means_from_the_end_of_the_log(server: Server, alice: User) -> None:
+    async with server.feed.open(str(alice.pk)) as early:
+        await send(alice, *(f"n{n}" for n in range(45)))
+        async with server.feed.open(str(alice.pk)) as late:
+            assert late.position.sequence == 45
+            await send(alice, "new")
+            server.hub.look()
+            assert titles(await take(late, 1)) == ["new"]
+        assert len(await take(early, 46)) == 46
+
+
+async def test_many_feeds_of_many_inboxes(server: Server, alice: User, bob: User) -> None:
+    async with (
+        server.feed.open(str(alice.pk)) as one,
+        server.feed.open(str(alice.pk)) as other,
+        server.feed.open(str(bob.pk)) as bobs,
+    ):
+        await in_database_thread(
+            services.send_many, recipient_ids=[alice.pk, bob.pk], title="to both"
+        )
+        await send(alice, "to alice")
+        assert titles(await take(one, 2)) == titles(await take(other, 2)) == ["to both", "to alice"]
+        assert titles(await take(bobs, 1)) == ["to both"]
+
+
+async def test_when_the_server_stops_the_feed_says_so(server: Server, alice: User) -> None:
+    async with server.feed.open(str(alice.pk)) as feed:
+        waiting = asyncio.create_task(take(feed, 1))
+        await asyncio.sleep(0)
+        await server.hub.stop()
+        with pytest.raises(HubClosed):
+            await waiting
+    with pytest.raises(HubClosed):
+        async with server.feed.open(str(alice.pk)):
+            pass
+
+
+# -- lists and feeds -----------------------------------------------------------------------------------------
+
+
+def write_until(stop: threading.Event, user: User) -> None:
+    """Send, mark and delete until told to stop."""
+    try:
+        while not stop.is_set():
+            first = services.send(recipient_id=user.pk, title="x").notification
+            second = services.send(recipient_id=user.pk, title="x").notification
+            assert first is not None
+            assert second is not None
+            services.mark_read(user_id=user.pk, notification_id=second.pk)
+            services.delete(user_id=user.pk, notification_id=first.pk)
+            services.mark_all_read(user_id=user.pk)
+            if Inbox.objects.get(pk=user.pk).total_count > 60:
+                for row in selectors.page(user_id=user.pk, limit=50).notifications:
+                    services.delete(user_id=user.pk, notification_id=row.pk)
+    finally:
+        connections.close_all()
+
+
+async def replica_of_a_list_and_a_feed(server: Server, user: User, *, list_first: bool) -> Replica:
+    """Read a list and 15 events that follow it, as a client does that starts."""
+    inbox = str(user.pk)
+    if list_first:
+        replica = await in_database_thread(page_of, user)
+        async with server.feed.open(inbox, replica.position) as feed:
+            replica.apply_all(await take(feed, 15))
+        return replica
+    async with server.feed.open(inbox) as feed:
+        replica = await in_database_thread(page_of, user)
+        for _ in range(200):
+            event = await anext(feed)
+            assert isinstance(event, Event)
+            # What the list has already seen is passed over.
+            if event.sequence > replica.position.sequence:
+                replica.apply(event)
+            if len(replica.notifications) and event.sequence % 15 == 0:
+                break
+    return replica
+
+
+def page_of(user: User) -> Replica:
+    page = selectors.page(user_id=user.pk, limit=100)
+    snapshots = {row.pk: services.snapshot(row) for row in page.notifications}
+    inbox = page.inbox
+    return Replica(inbox.position, inbox.unread_count, inbox.total_count, snapshots)
+
+
+@pytest.mark.parametrize("list_first", [True, False])
+async def test_between_a_list_and_a_feed_nothing_is_missed(
+    server: Server, alice: User, list_first: bool
+) -> None:
+    stop = threading.Event()
+    writer = asyncio.create_task(asyncio.to_thread(write_until, stop, alice))
+    try:
+        replicas = [
+            await replica_of_a_list_and_a_feed(server, alice, list_first=list_first)
+            for _ in range(12)
+        ]
+    finally:
+        stop.set()
+        await writer
+    end = await in_database_thread(Replica.read, alice.pk)
+    for replica in replicas:
+        async with server.feed.open(str(alice.pk), replica.position) as feed:
+            missing = end.position.sequence - replica.position.sequence
+            replica.apply_all(await take(feed, missing))
+        assert replica == end
+
+
+# -- positions that are lost ---------------------------------------------------------------------------------
+
+
+async def lose(user: User, how: str) -> Position:
+    """Return a position of an inbox with five notifications, of which two are read, that cannot be resumed."""
+    await send(user, *"abcde")
+    ids = [row.pk for row in (await in_database_thread(page_rows, user))]
+    for key in ids[:2]:
+        await in_database_thread(services.mark_read, user_id=user.pk, notification_id=key)
+    head = (await in_database_thread(selectors.inbox_state, user_id=user.pk)).position
+    if how == "expired":
+        await in_database_thread(prune_events, keep_events=2)
+        return Position(head.epoch, 4)
+    if how == "expired origin":
+        await in_database_thread(prune_events, keep_events=0)
+        return ORIGIN
+    if how == "ahead":
+        return Position(head.epoch, 8)
+    if how == "epoch":
+        await in_database_thread(renew_epochs)
+        return head
+    return Position("foreign", 3)
+
+
+def page_rows(user: User) -> list[Any]:
+    return selectors.page(user_id=user.pk, limit=10).notifications
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("expired", ResetReason.EXPIRED),
+        ("expired origin", ResetReason.EXPIRED),
+        ("ahead", ResetReason.AHEAD),
+        ("epoch", ResetReason.EPOCH),
+        ("foreign", ResetReason.EPOCH),
+    ],
+)
+async def test_a_position_that_cannot_be_resumed_is_answered_with_a_reset(
+    server: Server, alice: User, how: str, reason: ResetReason
+) -> None:
+    after = await lose(alice, how)
+    before = counted("resets_total", reason=reason.value)
+    head = (await in_database_thread(selectors.inbox_state, user_id=alice.pk)).position
+    async with server.feed.open(str(alice.pk), after) as feed:
+        (reset,) = await take(feed, 1)
+        assert isinstance(reset, Reset)
+        assert reset == Reset(head, reason, unread_count=3, occurred_at=reset.occurred_at)
+        assert reset.position.sequence == 7
+        assert reset.occurred_at.tzinfo is not None
+        assert feed.position == head
+        await send(alice, "after")
+        (event,) = await take(feed, 1)
+        assert (event.sequence, titles([event])) == (8, ["after"])
+    assert counted("resets_total", reason=reason.value) - before == 1
+
+
+async def test_an_open_feed_learns_that_its_inbox_was_restored(server: Server, alice: User) -> None:
+    await send(alice, "a")
+    async with server.feed.open(str(alice.pk)) as feed:
+        await in_database_thread(renew_epochs)
+        server.hub.look()
+        (reset,) = await take(feed, 1)
+        assert (reset.reason, reset.unread_count) == (ResetReason.EPOCH, 1)
+        await send(alice, "b")
+        assert titles(await take(feed, 1)) == ["b"]
+
+
+async def test_an_open_feed_learns_that_its_inbox_is_gone(server: Server, alice: User) -> None:
+    await send(alice, "a")
+    key = str(alice.pk)
+    async with server.feed.open(key) as feed:
+        await in_database_thread(alice.delete)
+        server.hub.look()
+        (reset,) = await take(feed, 1)
+        assert (reset.reason, reset.position, reset.unread_count) == (ResetReason.EPOCH, ORIGIN, 0)
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")])
+async def test_a_database_that_goes_away_just_then_delays_the_reset(
+    server: Server,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await send(alice, "a")
+    real = selectors.inbox_state
+    failures = [error, error]
+
+    def fails_twice(*, user_id: Any) -> selectors.InboxState:
+        if failures:
+            raise failures.pop()
+        return real(user_id=user_id)
+
+    monkeypatch.setattr(selectors, "inbox_state", fails_twice)
+    async with server.feed.open(str(alice.pk), Position("foreign", 3)) as feed:
+        (reset,) = await take(feed, 1)
+        assert (reset.reason, reset.position.sequence) == (ResetReason.EPOCH, 1)
+        await send(alice, "b")
+        assert titles(await take(feed, 1)) == ["b"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"The inbox state fails: {type(error).__name__}: {error}",
+        "The inbox state works again after 2 failures.",
+    ]
+
+
+# -- the log -------------------------------------------------------------------------------------------------
+
+
+async def test_the_log_is_read_in_threads_of_its_own(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def noting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            threads.append(threading.current_thread().name)
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(selectors, "heads", noting(selectors.heads))
+    monkeypatch.setattr(selectors, "events", noting(selectors.events))
+    await send(alice, "a", "b", "c")
+    log, key = DatabaseLog(), str(alice.pk)
+    heads = await log.heads([key])
+    assert heads == {key: Head(heads[key].position, first_sequence=1)}
+    assert heads[key].position.sequence == 3
+    (page,) = await log.read([Place(key, 1)], limit=1)
+    assert titles(page) == ["b"]
+    assert [name.rpartition("_")[0] for name in threads] == ["database", "database"]

@@ -1,0 +1,338 @@
+"""Any operations on a few inboxes, in any order, against a model in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import TestCase
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from backend.delivery.log import Loss
+from backend.delivery.position import ORIGIN, Position
+from backend.notifications import selectors, services
+from backend.notifications.errors import Conflict, InvalidInput, NotFound
+from backend.notifications.models import InboxEvent
+from backend.notifications.pruning import prune_events
+from backend.notifications.repair import check_inboxes
+from tests.notifications.doorbells import RememberingDoorbell
+from tests.notifications.replica import Replica
+
+USERS = st.integers(0, 2)
+TYPES = st.sampled_from(["general", "news", "approval"])
+FILTERS = st.none() | st.lists(TYPES, max_size=3)
+TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Item:
+    """A notification, as the model knows it."""
+
+    id: int
+    type: str
+    read: bool
+    added: int
+
+
+@dataclass
+class Model:
+    """An inbox in plain Python."""
+
+    items: dict[int, Item] = field(default_factory=dict)
+    sequence: int = 0
+    first: int = 1
+    off: set[str] = field(default_factory=set)
+
+    @property
+    def unread(self) -> int:
+        return sum(not item.read for item in self.items.values())
+
+    def filtered(self, types: list[str] | None, read: bool | None) -> list[int]:
+        """Return ids, newest first."""
+        return [
+            item.id
+            for item in sorted(self.items.values(), key=lambda item: -item.id)
+            if (types is None or item.type in types) and (read is None or item.read is read)
+        ]
+
+
+class Inboxes(RuleBasedStateMachine):
+    """Services and selectors against the model; events against the state read anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.bell = RememberingDoorbell()
+        self.app: Any = apps.get_app_config("notifications")
+        self.real_bell, self.app.doorbell = self.app.doorbell, self.bell
+        self.users = [User.objects.create_user(f"user{n}") for n in range(3)]
+        self.models = [Model() for _ in self.users]
+        self.replicas = [Replica(ORIGIN, 0, 0, {}) for _ in self.users]
+        self.keys: dict[tuple[int, str], tuple[int, int, str]] = {}
+        self.positions: list[Position] = [ORIGIN, Position("foreign", 1)]
+        self.now = TIME
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.atomic.__exit__(None, None, None)
+        self.app.doorbell = self.real_bell
+
+    @contextmanager
+    def committed(self) -> Iterator[datetime]:
+        """Do an operation, and let the replicas hear of it."""
+        self.now += timedelta(seconds=1)
+        self.bell.rings.clear()
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            yield self.now
+        for user, replica in zip(self.users, self.replicas, strict=True):
+            replica.apply_all(self.bell.events(user.pk))
+
+    def arrived(self, user: int, notification: Any, type: str) -> None:
+        model = self.models[user]
+        model.sequence += 1
+        assert notification.pk > max(model.items, default=0)
+        assert notification.added_sequence == model.sequence
+        model.items[notification.pk] = Item(notification.pk, type, False, model.sequence)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    @rule(
+        user=USERS,
+        sender=USERS,
+        type=TYPES,
+        title=st.sampled_from("ab"),
+        key=st.none() | st.sampled_from("kl"),
+    )
+    def send(self, user: int, sender: int, type: str, title: str, key: str | None) -> None:
+        arguments: dict[str, Any] = {
+            "recipient_id": self.users[user].pk,
+            "sender_id": self.users[sender].pk,
+            "type": type,
+            "title": title,
+            "idempotency_key": key,
+        }
+        known = self.keys.get((sender, key)) if key else None
+        content = (user, ord(title), type)
+        with self.committed() as now:
+            if known is not None and known != content:
+                with pytest.raises(Conflict):
+                    services.send(**arguments, now=now)
+                return
+            sent = services.send(**arguments, now=now)
+        assert sent.replayed is (known is not None)
+        assert sent.suppressed is (known is None and type in self.models[user].off)
+        if sent.notification is not None and not sent.replayed:
+            self.arrived(user, sent.notification, type)
+            if key:
+                self.keys[sender, key] = content
+
+    @rule(users=st.lists(USERS, max_size=4), type=TYPES)
+    def send_many(self, users: list[int], type: str) -> None:
+        wanting = [user for user in sorted(set(users)) if type not in self.models[user].off]
+        with self.committed() as now:
+            keys = [self.users[user].pk for user in users]
+            sent = services.send_many(recipient_ids=keys, title="many", type=type, now=now)
+        assert (sent.sent, sent.suppressed) == (len(wanting), len(set(users)) - len(wanting))
+        for user in wanting:
+            newest = selectors.page(user_id=self.users[user].pk, limit=1).notifications[0]
+            self.arrived(user, newest, type)
+
+    @rule(user=USERS, owner=USERS, index=st.integers(0, 12), becomes=st.sampled_from("read unread deleted".split()))
+    def change_one(self, user: int, owner: int, index: int, becomes: str) -> None:
+        services_by_name: dict[str, Callable[..., Any]] = {
+            "read": services.mark_read,
+            "unread": services.mark_unread,
+            "deleted": services.delete,
+        }
+        ids = sorted(self.models[owner].items)
+        key = ids[index] if index < len(ids) else 10**9 + index
+        model = self.models[user]
+        item = model.items.get(key)
+        arguments = {"user_id": self.users[user].pk, "notification_id": key}
+        with self.committed() as now:
+            if item is None:
+                with pytest.raises(NotFound):
+                    services_by_name[becomes](**arguments, now=now)
+                return
+            result = services_by_name[becomes](**arguments, now=now)
+        if becomes == "deleted":
+            del model.items[key]
+            model.sequence += 1
+            assert result.notification_id == key
+        else:
+            changes = item.read is not (becomes == "read")
+            item.read = becomes == "read"
+            model.sequence += changes
+            assert result.changed is changes
+            assert result.notification.read is item.read
+        self.check_result(user, result)
+
+    @rule(user=USERS, data=st.data())
+    def mark_all_read(self, user: int, data: st.DataObject) -> None:
+        up_to = data.draw(st.none() | st.sampled_from(self.positions))
+        model = self.models[user]
+        with self.committed() as now:
+            arguments = {"user_id": self.users[user].pk, "up_to": up_to, "now": now}
+            if up_to and up_to.epoch and up_to.epoch != self.replicas[user].position.epoch:
+                with pytest.raises(InvalidInput):
+                    services.mark_all_read(**arguments)
+                return
+            result = services.mark_all_read(**arguments)
+        became_read = [
+            item
+            for item in model.items.values()
+            if not item.read and (up_to is None or item.added <= up_to.sequence)
+        ]
+        for item in became_read:
+            item.read = True
+        model.sequence += bool(became_read)
+        assert result.count == len(became_read)
+        self.check_result(user, result)
+
+    @rule(user=USERS, type=TYPES, enabled=st.booleans())
+    def set_preference(self, user: int, type: str, enabled: bool) -> None:
+        with self.committed():
+            services.set_preference(user_id=self.users[user].pk, type=type, enabled=enabled)
+        (self.models[user].off.discard if enabled else self.models[user].off.add)(type)
+
+    @rule(keep=st.integers(0, 5))
+    def prune(self, keep: int) -> None:
+        prune_events(now=self.now, keep_events=keep)
+        for model in self.models:
+            model.first = max(model.first, model.sequence - keep + 1)
+
+    @rule(user=USERS)
+    def remember_position(self, user: int) -> None:
+        self.positions.append(self.replicas[user].position)
+
+    def check_result(self, user: int, result: Any) -> None:
+        model = self.models[user]
+        assert (result.unread_count, result.total_count) == (model.unread, len(model.items))
+        assert result.position == self.replicas[user].position
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    @rule(
+        user=USERS,
+        limit=st.integers(1, 4),
+        types=FILTERS,
+        read=st.none() | st.booleans(),
+        older=st.none() | st.integers(-1, 12),
+        newer=st.none() | st.integers(-1, 12),
+        from_oldest=st.booleans(),
+    )
+    def page(
+        self,
+        user: int,
+        limit: int,
+        types: list[str] | None,
+        read: bool | None,
+        older: int | None,
+        newer: int | None,
+        from_oldest: bool,
+    ) -> None:
+        every = sorted(self.models[user].items)
+
+        def cursor(index: int | None) -> int | None:
+            if index is None:
+                return None
+            return every[index] if 0 <= index < len(every) else (0 if index < 0 else 10**10)
+
+        older_than, newer_than = cursor(older), cursor(newer)
+        page = selectors.page(
+            user_id=self.users[user].pk,
+            limit=limit,
+            older_than=older_than,
+            newer_than=newer_than,
+            from_oldest=from_oldest,
+            types=types,
+            read=read,
+        )
+        filtered = self.models[user].filtered(types, read)
+        above = [key for key in filtered if older_than is not None and key >= older_than]
+        below = [key for key in filtered if newer_than is not None and key <= newer_than]
+        between = [key for key in filtered if key not in above and key not in below]
+        expected = between[-limit:] if from_oldest else between[:limit]
+        assert [row.pk for row in page.notifications] == expected
+        more = len(between) > limit
+        assert page.has_newer is (bool(above) or (from_oldest and more))
+        assert page.has_older is (bool(below) or (not from_oldest and more))
+
+    @rule(user=USERS, limit=st.integers(1, 5), types=FILTERS, read=st.none() | st.booleans())
+    def page_through(
+        self, user: int, limit: int, types: list[str] | None, read: bool | None
+    ) -> None:
+        options: dict[str, Any] = {
+            "user_id": self.users[user].pk,
+            "limit": limit,
+            "types": types,
+            "read": read,
+        }
+        expected = self.models[user].filtered(types, read)
+        down: list[int] = []
+        page = selectors.page(**options)
+        while page.notifications:
+            assert page.has_newer is bool(down)
+            down += [row.pk for row in page.notifications]
+            assert page.has_older is (down != expected)
+            page = selectors.page(**options, older_than=down[-1])
+        assert down == expected
+        up: list[int] = []
+        page = selectors.page(**options, from_oldest=True)
+        while page.notifications:
+            assert page.has_older is bool(up)
+            up = [row.pk for row in page.notifications] + up
+            assert page.has_newer is (up != expected)
+            page = selectors.page(**options, newer_than=up[0], from_oldest=True)
+        assert up == expected
+
+    @rule(user=USERS, index=st.integers(0, 12))
+    def look_at_one(self, user: int, index: int) -> None:
+        every = [key for model in self.models for key in sorted(model.items)]
+        key = every[index] if index < len(every) else 10**9
+        if key in self.models[user].items:
+            assert selectors.notification(user_id=self.users[user].pk, notification_id=key).pk == key
+        else:
+            with pytest.raises(NotFound):
+                selectors.notification(user_id=self.users[user].pk, notification_id=key)
+
+    # -- what must hold ----------------------------------------------------------------------------
+
+    @invariant()
+    def what_was_told_is_what_there_is(self) -> None:
+        for user, replica, model in zip(self.users, self.replicas, self.models, strict=True):
+            anew = Replica.read(user.pk)
+            anew.check()
+            assert replica == anew
+            assert anew.position.sequence == model.sequence
+            known = {key: (item.type, item.read) for key, item in model.items.items()}
+            assert {key: (n.type, n.read) for key, n in anew.notifications.items()} == known
+
+    @invariant()
+    def the_log_is_whole(self) -> None:
+        heads = selectors.heads([str(user.pk) for user in self.users])
+        for user, model in zip(self.users, self.models, strict=True):
+            rows = InboxEvent.objects.filter(inbox=user.pk).order_by("sequence")
+            expected = list(range(model.first, model.sequence + 1))
+            assert list(rows.values_list("sequence", flat=True)) == expected
+            head = heads[str(user.pk)]
+            assert (head.first_sequence, head.position.sequence) == (model.first, model.sequence)
+            assert (head.loss(ORIGIN) is Loss.EXPIRED) is (model.first > 1)
+        assert list(check_inboxes(user_ids=[user.pk for user in self.users])) == []
+
+
+@pytest.mark.django_db
+def test_any_operations_leave_exact_counts_and_a_whole_log() -> None:
+    run_state_machine_as_test(
+        Inboxes, settings=settings(max_examples=20, stateful_step_count=20, deadline=None)
+    )

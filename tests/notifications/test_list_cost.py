@@ -1,0 +1,272 @@
+"""Lists cost the same in an inbox of 100 and of 200,000: rows that are really read, by EXPLAIN.
+
+The large inbox is as hard as it can be for a planner. It holds two thirds of the table, others are newer than all of
+it, and what a filter asks for lies together at one end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from pytest_django.plugin import DjangoDbBlocker
+
+from backend.notifications import selectors, services
+from backend.notifications.models import Notification
+from tests.notifications.crowd import fill, without_triggers
+
+pytestmark = pytest.mark.django_db
+
+LIMIT = 4
+SMALL, LARGE = 100, 200_000
+STEPS = 10
+"""SQLite counts in so many instructions of its machine at a time."""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """A small and a large inbox, and the ids of the large one's tenths, oldest first; likewise of the small."""
+
+    small: User
+    large: User
+    tenths: dict[int, list[int]]
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Crowd]:
+    with django_db_blocker.unblock(), transaction.atomic():
+        users = [User.objects.create_user(name) for name in ("small", "large")]
+        with without_triggers():
+            for user, size in zip(users, (SMALL, LARGE), strict=True):
+                fill(user, size)
+            for n in range(50):
+                fill(User.objects.create_user(f"other{n}"), 2000)
+        tenths = {}
+        for user, size in zip(users, (SMALL, LARGE), strict=True):
+            ids = Notification.objects.filter(recipient=user).order_by("id")
+            tenths[user.pk] = list(ids.values_list("id", flat=True)[:: size // 10])
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        yield Crowd(*users, tenths)
+        transaction.set_rollback(True)
+
+
+# -- measuring -----------------------------------------------------------------------------------------------
+
+
+def statements_of(call: Callable[[], object]) -> list[tuple[str, Any]]:
+    """Make a call and return the statements that it sent."""
+    found: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        found.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        call()
+    return [each for each in found if not each[0].startswith(("SAVEPOINT", "RELEASE"))]
+
+
+def rows_read(call: Callable[[], object]) -> int:
+    """Count the rows of notifications, and of their indexes, that PostgreSQL reads for the statements of a call."""
+    total = 0.0
+    for sql, params in statements_of(call):
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+            ((plans,),) = cursor.fetchall()
+        total += _rows_of(plans[0]["Plan"])
+    return round(total)
+
+
+def _rows_of(plan: dict[str, Any]) -> float:
+    rows = sum(_rows_of(inner) for inner in plan.get("Plans", []))
+    if plan.get("Relation Name") == "notifications_notification":
+        names = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+        rows += sum(plan.get(name, 0) for name in names) * plan["Actual Loops"]
+    return rows
+
+
+def instructions(call: Callable[[], object]) -> int:
+    """Count the instructions that SQLite's machine executes for the statements of a call."""
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    connection.ensure_connection()
+    connection.connection.set_progress_handler(tick, STEPS)
+    try:
+        call()
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+    return count * STEPS
+
+
+def plans(call: Callable[[], object]) -> list[str]:
+    """Return how SQLite goes about the statements of a call."""
+    found = []
+    for sql, params in statements_of(call):
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+            found += [row[3] for row in cursor.fetchall()]
+    return found
+
+
+def cost(call: Callable[[], object]) -> int:
+    """What the statements of a call cost, by the measure of the database."""
+    return rows_read(call) if connection.vendor == "postgresql" else instructions(call)
+
+
+# -- lists ---------------------------------------------------------------------------------------------------
+
+FILTERS: list[tuple[dict[str, Any], int]] = [
+    # With the number of parts that the list is made of: each has an index that gives its first rows.
+    ({}, 1),
+    ({"read": False}, 1),
+    ({"read": True}, 1),
+    ({"types": ["general"]}, 2),
+    ({"types": ["rare"]}, 2),
+    ({"types": ["nothing"]}, 2),
+    ({"types": ["general", "news"]}, 4),
+    ({"types": ["rare", "nothing", "news"]}, 6),
+    ({"types": ["news"], "read": False}, 1),
+    ({"types": ["general"], "read": False}, 1),
+    ({"types": ["general"], "read": True}, 1),
+    ({"types": ["rare"], "read": True}, 1),
+    ({"types": ["general", "rare"], "read": False}, 2),
+]
+BOUNDS: list[dict[str, Any]] = [
+    {},
+    {"from_oldest": True},
+    {"older_than": 5},
+    {"older_than": 1},
+    {"newer_than": 5},
+    {"newer_than": 5, "from_oldest": True},
+    {"newer_than": 2, "older_than": 8},
+]
+
+
+def page_of(crowd: Crowd, user: User, arguments: dict[str, Any]) -> Callable[[], object]:
+    tenths = crowd.tenths[user.pk]
+    bounds = {
+        name: tenths[value] if name.endswith("_than") else value
+        for name, value in arguments.items()
+    }
+    return lambda: selectors.page(user_id=user.pk, limit=LIMIT, **bounds)
+
+
+@pytest.mark.parametrize(("filter", "parts"), FILTERS, ids=str)
+def test_a_page_costs_no_more_than_itself(crowd: Crowd, filter: dict[str, Any], parts: int) -> None:
+    for bounds in BOUNDS:
+        beyond = sum(name.endswith("_than") for name in bounds)
+        costs = [
+            cost(page_of(crowd, user, {**filter, **bounds})) for user in (crowd.small, crowd.large)
+        ]
+        if connection.vendor == "postgresql":
+            # Each row is found in an index of its part and then read; one more tells what lies beyond a bound.
+            most = 2 * parts * (LIMIT + 1 + beyond)
+        else:
+            most = 600 * (parts + 1) * (1 + beyond)
+        assert max(costs) <= most, (bounds, costs)
+
+
+@pytest.mark.parametrize(
+    ("filter", "index"),
+    [
+        ({}, "notification_list (recipient_id=?)"),
+        ({"read": False}, "notification_unread (recipient_id=?)"),
+        ({"read": True}, "notification_read (recipient_id=?)"),
+        ({"types": ["news"], "read": False}, "notification_type_unread (recipient_id=? AND type=?)"),
+        ({"types": ["news"], "read": True}, "notification_type_read (recipient_id=? AND type=?)"),
+    ],
+)
+@pytest.mark.parametrize("from_oldest", [False, True])
+def test_each_list_has_an_index_that_gives_its_order(
+    crowd: Crowd, filter: dict[str, Any], index: str, from_oldest: bool
+) -> None:
+    call = page_of(crowd, crowd.large, {**filter, "from_oldest": from_oldest})
+    if connection.vendor == "postgresql":
+        ((sql, params),) = statements_of(call)
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {sql}", params)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        backward = "Backward " if from_oldest else ""
+        assert f"Index Scan {backward}using {index.split()[0]} on notifications_notification" in plan
+    else:
+        looks = [plan.replace("COVERING ", "") for plan in plans(call)]
+        assert f"SEARCH notifications_notification USING INDEX {index}" in looks
+
+
+def test_the_pages_of_the_large_inbox_are_as_full_as_those_of_the_small_one(crowd: Crowd) -> None:
+    """Without this, the comparison would say little."""
+    for filter, _ in FILTERS:
+        if filter.get("types") == ["nothing"] or filter == {"types": ["rare"], "read": True}:
+            continue
+        pages = [
+            selectors.page(user_id=user.pk, limit=LIMIT, **filter)
+            for user in (crowd.small, crowd.large)
+        ]
+        assert [len(page.notifications) >= 3 for page in pages] == [True, True]
+
+
+# -- everything else -----------------------------------------------------------------------------------------
+
+
+def test_counts_cost_no_row_of_the_notifications(crowd: Crowd) -> None:
+    for user, size in ((crowd.small, SMALL), (crowd.large, LARGE)):
+        state = selectors.inbox_state(user_id=user.pk)
+        assert state.total_count == size
+        # The oldest tenth, and every 50th of the others.
+        assert state.unread_count == size // 10 + size // 50 - size // 500
+        (statement,) = statements_of(lambda: selectors.inbox_state(user_id=user.pk))  # noqa: B023
+        assert "notifications_notification" not in statement[0]
+
+
+def test_marking_one_and_deleting_one_costs_the_same(crowd: Crowd) -> None:
+    def change(user: User) -> None:
+        middle = crowd.tenths[user.pk][5]
+        with transaction.atomic():
+            services.mark_read(user_id=user.pk, notification_id=middle)
+            services.mark_unread(user_id=user.pk, notification_id=middle)
+            services.delete(user_id=user.pk, notification_id=middle)
+            transaction.set_rollback(True)
+
+    costs = []
+    for user in (crowd.small, crowd.large):
+        if connection.vendor == "postgresql":
+            middle = crowd.tenths[user.pk][5]
+            query = Notification.objects.select_related("sender")
+            costs.append(
+                rows_read(lambda: query.filter(recipient=user.pk, pk=middle).first())  # noqa: B023
+            )
+        else:
+            costs.append(instructions(lambda: change(user)))  # noqa: B023
+    small, large = costs
+    assert large == small == 1 if connection.vendor == "postgresql" else large <= small * 1.5
+
+
+def test_marking_all_read_finds_the_newest_unread_one_at_once(crowd: Crowd) -> None:
+    """What it costs beside is bounded by what is unread: each of these is written."""
+    for user in (crowd.small, crowd.large):
+        statements: list[tuple[str, Any]] = []
+        with transaction.atomic():
+            statements += statements_of(lambda: services.mark_all_read(user_id=user.pk))  # noqa: B023
+            transaction.set_rollback(True)
+        # The inbox, the newest unread one; then the writing.
+        sql, params = statements[1]
+        assert sql.startswith("SELECT")
+
+        def look_again(sql: str = sql, params: Any = params) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, params)
+                cursor.fetchall()
+
+        # The first time, SQLite's machine may have the schema to read.
+        look_again()
+        assert cost(look_again) <= (1 if connection.vendor == "postgresql" else 50)

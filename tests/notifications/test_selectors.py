@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from backend import config as config_module
+from backend.delivery.log import UNTOUCHED, Head, Place
+from backend.delivery.position import ORIGIN, Position
+from backend.notifications import selectors, services
+from backend.notifications.errors import InvalidInput, NotFound
+from backend.notifications.events import Kind
+from backend.notifications.models import Inbox, InboxEvent, Notification
+from backend.notifications.selectors import EMPTY, InboxState, Page
+from tests.notifications.queries import queries
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def send(user: User, title: str = "x", **content: Any) -> Notification:
+    sent = services.send(recipient_id=user.pk, title=title, **content)
+    assert sent.notification is not None
+    return sent.notification
+
+
+@pytest.fixture
+def letters(alice: User, bob: User) -> dict[str, int]:
+    """Alice's inbox: a to f, oldest first; b and e are read, c and e are news; Bob's has one of each."""
+    ids = {}
+    for letter in "abcdef":
+        notification = send(alice, letter, type="news" if letter in "ce" else "general")
+        ids[letter] = notification.pk
+        if letter in "be":
+            services.mark_read(user_id=alice.pk, notification_id=notification.pk)
+    for type in ("news", "general"):
+        send(bob, "bob's", type=type)
+    return ids
+
+
+def titles(page: Page) -> str:
+    return "".join(each.title for each in page.notifications)
+
+
+# -- pages ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bounds", "found", "has_newer", "has_older"),
+    [
+        ({}, "fed", False, True),
+        ({"limit": 6}, "fedcba", False, False),
+        ({"limit": 7}, "fedcba", False, False),
+        ({"from_oldest": True}, "cba", True, False),
+        ({"older_than": "d"}, "cba", True, False),
+        ({"older_than": "c"}, "ba", True, False),
+        ({"older_than": "e"}, "dcb", True, True),
+        ({"older_than": "a"}, "", True, False),
+        ({"newer_than": "c"}, "fed", False, True),
+        ({"newer_than": "b"}, "fed", False, True),
+        ({"newer_than": "f"}, "", False, True),
+        ({"newer_than": "b", "from_oldest": True}, "edc", True, True),
+        ({"newer_than": "c", "from_oldest": True}, "fed", False, True),
+        ({"older_than": "e", "from_oldest": True}, "cba", True, False),
+        ({"older_than": "f", "newer_than": "a"}, "edc", True, True),
+        ({"older_than": "f", "newer_than": "a", "from_oldest": True}, "dcb", True, True),
+        ({"older_than": "c", "newer_than": "a"}, "b", True, True),
+        ({"older_than": "b", "newer_than": "e"}, "", True, True),
+        ({"older_than": 0}, "", True, False),
+        ({"newer_than": 0}, "fed", False, True),
+        ({"older_than": 10**12}, "fed", False, True),
+        ({"older_than": 2**63 - 1}, "fed", False, True),
+        ({"older_than": 2**70}, "fed", False, True),
+        ({"newer_than": 2**70}, "", False, True),
+        ({"newer_than": -(2**70)}, "fed", False, True),
+        ({"older_than": -(2**70)}, "", True, False),
+    ],
+)
+def test_a_page_is_bounded_by_ids_and_says_what_lies_beyond(
+    alice: User,
+    letters: dict[str, int],
+    bounds: dict[str, Any],
+    found: str,
+    has_newer: bool,
+    has_older: bool,
+) -> None:
+    arguments = {"limit": 3} | {name: letters.get(bound, bound) for name, bound in bounds.items()}
+    page = selectors.page(user_id=alice.pk, **arguments)
+    assert titles(page) == found
+    assert (page.has_newer, page.has_older) == (has_newer, has_older)
+    head = Inbox.objects.get(pk=alice.pk).position
+    assert head.sequence == 8
+    assert page.inbox == InboxState(head, unread_count=4, total_count=6)
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        ({"read": True}, "eb"),
+        ({"read": False}, "fdca"),
+        ({"types": ["news"]}, "ec"),
+        ({"types": ["general"]}, "fdba"),
+        ({"types": ["general", "news"]}, "fedcba"),
+        ({"types": ["news", "news"]}, "ec"),
+        ({"types": ["news", "other"]}, "ec"),
+        ({"types": ["other"]}, ""),
+        ({"types": []}, ""),
+        ({"types": {"news"}, "read": False}, "c"),
+        ({"types": ["news"], "read": True}, "e"),
+        ({"types": ("general", "news"), "read": True}, "eb"),
+        ({"types": ["general", "news"], "read": False}, "fdca"),
+    ],
+)
+def test_a_list_can_be_filtered(
+    alice: User, letters: dict[str, int], filter: dict[str, Any], found: str
+) -> None:
+    assert letters
+    whole = selectors.page(user_id=alice.pk, limit=10, **filter)
+    assert titles(whole) == found
+    assert (whole.has_newer, whole.has_older) == (False, False)
+    assert whole.inbox.total_count == 6
+    first = selectors.page(user_id=alice.pk, limit=1, **filter)
+    assert (titles(first), first.has_older) == (found[:1], len(found) > 1)
+    last = selectors.page(user_id=alice.pk, limit=1, from_oldest=True, **filter)
+    assert (titles(last), last.has_newer) == (found[-1:], len(found) > 1)
+
+
+def test_the_page_of_an_inbox_that_was_never_touched_is_empty(alice: User) -> None:
+    page = selectors.page(user_id=alice.pk, limit=5)
+    assert page == Page([], EMPTY, has_newer=False, has_older=False)
+    assert EMPTY == InboxState(ORIGIN, 0, 0)
+    assert selectors.inbox_state(user_id=alice.pk) == EMPTY
+
+
+def test_a_page_has_the_senders(alice: User, bob: User) -> None:
+    send(alice, sender_id=bob.pk)
+    (notification,) = selectors.page(user_id=alice.pk, limit=5).notifications
+    with queries() as statements:
+        assert services.snapshot(notification).sender == services.person(bob)
+    assert statements == []
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101])
+def test_a_page_has_a_sensible_length(alice: User, limit: int) -> None:
+    with pytest.raises(InvalidInput, match=r"^A page has 1 to 100 notifications\.$") as caught:
+        selectors.page(user_id=alice.pk, limit=limit)
+    assert caught.value.field == "limit"
+
+
+def test_the_longest_page_is_a_setting(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "config", lambda: config_module.Config(max_page_size=2))
+    assert selectors.page(user_id=alice.pk, limit=2).notifications == []
+    with pytest.raises(InvalidInput, match="1 to 2 notifications"):
+        selectors.page(user_id=alice.pk, limit=3)
+
+
+def test_a_filter_names_not_too_many_types(alice: User) -> None:
+    send(alice, "a", type="t19")
+    page = selectors.page(user_id=alice.pk, limit=5, types=[f"t{n}" for n in range(20)])
+    assert titles(page) == "a"
+    with pytest.raises(InvalidInput, match="20 types at most") as caught:
+        selectors.page(user_id=alice.pk, limit=5, types=[f"t{n}" for n in range(21)])
+    assert caught.value.field == "types"
+
+
+@pytest.mark.parametrize("types", [["no slug"], ["a", ""], ["\x00"], ["\ud800"], ["x" * 65], [None]])
+def test_a_filter_names_types(alice: User, types: list[Any]) -> None:
+    send(alice)
+    with pytest.raises(InvalidInput) as caught:
+        selectors.page(user_id=alice.pk, limit=5, types=types)
+    assert caught.value.field == "types"
+
+
+def test_an_empty_page_that_is_filled_while_it_is_read_is_read_again(alice: User) -> None:
+    """Between the two statements of an empty page somebody sends: once, and it must not be looked for for ever."""
+    statements: list[str] = []
+
+    def send_before_the_second(
+        execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        statements.append(sql)
+        if len(statements) == 2:
+            send(alice, "late")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(send_before_the_second):
+        page = selectors.page(user_id=alice.pk, limit=5)
+    assert titles(page) == "late"
+    assert page.inbox.position.sequence == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cost"),
+    [
+        ({}, 1),
+        ({"types": ["news"], "read": False}, 1),
+        ({"types": ["general", "news"]}, 1),
+        ({"from_oldest": True}, 1),
+        ({"older_than": "d"}, 2),
+        ({"newer_than": "b", "from_oldest": True, "types": ["general", "news"]}, 2),
+        ({"older_than": "f", "newer_than": "a"}, 3),
+        # Without a row that carries it, the state of the inbox is read by itself.
+        ({"types": ["other"]}, 2),
+        ({"older_than": "a"}, 3),
+        ({"types": []}, 1),
+    ],
+)
+def test_a_page_costs_a_fixed_number_of_queries(
+    alice: User, letters: dict[str, int], arguments: dict[str, Any], cost: int
+) -> None:
+    found = {name: letters.get(str(value), value) for name, value in arguments.items()}
+    for limit in (1, 3, 100):
+        with queries() as statements:
+            selectors.page(user_id=alice.pk, limit=limit, **found)
+        assert len(statements) == cost
+
+
+# -- one -----------------------------------------------------------------------------------------------------
+
+
+def test_one_notification_is_found_with_its_sender(alice: User, bob: User) -> None:
+    notification = send(alice, sender_id=bob.pk)
+    with queries() as statements:
+        found = selectors.notification(user_id=alice.pk, notification_id=notification.pk)
+        assert services.snapshot(found).sender == services.person(bob)
+    assert found == notification
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 10**12, 2**63, 2**100])
+def test_what_the_user_does_not_have_is_not_found(alice: User, bob: User, wrong: int) -> None:
+    send(alice)
+    for notification_id in (send(bob).pk, wrong):
+        with pytest.raises(NotFound):
+            selectors.notification(user_id=alice.pk, notification_id=notification_id)
+
+
+# -- heads and events ----------------------------------------------------------------------------------------
+
+
+def test_the_heads_of_inboxes(alice: User, bob: User) -> None:
+    for _ in range(3):
+        send(alice)
+    Inbox.objects.filter(pk=alice.pk).update(first_sequence=2)
+    epoch = Inbox.objects.get().epoch
+    assert selectors.heads([str(alice.pk), str(bob.pk), "123456789"]) == {
+        str(alice.pk): Head(Position(epoch, 3), first_sequence=2),
+        str(bob.pk): UNTOUCHED,
+        "123456789": UNTOUCHED,
+    }
+    assert selectors.heads([]) == {}
+
+
+def test_the_events_after_places(alice: User, bob: User) -> None:
+    for _ in range(5):
+        send(alice)
+    send(bob)
+    a, b = str(alice.pk), str(bob.pk)
+    places = [Place(b, 0), Place(a, 3), Place(a, 0), Place(a, 5), Place("12345", 0), Place(a, 3)]
+    found = selectors.events(places, limit=3)
+    assert [[(event.inbox, event.sequence) for event in stretch] for stretch in found] == [
+        [(b, 1)],
+        [(a, 4), (a, 5)],
+        [(a, 1), (a, 2), (a, 3)],
+        [],
+        [],
+        [(a, 4), (a, 5)],
+    ]
+    assert selectors.events([], limit=3) == []
+    assert selectors.events([Place(a, 10**18 - 1)], limit=500) == [[]]
+
+
+def test_an_event_is_read_as_it_was_written(alice: User, bob: User) -> None:
+    notification = send(alice, "t", sender_id=bob.pk, now=NOON, data={"a": [1, None]})
+    services.mark_read(user_id=alice.pk, notification_id=notification.pk, now=NOON)
+    services.mark_all_read(user_id=alice.pk)
+    services.delete(user_id=alice.pk, notification_id=notification.pk, now=NOON)
+    (events,) = selectors.events([Place(str(alice.pk), 0)], limit=10)
+    assert [event.kind for event in events] == [Kind.ADDED, Kind.READ, Kind.DELETED]
+    assert {event.occurred_at for event in events} == {NOON}
+    assert {event.epoch for event in events} == {Inbox.objects.get().epoch}
+    assert [(event.unread_count, event.total_count) for event in events] == [(1, 1), (0, 1), (0, 0)]
+
+
+def test_heads_and_events_cost_one_query_for_each_250_inboxes(alice: User) -> None:
+    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(260))
+    services.send_many(recipient_ids=[user.pk for user in crowd], title="x")
+    for size, cost in ((1, 1), (250, 1), (251, 2), (260, 2)):
+        inboxes = [str(user.pk) for user in crowd[:size]]
+        with queries() as statements:
+            heads = selectors.heads(inboxes)
+        assert (len(statements), len(heads)) == (cost, size)
+        with queries() as statements:
+            found = selectors.events([Place(inbox, 0) for inbox in inboxes], limit=500)
+        assert (len(statements), sum(map(len, found))) == (cost, size)
+    many_of_one = [Place(str(crowd[0].pk), 0)] * 1000
+    with queries() as statements:
+        assert len(selectors.events(many_of_one, limit=500)) == 1000
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"kind": "from_the_future"},
+        {"payload": {}},
+        {"payload": []},
+        {"payload": {"unread": 1, "total": 1, "notification": {"id": 1}}},
+    ],
+)
+def test_an_event_that_cannot_be_read_is_a_hole_and_spares_the_others(
+    alice: User, bob: User, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    for user in (alice, bob):
+        for _ in range(3):
+            send(user)
+    InboxEvent.objects.filter(inbox=alice.pk, sequence=2).update(**damage)
+    with caplog.at_level(logging.ERROR):
+        places = [Place(str(user.pk), 0) for user in (alice, bob)]
+        found = selectors.events(places, limit=10)
+    assert [[event.sequence for event in stretch] for stretch in found] == [[1, 3], [1, 2, 3]]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Event 2 of inbox {alice.pk} cannot be read."
+    ]

@@ -1,0 +1,41 @@
+"""What load balancers ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from django.test import Client
+
+from backend.config import config
+from tests.stacks.keeper import Keeper
+from tests.stacks.uvicorn_server import ServerProcess
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_with_its_database_is_ready(client: Client) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "database": "ok"})
+
+
+def test_a_database_that_was_never_migrated_is_not_ready(
+    keeper: Keeper, start_server: Callable[..., ServerProcess]
+) -> None:
+    empty = keeper.new_directory("never-migrated") / "empty.sqlite3"
+    server = start_server(DATABASE_URL=f"sqlite:///{empty}")
+    assert server.answers()
+    assert httpx.get(f"{server.http}/readyz").status_code == 503
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metrics_are_for_this_machine_or_for_the_token(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/metrics", REMOTE_ADDR="10.0.0.1").status_code == 403
+    guarded = config().model_copy(update={"metrics_token": "secret"})
+    monkeypatch.setattr("backend.health.config", lambda: guarded)
+    assert client.get("/metrics").status_code == 403
+    answer = client.get("/metrics", headers={"Authorization": "Bearer secret"})
+    assert b"inbox_events_committed_total" in answer.content
