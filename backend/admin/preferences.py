@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from backend.admin.filters import TypeFilter
+from backend.admin.keys import OneRow
 from backend.admin.pages import Page, PageForm
 from backend.admin.rendering import user_search
 from backend.config import config
@@ -55,6 +56,11 @@ class PreferenceAdmin(Page):
     ordering = ("-pk",)
     show_full_result_count = False
     autocomplete_fields = ("user",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the field of the user."""
+        widget = OneRow(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **{"widget": widget, **kwargs})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Fix whose preference it is and of what."""

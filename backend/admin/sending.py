@@ -8,9 +8,12 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import AdminSite
-from django.contrib.admin.widgets import AdminTextareaWidget, AutocompleteSelectMultiple
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 
+from backend.admin.keys import SeveralRows, SeveralRowsField
 from backend.notifications import services
 from backend.notifications.errors import InvalidInput, NotificationError
 from backend.notifications.models import Notification
@@ -34,10 +37,26 @@ class Outcome:
         return f"Sent to {users}.{unwanted}"
 
 
+class JSONField(forms.JSONField):
+    """Takes whatever text there is for JSON, or for a mistake that can be shown as it was typed."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return what the JSON says."""
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError) as error:
+            # Nested too deeply, or a number with thousands of digits.
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return the text that was sent: written anew, it might not be text, such as half of an emoji."""
+        return InvalidJSONInput(data or "")
+
+
 class SendForm(forms.Form):
     """Takes any content: what is acceptable, the services decide, when it is sent."""
 
-    recipients = forms.ModelMultipleChoiceField(
+    recipients = SeveralRowsField(
         queryset=get_user_model()._default_manager.none(),
         required=False,
         help_text="Searching takes the permission to view users.",
@@ -53,7 +72,7 @@ class SendForm(forms.Form):
         required=False,
         help_text="A path on this site, or an http(s) address.",
     )
-    data = forms.JSONField(  # type: ignore[assignment]  # the form's own `data` is another thing
+    data = JSONField(  # type: ignore[assignment]  # the form's own `data` is another thing
         widget=AdminTextareaWidget(attrs={"rows": 4}),
         required=False,
         initial=dict,
@@ -64,7 +83,7 @@ class SendForm(forms.Form):
         super().__init__(*args, **kwargs)
         recipients: Any = self.fields["recipients"]
         recipients.queryset = get_user_model()._default_manager.all()
-        recipients.widget = AutocompleteSelectMultiple(
+        recipients.widget = SeveralRows(
             Notification._meta.get_field("recipient"), site, choices=recipients.choices
         )
 

@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
+from backend.admin.pages import Page
 from backend.notifications.models import Inbox, InboxEvent, Notification, NotificationPreference
 
 _COUNTED = {
@@ -39,7 +40,7 @@ class _WithoutInboxes(NestedObjects):
         return found.none() if related_model in _COUNTED else found
 
 
-class UserAdmin(UserPage):
+class UserAdmin(Page, UserPage):
     """Lets users be deleted with their inboxes, which nobody may delete by themselves.
 
     Django asks for the permission to delete each thing that goes, names every single one, and cannot go on

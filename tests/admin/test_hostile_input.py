@@ -1,0 +1,127 @@
+"""What nobody types into the pages, but anybody can send: answered like any other mistake, never with a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from backend.notifications import services
+from backend.notifications.models import InboxEvent, Notification
+
+SEND = "/admin/notifications/notification/add/"
+MODELS = ("notification", "notificationpreference", "inbox", "inboxevent")
+HUGE = "9" * 30
+
+
+def submit(browser: Client, **fields: Any) -> dict[str, list[str]]:
+    """Submit the form that sends, and return what it says is wrong."""
+    response: Any = browser.post(SEND, {"type": "general", "title": "Hello"} | fields)
+    assert response.status_code == 200
+    assert not InboxEvent.objects.exists()
+    return dict(response.context["adminform"].form.errors)
+
+
+@pytest.mark.parametrize(
+    "key", ["x", "-", "1.5", "1 OR 1", "[]", HUGE, "-" + HUGE, "9" * 5000, "1\0"]
+)
+def test_a_recipient_that_cannot_be_a_key(browser: Client, key: str) -> None:
+    assert submit(browser, recipients=[key]) == {"recipients": [f"“{key}” is not a valid value."]}
+
+
+@pytest.mark.parametrize("key", ["0", "-1", str(2**63 - 1)])
+def test_a_recipient_that_cannot_be_there(browser: Client, key: str) -> None:
+    said = f"Select a valid choice. {key} is not one of the available choices."
+    assert submit(browser, recipients=[key]) == {"recipients": [said]}
+
+
+def test_other_recipients_are_kept(browser: Client, alice: User) -> None:
+    form = {"recipients": ["x", str(alice.pk)], "type": "general", "title": "Hello"}
+    shown = browser.post(SEND, form).content.decode()
+    assert f'<option value="{alice.pk}" selected>alice</option>' in shown
+
+
+@pytest.mark.parametrize("data", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000])
+def test_data_that_python_cannot_read(browser: Client, alice: User, data: str) -> None:
+    said = submit(browser, recipients=[alice.pk], data=data)
+    assert said == {"data": ["Enter a valid JSON."]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "[" * 400 + "]" * 400,
+        "NaN",
+        '{"a":' * 900 + "1" + "}" * 900,
+        r'{"a": "\ud800"}',
+        r'{"a": "\u0000"}',
+    ],
+)
+def test_data_that_the_services_refuse(browser: Client, alice: User, data: str) -> None:
+    assert list(submit(browser, recipients=[alice.pk], data=data)) == ["data"]
+
+
+@pytest.mark.parametrize("key", [HUGE, "-" + HUGE, "9" * 5000, "x", "_5B"])
+@pytest.mark.parametrize("page", ["change", "delete", "history"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_row_that_cannot_be_there(browser: Client, model: str, page: str, key: str) -> None:
+    response = browser.get(f"/admin/notifications/{model}/{key}/{page}/")
+    if page == "delete" and model != "notification":
+        assert response.status_code == 403
+    else:
+        assert (response.status_code, response.headers["Location"]) == (302, "/admin/")
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("notifications/inboxevent", "created_at__year=999999999"),
+        ("notifications/inboxevent", "created_at__year=x"),
+        ("notifications/inboxevent", f"inbox={HUGE}"),
+        ("notifications/inbox", f"user={HUGE}"),
+        ("notifications/notification", "created_at__year=0"),
+        ("notifications/notification", "created_at__year=9999"),
+        (
+            "notifications/notification",
+            "created_at__year=9999&created_at__month=12&created_at__day=31",
+        ),
+        ("notifications/notification", f"recipient={HUGE}"),
+        ("notifications/notification", "read_at__year=999999999"),
+        ("notifications/notificationpreference", f"user={HUGE}"),
+        ("auth/user", "date_joined__year=999999999"),
+    ],
+)
+def test_a_list_asked_for_what_cannot_be(
+    browser: Client, alice: User, page: str, query: str
+) -> None:
+    services.send(recipient_id=alice.pk, title="x")
+
+    response = browser.get(f"/admin/{page}/?{query}")
+
+    assert (response.status_code, response.headers["Location"]) == (302, f"/admin/{page}/?e=1")
+    assert browser.get(response.headers["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["x", HUGE, "9" * 5000])
+@pytest.mark.parametrize("page", [*(f"notifications/{model}" for model in MODELS), "auth/user"])
+def test_rows_are_chosen_that_cannot_be(browser: Client, alice: User, page: str, key: str) -> None:
+    services.set_preference(user_id=alice.pk, type="general", enabled=True)
+    services.send(recipient_id=alice.pk, title="x")
+    choice = {"action": "delete_selected", "_selected_action": [key], "post": "yes", "index": "0"}
+
+    response = browser.post(f"/admin/{page}/", choice, follow=True)
+
+    assert response.status_code == 200
+    assert Notification.objects.count() == 1
+
+
+@pytest.mark.parametrize("key", ["x", HUGE, "-" + HUGE, "9" * 5000, "1\0"])
+def test_a_preference_of_a_user_that_cannot_be(browser: Client, boss: User, key: str) -> None:
+    form = {"user": key, "type": "general", "enabled": "on"}
+
+    response: Any = browser.post("/admin/notifications/notificationpreference/add/", form)
+
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == ["user"]

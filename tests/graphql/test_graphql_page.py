@@ -1,0 +1,132 @@
+"""docs/graphql.md says what the code does."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import parse, validate
+
+from backend.commands.configuration_page import groups
+from backend.config import Config
+from backend.identity.credentials import _PAYLOAD_KEYS, token_from_payload
+from backend.identity.errors import AuthenticationFailed, Reason
+from backend.identity.sessions import EndReason
+from backend.notifications.errors import InvalidInput, RateLimited
+from backend.notifications.selectors import MAX_TYPES
+from graphql_schema.close_codes import CLOSINGS
+from graphql_schema.documents import MAX_REPEATS
+from graphql_schema.errors import Code, shown
+from graphql_schema.pagination import DEFAULT_PAGE_SIZE
+from graphql_schema.schema import schema
+
+PAGE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text()
+SECTIONS: dict[str, str] = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
+
+
+def rows(section: str, *, under: str) -> dict[str, list[str]]:
+    """The cells of each row of the table with that heading in its first column, by the first."""
+    table = re.search(rf"^\| {under} \|.*\n\|[-|]+\n((?:\|.*\n)+)", SECTIONS[section], re.M)
+    assert table is not None
+    lines = [re.split(r"\s*\|\s*", line[1:-1].strip()) for line in table[1].splitlines()]
+    return {line[0].strip("`"): line[1:] for line in lines}
+
+
+def codes_explained() -> dict[str, str]:
+    """What the source says below each code."""
+    (table,) = ast.parse(inspect.getsource(Code)).body
+    assert isinstance(table, ast.ClassDef)
+    found = {}
+    for name, text in zip(table.body, table.body[1:], strict=False):
+        if isinstance(name, ast.Assign) and isinstance(text, ast.Expr):
+            found[ast.literal_eval(name.value)] = ast.literal_eval(text.value)
+    return found
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))
+
+
+def test_the_codes_of_errors() -> None:
+    assert set(codes_explained()) == set(Code)
+    told = {code: cells[0] for code, cells in rows("Errors", under="code").items()}
+    assert told == codes_explained()
+
+
+def test_what_stands_beside_a_code() -> None:
+    errors: list[Exception] = [
+        InvalidInput("No.", field="title"),
+        RateLimited("No.", retry_after=1.0),
+        AuthenticationFailed(Reason.EXPIRED),
+        AuthenticationFailed(Reason.KEYS_UNAVAILABLE),
+        LookupError(),
+    ]
+    beside = {code.value: set[str]() for code in Code}
+    beside |= {shown(error).code.value: set(shown(error).details) for error in errors}
+
+    assert {code: words(cells[1]) for code, cells in rows("Errors", under="code").items()} == beside
+
+
+def test_the_reasons() -> None:
+    told = re.search(r"^The words of `reason`:(.*?)\.\n", SECTIONS["Errors"], re.M | re.S)
+    assert told is not None
+    reasons = {reason.value for reason in Reason}
+    assert words(told[1]) == reasons
+    ends = {reason.value for reason in EndReason}
+    assert ends - reasons == {"deactivated"}
+    assert "`deactivated`" in SECTIONS["Close codes"]
+
+
+def test_the_close_codes() -> None:
+    table = rows("Close codes", under="code")
+
+    assert {code: cells[:2] for code, cells in table.items()} == {
+        str(code.value): [closing.reason, closing.when] for code, closing in CLOSINGS.items()
+    }
+    assert {int(code) for code, cells in table.items() if cells[2].startswith("reconnects")} == {
+        code.value for code, closing in CLOSINGS.items() if closing.comes_back
+    }
+
+
+def test_the_limits() -> None:
+    told = {name: cells[0] for name, cells in rows("Limits", under="setting").items()}
+
+    def default(name: str) -> str:
+        value = Config.model_fields[name].default
+        return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+    assert told == {name.upper(): default(name) for name in groups()["limits"]}
+    fixed = [DEFAULT_PAGE_SIZE, MAX_TYPES, MAX_REPEATS]
+    assert [
+        int(n) for n in re.findall(r"\b\d+\b", SECTIONS["Limits"].split("Fixed are")[1])
+    ] == fixed
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", PAGE)) - set(Code)
+    assert {name for name in named if name.lower() not in Config.model_fields} == set()
+
+
+@pytest.mark.parametrize("text", re.findall(r"^ *```graphql\n(.*?)```$", PAGE, re.M | re.S))
+def test_the_documents_are_valid(text: str) -> None:
+    assert validate(schema._schema, parse(text)) == []
+
+
+def test_where_a_token_may_stand() -> None:
+    told = re.search(r"^In the payload, the token stands under (.*?), at the top", PAGE, re.M)
+    assert told is not None
+    assert words(told[1]) == set(_PAYLOAD_KEYS)
+    for key in words(told[1]):
+        for value in ("abc", "Bearer abc", "JWT abc"):
+            payload: Any = {key: value}
+            assert token_from_payload(payload) == token_from_payload({"headers": payload}) == "abc"
+
+
+def test_links_lead_somewhere() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    links = re.findall(r"\]\(([^)#]+)\)", PAGE)
+    assert [link for link in links if not (docs / link).exists()] == []
