@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from backend.admin.filters import ContentFilter
 from backend.admin.pages import ReadOnlyPage
 from backend.admin.paging import NewestRows
-from backend.admin.rendering import user_search
+from backend.admin.rendering import STYLES, user_search
 from backend.admin.selection import refuse_too_many
+from backend.admin.timeline import timeline
 from backend.notifications import services
 from backend.notifications.models import Inbox
 from backend.notifications.repair import check_inboxes
@@ -35,6 +36,9 @@ class InboxAdmin(ReadOnlyPage):
     readonly_fields = ("position",)
     actions = ("mark_all_read", "check_rows", "repair")
 
+    class Media:
+        css: ClassVar = STYLES
+
     def has_mark_permission(self, request: HttpRequest) -> bool:
         """Whether notifications may be marked."""
         return request.user.has_perm("notifications.change_notification")
@@ -47,6 +51,21 @@ class InboxAdmin(ReadOnlyPage):
     def position(self, inbox: Inbox) -> str:
         """The newest event: epoch and sequence."""
         return str(inbox.position)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Inbox | None = None,
+    ) -> HttpResponse:
+        """Show an inbox; and its newest events to those who may see events, since titles are among them."""
+        if obj is not None and request.user.has_perm("notifications.view_inboxevent"):
+            linked = request.user.has_perm("notifications.view_notification")
+            context["timeline"] = timeline(obj, linked=linked)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.action(description="Mark all as read in selected inboxes", permissions=["mark"])
     def mark_all_read(self, request: HttpRequest, queryset: QuerySet[Inbox]) -> None:

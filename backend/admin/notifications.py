@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -20,12 +20,16 @@ from django.utils.safestring import SafeString
 from backend.admin.filters import ReadFilter, TypeFilter
 from backend.admin.pages import Page, PageForm
 from backend.admin.paging import NewestRows
-from backend.admin.rendering import as_json, user_search
+from backend.admin.rendering import STYLES, as_json, state_badge, type_badge, user_search
 from backend.admin.selection import refuse_too_many
 from backend.admin.sending import FIELDS, Outcome, SendForm
 from backend.notifications import services
 from backend.notifications.errors import NotFound
 from backend.notifications.models import Notification
+
+# The stubs of Django know only the names of scripts.
+_SCRIPT: Any = forms.Script("inbox_admin/preview.js", defer=True)
+_PREVIEW = forms.Media(js=[_SCRIPT])
 
 
 class ReadForm(PageForm):
@@ -50,7 +54,7 @@ class NotificationAdmin(Page):
 
     form = ReadForm
     add_form_template = "admin/notifications/notification/send.html"
-    list_display = ("title", "recipient", "type", "is_read", "created", "sender")
+    list_display = ("title", "recipient", "type_shown", "state", "created", "sender")
     list_filter = (ReadFilter, TypeFilter)
     list_select_related = ("recipient", "sender")
     search_fields = (user_search("recipient"), "title")
@@ -75,10 +79,18 @@ class NotificationAdmin(Page):
     )
     readonly_fields = fields[:-1]
 
-    @admin.display(description="read", boolean=True)
-    def is_read(self, notification: Notification) -> bool:
+    class Media:
+        css: ClassVar = STYLES
+
+    @admin.display(description="type")
+    def type_shown(self, notification: Notification) -> SafeString:
+        """Its type, in the colour of the type."""
+        return type_badge(notification.type)
+
+    @admin.display(description="state")
+    def state(self, notification: Notification) -> SafeString:
         """Whether the user has read it."""
-        return notification.read
+        return state_badge(read=notification.read)
 
     @admin.display(description="created at")
     def created(self, notification: Notification) -> object:
@@ -121,7 +133,7 @@ class NotificationAdmin(Page):
             "title": "Send notification",
             "adminform": page,
             "errors": helpers.AdminErrorList(any_form, []),
-            "media": self.media + page.media,
+            "media": self.media + page.media + _PREVIEW,
             "inline_admin_formsets": [],
             "is_popup": False,
             "to_field": None,
