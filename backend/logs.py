@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable
 
-_TOKEN = re.compile(r"(\w*token=)[^&\s\"']+", re.IGNORECASE)
+_TOKEN = re.compile(r"(\w*token=[\"']?)[^&\s\"']+", re.IGNORECASE)
 
 
 class WithoutTokens(logging.Filter):

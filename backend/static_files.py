@@ -40,7 +40,7 @@ def _directories() -> Iterator[tuple[str, str]]:
         yield str(settings.STATIC_ROOT), ""
     elif not settings.IS_PRODUCTION:
         for finder in get_finders():
-            for storage in finder.storages.values():
+            for storage in getattr(finder, "storages", {}).values():
                 yield str(storage.location), getattr(storage, "prefix", None) or ""
 
 

@@ -1,101 +1,144 @@
-"""Settings: what makes no sense is refused with the name of the variable."""
-
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from backend.config import Config
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a management command with these settings put over those of the tests."""
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=REPOSITORY,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from backend.config import REPOSITORY, Config, config
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "reason"),
-    [
-        ("WATCH_SECONDS", "abc", "Input should be a valid number"),
-        ("WATCH_SECONDS", "0", "Input should be greater than 0"),
-        ("DATABASE_URL", "mysql://x", "it begins with postgres://, postgresql:// or sqlite:///"),
-        ("REDIS_URL", "http://x", "it begins with redis://, rediss:// or unix://"),
-        ("ALLOWED_ORIGINS", "example.com", "'example.com' is no origin"),
-        ("ENVIRONMENT", "prod", "Input should be 'development', 'test' or 'production'"),
-    ],
-)
-def test_a_value_that_makes_no_sense_is_refused_in_one_line(
-    name: str, value: str, reason: str
-) -> None:
-    done = manage("check", **{name: value})
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"Wrong settings: {name}: {reason}")
-    assert done.stderr.count("\n") == 1
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every setting out of the environment."""
+    for name in Config.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        ("SEND_RATE", "fast", "SEND_RATE: 'fast' is not a rate limit"),
-        ("SOCKET_RATE", "0/second", "SOCKET_RATE: "),
-        ("SEND_POLICY", "no.such", "SEND_POLICY cannot be imported"),
-        ("JWT_ALGORITHMS", "none", "none"),
-    ],
-)
-def test_what_only_the_parts_understand_is_refused_by_the_checks(
-    name: str, value: str, sentence: str
-) -> None:
-    done = manage("check", **{name: value})
-    assert done.returncode == 1
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
+def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Config:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Config()
 
 
-def test_production_refuses_unsafe_settings_and_says_what_to_do() -> None:
-    done = manage("check", ENVIRONMENT="production", SECRET_KEY="short", ALLOWED_HOSTS="")
-    assert done.returncode == 1
-    assert "SECRET_KEY must have at least 50 characters in production." in done.stderr
-    assert "ALLOWED_HOSTS is empty." in done.stderr
-
-
-def test_production_accepts_safe_settings() -> None:
-    done = manage("check", ENVIRONMENT="production", SECRET_KEY="k" * 50)
-    assert done.returncode == 0
-
-
-def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUIRED_TYPES", " security, billing ,")
-    assert Config().required_types == ["security", "billing"]
-
-
-@pytest.mark.parametrize(
-    ("environment", "pages", "served"),
-    [
-        ("development", None, True),
-        ("production", None, False),
-        ("production", "true", True),
-        ("development", "false", False),
-    ],
-)
-def test_the_pages_are_on_in_development_unless_told_otherwise(
-    monkeypatch: pytest.MonkeyPatch, environment: str, pages: str | None, served: bool
-) -> None:
-    monkeypatch.setenv("ENVIRONMENT", environment)
-    if pages is not None:
-        monkeypatch.setenv("PAGES", pages)
-        monkeypatch.setenv("GRAPHIQL", pages)
+def test_without_any_setting_it_is_production_with_nothing_opened() -> None:
     settings = Config()
-    assert (settings.serves_pages, settings.serves_graphiql) == (served, served)
+    assert settings.environment == "production"
+    assert settings.is_production
+    assert not settings.is_development
+    assert settings.secret_key == settings.jwt_secret == settings.redis_url == ""
+    assert settings.allowed_hosts == settings.allowed_origins == []
+    assert not settings.behind_proxy
+    assert not settings.serves_pages
+    assert not settings.serves_graphiql
+    assert settings.database_url == f"sqlite:///{REPOSITORY}/var/inbox.sqlite3"
+
+
+def test_the_numbers_that_the_promise_hangs_on() -> None:
+    settings = Config()
+    assert (settings.watch_seconds, settings.linger_seconds) == (2.0, 10.0)
+    assert (settings.live_events, settings.log_keep_days, settings.log_keep_events) == (
+        128,
+        30,
+        10_000,
+    )
+    assert (settings.max_data_bytes, settings.max_page_size) == (8192, 100)
+
+
+def test_the_repository_is_where_it_is() -> None:
+    assert Path(__file__).resolve().parents[1] == REPOSITORY
+
+
+@pytest.mark.parametrize("name", list(Config.model_fields))
+def test_every_setting_says_what_it_is_for(name: str) -> None:
+    field = Config.model_fields[name]
+    assert field.description
+    assert field.description[0].isupper() or field.description[0] == "`"
+    assert field.description.endswith(".")
+    assert name == name.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("ENVIRONMENT", "development", "development"),
+        ("ALLOWED_HOSTS", "a.example,b.example", ["a.example", "b.example"]),
+        ("ALLOWED_HOSTS", " a.example , ,b.example,", ["a.example", "b.example"]),
+        ("ALLOWED_ORIGINS", "https://a.example", ["https://a.example"]),
+        ("REQUIRED_TYPES", "alarm", ["alarm"]),
+        ("JWT_ALGORITHMS", "RS256,ES256", ["RS256", "ES256"]),
+        ("BEHIND_PROXY", "true", True),
+        ("BEHIND_PROXY", "0", False),
+        ("PAGES", "1", True),
+        ("WATCH_SECONDS", "0.25", 0.25),
+        ("LIVE_EVENTS", "8", 8),
+        ("LINGER_SECONDS", "0", 0.0),
+        ("DATABASE_THREADS", "64", 64),
+        ("REDIS_URL", "redis://h:1/0", "redis://h:1/0"),
+    ],
+)
+def test_a_setting_is_read_from_the_variable_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
+) -> None:
+    assert getattr(read(monkeypatch, **{name: text}), name.lower()) == value
+
+
+@pytest.mark.parametrize("name", ["ENVIRONMENT", "WATCH_SECONDS", "ALLOWED_HOSTS", "PAGES"])
+def test_an_empty_variable_is_one_that_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert read(monkeypatch, **{name: ""}) == Config()
+
+
+def test_variables_of_others_are_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Config()
+    assert read(monkeypatch, SOMETHING_ELSE="x", INBOX_WATCH_SECONDS="9") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ENVIRONMENT", "staging"),
+        ("LOG_LEVEL", "LOUD"),
+        ("WATCH_SECONDS", "0"),
+        ("WATCH_SECONDS", "-1"),
+        ("WATCH_SECONDS", "61"),
+        ("WATCH_SECONDS", "nan"),
+        ("WATCH_SECONDS", "soon"),
+        ("LINGER_SECONDS", "inf"),
+        ("LIVE_EVENTS", "7"),
+        ("LIVE_EVENTS", "10001"),
+        ("LIVE_EVENTS", "8.5"),
+        ("DATABASE_THREADS", "0"),
+        ("LOG_KEEP_DAYS", "0"),
+        ("LOG_KEEP_EVENTS", "99"),
+        ("MAX_DATA_BYTES", "262145"),
+        ("MAX_PAGE_SIZE", "0"),
+        ("BEHIND_PROXY", "perhaps"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_name_of_its_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(monkeypatch, **{name: text})
+    (error,) = caught.value.errors()
+    assert error["loc"] == (name.lower(),)
+    assert name.lower() in str(caught.value)
+
+
+def test_settings_do_not_change() -> None:
+    settings: Any = Config()
+    with pytest.raises(ValidationError):
+        settings.watch_seconds = 1.0
+
+
+def test_the_settings_of_a_process_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = config()
+    monkeypatch.setenv("WATCH_SECONDS", "59")
+    assert config() is before
+    assert os.environ["WATCH_SECONDS"] == "59"
+    assert Config().watch_seconds == 59
+    assert config().watch_seconds != 59

@@ -10,7 +10,9 @@ import pytest
 from backend.logs import OncePerMinute, WithoutTokens
 
 
-def record(message: str, *arguments: object, error: BaseException | None = None) -> logging.LogRecord:
+def record(
+    message: str, *arguments: object, error: BaseException | None = None
+) -> logging.LogRecord:
     """Make a record as a logger would."""
     info = (type(error), error, error.__traceback__) if error else None
     return logging.LogRecord("name", logging.INFO, __file__, 1, message, arguments, info)
@@ -22,6 +24,9 @@ def record(message: str, *arguments: object, error: BaseException | None = None)
         ("/ws/notifications/?token=abc.def-g_h", "/ws/notifications/?token=***"),
         ("/ws/?limit=5&token=abc&x=1", "/ws/?limit=5&token=***&x=1"),
         ("/ws/?TOKEN=abc", "/ws/?TOKEN=***"),
+        ("/ws/?access_token=abc&x=1", "/ws/?access_token=***&x=1"),
+        ("/ws/?token=", "/ws/?token="),
+        ("/ws/?token=a%20b;c", "/ws/?token=***"),
         ("/ws/?x=1", "/ws/?x=1"),
     ],
 )
@@ -29,6 +34,29 @@ def test_tokens_are_struck_out_of_addresses(address: str, logged: str) -> None:
     line = record('%s - "WebSocket %s" [accepted]', "127.0.0.1:9", address)
     assert WithoutTokens().filter(line)
     assert line.getMessage() == f'127.0.0.1:9 - "WebSocket {logged}" [accepted]'
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "logged"),
+    [
+        ("100% of token=abc", (), "100% of token=***"),
+        ("token='abc' and token=\"def\"", (), "token='***' and token=\"***\""),
+        ("two: %s %s", ("?token=a", "&token=b"), "two: ?token=*** &token=***"),
+        ("%(address)s", ({"address": "?token=a"},), "?token=***"),
+        ("%d tokens", (3,), "3 tokens"),
+    ],
+)
+def test_a_line_stays_readable(message: str, arguments: tuple[object, ...], logged: str) -> None:
+    line = record(message, *arguments)
+    assert WithoutTokens().filter(line)
+    assert line.getMessage() == logged
+
+
+def test_a_line_whose_arguments_do_not_fit_does_not_break_the_caller() -> None:
+    line = record("%d token=%s", "x")
+    assert WithoutTokens().filter(line)
+    with pytest.raises(TypeError):
+        line.getMessage()
 
 
 def test_a_message_passes_once_a_minute_as_one_line() -> None:

@@ -53,7 +53,8 @@ class Inbox(models.Model):
         verbose_name_plural = "inboxes"
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(unread_count__lte=models.F("total_count")), name="inbox_unread_lte_total"
+                condition=Q(unread_count__lte=models.F("total_count")),
+                name="inbox_unread_lte_total",
             ),
             models.CheckConstraint(
                 condition=Q(first_sequence__lte=models.F("last_sequence") + 1),
@@ -110,7 +111,10 @@ class Notification(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     recipient = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications", db_index=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="notifications",
+        db_index=False,
     )
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -255,7 +255,9 @@ def events(places: Sequence[Place], *, limit: int) -> list[list[Event]]:
     for chunk in _chunks(list(dict.fromkeys(places))):
         wanted = Q()
         for place in chunk:
-            wanted |= Q(inbox=place.inbox, sequence__gt=place.after, sequence__lte=place.after + limit)
+            wanted |= Q(
+                inbox=place.inbox, sequence__gt=place.after, sequence__lte=place.after + limit
+            )
         for event in _readable(InboxEvent.objects.filter(wanted).order_by("inbox", "sequence")):
             found.setdefault(event.inbox, []).append(event)
     return [_stretch(found.get(place.inbox, []), place.after, limit) for place in places]

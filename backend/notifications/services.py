@@ -270,7 +270,9 @@ def _wanted_by(user_ids: Sequence[Any], type: str) -> dict[Any, bool]:
     if type in config().required_types:
         return dict.fromkeys(users.values_list("pk", flat=True), True)
     off = NotificationPreference.objects.filter(user=OuterRef("pk"), type=type, enabled=False)
-    return {pk: not is_off for pk, is_off in users.annotate(off=Exists(off)).values_list("pk", "off")}
+    return {
+        pk: not is_off for pk, is_off in users.annotate(off=Exists(off)).values_list("pk", "off")
+    }
 
 
 def _load_sender(sender_id: Any) -> Any:
@@ -349,7 +351,9 @@ def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = No
     return _mark(user_id, notification_id, read_at=None, now=now or timezone.now())
 
 
-def _mark(user_id: Any, notification_id: int, *, read_at: datetime | None, now: datetime) -> Changed:
+def _mark(
+    user_id: Any, notification_id: int, *, read_at: datetime | None, now: datetime
+) -> Changed:
     with transaction.atomic():
         inbox, notification = _lock_with(user_id, notification_id)
         becomes_read = read_at is not None
@@ -360,9 +364,7 @@ def _mark(user_id: Any, notification_id: int, *, read_at: datetime | None, now: 
             numbered = number_change(inbox, unread=-1 if becomes_read else 1)
             kind = Kind.READ if becomes_read else Kind.UNREAD
             _log([_about(kind, numbered, notification, now)])
-    return Changed(
-        notification, changed, inbox.unread_count, inbox.total_count, inbox.position
-    )
+    return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
 
 
 def mark_all_read(
@@ -516,5 +518,3 @@ def _ring(events: Sequence[Event]) -> None:
         metrics.EVENTS_COMMITTED.labels(event.kind.value).inc()
         rung.setdefault(event.inbox, []).append(encode(event))
     doorbell().ring(rung)
-
-

@@ -36,7 +36,9 @@ class Draft:
     data: dict[str, Any]
 
 
-def clean_draft(*, type: object, title: object, message: object, link: object, data: object) -> Draft:
+def clean_draft(
+    *, type: object, title: object, message: object, link: object, data: object
+) -> Draft:
     """Return the content as a draft; raise InvalidInput naming the first field that is not acceptable."""
     return Draft(
         type=clean_type(type),
@@ -150,6 +152,8 @@ def _check_json(value: object, *, depth: int) -> None:
             raise InvalidInput("data must not contain NaN or infinite numbers.", field="data")
         # PostgreSQL gives 1e20 back as an integer, of another value or of more digits than JSON readers take.
         if abs(value) >= _EXACT_BELOW:
-            raise InvalidInput("data must not contain floating-point numbers from 2^53.", field="data")
+            raise InvalidInput(
+                "data must not contain floating-point numbers from 2^53.", field="data"
+            )
     elif value is not None and not isinstance(value, bool | int):
         raise InvalidInput("data must consist of JSON values only.", field="data")

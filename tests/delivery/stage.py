@@ -32,6 +32,8 @@ class Follower:
         self.after = after
         self.began: Position | None = None
         """Where the hub let it begin; None while it waits to be let in."""
+        self.came_at: Position | None = None
+        """Where the log ended when it came."""
         self.position: Position | None = None
         self.got: list[Line] = []
         self.losses: list[tuple[Position, Loss]] = []
@@ -57,6 +59,7 @@ class Follower:
         self.task.cancel()
 
     async def _follow(self) -> None:
+        self.came_at = self._stage.log.head(self.inbox).position
         try:
             async with self._stage.hub.subscribe(self.inbox, self.after) as subscription:
                 self.began = self.position = subscription.position

@@ -421,15 +421,19 @@ async def test_two_hubs_hear_each_other_through_a_layer_in_memory() -> None:
     ]
     for hub in hubs:
         await hub.start()
-    async with here.attached(hubs[0].hear), there.attached(hubs[1].hear):
-        async with hubs[0].subscribe("alice") as one, hubs[1].subscribe("alice") as other:
-            await _until(lambda: len(layer.groups.get("inbox.alice", ())) == 2)
-            here.ring({"alice": [encode(line) for line in log.write("alice", 2)]})
-            assert [line.sequence for line in await one.take()] == [1, 2]
-            assert [line.sequence for line in await other.take()] == [1, 2]
-            there.ring({str(n): [b"?"] for n in range(20)} | {"alice": _frames(log, 1)})
-            assert [line.sequence for line in await one.take()] == [3]
-            assert [line.sequence for line in await other.take()] == [3]
+    async with (
+        here.attached(hubs[0].hear),
+        there.attached(hubs[1].hear),
+        hubs[0].subscribe("alice") as one,
+        hubs[1].subscribe("alice") as other,
+    ):
+        await _until(lambda: len(layer.groups.get("inbox.alice", ())) == 2)
+        here.ring({"alice": [encode(line) for line in log.write("alice", 2)]})
+        assert [line.sequence for line in await one.take()] == [1, 2]
+        assert [line.sequence for line in await other.take()] == [1, 2]
+        there.ring({str(n): [b"?"] for n in range(20)} | {"alice": _frames(log, 1)})
+        assert [line.sequence for line in await one.take()] == [3]
+        assert [line.sequence for line in await other.take()] == [3]
     for hub in hubs:
         await hub.stop()
     assert layer.groups == {}

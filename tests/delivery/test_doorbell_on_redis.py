@@ -32,7 +32,9 @@ class Server:
 
     def __init__(self, url: str, log: PretendLog) -> None:
         host = {"address": url, "socket_timeout": 2, "socket_connect_timeout": 1}
-        self.layer = import_string("channels_redis.pubsub.RedisPubSubChannelLayer")(hosts=[host], prefix="inbox")
+        self.layer = import_string("channels_redis.pubsub.RedisPubSubChannelLayer")(
+            hosts=[host], prefix="inbox"
+        )
         self.bell = Doorbell(lambda: self.layer, layer_seconds=0.5, retry_seconds=0.1)
         self.log = log
         self.hub: Hub[Line] = Hub(

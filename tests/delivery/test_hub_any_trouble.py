@@ -34,6 +34,7 @@ class AnyTrouble(RuleBasedStateMachine):
         self.heads: dict[str, list[Head]] = defaultdict(list)
         """What the head of an inbox has been, in order."""
         self.torn = False
+        self.went_back = False
 
     # -- the database ------------------------------------------------------------------------------
 
@@ -74,6 +75,7 @@ class AnyTrouble(RuleBasedStateMachine):
         written = self.stage.log.inboxes.get(inbox)
         if written is not None and written.last > lost:
             self.stage.log.go_back(inbox, to=written.last - lost)
+            self.went_back = True
             self.delayed = [line for line in self.delayed if line.inbox != inbox]
             self.note_heads()
             self.stage.watch()
@@ -173,6 +175,13 @@ class AnyTrouble(RuleBasedStateMachine):
         # Each follower checks for itself that what it takes has neither gap nor repetition.
         self.stage.check_followers()
         assert self.stage.loop.errors == []
+
+    @invariant()
+    def from_now_on_is_not_before(self) -> None:
+        for follower in self.stage.followers:
+            began, came_at = follower.began, follower.came_at
+            if follower.after is None and began and came_at and not self.went_back:
+                assert began.epoch != came_at.epoch or began.sequence >= came_at.sequence
 
     @invariant()
     def every_loss_was_one(self) -> None:

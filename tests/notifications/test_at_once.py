@@ -72,7 +72,9 @@ def test_the_same_send_at_the_same_time_is_one(alice: User, bob: User, has_sende
 
 def test_different_sends_with_one_key_at_the_same_time_are_one_and_conflicts(alice: User) -> None:
     for n in range(8):
-        calls = [partial(send, alice, title=f"t{t}", idempotency_key=f"k{n}") for t in range(THREADS)]
+        calls = [
+            partial(send, alice, title=f"t{t}", idempotency_key=f"k{n}") for t in range(THREADS)
+        ]
         results = at_once(*calls)
         assert sorted(type(result).__name__ for result in results) == ["Conflict"] * 4 + ["Sent"]
         assert Conflict.code == "CONFLICT"
@@ -132,7 +134,7 @@ def test_everything_at_once_leaves_exact_counts_and_a_whole_log(alice: User, bob
             rows = Notification.objects.filter(recipient=user).values_list("pk", flat=True)
             key = chance.choice([*rows, 0])
             head = selectors.inbox_state(user_id=user.pk).position
-            change: Callable[[], object] = chance.choice(
+            change: Any = chance.choice(
                 [
                     partial(send, user),
                     partial(services.send_many, recipient_ids=[bob.pk, alice.pk], title="m"),
@@ -189,7 +191,7 @@ def test_a_list_is_of_the_same_moment_as_its_position(alice: User) -> None:
         finally:
             stop.set()
 
-    seen, *others = at_once(read_and_stop, partial(write, 1), partial(write, 2))  # type: ignore[arg-type]
+    seen, *others = at_once(read_and_stop, partial(write, 1), partial(write, 2))
     assert others == [None, None]
     assert isinstance(seen, list)
     end = Replica.read(alice.pk)
@@ -213,10 +215,14 @@ def test_an_empty_list_is_of_the_same_moment_as_its_position(alice: User) -> Non
         finally:
             stop.set()
         for page in pages:
-            assert len(page.notifications) == page.inbox.total_count == page.inbox.position.sequence % 2
+            assert (
+                len(page.notifications)
+                == page.inbox.total_count
+                == page.inbox.position.sequence % 2
+            )
         return {len(page.notifications) for page in pages}
 
-    seen, writer = at_once(read, write)  # type: ignore[arg-type]
+    seen, writer = at_once(read, write)
     assert writer is None
     assert isinstance(seen, set), seen
     assert seen <= {0, 1}
@@ -265,7 +271,7 @@ def test_positions_only_move_forward(alice: User) -> None:
         finally:
             stop.set()
 
-    seen, *writers = at_once(read, write, write)  # type: ignore[arg-type]
+    seen, *writers = at_once(read, write, write)
     assert writers == [None, None]
     assert isinstance(seen, list)
     assert seen == sorted(seen, key=lambda position: position.sequence)

@@ -219,14 +219,14 @@ def test_what_is_no_event_is_refused(frame: bytes) -> None:
     assert refused(frame)
 
 
-NO_TEXTS = [None, [], {}, 1.5, True, -1]
+NO_TEXTS: list[Any] = [None, [], {}, 1.5, True, -1]
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [("inbox", value) for value in NO_TEXTS]
     + [("epoch", value) for value in NO_TEXTS]
-    + [("sequence", value) for value in (None, [], {}, 1.5, True, "x", "5")]
+    + [("sequence", value) for value in [*NO_TEXTS[:-1], "x", "5"]]
     + [("kind", value) for value in [*NO_TEXTS, "x", "ADDED"]]
     + [("occurred_at", value) for value in [*NO_TEXTS, "x", "noon"]]
     + [("payload", value) for value in [*NO_TEXTS, "x"]],
@@ -246,8 +246,10 @@ def test_a_field_that_is_missing_is_noticed(field: str) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["id", "type", "sender", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["id", "type", "sender", "x"]), inner, max_size=3)
+    ),
     max_leaves=4,
 )
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, connections
 
@@ -18,7 +19,6 @@ from backend.delivery.hub import Hub, HubClosed, HubRules
 from backend.delivery.log import Head, Place
 from backend.delivery.position import ORIGIN, Position
 from backend.notifications import selectors, services
-from backend.notifications.apps import NotificationsConfig
 from backend.notifications.events import Event, Kind, Reset, ResetReason, decode
 from backend.notifications.feed import Feed, OpenFeed
 from backend.notifications.log import DatabaseLog
@@ -57,7 +57,7 @@ class Server:
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """A server whose doorbell the services of this process ring."""
     server = Server()
-    monkeypatch.setattr(NotificationsConfig, "doorbell", server.bell, raising=False)
+    monkeypatch.setattr(apps.get_app_config("notifications"), "doorbell", server.bell)
     async with server.running():
         yield server
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.apps import apps
@@ -73,7 +73,7 @@ class Inboxes(RuleBasedStateMachine):
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
         self.bell = RememberingDoorbell()
-        self.app: Any = apps.get_app_config("notifications")
+        self.app = cast("Any", apps.get_app_config("notifications"))
         self.real_bell, self.app.doorbell = self.app.doorbell, self.bell
         self.users = [User.objects.create_user(f"user{n}") for n in range(3)]
         self.models = [Model() for _ in self.users]
@@ -147,7 +147,12 @@ class Inboxes(RuleBasedStateMachine):
             newest = selectors.page(user_id=self.users[user].pk, limit=1).notifications[0]
             self.arrived(user, newest, type)
 
-    @rule(user=USERS, owner=USERS, index=st.integers(0, 12), becomes=st.sampled_from("read unread deleted".split()))
+    @rule(
+        user=USERS,
+        owner=USERS,
+        index=st.integers(0, 12),
+        becomes=st.sampled_from(["read", "unread", "deleted"]),
+    )
     def change_one(self, user: int, owner: int, index: int, becomes: str) -> None:
         services_by_name: dict[str, Callable[..., Any]] = {
             "read": services.mark_read,
@@ -182,7 +187,7 @@ class Inboxes(RuleBasedStateMachine):
         up_to = data.draw(st.none() | st.sampled_from(self.positions))
         model = self.models[user]
         with self.committed() as now:
-            arguments = {"user_id": self.users[user].pk, "up_to": up_to, "now": now}
+            arguments: dict[str, Any] = {"user_id": self.users[user].pk, "up_to": up_to, "now": now}
             if up_to and up_to.epoch and up_to.epoch != self.replicas[user].position.epoch:
                 with pytest.raises(InvalidInput):
                     services.mark_all_read(**arguments)
@@ -301,7 +306,9 @@ class Inboxes(RuleBasedStateMachine):
         every = [key for model in self.models for key in sorted(model.items)]
         key = every[index] if index < len(every) else 10**9
         if key in self.models[user].items:
-            assert selectors.notification(user_id=self.users[user].pk, notification_id=key).pk == key
+            assert (
+                selectors.notification(user_id=self.users[user].pk, notification_id=key).pk == key
+            )
         else:
             with pytest.raises(NotFound):
                 selectors.notification(user_id=self.users[user].pk, notification_id=key)

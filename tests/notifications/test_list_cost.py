@@ -51,7 +51,7 @@ def crowd(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
             tenths[user.pk] = list(ids.values_list("id", flat=True)[:: size // 10])
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-        yield Crowd(*users, tenths)
+        yield Crowd(users[0], users[1], tenths)
         transaction.set_rollback(True)
 
 
@@ -182,7 +182,10 @@ def test_a_page_costs_no_more_than_itself(crowd: Crowd, filter: dict[str, Any], 
         ({}, "notification_list (recipient_id=?)"),
         ({"read": False}, "notification_unread (recipient_id=?)"),
         ({"read": True}, "notification_read (recipient_id=?)"),
-        ({"types": ["news"], "read": False}, "notification_type_unread (recipient_id=? AND type=?)"),
+        (
+            {"types": ["news"], "read": False},
+            "notification_type_unread (recipient_id=? AND type=?)",
+        ),
         ({"types": ["news"], "read": True}, "notification_type_read (recipient_id=? AND type=?)"),
     ],
 )
@@ -197,7 +200,9 @@ def test_each_list_has_an_index_that_gives_its_order(
             cursor.execute(f"EXPLAIN {sql}", params)
             plan = "\n".join(line for (line,) in cursor.fetchall())
         backward = "Backward " if from_oldest else ""
-        assert f"Index Scan {backward}using {index.split()[0]} on notifications_notification" in plan
+        assert (
+            f"Index Scan {backward}using {index.split()[0]} on notifications_notification" in plan
+        )
     else:
         looks = [plan.replace("COVERING ", "") for plan in plans(call)]
         assert f"SEARCH notifications_notification USING INDEX {index}" in looks

@@ -209,7 +209,10 @@ def test_a_notification_that_the_user_does_not_have_is_not_found(
     notification_id = ids[whose] if isinstance(whose, str) else whose
     with told(alice, bob) as bell, pytest.raises(NotFound) as caught:
         service(user_id=alice.pk, notification_id=notification_id)
-    assert (caught.value.code, caught.value.message) == ("NOT_FOUND", "You have no such notification.")
+    assert (caught.value.code, caught.value.message) == (
+        "NOT_FOUND",
+        "You have no such notification.",
+    )
     assert bell.rings == []
 
 

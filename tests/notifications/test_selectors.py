@@ -132,7 +132,7 @@ def test_a_list_can_be_filtered(
 def test_the_page_of_an_inbox_that_was_never_touched_is_empty(alice: User) -> None:
     page = selectors.page(user_id=alice.pk, limit=5)
     assert page == Page([], EMPTY, has_newer=False, has_older=False)
-    assert EMPTY == InboxState(ORIGIN, 0, 0)
+    assert InboxState(ORIGIN, 0, 0) == EMPTY
     assert selectors.inbox_state(user_id=alice.pk) == EMPTY
 
 
@@ -167,7 +167,9 @@ def test_a_filter_names_not_too_many_types(alice: User) -> None:
     assert caught.value.field == "types"
 
 
-@pytest.mark.parametrize("types", [["no slug"], ["a", ""], ["\x00"], ["\ud800"], ["x" * 65], [None]])
+@pytest.mark.parametrize(
+    "types", [["no slug"], ["a", ""], ["\x00"], ["\ud800"], ["x" * 65], [None]]
+)
 def test_a_filter_names_types(alice: User, types: list[Any]) -> None:
     send(alice)
     with pytest.raises(InvalidInput) as caught:

@@ -26,11 +26,15 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def nothing_was_written() -> bool:
-    return not (Notification.objects.exists() or Inbox.objects.exists() or InboxEvent.objects.exists())
+    return not (
+        Notification.objects.exists() or Inbox.objects.exists() or InboxEvent.objects.exists()
+    )
 
 
 def require(monkeypatch: pytest.MonkeyPatch, *types: str) -> None:
-    monkeypatch.setattr(services, "config", lambda: config_module.Config(required_types=list(types)))
+    monkeypatch.setattr(
+        services, "config", lambda: config_module.Config(required_types=list(types))
+    )
 
 
 # -- one notification ----------------------------------------------------------------------------------------
@@ -230,7 +234,9 @@ def test_what_is_rolled_back_is_not_rung_and_leaves_no_hole(alice: User, told: T
             raise Undone
         services.send(recipient_id=alice.pk, title="second")
     events = bell.events(alice.pk)
-    assert [(event.sequence, event.notification.title) for event in events if event.notification] == [
+    assert [
+        (event.sequence, event.notification.title) for event in events if event.notification
+    ] == [
         (1, "first"),
         (2, "second"),
     ]
@@ -326,7 +332,9 @@ def test_a_key_belongs_to_its_sender(alice: User, bob: User) -> None:
     assert [each.replayed for each in sent] == [False, False, False]
     assert len({each.notification.pk for each in sent if each.notification}) == 3
     for sender in senders:
-        again = services.send(recipient_id=alice.pk, title="x", sender_id=sender, idempotency_key="k1")
+        again = services.send(
+            recipient_id=alice.pk, title="x", sender_id=sender, idempotency_key="k1"
+        )
         assert again.replayed
 
 
@@ -530,7 +538,9 @@ def test_a_bulk_from_somebody_who_does_not_exist_reaches_nobody(alice: User) -> 
 def test_a_bulk_goes_in_chunks_of_a_fixed_number_of_statements(
     alice: User, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crowd = [user.pk for user in User.objects.bulk_create(User(username=f"u{n}") for n in range(45))]
+    crowd = [
+        user.pk for user in User.objects.bulk_create(User(username=f"u{n}") for n in range(45))
+    ]
     monkeypatch.setattr(services, "SEND_CHUNK", 20)
 
     def cost(recipients: list[int]) -> int:
@@ -552,9 +562,7 @@ def test_a_bulk_goes_in_chunks_of_a_fixed_number_of_statements(
 
 
 def test_a_full_chunk_fits_into_the_statements_of_every_database(alice: User, told: Told) -> None:
-    crowd = User.objects.bulk_create(
-        User(username=f"u{n}") for n in range(services.SEND_CHUNK - 1)
-    )
+    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(services.SEND_CHUNK - 1))
     recipients = [alice.pk, *(user.pk for user in crowd)]
     with queries() as statements, told(alice):
         sent = services.send_many(recipient_ids=recipients, title="x")

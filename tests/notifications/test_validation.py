@@ -51,7 +51,10 @@ def test_no_data_is_an_empty_object() -> None:
 def test_each_text_has_a_longest(field: str, longest: int) -> None:
     text = "/" + "x" * (longest - 1) if field == "link" else "x" * longest
     assert getattr(clean(**{field: text}), field) == text
-    assert refusal(**{field: text + "x"}) == (field, f"{field} must have {longest} characters at most.")
+    assert refusal(**{field: text + "x"}) == (
+        field,
+        f"{field} must have {longest} characters at most.",
+    )
 
 
 @pytest.mark.parametrize("field", ["type", "title", "message", "link"])
@@ -293,7 +296,9 @@ def test_data_has_a_largest_size_in_bytes() -> None:
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner)
+    ),
     max_leaves=8,
 )
 

@@ -7,26 +7,51 @@ therefore go on from test to test; no test may count on them.
 
 from __future__ import annotations
 
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
 
+LOCK_SECONDS = 10
 FILLED_BY_MIGRATIONS = {"django_migrations", "django_content_type", "auth_permission"}
 
 
 def empty_database(alias: str) -> None:
-    """Delete all rows that migrations have not put there. Waits for nobody's read transaction."""
-    connection = connections[alias]
-    with transaction.atomic(using=alias), connection.cursor() as cursor:
-        # Constraints are deferred, so the order does not matter.
-        for table in _tables_with_rows(connection):
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+    """Delete all rows that migrations have not put there.
+
+    A test that failed may have left threads that go on working; they must not make the next tests fail as well.
+    """
+    try:
+        _delete_rows(connections[alias])
+    except OperationalError:
+        _end_other_sessions(connections[alias])
+        _delete_rows(connections[alias])
 
 
 def empty_databases(case: TransactionTestCase) -> None:
     """Do what TransactionTestCase does at the end of a test, which this replaces."""
     for alias in case._databases_names(include_mirrors=False):  # type: ignore[attr-defined]
         empty_database(alias)
+
+
+def _delete_rows(connection: BaseDatabaseWrapper) -> None:
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        # Constraints are deferred, so the order does not matter.
+        for table in _tables_with_rows(connection):
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+
+
+def _end_other_sessions(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        # The pool of this process does not know yet that its connections have ended.
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
 
 
 def _tables_with_rows(connection: BaseDatabaseWrapper) -> list[str]:

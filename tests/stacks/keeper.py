@@ -8,6 +8,7 @@ because the owner has closed it or is dead, it ends what is still running and re
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -87,12 +88,13 @@ class Keeper:
 def _parent_directory() -> Path | None:
     """Return where temporary directories go: memory if there is plenty, since no test needs a real fsync.
 
-    Paths of Unix sockets are short by law, so a long TMPDIR is passed over.
+    Programs must be allowed there. Paths of Unix sockets are short by law, so a long TMPDIR is passed over.
     """
     with contextlib.suppress(OSError):
-        if shutil.disk_usage(MEMORY_DIRECTORY).free > MEMORY_BYTES:
-            with tempfile.TemporaryFile(dir=MEMORY_DIRECTORY):
-                return MEMORY_DIRECTORY
+        memory = os.statvfs(MEMORY_DIRECTORY)
+        roomy = memory.f_bavail * memory.f_frsize > MEMORY_BYTES
+        if roomy and not memory.f_flag & os.ST_NOEXEC and os.access(MEMORY_DIRECTORY, os.W_OK):
+            return MEMORY_DIRECTORY
     return None if len(tempfile.gettempdir()) < 50 else Path("/tmp")
 
 

@@ -49,6 +49,7 @@ FAST = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "wal_level": "minimal",
+    "max_wal_size": "128MB",  # the directory may be in memory
     "max_wal_senders": "0",
 }
 IPC_RMID = 0

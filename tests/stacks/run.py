@@ -28,7 +28,10 @@ class Suite:
         self._output = keeper.directory / f"{stack}.output"
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                _command(stack, arguments), stdout=output, stderr=subprocess.STDOUT
+                _command(stack, arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         keeper.watch(self._process.pid, signal.SIGINT)
 
@@ -47,9 +50,11 @@ class Suite:
 
 def run_all(arguments: list[str]) -> int:
     """Run every stack's tests at the same time and print them one after the other; return 0 if all passed."""
-    # Many tests wait for something, so two workers for each stack are not too many for two processors.
+    # Many tests wait for something, so two workers for each stack are not too many for two processors. Files are
+    # not divided between them: some share something that takes long to make.
     workers = min(max(os.cpu_count() or 1, 2), 4)
-    arguments = [f"-n{workers}", f"--color={'yes' if sys.stdout.isatty() else 'no'}", *arguments]
+    color = "yes" if sys.stdout.isatty() else "no"
+    arguments = [f"-n{workers}", "--dist=loadfile", f"--color={color}", *arguments]
     with Keeper() as keeper:
         suites = [Suite(keeper, stack, arguments) for stack in get_args(StackName)]
         codes = {suite.stack: suite.show() for suite in suites}

@@ -48,6 +48,21 @@ def test_cleaning_takes_rows_and_leaves_what_migrations_made() -> None:
     assert (ContentType.objects.count(), Permission.objects.count()) == before
 
 
+@pytest.mark.stack("production")
+@pytest.mark.django_db(transaction=True)
+def test_cleaning_ends_what_a_failed_test_left(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaning, "LOCK_SECONDS", 1)
+    User.objects.create(username="alice")
+    with closing(psycopg.connect(stack.test_database_url())) as forgotten:
+        forgotten.execute("UPDATE auth_user SET first_name = 'held'")
+        cleaning.empty_database("default")
+        with pytest.raises(psycopg.OperationalError):
+            forgotten.commit()
+    assert User.objects.count() == 0
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_a_test_that_commits_finds_nothing_of_the_one_before(time: str) -> None:

@@ -39,5 +39,5 @@ def test_a_killed_one_comes_back_on_the_same_port(start_server: StartServer) -> 
 
 
 def test_one_that_refuses_to_start_says_why(start_server: StartServer) -> None:
-    with pytest.raises(ServerFailed, match="database_threads"):
+    with pytest.raises(ServerFailed, match="DATABASE_THREADS"):
         start_server(DATABASE_THREADS="0")

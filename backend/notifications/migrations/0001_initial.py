@@ -9,78 +9,234 @@ import backend.notifications.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Inbox',
+            name="Inbox",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='inbox', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('epoch', models.CharField(default=backend.notifications.models.new_epoch, editable=False, max_length=32)),
-                ('last_sequence', models.BigIntegerField(default=0, editable=False)),
-                ('first_sequence', models.BigIntegerField(default=1, editable=False, help_text='Oldest event that is still in the log.')),
-                ('unread_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('total_count', models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="inbox",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "epoch",
+                    models.CharField(
+                        default=backend.notifications.models.new_epoch,
+                        editable=False,
+                        max_length=32,
+                    ),
+                ),
+                ("last_sequence", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "first_sequence",
+                    models.BigIntegerField(
+                        default=1,
+                        editable=False,
+                        help_text="Oldest event that is still in the log.",
+                    ),
+                ),
+                ("unread_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("total_count", models.PositiveIntegerField(default=0, editable=False)),
             ],
             options={
-                'verbose_name_plural': 'inboxes',
-                'constraints': [models.CheckConstraint(condition=models.Q(('unread_count__lte', models.F('total_count'))), name='inbox_unread_lte_total'), models.CheckConstraint(condition=models.Q(('first_sequence__lte', django.db.models.expressions.CombinedExpression(models.F('last_sequence'), '+', models.Value(1)))), name='inbox_first_lte_last')],
+                "verbose_name_plural": "inboxes",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("unread_count__lte", models.F("total_count"))),
+                        name="inbox_unread_lte_total",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "first_sequence__lte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("last_sequence"), "+", models.Value(1)
+                                ),
+                            )
+                        ),
+                        name="inbox_first_lte_last",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='InboxEvent',
+            name="InboxEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sequence', models.BigIntegerField(editable=False)),
-                ('kind', models.CharField(choices=[('added', 'added'), ('read', 'read'), ('unread', 'unread'), ('deleted', 'deleted'), ('all_read', 'all_read')], editable=False, max_length=16)),
-                ('notification_id', models.BigIntegerField(editable=False, null=True)),
-                ('payload', models.JSONField(editable=False)),
-                ('created_at', models.DateTimeField(editable=False)),
-                ('inbox', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='notifications.inbox')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sequence", models.BigIntegerField(editable=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("added", "added"),
+                            ("read", "read"),
+                            ("unread", "unread"),
+                            ("deleted", "deleted"),
+                            ("all_read", "all_read"),
+                        ],
+                        editable=False,
+                        max_length=16,
+                    ),
+                ),
+                ("notification_id", models.BigIntegerField(editable=False, null=True)),
+                ("payload", models.JSONField(editable=False)),
+                ("created_at", models.DateTimeField(editable=False)),
+                (
+                    "inbox",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="notifications.inbox",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('inbox', 'sequence'), name='inboxevent_sequence')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("inbox", "sequence"), name="inboxevent_sequence"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('type', models.CharField(default='general', max_length=64)),
-                ('title', models.CharField(max_length=200)),
-                ('message', models.TextField(blank=True, max_length=4000)),
-                ('link', models.CharField(blank=True, max_length=2000)),
-                ('data', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(editable=False)),
-                ('read_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('idempotency_key', models.CharField(blank=True, editable=False, max_length=200, null=True)),
-                ('added_sequence', models.BigIntegerField(editable=False, help_text='Sequence of the event that added it.')),
-                ('recipient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL)),
-                ('sender', models.ForeignKey(blank=True, null=True, on_delete=backend.notifications.models.forget_sender, related_name='notifications_sent', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("type", models.CharField(default="general", max_length=64)),
+                ("title", models.CharField(max_length=200)),
+                ("message", models.TextField(blank=True, max_length=4000)),
+                ("link", models.CharField(blank=True, max_length=2000)),
+                ("data", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(editable=False)),
+                ("read_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "idempotency_key",
+                    models.CharField(blank=True, editable=False, max_length=200, null=True),
+                ),
+                (
+                    "added_sequence",
+                    models.BigIntegerField(
+                        editable=False, help_text="Sequence of the event that added it."
+                    ),
+                ),
+                (
+                    "recipient",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notifications",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sender",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=backend.notifications.models.forget_sender,
+                        related_name="notifications_sent",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'permissions': [('send_notification', 'Can send notifications to other users')],
-                'indexes': [models.Index('recipient', backend.notifications.models.Backwards('id'), name='notification_list'), models.Index('recipient', backend.notifications.models.Backwards('id'), condition=models.Q(('read_at__isnull', True)), name='notification_unread'), models.Index('recipient', backend.notifications.models.Backwards('id'), condition=models.Q(('read_at__isnull', False)), name='notification_read'), models.Index('recipient', 'type', backend.notifications.models.BackwardsInType('id'), condition=models.Q(('read_at__isnull', True)), name='notification_type_unread'), models.Index('recipient', 'type', backend.notifications.models.BackwardsInType('id'), condition=models.Q(('read_at__isnull', False)), name='notification_type_read')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False), ('sender__isnull', False)), fields=('sender', 'idempotency_key'), name='notification_key_of_sender'), models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False), ('sender__isnull', True)), fields=('idempotency_key',), name='notification_key_of_system')],
+                "ordering": ["-id"],
+                "permissions": [("send_notification", "Can send notifications to other users")],
+                "indexes": [
+                    models.Index(
+                        "recipient",
+                        backend.notifications.models.Backwards("id"),
+                        name="notification_list",
+                    ),
+                    models.Index(
+                        "recipient",
+                        backend.notifications.models.Backwards("id"),
+                        condition=models.Q(("read_at__isnull", True)),
+                        name="notification_unread",
+                    ),
+                    models.Index(
+                        "recipient",
+                        backend.notifications.models.Backwards("id"),
+                        condition=models.Q(("read_at__isnull", False)),
+                        name="notification_read",
+                    ),
+                    models.Index(
+                        "recipient",
+                        "type",
+                        backend.notifications.models.BackwardsInType("id"),
+                        condition=models.Q(("read_at__isnull", True)),
+                        name="notification_type_unread",
+                    ),
+                    models.Index(
+                        "recipient",
+                        "type",
+                        backend.notifications.models.BackwardsInType("id"),
+                        condition=models.Q(("read_at__isnull", False)),
+                        name="notification_type_read",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("idempotency_key__isnull", False), ("sender__isnull", False)
+                        ),
+                        fields=("sender", "idempotency_key"),
+                        name="notification_key_of_sender",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("idempotency_key__isnull", False), ("sender__isnull", True)
+                        ),
+                        fields=("idempotency_key",),
+                        name="notification_key_of_system",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='NotificationPreference',
+            name="NotificationPreference",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type', models.CharField(max_length=64)),
-                ('enabled', models.BooleanField(default=True)),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='notification_preferences', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("type", models.CharField(max_length=64)),
+                ("enabled", models.BooleanField(default=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notification_preferences",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'type'), name='preference_of_type')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "type"), name="preference_of_type")
+                ],
             },
         ),
     ]

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.delivery.doorbell import BULK_GROUP, group_of
+from backend.delivery.groups import Groups
+from tests.delivery.pretend_layer import Health, PretendLayer
+from tests.delivery.virtual_loop import VirtualLoop
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["join", "leave"]), st.sampled_from("abc")),
+        st.tuples(st.just("health"), st.sampled_from(Health)),
+        st.tuples(st.just("turns"), st.integers(1, 5)),
+        st.tuples(st.just("seconds"), st.integers(1, 3)),
+    ),
+    max_size=40,
+)
+
+
+class Membership:
+    """Groups that are kept on a loop of their own."""
+
+    def __init__(self) -> None:
+        self.loop = VirtualLoop()
+        self.layer = PretendLayer()
+        self.joined: list[set[str]] = []
+        self.groups = Groups(
+            self.layer,
+            "channel",
+            on_joined=lambda inboxes: self.joined.append(set(inboxes)),
+            limit_seconds=1.0,
+            sleep=asyncio.sleep,
+        )
+        self.loop.create_task(self.layer.receive("channel"))
+        self.keeping = self.loop.create_task(self.groups.keep())
+
+    @property
+    def members(self) -> set[str]:
+        return set(self.layer.groups)
+
+    def pass_time(self, seconds: float = 10.0) -> None:
+        self.loop.settle()
+        for _ in range(10):
+            self.loop.advance(seconds / 10)
+
+    def close(self) -> None:
+        self.keeping.cancel()
+        self.loop.result_of(self.groups.close())
+
+    def end(self) -> None:
+        self.loop.run_off()
+        assert self.loop.errors == []
+
+
+def test_the_common_group_is_joined_before_any_other() -> None:
+    membership = Membership()
+    membership.groups.join("a")
+    membership.loop.settle()
+    assert membership.layer.calls == [("add", BULK_GROUP), ("add", group_of("a"))]
+    assert membership.joined == [{"a"}]
+    membership.end()
+
+
+def test_what_was_joined_before_the_layer_failed_is_reported() -> None:
+    membership = Membership()
+    membership.loop.settle()
+    for inbox in "abc":
+        membership.groups.join(inbox)
+    original = membership.layer.group_add
+
+    async def fails_second(group: str, channel: str) -> None:
+        if len(membership.layer.groups) == 2:
+            raise ConnectionError
+        await original(group, channel)
+
+    membership.layer.group_add = fails_second  # type: ignore[method-assign]
+    membership.loop.settle()
+    assert [len(joined) for joined in membership.joined] == [1]
+    membership.layer.group_add = original  # type: ignore[method-assign]
+    membership.pass_time()
+    assert set.union(*membership.joined) == {"a", "b", "c"}
+    assert sum(map(len, membership.joined)) == 3
+    membership.end()
+
+
+@pytest.mark.parametrize("health", [Health.RAISES, Health.HANGS])
+def test_a_layer_that_is_away_is_asked_once_in_a_while(health: Health) -> None:
+    membership = Membership()
+    membership.layer.health = health
+    for inbox in "abc":
+        membership.groups.join(inbox)
+    membership.pass_time(20.0)
+    assert 5 <= len(membership.layer.calls) <= 21
+    membership.end()
+
+
+@given(ACTIONS)
+def test_whatever_happens_in_the_end_the_groups_are_those_that_were_asked_for(
+    actions: list[tuple[str, object]],
+) -> None:
+    membership = Membership()
+    wanted: set[str] = set()
+    for action, value in actions:
+        if action == "join":
+            wanted.add(str(value))
+            membership.groups.join(str(value))
+        elif action == "leave":
+            wanted.discard(str(value))
+            membership.groups.leave(str(value))
+        elif isinstance(value, Health):
+            membership.layer.health = value
+        elif isinstance(value, int) and action == "turns":
+            for _ in range(value):
+                membership.loop.step()
+        elif isinstance(value, int):
+            membership.loop.advance(value)
+    membership.layer.health = Health.WORKS
+    membership.pass_time()
+    assert membership.members == {BULK_GROUP, *map(group_of, wanted)}
+    # Every member was reported after it had become one, so that the log is compared again.
+    assert wanted <= set().union(*membership.joined)
+    membership.close()
+    assert membership.members == set()
+    membership.end()

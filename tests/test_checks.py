@@ -1,0 +1,101 @@
+"""Wrong and unsafe settings, refused by the commands with the name of the variable and what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.config import Config
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a management command with these settings put over those of the tests."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("WATCH_SECONDS", "abc", "Input should be a valid number"),
+        ("WATCH_SECONDS", "0", "Input should be greater than 0"),
+        ("DATABASE_URL", "mysql://x", "it begins with postgres://, postgresql:// or sqlite:///"),
+        ("REDIS_URL", "http://x", "it begins with redis://, rediss:// or unix://"),
+        ("ALLOWED_ORIGINS", "example.com", "'example.com' is no origin"),
+        ("ENVIRONMENT", "prod", "Input should be 'development', 'test' or 'production'"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_in_one_line(
+    name: str, value: str, reason: str
+) -> None:
+    done = manage("check", **{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Wrong settings: {name}: {reason}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SEND_RATE", "fast", "SEND_RATE: 'fast' is not a rate limit"),
+        ("SOCKET_RATE", "0/second", "SOCKET_RATE: "),
+        ("SEND_POLICY", "no.such", "SEND_POLICY cannot be imported"),
+        ("JWT_ALGORITHMS", "none", "none"),
+    ],
+)
+def test_what_only_the_parts_understand_is_refused_by_the_checks(
+    name: str, value: str, sentence: str
+) -> None:
+    done = manage("check", **{name: value})
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_production_refuses_unsafe_settings_and_says_what_to_do() -> None:
+    done = manage("check", ENVIRONMENT="production", SECRET_KEY="short", ALLOWED_HOSTS="")
+    assert done.returncode == 1
+    assert "SECRET_KEY must have at least 50 characters in production." in done.stderr
+    assert "ALLOWED_HOSTS is empty." in done.stderr
+
+
+def test_production_accepts_safe_settings() -> None:
+    done = manage("check", ENVIRONMENT="production", SECRET_KEY="k" * 50)
+    assert done.returncode == 0
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUIRED_TYPES", " security, billing ,")
+    assert Config().required_types == ["security", "billing"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "pages", "served"),
+    [
+        ("development", None, True),
+        ("production", None, False),
+        ("production", "true", True),
+        ("development", "false", False),
+    ],
+)
+def test_the_pages_are_on_in_development_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, environment: str, pages: str | None, served: bool
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", environment)
+    if pages is not None:
+        monkeypatch.setenv("PAGES", pages)
+        monkeypatch.setenv("GRAPHIQL", pages)
+    settings = Config()
+    assert (settings.serves_pages, settings.serves_graphiql) == (served, served)

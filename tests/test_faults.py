@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from backend.faults import Fault
+
+
+@pytest.fixture
+def counter() -> Counter:
+    return Counter("failures", "Failures.", registry=CollectorRegistry())
+
+
+def failures(counter: Counter) -> float:
+    (metric,) = counter.collect()
+    return next(sample.value for sample in metric.samples if sample.name == "failures_total")
+
+
+def test_trouble_is_logged_when_it_begins_and_when_it_ends_and_counted_each_time(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = Fault("coffee machine", counter)
+    with caplog.at_level(logging.DEBUG):
+        fault.over()
+        for _ in range(3):
+            fault.report(ConnectionError("no water"))
+        fault.report(TimeoutError())
+        fault.over()
+        fault.over()
+        fault.report(OSError("no beans"))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "The coffee machine fails: ConnectionError: no water"),
+        ("WARNING", "The coffee machine works again after 4 failures."),
+        ("WARNING", "The coffee machine fails: OSError: no beans"),
+    ]
+    assert failures(counter) == 5
+
+
+def test_a_fault_knows_whether_the_last_attempt_failed(counter: Counter) -> None:
+    fault = Fault("coffee machine", counter)
+    seen = [fault.is_on]
+    fault.report(OSError())
+    seen.append(fault.is_on)
+    fault.over()
+    seen.append(fault.is_on)
+    assert seen == [False, True, False]
