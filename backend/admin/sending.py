@@ -121,4 +121,4 @@ class SendForm(forms.Form):
         if self.cleaned_data["everybody"]:
             users = get_user_model()._default_manager.filter(is_active=True)
             return list(users.values_list("pk", flat=True))
-        return [user.pk for user in self.cleaned_data["recipients"]]
+        return sorted(user.pk for user in self.cleaned_data["recipients"])

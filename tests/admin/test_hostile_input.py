@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from backend.notifications import services
@@ -34,6 +35,9 @@ def test_a_recipient_that_cannot_be_a_key(browser: Client, key: str) -> None:
 @pytest.mark.parametrize("key", ["0", "-1", str(2**63 - 1)])
 def test_a_recipient_that_cannot_be_there(browser: Client, key: str) -> None:
     said = f"Select a valid choice. {key} is not one of the available choices."
+    if int(key) > 2**31 and connection.vendor == "postgresql":
+        # Beyond the range of the column, it cannot be a key at all.
+        said = f"“{key}” is not a valid value."
     assert submit(browser, recipients=[key]) == {"recipients": [said]}
 
 
@@ -100,6 +104,10 @@ def test_a_list_asked_for_what_cannot_be(
 
     response = browser.get(f"/admin/{page}/?{query}")
 
+    if query.endswith(HUGE) and connection.vendor == "postgresql":
+        # Django knows the range of keys there, and that nothing can be beyond it.
+        assert (response.status_code, b"0 results" in response.content) == (200, True)
+        return
     assert (response.status_code, response.headers["Location"]) == (302, f"/admin/{page}/?e=1")
     assert browser.get(response.headers["Location"]).status_code == 200
 

@@ -107,7 +107,7 @@ def test_uvicorn_runs_as_this_product_needs_it() -> None:
 
     assert config.app == "backend.asgi:application"
     assert config.ws == "websockets-sansio"
-    assert config.ws_max_size == 2048
+    assert config.ws_max_size == 4 * 2048
     assert (config.ws_ping_interval, config.ws_ping_timeout) == (20, 20)
     assert config.ws_per_message_deflate is False
     assert config.timeout_graceful_shutdown == 10
