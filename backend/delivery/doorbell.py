@@ -62,9 +62,11 @@ class Doorbell:
         *,
         layer_seconds: float = 1.0,
         retry_seconds: float = 2.0,
+        exit_seconds: float = 1.0,
     ) -> None:
         self._layer = layer
         self._layer_seconds = layer_seconds
+        self._exit_seconds = exit_seconds
         self._retry_seconds = retry_seconds
         self._token = uuid.uuid4().hex
         self._begin()
@@ -136,7 +138,7 @@ class Doorbell:
     def _thread(self) -> _ThreadPublisher:
         with self._lock:
             if self._thread_publisher is None:
-                self._thread_publisher = _ThreadPublisher(self._make_publisher)
+                self._thread_publisher = _ThreadPublisher(self._make_publisher, self._exit_seconds)
             return self._thread_publisher
 
     def _make_publisher(self, loop: asyncio.AbstractEventLoop) -> _Publisher:
@@ -227,13 +229,15 @@ class _ThreadLoop(asyncio.SelectorEventLoop):
 class _ThreadPublisher:
     """A publisher with a daemon thread and an event loop of its own, for processes without a server loop."""
 
-    def __init__(self, make: Callable[[asyncio.AbstractEventLoop], _Publisher]) -> None:
+    def __init__(
+        self, make: Callable[[asyncio.AbstractEventLoop], _Publisher], exit_seconds: float
+    ) -> None:
         self.pid = os.getpid()
         self._loop = _ThreadLoop()
         self._publisher = make(self._loop)
         thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
         thread.start()
-        atexit.register(self.flush, 1.0)
+        atexit.register(self.flush, exit_seconds)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -66,6 +66,7 @@ class PretendLayer:
             queue.put_nowait(message)
 
     async def _suffer(self) -> None:
+        await asyncio.sleep(0)
         if self.health is Health.HANGS:
             await asyncio.get_running_loop().create_future()
         if self.health is Health.RAISES:

@@ -161,7 +161,8 @@ layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {
 settings.configure(CHANNEL_LAYERS={"default": layer})
 from channels.layers import get_channel_layer
 from backend.delivery.doorbell import Doorbell
-Doorbell(get_channel_layer).ring({"7": [b"from a command"]})
+bell = Doorbell(get_channel_layer, layer_seconds=60, exit_seconds=60)
+bell.ring({"7": [b"from a command"]})
 """
 
 

@@ -182,7 +182,11 @@ def test_doorbells_that_come_while_an_inbox_is_opened_are_kept(stage: Stage) -> 
     assert alice.position == Position("e1", 4)
 
 
-def test_a_gap_among_early_doorbells_is_filled_without_waiting_for_the_watch(stage: Stage) -> None:
+@pytest.mark.parametrize("has_layer", [True, False])
+def test_a_gap_among_early_doorbells_is_filled_without_waiting_for_the_watch(
+    has_layer: bool,
+) -> None:
+    stage = Stage(has_layer=has_layer)
     stage.log.write("alice", 2)
     stage.log.held = True
     alice = stage.follow("alice", Position("e1", 2))
@@ -193,6 +197,29 @@ def test_a_gap_among_early_doorbells_is_filled_without_waiting_for_the_watch(sta
     stage.log.release()
     stage.settle()
     assert alice.sequences == [3, 4]
+    stage.strike()
+
+
+def test_a_doorbell_of_the_new_epoch_tells_of_a_restored_inbox_at_once(stage: Stage) -> None:
+    stage.write("alice", 3)
+    alice = stage.follow("alice")
+    stage.log.recreate("alice", events=3)
+    stage.write("alice")
+    assert alice.losses == [(Position("e1", 3), Loss.EPOCH)]
+    assert alice.position == Position("e2", 4)
+
+
+def test_a_gap_whose_reading_failed_is_read_again_soon(stage: Stage) -> None:
+    stage = Stage(rules=dataclasses.replace(SMALL, watch_seconds=60.0))
+    alice = stage.follow("alice")
+    lines = stage.log.write("alice", 3)
+    stage.log.failing = True
+    stage.ring(lines[2:])
+    assert alice.got == []
+    stage.log.failing = False
+    stage.loop.advance(1.0)
+    assert alice.sequences == [1, 2, 3]
+    stage.strike()
 
 
 # -- slow and late -------------------------------------------------------------------------------------------
@@ -226,19 +253,59 @@ def test_a_stream_far_behind_is_filled_page_by_page(stage: Stage) -> None:
     assert alice.sequences == numbers(1, 95)
 
 
+def test_a_stream_far_behind_is_filled_at_once_however_small_the_pages() -> None:
+    stage = Stage(rules=dataclasses.replace(SMALL, run_length=100, page_length=7))
+    alice = stage.follow("alice")
+    stage.log.write("alice", 95)
+    stage.watch()
+    assert alice.sequences == numbers(1, 95)
+    stage.strike()
+
+
+@pytest.mark.parametrize("run_length", [4, 50])
+@pytest.mark.parametrize("together", [True, False])
 def test_who_comes_without_a_position_gets_nothing_old_because_somebody_else_resumes(
-    stage: Stage,
+    run_length: int, together: bool
 ) -> None:
-    stage = Stage(rules=dataclasses.replace(SMALL, run_length=50, page_length=5))
+    stage = Stage(rules=dataclasses.replace(SMALL, run_length=run_length, page_length=5))
     stage.log.write("alice", 40)
     stage.log.held = True
-    resuming, now = stage.follow("alice", Position("e1", 2)), stage.follow("alice")
+    resuming = Follower(stage, "alice", Position("e1", 2))
+    if not together:
+        stage.settle()
+    now = Follower(stage, "alice", None)
+    stage.settle()
     stage.log.release()
     stage.settle()
     assert resuming.sequences == numbers(3, 40)
     assert now.began == Position("e1", 40)
     assert now.got == []
     stage.strike()
+
+
+@pytest.mark.parametrize("missed", [1, 9, 10, 11, 45])
+def test_who_comes_without_a_position_begins_where_the_log_ends(stage: Stage, missed: int) -> None:
+    stage.follow("alice")
+    stage.log.write("alice", missed)
+    late = stage.follow("alice")
+    assert late.began == Position("e1", missed)
+    stage.write("alice")
+    assert late.sequences == [missed + 1]
+
+
+def test_who_comes_without_a_position_begins_behind_what_is_lost(stage: Stage) -> None:
+    stage.write("alice", 3)
+    stage.follow("alice")
+    stage.log.recreate("alice", events=5)
+    assert stage.follow("alice").began == Position("e2", 5)
+    stage.log.write("alice", 20)
+    stage.log.prune("alice", keep=2)
+    assert stage.follow("alice").began == Position("e2", 25)
+    stage.log.inboxes["alice"].torn = {27}
+    stage.log.write("alice", 9)
+    late = stage.follow("alice")
+    assert late.began == Position("e2", 34)
+    assert (late.got, late.losses) == ([], [])
 
 
 # -- positions that cannot be resumed ------------------------------------------------------------------------
