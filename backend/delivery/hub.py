@@ -471,7 +471,10 @@ class Subscription(Generic[EntryT]):
         """What the live stream has for this place; None if only the log can tell."""
         if self._generation != self._tap.stream.generation:
             return None
-        return self._tap.stream.since(self.position.sequence)
+        entries = self._tap.stream.since(self.position.sequence)
+        if entries and not self.position.is_origin and entries[0].epoch != self.position.epoch:
+            return None
+        return entries
 
     async def _from_log(self) -> Sequence[EntryT]:
         generation = self._tap.stream.generation
