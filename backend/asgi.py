@@ -27,6 +27,7 @@ from backend.lifespan import Application, Lifespan, Receive, Scope, Send
 from backend.notifications.apps import doorbell
 from backend.notifications.events import Event, decode
 from backend.notifications.feed import Feed
+from backend.notifications.housekeeping import Housekeeper, chores
 from backend.notifications.log import DatabaseLog
 from backend.static_files import with_static_files
 from graphql_schema.consumer import GraphQLConsumer
@@ -60,13 +61,16 @@ def build() -> Application:
     )
     feed = Feed(hub)
     sessions = open_sessions()
+    housekeeper = Housekeeper(chores(config()))
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await hub.start()
         sessions.start()
         async with doorbell().attached(hub.hear):
+            housekeeper.start()
             yield
+            await housekeeper.stop()
         await sessions.stop()
         await hub.stop()
 

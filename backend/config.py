@@ -144,6 +144,23 @@ class Config(BaseSettings):
         le=10_000,
         description="Recent events kept in memory for each open inbox, at least.",
     )
+
+    # -- housekeeping ---------------------------------------------------------------------------------
+    housekeeping: bool = Field(
+        True,
+        description="Let every server process delete notifications that have expired, and prune the "
+        "logs. If `false`, `manage.py prune_events` must be run regularly: it does both.",
+    )
+    expiry_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="Seconds between looks for notifications that have expired: the longest that one "
+        "outlives its end.",
+    )
+    prune_seconds: float = Field(
+        3600.0, gt=0, le=86_400, description="Seconds between prunings of the logs."
+    )
     log_keep_days: int = Field(
         30, ge=1, description="Days that events are kept, and so positions can be resumed."
     )

@@ -28,6 +28,13 @@ SESSION_CHECK_FAULTS = Counter(
 ADMISSION_FAULTS = Counter(
     "inbox_admission_faults", "Sockets turned away because it could not be learnt whose they are."
 )
+EVENTS_PRUNED = Counter("inbox_events_pruned", "Old events removed from logs by this process.")
+NOTIFICATIONS_EXPIRED = Counter(
+    "inbox_notifications_expired", "Notifications deleted by this process because their time came."
+)
+HOUSEKEEPING_FAULTS = Counter(
+    "inbox_housekeeping_faults", "Rounds of expiry or pruning that failed."
+)
 OPEN_INBOXES = Gauge("inbox_open_inboxes", "Inboxes with a live stream in this process.")
 SUBSCRIPTIONS = Gauge("inbox_subscriptions", "Subscribers of live streams in this process.")
 SOCKETS = Gauge("inbox_sockets", "Open sockets in this process, by door.", ["door"])

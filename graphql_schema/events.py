@@ -54,7 +54,7 @@ class NotificationUpdated(NotificationEvent):
     )
 
 
-@strawberry.type(description="A notification was deleted.")
+@strawberry.type(description="A notification was deleted, or its `expiresAt` has come.")
 class NotificationDeleted(NotificationEvent):
     notification_id: strawberry.ID = strawberry.field(description="The id of what is gone.")
 
@@ -78,6 +78,8 @@ class AllNotificationsRead(NotificationEvent):
 class InboxReset(NotificationEvent):
     reason: ResetReason = strawberry.field(description="Why.")
 
+
+_GONE = (Kind.DELETED, Kind.EXPIRED)
 
 EVENT_TYPES = (
     NotificationAdded,
@@ -114,7 +116,7 @@ def present(item: Event | Reset) -> NotificationEvent:
             count=item.count,
             through_id=ids.notification_id(item.through_id),
         )
-    if item.kind is Kind.DELETED and item.notification_id is not None:
+    if item.kind in _GONE and item.notification_id is not None:
         return NotificationDeleted(
             position=position,
             unread_count=unread,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import strawberry
 
 from graphql_schema.scalars import JSON
@@ -34,6 +36,11 @@ class SendInput:
     )
     link: str | None = strawberry.field(
         default=None, description="Where it leads: a path on the site or an http(s) address."
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None,
+        description="When it is to disappear by itself: a moment yet to come. A few seconds later, it is "
+        "deleted as if the recipient had done so.",
     )
     idempotency_key: str | None = strawberry.field(
         default=None,

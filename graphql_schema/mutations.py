@@ -100,6 +100,7 @@ def _send(caller: Caller, input: SendInput) -> SendPayload:
             type=input.type,
             link=input.link or "",
             data=input.data,
+            expires_at=input.expires_at,
             idempotency_key=input.idempotency_key,
         )
     return SendPayload.of(sent)

@@ -41,6 +41,9 @@ class Notification:
     read: bool = strawberry.field(description="Whether the user has marked it as read.")
     read_at: datetime | None = strawberry.field(description="When it was marked as read.")
     created_at: datetime = strawberry.field(description="When it was sent.")
+    expires_at: datetime | None = strawberry.field(
+        description="When it disappears by itself, with a `NotificationDeleted`; null if it never does."
+    )
     sender: User | None = strawberry.field(
         description="Who sent it; null if that was the system or a user who is gone."
     )
@@ -58,6 +61,7 @@ class Notification:
             read=snapshot.read,
             read_at=snapshot.read_at,
             created_at=snapshot.created_at,
+            expires_at=snapshot.expires_at,
             sender=None if snapshot.sender is None else User.of(snapshot.sender),
         )
 

@@ -74,6 +74,7 @@ class NotificationAdmin(Page):
         "link",
         "data_shown",
         "created_at",
+        "expires_at",
         "read_at",
         "read",
     )

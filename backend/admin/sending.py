@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import AdminSite
-from django.contrib.admin.widgets import AdminTextareaWidget
+from django.contrib.admin.widgets import AdminSplitDateTime, AdminTextareaWidget
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
@@ -19,7 +19,7 @@ from backend.notifications.errors import InvalidInput, NotificationError
 from backend.notifications.models import Notification
 from backend.notifications.policy import check_may_send
 
-FIELDS = ("recipients", "everybody", "type", "title", "message", "link", "data")
+FIELDS = ("recipients", "everybody", "type", "title", "message", "link", "data", "expires_at")
 _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}
 
 
@@ -78,6 +78,11 @@ class SendForm(forms.Form):
         initial=dict,
         help_text="A JSON object for programs.",
     )
+    expires_at = forms.SplitDateTimeField(
+        widget=AdminSplitDateTime(),
+        required=False,
+        help_text="When it disappears by itself. Empty: never.",
+    )
 
     def __init__(self, *args: Any, site: AdminSite, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,7 +114,7 @@ class SendForm(forms.Form):
         recipients = self._recipients()
         for recipient_id in recipients:
             check_may_send(sender, recipient_id=str(recipient_id))
-        names = ("type", "title", "message", "link", "data")
+        names = ("type", "title", "message", "link", "data", "expires_at")
         content = {name: self.cleaned_data[name] for name in names}
         if len(recipients) == 1:
             sent = services.send(recipient_id=recipients[0], sender_id=sender.pk, **content)

@@ -59,6 +59,7 @@ def _send(caller: Caller, action: SendNotification) -> Performed:
         type=action.notification_type,
         data=action.data,
         link=action.link,
+        expires_at=action.expires_at,
     )
     if sent.notification is None:
         return messages.notification_sent(None), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, NoReturn
 
 import orjson
@@ -173,6 +174,7 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
         notification_type=_text("notification_type", type_, default="general"),
         data=data,
         link=_text("link", fields.get("link"), default=""),
+        expires_at=_moment("expires_at", fields.get("expires_at")),
     )
 
 
@@ -189,6 +191,18 @@ def _text(field: str, value: object, *, default: str | None = None) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{field} must be a string.", field=field)
     return value
+
+
+def _moment(field: str, value: object) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidInput(f"{field} must be ISO 8601 with an offset or Z.", field=field)
+    return moment
 
 
 def _number(fields: dict[str, Any], field: str) -> int:

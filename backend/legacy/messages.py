@@ -33,6 +33,7 @@ class SendNotification:
     notification_type: str = "general"
     data: dict[str, Any] | None = None
     link: str = ""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class ErrorBody(TypedDict):
 
 
 class NotificationObject(TypedDict):
-    """A notification inside a message: the keys of the guide in its order, then `link`."""
+    """A notification inside a message: the keys of the guide in its order, then the additions."""
 
     id: int
     title: str
@@ -130,6 +131,7 @@ class NotificationObject(TypedDict):
     created_at: str
     data: dict[str, Any]
     link: str | None
+    expires_at: NotRequired[str]
 
 
 class NotificationMessage(TypedDict):
@@ -295,7 +297,7 @@ def event_message(event: Event) -> ServerMessage | None:
             return notification_changed("notification_marked_read", notification_id)
         case Event(kind=Kind.UNREAD, notification_id=int(notification_id)):
             return notification_changed("notification_marked_unread", notification_id)
-        case Event(kind=Kind.DELETED, notification_id=int(notification_id)):
+        case Event(kind=Kind.DELETED | Kind.EXPIRED, notification_id=int(notification_id)):
             return notification_changed("notification_deleted", notification_id)
         case Event(kind=Kind.ALL_READ, unread_count=0, count=count):
             return all_notifications_marked_read(count)
@@ -339,7 +341,7 @@ _CHANGES: dict[type[Action], Change] = {
 
 
 def _notification_object(snapshot: Snapshot) -> NotificationObject:
-    return {
+    told: NotificationObject = {
         "id": snapshot.id,
         "title": snapshot.title,
         "message": snapshot.message,
@@ -349,6 +351,9 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
         "data": snapshot.data,
         "link": snapshot.link or None,
     }
+    if snapshot.expires_at is not None:
+        told["expires_at"] = _wire_time(snapshot.expires_at)
+    return told
 
 
 def _wire_time(moment: datetime) -> str:

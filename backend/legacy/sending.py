@@ -1,7 +1,11 @@
-"""The sending functions of the original guide, with its arguments, for code that was written for it."""
+"""The sending functions of the original guide, with its arguments, for code that was written for it.
+
+`expires_at`, the last argument of each, is an addition.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from backend.notifications import services
@@ -16,6 +20,7 @@ def send_websocket_notification(
     data: dict[str, Any] | None = None,
     link: str | None = None,
     sender_id: Any = None,
+    expires_at: datetime | None = None,
 ) -> Notification | None:
     """Send a notification to a user; return it, or None if the user does not want this type."""
     sent = services.send(
@@ -26,6 +31,7 @@ def send_websocket_notification(
         data=data,
         link=link or "",
         sender_id=sender_id,
+        expires_at=expires_at,
     )
     return sent.notification
 
@@ -40,6 +46,7 @@ def send_approval_notification(
     sender_id: Any = None,
     link: str | None = None,
     data: dict[str, Any] | None = None,
+    expires_at: datetime | None = None,
 ) -> Notification | None:
     """Tell a user that a form of theirs was approved or not, as a notification of type `approval`."""
     sent = services.send_approval(
@@ -52,6 +59,7 @@ def send_approval_notification(
         sender_id=sender_id,
         link=link or "",
         data=data,
+        expires_at=expires_at,
     )
     return sent.notification
 
@@ -64,6 +72,7 @@ def send_user_detail_approval_notification(
     message: str | None = None,
     item_id: Any = None,
     link: str | None = None,
+    expires_at: datetime | None = None,
 ) -> Notification | None:
     """Tell a user that their details were approved or not.
 
@@ -77,5 +86,6 @@ def send_user_detail_approval_notification(
         message=message,
         item_id=item_id,
         link=link or "",
+        expires_at=expires_at,
     )
     return sent.notification

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     UNREAD = "unread"
     DELETED = "deleted"
     ALL_READ = "all_read"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Snapshot:
     created_at: datetime
     read_at: datetime | None
     sender: Person | None
+    expires_at: datetime | None = None
 
     @property
     def read(self) -> bool:
@@ -60,7 +62,7 @@ class Event:
 
     `unread_count` and `total_count` are those of the whole inbox right after the change. Which of the other
     fields are set depends on the kind: `notification` for added, read and unread; its id and type for those
-    and for deleted; `count` (how many became read) and `through_id` (every notification up to this id is
+    and for deleted and expired; `count` (how many became read) and `through_id` (every notification up to this id is
     read now) for all_read.
     """
 
@@ -98,7 +100,7 @@ def to_payload(event: Event) -> dict[str, Any]:
     payload: dict[str, Any] = {"unread": event.unread_count, "total": event.total_count}
     if event.notification is not None:
         payload["notification"] = _snapshot_to_payload(event.notification)
-    elif event.kind is Kind.DELETED:
+    elif event.kind in (Kind.DELETED, Kind.EXPIRED):
         payload["type"] = event.notification_type
     elif event.kind is Kind.ALL_READ:
         payload |= {"count": event.count, "through": event.through_id}
@@ -169,7 +171,7 @@ def _has_place(fields: dict[str, Any]) -> bool:
 
 def _snapshot_to_payload(snapshot: Snapshot) -> dict[str, Any]:
     sender = snapshot.sender
-    return {
+    payload = {
         "id": snapshot.id,
         "type": snapshot.type,
         "title": snapshot.title,
@@ -180,11 +182,16 @@ def _snapshot_to_payload(snapshot: Snapshot) -> dict[str, Any]:
         "read_at": None if snapshot.read_at is None else snapshot.read_at.isoformat(),
         "sender": sender and {"id": sender.id, "username": sender.username, "name": sender.name},
     }
+    if snapshot.expires_at is not None:
+        payload["expires_at"] = snapshot.expires_at.isoformat()
+    return payload
 
 
 def _snapshot_from_payload(raw: dict[str, Any]) -> Snapshot:
     sender = raw["sender"]
     read_at = raw["read_at"]
+    # Most notifications have none, and logs that were written before there were any have no such key.
+    expires_at = raw.get("expires_at")
     return Snapshot(
         id=raw["id"],
         type=raw["type"],
@@ -195,4 +202,5 @@ def _snapshot_from_payload(raw: dict[str, Any]) -> Snapshot:
         created_at=datetime.fromisoformat(raw["created_at"]),
         read_at=None if read_at is None else datetime.fromisoformat(read_at),
         sender=None if sender is None else Person(**sender),
+        expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
     )

@@ -130,6 +130,7 @@ class Notification(models.Model):
     data = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(editable=False)
     read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True, editable=False)
     added_sequence = models.BigIntegerField(
         editable=False, help_text="Sequence of the event that added it."
@@ -158,6 +159,12 @@ class Notification(models.Model):
                 BackwardsInType("id"),
                 name="notification_type_read",
                 condition=READ,
+            ),
+            # With the id, because a bulk send gives thousands of notifications the same moment.
+            models.Index(
+                fields=["expires_at", "id"],
+                name="notification_expiry",
+                condition=Q(expires_at__isnull=False),
             ),
         ]
         constraints: ClassVar = [

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from backend import metrics
 from backend.config import config
 from backend.notifications.models import Inbox, InboxEvent
 
@@ -53,6 +54,18 @@ def prune_events(
     The settings LOG_KEEP_DAYS and LOG_KEEP_EVENTS are the defaults. Safe to run at any time, also twice at
     once; what is interrupted has done its part and goes on at the next run.
     """
+    steps = prune_in_steps(now=now, keep_days=keep_days, keep_events=keep_events, batch=batch)
+    return [Pruned(inboxes=0, events=0), *steps][-1]
+
+
+def prune_in_steps(
+    *,
+    now: datetime | None = None,
+    keep_days: int | None = None,
+    keep_events: int | None = None,
+    batch: int = BATCH,
+) -> Iterator[Pruned]:
+    """Do what `prune_events` does, one transaction at each step; give what has been removed so far."""
     days = config().log_keep_days if keep_days is None else keep_days
     events = config().log_keep_events if keep_events is None else keep_events
     if days < 0 or events < 0 or batch < 1:
@@ -60,10 +73,9 @@ def prune_events(
     horizon = (now or timezone.now()) - timedelta(days=days)
     tally = _Tally()
     for cut in _cuts_by_age(horizon, batch):
-        _apply(cut, tally)
+        yield _apply(cut, tally)
     for cut in _cuts_by_count(events, batch):
-        _apply(cut, tally)
-    return Pruned(inboxes=len(tally.inboxes), events=tally.events)
+        yield _apply(cut, tally)
 
 
 def _cuts_by_age(horizon: datetime, batch: int) -> Iterator[Cut]:
@@ -115,8 +127,8 @@ def _inboxes_with_more_than(keep: int, page: int) -> Iterator[tuple[Any, int, in
         found = list(rows.filter(pk__gt=found[-1][0])[:page])
 
 
-def _apply(cut: Cut, tally: _Tally) -> None:
-    """Move the beginnings of logs forward and remove what lies before, in one transaction."""
+def _apply(cut: Cut, tally: _Tally) -> Pruned:
+    """Move the beginnings of logs forward and remove what lies before, in one transaction. Return the sum."""
     with transaction.atomic():
         # In the order of users, as every writer that locks several inboxes does: no deadlocks.
         inboxes = Inbox.objects.select_for_update(no_key=True).filter(pk__in=list(cut))
@@ -125,6 +137,8 @@ def _apply(cut: Cut, tally: _Tally) -> None:
         removed = _write(moved) if moved else 0
     tally.inboxes.update(moved)
     tally.events += removed
+    metrics.EVENTS_PRUNED.inc(removed)
+    return Pruned(inboxes=len(tally.inboxes), events=tally.events)
 
 
 def _move(inbox: Inbox, first_sequence: int) -> int | None:

@@ -18,20 +18,18 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from backend import metrics
 from backend.config import config
 from backend.delivery.position import Position
-from backend.notifications.apps import doorbell
 from backend.notifications.errors import Conflict, InvalidInput, NotFound
-from backend.notifications.events import Event, Kind, Person, Snapshot, encode, to_payload
+from backend.notifications.events import Event, Kind, Person, Snapshot
 from backend.notifications.inboxes import Numbered, lock, number_arrivals, number_change
 from backend.notifications.models import (
     Backwards,
     Inbox,
-    InboxEvent,
     Notification,
     NotificationPreference,
 )
+from backend.notifications.recording import event_of, record
 from backend.notifications.validation import Draft, clean_draft, clean_key, clean_type
 
 SEND_CHUNK = 500
@@ -104,16 +102,25 @@ def send(
     sender_id: Any = None,
     idempotency_key: str | None = None,
     created_at: datetime | None = None,
+    expires_at: datetime | None = None,
     now: datetime | None = None,
 ) -> Sent:
     """Put a notification into a user's inbox.
 
     With an idempotency key, unique for each sender, a repeated call returns the first result; with the same
     key and other content it raises Conflict. `created_at` is for notifications that are moved here from
-    elsewhere: they show their old time, while the event in the log is of now. Raises InvalidInput for
-    unacceptable content or users.
+    elsewhere: they show their old time, while the event in the log is of now. At `expires_at`, or a few
+    seconds later, the notification disappears by itself. Raises InvalidInput for unacceptable content or users.
     """
-    draft = clean_draft(type=type, title=title, message=message, link=link, data=data)
+    draft = clean_draft(
+        type=type,
+        title=title,
+        message=message,
+        link=link,
+        data=data,
+        expires_at=expires_at,
+        now=now or timezone.now(),
+    )
     key = clean_key(idempotency_key)
     recipient_key = _user_key(recipient_id, field="recipient_id")
     sender_key = None if sender_id is None else _user_key(sender_id, field="sender_id")
@@ -162,6 +169,7 @@ def send_many(
     link: str = "",
     data: dict[str, Any] | None = None,
     sender_id: Any = None,
+    expires_at: datetime | None = None,
     now: datetime | None = None,
 ) -> SentMany:
     """Put the same notification into the inboxes of many users, each user once.
@@ -169,7 +177,15 @@ def send_many(
     Costs a fixed number of statements for each chunk of SEND_CHUNK recipients; each chunk is a transaction of
     its own. All recipients are looked up before the first chunk: InvalidInput means that nobody got anything.
     """
-    draft = clean_draft(type=type, title=title, message=message, link=link, data=data)
+    draft = clean_draft(
+        type=type,
+        title=title,
+        message=message,
+        link=link,
+        data=data,
+        expires_at=expires_at,
+        now=now or timezone.now(),
+    )
     recipients = sorted({_user_key(value, field="recipient_ids") for value in recipient_ids})
     sender_key = None if sender_id is None else _user_key(sender_id, field="sender_id")
     sender = _load_sender(sender_key)
@@ -198,6 +214,7 @@ def send_approval(
     link: str = "",
     data: dict[str, Any] | None = None,
     idempotency_key: str | None = None,
+    expires_at: datetime | None = None,
     now: datetime | None = None,
 ) -> Sent:
     """Tell a user that a form of theirs was approved or not.
@@ -214,6 +231,7 @@ def send_approval(
         data={**(data or {}), **decision},
         sender_id=sender_id,
         idempotency_key=idempotency_key,
+        expires_at=expires_at,
         now=now,
     )
 
@@ -228,6 +246,7 @@ def send_user_detail_approval(
     sender_id: Any = None,
     link: str = "",
     idempotency_key: str | None = None,
+    expires_at: datetime | None = None,
     now: datetime | None = None,
 ) -> Sent:
     """Tell a user that their own details were approved or not; `item_id` is the user unless given."""
@@ -242,6 +261,7 @@ def send_user_detail_approval(
         sender_id=sender_id,
         link=link,
         idempotency_key=idempotency_key,
+        expires_at=expires_at,
         now=now,
     )
 
@@ -293,7 +313,9 @@ def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
 
 def _replay(first: Notification, draft: Draft, recipient_id: Any) -> Sent:
     """Return the first result of an idempotent send, if this is the same send."""
-    content = Draft(first.type, first.title, first.message, first.link, first.data)
+    content = Draft(
+        first.type, first.title, first.message, first.link, first.data, first.expires_at
+    )
     if content != draft or first.recipient_id != recipient_id:
         raise Conflict("This idempotency key was used for another notification.")
     return Sent(notification=first, replayed=True)
@@ -320,6 +342,7 @@ def _deliver(
                 link=draft.link,
                 data=draft.data,
                 created_at=created_at or now,
+                expires_at=draft.expires_at,
                 idempotency_key=key,
                 added_sequence=inbox.sequence,
             )
@@ -327,7 +350,7 @@ def _deliver(
         ]
     )
     pairs = zip(numbered, notifications, strict=True)
-    _log([_about(Kind.ADDED, inbox, notification, now) for inbox, notification in pairs])
+    record([_about(Kind.ADDED, inbox, notification, now) for inbox, notification in pairs])
     return notifications
 
 
@@ -363,7 +386,7 @@ def _mark(
             notification.save(update_fields=["read_at"])
             numbered = number_change(inbox, unread=-1 if becomes_read else 1)
             kind = Kind.READ if becomes_read else Kind.UNREAD
-            _log([_about(kind, numbered, notification, now)])
+            record([_about(kind, numbered, notification, now)])
     return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
 
 
@@ -390,8 +413,8 @@ def mark_all_read(
         if through_id is not None:
             count = unread.update(read_at=moment)
             numbered = number_change(inbox, unread=-count)
-            event = _event(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
-            _log([event])
+            event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
+            record([event])
     return AllRead(count, inbox.unread_count, inbox.total_count, inbox.position)
 
 
@@ -408,14 +431,14 @@ def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -
         inbox, notification = _lock_with(user_id, notification_id)
         Notification.objects.filter(pk=notification.pk).delete()
         numbered = number_change(inbox, unread=0 if notification.read else -1, total=-1)
-        event = _event(
+        event = event_of(
             Kind.DELETED,
             numbered,
             now or timezone.now(),
             notification_id=notification.pk,
             notification_type=notification.type,
         )
-        _log([event])
+        record([event])
     return Deleted(notification.pk, inbox.unread_count, inbox.total_count, inbox.position)
 
 
@@ -444,7 +467,7 @@ def set_preference(*, user_id: Any, type: str, enabled: bool) -> NotificationPre
     return preference
 
 
-# -- the log ---------------------------------------------------------------------------------------------
+# -- telling ---------------------------------------------------------------------------------------------
 
 
 def snapshot(notification: Notification) -> Snapshot:
@@ -460,6 +483,7 @@ def snapshot(notification: Notification) -> Snapshot:
         created_at=notification.created_at,
         read_at=notification.read_at,
         sender=None if sender is None else person(sender),
+        expires_at=notification.expires_at,
     )
 
 
@@ -471,7 +495,7 @@ def person(user: Any) -> Person:
 
 
 def _about(kind: Kind, inbox: Numbered, notification: Notification, now: datetime) -> Event:
-    return _event(
+    return event_of(
         kind,
         inbox,
         now,
@@ -479,42 +503,3 @@ def _about(kind: Kind, inbox: Numbered, notification: Notification, now: datetim
         notification_id=notification.pk,
         notification_type=notification.type,
     )
-
-
-def _event(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Event:
-    return Event(
-        inbox=str(inbox.user_id),
-        epoch=inbox.epoch,
-        sequence=inbox.sequence,
-        kind=kind,
-        occurred_at=now,
-        unread_count=inbox.unread_count,
-        total_count=inbox.total_count,
-        **details,
-    )
-
-
-def _log(events: Sequence[Event]) -> None:
-    """Write events into the log, and ring the doorbell when the transaction has been committed."""
-    InboxEvent.objects.bulk_create(
-        InboxEvent(
-            inbox_id=event.inbox,
-            sequence=event.sequence,
-            kind=event.kind.value,
-            notification_id=event.notification_id,
-            payload=to_payload(event),
-            created_at=event.occurred_at,
-        )
-        for event in events
-    )
-    # robust: whatever happens to the doorbell, the caller's request has succeeded. A lambda, because Django
-    # reports the failure by the function's name, and a partial has none.
-    transaction.on_commit(lambda: _ring(events), robust=True)
-
-
-def _ring(events: Sequence[Event]) -> None:
-    rung: dict[str, list[bytes]] = {}
-    for event in events:
-        metrics.EVENTS_COMMITTED.labels(event.kind.value).inc()
-        rung.setdefault(event.inbox, []).append(encode(event))
-    doorbell().ring(rung)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,10 +35,18 @@ class Draft:
     message: str
     link: str
     data: dict[str, Any]
+    expires_at: datetime | None
 
 
 def clean_draft(
-    *, type: object, title: object, message: object, link: object, data: object
+    *,
+    type: object,
+    title: object,
+    message: object,
+    link: object,
+    data: object,
+    expires_at: object,
+    now: datetime,
 ) -> Draft:
     """Return the content as a draft; raise InvalidInput naming the first field that is not acceptable."""
     return Draft(
@@ -46,6 +55,7 @@ def clean_draft(
         message=_clean_text("message", message, MESSAGE_LENGTH),
         link=_clean_link(link),
         data=_clean_data(data),
+        expires_at=_clean_expiry(expires_at, now),
     )
 
 
@@ -114,6 +124,22 @@ def _clean_link(value: object) -> str:
     if not acceptable:
         raise InvalidInput("link must be a path or an http(s) address.", field="link")
     return text
+
+
+def _clean_expiry(value: object, now: datetime) -> datetime | None:
+    """Return a moment that is yet to come, in UTC; None when there is none."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInput("expires_at must be a moment with a time zone.", field="expires_at")
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        # Just inside the calendar where it was written, and beyond its end in UTC.
+        raise InvalidInput("expires_at is out of range.", field="expires_at") from None
+    if moment <= now:
+        raise InvalidInput("expires_at must be later than now.", field="expires_at")
+    return moment
 
 
 def _clean_data(value: object) -> dict[str, Any]:

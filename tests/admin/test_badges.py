@@ -59,6 +59,12 @@ def test_every_colour_is_in_the_style_sheet() -> None:
     assert colours == [str(number) for number in range(TYPE_COLOURS)]
 
 
+def test_what_adds_and_what_takes_away_has_a_colour() -> None:
+    colours = set(re.findall(r"\.inbox-kind-(\w+) \{", style()))
+
+    assert {Kind.ADDED, Kind.DELETED, Kind.EXPIRED} <= colours
+
+
 def test_the_list_shows_types_and_states_as_badges(browser: Client, alice: User) -> None:
     read = services.send(recipient_id=alice.pk, title="one").notification
     assert read is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from backend.admin import sending
 from backend.notifications import services
 from backend.notifications.errors import Forbidden
 from backend.notifications.events import Kind
+from backend.notifications.expiry import expire_due
 from backend.notifications.models import InboxEvent, Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device
@@ -73,6 +75,20 @@ def test_one_user_is_sent_a_notification(browser: Client, boss: User, alice: Use
     assert entry.object_id == str(snapshot.id)
 
 
+def test_a_notification_is_given_an_end(browser: Client, alice: User) -> None:
+    device = Device(alice)
+
+    submit(browser, alice, expires_at_0="2124-05-01", expires_at_1="12:30:00")
+
+    (event,) = device.hears()
+    assert event.notification is not None
+    assert event.notification.expires_at == datetime(2124, 5, 1, 12, 30, tzinfo=UTC)
+    shown = browser.get(f"/admin/notifications/notification/{event.notification_id}/change/")
+    assert "May 1, 2124, 12:30 p.m." in shown.content.decode()
+    expire_due(now=datetime(2124, 5, 1, 12, 30, tzinfo=UTC))
+    assert device.hears_kinds() == [Kind.EXPIRED]
+
+
 def test_many_users_are_sent_a_notification(browser: Client, alice: User, bob: User) -> None:
     devices = Device(alice), Device(bob)
 
@@ -124,6 +140,13 @@ def test_who_turned_the_type_off_is_not_sent_it(browser: Client, alice: User, bo
         ({"link": "javascript:alert(1)"}, "link", "link must be a path or an http(s) address."),
         ({"data": "[1]"}, "data", "data must be a JSON object."),
         ({"data": "{"}, "data", "Enter a valid JSON."),
+        (
+            {"expires_at_0": "2001-01-01", "expires_at_1": "00:00"},
+            "expires_at",
+            "expires_at must be later than now.",
+        ),
+        ({"expires_at_0": "2124-01-01"}, "expires_at", "Enter a valid time."),
+        ({"expires_at_1": "00:00"}, "expires_at", "Enter a valid date."),
         ({"recipients": []}, "recipients", "Choose users, or all active users."),
         ({"everybody": "on"}, "recipients", "Choose users, or all active users."),
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from backend.admin.rendering import kind_badge, type_badge
 from backend.admin.timeline import MOST_EVENTS
 from backend.notifications import services
+from backend.notifications.expiry import expire_due
 from backend.notifications.models import Inbox, InboxEvent, Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.test_badges import STYLE_LINK
@@ -46,6 +47,10 @@ def test_events_are_shown_newest_first(browser: Client, alice: User) -> None:
     services.mark_read(user_id=alice.pk, notification_id=kept.pk, now=NOW)
     services.mark_all_read(user_id=alice.pk, now=NOW)
     services.delete(user_id=alice.pk, notification_id=gone.pk, now=NOW)
+    ends = NOW + timedelta(seconds=1)
+    services.send(recipient_id=alice.pk, title="Offer", expires_at=ends, now=NOW)
+    offer = Notification.objects.get(title="Offer")
+    expire_due(now=ends)
 
     shown = page(browser, alice)
 
@@ -53,7 +58,10 @@ def test_events_are_shown_newest_first(browser: Client, alice: User) -> None:
     general = type_badge("general")
     assert HEADING in shown
     assert STYLE_LINK in shown
+    later = TIME.replace("30:07", "30:08")
     assert rows(shown) == [
+        ["7", kind_badge("expired"), f"Notification {offer.pk}", general, "0", "1", later],
+        ["6", kind_badge("added"), "Offer", general, "1", "2", TIME],
         ["5", kind_badge("deleted"), f"Notification {gone.pk}", general, "0", "1", TIME],
         ["4", kind_badge("all_read"), "1 notification", "", "0", "2", TIME],
         ["3", kind_badge("read"), link, general, "1", "2", TIME],

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from backend.notifications import selectors, services
-from backend.notifications.models import Inbox, InboxEvent
+from backend.notifications.models import Inbox, InboxEvent, Notification
 from tests.commands.conftest import Run
 
 
@@ -35,8 +35,46 @@ def _notifications(alice: User, bob: User) -> None:
 def test_pruning(run: Run, options: tuple[object, ...], line: str, left: int) -> None:
     result = run("prune_events", *options)
 
-    assert (result.code, result.out, result.err) == (0, f"{line}\n", "")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"Deleted 0 expired notifications from 0 inboxes.\n{line}\n"
     assert InboxEvent.objects.count() == left
+
+
+def test_what_has_expired_is_deleted_first(run: Run, alice: User, bob: User) -> None:
+    now = timezone.now()
+    for ends in (now - timedelta(minutes=1), now + timedelta(minutes=1)):
+        for user in (alice, bob):
+            sent = now - timedelta(hours=1)
+            services.send(recipient_id=user.pk, title="x", expires_at=ends, now=sent)
+
+    result = run("prune_events", "--events", 1)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == (
+        "Deleted 2 expired notifications from 2 inboxes.\n"
+        # Alice has seven events by then and bob four.
+        "Removed 9 events from 2 inboxes.\n"
+    )
+    assert Notification.objects.filter(expires_at__isnull=False).count() == 2
+    assert run("check_inboxes").code == 0
+
+
+def test_logs_are_pruned_although_a_count_is_wrong(run: Run, alice: User) -> None:
+    now = timezone.now()
+    services.send(
+        recipient_id=alice.pk,
+        title="x",
+        expires_at=now - timedelta(minutes=1),
+        now=now - timedelta(hours=1),
+    )
+    Inbox.objects.filter(pk=alice.pk).update(unread_count=0)
+
+    result = run("prune_events")
+
+    assert (result.code, result.out) == (1, "Removed 1 event from 1 inbox.\n")
+    assert result.err == (
+        f"CommandError: Wrong counts, repair them by manage.py check_inboxes --fix: {alice.pk}.\n"
+    )
 
 
 @pytest.mark.parametrize("option", ["--days", "--events"])

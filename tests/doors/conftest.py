@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
+from backend.config import config
 from backend.identity.issuing import issue_token
 from tests.doors.devices import Device, GraphQLDevice, LegacyDevice
 from tests.doors.server_thread import ServerThread
@@ -18,8 +19,13 @@ DOORS: dict[str, Any] = {"graphql": GraphQLDevice, "original": LegacyDevice}
 
 @pytest.fixture(scope="session")
 def server(django_db_setup: None) -> Iterator[ServerThread]:
-    """The product, on the test database."""
-    with ServerThread() as running:
+    """The product, on the test database; it does not keep house, for the database is not its own between tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOUSEKEEPING", "false")
+        config.cache_clear()
+        server = ServerThread()
+    config.cache_clear()
+    with server as running:
         yield running
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from backend.notifications import services
+from backend.notifications.expiry import expire_due
 from tests.doors.devices import Change, Device, Refused, Shown
 
 Open = Callable[[str], Device]
@@ -120,8 +123,17 @@ def test_sending_to_another_user_needs_a_permission(
         {"link": "javascript:alert(1)"},
         {"type": "no blanks"},
         {"data": {"big": "x" * 9000}},
+        {"expires_at": "2001-01-01T00:00:00Z"},
     ],
-    ids=["blank title", "long title", "long message", "evil link", "evil type", "big data"],
+    ids=[
+        "blank title",
+        "long title",
+        "long message",
+        "evil link",
+        "evil type",
+        "big data",
+        "expired at once",
+    ],
 )
 def test_unacceptable_content_is_refused_and_nothing_changes(
     phone: Device, alice: int, more: dict[str, object]
@@ -138,6 +150,29 @@ def test_a_type_that_is_turned_off_is_not_delivered_and_the_sender_is_told(
     services.set_preference(user_id=alice, type="chatter", enabled=False)
     assert phone.send(alice, "psst", type="chatter") is None
     assert phone.list().total == 0
+
+
+def test_a_notification_that_expires_disappears_on_every_device(
+    phone: Device, laptop: Device, alice: int
+) -> None:
+    ends = timezone.now() + timedelta(hours=1)
+    offer = phone.send(alice, "Offer", expires_at=ends.isoformat())
+    stays = phone.send(alice, "News")
+    expire_due(now=ends - timedelta(seconds=1))
+    assert phone.list().total == 2
+
+    expire_due(now=ends)
+
+    for device in (phone, laptop):
+        changes = [device.next_change() for _ in range(3)]
+        assert [(change.what, change.notification_id) for change in changes] == [
+            ("added", offer),
+            ("added", stays),
+            ("deleted", offer),
+        ]
+        listed = device.list()
+        assert [shown.id for shown in listed.notifications] == [stays]
+        assert (listed.total, listed.unread) == (1, 1)
 
 
 def test_a_rolled_back_send_is_never_seen(phone: Device, alice: int) -> None:

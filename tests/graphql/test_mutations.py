@@ -84,9 +84,39 @@ class TestSend:
             "sender": {"id": f"user:{alice.pk}"},
         }
 
+    async def test_with_an_end(self, ask: Ask, alice: User) -> None:
+        query = SEND.replace("readAt", "readAt expiresAt")
+        input = {
+            "recipientId": str(alice.pk),
+            "title": "x",
+            "expiresAt": "2124-01-01T02:00:00+02:00",
+        }
+        sent = await ask.data(query, alice, {"input": input})
+        assert sent["notification"]["expiresAt"] == "2124-01-01T00:00:00Z"
+        without = await ask.data(query, alice, {"input": input | {"expiresAt": None}})
+        assert without["notification"]["expiresAt"] is None
+
+    @pytest.mark.parametrize(
+        ("moment", "message"),
+        [
+            ("2001-01-01T00:00:00Z", "expiresAt must be later than now."),
+            ("9999-12-31T23:59:59-01:00", "expiresAt is out of range."),
+        ],
+    )
+    async def test_an_end_is_yet_to_come(
+        self, ask: Ask, alice: User, moment: str, message: str
+    ) -> None:
+        input = {"recipientId": str(alice.pk), "title": "x", "expiresAt": moment}
+        assert await ask.error(SEND, alice, {"input": input}) == {
+            "message": message,
+            "path": ["send"],
+            "extensions": {"code": "BAD_USER_INPUT", "field": "input.expiresAt"},
+        }
+        assert await count_rows() == (0, 0, 0, 0)
+
     async def test_nulls_are_as_if_left_out(self, ask: Ask, alice: User) -> None:
         input = {"recipientId": str(alice.pk), "title": "x"}
-        input |= dict.fromkeys(["data", "link", "idempotencyKey"])  # type: ignore[arg-type]
+        input |= dict.fromkeys(["data", "link", "expiresAt", "idempotencyKey"])  # type: ignore[arg-type]
         sent = await ask.data(SEND, alice, {"input": input})
         assert (sent["notification"]["data"], sent["notification"]["link"]) == ({}, None)
 

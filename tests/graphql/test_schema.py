@@ -91,7 +91,8 @@ def without_descriptions(name: str) -> str:
         "occurredAt: DateTime! reason: ResetReason! }",
         "enum ResetReason { EXPIRED EPOCH AHEAD }",
         "type Notification { id: ID! type: String! title: String! message: String! link: String "
-        "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! sender: User }",
+        "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! "
+        "expiresAt: DateTime sender: User }",
         "type User { id: ID! username: String! name: String! }",
         "type NotificationConnection { edges: [NotificationEdge!]! nodes: [Notification!]! "
         "pageInfo: PageInfo! totalCount: Int! unreadCount: Int! position: String! }",
@@ -100,7 +101,8 @@ def without_descriptions(name: str) -> str:
         "endCursor: String }",
         "input NotificationFilter { types: [String!] read: Boolean }",
         'input SendInput { recipientId: ID! title: String! message: String! = "" '
-        'type: String! = "general" data: JSON link: String idempotencyKey: String }',
+        'type: String! = "general" data: JSON link: String expiresAt: DateTime '
+        "idempotencyKey: String }",
         "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",
         "type MarkReadPayload { notification: Notification! unreadCount: Int! position: String! }",
         "type MarkUnreadPayload { notification: Notification! unreadCount: Int! position: String! }",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from backend.legacy.messages import (
     CLIENT_MESSAGES,
     Action,
     DeleteNotification,
+    Failure,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -86,6 +88,15 @@ SENDS: dict[str, dict[str, Any]] = {
     f'{{"type":"send_notification",{REST},"data":{{"a":"ü","b":"\\ud83d\\ude00"}}}}': {
         "data": {"a": "ü", "b": "😀"}
     },
+    # A moment has an offset; whether it is yet to come, the domain decides.
+    f'{{"type":"a",{REST},"expires_at":"1999-12-31T23:00:00.5-01:00"}}': {
+        "notification_type": "a",
+        "expires_at": datetime(2000, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC),
+    },
+    f'{{"type":"send_notification",{REST},"expires_at":"2124-01-01T00:00:00Z"}}': {
+        "expires_at": datetime(2124, 1, 1, tzinfo=UTC)
+    },
+    f'{{"type":"send_notification",{REST},"expires_at":null}}': {},
     # The domain decides about what these fields may hold.
     f'{{"type":"send_notification",{REST},"data":{{"n":{10**30}}},"link":"javascript:x"}}': {
         "data": {"n": 10**30},
@@ -189,6 +200,18 @@ REFUSED = {
     f'{{"type":"send_notification",{REST},"link":0}}': (SendNotification, "link"),
 }
 
+# The same for what is no moment.
+NO_MOMENTS = [
+    "0",
+    "true",
+    "{}",
+    '""',
+    '"soon"',
+    '"2124-01-01T00:00:00"',
+    '"2124-01-01"',
+    '"25:00Z"',
+]
+
 
 @pytest.mark.parametrize("frame", ACTIONS)
 def test_frame_is_read_as_its_action(frame: str) -> None:
@@ -205,6 +228,7 @@ def test_each_form_of_a_send_is_a_send(frame: str) -> None:
             "notification_type": "general",
             "data": None,
             "link": "",
+            "expires_at": None,
             **SENDS[frame],
         }
     )
@@ -257,6 +281,16 @@ def test_action_with_a_wrong_field_is_refused_with_its_name(frame: str) -> None:
     assert caught.value.failure.message.startswith(f"{field} must be a ")
 
 
+@pytest.mark.parametrize("value", NO_MOMENTS)
+def test_a_send_with_an_expiry_that_is_no_moment_is_refused(value: str) -> None:
+    with pytest.raises(Refused) as caught:
+        decode(f'{{"type":"a",{REST},"expires_at":{value}}}', max_bytes=MAX_BYTES)
+    assert caught.value.action is SendNotification
+    assert caught.value.failure == Failure(
+        "BAD_USER_INPUT", "expires_at must be ISO 8601 with an offset or Z.", field="expires_at"
+    )
+
+
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_nothing_but_malformed_and_refused_is_raised(frame: str) -> None:
     with pytest.raises(Malformed):
@@ -265,7 +299,7 @@ def test_nothing_but_malformed_and_refused_is_raised(frame: str) -> None:
 
 KEYS = [
     *("type", "user_id", "title", "message", "notification_type", "data", "link"),
-    *("limit", "before_id", "notification_id"),
+    *("limit", "before_id", "notification_id", "expires_at"),
 ]
 TYPES = ["send_notification", "get_notifications", "mark_read", "mark_all_read", "approval", "ping"]
 VALUES = st.recursive(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints
@@ -161,6 +161,20 @@ def test_notification_has_every_key_in_its_place() -> None:
     }
 
 
+def test_only_a_notification_that_expires_says_when() -> None:
+    expires_at = datetime(2024, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    told = messages.notification(replace(SNAPSHOT, expires_at=expires_at))["notification"]
+    assert told == {**NOTIFICATION, "expires_at": "2024-01-02T03:04:05Z"}
+    assert "expires_at" not in NOTIFICATION
+
+
+def test_an_expiry_is_told_as_a_deletion() -> None:
+    event = Event(
+        "7", "e", 1, Kind.EXPIRED, NEW_YEAR, unread_count=0, total_count=0, notification_id=456
+    )
+    assert messages.event_message(event) == messages.confirmation(DeleteNotification(456))
+
+
 @pytest.mark.parametrize(
     ("moment", "text"),
     [
@@ -252,7 +266,7 @@ def test_errors_of_the_domain_are_named_as_on_the_wire(
     assert Failure.of(error) == failure
 
 
-@pytest.mark.parametrize("kind", [Kind.READ, Kind.UNREAD, Kind.DELETED, Kind.ADDED])
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.ALL_READ])
 def test_event_without_what_its_message_needs_has_no_message(kind: Kind) -> None:
     event = Event("7", "e", 1, kind, NEW_YEAR, unread_count=0, total_count=0)
     assert messages.event_message(event) is None
@@ -371,7 +385,10 @@ def test_three_forms_of_a_send_are_one() -> None:
     _, text = section("send_notification")
     sends = [decode(example, max_bytes=1024) for example in examples(text)]
     send = SendNotification("123", "Title", "Message", "approval", {"item": 5}, "/some/url")
-    assert sends == [send] * 3
+    ends = SendNotification(
+        "123", "Title", "Message", "approval", expires_at=datetime(2124, 1, 1, tzinfo=UTC)
+    )
+    assert sends == [send] * 3 + [ends]
 
 
 @pytest.mark.parametrize("name", SERVER_MESSAGES)
@@ -393,6 +410,7 @@ FAILURES = [
 SAID: list[ServerMessage] = [
     *GUIDE_MESSAGES.values(),
     messages.notification(SNAPSHOT),
+    messages.notification(replace(SNAPSHOT, expires_at=NEW_YEAR)),
     messages.notifications_list([SNAPSHOT, SNAPSHOT], total=2, unread_count=2),
     messages.notification_sent(None),
     messages.all_notifications_marked_read(0),
@@ -436,7 +454,9 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
     table = rows(SECTIONS["The notification object"], under="key")
     assert list(table) == list(keys(NotificationObject))
     assert list(SCHEMAS["Notification"]["properties"]) == list(table)
-    assert list(SCHEMAS["Notification"]["required"]) == list(table)
+    required = [key for key, must in keys(NotificationObject).items() if must]
+    assert list(SCHEMAS["Notification"]["required"]) == required
+    assert [key for key in table if key not in required] == ["expires_at"]
 
 
 def test_page_document_and_code_agree_on_errors() -> None:

@@ -48,6 +48,7 @@ class Replica:
             Kind.READ: self._mark,
             Kind.UNREAD: self._mark,
             Kind.DELETED: self._delete,
+            Kind.EXPIRED: self._expire,
             Kind.ALL_READ: self._mark_all,
         }[event.kind]
         change(event)
@@ -83,6 +84,13 @@ class Replica:
         assert event.notification_id is not None
         assert event.notification is None
         assert self.notifications.pop(event.notification_id).type == event.notification_type
+
+    def _expire(self, event: Event) -> None:
+        assert event.notification_id is not None
+        ends = self.notifications[event.notification_id].expires_at
+        assert ends is not None
+        assert ends <= event.occurred_at
+        self._delete(event)
 
     def _mark_all(self, event: Event) -> None:
         assert event.through_id is not None

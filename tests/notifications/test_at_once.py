@@ -6,16 +6,19 @@ import itertools
 import random
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connections
+from django.utils import timezone
 
 from backend.delivery.position import ORIGIN, Position
 from backend.notifications import selectors, services
 from backend.notifications.errors import Conflict, InvalidInput, NotFound
+from backend.notifications.expiry import expire_due
 from backend.notifications.models import Inbox, Notification
 from backend.notifications.repair import check_inboxes
 from backend.notifications.services import Changed, Sent
@@ -138,6 +141,8 @@ def test_everything_at_once_leaves_exact_counts_and_a_whole_log(alice: User, bob
                 [
                     partial(send, user),
                     partial(services.send_many, recipient_ids=[bob.pk, alice.pk], title="m"),
+                    partial(send, user, expires_at=timezone.now() + timedelta(milliseconds=50)),
+                    expire_due,
                     partial(services.mark_read, user_id=user.pk, notification_id=key),
                     partial(services.mark_unread, user_id=user.pk, notification_id=key),
                     partial(services.delete, user_id=user.pk, notification_id=key),

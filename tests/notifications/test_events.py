@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,6 +61,17 @@ DELETED = Event(
     notification_id=42,
     notification_type="approval",
 )
+EXPIRED = Event(
+    inbox="7",
+    epoch="e1",
+    sequence=6,
+    kind=Kind.EXPIRED,
+    occurred_at=LATER,
+    unread_count=2,
+    total_count=3,
+    notification_id=42,
+    notification_type="approval",
+)
 ALL_READ = Event(
     inbox="7",
     epoch="e1",
@@ -74,7 +86,14 @@ ALL_READ = Event(
 
 
 def test_the_kinds_of_events() -> None:
-    assert [kind.value for kind in Kind] == ["added", "read", "unread", "deleted", "all_read"]
+    assert [kind.value for kind in Kind] == [
+        "added",
+        "read",
+        "unread",
+        "deleted",
+        "all_read",
+        "expired",
+    ]
 
 
 def test_the_reasons_of_resets_are_those_of_the_delivery() -> None:
@@ -116,6 +135,7 @@ def test_a_snapshot_is_read_when_it_has_a_time_of_reading(
             },
         ),
         (DELETED, {"unread": 2, "total": 3, "type": "approval"}),
+        (EXPIRED, {"unread": 2, "total": 3, "type": "approval"}),
         (ALL_READ, {"unread": 0, "total": 3, "count": 2, "through": 41}),
     ],
 )
@@ -131,6 +151,14 @@ def test_the_log_keeps_a_payload(event: Event, payload: dict[str, Any]) -> None:
         payload=json.loads(json.dumps(payload)),
     )
     assert restored == event
+
+
+def test_the_log_keeps_when_a_notification_expires() -> None:
+    event = replace(ADDED, notification=replace(SNAPSHOT, expires_at=LATER))
+    payload = to_payload(ADDED)
+    payload["notification"]["expires_at"] = "2026-03-01T13:00:00.123456+00:00"
+    assert to_payload(event) == payload
+    assert decode(encode(event)) == event
 
 
 def test_the_doorbell_carries_json() -> None:
@@ -168,6 +196,7 @@ SNAPSHOTS = st.builds(
     created_at=TIMES,
     read_at=st.none() | TIMES,
     sender=st.none() | st.builds(Person, id=TEXTS, username=TEXTS, name=TEXTS),
+    expires_at=st.none() | TIMES,
 )
 
 
@@ -177,7 +206,7 @@ def events(draw: st.DrawFn) -> Event:
     details: dict[str, Any]
     if kind is Kind.ALL_READ:
         details = {"count": draw(NUMBERS), "through_id": draw(NUMBERS)}
-    elif kind is Kind.DELETED:
+    elif kind in (Kind.DELETED, Kind.EXPIRED):
         details = {"notification_id": draw(NUMBERS), "notification_type": draw(TEXTS)}
     else:
         snapshot = draw(SNAPSHOTS)
@@ -256,7 +285,7 @@ JSON = st.recursive(
 
 @given(st.data())
 def test_a_damaged_event_is_refused_or_is_an_event(data: st.DataObject) -> None:
-    fields = json.loads(encode(data.draw(st.sampled_from([ADDED, DELETED, ALL_READ]))))
+    fields = json.loads(encode(data.draw(st.sampled_from([ADDED, DELETED, EXPIRED, ALL_READ]))))
     within = data.draw(st.sampled_from([(), ("payload",), ("payload", "notification")]))
     target = fields
     for key in within:

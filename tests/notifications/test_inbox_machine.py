@@ -21,6 +21,7 @@ from backend.delivery.log import Loss
 from backend.delivery.position import ORIGIN, Position
 from backend.notifications import selectors, services
 from backend.notifications.errors import Conflict, InvalidInput, NotFound
+from backend.notifications.expiry import Expired, expire_due
 from backend.notifications.models import InboxEvent
 from backend.notifications.pruning import prune_events
 from backend.notifications.repair import check_inboxes
@@ -31,6 +32,8 @@ USERS = st.integers(0, 2)
 TYPES = st.sampled_from(["general", "news", "approval"])
 FILTERS = st.none() | st.lists(TYPES, max_size=3)
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
+ENDS = st.none() | st.integers(3, 30).map(lambda seconds: TIME + timedelta(seconds=seconds))
+"""Every operation takes a second, so some have come to their end before others are sent."""
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Item:
     type: str
     read: bool
     added: int
+    ends: datetime | None
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Inboxes(RuleBasedStateMachine):
         self.users = [User.objects.create_user(f"user{n}") for n in range(3)]
         self.models = [Model() for _ in self.users]
         self.replicas = [Replica(ORIGIN, 0, 0, {}) for _ in self.users]
-        self.keys: dict[tuple[int, str], tuple[int, int, str]] = {}
+        self.keys: dict[tuple[int, str], tuple[int, tuple[object, ...]]] = {}
         self.positions: list[Position] = [ORIGIN, Position("foreign", 1)]
         self.now = TIME
 
@@ -97,12 +101,21 @@ class Inboxes(RuleBasedStateMachine):
         for user, replica in zip(self.users, self.replicas, strict=True):
             replica.apply_all(self.bell.events(user.pk))
 
-    def arrived(self, user: int, notification: Any, type: str) -> None:
+    def arrived(
+        self, user: int, notification: Any, type: str, ends: datetime | None = None
+    ) -> None:
         model = self.models[user]
         model.sequence += 1
         assert notification.pk > max(model.items, default=0)
         assert notification.added_sequence == model.sequence
-        model.items[notification.pk] = Item(notification.pk, type, False, model.sequence)
+        model.items[notification.pk] = Item(notification.pk, type, False, model.sequence, ends)
+
+    def left(self, user: int, notification_id: int) -> None:
+        """A notification is gone, and the key with which it was sent is forgotten."""
+        model = self.models[user]
+        del model.items[notification_id]
+        model.sequence += 1
+        self.keys = {key: sent for key, sent in self.keys.items() if sent[0] != notification_id}
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -112,18 +125,32 @@ class Inboxes(RuleBasedStateMachine):
         type=TYPES,
         title=st.sampled_from("ab"),
         key=st.none() | st.sampled_from("kl"),
+        ends=ENDS,
     )
-    def send(self, user: int, sender: int, type: str, title: str, key: str | None) -> None:
+    def send(
+        self,
+        user: int,
+        sender: int,
+        type: str,
+        title: str,
+        key: str | None,
+        ends: datetime | None,
+    ) -> None:
         arguments: dict[str, Any] = {
             "recipient_id": self.users[user].pk,
             "sender_id": self.users[sender].pk,
             "type": type,
             "title": title,
             "idempotency_key": key,
+            "expires_at": ends,
         }
-        known = self.keys.get((sender, key)) if key else None
-        content = (user, ord(title), type)
+        known = self.keys.get((sender, key), (0, None))[1] if key else None
+        content = (user, title, type, ends)
         with self.committed() as now:
+            if ends is not None and ends <= now:
+                with pytest.raises(InvalidInput):
+                    services.send(**arguments, now=now)
+                return
             if known is not None and known != content:
                 with pytest.raises(Conflict):
                     services.send(**arguments, now=now)
@@ -132,9 +159,9 @@ class Inboxes(RuleBasedStateMachine):
         assert sent.replayed is (known is not None)
         assert sent.suppressed is (known is None and type in self.models[user].off)
         if sent.notification is not None and not sent.replayed:
-            self.arrived(user, sent.notification, type)
+            self.arrived(user, sent.notification, type, ends)
             if key:
-                self.keys[sender, key] = content
+                self.keys[sender, key] = (sent.notification.pk, content)
 
     @rule(users=st.lists(USERS, max_size=4), type=TYPES)
     def send_many(self, users: list[int], type: str) -> None:
@@ -171,8 +198,7 @@ class Inboxes(RuleBasedStateMachine):
                 return
             result = services_by_name[becomes](**arguments, now=now)
         if becomes == "deleted":
-            del model.items[key]
-            model.sequence += 1
+            self.left(user, key)
             assert result.notification_id == key
         else:
             changes = item.read is not (becomes == "read")
@@ -209,6 +235,20 @@ class Inboxes(RuleBasedStateMachine):
         with self.committed():
             services.set_preference(user_id=self.users[user].pk, type=type, enabled=enabled)
         (self.models[user].off.discard if enabled else self.models[user].off.add)(type)
+
+    @rule(batch=st.integers(1, 4))
+    def expire(self, batch: int) -> None:
+        with self.committed() as now:
+            expired = expire_due(now=now, batch=batch)
+        due = [
+            (user, item.id)
+            for user, model in enumerate(self.models)
+            for item in model.items.values()
+            if item.ends is not None and item.ends <= now
+        ]
+        for user, notification_id in due:
+            self.left(user, notification_id)
+        assert expired == Expired(len({user for user, _ in due}), len(due))
 
     @rule(keep=st.integers(0, 5))
     def prune(self, keep: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import orjson
@@ -12,12 +13,15 @@ from backend.config import config
 from backend.notifications.errors import InvalidInput
 from backend.notifications.validation import Draft, clean_draft, clean_key, clean_type
 
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 VALID: dict[str, Any] = {
     "type": "general",
     "title": "Hello",
     "message": "",
     "link": "",
     "data": None,
+    "expires_at": None,
+    "now": NOW,
 }
 
 
@@ -34,8 +38,11 @@ def refusal(**changes: object) -> tuple[str, str]:
 
 def test_what_is_acceptable_stays_as_it_is() -> None:
     data = {"a": [1, 2.5, None, True, {"b": "c"}]}
-    draft = clean(type="billing.invoice", title=" Hi ", message="\n", link="/x", data=data)
-    assert draft == Draft("billing.invoice", " Hi ", "\n", "/x", data)
+    ends = NOW + timedelta(microseconds=1)
+    draft = clean(
+        type="billing.invoice", title=" Hi ", message="\n", link="/x", data=data, expires_at=ends
+    )
+    assert draft == Draft("billing.invoice", " Hi ", "\n", "/x", data, ends)
 
 
 def test_no_data_is_an_empty_object() -> None:
@@ -111,6 +118,46 @@ def test_a_key_is_neither_blank_nor_too_long_nor_unstorable(key: object) -> None
     with pytest.raises(InvalidInput) as caught:
         clean_key(key)
     assert caught.value.field == "idempotency_key"
+
+
+# -- expiry --------------------------------------------------------------------------------------------------
+
+
+def test_a_moment_of_expiry_may_be_missing() -> None:
+    assert clean(expires_at=None).expires_at is None
+
+
+def test_a_moment_of_expiry_is_kept_in_utc() -> None:
+    local = datetime(2026, 3, 1, 14, 0, 1, tzinfo=timezone(timedelta(hours=2)))
+    ends = clean(expires_at=local).expires_at
+    assert ends == datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
+    assert ends.tzinfo is UTC
+
+
+@pytest.mark.parametrize("value", ["2027-01-01T00:00:00Z", 1.0, True, datetime(2027, 1, 1)])  # noqa: DTZ001
+def test_a_moment_of_expiry_is_one(value: object) -> None:
+    assert refusal(expires_at=value) == (
+        "expires_at",
+        "expires_at must be a moment with a time zone.",
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [NOW, NOW - timedelta(microseconds=1), datetime.min.replace(tzinfo=UTC)]
+)
+def test_a_moment_of_expiry_is_yet_to_come(value: datetime) -> None:
+    assert refusal(expires_at=value) == ("expires_at", "expires_at must be later than now.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+    ],
+)
+def test_a_moment_of_expiry_is_in_the_calendar(value: datetime) -> None:
+    assert refusal(expires_at=value) == ("expires_at", "expires_at is out of range.")
 
 
 # -- links ---------------------------------------------------------------------------------------------------

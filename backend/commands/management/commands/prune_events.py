@@ -1,23 +1,25 @@
-"""manage.py prune_events: shortens the logs. To be run every day."""
+"""manage.py prune_events: deletes what has expired and shortens the logs, as the servers do by themselves."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
 from backend.commands.arguments import whole_number
 from backend.commands.command import InboxCommand
+from backend.notifications.expiry import WrongCounts, expire_due
 from backend.notifications.pruning import prune_events
 
 
 class Command(InboxCommand):
-    """Removes events that are too old or too many. Notifications stay."""
+    """Deletes notifications that have expired, then removes events that are too old or too many."""
 
     help = (
-        "Remove old events from the logs of all inboxes; notifications stay. A device that was away "
-        "for longer is told to reload. Run it every day."
+        "Delete the notifications that have expired, and remove old events from the logs of all "
+        "inboxes. A device that was away for longer is told to reload. Server processes do both by "
+        "themselves; with HOUSEKEEPING=false, run this regularly."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,10 +36,26 @@ class Command(InboxCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Prune, and say how much went."""
+        """Expire, prune, and say how much went."""
+        wrong = self._expire()
         pruned = prune_events(keep_days=options["days"], keep_events=options["events"])
         self.stdout.write(
             f"Removed {pruned.events} event{pluralize(pruned.events)} "
             f"from {pruned.inboxes} inbox{pluralize(pruned.inboxes, 'es')}."
+        )
+        if wrong is not None:
+            raise CommandError(f"{wrong}.")
+        return None
+
+    def _expire(self) -> WrongCounts | None:
+        try:
+            expired = expire_due()
+        except WrongCounts as error:
+            # Those of other inboxes have gone, and the logs can be pruned all the same.
+            return error
+        self.stdout.write(
+            f"Deleted {expired.notifications} expired notification"
+            f"{pluralize(expired.notifications)} "
+            f"from {expired.inboxes} inbox{pluralize(expired.inboxes, 'es')}."
         )
         return None

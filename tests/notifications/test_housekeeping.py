@@ -1,0 +1,270 @@
+"""The housekeeper: what it does when, in time that stands still; and with a database and a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+
+from backend.config import Config
+from backend.notifications import services
+from backend.notifications.expiry import expire_in_steps
+from backend.notifications.housekeeping import PAUSE_SECONDS, Chore, Housekeeper, chores
+from backend.notifications.models import InboxEvent, Notification
+from backend.notifications.pruning import prune_in_steps
+from backend.notifications.repair import check_inboxes
+from tests.delivery.counting import counted
+from tests.delivery.virtual_loop import VirtualLoop
+
+
+class Work:
+    """A chore that is to take so many steps in each round, or to fail; remembers when it did what."""
+
+    def __init__(self, loop: VirtualLoop, *rounds: int | Exception) -> None:
+        self._loop = loop
+        self._start = loop.time()
+        self._rounds = list(rounds)
+        self.done: list[tuple[float, str]] = []
+
+    def note(self, what: str) -> None:
+        self.done.append((round(self._loop.time() - self._start, 3), what))
+
+    def begin(self) -> Iterator[object]:
+        steps = self._rounds.pop(0) if self._rounds else 0
+        for step in range(1 if isinstance(steps, Exception) else steps):
+            self.note(f"step {step + 1}")
+            if isinstance(steps, Exception):
+                raise steps
+            yield step
+        self.note("end")
+
+
+async def at_once(function: Callable[..., object], *arguments: Any) -> object:
+    """Stands in for a database thread, where time stands still."""
+    return function(*arguments)
+
+
+@pytest.fixture
+def loop() -> Iterator[VirtualLoop]:
+    loop = VirtualLoop()
+    yield loop
+    loop.run_off()
+    assert loop.errors == []
+
+
+def housekeeper(chores: list[Chore], *, chance: float = 1.0) -> Housekeeper:
+    return Housekeeper(chores, chance=lambda: chance, run=at_once)
+
+
+def start(loop: VirtualLoop, keeper: Housekeeper) -> None:
+    async def begin() -> None:
+        keeper.start()
+
+    loop.result_of(begin())
+
+
+# -- what a process does ---------------------------------------------------------------------------------
+
+
+def test_the_settings_say_what_is_done_and_how_often() -> None:
+    settings = Config(environment="test", expiry_seconds=7, prune_seconds=900)
+    assert chores(settings) == [
+        Chore("expiry of notifications", expire_in_steps, 7),
+        Chore("pruning of logs", prune_in_steps, 900),
+    ]
+    defaults = Config(environment="test")
+    assert [chore.every_seconds for chore in chores(defaults)] == [5, 3600]
+
+
+def test_it_can_be_turned_off() -> None:
+    assert chores(Config(environment="test", housekeeping=False)) == []
+
+
+# -- when ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("every", "chance", "begins"),
+    [
+        # Within a minute or a turn, and then at every turn, of which chance takes a quarter away at most.
+        (5.0, 1.0, [5, 10, 15, 20]),
+        (5.0, 0.0, [0, 3.75, 7.5, 11.25]),
+        (3600.0, 1.0, [60, 3660, 7260, 10860]),
+        (3600.0, 0.5, [30, 3180, 6330, 9480]),
+    ],
+)
+def test_a_chore_is_done_soon_and_then_at_every_turn(
+    loop: VirtualLoop, every: float, chance: float, begins: list[float]
+) -> None:
+    work = Work(loop)
+    start(loop, housekeeper([Chore("work", work.begin, every)], chance=chance))
+    while len(work.done) < 4:
+        loop.advance(0.25 if every < 60 else 10)
+    assert work.done == [(moment, "end") for moment in begins]
+
+
+def test_a_backlog_is_worked_off_with_pauses(loop: VirtualLoop) -> None:
+    work = Work(loop, 3)
+    start(loop, housekeeper([Chore("work", work.begin, 5)]))
+    loop.advance(5)
+    assert work.done == [(5, "step 1")]
+    loop.advance(PAUSE_SECONDS / 2)
+    assert work.done == [(5, "step 1")]
+    for _ in range(5):
+        loop.advance(PAUSE_SECONDS / 2)
+    assert work.done == [(5, "step 1"), (5.05, "step 2"), (5.1, "step 3"), (5.15, "end")]
+
+
+def test_chores_do_not_wait_for_each_other(loop: VirtualLoop) -> None:
+    long, short = Work(loop, 1000), Work(loop)
+    start(loop, housekeeper([Chore("long", long.begin, 5), Chore("short", short.begin, 5)]))
+    for _ in range(400):
+        loop.advance(PAUSE_SECONDS)
+    assert long.done[-1][1].startswith("step ")
+    assert short.done == [(5, "end"), (10, "end"), (15, "end"), (20, "end")]
+
+
+def test_a_failure_is_logged_once_counted_and_survived(
+    loop: VirtualLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted("housekeeping_faults_total")
+    trouble = ConnectionError("the database is away")
+    work = Work(loop, trouble, trouble, 1)
+    with caplog.at_level(logging.WARNING):
+        start(loop, housekeeper([Chore("pruning of logs", work.begin, 3600)]))
+        for _ in range(400):
+            loop.advance(10)
+    # Tried again within a minute, not within an hour; after a success, at its turn.
+    assert work.done == [
+        (60, "step 1"),
+        (120, "step 1"),
+        (180, "step 1"),
+        (190, "end"),
+        (3790, "end"),
+    ]
+    assert [record.message for record in caplog.records] == [
+        "The pruning of logs fails: ConnectionError: the database is away",
+        "The pruning of logs works again after 2 failures.",
+    ]
+    assert counted("housekeeping_faults_total") == before + 2
+
+
+# -- the end ---------------------------------------------------------------------------------------------
+
+
+def test_after_the_end_nothing_is_done(loop: VirtualLoop) -> None:
+    work = Work(loop)
+    keeper = housekeeper([Chore("work", work.begin, 5)])
+    start(loop, keeper)
+    start(loop, keeper)
+    loop.advance(5)
+    loop.result_of(keeper.stop())
+    loop.result_of(keeper.stop())
+    loop.advance(100)
+    assert work.done == [(5, "end")]
+
+
+async def test_the_end_waits_for_a_transaction_that_has_begun() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def step(steps: Iterator[object], default: None) -> object:
+        begun.set()
+        assert may_end.wait(20)
+        ended.append("transaction")
+        return default
+
+    async def in_thread(function: object, *arguments: Any) -> object:
+        return await asyncio.to_thread(step, *arguments)
+
+    chore = Chore("work", lambda: iter(()), 5)
+    keeper = Housekeeper([chore], chance=lambda: 0.0, run=in_thread)
+    keeper.start()
+    assert await asyncio.to_thread(begun.wait, 20)
+    stopping = asyncio.create_task(keeper.stop())
+    stopping.add_done_callback(lambda _: ended.append("housekeeper"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert ended == []
+    may_end.set()
+    await stopping
+    assert ended == ["transaction", "housekeeper"]
+
+
+async def test_the_end_does_not_wait_for_a_database_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("backend.notifications.housekeeping.STOP_SECONDS", 0.01)
+    begun = asyncio.Event()
+
+    async def hang(*arguments: object) -> object:
+        begun.set()
+        return await asyncio.get_running_loop().create_future()
+
+    keeper = Housekeeper([Chore("work", lambda: iter(()), 5)], chance=lambda: 0.0, run=hang)
+    keeper.start()
+    await begun.wait()
+    await keeper.stop()
+
+
+# -- with the database -----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("bell")
+async def test_a_backlog_of_both_chores_is_worked_off_by_two_processes_at_once(
+    alice: User, bob: User
+) -> None:
+    """Two housekeepers: what several processes do, as far as the database can tell."""
+    now = datetime.now(UTC)
+    old = now - timedelta(days=40)
+    users = [alice.pk, bob.pk]
+
+    def fill() -> None:
+        for _ in range(30):
+            services.send_many(
+                recipient_ids=users, title="x", expires_at=old + timedelta(hours=1), now=old
+            )
+        services.send_many(recipient_ids=users, title="stays", now=now)
+
+    def small(steps: Callable[..., Iterator[object]]) -> Callable[[], Iterator[object]]:
+        return lambda: steps(batch=7)
+
+    await asyncio.to_thread(in_own_connection, fill)
+    tasks = [
+        Chore("expiry", small(expire_in_steps), 0.05),
+        Chore("pruning", small(prune_in_steps), 0.05),
+    ]
+
+    async def at_full_speed(seconds: float) -> None:
+        await asyncio.sleep(seconds / 50)
+
+    keepers = [Housekeeper(tasks, sleep=at_full_speed) for _ in range(2)]
+    for keeper in keepers:
+        keeper.start()
+    await until(lambda: (Notification.objects.count(), InboxEvent.objects.count()) == (2, 62))
+    for keeper in keepers:
+        await keeper.stop()
+    findings = await asyncio.to_thread(in_own_connection, lambda: list(check_inboxes()))
+    assert findings == []
+
+
+def in_own_connection(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    finally:
+        connections.close_all()
+
+
+async def until(true: Callable[[], bool], *, seconds: float = 60.0) -> None:
+    """Wait for something that must come. A test fails by the time, and is never decided by it."""
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(in_own_connection, true):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # What is waited for happens in the database.
