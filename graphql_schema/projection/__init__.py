@@ -1,0 +1,14 @@
+"""Compiled selections: what a subscription selects of our events, turned once into a function from event to bytes.
+
+graphql-core finds out anew for every event which fields a document selects, and Strawberry wants an object for
+each event and notification first. Here the selection is resolved when the subscription begins, with graphql-core's
+own code, and what remains per event is a dictionary of values read from the event itself, and orjson.
+
+- `sources`: where each field is in an event. Whatever is not in that table is left to graphql-core.
+- `compilation`: from a selection to its readers.
+- `rendering`: from an event to bytes, once for all sockets that have the same projection.
+- `subscriptions`: from a client's request to its projection, shared by all who ask the same.
+
+What comes out is byte for byte what graphql-core's result gives, for every document that is covered:
+`tests/graphql/test_projection.py` holds it to that with random documents and events.
+"""

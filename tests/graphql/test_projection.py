@@ -1,0 +1,802 @@
+"""Compiled selections: byte for byte what graphql-core gives, or left to graphql-core."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, cast
+
+import pytest
+from django.contrib.auth.models import User
+from graphql import (
+    GraphQLObjectType,
+    build_schema,
+    get_named_type,
+    is_composite_type,
+    parse,
+    specified_rules,
+    validate,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.delivery.log import Loss
+from backend.delivery.position import Position
+from backend.identity.callers import Caller
+from backend.notifications.events import Event, Kind, Person, Reset, Snapshot
+from backend.notifications.feed import Feed
+from graphql_schema import json_text
+from graphql_schema.context import Context
+from graphql_schema.events import present
+from graphql_schema.projection import compilation
+from graphql_schema.projection.rendering import Renderings
+from graphql_schema.projection.sources import SOURCES
+from graphql_schema.projection.subscriptions import CompiledSubscription, Projections
+from graphql_schema.schema import build
+from tests.graphql.selections import ITEMS, NUMBERS, TEXTS, Question, questions
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+SNAPSHOT = Snapshot(
+    id=42,
+    type="approval",
+    title="Leave approved",
+    message="Enjoy ☀",
+    link="",
+    data={"item_id": 7, "days": [1, 2.5], "by": None},
+    created_at=NOON,
+    read_at=None,
+    sender=Person(id="3", username="bob", name="Bob Roberts"),
+)
+ADDED = Event(
+    inbox="7",
+    epoch="e1",
+    sequence=5,
+    kind=Kind.ADDED,
+    occurred_at=NOON,
+    unread_count=3,
+    total_count=4,
+    notification=SNAPSHOT,
+    notification_id=42,
+    notification_type="approval",
+)
+READ = replace(ADDED, sequence=6, kind=Kind.READ, notification=replace(SNAPSHOT, read_at=NOON))
+UNREAD = replace(ADDED, sequence=7, kind=Kind.UNREAD)
+DELETED = replace(ADDED, sequence=8, kind=Kind.DELETED, notification=None)
+EXPIRED = replace(DELETED, sequence=9, kind=Kind.EXPIRED)
+ALL_READ = Event(
+    inbox="7",
+    epoch="e1",
+    sequence=10,
+    kind=Kind.ALL_READ,
+    occurred_at=NOON,
+    unread_count=0,
+    total_count=3,
+    count=2,
+    through_id=41,
+)
+RESET = Reset(position=Position("", 0), reason=Loss.AHEAD, unread_count=1, occurred_at=NOON)
+EVERY_KIND: list[Event | Reset] = [ADDED, READ, UNREAD, DELETED, EXPIRED, ALL_READ, RESET]
+
+SCHEMA = build()
+CORE = SCHEMA._schema
+
+
+class GivenFeed:
+    """A feed that tells these items, and ends."""
+
+    def __init__(self, items: Sequence[Event | Reset]) -> None:
+        self._items = items
+
+    @asynccontextmanager
+    async def open(
+        self, inbox: str, after: Position | None = None
+    ) -> AsyncIterator[AsyncIterator[Event | Reset]]:
+        yield self._told()
+
+    async def _told(self) -> AsyncIterator[Event | Reset]:
+        for item in self._items:
+            yield item
+
+
+def core_results(
+    text: str,
+    items: Sequence[Event | Reset],
+    variables: dict[str, Any] | None = None,
+    operation_name: str | None = None,
+) -> list[tuple[bytes, bool]]:
+    """Return what the schema's own stream tells of these items, and whether there were errors."""
+
+    async def run() -> list[tuple[bytes, bool]]:
+        feed = cast("Feed", GivenFeed(items))
+        results = await SCHEMA.stream(
+            text,
+            variable_values=variables,
+            context_value=Context(Caller(User(pk=7)), feed),
+            operation_name=operation_name,
+        )
+        return [
+            (json_text.dumps({"data": result.data}), bool(result.errors))
+            async for result in results
+        ]
+
+    return asyncio.run(run())
+
+
+def compiled(
+    text: str, variables: dict[str, Any] | None = None, operation_name: str | None = None
+) -> CompiledSubscription | None:
+    """Compile a document that must be valid."""
+    document = parse(text)
+    assert validate(CORE, document, specified_rules) == []
+    return Projections(CORE).compile(document, operation_name, variables)
+
+
+def rendered(text: str, item: Event | Reset, variables: dict[str, Any] | None = None) -> Any:
+    """Return the value of the root field, after comparing all of it with graphql-core's."""
+    subscription = compiled(text, variables)
+    assert subscription is not None
+    answer = subscription.projection.render(item)
+    assert core_results(text, [item], variables) == [(answer, False)]
+    (value,) = json.loads(answer)["data"].values()
+    return value
+
+
+def selected(selection: str, item: Event | Reset) -> Any:
+    return rendered(f"subscription {{ notificationEvents {{ {selection} }} }}", item)
+
+
+# -- whatever is asked, of whatever happens -----------------------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(question=questions(CORE), items=st.lists(ITEMS, min_size=1, max_size=4))
+def test_a_projection_gives_what_graphql_core_gives(
+    question: Question, items: list[Event | Reset]
+) -> None:
+    subscription = compiled(question.text, question.variables, question.operation_name)
+    assert subscription is not None, "every construct that is drawn is covered"
+    mine = [subscription.projection.render(item) for item in items]
+    # What is limited to types tells less; that is the socket's to do, and the arguments say it.
+    told = [item for item in items if _is_told(item, subscription.types)]
+    expected = core_results(question.text, told, question.variables, question.operation_name)
+    assert [(answer, False) for answer, item in zip(mine, items, strict=True) if item in told] == (
+        expected
+    )
+
+
+def _is_told(item: Event | Reset, types: list[str] | None) -> bool:
+    kind = getattr(item, "notification_type", None)
+    return types is None or kind is None or kind in types
+
+
+CONSTRUCTS = {
+    "alias",
+    "swapped alias",
+    "@skip",
+    "@include",
+    "condition with variable",
+    "inline fragment",
+    "... on NotificationEvent",
+    "named fragment",
+    "__typename",
+    "notification",
+    "sender",
+    "data",
+}
+
+
+def test_the_documents_that_are_drawn_have_every_construct_and_select_something() -> None:
+    seen: Counter[str] = Counter()
+    # Without an object that nobody has to select anything of.
+    event = replace(ADDED, notification=replace(SNAPSHOT, data={}))
+
+    @settings(max_examples=200, derandomize=True, database=None)
+    @given(questions(CORE))
+    def draw(question: Question) -> None:
+        seen.update((+question.constructs).keys())
+        subscription = compiled(question.text, question.variables, question.operation_name)
+        assert subscription is not None
+        (shown,) = json.loads(subscription.projection.render(event))["data"].values()
+        notifications = [value for value in shown.values() if isinstance(value, dict)]
+        people = [v for n in notifications for v in n.values() if isinstance(v, dict) and v]
+        seen.update(
+            {"shown": bool(shown), "with notification": bool(notifications), "deep": bool(people)}
+        )
+
+    draw()
+    assert {name for name in CONSTRUCTS if seen[name] < 10} == set()
+    assert seen["shown"] > 100
+    assert seen["with notification"] > 20
+    assert seen["deep"] > 5
+
+
+# An event from a doorbell may hold anything where JSON was; an old log may lack what is promised today.
+ODD = st.none() | st.booleans() | st.floats() | st.integers() | TEXTS | st.lists(TEXTS, max_size=1)
+ODD_SNAPSHOTS = st.builds(
+    Snapshot,
+    id=NUMBERS | ODD,
+    type=TEXTS | ODD,
+    title=TEXTS | ODD,
+    message=TEXTS,
+    link=TEXTS | ODD,
+    data=cast("st.SearchStrategy[Any]", ODD),
+    created_at=st.just(NOON),
+    read_at=cast("st.SearchStrategy[Any]", st.none() | ODD),
+    sender=st.none() | st.builds(Person, id=TEXTS | ODD, username=TEXTS | ODD, name=TEXTS | ODD),
+)
+ODD_EVENTS = st.builds(
+    Event,
+    inbox=st.just("7"),
+    epoch=st.just("e1"),
+    sequence=NUMBERS,
+    kind=st.sampled_from(Kind),
+    occurred_at=cast("st.SearchStrategy[Any]", st.just(NOON) | ODD),
+    unread_count=st.integers(2**31 - 1, 2**31) | st.integers(-3, 3) | ODD,
+    total_count=st.just(0),
+    notification=st.none() | ODD_SNAPSHOTS,
+    notification_id=st.none() | NUMBERS,
+    count=st.integers(2**31 - 1, 2**31) | ODD,
+    through_id=st.none() | NUMBERS,
+)
+
+
+@settings(max_examples=200)
+@given(question=questions(CORE), event=ODD_EVENTS)
+def test_of_an_event_that_breaks_promises_it_tells_what_graphql_core_tells_or_nothing(
+    question: Question, event: Event
+) -> None:
+    subscription = compiled(question.text, question.variables, question.operation_name)
+    assert subscription is not None
+    event = replace(event, notification_type=None)
+    expected = core_results(question.text, [event], question.variables, question.operation_name)
+    try:
+        answer = subscription.projection.render(event)
+    except ValueError:
+        assert [has_errors for _, has_errors in expected] == [True]
+    else:
+        assert expected == [(answer, False)]
+
+
+# -- each construct -----------------------------------------------------------------------------------------
+
+
+def test_the_whole_result_with_the_name_that_the_client_gave_to_the_field() -> None:
+    subscription = compiled("subscription { inbox: notificationEvents { unreadCount position } }")
+    assert subscription is not None
+    assert subscription.projection.render(ADDED) == (
+        b'{"data":{"inbox":{"unreadCount":3,"position":"e1.5"}}}'
+    )
+
+
+ALL = """
+__typename position unreadCount occurredAt
+... on NotificationAdded { notification { ...All } }
+... on NotificationUpdated { notification { ...All } }
+... on NotificationDeleted { notificationId }
+... on AllNotificationsRead { count throughId }
+... on InboxReset { reason }
+"""
+ALL_FIELDS = """
+fragment All on Notification {
+  id type title message link data read readAt createdAt sender { id username name } expiresAt
+}
+"""
+SHOWN = {
+    "id": "42",
+    "type": "approval",
+    "title": "Leave approved",
+    "message": "Enjoy ☀",
+    "link": None,
+    "data": {"item_id": 7, "days": [1, 2.5], "by": None},
+    "read": False,
+    "readAt": None,
+    "createdAt": "2026-03-01T12:00:00.123456Z",
+    "sender": {"id": "user:3", "username": "bob", "name": "Bob Roberts"},
+    "expiresAt": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("item", "kind", "position", "unread", "rest"),
+    [
+        (ADDED, "NotificationAdded", "e1.5", 3, {"notification": SHOWN}),
+        (
+            READ,
+            "NotificationUpdated",
+            "e1.6",
+            3,
+            {"notification": SHOWN | {"read": True, "readAt": "2026-03-01T12:00:00.123456Z"}},
+        ),
+        (UNREAD, "NotificationUpdated", "e1.7", 3, {"notification": SHOWN}),
+        (DELETED, "NotificationDeleted", "e1.8", 3, {"notificationId": "42"}),
+        (EXPIRED, "NotificationDeleted", "e1.9", 3, {"notificationId": "42"}),
+        (ALL_READ, "AllNotificationsRead", "e1.10", 0, {"count": 2, "throughId": "41"}),
+        (RESET, "InboxReset", "0", 1, {"reason": "AHEAD"}),
+    ],
+)
+def test_each_kind_of_event(
+    item: Event | Reset, kind: str, position: str, unread: int, rest: dict[str, Any]
+) -> None:
+    text = f"subscription {{ notificationEvents {{ {ALL} }} }} {ALL_FIELDS}"
+    assert rendered(text, item) == {
+        "__typename": kind,
+        "position": position,
+        "unreadCount": unread,
+        "occurredAt": "2026-03-01T12:00:00.123456Z",
+        **rest,
+    }
+
+
+def test_fields_selected_twice_are_merged_where_the_first_stands() -> None:
+    selection = """
+    ... on NotificationAdded { notification { title sender { name } } }
+    unreadCount
+    ... on NotificationAdded { notification { title id sender { id name } } }
+    """
+    value = selected(selection, ADDED)
+    assert value == {
+        "notification": {
+            "title": "Leave approved",
+            "sender": {"name": "Bob Roberts", "id": "user:3"},
+            "id": "42",
+        },
+        "unreadCount": 3,
+    }
+    assert (list(value), list(value["notification"])) == (
+        ["notification", "unreadCount"],
+        ["title", "sender", "id"],
+    )
+
+
+def test_the_root_field_selected_twice_is_one() -> None:
+    text = """
+    subscription { notificationEvents { position } ...Root }
+    fragment Root on Subscription { notificationEvents { unreadCount position } }
+    """
+    assert rendered(text, ADDED) == {"position": "e1.5", "unreadCount": 3}
+
+
+def test_names_may_be_those_of_other_fields() -> None:
+    selection = "... on NotificationAdded { notification { title: message message: title } }"
+    assert selected(selection, ADDED) == {
+        "notification": {"title": "Enjoy ☀", "message": "Leave approved"}
+    }
+
+
+def test_conditions_on_types_that_do_not_match_select_nothing() -> None:
+    selection = (
+        "... on NotificationAdded { ... on NotificationEvent { ... on InboxReset { reason } } }"
+    )
+    assert selected(selection, ADDED) == {}
+    assert selected(selection, RESET) == {}
+    selection = "... on NotificationEvent { ... on InboxReset { reason } ... { unreadCount } }"
+    assert selected(selection, RESET) == {"reason": "AHEAD", "unreadCount": 1}
+    assert selected(selection, ADDED) == {"unreadCount": 3}
+
+
+def test_one_name_for_different_fields_of_different_types() -> None:
+    selection = """
+    ... on NotificationDeleted { gone: notificationId }
+    ... on AllNotificationsRead { gone: throughId }
+    """
+    assert selected(selection, DELETED) == {"gone": "42"}
+    assert selected(selection, ALL_READ) == {"gone": "41"}
+
+
+CONDITIONS = """
+subscription ($yes: Boolean!, $no: Boolean = false) {
+  notificationEvents {
+    a: position @include(if: $yes) b: position @include(if: $no)
+    c: position @skip(if: $yes) d: position @skip(if: $no)
+    e: position @skip(if: $yes) @include(if: $yes) f: position @include(if: true) @skip(if: false)
+    ... @include(if: $no) { g: position } ... on NotificationAdded @skip(if: $no) { h: position }
+    ...Named @include(if: $yes)
+  }
+}
+fragment Named on NotificationEvent { i: position }
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "names"),
+    [
+        ({"yes": True}, "adfhi"),
+        ({"yes": True, "no": True}, "abfgi"),
+        ({"yes": False}, "cdfh"),
+    ],
+)
+def test_conditions(variables: dict[str, Any], names: str) -> None:
+    assert "".join(rendered(CONDITIONS, ADDED, variables)) == names
+
+
+def test_a_null_object_is_null_whatever_is_selected_of_it() -> None:
+    event = replace(ADDED, notification=replace(SNAPSHOT, sender=None))
+    selection = "... on NotificationAdded { notification { sender { name } } }"
+    assert selected(selection, event) == {"notification": {"sender": None}}
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 1, 31, 12, 0, tzinfo=UTC), "2026-01-31T12:00:00Z"),
+        (datetime(2026, 1, 31, 12, 0, 0, 1, UTC), "2026-01-31T12:00:00.000001Z"),
+        (datetime(33, 1, 31, 12, 0, tzinfo=UTC), "0033-01-31T12:00:00Z"),
+        (
+            datetime(2026, 1, 31, 12, 0, tzinfo=timezone(timedelta(hours=2))),
+            "2026-01-31T10:00:00Z",
+        ),
+        (datetime.fromisoformat("2026-01-31T12:00:00+00:00"), "2026-01-31T12:00:00Z"),
+    ],
+)
+def test_moments(moment: datetime, text: str) -> None:
+    assert selected("occurredAt", replace(ADDED, occurred_at=moment)) == {"occurredAt": text}
+
+
+@pytest.mark.parametrize("data", [{"n": 2**64}, {"s": "\ud800"}, {"f": 1e300}, {"é\x00": "\u2028"}])
+def test_data_that_only_the_slow_way_can_write(data: dict[str, Any]) -> None:
+    event = replace(ADDED, notification=replace(SNAPSHOT, data=data))
+    selection = "occurredAt ... on NotificationAdded { notification { data } }"
+    assert selected(selection, event) == {
+        "occurredAt": "2026-03-01T12:00:00.123456Z",
+        "notification": {"data": data},
+    }
+
+
+def test_every_field_that_the_events_have_is_covered() -> None:
+    """A new field needs its line in `sources`; this says so."""
+
+    def everything(kind: GraphQLObjectType) -> str:
+        names = []
+        for name, field in kind.fields.items():
+            inner = get_named_type(field.type)
+            names.append(name)
+            if is_composite_type(inner):
+                names.append(f"{{ {everything(cast('GraphQLObjectType', inner))} }}")
+        return " ".join(names)
+
+    kinds = CORE.get_possible_types(cast("Any", CORE.type_map["NotificationEvent"]))
+    parts = [f"... on {kind.name} {{ {everything(kind)} }}" for kind in kinds]
+    for item in EVERY_KIND:
+        selected("__typename " + " ".join(parts), item)
+
+
+# -- arguments ----------------------------------------------------------------------------------------------
+
+ARGUED = """
+subscription ($after: String = "e.9", $types: [String!]) {
+  notificationEvents(after: $after, types: $types) { position }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ("subscription { notificationEvents { position } }", None, (None, None)),
+        ('subscription { notificationEvents(after: "e.1") { position } }', {}, ("e.1", None)),
+        ("subscription { notificationEvents(types: []) { position } }", {}, (None, [])),
+        ('subscription { notificationEvents(types: "a") { position } }', {}, (None, ["a"])),
+        ("subscription { notificationEvents(after: null) { position } }", {}, (None, None)),
+        (ARGUED, {}, ("e.9", None)),
+        (ARGUED, {"after": "e.1", "types": ["a", "b"]}, ("e.1", ["a", "b"])),
+        (ARGUED, {"after": None, "types": "a"}, (None, ["a"])),
+        # What is no position is for the door to refuse.
+        (ARGUED, {"after": "nonsense", "other": 1}, ("nonsense", None)),
+    ],
+)
+def test_the_arguments_are_those_that_graphql_core_makes(
+    text: str, variables: dict[str, Any] | None, expected: tuple[str | None, list[str] | None]
+) -> None:
+    subscription = compiled(text, variables)
+    assert subscription is not None
+    assert (subscription.after, subscription.types) == expected
+
+
+# -- what is not covered ------------------------------------------------------------------------------------
+
+CONDITIONAL = "subscription ($b: Boolean!) { notificationEvents { position @skip(if: $b) } }"
+OPTIONAL = "subscription ($b: Boolean = true) { notificationEvents { position @skip(if: $b) } }"
+TWO = "subscription A { notificationEvents { position } } query B { viewer { id } }"
+
+
+@pytest.mark.parametrize(
+    ("text", "operation_name", "variables"),
+    [
+        ("{ viewer { id } }", None, None),
+        ("mutation { markAllRead { position } }", None, None),
+        (TWO, None, None),
+        (TWO, "B", None),
+        (TWO, "C", None),
+        ("fragment F on User { id }", None, None),
+        # What graphql-core has errors for.
+        (CONDITIONAL, None, None),
+        (CONDITIONAL, None, {"b": "yes"}),
+        (OPTIONAL, None, {"b": None}),
+        (ARGUED, None, {"after": 7}),
+        (ARGUED, None, {"types": [None]}),
+        # Documents that are not valid should not come here; nothing is told that graphql-core would not tell.
+        ("subscription { a: notificationEvents { position } b: notificationEvents { position } }", None, None),
+        ("subscription { __typename }", None, None),
+        ("subscription { __schema { types { name } } }", None, None),
+        ("subscription { nothing }", None, None),
+        ("subscription { notificationEvents @skip(if: true) { position } }", None, None),
+        ("subscription { notificationEvents { nothing } }", None, None),
+        ("subscription { notificationEvents { position @defer } }", None, None),
+        ("subscription { notificationEvents { ... @defer { position } } }", None, None),
+        ("subscription { notificationEvents @live { position } }", None, None),
+    ],
+)  # fmt: skip
+def test_what_is_unusual_is_left_to_graphql_core(
+    text: str, operation_name: str | None, variables: dict[str, Any] | None
+) -> None:
+    projections = Projections(CORE)
+    document = parse(text)
+    for _ in range(2):
+        assert projections.compile(document, operation_name, variables) is None
+
+
+def test_a_field_that_is_not_known_is_left_to_graphql_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {name: read for name, read in SOURCES["Notification"].items() if name != "title"}
+    monkeypatch.setattr(compilation, "SOURCES", {**SOURCES, "Notification": known})
+    for name, is_covered in [("title", False), ("message", True)]:
+        text = f"... on NotificationAdded {{ notification {{ {name} }} }}"
+        subscription = compiled(f"subscription {{ notificationEvents {{ {text} }} }}")
+        assert (subscription is not None) is is_covered
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "position"),
+    [
+        ("", "NotificationEvent!", "String!"),
+        ("(after: String, types: [String!], limit: Int)", "NotificationEvent!", "String!"),
+        ("(after: String, types: [String!])", "InboxReset!", "String!"),
+        ("(after: String, types: [String!])", "[NotificationEvent!]!", "String!"),
+        ("(after: String, types: [String!])", "NotificationEvent!", "[String!]!"),
+    ],
+)
+def test_a_schema_that_has_become_another_is_left_to_graphql_core(
+    arguments: str, kind: str, position: str
+) -> None:
+    schema = build_schema(f"""
+    type Query {{ a: Int }}
+    type Subscription {{ notificationEvents{arguments}: {kind} }}
+    interface NotificationEvent {{ position: {position} }}
+    type InboxReset implements NotificationEvent {{ position: {position} }}
+    """)
+    document = parse("subscription { notificationEvents { position } }")
+    assert validate(schema, document) == []
+    assert Projections(schema).compile(document) is None
+
+
+def test_a_selection_of_too_many_fields_is_left_to_graphql_core(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "subscription { notificationEvents { position unreadCount } }"
+    # Five types of events.
+    for limit, is_covered in [(10, True), (9, False)]:
+        monkeypatch.setattr(compilation, "MAX_FIELDS", limit)
+        assert (compiled(text) is not None) is is_covered
+
+
+# -- what cannot be told ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        replace(ADDED, notification=None),
+        replace(DELETED, notification_id=None),
+        replace(EXPIRED, notification_id=None),
+        replace(ALL_READ, through_id=None),
+    ],
+)
+def test_an_event_that_lacks_what_its_kind_promises_is_not_told(item: Event) -> None:
+    subscription = compiled("subscription { notificationEvents { position } }")
+    assert subscription is not None
+    with pytest.raises(ValueError, match="lacks what its kind promises"):
+        present(item)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="lacks what its kind promises"):
+            subscription.projection.render(item)
+
+
+@pytest.mark.parametrize("count", [2**31, -(2**31) - 1, None, "many", 1.5])
+def test_a_count_that_is_no_int_is_not_told(count: Any) -> None:
+    subscription = compiled("subscription { notificationEvents { unreadCount } }")
+    assert subscription is not None
+    with pytest.raises(ValueError, match=r".+"):
+        subscription.projection.render(replace(ADDED, unread_count=count))
+
+
+# -- what is remembered -------------------------------------------------------------------------------------
+
+POSITION = parse("subscription { notificationEvents { position } }")
+
+
+class Watched(Renderings):
+    """Counts what was rendered."""
+
+    made = 0
+
+    def remember(self, *args: Any) -> None:
+        self.made += 1
+        super().remember(*args)
+
+
+class TestRenderings:
+    def test_an_event_is_rendered_once_for_all_who_ask_the_same(self) -> None:
+        renderings = Watched()
+        projections = Projections(CORE, renderings)
+        document = parse(ARGUED)
+        subscriptions = [projections.compile(document, None, {"after": f"e.{n}"}) for n in range(5)]
+        answers = [s.projection.render(ADDED) for s in subscriptions if s is not None]
+        assert [s.after for s in subscriptions if s] == ["e.0", "e.1", "e.2", "e.3", "e.4"]
+        assert answers == [b'{"data":{"notificationEvents":{"position":"e1.5"}}}'] * 5
+        assert all(answer is answers[0] for answer in answers)
+        assert (renderings.made, len(renderings)) == (1, 1)
+
+    def test_events_and_projections_are_told_apart(self) -> None:
+        renderings = Watched()
+        projections = Projections(CORE, renderings)
+        other = parse("subscription { notificationEvents { unreadCount } }")
+        both = [projections.compile(document) for document in (POSITION, other)]
+        for _ in range(2):
+            assert [
+                json.loads(s.projection.render(item))["data"]["notificationEvents"]
+                for s in both
+                if s is not None
+                for item in (ADDED, ALL_READ)
+            ] == [
+                {"position": "e1.5"},
+                {"position": "e1.10"},
+                {"unreadCount": 3},
+                {"unreadCount": 0},
+            ]
+        assert renderings.made == 4
+
+    def test_an_event_that_takes_the_place_of_another_is_not_taken_for_it(self) -> None:
+        """Freed, an object's id goes to the next of its size; what is remembered must not be freed."""
+        subscription = Projections(CORE).compile(POSITION)
+        assert subscription is not None
+        for sequence in range(1000):
+            answer = subscription.projection.render(replace(ADDED, sequence=sequence))
+            assert answer == (b'{"data":{"notificationEvents":{"position":"e1.%d"}}}' % sequence)
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        renderings = Watched(max_bytes=20 * 1100)
+        subscription = Projections(CORE, renderings).compile(POSITION)
+        assert subscription is not None
+        events = [replace(ADDED, sequence=number) for number in range(1000)]
+        for number, event in enumerate(events):
+            subscription.projection.render(event)
+            assert len(renderings) <= 20
+            # The latest ones are known, whenever the generations change.
+            for recent in events[max(0, number - 8) : number + 1]:
+                assert renderings.recall(subscription.projection, recent) is not None
+        assert renderings.made == 1000
+        assert renderings.recall(subscription.projection, events[0]) is None
+
+    def test_one_that_is_larger_than_the_bound_is_not_remembered(self) -> None:
+        renderings = Renderings(max_bytes=20_000)
+        document = parse("subscription { notificationEvents { ...{ __typename position } "
+                         "... on NotificationAdded { notification { message } } } }")  # fmt: skip
+        subscription = Projections(CORE, renderings).compile(document)
+        assert subscription is not None
+        huge = replace(ADDED, notification=replace(SNAPSHOT, message="x" * 10_000))
+        subscription.projection.render(ADDED)
+        assert len(subscription.projection.render(huge)) > 10_000
+        assert len(renderings) == 1
+        assert renderings.recall(subscription.projection, ADDED) is not None
+
+
+def projection_of(subscription: CompiledSubscription | None) -> Any:
+    assert subscription is not None
+    return subscription.projection
+
+
+class TestProjections:
+    def test_the_same_document_and_conditions_have_one_projection(self) -> None:
+        projections = Projections(CORE)
+        document = parse(CONDITIONS)
+        asked: list[dict[str, Any]] = [
+            {"yes": True},
+            {"yes": True, "no": False},
+            {"yes": True, "no": False, "other": 5},
+            {"yes": False},
+            {"yes": True, "no": True},
+        ]
+        made = {
+            projection_of(projections.compile(document, None, variables)) for variables in asked
+        }
+        assert len(made) == 3
+        assert len(projections) == 3
+
+    def test_the_operations_of_a_document_have_their_own(self) -> None:
+        projections = Projections(CORE)
+        document = parse(
+            "subscription A { notificationEvents { position } }"
+            "subscription B { notificationEvents { unreadCount } }"
+        )
+        assert projection_of(projections.compile(document, "A")).render(ADDED) == (
+            b'{"data":{"notificationEvents":{"position":"e1.5"}}}'
+        )
+        assert projection_of(projections.compile(document, "B")).render(ADDED) == (
+            b'{"data":{"notificationEvents":{"unreadCount":3}}}'
+        )
+        assert projections.compile(document, "A") == projections.compile(document, "A")
+
+    def test_a_name_for_the_only_operation_makes_no_difference(self) -> None:
+        projections = Projections(CORE)
+        document = parse("subscription A { notificationEvents { position } }")
+        first = projection_of(projections.compile(document, "A"))
+        assert projection_of(projections.compile(document)) is first
+
+    def test_it_forgets_the_documents_not_used_for_longest(self) -> None:
+        projections = Projections(CORE, max_characters=1000)
+        documents = [
+            parse(f"subscription S{n} {{ notificationEvents {{ position }} }}") for n in range(9)
+        ]
+        # A document's characters, 8 for the entry and 4 for each of the five types.
+        assert 12 * (51 + 8 + 20) <= 1000 < 13 * (51 + 8 + 20)
+        first = [projection_of(projections.compile(document)) for document in documents]
+        assert len(projections) == 9
+        again = projection_of(projections.compile(documents[0]))
+        assert again is first[0]
+        more = [
+            parse(f"subscription T{n} {{ notificationEvents {{ position }} }}") for n in range(9)
+        ]
+        for document in more:
+            projections.compile(document)
+        assert len(projections) == 12
+        assert projection_of(projections.compile(documents[0])) is first[0]
+        assert projection_of(projections.compile(documents[1])) is not first[1]
+
+    def test_many_conditions_in_one_document_are_bounded_as_well(self) -> None:
+        projections = Projections(CORE, max_characters=2000)
+        names = [f"b{n}" for n in range(7)]
+        declared = " ".join(f"${name}: Boolean!" for name in names)
+        fields = " ".join(f"{name}: position @skip(if: ${name})" for name in names)
+        document = parse(f"subscription ({declared}) {{ notificationEvents {{ {fields} }} }}")
+        for number in range(128):
+            values = {name: bool(number >> place & 1) for place, name in enumerate(names)}
+            answer = projection_of(projections.compile(document, None, values)).render(ADDED)
+            shown = json.loads(answer)["data"]["notificationEvents"]
+            assert list(shown) == [name for name in names if not values[name]]
+            assert projections._characters <= 2000
+            assert len(projections) <= 2000 // 8
+
+    def test_documents_that_fail_for_what_was_sent_along_are_bounded_as_well(self) -> None:
+        projections = Projections(CORE, max_characters=1000)
+        for _ in range(100):
+            assert projections.compile(parse(OPTIONAL), None, {"b": None}) is None
+            assert projections._characters <= 1000
+        assert len(projections._known) == 1000 // len(OPTIONAL)
+
+    def test_long_documents_are_compiled_but_not_remembered(self) -> None:
+        projections = Projections(CORE)
+        document = parse("subscription { notificationEvents { position } }" + " " * 8192)
+        assert projection_of(projections.compile(document)).render(ADDED) == (
+            b'{"data":{"notificationEvents":{"position":"e1.5"}}}'
+        )
+        assert (len(projections), projections._characters) == (0, 0)
+
+    def test_a_document_without_places_is_compiled_but_not_remembered(self) -> None:
+        projections = Projections(CORE)
+        document = parse("subscription { notificationEvents { position } }", no_location=True)
+        assert projections.compile(document) is not None
+        assert len(projections) == 0
+
+    def test_that_a_document_is_not_covered_is_remembered(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        projections = Projections(CORE)
+        document = parse("subscription { notificationEvents { nothing } }")
+        assert projections.compile(document) is None
+        monkeypatch.setattr("graphql_schema.projection.subscriptions.compile_selection", None)
+        assert projections.compile(document) is None
+        assert len(projections) == 1
