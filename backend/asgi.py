@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
@@ -15,15 +15,15 @@ django_application = get_asgi_application()
 
 # What follows needs Django's app registry, which get_asgi_application has filled.
 from channels.layers import get_channel_layer
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.urls import re_path
 
+from backend import garbage
 from backend.checks import refuse_unsafe_settings
 from backend.config import Config, config
 from backend.delivery.hub import ChannelLayer, Hub, HubRules
+from backend.entrance import Entrance
 from backend.identity.callers import open_sessions
 from backend.legacy.consumer import NotificationConsumer
-from backend.lifespan import Application, Lifespan, Receive, Scope, Send
+from backend.lifespan import Application, Lifespan
 from backend.notifications.apps import doorbell
 from backend.notifications.events import Event, decode
 from backend.notifications.feed import Feed
@@ -41,12 +41,6 @@ def hub_rules(settings: Config) -> HubRules:
         watch_seconds=settings.watch_seconds,
         linger_seconds=settings.linger_seconds,
     )
-
-
-async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
-    """Close a socket at an address where there is no door; the client sees HTTP 403."""
-    await receive()
-    await send({"type": "websocket.close", "code": 4404})
 
 
 def build() -> Application:
@@ -69,22 +63,18 @@ def build() -> Application:
         sessions.start()
         async with doorbell().attached(hub.hear):
             housekeeper.start()
+            garbage.settle()
             yield
             await housekeeper.stop()
         await sessions.stop()
         await hub.stop()
 
-    graphql: Any = GraphQLConsumer.as_asgi(schema=schema, feed=feed, sessions=sessions)
-    legacy: Any = NotificationConsumer(feed=feed, sessions=sessions)
-    sockets = URLRouter(
-        [
-            re_path(r"^graphql/?$", graphql),
-            re_path(r"^ws/notifications/?$", legacy),
-            re_path(r"", cast("Any", refuse_socket)),
-        ]
-    )
-    doors = ProtocolTypeRouter({"http": django_application, "websocket": sockets})
-    return Lifespan(with_static_files(cast("Application", doors)), running)
+    doors: dict[str, Application] = {
+        "graphql": GraphQLConsumer(schema, feed, sessions),
+        "ws/notifications": NotificationConsumer(feed=feed, sessions=sessions),
+    }
+    http = with_static_files(cast("Application", django_application))
+    return Lifespan(Entrance(http, doors), running)
 
 
 application = build()

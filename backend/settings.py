@@ -133,6 +133,8 @@ LOGGING = {
         "uvicorn": {"handlers": ["console"], "level": _config.log_level, "propagate": False},
         "uvicorn.error": {"handlers": ["console"], "level": _config.log_level, "propagate": False},
         "uvicorn.access": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # Of backend.sockets.server_protocol: at INFO, two lines for each socket.
+        "uvicorn.sockets": {"level": "WARNING"},
         # Without Redis, its receiver reports every second.
         "channels_redis.pubsub": {"filters": ["once per minute"]},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},

@@ -31,6 +31,8 @@ class NotAdmitted(Exception):
 class Connection:
     """One socket's caller: nobody until admitted, and somebody no longer than they may be here."""
 
+    __slots__ = ("_close", "_feed", "_scope", "_session", "_sessions", "caller")
+
     def __init__(
         self, scope: Mapping[str, Any], *, feed: Feed, sessions: OpenSessions, close: Close
     ) -> None:
@@ -38,7 +40,7 @@ class Connection:
         self._feed = feed
         self._sessions = sessions
         self._close = close
-        self._caller: Caller | None = None
+        self.caller: Caller | None = None
         self._session: OpenSession | None = None
 
     async def admit(self, payload: Mapping[str, Any], *, within_seconds: float) -> None:
@@ -53,14 +55,14 @@ class Connection:
         if not done:
             raise _not_admitted(AuthenticationFailed(Reason.KEYS_UNAVAILABLE))
         try:
-            self._caller = finding.result()
+            self.caller = finding.result()
         except AuthenticationFailed as failure:
             raise _not_admitted(failure) from failure
-        self._session = self._sessions.register(self._caller, self._end)
+        self._session = self._sessions.register(self.caller, self._end)
 
     def operation(self) -> Context:
         """Return the context of one operation."""
-        return Context(caller=self._caller, feed=self._feed)
+        return Context(caller=self.caller, feed=self._feed)
 
     def release(self) -> None:
         """Forget the caller's session: the socket is gone."""

@@ -13,10 +13,13 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    parse,
+    specified_rules,
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
@@ -67,6 +70,20 @@ class DocumentMemory:
             self._characters -= len(forgotten)
 
 
+    def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
+        """Return the document of this text, or None if it is not good: the schema says why when it is asked."""
+        document = self.recall(text)
+        if document is None:
+            try:
+                document = parse(text, max_tokens=config().max_query_tokens)
+            except (GraphQLError, RecursionError):
+                return None
+            if excesses(document) or validate_document(schema, document, specified_rules):
+                return None
+            self.remember(text, document)
+        return document
+
+
 class Documents(SchemaExtension):
     """Turns the text of one operation into a valid document within the limits, or into errors."""
 
@@ -90,7 +107,7 @@ class Documents(SchemaExtension):
         document, text = execution.graphql_document, execution.query
         assert document is not None
         assert text is not None
-        if execution._provided_operation_name is None and _has_several_operations(document):
+        if execution._provided_operation_name is None and has_several_operations(document):
             # Strawberry would run the first.
             execution.pre_execution_errors = [NAME_THE_OPERATION]
         elif document is self._memory.recall(text):
@@ -126,7 +143,8 @@ def excesses(document: DocumentNode) -> list[GraphQLError]:
     return [GraphQLError(message) for message in errors]
 
 
-def _has_several_operations(document: DocumentNode) -> bool:
+def has_several_operations(document: DocumentNode) -> bool:
+    """Whether it has to be said which operation of a document is meant."""
     return sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1
 
 

@@ -20,10 +20,12 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExe
 from strawberry.utils.aio import aclosing
 
 from backend.delivery.hub import HubClosed
-from graphql_schema.documents import DocumentMemory, Documents
+from graphql_schema.documents import DocumentMemory, Documents, has_several_operations
 from graphql_schema.errors import as_clients_see
 from graphql_schema.events import EVENT_TYPES
+from graphql_schema.messages import OperationRequest
 from graphql_schema.mutations import Mutation
+from graphql_schema.projection.subscriptions import CompiledSubscription, Projections
 from graphql_schema.queries import Query
 from graphql_schema.scalars import SCALARS
 from graphql_schema.subscriptions import Subscription
@@ -31,6 +33,18 @@ from graphql_schema.subscriptions import Subscription
 
 class InboxSchema(strawberry.Schema):
     """A schema whose results are fit for clients, whichever transport asks and whatever went wrong."""
+
+    def __init__(self, memory: DocumentMemory, **kwargs: Any) -> None:
+        super().__init__(extensions=[lambda: Documents(memory)], **kwargs)
+        self._memory = memory
+        self._projections = Projections(self._schema)
+
+    def compiled(self, request: OperationRequest) -> CompiledSubscription | None:
+        """Return the compiled subscription that is asked for; None for what only `stream` can answer."""
+        document = self._memory.document(self._schema, request.query)
+        if document is None or (request.operation_name is None and has_several_operations(document)):
+            return None
+        return self._projections.compile(document, request.operation_name, request.variables)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Run a query or mutation. A result without a single field is a PreExecutionError."""
@@ -88,13 +102,12 @@ def _fit(result: ExecutionResult) -> ExecutionResult:
 
 def build() -> InboxSchema:
     """Make the schema, with a memory of documents of its own."""
-    memory = DocumentMemory()
     schema = InboxSchema(
+        DocumentMemory(),
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=EVENT_TYPES,
-        extensions=[lambda: Documents(memory)],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     _drop_null_defaults(schema._schema)

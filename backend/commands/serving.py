@@ -14,10 +14,12 @@ from uvicorn.supervisors import Multiprocess
 from backend.config import Config
 
 APPLICATION = "backend.asgi:application"
+SOCKET_PROTOCOL = "backend.sockets.server_protocol:SocketProtocol"
 PING_SECONDS = 20
 """Between pings, and how long the pong may take: a phone that is gone is noticed within 40 seconds."""
 GRACE_SECONDS = 10
-"""How long open requests may take to end when the server stops."""
+"""How long open requests and sockets may take to end when the server stops. Longer than
+`server_protocol.SHUTDOWN_SECONDS` and `FAREWELL_SECONDS` together."""
 BACKLOG = 2048
 
 
@@ -59,7 +61,7 @@ def server_config(settings: Config, *, workers: int = 1) -> uvicorn.Config:
         APPLICATION,
         lifespan="on",
         workers=workers,
-        ws="websockets-sansio",
+        ws=SOCKET_PROTOCOL,
         # The doors refuse messages beyond the limit in their own words; this only bounds the memory.
         ws_max_size=4 * settings.max_message_bytes,
         ws_ping_interval=PING_SECONDS,

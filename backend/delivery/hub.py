@@ -55,21 +55,29 @@ class HubRules:
     """How long the channel layer may take to answer before it counts as down."""
 
 
+class Listener(Protocol):
+    """Somebody who is to be told that there may be something new."""
+
+    def look(self) -> None:
+        """Look at the subscription. Called on the event loop; must neither wait nor fail."""
+
+
 @dataclass(slots=True)
 class _Tap(Generic[EntryT]):
     """An open inbox: its live stream and who waits for it."""
 
     stream: LiveStream[EntryT]
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
     wanted: set[Position] = field(default_factory=set)
     subscribers: int = 0
     unused_since: float = 0.0
+    # In the order of their coming. A dictionary, because a set of a thousand is slow to change while it is used.
+    listeners: dict[Listener, None] = field(default_factory=dict)
 
     def wake(self) -> None:
-        """Let everybody who waits look at the stream."""
-        self.changed.set()
-        self.changed = asyncio.Event()
+        """Let everybody who listens look at the stream."""
+        for listener in tuple(self.listeners):
+            listener.look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,28 +184,43 @@ class Hub(Generic[EntryT]):
     async def subscribe(
         self, inbox: str, after: Position | None = None
     ) -> AsyncIterator[Subscription[EntryT]]:
-        """Hold a place in an inbox's stream, from `after` or, without one, from now on.
+        """Hold a place in an inbox's stream while in the block. See `open`."""
+        subscription = await self.open(inbox, after)
+        try:
+            yield subscription
+        finally:
+            subscription.close()
 
-        Once entered, no event that is committed later can be missed: what is read from the database within
-        the block is older than, or the same as, what the subscription gives.
+    async def open(self, inbox: str, after: Position | None = None) -> Subscription[EntryT]:
+        """Take a place in an inbox's stream, from `after` or, without one, from now on. Close it in the end.
+
+        From the return on, no event that is committed later can be missed: what is read from the database
+        afterwards is older than, or the same as, what the subscription gives. Raises HubClosed.
         """
         if self._closed:
             raise HubClosed
         tap = self._open(inbox, after)
         is_fresh = inbox in self._opening
-        tap.subscribers += 1
-        metrics.SUBSCRIPTIONS.inc()
+        self._take_place(tap)
         try:
             await tap.ready.wait()
             if after is None and not is_fresh:
                 await self._catch_up_with_log(inbox, tap)
             if self._closed:
                 raise HubClosed
-            yield Subscription(self, inbox, tap, tap.stream.head if after is None else after)
-        finally:
-            metrics.SUBSCRIPTIONS.dec()
-            tap.subscribers -= 1
-            tap.unused_since = self._clock()
+        except BaseException:
+            self._give_up_place(tap)
+            raise
+        return Subscription(self, inbox, tap, tap.stream.head if after is None else after)
+
+    def _take_place(self, tap: _Tap[EntryT]) -> None:
+        tap.subscribers += 1
+        metrics.SUBSCRIPTIONS.inc()
+
+    def _give_up_place(self, tap: _Tap[EntryT]) -> None:
+        metrics.SUBSCRIPTIONS.dec()
+        tap.subscribers -= 1
+        tap.unused_since = self._clock()
 
     async def _catch_up_with_log(self, inbox: str, tap: _Tap[EntryT]) -> None:
         """Have a stream that was open before read what it has not heard of: "from now on" begins after that."""
@@ -434,53 +457,107 @@ class Hub(Generic[EntryT]):
 class Subscription(Generic[EntryT]):
     """One subscriber's own place in a live stream. Holds a position and no queue."""
 
-    __slots__ = ("_generation", "_hub", "_tap", "inbox", "position")
+    __slots__ = ("_generation", "_hub", "_is_open", "_tap", "inbox", "position")
 
     def __init__(self, hub: Hub[EntryT], inbox: str, tap: _Tap[EntryT], position: Position) -> None:
         self._hub = hub
         self._tap = tap
+        self._is_open = True
         self.inbox = inbox
         self.position = position
         # A position that the run does not cover has yet to be compared with the log.
         self._generation = tap.stream.generation if tap.stream.covers(position) else -1
+
+    def listen(self, listener: Listener) -> None:
+        """Have somebody told each time that there may be something new, until the subscription is closed.
+
+        It belongs to what is told, that `ready` is called once after this: who listens hears of the future only.
+        """
+        self._tap.listeners[listener] = None
+
+    def hush(self, listener: Listener) -> None:
+        """Tell somebody no more."""
+        self._tap.listeners.pop(listener, None)
+
+    def close(self) -> None:
+        """Give up the place. Whoever listens has to be hushed before. Twice does no harm."""
+        if self._is_open:
+            self._is_open = False
+            self._hub._give_up_place(self._tap)
+
+    def ready(self) -> Sequence[EntryT] | None:
+        """Move past the events that are at hand, and return them, oldest first; it may be none.
+
+        None: only the log can tell what follows. Call `fetch`. Raises HubClosed at the end.
+        """
+        if self._hub.is_closed:
+            raise HubClosed
+        stream = self._tap.stream
+        if self._generation != stream.generation:
+            return None
+        entries = stream.since(self.position.sequence)
+        if entries:
+            if entries[0].epoch != self.position.epoch and not self.position.is_origin:
+                return None
+            self._move_to(entries[-1])
+        return entries
+
+    async def fetch(self) -> Sequence[EntryT]:
+        """Move past a page of events from the log, and return it. None at all: it has no more.
+
+        Raises PositionLost when the log cannot give them all (call `restart`), HubClosed at the end.
+        """
+        generation = self._tap.stream.generation
+        entries = await self._hub.read(self.inbox, self.position)
+        self._generation = generation
+        if entries:
+            self._move_to(entries[-1])
+        return entries
 
     async def take(self) -> Sequence[EntryT]:
         """Wait for the events that follow the position, move past them and return them, oldest first.
 
         Raises PositionLost when the log cannot give them all (call `restart`), HubClosed at the end.
         """
-        while True:
-            if self._hub.is_closed:
-                raise HubClosed
-            changed = self._tap.changed
-            entries = self._from_run()
-            if entries is None:
-                entries = await self._from_log()
-            elif not entries:
-                await changed.wait()
-            if entries:
-                self.position = Position(entries[-1].epoch, entries[-1].sequence)
-                return entries
+        news = _News()
+        self.listen(news)
+        try:
+            while True:
+                entries = self.ready()
+                if entries is None:
+                    entries = await self.fetch()
+                elif not entries:
+                    await news.come()
+                if entries:
+                    return entries
+        finally:
+            self.hush(news)
 
     def restart(self, position: Position) -> None:
         """Go on after another position: the answer to PositionLost."""
         self.position = position
         self._generation = -1
 
-    def _from_run(self) -> Sequence[EntryT] | None:
-        """What the live stream has for this place; None if only the log can tell."""
-        if self._generation != self._tap.stream.generation:
-            return None
-        entries = self._tap.stream.since(self.position.sequence)
-        if entries and not self.position.is_origin and entries[0].epoch != self.position.epoch:
-            return None
-        return entries
+    def _move_to(self, entry: EntryT) -> None:
+        self.position = Position(entry.epoch, entry.sequence)
 
-    async def _from_log(self) -> Sequence[EntryT]:
-        generation = self._tap.stream.generation
-        entries = await self._hub.read(self.inbox, self.position)
-        self._generation = generation
-        return entries
+
+class _News:
+    """A listener that can be waited for."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def look(self) -> None:
+        """Let it wait no longer."""
+        self._event.set()
+
+    async def come(self) -> None:
+        """Wait until there may be something new."""
+        await self._event.wait()
+        self._event.clear()
 
 
 def _answer(read: _Read[EntryT], answer: list[EntryT] | Exception) -> None:

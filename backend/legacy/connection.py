@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any
 
 from backend import metrics
@@ -20,112 +20,143 @@ from backend.legacy.messages import Action, Failure
 from backend.legacy.protocol import CLOSINGS, CloseCode, LegacyProtocol, State
 from backend.limits.rate import Meter
 from backend.notifications.errors import NotificationError
-from backend.notifications.feed import OpenFeed
+from backend.notifications.feed import Following, Item
+from backend.sockets.outlet import Outlet
 
 logger = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _FAREWELL_SECONDS = 5.0
 """How long a closing socket may take to accept its last frames. A client that does not read gets no longer."""
+
+_FINISHING_SECONDS = 2.0
+"""How long what is being performed may take to end when the server stops."""
 
 
 class Connection:
     """A socket of an authenticated caller.
 
-    One task reads the socket and one the feed; a third exists only while something is performed, so that
-    neither a client that asks without end nor a slow query keeps events from being told.
+    One task reads the socket: the one that calls `run`. Events are told by whoever brings them (see Following). A
+    second task exists only while something is performed, so that neither a client that asks without end nor a
+    slow query keeps events from being told.
     """
 
+    __slots__ = (
+        "_caller",
+        "_errands",
+        "_is_saying_goodbye",
+        "_meter",
+        "_outlet",
+        "_protocol",
+        "_receive",
+        "_worker",
+    )
+
     def __init__(
-        self, caller: Caller, protocol: LegacyProtocol, meter: Meter, receive: Receive, send: Send
+        self,
+        caller: Caller,
+        protocol: LegacyProtocol,
+        meter: Meter,
+        receive: Receive,
+        outlet: Outlet,
     ) -> None:
         self._caller = caller
         self._protocol = protocol
         self._meter = meter
         self._receive = receive
-        self._send = send
-        self._sending = asyncio.Lock()
-        self._ending = asyncio.Event()
+        self._outlet = outlet
         self._worker: asyncio.Task[None] | None = None
+        self._errands: set[asyncio.Task[None]] = set()
+        self._is_saying_goodbye = False
 
-    def end(self, reason: EndReason) -> None:
-        """Close the socket because its caller may no longer be here."""
-        self._close(CloseCode.EXPIRED)
+    # -- the life of a socket -----------------------------------------------------------------------------
 
-    async def run(self, events: OpenFeed) -> None:
-        """Serve the socket until either side closes it."""
-        parts = [self._read_socket(), self._read_feed(events)]
-        tasks = [asyncio.create_task(self._guard(part)) for part in parts]
+    async def run(self, following: Following) -> None:
+        """Serve the socket until it is gone, and leave nothing of it behind."""
+        following.start(self._tell, self._broken)
         try:
-            await self._ending.wait()
+            await self._read()
+        except Exception as error:
+            self._broken(error)
+            if self._errands:
+                await asyncio.wait(self._errands)
         finally:
-            if self._worker is not None:
-                tasks.append(self._worker)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        await self._say_goodbye()
-
-    def _close(self, code: CloseCode) -> None:
-        self._protocol.close(code)
-        self._ending.set()
-
-    async def _guard(self, part: Awaitable[None]) -> None:
-        """Run a part of the connection; if it fails, the socket is closed with a code."""
-        try:
-            await part
-        except HubClosed:
-            self._protocol.close(CloseCode.RESTARTING)
-        except OSError:
-            # The client has gone while something was sent.
             self._protocol.connection_lost()
-        except Exception:
-            logger.exception("A socket of the original protocol broke; its client comes back.")
-            self._protocol.close(CloseCode.INTERNAL_ERROR)
-        if self._protocol.state is not State.OPEN:
-            self._ending.set()
+            following.stop()
+            self._outlet.abandon()
+            await self._end_tasks()
 
-    async def _read_socket(self) -> None:
-        while self._protocol.state is State.OPEN:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                self._protocol.connection_lost()
-                return
-            if self._meter.check() is not None:
-                metrics.RATE_LIMITED.labels("socket").inc()
-                self._protocol.close(CloseCode.RATE_LIMITED)
-                return
-            text = message.get("text")
-            now = time.monotonic()
-            if text is None:
-                self._protocol.receive_binary(now=now)
-            else:
-                self._protocol.receive_text(text, now=now)
-            await self._go_on()
+    async def _read(self) -> None:
+        # No variable for the message: it would be kept until the next.
+        while await self._take(await self._receive()):
+            pass
 
-    async def _read_feed(self, events: OpenFeed) -> None:
-        async for event in events:
-            self._protocol.receive_event(event)
-            await self._go_on()
-            if self._protocol.state is not State.OPEN:
-                return
+    async def _take(self, message: MutableMapping[str, Any]) -> bool:
+        """Do what a message of the server says; return whether there may be others."""
+        if message["type"] == "websocket.disconnect":
+            return False
+        # What comes while the socket is being closed is not heard.
+        if self._protocol.state is State.OPEN:
+            await self._wait_for(self._heed(message.get("text")))
+        return True
 
-    async def _go_on(self) -> None:
-        """Send what is due, and see to it that what was asked is performed."""
-        await self._flush()
-        if self._worker is None or self._worker.done():
+    def _heed(self, text: str | None) -> Awaitable[None] | None:
+        now = time.monotonic()
+        if self._meter.check() is not None:
+            metrics.RATE_LIMITED.labels("socket").inc()
+            self._protocol.close(CloseCode.RATE_LIMITED)
+        elif text is None:
+            self._protocol.receive_binary(now=now)
+        else:
+            self._protocol.receive_text(text, now=now)
+        return self._go_on()
+
+    async def _end_tasks(self) -> None:
+        tasks = [*self._errands, *([self._worker] if self._worker is not None else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # -- what goes out ------------------------------------------------------------------------------------
+
+    def _tell(self, items: Sequence[Item]) -> Awaitable[None] | None:
+        for item in items:
+            self._protocol.receive_event(item)
+        return self._go_on()
+
+    def _go_on(self) -> Awaitable[None] | None:
+        """Write what is due, see to it that what was asked is performed, and close the socket if that is due."""
+        frames = self._protocol.frames_to_send()
+        room = self._outlet.write(frames) if frames else None
+        if self._worker is None:
             action = self._protocol.next_action()
             if action is not None:
-                self._worker = asyncio.create_task(self._guard(self._work(action)))
+                self._worker = asyncio.create_task(self._work(action))
+        if self._protocol.state is State.CLOSING:
+            self._say_goodbye()
+        return room
+
+    @staticmethod
+    async def _wait_for(room: Awaitable[None] | None) -> None:
+        if room is not None:
+            await room
+
+    # -- actions ------------------------------------------------------------------------------------------
 
     async def _work(self, action: Action) -> None:
         """Perform an action and those that follow it, one at a time."""
-        await self._perform(action)
-        while (following := self._protocol.next_action()) is not None:
-            await self._perform(following)
+        following: Action | None = action
+        try:
+            while following is not None:
+                await self._perform(following)
+                await self._wait_for(self._go_on())
+                following = self._protocol.next_action()
+        except Exception as error:
+            self._broken(error)
+        finally:
+            self._worker = None
 
     async def _perform(self, action: Action) -> None:
         try:
@@ -138,31 +169,59 @@ class Connection:
             self._protocol.action_failed(action, _internal(error))
         else:
             self._protocol.action_done(action, answer, sequence=sequence)
-        await self._flush()
 
-    async def _flush(self) -> None:
-        async with self._sending:
-            for frame in self._protocol.frames_to_send():
-                await self._send({"type": "websocket.send", "text": frame})
+    # -- the end ------------------------------------------------------------------------------------------
 
-    async def _say_goodbye(self) -> None:
-        """Send what is still due and the close code, unless the client has gone."""
-        if self._protocol.state is not State.CLOSING or self._protocol.close_code is None:
+    def end(self, reason: EndReason) -> None:
+        """Close the socket because its caller may no longer be here."""
+        self._close(CloseCode.EXPIRED)
+
+    def shut_down(self) -> None:
+        """Close the socket, because the server stops, once what is being done is finished."""
+        self._run_errand(self._finish_in_peace())
+
+    async def _finish_in_peace(self) -> None:
+        if self._worker is not None:
+            await asyncio.wait({self._worker}, timeout=_FINISHING_SECONDS)
+        self._close(CloseCode.RESTARTING)
+
+    def _broken(self, error: Exception) -> None:
+        """Close the socket with a code, after something in it has failed."""
+        if isinstance(error, HubClosed):
+            self._close(CloseCode.RESTARTING)
             return
+        logger.error("A socket of the original protocol broke; its client comes back.", exc_info=error)
+        self._close(CloseCode.INTERNAL_ERROR)
+
+    def _close(self, code: CloseCode) -> None:
+        self._protocol.close(code)
+        self._go_on()
+
+    def _say_goodbye(self) -> None:
+        if not self._is_saying_goodbye:
+            self._is_saying_goodbye = True
+            self._run_errand(self._send_goodbye())
+
+    async def _send_goodbye(self) -> None:
+        """Send the close code after what was due, unless the client does not read any more."""
+        assert self._protocol.close_code is not None
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                await self._flush()
-                await send_close(self._send, self._protocol.close_code)
-        except (TimeoutError, OSError, RuntimeError):
-            # It does not read any more, or is gone; the server drops the connection.
+                await send_close(self._outlet, self._protocol.close_code)
+        except TimeoutError:
+            # The server's pings find that out too, and drop the connection.
             logger.debug("A socket could not be closed politely.")
-        self._protocol.connection_lost()
+
+    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
 
-async def send_close(send: Send, code: CloseCode) -> None:
+async def send_close(outlet: Outlet, code: CloseCode) -> None:
     """Close an accepted socket with a code of the table."""
     metrics.SOCKETS_CLOSED.labels("legacy", str(code.value)).inc()
-    await send({"type": "websocket.close", "code": code.value, "reason": CLOSINGS[code].reason})
+    await outlet.close(code.value, CLOSINGS[code].reason)
 
 
 def _internal(error: Exception) -> Failure:

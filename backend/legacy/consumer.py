@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import Any
+
 from backend import metrics
 from backend.config import config
 from backend.delivery.hub import HubClosed
@@ -10,10 +13,14 @@ from backend.identity.callers import Caller, authenticate
 from backend.identity.credentials import token_from_headers, token_from_query
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.identity.sessions import OpenSessions
-from backend.legacy.connection import Connection, Receive, Scope, Send, send_close
+from backend.legacy.connection import Connection, Receive, send_close
 from backend.legacy.protocol import CloseCode, LegacyProtocol
+from backend.legacy.wording import Wordings
 from backend.limits.rate import Meter, RateLimit
 from backend.notifications.feed import Feed
+from backend.sockets.outlet import Outlet, Send, direct_socket, outlet_for
+
+Scope = MutableMapping[str, Any]
 
 _CLOSE_CODES = {
     Reason.EXPIRED: CloseCode.EXPIRED,
@@ -32,7 +39,9 @@ class NotificationConsumer:
     def __init__(self, *, feed: Feed, sessions: OpenSessions) -> None:
         self._feed = feed
         self._sessions = sessions
+        self._wordings = Wordings()
         self._rate = RateLimit.parse(config().socket_rate)
+        self._max_message_bytes = config().max_message_bytes
         self._fault = Fault("admission of sockets", metrics.ADMISSION_FAULTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,12 +50,13 @@ class NotificationConsumer:
             return
         # Accepted before the token is looked at: of a refused handshake, browsers do not show the reason.
         await send({"type": "websocket.accept"})
+        outlet = outlet_for(scope, send)
         caller = await self._admit(scope)
         if isinstance(caller, CloseCode):
-            await send_close(send, caller)
+            await send_close(outlet, caller)
             return
         with metrics.SOCKETS.labels("legacy").track_inprogress():
-            await self._serve(caller, receive, send)
+            await self._serve(caller, scope, receive, outlet)
 
     async def _admit(self, scope: Scope) -> Caller | CloseCode:
         """Return whose socket it is, or with which code to close it."""
@@ -61,17 +71,26 @@ class NotificationConsumer:
         self._fault.over()
         return caller
 
-    async def _serve(self, caller: Caller, receive: Receive, send: Send) -> None:
+    async def _serve(
+        self, caller: Caller, scope: Scope, receive: Receive, outlet: Outlet
+    ) -> None:
         try:
-            async with self._feed.open(caller.user_id) as events:
-                protocol = LegacyProtocol(
-                    after=events.position.sequence, max_message_bytes=config().max_message_bytes
-                )
-                connection = Connection(caller, protocol, Meter(self._rate), receive, send)
-                session = self._sessions.register(caller, connection.end)
-                try:
-                    await connection.run(events)
-                finally:
-                    session.release()
+            following = await self._feed.follow(caller.user_id)
         except HubClosed:
-            await send_close(send, CloseCode.RESTARTING)
+            await send_close(outlet, CloseCode.RESTARTING)
+            return
+        protocol = LegacyProtocol(
+            after=following.position.sequence,
+            max_message_bytes=self._max_message_bytes,
+            wordings=self._wordings,
+        )
+        connection = Connection(caller, protocol, Meter(self._rate), receive, outlet)
+        session = self._sessions.register(caller, connection.end)
+        direct = direct_socket(scope)
+        if direct is not None:
+            direct.on_shutdown = connection.shut_down
+            direct.forget_handshake()
+        try:
+            await connection.run(following)
+        finally:
+            session.release()

@@ -13,7 +13,6 @@ After every call, the shell looks at `next_action` and `frames_to_send` again.
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
@@ -28,10 +27,10 @@ from backend.legacy.messages import (
     SendNotification,
     ServerMessage,
     error,
-    event_message,
     pong,
     refusal,
 )
+from backend.legacy.wording import Wordings
 from backend.notifications.events import Event, Reset, ResetReason
 
 MAX_FAULTS = 20
@@ -124,22 +123,26 @@ class LegacyProtocol:
     a notification that came later.
     """
 
-    def __init__(self, *, after: int, max_message_bytes: int = 65_536) -> None:
+    def __init__(
+        self, *, after: int, max_message_bytes: int = 65_536, wordings: Wordings | None = None
+    ) -> None:
+        self._wordings = Wordings() if wordings is None else wordings
         self.state = State.OPEN
         self.close_code: CloseCode | None = None
         self._max_message_bytes = max_message_bytes
-        self._frames: list[str] = []
-        # When the latest faults happened.
-        self._faults: deque[float] = deque(maxlen=MAX_FAULTS)
+        self._frames: list[bytes] = []
+        # Lists, although much is taken from their beginnings: there are thousands of connections, an empty deque takes
+        # 600 bytes, and these are nearly always empty. First, when the latest faults happened.
+        self._faults: list[float] = []
         # What the client has asked for, and the one of it that is being performed.
-        self._asked: deque[Action | Refused] = deque()
+        self._asked: list[Action | Refused] = []
         self._current: Action | None = None
         # What the feed has brought but the client was not told yet, and how far each has come.
-        self._untold: deque[Event | Reset] = deque()
+        self._untold: list[Event | Reset] = []
         self._received = after
         self._told = after
         # What is to be said once the client was told enough.
-        self._answers: deque[_Answer] = deque()
+        self._answers: list[_Answer] = []
 
     # -- what arrives ------------------------------------------------------------------------------
 
@@ -199,7 +202,7 @@ class LegacyProtocol:
             return None
         assert not isinstance(action, Refused)  # `_advance` has answered those that lead.
         self._current = action
-        self._asked.popleft()
+        self._asked.pop(0)
         return action
 
     def action_done(
@@ -230,7 +233,7 @@ class LegacyProtocol:
 
     # -- what is to be sent ------------------------------------------------------------------------
 
-    def frames_to_send(self) -> list[str]:
+    def frames_to_send(self) -> list[bytes]:
         """Return the frames that are due, in order, and forget them."""
         frames, self._frames = self._frames, []
         return frames
@@ -257,7 +260,7 @@ class LegacyProtocol:
 
     def _fault(self, code: FaultCode, message: str, now: float) -> None:
         self._say(error(code, message))
-        self._faults.append(now)
+        self._faults = [*self._faults[1 - MAX_FAULTS :], now]
         if len(self._faults) == MAX_FAULTS and now - self._faults[0] <= FAULT_WINDOW_SECONDS:
             self.close(CloseCode.TOO_MANY_FAULTS)
 
@@ -269,7 +272,7 @@ class LegacyProtocol:
             self._refuse()
         self._answer(self._told)
         while self._untold and self._may_tell(self._untold[0]):
-            event = self._untold.popleft()
+            event = self._untold.pop(0)
             if isinstance(event, Reset):
                 self._start_over(event)
             else:
@@ -286,19 +289,20 @@ class LegacyProtocol:
 
     def _refuse(self) -> None:
         """Answer what was refused while it was read, now that everything before it was answered."""
-        refused = self._asked.popleft()
+        refused = self._asked.pop(0)
         assert isinstance(refused, Refused)
         self._answers.append(_Answer(0, refusal(refused.action, refused.failure)))
 
     def _tell(self, event: Event) -> None:
-        message = event_message(event)
-        if message is None:
+        wording = self._wordings.of(event)
+        if wording is None:
             self._reload()
         else:
-            self._say(message)
+            self._frames.append(wording.frame)
         self._told = event.sequence
+        message = None if wording is None else wording.message
         if self._answers and self._answers[0].is_said_by(event.sequence, message):
-            self._answers.popleft()
+            self._answers.pop(0)
         self._answer(self._told)
 
     def _start_over(self, reset: Reset) -> None:
@@ -314,12 +318,12 @@ class LegacyProtocol:
     def _reload(self) -> None:
         """Have the newest page read before anything else that was asked."""
         if not (self._asked and isinstance(self._asked[0], Reload)):
-            self._asked.appendleft(Reload())
+            self._asked.insert(0, Reload())
 
     def _answer(self, reached: float) -> None:
         """Say the answers whose place in the stream is reached."""
         while self._answers and self._answers[0].sequence <= reached:
-            self._say(self._answers.popleft().message)
+            self._say(self._answers.pop(0).message)
 
     def _say(self, message: ServerMessage) -> None:
         self._frames.append(encode(message))

@@ -1,8 +1,10 @@
-"""The feed: the async iterator of events that both doors subscribe to."""
+"""The feed: the events of inboxes, as both doors subscribe to them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -18,7 +20,16 @@ from backend.faults import Fault
 from backend.notifications import selectors
 from backend.notifications.events import Event, Reset
 
+logger = logging.getLogger(__name__)
+
 EventHub = Hub[Event]
+Item = Event | Reset
+Tell = Callable[[Sequence[Item]], Awaitable[None] | None]
+"""Tells a client. None: it has room for more. Otherwise there is something to wait for first."""
+
+PORTION = 32
+"""Items that are told at a time. Between portions, it is looked whether the client has room for more: this bounds
+what the server holds for a client that comes back after a long time and does not read."""
 
 
 class Feed:
@@ -38,6 +49,11 @@ class Feed:
         async with self._hub.subscribe(inbox, after) as subscription:
             yield OpenFeed(subscription, self._fault)
 
+    async def follow(self, inbox: str, after: Position | None = None) -> Following:
+        """Subscribe to an inbox without a task to read it: see Following. The same promise as that of `open`."""
+        subscription = await self._hub.open(inbox, after)
+        return Following(subscription, OpenFeed(subscription, self._fault))
+
 
 class OpenFeed:
     """An async iterator over the events of one inbox.
@@ -46,6 +62,8 @@ class OpenFeed:
     because of a lost doorbell, a slow reader or a database that is away for a while; it raises HubClosed when
     the server stops.
     """
+
+    __slots__ = ("_events", "_fault", "_subscription")
 
     def __init__(self, subscription: Subscription[Event], fault: Fault) -> None:
         self._subscription = subscription
@@ -60,20 +78,34 @@ class OpenFeed:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Event | Reset:
+    async def __anext__(self) -> Item:
         event = next(self._events, None)
-        if event is not None:
-            return event
+        while event is None:
+            items = await self._answer(self._subscription.take)
+            if isinstance(items, Reset):
+                return items
+            self._events = iter(items)
+            event = next(self._events, None)
+        return event
+
+    async def fetch(self) -> Sequence[Item]:
+        """Return a page from the log, or the reset that takes its place; nothing if the log has no more."""
+        items = await self._answer(self._subscription.fetch)
+        return [items] if isinstance(items, Reset) else items
+
+    async def _answer(
+        self, ask: Callable[[], Awaitable[Sequence[Event]]]
+    ) -> Sequence[Event] | Reset:
+        """Ask the subscription; when its position is lost, move it to the inbox as it is now."""
         while True:
             try:
-                self._events = iter(await self._subscription.take())
-                return next(self._events)
+                return await ask()
             except PositionLost as lost:
                 reason = lost.reason
             try:
                 return await self._reset(reason)
             except (DatabaseError, InterfaceError) as error:
-                # It went away just now, and the subscription has not moved: `take` waits until it is back.
+                # It went away just now, and the subscription has not moved: asking waits until it is back.
                 self._fault.report(error)
 
     async def _reset(self, reason: Loss) -> Reset:
@@ -89,3 +121,98 @@ class OpenFeed:
             unread_count=state.unread_count,
             occurred_at=timezone.now(),
         )
+
+
+class Following:
+    """Has everything told that happens in an inbox, as OpenFeed would give it, by whoever brings the news.
+
+    As long as the client has room and nothing has to be read from the log there is no task: the hub calls
+    `look`, and what is new is told there and then. A task exists only while this subscriber lags.
+
+    `start` it once; `stop` it in the end, and then nothing is told any more.
+    """
+
+    __slots__ = ("_catching_up", "_failed", "_feed", "_is_stopped", "_subscription", "_tell")
+
+    def __init__(self, subscription: Subscription[Event], feed: OpenFeed) -> None:
+        self._subscription = subscription
+        self._feed = feed
+        self._tell: Tell = _tell_nobody
+        self._failed: Callable[[Exception], None] = _raise
+        self._catching_up: asyncio.Task[None] | None = None
+        self._is_stopped = False
+
+    @property
+    def position(self) -> Position:
+        """The position up to which events have been fetched: at first, where it begins."""
+        return self._subscription.position
+
+    def start(self, tell: Tell, failed: Callable[[Exception], None]) -> None:
+        """Begin to tell. `failed` is called at most once, and that is the end: HubClosed, or what `tell` raised."""
+        self._tell = tell
+        self._failed = failed
+        self._subscription.listen(self)
+        self.look()
+
+    def stop(self) -> None:
+        """Tell nothing any more. Twice does no harm."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._subscription.hush(self)
+        self._subscription.close()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+
+    def look(self) -> None:
+        """Tell what is new."""
+        if self._catching_up is not None or self._is_stopped:
+            return
+        try:
+            items = self._subscription.ready()
+            if items is not None:
+                room = self._tell(items[:PORTION]) if items else None
+                if room is None and len(items) <= PORTION:
+                    return
+                rest: Sequence[Item] | None = items[PORTION:]
+            else:
+                room, rest = None, None
+        except Exception as error:
+            self._fail(error)
+            return
+        self._catching_up = asyncio.create_task(self._catch_up(room, rest))
+
+    async def _catch_up(self, room: Awaitable[None] | None, items: Sequence[Item] | None) -> None:
+        """Tell everything until nothing is left, waiting for the client and for the log as it takes."""
+        try:
+            if room is not None:
+                await room
+            while True:
+                if items is None:
+                    items = await self._feed.fetch()
+                await self._tell_all(items)
+                items = self._subscription.ready()
+                if items is not None and not items:
+                    return
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._catching_up = None
+
+    async def _tell_all(self, items: Sequence[Item]) -> None:
+        for start in range(0, len(items), PORTION):
+            room = self._tell(items[start : start + PORTION])
+            if room is not None:
+                await room
+
+    def _fail(self, error: Exception) -> None:
+        self.stop()
+        self._failed(error)
+
+
+def _tell_nobody(items: Sequence[Item]) -> None:
+    """What is told before the start."""
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -106,7 +106,7 @@ def test_uvicorn_runs_as_this_product_needs_it() -> None:
     config = serving.server_config(Config(environment="test", max_message_bytes=2048), workers=3)
 
     assert config.app == "backend.asgi:application"
-    assert config.ws == "websockets-sansio"
+    assert config.ws == "backend.sockets.server_protocol:SocketProtocol"
     assert config.ws_max_size == 4 * 2048
     assert (config.ws_ping_interval, config.ws_ping_timeout) == (20, 20)
     assert config.ws_per_message_deflate is False

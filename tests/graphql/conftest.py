@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from backend.config import config
 from tests.graphql.asking import Ask, bearer
-from tests.graphql.stage import LEGACY, TRANSPORT, Client, Stage, staged
+from tests.graphql.stage import LEGACY, OUR_CLASS, TRANSPORT, Client, Stage, staged
 
 
 @pytest.fixture
@@ -37,9 +37,15 @@ def ask(transactional_db: None) -> Ask:
 
 
 @pytest.fixture
-async def stage(transactional_db: None) -> AsyncIterator[Stage]:
+def socket_class() -> str:
+    """The server's protocol class for sockets, as `--ws` names it. Modules that matter try both."""
+    return OUR_CLASS
+
+
+@pytest.fixture
+async def stage(transactional_db: None, socket_class: str) -> AsyncIterator[Stage]:
     """A server with sockets."""
-    async with staged() as stage:
+    async with staged(socket_class) as stage:
         yield stage
 
 

@@ -30,6 +30,10 @@ from graphql_schema.schema import schema
 TRANSPORT = "graphql-transport-ws"
 LEGACY = "graphql-ws"
 
+OUR_CLASS = "backend.sockets.server_protocol:SocketProtocol"
+PLAIN_CLASS = "websockets-sansio"
+"""The protocol classes for sockets: ours, and uvicorn's own, with which the doors use ASGI alone."""
+
 WAIT_SECONDS = 20.0
 """How long a test waits for what must come. A test fails by it, and is never decided by it."""
 
@@ -178,7 +182,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged() -> AsyncIterator[Stage]:
+async def staged(socket_class: str = OUR_CLASS) -> AsyncIterator[Stage]:
     """Serve while in the block. `stage.options` are the consumer's, for sockets that are opened later."""
     hub: Hub[Event] = Hub(
         DatabaseLog(), layer=None, decode=decode, rules=HubRules(watch_seconds=0.2)
@@ -199,7 +203,7 @@ async def staged() -> AsyncIterator[Stage]:
         application,
         host="127.0.0.1",
         port=0,
-        ws="websockets-sansio",
+        ws=socket_class,
         lifespan="off",
         log_config=None,
         timeout_graceful_shutdown=5,

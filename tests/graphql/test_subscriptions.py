@@ -1,4 +1,8 @@
-"""What a subscription tells: every event with its exact JSON, on a real socket of each subprotocol."""
+"""What a subscription tells: every event with its exact JSON, on a real socket of each subprotocol.
+
+All of it three times: compiled and written straight into the socket, compiled over plain ASGI, and executed by
+graphql-core.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,9 @@ from backend.database_threads import in_database_thread
 from backend.delivery.position import Position
 from backend.notifications import selectors, services
 from backend.notifications.models import Inbox, InboxEvent, Notification
+from graphql_schema.schema import InboxSchema
 from tests.graphql.asking import bearer
-from tests.graphql.stage import Client, Closed, Stage
+from tests.graphql.stage import OUR_CLASS, PLAIN_CLASS, Client, Closed, Stage
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 0, UTC)
 LATER = MOMENT + timedelta(minutes=1)
@@ -51,6 +56,21 @@ async def send(user: User, title: str = "Hello", **content: Any) -> Notification
 async def position_of(user: User) -> Position:
     state: selectors.InboxState = await do(selectors.inbox_state, user_id=user.pk)
     return state.position
+
+
+@pytest.fixture(params=["direct", "compiled", "executed"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a subscription is served."""
+    name: str = request.param
+    if name == "executed":
+        monkeypatch.setattr(InboxSchema, "compiled", lambda schema, request: None)
+    return name
+
+
+@pytest.fixture
+def socket_class(way: str) -> str:
+    """The protocol class for sockets that goes with it."""
+    return OUR_CLASS if way == "direct" else PLAIN_CLASS
 
 
 class TestEvents:
@@ -291,11 +311,13 @@ class TestFailures:
         alice: User,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
+        way: str,
     ) -> None:
         def fail(*arguments: object) -> None:
             raise KeyError("secret")
 
-        monkeypatch.setattr("graphql_schema.subscriptions.present", fail)
+        module = "subscriptions" if way == "executed" else "operations"
+        monkeypatch.setattr(f"graphql_schema.{module}.concerns", fail)
         await client.start("1", EVENTS, {"after": "0"})
         await send(alice)
         message = await client.receive()

@@ -330,8 +330,8 @@ def test_any_object_is_an_action_or_malformed_or_refused(pairs: list[tuple[str, 
 
 def test_messages_are_compact_json_in_utf8() -> None:
     assert encode({"type": "error", "code": "NOT_FOUND", "message": "schön 😀 \u2028"}) == (
-        '{"type":"error","code":"NOT_FOUND","message":"schön 😀 \u2028"}'
+        '{"type":"error","code":"NOT_FOUND","message":"schön 😀 \u2028"}'.encode()
     )
     assert encode(notifications_list([], total=0, unread_count=0)) == (
-        '{"type":"notifications_list","notifications":[],"total":0,"unread_count":0}'
+        b'{"type":"notifications_list","notifications":[],"total":0,"unread_count":0}'
     )

@@ -238,7 +238,7 @@ def listed(protocol: LegacyProtocol, *, sequence: int) -> None:
 
 
 def assert_sent(protocol: LegacyProtocol, *frames: str) -> None:
-    assert protocol.frames_to_send() == list(frames)
+    assert [frame.decode() for frame in protocol.frames_to_send()] == list(frames)
 
 
 # -- events ----------------------------------------------------------------------------------------
@@ -931,5 +931,5 @@ def test_dialogue_of_the_specification_is_what_happens(heading: str) -> None:
             if fed < inbox.sequence:
                 protocol.receive_event(inbox.log[fed])
                 fed += 1
-        due += protocol.frames_to_send()
+        due += [frame.decode() for frame in protocol.frames_to_send()]
     assert due == []

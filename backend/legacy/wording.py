@@ -1,0 +1,45 @@
+"""What events are in the words of this protocol: said once, for all sockets that tell them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.legacy.codec import encode
+from backend.legacy.messages import ServerMessage, event_message
+from backend.notifications.events import Event
+
+_REMEMBERED = 64
+"""A wording is wanted again by the other sockets of the same user, at once or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The message that tells an event, and its frame."""
+
+    event: Event
+    message: ServerMessage
+    frame: bytes
+
+
+class Wordings:
+    """Finds the words for events, and remembers the latest. For one event loop."""
+
+    def __init__(self) -> None:
+        # By identity: to compare events costs more than to word them. Each is kept, so that no other has its id.
+        self._known: dict[int, Wording] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, event: Event) -> Wording | None:
+        """Return what tells an event; None when the protocol has no words for it."""
+        known = self._known.get(id(event))
+        if known is not None:
+            return known
+        message = event_message(event)
+        if message is None:
+            return None
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        wording = self._known[id(event)] = Wording(event, message, encode(message))
+        return wording

@@ -1,0 +1,121 @@
+"""The WebSocket protocol class for uvicorn: `--ws backend.sockets.server_protocol:SocketProtocol`.
+
+It is uvicorn's own, and differs in three things:
+
+- It lends its socket to the doors, which write to it without ASGI (`backend.sockets.outlet`). ASGI's `send` is a
+  coroutine and takes text that has to be encoded and framed anew for each socket; most of the cost of telling a
+  thousand sockets the same is there.
+- When the server stops, sockets are not closed all at once, but each at a moment of its own, so that not all
+  clients come back at the same moment; and by its door, which finishes what it is doing.
+- It gives up what only the handshake needed, and waits with less: a third of the memory of an idle socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from backend.sockets.frames import text_header
+from backend.sockets.lean import Flag, Mailbox
+from backend.sockets.outlet import DIRECT
+
+SHUTDOWN_RATE = 500.0
+"""Sockets that are closed in a second when the server stops."""
+
+SHUTDOWN_SECONDS = 5.0
+"""How long the closing of all sockets is spread over, at most."""
+
+FAREWELL_SECONDS = 3.0
+"""How long a door may take to close its socket; then the server does."""
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """One socket of the server. It is a `DirectSocket`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Two lines for each socket are not worth their price; they can be had at the level INFO of this logger.
+        self.logger = self.conn.logger = logging.getLogger("uvicorn.sockets")
+        self.queue = Mailbox()  # type: ignore[assignment]  # does all that is asked of it
+        self.writable = Flag()  # type: ignore[assignment]
+        self.writable.set()
+        self.on_shutdown: Callable[[], None] | None = None
+        self._shutdown_timer: asyncio.TimerHandle | None = None
+        self._cut_off_timer: asyncio.TimerHandle | None = None
+
+    # -- direct writing -----------------------------------------------------------------------------------
+
+    def handle_connect(self, event: Request) -> None:
+        """Begin to serve a socket, and lend it to the application."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"] = {**(self.scope["extensions"] or {}), DIRECT: self}  # type: ignore[dict-item]
+
+    def write_texts(self, messages: Sequence[bytes]) -> bool:
+        """Write text messages at once; return whether there is room for more."""
+        if self.close_sent or self.disconnected or self.transport.is_closing():
+            return True
+        parts: list[bytes] = []
+        for message in messages:
+            parts += (text_header(len(message)), message)
+        self.transport.write(b"".join(parts))
+        return self.writable.is_set()
+
+    async def drained(self) -> None:
+        """Wait until there is room for more, or the socket is gone."""
+        await self.writable.wait()
+
+    def forget_handshake(self) -> None:
+        """Give up the request and the response, to which nobody looks back."""
+        self.scope["headers"] = []
+        self.scope["query_string"] = b""
+        self.request = self.response = None  # type: ignore[assignment]  # not used after the acceptance
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def keepalive_timeout(self) -> None:
+        """Drop a client that has not answered a ping, and with it what it did not read."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Let the client read the rest, now that its door has ended; but not for ever."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self._cut_off_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Close the socket some time soon: its door first, and if that does not, this class."""
+        is_ending = self.close_sent or self.transport.is_closing()
+        if self.on_shutdown is None or self._shutdown_timer is not None or is_ending:
+            self._end()
+            return
+        spread = min(SHUTDOWN_SECONDS, len(self.connections) / SHUTDOWN_RATE)
+        self._shutdown_timer = self.loop.call_later(random.uniform(0, spread), self._ask_to_close)
+
+    def _ask_to_close(self) -> None:
+        self._shutdown_timer = self.loop.call_later(FAREWELL_SECONDS, self._end)
+        if self.on_shutdown is not None:
+            self.on_shutdown()
+
+    def _end(self) -> None:
+        """Close the socket here and now."""
+        # Where the client has closed it, uvicorn would break: what was closed cannot be closed again.
+        if not self.transport.is_closing():
+            super().shutdown()
+        # Does nothing to a transport that has nothing left to write.
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the socket."""
+        for timer in (self._shutdown_timer, self._cut_off_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+        self.on_shutdown = None
