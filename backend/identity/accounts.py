@@ -1,18 +1,19 @@
-"""The user behind a token. Synchronous: one query, and a write on first sight if allowed."""
+"""The users behind tokens. Synchronous: one query, and a write on first sight if allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
+from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.db import IntegrityError, models
 
 from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from backend.identity.lookup import users_by, value_of
 from backend.identity.sessions import Standing
 from backend.identity.tokens import VerifiedToken
 
@@ -28,23 +29,32 @@ class AccountRules:
     create_users: bool = False
 
 
+Verdict = AbstractBaseUser | Reason
+"""The user of a token, or why it is refused."""
+
+
 def account_for(token: VerifiedToken, rules: AccountRules) -> AbstractBaseUser:
     """Return the active user that the token names, or raise AuthenticationFailed.
 
     A token that does not say when it was issued is refused once the user's tokens have been
     revoked.
     """
-    user = _find(token.user_ref, rules)
-    if user is None and rules.create_users:
-        user = _create(token.user_ref, rules)
-    if user is None:
-        raise AuthenticationFailed(Reason.UNKNOWN_USER)
-    if not user.is_active:
-        raise AuthenticationFailed(Reason.INACTIVE)
-    not_before = _not_before(user)
-    if not_before is not None and (token.issued_at is None or token.issued_at < not_before):
-        raise AuthenticationFailed(Reason.REVOKED)
-    return user
+    (verdict,) = verdicts([token], rules)
+    if verdict is Reason.UNKNOWN_USER and rules.create_users:
+        verdict = _verdict(token, _create(token.user_ref, rules))
+    if isinstance(verdict, Reason):
+        raise AuthenticationFailed(verdict)
+    return verdict
+
+
+def verdicts(tokens: Sequence[VerifiedToken], rules: AccountRules) -> list[Verdict]:
+    """Return for each token, in order, the active user that it names, or why there is none.
+
+    One query for all of them, some hundreds at most. Nobody is created. Tokens of one user share
+    the object.
+    """
+    users = users_by(_field(rules), {token.user_ref for token in tokens})
+    return [_verdict(token, users.get(token.user_ref)) for token in tokens]
 
 
 def standings(user_ids: Collection[str]) -> dict[str, Standing]:
@@ -84,16 +94,15 @@ def _field(rules: AccountRules) -> models.Field[Any, Any]:
     return field
 
 
-def _find(user_ref: str, rules: AccountRules) -> AbstractBaseUser | None:
-    field = _field(rules)
-    try:
-        value = field.to_python(user_ref)
-    except ValidationError:
-        return None
-    matches = get_user_model()._default_manager.select_related("token_revocation")
-    # Two users with one address, say: neither of them is known to be the right one.
-    users = list(matches.filter(**{field.name: value})[:2])
-    return users[0] if len(users) == 1 else None
+def _verdict(token: VerifiedToken, user: AbstractBaseUser | None) -> Verdict:
+    if user is None:
+        return Reason.UNKNOWN_USER
+    if not user.is_active:
+        return Reason.INACTIVE
+    not_before = _not_before(user)
+    if not_before is not None and (token.issued_at is None or token.issued_at < not_before):
+        return Reason.REVOKED
+    return user
 
 
 def _create(user_ref: str, rules: AccountRules) -> AbstractBaseUser | None:
@@ -106,11 +115,13 @@ def _create(user_ref: str, rules: AccountRules) -> AbstractBaseUser | None:
         return None
     defaults = {model.USERNAME_FIELD: user_ref, "password": make_password(None)}
     defaults.pop(field.name, None)
+    value = value_of(field, user_ref)
+    if value is None:
+        return None
     try:
-        value = field.to_python(user_ref)
         user, _ = model._default_manager.get_or_create(**{field.name: value}, defaults=defaults)
-    except (ValidationError, IntegrityError):
-        return None  # not a value of that field, or the username belongs to somebody else
+    except IntegrityError:
+        return None  # the username belongs to somebody else
     return user
 
 

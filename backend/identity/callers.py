@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,8 +11,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
+from backend.batches import Desk
 from backend.database_threads import in_database_thread
-from backend.identity.accounts import account_for, standings
+from backend.identity.accounts import Verdict, account_for, standings, verdicts
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.identity.rules import identity_rules
 from backend.identity.sessions import OpenSessions, Standing
@@ -51,19 +52,31 @@ def authenticate_token(token: str | None) -> Caller:
 
     Asks the database, and for published keys the network: not for the event loop.
     """
-    return _caller(verifier_for(identity_rules().tokens).verify(token or ""))
+    rules = identity_rules()
+    verified = verifier_for(rules.tokens).verify(token or "")
+    return _caller(verified, account_for(verified, rules.accounts))
 
 
 async def authenticate(token: str | None) -> Caller:
-    """Return whom this token speaks for, or raise AuthenticationFailed; the event loop runs on."""
-    verifier = verifier_for(identity_rules().tokens)
+    """Return whom this token speaks for, or raise AuthenticationFailed; the event loop runs on.
+
+    Thousands who come at once are looked up together, in a few queries.
+    """
+    rules = identity_rules()
+    verifier = verifier_for(rules.tokens)
     given = token or ""
     if verifier.may_block(given):
         # Not in a database thread: an issuer that is slow must not use them up.
         verified = await asyncio.to_thread(verifier.verify, given)
     else:
         verified = verifier.verify(given, fetch=False)
-    return await in_database_thread(_caller, verified)
+    verdict = await _accounts.ask(verified)
+    if verdict is Reason.UNKNOWN_USER and rules.accounts.create_users:
+        # Apart from the others, whom the writing would hold up.
+        verdict = await in_database_thread(account_for, verified, rules.accounts)
+    if isinstance(verdict, Reason):
+        raise AuthenticationFailed(verdict)
+    return _caller(verified, verdict)
 
 
 def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
@@ -102,9 +115,17 @@ async def _read_standings(user_ids: Collection[str]) -> Mapping[str, Standing]:
     return await in_database_thread(standings, user_ids)
 
 
-def _caller(verified: VerifiedToken) -> Caller:
+async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[Verdict]:
+    return await in_database_thread(verdicts, tokens, identity_rules().accounts)
+
+
+# As many as make a query and its rows the cost, not the crossing; and few enough for a thread to be done soon.
+_accounts = Desk(_read_accounts, most=500)
+
+
+def _caller(verified: VerifiedToken, user: AbstractBaseUser) -> Caller:
     return Caller(
-        user=account_for(verified, identity_rules().accounts),
+        user=user,
         scopes=verified.scopes,
         issued_at=verified.issued_at,
         expires_at=verified.expires_at,

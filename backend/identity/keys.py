@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
-from jwt.algorithms import Algorithm
+from jwt.algorithms import Algorithm, HMACAlgorithm
 
 from backend.identity.errors import InvalidTokenRules
 
@@ -110,6 +110,28 @@ def known_algorithms(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         _algorithm(name)
     return names
+
+
+class _CheckedSecret(HMACAlgorithm):
+    """HMAC with a secret of SharedSecrets, which is no public key in disguise: that was checked when it was taken in.
+
+    PyJWT would try at each token to parse it as all that it must not be.
+    """
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        """Return the secret as it is."""
+        return key.encode() if isinstance(key, str) else key
+
+
+def signatures(algorithms: Sequence[str]) -> jwt.PyJWS:
+    """Return what verifies signatures of these algorithms, with keys that come from the classes above."""
+    verifying = jwt.PyJWS(algorithms=(), options={"enforce_minimum_key_length": True})
+    for name in dict.fromkeys(known_algorithms(algorithms)):
+        algorithm = _algorithm(name)
+        if isinstance(algorithm, HMACAlgorithm):
+            algorithm = _CheckedSecret(algorithm.hash_alg)
+        verifying.register_algorithm(name, algorithm)
+    return verifying
 
 
 def _algorithm(name: str) -> Algorithm:

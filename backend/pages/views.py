@@ -33,14 +33,14 @@ async def front(request: HttpRequest) -> HttpResponse:
     """Show the live inbox where the pages are switched on; elsewhere say in plain text what is served here."""
     if not config().serves_pages:
         return HttpResponse(DOORS, content_type="text/plain; charset=utf-8")
-    response = _page(request, "live", await in_database_thread(_facts, request))
+    response = _page(request, "live", await _facts(request))
     protect_inbox(request, response)
     return response
 
 
 async def graphiql(request: HttpRequest) -> HttpResponse:
     """Show GraphiQL. The view of `/graphql/` is given this where GraphiQL is switched on."""
-    facts = await in_database_thread(_facts, request)
+    facts = await _facts(request)
     # With a session, requests are checked for forgery: this sets the cookie that they prove themselves by.
     get_token(request)
     response = _page(request, "graphiql", facts)
@@ -88,12 +88,17 @@ def _page(request: HttpRequest, name: str, facts: dict[str, Any]) -> HttpRespons
     return render(request, f"pages/{name}.html", context)
 
 
-def _facts(request: HttpRequest) -> dict[str, Any]:
+async def _facts(request: HttpRequest) -> dict[str, Any]:
+    # Addresses here and not in the thread, which does not know where the site is mounted.
+    return await in_database_thread(_facts_with, request, _address("demo-token"))
+
+
+def _facts_with(request: HttpRequest, tokens: str | None) -> dict[str, Any]:
     demo = [_person(user) for user in demo_users()]
     return {
         "endpoint": "/graphql/",
         "jsonEndpoint": "/ws/notifications/",
-        "tokens": reverse("demo-token") if demo else None,
+        "tokens": tokens if demo else None,
         "demo": demo,
         "viewer": _person(request.user) if request.user.is_authenticated else None,
         "tokenSeconds": _whole(request.GET.get("token-seconds", "")),

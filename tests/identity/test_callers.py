@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import jwt
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import DatabaseError, connection
 
 from backend.config import Config
 from backend.database_threads import in_database_thread
+from backend.identity import callers
+from backend.identity.accounts import verdicts
 from backend.identity.callers import (
     Caller,
     authenticate,
@@ -149,6 +154,120 @@ def test_a_verification_that_blocks_leaves_the_event_loop(
         assert threads[1][0] is True
         assert threads[1][1] is not here
 
+    asyncio.run(scenario())
+
+
+# -- many at once ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def counted_queries() -> Iterator[list[str]]:
+    """Collect the queries of the database threads while the block runs."""
+    queries: list[str] = []
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        queries.append(sql)
+        return execute(sql, params, many, context)
+
+    def counting(*args: Any) -> Any:
+        with connection.execute_wrapper(count):
+            return verdicts(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callers, "verdicts", counting)
+        yield queries
+
+
+def test_a_thousand_who_come_at_once_cost_a_few_queries(configure: Configure) -> None:
+    User.objects.bulk_create(User(username=f"user {number}") for number in range(1000))
+    users = list(User.objects.order_by("pk"))
+    tokens = [issue_token(user, ttl_seconds=60) for user in users]
+
+    async def scenario() -> list[Caller]:
+        return await asyncio.gather(*map(authenticate, tokens))
+
+    with counted_queries() as queries:
+        found = asyncio.run(scenario())
+    assert [caller.user for caller in found] == users
+    assert len({caller.user_id for caller in found}) == 1000
+    assert 1 <= len(queries) <= 4
+
+
+def test_a_refusal_belongs_to_its_asker(alice: User) -> None:
+    bob, carol = (User.objects.create_user(name) for name in ("bob", "carol"))
+    tokens: list[str | None] = [issue_token(user, ttl_seconds=60) for user in (alice, bob, carol)]
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    revoke_tokens(user_id=carol.pk)
+    dave = User(pk=10**30)
+    tokens += [issue_token(dave, ttl_seconds=60), None, "x"]
+
+    async def scenario() -> list[Any]:
+        return await asyncio.gather(*map(authenticate, tokens), return_exceptions=True)
+
+    with counted_queries() as queries:
+        caller, *refused = asyncio.run(scenario())
+    assert caller.user == alice
+    assert [refusal.reason for refusal in refused] == [
+        Reason.INACTIVE,
+        Reason.REVOKED,
+        Reason.UNKNOWN_USER,
+        Reason.MISSING,
+        Reason.MALFORMED,
+    ]
+    assert len(queries) == 1
+
+
+def test_all_who_come_for_the_first_time_are_created(configure: Configure) -> None:
+    configure(jwt_user_field="username", jwt_create_users=True)
+    User.objects.create_user("inactive", is_active=False)
+    names = ["carol", "dave", "carol", "inactive", "d" * 151]
+    tokens = [issue_token(User(username=name), ttl_seconds=60) for name in names]
+
+    async def scenario() -> list[Any]:
+        return await asyncio.gather(*map(authenticate, tokens), return_exceptions=True)
+
+    *found, inactive, too_long = asyncio.run(scenario())
+    assert [caller.user.get_username() for caller in found] == ["carol", "dave", "carol"]
+    assert (inactive.reason, too_long.reason) == (Reason.INACTIVE, Reason.UNKNOWN_USER)
+    assert User.objects.count() == 3
+
+
+def test_a_database_that_fails_fails_those_who_asked_it_and_no_later_ones(alice: User) -> None:
+    tokens = [issue_token(alice, ttl_seconds=60) for _ in range(3)]
+    table, hidden = User._meta.db_table, "elsewhere"
+
+    async def scenario() -> None:
+        await in_database_thread(_rename_table, table, hidden)
+        try:
+            outcomes = await asyncio.gather(*map(authenticate, tokens), return_exceptions=True)
+        finally:
+            await in_database_thread(_rename_table, hidden, table)
+        assert [isinstance(outcome, DatabaseError) for outcome in outcomes] == [True] * 3
+        assert [caller.user for caller in await asyncio.gather(*map(authenticate, tokens))] == [
+            alice
+        ] * 3
+
+    asyncio.run(scenario())
+
+
+def _rename_table(table: str, name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER TABLE "{table}" RENAME TO "{name}"')
+
+
+def test_who_gives_up_does_not_disturb_those_who_wait(alice: User) -> None:
+    token = issue_token(alice, ttl_seconds=60)
+
+    async def scenario() -> None:
+        tasks = [asyncio.create_task(authenticate(token)) for _ in range(4)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        tasks[2].cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(one, asyncio.CancelledError) for one in outcomes] == [True, False] * 2
+        assert outcomes[1] == outcomes[3] == authenticated
+
+    authenticated = authenticate_token(token)
     asyncio.run(scenario())
 
 

@@ -360,6 +360,45 @@ def test_a_configured_issuer_must_be_there(iss: str | None) -> None:
     assert refusal(checked, forged(HS256, payload('1.9e9,"iss":[]'))) is Reason.WRONG_ISSUER
 
 
+WORDS = st.sampled_from(["here", "there", ""]) | JSON
+
+
+def believed_by_pyjwt(token: str, audience: str, issuer: str) -> bool:
+    """What PyJWT says on its own of the claims that it knows; times are ours."""
+    times = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    names = {"verify_sub": False, "verify_jti": False, "verify_aud": bool(audience)}
+    options: Any = {"require": ["exp"], **times, **names}
+    try:
+        jwt.decode(
+            token,
+            SECRET,
+            algorithms=["HS256"],
+            audience=audience or None,
+            issuer=issuer or None,
+            options=options,
+        )
+    except jwt.PyJWTError:
+        return False
+    return True
+
+
+@PATIENT
+@given(
+    changes=st.fixed_dictionaries({}, optional={"aud": WORDS | st.lists(WORDS), "iss": WORDS}),
+    audience=st.sampled_from(["", "here"]),
+    issuer=st.sampled_from(["", "there"]),
+)
+def test_audience_and_issuer_are_judged_as_by_pyjwt(
+    changes: Any, audience: str, issuer: str
+) -> None:
+    token = forged(HS256, json.dumps(claims() | changes))
+    checked = verifier(audience=audience, issuer=issuer)
+    if believed_by_pyjwt(token, audience, issuer):
+        assert checked.verify(token).user_ref == "7"
+    else:
+        assert refusal(checked, token) in {Reason.WRONG_AUDIENCE, Reason.WRONG_ISSUER}
+
+
 # -- rules that cannot work -----------------------------------------------------------------------
 
 

@@ -1,0 +1,97 @@
+"""Users by the value of a field: many in one query, judged as one query for each would judge them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db import connections, models
+
+if TYPE_CHECKING:
+    Field = models.Field[Any, Any]
+
+# Of these, Python finds a value from the database equal to the one that was asked for.
+_COMPARABLE = (models.CharField, models.IntegerField, models.TextField, models.UUIDField)
+
+
+def users_by(field: Field, texts: Iterable[str]) -> dict[str, AbstractBaseUser]:
+    """Return for each text the user whose field has that value, with their token revocation.
+
+    Who is not there has none, and neither has a value that several users have: none of them is known to be
+    the right one.
+    """
+    values = {text: value for text in texts if (value := value_of(field, text)) is not None}
+    wanted = list(values.values())
+    users = _together(field, wanted) if len(wanted) > 1 else None
+    if users is None:
+        users = _one_by_one(field, wanted)
+    return {text: users[value] for text, value in values.items() if value in users}
+
+
+def value_of(field: Field, text: str) -> Any:
+    """Return what to look for in this field; None for what cannot be in it.
+
+    One value that the database refuses would fail the query for all the others.
+    """
+    try:
+        value = field.to_python(text)
+    except (ValidationError, ValueError):
+        return None
+    if isinstance(value, str):
+        return value if _is_storable(value) else None
+    if isinstance(value, int) and not _is_in_range(_column(field), value):
+        return None
+    return value
+
+
+def _together(field: Field, values: Collection[Any]) -> Mapping[Any, AbstractBaseUser] | None:
+    """Return the only user of each value; None if one query cannot tell."""
+    if not isinstance(_column(field), _COMPARABLE):
+        return None
+    limit = 2 * len(values)
+    users = list(_users().filter(**{f"{field.name}__in": values})[: limit + 1])
+    by_value = defaultdict(list)
+    for user in users:
+        by_value[getattr(user, field.attname)].append(user)
+    # Many users may have one value. And the database may find more values equal than Python does, with a
+    # collation that ignores case, say.
+    if len(users) > limit or not by_value.keys() <= set(values):
+        return None
+    return {value: found[0] for value, found in by_value.items() if len(found) == 1}
+
+
+def _one_by_one(field: Field, values: Iterable[Any]) -> Mapping[Any, AbstractBaseUser]:
+    users = {}
+    for value in values:
+        found = list(_users().filter(**{field.name: value})[:2])
+        if len(found) == 1:
+            users[value] = found[0]
+    return users
+
+
+def _users() -> models.QuerySet[AbstractBaseUser]:
+    return get_user_model()._default_manager.select_related("token_revocation").order_by()
+
+
+def _column(field: Field) -> Field:
+    """Return the field that decides about values: of a user model that extends another one, the other's key."""
+    while isinstance(field, models.ForeignKey):
+        field = field.target_field
+    return field
+
+
+def _is_storable(text: str) -> bool:
+    # PostgreSQL has no null characters, and half a surrogate pair is in no encoding.
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_in_range(field: Field, number: int) -> bool:
+    if not isinstance(field, models.IntegerField):
+        return True
+    operations = connections[get_user_model()._default_manager.db].ops
+    lowest, highest = operations.integer_field_range(field.get_internal_type())
+    return lowest <= number <= highest

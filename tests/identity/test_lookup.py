@@ -1,0 +1,183 @@
+"""Many accounts in one query, judged as each would be alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models.lookups import Exact, In
+from django.test.utils import CaptureQueriesContext, register_lookup
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.identity.accounts import AccountRules, Verdict, account_for, verdicts
+from backend.identity.errors import AuthenticationFailed, Reason
+from backend.identity.lookup import users_by, value_of
+from backend.identity.models import TokenRevocation
+from backend.identity.revocation import revoke_tokens
+from backend.identity.tokens import VerifiedToken
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+BY_NAME = AccountRules(user_field="username")
+BY_ADDRESS = AccountRules(user_field="email")
+TOO_BIG = "9" * 30
+
+
+def token(user_ref: str, issued_at: float | None = NOON.timestamp()) -> VerifiedToken:
+    return VerifiedToken(user_ref, frozenset(), issued_at, NOON.timestamp() + 300, "")
+
+
+def alone(verified: VerifiedToken, rules: AccountRules) -> Verdict:
+    try:
+        return account_for(verified, rules)
+    except AuthenticationFailed as refused:
+        return refused.reason
+
+
+@pytest.fixture
+def people(db: None) -> list[User]:
+    """One of each kind: in order, inactive, revoked at noon; two with one address, and one whose case differs."""
+    names = ("alice", "bob", "carol", "twin", "other twin", "Alice")
+    people = [User.objects.create_user(name, email=f"{name}@example.com") for name in names]
+    User.objects.filter(username="bob").update(is_active=False)
+    User.objects.filter(username__endswith="twin").update(email="twin@example.com")
+    revoke_tokens(user_id=people[2].pk, now=NOON)
+    return people
+
+
+def test_one_query_answers_for_all(people: list[User]) -> None:
+    alice, bob, carol, twin, _, other_alice = people
+    asked = [
+        token(str(alice.pk)),
+        token(TOO_BIG),
+        token(str(bob.pk)),
+        token("no number"),
+        token(str(carol.pk), NOON.timestamp() - 0.001),
+        token(str(carol.pk), NOON.timestamp()),
+        token(str(carol.pk), None),
+        token("0"),
+        token(f" {twin.pk} "),
+        token(str(other_alice.pk)),
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        assert verdicts(asked, AccountRules()) == [
+            alice,
+            Reason.UNKNOWN_USER,
+            Reason.INACTIVE,
+            Reason.UNKNOWN_USER,
+            Reason.REVOKED,
+            carol,
+            Reason.REVOKED,
+            Reason.UNKNOWN_USER,
+            twin,
+            other_alice,
+        ]
+    assert len(queries) == 1
+
+
+def test_an_address_that_two_users_have_names_neither_among_others(people: list[User]) -> None:
+    addresses = ("alice@example.com", "twin@example.com", "Alice@example.com", "x@example.com")
+    with CaptureQueriesContext(connection) as queries:
+        assert verdicts([token(address) for address in addresses], BY_ADDRESS) == [
+            people[0],
+            Reason.UNKNOWN_USER,
+            people[5],
+            Reason.UNKNOWN_USER,
+        ]
+    assert len(queries) == 1
+
+
+def test_a_value_that_very_many_have_is_not_read_with_all_of_them(people: list[User]) -> None:
+    User.objects.bulk_create(User(username=f"u{n}", email="all@example.com") for n in range(50))
+    with CaptureQueriesContext(connection) as queries:
+        asked = [token("all@example.com"), token("alice@example.com")]
+        assert verdicts(asked, BY_ADDRESS) == [Reason.UNKNOWN_USER, people[0]]
+    assert [query["sql"].rpartition("LIMIT ")[2] for query in queries] == ["5", "2", "2"]
+
+
+class _ExactIgnoringCase(Exact):
+    def get_prep_lookup(self) -> Any:
+        return self.rhs.lower()
+
+    def process_lhs(self, *args: Any, **kwargs: Any) -> Any:
+        sql, params = super().process_lhs(*args, **kwargs)
+        return f"LOWER({sql})", params
+
+
+class _InIgnoringCase(In):
+    def get_prep_lookup(self) -> Any:
+        return [value.lower() for value in self.rhs]
+
+    def process_lhs(self, *args: Any, **kwargs: Any) -> Any:
+        sql, params = super().process_lhs(*args, **kwargs)
+        return f"LOWER({sql})", params
+
+
+def test_where_the_database_ignores_case_so_do_the_verdicts(people: list[User]) -> None:
+    """Not by a setting of ours; but a column may have been given such a type or collation."""
+    field = User._meta.get_field("username")
+    asked = [token(name) for name in ("CAROL", "Bob", "aLICE", "nobody")]
+    with (
+        register_lookup(field, _ExactIgnoringCase, _InIgnoringCase),  # type: ignore[arg-type]  # takes fields as well
+        CaptureQueriesContext(connection) as queries,
+    ):
+        assert verdicts(asked, BY_NAME) == [
+            people[2],
+            Reason.INACTIVE,
+            Reason.UNKNOWN_USER,
+            Reason.UNKNOWN_USER,
+        ]
+        assert len(queries) == 5
+
+
+def test_nothing_that_can_be_asked_makes_a_query(people: list[User]) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert verdicts([], AccountRules()) == []
+        assert verdicts([token("x"), token(TOO_BIG)], AccountRules()) == [Reason.UNKNOWN_USER] * 2
+        assert verdicts([token("a\0"), token("\ud800")], BY_NAME) == [Reason.UNKNOWN_USER] * 2
+    assert len(queries) == 0
+
+
+@pytest.mark.parametrize("text", [TOO_BIG, f"-{TOO_BIG}", "x", "", "1.5", "9223372036854775808"])
+def test_what_is_no_key_of_a_user_is_no_key_of_what_refers_to_one(text: str) -> None:
+    for field in (User._meta.pk, TokenRevocation._meta.pk):
+        assert value_of(field, text) is None
+        assert value_of(field, " 7 ") == 7
+
+
+REFS = st.sampled_from(
+    ["alice", "bob", "carol", "twin", "other twin", "Alice", "ALICE", "alice ", " alice", "álice"]
+) | st.text(max_size=8)
+KEYS = st.integers(-2, 12).map(str) | st.sampled_from(
+    [TOO_BIG, f"-{TOO_BIG}", "9223372036854775807", " 1", "٣", "1_0", "+1", "0x1", "1e3", "\0", ""]
+)
+ISSUED = st.sampled_from([None, NOON.timestamp() - 1, NOON.timestamp(), NOON.timestamp() + 1])
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_verdicts_together_are_the_verdicts_alone(people: list[User], data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(["pk", "username", "email", "last_name", "date_joined"]))
+    rules = AccountRules(user_field=field)
+    first = people[0].pk
+    refs = {
+        "pk": KEYS | st.integers(first - 1, first + 7).map(str),
+        "username": REFS,
+        "email": REFS.map(lambda name: f"{name}@example.com"),
+        "last_name": REFS,
+        "date_joined": st.sampled_from([str(people[0].date_joined), "2026-07-01 00:00Z", "x"]),
+    }[field]
+    asked = data.draw(st.lists(st.builds(token, refs, ISSUED), max_size=12))
+    assert verdicts(asked, rules) == [alone(verified, rules) for verified in asked]
+
+
+def test_users_come_with_their_revocation(people: list[User]) -> None:
+    field = User._meta.get_field("username")
+    found = users_by(field, ["carol", "alice"])
+    with CaptureQueriesContext(connection) as queries:
+        assert found["carol"].token_revocation.not_before == NOON  # type: ignore[attr-defined]
+        assert not hasattr(found["alice"], "token_revocation")
+    assert len(queries) == 0
