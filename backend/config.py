@@ -261,7 +261,8 @@ class Config(BaseSettings):
         10.0,
         gt=0,
         le=300,
-        description="Seconds that a GraphQL socket has to send `connection_init`.",
+        description="Seconds that a GraphQL socket has to send `connection_init`; and how long, at either door, it may "
+        "take to find out who a client is.",
     )
     max_page_size: int = Field(
         100, ge=1, le=1000, description="Longest page of a list of notifications."

@@ -61,9 +61,7 @@ class GraphQLConsumer:
             keep_alive_seconds=keep_alive_seconds,
         )
 
-    async def __call__(
-        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
-    ) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one socket until it closes."""
         if (await receive())["type"] != "websocket.connect":
             return

@@ -69,7 +69,6 @@ class DocumentMemory:
             forgotten, _ = self._documents.popitem(last=False)
             self._characters -= len(forgotten)
 
-
     def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
         """Return the document of this text, or None if it is not good: the schema says why when it is asked."""
         document = self.recall(text)

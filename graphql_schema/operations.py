@@ -78,8 +78,10 @@ class Operation:
     # -- compiled -----------------------------------------------------------------------------------------
 
     def _compile(self, request: OperationRequest) -> CompiledSubscription | None:
-        # Nothing of what is not even called so can be one; and documents are not checked twice.
-        self._is_stream = "subscription" in request.query
+        # Nothing of what is not even called so can be one; and the documents of others are not checked twice.
+        if "subscription" not in request.query:
+            return None
+        self._is_stream = self._socket.schema.is_subscription(request)
         return self._socket.schema.compiled(request) if self._is_stream else None
 
     async def _follow(self, compiled: CompiledSubscription) -> bool:

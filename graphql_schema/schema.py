@@ -13,7 +13,9 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
     Undefined,
+    get_operation_ast,
 )
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExecutionError
@@ -39,10 +41,18 @@ class InboxSchema(strawberry.Schema):
         self._memory = memory
         self._projections = Projections(self._schema)
 
+    def is_subscription(self, request: OperationRequest) -> bool:
+        """Whether a request is for a stream, as far as it is good at all."""
+        document = self._memory.document(self._schema, request.query)
+        operation = document and get_operation_ast(document, request.operation_name)
+        return bool(operation and operation.operation is OperationType.SUBSCRIPTION)
+
     def compiled(self, request: OperationRequest) -> CompiledSubscription | None:
         """Return the compiled subscription that is asked for; None for what only `stream` can answer."""
         document = self._memory.document(self._schema, request.query)
-        if document is None or (request.operation_name is None and has_several_operations(document)):
+        if document is None or (
+            request.operation_name is None and has_several_operations(document)
+        ):
             return None
         return self._projections.compile(document, request.operation_name, request.variables)
 

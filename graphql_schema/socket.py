@@ -86,6 +86,7 @@ class Socket:
         "_finishing",
         "_init_timer",
         "_is_init_received",
+        "_is_leaving",
         "_meter",
         "_receive",
         "connection",
@@ -118,13 +119,12 @@ class Socket:
         self._finishing: set[asyncio.Task[None]] = set()
         self._init_timer: asyncio.TimerHandle | None = None
         self._is_init_received = False
+        self._is_leaving = False
         self.outlet = outlet
         self.schema = schema
         self.feed = feed
         self.rules = rules
-        self.connection = Connection(
-            scope, feed=feed, sessions=sessions, close=self._finish_soon
-        )
+        self.connection = Connection(scope, feed=feed, sessions=sessions, close=self._finish_soon)
         self.is_acknowledged = False
         self.is_closed = False
         self.operations: dict[str, Operation] = {}
@@ -156,7 +156,7 @@ class Socket:
         if message["type"] == "websocket.disconnect":
             return False
         # What comes while the socket is being closed is not heard.
-        if not self.is_closed:
+        if not self.is_closed and not self._is_leaving:
             await self._check(message.get("text"), message.get("bytes"))
         return True
 
@@ -293,6 +293,7 @@ class Socket:
 
     def _shut_down(self) -> None:
         """Close the socket, because the server stops, once what is being done is finished."""
+        self._is_leaving = True
         self.soon(self._finish_in_peace())
 
     async def _finish_in_peace(self) -> None:

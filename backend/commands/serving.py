@@ -85,12 +85,22 @@ def serve(
         # Here first: workers whose application cannot be loaded would be started again and again.
         config.load_app()
         on_started()
-        Multiprocess(config, sockets=[listening]).run()
+        _Workers(config, sockets=[listening]).run()
         return True
     server = _Server(config, on_started)
     with suppress(KeyboardInterrupt):  # uvicorn stops in good order, then raises the signal again
         server.run(sockets=[listening])
     return server.started
+
+
+class _Workers(Multiprocess):
+    """Refuses clients as soon as its workers are told to end."""
+
+    def terminate_all(self) -> None:
+        """Tell the workers to end, and close our side of the port, where clients would wait for nobody."""
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
 
 
 class _Server(uvicorn.Server):

@@ -85,9 +85,10 @@ class OpenSession:
         """Close the socket for this reason, unless it was ended or released before."""
         if not self.is_open:
             return
+        close = self._close
         self._sessions._forget(self)
         try:
-            self._close(reason)
+            close(reason)
         except Exception:  # one broken socket must not keep the others open
             logger.exception("Closing a socket failed (%s).", reason)
 
@@ -213,6 +214,8 @@ class OpenSessions:
 
     def _forget(self, session: OpenSession) -> None:
         session.is_open = False
+        # Its entry in the heap may stay for a while; the socket must not.
+        session._close = _do_nothing
         self._open -= 1
         of_user = self._by_user[session.user_id]
         of_user.discard(session)
@@ -235,6 +238,10 @@ class OpenSessions:
         self._timer = None
         self.end_expired()
         self._set_timer()
+
+
+def _do_nothing(reason: EndReason) -> None:
+    """What is left to close of a socket that is gone."""
 
 
 def _verdict(session: OpenSession, standing: Standing | None) -> EndReason | None:

@@ -45,6 +45,7 @@ class Connection:
     __slots__ = (
         "_caller",
         "_errands",
+        "_is_leaving",
         "_is_saying_goodbye",
         "_meter",
         "_outlet",
@@ -68,6 +69,7 @@ class Connection:
         self._outlet = outlet
         self._worker: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
+        self._is_leaving = False
         self._is_saying_goodbye = False
 
     # -- the life of a socket -----------------------------------------------------------------------------
@@ -97,7 +99,7 @@ class Connection:
         if message["type"] == "websocket.disconnect":
             return False
         # What comes while the socket is being closed is not heard.
-        if self._protocol.state is State.OPEN:
+        if self._protocol.state is State.OPEN and not self._is_leaving:
             await self._wait_for(self._heed(message.get("text")))
         return True
 
@@ -134,6 +136,8 @@ class Connection:
             action = self._protocol.next_action()
             if action is not None:
                 self._worker = asyncio.create_task(self._work(action))
+        if self._is_leaving and not self._protocol.is_busy:
+            self._protocol.close(CloseCode.RESTARTING)
         if self._protocol.state is State.CLOSING:
             self._say_goodbye()
         return room
@@ -177,12 +181,13 @@ class Connection:
         self._close(CloseCode.EXPIRED)
 
     def shut_down(self) -> None:
-        """Close the socket, because the server stops, once what is being done is finished."""
-        self._run_errand(self._finish_in_peace())
+        """Close the socket, because the server stops, once everything that was asked has been answered."""
+        self._is_leaving = True
+        self._run_errand(self._lose_patience())
+        self._go_on()
 
-    async def _finish_in_peace(self) -> None:
-        if self._worker is not None:
-            await asyncio.wait({self._worker}, timeout=_FINISHING_SECONDS)
+    async def _lose_patience(self) -> None:
+        await asyncio.sleep(_FINISHING_SECONDS)
         self._close(CloseCode.RESTARTING)
 
     def _broken(self, error: Exception) -> None:
@@ -190,7 +195,9 @@ class Connection:
         if isinstance(error, HubClosed):
             self._close(CloseCode.RESTARTING)
             return
-        logger.error("A socket of the original protocol broke; its client comes back.", exc_info=error)
+        logger.error(
+            "A socket of the original protocol broke; its client comes back.", exc_info=error
+        )
         self._close(CloseCode.INTERNAL_ERROR)
 
     def _close(self, code: CloseCode) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -42,6 +43,7 @@ class NotificationConsumer:
         self._wordings = Wordings()
         self._rate = RateLimit.parse(config().socket_rate)
         self._max_message_bytes = config().max_message_bytes
+        self._patience_seconds = config().connection_init_seconds
         self._fault = Fault("admission of sockets", metrics.ADMISSION_FAULTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +64,8 @@ class NotificationConsumer:
         """Return whose socket it is, or with which code to close it."""
         token = token_from_headers(scope["headers"]) or token_from_query(scope["query_string"])
         try:
-            caller = await authenticate(token)
+            async with asyncio.timeout(self._patience_seconds):
+                caller = await authenticate(token)
         except AuthenticationFailed as failure:
             return _CLOSE_CODES.get(failure.reason, CloseCode.UNAUTHENTICATED)
         except Exception as error:  # the database does not answer, most likely
@@ -71,13 +74,16 @@ class NotificationConsumer:
         self._fault.over()
         return caller
 
-    async def _serve(
-        self, caller: Caller, scope: Scope, receive: Receive, outlet: Outlet
-    ) -> None:
+    async def _serve(self, caller: Caller, scope: Scope, receive: Receive, outlet: Outlet) -> None:
         try:
-            following = await self._feed.follow(caller.user_id)
+            async with asyncio.timeout(self._patience_seconds):
+                following = await self._feed.follow(caller.user_id)
         except HubClosed:
             await send_close(outlet, CloseCode.RESTARTING)
+            return
+        except TimeoutError:
+            # The database does not answer. The client, which nobody listens to so far, had better come back.
+            await send_close(outlet, CloseCode.INTERNAL_ERROR)
             return
         protocol = LegacyProtocol(
             after=following.position.sequence,

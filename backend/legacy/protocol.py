@@ -188,6 +188,11 @@ class LegacyProtocol:
         """Take note that the socket is closed, by whichever side."""
         self.state = State.CLOSED
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was asked has not been answered yet."""
+        return bool(self._current or self._asked or self._answers)
+
     # -- what is to be done ------------------------------------------------------------------------
 
     def next_action(self) -> Action | None:

@@ -172,7 +172,7 @@ class Following:
             items = self._subscription.ready()
             if items is not None:
                 room = self._tell(items[:PORTION]) if items else None
-                if room is None and len(items) <= PORTION:
+                if self._is_over() or (room is None and len(items) <= PORTION):
                     return
                 rest: Sequence[Item] | None = items[PORTION:]
             else:
@@ -201,9 +201,15 @@ class Following:
 
     async def _tell_all(self, items: Sequence[Item]) -> None:
         for start in range(0, len(items), PORTION):
+            if self._is_over():
+                return
             room = self._tell(items[start : start + PORTION])
             if room is not None:
                 await room
+
+    def _is_over(self) -> bool:
+        """Whether somebody has stopped it; what was just told may have been the reason."""
+        return self._is_stopped
 
     def _fail(self, error: Exception) -> None:
         self.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,24 @@ def finish(coroutine: Coroutine[Any, Any, None]) -> None:
             coroutine.send(None)
         except StopIteration:
             return
+
+
+class Socket:
+    """Something that a session closes, and may be large."""
+
+    def close(self, reason: EndReason) -> None: ...
+
+
+@pytest.mark.parametrize("ends", ["released", "ended"])
+def test_a_session_does_not_keep_a_socket_that_is_gone(sessions: OpenSessions, ends: str) -> None:
+    """Its expiry may be far away, and the register looks at it only then."""
+    socket = Socket()
+    session = sessions.register(Visitor(expires_at=NOW + 3600), socket.close)
+    trace = weakref.ref(socket)
+    del socket
+    assert trace() is not None
+    session.release() if ends == "released" else session.end(EndReason.REVOKED)
+    assert trace() is None
 
 
 # -- expiry ---------------------------------------------------------------------------------------

@@ -1,0 +1,135 @@
+"""A server with both doors in the test's own event loop, and a way to fill its inboxes quickly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import uvicorn
+from channels.layers import get_channel_layer
+from django.db import connection, transaction
+from django.utils import timezone
+
+from backend.delivery.hub import ChannelLayer, Hub, HubRules
+from backend.identity.callers import open_sessions
+from backend.identity.sessions import OpenSessions
+from backend.legacy.consumer import NotificationConsumer
+from backend.notifications.apps import doorbell
+from backend.notifications.events import Event, Kind, Snapshot, decode
+from backend.notifications.feed import Feed
+from backend.notifications.log import DatabaseLog
+from backend.notifications.models import Inbox
+from backend.notifications.recording import record
+from graphql_schema.consumer import GraphQLConsumer
+from graphql_schema.schema import schema
+from tests.sockets.stage import OUR_CLASS, until
+
+CHUNK = 200
+
+
+@dataclass
+class House:
+    """The parts of a server that a test looks into."""
+
+    hub: Hub[Event]
+    sessions: OpenSessions
+    server: uvicorn.Server
+
+    @property
+    def port(self) -> int:
+        """The port that the system has chosen."""
+        port: int = self.server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def subscribers(self) -> int:
+        """How many have found their place in a live stream."""
+        taps = self.hub._taps.values()
+        return sum(tap.subscribers for tap in taps if tap.ready.is_set())
+
+    @property
+    def members(self) -> set[str]:
+        """The inboxes in whose groups the hub is."""
+        groups = self.hub._groups
+        return set() if groups is None else groups._members
+
+
+@asynccontextmanager
+async def opened_house(
+    socket_class: str = OUR_CLASS, *, linger_seconds: float = 10.0
+) -> AsyncIterator[House]:
+    """Serve both doors while in the block."""
+    hub: Hub[Event] = Hub(
+        DatabaseLog(),
+        layer=cast("ChannelLayer | None", get_channel_layer()),
+        decode=decode,
+        own_doorbell=doorbell().name,
+        rules=HubRules(watch_seconds=0.2, linger_seconds=linger_seconds),
+    )
+    sessions = open_sessions()
+    doors: dict[str, Any] = {
+        "/graphql/": GraphQLConsumer(schema, Feed(hub), sessions),
+        "/ws/notifications/": NotificationConsumer(feed=Feed(hub), sessions=sessions),
+    }
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await doors[scope["path"]](scope, receive, send)
+
+    settings = uvicorn.Config(
+        application,
+        port=0,
+        ws=socket_class,
+        lifespan="off",
+        log_config=None,
+        ws_per_message_deflate=False,
+    )
+    settings.load()
+    server = uvicorn.Server(settings)
+    server.lifespan = settings.lifespan_class(settings)
+    await server.startup()
+    await hub.start()
+    house = House(hub, sessions, server)
+    try:
+        async with doorbell().attached(hub.hear):
+            yield house
+            for socket in tuple(server.server_state.connections):
+                socket.transport.abort()
+            await until(lambda: not server.server_state.tasks)
+    finally:
+        for listener in server.servers:
+            listener.close()
+        await hub.stop()
+
+
+def write_events(user_id: int, count: int, *, message: str) -> None:
+    """Commit so many events of an inbox, as fast as the database takes them; titles are their sequences."""
+    for start in range(0, count, CHUNK):
+        with transaction.atomic():
+            inbox, _ = Inbox.objects.select_for_update().get_or_create(user_id=user_id)
+            first = inbox.last_sequence + 1
+            numbers = range(first, first + min(CHUNK, count - start))
+            inbox.last_sequence = numbers[-1]
+            inbox.save()
+            record([_added(inbox, number, message) for number in numbers])
+    connection.close()
+
+
+def _added(inbox: Inbox, sequence: int, message: str) -> Event:
+    now = timezone.now()
+    snapshot = Snapshot(
+        sequence, "general", str(sequence), message, "", {}, now, read_at=None, sender=None
+    )
+    return Event(
+        inbox=str(inbox.pk),
+        epoch=inbox.epoch,
+        sequence=sequence,
+        kind=Kind.ADDED,
+        occurred_at=now,
+        unread_count=0,
+        total_count=0,
+        notification=snapshot,
+        notification_id=sequence,
+        notification_type="general",
+    )

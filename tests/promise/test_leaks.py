@@ -1,0 +1,227 @@
+"""Sockets come and go, in good order and not, at every moment of their lives: nothing of them may stay.
+
+`LEAK_ROUNDS=100000 make test ARGS="-k test_leaks"` does it so many times; `make test` by itself a few hundred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psutil
+import pytest
+from django.contrib.auth import get_user_model
+from prometheus_client import REGISTRY
+
+from backend.config import config
+from backend.delivery.hub import Subscription
+from backend.identity.issuing import issue_token
+from backend.legacy.connection import Connection as LegacyConnection
+from backend.legacy.protocol import LegacyProtocol
+from backend.notifications.feed import Following, OpenFeed
+from backend.sockets.outlet import AsgiOutlet, DirectOutlet
+from backend.sockets.server_protocol import SocketProtocol
+from graphql_schema.connection import Connection
+from graphql_schema.operations import Operation
+from graphql_schema.socket import Socket
+from tests.promise.house import House, opened_house
+from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client, until
+
+ROUNDS = int(os.environ.get("LEAK_ROUNDS", "600"))
+AT_ONCE = 20
+BYTES_FOR_A_THOUSAND = 2 * 1024 * 1024
+"""By how much the process may grow for each thousand sockets that came and went, if there are many thousands."""
+MANY = 10_000
+
+KINDS = (
+    Socket,
+    Operation,
+    Following,
+    OpenFeed,
+    Subscription,
+    Connection,
+    LegacyConnection,
+    LegacyProtocol,
+    DirectOutlet,
+    AsgiOutlet,
+    SocketProtocol,
+)
+DOORS = ("graphql-transport-ws", "graphql-ws", "original")
+PHASES = ("connecting", "silent", "before the answer", "beginning", "live", "asking")
+SUBSCRIBE = "subscription { notificationEvents { position } }"
+BY_STRAWBERRY = "subscription { notificationEvents { position __typename @include(if: true) } }"
+SEND = 'mutation { send(input: {recipientId: "%s", title: "x"}) { notification { id } } }'
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + ROUNDS)]
+
+
+@pytest.fixture(autouse=True)
+def _unlimited() -> Iterator[None]:
+    """Let so many notifications be sent that limits would be in the way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEND_RATE", "1000000/second burst 1000000")
+        config.cache_clear()
+        yield
+    config.cache_clear()
+
+
+class Visitor:
+    """A client that comes at one door, gets so far as one phase, and goes."""
+
+    def __init__(self, house: House, user_id: int, token: str, number: int) -> None:
+        self._house = house
+        self._user_id = user_id
+        self._token = token
+        turns = itertools.product(DOORS, PHASES, (True, False))
+        self._door, self._phase, self._says_goodbye = list(turns)[number % 36]
+
+    async def visit(self) -> None:
+        """Come and go."""
+        async with raw_client(self._house.port, buffer_bytes=65_536) as client:
+            await self._get_on(client)
+            if self._says_goodbye:
+                await self._say_goodbye(client)
+            else:
+                client.vanish()
+
+    async def _get_on(self, client: RawClient) -> None:
+        if self._phase == "connecting":
+            with suppress(ConnectionError):
+                await client.send(b"GET /graphql/ HTTP/1.1\r\nUpgrade: websocket\r\n")
+            return
+        is_original = self._door == "original"
+        path = f"/ws/notifications/?token={self._token}" if is_original else "/graphql/"
+        await client.shake_hands(path, subprotocol="" if is_original else self._door)
+        if self._phase == "silent":
+            return
+        if not is_original:
+            payload = {"Authorization": f"Bearer {self._token}"}
+            await client.say(json.dumps({"type": "connection_init", "payload": payload}))
+        if self._phase == "before the answer":
+            return
+        if is_original:
+            await client.say('{"type":"get_notifications"}')
+            await self._hear(client, b"notifications_list")
+        else:
+            await self._hear(client, b"connection_ack")
+            await self._ask(client, "1", SUBSCRIBE)
+            await self._ask(client, "2", BY_STRAWBERRY)
+        if self._phase == "beginning":
+            return
+        await self._act(client)
+        if self._phase == "live":
+            await self._hear(client, b"position" if not is_original else b'"type":"notification"')
+
+    async def _act(self, client: RawClient) -> None:
+        """Ask for something that the database has to do, and that everybody here is told of."""
+        if self._door == "original":
+            asked = {"type": "send_notification", "user_id": self._user_id, "title": "x"}
+            await client.say(json.dumps(asked))
+        else:
+            await self._ask(client, "3", SEND % self._user_id)
+
+    async def _ask(self, client: RawClient, id: str, query: str) -> None:
+        kind = "start" if self._door == "graphql-ws" else "subscribe"
+        await client.say(json.dumps({"id": id, "type": kind, "payload": {"query": query}}))
+
+    @staticmethod
+    async def _hear(client: RawClient, word: bytes) -> None:
+        """Read until a word comes up."""
+        heard = b""
+        try:
+            while word not in heard:
+                got = await client.receive()
+                assert got, heard
+                heard += got
+        except TimeoutError:
+            raise AssertionError(f"heard {heard!r} instead of {word!r}") from None
+
+    @staticmethod
+    async def _say_goodbye(client: RawClient) -> None:
+        """Close as the protocol has it, and read until the server has closed too."""
+        with suppress(ConnectionError):
+            await client.send(masked(0x8, b"\x03\xe8"))
+            while await client.receive():
+                pass
+
+
+def alive() -> Counter[str]:
+    """Count what there is of the objects that belong to sockets. Other tests may have left some behind."""
+    gc.collect()
+    # By type: to ask proxies for their class may fail.
+    found = Counter(type(each) for each in gc.get_objects())
+    return Counter({kind.__name__: found[kind] for kind in KINDS if found[kind]})
+
+
+def gauges() -> dict[str, float]:
+    """Return the gauges of open things."""
+    open_things: dict[str, float] = {
+        "subscriptions": REGISTRY.get_sample_value("inbox_subscriptions") or 0.0,
+        "inboxes": REGISTRY.get_sample_value("inbox_open_inboxes") or 0.0,
+    }
+    for door in ("graphql", "legacy"):
+        value = REGISTRY.get_sample_value("inbox_sockets", {"door": door})
+        open_things[door] = value or 0.0
+    return open_things
+
+
+def files() -> int:
+    """Count the open files of this process: sockets and connections to the database among them."""
+    return psutil.Process().num_fds()
+
+
+async def all_come_and_go(house: House, user_id: int, token: str, rounds: int) -> None:
+    """Let so many visitors come and go, some at a time."""
+    numbers = iter(range(rounds))
+
+    async def one_after_another() -> None:
+        for number in numbers:
+            await Visitor(house, user_id, token, number).visit()
+
+    async with asyncio.TaskGroup() as visitors:
+        for _ in range(AT_ONCE):
+            visitors.create_task(one_after_another())
+    await until(lambda: not house.server.server_state.connections)
+    await until(lambda: not house.server.server_state.tasks)
+
+
+@pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
+async def test_nothing_is_left_of_sockets_that_came_and_went(
+    socket_class: str, alice: int, record_property: Any
+) -> None:
+    user = await get_user_model().objects.aget(pk=alice)
+    token = issue_token(user, ttl_seconds=86_400)
+    rounds = ROUNDS // 2
+    process = psutil.Process()
+    async with opened_house(socket_class, linger_seconds=0.1) as house:
+        # Whatever is made once, is made now.
+        await all_come_and_go(house, alice, token, 36)
+        await until(lambda: not house.hub._taps)
+        tasks, fds, rss = len(asyncio.all_tasks()), files(), process.memory_info().rss
+        before, others = gauges(), alive()
+        await all_come_and_go(house, alice, token, rounds)
+        await until(lambda: not house.hub._taps and not house.members)
+        with suppress(TimeoutError):
+            # A thread that looks into the database for one that has gone ends when it has its answer.
+            await until(lambda: not alive() - others)
+        assert not alive() - others
+        assert gauges() == before == {"subscriptions": 0, "inboxes": 0, "graphql": 0, "legacy": 0}
+        assert len(house.sessions) == 0
+        assert (house.sessions._by_user, house.hub._reads, house.hub._opening) == ({}, [], set())
+        # Some of the threads that look into the database may not have had to before.
+        await until(lambda: len(asyncio.all_tasks()) <= tasks)
+        assert files() <= fds + 3 * config().database_threads
+        growth = process.memory_info().rss - rss
+        record_property("growth", growth)
+        print(f"{rounds} sockets: grew by {growth / 1024:.0f} kB, {files() - fds} files")
+        if rounds >= MANY:
+            assert growth / rounds * 1000 < BYTES_FOR_A_THOUSAND
+        # And everything still works.
+        await Visitor(house, alice, token, PHASES.index("live") * 2).visit()

@@ -1,0 +1,184 @@
+"""A real server whose application does nothing by itself: a test holds both ends of each socket."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from backend.sockets.outlet import Outlet, direct_socket, outlet_for
+from backend.sockets.server_protocol import SocketProtocol
+
+OUR_CLASS = "backend.sockets.server_protocol:SocketProtocol"
+PLAIN_CLASS = "websockets-sansio"
+
+WAIT_SECONDS = 20.0
+"""How long a test waits for what must come. A test fails by it, and is never decided by it."""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not condition():  # noqa: ASYNC110  # nobody announces it
+            await asyncio.sleep(0.005)
+
+
+class Served:
+    """The server's end of one socket."""
+
+    def __init__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        self.scope = scope
+        self.send = send
+        self.outlet: Outlet = outlet_for(scope, send)
+        self.received: list[MutableMapping[str, Any]] = []
+        self.asked_to_close = 0
+        self._receive = receive
+
+    @property
+    def protocol(self) -> SocketProtocol:
+        """The server's socket itself, where it is lent."""
+        lent = direct_socket(self.scope)
+        assert isinstance(lent, SocketProtocol)
+        return lent
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the application was told that the socket is gone."""
+        return bool(self.received) and self.received[-1]["type"] == "websocket.disconnect"
+
+    def ask_to_close(self) -> None:
+        """Take note that the server stops."""
+        self.asked_to_close += 1
+
+    async def serve(self) -> None:
+        """Read until the socket is gone."""
+        while not self.is_over:
+            self.received.append(await self._receive())
+
+
+class Stage:
+    """A server and its sockets."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        self.server = server
+        self.served: asyncio.Queue[Served] = asyncio.Queue()
+
+    @property
+    def port(self) -> int:
+        """The port that the system has chosen."""
+        port: int = self.server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[Served, ClientConnection]]:
+        """Open a socket; both of its ends."""
+        address = f"ws://127.0.0.1:{self.port}/"
+        async with connect(address, compression=None, max_size=None) as client:
+            yield await self.served.get(), client
+
+    @asynccontextmanager
+    async def opened_by_who_does_not_read(self) -> AsyncIterator[tuple[Served, RawClient]]:
+        """Open a socket whose client reads only when the test says so."""
+        async with raw_client(self.port) as client:
+            await client.shake_hands("/")
+            yield await self.served.get(), client
+
+
+@asynccontextmanager
+async def staged(socket_class: str = OUR_CLASS, **options: Any) -> AsyncIterator[Stage]:
+    """Serve while in the block."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        served = Served(scope, receive, send)
+        stage.served.put_nowait(served)
+        await served.serve()
+
+    settings = uvicorn.Config(
+        application,
+        port=0,
+        ws=socket_class,
+        lifespan="off",
+        log_config=None,
+        ws_per_message_deflate=False,
+        **options,
+    )
+    settings.load()
+    server = uvicorn.Server(settings)
+    server.lifespan = settings.lifespan_class(settings)
+    await server.startup()
+    stage = Stage(server)
+    try:
+        yield stage
+    finally:
+        for listener in server.servers:
+            listener.close()
+        for connection in tuple(server.server_state.connections):
+            connection.transport.abort()
+        await until(lambda: not server.server_state.tasks and not server.server_state.connections)
+
+
+class RawClient:
+    """A client without a library, which therefore can be as bad as it likes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._loop = asyncio.get_running_loop()
+
+    async def shake_hands(self, path: str, *, subprotocol: str = "", headers: str = "") -> None:
+        """Open the WebSocket, reading the answer to its last byte and nothing of what follows."""
+        key = base64.b64encode(bytes(16)).decode()
+        offer = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+        await self.send(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offer}{headers}\r\n".encode()
+        )
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += await self.receive(1)
+        assert answer.startswith(b"HTTP/1.1 101 "), answer
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes."""
+        await self._loop.sock_sendall(self.connection, data)
+
+    async def say(self, text: str) -> None:
+        """Send a text message."""
+        await self.send(masked(0x1, text.encode()))
+
+    async def receive(self, at_most: int = 65_536) -> bytes:
+        """Read some bytes; none at the end."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await self._loop.sock_recv(self.connection, at_most)
+
+    def vanish(self) -> None:
+        """Be gone without a goodbye: the other side gets a reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+@asynccontextmanager
+async def raw_client(port: int, *, buffer_bytes: int = 4096) -> AsyncIterator[RawClient]:
+    """Connect to a port of this machine, with little room for what is not read."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+        yield RawClient(connection)
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    """Return a frame as a client sends it. The mask is zero: the payload stays as it is."""
+    if len(payload) < 126:
+        length = struct.pack("!B", 0x80 | len(payload))
+    else:
+        length = struct.pack("!BH", 0x80 | 126, len(payload))
+    return bytes((0x80 | opcode,)) + length + bytes(4) + payload

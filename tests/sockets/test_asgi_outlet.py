@@ -1,0 +1,200 @@
+"""The outlet over plain ASGI: order, room, the end, and servers that complain when the client has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, MutableMapping
+from typing import Any
+
+import pytest
+
+from backend.sockets.outlet import AsgiOutlet, DirectOutlet, outlet_for
+
+
+class Server:
+    """The sending half of an ASGI server, whose client reads when the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[MutableMapping[str, Any]] = []
+        self.reads = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Take a message when the client reads."""
+        await self.reads.wait()
+        if self.error is not None:
+            raise self.error
+        self.sent.append(message)
+
+    @property
+    def said(self) -> list[str]:
+        """The texts, and the codes of closes."""
+        return [message.get("text") or f"close {message['code']}" for message in self.sent]
+
+
+@pytest.fixture
+def server() -> Server:
+    """A server whose client does not read yet."""
+    return Server()
+
+
+async def let_run() -> None:
+    """Let everything happen that waits for nothing."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def is_over(room: Awaitable[None] | None) -> bool:
+    """Whether there is nothing to wait for any more."""
+    assert isinstance(room, asyncio.Future)
+    return room.done()
+
+
+async def test_messages_come_in_order_whoever_writes_them(server: Server) -> None:
+    outlet = AsgiOutlet(server.send)
+    outlet.write([b"1", b"2"])
+    outlet.write([b"3"])
+    server.reads.set()
+    outlet.write([b"4", "fünf".encode()])
+    await outlet.close(4000, "enough")
+    assert server.said == ["1", "2", "3", "4", "fünf", "close 4000"]
+    assert server.sent[-1] == {"type": "websocket.close", "code": 4000, "reason": "enough"}
+
+
+async def test_nothing_to_write_is_nothing_to_wait_for(server: Server) -> None:
+    assert AsgiOutlet(server.send).write([]) is None
+
+
+async def test_there_is_room_when_everything_was_sent(server: Server) -> None:
+    outlet = AsgiOutlet(server.send)
+    first, second = outlet.write([b"1"]), outlet.write([b"2"])
+    await let_run()
+    assert not is_over(first)
+    assert not is_over(second)
+    server.reads.set()
+    await let_run()
+    assert is_over(first)
+    assert is_over(second)
+    third = outlet.write([b"3"])
+    assert third is not None
+    await third
+    assert server.said == ["1", "2", "3"]
+
+
+async def test_who_waits_for_room_and_is_cancelled_does_not_stop_the_sending(
+    server: Server,
+) -> None:
+    outlet = AsgiOutlet(server.send)
+    room = outlet.write([b"1"])
+    assert room is not None
+    waiting = asyncio.ensure_future(room)
+    await let_run()
+    waiting.cancel()
+    await let_run()
+    server.reads.set()
+    await let_run()
+    assert server.said == ["1"]
+
+
+async def test_a_close_that_takes_too_long_can_be_given_up(server: Server) -> None:
+    outlet = AsgiOutlet(server.send)
+    outlet.write([b"1"])
+    closing = asyncio.create_task(outlet.close(1000, ""))
+    await let_run()
+    closing.cancel()
+    server.reads.set()
+    await let_run()
+    assert closing.cancelled()
+    assert server.said == ["1"]
+
+
+async def test_a_close_refuses_a_socket_that_was_not_accepted(server: Server) -> None:
+    server.reads.set()
+    await AsgiOutlet(server.send).close(1000, "")
+    assert server.said == ["close 1000"]
+
+
+async def test_after_the_close_nothing_is_written_and_nothing_closed_again(server: Server) -> None:
+    server.reads.set()
+    outlet = AsgiOutlet(server.send)
+    await outlet.close(4001, "")
+    assert outlet.write([b"late"]) is None
+    await outlet.close(4002, "")
+    assert server.said == ["close 4001"]
+
+
+@pytest.mark.parametrize("error", [OSError(), ConnectionResetError(), RuntimeError("closed")])
+async def test_a_client_that_has_gone_is_told_nothing_and_nobody_else_either(
+    server: Server, error: Exception
+) -> None:
+    server.error = error
+    server.reads.set()
+    outlet = AsgiOutlet(server.send)
+    room = outlet.write([b"1", b"2"])
+    assert room is not None
+    await room
+    assert outlet.write([b"3"]) is None
+    await outlet.close(1000, "")
+    assert server.sent == []
+
+
+async def test_a_server_that_breaks_is_logged_once_and_the_socket_counts_as_gone(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The outlet promises never to fail: not everybody who writes waits, and asks how it went."""
+    server.error = KeyError("what the server did not think of")
+    server.reads.set()
+    outlet = AsgiOutlet(server.send)
+    with caplog.at_level(logging.ERROR):
+        room = outlet.write([b"1"])
+        assert room is not None
+        await room
+        await outlet.close(1000, "")
+    assert outlet.write([b"2"]) is None
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]
+
+
+async def test_a_close_that_fails_is_nobodys_business(server: Server) -> None:
+    server.reads.set()
+    outlet = AsgiOutlet(server.send)
+    server.error = RuntimeError("closed already")
+    await outlet.close(1000, "")
+    assert server.sent == []
+
+
+async def test_what_was_not_sent_is_forgotten_when_the_socket_is_gone(server: Server) -> None:
+    outlet = AsgiOutlet(server.send)
+    room = outlet.write([b"1", b"2"])
+    await let_run()
+    outlet.abandon()
+    outlet.abandon()
+    server.reads.set()
+    await let_run()
+    assert is_over(room)
+    assert server.sent == []
+    assert outlet.write([b"3"]) is None
+    await outlet.close(1000, "")
+    assert server.sent == []
+
+
+async def test_no_task_is_left_when_there_is_nothing_to_send(server: Server) -> None:
+    outlet = AsgiOutlet(server.send)
+    assert len(asyncio.all_tasks()) == 1
+    outlet.write([b"1"])
+    outlet.write([b"2"])
+    assert len(asyncio.all_tasks()) == 2
+    server.reads.set()
+    await let_run()
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_server_that_does_not_lend_its_socket_is_served_by_asgi(server: Server) -> None:
+    class Lent:
+        on_shutdown = None
+
+    scopes: list[dict[str, Any]] = [{}, {"extensions": None}, {"extensions": {}}]
+    for scope in scopes:
+        assert isinstance(outlet_for(scope, server.send), AsgiOutlet)
+    lent = {"extensions": {"live_inbox.direct": Lent()}}
+    assert isinstance(outlet_for(lent, server.send), DirectOutlet)

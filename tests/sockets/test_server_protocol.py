@@ -1,0 +1,330 @@
+"""Our protocol class in a real server: direct writing, clients that do not read, and the stop of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from backend.sockets import server_protocol
+from backend.sockets.outlet import AsgiOutlet, DirectOutlet
+from backend.sockets.server_protocol import (
+    FAREWELL_SECONDS,
+    SHUTDOWN_RATE,
+    SHUTDOWN_SECONDS,
+    SocketProtocol,
+)
+from tests.sockets.stage import PLAIN_CLASS, WAIT_SECONDS, Stage, masked, staged, until
+
+MUCH = [b"x" * 60_000] * 100
+"""More than the buffers of the system take for a client that does not read."""
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """A server with our class."""
+    async with staged() as stage:
+        yield stage
+
+
+async def received(client: ClientConnection, count: int) -> list[str]:
+    """Read so many messages."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        return [str(await client.recv()) for _ in range(count)]
+
+
+async def closed(client: ClientConnection) -> tuple[int, str]:
+    """Read to the end, and return how the server closed."""
+    with pytest.raises(ConnectionClosed) as caught:
+        await received(client, 10_000)
+    assert caught.value.rcvd is not None
+    return caught.value.rcvd.code, caught.value.rcvd.reason
+
+
+class TestWriting:
+    async def test_the_socket_is_lent_beside_what_the_server_offers_itself(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened() as (served, _):
+            assert set(served.scope["extensions"]) == {
+                "websocket.http.response",
+                "live_inbox.direct",
+            }
+            assert isinstance(served.outlet, DirectOutlet)
+
+    async def test_another_class_lends_nothing_and_is_served_all_the_same(self) -> None:
+        async with staged(PLAIN_CLASS) as stage, stage.opened() as (served, client):
+            assert isinstance(served.outlet, AsgiOutlet)
+            served.outlet.write([b"1", b"2"])
+            assert await received(client, 2) == ["1", "2"]
+
+    async def test_messages_of_all_lengths_arrive(self, stage: Stage) -> None:
+        lengths = [0, 1, 125, 126, 65_535, 65_536, 200_000]
+        messages = [b"x" * length for length in lengths]
+        async with stage.opened() as (served, client):
+            served.outlet.write(messages)
+            assert [len(text) for text in await received(client, len(lengths))] == lengths
+
+    async def test_direct_messages_and_those_by_asgi_keep_their_order(self, stage: Stage) -> None:
+        async with stage.opened() as (served, client):
+            expected = []
+            for number in range(100):
+                served.outlet.write([f"{number} direct".encode(), f"{number} more".encode()])
+                await served.send({"type": "websocket.send", "text": f"{number} asgi"})
+                expected += [f"{number} direct", f"{number} more", f"{number} asgi"]
+            assert await received(client, len(expected)) == expected
+
+    async def test_the_close_comes_after_what_was_written(self, stage: Stage) -> None:
+        async with stage.opened() as (served, client):
+            served.outlet.write([b"1", b"2"])
+            await served.outlet.close(4000, "enough")
+            assert await received(client, 2) == ["1", "2"]
+            assert await closed(client) == (4000, "enough")
+
+    async def test_after_our_close_nothing_is_written_and_nothing_raised(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened() as (served, client):
+            await served.outlet.close(4000, "")
+            assert served.outlet.write([b"late"]) is None
+            await served.outlet.close(4001, "")
+            assert await closed(client) == (4000, "")
+
+    async def test_after_the_clients_close_nothing_is_written_and_nothing_raised(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            # In one turn of the loop: the close has come, and the connection is not lost yet.
+            served.protocol.data_received(masked(0x8, b"\x03\xe8"))
+            assert not served.protocol.disconnected
+            assert served.outlet.write([b"late"]) is None
+            await until(lambda: served.protocol.disconnected)
+            assert served.outlet.write([b"later"]) is None
+            await served.outlet.close(1000, "")
+            assert await client.receive() == bytes.fromhex("88 02 03 e8")
+            assert await client.receive() == b""
+
+    async def test_after_a_message_that_breaks_the_protocol_nothing_is_written(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            served.protocol.data_received(masked(0x3, b"no such opcode"))
+            assert served.outlet.write([b"late"]) is None
+            assert (await client.receive())[:4] == bytes.fromhex("88 10 03 ea")
+
+    async def test_after_the_client_has_vanished_nothing_is_written_and_nothing_raised(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            client.vanish()
+            await until(lambda: served.is_over)
+            assert served.outlet.write(MUCH) is None
+            assert served.protocol.transport.get_write_buffer_size() == 0
+            await served.outlet.close(1000, "")
+
+    async def test_there_is_room_again_when_the_client_has_read(self, stage: Stage) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            room = served.outlet.write(MUCH)
+            assert room is not None
+            waiting = asyncio.ensure_future(room)
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            read = 0
+            while not waiting.done():
+                read += len(await client.receive())
+            assert served.outlet.write([b"more"]) is None
+
+    async def test_who_waits_for_room_goes_on_when_the_client_vanishes(self, stage: Stage) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            room = served.outlet.write(MUCH)
+            assert room is not None
+            client.vanish()
+            async with asyncio.timeout(WAIT_SECONDS):
+                await room
+            await until(lambda: served.is_over)
+
+
+class TestWhoDoesNotRead:
+    """To close a transport is to wait until its client has read everything: for ever, with these clients."""
+
+    async def test_pings_find_it_out_and_drop_it(self) -> None:
+        async with (
+            staged(ws_ping_interval=0.05, ws_ping_timeout=0.05) as stage,
+            stage.opened_by_who_does_not_read() as (served, _),
+        ):
+            assert served.outlet.write(MUCH) is not None
+            await until(lambda: served.is_over)
+            assert not stage.server.server_state.connections
+
+    async def test_it_is_cut_off_some_time_after_its_door_has_closed_it(self, stage: Stage) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, _):
+            served.protocol.close_timeout = 0.05
+            # So much that there is a rest, and so little that the close is not kept waiting for room.
+            while not served.protocol.transport.get_write_buffer_size():
+                assert served.outlet.write([b"x" * 1000]) is None
+            await served.outlet.close(4000, "")
+            await until(lambda: served.protocol.disconnected)
+            assert not stage.server.server_state.connections
+
+    async def test_it_is_cut_off_some_time_after_it_has_closed_without_reading(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            served.protocol.close_timeout = 0.05
+            served.outlet.write(MUCH)
+            await client.send(masked(0x8, b"\x03\xe8"))
+            await until(lambda: served.protocol.disconnected)
+            assert not stage.server.server_state.connections
+
+    async def test_it_does_not_keep_the_server_from_stopping(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server_protocol, "FAREWELL_SECONDS", 0.05)
+        async with stage.opened_by_who_does_not_read() as (served, _):
+            served.outlet.write(MUCH)
+            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.shutdown()
+            await until(lambda: served.protocol.disconnected)
+            assert served.asked_to_close == 1
+            assert served.is_over
+
+    async def test_one_that_has_closed_does_not_break_the_stop_either(self, stage: Stage) -> None:
+        """uvicorn's own class raises InvalidState there, and then no other socket is closed."""
+        async with stage.opened_by_who_does_not_read() as (served, _):
+            served.outlet.write(MUCH)
+            served.protocol.data_received(masked(0x8, b"\x03\xe8"))
+            served.protocol.shutdown()
+            await until(lambda: served.protocol.disconnected)
+
+
+class Timer:
+    """What was asked for by `call_later`."""
+
+    def __init__(self, delay: float, callback: Callable[..., Any]) -> None:
+        self.delay = delay
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Do not call."""
+        self.is_cancelled = True
+
+
+class Timers:
+    """Stands for the loop of a protocol: nothing happens later unless the test lets it."""
+
+    def __init__(self) -> None:
+        self.set: list[Timer] = []
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Timer:
+        """Remember what is to happen."""
+        self.set.append(Timer(delay, lambda: callback(*args)))
+        return self.set[-1]
+
+
+@pytest.fixture
+def timers() -> Timers:
+    """The timers of the protocols that are given them."""
+    return Timers()
+
+
+def give_timers(protocol: SocketProtocol, timers: Timers) -> None:
+    """Let a protocol set its timers there."""
+    protocol.loop = timers  # type: ignore[assignment]
+
+
+class TestShutdown:
+    async def test_a_socket_without_a_door_is_closed_at_once(
+        self, stage: Stage, timers: Timers
+    ) -> None:
+        async with stage.opened() as (served, client):
+            give_timers(served.protocol, timers)
+            served.protocol.shutdown()
+            assert await closed(client) == (1012, "")
+        assert [timer.delay for timer in timers.set] == []
+
+    @pytest.mark.parametrize("connections", [1, 10, 1000, 2500, 100_000])
+    async def test_moments_are_spread_over_as_long_as_the_number_of_sockets_asks_for(
+        self, stage: Stage, timers: Timers, connections: int
+    ) -> None:
+        bound = min(5.0, connections / 500)
+        assert (SHUTDOWN_SECONDS, SHUTDOWN_RATE) == (5.0, 500.0)
+        async with stage.opened() as (served, _):
+            protocol = served.protocol
+            give_timers(protocol, timers)
+            protocol.on_shutdown = served.ask_to_close
+            everybody, protocol.connections = protocol.connections, range(connections)  # type: ignore[assignment]
+            for _ in range(1000):
+                protocol.shutdown()
+                protocol._shutdown_timer = None
+            protocol.connections = everybody
+            delays = [timer.delay for timer in timers.set]
+            assert len(delays) == 1000
+            assert 0 <= min(delays) < bound / 10
+            assert bound * 0.9 < max(delays) <= bound
+            assert served.asked_to_close == 0
+
+    async def test_the_door_closes_in_its_turn_and_the_server_need_not(
+        self, stage: Stage, timers: Timers
+    ) -> None:
+        async with stage.opened() as (served, client):
+            give_timers(served.protocol, timers)
+            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.shutdown()
+            (turn,) = timers.set
+            assert turn.delay <= 1 / SHUTDOWN_RATE
+            turn.callback()
+            assert served.asked_to_close == 1
+            farewell = timers.set[1]
+            assert farewell.delay == FAREWELL_SECONDS
+            await served.outlet.close(1012, "says the door")
+            assert await closed(client) == (1012, "says the door")
+            await until(lambda: served.protocol.disconnected)
+            assert farewell.is_cancelled
+
+    async def test_the_server_closes_when_the_door_does_not(
+        self, stage: Stage, timers: Timers
+    ) -> None:
+        async with stage.opened() as (served, client):
+            give_timers(served.protocol, timers)
+            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.shutdown()
+            timers.set[0].callback()
+            timers.set[1].callback()
+            assert await closed(client) == (1012, "")
+            await until(lambda: served.is_over)
+
+    async def test_a_second_shutdown_closes_at_once(self, stage: Stage, timers: Timers) -> None:
+        async with stage.opened() as (served, client):
+            give_timers(served.protocol, timers)
+            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.shutdown()
+            served.protocol.shutdown()
+            assert await closed(client) == (1012, "")
+            await until(lambda: served.protocol.disconnected)
+            assert [timer.is_cancelled for timer in timers.set[:1]] == [True]
+            assert served.asked_to_close == 0
+
+    async def test_a_socket_whose_client_does_not_answer_the_close_is_closed_at_once(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, _):
+            served.protocol.on_shutdown = served.ask_to_close
+            await served.outlet.close(4403, "")
+            assert not served.protocol.transport.is_closing()
+            served.protocol.shutdown()
+            assert served.protocol.transport.is_closing()
+            assert served.asked_to_close == 0
+
+    async def test_what_the_door_has_left_with_the_socket_is_let_go_with_it(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened() as (served, client):
+            served.protocol.on_shutdown = served.ask_to_close
+            await client.close()
+            await until(lambda: served.protocol.disconnected)
+            assert served.protocol.on_shutdown is None
