@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 from prometheus_client import Counter
 
@@ -40,3 +42,34 @@ class Fault:
                 "The %s works again after %d failures.", self._dependency, self._failures
             )
             self._failures = 0
+
+
+class RecurringFault:
+    """The state of a dependency that fails many callers, none of whom knows when it works again.
+
+    The log gets one line a minute at most, the counter every failure.
+    """
+
+    QUIET_SECONDS = 60.0
+
+    def __init__(
+        self, dependency: str, counter: Counter, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._dependency = dependency
+        self._counter = counter
+        self._clock = clock
+        self._logged_at: float | None = None
+        self._unlogged = 0
+
+    def report(self, error: BaseException) -> None:
+        """Count a failure; log it if none was logged within the last minute."""
+        self._counter.inc()
+        now = self._clock()
+        if self._logged_at is not None and now - self._logged_at < self.QUIET_SECONDS:
+            self._unlogged += 1
+            return
+        more = f" ({self._unlogged} more since the last line)" if self._unlogged else ""
+        logger.warning(
+            "The %s fails: %s: %s%s", self._dependency, type(error).__name__, error, more
+        )
+        self._logged_at, self._unlogged = now, 0

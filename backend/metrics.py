@@ -22,6 +22,11 @@ EVENTS_RECOVERED = Counter(
 LOG_READS = Counter("inbox_log_reads", "Stretches of inbox logs read from the database.")
 LAYER_FAULTS = Counter("inbox_layer_faults", "Failures of the channel layer.")
 LOG_FAULTS = Counter("inbox_log_faults", "Failures to read the log from the database.")
+DATABASE_FAULTS = Counter(
+    "inbox_database_faults",
+    "Requests and actions that failed because the database did not answer, by door.",
+    ["door"],
+)
 SESSION_CHECK_FAULTS = Counter(
     "inbox_session_check_faults", "Failures to check whether open sockets are still allowed."
 )

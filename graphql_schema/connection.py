@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from backend.identity.callers import Caller
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.identity.sessions import EndReason, OpenSession, OpenSessions
@@ -58,6 +60,8 @@ class Connection:
             self.caller = finding.result()
         except AuthenticationFailed as failure:
             raise _not_admitted(failure) from failure
+        except (OperationalError, InterfaceError) as error:
+            raise NotAdmitted(CloseCode.TRY_AGAIN, shown(error), "") from error
         self._session = self._sessions.register(self.caller, self._end)
 
     def operation(self) -> Context:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from graphql import (
     ArgumentNode,
     GraphQLError,
@@ -22,6 +23,8 @@ from graphql import (
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
+from backend import metrics
+from backend.faults import RecurringFault
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.notifications.errors import InvalidInput, NotificationError, RateLimited
 
@@ -46,7 +49,8 @@ class Code(StrEnum):
     TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
     """The socket has too many operations open; complete one first."""
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
-    """It cannot be known who is asking at the moment: try again later with the same token."""
+    """The database does not answer, or it cannot be known who is asking: try again later with the same token.
+    A mutation may or may not have been done; with an idempotency key, a send can be repeated without harm."""
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
     """A fault of the server. `errorId` finds it in the log."""
     BAD_REQUEST = "BAD_REQUEST"
@@ -94,6 +98,15 @@ def _unserved(error: Exception) -> Shown:
     return Shown(Code.BAD_REQUEST, "This transport does not serve operations of that kind.", {})
 
 
+_database = RecurringFault("database (GraphQL)", metrics.DATABASE_FAULTS.labels("graphql"))
+
+
+def _unavailable(error: Exception) -> Shown:
+    # Not a fault of ours, each with its traceback: when the database goes away, all requests have one.
+    _database.report(error)
+    return Shown(Code.SERVICE_UNAVAILABLE, "The database does not answer. Try again later.", {})
+
+
 _TABLE: Sequence[tuple[type[Exception], Callable[[Any], Shown]]] = (
     (InvalidInput, lambda e: Shown(Code(e.code), e.message, {"field": e.field})),
     (
@@ -105,6 +118,8 @@ _TABLE: Sequence[tuple[type[Exception], Callable[[Any], Shown]]] = (
     (CannotGetOperationTypeError, _operation),
     (InvalidOperationTypeError, _unserved),
     (MissingQueryError, lambda e: Shown(Code.BAD_REQUEST, "There is no `query`.", {})),
+    (OperationalError, _unavailable),
+    (InterfaceError, _unavailable),
     (RecursionError, lambda e: Shown(Code.GRAPHQL_PARSE_FAILED, "It is nested too deeply.", {})),
 )
 

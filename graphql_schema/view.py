@@ -70,7 +70,7 @@ class GraphQLView(AsyncGraphQLView[Context, None]):
         except Refusal as refusal:
             response = refusal.response(request)
         except Exception as error:
-            response = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, shown(error)).response(request)
+            response = _failed(shown(error)).response(request)
         patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -163,9 +163,15 @@ def _wrong_method(kind: OperationType) -> Refusal:
     return Refusal.bad(message, HTTPStatus.METHOD_NOT_ALLOWED, Allow="POST")
 
 
-def _unauthenticated(error: Shown) -> Refusal:
+def _failed(error: Shown) -> Refusal:
     if error.code is Code.SERVICE_UNAVAILABLE:
         return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, Retry_After="5")
+    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, error)
+
+
+def _unauthenticated(error: Shown) -> Refusal:
+    if error.code is Code.SERVICE_UNAVAILABLE:
+        return _failed(error)
     challenge = f'Bearer error="invalid_token", error_description="{error.message}"'
     return Refusal(HTTPStatus.UNAUTHORIZED, error, WWW_Authenticate=challenge)
 

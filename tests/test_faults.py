@@ -5,7 +5,7 @@ import logging
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from backend.faults import Fault
+from backend.faults import Fault, RecurringFault
 
 
 @pytest.fixture
@@ -46,3 +46,19 @@ def test_a_fault_knows_whether_the_last_attempt_failed(counter: Counter) -> None
     fault.over()
     seen.append(fault.is_on)
     assert seen == [False, True, False]
+
+
+def test_trouble_of_which_nobody_sees_the_end_is_logged_once_a_minute(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1000.0
+    fault = RecurringFault("coffee machine", counter, clock=lambda: now)
+    for seconds in (0, 1, 58.9, 0.1, 30, 3600):
+        now += seconds
+        fault.report(ConnectionError("no water"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "The coffee machine fails: ConnectionError: no water",
+        "The coffee machine fails: ConnectionError: no water (2 more since the last line)",
+        "The coffee machine fails: ConnectionError: no water (1 more since the last line)",
+    ]
+    assert failures(counter) == 6

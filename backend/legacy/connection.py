@@ -9,9 +9,12 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from backend import metrics
 from backend.database_threads import in_database_thread
 from backend.delivery.hub import HubClosed
+from backend.faults import RecurringFault
 from backend.identity.callers import Caller
 from backend.identity.errors import AuthenticationFailed
 from backend.identity.sessions import EndReason
@@ -24,6 +27,10 @@ from backend.notifications.feed import Following, Item
 from backend.sockets.outlet import Outlet
 
 logger = logging.getLogger(__name__)
+_database = RecurringFault("database (original door)", metrics.DATABASE_FAULTS.labels("legacy"))
+
+UNAVAILABLE = Failure("SERVICE_UNAVAILABLE", "The database does not answer. Try again later.")
+"""Why an action failed that may or may not have been done."""
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -169,6 +176,9 @@ class Connection:
             self._protocol.action_failed(action, Failure.of(error))
         except AuthenticationFailed as error:
             self._protocol.action_failed(action, Failure(error.code, error.message))
+        except (OperationalError, InterfaceError) as error:
+            _database.report(error)
+            self._protocol.action_failed(action, UNAVAILABLE)
         except Exception as error:
             self._protocol.action_failed(action, _internal(error))
         else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client as Browser
 from websockets.exceptions import InvalidStatus
 
@@ -260,3 +261,20 @@ class TestEnds:
         assert await name_of(client) == "alice"
         await User.objects.filter(pk=alice.pk).aupdate(username="alicia")
         assert await name_of(client) == "alicia"
+
+
+async def test_while_the_database_is_away_clients_are_to_try_again(
+    stage: Stage,
+    subprotocol: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(token: str) -> None:
+        raise OperationalError("terminating connection")
+
+    monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+    client = await stage.open(subprotocol)
+    await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
+    assert await client.closed() == Closed(1013, "Try again later")
+    # Every client has that, and many come back: not a traceback for each.
+    assert "Traceback" not in caplog.text

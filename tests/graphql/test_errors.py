@@ -6,8 +6,11 @@ import logging
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from graphql import GraphQLError
+from prometheus_client import CollectorRegistry, Counter
 
+from backend.faults import RecurringFault
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.notifications.errors import (
     Conflict,
@@ -17,7 +20,10 @@ from backend.notifications.errors import (
     NotificationError,
     RateLimited,
 )
+from graphql_schema import errors
 from graphql_schema.errors import Code, as_clients_see, shown
+
+FAULTS = Counter("faults", "Faults.", registry=CollectorRegistry())
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,19 @@ def test_errors_of_the_domain_are_shown(error: Exception, expected: dict[str, An
     assert shown(error).formatted == expected
     wrapped = GraphQLError("raw", path=["send"], original_error=error)
     assert as_clients_see(wrapped).formatted == expected | {"path": ["send"]}
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")])
+def test_a_database_that_is_away_is_no_fault_of_each_request(
+    error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "_database", RecurringFault("database", FAULTS))
+    for _ in range(3):
+        assert shown(error).formatted == {
+            "message": "The database does not answer. Try again later.",
+            "extensions": {"code": "SERVICE_UNAVAILABLE"},
+        }
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_every_code_of_the_domain_is_in_the_table() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory
 from django.urls import reverse
@@ -105,6 +106,16 @@ class TestCallers:
         response = await post(VIEWER, Authorization="Bearer x.y.z")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         assert body(response)["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+
+    async def test_a_database_that_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fail(token: str) -> None:
+            raise OperationalError("terminating connection due to administrator command")
+
+        monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+        response = await post(VIEWER, Authorization="Bearer x.y.z")
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        (error,) = body(response)["errors"]
+        assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
 
     async def test_other_schemes_are_not_ours(self) -> None:
         response = await post(TYPENAME, Authorization="Basic YTpi")
