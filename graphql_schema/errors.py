@@ -49,8 +49,7 @@ class Code(StrEnum):
     TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
     """The socket has too many operations open; complete one first."""
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
-    """The database does not answer, or it cannot be known who is asking: try again later with the same token.
-    A mutation may or may not have been done; with an idempotency key, a send can be repeated without harm."""
+    """The database does not answer, or the keys of tokens cannot be had: try again later. It may have been done."""
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
     """A fault of the server. `errorId` finds it in the log."""
     BAD_REQUEST = "BAD_REQUEST"

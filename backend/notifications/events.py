@@ -136,8 +136,8 @@ def from_payload(
     )
 
 
-def encode(event: Event) -> bytes:
-    """Return the event as the doorbell carries it."""
+def encode(event: Event, payload: bytes | None = None) -> bytes:
+    """Return the event as the doorbell carries it; its payload may have been written as JSON before."""
     return orjson.dumps(
         {
             "inbox": event.inbox,
@@ -146,7 +146,7 @@ def encode(event: Event) -> bytes:
             "kind": event.kind.value,
             "notification_id": event.notification_id,
             "occurred_at": event.occurred_at,
-            "payload": to_payload(event),
+            "payload": to_payload(event) if payload is None else orjson.Fragment(payload),
         }
     )
 

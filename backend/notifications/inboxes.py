@@ -15,7 +15,13 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from backend.notifications.models import Inbox, new_epoch
+from backend.notifications.models import Inbox, NotificationPreference, new_epoch
+from backend.notifications.rows import key_type, key_value, rows_of, table_of
+
+_WANTED = (
+    f"NOT EXISTS (SELECT 1 FROM {NotificationPreference._meta.db_table} AS preference"
+    " WHERE preference.user_id = given.user_id AND preference.type = %s AND NOT preference.enabled)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +35,34 @@ class Numbered:
     total_count: int
 
 
-def number_arrivals(user_ids: Collection[Any]) -> list[Numbered]:
+def number_arrivals(user_ids: Collection[Any], *, unless_off: str | None = None) -> list[Numbered]:
     """Take the next sequence of each inbox for one new, unread notification; create those that do not exist.
 
-    One statement for all of them. The rows are locked in the order of the users, the same for everybody, so
-    bulk sends that overlap wait for each other instead of running into a deadlock.
+    With a type, the inboxes of those who have turned it off are left out. One statement for all of them. The rows
+    are locked in the order of the users, the same for everybody, so bulk sends that overlap wait for each other
+    instead of running into a deadlock.
     """
-    key = Inbox._meta.pk
-    rows = [
-        (key.get_db_prep_save(user_id, connection), new_epoch()) for user_id in sorted(user_ids)
-    ]
-    table = connection.ops.quote_name(Inbox._meta.db_table)
-    values = ", ".join(["(%s, %s, 1, 1, 1, 1)"] * len(rows))
+    table = table_of(Inbox)
+    given, document = rows_of(
+        {"place": "integer", "user_id": key_type(), "epoch": "text"},
+        (
+            (place, key_value(user_id), new_epoch())
+            for place, user_id in enumerate(sorted(user_ids))
+        ),
+    )
+    # SQLite needs the condition to tell ON CONFLICT from a join.
+    wanted, off = ("TRUE", []) if unless_off is None else (_WANTED, [unless_off])
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table}"
             " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count)"
-            f" VALUES {values}"
+            f" SELECT user_id, epoch, 1, 1, 1, 1 FROM {given} WHERE {wanted} ORDER BY place"
             " ON CONFLICT (user_id) DO UPDATE SET"
             f" last_sequence = {table}.last_sequence + 1,"
             f" unread_count = {table}.unread_count + 1,"
             f" total_count = {table}.total_count + 1"
             " RETURNING user_id, epoch, last_sequence, unread_count, total_count",
-            [parameter for row in rows for parameter in row],
+            [document, *off],
         )
         found = cursor.fetchall()
     to_python = get_user_model()._meta.pk.to_python
@@ -92,21 +103,14 @@ def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> Numbered:
 
 def save_all(inboxes: Collection[Inbox]) -> None:
     """Write down the sequences and counts of locked inboxes, sent together."""
-    key = Inbox._meta.pk
-    table = connection.ops.quote_name(Inbox._meta.db_table)
     rows = [
-        (
-            inbox.last_sequence,
-            inbox.unread_count,
-            inbox.total_count,
-            key.get_db_prep_save(inbox.pk, connection),
-        )
+        (inbox.last_sequence, inbox.unread_count, inbox.total_count, key_value(inbox.pk))
         for inbox in inboxes
     ]
     with connection.cursor() as cursor:
         # Django's bulk_update takes longer to be put together than all of these to be carried out.
         cursor.executemany(
-            f"UPDATE {table} SET last_sequence = %s, unread_count = %s, total_count = %s"
+            f"UPDATE {table_of(Inbox)} SET last_sequence = %s, unread_count = %s, total_count = %s"
             " WHERE user_id = %s",
             rows,
         )

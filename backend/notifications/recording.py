@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+import orjson
+from django.db import connection, transaction
 
 from backend import metrics
 from backend.notifications.apps import doorbell
 from backend.notifications.events import Event, Kind, encode, to_payload
 from backend.notifications.inboxes import Numbered
 from backend.notifications.models import InboxEvent
+from backend.notifications.rows import key_type, key_value, rows_of, table_of
 
 
 def event_of(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Event:
@@ -31,25 +34,47 @@ def event_of(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Even
 
 def record(events: Sequence[Event]) -> None:
     """Write events into the log, and ring the doorbell when the transaction has been committed."""
-    InboxEvent.objects.bulk_create(
-        InboxEvent(
-            inbox_id=event.inbox,
-            sequence=event.sequence,
-            kind=event.kind.value,
-            notification_id=event.notification_id,
-            payload=to_payload(event),
-            created_at=event.occurred_at,
-        )
-        for event in events
-    )
+    payloads = [orjson.dumps(to_payload(event)) for event in events]
+    _write(events, payloads)
     # robust: whatever happens to the doorbell, the caller's request has succeeded. A lambda, because Django
     # reports the failure by the function's name, and a partial has none.
-    transaction.on_commit(lambda: _ring(events), robust=True)
+    transaction.on_commit(lambda: _ring(events, payloads), robust=True)
 
 
-def _ring(events: Sequence[Event]) -> None:
+def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
+    given, document = rows_of(
+        {
+            "inbox_id": key_type(),
+            "sequence": "bigint",
+            "kind": "text",
+            "notification_id": "bigint",
+            "payload": "jsonb",
+            "created_at": "timestamptz",
+        },
+        (
+            (
+                key_value(event.inbox),
+                event.sequence,
+                event.kind.value,
+                event.notification_id,
+                orjson.Fragment(payload),
+                connection.ops.adapt_datetimefield_value(event.occurred_at),
+            )
+            for event, payload in zip(events, payloads, strict=True)
+        ),
+    )
+    columns = "inbox_id, sequence, kind, notification_id, payload, created_at"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table_of(InboxEvent)} ({columns}) SELECT {columns} FROM {given}",
+            [document],
+        )
+
+
+def _ring(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
     rung: dict[str, list[bytes]] = {}
-    for event in events:
-        metrics.EVENTS_COMMITTED.labels(event.kind.value).inc()
-        rung.setdefault(event.inbox, []).append(encode(event))
+    for event, payload in zip(events, payloads, strict=True):
+        rung.setdefault(event.inbox, []).append(encode(event, payload))
+    for kind, count in Counter(event.kind for event in events).items():
+        metrics.EVENTS_COMMITTED.labels(kind.value).inc(count)
     doorbell().ring(rung)

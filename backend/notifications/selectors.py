@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import orjson
+from django.contrib.auth import get_user_model
+from django.db import connection
 from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
@@ -25,7 +29,10 @@ from backend.notifications.models import (
     Notification,
     NotificationPreference,
 )
+from backend.notifications.rows import key_type, key_value, rows_of, table_of
 from backend.notifications.validation import clean_type
+
+Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +41,7 @@ MAX_TYPES = 20
 
 _FAR = 2**62
 
-_CHUNK = 250
+_CHUNK = 1000
 """Inboxes, or stretches of logs, that one query names."""
 
 
@@ -237,12 +244,18 @@ def preferences(*, user_id: Any) -> list[PreferenceState]:
 def heads(inboxes: Collection[str]) -> dict[str, Head]:
     """Return where the logs of inboxes begin and end; inboxes that do not exist are UNTOUCHED."""
     result = dict.fromkeys(inboxes, UNTOUCHED)
-    for chunk in _chunks(list(inboxes)):
-        rows = Inbox.objects.filter(pk__in=chunk)
-        for user_id, epoch, last, first in rows.values_list(
-            "user_id", "epoch", "last_sequence", "first_sequence"
-        ):
-            result[str(user_id)] = Head(Position(epoch, last), first_sequence=first)
+    to_python = get_user_model()._meta.pk.to_python
+    for chunk in _chunks(list(result)):
+        given, document = rows_of({"inbox_id": key_type()}, ((key_value(key),) for key in chunk))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT user_id, epoch, last_sequence, first_sequence"
+                f" FROM {given} JOIN {table_of(Inbox)} ON user_id = inbox_id",
+                [document],
+            )
+            for user_id, epoch, last, first in cursor.fetchall():
+                head = Head(Position(epoch, last), first_sequence=first)
+                result[str(to_python(user_id))] = head
     return result
 
 
@@ -252,46 +265,80 @@ def events(places: Sequence[Place], *, limit: int) -> list[list[Event]]:
     Since sequences have no holes, a limit is a bound on the sequence, and one query can read many stretches.
     """
     found: dict[str, list[Event]] = {}
-    for chunk in _chunks(list(dict.fromkeys(places))):
-        wanted = Q()
-        for place in chunk:
-            wanted |= Q(
-                inbox=place.inbox, sequence__gt=place.after, sequence__lte=place.after + limit
-            )
-        for event in _readable(InboxEvent.objects.filter(wanted).order_by("inbox", "sequence")):
+    for chunk in _chunks(_stretches(places, limit)):
+        for event in _read(chunk):
             found.setdefault(event.inbox, []).append(event)
-    return [_stretch(found.get(place.inbox, []), place.after, limit) for place in places]
+    for run in found.values():
+        run.sort(key=_sequence)
+    return [_part(found.get(place.inbox, []), place.after, limit) for place in places]
 
 
-def _readable(rows: QuerySet[InboxEvent]) -> Iterator[Event]:
+def _stretches(places: Sequence[Place], limit: int) -> list[tuple[str, int, int]]:
+    """Return what to read, each event once: in an inbox that many ask for, their places overlap."""
+    stretches: list[tuple[str, int, int]] = []
+    for place in sorted(set(places), key=lambda place: (place.inbox, place.after)):
+        start, end = place.after, place.after + limit
+        if stretches and stretches[-1][0] == place.inbox and start <= stretches[-1][2]:
+            start = stretches.pop()[1]
+        stretches.append((place.inbox, start, end))
+    return stretches
+
+
+def _read(stretches: Sequence[tuple[str, int, int]]) -> Iterator[Event]:
+    """Give the events of some stretches of logs, in no order."""
+    given, document = rows_of(
+        {"inbox": key_type(), "after": "bigint", "through": "bigint"},
+        ((key_value(inbox), after, through) for inbox, after, through in stretches),
+    )
+    log = table_of(InboxEvent)
+    with connection.cursor() as cursor:
+        # By hand: of one condition for each stretch Django and the database make more work than the reading is.
+        cursor.execute(
+            "SELECT inbox_id, epoch, sequence, kind, notification_id, created_at, payload"
+            f" FROM {given} JOIN {table_of(Inbox)} ON user_id = inbox JOIN {log}"
+            " ON inbox_id = inbox AND sequence > after AND sequence <= through",
+            [document],
+        )
+        yield from _readable(cursor)
+
+
+def _readable(rows: Iterable[Sequence[Any]]) -> Iterator[Event]:
     """Give the events that this version of the code understands.
 
     The others, which a newer version may have written, are left out. To whoever reads the log that is a hole,
     which is told and not bridged; and it does not keep everybody else in the same batch from their events.
     """
-    columns = ("inbox_id", "inbox__epoch", "sequence", "kind", "notification_id", "created_at")
-    for inbox, epoch, sequence, kind, notification_id, created_at, payload in rows.values_list(
-        *columns, "payload"
-    ):
+    to_python = get_user_model()._meta.pk.to_python
+    created = InboxEvent._meta.get_field("created_at").get_col(InboxEvent._meta.db_table)
+    convert = connection.ops.get_db_converters(created)
+    for user_id, epoch, sequence, kind, notification_id, created_at, payload in rows:
+        inbox = str(to_python(user_id))
         try:
+            for converter in convert:
+                created_at = converter(created_at, created, connection)
             yield from_payload(
-                inbox=str(inbox),
+                inbox=inbox,
                 epoch=epoch,
                 sequence=sequence,
                 kind=kind,
                 notification_id=notification_id,
                 occurred_at=created_at,
-                payload=payload,
+                payload=orjson.loads(payload),
             )
         except Exception:
             logger.exception("Event %s of inbox %s cannot be read.", sequence, inbox)
 
 
-def _stretch(found: list[Event], after: int, limit: int) -> list[Event]:
+def _sequence(event: Event) -> int:
+    return event.sequence
+
+
+def _part(run: list[Event], after: int, limit: int) -> list[Event]:
     """Pick one place's events from those of its inbox: other places may have asked for the same inbox."""
-    unique = {event.sequence: event for event in found if after < event.sequence <= after + limit}
-    return [unique[sequence] for sequence in sorted(unique)]
+    start = bisect_right(run, after, key=_sequence)
+    return run[start : bisect_right(run, after + limit, lo=start, key=_sequence)]
 
 
-def _chunks(values: list[Any]) -> list[list[Any]]:
-    return [values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK)]
+def _chunks(values: list[Item]) -> Iterator[list[Item]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

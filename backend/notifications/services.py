@@ -7,19 +7,19 @@ doorbell is rung after the commit and cannot fail it. `now` is for tests and imp
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.config import config
 from backend.delivery.position import Position
+from backend.notifications.arrivals import insert_copies
 from backend.notifications.errors import Conflict, InvalidInput, NotFound
 from backend.notifications.events import Event, Kind, Person, Snapshot
 from backend.notifications.inboxes import Numbered, lock, number_arrivals, number_change
@@ -133,9 +133,7 @@ def send(
         first = _find_by_key(sender_key, key)
         if first is not None:
             return _replay(first, draft, recipient_key)
-        if recipient_key not in _wanted_by([recipient_key], draft.type):
-            raise InvalidInput("There is no such user.", field="recipient_id") from None
-        _load_sender(sender_key)
+        _load_users(recipient_key, sender_key)
         raise
 
 
@@ -150,13 +148,17 @@ def _send(
     first = _find_by_key(sender_id, key)
     if first is not None:
         return _replay(first, draft, recipient_id)
-    wanted = _wanted_by([recipient_id], draft.type)
-    if recipient_id not in wanted:
-        raise InvalidInput("There is no such user.", field="recipient_id")
-    sender = _load_sender(sender_id)
-    if not wanted[recipient_id]:
+    sender = _load_users(recipient_id, sender_id)
+    notification = _unsaved(draft, sender, created_at or now)
+    notification.idempotency_key = key
+    delivered = _deliver(notification, [recipient_id], now)
+    if not delivered:
         return Sent(notification=None, suppressed=True)
-    (notification,) = _deliver(draft, [recipient_id], sender, key, now, created_at)
+    ((inbox, notification.pk),) = delivered
+    notification.recipient_id = inbox.user_id
+    notification.added_sequence = inbox.sequence
+    notification._state.adding = False
+    notification._state.db = connection.alias
     return Sent(notification=notification)
 
 
@@ -189,17 +191,15 @@ def send_many(
     recipients = sorted({_user_key(value, field="recipient_ids") for value in recipient_ids})
     sender_key = None if sender_id is None else _user_key(sender_id, field="sender_id")
     sender = _load_sender(sender_key)
-    wanted: dict[Any, bool] = {}
-    for chunk in _chunks(recipients):
-        wanted |= _wanted_by(chunk, draft.type)
-    missing = [key for key in recipients if key not in wanted]
+    missing = sum(len(chunk) - _count_users(chunk) for chunk in _chunks(recipients))
     if missing:
-        raise InvalidInput(f"{len(missing)} recipients do not exist.", field="recipient_ids")
-    targets = [key for key in recipients if wanted[key]]
-    for chunk in _chunks(targets):
+        raise InvalidInput(f"{missing} recipients do not exist.", field="recipient_ids")
+    sent = 0
+    for chunk in _chunks(recipients):
         with transaction.atomic():
-            _deliver(draft, chunk, sender, None, now or timezone.now())
-    return SentMany(sent=len(targets), suppressed=len(recipients) - len(targets))
+            moment = now or timezone.now()
+            sent += len(_deliver(_unsaved(draft, sender, moment), chunk, moment))
+    return SentMany(sent=sent, suppressed=len(recipients) - sent)
 
 
 def send_approval(
@@ -284,15 +284,18 @@ def _user_key(value: Any, *, field: str) -> Any:
     return key
 
 
-def _wanted_by(user_ids: Sequence[Any], type: str) -> dict[Any, bool]:
-    """Return, for those of the users that exist, whether they want notifications of that type."""
-    users = get_user_model()._default_manager.filter(pk__in=user_ids)
-    if type in config().required_types:
-        return dict.fromkeys(users.values_list("pk", flat=True), True)
-    off = NotificationPreference.objects.filter(user=OuterRef("pk"), type=type, enabled=False)
-    return {
-        pk: not is_off for pk, is_off in users.annotate(off=Exists(off)).values_list("pk", "off")
-    }
+def _count_users(user_ids: Sequence[Any]) -> int:
+    return get_user_model()._default_manager.filter(pk__in=user_ids).count()
+
+
+def _load_users(recipient_id: Any, sender_id: Any) -> Any:
+    """Return the sender, if there is to be one; raise InvalidInput if one of the two does not exist."""
+    keys = {recipient_id} if sender_id is None else {recipient_id, sender_id}
+    users = {user.pk: user for user in get_user_model()._default_manager.filter(pk__in=keys)}
+    for key, field in ((recipient_id, "recipient_id"), (sender_id, "sender_id")):
+        if key is not None and key not in users:
+            raise InvalidInput("There is no such user.", field=field)
+    return users.get(sender_id)
 
 
 def _load_sender(sender_id: Any) -> Any:
@@ -321,37 +324,40 @@ def _replay(first: Notification, draft: Draft, recipient_id: Any) -> Sent:
     return Sent(notification=first, replayed=True)
 
 
+def _unsaved(draft: Draft, sender: Any, created_at: datetime) -> Notification:
+    """Return a notification that is nobody's yet."""
+    return Notification(
+        sender=sender,
+        type=draft.type,
+        title=draft.title,
+        message=draft.message,
+        link=draft.link,
+        data=draft.data,
+        created_at=created_at,
+        expires_at=draft.expires_at,
+    )
+
+
 def _deliver(
-    draft: Draft,
-    recipient_ids: Sequence[Any],
-    sender: Any,
-    key: str | None,
-    now: datetime,
-    created_at: datetime | None = None,
-) -> list[Notification]:
-    """Insert a notification for each recipient, with its event: three statements for any number of them."""
-    numbered = number_arrivals(recipient_ids)
-    notifications = Notification.objects.bulk_create(
+    notification: Notification, recipient_ids: Sequence[Any], now: datetime
+) -> list[tuple[Numbered, int]]:
+    """Put copies of a notification into the inboxes of those who want its type, with their events.
+
+    Returns the inboxes and the ids of the copies. Three statements for any number of them.
+    """
+    is_required = notification.type in config().required_types
+    inboxes = number_arrivals(recipient_ids, unless_off=None if is_required else notification.type)
+    if not inboxes:
+        return []
+    ids = insert_copies(notification, inboxes)
+    told = snapshot(notification)
+    record(
         [
-            Notification(
-                recipient_id=inbox.user_id,
-                sender=sender,
-                type=draft.type,
-                title=draft.title,
-                message=draft.message,
-                link=draft.link,
-                data=draft.data,
-                created_at=created_at or now,
-                expires_at=draft.expires_at,
-                idempotency_key=key,
-                added_sequence=inbox.sequence,
-            )
-            for inbox in numbered
+            _about(Kind.ADDED, inbox, replace(told, id=id), now)
+            for inbox, id in zip(inboxes, ids, strict=True)
         ]
     )
-    pairs = zip(numbered, notifications, strict=True)
-    record([_about(Kind.ADDED, inbox, notification, now) for inbox, notification in pairs])
-    return notifications
+    return list(zip(inboxes, ids, strict=True))
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:
@@ -386,7 +392,7 @@ def _mark(
             notification.save(update_fields=["read_at"])
             numbered = number_change(inbox, unread=-1 if becomes_read else 1)
             kind = Kind.READ if becomes_read else Kind.UNREAD
-            record([_about(kind, numbered, notification, now)])
+            record([_about(kind, numbered, snapshot(notification), now)])
     return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
 
 
@@ -408,10 +414,13 @@ def mark_all_read(
         unread = Notification.objects.filter(recipient=user_id, read_at__isnull=True)
         if up_to is not None:
             unread = unread.filter(added_sequence__lte=up_to.sequence)
-        through_id = unread.order_by(Backwards("id")).values_list("id", flat=True).first()
+        # Walked along the index, and no further than there can be any: otherwise PostgreSQL, which does not know
+        # how many there are, may visit every row that was ever marked since it last tidied up.
+        ids = unread.order_by(Backwards("id")).values_list("id", flat=True)[: inbox.unread_count]
+        through_id = ids.first()
         count = 0
         if through_id is not None:
-            count = unread.update(read_at=moment)
+            count = Notification.objects.filter(id__in=ids).update(read_at=moment)
             numbered = number_change(inbox, unread=-count)
             event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
             record([event])
@@ -494,12 +503,12 @@ def person(user: Any) -> Person:
     return Person(id=str(user.pk), username=user.get_username(), name=full_name())
 
 
-def _about(kind: Kind, inbox: Numbered, notification: Notification, now: datetime) -> Event:
+def _about(kind: Kind, inbox: Numbered, told: Snapshot, now: datetime) -> Event:
     return event_of(
         kind,
         inbox,
         now,
-        notification=snapshot(notification),
-        notification_id=notification.pk,
-        notification_type=notification.type,
+        notification=told,
+        notification_id=told.id,
+        notification_type=told.type,
     )

@@ -232,6 +232,11 @@ def test_every_event_survives_the_doorbell(event: Event) -> None:
     assert decode(encode(event)) == event
 
 
+@given(events())
+def test_a_payload_that_has_been_written_before_is_carried_as_it_is(event: Event) -> None:
+    assert encode(event, orjson.dumps(to_payload(event))) == encode(event)
+
+
 def refused(frame: bytes) -> bool:
     try:
         decode(frame)

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backend import config as config_module
 from backend.delivery.log import UNTOUCHED, Head, Place
 from backend.delivery.position import ORIGIN, Position
 from backend.notifications import selectors, services
 from backend.notifications.errors import InvalidInput, NotFound
-from backend.notifications.events import Kind
+from backend.notifications.events import Event, Kind
 from backend.notifications.models import Inbox, InboxEvent, Notification
 from backend.notifications.selectors import EMPTY, InboxState, Page
 from tests.notifications.queries import queries
@@ -288,10 +291,10 @@ def test_an_event_is_read_as_it_was_written(alice: User, bob: User) -> None:
     assert [(event.unread_count, event.total_count) for event in events] == [(1, 1), (0, 1), (0, 0)]
 
 
-def test_heads_and_events_cost_one_query_for_each_250_inboxes(alice: User) -> None:
-    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(260))
+def test_heads_and_events_cost_one_query_for_each_1000_inboxes(alice: User) -> None:
+    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(1010))
     services.send_many(recipient_ids=[user.pk for user in crowd], title="x")
-    for size, cost in ((1, 1), (250, 1), (251, 2), (260, 2)):
+    for size, cost in ((1, 1), (1000, 1), (1001, 2), (1010, 2)):
         inboxes = [str(user.pk) for user in crowd[:size]]
         with queries() as statements:
             heads = selectors.heads(inboxes)
@@ -299,10 +302,63 @@ def test_heads_and_events_cost_one_query_for_each_250_inboxes(alice: User) -> No
         with queries() as statements:
             found = selectors.events([Place(inbox, 0) for inbox in inboxes], limit=500)
         assert (len(statements), sum(map(len, found))) == (cost, size)
-    many_of_one = [Place(str(crowd[0].pk), 0)] * 1000
+    many_of_one = [Place(str(crowd[0].pk), 0)] * 3000
     with queries() as statements:
-        assert len(selectors.events(many_of_one, limit=500)) == 1000
+        assert len(selectors.events(many_of_one, limit=500)) == 3000
     assert len(statements) == 1
+
+
+def test_places_that_overlap_are_read_once(alice: User, bob: User) -> None:
+    for _ in range(12):
+        send(alice)
+    send(bob)
+    a = str(alice.pk)
+    # 1 to 4, 3 to 6 and 7 to 10 are one stretch; 12 is another.
+    places = [Place(a, after) for after in (2, 0, 11, 6)]
+    with rows_given() as rows:
+        found = selectors.events([*places, Place(str(bob.pk), 0)], limit=4)
+    assert [[event.sequence for event in part] for part in found] == [
+        [3, 4, 5, 6],
+        [1, 2, 3, 4],
+        [12],
+        [7, 8, 9, 10],
+        [1],
+    ]
+    assert rows == [12]
+
+
+@given(
+    places=st.lists(
+        st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 30)).map(lambda p: Place(*p))
+    ),
+    limit=st.integers(1, 12),
+)
+def test_stretches_hold_what_the_places_ask_for_and_each_event_once(
+    places: list[Place], limit: int
+) -> None:
+    asked = {(p.inbox, n) for p in places for n in range(p.after + 1, p.after + limit + 1)}
+    held = [
+        (inbox, n)
+        for inbox, after, through in selectors._stretches(places, limit)
+        for n in range(after + 1, through + 1)
+    ]
+    assert sorted(held) == sorted(asked)
+
+
+@contextmanager
+def rows_given() -> Iterator[list[int]]:
+    """Give a list that holds, after the block, how many rows each query of the log has returned."""
+    counts: list[int] = []
+
+    def count(rows: Iterable[Sequence[Any]]) -> Iterator[Event]:
+        found = list(rows)
+        counts.append(len(found))
+        return readable(found)
+
+    readable = selectors._readable
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(selectors, "_readable", count)
+        yield counts
 
 
 @pytest.mark.parametrize(
