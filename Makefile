@@ -19,13 +19,22 @@ exit 1
 endef
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: ## serve the product on http://localhost:8000 (PORT=9000 for another port)
 	$(call bootstrap,run "$(PORT)")
 
 test: ## run all tests, on SQLite alone and on PostgreSQL with Redis (ARGS="-k word" for pytest)
 	$(call bootstrap,test $(ARGS))
+
+chaos: ## break everything that can break and prove that nothing is lost, 10 minutes (ARGS="--seed 7 --profile mixed")
+	$(call bootstrap,chaos $(ARGS))
+
+bench: ## measure beside peers, an hour or more; writes docs/benchmarks.md (ARGS="--works fanout --peers product,nchan")
+	$(call bootstrap,bench $(ARGS))
+
+bench-quick: ## the same in a few minutes, with fewer peers and sockets
+	$(call bootstrap,bench --quick $(ARGS))
 
 check: check-style check-types check-imports check-django ## look for mistakes without running the product
 
@@ -40,8 +49,8 @@ lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer vers
 	$(call bootstrap,lock $(ARGS))
 
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static frontend/dist frontend/node_modules
-	find backend graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static frontend/dist frontend/node_modules benchmarks/peers/node/node_modules
+	find backend benchmarks graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development
 	.venv/bin/python -m ruff check .
@@ -62,4 +71,4 @@ check-django: .development
 .development:
 	$(call bootstrap,development)
 
-.PHONY: help run test check format pictures lock clean check-style check-types check-imports check-django .development
+.PHONY: help run test chaos bench bench-quick check format pictures lock clean check-style check-types check-imports check-django .development

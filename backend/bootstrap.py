@@ -26,8 +26,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 RUNTIME_LOCK = "requirements.lock"
 PAGES_LOCK = "requirements-pages.lock"  # and Node, for machines without one
 DEVELOPMENT_LOCK = "requirements-dev.lock"
+BENCHMARK_LOCK = "requirements-bench.lock"  # and the peers in Python that nothing else needs
 # Each lock holds everything of those before it, in the same versions.
-LOCKS = (RUNTIME_LOCK, PAGES_LOCK, DEVELOPMENT_LOCK)
+LOCKS = (RUNTIME_LOCK, PAGES_LOCK, DEVELOPMENT_LOCK, BENCHMARK_LOCK)
 STAMP = "installed.json"
 UV = "uv==0.13.9"
 LOCK_OPTIONS = (
@@ -257,6 +258,18 @@ def test(*arguments: str) -> None:
     become(environment, "-m", "tests.stacks.run", *arguments)
 
 
+def chaos(*arguments: str) -> None:
+    """Strike real servers with faults, and prove that no client has lost anything."""
+    environment = prepared(DEVELOPMENT_LOCK)
+    become(environment, "-m", "tests.chaos", *arguments)
+
+
+def bench(*arguments: str) -> None:
+    """Measure the product beside what users would run instead."""
+    environment = prepared(BENCHMARK_LOCK)
+    become(environment, "-m", "benchmarks", *arguments)
+
+
 def development() -> None:
     """Prepare what those need who change the product."""
     prepared(DEVELOPMENT_LOCK)
@@ -278,6 +291,7 @@ def lock(*arguments: str) -> None:
         ["--output-file", RUNTIME_LOCK],
         ["--output-file", PAGES_LOCK, "--group", "pages", "--constraint", RUNTIME_LOCK],
         ["--output-file", DEVELOPMENT_LOCK, "--group", "dev", "--constraint", PAGES_LOCK],
+        ["--output-file", BENCHMARK_LOCK, "--group", "bench", "--constraint", DEVELOPMENT_LOCK],
     ):
         done = subprocess.run([*command, *options, *arguments], cwd=REPOSITORY, env=clean)
         if done.returncode:
@@ -305,6 +319,8 @@ def say(line: str) -> None:
 VERBS: dict[str, Callable[..., None]] = {
     "run": run,
     "test": test,
+    "chaos": chaos,
+    "bench": bench,
     "development": development,
     "lock": lock,
 }

@@ -22,7 +22,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from backend import bootstrap
-from backend.bootstrap import DEVELOPMENT_LOCK, LOCKS, PAGES_LOCK, RUNTIME_LOCK, Environment, Stop
+from backend.bootstrap import (
+    BENCHMARK_LOCK,
+    DEVELOPMENT_LOCK,
+    LOCKS,
+    PAGES_LOCK,
+    RUNTIME_LOCK,
+    Environment,
+    Stop,
+)
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -278,6 +286,7 @@ def asked() -> dict[str, list[str]]:
         RUNTIME_LOCK: project["project"]["dependencies"],
         PAGES_LOCK: groups["pages"],
         DEVELOPMENT_LOCK: [*groups["test"], *groups["check"]],
+        BENCHMARK_LOCK: groups["bench"],
     }
 
 

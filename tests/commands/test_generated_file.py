@@ -75,6 +75,7 @@ def test_the_headings_are_those_of_the_source() -> None:
         "server",
         "dependencies",
         "delivery",
+        "housekeeping",
         "notifications",
         "identity",
         "limits",

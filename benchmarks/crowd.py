@@ -1,0 +1,232 @@
+"""The sockets of one peer, what is published to them, and what that costs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks.content import WARM_UP
+from benchmarks.figures import percentile
+from benchmarks.peers.peer import Peer
+from benchmarks.processes import cpu_seconds, idle_seconds
+from benchmarks.publishing import Nobody, Publisher
+from benchmarks.sockets import Socket, open_sockets
+from benchmarks.tally import NEVER, Receiver, Stream, Tally
+
+WARM_UP_BATCH = 50
+"""Streams that are warmed up at a time: fewer than a channel layer drops messages from."""
+WARM_UP_TRIES = 20
+WARM_UP_SECONDS = 3.0
+PATIENCE_SECONDS = 10.0
+"""How long nothing may come before what has not come counts as lost."""
+TICK_SECONDS = 0.002
+CLOSED_SHARE = 0.6
+"""Of the events that there are: what the first of the two measurements may use up."""
+SEED = 5
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What everybody has used at one moment."""
+
+    moment: float
+    server: float
+    client: float
+    publishers: float
+    apart: dict[str, float]
+    idle: float
+    """Of the processors that the client shares with the publishers, Redis and PostgreSQL."""
+
+
+class Crowd:
+    """Subscribed sockets, spread evenly over the peer's streams."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.publisher: Publisher = Nobody()
+        self.tally = Tally()
+        self.streams = [Stream() for _ in range(peer.streams)]
+        self.sockets: list[Socket] = []
+        self._published = 0
+
+    @property
+    def fan(self) -> int:
+        """How many sockets each event goes to."""
+        return len(self.sockets) // len(self.streams)
+
+    async def open(self, sockets: int, *, rush: int) -> None:
+        """Open sockets, and have each show that it is live. `rush` as in `Peer.publisher`."""
+        streams = [number % len(self.streams) for number in range(sockets)]
+        receivers = [Receiver(self.tally, self.streams[stream]) for stream in streams]
+        speakers = [self.peer.speaker(stream) for stream in streams]
+        pairs = list(zip(speakers, receivers, strict=True))
+        self.sockets = await open_sockets(self.peer.address, pairs)
+        self.publisher = await self.peer.publisher(rush=rush)
+        await self._warm_up(dict(zip(receivers, streams, strict=True)))
+
+    async def _warm_up(self, streams: dict[Receiver, int]) -> None:
+        for _ in range(WARM_UP_TRIES):
+            cold = sorted({streams[each] for each in self.tally.receivers if not each.is_warm})
+            if not cold:
+                return
+            for begin in range(0, len(cold), WARM_UP_BATCH):
+                batch = set(cold[begin : begin + WARM_UP_BATCH])
+                for stream in batch:
+                    self.publisher.publish(stream, WARM_UP)
+                waiting = [each for each in self.tally.receivers if streams[each] in batch]
+                await _until(partial(_all_warm, waiting), WARM_UP_SECONDS)
+        raise RuntimeError(f"{self.peer.name}: sockets that are subscribed get no events.")
+
+    async def close(self) -> None:
+        """Close all sockets and stop publishing."""
+        for socket in self.sockets:
+            socket.close()
+        await self.publisher.close()
+
+    def meter(self) -> Meter:
+        """Read what everybody has used so far."""
+        return Meter(
+            time.perf_counter(),
+            cpu_seconds(self.peer.pids),
+            time.process_time(),
+            cpu_seconds(self.publisher.pids),
+            self.peer.apart(),
+            idle_seconds(self.peer.site.processors.rest),
+        )
+
+    async def closed_loop(
+        self, *, seconds: float, in_flight: int, batch: int = 1
+    ) -> dict[str, float]:
+        """Publish as fast as events arrive: so many are on their way at any time. Return the figures.
+
+        A batch of them is published each time as many have arrived.
+        """
+        turns = self._turns(int(CLOSED_SHARE * self.publisher.limit))
+        tally, fan = self.tally, self.fan
+        deadline = time.perf_counter() + seconds
+        ended = asyncio.Event()
+
+        def refill() -> None:
+            tally.wake_at = NEVER
+            if time.perf_counter() > deadline:
+                ended.set()
+                return
+            while self._published * fan - tally.delivered <= (in_flight - 1) * fan:
+                stream = next(turns, None)
+                if stream is None:
+                    ended.set()
+                    return
+                self._publish(stream, time.perf_counter())
+            tally.wake_at = (self._published - in_flight + batch) * fan
+
+        before = self.meter()
+        began = tally.delivered
+        tally.wake = refill
+        refill()
+        await _until(ended.is_set, seconds + PATIENCE_SECONDS)
+        tally.wake_at = NEVER
+        await self.drained()
+        return self._figures(before, self.meter(), tally.delivered - began)
+
+    async def open_loop(self, *, seconds: float, rate: float) -> dict[str, float]:
+        """Publish at a steady rate, whatever arrives. Return how late deliveries were: milliseconds.
+
+        An event is late from the moment at which it was due, whoever kept it from being published then.
+        """
+        self.tally.latencies = []
+        begin = time.perf_counter()
+        turns = self._turns(self.publisher.limit)
+        due = 0
+        while due < rate * seconds:
+            now = time.perf_counter()
+            while begin + due / rate <= now and due < rate * seconds:
+                stream = next(turns, None)
+                if stream is None:
+                    due = int(rate * seconds) + 1
+                    break
+                self._publish(stream, begin + due / rate)
+                due += 1
+            await asyncio.sleep(TICK_SECONDS)
+        await self.drained()
+        latencies, self.tally.latencies = self.tally.latencies, None
+        return late(latencies)
+
+    def counts(self) -> dict[str, float]:
+        """Return what became of all deliveries so far. Raise RuntimeError if some came before they were published."""
+        if any(receiver.is_ahead for receiver in self.tally.receivers):
+            raise RuntimeError(f"{self.peer.name}: events came before they were published.")
+        counts = self.tally.counts()
+        return {
+            "delivered": counts.delivered,
+            "lost": counts.lost,
+            "doubled": counts.doubled,
+            "disordered": counts.disordered,
+        }
+
+    def _publish(self, stream: int, moment: float) -> None:
+        self._published += 1
+        self.publisher.publish(stream, self.streams[stream].publish(moment))
+
+    def _turns(self, limit: int) -> Iterator[int]:
+        """Yield streams in a random order that is fair; end when one has got so many events."""
+        order = list(range(len(self.streams)))
+        chance = random.Random(SEED)
+        while True:
+            chance.shuffle(order)
+            for stream in order:
+                if self.streams[stream].published >= limit:
+                    return
+                yield stream
+
+    async def drained(self) -> None:
+        """Return when everything has come, or nothing has for a while."""
+        seen = -1
+        while self.tally.owed and self.tally.delivered > seen:
+            seen = self.tally.delivered
+            await _until(partial(self._has_news, seen), PATIENCE_SECONDS)
+
+    def _has_news(self, seen: int) -> bool:
+        return self.tally.delivered > seen or not self.tally.owed
+
+    @property
+    def _processors(self) -> int:
+        return len(self.peer.site.processors.rest) or os.cpu_count() or 1
+
+    def _figures(self, before: Meter, after: Meter, delivered: int) -> dict[str, float]:
+        wall = after.moment - before.moment
+        each = 1e6 / max(delivered, 1)
+        figures = {
+            "cpu_us": (after.server - before.server) * each,
+            "per_second": delivered / wall,
+            "server_share": (after.server - before.server) / wall,
+            "client_share": (after.client - before.client) / wall,
+            "rest_share": 1 - (after.idle - before.idle) / wall / self._processors,
+            "publisher_us": (after.publishers - before.publishers) * each,
+        }
+        for name, used in after.apart.items():
+            figures[f"{name}_us"] = (used - before.apart[name]) * each
+        return figures
+
+
+def _all_warm(receivers: list[Receiver]) -> bool:
+    return all(receiver.is_warm for receiver in receivers)
+
+
+def late(latencies: list[float]) -> dict[str, float]:
+    """Return how late deliveries were, in milliseconds: the middle one, and the latest but for one in a hundred."""
+    ordered = sorted(latencies)
+    shares = {"p50_ms": 0.5, "p99_ms": 0.99}
+    return {name: 1000 * percentile(ordered, share) for name, share in shares.items()}
+
+
+async def _until(condition: Callable[[], bool], seconds: float) -> None:
+    """Return when a condition holds, or when the time is over."""
+    deadline = time.perf_counter() + seconds
+    # Asked now and then: an event would cost something at every delivery.
+    while not condition() and time.perf_counter() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(TICK_SECONDS)

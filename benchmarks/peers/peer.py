@@ -1,0 +1,101 @@
+"""What a peer is: a server, how a client subscribes to it, and how an event gets to it."""
+
+from __future__ import annotations
+
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from benchmarks.processes import cpu_seconds
+from benchmarks.publishing import Publisher
+from benchmarks.site import Site
+from benchmarks.speakers import Speaker
+from tests.stacks.child import Child
+from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.redis_server import RedisServer
+
+
+class Missing(Exception):
+    """Raised when a peer cannot run on this machine; the message is one line that says why."""
+
+
+class Peer(ABC):
+    """One server under measurement. The same class is started anew for each work and round."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(
+        self,
+        site: Site,
+        streams: int,
+        *,
+        workers: int = 1,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare a server with so many recipients. Several processes and settings are for the product alone."""
+        self.site = site
+        self.streams = streams
+        self.workers = workers
+        self.settings = dict(settings or {})
+        self.port = free_port()
+        self.children: list[Child] = []
+        self.redis: RedisServer | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return LOOPBACK, self.port
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes whose cost counts."""
+        return [child.pid for child in self.children]
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start the server and return when it listens. Raise Missing if this machine cannot run it."""
+
+    @abstractmethod
+    def speaker(self, stream: int) -> Speaker:
+        """Return what a socket of one of the recipients says."""
+
+    @abstractmethod
+    async def publisher(self, *, rush: int) -> Publisher:
+        """Return how events get in, once the sockets are open.
+
+        `rush`: about so many will be published at rates at which the usual way would be what is measured; 0 for
+        the usual way.
+        """
+
+    async def stop(self) -> None:
+        """End everything that belongs to this peer."""
+        for child in self.children:
+            child.kill()
+        self.children.clear()
+        if self.redis is not None:
+            self.redis.kill()
+            self.redis = None
+
+    def apart(self) -> dict[str, float]:
+        """Return the processor time of the servers beside it, by name."""
+        return {} if self.redis is None else {"redis": cpu_seconds([self.redis.child.pid])}
+
+    def own_redis(self) -> RedisServer:
+        """Start a Redis for this peer alone."""
+        self.redis = self.site.redis()
+        return self.redis
+
+    def wait_for(self, child: Child) -> None:
+        """Return when a server accepts connections."""
+        self.children.append(child)
+        child.wait_until(self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(self.address) == 0
+
+
+Make = Callable[..., Peer]
+"""Makes a peer, as `Peer.__init__` does, on the site of the run."""

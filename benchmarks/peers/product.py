@@ -1,0 +1,173 @@
+"""The product itself: `manage.py serve` on PostgreSQL and Redis, with real users, tokens and rows."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+from benchmarks.peers.peer import Peer
+from benchmarks.processes import cpu_seconds, pin
+from benchmarks.publishing import Publisher, RedisPublisher, Writer, connect_redis, resp
+from benchmarks.site import Site
+from benchmarks.speakers import GraphQLSpeaker, OriginalSpeaker, Speaker
+from tests.stacks.redis_server import RedisServer
+from tests.stacks.stack import Stack, StackName
+from tests.stacks.uvicorn_server import REPOSITORY
+
+WRITER = Path(__file__).with_name("product_writer.py")
+
+
+class Product(Peer):
+    """The product at its GraphQL door."""
+
+    name: ClassVar[str] = "product"
+    title: ClassVar[str] = "this product, GraphQL"
+    checkout: ClassVar[Path] = REPOSITORY
+    stack_name: StackName = "production"
+
+    def __init__(self, site: Site, streams: int, **options: Any) -> None:
+        super().__init__(site, streams, **options)
+        self.users: list[int] = []
+        self.tokens: list[str] = []
+        self.writer: Writer | None = None
+
+    @property
+    def stack(self) -> Stack:
+        """The database server, with a database for this checkout."""
+        return self.site.stack(self.stack_name, self.checkout)
+
+    async def start(self) -> None:
+        """Make the users, then serve."""
+        await self.prepare()
+        self.serve()
+
+    async def prepare(self) -> None:
+        """Make a database with users, and the process that writes into it."""
+        self.environment = self.fresh_environment()
+        self.writer = await Writer.start(WRITER, self.environment, self.checkout)
+        made = await self.writer.request("users", count=self.streams)
+        self.users, self.tokens = made["users"], made["tokens"]
+
+    def fresh_environment(self) -> dict[str, str]:
+        """Return the environment of a process of the product, with a database and a Redis of its own."""
+        stack = self.stack
+        redis = {"REDIS_URL": self.own_redis().url} if stack.is_production else {}
+        self.settings = {"DATABASE_URL": stack.fresh_database(), **redis, **self.settings}
+        return self.site.environment(stack, **self.settings)
+
+    def serve(self) -> None:
+        """Start the server; also after a stop, on the same database."""
+        command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
+        command += ["--workers", str(self.workers)] if self.workers > 1 else []
+        child = self.site.serve(self.name, command, self.environment, self.checkout)
+        self.wait_for(child)
+        if self.workers == 1:
+            pin(child.pid, self.site.processors.server)
+
+    def speaker(self, stream: int, after: str | None = None) -> Speaker:
+        """Subscribe with the user's token."""
+        payload = {"Authorization": f"Bearer {self.tokens[stream]}"}
+        return GraphQLSpeaker("/graphql/", payload, after)
+
+    async def publisher(self, *, rush: int) -> Publisher:
+        """Send with the product's own services; or ring, at full speed, doorbells of what these have written."""
+        assert self.writer is not None
+        if not rush:
+            return self.writer
+        return await self._recorded(max(2, rush // self.streams) + 1)
+
+    async def _recorded(self, rounds: int) -> Publisher:
+        """Write events for real, but let their doorbells ring at a Redis where nobody listens but us."""
+        assert self.redis is not None
+        scratch = self.site.redis()
+        heard = await _Recorder.listen(scratch)
+        environment = self.environment | {"REDIS_URL": scratch.url}
+        writer = await Writer.start(WRITER, environment, self.checkout)
+        order = await writer.request("record", users=self.users, rounds=rounds)
+        messages = await heard.take(len(order["streams"]))
+        await writer.close()
+        scratch.kill()
+        recorded: list[list[bytes]] = [[] for _ in self.users]
+        for stream, (channel, message) in zip(order["streams"], messages, strict=True):
+            recorded[stream].append(resp(b"PUBLISH", channel, message))
+        publisher = await RedisPublisher.connect(
+            self.redis.url, lambda stream, sequence: recorded[stream][sequence]
+        )
+        publisher.limit = rounds - 1
+        return publisher
+
+    def apart(self) -> dict[str, float]:
+        """Return the processor time of Redis and PostgreSQL."""
+        cluster = self.stack.cluster
+        postgres = {} if cluster is None else {"postgres": cpu_seconds([cluster.child.pid])}  # type: ignore[attr-defined]
+        return {**super().apart(), **postgres}
+
+    async def stop(self) -> None:
+        """End the server and the writer."""
+        if self.writer is not None:
+            await self.writer.close()
+        await super().stop()
+
+
+class OriginalDoor(Product):
+    """The product at the door of its original JSON protocol."""
+
+    name: ClassVar[str] = "product-json"
+    title: ClassVar[str] = "this product, original JSON protocol"
+
+    def speaker(self, stream: int, after: str | None = None) -> Speaker:
+        """Open with the user's token in the address, as its clients do."""
+        return OriginalSpeaker(f"/ws/notifications/?token={self.tokens[stream]}")
+
+
+class _Recorder(asyncio.Protocol):
+    """Hears everything that is published on a Redis."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._came = asyncio.Event()
+
+    @classmethod
+    async def listen(cls, redis: RedisServer) -> _Recorder:
+        """Subscribe to all channels."""
+        transport, recorder = await connect_redis(redis.url, cls)
+        transport.write(resp(b"PSUBSCRIBE", b"*"))
+        await recorder.take(0)
+        return recorder
+
+    def data_received(self, data: bytes) -> None:
+        """Keep it."""
+        self._data += data
+        self._came.set()
+
+    async def take(self, count: int) -> list[tuple[bytes, bytes]]:
+        """Return channels and messages, when as many as expected have come."""
+        async with asyncio.timeout(30):
+            while True:
+                messages = list(_messages(bytes(self._data)))
+                if b"psubscribe" in self._data[:100] and len(messages) >= count:
+                    return messages[:count] if count else []
+                self._came.clear()
+                await self._came.wait()
+
+
+def _messages(data: bytes) -> Any:
+    """Yield channel and message of each complete `pmessage` in what Redis has sent."""
+    position = data.find(b"*4\r\n")
+    while position >= 0:
+        words: list[bytes] = []
+        position += 4
+        for _ in range(4):
+            end = data.find(b"\r\n", position)
+            if end < 0:
+                return
+            size = int(data[position + 1 : end])
+            if len(data) < end + 2 + size + 2:
+                return
+            words.append(data[end + 2 : end + 2 + size])
+            position = end + 2 + size + 2
+        yield words[2], words[3]
+        if data[position : position + 4] != b"*4\r\n":
+            return

@@ -1,0 +1,115 @@
+"""Times the product's services inside one process: a script that runs in a checkout of the product.
+
+One line of JSON is printed: figures by name, times in microseconds, each the median.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+django.setup()
+
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.db import transaction  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from backend.notifications import services  # noqa: E402
+from backend.notifications.models import Inbox, InboxEvent, Notification  # noqa: E402
+from benchmarks.content import DATA, KIND, LINK, MESSAGE  # noqa: E402
+from benchmarks.peers.product_lists import lists, mark_all  # noqa: E402
+from benchmarks.peers.turns import take_turns  # noqa: E402
+
+TURNS = 300
+
+
+def _new_user(name: str) -> Any:
+    return get_user_model().objects.create_user(username=name).pk
+
+
+def bare_transaction(user_id: Any) -> None:
+    """Write what `send` writes as plain Django code does: lock the inbox, count, add both rows, commit."""
+    now = timezone.now()
+    with transaction.atomic():
+        inbox = Inbox.objects.select_for_update().get(pk=user_id)
+        inbox.last_sequence += 1
+        inbox.unread_count += 1
+        inbox.total_count += 1
+        inbox.save(update_fields=["last_sequence", "unread_count", "total_count"])
+        notification = Notification.objects.create(
+            recipient_id=user_id,
+            type=KIND,
+            title="Invoice paid",
+            message=MESSAGE,
+            link=LINK,
+            data=DATA,
+            created_at=now,
+            added_sequence=inbox.last_sequence,
+        )
+        InboxEvent.objects.create(
+            inbox_id=user_id,
+            sequence=inbox.last_sequence,
+            kind="added",
+            notification_id=notification.pk,
+            payload=_payload(inbox, notification),
+            created_at=now,
+        )
+
+
+def _payload(inbox: Inbox, notification: Notification) -> dict[str, Any]:
+    return {
+        "unread": inbox.unread_count,
+        "total": inbox.total_count,
+        "notification": {
+            "id": notification.pk,
+            "type": notification.type,
+            "title": notification.title,
+            "message": notification.message,
+            "link": notification.link,
+            "data": notification.data,
+            "created_at": notification.created_at.isoformat(),
+            "read_at": None,
+            "sender": None,
+        },
+    }
+
+
+def sending() -> dict[str, float]:
+    """Compare `send` with the bare transaction."""
+    served, bare = _new_user("served"), _new_user("bare")
+    Inbox.objects.create(user_id=bare)
+
+    def send() -> None:
+        services.send(
+            recipient_id=served,
+            title="Invoice paid",
+            message=MESSAGE,
+            type=KIND,
+            link=LINK,
+            data=DATA,
+        )
+
+    figures = take_turns({"send": send, "bare": lambda: bare_transaction(bare)}, TURNS)
+    return figures | {
+        "ratio": figures["send_us"] / figures["bare_us"],
+        "own_ratio": figures["send_own_us"] / figures["bare_own_us"],
+    }
+
+
+def main(verb: str) -> None:
+    """Measure and print."""
+    verbs: dict[str, Callable[[], dict[str, float]]] = {
+        "send": sending,
+        "lists": lambda: lists() | mark_all(),
+    }
+    print(json.dumps(verbs[verb]()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

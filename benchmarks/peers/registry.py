@@ -1,0 +1,46 @@
+"""All peers, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.peers.channels_peers import (
+    ChannelsJSON,
+    ChannelsJSONPubSub,
+    StrawberryDaphne,
+    StrawberryPubSub,
+    StrawberryTuned,
+    StrawberryUvicorn,
+)
+from benchmarks.peers.nchan import Nchan
+from benchmarks.peers.node_peers import NodeGraphQLWS, NodeYoga, SocketIO
+from benchmarks.peers.peer import Peer
+from benchmarks.peers.product import OriginalDoor, Product
+
+ALL: tuple[type[Peer], ...] = (
+    Product,
+    OriginalDoor,
+    StrawberryDaphne,
+    StrawberryUvicorn,
+    StrawberryPubSub,
+    StrawberryTuned,
+    ChannelsJSON,
+    ChannelsJSONPubSub,
+    NodeGraphQLWS,
+    NodeYoga,
+    SocketIO,
+    Nchan,
+)
+QUICK = ("product", "product-json", "strawberry-uvicorn", "node-graphql-ws", "nchan")
+
+
+def peers(earlier: Path | None = None) -> dict[str, type[Peer]]:
+    """Return the peers; with another checkout of the product, that one as well: `earlier`, `earlier-json`."""
+    found: dict[str, type[Peer]] = {peer.name: peer for peer in ALL}
+    if earlier is not None:
+        for base in (Product, OriginalDoor):
+            name = base.name.replace("product", "earlier")
+            title = base.title.replace("this product", "the other checkout")
+            body = {"name": name, "title": title, "checkout": earlier.resolve()}
+            found[name] = type(f"Earlier{base.__name__}", (base,), body)
+    return found

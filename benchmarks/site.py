@@ -1,0 +1,110 @@
+"""Where the peers run: the servers they need, each peer's own, and the processors that are given to them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks.processes import pin
+from tests.stacks.child import Child
+from tests.stacks.keeper import Keeper
+from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.redis_server import RedisServer
+from tests.stacks.stack import Stack, StackName
+
+
+@dataclass(frozen=True)
+class Processors:
+    """One processor for the server that is measured, and the others for whatever makes it work."""
+
+    server: set[int] = field(default_factory=set)
+    rest: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of_this_machine(cls) -> Self:
+        """Divide the processors. With a single one, or where processes cannot be pinned, nothing is divided."""
+        if not hasattr(os, "sched_getaffinity"):
+            return cls()
+        first, *rest = sorted(os.sched_getaffinity(0))
+        return cls({first}, set(rest)) if rest else cls()
+
+
+class Site:
+    """A private PostgreSQL and Redis servers for the length of a run, and a keeper that ends everything."""
+
+    def __init__(self, processors: Processors | None = None) -> None:
+        self.processors = processors or Processors.of_this_machine()
+        self.keeper = Keeper()
+        # What is started from here runs beside this process, unless it is the server that is measured.
+        pin(os.getpid(), self.processors.rest)
+        self._postgres: PostgresServer | None = None
+        self._stacks: dict[tuple[StackName, Path], Stack] = {}
+
+    def stack(self, name: StackName, checkout: Path) -> Stack:
+        """Return the stack of that name, with a migrated database of that checkout to make copies of."""
+        if (name, checkout) not in self._stacks:
+            stack = Stack(name, self.keeper)
+            database = f"inbox{len(self._stacks)}"
+            if name == "production":
+                self._postgres = self._postgres or PostgresServer(self.keeper).start()
+                stack.cluster = self._postgres
+                address = stack.cluster.create_database(database)
+            else:
+                database = str(stack.sqlite_file(database))
+                address = f"sqlite:///{database}"
+            self._migrate(self.environment(stack, DATABASE_URL=address), checkout)
+            stack.adopt_test_database(database)
+            self._stacks[name, checkout] = stack
+        return self._stacks[name, checkout]
+
+    def _migrate(self, environment: dict[str, str], checkout: Path) -> None:
+        command = [sys.executable, "manage.py", "migrate", "--verbosity=0", "--skip-checks"]
+        subprocess.run(command, cwd=checkout, env=environment, check=True)
+
+    def environment(self, stack: Stack, **more: str) -> dict[str, str]:
+        """Return the environment of a process of the product."""
+        own = dict(os.environ)
+        stack.apply(own)
+        # As it is run for real; what the tests switch off is part of the price.
+        return own | {"ENVIRONMENT": "production", "LOG_LEVEL": "WARNING"} | more
+
+    def redis(self) -> RedisServer:
+        """Start a Redis."""
+        return RedisServer(self.keeper).start()
+
+    def serve(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path
+    ) -> Child:
+        """Start the server that is measured, on the processor that is kept free for it."""
+        child = Child(
+            self.keeper,
+            command,
+            log=self.keeper.new_directory(name) / "log",
+            environment=environment,
+            directory=directory,
+            stop_signal=signal.SIGTERM,
+        )
+        pin(child.pid, self.processors.server)
+        return child
+
+    def close(self) -> None:
+        """End everything."""
+        self.keeper.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,94 @@
+"""Thousands of clients that come back at once, each with a position and with events that it has missed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.content import WARM_UP
+from benchmarks.crowd import Crowd
+from benchmarks.peers.peer import Make
+from benchmarks.peers.product import Product
+from benchmarks.processes import quiet
+from benchmarks.sockets import open_sockets
+from benchmarks.tally import Receiver
+
+MISSED = 20
+AT_A_TIME = 500
+STATEMENTS = (b"LOG:  execute ", b"LOG:  statement: ")
+USERS = b'FROM "auth_user"'
+"""Who is calling: part of opening a socket, not of resuming."""
+HOUSEKEEPING = (b"BEGIN", b"COMMIT", b"ROLLBACK", b"SET ", b"SELECT 1")
+
+
+async def storm(make: Make, sockets: int, seconds: float) -> dict[str, float]:
+    """Have all clients resume; return what it cost the server until each had everything."""
+    peer = make(sockets)
+    assert isinstance(peer, Product)
+    people = Crowd(peer)
+    try:
+        await peer.prepare()
+        assert peer.writer is not None
+        await peer.writer.request("send_all", sequence=WARM_UP)
+        positions: list[str] = await peer.writer.request("positions")
+        for _ in range(MISSED):
+            sequence = max(stream.publish(0.0) for stream in people.streams)
+            await peer.writer.request("send_all", sequence=sequence)
+        log = _log_statements(peer)
+        peer.serve()
+        await quiet(peer.pids)
+        return await _come_back(people, peer, positions, log)
+    finally:
+        await people.close()
+        await peer.stop()
+
+
+async def _come_back(
+    people: Crowd, peer: Product, positions: list[str], log: Path
+) -> dict[str, float]:
+    receivers = [Receiver(people.tally, stream) for stream in people.streams]
+    for receiver in receivers:
+        receiver.expected = 1
+    speakers = [peer.speaker(number, after=after) for number, after in enumerate(positions)]
+    counted, counted_by_users = count_statements(log), count_statements(log, USERS)
+    before = people.meter()
+    pairs = list(zip(speakers, receivers, strict=True))
+    people.sockets = await open_sockets(peer.address, pairs, at_a_time=AT_A_TIME)
+    await people.drained()
+    after = people.meter()
+    queries = count_statements(log) - counted
+    by_users = count_statements(log, USERS) - counted_by_users
+    return {
+        "cpu_seconds": after.server - before.server,
+        "wall_seconds": after.moment - before.moment,
+        "postgres_seconds": after.apart["postgres"] - before.apart["postgres"],
+        "client_share": (after.client - before.client) / (after.moment - before.moment),
+        "queries": queries,
+        "user_queries": by_users,
+        **people.counts(),
+    }
+
+
+def _log_statements(peer: Product) -> Path:
+    """Have PostgreSQL write down every statement of the sessions that begin from now on; return where."""
+    address = peer.settings["DATABASE_URL"]
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("ALTER ROLE CURRENT_USER SET log_statement = 'all'")
+    assert peer.stack.cluster is not None
+    return peer.stack.cluster.directory / "log"
+
+
+def count_statements(log: Path, about: bytes = b"") -> int:
+    """Return how many statements a log has that mention something, those around transactions not counted."""
+    with log.open("rb") as file:
+        return sum(about in line and _is_query(line) for line in file)
+
+
+def _is_query(line: bytes) -> bool:
+    for mark in STATEMENTS:
+        before, found, text = line.partition(mark)
+        if found and b"LOG:" not in before:
+            query = text.partition(b": ")[2] if mark == STATEMENTS[0] else text
+            return not query.startswith(HOUSEKEEPING)
+    return False

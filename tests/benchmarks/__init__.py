@@ -1,0 +1,1 @@
+"""Tests of the benchmarks: what counts must count right, and the suite must run."""

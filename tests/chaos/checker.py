@@ -1,0 +1,324 @@
+"""The checker: compares what clients saw and what writers were told with what was committed. Pure.
+
+The log is taken as it was read from the database, and is itself checked first: its counts must follow from its
+events, and the list that is in the database at the end must be what they make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tests.chaos.history import (
+    ADDED,
+    ALL_READ,
+    COMMITTED,
+    ROLLED_BACK,
+    Claim,
+    Closed,
+    Follower,
+    Inbox,
+    Life,
+    Listed,
+    Message,
+    Opened,
+    Original,
+    Place,
+    Reset,
+    Stretch,
+    Told,
+)
+
+
+class Wrong(StrEnum):
+    """What can be wrong with a run."""
+
+    LOST = "an event was lost"
+    DOUBLED = "an event came twice"
+    OUT_OF_ORDER = "an event came out of order"
+    INVENTED = "something was told that was never committed"
+    GARBLED = "an event was told otherwise than it was committed"
+    MISCOUNTED = "counts are wrong"
+    LIST = "a list is not what its log makes of it"
+    NOT_THE_LOG = "what a client was told is no stretch of the log"
+    FORGOTTEN = "a commit that a writer was told of is not in the log"
+    REPEATED = "one send is in the log more than once"
+    NOT_UNDONE = "what was rolled back is in the log"
+    RESET_NOT_OWED = "a reset was not owed"
+    RESET_MISSING = "an owed reset did not come"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that breaks the promise, and who noticed."""
+
+    wrong: Wrong
+    who: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.wrong.value}: {self.detail}"
+
+
+def check(
+    inboxes: Mapping[int, Inbox],
+    claims: Iterable[Claim],
+    followers: Iterable[Follower],
+    originals: Iterable[Original],
+) -> list[Violation]:
+    """Return everything that is wrong with a run after which every client was given time to become whole."""
+    found = [each for user, inbox in inboxes.items() for each in check_log(user, inbox)]
+    found += check_claims(inboxes, claims)
+    for follower in followers:
+        found += check_follower(follower, inboxes[follower.inbox])
+    for original in originals:
+        found += check_original(original, inboxes[original.inbox])
+    return found
+
+
+# -- the log ---------------------------------------------------------------------------------------------
+
+
+def check_log(user: int, inbox: Inbox) -> Iterator[Violation]:
+    """Give what is wrong with an inbox's log, whatever anybody was told of it."""
+    who = f"inbox {user}"
+    for life in inbox.lives:
+        for sequence, (said, state) in enumerate(zip(life.events, life.states[1:], strict=True), 1):
+            if said.unread != state.unread:
+                detail = (
+                    f"{life.epoch}.{sequence} says {said.unread} unread, there are {state.unread}"
+                )
+                yield Violation(Wrong.MISCOUNTED, who, detail)
+    if inbox.last.states[-1].digest != inbox.digest:
+        yield Violation(
+            Wrong.LIST, who, f"{len(inbox.notifications)} notifications are in the list"
+        )
+    there = (sum(not read for read in inbox.notifications.values()), len(inbox.notifications))
+    if there != (inbox.unread, inbox.total):
+        counted = (
+            f"{inbox.unread} unread of {inbox.total} are counted, {there[0]} of {there[1]} there"
+        )
+        yield Violation(Wrong.MISCOUNTED, who, counted)
+
+
+# -- writers ---------------------------------------------------------------------------------------------
+
+
+def check_claims(inboxes: Mapping[int, Inbox], claims: Iterable[Claim]) -> Iterator[Violation]:
+    """Give every difference between what writers were told and what is in the logs."""
+    places = {user: _places(inbox) for user, inbox in inboxes.items()}
+    tried: dict[int, set[str]] = {user: set() for user in inboxes}
+    for claim in claims:
+        tried[claim.inbox].add(claim.title)
+        yield from _check_claim(claim, places[claim.inbox])
+    for user, found in places.items():
+        for what, _, title in found:
+            if what == ADDED and title not in tried[user]:
+                yield Violation(Wrong.INVENTED, f"inbox {user}", f"nobody sent {title!r}")
+
+
+_Places = Mapping[tuple[str, int, str], list[Place]]
+
+
+def _places(inbox: Inbox) -> _Places:
+    """Where each change is: by kind, notification and, for those added, title alone."""
+    found: dict[tuple[str, int, str], list[Place]] = {}
+    for life in inbox.lives:
+        for sequence, said in enumerate(life.events, 1):
+            added = said.what == ADDED
+            key = (said.what, 0, said.title) if added else (said.what, said.notification_id, "")
+            found.setdefault(key, []).append(Place(life.epoch, sequence))
+    return found
+
+
+def _check_claim(claim: Claim, places: _Places) -> Iterator[Violation]:
+    name = claim.title or f"{claim.what} {claim.notification_id}"
+    key = (claim.what, 0, claim.title) if claim.what == ADDED else None
+    key = key or (claim.what, claim.notification_id, "")
+    found = places.get(key, [])
+    if claim.outcome == COMMITTED:
+        if not any(claim.sequence in (0, place.sequence) for place in found):
+            yield Violation(Wrong.FORGOTTEN, claim.writer, f"{name} in inbox {claim.inbox}")
+    elif claim.outcome == ROLLED_BACK and found:
+        yield Violation(Wrong.NOT_UNDONE, claim.writer, f"{name} at {found[0]}")
+    if claim.what == ADDED and len(found) > len({place.epoch for place in found}):
+        yield Violation(Wrong.REPEATED, claim.writer, f"{name} at {', '.join(map(str, found))}")
+
+
+# -- clients that hold positions -------------------------------------------------------------------------
+
+
+class _Reader:
+    """Goes through one history, item by item, at a place of the log."""
+
+    def __init__(self, follower: Follower, inbox: Inbox) -> None:
+        self._follower = follower
+        self._inbox = inbox
+        self._place: Place | None = None
+        self._missing: dict[Place, Place] = {}
+        self._seen: set[Place] = set()
+        self.resets: set[str] = set()
+        self.found: list[Violation] = []
+
+    def note(self, wrong: Wrong, detail: str) -> None:
+        self.found.append(Violation(wrong, self._follower.name, detail))
+
+    def listed(self, listed: Listed) -> None:
+        life = self._inbox.life(listed.place.epoch)
+        if life is None or listed.place.sequence > len(life.events):
+            self.note(Wrong.INVENTED, f"a list at {listed.place}")
+            return
+        state = life.states[listed.place.sequence]
+        if (listed.unread, listed.total) != (state.unread, state.total):
+            says = f"{listed.unread} unread of {listed.total} at {listed.place}"
+            self.note(Wrong.MISCOUNTED, f"{says}: there were {state.unread} of {state.total}")
+
+    def opened(self, opened: Opened) -> None:
+        if self._place is None:
+            self._place = opened.after
+        elif opened.after != self._place:
+            # The client's own fault, but then the rest of its history proves nothing.
+            self.note(Wrong.NOT_THE_LOG, f"it was at {self._place} and resumed at {opened.after}")
+            self._place = opened.after
+
+    def told(self, told: Told) -> None:
+        self._compare(told)
+        at, place = self._place, told.place
+        if at is None or place.epoch != at.epoch:
+            self.note(Wrong.RESET_MISSING, f"{place} was told after {at}")
+        elif place.sequence <= at.sequence:
+            late = self._missing.pop(place, None)
+            if late is None or place in self._seen:
+                self.note(Wrong.DOUBLED, f"{place} after {at}")
+            else:
+                self.note(Wrong.OUT_OF_ORDER, f"{place} after {at}")
+            self._seen.add(place)
+            return
+        else:
+            for sequence in range(at.sequence + 1, place.sequence):
+                self._missing[Place(place.epoch, sequence)] = place
+        self._seen.add(place)
+        self._place = place
+
+    def _compare(self, told: Told) -> None:
+        life = self._inbox.life(told.place.epoch)
+        if life is None or not 0 < told.place.sequence <= len(life.events):
+            self.note(Wrong.INVENTED, f"{told.place}: {told.said}")
+        elif life.events[told.place.sequence - 1] != told.said:
+            committed = life.events[told.place.sequence - 1]
+            self.note(Wrong.GARBLED, f"{told.place}: {told.said} instead of {committed}")
+
+    def reset(self, reset: Reset) -> None:
+        self.resets.add(reset.reason)
+        life = self._inbox.life(reset.place.epoch)
+        if life is None or reset.place.sequence > len(life.events):
+            self.note(Wrong.INVENTED, f"a reset to {reset.place}")
+        elif not self._is_owed(reset, life):
+            detail = f"{reset.reason} at {self._place}, to {reset.place}"
+            self.note(Wrong.RESET_NOT_OWED, detail)
+        self._place = reset.place
+
+    def _is_owed(self, reset: Reset, life: Life) -> bool:
+        at = self._place
+        if at is None:
+            return False
+        if at.epoch != life.epoch:
+            epochs = [each.epoch for each in self._inbox.lives]
+            is_older = at.epoch in epochs and epochs.index(at.epoch) < epochs.index(life.epoch)
+            return reset.reason == "EPOCH" and is_older
+        return reset.reason == "EXPIRED" and at.sequence + 1 < life.first
+
+    def end(self) -> None:
+        for place, before in self._missing.items():
+            self.note(Wrong.LOST, f"{place}, before {before}")
+        if self._follower.owed is not None and self._follower.owed not in self.resets:
+            self.note(Wrong.RESET_MISSING, f"{self._follower.owed} had to come")
+        at, head = self._place, self._inbox.last.head
+        if at is None or at.epoch != head.epoch:
+            self.note(Wrong.RESET_MISSING, f"it is still at {at}, the inbox is at {head}")
+        elif at.sequence < head.sequence:
+            self.note(Wrong.LOST, f"everything after {at}, up to {head}")
+
+
+def check_follower(follower: Follower, inbox: Inbox) -> list[Violation]:
+    """Return what is wrong with the history of a client that holds positions."""
+    reader = _Reader(follower, inbox)
+    for item in follower.items:
+        match item:
+            case Listed():
+                reader.listed(item)
+            case Opened():
+                reader.opened(item)
+            case Told():
+                reader.told(item)
+            case Reset():
+                reader.reset(item)
+            case Closed():
+                pass
+    reader.end()
+    return reader.found
+
+
+# -- clients of the original door ------------------------------------------------------------------------
+
+
+def check_original(original: Original, inbox: Inbox) -> list[Violation]:
+    """Return what is wrong with the history of a client of the original door.
+
+    It holds no positions, but whatever it was told after a list must be one unbroken stretch of the log, and its
+    list must then be what the log makes of it there.
+    """
+    found = [Violation(Wrong.DOUBLED, original.name, each) for each in original.surprises]
+    scripts = [_script(life) for life in inbox.lives]
+    for stretch in original.stretches:
+        if not any(
+            _fits(stretch, life, *script) for life, script in zip(inbox.lives, scripts, strict=True)
+        ):
+            messages = f"{len(stretch.messages)} messages"
+            if stretch.messages:
+                messages += f" from {stretch.messages[0]} to {stretch.messages[-1]}"
+            found.append(Violation(Wrong.NOT_THE_LOG, original.name, messages))
+    last = original.stretches[-1].digest if original.stretches else None
+    if last != inbox.digest:
+        detail = "its list is not complete" if last is None else "its list is not the inbox's"
+        found.append(Violation(Wrong.LOST, original.name, f"{detail} at the end"))
+    return found
+
+
+_Script = tuple[list[Message], list[int], dict[Message, list[int]]]
+
+
+def _script(life: Life) -> _Script:
+    """Return what a client is told that sees a whole life, the sequences of that, and where each message is."""
+    messages: list[Message] = []
+    sequences: list[int] = []
+    places: dict[Message, list[int]] = {}
+    for sequence, said in enumerate(life.events, 1):
+        # A mark-all that left something unread has no message: the client gets a new list instead.
+        if said.what != ALL_READ or said.unread == 0:
+            places.setdefault(said.short(), []).append(len(messages))
+            messages.append(said.short())
+            sequences.append(sequence)
+    return messages, sequences, places
+
+
+def _fits(
+    stretch: Stretch,
+    life: Life,
+    messages: list[Message],
+    sequences: list[int],
+    places: dict[Message, list[int]],
+) -> bool:
+    told = list(stretch.messages)
+    if not told:
+        return stretch.digest is None or any(
+            state.digest == stretch.digest for state in life.states
+        )
+    for last in places.get(told[-1], []):
+        start = last + 1 - len(told)
+        if start < 0 or messages[start : last + 1] != told:
+            continue
+        if stretch.digest is None or life.states[sequences[last]].digest == stretch.digest:
+            return True
+    return False

@@ -1,0 +1,209 @@
+"""The database of a run, read by SQL of the harness's own: a checker must not ask the code that it checks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+
+from tests.chaos.history import ADDED, ALL_READ, DELETED, READ, UNREAD, Inbox, Life, Place, Said
+from tests.stacks.postgres_cluster import PostgresCluster
+
+HEADS: LiteralString = (
+    "SELECT user_id, epoch, last_sequence, first_sequence FROM notifications_inbox"
+)
+COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM notifications_inbox"
+LISTS: LiteralString = (
+    "SELECT recipient_id, id, read_at IS NOT NULL FROM notifications_notification"
+)
+EVENTS: LiteralString = """
+    SELECT event.inbox_id, inbox.epoch, event.sequence, event.kind, event.notification_id, event.payload,
+           event.created_at
+    FROM (SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM notifications_inboxevent
+          UNION ALL SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM chaos_pruned) AS event
+    JOIN notifications_inbox AS inbox ON inbox.user_id = event.inbox_id
+    ORDER BY event.inbox_id, event.sequence
+"""
+# What is pruned is kept elsewhere, so that at the end there is the whole log to compare with.
+KEEP_PRUNED: LiteralString = (
+    "CREATE TABLE chaos_pruned AS SELECT * FROM notifications_inboxevent WHERE 1 = 0"
+)
+POSTGRES_TRIGGER: LiteralString = """
+    CREATE FUNCTION chaos_keep() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO chaos_pruned SELECT OLD.*; RETURN OLD; END';
+    CREATE TRIGGER chaos_keep BEFORE DELETE ON notifications_inboxevent
+        FOR EACH ROW EXECUTE FUNCTION chaos_keep()
+"""
+SQLITE_TRIGGER: LiteralString = """
+    CREATE TRIGGER chaos_keep BEFORE DELETE ON notifications_inboxevent
+    BEGIN INSERT INTO chaos_pruned SELECT * FROM notifications_inboxevent WHERE id = OLD.id; END
+"""
+
+
+class Database(ABC):
+    """Where the inboxes are."""
+
+    url: str
+
+    @abstractmethod
+    def rows(self, query: LiteralString) -> Sequence[tuple[Any, ...]]:
+        """Return what a query finds."""
+
+    @abstractmethod
+    def keep_pruned(self) -> None:
+        """Keep from now on what is pruned."""
+
+    @abstractmethod
+    def copy_aside(self) -> None:
+        """Keep a copy, as a backup does. Nobody may be connected."""
+
+    @abstractmethod
+    def put_back(self) -> None:
+        """Restore the copy. Nobody may be connected."""
+
+    def cut(self) -> None:  # noqa: B027  # a file has no connections
+        """End all connections, where the database knows such a thing."""
+
+    def heads(self) -> dict[int, Place]:
+        """Return where each inbox's log ends."""
+        return {user: Place(epoch, last) for user, epoch, last, _ in self.rows(HEADS)}
+
+
+class PostgresDatabase(Database):
+    """A database of a PostgreSQL cluster."""
+
+    def __init__(self, cluster: PostgresCluster, url: str) -> None:
+        self.url = url
+        self._cluster = cluster
+        self._name = url.rpartition("/")[2]
+
+    def rows(self, query: LiteralString) -> Sequence[tuple[Any, ...]]:
+        with psycopg.connect(self.url, connect_timeout=10) as connection:
+            return connection.execute(query).fetchall()
+
+    def keep_pruned(self) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute(KEEP_PRUNED)
+            connection.execute(POSTGRES_TRIGGER)
+
+    def copy_aside(self) -> None:
+        self._cluster.create_database(f"{self._name}_copy", template=self._name)
+
+    def put_back(self) -> None:
+        self._cluster.drop_database(self._name)
+        self._cluster.create_database(self._name, template=f"{self._name}_copy")
+
+    def cut(self) -> None:
+        self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+class SqliteDatabase(Database):
+    """A file."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._file = Path(url.removeprefix("sqlite:///"))
+
+    def keep_pruned(self) -> None:
+        with closing(sqlite3.connect(self._file)) as connection:
+            connection.execute(KEEP_PRUNED)
+            connection.execute(SQLITE_TRIGGER)
+
+    @property
+    def _copy(self) -> Path:
+        return self._file.with_suffix(".copy")
+
+    def rows(self, query: LiteralString) -> Sequence[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self._file, timeout=20)) as connection:
+            return connection.execute(query).fetchall()
+
+    def copy_aside(self) -> None:
+        with closing(sqlite3.connect(self._file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copyfile(self._file, self._copy)
+
+    def put_back(self) -> None:
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self._file}{suffix}").unlink(missing_ok=True)
+        shutil.copyfile(self._copy, self._file)
+
+
+class IncompleteArchive(Exception):
+    """Raised when a log has a hole: without the whole log, nothing can be proved."""
+
+
+class Archive:
+    """Everything that was ever committed. `capture` has to be called before a restore."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lives: dict[int, dict[str, Life]] = {}
+
+    def capture(self) -> None:
+        """Read what is new in the logs."""
+        since = time.time() - time.monotonic()
+        for (
+            user,
+            epoch,
+            sequence,
+            kind,
+            notification_id,
+            payload,
+            created_at,
+        ) in self._database.rows(EVENTS):
+            life = self._life(user, epoch)
+            if sequence > len(life.events) + 1:
+                raise IncompleteArchive(
+                    f"{epoch}.{len(life.events) + 1} of inbox {user} is missing"
+                )
+            if sequence == len(life.events) + 1:
+                life.events.append(_said(kind, notification_id, payload))
+                life.moments.append(_moment(created_at) - since)
+        for user, epoch, _, first in self._database.rows(HEADS):
+            life = self._life(user, epoch)
+            life.first = max(life.first, first)
+            if len(life.events) < first - 1:
+                raise IncompleteArchive(f"{epoch}.{first - 1} of inbox {user} is missing")
+
+    def _life(self, user: int, epoch: str) -> Life:
+        return self._lives.setdefault(user, {}).setdefault(epoch, Life(epoch, []))
+
+    def inboxes(self) -> dict[int, Inbox]:
+        """Return all inboxes, with their lists as they are now. Nobody may be writing."""
+        self.capture()
+        lists: dict[int, dict[int, bool]] = {}
+        for user, notification_id, read in self._database.rows(LISTS):
+            lists.setdefault(user, {})[notification_id] = bool(read)
+        return {
+            user: Inbox(list(self._lives[user].values()), lists.get(user, {}), unread, total)
+            for user, unread, total in self._database.rows(COUNTS)
+        }
+
+
+def _said(kind: str, notification_id: int | None, payload: Any) -> Said:
+    told = json.loads(payload) if isinstance(payload, str) else payload
+    unread = told["unread"]
+    if kind == ALL_READ:
+        return Said(ALL_READ, told["through"], unread, number=told["count"])
+    # Any other kind can only say that something is gone.
+    what = kind if kind in (ADDED, READ, UNREAD) else DELETED
+    title = told["notification"]["title"] if what != DELETED else ""
+    return Said(what, notification_id or 0, unread, title)
+
+
+def _moment(created_at: datetime | str) -> float:
+    if isinstance(created_at, str):
+        created_at = datetime.fromisoformat(created_at)
+    return (created_at if created_at.tzinfo else created_at.replace(tzinfo=UTC)).timestamp()

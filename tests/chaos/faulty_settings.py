@@ -1,0 +1,24 @@
+"""The product's settings, with what the chaos harness can break from outside: doorbells and the clock.
+
+CHAOS_DIRECTORY names a directory with two files: `doorbells` (JSON, see faulty_layer) and `clock` (seconds by
+which the clock is wrong). Without them, everything works.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from backend.settings import *  # noqa: F403
+from backend.settings import CHANNEL_LAYERS
+from tests.chaos import wrong_clock
+
+_directory = Path(os.environ["CHAOS_DIRECTORY"])
+_layer = CHANNEL_LAYERS["default"]
+_is_redis = "redis" in _layer["BACKEND"]
+_layer["BACKEND"] = (
+    f"tests.chaos.faulty_layer.{'FaultyRedisLayer' if _is_redis else 'FaultyMemoryLayer'}"
+)
+_layer["CONFIG"] = {**_layer.get("CONFIG", {}), "orders": str(_directory / "doorbells")}
+
+wrong_clock.install(_directory / "clock")

@@ -1,0 +1,166 @@
+"""How long things took, read from the histories. Pure; times are seconds of the monotonic clock."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.chaos.history import Closed, Follower, Inbox, Opened, Place, Reset, Told
+
+WRONG_CLOCKS = (0.0, 3600.0, -3600.0)
+"""By how much the writers' clocks can have been wrong: moments of commits come from there."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One fault as it happened, and its aftermath; `heads` is how far each inbox had come when it ended."""
+
+    fault: str
+    began: float
+    ended: float
+    after: float
+    heads: Mapping[int, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one fault meant for the clients that hold positions.
+
+    `delays` are from the commit to the client, of events committed during the fault and its aftermath. `commit` is
+    how long after the end of the fault the first commit came.
+    """
+
+    fault: str
+    lasted: float
+    cut_off: int
+    clients: int
+    whole_median: float
+    whole_longest: float
+    delay_median: float
+    delay_longest: float
+    commit: float
+    resets: Mapping[str, int]
+
+
+def measure(
+    window: Window, followers: Sequence[Follower], inboxes: Mapping[int, Inbox]
+) -> Measured:
+    """Return what a fault meant."""
+    wholes = [whole_after(each, window.heads[each.inbox], window.ended) for each in followers]
+    waits = [max(0.0, whole - window.ended) for whole in wholes if whole is not None] or [0.0]
+    delays = [
+        delay for each in followers for delay in _delays(each, inboxes[each.inbox], window)
+    ] or [0.0]
+    meanwhile = [
+        [item for item in each.items if window.began <= item.at <= window.after]
+        for each in followers
+    ]
+    reasons = [item.reason for items in meanwhile for item in items if isinstance(item, Reset)]
+    return Measured(
+        fault=window.fault,
+        lasted=window.ended - window.began,
+        cut_off=sum(any(isinstance(item, Closed) for item in items) for items in meanwhile),
+        clients=len(followers),
+        whole_median=statistics.median(waits),
+        whole_longest=max(waits),
+        delay_median=statistics.median(delays),
+        delay_longest=max(delays),
+        commit=_first_commit(window, inboxes.values()),
+        resets={reason: reasons.count(reason) for reason in sorted(set(reasons))},
+    )
+
+
+def _first_commit(window: Window, inboxes: Iterable[Inbox]) -> float:
+    moments = (m for inbox in inboxes for life in inbox.lives for m in life.moments)
+    later = [moment - window.ended for moment in moments if window.ended <= moment <= window.after]
+    return min(later, default=window.after - window.ended)
+
+
+def whole_after(follower: Follower, head: Place, since: float) -> float | None:
+    """Return from when on, at or after `since`, a client followed and had come as far as a place; None if never."""
+    following, has_reached = False, False
+    for item in follower.items:
+        if item.at > since and following and has_reached:
+            return since
+        match item:
+            case Opened():
+                following = True
+                has_reached = has_reached or _reaches(item.after, head)
+            case Closed():
+                following = False
+            case Told() | Reset():
+                has_reached = has_reached or _reaches(item.place, head)
+        if item.at > since and following and has_reached:
+            return item.at
+    return since if following and has_reached else None
+
+
+def _reaches(place: Place, head: Place) -> bool:
+    return place.epoch == head.epoch and place.sequence >= head.sequence
+
+
+def _delays(follower: Follower, inbox: Inbox, window: Window) -> Iterable[float]:
+    for item in follower.items:
+        if isinstance(item, Told) and item.at >= window.began:
+            life = inbox.life(item.place.epoch)
+            if life is not None and item.place.sequence <= len(life.moments):
+                moment = _true(life.moments[item.place.sequence - 1], item.at)
+                if window.began <= moment <= window.after:
+                    yield item.at - moment
+
+
+def _true(moment: float, seen: float) -> float:
+    """Return a moment by the true clock: the wrong ones are off by far more than anything takes."""
+    return min((moment + wrong for wrong in WRONG_CLOCKS), key=lambda each: abs(each - seen))
+
+
+@dataclass(frozen=True, slots=True)
+class Replays:
+    """How well clients that were cut off got what they had missed; latencies from the reconnect on, in seconds."""
+
+    owed: int
+    delivered: int
+    reconnects: int
+    latencies: Sequence[float]
+
+    @property
+    def percent(self) -> float:
+        """The share of the events that were delivered. 100.0 only if it was all of them."""
+        return (
+            100.0 if self.owed == self.delivered else min(99.999, 100 * self.delivered / self.owed)
+        )
+
+    def percentile(self, part: float) -> float:
+        """Return the latency that so much of the reconnects did not exceed."""
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
+
+
+def replays(followers: Sequence[Follower], inboxes: Mapping[int, Inbox]) -> Replays:
+    """Measure every reconnect, and count what was owed to each client since it first came."""
+    owed = delivered = reconnects = 0
+    latencies: list[float] = []
+    for follower in followers:
+        life = inboxes[follower.inbox].last
+        opened = [
+            i for i in follower.items if isinstance(i, Opened) and i.after.epoch == life.epoch
+        ]
+        told = {i.place.sequence: i.at for i in follower.items if isinstance(i, Told)}
+        if opened:
+            owed += len(life.events) - opened[0].after.sequence
+            delivered += len(told)
+        for again in opened[1:]:
+            reconnects += 1
+            missed = _missed(again, life.moments)
+            if missed and missed in told:
+                latencies.append(told[missed] - again.since)
+    return Replays(owed, delivered, reconnects, latencies)
+
+
+def _missed(opened: Opened, moments: Sequence[float]) -> int:
+    """Return the last event that was committed while the client was away; 0 if there was none."""
+    sequence = opened.after.sequence
+    while sequence < len(moments) and moments[sequence] < opened.since:
+        sequence += 1
+    return sequence if sequence > opened.after.sequence else 0

@@ -1,0 +1,133 @@
+"""A client of the original door. It has no positions: it loads its list at each connection."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+
+from tests.chaos.clients import Client, Part, ServerRefused
+from tests.chaos.history import ADDED, ALL_READ, DELETED, READ, UNREAD, Message, Stretch, digest_of
+
+PAGE = 100
+CHANGES = {
+    "notification_marked_read": READ,
+    "notification_marked_unread": UNREAD,
+    "notification_deleted": DELETED,
+}
+
+
+class OriginalClient(Client):
+    """Loads the list page by page and applies what it is told; remembers stretches between lists."""
+
+    def __init__(self, part: Part, servers: Sequence[str]) -> None:
+        super().__init__(part, servers)
+        self.path = f"/ws/notifications/?token={part.token}"
+        self.stretches: list[Stretch] = []
+        self.surprises: list[str] = []
+        self._began = 0.0
+        self._begin_stretch()
+        # The lists that were asked for and have not come: before which id, or None for the newest.
+        self._asked: list[int | None] = []
+
+    def _begin_stretch(self) -> None:
+        self._list: dict[int, bool] = {}
+        self._messages: list[Message] = []
+        self._is_whole = False
+        self._whole_at = 0.0
+
+    async def begin(self, connection: ClientConnection, began: float) -> None:
+        """Ask for the list."""
+        self._begin_stretch()
+        self._began = began
+        self._asked.clear()
+        await self._ask(connection, None)
+
+    async def _ask(self, connection: ClientConnection, before: int | None) -> None:
+        self._asked.append(before)
+        asked: dict[str, Any] = {"type": "get_notifications", "limit": PAGE}
+        if before is not None:
+            asked["before_id"] = before
+        await connection.send(json.dumps(asked))
+
+    async def hear(self, connection: ClientConnection, message: dict[str, Any]) -> None:
+        """Take a message."""
+        match message:
+            case {"type": "notifications_list"}:
+                await self._take_page(connection, message)
+            case {"type": "notification", "notification": {"id": int(id), "read": read}}:
+                self._surprise(id in self._list or read, message)
+                self._list[id] = False
+                self._messages.append((ADDED, id))
+            case {"type": "all_notifications_marked_read", "count": count}:
+                became = sum(not read for read in self._list.values())
+                self._surprise(self._is_whole and became != count, message)
+                self._list = dict.fromkeys(self._list, True)
+                self._messages.append((ALL_READ, count))
+            case {"type": str(type), "notification_id": int(id), "success": True}:
+                self._change(CHANGES[type], id, message)
+            case _:
+                raise ServerRefused(json.dumps(message)[:200])
+
+    def _change(self, what: str, id: int, message: dict[str, Any]) -> None:
+        self._messages.append((what, id))
+        # What is not listed yet will be listed as it is after this.
+        if id not in self._list:
+            self._surprise(self._is_whole, message)
+        elif what == DELETED:
+            del self._list[id]
+        else:
+            self._surprise(self._list[id] == (what == READ), message)
+            self._list[id] = what == READ
+
+    async def _take_page(self, connection: ClientConnection, page: dict[str, Any]) -> None:
+        rows = page["notifications"]
+        newest = rows[0]["id"] if rows else 0
+        if self._asked and (self._asked[0] is None or newest < self._asked[0]):
+            asked_for = self._asked.pop(0)
+            is_last = len(rows) < PAGE
+            if asked_for is None:
+                self._list.clear()
+        else:
+            # Nobody has asked: there was something that this protocol has no words for. Everything anew.
+            self._keep()
+            self._begin_stretch()
+            self._asked.clear()
+            is_last = len(rows) >= page["total"]
+        self._list |= {row["id"]: row["read"] for row in rows}
+        if is_last:
+            self._complete(page)
+        else:
+            await self._ask(connection, min(self._list))
+
+    def _complete(self, page: dict[str, Any]) -> None:
+        counted = page["total"], page["unread_count"]
+        there = len(self._list), sum(not read for read in self._list.values())
+        self._surprise(counted != there, {"counted": counted, "there": there})
+        self._is_whole = self.is_following = True
+        self._whole_at = time.monotonic()
+
+    def _surprise(self, condition: bool, message: object) -> None:
+        if condition:
+            self.surprises.append(json.dumps(message)[:300])
+
+    def end(self) -> None:
+        """Keep the stretch that ends with the connection."""
+        self._keep()
+
+    def _keep(self) -> None:
+        digest = digest_of(self._list) if self._is_whole else None
+        self.stretches.append(Stretch(self._messages, digest, self._whole_at, self._began))
+
+    def finish(self) -> list[Stretch]:
+        """Return all stretches, the one that goes on included."""
+        digest = digest_of(self._list) if self._is_whole and self.is_following else None
+        going_on = Stretch(self._messages, digest, self._whole_at, self._began)
+        return [*self.stretches, going_on]
+
+    def knows(self) -> object:
+        """Return the digest of the list; None while it is not complete."""
+        return digest_of(self._list) if self._is_whole and self.is_following else None

@@ -1,0 +1,362 @@
+"""Everything that a run consists of: database, Redis, servers, writers and the crowd of clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.chaos.clients import Part
+from tests.chaos.database import Archive, Database
+from tests.chaos.history import Claim, Follower, Item, Original, Place
+from tests.chaos.writers import Orders
+from tests.stacks.child import Child
+from tests.stacks.keeper import Keeper
+from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.redis_server import RedisServer
+from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+
+DOORS = ("transport", "older", "transport", "original")
+LONELY = 2
+"""Inboxes that only one client follows: no other keeps them open."""
+LINGER_SECONDS = 1.0
+"""Short, so that streams that nobody needs are soon forgotten."""
+LIVE_EVENTS = 64
+"""Fewer than usual, so that a run reads the log often."""
+WAIT_SECONDS = 120.0
+STOP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a run is. `rate` is what the writers do in a second, all of them together."""
+
+    seed: int = 1
+    clients: int = 300
+    devices: int = 6
+    servers: int = 2
+    rate: float = 30.0
+    watch_seconds: float = 2.0
+
+    @property
+    def inboxes(self) -> int:
+        """How many inboxes there are."""
+        return max(1, (self.clients - LONELY) // self.devices) + LONELY
+
+
+class World:
+    """The parts of one run, and what may be done to them. `start` puts it together, `close` ends it."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        size: Size,
+        database: Database,
+        *,
+        environment: Mapping[str, str],
+        redis: RedisServer | None = None,
+        postgres: PostgresServer | None = None,
+    ) -> None:
+        self.size = size
+        self.database = database
+        self.redis = redis
+        self.postgres = postgres
+        self.archive = Archive(database)
+        self.owed: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.dice = random.Random(size.seed)
+        self._keeper = keeper
+        self.directory = keeper.new_directory("chaos")
+        self.environment = {
+            **environment,
+            "DATABASE_URL": database.url,
+            "REDIS_URL": redis.url if redis else "",
+            "DJANGO_SETTINGS_MODULE": "tests.chaos.faulty_settings",
+            "CHAOS_DIRECTORY": str(self.directory),
+            "WATCH_SECONDS": str(size.watch_seconds),
+            "LINGER_SECONDS": str(LINGER_SECONDS),
+            "LIVE_EVENTS": str(LIVE_EVENTS),
+            "SEND_RATE": "1000000/minute burst 1000000",
+        }
+        self.servers: list[ServerProcess] = []
+        self.users: list[tuple[int, str]] = []
+        self.parts: list[Part] = []
+        self._writers: list[tuple[Orders, Child]] = []
+        self._records: list[Path] = []
+        self._crowd: CrowdProcess | None = None
+
+    # -- beginning and end --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Make users, start servers, let the clients come; writers are started by `start_writers`."""
+        printed = self.python("-m", "tests.chaos.seeding", str(self.size.inboxes))
+        self.users = [(user, token) for user, token in json.loads(printed)]
+        self.database.keep_pruned()
+        self.database.copy_aside()
+        self.servers = [
+            ServerProcess(self._keeper, self.environment).start() for _ in range(self.size.servers)
+        ]
+        self.parts = self._cast()
+        addresses = [server.ws for server in self.servers]
+        self._crowd = CrowdProcess(self._keeper, self._spawn, self.directory, self.parts, addresses)
+
+    def _cast(self) -> list[Part]:
+        """Give every client its part. The lonely inboxes are the last ones."""
+        crowded = self.users[:-LONELY]
+        parts = []
+        for number in range(self.size.clients):
+            alone = number - (self.size.clients - LONELY)
+            user, token = (
+                self.users[alone - LONELY] if alone >= 0 else crowded[number % len(crowded)]
+            )
+            door = "transport" if alone >= 0 else DOORS[(number // len(crowded)) % len(DOORS)]
+            seed = self.dice.randrange(1 << 30)
+            parts.append(Part(f"{door} {number}", user, token, door, seed))
+        return parts
+
+    def close(self) -> None:
+        """End everything that this has started."""
+        for _, child in self._writers:
+            child.kill()
+        if self._crowd is not None:
+            self._crowd.close()
+        for server in self.servers:
+            server.kill()
+
+    def python(self, *arguments: str) -> str:
+        """Run a module or script of the repository in the run's environment, and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(
+                f"{' '.join(arguments)} ended with {done.returncode}.\n{done.stderr}"
+            )
+        return done.stdout
+
+    def _spawn(self, name: str, *arguments: str) -> Child:
+        return Child(
+            self._keeper,
+            [sys.executable, *arguments],
+            log=self.directory / f"{name}.log",
+            environment={**os.environ, **self.environment},
+            directory=REPOSITORY,
+            stop_signal=signal.SIGTERM,
+        )
+
+    # -- writers ------------------------------------------------------------------------------------------
+
+    def start_writers(self) -> None:
+        """Start those that write all the time: two by the services, one by GraphQL."""
+        rate = self.size.rate
+        self.write("worker-1", "mixed", per_second=rate * 0.4)
+        self.write("worker-2", "mixed", per_second=rate * 0.4)
+        self.write("http", "http", per_second=rate * 0.2)
+
+    def write(
+        self, name: str, style: str, *, per_second: float, inboxes: Sequence[int] | None = None
+    ) -> None:
+        """Start a writer. It writes to all inboxes unless some are given."""
+        chosen = [(user, token) for user, token in self.users if inboxes is None or user in inboxes]
+        record = self.directory / f"{name}-{len(self._records)}.record"
+        self._records.append(record)
+        orders = Orders(
+            name=name,
+            style=style,
+            seed=self.size.seed + len(self._records),
+            inboxes=[user for user, _ in chosen],
+            tokens=[token for _, token in chosen],
+            servers=[server.http for server in self.servers],
+            per_second=per_second,
+            record=str(record),
+        )
+        file = self.directory / f"{record.name}.orders"
+        file.write_text(json.dumps(asdict(orders)))
+        child = self._spawn(name, "-m", "tests.chaos.writers", str(file))
+        self._writers.append((orders, child))
+
+    def stop_writers(self) -> None:
+        """Stop all writers; each finishes what it does."""
+        stopping, self._writers = self._writers, []
+        for orders, child in stopping:
+            if not child.running:
+                raise RuntimeError(f"The writer {orders.name} has ended.\n{child.tail()}")
+        for _, child in stopping:
+            child.stop(seconds=STOP_SECONDS)
+
+    def kill_writers(self, name: str) -> None:
+        """End the writers of a name where they are: the database may not be able to finish anything now."""
+        for orders, child in self._writers:
+            if orders.name == name:
+                child.kill()
+        self._writers = [each for each in self._writers if each[0].name != name]
+
+    def claims(self) -> list[Claim]:
+        """Return what all writers have recorded."""
+        written = [record.read_text() for record in self._records if record.exists()]
+        lines = [line for text in written for line in text.splitlines()]
+        return [Claim(**json.loads(line)) for line in lines]
+
+    # -- clients ------------------------------------------------------------------------------------------
+
+    @property
+    def crowd(self) -> CrowdProcess:
+        """The clients."""
+        assert self._crowd is not None
+        return self._crowd
+
+    def wait_whole(self, heads: Mapping[int, Place], *, seconds: float = WAIT_SECONDS) -> list[str]:
+        """Wait until every client follows and has come as far as these places; return who has not, in time.
+
+        Clients of the original door have no positions: they only have to follow.
+        """
+        deadline = time.monotonic() + seconds
+        while (behind := self._behind(heads)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return behind
+
+    def _behind(self, heads: Mapping[int, Place]) -> list[str]:
+        behind = []
+        for part, (is_following, known) in zip(self.parts, self.crowd.ask("status"), strict=True):
+            head = heads[part.inbox]
+            if not is_following or (part.door != "original" and not _has_reached(known, head)):
+                behind.append(f"{part.name} (inbox {part.inbox}): {known} of {head}")
+        return behind
+
+    def wait_same(self, digests: Mapping[int, int], *, seconds: float = WAIT_SECONDS) -> list[str]:
+        """Wait until every client of the original door has the list that is in the database."""
+        deadline = time.monotonic() + seconds
+        while True:
+            behind = [
+                part.name
+                for part, (_, known) in zip(self.parts, self.crowd.ask("status"), strict=True)
+                if part.door == "original" and known != digests[part.inbox]
+            ]
+            if not behind or time.monotonic() > deadline:
+                return behind
+            time.sleep(0.2)
+
+    def histories(self) -> Histories:
+        """Return what the clients have seen."""
+        path = Path(self.crowd.ask("histories", path=str(self.directory / "histories")))
+        # Written by our own process, in our own directory.
+        followers, originals, closings = pickle.loads(path.read_bytes())
+        followers = [
+            Follower(each.name, each.inbox, each.items, self.owed.get(each.name))
+            for each in followers
+        ]
+        return Histories(followers, originals, dict(closings))
+
+    # -- what can be measured -----------------------------------------------------------------------------
+
+    def memory(self) -> dict[int, int]:
+        """Return the resident memory of each server process, in bytes."""
+        running = [server.child.pid for server in self.servers if server.child.running]
+        return {pid: psutil.Process(pid).memory_info().rss for pid in running}
+
+    def sockets(self) -> int:
+        """Return how many sockets the servers have open, as they say themselves."""
+        found = 0.0
+        for server in self.servers:
+            with urllib.request.urlopen(f"{server.http}/metrics", timeout=10) as answer:
+                lines = answer.read().decode().splitlines()
+            found += sum(
+                float(line.split()[-1]) for line in lines if line.startswith("inbox_sockets{")
+            )
+        return int(found)
+
+    def tracebacks(self) -> dict[str, int]:
+        """Return how often the servers have logged which error with a traceback."""
+        found: dict[str, int] = {}
+        for server in self.servers:
+            for error in _errors(server.log().splitlines()):
+                found[error] = found.get(error, 0) + 1
+        return found
+
+
+def _has_reached(known: str | None, head: Place) -> bool:
+    if known is None:
+        return False
+    place = Place.parse(known)
+    return place.epoch == head.epoch and place.sequence >= head.sequence
+
+
+def _errors(lines: Sequence[str]) -> list[str]:
+    """Return the last line of each traceback in a log."""
+    errors: list[str] = []
+    inside = False
+    for line in lines:
+        if line.lstrip().startswith("Traceback (most recent call last)"):
+            inside = True
+        elif inside and line and not line.startswith((" ", "\t")):
+            errors.append(line[:150])
+            inside = False
+    return errors
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What the clients have seen, and when connections of the original door ended."""
+
+    followers: list[Follower]
+    originals: list[Original]
+    closings: dict[str, list[Item]]
+
+
+class CrowdProcess:
+    """The process of all clients."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        spawn: Any,
+        directory: Path,
+        parts: Sequence[Part],
+        servers: Sequence[str],
+    ) -> None:
+        plan, address = directory / "crowd.json", directory / "crowd.socket"
+        plan.write_text(json.dumps({"parts": [asdict(p) for p in parts], "servers": list(servers)}))
+        self.child: Child = spawn("crowd", "-m", "tests.chaos.crowd", str(plan), str(address))
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self.child.wait_until(lambda: self._socket.connect_ex(str(address)) == 0)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._lines = self._socket.makefile("rwb")
+
+    def ask(self, what: str, **more: Any) -> Any:
+        """Give an order and return the answer."""
+        self._lines.write(json.dumps({"do": what, **more}).encode() + b"\n")
+        self._lines.flush()
+        line = self._lines.readline()
+        if not line:
+            raise RuntimeError(f"The clients have ended.\n{self.child.tail()}")
+        said = json.loads(line)
+        if "error" in said:
+            raise RuntimeError(said["error"])
+        return said["answer"]
+
+    def close(self) -> None:
+        """Close the sockets and end the process."""
+        self._lines.close()
+        self._socket.close()
+        self.child.kill()

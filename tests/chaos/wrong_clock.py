@@ -1,0 +1,50 @@
+"""A clock that can be set wrong while the process runs, as an operator or a time server does it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.utils import timezone
+
+LOOK_SECONDS = 0.1
+
+
+class Offset:
+    """By how many seconds the clock is wrong, read from a file now and then; 0 if there is none."""
+
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._file = file
+        self._clock = clock
+        self._look_at = clock()
+        self._seconds = self._read()
+
+    def seconds(self) -> float:
+        """Return it."""
+        if self._clock() >= self._look_at:
+            self._look_at = self._clock() + LOOK_SECONDS
+            self._seconds = self._read()
+        return self._seconds
+
+    def _read(self) -> float:
+        try:
+            return float(self._file.read_text() or 0)
+        except FileNotFoundError:
+            return 0.0
+
+
+def install(file: Path) -> None:
+    """Let what asks `time.time` or Django for the time of day hear the wrong one. Monotonic clocks stay right."""
+    offset = Offset(file)
+    true_time, true_now = time.time, timezone.now
+
+    def wrong_time() -> float:
+        return true_time() + offset.seconds()
+
+    def wrong_now() -> datetime:
+        return true_now() + timedelta(seconds=offset.seconds())
+
+    time.time = wrong_time
+    timezone.now = wrong_now
