@@ -18,15 +18,19 @@ class Desk(Generic[Question, Answer]):
     """Answers questions together if they come together.
 
     While one call is under way, further questions gather; the next call answers them, in the order they came and
-    at most `most` at a time. Nobody waits for company: a question that finds the desk idle is asked at once,
-    together with those of the same turn of the loop. A call that fails fails those who were in it and nobody else.
+    at most `most` at a time. A question that finds the desk idle is asked at once, together with those of the same
+    turn of the loop. Only in a rush, after a call that was for many, is there a pause for others to come. A call
+    that fails fails those who were in it and nobody else.
 
     `answer_all` returns an answer for each question, in their order. Each event loop has its own queue.
     """
 
-    def __init__(self, answer_all: AnswerAll[Question, Answer], *, most: int) -> None:
+    def __init__(
+        self, answer_all: AnswerAll[Question, Answer], *, most: int, gather_seconds: float = 0.05
+    ) -> None:
         self._answer_all = answer_all
         self._most = most
+        self._gather_seconds = gather_seconds
         self._counters: WeakKeyDictionary[asyncio.AbstractEventLoop, _Counter[Question, Answer]] = (
             WeakKeyDictionary()
         )
@@ -36,9 +40,13 @@ class Desk(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         counter = self._counters.get(loop)
         if counter is None:
-            counter = self._counters[loop] = _Counter(self._answer_all, self._most)
+            counter = _Counter(self._answer_all, self._most, self._gather_seconds)
+            self._counters[loop] = counter
         return await counter.queue(question, loop)
 
+
+MANY = 8
+"""Questions of one call that are a rush."""
 
 PATIENCE_SECONDS = 1.0
 """How long a call may take before the next does not wait for it any more."""
@@ -54,9 +62,12 @@ class _Counter(Generic[Question, Answer]):
     there is a second clerk, and a third.
     """
 
-    def __init__(self, answer_all: AnswerAll[Question, Answer], most: int) -> None:
+    def __init__(
+        self, answer_all: AnswerAll[Question, Answer], most: int, gather_seconds: float
+    ) -> None:
         self._answer_all = answer_all
         self._most = most
+        self._gather_seconds = gather_seconds
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         # Since when each is busy with the same call.
         self._clerks: dict[asyncio.Task[None], float] = {}
@@ -83,6 +94,8 @@ class _Counter(Generic[Question, Answer]):
             while batch := self._next():
                 self._clerks[clerk] = loop.time()
                 await self._answer(batch)
+                if len(batch) >= MANY and len(self._waiting) < self._most:
+                    await asyncio.sleep(self._gather_seconds)
         finally:
             del self._clerks[clerk]
             # Somebody is left only if the clerk was stopped, as it is at the end of its loop.

@@ -52,6 +52,7 @@ class GraphQLConsumer:
         self._schema = schema
         self._feed = feed
         self._sessions = sessions
+        self._sockets = metrics.SOCKETS.labels("graphql")
         self._rate = RateLimit.parse(settings.socket_rate)
         self._allowed_origins = normalize_allowed_origins(settings.allowed_origins)
         self._rules = SocketRules(
@@ -88,7 +89,7 @@ class GraphQLConsumer:
             meter=Meter(self._rate),
             subprotocol=_SUBPROTOCOLS[subprotocol],
         )
-        with metrics.SOCKETS.labels("graphql").track_inprogress():
+        with self._sockets.track_inprogress():
             await socket.serve()
 
     def _may_come(self, scope: Mapping[str, Any]) -> bool:

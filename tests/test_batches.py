@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.batches import Desk
+from tests.delivery.virtual_loop import VirtualLoop
 
 
 class Office:
@@ -352,3 +353,33 @@ def test_there_are_never_more_than_three_calls_at_a_time(monkeypatch: pytest.Mon
         assert calls[3:] == [[3, 4, 5]]
 
     run(scenario())
+
+
+def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
+    calls: list[int] = []
+
+    async def answer_all(questions: Sequence[int]) -> list[str]:
+        calls.append(len(questions))
+        return await at_once(questions)
+
+    loop = VirtualLoop()
+    desk = Desk(answer_all, most=100, gather_seconds=0.05)
+
+    def ask(*questions: int) -> list[asyncio.Task[str]]:
+        tasks = [loop.create_task(desk.ask(question)) for question in questions]
+        loop.settle()
+        return tasks
+
+    rush = ask(*range(20))
+    assert all(task.done() for task in rush)
+    late = [task for question in range(20, 30) for task in ask(question)]
+    assert not any(task.done() for task in late)
+    assert calls == [20]
+    loop.advance(0.05)
+    assert [task.result() for task in late] == [str(question) for question in range(20, 30)]
+    assert calls == [20, 10]
+    # The rush is over only after a call that was for few.
+    loop.advance(0.05)
+    (lone,) = ask(99)
+    assert lone.result() == "99"
+    loop.run_off()

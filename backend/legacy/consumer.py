@@ -41,6 +41,7 @@ class NotificationConsumer:
         self._feed = feed
         self._sessions = sessions
         self._wordings = Wordings()
+        self._sockets = metrics.SOCKETS.labels("legacy")
         self._rate = RateLimit.parse(config().socket_rate)
         self._max_message_bytes = config().max_message_bytes
         self._patience_seconds = config().connection_init_seconds
@@ -57,7 +58,7 @@ class NotificationConsumer:
         if isinstance(caller, CloseCode):
             await send_close(outlet, caller)
             return
-        with metrics.SOCKETS.labels("legacy").track_inprogress():
+        with self._sockets.track_inprogress():
             await self._serve(caller, scope, receive, outlet)
 
     async def _admit(self, scope: Scope) -> Caller | CloseCode:
