@@ -34,11 +34,9 @@ def _database(url: str) -> dict[str, Any]:
 def _channel_layer(redis_url: str) -> dict[str, Any]:
     if not redis_url:
         return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-    # Short timeouts: a Redis that hangs costs a doorbell, which the watch makes good.
-    host = {"address": redis_url, "socket_timeout": 2, "socket_connect_timeout": 1}
     return {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [host], "prefix": "inbox"},
+        "BACKEND": "backend.delivery.redis_layer.RedisLayer",
+        "CONFIG": {"url": redis_url, "prefix": "inbox"},
     }
 
 
@@ -118,7 +116,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "tokens": {"()": "backend.logs.WithoutTokens"},
-        "once per minute": {"()": "backend.logs.OncePerMinute"},
     },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
@@ -135,8 +132,6 @@ LOGGING = {
         "uvicorn.access": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         # Of backend.sockets.server_protocol: at INFO, two lines for each socket.
         "uvicorn.sockets": {"level": "WARNING"},
-        # Without Redis, its receiver reports every second.
-        "channels_redis.pubsub": {"filters": ["once per minute"]},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 import pytest
 
-from backend.logs import OncePerMinute, WithoutTokens
+from backend.logs import WithoutTokens
 
 
 def record(
@@ -57,20 +56,3 @@ def test_a_line_whose_arguments_do_not_fit_does_not_break_the_caller() -> None:
     assert WithoutTokens().filter(line)
     with pytest.raises(TypeError):
         line.getMessage()
-
-
-def test_a_message_passes_once_a_minute_as_one_line() -> None:
-    now = 1000.0
-    seldom = OncePerMinute(clock=lambda: now)
-    try:
-        raise ConnectionError("refused")
-    except ConnectionError:
-        error = sys.exc_info()[1]
-    first = record("Trouble", error=error)
-    assert seldom.filter(first)
-    assert (first.getMessage(), first.exc_info) == ("Trouble ConnectionError: refused", None)
-    now += 59.9
-    assert not seldom.filter(record("Trouble", error=error))
-    assert seldom.filter(record("Other trouble"))
-    now += 0.1
-    assert seldom.filter(record("Trouble", error=error))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from itertools import islice
+from typing import Any, Protocol
 
 from backend import metrics
 from backend.delivery.doorbell import BULK_GROUP, group_of
 from backend.faults import Fault
 
+AT_ONCE = 500
+"""Groups that are joined at a time: a layer that can make one message of them."""
+
 
 class GroupLayer(Protocol):
     """The part of the Channels layer interface that membership needs."""
 
-    async def group_add(self, group: str, channel: str) -> None: ...
-    async def group_discard(self, group: str, channel: str) -> None: ...
+    # As coroutines, so that many can be under way at a time.
+    def group_add(self, group: str, channel: str) -> Coroutine[Any, Any, None]: ...
+    def group_discard(self, group: str, channel: str) -> Coroutine[Any, Any, None]: ...
 
 
 class Groups:
@@ -76,38 +81,46 @@ class Groups:
 
     async def _leave_all(self) -> None:
         while self._leaving:
-            inbox = next(iter(self._leaving))
-            await self._within_limit(self._layer.group_discard(group_of(inbox), self._channel))
-            # Only now: had it failed, it would have to be tried again.
-            self._leaving.discard(inbox)
-            self._members.discard(inbox)
+            await self._all_of(map(self._leave, islice(self._leaving, AT_ONCE)))
+
+    async def _leave(self, inbox: str) -> None:
+        await self._layer.group_discard(group_of(inbox), self._channel)
+        # Only now: had it failed, it would have to be tried again.
+        self._leaving.discard(inbox)
+        self._members.discard(inbox)
 
     async def _join_all(self) -> None:
         if not self._has_bulk:
-            await self._within_limit(self._layer.group_add(BULK_GROUP, self._channel))
+            await self._all_of([self._layer.group_add(BULK_GROUP, self._channel)])
             self._has_bulk = True
         joined: set[str] = set()
         try:
             while self._joining:
-                inbox = next(iter(self._joining))
+                chunk = list(islice(self._joining, AT_ONCE))
                 # Before, because a join that seems to fail may have been done.
-                self._members.add(inbox)
-                await self._within_limit(self._layer.group_add(group_of(inbox), self._channel))
-                self._joining.discard(inbox)
-                joined.add(inbox)
+                self._members.update(chunk)
+                await self._all_of(self._join(inbox, joined) for inbox in chunk)
         finally:
             if joined:
                 self._on_joined(joined)
 
+    async def _join(self, inbox: str, joined: set[str]) -> None:
+        await self._layer.group_add(group_of(inbox), self._channel)
+        self._joining.discard(inbox)
+        joined.add(inbox)
+
     async def close(self) -> None:
         """Leave all groups, if the layer does that in time. `keep` must have ended."""
         try:
-            async with asyncio.timeout(self._limit_seconds):
-                for group in [BULK_GROUP, *map(group_of, self._members)]:
-                    await self._layer.group_discard(group, self._channel)
+            groups = [BULK_GROUP, *map(group_of, self._members)]
+            await self._all_of(self._layer.group_discard(group, self._channel) for group in groups)
         except Exception as error:
             self._fault.report(error)
 
-    async def _within_limit(self, call: Awaitable[None]) -> None:
+    async def _all_of(self, calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Have the layer do several things at a time, within the limit. Raises the first failure, at the end."""
         async with asyncio.timeout(self._limit_seconds):
-            await call
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome

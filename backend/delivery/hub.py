@@ -20,6 +20,12 @@ from backend.faults import Fault
 
 logger = logging.getLogger(__name__)
 
+_MANY = 8
+"""Requests of one read after which it is worth to wait for others."""
+
+# Finding the counter of a label costs more than counting.
+_HEARD = {verdict: metrics.DOORBELLS_HEARD.labels(verdict.name.lower()) for verdict in Verdict}
+
 
 class ChannelLayer(GroupLayer, Protocol):
     """The part of the Channels layer interface that a hub uses."""
@@ -45,12 +51,15 @@ class HubRules:
 
     run_length: int = 128
     """Events that a live stream keeps for subscribers that lag or come back, at least."""
-    page_length: int = 500
-    """Events read from the log at a time for one subscriber."""
+    page_length: int = 128
+    """Events read from the log at a time for one subscriber. One that does not read its socket holds that many."""
     watch_seconds: float = 2.0
     """How long a lost doorbell can go unnoticed."""
     linger_seconds: float = 10.0
     """How long a stream stays after its last subscriber has left: clients that reconnect find it warm."""
+    gather_seconds: float = 0.05
+    """How long the reader waits for company after it has read for many. Thousands of clients that come back come
+    within seconds; without a pause, each read would be for the few that came during the one before."""
     layer_seconds: float = 2.0
     """How long the channel layer may take to answer before it counts as down."""
 
@@ -246,19 +255,22 @@ class Hub(Generic[EntryT]):
 
     def hear(self, rung: Mapping[str, Sequence[bytes]]) -> None:
         """Take what a doorbell says: encoded entries by inbox. Safe to call with anything, in any order."""
+        heard: list[Verdict] = []
         for inbox, frames in rung.items():
             tap = self._taps.get(inbox)
             if tap is not None:
-                self._offer(inbox, tap, frames)
+                heard += self._offer(inbox, tap, frames)
+        for verdict, counter in _HEARD.items():
+            if count := heard.count(verdict):
+                counter.inc(count)
 
-    def _offer(self, inbox: str, tap: _Tap[EntryT], frames: Iterable[bytes]) -> None:
+    def _offer(self, inbox: str, tap: _Tap[EntryT], frames: Iterable[bytes]) -> list[Verdict]:
         verdicts = [self._judge(inbox, tap, frame) for frame in frames]
-        for verdict in verdicts:
-            metrics.DOORBELLS_HEARD.labels(verdict.name.lower()).inc()
         if Verdict.APPENDED in verdicts:
             tap.wake()
         if Verdict.GAP in verdicts or Verdict.FOREIGN in verdicts:
             self._compare({inbox})
+        return verdicts
 
     def _judge(self, inbox: str, tap: _Tap[EntryT], frame: bytes) -> Verdict:
         try:
@@ -275,10 +287,15 @@ class Hub(Generic[EntryT]):
             try:
                 message = await layer.receive(self._channel)
             except Exception as error:
+                is_again = self._layer_fault.is_on
                 self._layer_fault.report(error)
-                await self._sleep(self.rules.layer_seconds)
+                if is_again:
+                    await self._sleep(self.rules.layer_seconds)
             else:
-                self._layer_fault.over()
+                if self._layer_fault.is_on:
+                    self._layer_fault.over()
+                    # What was rung meanwhile, nobody has heard here.
+                    self._compare(self._taps)
                 self._listen_to(message)
 
     def _listen_to(self, message: Mapping[str, Any]) -> None:
@@ -315,6 +332,8 @@ class Hub(Generic[EntryT]):
             reads, self._reads = self._reads, []
             try:
                 await self._catch_up(opening, behind, reads)
+                if len(opening) + len(reads) >= _MANY:
+                    await self._sleep(self.rules.gather_seconds)
             except asyncio.CancelledError:
                 self._reads += reads
                 raise

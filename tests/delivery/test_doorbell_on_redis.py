@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from django.utils.module_loading import import_string
 
 from backend.delivery.doorbell import Doorbell
 from backend.delivery.hub import Hub, HubRules
 from backend.delivery.position import ORIGIN
+from backend.delivery.redis_layer import RedisLayer
 from tests.delivery.counting import counted
 from tests.delivery.pretend_log import Line, PretendLog, decode, encode
 from tests.stacks.redis_server import RedisServer
@@ -31,10 +31,7 @@ class Server:
     """A server process as far as delivery is concerned, with a layer of its own."""
 
     def __init__(self, url: str, log: PretendLog) -> None:
-        host = {"address": url, "socket_timeout": 2, "socket_connect_timeout": 1}
-        self.layer = import_string("channels_redis.pubsub.RedisPubSubChannelLayer")(
-            hosts=[host], prefix="inbox"
-        )
+        self.layer = RedisLayer(url, reply_seconds=0.5, ping_seconds=0.5)
         self.bell = Doorbell(lambda: self.layer, layer_seconds=0.5, retry_seconds=0.1)
         self.log = log
         self.hub: Hub[Line] = Hub(
@@ -48,7 +45,7 @@ class Server:
         async with self.bell.attached(self.hub.hear):
             yield
         await self.hub.stop()
-        await self.layer.flush()
+        await self.layer.close()
 
     def commit(self, inbox: str, count: int = 1) -> None:
         """Write events and ring."""
@@ -66,7 +63,7 @@ async def servers(private_redis: RedisServer) -> AsyncIterator[tuple[Server, Ser
 def subscribers(server: RedisServer, group: str) -> int:
     """How many connections Redis would send the messages of a group to."""
     with redis.Redis.from_url(server.url, socket_timeout=5) as client:
-        ((_, count),) = client.pubsub_numsub(f"inbox__group__{group}")
+        ((_, count),) = client.pubsub_numsub(f"inbox:{group}")
         return int(count)
 
 
@@ -157,7 +154,7 @@ async def _take_until(subscription: object, sequence: int) -> list[int]:
 _COMMAND = """
 import django
 from django.conf import settings
-layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [%r], "prefix": "inbox"}}
+layer = {"BACKEND": "backend.delivery.redis_layer.RedisLayer", "CONFIG": {"url": %r}}
 settings.configure(CHANNEL_LAYERS={"default": layer})
 from channels.layers import get_channel_layer
 from backend.delivery.doorbell import Doorbell
@@ -169,7 +166,7 @@ bell.ring({"7": [b"from a command"]})
 def test_a_command_that_ends_at_once_has_rung(private_redis: RedisServer) -> None:
     with redis.Redis.from_url(private_redis.url, socket_timeout=60) as client:
         listener = client.pubsub()
-        listener.subscribe("inbox__group__inbox.7")
+        listener.subscribe("inbox:inbox.7")
         assert listener.get_message(timeout=60)
         done = subprocess.run(
             [sys.executable, "-c", _COMMAND % private_redis.url],

@@ -73,18 +73,68 @@ def test_what_was_joined_before_the_layer_failed_is_reported() -> None:
         membership.groups.join(inbox)
     original = membership.layer.group_add
 
-    async def fails_second(group: str, channel: str) -> None:
-        if len(membership.layer.groups) == 2:
+    async def fails_for_two(group: str, channel: str) -> None:
+        if group in {group_of("a"), group_of("c")}:
             raise ConnectionError
         await original(group, channel)
 
-    membership.layer.group_add = fails_second  # type: ignore[method-assign]
+    membership.layer.group_add = fails_for_two  # type: ignore[method-assign]
     membership.loop.settle()
-    assert [len(joined) for joined in membership.joined] == [1]
+    assert membership.joined == [{"b"}]
     membership.layer.group_add = original  # type: ignore[method-assign]
     membership.pass_time()
-    assert set.union(*membership.joined) == {"a", "b", "c"}
-    assert sum(map(len, membership.joined)) == 3
+    assert membership.joined == [{"b"}, {"a", "c"}]
+    assert membership.members == {BULK_GROUP, group_of("a"), group_of("b"), group_of("c")}
+    membership.end()
+
+
+def test_what_was_joined_before_the_layer_hung_is_reported() -> None:
+    membership = Membership()
+    membership.loop.settle()
+    membership.groups.join("a")
+    membership.groups.join("b")
+    original = membership.layer.group_add
+
+    async def hangs_for_one(group: str, channel: str) -> None:
+        if group == group_of("a"):
+            await asyncio.get_running_loop().create_future()
+        await original(group, channel)
+
+    membership.layer.group_add = hangs_for_one  # type: ignore[method-assign]
+    membership.pass_time(2.0)
+    assert membership.joined == [{"b"}]
+    membership.layer.group_add = original  # type: ignore[method-assign]
+    membership.pass_time()
+    assert membership.joined == [{"b"}, {"a"}]
+    membership.end()
+
+
+def test_many_groups_are_joined_and_left_at_a_time() -> None:
+    membership = Membership()
+    membership.loop.settle()
+    most = calls = 0
+
+    async def counted(group: str, channel: str) -> None:
+        nonlocal most, calls
+        calls += 1
+        most = max(most, calls)
+        await asyncio.sleep(0.5)
+        calls -= 1
+
+    membership.layer.group_add = membership.layer.group_discard = counted  # type: ignore[method-assign]
+    inboxes = {str(n) for n in range(1200)}
+    for inbox in inboxes:
+        membership.groups.join(inbox)
+    membership.pass_time(5.0)
+    # Each chunk within the limit of one second.
+    assert membership.joined == [inboxes]
+    assert most == 500
+    most = 0
+    for inbox in inboxes:
+        membership.groups.leave(inbox)
+    membership.pass_time(5.0)
+    assert most == 500
+    assert membership.groups._members == set()
     membership.end()
 
 

@@ -924,3 +924,28 @@ def test_an_unreadable_doorbell_is_logged_with_its_inbox(
     assert [record.getMessage() for record in caplog.records] == [
         "A doorbell for inbox alice could not be read; the log will be."
     ]
+
+
+class TestARush:
+    """Many who come within a moment are read for together, and nobody else waits."""
+
+    def come(self, stage: Stage, numbers: range) -> list[Follower]:
+        followers = [Follower(stage, f"inbox-{number}", None) for number in numbers]
+        stage.followers += followers
+        stage.loop.settle()
+        return followers
+
+    def test_those_who_come_right_after_many_are_read_for_together(self, stage: Stage) -> None:
+        self.come(stage, range(20))
+        assert stage.log.calls == [("heads", 20)]
+        late = [self.come(stage, range(20 + number, 21 + number))[0] for number in range(10)]
+        assert stage.log.calls == [("heads", 20)]
+        stage.loop.advance(stage.hub.rules.gather_seconds)
+        # The first twenty once more: meanwhile they have been joined to their groups.
+        assert stage.log.calls == [("heads", 20), ("heads", 30)]
+        assert all(follower.began is not None for follower in late)
+
+    def test_one_who_comes_after_few_is_read_for_at_once(self, stage: Stage) -> None:
+        self.come(stage, range(3))
+        (follower,) = self.come(stage, range(3, 4))
+        assert follower.began is not None

@@ -1,0 +1,49 @@
+"""How a doorbell's message travels over Redis.
+
+A line of JSON, `["who", {"inbox": [length, ...], ...}]`, then the encoded entries themselves one after the other:
+they are neither escaped nor copied into another format, whatever they contain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+Rung = dict[str, list[bytes]]
+"""Encoded entries by inbox."""
+
+
+class Unreadable(ValueError):
+    """Raised for bytes that are no doorbell's message."""
+
+
+def pack(message: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a message. Raises KeyError, TypeError or ValueError for one that is no doorbell's."""
+    inboxes: Mapping[str, list[bytes]] = message["inboxes"]
+    lengths = {inbox: [len(frame) for frame in frames] for inbox, frames in inboxes.items()}
+    head = orjson.dumps((message["from"], lengths))
+    return b"".join((head, b"\n", *(frame for frames in inboxes.values() for frame in frames)))
+
+
+def unpack(payload: bytes) -> tuple[str, Rung]:
+    """Return who rang and what was said. Raises Unreadable."""
+    # JSON that orjson wrote has no line break.
+    at = payload.find(b"\n") + 1
+    try:
+        who, lengths = orjson.loads(payload[:at])
+        inboxes: Rung = {}
+        for inbox, sizes in lengths.items():
+            frames = inboxes[inbox] = []
+            for size in sizes:
+                end = at + size
+                if size < 0 or end > len(payload):
+                    raise Unreadable("a length is wrong")
+                frames.append(payload[at:end])
+                at = end
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unreadable(str(error)) from None
+    if at != len(payload) or not isinstance(who, str):
+        raise Unreadable("it is longer than it says, or nobody's")
+    return who, inboxes
