@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from backend.batches import Desk
 from tests.delivery.virtual_loop import VirtualLoop
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 class Office:
     """What stands behind a desk: it notes each call, and answers when the test says so."""

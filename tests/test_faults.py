@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from backend.faults import Fault, RecurringFault
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 @pytest.fixture
 def counter() -> Counter:

@@ -8,6 +8,8 @@ import pytest
 
 from backend.logs import WithoutTokens
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 def record(
     message: str, *arguments: object, error: BaseException | None = None

@@ -22,6 +22,8 @@ from benchmarks.tables import (
     summary_table,
 )
 
+pytestmark = pytest.mark.stack("embedded")
+
 TITLES = {"product": "ours", "nchan": "nginx", "node-graphql-ws": "Node"}
 HEAD = {
     "date": "2026-11-22T12:00:00+00:00",

@@ -12,6 +12,8 @@ import pytest
 from benchmarks.results import load
 from tests.stacks.uvicorn_server import REPOSITORY
 
+pytestmark = pytest.mark.stack("embedded")
+
 WORKS = ("fanout", "unicast", "idle")
 PEERS = ("product", "product-json")
 

@@ -20,6 +20,8 @@ from benchmarks.speakers import GraphQLSpeaker, Refused, SocketIOSpeaker, Speake
 from benchmarks.tally import Counts, Receiver, Stream, Tally
 from tests.stacks.ports import LOOPBACK
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 def server_frame(payload: bytes) -> bytes:
     """Return a frame as servers send it: like a client's, but not masked."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.tally import Counts, Receiver, Stream, Tally
+
+pytestmark = pytest.mark.stack("embedded")
 
 
 def published(tally: Tally, count: int) -> Receiver:

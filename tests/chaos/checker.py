@@ -7,7 +7,7 @@ events, and the list that is in the database at the end must be what they make.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tests.chaos.history import (
@@ -275,15 +275,22 @@ def check_original(original: Original, inbox: Inbox) -> list[Violation]:
         if not any(
             _fits(stretch, life, *script) for life, script in zip(inbox.lives, scripts, strict=True)
         ):
-            messages = f"{len(stretch.messages)} messages"
-            if stretch.messages:
-                messages += f" from {stretch.messages[0]} to {stretch.messages[-1]}"
-            found.append(Violation(Wrong.NOT_THE_LOG, original.name, messages))
+            found.append(Violation(Wrong.NOT_THE_LOG, original.name, _why(stretch, inbox)))
     last = original.stretches[-1].digest if original.stretches else None
     if last != inbox.digest:
         detail = "its list is not complete" if last is None else "its list is not the inbox's"
         found.append(Violation(Wrong.LOST, original.name, f"{detail} at the end"))
     return found
+
+
+def _why(stretch: Stretch, inbox: Inbox) -> str:
+    """Say what is wrong with a stretch, and everything that one needs in order to find out why."""
+    told = f"at {stretch.at:.2f}, {list(stretch.messages)}"
+    unlisted = replace(stretch, digest=None)
+    for life in inbox.lives:
+        if _fits(unlisted, life, *_script(life)):
+            return f"the list does not fit, {told} in epoch {life.epoch}"
+    return told
 
 
 _Script = tuple[list[Message], list[int], dict[Message, list[int]]]

@@ -92,7 +92,9 @@ class OriginalClient(Client):
             if asked_for is None:
                 self._list.clear()
         else:
-            # Nobody has asked: there was something that this protocol has no words for. Everything anew.
+            # Nobody has asked: there was something that this protocol has no words for. Everything anew. What has
+            # come after that something is in the stretch already, and it itself is not: the list is of no moment.
+            self._is_whole = False
             self._keep()
             self._begin_stretch()
             self._asked.clear()

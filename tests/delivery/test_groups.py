@@ -11,6 +11,8 @@ from backend.delivery.groups import Groups
 from tests.delivery.pretend_layer import Health, PretendLayer
 from tests.delivery.virtual_loop import VirtualLoop
 
+pytestmark = pytest.mark.stack("embedded")
+
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(["join", "leave"]), st.sampled_from("abc")),

@@ -14,6 +14,8 @@ from tests.delivery.pretend_layer import Health
 from tests.delivery.pretend_log import Line
 from tests.delivery.stage import SMALL, Follower, Stage
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 def numbers(first: int, last: int) -> list[int]:
     return list(range(first, last + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -14,6 +15,8 @@ from backend.delivery.position import ORIGIN, Position
 from tests.delivery.pretend_layer import Health
 from tests.delivery.pretend_log import Line, encode
 from tests.delivery.stage import Follower, Stage
+
+pytestmark = pytest.mark.stack("embedded")
 
 INBOXES = ("alice", "bob")
 RULES = HubRules(

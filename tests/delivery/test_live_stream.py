@@ -10,6 +10,8 @@ from backend.delivery.live_stream import LiveStream, Verdict
 from backend.delivery.position import ORIGIN, Position
 from tests.delivery.pretend_log import Line
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 def a(sequence: int) -> Line:
     return Line("alice", "a", sequence)

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from backend.delivery.position import ORIGIN, InvalidPosition, Position
 
+pytestmark = pytest.mark.stack("embedded")
+
 EPOCHS = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=32)
 SEQUENCES = st.integers(0, 10**18 - 1)
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from backend.delivery.redis_wire import Unreadable, pack, unpack
 
+pytestmark = pytest.mark.stack("embedded")
+
 RUNGS = st.dictionaries(st.text(max_size=5), st.lists(st.binary(max_size=20), max_size=4))
 
 

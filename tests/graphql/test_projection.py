@@ -40,6 +40,8 @@ from graphql_schema.projection.subscriptions import CompiledSubscription, Projec
 from graphql_schema.schema import build
 from tests.graphql.selections import ITEMS, NUMBERS, TEXTS, Question, questions
 
+pytestmark = pytest.mark.stack("embedded")
+
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SNAPSHOT = Snapshot(
     id=42,

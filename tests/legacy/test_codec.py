@@ -26,6 +26,8 @@ from backend.legacy.messages import (
     notifications_list,
 )
 
+pytestmark = pytest.mark.stack("embedded")
+
 MAX_BYTES = 1024
 
 ACTIONS = {

@@ -20,6 +20,8 @@ from backend.limits.rate import Meter, RateLimit
 from backend.notifications.events import Event, Kind
 from backend.notifications.feed import Item, Tell
 
+pytestmark = pytest.mark.stack("embedded")
+
 READ = Event(
     inbox="1",
     epoch="e",

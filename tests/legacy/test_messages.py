@@ -43,6 +43,8 @@ from backend.notifications.errors import (
 )
 from backend.notifications.events import Event, Kind, Person, Snapshot
 
+pytestmark = pytest.mark.stack("embedded")
+
 # -- the guide, verbatim ---------------------------------------------------------------------------
 
 GUIDE_SEND = """{

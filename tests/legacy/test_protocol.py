@@ -43,6 +43,8 @@ from backend.legacy.protocol import (
 )
 from backend.notifications.events import Event, Kind, Reset, ResetReason, Snapshot
 
+pytestmark = pytest.mark.stack("embedded")
+
 PAGE = Path(__file__).parents[2] / "docs" / "legacy-protocol.md"
 
 ME = "7"

@@ -6,8 +6,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from backend.legacy.wording import Wordings
 from backend.notifications.events import Event, Kind
+
+pytestmark = pytest.mark.stack("embedded")
 
 READ = Event(
     inbox="1",

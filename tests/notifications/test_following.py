@@ -23,6 +23,8 @@ from backend.notifications.feed import Feed, Following
 from tests.delivery.pretend_log import Line, encode
 from tests.delivery.stage import Stage
 
+pytestmark = pytest.mark.stack("embedded")
+
 INBOXES = ("alice", "bob")
 PORTION = 2
 RULES = HubRules(

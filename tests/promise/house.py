@@ -84,6 +84,8 @@ async def opened_house(
         lifespan="off",
         log_config=None,
         ws_per_message_deflate=False,
+        # These clients do not answer pings, and a busy machine may make a test longer than a ping's patience.
+        ws_ping_interval=3600,
     )
     settings.load()
     server = uvicorn.Server(settings)

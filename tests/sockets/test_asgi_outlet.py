@@ -11,6 +11,8 @@ import pytest
 
 from backend.sockets.outlet import AsgiOutlet, DirectOutlet, outlet_for
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 class Server:
     """The sending half of an ASGI server, whose client reads when the test says so."""

@@ -10,6 +10,8 @@ from websockets.protocol import OPEN, Protocol, Side
 
 from backend.sockets.frames import text_header
 
+pytestmark = pytest.mark.stack("embedded")
+
 
 @pytest.mark.parametrize(
     ("length", "header"),

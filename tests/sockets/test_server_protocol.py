@@ -20,6 +20,8 @@ from backend.sockets.server_protocol import (
 )
 from tests.sockets.stage import PLAIN_CLASS, WAIT_SECONDS, Stage, masked, staged, until
 
+pytestmark = pytest.mark.stack("embedded")
+
 MUCH = [b"x" * 60_000] * 100
 """More than the buffers of the system take for a client that does not read."""
 

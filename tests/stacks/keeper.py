@@ -141,27 +141,17 @@ def _lives(process: psutil.Process) -> bool:
 
 def _keep(directory: Path, grace_seconds: float) -> None:
     watched: dict[int, tuple[psutil.Process, signal.Signals]] = {}
-    # Somebody who ends everything that has to do with tests ends the keeper first.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    try:
-        for line in sys.stdin:
-            _obey(line.split(), watched)
-    finally:
-        for process, word in reversed(watched.values()):
-            end(process, word, grace_seconds=grace_seconds)
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _obey(
-    instruction: list[str], watched: dict[int, tuple[psutil.Process, signal.Signals]]
-) -> None:
-    verb, pid, *last_word = instruction
-    if verb == "forget":
-        watched.pop(int(pid), None)
-        return
-    # The object remembers when the process began: a later process with the same number is not ours.
-    with contextlib.suppress(psutil.NoSuchProcess):
-        watched[int(pid)] = (psutil.Process(int(pid)), signal.Signals(int(last_word[0])))
+    for line in sys.stdin:
+        verb, pid, *last_word = line.split()
+        if verb == "forget":
+            watched.pop(int(pid), None)
+            continue
+        # The object remembers when the process began: a later process with the same number is not ours.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            watched[int(pid)] = (psutil.Process(int(pid)), signal.Signals(int(last_word[0])))
+    for process, word in reversed(watched.values()):
+        end(process, word, grace_seconds=grace_seconds)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -61,18 +61,6 @@ def test_closing_ends_processes_and_removes_the_directory() -> None:
     assert not keeper.directory.exists()
 
 
-def test_a_keeper_that_is_told_to_stop_does_its_work_first() -> None:
-    keeper = Keeper()
-    (own,) = psutil.Process().children()[-1:]
-    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as process:
-        keeper.watch(process.pid, signal.SIGTERM)
-        assert own.cmdline()[-2] == str(keeper.directory)
-        own.terminate()
-        assert process.wait() == -signal.SIGTERM
-    keeper.close()
-    assert not keeper.directory.exists()
-
-
 def test_a_process_that_does_not_listen_is_killed() -> None:
     stubborn = (
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(); signal.pause()"
