@@ -178,6 +178,8 @@ class Theatre:
     def strike(self) -> None:
         """Take everything down; fail if something broke where nobody looked."""
         try:
+            for teller in self.tellers:
+                teller.stop()
             self.stage.strike()
             for teller in self.tellers:
                 if teller.task.done() and not teller.task.cancelled():
