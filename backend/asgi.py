@@ -23,12 +23,13 @@ from backend.delivery.hub import ChannelLayer, Hub, HubRules
 from backend.entrance import Entrance
 from backend.identity.callers import open_sessions
 from backend.legacy.consumer import NotificationConsumer
-from backend.lifespan import Application, Lifespan
+from backend.lifespan import Lifespan
 from backend.notifications.apps import doorbell
 from backend.notifications.events import Event, decode
 from backend.notifications.feed import Feed
 from backend.notifications.housekeeping import Housekeeper, chores
 from backend.notifications.log import DatabaseLog
+from backend.sockets.asgi import Application
 from backend.static_files import with_static_files
 from graphql_schema.consumer import GraphQLConsumer
 from graphql_schema.schema import schema

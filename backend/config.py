@@ -102,6 +102,13 @@ class Config(BaseSettings):
         description="Bearer token for `GET /metrics`; without one, only the machine itself may read "
         "the metrics.",
     )
+    finishing_seconds: float = Field(
+        2.0,
+        ge=0,
+        le=300,
+        description="Seconds that queries and actions of sockets get to end when the server stops. Then "
+        "their sockets are closed without the answer, and 8 seconds later the process ends in any case.",
+    )
 
     # -- dependencies ---------------------------------------------------------------------------------
     database_url: Annotated[str, AfterValidator(_database_address)] = Field(

@@ -10,7 +10,7 @@ from contextvars import copy_context
 from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from backend.config import config
 
@@ -18,6 +18,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
+"""What is raised when the database does not answer. What was asked of it may have been done."""
 
 
 @lru_cache(maxsize=1)

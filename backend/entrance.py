@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 
-from backend.lifespan import Application, Receive, Scope, Send
+from backend.sockets.asgi import Application, Receive, Scope, Send
 
 
 class Entrance:

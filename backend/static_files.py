@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from servestatic import ServeStaticASGI
 
-from backend.lifespan import Application
+from backend.sockets.asgi import Application
 
 _HASHED = re.compile(r".+\.(?:[0-9a-f]{12}|[A-Z2-7]{8})\.[a-z0-9]+")
 """Names that carry a hash of the content, as Django's ManifestStaticFilesStorage and esbuild give them."""

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
-
+from backend.database_threads import UNAVAILABLE_ERRORS
 from backend.identity.callers import Caller
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.identity.sessions import EndReason, OpenSession, OpenSessions
@@ -60,7 +59,7 @@ class Connection:
             self.caller = finding.result()
         except AuthenticationFailed as failure:
             raise _not_admitted(failure) from failure
-        except (OperationalError, InterfaceError) as error:
+        except UNAVAILABLE_ERRORS as error:
             raise NotAdmitted(CloseCode.TRY_AGAIN, shown(error), "") from error
         self._session = self._sessions.register(self.caller, self._end)
 

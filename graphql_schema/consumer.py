@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from strawberry.http.websocket_origin import (
@@ -17,11 +17,12 @@ from backend.config import config
 from backend.identity.sessions import OpenSessions
 from backend.limits.rate import Meter, RateLimit
 from backend.notifications.feed import Feed
-from backend.sockets.outlet import Send, outlet_for
+from backend.sockets.asgi import Receive, Scope, Send
+from backend.sockets.outlet import outlet_for
 from graphql_schema import legacy_ws, transport_ws
 from graphql_schema.close_codes import CloseCode, reason_for
 from graphql_schema.schema import InboxSchema
-from graphql_schema.socket import Receive, Socket, SocketRules, Subprotocol
+from graphql_schema.socket import Socket, SocketRules, Subprotocol
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +60,11 @@ class GraphQLConsumer:
             max_message_bytes=settings.max_message_bytes,
             max_operations=settings.max_subscriptions_per_socket,
             init_seconds=settings.connection_init_seconds if init_seconds is None else init_seconds,
+            finishing_seconds=settings.finishing_seconds,
             keep_alive_seconds=keep_alive_seconds,
         )
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket until it closes."""
         if (await receive())["type"] != "websocket.connect":
             return

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -35,6 +36,8 @@ MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents that are remembered. Parsed, a character takes 140 bytes: 18 MB."""
 
 _LONGEST_REMEMBERED = 8192
+
+Rules = tuple[type[ASTValidationRule], ...]
 
 NAME_THE_OPERATION = GraphQLError(
     "The document has several operations: name the one to run.",
@@ -69,6 +72,15 @@ class DocumentMemory:
             forgotten, _ = self._documents.popitem(last=False)
             self._characters -= len(forgotten)
 
+    def check(
+        self, schema: GraphQLSchema, text: str, document: DocumentNode, rules: Rules
+    ) -> list[GraphQLError]:
+        """Return what is wrong with the document of a text; remember it if that is nothing."""
+        errors = excesses(document) or validate_document(schema, document, rules)
+        if not errors:
+            self.remember(text, document)
+        return errors
+
     def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
         """Return the document of this text, or None if it is not good: the schema says why when it is asked."""
         document = self.recall(text)
@@ -77,9 +89,8 @@ class DocumentMemory:
                 document = parse(text, max_tokens=config().max_query_tokens)
             except (GraphQLError, RecursionError):
                 return None
-            if excesses(document) or validate_document(schema, document, specified_rules):
+            if self.check(schema, text, document, specified_rules):
                 return None
-            self.remember(text, document)
         return document
 
 
@@ -112,12 +123,10 @@ class Documents(SchemaExtension):
         elif document is self._memory.recall(text):
             execution.pre_execution_errors = []
         else:
-            errors = excesses(document) or validate_document(
-                execution.schema._schema, document, execution.validation_rules
+            errors = self._memory.check(
+                execution.schema._schema, text, document, execution.validation_rules
             )
             execution.pre_execution_errors = mark_invalid(errors)
-            if not errors:
-                self._memory.remember(text, document)
         yield
 
 

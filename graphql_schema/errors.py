@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from graphql import (
     ArgumentNode,
     GraphQLError,
@@ -24,6 +23,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from backend import metrics
+from backend.database_threads import UNAVAILABLE_ERRORS
 from backend.faults import RecurringFault
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.notifications.errors import InvalidInput, NotificationError, RateLimited
@@ -106,7 +106,9 @@ def _unavailable(error: Exception) -> Shown:
     return Shown(Code.SERVICE_UNAVAILABLE, "The database does not answer. Try again later.", {})
 
 
-_TABLE: Sequence[tuple[type[Exception], Callable[[Any], Shown]]] = (
+_Kinds = type[Exception] | tuple[type[Exception], ...]
+
+_TABLE: Sequence[tuple[_Kinds, Callable[[Any], Shown]]] = (
     (InvalidInput, lambda e: Shown(Code(e.code), e.message, {"field": e.field})),
     (
         RateLimited,
@@ -117,16 +119,15 @@ _TABLE: Sequence[tuple[type[Exception], Callable[[Any], Shown]]] = (
     (CannotGetOperationTypeError, _operation),
     (InvalidOperationTypeError, _unserved),
     (MissingQueryError, lambda e: Shown(Code.BAD_REQUEST, "There is no `query`.", {})),
-    (OperationalError, _unavailable),
-    (InterfaceError, _unavailable),
+    (UNAVAILABLE_ERRORS, _unavailable),
     (RecursionError, lambda e: Shown(Code.GRAPHQL_PARSE_FAILED, "It is nested too deeply.", {})),
 )
 
 
 def shown(error: Exception) -> Shown:
     """Return what clients see of an exception. One that nobody expected is logged, with the id that they see."""
-    for kind, show in _TABLE:
-        if isinstance(error, kind):
+    for kinds, show in _TABLE:
+        if isinstance(error, kinds):
             return show(error)
     error_id = uuid.uuid4().hex
     logger.error("GraphQL failed (error id %s).", error_id, exc_info=error)

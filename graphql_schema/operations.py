@@ -71,9 +71,10 @@ class Operation:
     def _fail(self, error: Exception) -> None:
         # Soon, because closing the socket cancels its operations, and this may be one of their tasks.
         if isinstance(error, HubClosed):
-            self._socket.soon(self._socket.finish(CloseCode.RESTARTING))
+            self._socket.errands.run(self._socket.finish(CloseCode.RESTARTING))
         else:
-            self._socket.soon(self._socket.fail(self, [as_clients_see_exception(error)]))
+            seen = as_clients_see_exception(error)
+            self._socket.errands.run(self._socket.fail(self, [seen]))
 
     # -- compiled -----------------------------------------------------------------------------------------
 

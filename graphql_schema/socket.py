@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +15,8 @@ from backend import metrics
 from backend.identity.sessions import OpenSessions
 from backend.limits.rate import Meter
 from backend.notifications.feed import Feed
+from backend.sockets.asgi import Message, Receive, Scope
+from backend.sockets.errands import Errands
 from backend.sockets.outlet import Outlet, direct_socket
 from graphql_schema import json_text
 from graphql_schema.close_codes import CloseCode, reason_for
@@ -26,14 +28,6 @@ from graphql_schema.schema import InboxSchema
 
 logger = logging.getLogger(__name__)
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-_FAREWELL_SECONDS = 5.0
-"""How long a closing socket may take to accept its last frames. A client that does not read gets no longer."""
-
-_FINISHING_SECONDS = 2.0
-"""How long what is being done may take to end when the server stops."""
-
 
 @dataclass(frozen=True, slots=True)
 class SocketRules:
@@ -42,6 +36,8 @@ class SocketRules:
     max_message_bytes: int
     max_operations: int
     init_seconds: float
+    finishing_seconds: float
+    """For what is being done, when the server stops."""
     keep_alive_seconds: float
     """Of the older protocol only; in the newer one, it is WebSocket's own pings that count. 0: never."""
 
@@ -83,13 +79,13 @@ class Socket:
 
     __slots__ = (
         "_direct",
-        "_finishing",
         "_init_timer",
         "_is_init_received",
         "_is_leaving",
         "_meter",
         "_receive",
         "connection",
+        "errands",
         "feed",
         "is_acknowledged",
         "is_closed",
@@ -102,7 +98,7 @@ class Socket:
 
     def __init__(
         self,
-        scope: MutableMapping[str, Any],
+        scope: Scope,
         receive: Receive,
         outlet: Outlet,
         *,
@@ -116,10 +112,10 @@ class Socket:
         self._direct = direct_socket(scope)
         self._receive = receive
         self._meter = meter
-        self._finishing: set[asyncio.Task[None]] = set()
         self._init_timer: asyncio.TimerHandle | None = None
         self._is_init_received = False
         self._is_leaving = False
+        self.errands = Errands()
         self.outlet = outlet
         self.schema = schema
         self.feed = feed
@@ -151,7 +147,7 @@ class Socket:
         while await self._take(await self._receive()):
             pass
 
-    async def _take(self, message: MutableMapping[str, Any]) -> bool:
+    async def _take(self, message: Message) -> bool:
         """Do what a message of the server says; return whether there may be others."""
         if message["type"] == "websocket.disconnect":
             return False
@@ -187,12 +183,9 @@ class Socket:
         self._stop_waiting_for_init()
         self.connection.release()
         self.subprotocol.ended()
-        tasks = {*self._finishing, *self._cancel_operations()}
+        operations = self._cancel_operations()
         self.outlet.abandon()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self.errands.end(operations)
 
     def _cancel_operations(self) -> list[asyncio.Task[None]]:
         operations, self.operations = self.operations, {}
@@ -275,31 +268,20 @@ class Socket:
         self.is_closed = True
         metrics.SOCKETS_CLOSED.labels("graphql", str(code.value)).inc()
         self._cancel_operations()
-        try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                await self.outlet.close(code.value, reason_for(code, detail))
-        except TimeoutError:
-            # It does not read any more. The server's pings find that out too, and drop it.
-            logger.debug("A socket could not be closed politely.")
+        await self.outlet.close(code.value, reason_for(code, detail))
 
     def _finish_soon(self, code: CloseCode, detail: str) -> None:
-        self.soon(self.finish(code, detail))
-
-    def soon(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something that takes part in the life of the socket: it does not outlive it."""
-        task = asyncio.create_task(work)
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
+        self.errands.run(self.finish(code, detail))
 
     def _shut_down(self) -> None:
         """Close the socket, because the server stops, once what is being done is finished."""
         self._is_leaving = True
-        self.soon(self._finish_in_peace())
+        self.errands.run(self._finish_in_peace())
 
     async def _finish_in_peace(self) -> None:
         busy = {task for each in self.operations.values() if (task := each.work) is not None}
         if busy:
-            await asyncio.wait(busy, timeout=_FINISHING_SECONDS)
+            await asyncio.wait(busy, timeout=self.rules.finishing_seconds)
         await self.finish(CloseCode.RESTARTING)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,14 +13,14 @@ from django.core.management.base import CommandError
 from uvicorn.supervisors import Multiprocess
 
 from backend.config import Config
+from backend.sockets.server_protocol import FAREWELL_SECONDS, SHUTDOWN_SECONDS
 
 APPLICATION = "backend.asgi:application"
 SOCKET_PROTOCOL = "backend.sockets.server_protocol:SocketProtocol"
 PING_SECONDS = 20
 """Between pings, and how long the pong may take: a phone that is gone is noticed within 40 seconds."""
-GRACE_SECONDS = 10
-"""How long open requests and sockets may take to end when the server stops. Longer than
-`server_protocol.SHUTDOWN_SECONDS` and `FAREWELL_SECONDS` together."""
+SPARE_SECONDS = 2.0
+"""What is added to the time that sockets may take to end when the server stops, for a machine that is busy."""
 BACKLOG = 2048
 
 
@@ -55,6 +56,12 @@ def _why_not(error: OSError, host: str, port: int) -> str:
     return f"The server cannot listen on {host}, port {port}: {error.strerror or error}."
 
 
+def grace_seconds(settings: Config) -> int:
+    """Return how long open requests and sockets may take to end when the server stops."""
+    sockets = SHUTDOWN_SECONDS + settings.finishing_seconds + FAREWELL_SECONDS
+    return math.ceil(sockets + SPARE_SECONDS)
+
+
 def server_config(settings: Config, *, workers: int = 1) -> uvicorn.Config:
     """Return how uvicorn runs this product."""
     return uvicorn.Config(
@@ -68,7 +75,7 @@ def server_config(settings: Config, *, workers: int = 1) -> uvicorn.Config:
         ws_ping_timeout=PING_SECONDS,
         # Compression costs as much memory for each socket as everything else together.
         ws_per_message_deflate=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=grace_seconds(settings),
         # Django's LOGGING strikes tokens out of the lines; the access log has nothing else to tell.
         log_config=None,
         access_log=False,

@@ -6,13 +6,11 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
-from typing import Any
-
-from django.db import InterfaceError, OperationalError
+from collections.abc import Awaitable, Sequence
 
 from backend import metrics
-from backend.database_threads import in_database_thread
+from backend.config import config
+from backend.database_threads import UNAVAILABLE_ERRORS, in_database_thread
 from backend.delivery.hub import HubClosed
 from backend.faults import RecurringFault
 from backend.identity.callers import Caller
@@ -24,6 +22,8 @@ from backend.legacy.protocol import CLOSINGS, CloseCode, LegacyProtocol, State
 from backend.limits.rate import Meter
 from backend.notifications.errors import NotificationError
 from backend.notifications.feed import Following, Item
+from backend.sockets.asgi import Message, Receive
+from backend.sockets.errands import Errands
 from backend.sockets.outlet import Outlet
 
 logger = logging.getLogger(__name__)
@@ -31,14 +31,6 @@ _database = RecurringFault("database (original door)", metrics.DATABASE_FAULTS.l
 
 UNAVAILABLE = Failure("SERVICE_UNAVAILABLE", "The database does not answer. Try again later.")
 """Why an action failed that may or may not have been done."""
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-_FAREWELL_SECONDS = 5.0
-"""How long a closing socket may take to accept its last frames. A client that does not read gets no longer."""
-
-_FINISHING_SECONDS = 2.0
-"""How long what is being performed may take to end when the server stops."""
 
 
 class Connection:
@@ -75,7 +67,7 @@ class Connection:
         self._receive = receive
         self._outlet = outlet
         self._worker: asyncio.Task[None] | None = None
-        self._errands: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
         self._is_leaving = False
         self._is_saying_goodbye = False
 
@@ -88,20 +80,19 @@ class Connection:
             await self._read()
         except Exception as error:
             self._broken(error)
-            if self._errands:
-                await asyncio.wait(self._errands)
+            await self._errands.done()
         finally:
             self._protocol.connection_lost()
             following.stop()
             self._outlet.abandon()
-            await self._end_tasks()
+            await self._errands.end([] if self._worker is None else [self._worker])
 
     async def _read(self) -> None:
         # No variable for the message: it would be kept until the next.
         while await self._take(await self._receive()):
             pass
 
-    async def _take(self, message: MutableMapping[str, Any]) -> bool:
+    async def _take(self, message: Message) -> bool:
         """Do what a message of the server says; return whether there may be others."""
         if message["type"] == "websocket.disconnect":
             return False
@@ -120,13 +111,6 @@ class Connection:
         else:
             self._protocol.receive_text(text, now=now)
         return self._go_on()
-
-    async def _end_tasks(self) -> None:
-        tasks = [*self._errands, *([self._worker] if self._worker is not None else [])]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
 
     # -- what goes out ------------------------------------------------------------------------------------
 
@@ -176,7 +160,7 @@ class Connection:
             self._protocol.action_failed(action, Failure.of(error))
         except AuthenticationFailed as error:
             self._protocol.action_failed(action, Failure(error.code, error.message))
-        except (OperationalError, InterfaceError) as error:
+        except UNAVAILABLE_ERRORS as error:
             _database.report(error)
             self._protocol.action_failed(action, UNAVAILABLE)
         except Exception as error:
@@ -193,11 +177,11 @@ class Connection:
     def shut_down(self) -> None:
         """Close the socket, because the server stops, once everything that was asked has been answered."""
         self._is_leaving = True
-        self._run_errand(self._lose_patience())
+        self._errands.run(self._lose_patience())
         self._go_on()
 
     async def _lose_patience(self) -> None:
-        await asyncio.sleep(_FINISHING_SECONDS)
+        await asyncio.sleep(config().finishing_seconds)
         self._close(CloseCode.RESTARTING)
 
     def _broken(self, error: Exception) -> None:
@@ -217,22 +201,12 @@ class Connection:
     def _say_goodbye(self) -> None:
         if not self._is_saying_goodbye:
             self._is_saying_goodbye = True
-            self._run_errand(self._send_goodbye())
+            self._errands.run(self._send_goodbye())
 
     async def _send_goodbye(self) -> None:
-        """Send the close code after what was due, unless the client does not read any more."""
+        """Send the close code after what was due."""
         assert self._protocol.close_code is not None
-        try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                await send_close(self._outlet, self._protocol.close_code)
-        except TimeoutError:
-            # The server's pings find that out too, and drop the connection.
-            logger.debug("A socket could not be closed politely.")
-
-    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(errand)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        await send_close(self._outlet, self._protocol.close_code)
 
 
 async def send_close(outlet: Outlet, code: CloseCode) -> None:

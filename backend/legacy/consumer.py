@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
-from typing import Any
 
 from backend import metrics
 from backend.config import config
@@ -14,14 +12,13 @@ from backend.identity.callers import Caller, authenticate
 from backend.identity.credentials import token_from_headers, token_from_query
 from backend.identity.errors import AuthenticationFailed, Reason
 from backend.identity.sessions import OpenSessions
-from backend.legacy.connection import Connection, Receive, send_close
+from backend.legacy.connection import Connection, send_close
 from backend.legacy.protocol import CloseCode, LegacyProtocol
 from backend.legacy.wording import Wordings
 from backend.limits.rate import Meter, RateLimit
 from backend.notifications.feed import Feed
-from backend.sockets.outlet import Outlet, Send, direct_socket, outlet_for
-
-Scope = MutableMapping[str, Any]
+from backend.sockets.asgi import Receive, Scope, Send
+from backend.sockets.outlet import Outlet, direct_socket, outlet_for
 
 _CLOSE_CODES = {
     Reason.EXPIRED: CloseCode.EXPIRED,

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any, Protocol
+
+from backend.sockets.asgi import Scope, Send
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 DIRECT = "live_inbox.direct"
 """The ASGI extension by which a server offers a DirectSocket."""
+
+_FAREWELL_SECONDS = 5.0
+"""How long a closing socket may take to accept its last frames. A client that does not read gets no longer."""
 
 
 class Outlet(Protocol):
@@ -28,7 +31,7 @@ class Outlet(Protocol):
         """Write messages. None: there is room for more. Otherwise wait for it before the next are written."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket after what was written. Before it was accepted, this refuses it."""
+        """Close the socket after what was written, or give up. Before it was accepted, this refuses it."""
 
     def abandon(self) -> None:
         """Forget what was not sent: the socket is gone."""
@@ -50,13 +53,13 @@ class DirectSocket(Protocol):
         """Give up what only the handshake needed, the scope's headers included. After the acceptance."""
 
 
-def outlet_for(scope: MutableMapping[str, Any], send: Send) -> Outlet:
+def outlet_for(scope: Scope, send: Send) -> Outlet:
     """Return the best outlet that the server has for a socket."""
     direct = direct_socket(scope)
     return AsgiOutlet(send) if direct is None else DirectOutlet(direct, send)
 
 
-def direct_socket(scope: MutableMapping[str, Any]) -> DirectSocket | None:
+def direct_socket(scope: Scope) -> DirectSocket | None:
     """Return the server's socket, if it lends it to us."""
     direct: DirectSocket | None = (scope.get("extensions") or {}).get(DIRECT)
     return direct
@@ -83,12 +86,8 @@ class AsgiOutlet:
         return asyncio.shield(self._sending)
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket after what was written."""
-        if self._sending is not None:
-            await asyncio.shield(self._sending)
-        if not self._is_gone:
-            self._is_gone = True
-            await _send_close(self._send, code, reason)
+        """Close the socket after what was written, or give up."""
+        await _politely(self._close(code, reason))
 
     def abandon(self) -> None:
         """Forget what was not sent."""
@@ -96,6 +95,13 @@ class AsgiOutlet:
         self._pending.clear()
         if self._sending is not None:
             self._sending.cancel()
+
+    async def _close(self, code: int, reason: str) -> None:
+        if self._sending is not None:
+            await asyncio.shield(self._sending)
+        if not self._is_gone:
+            self._is_gone = True
+            await _send_close(self._send, code, reason)
 
     async def _send_pending(self) -> None:
         try:
@@ -128,8 +134,8 @@ class DirectOutlet:
         return None if self._direct.write_texts(messages) else _Room(self._direct)
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket after what was written."""
-        await _send_close(self._send, code, reason)
+        """Close the socket after what was written, or give up."""
+        await _politely(_send_close(self._send, code, reason))
 
     def abandon(self) -> None:
         """Do nothing: the server has what was written."""
@@ -145,6 +151,16 @@ class _Room:
 
     def __await__(self) -> Generator[Any, None, None]:
         return self._direct.drained().__await__()
+
+
+async def _politely(closing: Coroutine[Any, Any, None]) -> None:
+    """Close a socket, unless its client does not read any more."""
+    try:
+        async with asyncio.timeout(_FAREWELL_SECONDS):
+            await closing
+    except TimeoutError:
+        # The server's pings find that out too, and drop it.
+        logger.debug("A socket could not be closed politely.")
 
 
 async def _send_close(send: Send, code: int, reason: str) -> None:

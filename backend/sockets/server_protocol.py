@@ -21,6 +21,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from backend.config import config
 from backend.sockets.frames import text_header
 from backend.sockets.lean import Flag, Mailbox
 from backend.sockets.outlet import DIRECT
@@ -31,8 +32,8 @@ SHUTDOWN_RATE = 500.0
 SHUTDOWN_SECONDS = 5.0
 """How long the closing of all sockets is spread over, at most."""
 
-FAREWELL_SECONDS = 3.0
-"""How long a door may take to close its socket; then the server does."""
+FAREWELL_SECONDS = 1.0
+"""How long a door may take to close its socket, beyond `FINISHING_SECONDS`; then the server does."""
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -100,7 +101,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._shutdown_timer = self.loop.call_later(random.uniform(0, spread), self._ask_to_close)
 
     def _ask_to_close(self) -> None:
-        self._shutdown_timer = self.loop.call_later(FAREWELL_SECONDS, self._end)
+        patience = config().finishing_seconds + FAREWELL_SECONDS
+        self._shutdown_timer = self.loop.call_later(patience, self._end)
         if self.on_shutdown is not None:
             self.on_shutdown()
 

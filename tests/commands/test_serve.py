@@ -119,6 +119,12 @@ def test_uvicorn_runs_as_this_product_needs_it() -> None:
     assert config.workers == 3
 
 
+def test_whoever_gets_longer_to_finish_is_not_cut_off_before() -> None:
+    config = serving.server_config(Config(environment="test", finishing_seconds=59.5))
+
+    assert config.timeout_graceful_shutdown == 68
+
+
 def test_a_proxy_is_trusted_only_if_there_is_one() -> None:
     assert (
         serving.server_config(Config(environment="test", behind_proxy=True)).proxy_headers is True

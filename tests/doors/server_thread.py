@@ -10,7 +10,7 @@ from typing import Self
 import uvicorn
 
 from backend.asgi import build
-from backend.lifespan import Application
+from backend.sockets.asgi import Application
 
 START_SECONDS = 30.0
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from backend.config import config
 from backend.delivery.position import Position
 from backend.identity.callers import Caller
 from backend.legacy.connection import Connection
@@ -133,7 +134,8 @@ async def test_what_was_asked_is_answered_before_the_close(monkeypatch: pytest.M
 
 
 async def test_no_socket_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.legacy.connection._FINISHING_SECONDS", 0.0)
+    settings = config().model_copy(update={"finishing_seconds": 0.0})
+    monkeypatch.setattr("backend.legacy.connection.config", lambda: settings)
     room = Room(monkeypatch)
     room.wire.say(type="mark_read", notification_id=5)
     await room.settle()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from backend.sockets.outlet import AsgiOutlet, DirectOutlet, outlet_for
+from backend.sockets.outlet import AsgiOutlet, DirectOutlet, DirectSocket, outlet_for
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -109,6 +109,29 @@ async def test_a_close_that_takes_too_long_can_be_given_up(server: Server) -> No
     await let_run()
     assert closing.cancelled()
     assert server.said == ["1"]
+
+
+@pytest.mark.parametrize("written", [[], [b"1"]])
+async def test_a_close_gives_up_when_the_client_reads_no_more(
+    server: Server, monkeypatch: pytest.MonkeyPatch, written: list[bytes]
+) -> None:
+    monkeypatch.setattr("backend.sockets.outlet._FAREWELL_SECONDS", 0.0)
+    outlet = AsgiOutlet(server.send)
+    outlet.write(written)
+    await outlet.close(1000, "")
+    assert server.said == []
+    outlet.abandon()
+    await let_run()
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_so_does_a_close_of_a_socket_that_is_lent(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.sockets.outlet._FAREWELL_SECONDS", 0.0)
+    outlet = DirectOutlet(cast("DirectSocket", object()), server.send)
+    await outlet.close(1000, "")
+    assert server.said == []
 
 
 async def test_a_close_refuses_a_socket_that_was_not_accepted(server: Server) -> None:
