@@ -7,7 +7,7 @@ from enum import Enum
 
 import strawberry
 
-from backend.notifications.events import Event, Kind, Reset
+from backend.notifications.events import GONE, Event, Kind, Reset
 from graphql_schema import ids
 from graphql_schema.types import Notification
 
@@ -79,8 +79,6 @@ class InboxReset(NotificationEvent):
     reason: ResetReason = strawberry.field(description="Why.")
 
 
-_GONE = (Kind.DELETED, Kind.EXPIRED)
-
 EVENT_TYPES = (
     NotificationAdded,
     NotificationUpdated,
@@ -116,7 +114,7 @@ def present(item: Event | Reset) -> NotificationEvent:
             count=item.count,
             through_id=ids.notification_id(item.through_id),
         )
-    if item.kind in _GONE and item.notification_id is not None:
+    if item.kind in GONE and item.notification_id is not None:
         return NotificationDeleted(
             position=position,
             unread_count=unread,

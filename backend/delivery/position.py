@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 _POSITION = re.compile(r"(?P<epoch>[0-9a-z]{1,32})\.(?P<sequence>[0-9]{1,18})", re.ASCII)
 _ORIGIN_TEXT = "0"
@@ -14,8 +15,8 @@ class InvalidPosition(ValueError):
     """Raised when a string is not a position that this project could have issued."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+# Every event makes one for each of its subscribers: a frozen dataclass takes five times as long.
+class Position(Struct, frozen=True, gc=False):
     """A place in one inbox's log: the last event that a client has seen.
 
     A sequence alone is not enough. Say a client has seen event 7, the database is then restored from a copy

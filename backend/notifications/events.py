@@ -1,18 +1,24 @@
-"""Events: what happens in an inbox, as the log keeps it, the doorbell carries it and the doors tell it."""
+"""Events: what happens in an inbox, as the log keeps it, the doorbell carries it and the doors tell it.
+
+They are msgspec's structures, not dataclasses: each event is read from JSON in every process that has a socket for it,
+and again from the log by whoever comes back, and checked and built by hand that took most of what an event costs.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-import orjson
+import msgspec
+from msgspec import Struct
 
 from backend.delivery.log import Loss
 from backend.delivery.position import Position
 
 ResetReason = Loss
+DecodedT = TypeVar("DecodedT")
 
 
 class Kind(StrEnum):
@@ -26,8 +32,14 @@ class Kind(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+GONE = frozenset({Kind.DELETED, Kind.EXPIRED})
+"""The kinds after which there is no such notification any more."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+# What is below holds JSON and no more, so no cycle can run through it, and the garbage collector need not look.
+class Person(Struct, frozen=True, gc=False):
     """The sender of a notification, as they were when the event happened."""
 
     id: str
@@ -35,8 +47,7 @@ class Person:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, gc=False):
     """A notification as it was right after an event. Doors need no query to tell it."""
 
     id: int
@@ -45,10 +56,10 @@ class Snapshot:
     message: str
     link: str
     data: dict[str, Any]
-    created_at: datetime
-    read_at: datetime | None
+    created_at: Moment
+    read_at: Moment | None
     sender: Person | None
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
     @property
     def read(self) -> bool:
@@ -56,8 +67,7 @@ class Snapshot:
         return self.read_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One change of an inbox.
 
     `unread_count` and `total_count` are those of the whole inbox right after the change. Which of the other
@@ -70,7 +80,7 @@ class Event:
     epoch: str
     sequence: int
     kind: Kind
-    occurred_at: datetime
+    occurred_at: Moment
     unread_count: int
     total_count: int
     notification: Snapshot | None = None
@@ -95,16 +105,53 @@ class Reset:
     occurred_at: datetime
 
 
-def to_payload(event: Event) -> dict[str, Any]:
-    """Return what the log keeps of an event beside its inbox, sequence, kind, notification id and time."""
-    payload: dict[str, Any] = {"unread": event.unread_count, "total": event.total_count}
-    if event.notification is not None:
-        payload["notification"] = _snapshot_to_payload(event.notification)
-    elif event.kind in (Kind.DELETED, Kind.EXPIRED):
-        payload["type"] = event.notification_type
-    elif event.kind is Kind.ALL_READ:
-        payload |= {"count": event.count, "through": event.through_id}
-    return payload
+class _Payload(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the log keeps of an event as JSON."""
+
+    unread: int
+    total: int
+    notification: Snapshot | None = None
+    type: str | None = None
+    count: int = 0
+    through: int | None = None
+
+
+class _Frame(Struct, frozen=True, gc=False):
+    """An event as the doorbell carries it, but for its payload."""
+
+    inbox: str
+    epoch: str
+    sequence: int
+    kind: Kind
+    notification_id: int | None
+    occurred_at: Moment
+
+
+class _WrittenFrame(_Frame, frozen=True, gc=False):
+    payload: msgspec.Raw
+
+
+class _ReadFrame(_Frame, frozen=True, gc=False):
+    payload: _Payload
+
+
+_json = msgspec.json.Encoder()
+_payloads = msgspec.json.Decoder(_Payload)
+_frames = msgspec.json.Decoder(_ReadFrame)
+
+
+def to_payload(event: Event) -> bytes:
+    """Return, as JSON, what the log keeps of an event beside its inbox, sequence, kind, notification id and time."""
+    return _json.encode(
+        _Payload(
+            unread=event.unread_count,
+            total=event.total_count,
+            notification=event.notification,
+            type=event.notification_type if event.kind in GONE else None,
+            count=event.count,
+            through=event.through_id,
+        )
+    )
 
 
 def from_payload(
@@ -115,92 +162,71 @@ def from_payload(
     kind: str,
     notification_id: int | None,
     occurred_at: datetime,
-    payload: dict[str, Any],
+    payload: str | bytes,
 ) -> Event:
-    """Return the event of which `to_payload` made that payload."""
-    raw = payload.get("notification")
-    snapshot = None if raw is None else _snapshot_from_payload(raw)
-    return Event(
-        inbox=inbox,
-        epoch=epoch,
-        sequence=sequence,
-        kind=Kind(kind),
-        occurred_at=occurred_at,
-        unread_count=payload["unread"],
-        total_count=payload["total"],
-        notification=snapshot,
-        notification_id=notification_id,
-        notification_type=payload.get("type") if snapshot is None else snapshot.type,
-        count=payload.get("count", 0),
-        through_id=payload.get("through"),
-    )
+    """Return the event of which `to_payload` made that payload; raise ValueError for anything else."""
+    kept = _decoded(_payloads, payload)
+    return _event(inbox, epoch, sequence, Kind(kind), notification_id, occurred_at, kept)
 
 
 def encode(event: Event, payload: bytes | None = None) -> bytes:
-    """Return the event as the doorbell carries it; its payload may have been written as JSON before."""
-    return orjson.dumps(
-        {
-            "inbox": event.inbox,
-            "epoch": event.epoch,
-            "sequence": event.sequence,
-            "kind": event.kind.value,
-            "notification_id": event.notification_id,
-            "occurred_at": event.occurred_at,
-            "payload": to_payload(event) if payload is None else orjson.Fragment(payload),
-        }
+    """Return the event as the doorbell carries it; its payload may have been written before."""
+    return _json.encode(
+        _WrittenFrame(
+            inbox=event.inbox,
+            epoch=event.epoch,
+            sequence=event.sequence,
+            kind=event.kind,
+            notification_id=event.notification_id,
+            occurred_at=event.occurred_at,
+            payload=msgspec.Raw(to_payload(event) if payload is None else payload),
+        )
     )
 
 
 def decode(frame: bytes) -> Event:
-    """Return the event that `encode` wrote; raise ValueError, TypeError or LookupError for anything else."""
-    fields = orjson.loads(frame)
-    fields["occurred_at"] = datetime.fromisoformat(fields["occurred_at"])
-    if not isinstance(fields["payload"], dict) or not _has_place(fields):
-        raise ValueError("not an event")
-    return from_payload(**fields)
-
-
-def _has_place(fields: dict[str, Any]) -> bool:
-    """Whether what places an event in a log is of the right types: the hub compares and sorts by it."""
-    return (
-        isinstance(fields["inbox"], str)
-        and isinstance(fields["epoch"], str)
-        and type(fields["sequence"]) is int
+    """Return the event that `encode` wrote; raise ValueError for anything else."""
+    said = _decoded(_frames, frame)
+    return _event(
+        said.inbox,
+        said.epoch,
+        said.sequence,
+        said.kind,
+        said.notification_id,
+        said.occurred_at,
+        said.payload,
     )
 
 
-def _snapshot_to_payload(snapshot: Snapshot) -> dict[str, Any]:
-    sender = snapshot.sender
-    payload = {
-        "id": snapshot.id,
-        "type": snapshot.type,
-        "title": snapshot.title,
-        "message": snapshot.message,
-        "link": snapshot.link,
-        "data": snapshot.data,
-        "created_at": snapshot.created_at.isoformat(),
-        "read_at": None if snapshot.read_at is None else snapshot.read_at.isoformat(),
-        "sender": sender and {"id": sender.id, "username": sender.username, "name": sender.name},
-    }
-    if snapshot.expires_at is not None:
-        payload["expires_at"] = snapshot.expires_at.isoformat()
-    return payload
+def _decoded(decoder: msgspec.json.Decoder[DecodedT], text: str | bytes) -> DecodedT:
+    try:
+        return decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"not an event: {error}") from None
 
 
-def _snapshot_from_payload(raw: dict[str, Any]) -> Snapshot:
-    sender = raw["sender"]
-    read_at = raw["read_at"]
-    # Most notifications have none, and logs that were written before there were any have no such key.
-    expires_at = raw.get("expires_at")
-    return Snapshot(
-        id=raw["id"],
-        type=raw["type"],
-        title=raw["title"],
-        message=raw["message"],
-        link=raw["link"],
-        data=raw["data"],
-        created_at=datetime.fromisoformat(raw["created_at"]),
-        read_at=None if read_at is None else datetime.fromisoformat(read_at),
-        sender=None if sender is None else Person(**sender),
-        expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+def _event(
+    inbox: str,
+    epoch: str,
+    sequence: int,
+    kind: Kind,
+    notification_id: int | None,
+    occurred_at: datetime,
+    payload: _Payload,
+) -> Event:
+    snapshot = payload.notification
+    # By place: names cost a third more.
+    return Event(
+        inbox,
+        epoch,
+        sequence,
+        kind,
+        occurred_at,
+        payload.unread,
+        payload.total,
+        snapshot,
+        notification_id,
+        payload.type if snapshot is None else snapshot.type,
+        payload.count,
+        payload.through,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
@@ -19,8 +18,6 @@ from backend.delivery.position import Position
 from backend.faults import Fault
 from backend.notifications import selectors
 from backend.notifications.events import Event, Reset
-
-logger = logging.getLogger(__name__)
 
 EventHub = Hub[Event]
 Item = Event | Reset

@@ -34,7 +34,7 @@ def event_of(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Even
 
 def record(events: Sequence[Event]) -> None:
     """Write events into the log, and ring the doorbell when the transaction has been committed."""
-    payloads = [orjson.dumps(to_payload(event)) for event in events]
+    payloads = [to_payload(event) for event in events]
     _write(events, payloads)
     # robust: whatever happens to the doorbell, the caller's request has succeeded. A lambda, because Django
     # reports the failure by the function's name, and a partial has none.

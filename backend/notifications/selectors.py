@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import orjson
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import F, Q, QuerySet, Subquery
@@ -323,7 +322,7 @@ def _readable(rows: Iterable[Sequence[Any]]) -> Iterator[Event]:
                 kind=kind,
                 notification_id=notification_id,
                 occurred_at=created_at,
-                payload=orjson.loads(payload),
+                payload=payload,
             )
         except Exception:
             logger.exception("Event %s of inbox %s cannot be read.", sequence, inbox)

@@ -7,7 +7,7 @@ doorbell is rung after the commit and cannot fail it. `now` is for tests and imp
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from msgspec.structs import replace
 
 from backend.config import config
 from backend.delivery.position import Position

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
 
-from backend.notifications.events import Event, Kind, Person, Reset, Snapshot
+from backend.notifications.events import GONE, Event, Kind, Person, Reset, Snapshot
 from graphql_schema import ids
 from graphql_schema.events import ResetReason
 
@@ -87,7 +87,6 @@ SOURCES: Mapping[str, Mapping[str, Read]] = {
 
 # Looked up for every event otherwise, and in an enumeration that is slow.
 _ADDED, _ALL_READ = Kind.ADDED, Kind.ALL_READ
-_GONE = frozenset({Kind.DELETED, Kind.EXPIRED})
 
 
 def told_as(item: Event | Reset) -> str:
@@ -98,6 +97,6 @@ def told_as(item: Event | Reset) -> str:
         return "NotificationAdded" if item.kind is _ADDED else "NotificationUpdated"
     if item.kind is _ALL_READ and item.through_id is not None:
         return "AllNotificationsRead"
-    if item.kind in _GONE and item.notification_id is not None:
+    if item.kind in GONE and item.notification_id is not None:
         return "NotificationDeleted"
     raise ValueError(f"event {item.sequence} of inbox {item.inbox} lacks what its kind promises")

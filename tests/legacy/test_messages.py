@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints
 
 import pytest
+from msgspec.structs import replace
 
 from backend.config import Config
 from backend.legacy import messages, protocol

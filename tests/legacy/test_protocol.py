@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, deque
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from backend.delivery.position import Position
 from backend.legacy.messages import (

@@ -6,8 +6,10 @@ With it, each service is held to one sentence: state before + events emitted = s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from backend.delivery.log import Place
 from backend.delivery.position import Position

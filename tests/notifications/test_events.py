@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from backend.delivery.log import Loss
 from backend.delivery.position import Position
@@ -128,9 +128,10 @@ def test_a_snapshot_is_read_when_it_has_a_time_of_reading(
                     "message": "Enjoy ☀",
                     "link": "/leave/7",
                     "data": {"item_id": 7, "days": [1, 2.5], "by": None},
-                    "created_at": "2026-03-01T12:00:00.123456+00:00",
+                    "created_at": "2026-03-01T12:00:00.123456Z",
                     "read_at": None,
                     "sender": {"id": "3", "username": "bob", "name": "Bob Roberts"},
+                    "expires_at": None,
                 },
             },
         ),
@@ -140,7 +141,7 @@ def test_a_snapshot_is_read_when_it_has_a_time_of_reading(
     ],
 )
 def test_the_log_keeps_a_payload(event: Event, payload: dict[str, Any]) -> None:
-    assert to_payload(event) == payload
+    assert json.loads(to_payload(event)) == payload
     restored = from_payload(
         inbox=event.inbox,
         epoch=event.epoch,
@@ -148,17 +149,43 @@ def test_the_log_keeps_a_payload(event: Event, payload: dict[str, Any]) -> None:
         kind=event.kind.value,
         notification_id=event.notification_id,
         occurred_at=event.occurred_at,
-        payload=json.loads(json.dumps(payload)),
+        payload=json.dumps(payload),
     )
     assert restored == event
 
 
 def test_the_log_keeps_when_a_notification_expires() -> None:
     event = replace(ADDED, notification=replace(SNAPSHOT, expires_at=LATER))
-    payload = to_payload(ADDED)
-    payload["notification"]["expires_at"] = "2026-03-01T13:00:00.123456+00:00"
-    assert to_payload(event) == payload
+    kept = json.loads(to_payload(event))
+    assert kept["notification"]["expires_at"] == "2026-03-01T13:00:00.123456Z"
     assert decode(encode(event)) == event
+
+
+def test_the_log_may_be_of_an_earlier_version() -> None:
+    payload = (
+        '{"unread": 3, "total": 4, "notification": {"id": 42, "type": "approval", "title": "Leave approved", '
+        '"message": "Enjoy ☀", "link": "/leave/7", "data": {"item_id": 7, "days": [1, 2.5], "by": null}, '
+        '"created_at": "2026-03-01T12:00:00.123456+00:00", "read_at": null, '
+        '"sender": {"id": "3", "username": "bob", "name": "Bob Roberts"}}}'
+    )
+    assert (
+        from_payload(
+            inbox="7",
+            epoch="e1",
+            sequence=5,
+            kind="added",
+            notification_id=42,
+            occurred_at=NOON,
+            payload=payload,
+        )
+        == ADDED
+    )
+
+
+@pytest.mark.parametrize("moment", ["2026-03-01T12:00:00", "2026-03-01", "12:00:00", "", 7])
+def test_a_moment_has_a_time_zone(moment: object) -> None:
+    fields = json.loads(encode(ADDED)) | {"occurred_at": moment}
+    assert refused(orjson.dumps(fields))
 
 
 def test_the_doorbell_carries_json() -> None:
@@ -168,7 +195,7 @@ def test_the_doorbell_carries_json() -> None:
         "sequence": 6,
         "kind": "deleted",
         "notification_id": 42,
-        "occurred_at": "2026-03-01T13:00:00.123456+00:00",
+        "occurred_at": "2026-03-01T13:00:00.123456Z",
         "payload": {"unread": 2, "total": 3, "type": "approval"},
     }
 
@@ -234,13 +261,13 @@ def test_every_event_survives_the_doorbell(event: Event) -> None:
 
 @given(events())
 def test_a_payload_that_has_been_written_before_is_carried_as_it_is(event: Event) -> None:
-    assert encode(event, orjson.dumps(to_payload(event))) == encode(event)
+    assert encode(event, to_payload(event)) == encode(event)
 
 
 def refused(frame: bytes) -> bool:
     try:
         decode(frame)
-    except (ValueError, TypeError, LookupError):
+    except ValueError:
         return True
     return False
 
@@ -298,7 +325,7 @@ def test_a_damaged_event_is_refused_or_is_an_event(data: st.DataObject) -> None:
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(JSON)
     try:
         event = decode(orjson.dumps(fields))
-    except (ValueError, TypeError, LookupError):
+    except ValueError:
         return
     assert isinstance(event, Event)
     assert isinstance(event.sequence, int)

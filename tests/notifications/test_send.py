@@ -584,4 +584,4 @@ def test_what_is_moved_here_keeps_its_old_time_while_its_event_is_of_now() -> No
     assert sent.notification.created_at == long_ago
     event = InboxEvent.objects.get(inbox=user.pk)
     assert event.created_at == now
-    assert event.payload["notification"]["created_at"] == "2020-01-02T03:04:05+00:00"
+    assert event.payload["notification"]["created_at"] == "2020-01-02T03:04:05Z"
