@@ -25,12 +25,9 @@ class Desk(Generic[Question, Answer]):
     `answer_all` returns an answer for each question, in their order. Each event loop has its own queue.
     """
 
-    def __init__(
-        self, answer_all: AnswerAll[Question, Answer], *, most: int, gather_seconds: float = 0.05
-    ) -> None:
+    def __init__(self, answer_all: AnswerAll[Question, Answer], *, most: int) -> None:
         self._answer_all = answer_all
         self._most = most
-        self._gather_seconds = gather_seconds
         self._counters: WeakKeyDictionary[asyncio.AbstractEventLoop, _Counter[Question, Answer]] = (
             WeakKeyDictionary()
         )
@@ -40,13 +37,30 @@ class Desk(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         counter = self._counters.get(loop)
         if counter is None:
-            counter = _Counter(self._answer_all, self._most, self._gather_seconds)
+            counter = _Counter(self._answer_all, self._most)
             self._counters[loop] = counter
         return await counter.queue(question, loop)
 
 
 MANY = 8
 """Questions of one call that are a rush."""
+
+CROWD = 50
+SHORTEST_PAUSE = 0.05
+LONGEST_PAUSE = 0.25
+PAUSE_FOR_EACH = 0.004
+
+
+def pause_after(count: int) -> float:
+    """Return for how many seconds to wait for others after a call for so many; 0 unless they are a rush.
+
+    More than a crowd are a storm: thousands will have come when it is over. Each of those is waited for longer than
+    it takes a server to let somebody in, so the calls become larger until the pause is the longest.
+    """
+    if count < MANY:
+        return 0.0
+    return min(SHORTEST_PAUSE + max(0, count - CROWD) * PAUSE_FOR_EACH, LONGEST_PAUSE)
+
 
 PATIENCE_SECONDS = 1.0
 """How long a call may take before the next does not wait for it any more."""
@@ -62,12 +76,9 @@ class _Counter(Generic[Question, Answer]):
     there is a second clerk, and a third.
     """
 
-    def __init__(
-        self, answer_all: AnswerAll[Question, Answer], most: int, gather_seconds: float
-    ) -> None:
+    def __init__(self, answer_all: AnswerAll[Question, Answer], most: int) -> None:
         self._answer_all = answer_all
         self._most = most
-        self._gather_seconds = gather_seconds
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         # Since when each is busy with the same call.
         self._clerks: dict[asyncio.Task[None], float] = {}
@@ -94,8 +105,8 @@ class _Counter(Generic[Question, Answer]):
             while batch := self._next():
                 self._clerks[clerk] = loop.time()
                 await self._answer(batch)
-                if len(batch) >= MANY and len(self._waiting) < self._most:
-                    await asyncio.sleep(self._gather_seconds)
+                if len(self._waiting) < self._most and (pause := pause_after(len(batch))):
+                    await asyncio.sleep(pause)
         finally:
             del self._clerks[clerk]
             # Somebody is left only if the clerk was stopped, as it is at the end of its loop.

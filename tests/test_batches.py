@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.batches import Desk
+from backend.batches import Desk, pause_after
 from tests.delivery.virtual_loop import VirtualLoop
 
 pytestmark = pytest.mark.stack("embedded")
@@ -365,7 +365,7 @@ def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
         return await at_once(questions)
 
     loop = VirtualLoop()
-    desk = Desk(answer_all, most=100, gather_seconds=0.05)
+    desk = Desk(answer_all, most=100)
 
     def ask(*questions: int) -> list[asyncio.Task[str]]:
         tasks = [loop.create_task(desk.ask(question)) for question in questions]
@@ -377,7 +377,9 @@ def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
     late = [task for question in range(20, 30) for task in ask(question)]
     assert not any(task.done() for task in late)
     assert calls == [20]
-    loop.advance(0.05)
+    loop.advance(0.049)
+    assert calls == [20]
+    loop.advance(0.001)
     assert [task.result() for task in late] == [str(question) for question in range(20, 30)]
     assert calls == [20, 10]
     # The rush is over only after a call that was for few.
@@ -385,3 +387,27 @@ def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
     (lone,) = ask(99)
     assert lone.result() == "99"
     loop.run_off()
+
+
+@pytest.mark.parametrize(
+    ("count", "pause"),
+    [(0, 0), (7, 0), (8, 0.05), (50, 0.05), (75, 0.15), (100, 0.25), (10_000, 0.25)],
+)
+def test_the_more_there_were_the_longer_others_are_waited_for(count: int, pause: float) -> None:
+    assert pause_after(count) == pytest.approx(pause)
+
+
+def test_nobody_is_waited_for_when_there_are_enough_for_a_call(office: Office) -> None:
+    async def scenario() -> None:
+        desk = Desk(office.answer_all, most=10)
+        asking(desk, *range(10))
+        await settle()
+        later = asking(desk, *range(10, 20))
+        await settle()
+        office.answer()
+        await settle()
+        assert office.calls == [list(range(10)), list(range(10, 20))]
+        office.answer()
+        await asyncio.gather(*later)
+
+    run(scenario())

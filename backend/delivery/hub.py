@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol
 
 from backend import metrics
+from backend.batches import pause_after
 from backend.delivery.groups import GroupLayer, Groups
 from backend.delivery.live_stream import LiveStream, Verdict
 from backend.delivery.log import UNTOUCHED, EntryT, Head, Log, Loss, Place
@@ -19,9 +20,6 @@ from backend.delivery.position import Position
 from backend.faults import Fault
 
 logger = logging.getLogger(__name__)
-
-_MANY = 8
-"""Requests of one read after which it is worth to wait for others."""
 
 # Finding the counter of a label costs more than counting.
 _HEARD = {verdict: metrics.DOORBELLS_HEARD.labels(verdict.name.lower()) for verdict in Verdict}
@@ -57,9 +55,6 @@ class HubRules:
     """How long a lost doorbell can go unnoticed."""
     linger_seconds: float = 10.0
     """How long a stream stays after its last subscriber has left: clients that reconnect find it warm."""
-    gather_seconds: float = 0.05
-    """How long the reader waits for company after it has read for many. Thousands of clients that come back come
-    within seconds; without a pause, each read would be for the few that came during the one before."""
     layer_seconds: float = 2.0
     """How long the channel layer may take to answer before it counts as down."""
 
@@ -332,8 +327,10 @@ class Hub(Generic[EntryT]):
             reads, self._reads = self._reads, []
             try:
                 await self._catch_up(opening, behind, reads)
-                if len(opening) + len(reads) >= _MANY:
-                    await self._sleep(self.rules.gather_seconds)
+                # Thousands of clients that come back come within seconds; without a pause, each read would be for
+                # the few that came during the one before.
+                if pause := pause_after(len(opening) + len(reads)):
+                    await self._sleep(pause)
             except asyncio.CancelledError:
                 self._reads += reads
                 raise

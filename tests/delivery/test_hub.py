@@ -942,10 +942,21 @@ class TestARush:
         assert stage.log.calls == [("heads", 20)]
         late = [self.come(stage, range(20 + number, 21 + number))[0] for number in range(10)]
         assert stage.log.calls == [("heads", 20)]
-        stage.loop.advance(stage.hub.rules.gather_seconds)
+        stage.loop.advance(0.05)
         # The first twenty once more: meanwhile they have been joined to their groups.
         assert stage.log.calls == [("heads", 20), ("heads", 30)]
         assert all(follower.began is not None for follower in late)
+
+    @pytest.mark.parametrize(("count", "pause"), [(8, 0.05), (75, 0.15), (200, 0.25)])
+    def test_the_more_there_were_the_longer_others_are_waited_for(
+        self, stage: Stage, count: int, pause: float
+    ) -> None:
+        self.come(stage, range(count))
+        (late,) = self.come(stage, range(count, count + 1))
+        stage.loop.advance(pause - 0.001)
+        assert late.began is None
+        stage.loop.advance(0.001)
+        assert late.began is not None
 
     def test_one_who_comes_after_few_is_read_for_at_once(self, stage: Stage) -> None:
         self.come(stage, range(3))

@@ -291,6 +291,18 @@ def test_an_event_is_read_as_it_was_written(alice: User, bob: User) -> None:
     assert [(event.unread_count, event.total_count) for event in events] == [(1, 1), (0, 1), (0, 0)]
 
 
+@pytest.mark.parametrize(
+    "moment", ["1970-01-01T00:00:00", "1969-12-31T23:59:59.999999", "2038-01-19T03:14:07.000001"]
+)
+def test_the_moment_of_an_event_is_exact(alice: User, moment: str) -> None:
+    moments = [datetime.fromisoformat(moment).replace(tzinfo=UTC), NOON]
+    for now in moments:
+        send(alice, "t", now=now)
+    (events,) = selectors.events([Place(str(alice.pk), 0)], limit=10)
+    assert [event.occurred_at for event in events] == moments
+    assert {event.occurred_at.tzinfo for event in events} == {UTC}
+
+
 def test_heads_and_events_cost_one_query_for_each_1000_inboxes(alice: User) -> None:
     crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(1010))
     services.send_many(recipient_ids=[user.pk for user in crowd], title="x")
