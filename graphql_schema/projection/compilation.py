@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from graphql import (
@@ -153,7 +153,13 @@ def _object(read: Read, fields: Fields, is_nullable: bool) -> Read:
 
 
 def _leaf(read: Read, kind: GraphQLLeafType, is_nullable: bool) -> Read:
-    """Return what reads a scalar. What it would only hand on is not given to the scalar at all."""
+    """Return what reads a scalar. What it would only hand on is not given to the scalar at all.
+
+    Nor is it looked at: an event was checked when it was read, so a string is a string.
+    """
+    match kind.name:
+        case "String" | "ID" | "Boolean" | "JSON":
+            return read
     coerce = kind.coerce_output_value
     null = _nothing if is_nullable else _refused
 
@@ -164,10 +170,6 @@ def _leaf(read: Read, kind: GraphQLLeafType, is_nullable: bool) -> Read:
         return _refused(value) if result is None else result
 
     match kind.name:
-        case "String" | "ID":
-            return _plain(read, str, coerced)
-        case "Boolean":
-            return _plain(read, bool, coerced)
         case "Int":
             return _int(read, coerced)
         case "DateTime":
@@ -184,20 +186,10 @@ def _refused(value: Any) -> Any:
     raise ValueError("null where the schema promises a value")
 
 
-def _plain(read: Read, plain: type, coerced: Read) -> Read:
-    def of(source: Any) -> Any:
-        value = read(source)
-        return value if type(value) is plain else coerced(value)
-
-    return of
-
-
 def _int(read: Read, coerced: Read) -> Read:
     def of(source: Any) -> Any:
         value = read(source)
-        if type(value) is int and GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT:
-            return value
-        return coerced(value)
+        return value if GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT else coerced(value)
 
     return of
 
@@ -207,8 +199,6 @@ def _moment(read: Read, coerced: Read) -> Read:
 
     def of(source: Any) -> Any:
         value = read(source)
-        if type(value) is datetime and value.tzinfo is UTC:
-            return value
-        return coerced(value)
+        return value if value is not None and value.tzinfo is UTC else coerced(value)
 
     return of
