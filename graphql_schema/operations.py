@@ -104,8 +104,8 @@ class Operation:
         render, write = compiled.projection.render, self._socket.write
 
         def tell(items: Sequence[Item]) -> Awaitable[None] | None:
-            frames = [start + render(item) + b"}" for item in items if concerns(item, types)]
-            return write(frames) if frames else None
+            wanted = items if types is None else [each for each in items if concerns(each, types)]
+            return write([start + render(item) + b"}" for item in wanted]) if wanted else None
 
         following.start(tell, self._fail)
         return True

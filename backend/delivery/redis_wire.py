@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import orjson
 
 Rung = dict[str, list[bytes]]
 """Encoded entries by inbox."""
+
+
+_head = msgspec.json.Decoder(tuple[str, dict[str, list[int]]])
 
 
 class Unreadable(ValueError):
@@ -32,7 +36,7 @@ def unpack(payload: bytes) -> tuple[str, Rung]:
     # JSON that orjson wrote has no line break.
     at = payload.find(b"\n") + 1
     try:
-        who, lengths = orjson.loads(payload[:at])
+        who, lengths = _head.decode(payload[:at])
         inboxes: Rung = {}
         for inbox, sizes in lengths.items():
             frames = inboxes[inbox] = []
@@ -42,8 +46,8 @@ def unpack(payload: bytes) -> tuple[str, Rung]:
                     raise Unreadable("a length is wrong")
                 frames.append(payload[at:end])
                 at = end
-    except (ValueError, TypeError, AttributeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(str(error)) from None
-    if at != len(payload) or not isinstance(who, str):
-        raise Unreadable("it is longer than it says, or nobody's")
+    if at != len(payload):
+        raise Unreadable("it is longer than it says")
     return who, inboxes

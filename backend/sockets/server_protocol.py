@@ -22,8 +22,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from backend.config import config
+from backend.sockets.asgi import Message
 from backend.sockets.frames import text_header
 from backend.sockets.lean import Flag, Mailbox
+from backend.sockets.outbox import outbox
 from backend.sockets.outlet import DIRECT
 
 SHUTDOWN_RATE = 500.0
@@ -36,6 +38,10 @@ FAREWELL_SECONDS = 1.0
 """How long a door may take to close its socket, beyond `FINISHING_SECONDS`; then the server does."""
 
 
+MOST_UNSENT = 65_536
+"""Bytes that wait for the end of a turn of the event loop; with more, it has to be known whether there is room."""
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One socket of the server. It is a `DirectSocket`."""
 
@@ -46,6 +52,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.queue = Mailbox()  # type: ignore[assignment]  # does all that is asked of it
         self.writable = Flag()  # type: ignore[assignment]
         self.writable.set()
+        self._outbox = outbox(self.loop)
+        self._unsent: list[bytes] | None = None
+        self._unsent_bytes = 0
         self.on_shutdown: Callable[[], None] | None = None
         self._shutdown_timer: asyncio.TimerHandle | None = None
         self._cut_off_timer: asyncio.TimerHandle | None = None
@@ -59,14 +68,37 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"] = {**(self.scope["extensions"] or {}), DIRECT: self}  # type: ignore[dict-item]
 
     def write_texts(self, messages: Sequence[bytes]) -> bool:
-        """Write text messages at once; return whether there is room for more."""
+        """Write text messages in this turn of the event loop; return whether there is room for more."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return True
-        parts: list[bytes] = []
+        is_first = self._unsent is None
+        unsent = self._unsent = self._unsent or []
         for message in messages:
-            parts += (text_header(len(message)), message)
-        self.transport.write(b"".join(parts))
+            unsent += (text_header(len(message)), message)
+            self._unsent_bytes += len(message)
+        if self._unsent_bytes > MOST_UNSENT:
+            self.flush()
+        elif is_first:
+            self._outbox.add(self)
         return self.writable.is_set()
+
+    def flush(self) -> None:
+        """Write what was not written yet. Before anything else that the client may care to get after it."""
+        unsent, self._unsent = self._unsent, None
+        if unsent is not None:
+            self._unsent_bytes = 0
+            if not self.disconnected and not self.transport.is_closing():
+                self.transport.write(b"".join(unsent))
+
+    async def send(self, message: Message) -> None:  # type: ignore[override]  # uvicorn's own names every message
+        """Take a message of ASGI: an acceptance, or a close."""
+        self.flush()
+        await super().send(message)  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client says. It may be a close, upon which nothing may be written any more."""
+        self.flush()
+        super().data_received(data)
 
     async def drained(self) -> None:
         """Wait until there is room for more, or the socket is gone."""
@@ -108,6 +140,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def _end(self) -> None:
         """Close the socket here and now."""
+        self.flush()
         # Where the client has closed it, uvicorn would break: what was closed cannot be closed again.
         if not self.transport.is_closing():
             super().shutdown()

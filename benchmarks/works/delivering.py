@@ -11,7 +11,7 @@ from benchmarks.peers.peer import Make, Peer
 IN_FLIGHT_FAN_OUT = 4
 IN_FLIGHT_UNICAST = 64
 UNICAST_BATCH = 16
-RUSH_PER_SECOND = 10_000
+RUSH_PER_SECOND = 30_000
 """Events that are prepared for each second of a measurement, where they have to be."""
 SHARE = 0.5
 """Of a peer's own maximum: the rate at which latency is measured."""

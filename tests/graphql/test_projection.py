@@ -266,7 +266,9 @@ def test_of_an_event_that_breaks_promises_it_tells_what_graphql_core_tells_or_no
     check(question, event)
 
 
-ODD_JSON = st.none() | st.booleans() | st.floats(-9, 9) | st.integers(-9, 9) | TEXTS | st.just([])
+ODD_JSON: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.floats(-9, 9) | st.integers(-9, 9) | TEXTS | st.just([])
+)
 FRAMES = [encode(event) for event in EVERY_KIND if isinstance(event, Event)]
 
 

@@ -48,6 +48,22 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
+class Noting:
+    """A transport that notes what is written."""
+
+    def __init__(self, transport: Any, writes: list[bytes]) -> None:
+        self._transport = transport
+        self._writes = writes
+
+    def write(self, data: bytes) -> None:
+        """Note it and write it."""
+        self._writes.append(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class TestWriting:
     async def test_the_socket_is_lent_beside_what_the_server_offers_itself(
         self, stage: Stage
@@ -87,6 +103,50 @@ class TestWriting:
             await served.outlet.close(4000, "enough")
             assert await received(client, 2) == ["1", "2"]
             assert await closed(client) == (4000, "enough")
+
+    async def test_what_is_written_in_one_turn_goes_out_at_its_end_in_one_write(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with stage.opened() as (served, client):
+            writes: list[bytes] = []
+            transport = served.protocol.transport
+            monkeypatch.setattr(served.protocol, "transport", Noting(transport, writes))
+            served.outlet.write([b"1", b"2"])
+            served.outlet.write([b"3"])
+            assert writes == []
+            await asyncio.sleep(0)
+            assert writes == [b"\x81\x011\x81\x012\x81\x013"]
+            assert await received(client, 3) == ["1", "2", "3"]
+
+    async def test_whether_there_is_room_is_found_out_before_much_is_waiting(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, _):
+            # All of it in one turn of the loop.
+            rooms = [served.outlet.write([b"x" * 10_000]) for _ in range(600)]
+            assert rooms[0] is None
+            assert rooms[-1] is not None
+
+    async def test_the_answer_to_a_close_comes_after_what_was_written(self, stage: Stage) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            served.outlet.write([b"last"])
+            served.protocol.data_received(masked(0x8, b"\x03\xe8"))
+            assert await client.receive() == b"\x81\x04last" + b"\x88\x02\x03\xe8"
+
+    async def test_the_close_of_a_server_that_stops_comes_after_what_was_written(
+        self, stage: Stage
+    ) -> None:
+        async with stage.opened() as (served, client):
+            served.outlet.write([b"last"])
+            served.protocol.shutdown()
+            assert await received(client, 1) == ["last"]
+            assert await closed(client) == (1012, "")
+
+    async def test_what_was_not_written_goes_with_the_connection(self, stage: Stage) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, _):
+            served.outlet.write([b"never"])
+            served.protocol.transport.abort()
+            await until(lambda: served.is_over)
 
     async def test_after_our_close_nothing_is_written_and_nothing_raised(
         self, stage: Stage
