@@ -16,6 +16,8 @@ Hear = Callable[[bytes, bytes], None]
 
 _INCOMPLETE = object()
 _CONFIRMATIONS = frozenset({b"subscribe", b"unsubscribe", b"pong"})
+_MOUTHFUL = 16_384
+"""Bytes that the parser is given at a time: for each message that it takes off, it moves all that it still has."""
 _HANDSHAKE_SECONDS = 1.0
 _REPLY_SECONDS = 2.0
 
@@ -94,9 +96,10 @@ class RedisConnection(asyncio.Protocol):
         """Take everything that has arrived, in one go."""
         self._has_heard = True
         try:
-            self._parser.feed(data)
-            while (reply := self._parser.gets()) is not _INCOMPLETE:
-                self._take(reply)
+            for start in range(0, len(data), _MOUTHFUL):
+                self._parser.feed(data, start, min(_MOUTHFUL, len(data) - start))
+                while (reply := self._parser.gets()) is not _INCOMPLETE:
+                    self._take(reply)
         except Exception as error:
             self.close(f"what it sent could not be read: {error}")
 
