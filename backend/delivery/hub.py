@@ -149,7 +149,8 @@ class Hub(Generic[EntryT]):
         self._layer_fault = Fault("channel layer (receiving)", metrics.LAYER_FAULTS)
         self._log_fault = Fault("inbox log", metrics.LOG_FAULTS)
         self._tasks: list[asyncio.Task[None]] = []
-        self._closed = False
+        self.is_closed = False
+        """Whether the hub has been stopped."""
 
     # -- life ---------------------------------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ class Hub(Generic[EntryT]):
 
     async def stop(self) -> None:
         """End every subscription with HubClosed and leave the channel layer."""
-        self._closed = True
+        self.is_closed = True
         for task in self._tasks:
             task.cancel()
         # With the reader gone, everything that waits for it is on its desk again.
@@ -178,11 +179,6 @@ class Hub(Generic[EntryT]):
         metrics.OPEN_INBOXES.set(0)
         if self._groups is not None:
             await self._groups.close()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the hub has been stopped."""
-        return self._closed
 
     @asynccontextmanager
     async def subscribe(
@@ -201,7 +197,7 @@ class Hub(Generic[EntryT]):
         From the return on, no event that is committed later can be missed: what is read from the database
         afterwards is older than, or the same as, what the subscription gives. Raises HubClosed.
         """
-        if self._closed:
+        if self.is_closed:
             raise HubClosed
         tap = self._open(inbox, after)
         is_fresh = inbox in self._opening
@@ -210,7 +206,7 @@ class Hub(Generic[EntryT]):
             await tap.ready.wait()
             if after is None and not is_fresh:
                 await self._catch_up_with_log(inbox, tap)
-            if self._closed:
+            if self.is_closed:
                 raise HubClosed
         except BaseException:
             self._give_up_place(tap)
@@ -450,7 +446,7 @@ class Hub(Generic[EntryT]):
 
     async def read(self, inbox: str, after: Position) -> list[EntryT]:
         """Return a page of the log after a position, together with whoever else asks at this moment."""
-        if self._closed:
+        if self.is_closed:
             raise HubClosed
         answer: asyncio.Future[list[EntryT]] = asyncio.get_running_loop().create_future()
         self._ask(_Read(inbox, after, answer))
@@ -508,14 +504,15 @@ class Subscription(Generic[EntryT]):
         """
         if self._hub.is_closed:
             raise HubClosed
-        stream = self._tap.stream
+        stream, position = self._tap.stream, self.position
         if self._generation != stream.generation:
             return None
-        entries = stream.since(self.position.sequence)
+        entries = stream.since(position.sequence)
         if entries:
-            if entries[0].epoch != self.position.epoch and not self.position.is_origin:
+            last = entries[-1]
+            if last.epoch != position.epoch and not position.is_origin:
                 return None
-            self._move_to(entries[-1])
+            self.position = Position(last.epoch, last.sequence)
         return entries
 
     async def fetch(self) -> Sequence[EntryT]:

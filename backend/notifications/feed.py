@@ -168,7 +168,9 @@ class Following:
         try:
             items = self._subscription.ready()
             if items is not None:
-                room = self._tell(items[:PORTION]) if items else None
+                if not items:
+                    return
+                room = self._tell(items[:PORTION])
                 if self._is_over() or (room is None and len(items) <= PORTION):
                     return
                 rest: Sequence[Item] | None = items[PORTION:]

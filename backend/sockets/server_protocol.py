@@ -71,12 +71,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Write text messages in this turn of the event loop; return whether there is room for more."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return True
-        is_first = self._unsent is None
-        unsent = self._unsent = self._unsent or []
+        unsent, size = self._unsent, self._unsent_bytes
+        is_first = unsent is None
+        if unsent is None:
+            unsent = self._unsent = []
         for message in messages:
-            unsent += (text_header(len(message)), message)
-            self._unsent_bytes += len(message)
-        if self._unsent_bytes > MOST_UNSENT:
+            length = len(message)
+            unsent += (text_header(length), message)
+            size += length
+        self._unsent_bytes = size
+        if size > MOST_UNSENT:
             self.flush()
         elif is_first:
             self._outbox.add(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -117,6 +118,15 @@ class TestWriting:
             await asyncio.sleep(0)
             assert writes == [b"\x81\x011\x81\x012\x81\x013"]
             assert await received(client, 3) == ["1", "2", "3"]
+
+    async def test_many_sockets_are_told_in_one_turn(self, stage: Stage) -> None:
+        async with AsyncExitStack() as opened:
+            sockets = [await opened.enter_async_context(stage.opened()) for _ in range(100)]
+            for number, (served, _) in enumerate(sockets):
+                served.outlet.write([b"%d" % number])
+                served.outlet.write([b"more"])
+            for number, (_, client) in enumerate(sockets):
+                assert await received(client, 2) == [str(number), "more"]
 
     async def test_whether_there_is_room_is_found_out_before_much_is_waiting(
         self, stage: Stage
