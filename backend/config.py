@@ -149,7 +149,8 @@ class Config(BaseSettings):
         128,
         ge=8,
         le=10_000,
-        description="Recent events kept in memory for each open inbox, at least.",
+        description="Recent events kept in memory for each open inbox: so many, up to twice as many, and none "
+        "for longer than twice `LINGER_SECONDS`.",
     )
 
     # -- housekeeping ---------------------------------------------------------------------------------

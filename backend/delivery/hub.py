@@ -54,7 +54,8 @@ class HubRules:
     watch_seconds: float = 2.0
     """How long a lost doorbell can go unnoticed."""
     linger_seconds: float = 10.0
-    """How long a stream stays after its last subscriber has left: clients that reconnect find it warm."""
+    """How long a stream stays after its last subscriber has left: clients that reconnect find it warm. Its events
+    stay as long, and up to twice that."""
     layer_seconds: float = 2.0
     """How long the channel layer may take to answer before it counts as down."""
 
@@ -133,6 +134,7 @@ class Hub(Generic[EntryT]):
         self._opening: set[str] = set()
         self._behind: set[str] = set()
         self._reads: list[_Read[EntryT]] = []
+        self._age_at = clock() + self.rules.linger_seconds
         self._work = asyncio.Event()
         self._own_doorbell = own_doorbell
         # A name of our own instead of `new_channel()`: with Redis down, each call of that leaves a queue behind.
@@ -305,8 +307,12 @@ class Hub(Generic[EntryT]):
             self.look()
 
     def look(self) -> None:
-        """Compare every live stream with the log, and let go of those that nobody has used for a while."""
+        """Compare every live stream with the log, and let go of what nobody has used for a while."""
         self._drop_unused()
+        if self._clock() >= self._age_at:
+            self._age_at = self._clock() + self.rules.linger_seconds
+            for tap in self._taps.values():
+                tap.stream.age()
         self._compare(self._taps)
 
     def _compare(self, inboxes: Iterable[str]) -> None:

@@ -35,13 +35,14 @@ class LiveStream(Generic[EntryT]):
     has to have its position checked again.
     """
 
-    __slots__ = ("_capacity", "_early", "_epoch", "_first", "_run", "generation")
+    __slots__ = ("_capacity", "_early", "_epoch", "_first", "_old", "_run", "generation")
 
     def __init__(self, *, capacity: int) -> None:
         self._capacity = capacity
         self._early: list[EntryT] | None = []
         self._epoch = ORIGIN.epoch
         self._first = 1
+        self._old = 0
         self._run: list[EntryT] = []
         self.generation = 0
 
@@ -64,6 +65,7 @@ class LiveStream(Generic[EntryT]):
         self._epoch = position.epoch
         self._first = position.sequence + 1
         self._run = []
+        self._old = 0
         self.generation += 1
         early.sort(key=lambda entry: entry.sequence)
         verdicts = {self.offer(entry) for entry in early}
@@ -103,8 +105,20 @@ class LiveStream(Generic[EntryT]):
             return None
         return self._run[sequence + 1 - self._first :]
 
+    def age(self) -> None:
+        """Drop the events that were here already when this was called before.
+
+        Everybody who keeps up has had them. Inboxes stay open for days, and the last events of each would be held
+        for as long.
+        """
+        self._drop(self._old)
+        self._old = len(self._run)
+
     def _trim(self) -> None:
         """Drop the oldest half: in steps of a whole capacity, so that an append stays cheap."""
-        surplus = len(self._run) - self._capacity
-        del self._run[:surplus]
-        self._first += surplus
+        self._drop(len(self._run) - self._capacity)
+
+    def _drop(self, count: int) -> None:
+        del self._run[:count]
+        self._first += count
+        self._old = max(0, self._old - count)

@@ -735,6 +735,20 @@ def test_who_returns_while_the_stream_lingers_costs_no_query(stage: Stage) -> No
     assert stage.log.calls == []
 
 
+def test_an_inbox_that_stays_open_does_not_hold_its_events_for_ever(stage: Stage) -> None:
+    alice = stage.follow("alice")
+    stage.write("alice", 3)
+    for _ in range(4):
+        stage.watch()
+    assert stage.hub._taps["alice"].stream.since(0) == alice.got
+    for _ in range(6):
+        stage.watch()
+    assert stage.hub._taps["alice"].stream.since(2) is None
+    back = stage.follow("alice", Position("e1", 1))
+    stage.write("alice", 1)
+    assert (alice.sequences, back.sequences) == ([1, 2, 3, 4], [2, 3, 4])
+
+
 def test_who_returns_as_the_stream_is_dropped_is_joined_again(stage: Stage) -> None:
     alice = stage.follow("alice")
     alice.leave()

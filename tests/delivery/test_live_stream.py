@@ -183,6 +183,30 @@ def test_a_full_run_drops_its_oldest_half() -> None:
     assert stream.offer(a(3)) is Verdict.KNOWN
 
 
+def test_what_has_become_old_is_dropped() -> None:
+    stream = anchored(ORIGIN, a(1), a(2))
+    stream.age()
+    assert held(stream) == [a(1), a(2)]
+    stream.offer(a(3))
+    stream.age()
+    assert (held(stream), stream.since(1), stream.head) == ([a(3)], None, Position("a", 3))
+    stream.age()
+    stream.age()
+    assert (held(stream), stream.since(3), stream.head) == ([], [], Position("a", 3))
+    assert stream.offer(a(4)) is Verdict.APPENDED
+    assert held(stream) == [a(4)]
+
+
+def test_what_a_full_run_has_dropped_has_not_to_become_old() -> None:
+    stream = anchored(ORIGIN, *map(a, range(1, 7)), capacity=4)
+    stream.age()
+    stream.offer(a(7))
+    stream.offer(a(8))
+    assert held(stream) == [*map(a, range(5, 9))]
+    stream.age()
+    assert held(stream) == [a(7), a(8)]
+
+
 # -- any doorbells -------------------------------------------------------------------------------------------
 
 
@@ -233,6 +257,14 @@ class AnyDoorbells(RuleBasedStateMachine):
         at = Position(self.true_head.epoch, sequence) if self.committed else ORIGIN
         self.stream.anchor(at)
         self.expected_generation += 1
+
+    @rule()
+    def age(self) -> None:
+        held_before = [] if not self.stream.is_anchored else list(held(self.stream))
+        self.stream.age()
+        if self.stream.is_anchored:
+            left = list(held(self.stream))
+            assert left == held_before[len(held_before) - len(left) :]
 
     @precondition(lambda self: self.stream.is_anchored)
     @rule(limit=st.integers(1, 5))
