@@ -177,10 +177,15 @@ class LegacyProtocol:
             return
         if isinstance(event, Reset):
             self._received = event.position.sequence
-        elif event.sequence == self._received + 1:
-            self._received = event.sequence
-        else:
+        elif event.sequence != self._received + 1:
             raise ValueError(f"event {event.sequence} does not follow on {self._received}")
+        else:
+            self._received = event.sequence
+            if self._current is None:
+                # Nearly always: while nothing is performed, nothing is held back. `_advance` would do the same, but
+                # look for what else has become possible first (0.4 of the 2.7 µs that telling then takes).
+                self._tell(event)
+                return
         self._untold.append(event)
         self._advance()
 

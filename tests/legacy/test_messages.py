@@ -275,6 +275,22 @@ def test_event_without_what_its_message_needs_has_no_message(kind: Kind) -> None
     assert messages.event_message(event) is None
 
 
+TOLD: dict[Kind, dict[str, Any]] = {
+    Kind.ADDED: dict(messages.notification(SNAPSHOT)),
+    Kind.READ: {"type": "notification_marked_read", "notification_id": 123, "success": True},
+    Kind.UNREAD: {"type": "notification_marked_unread", "notification_id": 123, "success": True},
+    Kind.DELETED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.EXPIRED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.ALL_READ: {"type": "all_notifications_marked_read", "success": True, "count": 2},
+}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_event_of_every_kind_has_its_message(kind: Kind) -> None:
+    event = Event("7", "e", 1, kind, NEW_YEAR, 0, 3, SNAPSHOT, SNAPSHOT.id, "approval", 2, 123)
+    assert messages.event_message(event) == TOLD[kind]
+
+
 # -- one vocabulary in three places ----------------------------------------------------------------
 
 DOCS = Path(__file__).parents[2] / "docs"
