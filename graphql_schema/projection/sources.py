@@ -18,13 +18,8 @@ Read = Callable[[Any], Any]
 """Takes a value out of its source: an event for the types of events, otherwise a snapshot or a person."""
 
 
-def _position(event: Event) -> str:
-    # As the position prints itself, without making one.
-    return f"{event.epoch}.{event.sequence}"
-
-
-def _position_of_reset(reset: Reset) -> str:
-    return str(reset.position)
+def _position(item: Event | Reset) -> str:
+    return str(item.position)
 
 
 def _deleted_id(event: Event) -> str | None:
@@ -68,7 +63,7 @@ SOURCES: Mapping[str, Mapping[str, Read]] = {
         "count": attrgetter("count"),
         "throughId": _through_id,
     },
-    "InboxReset": {**_EVERY_EVENT, "position": _position_of_reset, "reason": _reason},
+    "InboxReset": {**_EVERY_EVENT, "reason": _reason},
     "Notification": {
         "id": _snapshot_id,
         "type": attrgetter("type"),

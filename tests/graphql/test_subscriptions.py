@@ -318,7 +318,7 @@ class TestFailures:
 
         module = "subscriptions" if way == "executed" else "operations"
         monkeypatch.setattr(f"graphql_schema.{module}.concerns", fail)
-        await client.start("1", EVENTS, {"after": "0"})
+        await client.start("1", EVENTS, {"after": "0", "types": ["general"]})
         await send(alice)
         message = await client.receive()
         payload = message.pop("payload")

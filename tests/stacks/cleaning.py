@@ -48,6 +48,8 @@ def _end_other_sessions(connection: BaseDatabaseWrapper) -> None:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                # Those that are idle hold nothing; some of them belong to this process, which goes on with them.
+                " AND state <> 'idle'"
             )
         # The pool of this process does not know yet that its connections have ended.
         connection.close()
