@@ -79,12 +79,21 @@ async def test_a_subscription_resumes_after_a_position(page: Page, site: Site) -
     await shows(page, '"title":"Missed"')
 
 
+async def running_workers(page: Page) -> set[str]:
+    """Return which of the editor's workers have been fetched and answer."""
+    for worker in page.workers:
+        await worker.evaluate("0")
+    return {worker.url.rsplit("/", 1)[-1].split(".")[0] for worker in page.workers}
+
+
 async def test_the_reason_is_shown_when_a_subscription_ends(page: Page, site: Site) -> None:
     await open_graphiql(page, "Live")
     await run(page)
     await expect(page.locator(".news")).to_have_text("Subscription: live")
     site.send("alice", "The last")
     await shows(page, '"title":"Thelast"')
+    # While nobody serves them, they could not be fetched, and the editor would complain of that.
+    await eventually(lambda: running_workers(page), {"editor", "graphql", "json"})
     site.server.restart()
     await expect(page.locator(".news")).to_contain_text("Subscription ended: 1012")
     await expect(page.locator(".news")).to_contain_text("To resume, subscribe after")
