@@ -165,8 +165,8 @@ def from_payload(
     payload: str | bytes,
 ) -> Event:
     """Return the event of which `to_payload` made that payload; raise ValueError for anything else."""
-    kept = _decoded(_payloads, payload)
-    return _event(inbox, epoch, sequence, Kind(kind), notification_id, occurred_at, kept)
+    place = _Frame(inbox, epoch, sequence, Kind(kind), notification_id, occurred_at)
+    return _event(place, _decoded(_payloads, payload))
 
 
 def encode(event: Event, payload: bytes | None = None) -> bytes:
@@ -187,15 +187,7 @@ def encode(event: Event, payload: bytes | None = None) -> bytes:
 def decode(frame: bytes) -> Event:
     """Return the event that `encode` wrote; raise ValueError for anything else."""
     said = _decoded(_frames, frame)
-    return _event(
-        said.inbox,
-        said.epoch,
-        said.sequence,
-        said.kind,
-        said.notification_id,
-        said.occurred_at,
-        said.payload,
-    )
+    return _event(said, said.payload)
 
 
 def _decoded(decoder: msgspec.json.Decoder[DecodedT], text: str | bytes) -> DecodedT:
@@ -205,27 +197,19 @@ def _decoded(decoder: msgspec.json.Decoder[DecodedT], text: str | bytes) -> Deco
         raise ValueError(f"not an event: {error}") from None
 
 
-def _event(
-    inbox: str,
-    epoch: str,
-    sequence: int,
-    kind: Kind,
-    notification_id: int | None,
-    occurred_at: datetime,
-    payload: _Payload,
-) -> Event:
+def _event(frame: _Frame, payload: _Payload) -> Event:
     snapshot = payload.notification
     # By place: names cost a third more.
     return Event(
-        inbox,
-        epoch,
-        sequence,
-        kind,
-        occurred_at,
+        frame.inbox,
+        frame.epoch,
+        frame.sequence,
+        frame.kind,
+        frame.occurred_at,
         payload.unread,
         payload.total,
         snapshot,
-        notification_id,
+        frame.notification_id,
         payload.type if snapshot is None else snapshot.type,
         payload.count,
         payload.through,

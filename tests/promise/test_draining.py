@@ -240,14 +240,10 @@ class TestServe:
     ) -> None:
         # Time enough: two seconds are not, on a machine that has other things to do.
         server = await asyncio.to_thread(start_server, FINISHING_SECONDS="120")
-        lock = Lock(alice)
-        async with crowd(server.port, token) as everybody:
-            devices = [await everybody.open(door) for door in DOORS]
-            with lock.held():
-                await self.begin_to_mark(devices, notifications)
-                ask_to_end(server.child)
-                await until(lambda: refuses(server.port))
-                await asyncio.to_thread(lock.release)
+        async with self.marking(server.port, token, alice, notifications) as (devices, lock):
+            ask_to_end(server.child)
+            await until(lambda: refuses(server.port))
+            await asyncio.to_thread(lock.release)
             closings = await asyncio.gather(*(device.closed() for device in devices))
         assert closings == [REASONS[device.door] for device in devices]
         marked = [device.is_marked(id) for device, id in zip(devices, notifications, strict=True)]
@@ -263,17 +259,24 @@ class TestServe:
         notifications: list[int],
     ) -> None:
         server = await asyncio.to_thread(start_server, FINISHING_SECONDS="0")
-        lock = Lock(alice)
-        async with crowd(server.port, token) as everybody:
-            devices = [await everybody.open(door) for door in DOORS]
-            with lock.held():
-                await self.begin_to_mark(devices, notifications)
-                ask_to_end(server.child)
-                closings = await asyncio.gather(*(device.closed() for device in devices))
-                await asyncio.to_thread(lock.release)
+        async with self.marking(server.port, token, alice, notifications) as (devices, _):
+            ask_to_end(server.child)
+            closings = await asyncio.gather(*(device.closed() for device in devices))
         assert [code for code, _ in closings] == [1012] * len(DOORS)
         assert [device.heard for device in devices] == [[]] * len(DOORS)
         assert await ended(server.child) in IN_GOOD_ORDER
+
+    @asynccontextmanager
+    async def marking(
+        self, port: int, token: str, alice: int, notifications: list[int]
+    ) -> AsyncIterator[tuple[list[Device], Lock]]:
+        """Have a device at each door mark a notification, which takes as long as the inbox is locked."""
+        lock = Lock(alice)
+        async with crowd(port, token) as everybody:
+            devices = [await everybody.open(door) for door in DOORS]
+            with lock.held():
+                await self.begin_to_mark(devices, notifications)
+                yield devices, lock
 
     @staticmethod
     async def begin_to_mark(devices: list[Device], notifications: list[int]) -> None:
