@@ -44,7 +44,7 @@ class DirectSocket(Protocol):
     """Called when the server stops and it is this socket's turn to be closed."""
 
     def write_texts(self, messages: Sequence[bytes]) -> bool:
-        """Write text messages at once; return whether there is room for more. Nothing if the socket is gone."""
+        """Write text messages in this turn of the loop; return whether there is room. Nothing if the socket is gone."""
 
     def drained(self) -> Coroutine[Any, Any, None]:
         """Wait until there is room for more, or the socket is gone."""
@@ -130,7 +130,7 @@ class DirectOutlet:
         self._send = send
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write messages at once; what is returned is over when there is room again."""
+        """Write messages in this turn of the loop; what is returned is over when there is room again."""
         return None if self._direct.write_texts(messages) else _Room(self._direct)
 
     async def close(self, code: int, reason: str) -> None:
