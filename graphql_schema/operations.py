@@ -15,7 +15,9 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.utils.aio import aclosing
 
 from backend.delivery.hub import HubClosed
+from backend.delivery.portion import Portion
 from backend.notifications.errors import InvalidInput
+from backend.notifications.events import Event, Reset
 from backend.notifications.feed import Following, Item
 from graphql_schema import json_text
 from graphql_schema.arguments import parse_position, parse_types
@@ -102,10 +104,14 @@ class Operation:
             self._socket.subprotocol.result_type.encode(),
         )
         render, write = compiled.projection.render, self._socket.write
+        asked = (compiled.projection, types)
 
-        def tell(items: Sequence[Item]) -> Awaitable[None] | None:
-            wanted = items if types is None else [each for each in items if concerns(each, types)]
-            return write([start + render(item) + b"}" for item in wanted]) if wanted else None
+        def rendered(items: Sequence[Item]) -> list[bytes]:
+            return [render(item) for item in items if concerns(item, types)]
+
+        def tell(portion: Portion[Event] | Portion[Reset]) -> Awaitable[None] | None:
+            wanted = portion.once(asked, rendered)
+            return write([start + each + b"}" for each in wanted]) if wanted else None
 
         following.start(tell, self._fail)
         return True

@@ -16,6 +16,7 @@ from backend.batches import pause_after
 from backend.delivery.groups import GroupLayer, Groups
 from backend.delivery.live_stream import LiveStream, Verdict
 from backend.delivery.log import UNTOUCHED, EntryT, Head, Log, Loss, Place
+from backend.delivery.portion import Portion, in_portions
 from backend.delivery.position import Position
 from backend.faults import Fault
 
@@ -51,6 +52,9 @@ class HubRules:
     """Events that a live stream keeps for subscribers that lag or come back, at least."""
     page_length: int = 128
     """Events read from the log at a time for one subscriber. One that does not read its socket holds that many."""
+    portion_length: int = 32
+    """Events that are told at a time, at most. Between portions, it is looked whether the client has room for more:
+    this bounds what the server holds for one that comes back after a long time and does not read."""
     watch_seconds: float = 2.0
     """How long a lost doorbell can go unnoticed."""
     linger_seconds: float = 10.0
@@ -83,6 +87,7 @@ class _Tap(Generic[EntryT]):
         """Let everybody who listens look at the stream."""
         for listener in tuple(self.listeners):
             listener.look()
+        self.stream.put_away()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,11 @@ class Hub(Generic[EntryT]):
     def _open(self, inbox: str, after: Position | None) -> _Tap[EntryT]:
         tap = self._taps.get(inbox)
         if tap is None:
-            tap = self._taps[inbox] = _Tap(LiveStream(capacity=self.rules.run_length))
+            rules = self.rules
+            stream: LiveStream[EntryT] = LiveStream(
+                capacity=rules.run_length, portion_length=rules.portion_length
+            )
+            tap = self._taps[inbox] = _Tap(stream)
             self._opening.add(inbox)
             self._work.set()
             if self._groups is not None:
@@ -503,8 +512,8 @@ class Subscription(Generic[EntryT]):
             self._is_open = False
             self._hub._give_up_place(self._tap)
 
-    def ready(self) -> Sequence[EntryT] | None:
-        """Move past the events that are at hand, and return them, oldest first; it may be none.
+    def ready(self) -> Portion[EntryT] | None:
+        """Move past a portion of the events that are at hand, and return it; it may be empty.
 
         None: only the log can tell what follows. Call `fetch`. Raises HubClosed at the end.
         """
@@ -513,16 +522,16 @@ class Subscription(Generic[EntryT]):
         stream, position = self._tap.stream, self.position
         if self._generation != stream.generation:
             return None
-        entries = stream.since(position.sequence)
-        if entries:
-            last = entries[-1]
+        portion = stream.since(position.sequence)
+        if portion is not None and portion.items:
+            last = portion.items[-1]
             if last.epoch != position.epoch and not position.is_origin:
                 return None
-            self.position = Position(last.epoch, last.sequence)
-        return entries
+            self._move_to(last)
+        return portion
 
-    async def fetch(self) -> Sequence[EntryT]:
-        """Move past a page of events from the log, and return it. None at all: it has no more.
+    async def fetch(self) -> list[Portion[EntryT]]:
+        """Move past a page of events from the log, and return it in portions. None at all: it has no more.
 
         Raises PositionLost when the log cannot give them all (call `restart`), HubClosed at the end.
         """
@@ -531,10 +540,10 @@ class Subscription(Generic[EntryT]):
         self._generation = generation
         if entries:
             self._move_to(entries[-1])
-        return entries
+        return in_portions(entries, self._hub.rules.portion_length)
 
     async def take(self) -> Sequence[EntryT]:
-        """Wait for the events that follow the position, move past them and return them, oldest first.
+        """Wait for the events that follow the position, move past some of them and return them, oldest first.
 
         Raises PositionLost when the log cannot give them all (call `restart`), HubClosed at the end.
         """
@@ -542,13 +551,15 @@ class Subscription(Generic[EntryT]):
         self.listen(news)
         try:
             while True:
-                entries = self.ready()
-                if entries is None:
-                    entries = await self.fetch()
-                elif not entries:
+                portion = self.ready()
+                if portion is None:
+                    entries = [entry for portion in await self.fetch() for entry in portion.items]
+                    if entries:
+                        return entries
+                elif portion.items:
+                    return portion.items
+                else:
                     await news.come()
-                if entries:
-                    return entries
         finally:
             self.hush(news)
 

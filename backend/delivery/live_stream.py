@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Generic
 
 from backend.delivery.log import EntryT
+from backend.delivery.portion import Portion
 from backend.delivery.position import ORIGIN, Position
 
 
@@ -35,15 +35,27 @@ class LiveStream(Generic[EntryT]):
     has to have its position checked again.
     """
 
-    __slots__ = ("_capacity", "_early", "_epoch", "_first", "_old", "_run", "generation")
+    __slots__ = (
+        "_capacity",
+        "_early",
+        "_epoch",
+        "_first",
+        "_old",
+        "_portion_length",
+        "_portions",
+        "_run",
+        "generation",
+    )
 
-    def __init__(self, *, capacity: int) -> None:
+    def __init__(self, *, capacity: int, portion_length: int) -> None:
         self._capacity = capacity
+        self._portion_length = portion_length
         self._early: list[EntryT] | None = []
         self._epoch = ORIGIN.epoch
         self._first = 1
         self._old = 0
         self._run: list[EntryT] = []
+        self._portions: dict[int, Portion[EntryT]] = {}
         self.generation = 0
 
     @property
@@ -65,6 +77,7 @@ class LiveStream(Generic[EntryT]):
         self._epoch = position.epoch
         self._first = position.sequence + 1
         self._run = []
+        self._portions.clear()
         self._old = 0
         self.generation += 1
         early.sort(key=lambda entry: entry.sequence)
@@ -89,6 +102,7 @@ class LiveStream(Generic[EntryT]):
         if entry.sequence > following:
             return Verdict.GAP
         self._run.append(entry)
+        self._portions.clear()
         if len(self._run) >= 2 * self._capacity:
             self._trim()
         return Verdict.APPENDED
@@ -99,11 +113,27 @@ class LiveStream(Generic[EntryT]):
             return False
         return self._first - 1 <= position.sequence <= self.head.sequence
 
-    def since(self, sequence: int) -> Sequence[EntryT] | None:
-        """Return the run's events after a sequence; None if the run begins too late to tell."""
-        if sequence < self._first - 1:
+    def since(self, sequence: int) -> Portion[EntryT] | None:
+        """Return the run's events after a sequence, a portion at most; None if the run begins too late to tell.
+
+        It is the same portion for everybody, until the run changes or `put_away` is called.
+        """
+        portion = self._portions.get(sequence)
+        if portion is not None:
+            return portion
+        start = sequence + 1 - self._first
+        if start < 0:
             return None
-        return self._run[sequence + 1 - self._first :]
+        end = start + self._portion_length
+        items = self._run[start:end]
+        portion = Portion(items, end >= len(self._run))
+        if items:
+            self._portions[sequence] = portion
+        return portion
+
+    def put_away(self) -> None:
+        """Keep no portions any more, nor what was made of them: all who wanted them have had them."""
+        self._portions.clear()
 
     def age(self) -> None:
         """Drop the events that were here already when this was called before.
@@ -120,5 +150,6 @@ class LiveStream(Generic[EntryT]):
 
     def _drop(self, count: int) -> None:
         del self._run[:count]
+        self._portions.clear()
         self._first += count
         self._old = max(0, self._old - count)

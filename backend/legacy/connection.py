@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from backend import metrics
 from backend.config import config
 from backend.database_threads import UNAVAILABLE_ERRORS, in_database_thread
 from backend.delivery.hub import HubClosed
+from backend.delivery.portion import Portion
 from backend.faults import RecurringFault
 from backend.identity.callers import Caller
 from backend.identity.errors import AuthenticationFailed
@@ -21,7 +22,8 @@ from backend.legacy.messages import Action, Failure
 from backend.legacy.protocol import CLOSINGS, CloseCode, LegacyProtocol, State
 from backend.limits.rate import Meter
 from backend.notifications.errors import NotificationError
-from backend.notifications.feed import Following, Item
+from backend.notifications.events import Event, Reset
+from backend.notifications.feed import Following
 from backend.sockets.asgi import Message, Receive
 from backend.sockets.errands import Errands
 from backend.sockets.outlet import Outlet
@@ -114,8 +116,8 @@ class Connection:
 
     # -- what goes out ------------------------------------------------------------------------------------
 
-    def _tell(self, items: Sequence[Item]) -> Awaitable[None] | None:
-        for item in items:
+    def _tell(self, portion: Portion[Event] | Portion[Reset]) -> Awaitable[None] | None:
+        for item in portion.items:
             self._protocol.receive_event(item)
         return self._go_on()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Self, TypeVar
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
@@ -14,6 +14,7 @@ from backend import metrics
 from backend.database_threads import in_database_thread
 from backend.delivery.hub import Hub, PositionLost, Subscription
 from backend.delivery.log import Loss
+from backend.delivery.portion import Portion
 from backend.delivery.position import Position
 from backend.faults import Fault
 from backend.notifications import selectors
@@ -21,12 +22,9 @@ from backend.notifications.events import Event, Reset
 
 EventHub = Hub[Event]
 Item = Event | Reset
-Tell = Callable[[Sequence[Item]], Awaitable[None] | None]
+AnswerT = TypeVar("AnswerT")
+Tell = Callable[[Portion[Event] | Portion[Reset]], Awaitable[None] | None]
 """Tells a client. None: it has room for more. Otherwise there is something to wait for first."""
-
-PORTION = 32
-"""Items that are told at a time. Between portions, it is looked whether the client has room for more: this bounds
-what the server holds for a client that comes back after a long time and does not read."""
 
 
 class Feed:
@@ -85,14 +83,12 @@ class OpenFeed:
             event = next(self._events, None)
         return event
 
-    async def fetch(self) -> Sequence[Item]:
+    async def fetch(self) -> Sequence[Portion[Event]] | Sequence[Portion[Reset]]:
         """Return a page from the log, or the reset that takes its place; nothing if the log has no more."""
-        items = await self._answer(self._subscription.fetch)
-        return [items] if isinstance(items, Reset) else items
+        page = await self._answer(self._subscription.fetch)
+        return [Portion([page])] if isinstance(page, Reset) else page
 
-    async def _answer(
-        self, ask: Callable[[], Awaitable[Sequence[Event]]]
-    ) -> Sequence[Event] | Reset:
+    async def _answer(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT | Reset:
         """Ask the subscription; when its position is lost, move it to the inbox as it is now."""
         while True:
             try:
@@ -165,44 +161,45 @@ class Following:
         """Tell what is new."""
         if self._catching_up is not None or self._is_stopped:
             return
+        room = None
         try:
-            items = self._subscription.ready()
-            if items is not None:
-                if not items:
+            portion = self._subscription.ready()
+            if portion is not None:
+                if not portion.items:
                     return
-                room = self._tell(items[:PORTION])
-                if self._is_over() or (room is None and len(items) <= PORTION):
+                room = self._tell(portion)
+                if self._is_over() or (room is None and portion.is_last):
                     return
-                rest: Sequence[Item] | None = items[PORTION:]
-            else:
-                room, rest = None, None
         except Exception as error:
             self._fail(error)
             return
-        self._catching_up = asyncio.create_task(self._catch_up(room, rest))
+        self._catching_up = asyncio.create_task(self._catch_up(room))
 
-    async def _catch_up(self, room: Awaitable[None] | None, items: Sequence[Item] | None) -> None:
+    async def _catch_up(self, room: Awaitable[None] | None) -> None:
         """Tell everything until nothing is left, waiting for the client and for the log as it takes."""
         try:
             if room is not None:
                 await room
-            while True:
-                if items is None:
-                    items = await self._feed.fetch()
-                await self._tell_all(items)
-                items = self._subscription.ready()
-                if items is not None and not items:
+            while not self._is_over():
+                portion = self._subscription.ready()
+                if portion is None:
+                    await self._tell_all(await self._feed.fetch())
+                elif portion.items:
+                    await self._tell_all([portion])
+                else:
                     return
         except Exception as error:
             self._fail(error)
         finally:
             self._catching_up = None
 
-    async def _tell_all(self, items: Sequence[Item]) -> None:
-        for start in range(0, len(items), PORTION):
+    async def _tell_all(
+        self, portions: Sequence[Portion[Event]] | Sequence[Portion[Reset]]
+    ) -> None:
+        for portion in portions:
             if self._is_over():
                 return
-            room = self._tell(items[start : start + PORTION])
+            room = self._tell(portion)
             if room is not None:
                 await room
 
@@ -215,7 +212,7 @@ class Following:
         self._failed(error)
 
 
-def _tell_nobody(items: Sequence[Item]) -> None:
+def _tell_nobody(portion: Portion[Event] | Portion[Reset]) -> None:
     """What is told before the start."""
 
 

@@ -23,7 +23,7 @@ from graphql import (
 from graphql.execution import Executor
 
 from graphql_schema.projection.compilation import NotCovered, compile_selection
-from graphql_schema.projection.rendering import Projection, Renderings
+from graphql_schema.projection.rendering import Projection
 
 MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents whose projections are remembered; a field of a projection counts as some characters.
@@ -79,11 +79,9 @@ class Projections:
     def __init__(
         self,
         schema: GraphQLSchema,
-        renderings: Renderings | None = None,
         max_characters: int = MAX_REMEMBERED_CHARACTERS,
     ) -> None:
         self._schema = schema
-        self._renderings = Renderings() if renderings is None else renderings
         self._max_characters = max_characters
         self._known: OrderedDict[int, _Known] = OrderedDict()
         self._characters = 0
@@ -142,7 +140,7 @@ class Projections:
             known.compiled[key] = compiled = None
             self._grow(known, _ENTRY_CHARACTERS)
         else:
-            projection = Projection(selection.name, selection.fields, self._renderings)
+            projection = Projection(selection.name, selection.fields)
             known.compiled[key] = compiled = (projection, selection.node)
             self._grow(known, _ENTRY_CHARACTERS + _FIELD_CHARACTERS * selection.size)
         return compiled

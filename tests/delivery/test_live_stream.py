@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from backend.delivery.live_stream import LiveStream, Verdict
+from backend.delivery.portion import Portion
 from backend.delivery.position import ORIGIN, Position
 from tests.delivery.pretend_log import Line
 
@@ -22,17 +23,33 @@ def b(sequence: int) -> Line:
 
 
 def anchored(at: Position, *lines: Line, capacity: int = 4) -> LiveStream[Line]:
-    stream: LiveStream[Line] = LiveStream(capacity=capacity)
+    stream: LiveStream[Line] = LiveStream(capacity=capacity, portion_length=2)
     stream.anchor(at)
     for line in lines:
         assert stream.offer(line) is Verdict.APPENDED
     return stream
 
 
+def following(stream: LiveStream[Line], sequence: int) -> list[Line] | None:
+    """Everything that follows a sequence, portion after portion."""
+    lines: list[Line] = []
+    while True:
+        portion = stream.since(sequence)
+        if portion is None:
+            assert not lines, "what follows a portion is at hand if it was"
+            return None
+        assert len(portion.items) <= 2
+        lines += portion.items
+        if not portion.items:
+            return lines
+        sequence = portion.items[-1].sequence
+        assert portion.is_last is (sequence == stream.head.sequence)
+
+
 def held(stream: LiveStream[Line]) -> Sequence[Line]:
     """Everything that is in the run."""
     for sequence in range(stream.head.sequence + 1):
-        run = stream.since(sequence)
+        run = following(stream, sequence)
         if run is not None:
             return run
     raise AssertionError("A stream knows at least what follows its head.")
@@ -59,7 +76,7 @@ def test_an_entry_is_judged_by_the_run(entry: Line, verdict: Verdict) -> None:
     stream = anchored(Position("a", 5), a(6), a(7))
     assert stream.offer(entry) is verdict
     expected = [a(6), a(7), a(8)] if verdict is Verdict.APPENDED else [a(6), a(7)]
-    assert stream.since(5) == expected
+    assert following(stream, 5) == expected
     assert stream.head == Position("a", len(expected) + 5)
     assert stream.generation == 1
 
@@ -73,54 +90,54 @@ def test_an_untouched_inbox_takes_its_epoch_from_its_first_event() -> None:
     assert stream.head == Position("b", 1)
     assert stream.offer(a(2)) is Verdict.FOREIGN
     assert stream.offer(b(2)) is Verdict.APPENDED
-    assert stream.since(0) == [b(1), b(2)]
+    assert following(stream, 0) == [b(1), b(2)]
 
 
 # -- before and after the anchor -----------------------------------------------------------------------------
 
 
 def test_what_comes_early_is_judged_when_the_run_begins() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4)
+    stream: LiveStream[Line] = LiveStream(capacity=4, portion_length=2)
     assert not stream.is_anchored
     assert not stream.covers(ORIGIN)
     for entry in (a(4), a(5), a(6)):
         assert stream.offer(entry) is Verdict.EARLY
     stream.anchor(Position("a", 4))
     assert stream.is_anchored
-    assert stream.since(4) == [a(5), a(6)]
+    assert following(stream, 4) == [a(5), a(6)]
     assert stream.generation == 1
 
 
 def test_what_comes_early_may_come_in_any_order() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4)
+    stream: LiveStream[Line] = LiveStream(capacity=4, portion_length=2)
     for entry in (a(7), a(5), a(6), a(5)):
         stream.offer(entry)
     assert stream.anchor(Position("a", 4)) is True
-    assert stream.since(4) == [a(5), a(6), a(7)]
+    assert following(stream, 4) == [a(5), a(6), a(7)]
 
 
 def test_the_anchor_tells_when_early_entries_do_not_join() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4)
+    stream: LiveStream[Line] = LiveStream(capacity=4, portion_length=2)
     stream.offer(a(7))
     assert stream.anchor(Position("a", 5)) is False
-    assert stream.since(5) == []
+    assert following(stream, 5) == []
 
-    stream = LiveStream(capacity=4)
+    stream = LiveStream(capacity=4, portion_length=2)
     stream.offer(b(6))
     assert stream.anchor(Position("a", 5)) is False
-    assert stream.since(5) == []
+    assert following(stream, 5) == []
 
-    stream = LiveStream(capacity=4)
+    stream = LiveStream(capacity=4, portion_length=2)
     stream.offer(a(3))
     assert stream.anchor(Position("a", 5)) is True
 
 
 def test_only_the_newest_early_entries_are_kept() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=2)
+    stream: LiveStream[Line] = LiveStream(capacity=2, portion_length=2)
     for sequence in (5, 6, 7):
         stream.offer(a(sequence))
     stream.anchor(Position("a", 4))
-    assert stream.since(4) == []
+    assert following(stream, 4) == []
     assert stream.offer(a(5)) is Verdict.APPENDED
 
 
@@ -129,8 +146,8 @@ def test_a_new_anchor_begins_a_new_generation_without_the_old_run() -> None:
     stream.anchor(Position("b", 2))
     assert stream.generation == 2
     assert stream.head == Position("b", 2)
-    assert stream.since(2) == []
-    assert stream.since(1) is None
+    assert following(stream, 2) == []
+    assert following(stream, 1) is None
     assert stream.offer(a(8)) is Verdict.FOREIGN
     assert stream.offer(b(3)) is Verdict.APPENDED
 
@@ -140,11 +157,11 @@ def test_a_new_anchor_begins_a_new_generation_without_the_old_run() -> None:
 
 def test_since_gives_what_follows_or_says_that_it_cannot_tell() -> None:
     stream = anchored(Position("a", 5), a(6), a(7))
-    assert stream.since(4) is None
-    assert stream.since(5) == [a(6), a(7)]
-    assert stream.since(6) == [a(7)]
-    assert stream.since(7) == []
-    assert stream.since(8) == []
+    assert following(stream, 4) is None
+    assert following(stream, 5) == [a(6), a(7)]
+    assert following(stream, 6) == [a(7)]
+    assert following(stream, 7) == []
+    assert following(stream, 8) == []
 
 
 @pytest.mark.parametrize(
@@ -175,10 +192,10 @@ def test_the_origin_is_covered_by_a_run_that_begins_with_the_first_event() -> No
 
 def test_a_full_run_drops_its_oldest_half() -> None:
     stream = anchored(ORIGIN, *map(a, range(1, 8)), capacity=4)
-    assert stream.since(0) == [a(n) for n in range(1, 8)]
+    assert following(stream, 0) == [a(n) for n in range(1, 8)]
     assert stream.offer(a(8)) is Verdict.APPENDED
-    assert stream.since(3) is None
-    assert stream.since(4) == [a(5), a(6), a(7), a(8)]
+    assert following(stream, 3) is None
+    assert following(stream, 4) == [a(5), a(6), a(7), a(8)]
     assert stream.generation == 1
     assert stream.offer(a(3)) is Verdict.KNOWN
 
@@ -189,10 +206,10 @@ def test_what_has_become_old_is_dropped() -> None:
     assert held(stream) == [a(1), a(2)]
     stream.offer(a(3))
     stream.age()
-    assert (held(stream), stream.since(1), stream.head) == ([a(3)], None, Position("a", 3))
+    assert (held(stream), following(stream, 1), stream.head) == ([a(3)], None, Position("a", 3))
     stream.age()
     stream.age()
-    assert (held(stream), stream.since(3), stream.head) == ([], [], Position("a", 3))
+    assert (held(stream), following(stream, 3), stream.head) == ([], [], Position("a", 3))
     assert stream.offer(a(4)) is Verdict.APPENDED
     assert held(stream) == [a(4)]
 
@@ -207,6 +224,69 @@ def test_what_a_full_run_has_dropped_has_not_to_become_old() -> None:
     assert held(stream) == [a(7), a(8)]
 
 
+# -- portions ------------------------------------------------------------------------------------------------
+
+
+def test_everybody_at_the_same_place_is_given_the_same_portion() -> None:
+    stream = anchored(ORIGIN, a(1), a(2), a(3))
+    first, second, last = stream.since(0), stream.since(1), stream.since(2)
+    assert (first, second, last) == (
+        Portion([a(1), a(2)]),
+        Portion([a(2), a(3)], is_last=True),
+        Portion([a(3)], is_last=True),
+    )
+    assert stream.since(0) is first
+    assert stream.since(1) is second
+    assert stream.since(2) is last
+
+
+def change_nothing_but_put_away(stream: LiveStream[Line]) -> None:
+    stream.put_away()
+
+
+def append(stream: LiveStream[Line]) -> None:
+    assert stream.offer(a(4)) is Verdict.APPENDED
+
+
+def begin_anew(stream: LiveStream[Line]) -> None:
+    stream.anchor(ORIGIN)
+    for sequence in (1, 2, 3):
+        stream.offer(b(sequence))
+
+
+def grow_old(stream: LiveStream[Line]) -> None:
+    stream.age()
+    stream.age()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (change_nothing_but_put_away, [a(2), a(3)]),
+        (append, [a(2), a(3)]),
+        (begin_anew, [b(2), b(3)]),
+        (grow_old, None),
+    ],
+)
+def test_a_portion_is_kept_until_the_run_changes_or_it_is_put_away(
+    change: Callable[[LiveStream[Line]], None], expected: list[Line] | None
+) -> None:
+    stream = anchored(ORIGIN, a(1), a(2), a(3))
+    before = stream.since(1)
+    assert before is not None
+    change(stream)
+    after = stream.since(1)
+    assert after is not before
+    assert (None if after is None else after.items) == expected
+
+
+def test_that_there_was_nothing_is_not_remembered() -> None:
+    stream = anchored(ORIGIN, a(1))
+    assert stream.since(1) == Portion([], is_last=True)
+    stream.offer(a(2))
+    assert stream.since(1) == Portion([a(2)], is_last=True)
+
+
 # -- any doorbells -------------------------------------------------------------------------------------------
 
 
@@ -217,7 +297,7 @@ class AnyDoorbells(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stream: LiveStream[Line] = LiveStream(capacity=self.CAPACITY)
+        self.stream: LiveStream[Line] = LiveStream(capacity=self.CAPACITY, portion_length=2)
         self.epoch = "a"
         self.committed: list[Line] = []
         self.delayed: list[Line] = []
@@ -257,6 +337,13 @@ class AnyDoorbells(RuleBasedStateMachine):
         at = Position(self.true_head.epoch, sequence) if self.committed else ORIGIN
         self.stream.anchor(at)
         self.expected_generation += 1
+
+    @precondition(lambda self: self.stream.is_anchored)
+    @rule(sequence=st.integers(0, 20), put_away=st.booleans())
+    def take_a_portion(self, sequence: int, put_away: bool) -> None:
+        self.stream.since(sequence)
+        if put_away:
+            self.stream.put_away()
 
     @rule()
     def age(self) -> None:
@@ -302,11 +389,11 @@ class AnyDoorbells(RuleBasedStateMachine):
         assert len(run) < 2 * self.CAPACITY
         assert self.stream.generation == self.expected_generation
         for sequence in range(len(self.committed) + 3):
-            following = self.stream.since(sequence)
+            rest = following(self.stream, sequence)
             if sequence < first:
-                assert following is None
+                assert rest is None
             else:
-                assert following == self.committed[sequence : head.sequence]
+                assert rest == self.committed[sequence : head.sequence]
             if self.committed and head.epoch:
                 at = Position(self.epoch, sequence)
                 assert self.stream.covers(at) is (first <= sequence <= head.sequence)

@@ -42,7 +42,6 @@ from graphql_schema import json_text
 from graphql_schema.context import Context
 from graphql_schema.events import present
 from graphql_schema.projection import compilation
-from graphql_schema.projection.rendering import Renderings
 from graphql_schema.projection.sources import SOURCES
 from graphql_schema.projection.subscriptions import CompiledSubscription, Projections
 from graphql_schema.schema import build
@@ -658,82 +657,6 @@ def test_a_count_that_is_no_int_is_not_told(count: int) -> None:
 # -- what is remembered -------------------------------------------------------------------------------------
 
 POSITION = parse("subscription { notificationEvents { position } }")
-
-
-class Watched(Renderings):
-    """Counts what was rendered."""
-
-    made = 0
-
-    def remember(self, *args: Any) -> None:
-        self.made += 1
-        super().remember(*args)
-
-
-class TestRenderings:
-    def test_an_event_is_rendered_once_for_all_who_ask_the_same(self) -> None:
-        renderings = Watched()
-        projections = Projections(CORE, renderings)
-        document = parse(ARGUED)
-        subscriptions = [projections.compile(document, None, {"after": f"e.{n}"}) for n in range(5)]
-        answers = [s.projection.render(ADDED) for s in subscriptions if s is not None]
-        assert [s.after for s in subscriptions if s] == ["e.0", "e.1", "e.2", "e.3", "e.4"]
-        assert answers == [b'{"data":{"notificationEvents":{"position":"e1.5"}}}'] * 5
-        assert all(answer is answers[0] for answer in answers)
-        assert (renderings.made, len(renderings)) == (1, 1)
-
-    def test_events_and_projections_are_told_apart(self) -> None:
-        renderings = Watched()
-        projections = Projections(CORE, renderings)
-        other = parse("subscription { notificationEvents { unreadCount } }")
-        both = [projections.compile(document) for document in (POSITION, other)]
-        for _ in range(2):
-            assert [
-                json.loads(s.projection.render(item))["data"]["notificationEvents"]
-                for s in both
-                if s is not None
-                for item in (ADDED, ALL_READ)
-            ] == [
-                {"position": "e1.5"},
-                {"position": "e1.10"},
-                {"unreadCount": 3},
-                {"unreadCount": 0},
-            ]
-        assert renderings.made == 4
-
-    def test_an_event_that_takes_the_place_of_another_is_not_taken_for_it(self) -> None:
-        """Freed, an object's id goes to the next of its size; what is remembered must not be freed."""
-        subscription = Projections(CORE).compile(POSITION)
-        assert subscription is not None
-        for sequence in range(1000):
-            answer = subscription.projection.render(replace(ADDED, sequence=sequence))
-            assert answer == (b'{"data":{"notificationEvents":{"position":"e1.%d"}}}' % sequence)
-
-    def test_what_is_remembered_is_bounded(self) -> None:
-        renderings = Watched(max_bytes=20 * 1100)
-        subscription = Projections(CORE, renderings).compile(POSITION)
-        assert subscription is not None
-        events = [replace(ADDED, sequence=number) for number in range(1000)]
-        for number, event in enumerate(events):
-            subscription.projection.render(event)
-            assert len(renderings) <= 20
-            # The latest ones are known, whenever the generations change.
-            for recent in events[max(0, number - 8) : number + 1]:
-                assert renderings.recall(subscription.projection, recent) is not None
-        assert renderings.made == 1000
-        assert renderings.recall(subscription.projection, events[0]) is None
-
-    def test_one_that_is_larger_than_the_bound_is_not_remembered(self) -> None:
-        renderings = Renderings(max_bytes=20_000)
-        document = parse("subscription { notificationEvents { ...{ __typename position } "
-                         "... on NotificationAdded { notification { message } } } }")  # fmt: skip
-        subscription = Projections(CORE, renderings).compile(document)
-        assert subscription is not None
-        huge = replace(ADDED, notification=replace(SNAPSHOT, message="x" * 10_000))
-        subscription.projection.render(ADDED)
-        assert len(subscription.projection.render(huge)) > 10_000
-        assert len(renderings) == 1
-        assert renderings.recall(subscription.projection, ADDED) is not None
 
 
 def projection_of(subscription: CompiledSubscription | None) -> Any:

@@ -17,7 +17,9 @@ from django.contrib.auth.models import User
 from backend.database_threads import in_database_thread
 from backend.delivery.position import Position
 from backend.notifications import selectors, services
+from backend.notifications.events import Event
 from backend.notifications.models import Inbox, InboxEvent, Notification
+from graphql_schema.projection.rendering import Projection
 from graphql_schema.schema import InboxSchema
 from tests.graphql.asking import bearer
 from tests.graphql.stage import OUR_CLASS, PLAIN_CLASS, Client, Closed, Stage
@@ -207,6 +209,50 @@ class TestEvents:
             event = message["payload"]["data"]["notificationEvents"]
             titles[message["id"]].append(event["notification"]["title"])
         assert titles == {"all": ["1", "2"], "some": ["2"]}
+
+
+class TestSharing:
+    @pytest.fixture
+    def made(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """The number of each event that a projection has made JSON of."""
+        made: list[int] = []
+        render = Projection.render
+
+        def rendered(projection: Projection, item: Event) -> bytes:
+            made.append(item.sequence)
+            return render(projection, item)
+
+        monkeypatch.setattr(Projection, "render", rendered)
+        return made
+
+    async def test_an_event_is_made_json_once_for_all_who_ask_the_same(
+        self, stage: Stage, client: Client, alice: User, way: str, made: list[int]
+    ) -> None:
+        questions: dict[str, tuple[str, dict[str, Any]]] = {
+            "first": (EVENTS, {}),
+            "same": (EVENTS, {}),
+            "limited": (EVENTS, {"types": ["news", "alarm"]}),
+            "limited too": (EVENTS, {"types": ["alarm", "news"]}),
+            "other": ("subscription { notificationEvents { position } }", {}),
+        }
+        for id, question in questions.items():
+            await client.start(id, *question)
+        await stage.until_subscribed(len(questions))
+        for type in ("news", "general"):
+            await send(alice, type=type)
+        told: dict[str, list[str]] = {id: [] for id in questions}
+        for _ in range(8):
+            message = await client.receive()
+            event = message["payload"]["data"]["notificationEvents"]
+            told[message["id"]].append(event["position"].split(".")[1])
+        assert told == {
+            "first": ["1", "2"],
+            "same": ["1", "2"],
+            "limited": ["1"],
+            "limited too": ["1"],
+            "other": ["1", "2"],
+        }
+        assert sorted(made) == ([] if way == "executed" else [1, 1, 1, 2, 2])
 
 
 class TestTypes:

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from backend.config import config
+from backend.delivery.portion import Portion
 from backend.delivery.position import Position
 from backend.identity.callers import Caller
 from backend.legacy.connection import Connection
@@ -19,7 +20,7 @@ from backend.legacy.messages import Action, NotificationChanged, notification_ch
 from backend.legacy.protocol import LegacyProtocol
 from backend.limits.rate import Meter, RateLimit
 from backend.notifications.events import Event, Kind
-from backend.notifications.feed import Item, Tell
+from backend.notifications.feed import Tell
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -97,8 +98,8 @@ class Room:
         await self.may_perform.wait()
         return notification_changed("notification_marked_read", 5), 1
 
-    def tell(self, *items: Item) -> None:
-        self.following.tell(items)
+    def tell(self, *items: Event) -> None:
+        self.following.tell(Portion(items))
 
     async def settle(self) -> None:
         for _ in range(50):

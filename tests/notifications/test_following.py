@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from backend.delivery.hub import HubClosed, HubRules
 from backend.delivery.log import Head, Loss
+from backend.delivery.portion import Portion
 from backend.delivery.position import ORIGIN, Position
 from backend.notifications import feed as feed_module
 from backend.notifications.events import Reset
@@ -28,7 +29,12 @@ pytestmark = pytest.mark.stack("embedded")
 INBOXES = ("alice", "bob")
 PORTION = 2
 RULES = HubRules(
-    run_length=3, page_length=4, watch_seconds=2.0, linger_seconds=3.0, layer_seconds=1.0
+    run_length=3,
+    page_length=4,
+    portion_length=PORTION,
+    watch_seconds=2.0,
+    linger_seconds=3.0,
+    layer_seconds=1.0,
 )
 HUB_TASKS = 4
 """One listens, one keeps the groups, one reads the log and one watches."""
@@ -83,7 +89,8 @@ class Teller:
         task = None if self.following is None else self.following._catching_up
         return task is not None and not task.done()
 
-    def _tell(self, items: Sequence[Any]) -> Awaitable[None] | None:
+    def _tell(self, portion: Portion[Any]) -> Awaitable[None] | None:
+        items = portion.items
         assert not self.is_over, "told after the end"
         assert self._room is None or self._room.done(), "told without waiting for room"
         assert 0 < len(items) <= PORTION
@@ -150,7 +157,6 @@ class Theatre:
 
     def __init__(self, rules: HubRules = RULES) -> None:
         self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(feed_module, "PORTION", PORTION)
         self._patch.setattr(feed_module, "in_database_thread", self._state)
         self.stage = Stage(rules=rules)
         self._patch.setattr(self.stage.hub, "hear", on_loop(self.stage.loop, self.stage.hub.hear))

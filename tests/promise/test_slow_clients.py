@@ -16,8 +16,8 @@ from django.contrib.auth import get_user_model
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from backend.delivery.hub import HubRules
 from backend.identity.issuing import issue_token
-from backend.notifications.feed import PORTION
 from backend.notifications.models import Inbox
 from backend.sockets.outlet import AsgiOutlet
 from tests.promise.house import House, opened_house, write_events
@@ -31,7 +31,7 @@ MESSAGE = "x" * 1900
 LONGEST_FRAME = 2500
 HIGH_WATER = 64 * 1024
 """From there on, asyncio's transports say that there is no more room."""
-BOUND = HIGH_WATER + PORTION * LONGEST_FRAME
+BOUND = HIGH_WATER + HubRules().portion_length * LONGEST_FRAME
 """What the server holds for a client that does not read: it stops after the portion with which the room ran out."""
 SLOW_CLIENTS = 200
 BYTES_FOR_EACH = 1024 * 1024

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from backend.delivery.portion import Portion, in_portions
+
+pytestmark = pytest.mark.stack("embedded")
+
+
+class Maker:
+    """Makes something of items, and counts how often."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self.count = 0
+
+    def __call__(self, items: Sequence[int]) -> list[str]:
+        self.count += 1
+        return [f"{self._word}{item}" for item in items]
+
+
+def test_what_is_made_is_made_once_for_each_key() -> None:
+    portion = Portion([1, 2])
+    makers = {("p", None): Maker("a"), ("q", None): Maker("b"), ("q", frozenset({"x"})): Maker("c")}
+    for _ in range(3):
+        made = [portion.once((*key,), make) for key, make in makers.items()]
+        assert made == [["a1", "a2"], ["b1", "b2"], ["c1", "c2"]]
+    assert [make.count for make in makers.values()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("nothing", [[], None, b""])
+def test_nothing_is_made_once_too(nothing: object) -> None:
+    portion = Portion([1])
+    calls: list[str] = []
+
+    def make(word: str) -> object:
+        calls.append(word)
+        return nothing
+
+    for _ in range(2):
+        assert portion.once("first", lambda items: make("first")) is nothing
+        assert portion.once("second", lambda items: make("second")) is nothing
+    assert calls == ["first", "second"]
+
+
+def test_what_cannot_be_made_is_tried_again_for_the_next() -> None:
+    portion = Portion([1])
+
+    def fail(items: Sequence[int]) -> None:
+        raise ValueError("no")
+
+    for key in ("first", "second"):
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no"):
+                portion.once(key, fail)
+    made = {key: portion.once(key, Maker(key)) for key in ("first", "second")}
+    assert made == {"first": ["first1"], "second": ["second1"]}
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, []), (1, [[0]]), (2, [[0, 1]]), (3, [[0, 1], [2]]), (5, [[0, 1], [2, 3], [4]])],
+)
+def test_items_are_cut_into_portions(count: int, expected: list[list[int]]) -> None:
+    assert [portion.items for portion in in_portions(list(range(count)), 2)] == expected
