@@ -31,7 +31,7 @@ class Position(Struct, frozen=True, gc=False):
     sequence: int
 
     def __str__(self) -> str:
-        return f"{self.epoch}.{self.sequence}" if self.epoch else _ORIGIN_TEXT
+        return position_text(self.epoch, self.sequence)
 
     @property
     def is_origin(self) -> bool:
@@ -47,6 +47,11 @@ class Position(Struct, frozen=True, gc=False):
         if match is None:
             raise InvalidPosition("not a position")
         return cls(match["epoch"], int(match["sequence"]))
+
+
+def position_text(epoch: str, sequence: int) -> str:
+    """Return what `str` makes of the position, without making the position."""
+    return f"{epoch}.{sequence}" if epoch else _ORIGIN_TEXT
 
 
 ORIGIN = Position("", 0)

@@ -6,84 +6,64 @@ that is missing here makes a document one for graphql-core: slower, and never wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import attrgetter
-from typing import Any
+from collections.abc import Mapping
 
-from backend.notifications.events import GONE, Event, Kind, Person, Reset, Snapshot
+from backend.delivery.position import position_text
+from backend.notifications.events import GONE, Event, Kind, Reset
 from graphql_schema import ids
 from graphql_schema.events import ResetReason
 
-Read = Callable[[Any], Any]
-"""Takes a value out of its source: an event for the types of events, otherwise a snapshot or a person."""
-
-
-def _position(item: Event | Reset) -> str:
-    return str(item.position)
-
-
-def _deleted_id(event: Event) -> str | None:
-    number = event.notification_id
-    return None if number is None else ids.notification_id(number)
-
-
-def _through_id(event: Event) -> str | None:
-    number = event.through_id
-    return None if number is None else ids.notification_id(number)
-
-
-def _reason(reset: Reset) -> ResetReason:
-    return ResetReason(reset.reason.value)
-
-
-def _snapshot_id(snapshot: Snapshot) -> str:
-    return ids.notification_id(snapshot.id)
-
-
-def _link(snapshot: Snapshot) -> str | None:
-    return snapshot.link or None
-
-
-def _person_id(person: Person) -> str:
-    return ids.user_id(person.id)
-
-
-_EVERY_EVENT: Mapping[str, Read] = {
-    "position": _position,
-    "unreadCount": attrgetter("unread_count"),
-    "occurredAt": attrgetter("occurred_at"),
+_EVERY_EVENT: Mapping[str, str] = {
+    "position": "position_text(it.epoch, it.sequence)",
+    "unreadCount": "it.unread_count",
+    "occurredAt": "it.occurred_at",
 }
 
-SOURCES: Mapping[str, Mapping[str, Read]] = {
-    "NotificationAdded": {**_EVERY_EVENT, "notification": attrgetter("notification")},
-    "NotificationUpdated": {**_EVERY_EVENT, "notification": attrgetter("notification")},
-    "NotificationDeleted": {**_EVERY_EVENT, "notificationId": _deleted_id},
+SOURCES: Mapping[str, Mapping[str, str]] = {
+    "NotificationAdded": {**_EVERY_EVENT, "notification": "it.notification"},
+    "NotificationUpdated": {**_EVERY_EVENT, "notification": "it.notification"},
+    "NotificationDeleted": {
+        **_EVERY_EVENT,
+        "notificationId": "notification_id(it.notification_id)",
+    },
     "AllNotificationsRead": {
         **_EVERY_EVENT,
-        "count": attrgetter("count"),
-        "throughId": _through_id,
+        "count": "it.count",
+        "throughId": "notification_id(it.through_id)",
     },
-    "InboxReset": {**_EVERY_EVENT, "reason": _reason},
+    "InboxReset": {
+        **_EVERY_EVENT,
+        "position": "str(it.position)",
+        "reason": "ResetReason(it.reason.value)",
+    },
     "Notification": {
-        "id": _snapshot_id,
-        "type": attrgetter("type"),
-        "title": attrgetter("title"),
-        "message": attrgetter("message"),
-        "link": _link,
-        "data": attrgetter("data"),
-        "read": attrgetter("read"),
-        "readAt": attrgetter("read_at"),
-        "createdAt": attrgetter("created_at"),
-        "sender": attrgetter("sender"),
-        "expiresAt": attrgetter("expires_at"),
+        "id": "str(it.id)",
+        "type": "it.type",
+        "title": "it.title",
+        "message": "it.message",
+        "link": "it.link or None",
+        "data": "it.data",
+        "read": "it.read_at is not None",
+        "readAt": "it.read_at",
+        "createdAt": "it.created_at",
+        "sender": "it.sender",
+        "expiresAt": "it.expires_at",
     },
     "User": {
-        "id": _person_id,
-        "username": attrgetter("username"),
-        "name": attrgetter("name"),
+        "id": "user_id(it.id)",
+        "username": "it.username",
+        "name": "it.name",
     },
 }
-"""How the fields of each type are read."""
+"""How the fields of each type are read: expressions of Python, in which `it` is an event, a snapshot or a person."""
+
+NAMES: Mapping[str, object] = {
+    "ResetReason": ResetReason,
+    "notification_id": ids.notification_id,
+    "position_text": position_text,
+    "user_id": ids.user_id,
+}
+"""What the expressions use besides."""
 
 # Looked up for every event otherwise, and in an enumeration that is slow.
 _ADDED, _ALL_READ = Kind.ADDED, Kind.ALL_READ

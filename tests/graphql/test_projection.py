@@ -314,6 +314,19 @@ def test_the_whole_result_with_the_name_that_the_client_gave_to_the_field() -> N
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["it", "value", "_9", "UTC", "None", "lambda", "__import__", "__builtins__", "str"]
+)
+def test_a_name_that_means_something_in_python_is_a_name(name: str) -> None:
+    inner = f"... on NotificationAdded {{ notification {{ {name}: id type }} }}"
+    notification = {name: "42", "type": "approval"}
+    assert selected(f"{name}: position unreadCount {inner}", ADDED) == {
+        name: "e1.5",
+        "unreadCount": 3,
+        "notification": notification,
+    }
+
+
 ALL = """
 __typename position unreadCount occurredAt
 ... on NotificationAdded { notification { ...All } }
