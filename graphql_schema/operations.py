@@ -103,15 +103,15 @@ class Operation:
             json_text.dumps(self.id),
             self._socket.subprotocol.result_type.encode(),
         )
-        render, write = compiled.projection.render, self._socket.write
+        render, write = compiled.projection.render, self._socket.outlet.write
         asked = (compiled.projection, types)
 
         def rendered(items: Sequence[Item]) -> list[bytes]:
-            return [render(item) for item in items if concerns(item, types)]
+            return [render(item) + b"}" for item in items if concerns(item, types)]
 
         def tell(portion: Portion[Event] | Portion[Reset]) -> Awaitable[None] | None:
             wanted = portion.once(asked, rendered)
-            return write([start + each + b"}" for each in wanted]) if wanted else None
+            return write([start + each for each in wanted]) if wanted else None
 
         following.start(tell, self._fail)
         return True

@@ -267,22 +267,23 @@ class Hub(Generic[EntryT]):
                 counter.inc(count)
 
     def _offer(self, inbox: str, tap: _Tap[EntryT], frames: Iterable[bytes]) -> list[Verdict]:
-        verdicts = [self._judge(inbox, tap, frame) for frame in frames]
+        verdicts: list[Verdict] = []
+        for frame in frames:
+            try:
+                entry = self._decode(frame)
+                if entry.inbox != inbox:
+                    raise ValueError(f"an entry of inbox {entry.inbox}")
+                verdicts.append(tap.stream.offer(entry))
+            except Exception:
+                logger.exception(
+                    "A doorbell for inbox %s could not be read; the log will be.", inbox
+                )
+                verdicts.append(Verdict.GAP)
         if Verdict.APPENDED in verdicts:
             tap.wake()
         if Verdict.GAP in verdicts or Verdict.FOREIGN in verdicts:
             self._compare({inbox})
         return verdicts
-
-    def _judge(self, inbox: str, tap: _Tap[EntryT], frame: bytes) -> Verdict:
-        try:
-            entry = self._decode(frame)
-            if entry.inbox != inbox:
-                raise ValueError(f"an entry of inbox {entry.inbox}")
-            return tap.stream.offer(entry)
-        except Exception:
-            logger.exception("A doorbell for inbox %s could not be read; the log will be.", inbox)
-            return Verdict.GAP
 
     async def _listen_forever(self, layer: ChannelLayer) -> None:
         while True:
@@ -524,10 +525,9 @@ class Subscription(Generic[EntryT]):
             return None
         portion = stream.since(position.sequence)
         if portion is not None and portion.items:
-            last = portion.items[-1]
-            if last.epoch != position.epoch and not position.is_origin:
+            if portion.position.epoch != position.epoch and not position.is_origin:
                 return None
-            self._move_to(last)
+            self.position = portion.position
         return portion
 
     async def fetch(self) -> list[Portion[EntryT]]:
@@ -538,9 +538,10 @@ class Subscription(Generic[EntryT]):
         generation = self._tap.stream.generation
         entries = await self._hub.read(self.inbox, self.position)
         self._generation = generation
-        if entries:
-            self._move_to(entries[-1])
-        return in_portions(entries, self._hub.rules.portion_length)
+        page = in_portions(entries, self._hub.rules.portion_length)
+        if page:
+            self.position = page[-1].position
+        return page
 
     async def take(self) -> Sequence[EntryT]:
         """Wait for the events that follow the position, move past some of them and return them, oldest first.
@@ -567,9 +568,6 @@ class Subscription(Generic[EntryT]):
         """Go on after another position: the answer to PositionLost."""
         self.position = position
         self._generation = -1
-
-    def _move_to(self, entry: EntryT) -> None:
-        self.position = Position(entry.epoch, entry.sequence)
 
 
 class _News:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Generic
 
-from backend.delivery.log import EntryT
+from backend.delivery.log import EntryT, position_of
 from backend.delivery.portion import Portion
 from backend.delivery.position import ORIGIN, Position
 
@@ -126,9 +126,10 @@ class LiveStream(Generic[EntryT]):
             return None
         end = start + self._portion_length
         items = self._run[start:end]
-        portion = Portion(items, end >= len(self._run))
-        if items:
-            self._portions[sequence] = portion
+        if not items:
+            return Portion(items, self.head, is_last=True)
+        portion = Portion(items, position_of(items[-1]), end >= len(self._run))
+        self._portions[sequence] = portion
         return portion
 
     def put_away(self) -> None:

@@ -7,6 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from backend.delivery.log import EntryT, position_of
+from backend.delivery.position import Position
+
 ItemT = TypeVar("ItemT")
 MadeT = TypeVar("MadeT")
 
@@ -20,6 +23,8 @@ class Portion(Struct, Generic[ItemT], gc=False):
     """
 
     items: Sequence[ItemT]
+    position: Position
+    """That of a client that has seen them."""
     is_last: bool = False
     """Whether nothing followed when it was made."""
     _key: Hashable = None
@@ -46,6 +51,7 @@ class Portion(Struct, Generic[ItemT], gc=False):
         return made
 
 
-def in_portions(items: Sequence[ItemT], length: int) -> list[Portion[ItemT]]:
-    """Return portions of a length that make up the items."""
-    return [Portion(items[start : start + length]) for start in range(0, len(items), length)]
+def in_portions(entries: Sequence[EntryT], length: int) -> list[Portion[EntryT]]:
+    """Return portions of a length that make up the entries."""
+    parts = [entries[start : start + length] for start in range(0, len(entries), length)]
+    return [Portion(part, position_of(part[-1])) for part in parts]

@@ -99,7 +99,11 @@ class RedisConnection(asyncio.Protocol):
             for start in range(0, len(data), _MOUTHFUL):
                 self._parser.feed(data, start, min(_MOUTHFUL, len(data) - start))
                 while (reply := self._parser.gets()) is not _INCOMPLETE:
-                    self._take(reply)
+                    # Lists in RESP2, a subclass of them in RESP3.
+                    if isinstance(reply, list) and reply and reply[0] == b"message":
+                        self._hear(reply[1], reply[2])
+                    else:
+                        self._take(reply)
         except Exception as error:
             self.close(f"what it sent could not be read: {error}")
 
@@ -110,13 +114,8 @@ class RedisConnection(asyncio.Protocol):
     # -----------------------------------------------------------------------------------------------------
 
     def _take(self, reply: Any) -> None:
-        # Lists in RESP2, a subclass of them in RESP3.
-        if isinstance(reply, list) and reply:
-            if reply[0] == b"message":
-                self._hear(reply[1], reply[2])
-                return
-            if reply[0] not in _CONFIRMATIONS:
-                return
+        if isinstance(reply, list) and reply and reply[0] not in _CONFIRMATIONS:
+            return
         if not self._calls:
             raise ValueError("an answer to nothing")
         call = self._calls[0]

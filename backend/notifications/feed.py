@@ -86,7 +86,7 @@ class OpenFeed:
     async def fetch(self) -> Sequence[Portion[Event]] | Sequence[Portion[Reset]]:
         """Return a page from the log, or the reset that takes its place; nothing if the log has no more."""
         page = await self._answer(self._subscription.fetch)
-        return [Portion([page])] if isinstance(page, Reset) else page
+        return [Portion([page], page.position)] if isinstance(page, Reset) else page
 
     async def _answer(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT | Reset:
         """Ask the subscription; when its position is lost, move it to the inbox as it is now."""

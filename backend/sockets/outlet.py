@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from backend.sockets.asgi import Scope, Send
@@ -43,11 +43,8 @@ class DirectSocket(Protocol):
     on_shutdown: Callable[[], None] | None
     """Called when the server stops and it is this socket's turn to be closed."""
 
-    def write_texts(self, messages: Sequence[bytes]) -> bool:
-        """Write text messages in this turn of the loop; return whether there is room. Nothing if the socket is gone."""
-
-    def drained(self) -> Coroutine[Any, Any, None]:
-        """Wait until there is room for more, or the socket is gone."""
+    def write_texts(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
+        """Write text messages in this turn of the loop, or nothing if the socket is gone. As `Outlet.write`."""
 
     def forget_handshake(self) -> None:
         """Give up what only the handshake needed, the scope's headers included. After the acceptance."""
@@ -123,15 +120,11 @@ class AsgiOutlet:
 class DirectOutlet:
     """Writes into the server's socket: no task, no message object, no second encoding."""
 
-    __slots__ = ("_direct", "_send")
+    __slots__ = ("_send", "write")
 
     def __init__(self, direct: DirectSocket, send: Send) -> None:
-        self._direct = direct
+        self.write = direct.write_texts
         self._send = send
-
-    def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write messages in this turn of the loop; what is returned is over when there is room again."""
-        return None if self._direct.write_texts(messages) else _Room(self._direct)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written, or give up."""
@@ -139,18 +132,6 @@ class DirectOutlet:
 
     def abandon(self) -> None:
         """Do nothing: the server has what was written."""
-
-
-class _Room:
-    """Room for more, to wait for. Not a coroutine, of which Python complains if nobody waits."""
-
-    __slots__ = ("_direct",)
-
-    def __init__(self, direct: DirectSocket) -> None:
-        self._direct = direct
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return self._direct.drained().__await__()
 
 
 async def _politely(closing: Coroutine[Any, Any, None]) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -67,10 +67,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"] = {**(self.scope["extensions"] or {}), DIRECT: self}  # type: ignore[dict-item]
 
-    def write_texts(self, messages: Sequence[bytes]) -> bool:
-        """Write text messages in this turn of the event loop; return whether there is room for more."""
+    def write_texts(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
+        """Write text messages in this turn of the event loop; return what to wait for if there is no room for more."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
-            return True
+            return None
         unsent, size = self._unsent, self._unsent_bytes
         is_first = unsent is None
         if unsent is None:
@@ -84,7 +84,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.flush()
         elif is_first:
             self._outbox.add(self)
-        return self.writable.is_set()
+        return None if self.writable.is_set() else _Room(self)
 
     def flush(self) -> None:
         """Write what was not written yet. Before anything else that the client may care to get after it."""
@@ -158,3 +158,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 timer.cancel()
         super().connection_lost(exc)
         self.on_shutdown = None
+
+
+class _Room:
+    """Room for more, to wait for. Not a coroutine, of which Python complains if nobody waits."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: SocketProtocol) -> None:
+        self._socket = socket
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._socket.drained().__await__()

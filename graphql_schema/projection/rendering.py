@@ -17,10 +17,10 @@ from graphql_schema.scalars import SCALARS
 class Projection:
     """What one selection makes of events. Two are equal only if they are the same."""
 
-    __slots__ = ("_head", "_readers")
+    __slots__ = ("_name", "_readers")
 
     def __init__(self, name: str, readers: Mapping[str, Read]) -> None:
-        self._head = b'{"data":{' + orjson.dumps(name) + b":"
+        self._name = name
         self._readers = readers
 
     def render(self, item: Event | Reset) -> bytes:
@@ -35,7 +35,7 @@ class Projection:
         except Exception as error:
             # As broad as graphql-core, for which an error of any kind in a field is one of that field.
             raise ValueError("the event is not what the schema promises") from error
-        return self._head + _dumps(told) + b"}}"
+        return _dumps({"data": {self._name: told}})
 
 
 def _dumps(value: object) -> bytes:

@@ -231,9 +231,9 @@ def test_everybody_at_the_same_place_is_given_the_same_portion() -> None:
     stream = anchored(ORIGIN, a(1), a(2), a(3))
     first, second, last = stream.since(0), stream.since(1), stream.since(2)
     assert (first, second, last) == (
-        Portion([a(1), a(2)]),
-        Portion([a(2), a(3)], is_last=True),
-        Portion([a(3)], is_last=True),
+        Portion([a(1), a(2)], Position("a", 2)),
+        Portion([a(2), a(3)], Position("a", 3), is_last=True),
+        Portion([a(3)], Position("a", 3), is_last=True),
     )
     assert stream.since(0) is first
     assert stream.since(1) is second
@@ -282,9 +282,9 @@ def test_a_portion_is_kept_until_the_run_changes_or_it_is_put_away(
 
 def test_that_there_was_nothing_is_not_remembered() -> None:
     stream = anchored(ORIGIN, a(1))
-    assert stream.since(1) == Portion([], is_last=True)
+    assert stream.since(1) == Portion([], Position("a", 1), is_last=True)
     stream.offer(a(2))
-    assert stream.since(1) == Portion([a(2)], is_last=True)
+    assert stream.since(1) == Portion([a(2)], Position("a", 2), is_last=True)
 
 
 # -- any doorbells -------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from backend.delivery.portion import Portion, in_portions
+from backend.delivery.position import ORIGIN, Position
+from tests.delivery.pretend_log import Line
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -22,7 +24,7 @@ class Maker:
 
 
 def test_what_is_made_is_made_once_for_each_key() -> None:
-    portion = Portion([1, 2])
+    portion = Portion([1, 2], ORIGIN)
     makers = {("p", None): Maker("a"), ("q", None): Maker("b"), ("q", frozenset({"x"})): Maker("c")}
     for _ in range(3):
         made = [portion.once((*key,), make) for key, make in makers.items()]
@@ -32,7 +34,7 @@ def test_what_is_made_is_made_once_for_each_key() -> None:
 
 @pytest.mark.parametrize("nothing", [[], None, b""])
 def test_nothing_is_made_once_too(nothing: object) -> None:
-    portion = Portion([1])
+    portion = Portion([1], ORIGIN)
     calls: list[str] = []
 
     def make(word: str) -> object:
@@ -46,7 +48,7 @@ def test_nothing_is_made_once_too(nothing: object) -> None:
 
 
 def test_what_cannot_be_made_is_tried_again_for_the_next() -> None:
-    portion = Portion([1])
+    portion = Portion([1], ORIGIN)
 
     def fail(items: Sequence[int]) -> None:
         raise ValueError("no")
@@ -61,7 +63,11 @@ def test_what_cannot_be_made_is_tried_again_for_the_next() -> None:
 
 @pytest.mark.parametrize(
     ("count", "expected"),
-    [(0, []), (1, [[0]]), (2, [[0, 1]]), (3, [[0, 1], [2]]), (5, [[0, 1], [2, 3], [4]])],
+    [(0, []), (1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (5, [[1, 2], [3, 4], [5]])],
 )
-def test_items_are_cut_into_portions(count: int, expected: list[list[int]]) -> None:
-    assert [portion.items for portion in in_portions(list(range(count)), 2)] == expected
+def test_entries_are_cut_into_portions(count: int, expected: list[list[int]]) -> None:
+    lines = [Line("alice", "e", sequence) for sequence in range(1, count + 1)]
+    assert [
+        ([line.sequence for line in portion.items], portion.position, portion.is_last)
+        for portion in in_portions(lines, 2)
+    ] == [(part, Position("e", part[-1]), False) for part in expected]

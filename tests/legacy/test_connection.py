@@ -99,7 +99,7 @@ class Room:
         return notification_changed("notification_marked_read", 5), 1
 
     def tell(self, *items: Event) -> None:
-        self.following.tell(Portion(items))
+        self.following.tell(Portion(items, items[-1].position))
 
     async def settle(self) -> None:
         for _ in range(50):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, MutableMapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,6 +13,10 @@ import pytest
 from backend.sockets.outlet import AsgiOutlet, DirectOutlet, DirectSocket, outlet_for
 
 pytestmark = pytest.mark.stack("embedded")
+
+
+LENT = cast("DirectSocket", SimpleNamespace(write_texts=None))
+"""A socket that is lent, and not written to."""
 
 
 class Server:
@@ -129,7 +134,7 @@ async def test_so_does_a_close_of_a_socket_that_is_lent(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backend.sockets.outlet._FAREWELL_SECONDS", 0.0)
-    outlet = DirectOutlet(cast("DirectSocket", object()), server.send)
+    outlet = DirectOutlet(LENT, server.send)
     await outlet.close(1000, "")
     assert server.said == []
 
@@ -215,11 +220,8 @@ async def test_no_task_is_left_when_there_is_nothing_to_send(server: Server) -> 
 
 
 async def test_a_server_that_does_not_lend_its_socket_is_served_by_asgi(server: Server) -> None:
-    class Lent:
-        on_shutdown = None
-
     scopes: list[dict[str, Any]] = [{}, {"extensions": None}, {"extensions": {}}]
     for scope in scopes:
         assert isinstance(outlet_for(scope, server.send), AsgiOutlet)
-    lent = {"extensions": {"live_inbox.direct": Lent()}}
+    lent = {"extensions": {"live_inbox.direct": LENT}}
     assert isinstance(outlet_for(lent, server.send), DirectOutlet)
