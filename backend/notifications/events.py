@@ -18,7 +18,7 @@ from backend.delivery.log import Loss
 from backend.delivery.position import Position
 
 ResetReason = Loss
-DecodedT = TypeVar("DecodedT")
+ReadT = TypeVar("ReadT")
 
 
 class Kind(StrEnum):
@@ -67,13 +67,18 @@ class Snapshot(Struct, frozen=True, gc=False):
         return self.read_at is not None
 
 
-class Event(Struct, frozen=True, gc=False):
+class Event(
+    Struct,
+    frozen=True,
+    gc=False,
+    rename={"unread_count": "unread", "total_count": "total", "through_id": "through"},
+):
     """One change of an inbox.
 
     `unread_count` and `total_count` are those of the whole inbox right after the change. Which of the other
-    fields are set depends on the kind: `notification` for added, read and unread; its id and type for those
-    and for deleted and expired; `count` (how many became read) and `through_id` (every notification up to this id is
-    read now) for all_read.
+    fields are set depends on the kind: `notification` for added, read and unread, and its id for those and for
+    deleted and expired, with its type where there is no snapshot to tell it; `count` (how many became read) and
+    `through_id` (every notification up to this id is read now) for all_read.
     """
 
     inbox: str
@@ -85,9 +90,14 @@ class Event(Struct, frozen=True, gc=False):
     total_count: int
     notification: Snapshot | None = None
     notification_id: int | None = None
-    notification_type: str | None = None
+    type: str | None = None
     count: int = 0
     through_id: int | None = None
+
+    @property
+    def notification_type(self) -> str | None:
+        """The type of the notification that it is about, if it is about one."""
+        return self.type if self.notification is None else self.notification.type
 
     @property
     def position(self) -> Position:
@@ -105,8 +115,19 @@ class Reset:
     occurred_at: datetime
 
 
+class _Place(Struct, frozen=True, gc=False):
+    """What the log keeps of an event in columns of their own."""
+
+    inbox: str
+    epoch: str
+    sequence: int
+    kind: Kind
+    occurred_at: Moment
+    notification_id: int | None
+
+
 class _Payload(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What the log keeps of an event as JSON."""
+    """What the log keeps of an event as JSON: the rest of its fields, by the same names."""
 
     unread: int
     total: int
@@ -116,28 +137,9 @@ class _Payload(Struct, frozen=True, omit_defaults=True, gc=False):
     through: int | None = None
 
 
-class _Frame(Struct, frozen=True, gc=False):
-    """An event as the doorbell carries it, but for its payload."""
-
-    inbox: str
-    epoch: str
-    sequence: int
-    kind: Kind
-    notification_id: int | None
-    occurred_at: Moment
-
-
-class _WrittenFrame(_Frame, frozen=True, gc=False):
-    payload: msgspec.Raw
-
-
-class _ReadFrame(_Frame, frozen=True, gc=False):
-    payload: _Payload
-
-
 _json = msgspec.json.Encoder()
 _payloads = msgspec.json.Decoder(_Payload)
-_frames = msgspec.json.Decoder(_ReadFrame)
+_events = msgspec.json.Decoder(Event)
 
 
 def to_payload(event: Event) -> bytes:
@@ -147,7 +149,7 @@ def to_payload(event: Event) -> bytes:
             unread=event.unread_count,
             total=event.total_count,
             notification=event.notification,
-            type=event.notification_type if event.kind in GONE else None,
+            type=event.type,
             count=event.count,
             through=event.through_id,
         )
@@ -165,52 +167,46 @@ def from_payload(
     payload: str | bytes,
 ) -> Event:
     """Return the event of which `to_payload` made that payload; raise ValueError for anything else."""
-    place = _Frame(inbox, epoch, sequence, Kind(kind), notification_id, occurred_at)
-    return _event(place, _decoded(_payloads, payload))
+    kept = _read(_payloads, payload)
+    # By place: names cost a third more.
+    return Event(
+        inbox,
+        epoch,
+        sequence,
+        Kind(kind),
+        occurred_at,
+        kept.unread,
+        kept.total,
+        kept.notification,
+        notification_id,
+        kept.type,
+        kept.count,
+        kept.through,
+    )
 
 
 def encode(event: Event, payload: bytes | None = None) -> bytes:
-    """Return the event as the doorbell carries it; its payload may have been written before."""
-    return _json.encode(
-        _WrittenFrame(
-            inbox=event.inbox,
-            epoch=event.epoch,
-            sequence=event.sequence,
-            kind=event.kind,
-            notification_id=event.notification_id,
-            occurred_at=event.occurred_at,
-            payload=msgspec.Raw(to_payload(event) if payload is None else payload),
-        )
+    """Return the event as the doorbell carries it: one JSON object. Its payload may have been written before."""
+    place = _Place(
+        event.inbox,
+        event.epoch,
+        event.sequence,
+        event.kind,
+        event.occurred_at,
+        event.notification_id,
     )
+    kept = to_payload(event) if payload is None else payload
+    # One object out of two: neither is empty.
+    return b"%b,%b" % (_json.encode(place)[:-1], kept[1:])
 
 
 def decode(frame: bytes) -> Event:
     """Return the event that `encode` wrote; raise ValueError for anything else."""
-    said = _decoded(_frames, frame)
-    return _event(said, said.payload)
+    return _read(_events, frame)
 
 
-def _decoded(decoder: msgspec.json.Decoder[DecodedT], text: str | bytes) -> DecodedT:
+def _read(decoder: msgspec.json.Decoder[ReadT], text: str | bytes) -> ReadT:
     try:
         return decoder.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not an event: {error}") from None
-
-
-def _event(frame: _Frame, payload: _Payload) -> Event:
-    snapshot = payload.notification
-    # By place: names cost a third more.
-    return Event(
-        frame.inbox,
-        frame.epoch,
-        frame.sequence,
-        frame.kind,
-        frame.occurred_at,
-        payload.unread,
-        payload.total,
-        snapshot,
-        frame.notification_id,
-        payload.type if snapshot is None else snapshot.type,
-        payload.count,
-        payload.through,
-    )

@@ -145,4 +145,4 @@ def _counts(inbox: Inbox, rows: Sequence[_Row]) -> bool:
 
 def _leave(inbox: Inbox, row: _Row, now: datetime) -> Event:
     numbered = advance(inbox, unread=-1 if row.read_at is None else 0, total=-1)
-    return event_of(Kind.EXPIRED, numbered, now, notification_id=row.id, notification_type=row.type)
+    return event_of(Kind.EXPIRED, numbered, now, notification_id=row.id, type=row.type)

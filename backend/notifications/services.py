@@ -446,7 +446,7 @@ def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -
             numbered,
             now or timezone.now(),
             notification_id=notification.pk,
-            notification_type=notification.type,
+            type=notification.type,
         )
         record([event])
     return Deleted(notification.pk, inbox.unread_count, inbox.total_count, inbox.position)
@@ -505,11 +505,4 @@ def person(user: Any) -> Person:
 
 
 def _about(kind: Kind, inbox: Numbered, told: Snapshot, now: datetime) -> Event:
-    return event_of(
-        kind,
-        inbox,
-        now,
-        notification=told,
-        notification_id=told.id,
-        notification_type=told.type,
-    )
+    return event_of(kind, inbox, now, notification=told, notification_id=told.id)

@@ -361,7 +361,7 @@ def events_of(kind: Kind) -> st.SearchStrategy[Event]:
         case Kind.ALL_READ:
             return _event(kind, count=COUNTS, through_id=NUMBERS)
         case Kind.DELETED | Kind.EXPIRED:
-            return _event(kind, notification_id=NUMBERS, notification_type=TEXTS)
+            return _event(kind, notification_id=NUMBERS, type=TEXTS)
         case _:
             return _event(kind, notification=SNAPSHOTS)
 

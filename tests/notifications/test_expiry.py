@@ -132,7 +132,7 @@ def test_what_has_come_to_its_end_disappears_with_an_event(
             unread_count=2,
             total_count=2,
             notification_id=gone.pk,
-            notification_type="news",
+            type="news",
         )
     ]
     assert bell.events(bob.pk) == []

@@ -78,7 +78,6 @@ def test_a_notification_is_stored_logged_and_rung(alice: User, bob: User, told: 
         total_count=1,
         notification=snapshot,
         notification_id=notification.pk,
-        notification_type="leave",
     )
     assert bell.events(alice.pk) == log_of(alice.pk) == [event]
     assert bell.events(bob.pk) == []

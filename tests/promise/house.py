@@ -133,5 +133,4 @@ def _added(inbox: Inbox, sequence: int, message: str) -> Event:
         total_count=0,
         notification=snapshot,
         notification_id=sequence,
-        notification_type="general",
     )
