@@ -1,7 +1,8 @@
 """How a doorbell's message travels over Redis.
 
 A line of JSON, `["who", {"inbox": [length, ...], ...}]`, then the encoded entries themselves one after the other:
-they are neither escaped nor copied into another format, whatever they contain.
+they are neither escaped nor copied into another format, whatever they contain. Most doorbells ring for one entry, and
+then the line is `["who", "inbox"]`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Rung = dict[str, list[bytes]]
 """Encoded entries by inbox."""
 
 
-_head = msgspec.json.Decoder(tuple[str, dict[str, list[int]]])
+_head = msgspec.json.Decoder(tuple[str, str | dict[str, list[int]]])
 
 
 class Unreadable(ValueError):
@@ -27,8 +28,10 @@ def pack(message: Mapping[str, Any]) -> bytes:
     """Return the bytes of a message. Raises KeyError, TypeError or ValueError for one that is no doorbell's."""
     inboxes: Mapping[str, list[bytes]] = message["inboxes"]
     lengths = {inbox: [len(frame) for frame in frames] for inbox, frames in inboxes.items()}
-    head = orjson.dumps((message["from"], lengths))
-    return b"".join((head, b"\n", *(frame for frames in inboxes.values() for frame in frames)))
+    entries = [frame for frames in inboxes.values() for frame in frames]
+    is_for_one = len(lengths) == len(entries) == 1
+    head = orjson.dumps((message["from"], next(iter(lengths)) if is_for_one else lengths))
+    return b"".join((head, b"\n", *entries))
 
 
 def unpack(payload: bytes) -> tuple[str, Rung]:
@@ -37,6 +40,8 @@ def unpack(payload: bytes) -> tuple[str, Rung]:
     at = payload.find(b"\n") + 1
     try:
         who, lengths = _head.decode(payload[:at])
+        if isinstance(lengths, str):
+            return who, {lengths: [payload[at:]]}
         inboxes: Rung = {}
         for inbox, sizes in lengths.items():
             frames = inboxes[inbox] = []

@@ -69,7 +69,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def write_texts(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
         """Write text messages in this turn of the event loop; return what to wait for if there is no room for more."""
-        if self.close_sent or self.disconnected or self.transport.is_closing():
+        if self.close_sent or self.disconnected:
             return None
         unsent, size = self._unsent, self._unsent_bytes
         is_first = unsent is None

@@ -23,6 +23,13 @@ def test_entries_travel_as_they_are_behind_a_line_with_their_lengths() -> None:
     assert unpack(packed) == ("a.1", {"7": [b'{"n":1}', b"\n\xff"], "8": []})
 
 
+@pytest.mark.parametrize("entry", [b'{"n":1}', b"\n\xff", b""])
+def test_of_a_single_entry_the_line_tells_the_inbox_only(entry: bytes) -> None:
+    packed = pack(message("a.1", {"7": [entry]}))
+    assert packed == b'["a.1","7"]\n' + entry
+    assert unpack(packed) == ("a.1", {"7": [entry]})
+
+
 @given(st.text(), RUNGS)
 def test_what_is_unpacked_is_what_was_packed(who: str, rung: dict[str, list[bytes]]) -> None:
     assert unpack(pack(message(who, rung))) == (who, rung)
@@ -39,6 +46,8 @@ def test_what_is_unpacked_is_what_was_packed(who: str, rung: dict[str, list[byte
         b'["a",{},1]\n',
         b'["a",[]]\n',
         b'["a",null]\n',
+        b'["a",7]\n',
+        b'["a","7"]',  # no line
         b'[1,{"7":[1]}]\nx',
         b'["a",{"7":1}]\nx',
         b'["a",{"7":["1"]}]\nx',
