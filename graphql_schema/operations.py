@@ -8,7 +8,7 @@ operation's id around it. Everything else is executed by Strawberry and graphql-
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -27,6 +27,8 @@ from graphql_schema.events import concerns
 from graphql_schema.messages import OperationRequest
 
 if TYPE_CHECKING:
+    from backend.sockets.outlet import Outlet
+    from graphql_schema.projection.rendering import Projection
     from graphql_schema.projection.subscriptions import CompiledSubscription
     from graphql_schema.socket import Socket
 
@@ -103,17 +105,8 @@ class Operation:
             json_text.dumps(self.id),
             self._socket.subprotocol.result_type.encode(),
         )
-        render, write = compiled.projection.render, self._socket.outlet.write
-        asked = (compiled.projection, types)
-
-        def rendered(items: Sequence[Item]) -> list[bytes]:
-            return [render(item) + b"}" for item in items if concerns(item, types)]
-
-        def tell(portion: Portion[Event] | Portion[Reset]) -> Awaitable[None] | None:
-            wanted = portion.once(asked, rendered)
-            return write([start + each for each in wanted]) if wanted else None
-
-        following.start(tell, self._fail)
+        teller = _Teller(start, compiled.projection, types, self._socket.outlet)
+        following.start(teller.tell, self._fail)
         return True
 
     # -- executed -----------------------------------------------------------------------------------------
@@ -142,3 +135,28 @@ class Operation:
             payload["extensions"] = result.extensions
         kind = self._socket.subprotocol.result_type
         await self._socket.say({"id": self.id, "type": kind, "payload": payload})
+
+
+class _Teller:
+    """Tells one subscription what is new."""
+
+    __slots__ = ("_asked", "_projection", "_start", "_types", "_write")
+
+    def __init__(
+        self, start: bytes, projection: Projection, types: frozenset[str] | None, outlet: Outlet
+    ) -> None:
+        self._start = start
+        self._projection = projection
+        self._types = types
+        self._asked: Hashable = projection if types is None else (projection, types)
+        self._write = outlet.write
+
+    def tell(self, portion: Portion[Event] | Portion[Reset]) -> Awaitable[None] | None:
+        """Tell what is wanted of a portion, and made JSON once for all who want the same."""
+        results = portion.once(self._asked, self._results)
+        start = self._start
+        return self._write([start + result for result in results]) if results else None
+
+    def _results(self, items: Sequence[Item]) -> list[bytes]:
+        render, types = self._projection.render, self._types
+        return [render(item) + b"}" for item in items if concerns(item, types)]

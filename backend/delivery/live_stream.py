@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Generic
 
-from backend.delivery.log import EntryT, position_of
+from backend.delivery.log import EntryT
 from backend.delivery.portion import Portion
 from backend.delivery.position import ORIGIN, Position
 
@@ -128,7 +128,9 @@ class LiveStream(Generic[EntryT]):
         items = self._run[start:end]
         if not items:
             return Portion(items, self.head, is_last=True)
-        portion = Portion(items, position_of(items[-1]), end >= len(self._run))
+        # With the epoch that is here already: to compare two strings is to look at both.
+        last = Position(self._epoch, sequence + len(items))
+        portion = Portion(items, last, end >= len(self._run))
         self._portions[sequence] = portion
         return portion
 

@@ -40,7 +40,7 @@ class Subscriber:
         self._capacity = capacity
         self._sleep = sleep
         self._mailboxes: dict[str, Mailbox] = {}
-        self._groups: dict[bytes, dict[str, Mailbox]] = {}
+        self._groups: dict[bytes, tuple[Mailbox, ...]] = {}
         self._wishes: dict[bytes, bool] = {}
         self._granting: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -66,9 +66,9 @@ class Subscriber:
 
         The membership stays nonetheless: the next connection begins with it.
         """
-        members = self._groups.setdefault(name, {})
-        if channel not in members:
-            members[channel] = self._use(channel)
+        members = self._groups.get(name, ())
+        if self._mailboxes.get(channel) not in members:
+            self._groups[name] = (*members, self._use(channel))
         await self._tried.wait()
         if self._connection is None:
             raise ConnectionError(self._reason)
@@ -76,12 +76,15 @@ class Subscriber:
 
     async def discard(self, name: bytes, channel: str) -> None:
         """Take a channel out of a group."""
-        members = self._groups.get(name, {})
-        mailbox = members.pop(channel, None)
-        if mailbox is None:
+        members = self._groups.get(name, ())
+        mailbox = self._mailboxes.get(channel)
+        if mailbox is None or mailbox not in members:
             return
+        others = tuple(member for member in members if member is not mailbox)
         try:
-            if not members:
+            if others:
+                self._groups[name] = others
+            else:
                 del self._groups[name]
                 if self._connection is not None:
                     await self._wish(name, False)
@@ -192,7 +195,7 @@ class Subscriber:
             return
         if self._malformed.is_on:
             self._malformed.over()
-        for mailbox in members.values():
+        for mailbox in members:
             mailbox.put(who, rung)
 
     # -- subscribing --------------------------------------------------------------------------------------
