@@ -123,6 +123,21 @@ class LegacyProtocol:
     a notification that came later.
     """
 
+    __slots__ = (
+        "_answers",
+        "_asked",
+        "_current",
+        "_faults",
+        "_frames",
+        "_max_message_bytes",
+        "_received",
+        "_told",
+        "_untold",
+        "_wordings",
+        "close_code",
+        "state",
+    )
+
     def __init__(
         self, *, after: int, max_message_bytes: int = 65_536, wordings: Wordings | None = None
     ) -> None:

@@ -168,7 +168,7 @@ class Following:
                 if not portion.items:
                     return
                 room = self._tell(portion)
-                if self._is_over() or (room is None and portion.is_last):
+                if (room is None and portion.is_last) or self._is_over():
                     return
         except Exception as error:
             self._fail(error)
