@@ -158,5 +158,6 @@ class _Teller:
         return self._write([start + result for result in results]) if results else None
 
     def _results(self, items: Sequence[Item]) -> list[bytes]:
+        """Return the results of what is wanted, each with the brace that ends its message."""
         render, types = self._projection.render, self._types
         return [render(item) + b"}" for item in items if concerns(item, types)]
