@@ -118,6 +118,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Take what the client says. It may be a close, upon which nothing may be written any more."""
         self.flush()
         super().data_received(data)
+        if self.transport.is_closing():
+            self._cut_off_soon()
+
+    def eof_received(self) -> None:
+        """Take it for the end that the client will say no more: the transport closes itself upon this."""
+        super().eof_received()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        self._cut_off_soon()
 
     async def drained(self) -> None:
         """Wait until there is room for more, or the socket is gone."""
@@ -140,6 +148,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Let the client read the rest, now that its door has ended; but not for ever."""
         super().on_task_complete(task)
         if not self.disconnected:
+            self._cut_off_soon()
+
+    def _cut_off_soon(self) -> None:
+        """Let the client read the rest, but not for ever; and nobody wait for room in what is closing.
+
+        A transport that closes tells nobody so before its client has read everything.
+        """
+        self.writable.set()
+        if self._cut_off_timer is None:
             self._cut_off_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
 
     def shutdown(self) -> None:

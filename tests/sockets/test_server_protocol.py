@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -252,6 +253,21 @@ class TestWhoDoesNotRead:
             await client.send(masked(0x8, b"\x03\xe8"))
             await until(lambda: served.protocol.disconnected)
             assert not stage.server.server_state.connections
+
+    @pytest.mark.parametrize("end", ["close", "nonsense", "eof"])
+    async def test_nobody_waits_for_room_that_will_not_come(self, stage: Stage, end: str) -> None:
+        async with stage.opened_by_who_does_not_read() as (served, client):
+            room = served.outlet.write(MUCH)
+            assert room is not None
+            if end == "eof":
+                client.connection.shutdown(socket.SHUT_WR)
+            else:
+                await client.send(masked(0x8, b"\x03\xe8") if end == "close" else masked(0x5, b""))
+            async with asyncio.timeout(WAIT_SECONDS):
+                await room
+            await until(lambda: served.is_over)
+            assert not served.protocol.disconnected
+            assert served.outlet.write([b"more"]) is None
 
     async def test_it_does_not_keep_the_server_from_stopping(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
