@@ -85,6 +85,7 @@ class _Tap(Generic[EntryT]):
 
     def wake(self) -> None:
         """Let everybody who listens look at the stream."""
+        self.stream.share()
         for listener in tuple(self.listeners):
             listener.look()
         self.stream.put_away()

@@ -40,6 +40,7 @@ class LiveStream(Generic[EntryT]):
         "_early",
         "_epoch",
         "_first",
+        "_is_sharing",
         "_old",
         "_portion_length",
         "_portions",
@@ -55,6 +56,7 @@ class LiveStream(Generic[EntryT]):
         self._first = 1
         self._old = 0
         self._run: list[EntryT] = []
+        self._is_sharing = False
         self._portions: dict[int, Portion[EntryT]] = {}
         self.generation = 0
 
@@ -116,7 +118,7 @@ class LiveStream(Generic[EntryT]):
     def since(self, sequence: int) -> Portion[EntryT] | None:
         """Return the run's events after a sequence, a portion at most; None if the run begins too late to tell.
 
-        It is the same portion for everybody, until the run changes or `put_away` is called.
+        From `share` to `put_away` it is the same portion for everybody, unless the run changes.
         """
         portion = self._portions.get(sequence)
         if portion is not None:
@@ -131,11 +133,20 @@ class LiveStream(Generic[EntryT]):
         # With the epoch that is here already: to compare two strings is to look at both.
         last = Position(self._epoch, sequence + len(items))
         portion = Portion(items, last, end >= len(self._run))
-        self._portions[sequence] = portion
+        if self._is_sharing:
+            self._portions[sequence] = portion
         return portion
+
+    def share(self) -> None:
+        """Keep portions for others who want the same: many will be here at once.
+
+        At other times each is at a place of its own, of which clients may invent many.
+        """
+        self._is_sharing = True
 
     def put_away(self) -> None:
         """Keep no portions any more, nor what was made of them: all who wanted them have had them."""
+        self._is_sharing = False
         self._portions.clear()
 
     def age(self) -> None:

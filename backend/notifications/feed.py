@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Self, TypeVar
 
@@ -83,7 +83,7 @@ class OpenFeed:
             event = next(self._events, None)
         return event
 
-    async def fetch(self) -> Sequence[Portion[Event]] | Sequence[Portion[Reset]]:
+    async def fetch(self) -> list[Portion[Event]] | list[Portion[Reset]]:
         """Return a page from the log, or the reset that takes its place; nothing if the log has no more."""
         page = await self._answer(self._subscription.fetch)
         return [Portion([page], page.position)] if isinstance(page, Reset) else page
@@ -185,7 +185,9 @@ class Following:
                 if portion is None:
                     await self._tell_all(await self._feed.fetch())
                 elif portion.items:
-                    await self._tell_all([portion])
+                    portions = [portion]
+                    del portion
+                    await self._tell_all(portions)
                 else:
                     return
         except Exception as error:
@@ -193,13 +195,10 @@ class Following:
         finally:
             self._catching_up = None
 
-    async def _tell_all(
-        self, portions: Sequence[Portion[Event]] | Sequence[Portion[Reset]]
-    ) -> None:
-        for portion in portions:
-            if self._is_over():
-                return
-            room = self._tell(portion)
+    async def _tell_all(self, portions: list[Portion[Event]] | list[Portion[Reset]]) -> None:
+        """Tell portions, and keep none that was told: to wait for a client that does not read may take long."""
+        while portions and not self._is_over():
+            room = self._tell(portions.pop(0))
             if room is not None:
                 await room
 

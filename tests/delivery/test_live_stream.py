@@ -229,6 +229,7 @@ def test_what_a_full_run_has_dropped_has_not_to_become_old() -> None:
 
 def test_everybody_at_the_same_place_is_given_the_same_portion() -> None:
     stream = anchored(ORIGIN, a(1), a(2), a(3))
+    stream.share()
     first, second, last = stream.since(0), stream.since(1), stream.since(2)
     assert (first, second, last) == (
         Portion([a(1), a(2)], Position("a", 2)),
@@ -272,6 +273,7 @@ def test_a_portion_is_kept_until_the_run_changes_or_it_is_put_away(
     change: Callable[[LiveStream[Line]], None], expected: list[Line] | None
 ) -> None:
     stream = anchored(ORIGIN, a(1), a(2), a(3))
+    stream.share()
     before = stream.since(1)
     assert before is not None
     change(stream)
@@ -280,8 +282,20 @@ def test_a_portion_is_kept_until_the_run_changes_or_it_is_put_away(
     assert (None if after is None else after.items) == expected
 
 
+def test_at_other_times_no_portion_is_kept() -> None:
+    stream = anchored(ORIGIN, a(1), a(2), a(3))
+    assert stream.since(1) == stream.since(1)
+    assert stream.since(1) is not stream.since(1)
+    stream.share()
+    shared = stream.since(1)
+    stream.put_away()
+    assert stream.since(1) is not shared
+    assert stream.since(1) is not stream.since(1)
+
+
 def test_that_there_was_nothing_is_not_remembered() -> None:
     stream = anchored(ORIGIN, a(1))
+    stream.share()
     assert stream.since(1) == Portion([], Position("a", 1), is_last=True)
     stream.offer(a(2))
     assert stream.since(1) == Portion([a(2)], Position("a", 2), is_last=True)
@@ -341,6 +355,7 @@ class AnyDoorbells(RuleBasedStateMachine):
     @precondition(lambda self: self.stream.is_anchored)
     @rule(sequence=st.integers(0, 20), put_away=st.booleans())
     def take_a_portion(self, sequence: int, put_away: bool) -> None:
+        self.stream.share()
         self.stream.since(sequence)
         if put_away:
             self.stream.put_away()

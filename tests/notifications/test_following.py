@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
@@ -62,6 +63,7 @@ class Teller:
         self.fails_at_next = False
         self.is_stopped = False
         self._room: asyncio.Future[None] | None = None
+        self.portions: list[Portion[Any]] = []
         self.task = self._stage.loop.create_task(self._open())
 
     async def _open(self) -> None:
@@ -90,6 +92,7 @@ class Teller:
         return task is not None and not task.done()
 
     def _tell(self, portion: Portion[Any]) -> Awaitable[None] | None:
+        self.portions.append(portion)
         items = portion.items
         assert not self.is_over, "told after the end"
         assert self._room is None or self._room.done(), "told without waiting for room"
@@ -249,6 +252,37 @@ class TestWithoutATask:
         theatre.stage.settle()
         assert teller.sequences == list(range(1, 21))
         assert not teller.lags
+
+
+class TestWhatIsKept:
+    """Of what was told, and made of it, nothing: a client that does not read may keep a subscriber waiting for long."""
+
+    @pytest.mark.parametrize("count", [1, PORTION, PORTION + 1, 9])
+    @pytest.mark.parametrize("is_rung", [True, False])
+    def test_nobody_holds_a_portion_that_was_told(
+        self, theatre: Theatre, count: int, is_rung: bool
+    ) -> None:
+        if is_rung:
+            tellers = [theatre.follow("alice") for _ in range(3)]
+            theatre.stage.settle()
+            theatre.stage.write("alice", count)
+        else:
+            theatre.stage.log.write("alice", count)
+            tellers = [theatre.follow("alice", Position("e1", 0)) for _ in range(3)]
+        for teller in tellers:
+            teller.lose_room()
+        theatre.stage.settle()
+        for _ in range(10):
+            told = {id(portion): portion for teller in tellers for portion in teller.portions}
+            for teller in tellers:
+                teller.portions.clear()
+            # The dictionary, the variable of this loop and the argument.
+            assert {sys.getrefcount(portion) for portion in told.values()} <= {3}
+            for teller in tellers:
+                teller.gain_room()
+                teller.lose_room()
+            theatre.stage.settle()
+        assert {tuple(teller.sequences) for teller in tellers} == {tuple(range(1, count + 1))}
 
 
 class TestTheEnd:
