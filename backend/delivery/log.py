@@ -24,11 +24,6 @@ class Entry(Protocol):
 EntryT = TypeVar("EntryT", bound=Entry)
 
 
-def position_of(entry: Entry) -> Position:
-    """Return the position of a client that has seen an entry."""
-    return Position(entry.epoch, entry.sequence)
-
-
 class Loss(StrEnum):
     """Why a position cannot be resumed."""
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from backend.delivery.log import EntryT, position_of
+from backend.delivery.log import EntryT
 from backend.delivery.position import Position
 
 ItemT = TypeVar("ItemT")
@@ -18,8 +18,8 @@ MadeT = TypeVar("MadeT")
 class Portion(Struct, Generic[ItemT], gc=False):
     """Some events of one inbox, oldest first.
 
-    All subscribers that are at the same place are given the same portion, one after the other. So it is also where
-    they find what the first of them has made of it: kept as long as it can be of use, and no longer.
+    All subscribers that an event finds at the same place are given the same portion, one after the other. So it is
+    also where they find what the first of them has made of it: kept as long as it can be of use, and no longer.
     """
 
     items: Sequence[ItemT]
@@ -54,4 +54,4 @@ class Portion(Struct, Generic[ItemT], gc=False):
 def in_portions(entries: Sequence[EntryT], length: int) -> list[Portion[EntryT]]:
     """Return portions of a length that make up the entries."""
     parts = [entries[start : start + length] for start in range(0, len(entries), length)]
-    return [Portion(part, position_of(part[-1])) for part in parts]
+    return [Portion(part, Position(part[-1].epoch, part[-1].sequence)) for part in parts]

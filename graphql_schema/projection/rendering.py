@@ -1,4 +1,4 @@
-"""From an event to bytes, once for all sockets that have the same projection."""
+"""From an event to bytes. Who shares them with other sockets is the portion's to say."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Projections:
     """Compiles subscriptions, and remembers projections: least recently used documents are forgotten first.
 
     All sockets whose documents are the same object, and whose variables decide alike on what is selected, share
-    one projection and with it what was rendered, wherever each of them resumes. For one event loop.
+    one projection, and with it what it makes of an event that is told to all of them. For one event loop.
     """
 
     def __init__(
