@@ -1,17 +1,17 @@
 # The commands of this project; `make help` lists them. All they need is Python 3.11 or newer: they make
-# the environment .venv when it is missing or out of date (backend/bootstrap.py).
+# the environment .venv when it is missing or out of date (backend/live_inbox_site/bootstrap.py).
 
 PORT ?= 8000
 ARGS ?=
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python
 
-# Runs backend/bootstrap.py with the first Python that is new enough: with PYTHON, if that is given.
+# Runs backend/live_inbox_site/bootstrap.py with the first Python that is new enough: with PYTHON, if that is given.
 # `exec`, so that Ctrl-C reaches what runs, and nothing stands between.
 define bootstrap
 @found=; for python in $(or $(PYTHON),$(PYTHONS)); do \
 	answer=`"$$python" -c 'import sys; print("%d.%d %s" % (sys.version_info[:2] + (sys.executable,)))' 2>/dev/null` || \
 		{ ! command -v "$$python" >/dev/null || found="$$found $$python (does not run)"; continue; }; \
-	case $$answer in 3.1[1-9]\ *|3.[2-9][0-9]\ *) exec "$${answer#* }" backend/bootstrap.py $(1) ;; esac; \
+	case $$answer in 3.1[1-9]\ *|3.[2-9][0-9]\ *) exec "$${answer#* }" backend/live_inbox_site/bootstrap.py $(1) ;; esac; \
 	found="$$found $$python ($${answer%% *})"; \
 done; \
 echo "Python 3.11 or newer is needed; found:$${found:- none}. Install one, or name it: PYTHON=/path/to/python3" >&2; \
@@ -49,8 +49,8 @@ lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer vers
 	$(call bootstrap,lock $(ARGS))
 
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static frontend/dist frontend/node_modules benchmarks/peers/node/node_modules
-	find backend benchmarks graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
+	find backend benchmarks live_inbox_graphql tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development
 	.venv/bin/python -m ruff check .

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def main() -> None:
     """Carry out a management command."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
     try:
         from django.core.management import execute_from_command_line
     except ModuleNotFoundError as error:
@@ -18,11 +18,11 @@ def main() -> None:
         hint = f"Use {python} manage.py" if python.exists() else "Make the environment: make run"
         sys.exit(f"This Python ({sys.executable}) has no Django. {hint}")
 
-    from backend.config import WrongSettings, config
+    from live_inbox_site.environment import WrongSettings, site_settings
 
     try:
         # Before Django, which would wrap what is wrong into a traceback.
-        config()
+        site_settings()
     except WrongSettings as error:
         sys.exit(str(error))
     execute_from_command_line(sys.argv)

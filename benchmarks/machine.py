@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from backend.pages.building import NotBuildable, find_node
+from live_inbox_site.building import NotBuildable, find_node
 
 PACKAGES = (
     "Django",

@@ -1,5 +1,5 @@
 /**
- * Builds the web pages into `dist/`: `node frontend/build.mjs`.
+ * Builds the web pages into the static files of the app: `node frontend/build.mjs`.
  *
  * Installs the packages that the lockfile names (all of them with `--with-tests`), bundles, compresses, and
  * writes `manifest.json`, by which Django finds the files: each has a hash of its content in its name. When
@@ -17,7 +17,7 @@ import * as zlib from "node:zlib";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const PACKAGES = join(HERE, "node_modules");
-const DIST = join(HERE, "dist");
+const DIST = join(HERE, "..", "backend", "live_inbox", "static", "live_inbox", "web");
 const OLDEST_NODE = 20;
 
 /** Entry points by the name that they have in the manifest. Workers come first: GraphiQL names their files. */
@@ -47,7 +47,7 @@ async function main(options) {
   // Beside the old files until it is complete: a server that runs goes on serving those.
   const unfinished = `${DIST}.unfinished`;
   fs.rmSync(unfinished, { recursive: true, force: true });
-  fs.mkdirSync(unfinished);
+  fs.mkdirSync(unfinished, { recursive: true });
   await bundle(unfinished);
   await compress(unfinished);
   fs.writeFileSync(join(unfinished, "stamp"), stamp);

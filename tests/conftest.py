@@ -100,7 +100,7 @@ def start_server(
 ) -> Generator[Callable[..., ServerProcess]]:
     """Start real servers of the product, which share the test's database and Redis unless told otherwise.
 
-    `start_server(WATCH_SECONDS="0.1", REDIS_URL=None)`: settings are given as environment variables; None takes one
+    `start_server(RECONCILE_SECONDS="0.1", REDIS_URL=None)`: settings are given as environment variables; None takes one
     away. All are stopped at the end of the test.
     """
     servers: list[ServerProcess] = []

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.batches import Desk, pause_after
+from live_inbox.batching import Desk, pause_after
 from tests.delivery.virtual_loop import VirtualLoop
 
 pytestmark = pytest.mark.stack("embedded")
@@ -310,7 +310,7 @@ def test_everybody_gets_their_own_answer_whatever_happens(steps: Sequence[Any]) 
 
 
 def test_a_call_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.batches.PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr("live_inbox.batching.PATIENCE_SECONDS", -1.0)
     calls: list[list[int]] = []
     gone = asyncio.Event()
 
@@ -334,7 +334,7 @@ def test_a_call_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.Monke
 
 
 def test_there_are_never_more_than_three_calls_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.batches.PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr("live_inbox.batching.PATIENCE_SECONDS", -1.0)
     calls: list[list[int]] = []
     back = asyncio.Event()
 

@@ -21,8 +21,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from backend import bootstrap
-from backend.bootstrap import (
+from live_inbox_site import bootstrap
+from live_inbox_site.bootstrap import (
     BENCHMARK_LOCK,
     DEVELOPMENT_LOCK,
     LOCKS,

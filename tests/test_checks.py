@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.config import Config
+from live_inbox_site.environment import SiteSettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -29,8 +29,8 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("WATCH_SECONDS", "abc", "Input should be a valid number"),
-        ("WATCH_SECONDS", "0", "Input should be greater than 0"),
+        ("RECONCILE_SECONDS", "abc", "Input should be a valid number"),
+        ("RECONCILE_SECONDS", "0", "Input should be greater than 0"),
         ("DATABASE_URL", "mysql://x", "it begins with postgres://, postgresql:// or sqlite:///"),
         ("REDIS_URL", "http://x", "it begins with redis://, rediss:// or unix://"),
         ("ALLOWED_ORIGINS", "example.com", "'example.com' is no origin"),
@@ -78,7 +78,7 @@ def test_production_accepts_safe_settings() -> None:
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUIRED_TYPES", " security, billing ,")
-    assert Config().required_types == ["security", "billing"]
+    assert SiteSettings().required_types == ["security", "billing"]
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_the_pages_are_on_in_development_unless_told_otherwise(
     if pages is not None:
         monkeypatch.setenv("PAGES", pages)
         monkeypatch.setenv("GRAPHIQL", pages)
-    settings = Config()
+    settings = SiteSettings()
     assert (settings.serves_pages, settings.serves_graphiql) == (served, served)

@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backend.config import REPOSITORY, Config, config
+from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings, site_settings
 
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every setting out of the environment."""
-    for name in Config.model_fields:
+    for name in SiteSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Config:
+def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> SiteSettings:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return Config()
+    return SiteSettings()
 
 
 def test_without_any_setting_it_is_production_with_nothing_opened() -> None:
-    settings = Config()
+    settings = SiteSettings()
     assert settings.environment == "production"
     assert settings.is_production
     assert not settings.is_development
@@ -33,12 +33,12 @@ def test_without_any_setting_it_is_production_with_nothing_opened() -> None:
     assert not settings.behind_proxy
     assert not settings.serves_pages
     assert not settings.serves_graphiql
-    assert settings.database_url == f"sqlite:///{REPOSITORY}/var/inbox.sqlite3"
+    assert settings.database_url == f"sqlite:///{SITE_DIRECTORY}/var/inbox.sqlite3"
 
 
 def test_the_numbers_that_the_promise_hangs_on() -> None:
-    settings = Config()
-    assert (settings.watch_seconds, settings.linger_seconds) == (2.0, 10.0)
+    settings = SiteSettings()
+    assert (settings.reconcile_seconds, settings.linger_seconds) == (2.0, 10.0)
     assert (settings.live_events, settings.log_keep_days, settings.log_keep_events) == (
         128,
         30,
@@ -48,12 +48,12 @@ def test_the_numbers_that_the_promise_hangs_on() -> None:
 
 
 def test_the_repository_is_where_it_is() -> None:
-    assert Path(__file__).resolve().parents[1] == REPOSITORY
+    assert Path(__file__).resolve().parents[1] == SITE_DIRECTORY
 
 
-@pytest.mark.parametrize("name", list(Config.model_fields))
+@pytest.mark.parametrize("name", list(SiteSettings.model_fields))
 def test_every_setting_says_what_it_is_for(name: str) -> None:
-    field = Config.model_fields[name]
+    field = SiteSettings.model_fields[name]
     assert field.description
     assert field.description[0].isupper() or field.description[0] == "`"
     assert field.description.endswith(".")
@@ -72,7 +72,7 @@ def test_every_setting_says_what_it_is_for(name: str) -> None:
         ("BEHIND_PROXY", "true", True),
         ("BEHIND_PROXY", "0", False),
         ("PAGES", "1", True),
-        ("WATCH_SECONDS", "0.25", 0.25),
+        ("RECONCILE_SECONDS", "0.25", 0.25),
         ("LIVE_EVENTS", "8", 8),
         ("LINGER_SECONDS", "0", 0.0),
         ("DATABASE_THREADS", "64", 64),
@@ -85,16 +85,16 @@ def test_a_setting_is_read_from_the_variable_of_its_name(
     assert getattr(read(monkeypatch, **{name: text}), name.lower()) == value
 
 
-@pytest.mark.parametrize("name", ["ENVIRONMENT", "WATCH_SECONDS", "ALLOWED_HOSTS", "PAGES"])
+@pytest.mark.parametrize("name", ["ENVIRONMENT", "RECONCILE_SECONDS", "ALLOWED_HOSTS", "PAGES"])
 def test_an_empty_variable_is_one_that_is_not_set(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    assert read(monkeypatch, **{name: ""}) == Config()
+    assert read(monkeypatch, **{name: ""}) == SiteSettings()
 
 
 def test_variables_of_others_are_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = Config()
-    assert read(monkeypatch, SOMETHING_ELSE="x", INBOX_WATCH_SECONDS="9") == before
+    before = SiteSettings()
+    assert read(monkeypatch, SOMETHING_ELSE="x", INBOX_RECONCILE_SECONDS="9") == before
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_variables_of_others_are_none_of_its_business(monkeypatch: pytest.Monkey
     [
         ("ENVIRONMENT", "staging"),
         ("LOG_LEVEL", "LOUD"),
-        ("WATCH_SECONDS", "0"),
-        ("WATCH_SECONDS", "-1"),
-        ("WATCH_SECONDS", "61"),
-        ("WATCH_SECONDS", "nan"),
-        ("WATCH_SECONDS", "soon"),
+        ("RECONCILE_SECONDS", "0"),
+        ("RECONCILE_SECONDS", "-1"),
+        ("RECONCILE_SECONDS", "61"),
+        ("RECONCILE_SECONDS", "nan"),
+        ("RECONCILE_SECONDS", "soon"),
         ("LINGER_SECONDS", "inf"),
         ("LIVE_EVENTS", "7"),
         ("LIVE_EVENTS", "10001"),
@@ -130,15 +130,15 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_setting(
 
 
 def test_settings_do_not_change() -> None:
-    settings: Any = Config()
+    settings: Any = SiteSettings()
     with pytest.raises(ValidationError):
-        settings.watch_seconds = 1.0
+        settings.reconcile_seconds = 1.0
 
 
 def test_the_settings_of_a_process_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = config()
-    monkeypatch.setenv("WATCH_SECONDS", "59")
-    assert config() is before
-    assert os.environ["WATCH_SECONDS"] == "59"
-    assert Config().watch_seconds == 59
-    assert config().watch_seconds != 59
+    before = site_settings()
+    monkeypatch.setenv("RECONCILE_SECONDS", "59")
+    assert site_settings() is before
+    assert os.environ["RECONCILE_SECONDS"] == "59"
+    assert SiteSettings().reconcile_seconds == 59
+    assert site_settings().reconcile_seconds != 59

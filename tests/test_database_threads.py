@@ -11,8 +11,8 @@ from contextvars import ContextVar
 import pytest
 from django.db import connection
 
-from backend import database_threads
-from backend.database_threads import in_database_thread
+from live_inbox import database_threads
+from live_inbox.database_threads import in_database_thread
 
 
 def test_the_function_runs_elsewhere_with_its_arguments() -> None:
@@ -108,7 +108,7 @@ def test_a_connection_that_cannot_be_closed_does_not_take_the_result_away(
             raise error
 
     monkeypatch.setattr(database_threads, "close_old_connections", close)
-    with caplog.at_level(logging.WARNING, logger="backend.database_threads"):
+    with caplog.at_level(logging.WARNING, logger="live_inbox.database_threads"):
         assert asyncio.run(in_database_thread(lambda: "committed")) == "committed"
     (record,) = caplog.records
     assert record.getMessage() == "A database connection could not be closed properly."

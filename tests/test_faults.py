@@ -5,7 +5,7 @@ import logging
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from backend.faults import Fault, RecurringFault
+from live_inbox.faults import Fault, RecurringFault
 
 pytestmark = pytest.mark.stack("embedded")
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from django.test import Client
 
-from backend.config import config
+from live_inbox_site.environment import site_settings
 from tests.stacks.keeper import Keeper
 from tests.stacks.uvicorn_server import ServerProcess
 
@@ -34,8 +34,8 @@ def test_metrics_are_for_this_machine_or_for_the_token(
 ) -> None:
     assert client.get("/metrics").status_code == 200
     assert client.get("/metrics", REMOTE_ADDR="10.0.0.1").status_code == 403
-    guarded = config().model_copy(update={"metrics_token": "secret"})
-    monkeypatch.setattr("backend.health.config", lambda: guarded)
+    guarded = site_settings().model_copy(update={"metrics_token": "secret"})
+    monkeypatch.setattr("live_inbox.health.inbox_settings", lambda: guarded)
     assert client.get("/metrics").status_code == 403
     answer = client.get("/metrics", headers={"Authorization": "Bearer secret"})
     assert b"inbox_events_committed_total" in answer.content

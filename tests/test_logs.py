@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from backend.logs import WithoutTokens
+from live_inbox.logs import WithoutTokens
 
 pytestmark = pytest.mark.stack("embedded")
 

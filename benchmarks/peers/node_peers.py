@@ -13,11 +13,11 @@ from typing import ClassVar
 
 import orjson
 
-from backend.pages.building import NotBuildable, find_node
 from benchmarks.content import event
 from benchmarks.peers.peer import Missing, Peer
 from benchmarks.publishing import Publisher, RedisPublisher, resp
 from benchmarks.speakers import GraphQLSpeaker, SocketIOSpeaker, Speaker
+from live_inbox_site.building import NotBuildable, find_node
 
 DIRECTORY = Path(__file__).with_name("node")
 

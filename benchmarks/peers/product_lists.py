@@ -13,10 +13,10 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from backend.notifications import selectors, services
-from backend.notifications.models import Inbox, Notification, new_epoch
 from benchmarks.content import DATA, KIND, LINK, MESSAGE
 from benchmarks.peers.turns import take_turns
+from live_inbox import selectors, services
+from live_inbox.models import Inbox, Notification, new_epoch
 
 LIST_TURNS = 60
 SMALL, LARGE = 100, 1_000_000

@@ -13,18 +13,18 @@ from typing import Any
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
 django.setup()
 
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from backend.notifications import services  # noqa: E402
-from backend.notifications.models import Inbox, InboxEvent, Notification  # noqa: E402
 from benchmarks.content import DATA, KIND, LINK, MESSAGE  # noqa: E402
 from benchmarks.peers.product_lists import lists, mark_all  # noqa: E402
 from benchmarks.peers.turns import take_turns  # noqa: E402
+from live_inbox import services  # noqa: E402
+from live_inbox.models import Inbox, InboxEvent, Notification  # noqa: E402
 
 TURNS = 300
 

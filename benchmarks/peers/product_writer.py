@@ -14,16 +14,16 @@ from typing import Any
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
 django.setup()
 
 from django.contrib.auth import get_user_model  # noqa: E402
 
-from backend.identity.issuing import issue_token  # noqa: E402
-from backend.notifications import services  # noqa: E402
-from backend.notifications.apps import doorbell  # noqa: E402
-from backend.notifications.models import Inbox  # noqa: E402
 from benchmarks import content  # noqa: E402
+from live_inbox import services  # noqa: E402
+from live_inbox.apps import doorbell  # noqa: E402
+from live_inbox.identity.issuing import issue_token  # noqa: E402
+from live_inbox.models import Inbox  # noqa: E402
 
 FLUSH_EVERY = 4000
 TTL_SECONDS = 3600.0

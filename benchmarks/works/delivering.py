@@ -39,7 +39,7 @@ async def fan_out(make: Make, sockets: int, seconds: float) -> dict[str, float]:
 async def unicast(make: Make, sockets: int, seconds: float) -> dict[str, float]:
     """Send each event to one of many users, each with one socket."""
     # The product's rows are written beforehand; its watch must not find them before their doorbells ring.
-    peer = make(sockets, settings={"WATCH_SECONDS": "60"})
+    peer = make(sockets, settings={"RECONCILE_SECONDS": "60"})
     async with crowd(peer, sockets, rush=int(seconds * RUSH_PER_SECOND)) as people:
         return await _measure(people, seconds, in_flight=IN_FLIGHT_UNICAST, batch=UNICAST_BATCH)
 

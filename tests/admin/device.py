@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 
-from backend.delivery.log import Place
-from backend.notifications import selectors, services
-from backend.notifications.events import Event, Kind, Snapshot
-from backend.notifications.models import Inbox, Notification
+from live_inbox import selectors, services
+from live_inbox.delivery.log import Place
+from live_inbox.events import Event, Kind, Snapshot
+from live_inbox.models import Inbox, Notification
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from backend.admin.rendering import TYPE_COLOURS, kind_badge, state_badge, type_badge
-from backend.notifications import services
-from backend.notifications.events import Kind
-from backend.notifications.models import Notification
+from live_inbox import services
+from live_inbox.admin.rendering import TYPE_COLOURS, kind_badge, state_badge, type_badge
+from live_inbox.events import Kind
+from live_inbox.models import Notification
 
-LIST = "/admin/notifications/notification/"
+LIST = "/admin/live_inbox/notification/"
 HOSTILE = '"><b onclick=alert(1)>&amp;'
 ESCAPED = "&quot;&gt;&lt;b onclick=alert(1)&gt;&amp;amp;"
-STYLE_LINK = '<link href="/static/inbox_admin/admin.css" media="all" rel="stylesheet">'
+STYLE_LINK = '<link href="/static/live_inbox/admin/admin.css" media="all" rel="stylesheet">'
 
 
 def style() -> str:
-    path = finders.find("inbox_admin/admin.css")
+    path = finders.find("live_inbox/admin/admin.css")
     assert isinstance(path, str)
     with open(path, encoding="utf-8") as file:
         return file.read()

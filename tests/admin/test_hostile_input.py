@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from backend.notifications import services
-from backend.notifications.models import InboxEvent, Notification
+from live_inbox import services
+from live_inbox.models import InboxEvent, Notification
 
-SEND = "/admin/notifications/notification/add/"
+SEND = "/admin/live_inbox/notification/add/"
 MODELS = ("notification", "notificationpreference", "inbox", "inboxevent")
 HUGE = "9" * 30
 
@@ -71,7 +71,7 @@ def test_data_that_the_services_refuse(browser: Client, alice: User, data: str) 
 @pytest.mark.parametrize("page", ["change", "delete", "history"])
 @pytest.mark.parametrize("model", MODELS)
 def test_a_row_that_cannot_be_there(browser: Client, model: str, page: str, key: str) -> None:
-    response = browser.get(f"/admin/notifications/{model}/{key}/{page}/")
+    response = browser.get(f"/admin/live_inbox/{model}/{key}/{page}/")
     if page == "delete" and model != "notification":
         assert response.status_code == 403
     else:
@@ -81,19 +81,19 @@ def test_a_row_that_cannot_be_there(browser: Client, model: str, page: str, key:
 @pytest.mark.parametrize(
     ("page", "query"),
     [
-        ("notifications/inboxevent", "created_at__year=999999999"),
-        ("notifications/inboxevent", "created_at__year=x"),
-        ("notifications/inboxevent", f"inbox={HUGE}"),
-        ("notifications/inbox", f"user={HUGE}"),
-        ("notifications/notification", "created_at__year=0"),
-        ("notifications/notification", "created_at__year=9999"),
+        ("live_inbox/inboxevent", "created_at__year=999999999"),
+        ("live_inbox/inboxevent", "created_at__year=x"),
+        ("live_inbox/inboxevent", f"inbox={HUGE}"),
+        ("live_inbox/inbox", f"user={HUGE}"),
+        ("live_inbox/notification", "created_at__year=0"),
+        ("live_inbox/notification", "created_at__year=9999"),
         (
-            "notifications/notification",
+            "live_inbox/notification",
             "created_at__year=9999&created_at__month=12&created_at__day=31",
         ),
-        ("notifications/notification", f"recipient={HUGE}"),
-        ("notifications/notification", "read_at__year=999999999"),
-        ("notifications/notificationpreference", f"user={HUGE}"),
+        ("live_inbox/notification", f"recipient={HUGE}"),
+        ("live_inbox/notification", "read_at__year=999999999"),
+        ("live_inbox/notificationpreference", f"user={HUGE}"),
         ("auth/user", "date_joined__year=999999999"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_list_asked_for_what_cannot_be(
 
 
 @pytest.mark.parametrize("key", ["x", HUGE, "9" * 5000])
-@pytest.mark.parametrize("page", [*(f"notifications/{model}" for model in MODELS), "auth/user"])
+@pytest.mark.parametrize("page", [*(f"live_inbox/{model}" for model in MODELS), "auth/user"])
 def test_rows_are_chosen_that_cannot_be(browser: Client, alice: User, page: str, key: str) -> None:
     services.set_preference(user_id=alice.pk, type="general", enabled=True)
     services.send(recipient_id=alice.pk, title="x")
@@ -129,7 +129,7 @@ def test_rows_are_chosen_that_cannot_be(browser: Client, alice: User, page: str,
 def test_a_preference_of_a_user_that_cannot_be(browser: Client, boss: User, key: str) -> None:
     form = {"user": key, "type": "general", "enabled": "on"}
 
-    response: Any = browser.post("/admin/notifications/notificationpreference/add/", form)
+    response: Any = browser.post("/admin/live_inbox/notificationpreference/add/", form)
 
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == ["user"]

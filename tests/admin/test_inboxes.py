@@ -10,15 +10,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.admin import inboxes, selection
-from backend.notifications import selectors, services
-from backend.notifications.events import Kind
-from backend.notifications.models import Inbox
-from backend.notifications.repair import check_inboxes
+from live_inbox import selectors, services
+from live_inbox.admin import inboxes, selection
+from live_inbox.events import Kind
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import Inbox
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device, inbox_row
 
-LIST = "/admin/notifications/inbox/"
+LIST = "/admin/live_inbox/inbox/"
 
 
 def act(browser: Client, name: str, *users: User, **more: str) -> list[str]:

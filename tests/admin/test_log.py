@@ -8,12 +8,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.admin.paging import NewestRows
-from backend.notifications import services
-from backend.notifications.models import InboxEvent
+from live_inbox import services
+from live_inbox.admin.paging import NewestRows
+from live_inbox.models import InboxEvent
 from tests.admin.conftest import MakeStaff
 
-LIST = "/admin/notifications/inboxevent/"
+LIST = "/admin/live_inbox/inboxevent/"
 
 
 @pytest.fixture(autouse=True)

@@ -13,14 +13,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.admin import selection
-from backend.notifications import services
-from backend.notifications.events import Kind
-from backend.notifications.models import Notification
+from live_inbox import services
+from live_inbox.admin import selection
+from live_inbox.events import Kind
+from live_inbox.models import Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device, inbox_row
 
-LIST = "/admin/notifications/notification/"
+LIST = "/admin/live_inbox/notification/"
 
 
 def page(notification: Notification, name: str = "change") -> str:

@@ -10,13 +10,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.admin import preferences
-from backend.config import Config
-from backend.notifications import services
-from backend.notifications.models import NotificationPreference
+from live_inbox import services
+from live_inbox.admin import preferences
+from live_inbox.conf import InboxSettings
+from live_inbox.models import NotificationPreference
 from tests.admin.conftest import MakeStaff
 
-LIST = "/admin/notifications/notificationpreference/"
+LIST = "/admin/live_inbox/notificationpreference/"
 ADD = f"{LIST}add/"
 
 
@@ -31,9 +31,9 @@ def change(preference: NotificationPreference) -> str:
 
 @pytest.fixture
 def news_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Config(environment="test", required_types=["news"])
-    monkeypatch.setattr(preferences, "config", lambda: settings)
-    monkeypatch.setattr(services, "config", lambda: settings)
+    settings = InboxSettings(required_types=["news"])
+    monkeypatch.setattr(preferences, "inbox_settings", lambda: settings)
+    monkeypatch.setattr(services, "inbox_settings", lambda: settings)
 
 
 def test_a_preference_is_added(browser: Client, alice: User) -> None:

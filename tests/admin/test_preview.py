@@ -11,8 +11,8 @@ from django.test import Client
 
 from tests.admin.test_badges import STYLE_LINK
 
-ADD = "/admin/notifications/notification/add/"
-SCRIPT = '<script src="/static/inbox_admin/preview.js" defer></script>'
+ADD = "/admin/live_inbox/notification/add/"
+SCRIPT = '<script src="/static/live_inbox/admin/preview.js" defer></script>'
 SECTION = (
     '<section class="module inbox-preview" id="inbox-preview" '
     'aria-labelledby="inbox-preview-heading" aria-live="off" hidden>\n'
@@ -21,7 +21,7 @@ SECTION = (
 
 
 def script() -> str:
-    path = finders.find("inbox_admin/preview.js")
+    path = finders.find("live_inbox/admin/preview.js")
     assert isinstance(path, str)
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -45,7 +45,7 @@ def test_the_script_finds_its_fields_and_parts(browser: Client) -> None:
 
 
 def test_other_pages_do_not_load_the_script(browser: Client) -> None:
-    assert "preview.js" not in browser.get("/admin/notifications/notification/").content.decode()
+    assert "preview.js" not in browser.get("/admin/live_inbox/notification/").content.decode()
 
 
 def test_the_server_puts_no_content_into_the_preview(browser: Client, alice: User) -> None:

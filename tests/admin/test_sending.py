@@ -11,17 +11,17 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from backend.admin import sending
-from backend.notifications import services
-from backend.notifications.errors import Forbidden
-from backend.notifications.events import Kind
-from backend.notifications.expiry import expire_due
-from backend.notifications.models import InboxEvent, Notification
+from live_inbox import services
+from live_inbox.admin import sending
+from live_inbox.errors import Forbidden
+from live_inbox.events import Kind
+from live_inbox.maintenance.expiry import expire_due
+from live_inbox.models import InboxEvent, Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device
 
-ADD = "/admin/notifications/notification/add/"
-LIST = "/admin/notifications/notification/"
+ADD = "/admin/live_inbox/notification/add/"
+LIST = "/admin/live_inbox/notification/"
 
 
 def submit(browser: Client, *recipients: User, **fields: Any) -> Any:
@@ -83,7 +83,7 @@ def test_a_notification_is_given_an_end(browser: Client, alice: User) -> None:
     (event,) = device.hears()
     assert event.notification is not None
     assert event.notification.expires_at == datetime(2124, 5, 1, 12, 30, tzinfo=UTC)
-    shown = browser.get(f"/admin/notifications/notification/{event.notification_id}/change/")
+    shown = browser.get(f"/admin/live_inbox/notification/{event.notification_id}/change/")
     assert "May 1, 2124, 12:30 p.m." in shown.content.decode()
     expire_due(now=datetime(2124, 5, 1, 12, 30, tzinfo=UTC))
     assert device.hears_kinds() == [Kind.EXPIRED]
@@ -242,7 +242,7 @@ def test_the_form_is_protected_against_forgery(boss: User, alice: User) -> None:
 
 
 def test_users_are_found_by_name(browser: Client, alice: User, bob: User) -> None:
-    query = {"app_label": "notifications", "model_name": "notification", "field_name": "recipient"}
+    query = {"app_label": "live_inbox", "model_name": "notification", "field_name": "recipient"}
 
     found = browser.get("/admin/autocomplete/", query | {"term": "ali"}).json()
 

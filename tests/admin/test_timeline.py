@@ -11,11 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.admin.rendering import kind_badge, type_badge
-from backend.admin.timeline import MOST_EVENTS
-from backend.notifications import services
-from backend.notifications.expiry import expire_due
-from backend.notifications.models import Inbox, InboxEvent, Notification
+from live_inbox import services
+from live_inbox.admin.rendering import kind_badge, type_badge
+from live_inbox.admin.timeline import MOST_EVENTS
+from live_inbox.maintenance.expiry import expire_due
+from live_inbox.models import Inbox, InboxEvent, Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.test_badges import STYLE_LINK
 
@@ -31,7 +31,7 @@ def send(user: User, title: str = "x") -> Notification:
 
 
 def page(browser: Client, user: User) -> str:
-    response = browser.get(f"/admin/notifications/inbox/{user.pk}/change/")
+    response = browser.get(f"/admin/live_inbox/inbox/{user.pk}/change/")
     assert response.status_code == 200
     return response.content.decode()
 
@@ -54,7 +54,7 @@ def test_events_are_shown_newest_first(browser: Client, alice: User) -> None:
 
     shown = page(browser, alice)
 
-    link = f'<a href="/admin/notifications/notification/{kept.pk}/change/">Kept</a>'
+    link = f'<a href="/admin/live_inbox/notification/{kept.pk}/change/">Kept</a>'
     general = type_badge("general")
     assert HEADING in shown
     assert STYLE_LINK in shown
@@ -104,7 +104,7 @@ def test_an_event_of_a_newer_version_is_shown_as_far_as_it_is_known(
 def test_only_the_newest_are_shown_and_the_log_has_the_others(browser: Client, alice: User) -> None:
     for number in range(MOST_EVENTS):
         send(alice, f"number {number}")
-    older = 'Older events are in <a href="/admin/notifications/inboxevent/?q=alice">the log</a>.'
+    older = 'Older events are in <a href="/admin/live_inbox/inboxevent/?q=alice">the log</a>.'
     assert older not in page(browser, alice)
     send(alice)
 
@@ -157,7 +157,7 @@ def test_the_page_costs_the_same_at_any_number_of_events(browser: Client, alice:
 def test_it_shows_nothing_that_the_person_may_not_see(
     staff: MakeStaff, alice: User, codenames: list[str], has_timeline: bool, has_link: bool
 ) -> None:
-    address = f'<a href="/admin/notifications/notification/{send(alice, "Title").pk}/change/">'
+    address = f'<a href="/admin/live_inbox/notification/{send(alice, "Title").pk}/change/">'
 
     shown = page(staff(*codenames), alice)
 

@@ -6,24 +6,24 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from backend.notifications import services
+from live_inbox import services
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("authentication/", "notifications/"),
-        ("authentication/notification/", "notifications/notification/"),
-        ("authentication/notification/add/", "notifications/notification/add/"),
-        ("authentication/notification/7/change/", "notifications/notification/7/change/"),
-        ("authentication/notification/7/delete/", "notifications/notification/7/delete/"),
-        ("authentication/notification/7/history/", "notifications/notification/7/history/"),
-        ("authentication/notification/7/", "notifications/notification/7/change/"),
-        ("authentication/notification/?q=x&p=2", "notifications/notification/?q=x&p=2"),
-        ("authentication/notificationpreference/", "notifications/notificationpreference/"),
+        ("authentication/", "live_inbox/"),
+        ("authentication/notification/", "live_inbox/notification/"),
+        ("authentication/notification/add/", "live_inbox/notification/add/"),
+        ("authentication/notification/7/change/", "live_inbox/notification/7/change/"),
+        ("authentication/notification/7/delete/", "live_inbox/notification/7/delete/"),
+        ("authentication/notification/7/history/", "live_inbox/notification/7/history/"),
+        ("authentication/notification/7/", "live_inbox/notification/7/change/"),
+        ("authentication/notification/?q=x&p=2", "live_inbox/notification/?q=x&p=2"),
+        ("authentication/notificationpreference/", "live_inbox/notificationpreference/"),
         (
             "authentication/notificationpreference/7/change/",
-            "notifications/notificationpreference/7/change/",
+            "live_inbox/notificationpreference/7/change/",
         ),
     ],
 )
@@ -44,4 +44,4 @@ def test_the_old_list_shows_the_notifications(browser: Client, alice: User) -> N
 
 def test_other_addresses_are_left_alone(browser: Client) -> None:
     assert browser.get("/admin/authentication/group/").status_code == 404
-    assert browser.get("/admin/notifications/").status_code == 200
+    assert browser.get("/admin/live_inbox/").status_code == 200

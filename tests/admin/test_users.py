@@ -8,14 +8,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.notifications import selectors, services
-from backend.notifications.models import (
+from live_inbox import selectors, services
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import (
     Inbox,
     InboxEvent,
     Notification,
     NotificationPreference,
 )
-from backend.notifications.repair import check_inboxes
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import truth
 

@@ -18,34 +18,30 @@ import psycopg
 from tests.chaos.history import ADDED, ALL_READ, DELETED, READ, UNREAD, Inbox, Life, Place, Said
 from tests.stacks.postgres_cluster import PostgresCluster
 
-HEADS: LiteralString = (
-    "SELECT user_id, epoch, last_sequence, first_sequence FROM notifications_inbox"
-)
-COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM notifications_inbox"
-LISTS: LiteralString = (
-    "SELECT recipient_id, id, read_at IS NOT NULL FROM notifications_notification"
-)
+HEADS: LiteralString = "SELECT user_id, epoch, last_sequence, first_sequence FROM live_inbox_inbox"
+COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM live_inbox_inbox"
+LISTS: LiteralString = "SELECT recipient_id, id, read_at IS NOT NULL FROM live_inbox_notification"
 EVENTS: LiteralString = """
     SELECT event.inbox_id, inbox.epoch, event.sequence, event.kind, event.notification_id, event.payload,
            event.created_at
-    FROM (SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM notifications_inboxevent
+    FROM (SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM live_inbox_inboxevent
           UNION ALL SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM chaos_pruned) AS event
-    JOIN notifications_inbox AS inbox ON inbox.user_id = event.inbox_id
+    JOIN live_inbox_inbox AS inbox ON inbox.user_id = event.inbox_id
     ORDER BY event.inbox_id, event.sequence
 """
 # What is pruned is kept elsewhere, so that at the end there is the whole log to compare with.
 KEEP_PRUNED: LiteralString = (
-    "CREATE TABLE chaos_pruned AS SELECT * FROM notifications_inboxevent WHERE 1 = 0"
+    "CREATE TABLE chaos_pruned AS SELECT * FROM live_inbox_inboxevent WHERE 1 = 0"
 )
 POSTGRES_TRIGGER: LiteralString = """
     CREATE FUNCTION chaos_keep() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN INSERT INTO chaos_pruned SELECT OLD.*; RETURN OLD; END';
-    CREATE TRIGGER chaos_keep BEFORE DELETE ON notifications_inboxevent
+    CREATE TRIGGER chaos_keep BEFORE DELETE ON live_inbox_inboxevent
         FOR EACH ROW EXECUTE FUNCTION chaos_keep()
 """
 SQLITE_TRIGGER: LiteralString = """
-    CREATE TRIGGER chaos_keep BEFORE DELETE ON notifications_inboxevent
-    BEGIN INSERT INTO chaos_pruned SELECT * FROM notifications_inboxevent WHERE id = OLD.id; END
+    CREATE TRIGGER chaos_keep BEFORE DELETE ON live_inbox_inboxevent
+    BEGIN INSERT INTO chaos_pruned SELECT * FROM live_inbox_inboxevent WHERE id = OLD.id; END
 """
 
 

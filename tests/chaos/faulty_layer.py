@@ -17,7 +17,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer
 
-from backend.delivery.redis_layer import RedisLayer
+from live_inbox.delivery.redis_layer import RedisLayer
 
 LOOK_SECONDS = 0.1
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from backend.settings import *  # noqa: F403
-from backend.settings import CHANNEL_LAYERS
+from live_inbox_site.settings import *  # noqa: F403
+from live_inbox_site.settings import CHANNEL_LAYERS
 from tests.chaos import wrong_clock
 
 _directory = Path(os.environ["CHAOS_DIRECTORY"])

@@ -21,8 +21,8 @@ def main(count: int) -> None:
     django.setup()
     from django.contrib.auth import get_user_model
 
-    from backend.identity.issuing import issue_token
-    from backend.notifications import services
+    from live_inbox import services
+    from live_inbox.identity.issuing import issue_token
 
     users = [get_user_model().objects.create_user(username=f"user-{n}") for n in range(count)]
     for number in range(FIRST_NOTIFICATIONS):

@@ -45,7 +45,7 @@ def small_world(
     if stack.cluster is not None:
         redis = request.getfixturevalue("private_redis")
         database = PostgresDatabase(stack.cluster, url)
-    size = Size(seed=7, clients=48, devices=5, servers=2, rate=20, watch_seconds=0.5)
+    size = Size(seed=7, clients=48, devices=5, servers=2, rate=20, reconcile_seconds=0.5)
     made = World(keeper, size, database, environment=stack.environment(), redis=redis)
     with closing(made):
         made.start()

@@ -49,7 +49,7 @@ class Size:
     devices: int = 6
     servers: int = 2
     rate: float = 30.0
-    watch_seconds: float = 2.0
+    reconcile_seconds: float = 2.0
 
     @property
     def inboxes(self) -> int:
@@ -86,7 +86,7 @@ class World:
             "REDIS_URL": redis.url if redis else "",
             "DJANGO_SETTINGS_MODULE": "tests.chaos.faulty_settings",
             "CHAOS_DIRECTORY": str(self.directory),
-            "WATCH_SECONDS": str(size.watch_seconds),
+            "RECONCILE_SECONDS": str(size.reconcile_seconds),
             "LINGER_SECONDS": str(LINGER_SECONDS),
             "LIVE_EVENTS": str(LIVE_EVENTS),
             "SEND_RATE": "1000000/minute burst 1000000",

@@ -106,7 +106,7 @@ class ServiceWriter(Writer):
         deed(self.dice.choice(self.orders.inboxes))
 
     def _send(self, inbox: int) -> None:
-        from backend.notifications import services
+        from live_inbox import services
 
         title = self.title()
         self.claim(inbox, ADDED, UNKNOWN, title=title)
@@ -119,7 +119,7 @@ class ServiceWriter(Writer):
         """Send with a key, again and again until there is an outcome."""
         from django.db import DatabaseError, InterfaceError, connection
 
-        from backend.notifications import services
+        from live_inbox import services
 
         title = self.title()
         self.claim(inbox, ADDED, UNKNOWN, title=title, key=True)
@@ -137,8 +137,8 @@ class ServiceWriter(Writer):
         assert sent.notification is not None
 
     def _mark(self, inbox: int) -> None:
-        from backend.notifications import services
-        from backend.notifications.errors import NotFound
+        from live_inbox import services
+        from live_inbox.errors import NotFound
 
         chosen = self._choose(inbox)
         if chosen is None:
@@ -155,15 +155,15 @@ class ServiceWriter(Writer):
             self.claim(inbox, what, COMMITTED, notification_id=id, sequence=sequence)
 
     def _all_read(self, inbox: int) -> None:
-        from backend.notifications import selectors, services
+        from live_inbox import selectors, services
 
         position = selectors.inbox_state(user_id=inbox).position
         up_to = position if self.dice.random() < 0.5 else None
         services.mark_all_read(user_id=inbox, up_to=up_to)
 
     def _delete(self, inbox: int) -> None:
-        from backend.notifications import services
-        from backend.notifications.errors import NotFound
+        from live_inbox import services
+        from live_inbox.errors import NotFound
 
         chosen = self._choose(inbox)
         if chosen is None:
@@ -176,7 +176,7 @@ class ServiceWriter(Writer):
         self.claim(inbox, DELETED, COMMITTED, notification_id=chosen[0], sequence=sequence)
 
     def _send_many(self, inbox: int) -> None:
-        from backend.notifications import services
+        from live_inbox import services
 
         some = self.dice.sample(self.orders.inboxes, min(8, len(self.orders.inboxes)))
         title = self.title()
@@ -190,7 +190,7 @@ class ServiceWriter(Writer):
         """Send within a transaction that is then rolled back."""
         from django.db import transaction
 
-        from backend.notifications import services
+        from live_inbox import services
 
         title = self.title()
         with transaction.atomic():
@@ -199,7 +199,7 @@ class ServiceWriter(Writer):
         self.claim(inbox, ADDED, ROLLED_BACK, title=title)
 
     def _choose(self, inbox: int) -> tuple[int, bool] | None:
-        from backend.notifications import selectors
+        from live_inbox import selectors
 
         found = selectors.page(user_id=inbox, limit=20).notifications
         return None if not found else (lambda one: (one.pk, one.read))(self.dice.choice(found))
@@ -218,7 +218,7 @@ class Quarreller(ServiceWriter):
     def _hold(self) -> None:
         from django.db import transaction
 
-        from backend.notifications import services
+        from live_inbox import services
 
         # Two that hold inboxes in opposite order are a deadlock that the caller has made: PostgreSQL ends one
         # of them, and its transaction must leave nothing behind.
@@ -241,7 +241,7 @@ class SteadyWriter(ServiceWriter):
 
     def change(self) -> None:
         """Send one message to all."""
-        from backend.notifications import services
+        from live_inbox import services
 
         title = self.title()
         for inbox in self.orders.inboxes:
@@ -257,7 +257,7 @@ class Flooder(ServiceWriter):
 
     def change(self) -> None:
         """Send one long message to all."""
-        from backend.notifications import services
+        from live_inbox import services
 
         title = self.title()
         for inbox in self.orders.inboxes:

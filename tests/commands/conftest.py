@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import load_command_class
+from django.core.management import get_commands, load_command_class
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def run(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command: `run("issue_token", "--user", "alice")`. It commits, and closes its connections."""
 
     def run(name: str, *arguments: object) -> Result:
-        command = load_command_class("backend.commands", name)
+        command = load_command_class(get_commands()[name], name)
         capsys.readouterr()
         code: object = 0
         try:

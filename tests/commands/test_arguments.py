@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 
-from backend.commands.arguments import find_user, json_object, positive_number, whole_number
+from live_inbox.management.arguments import find_user, json_object, positive_number, whole_number
 
 
 @pytest.mark.parametrize(

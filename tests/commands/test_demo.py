@@ -10,11 +10,11 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from backend.commands import demo
-from backend.identity.callers import authenticate_token
-from backend.notifications import selectors, services
-from backend.notifications.models import Notification
-from backend.notifications.repair import check_inboxes
+from live_inbox import selectors, services
+from live_inbox.identity.callers import authenticate_token
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import Notification
+from live_inbox_site import demo
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +108,7 @@ def test_the_welcome_says_what_to_open_and_what_to_paste(host: str, site: str) -
 def test_python_is_named_as_one_types_it(
     monkeypatch: pytest.MonkeyPatch, executable: str, shown: str
 ) -> None:
-    monkeypatch.setattr(demo, "REPOSITORY", Path("/src/inbox"))
+    monkeypatch.setattr(demo, "SITE_DIRECTORY", Path("/src/inbox"))
     monkeypatch.setattr(sys, "executable", executable)
 
     assert f"  {shown} manage.py " in demo.welcome(demo.prepare(), host="127.0.0.1", port=8000)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.commands.configuration_page import configuration_page, groups
-from backend.commands.management.commands import print_configuration, print_schema
-from backend.config import REPOSITORY, Config
+from live_inbox.conf import InboxSettings
+from live_inbox_site.configuration_page import configuration_page, groups
+from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings
+from live_inbox_site.management.commands import print_configuration, print_schema
 from tests.commands.conftest import Run
 
 COMMANDS = {
@@ -30,7 +31,7 @@ def written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_file_of_the_repository_is_up_to_date(run: Run, name: str) -> None:
     result = run(name, "--check")
 
-    shown = COMMANDS[name].path.relative_to(REPOSITORY)
+    shown = COMMANDS[name].path.relative_to(SITE_DIRECTORY)
     assert (result.code, result.out, result.err) == (0, f"{shown} is up to date.\n", "")
 
 
@@ -67,11 +68,14 @@ def test_every_setting_is_on_the_page_once_in_the_order_of_the_source() -> None:
     rows = [line for line in configuration_page().splitlines() if line.startswith("| `")]
     names = [line.split("`")[1] for line in rows]
 
-    assert names == [name.upper() for name in Config.model_fields]
+    app = list(InboxSettings.model_fields)
+    site = [name for name in SiteSettings.model_fields if name not in app]
+    assert names == [name.upper() for name in site + app]
 
 
 def test_the_headings_are_those_of_the_source() -> None:
     assert list(groups()) == [
+        "the site",
         "server",
         "dependencies",
         "delivery",
@@ -80,7 +84,7 @@ def test_the_headings_are_those_of_the_source() -> None:
         "identity",
         "limits",
     ]
-    assert groups()["dependencies"] == ["database_url", "database_threads", "redis_url"]
+    assert groups()["dependencies"] == ["database_threads"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_the_headings_are_those_of_the_source() -> None:
         "| `BEHIND_PROXY` | `true` or `false` | `false` | ",
         "| `DATABASE_URL` | text | `sqlite:///<repository>/var/inbox.sqlite3` | ",
         "| `DATABASE_THREADS` | whole number ≥ 1 and ≤ 64 | `4` | ",
-        "| `WATCH_SECONDS` | number > 0 and ≤ 60 | `2` | ",
+        "| `RECONCILE_SECONDS` | number > 0 and ≤ 60 | `2` | ",
         "| `REQUIRED_TYPES` | list | - | ",
         "| `JWT_USER_CLAIMS` | list | `user_id,sub` | ",
         "| `REDIS_URL` | text | - | ",
@@ -101,4 +105,4 @@ def test_values_and_defaults_are_told(row: str) -> None:
 
 
 def test_the_page_tells_nothing_of_this_machine() -> None:
-    assert str(REPOSITORY) not in configuration_page()
+    assert str(SITE_DIRECTORY) not in configuration_page()

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from backend.notifications import selectors, services
-from backend.notifications.models import Inbox, InboxEvent, Notification
+from live_inbox import selectors, services
+from live_inbox.models import Inbox, InboxEvent, Notification
 from tests.commands.conftest import Run
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.commands.pace import paced
+from live_inbox.management.pace import paced
 
 
 class Time:

@@ -17,8 +17,8 @@ import pytest
 from django.core.management.base import CommandError
 from websockets.sync.client import connect
 
-from backend.commands import serving
-from backend.config import REPOSITORY, Config
+from live_inbox_site import serving
+from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings
 from tests.commands.conftest import Run
 from tests.stacks.child import Child
 from tests.stacks.keeper import Keeper
@@ -103,10 +103,12 @@ def test_a_demo_is_for_development_only(run: Run) -> None:
 
 
 def test_uvicorn_runs_as_this_product_needs_it() -> None:
-    config = serving.server_config(Config(environment="test", max_message_bytes=2048), workers=3)
+    config = serving.server_config(
+        SiteSettings(environment="test", max_message_bytes=2048), workers=3
+    )
 
-    assert config.app == "backend.asgi:application"
-    assert config.ws == "backend.sockets.server_protocol:SocketProtocol"
+    assert config.app == "live_inbox_site.asgi:application"
+    assert config.ws == "live_inbox.sockets.server_protocol:SocketProtocol"
     assert config.ws_max_size == 4 * 2048
     assert (config.ws_ping_interval, config.ws_ping_timeout) == (20, 20)
     assert config.ws_per_message_deflate is False
@@ -120,14 +122,15 @@ def test_uvicorn_runs_as_this_product_needs_it() -> None:
 
 
 def test_whoever_gets_longer_to_finish_is_not_cut_off_before() -> None:
-    config = serving.server_config(Config(environment="test", finishing_seconds=59.5))
+    config = serving.server_config(SiteSettings(environment="test", drain_seconds=59.5))
 
     assert config.timeout_graceful_shutdown == 68
 
 
 def test_a_proxy_is_trusted_only_if_there_is_one() -> None:
     assert (
-        serving.server_config(Config(environment="test", behind_proxy=True)).proxy_headers is True
+        serving.server_config(SiteSettings(environment="test", behind_proxy=True)).proxy_headers
+        is True
     )
 
 
@@ -147,7 +150,7 @@ class DemoRun:
             [sys.executable, "manage.py", "serve", "--demo", "--port", str(self.port), *more],
             log=self._log,
             environment=self._environment,
-            directory=REPOSITORY,
+            directory=SITE_DIRECTORY,
         )
 
     def unread_of_alice(self, child: Child) -> int:
@@ -167,7 +170,7 @@ class DemoRun:
         pasted = subprocess.run(
             ["/bin/sh", "-c", f"{sys.executable} {line}"],
             env=self._environment,
-            cwd=REPOSITORY,
+            cwd=SITE_DIRECTORY,
             capture_output=True,
             check=True,
             text=True,

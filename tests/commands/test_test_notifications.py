@@ -7,10 +7,10 @@ import re
 import pytest
 from django.contrib.auth.models import User
 
-from backend.commands.management.commands import test_notifications
-from backend.notifications import services
-from backend.notifications.apps import doorbell
-from backend.notifications.models import InboxEvent, Notification
+from live_inbox import services
+from live_inbox.apps import doorbell
+from live_inbox.management.commands import test_notifications
+from live_inbox.models import InboxEvent, Notification
 from tests.commands.conftest import Run
 
 

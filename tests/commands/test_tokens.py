@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from backend.commands.management.commands import issue_token as issue_token_command
-from backend.identity.callers import authenticate_token
-from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.callers import authenticate_token
+from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.management.commands import issue_token as issue_token_command
 from tests.commands.conftest import Run
 
 

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from backend.delivery.log import UNTOUCHED, Head, Place
-from backend.delivery.position import Position
+from live_inbox.delivery.log import UNTOUCHED, Head, Place
+from live_inbox.delivery.position import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from backend.delivery.doorbell import BULK_GROUP, group_of
-from backend.delivery.hub import Hub, HubClosed, HubRules, PositionLost
-from backend.delivery.log import Loss
-from backend.delivery.position import Position
+from live_inbox.delivery.doorbell import BULK_GROUP, group_of
+from live_inbox.delivery.hub import Hub, HubClosed, HubRules, PositionLost
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import Position
 from tests.delivery.pretend_layer import PretendLayer
 from tests.delivery.pretend_log import Line, PretendLog, decode, encode
 from tests.delivery.virtual_loop import VirtualLoop
@@ -16,7 +16,7 @@ from tests.delivery.virtual_loop import VirtualLoop
 SMALL = HubRules(
     run_length=4,
     page_length=10,
-    watch_seconds=2.0,
+    reconcile_seconds=2.0,
     linger_seconds=10.0,
     layer_seconds=1.0,
 )
@@ -149,7 +149,7 @@ class Stage:
 
     def watch(self) -> None:
         """Let the watch come round."""
-        self.loop.advance(self.hub.rules.watch_seconds)
+        self.loop.advance(self.hub.rules.reconcile_seconds)
 
     def settle(self) -> None:
         """Let everything happen that needs no time."""

@@ -14,8 +14,8 @@ from channels.layers import InMemoryChannelLayer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.delivery.doorbell import BULK_GROUP, Doorbell, group_of
-from backend.delivery.hub import Hub
+from live_inbox.delivery.doorbell import BULK_GROUP, Doorbell, group_of
+from live_inbox.delivery.hub import Hub
 from tests.delivery.counting import counted
 from tests.delivery.pretend_log import Line, PretendLog, decode, encode
 

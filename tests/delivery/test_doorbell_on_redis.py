@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 import redis
 
-from backend.delivery.doorbell import Doorbell
-from backend.delivery.hub import Hub, HubRules
-from backend.delivery.position import ORIGIN
-from backend.delivery.redis_layer import RedisLayer
+from live_inbox.delivery.doorbell import Doorbell
+from live_inbox.delivery.hub import Hub, HubRules
+from live_inbox.delivery.position import ORIGIN
+from live_inbox.delivery.redis_layer import RedisLayer
 from tests.delivery.counting import counted
 from tests.delivery.pretend_log import Line, PretendLog, decode, encode
 from tests.stacks.redis_server import RedisServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ONLY_DOORBELLS = HubRules(watch_seconds=3600.0, layer_seconds=1.0)
+ONLY_DOORBELLS = HubRules(reconcile_seconds=3600.0, layer_seconds=1.0)
 """The watch does not come round: what arrives was brought by a doorbell."""
 
 
@@ -154,10 +154,10 @@ async def _take_until(subscription: object, sequence: int) -> list[int]:
 _COMMAND = """
 import django
 from django.conf import settings
-layer = {"BACKEND": "backend.delivery.redis_layer.RedisLayer", "CONFIG": {"url": %r}}
+layer = {"BACKEND": "live_inbox.delivery.redis_layer.RedisLayer", "CONFIG": {"url": %r}}
 settings.configure(CHANNEL_LAYERS={"default": layer})
 from channels.layers import get_channel_layer
-from backend.delivery.doorbell import Doorbell
+from live_inbox.delivery.doorbell import Doorbell
 bell = Doorbell(get_channel_layer, layer_seconds=60, exit_seconds=60)
 bell.ring({"7": [b"from a command"]})
 """

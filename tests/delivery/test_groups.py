@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.delivery.doorbell import BULK_GROUP, group_of
-from backend.delivery.groups import Groups
+from live_inbox.delivery.doorbell import BULK_GROUP, group_of
+from live_inbox.delivery.groups import Groups
 from tests.delivery.pretend_layer import Health, PretendLayer
 from tests.delivery.virtual_loop import VirtualLoop
 

@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
-from backend.delivery.doorbell import BULK_GROUP, group_of
-from backend.delivery.hub import HubClosed, HubRules
-from backend.delivery.log import Loss
-from backend.delivery.position import ORIGIN, Position
+from live_inbox.delivery.doorbell import BULK_GROUP, group_of
+from live_inbox.delivery.hub import HubClosed, HubRules
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import ORIGIN, Position
 from tests.delivery.counting import counted
 from tests.delivery.pretend_layer import Health
 from tests.delivery.pretend_log import Line
@@ -212,7 +212,7 @@ def test_a_doorbell_of_the_new_epoch_tells_of_a_restored_inbox_at_once(stage: St
 
 
 def test_a_gap_whose_reading_failed_is_read_again_soon(stage: Stage) -> None:
-    stage = Stage(rules=dataclasses.replace(SMALL, watch_seconds=60.0))
+    stage = Stage(rules=dataclasses.replace(SMALL, reconcile_seconds=60.0))
     alice = stage.follow("alice")
     lines = stage.log.write("alice", 3)
     stage.log.failing = True

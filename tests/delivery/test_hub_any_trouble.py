@@ -8,10 +8,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from backend.delivery.doorbell import group_of
-from backend.delivery.hub import HubRules
-from backend.delivery.log import Head, Loss
-from backend.delivery.position import ORIGIN, Position
+from live_inbox.delivery.doorbell import group_of
+from live_inbox.delivery.hub import HubRules
+from live_inbox.delivery.log import Head, Loss
+from live_inbox.delivery.position import ORIGIN, Position
 from tests.delivery.pretend_layer import Health
 from tests.delivery.pretend_log import Line, encode
 from tests.delivery.stage import Follower, Stage
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.stack("embedded")
 
 INBOXES = ("alice", "bob")
 RULES = HubRules(
-    run_length=3, page_length=4, watch_seconds=2.0, linger_seconds=3.0, layer_seconds=1.0
+    run_length=3, page_length=4, reconcile_seconds=2.0, linger_seconds=3.0, layer_seconds=1.0
 )
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from backend.delivery.live_stream import LiveStream, Verdict
-from backend.delivery.portion import Portion
-from backend.delivery.position import ORIGIN, Position
+from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.live_stream import LiveStream, Verdict
+from live_inbox.delivery.position import ORIGIN, Position
 from tests.delivery.pretend_log import Line
 
 pytestmark = pytest.mark.stack("embedded")

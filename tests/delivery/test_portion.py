@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from backend.delivery.portion import Portion, in_portions
-from backend.delivery.position import ORIGIN, Position
+from live_inbox.delivery.batch import Portion, in_portions
+from live_inbox.delivery.position import ORIGIN, Position
 from tests.delivery.pretend_log import Line
 
 pytestmark = pytest.mark.stack("embedded")

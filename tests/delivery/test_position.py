@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.delivery.position import ORIGIN, InvalidPosition, Position
+from live_inbox.delivery.position import ORIGIN, InvalidPosition, Position
 
 pytestmark = pytest.mark.stack("embedded")
 

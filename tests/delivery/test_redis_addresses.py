@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from backend.delivery.redis_layer import RedisLayer
+from live_inbox.delivery.redis_layer import RedisLayer
 from tests.stacks.redis_server import RedisServer
 
 PATIENT: dict[str, float] = {"connect_seconds": 30, "reply_seconds": 30, "ping_seconds": 3600}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.delivery.redis_connection import RedisConnection
+from live_inbox.delivery.redis_connection import RedisConnection
 from tests.delivery.virtual_loop import VirtualLoop
 
 

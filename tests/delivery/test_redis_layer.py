@@ -15,9 +15,9 @@ import uvloop
 from channels.layers import get_channel_layer
 from django.test import override_settings
 
-from backend.delivery.hub import Hub, HubRules
-from backend.delivery.redis_layer import RedisLayer
-from backend.delivery.redis_mailbox import Mailbox
+from live_inbox.delivery.hub import Hub, HubRules
+from live_inbox.delivery.redis_layer import RedisLayer
+from live_inbox.delivery.redis_mailbox import Mailbox
 from tests.delivery.counting import counted
 from tests.delivery.pretend_log import Line, PretendLog, decode
 from tests.stacks.redis_server import RedisServer
@@ -267,7 +267,7 @@ async def test_loops_of_one_process_do_not_share_anything(private_redis: RedisSe
 
 
 async def test_channels_makes_it_from_the_settings(private_redis: RedisServer) -> None:
-    backend = "backend.delivery.redis_layer.RedisLayer"
+    backend = "live_inbox.delivery.redis_layer.RedisLayer"
     config = {"url": private_redis.url, "prefix": "other"}
     with override_settings(CHANNEL_LAYERS={"default": {"BACKEND": backend, "CONFIG": config}}):
         layer: Any = get_channel_layer()
@@ -432,7 +432,7 @@ async def test_a_hub_compares_every_inbox_when_its_doorbells_are_heard_again(
     hasty: RedisLayer, private_redis: RedisServer
 ) -> None:
     log = PretendLog()
-    never = HubRules(watch_seconds=3600.0, layer_seconds=3600.0)
+    never = HubRules(reconcile_seconds=3600.0, layer_seconds=3600.0)
     hub: Hub[Line] = Hub(log, layer=hasty, decode=decode, rules=never)
     await hub.start()
     async with hub.subscribe("7") as one:

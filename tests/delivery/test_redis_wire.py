@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.delivery.redis_wire import Unreadable, pack, unpack
+from live_inbox.delivery.redis_wire import Unreadable, pack, unpack
 
 pytestmark = pytest.mark.stack("embedded")
 

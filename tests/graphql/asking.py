@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import AsyncClient
 
-from backend.identity.issuing import issue_token
+from live_inbox.identity.issuing import issue_token
 
 
 def bearer(user: User, *scopes: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
-from backend.config import config
+from tests.changed_settings import changed_settings
 from tests.graphql.asking import Ask, bearer
 from tests.graphql.stage import LEGACY, OUR_CLASS, TRANSPORT, Client, Stage, staged
 
@@ -51,16 +53,13 @@ async def stage(transactional_db: None, socket_class: str) -> AsyncIterator[Stag
 
 @pytest.fixture
 def configure() -> Iterator[Callable[..., None]]:
-    """Change settings for one test: `configure(MAX_PAGE_SIZE="5")`."""
-    with pytest.MonkeyPatch.context() as patch:
+    """Change settings for one test: `configure(MAX_PAGE_SIZE=5)`."""
+    with ExitStack() as changed:
 
-        def configure(**variables: str) -> None:
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            config.cache_clear()
+        def configure(**settings: Any) -> None:
+            changed.enter_context(changed_settings(**settings))
 
         yield configure
-    config.cache_clear()
 
 
 @pytest.fixture(params=[TRANSPORT, LEGACY])

@@ -24,10 +24,10 @@ from graphql import (
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from backend.delivery.log import Loss
-from backend.delivery.position import Position
-from backend.notifications.events import Event, Kind, Person, Reset, Snapshot
-from graphql_schema.documents import excesses
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import Position
+from live_inbox.events import Event, Kind, Person, Reset, Snapshot
+from live_inbox_graphql.documents import excesses
 
 Parent = GraphQLObjectType | GraphQLInterfaceType
 Names = dict[tuple[str, str], list[str]]

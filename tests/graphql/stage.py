@@ -16,21 +16,21 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from backend.database_threads import in_database_thread
-from backend.delivery.hub import Hub, HubRules
-from backend.identity.accounts import standings
-from backend.identity.sessions import OpenSessions
-from backend.notifications.apps import doorbell
-from backend.notifications.events import Event, decode
-from backend.notifications.feed import Feed
-from backend.notifications.log import DatabaseLog
-from graphql_schema.consumer import GraphQLConsumer
-from graphql_schema.schema import schema
+from live_inbox.apps import doorbell
+from live_inbox.database_log import DatabaseLog
+from live_inbox.database_threads import in_database_thread
+from live_inbox.delivery.hub import Hub, HubRules
+from live_inbox.events import Event, decode
+from live_inbox.feed import Feed
+from live_inbox.identity.accounts import standings
+from live_inbox.identity.sessions import OpenSessions
+from live_inbox_graphql.consumer import GraphQLConsumer
+from live_inbox_graphql.schema import schema
 
 TRANSPORT = "graphql-transport-ws"
 LEGACY = "graphql-ws"
 
-OUR_CLASS = "backend.sockets.server_protocol:SocketProtocol"
+OUR_CLASS = "live_inbox.sockets.server_protocol:SocketProtocol"
 PLAIN_CLASS = "websockets-sansio"
 """The protocol classes for sockets: ours, and uvicorn's own, with which the doors use ASGI alone."""
 
@@ -185,7 +185,7 @@ class Stage:
 async def staged(socket_class: str = OUR_CLASS) -> AsyncIterator[Stage]:
     """Serve while in the block. `stage.options` are the consumer's, for sockets that are opened later."""
     hub: Hub[Event] = Hub(
-        DatabaseLog(), layer=None, decode=decode, rules=HubRules(watch_seconds=0.2)
+        DatabaseLog(), layer=None, decode=decode, rules=HubRules(reconcile_seconds=0.2)
     )
     clock = Clock()
 

@@ -12,10 +12,10 @@ from django.db import OperationalError
 from django.test import Client as Browser
 from websockets.exceptions import InvalidStatus
 
-from backend.database_threads import in_database_thread
-from backend.identity.errors import AuthenticationFailed, Reason
-from backend.identity.issuing import issue_token
-from backend.identity.revocation import revoke_tokens
+from live_inbox.database_threads import in_database_thread
+from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.issuing import issue_token
+from live_inbox.identity.revocation import revoke_tokens
 from tests.graphql.asking import bearer
 from tests.graphql.stage import LEGACY, Client, Closed, Stage, until
 
@@ -106,7 +106,7 @@ async def test_when_keys_are_out_of_reach_clients_are_to_try_again(
     async def fail(token: str) -> None:
         raise AuthenticationFailed(Reason.KEYS_UNAVAILABLE)
 
-    monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
     client = await stage.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later: keys_unavailable")
@@ -118,7 +118,7 @@ async def test_when_it_takes_too_long_clients_are_to_try_again(
     async def hang(token: str) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("graphql_schema.authentication.authenticate", hang)
+    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", hang)
     stage.options["init_seconds"] = 0.05
     client = await stage.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
@@ -134,7 +134,7 @@ async def test_when_it_cannot_be_found_out_clients_are_to_try_again(
     async def fail(token: str) -> None:
         raise ConnectionError("the database is away")
 
-    monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
     client = await stage.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later: internal error")
@@ -272,7 +272,7 @@ async def test_while_the_database_is_away_clients_are_to_try_again(
     async def fail(token: str) -> None:
         raise OperationalError("terminating connection")
 
-    monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
     client = await stage.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backend.delivery.position import Position
-from backend.notifications.errors import Conflict, InvalidInput
-from graphql_schema.arguments import named_by_client, parse_position, parse_types
+from live_inbox.delivery.position import Position
+from live_inbox.errors import Conflict, InvalidInput
+from live_inbox_graphql.arguments import named_by_client, parse_position, parse_types
 
 
 def test_a_position_is_read() -> None:

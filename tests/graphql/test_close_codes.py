@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphql_schema.close_codes import CLOSINGS, CloseCode, reason_for
+from live_inbox_graphql.close_codes import CLOSINGS, CloseCode, reason_for
 
 # src/client.ts of graphql-ws 6: it does not come back after these, nor after any other of WebSocket's own
 # codes than those below.

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from backend.delivery.hub import Hub
-from backend.identity.callers import Caller
-from backend.identity.sessions import OpenSessions
-from backend.notifications.events import Event, decode
-from backend.notifications.feed import Feed
-from backend.notifications.log import DatabaseLog
-from graphql_schema.consumer import GraphQLConsumer
-from graphql_schema.schema import schema
+from live_inbox.database_log import DatabaseLog
+from live_inbox.delivery.hub import Hub
+from live_inbox.events import Event, decode
+from live_inbox.feed import Feed
+from live_inbox.identity.callers import Caller
+from live_inbox.identity.sessions import OpenSessions
+from live_inbox_graphql.consumer import GraphQLConsumer
+from live_inbox_graphql.schema import schema
 from tests.graphql.stage import LEGACY, TRANSPORT, Client, Closed, Stage, until
 from tests.graphql.wire import Wire
 
@@ -124,7 +124,7 @@ def consumer(alice: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Grap
     async def authenticate(token: str) -> Caller:
         return Caller(alice)
 
-    monkeypatch.setattr("graphql_schema.authentication.authenticate", authenticate)
+    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", authenticate)
 
     def make(**options: Any) -> GraphQLConsumer:
         return bare_consumer(**options)
@@ -243,8 +243,8 @@ class TestClients:
         def fail(message: object) -> str:
             raise KeyError("ours")
 
-        monkeypatch.setattr("graphql_schema.transport_ws.message_type", fail)
-        monkeypatch.setattr("graphql_schema.legacy_ws.message_type", fail)
+        monkeypatch.setattr("live_inbox_graphql.graphql_transport_ws.message_type", fail)
+        monkeypatch.setattr("live_inbox_graphql.graphql_ws.message_type", fail)
         wire = Wire(consumer(), subprotocols=[subprotocol])
         wire.say(PING)
         await wire.ended()
@@ -335,8 +335,8 @@ async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
         return {"id": "user:1"}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphql_schema.authentication.authenticate", authenticate)
-        patch.setattr("graphql_schema.queries.in_database_thread", crossing)
+        patch.setattr("live_inbox_graphql.authentication.authenticate", authenticate)
+        patch.setattr("live_inbox_graphql.queries.in_database_thread", crossing)
         made = bare_consumer()
         wire = Wire(made, subprotocols=[subprotocol])
         for message in messages:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.notifications.errors import InvalidInput
-from graphql_schema.cursors import decode, encode
+from live_inbox.errors import InvalidInput
+from live_inbox_graphql.cursors import decode, encode
 
 
 @given(st.integers(min_value=1, max_value=2**63 - 1))

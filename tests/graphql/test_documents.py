@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query, parse
 
-from graphql_schema.context import Context
-from graphql_schema.documents import (
+from live_inbox_graphql.context import Context
+from live_inbox_graphql.documents import (
     MAX_REMEMBERED_CHARACTERS,
     MAX_REPEATS,
     DocumentMemory,
     excesses,
 )
-from graphql_schema.schema import build, schema
+from live_inbox_graphql.schema import build, schema
 
 
 def nested(depth: int) -> str:

@@ -10,9 +10,7 @@ from django.db import InterfaceError, OperationalError
 from graphql import GraphQLError
 from prometheus_client import CollectorRegistry, Counter
 
-from backend.faults import RecurringFault
-from backend.identity.errors import AuthenticationFailed, Reason
-from backend.notifications.errors import (
+from live_inbox.errors import (
     Conflict,
     Forbidden,
     InvalidInput,
@@ -20,8 +18,10 @@ from backend.notifications.errors import (
     NotificationError,
     RateLimited,
 )
-from graphql_schema import errors
-from graphql_schema.errors import Code, as_clients_see, shown
+from live_inbox.faults import RecurringFault
+from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox_graphql import errors
+from live_inbox_graphql.errors import Code, as_clients_see, shown
 
 FAULTS = Counter("faults", "Faults.", registry=CollectorRegistry())
 

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from graphql import parse, validate
 
-from backend.commands.configuration_page import groups
-from backend.config import Config
-from backend.identity.credentials import _PAYLOAD_KEYS, token_from_payload
-from backend.identity.errors import AuthenticationFailed, Reason
-from backend.identity.sessions import EndReason
-from backend.notifications.errors import InvalidInput, RateLimited
-from backend.notifications.selectors import MAX_TYPES
-from graphql_schema.close_codes import CLOSINGS
-from graphql_schema.documents import MAX_REPEATS
-from graphql_schema.errors import Code, shown
-from graphql_schema.pagination import DEFAULT_PAGE_SIZE
-from graphql_schema.schema import schema
+from live_inbox.conf import InboxSettings
+from live_inbox.errors import InvalidInput, RateLimited
+from live_inbox.identity.credentials import _PAYLOAD_KEYS, token_from_payload
+from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.sessions import EndReason
+from live_inbox.selectors import MAX_TYPES
+from live_inbox_graphql.close_codes import CLOSINGS
+from live_inbox_graphql.documents import MAX_REPEATS
+from live_inbox_graphql.errors import Code, shown
+from live_inbox_graphql.pagination import DEFAULT_PAGE_SIZE
+from live_inbox_graphql.schema import schema
+from live_inbox_site.configuration_page import groups
 
 PAGE = (Path(__file__).parents[2] / "docs" / "graphql.md").read_text()
 SECTIONS: dict[str, str] = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
@@ -96,7 +96,7 @@ def test_the_limits() -> None:
     told = {name: cells[0] for name, cells in rows("Limits", under="setting").items()}
 
     def default(name: str) -> str:
-        value = Config.model_fields[name].default
+        value = InboxSettings.model_fields[name].default
         return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
     assert told == {name.upper(): default(name) for name in groups()["limits"]}
@@ -108,7 +108,7 @@ def test_the_limits() -> None:
 
 def test_every_setting_that_is_named_exists() -> None:
     named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", PAGE)) - set(Code)
-    assert {name for name in named if name.lower() not in Config.model_fields} == set()
+    assert {name for name in named if name.lower() not in InboxSettings.model_fields} == set()
 
 
 @pytest.mark.parametrize("text", re.findall(r"^ *```graphql\n(.*?)```$", PAGE, re.M | re.S))

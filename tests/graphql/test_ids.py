@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.notifications.errors import InvalidInput, NotFound
-from graphql_schema.ids import notification_id, parse_notification_id, parse_user_id, user_id
+from live_inbox.errors import InvalidInput, NotFound
+from live_inbox_graphql.ids import notification_id, parse_notification_id, parse_user_id, user_id
 
 LARGEST = 2**63 - 1
 

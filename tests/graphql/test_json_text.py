@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphql_schema.json_text import dumps, loads
+from live_inbox_graphql.json_text import dumps, loads
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graphql_schema.messages import (
+from live_inbox_graphql.messages import (
     InvalidMessage,
     OperationRequest,
     init_payload,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from backend.database_threads import in_database_thread
-from backend.notifications import selectors, services
-from backend.notifications.models import Inbox, InboxEvent, Notification, NotificationPreference
+from live_inbox import selectors, services
+from live_inbox.database_threads import in_database_thread
+from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
 from tests.graphql.asking import Ask
 
 SEND = """mutation($input: SendInput!) {

@@ -11,13 +11,13 @@ from django.contrib.auth.models import User
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.identity.callers import Caller
-from backend.notifications import services
-from backend.notifications.errors import InvalidInput
-from graphql_schema.context import Context
-from graphql_schema.cursors import encode
-from graphql_schema.pagination import Window, window
-from graphql_schema.schema import schema
+from live_inbox import services
+from live_inbox.errors import InvalidInput
+from live_inbox.identity.callers import Caller
+from live_inbox_graphql.context import Context
+from live_inbox_graphql.cursors import encode
+from live_inbox_graphql.pagination import Window, window
+from live_inbox_graphql.schema import schema
 
 
 def ask(**arguments: Any) -> Window:

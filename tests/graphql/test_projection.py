@@ -25,10 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from backend.delivery.log import Loss
-from backend.delivery.position import Position
-from backend.identity.callers import Caller
-from backend.notifications.events import (
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import Position
+from live_inbox.events import (
     Event,
     Kind,
     Person,
@@ -37,14 +36,15 @@ from backend.notifications.events import (
     decode,
     encode,
 )
-from backend.notifications.feed import Feed
-from graphql_schema import json_text
-from graphql_schema.context import Context
-from graphql_schema.events import present
-from graphql_schema.projection import compilation
-from graphql_schema.projection.sources import SOURCES
-from graphql_schema.projection.subscriptions import CompiledSubscription, Projections
-from graphql_schema.schema import build
+from live_inbox.feed import Feed
+from live_inbox.identity.callers import Caller
+from live_inbox_graphql import json_text
+from live_inbox_graphql.context import Context
+from live_inbox_graphql.events import present
+from live_inbox_graphql.projection import compilation
+from live_inbox_graphql.projection.sources import SOURCES
+from live_inbox_graphql.projection.subscriptions import CompiledSubscription, Projections
+from live_inbox_graphql.schema import build
 from tests.graphql.selections import ITEMS, TEXTS, Question, questions
 
 pytestmark = pytest.mark.stack("embedded")
@@ -774,6 +774,6 @@ class TestProjections:
         projections = Projections(CORE)
         document = parse("subscription { notificationEvents { nothing } }")
         assert projections.compile(document) is None
-        monkeypatch.setattr("graphql_schema.projection.subscriptions.compile_selection", None)
+        monkeypatch.setattr("live_inbox_graphql.projection.subscriptions.compile_selection", None)
         assert projections.compile(document) is None
         assert len(projections) == 1

@@ -11,12 +11,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from backend.database_threads import in_database_thread
-from backend.identity.callers import Caller
-from backend.notifications import selectors, services
-from backend.notifications.models import Notification
-from graphql_schema.context import Context
-from graphql_schema.schema import schema
+from live_inbox import selectors, services
+from live_inbox.database_threads import in_database_thread
+from live_inbox.identity.callers import Caller
+from live_inbox.models import Notification
+from live_inbox_graphql.context import Context
+from live_inbox_graphql.schema import schema
 from tests.graphql.asking import Ask
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)
@@ -349,6 +349,6 @@ async def statements_of(query: str, user: User) -> list[str]:
         return await in_database_thread(counting, function, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphql_schema.queries.in_database_thread", crossing)
+        patch.setattr("live_inbox_graphql.queries.in_database_thread", crossing)
         await schema.execute(query, context_value=Context(Caller(user)))
     return seen

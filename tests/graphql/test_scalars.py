@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from graphql import GraphQLError
 
-from graphql_schema.scalars import SCALARS
+from live_inbox_graphql.scalars import SCALARS
 
 DATETIME = SCALARS[datetime]
 

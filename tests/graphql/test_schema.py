@@ -15,7 +15,7 @@ from graphql import (
     print_type,
 )
 
-from graphql_schema.schema import sdl
+from live_inbox_graphql.schema import sdl
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILT = build_schema(sdl())

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from backend.database_threads import in_database_thread
-from backend.delivery.position import Position
-from backend.notifications import selectors, services
-from backend.notifications.events import Event
-from backend.notifications.models import Inbox, InboxEvent, Notification
-from graphql_schema.projection.rendering import Projection
-from graphql_schema.schema import InboxSchema
+from live_inbox import selectors, services
+from live_inbox.database_threads import in_database_thread
+from live_inbox.delivery.position import Position
+from live_inbox.events import Event
+from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox_graphql.projection.rendering import Projection
+from live_inbox_graphql.schema import InboxSchema
 from tests.graphql.asking import bearer
 from tests.graphql.stage import OUR_CLASS, PLAIN_CLASS, Client, Closed, Stage
 
@@ -357,7 +357,7 @@ class TestFailures:
             raise KeyError("secret")
 
         module = "subscriptions" if way == "executed" else "operations"
-        monkeypatch.setattr(f"graphql_schema.{module}.concerns", fail)
+        monkeypatch.setattr(f"live_inbox_graphql.{module}.concerns", fail)
         await client.start("1", EVENTS, {"after": "0", "types": ["general"]})
         await send(alice)
         message = await client.receive()
@@ -404,7 +404,7 @@ async def test_a_subscription_makes_no_query_for_an_event(
     await client.start("1", EVENTS, {"after": "0"})
     await stage.until_subscribed(1)
     for module in ("queries", "mutations", "authentication"):
-        monkeypatch.setattr(f"graphql_schema.{module}.in_database_thread", crossing)
+        monkeypatch.setattr(f"live_inbox_graphql.{module}.in_database_thread", crossing)
     await send(alice, sender_id=alice.pk)
     assert (await client.data("1"))["notification"]["sender"]["username"] == "alice"
     assert crossings == []

@@ -13,12 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory
 from django.urls import reverse
 
-from backend.database_threads import in_database_thread
-from backend.identity.errors import AuthenticationFailed, Reason
-from backend.identity.issuing import issue_token
-from backend.identity.revocation import revoke_tokens
-from graphql_schema.schema import schema
-from graphql_schema.view import GraphQLView
+from live_inbox.database_threads import in_database_thread
+from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.issuing import issue_token
+from live_inbox.identity.revocation import revoke_tokens
+from live_inbox_graphql.schema import schema
+from live_inbox_graphql.view import GraphQLView
 from tests.graphql.asking import bearer, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,7 +102,7 @@ class TestCallers:
         async def fail(token: str) -> None:
             raise AuthenticationFailed(Reason.KEYS_UNAVAILABLE)
 
-        monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+        monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
         response = await post(VIEWER, Authorization="Bearer x.y.z")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         assert body(response)["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
@@ -111,7 +111,7 @@ class TestCallers:
         async def fail(token: str) -> None:
             raise OperationalError("terminating connection due to administrator command")
 
-        monkeypatch.setattr("graphql_schema.authentication.authenticate", fail)
+        monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
         response = await post(VIEWER, Authorization="Bearer x.y.z")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         (error,) = body(response)["errors"]
@@ -413,7 +413,7 @@ class TestFaults:
         def fail(**arguments: object) -> None:
             raise KeyError("secret")
 
-        monkeypatch.setattr("backend.notifications.selectors.page", fail)
+        monkeypatch.setattr("live_inbox.selectors.page", fail)
         content = {"query": "{ viewer { id } notifications { position } }"}
         response = await post(content, Authorization=bearer(alice))
         assert response.status_code == 200
@@ -440,7 +440,7 @@ class TestFaults:
         async def fail(request: HttpRequest) -> None:
             raise KeyError("secret")
 
-        monkeypatch.setattr("graphql_schema.view.caller_of_request", fail)
+        monkeypatch.setattr("live_inbox_graphql.view.caller_of_request", fail)
         response = await post(TYPENAME)
         assert response.status_code == 500
         (error,) = body(response)["errors"]

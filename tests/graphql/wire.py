@@ -7,7 +7,7 @@ import json
 from collections.abc import MutableMapping
 from typing import Any
 
-from graphql_schema.consumer import GraphQLConsumer
+from live_inbox_graphql.consumer import GraphQLConsumer
 from tests.graphql.stage import TRANSPORT, WAIT_SECONDS
 
 Message = MutableMapping[str, Any]

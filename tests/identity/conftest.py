@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from backend.config import Config
-from backend.identity import rules as rules_module
-from backend.identity.callers import verifier_for
+from live_inbox.conf import InboxSettings
+from live_inbox.identity import rules as rules_module
+from live_inbox.identity.callers import verifier_for
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
 
 
@@ -38,12 +38,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Config]]:
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., InboxSettings]]:
     """Give identity these settings for one test."""
 
-    def configure(**settings: Any) -> Config:
-        given = Config(**({"environment": "test", "jwt_secret": SECRET} | settings))
-        monkeypatch.setattr(rules_module, "config", lambda: given)
+    def configure(**settings: Any) -> InboxSettings:
+        given = InboxSettings(**({"jwt_secret": SECRET} | settings))
+        monkeypatch.setattr(rules_module, "inbox_settings", lambda: given)
         return given
 
     configure()

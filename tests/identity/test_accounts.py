@@ -12,11 +12,11 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from backend.identity.accounts import AccountRules, account_for, check_account_rules, standings
-from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
-from backend.identity.revocation import revoke_tokens
-from backend.identity.sessions import Standing
-from backend.identity.tokens import VerifiedToken
+from live_inbox.identity.accounts import AccountRules, account_for, check_account_rules, standings
+from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.revocation import revoke_tokens
+from live_inbox.identity.sessions import Standing
+from live_inbox.identity.tokens import VerifiedToken
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 BY_NAME = AccountRules(user_field="username")
@@ -114,7 +114,7 @@ def test_a_deleted_user_leaves_no_revocation(alice: User) -> None:
     revoke_tokens(user_id=alice.pk)
     alice.delete()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM identity_tokenrevocation")
+        cursor.execute("SELECT count(*) FROM live_inbox_tokenrevocation")
         assert cursor.fetchone() == (0,)
 
 

@@ -14,11 +14,11 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError, connection
 
-from backend.config import Config
-from backend.database_threads import in_database_thread
-from backend.identity import callers
-from backend.identity.accounts import verdicts
-from backend.identity.callers import (
+from live_inbox.conf import InboxSettings
+from live_inbox.database_threads import in_database_thread
+from live_inbox.identity import callers
+from live_inbox.identity.accounts import verdicts
+from live_inbox.identity.callers import (
     Caller,
     authenticate,
     authenticate_token,
@@ -26,15 +26,15 @@ from backend.identity.callers import (
     open_sessions,
     verifier_for,
 )
-from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
-from backend.identity.issuing import issue_token
-from backend.identity.revocation import revoke_tokens
-from backend.identity.rules import check_rules, identity_rules
-from backend.identity.sessions import EndReason
-from backend.identity.tokens import TokenVerifier
+from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.issuing import issue_token
+from live_inbox.identity.revocation import revoke_tokens
+from live_inbox.identity.rules import check_rules, identity_rules
+from live_inbox.identity.sessions import EndReason
+from live_inbox.identity.tokens import TokenVerifier
 from tests.identity.issuer import SECRET, KeyPair
 
-Configure = Callable[..., Config]
+Configure = Callable[..., InboxSettings]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

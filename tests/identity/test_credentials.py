@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.identity.credentials import token_from_headers, token_from_payload, token_from_query
+from live_inbox.identity.credentials import token_from_headers, token_from_payload, token_from_query
 
 # Slow machines are no reason to fail.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

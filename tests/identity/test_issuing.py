@@ -11,15 +11,15 @@ import jwt
 import pytest
 from django.contrib.auth.models import User
 
-from backend.config import Config
-from backend.identity.callers import authenticate_token
-from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
-from backend.identity.issuing import issue_token
-from backend.identity.keys import secret_id
-from backend.identity.revocation import revoke_tokens
+from live_inbox.conf import InboxSettings
+from live_inbox.identity.callers import authenticate_token
+from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.issuing import issue_token
+from live_inbox.identity.keys import secret_id
+from live_inbox.identity.revocation import revoke_tokens
 from tests.identity.issuer import NOW, SECRET, KeyPair
 
-Configure = Callable[..., Config]
+Configure = Callable[..., InboxSettings]
 NEW_SECRET = "the-next-secret-of-the-tests-long-enough"
 
 

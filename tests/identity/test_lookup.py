@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext, register_lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.identity.accounts import AccountRules, Verdict, account_for, verdicts
-from backend.identity.errors import AuthenticationFailed, Reason
-from backend.identity.lookup import users_by, value_of
-from backend.identity.models import TokenRevocation
-from backend.identity.revocation import revoke_tokens
-from backend.identity.tokens import VerifiedToken
+from live_inbox.identity.accounts import AccountRules, Verdict, account_for, verdicts
+from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.lookup import users_by, value_of
+from live_inbox.identity.revocation import revoke_tokens
+from live_inbox.identity.tokens import VerifiedToken
+from live_inbox.models import TokenRevocation
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 BY_NAME = AccountRules(user_field="username")

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.warnings import InsecureKeyLengthWarning
 
-from backend.identity import tokens as tokens_module
-from backend.identity.errors import AuthenticationFailed, Reason
-from backend.identity.published_keys import PublishedKeys
-from backend.identity.tokens import TokenRules, TokenVerifier
+from live_inbox.identity import tokens as tokens_module
+from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.published_keys import PublishedKeys
+from live_inbox.identity.tokens import TokenRules, TokenVerifier
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
 
 TO_JWK: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from backend.identity.sessions import EndReason, OpenSession, OpenSessions, Standing
+from live_inbox.identity.sessions import EndReason, OpenSession, OpenSessions, Standing
 from tests.identity.issuer import NOW, Clock
 
 InVirtualTime = Callable[[Coroutine[Any, Any, None]], None]

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
-from backend.identity.keys import secret_id
-from backend.identity.tokens import TokenRules, TokenVerifier, VerifiedToken
+from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.keys import secret_id
+from live_inbox.identity.tokens import TokenRules, TokenVerifier, VerifiedToken
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
 
 # Slow machines are no reason to fail.

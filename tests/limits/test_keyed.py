@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.limits.keyed import KeyedLimiter
-from backend.limits.rate import NANOSECONDS, Meter, RateLimit
+from live_inbox.limits.keyed import KeyedLimiter
+from live_inbox.limits.rate import NANOSECONDS, Meter, RateLimit
 
 # Slow machines are no reason to fail.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

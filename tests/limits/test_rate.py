@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.limits.rate import NANOSECONDS, InvalidRateLimit, Meter, RateLimit
+from live_inbox.limits.rate import NANOSECONDS, InvalidRateLimit, Meter, RateLimit
 
 # Slow machines are no reason to fail.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

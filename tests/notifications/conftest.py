@@ -33,7 +33,7 @@ def bob(db: None) -> User:
 def bell(monkeypatch: pytest.MonkeyPatch) -> RememberingDoorbell:
     """The doorbell of this process, which only remembers."""
     doorbell = RememberingDoorbell()
-    monkeypatch.setattr(apps.get_app_config("notifications"), "doorbell", doorbell)
+    monkeypatch.setattr(apps.get_app_config("live_inbox"), "doorbell", doorbell)
     return doorbell
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.contrib.auth.models import User
 from django.db import connection
 
-from backend.notifications.models import Inbox
+from live_inbox.models import Inbox
 
 _SERIES = {
     "postgresql": "generate_series(1, %s) AS series(n)",
@@ -36,7 +36,7 @@ def fill(user: User, size: int) -> None:
     series = _SERIES[connection.vendor]
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO notifications_notification"
+            "INSERT INTO live_inbox_notification"
             " (recipient_id, type, title, message, link, data, created_at, read_at, added_sequence)"
             " SELECT %s,"
             " CASE WHEN n <= 5 THEN 'rare' WHEN n % 10 = 0 THEN 'news' ELSE 'general' END,"
@@ -46,7 +46,7 @@ def fill(user: User, size: int) -> None:
             [user.pk, size // 10, size],
         )
         cursor.execute(
-            "SELECT COUNT(*) - COUNT(read_at) FROM notifications_notification WHERE recipient_id = %s",
+            "SELECT COUNT(*) - COUNT(read_at) FROM live_inbox_notification WHERE recipient_id = %s",
             [user.pk],
         )
         (unread,) = cursor.fetchone()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from backend.notifications.events import Event, decode
+from live_inbox.events import Event, decode
 
 
 class RememberingDoorbell:

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from msgspec.structs import replace
 
-from backend.delivery.log import Place
-from backend.delivery.position import Position
-from backend.notifications import selectors, services
-from backend.notifications.events import Event, Kind, Snapshot
+from live_inbox import selectors, services
+from live_inbox.delivery.log import Place
+from live_inbox.delivery.position import Position
+from live_inbox.events import Event, Kind, Snapshot
 
 PAGE = 100
 

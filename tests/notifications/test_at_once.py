@@ -15,13 +15,13 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connections
 from django.utils import timezone
 
-from backend.delivery.position import ORIGIN, Position
-from backend.notifications import selectors, services
-from backend.notifications.errors import Conflict, InvalidInput, NotFound
-from backend.notifications.expiry import expire_due
-from backend.notifications.models import Inbox, Notification
-from backend.notifications.repair import check_inboxes
-from backend.notifications.services import Changed, Sent
+from live_inbox import selectors, services
+from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.errors import Conflict, InvalidInput, NotFound
+from live_inbox.maintenance.expiry import expire_due
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import Inbox, Notification
+from live_inbox.services import Changed, Sent
 from tests.notifications.at_once import THREADS, at_once
 from tests.notifications.doorbells import RememberingDoorbell
 from tests.notifications.replica import Replica, log_of

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from backend.delivery.log import Loss
-from backend.delivery.position import Position
-from backend.notifications.events import (
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import Position
+from live_inbox.events import (
     Event,
     Kind,
     Person,

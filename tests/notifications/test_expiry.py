@@ -11,14 +11,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from backend.delivery.position import ORIGIN
-from backend.notifications import expiry, selectors, services
-from backend.notifications.errors import Conflict, InvalidInput, NotFound
-from backend.notifications.events import Event, Kind
-from backend.notifications.expiry import Expired, WrongCounts, expire_due, expire_in_steps
-from backend.notifications.inboxes import lock_free
-from backend.notifications.models import Inbox, Notification
-from backend.notifications.repair import check_inboxes
+from live_inbox import selectors, services
+from live_inbox.delivery.position import ORIGIN
+from live_inbox.errors import Conflict, InvalidInput, NotFound
+from live_inbox.events import Event, Kind
+from live_inbox.inbox_rows import lock_free
+from live_inbox.maintenance import expiry
+from live_inbox.maintenance.expiry import Expired, WrongCounts, expire_due, expire_in_steps
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import Inbox, Notification
 from tests.delivery.counting import counted
 from tests.notifications.at_once import THREADS, at_once
 from tests.notifications.conftest import Told

@@ -13,24 +13,24 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, connections
 
-from backend.database_threads import in_database_thread
-from backend.delivery.doorbell import Doorbell
-from backend.delivery.hub import Hub, HubClosed, HubRules
-from backend.delivery.log import Head, Place
-from backend.delivery.position import ORIGIN, Position
-from backend.notifications import selectors, services
-from backend.notifications.events import Event, Kind, Reset, ResetReason, decode
-from backend.notifications.feed import Feed, OpenFeed
-from backend.notifications.log import DatabaseLog
-from backend.notifications.models import Inbox
-from backend.notifications.pruning import prune_events
-from backend.notifications.repair import renew_epochs
+from live_inbox import selectors, services
+from live_inbox.database_log import DatabaseLog
+from live_inbox.database_threads import in_database_thread
+from live_inbox.delivery.doorbell import Doorbell
+from live_inbox.delivery.hub import Hub, HubClosed, HubRules
+from live_inbox.delivery.log import Head, Place
+from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.events import Event, Kind, Reset, ResetReason, decode
+from live_inbox.feed import Feed, OpenFeed
+from live_inbox.maintenance.pruning import prune_events
+from live_inbox.maintenance.repair import renew_epochs
+from live_inbox.models import Inbox
 from tests.delivery.counting import counted
 from tests.notifications.replica import Replica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RULES = HubRules(run_length=8, page_length=20, watch_seconds=3600.0)
+RULES = HubRules(run_length=8, page_length=20, reconcile_seconds=3600.0)
 """The watch comes round when a test says so."""
 
 
@@ -57,7 +57,7 @@ class Server:
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """A server whose doorbell the services of this process ring."""
     server = Server()
-    monkeypatch.setattr(apps.get_app_config("notifications"), "doorbell", server.bell)
+    monkeypatch.setattr(apps.get_app_config("live_inbox"), "doorbell", server.bell)
     async with server.running():
         yield server
 

@@ -15,13 +15,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from backend.delivery.hub import HubClosed, HubRules
-from backend.delivery.log import Head, Loss
-from backend.delivery.portion import Portion
-from backend.delivery.position import ORIGIN, Position
-from backend.notifications import feed as feed_module
-from backend.notifications.events import Reset
-from backend.notifications.feed import Feed, Following
+from live_inbox import feed as feed_module
+from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.hub import HubClosed, HubRules
+from live_inbox.delivery.log import Head, Loss
+from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.events import Reset
+from live_inbox.feed import Feed, Following
 from tests.delivery.pretend_log import Line, encode
 from tests.delivery.stage import Stage
 
@@ -33,7 +33,7 @@ RULES = HubRules(
     run_length=3,
     page_length=4,
     portion_length=PORTION,
-    watch_seconds=2.0,
+    reconcile_seconds=2.0,
     linger_seconds=3.0,
     layer_seconds=1.0,
 )

@@ -13,13 +13,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 
-from backend.config import Config
-from backend.notifications import services
-from backend.notifications.expiry import expire_in_steps
-from backend.notifications.housekeeping import PAUSE_SECONDS, Chore, Housekeeper, chores
-from backend.notifications.models import InboxEvent, Notification
-from backend.notifications.pruning import prune_in_steps
-from backend.notifications.repair import check_inboxes
+from live_inbox import services
+from live_inbox.conf import InboxSettings
+from live_inbox.maintenance.expiry import expire_in_steps
+from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Chore, Housekeeper, chores
+from live_inbox.maintenance.pruning import prune_in_steps
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import InboxEvent, Notification
 from tests.delivery.counting import counted
 from tests.delivery.virtual_loop import VirtualLoop
 
@@ -74,17 +74,17 @@ def start(loop: VirtualLoop, keeper: Housekeeper) -> None:
 
 
 def test_the_settings_say_what_is_done_and_how_often() -> None:
-    settings = Config(environment="test", expiry_seconds=7, prune_seconds=900)
+    settings = InboxSettings(expiry_seconds=7, prune_seconds=900)
     assert chores(settings) == [
         Chore("expiry of notifications", expire_in_steps, 7),
         Chore("pruning of logs", prune_in_steps, 900),
     ]
-    defaults = Config(environment="test")
+    defaults = InboxSettings()
     assert [chore.every_seconds for chore in chores(defaults)] == [5, 3600]
 
 
 def test_it_can_be_turned_off() -> None:
-    assert chores(Config(environment="test", housekeeping=False)) == []
+    assert chores(InboxSettings(housekeeping=False)) == []
 
 
 # -- when ------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ async def test_the_end_waits_for_a_transaction_that_has_begun() -> None:
 async def test_the_end_does_not_wait_for_a_database_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("backend.notifications.housekeeping.STOP_SECONDS", 0.01)
+    monkeypatch.setattr("live_inbox.maintenance.housekeeping.STOP_SECONDS", 0.01)
     begun = asyncio.Event()
 
     async def hang(*arguments: object) -> object:

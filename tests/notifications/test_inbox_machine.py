@@ -17,14 +17,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from backend.delivery.log import Loss
-from backend.delivery.position import ORIGIN, Position
-from backend.notifications import selectors, services
-from backend.notifications.errors import Conflict, InvalidInput, NotFound
-from backend.notifications.expiry import Expired, expire_due
-from backend.notifications.models import InboxEvent
-from backend.notifications.pruning import prune_events
-from backend.notifications.repair import check_inboxes
+from live_inbox import selectors, services
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.errors import Conflict, InvalidInput, NotFound
+from live_inbox.maintenance.expiry import Expired, expire_due
+from live_inbox.maintenance.pruning import prune_events
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import InboxEvent
 from tests.notifications.doorbells import RememberingDoorbell
 from tests.notifications.replica import Replica
 
@@ -77,7 +77,7 @@ class Inboxes(RuleBasedStateMachine):
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
         self.bell = RememberingDoorbell()
-        self.app = cast("Any", apps.get_app_config("notifications"))
+        self.app = cast("Any", apps.get_app_config("live_inbox"))
         self.real_bell, self.app.doorbell = self.app.doorbell, self.bell
         self.users = [User.objects.create_user(f"user{n}") for n in range(3)]
         self.models = [Model() for _ in self.users]

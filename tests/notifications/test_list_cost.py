@@ -15,8 +15,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from backend.notifications import selectors, services
-from backend.notifications.models import Notification
+from live_inbox import selectors, services
+from live_inbox.models import Notification
 from tests.notifications.crowd import fill, without_triggers
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def rows_read_by(statements: list[tuple[str, Any]]) -> int:
 
 def _rows_of(plan: dict[str, Any]) -> float:
     rows = sum(_rows_of(inner) for inner in plan.get("Plans", []))
-    if plan.get("Relation Name") == "notifications_notification":
+    if plan.get("Relation Name") == "live_inbox_notification":
         names = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
         rows += sum(plan.get(name, 0) for name in names) * plan["Actual Loops"]
     return rows
@@ -205,12 +205,10 @@ def test_each_list_has_an_index_that_gives_its_order(
             cursor.execute(f"EXPLAIN {sql}", params)
             plan = "\n".join(line for (line,) in cursor.fetchall())
         backward = "Backward " if from_oldest else ""
-        assert (
-            f"Index Scan {backward}using {index.split()[0]} on notifications_notification" in plan
-        )
+        assert f"Index Scan {backward}using {index.split()[0]} on live_inbox_notification" in plan
     else:
         looks = [plan.replace("COVERING ", "") for plan in plans(call)]
-        assert f"SEARCH notifications_notification USING INDEX {index}" in looks
+        assert f"SEARCH live_inbox_notification USING INDEX {index}" in looks
 
 
 def test_the_pages_of_the_large_inbox_are_as_full_as_those_of_the_small_one(crowd: Crowd) -> None:
@@ -235,7 +233,7 @@ def test_counts_cost_no_row_of_the_notifications(crowd: Crowd) -> None:
         # The oldest tenth, and every 50th of the others.
         assert state.unread_count == size // 10 + size // 50 - size // 500
         (statement,) = statements_of(lambda: selectors.inbox_state(user_id=user.pk))  # noqa: B023
-        assert "notifications_notification" not in statement[0]
+        assert "live_inbox_notification" not in statement[0]
 
 
 def test_marking_one_and_deleting_one_costs_the_same(crowd: Crowd) -> None:
@@ -289,7 +287,7 @@ def test_marking_all_read_visits_what_is_unread_and_no_more(crowd: Crowd) -> Non
         with transaction.atomic():
             statements = statements_of(lambda: services.mark_all_read(user_id=user.pk))
             transaction.set_rollback(True)
-        return [each for each in statements if each[0].startswith('UPDATE "notifications_notif')]
+        return [each for each in statements if each[0].startswith('UPDATE "live_inbox_notif')]
 
     for user in (crowd.small, crowd.large):
         with transaction.atomic():

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from backend.delivery.position import ORIGIN, Position
-from backend.notifications import selectors, services
-from backend.notifications.errors import InvalidInput, NotFound
-from backend.notifications.events import Kind
-from backend.notifications.models import Inbox, Notification
-from backend.notifications.services import AllRead, Changed, Deleted
+from live_inbox import selectors, services
+from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.errors import InvalidInput, NotFound
+from live_inbox.events import Kind
+from live_inbox.models import Inbox, Notification
+from live_inbox.services import AllRead, Changed, Deleted
 from tests.notifications.conftest import Told
 from tests.notifications.queries import queries
 from tests.notifications.replica import Replica, log_of

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import AbstractUser, Permission, User
 
-from backend import config as config_module
-from backend.notifications import policy
-from backend.notifications.errors import Forbidden
-from backend.notifications.policy import SEND_SCOPE, check_may_send, default_policy
+from live_inbox import policy
+from live_inbox.conf import InboxSettings
+from live_inbox.errors import Forbidden
+from live_inbox.policy import SEND_SCOPE, check_may_send, default_policy
 
 
 def test_everybody_may_send_to_themselves(alice: User) -> None:
@@ -52,8 +52,8 @@ def nobody(caller: AbstractUser, recipient_id: str, scopes: frozenset[str]) -> b
 
 @pytest.fixture
 def _own_policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    settings = config_module.Config(send_policy=f"{__name__}.nobody")
-    monkeypatch.setattr(policy, "config", lambda: settings)
+    settings = InboxSettings(send_policy=f"{__name__}.nobody")
+    monkeypatch.setattr(policy, "inbox_settings", lambda: settings)
     yield
     policy._policy.cache_clear()
 

@@ -3,19 +3,19 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from backend import config as config_module
-from backend.notifications import selectors, services
-from backend.notifications.errors import InvalidInput
-from backend.notifications.models import NotificationPreference
-from backend.notifications.selectors import PreferenceState
+from live_inbox import selectors, services
+from live_inbox.conf import InboxSettings
+from live_inbox.errors import InvalidInput
+from live_inbox.models import NotificationPreference
+from live_inbox.selectors import PreferenceState
 from tests.notifications.queries import queries
 
 
 @pytest.fixture
 def _required(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = config_module.Config(required_types=["alarm", "billing"])
-    monkeypatch.setattr(services, "config", lambda: settings)
-    monkeypatch.setattr(selectors, "config", lambda: settings)
+    settings = InboxSettings(required_types=["alarm", "billing"])
+    monkeypatch.setattr(services, "inbox_settings", lambda: settings)
+    monkeypatch.setattr(selectors, "inbox_settings", lambda: settings)
 
 
 def test_a_preference_is_remembered_and_can_be_changed(alice: User, bob: User) -> None:

@@ -10,13 +10,14 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from backend.config import Config
-from backend.delivery.log import Loss, Place
-from backend.delivery.position import Position
-from backend.notifications import pruning, selectors, services
-from backend.notifications.models import Inbox, InboxEvent, Notification
-from backend.notifications.pruning import Pruned, prune_events
-from backend.notifications.repair import check_inboxes
+from live_inbox import selectors, services
+from live_inbox.conf import InboxSettings
+from live_inbox.delivery.log import Loss, Place
+from live_inbox.delivery.position import Position
+from live_inbox.maintenance import pruning
+from live_inbox.maintenance.pruning import Pruned, prune_events
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import Inbox, InboxEvent, Notification
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EVERYTHING = 1_000_000
@@ -194,8 +195,8 @@ def test_a_second_run_finds_nothing(alice: User) -> None:
 
 
 def test_the_settings_are_the_defaults(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Config(environment="test", log_keep_days=7, log_keep_events=100)
-    monkeypatch.setattr(pruning, "config", lambda: settings)
+    settings = InboxSettings(log_keep_days=7, log_keep_events=100)
+    monkeypatch.setattr(pruning, "inbox_settings", lambda: settings)
     send(alice, days_ago=8)
     for _ in range(102):
         send(alice, days_ago=1)

@@ -12,11 +12,12 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from backend.delivery.log import Loss
-from backend.delivery.position import Position
-from backend.notifications import repair, selectors, services
-from backend.notifications.models import Inbox, InboxEvent, Notification
-from backend.notifications.repair import Finding, Flaw, check_inboxes, renew_epochs
+from live_inbox import selectors, services
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import Position
+from live_inbox.maintenance import repair
+from live_inbox.maintenance.repair import Finding, Flaw, check_inboxes, renew_epochs
+from live_inbox.models import Inbox, InboxEvent, Notification
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.delivery.log import Place
-from backend.notifications import selectors, services
-from backend.notifications.errors import InvalidInput
-from backend.notifications.models import InboxEvent, Notification
-from backend.notifications.rows import key_type, key_value, rows_of
+from live_inbox import selectors, services
+from live_inbox.delivery.log import Place
+from live_inbox.errors import InvalidInput
+from live_inbox.models import InboxEvent, Notification
+from live_inbox.sql_rows import key_type, key_value, rows_of
 from tests.notifications.conftest import Told
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)

@@ -12,14 +12,14 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import config as config_module
-from backend.delivery.log import UNTOUCHED, Head, Place
-from backend.delivery.position import ORIGIN, Position
-from backend.notifications import selectors, services
-from backend.notifications.errors import InvalidInput, NotFound
-from backend.notifications.events import Event, Kind
-from backend.notifications.models import Inbox, InboxEvent, Notification
-from backend.notifications.selectors import EMPTY, InboxState, Page
+from live_inbox import selectors, services
+from live_inbox.conf import InboxSettings
+from live_inbox.delivery.log import UNTOUCHED, Head, Place
+from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.errors import InvalidInput, NotFound
+from live_inbox.events import Event, Kind
+from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox.selectors import EMPTY, InboxState, Page
 from tests.notifications.queries import queries
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -155,7 +155,7 @@ def test_a_page_has_a_sensible_length(alice: User, limit: int) -> None:
 
 
 def test_the_longest_page_is_a_setting(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selectors, "config", lambda: config_module.Config(max_page_size=2))
+    monkeypatch.setattr(selectors, "inbox_settings", lambda: InboxSettings(max_page_size=2))
     assert selectors.page(user_id=alice.pk, limit=2).notifications == []
     with pytest.raises(InvalidInput, match="1 to 2 notifications"):
         selectors.page(user_id=alice.pk, limit=3)

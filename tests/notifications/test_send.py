@@ -9,13 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from backend import config as config_module
-from backend.delivery.position import ORIGIN, Position
-from backend.notifications import selectors, services
-from backend.notifications.errors import Conflict, InvalidInput
-from backend.notifications.events import Event, Kind, Person, Snapshot
-from backend.notifications.models import Inbox, InboxEvent, Notification
-from backend.notifications.services import Sent, SentMany
+from live_inbox import selectors, services
+from live_inbox.conf import InboxSettings
+from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.errors import Conflict, InvalidInput
+from live_inbox.events import Event, Kind, Person, Snapshot
+from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox.services import Sent, SentMany
 from tests.delivery.counting import counted
 from tests.notifications.conftest import Commit, Told
 from tests.notifications.doorbells import RememberingDoorbell
@@ -33,7 +33,7 @@ def nothing_was_written() -> bool:
 
 def require(monkeypatch: pytest.MonkeyPatch, *types: str) -> None:
     monkeypatch.setattr(
-        services, "config", lambda: config_module.Config(required_types=list(types))
+        services, "inbox_settings", lambda: InboxSettings(required_types=list(types))
     )
 
 

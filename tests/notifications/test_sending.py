@@ -5,22 +5,22 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from backend import config as config_module
-from backend.identity.callers import Caller
-from backend.identity.errors import AuthenticationFailed
-from backend.notifications import sending
-from backend.notifications.errors import Forbidden, InvalidInput, RateLimited
-from backend.notifications.models import Notification
-from backend.notifications.policy import SEND_SCOPE
-from backend.notifications.sending import send_for
+from live_inbox import send_for_caller
+from live_inbox.conf import InboxSettings
+from live_inbox.errors import Forbidden, InvalidInput, RateLimited
+from live_inbox.identity.callers import Caller
+from live_inbox.identity.errors import AuthenticationFailed
+from live_inbox.models import Notification
+from live_inbox.policy import SEND_SCOPE
+from live_inbox.send_for_caller import send_for
 from tests.delivery.counting import counted
 
 
 @pytest.fixture(autouse=True)
 def _own_limits() -> Iterator[None]:
-    sending._limiter.cache_clear()
+    send_for_caller._limiter.cache_clear()
     yield
-    sending._limiter.cache_clear()
+    send_for_caller._limiter.cache_clear()
 
 
 def test_a_caller_sends_in_their_own_name(alice: User) -> None:
@@ -59,8 +59,8 @@ def test_what_a_caller_may_is_read_anew(alice: User, bob: User) -> None:
 def test_who_sends_too_fast_is_told_when_to_go_on(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = config_module.Config(send_rate="1/minute burst 2")
-    monkeypatch.setattr(sending, "config", lambda: settings)
+    settings = InboxSettings(send_rate="1/minute burst 2")
+    monkeypatch.setattr(send_for_caller, "inbox_settings", lambda: settings)
     before = counted("rate_limited_total", limit="send")
     for _ in range(2):
         send_for(Caller(alice), recipient_id=alice.pk, title="x")

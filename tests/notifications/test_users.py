@@ -12,10 +12,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from backend.delivery.log import UNTOUCHED
-from backend.notifications import selectors, services
-from backend.notifications.errors import InvalidInput
-from backend.notifications.models import Inbox, InboxEvent, Notification, NotificationPreference
+from live_inbox import selectors, services
+from live_inbox.delivery.log import UNTOUCHED
+from live_inbox.errors import InvalidInput
+from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
 from tests.notifications.queries import queries
 from tests.notifications.replica import Replica
 
@@ -132,9 +132,9 @@ package.joinpath("models.py").write_text(
     "    USERNAME_FIELD = 'email'\\n"
     "    objects = UserManager()\\n"
 )
-from backend import settings
+from live_inbox_site import settings
 settings.INSTALLED_APPS = [
-    "django.contrib.auth", "django.contrib.contenttypes", "people", "backend.notifications"
+    "django.contrib.auth", "django.contrib.contenttypes", "people", "live_inbox"
 ]
 settings.AUTH_USER_MODEL = "people.Person"
 import django
@@ -143,10 +143,10 @@ from django.core.management import call_command
 call_command("migrate", run_syncdb=True, verbosity=0)
 
 from people.models import Person
-from backend.delivery.log import Place
-from backend.delivery.position import Position
-from backend.notifications import selectors, services
-from backend.notifications.errors import InvalidInput, NotFound
+from live_inbox.delivery.log import Place
+from live_inbox.delivery.position import Position
+from live_inbox import selectors, services
+from live_inbox.errors import InvalidInput, NotFound
 from tests.notifications.replica import Replica, log_of
 
 people = [Person.objects.create(email=f"{n}@x") for n in range(12)]
@@ -190,7 +190,7 @@ def test_users_may_have_uuids_for_keys(tmp_path: Path) -> None:
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{tmp_path}/people.sqlite3",
         "REDIS_URL": "",
-        "DJANGO_SETTINGS_MODULE": "backend.settings",
+        "DJANGO_SETTINGS_MODULE": "live_inbox_site.settings",
         "PYTHONPATH": str(REPOSITORY),
     }
     done = subprocess.run(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.config import config
-from backend.notifications.errors import InvalidInput
-from backend.notifications.validation import Draft, clean_draft, clean_key, clean_type
+from live_inbox.conf import inbox_settings
+from live_inbox.content import Draft, clean_draft, clean_key, clean_type
+from live_inbox.errors import InvalidInput
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 VALID: dict[str, Any] = {
@@ -332,7 +332,7 @@ def test_data_may_be_nested_so_deep() -> None:
 
 
 def test_data_has_a_largest_size_in_bytes() -> None:
-    limit = config().max_data_bytes
+    limit = inbox_settings().max_data_bytes
     assert limit == 8192
     fits = {"a": "x" * (limit - len('{"a":""}'))}
     assert clean(data=fits).data == fits

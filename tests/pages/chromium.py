@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from backend.pages.building import REPOSITORY, NotBuildable, find_node
+from live_inbox_site.building import REPOSITORY, NotBuildable, find_node
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [

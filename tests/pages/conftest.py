@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from backend.pages import building
+from live_inbox_site import building
 from tests.pages.chromium import ARGUMENTS, NoChromium, find_chromium
 from tests.pages.site import Site
 from tests.pages.watching import DEADLINE_SECONDS, Watch

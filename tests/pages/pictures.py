@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from backend.pages.building import REPOSITORY, build
+from live_inbox_site.building import REPOSITORY, build
 from tests.pages.chromium import ARGUMENTS, find_chromium
 from tests.pages.site import Site
 from tests.stacks.keeper import Keeper

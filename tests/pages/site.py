@@ -15,7 +15,7 @@ from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
 _PREPARE = """
 import django
 django.setup()
-from backend.commands import demo
+from live_inbox_site import demo
 demo.prepare()
 """
 
@@ -27,10 +27,10 @@ class Site:
         self._environment = {
             **environment,
             "ENVIRONMENT": "development",
-            "DJANGO_SETTINGS_MODULE": "backend.settings",
+            "DJANGO_SETTINGS_MODULE": "live_inbox_site.settings",
             # Tokens of seconds are to expire within seconds, and other processes' doorbells reach no one here.
             "JWT_LEEWAY_SECONDS": "0",
-            "WATCH_SECONDS": "0.2",
+            "RECONCILE_SECONDS": "0.2",
         }
         subprocess.run(
             [sys.executable, "-c", _PREPARE],

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from playwright.async_api import Page, expect
 
-from backend.pages.building import REPOSITORY
+from live_inbox_site.building import REPOSITORY
 from tests.pages.conftest import Opener
 from tests.pages.site import Site
 from tests.pages.test_live_page import open_live

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from backend.pages.building import REPOSITORY, find_node
+from live_inbox_site.building import REPOSITORY, find_node
 
 
 @pytest.mark.stack("embedded")

@@ -13,17 +13,18 @@ from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
 from django.urls import include, path
 
-from backend.config import Config, config
-from backend.identity.callers import authenticate_token
-from backend.pages import bundles, views
-from graphql_schema.schema import schema
-from graphql_schema.view import GraphQLView
+from live_inbox.identity.callers import authenticate_token
+from live_inbox.web import bundles
+from live_inbox_graphql.schema import schema
+from live_inbox_graphql.view import GraphQLView
+from live_inbox_site import pages
+from live_inbox_site.environment import SiteSettings, site_settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 urlpatterns = [
-    path("", include("backend.pages.urls")),
-    path("graphql/", GraphQLView.as_view(schema=schema, page=views.graphiql)),
+    path("graphql/", GraphQLView.as_view(schema=schema, page=pages.graphiql)),
+    path("", include("live_inbox_site.urls")),
 ]
 
 FILES = ("live.js", "live.css", "graphiql.js", "graphiql.css", "icon.svg", "notification-inbox.js")
@@ -46,9 +47,9 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def configure(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
     """Let the pages see other settings than those of this process."""
-    changed = config().model_copy(update=settings)
-    for module in ("views", "demo", "signing_in"):
-        monkeypatch.setattr(f"backend.pages.{module}.config", lambda: changed)
+    changed = site_settings().model_copy(update=settings)
+    for module in ("pages", "demo_tokens", "signing_in"):
+        monkeypatch.setattr(f"live_inbox_site.{module}.site_settings", lambda: changed)
 
 
 @pytest.fixture
@@ -77,8 +78,8 @@ def policy(response: Any) -> dict[str, str]:
 def test_the_live_page_names_its_files_and_the_demo_users(client: Client) -> None:
     response = client.get("/")
     html = response.content.decode()
-    assert '<script src="/static/pages/live.HASHHASH.js" defer>' in html
-    assert '<link rel="stylesheet" href="/static/pages/live.HASHHASH.css">' in html
+    assert '<script src="/static/live_inbox/web/live.HASHHASH.js" defer>' in html
+    assert '<link rel="stylesheet" href="/static/live_inbox/web/live.HASHHASH.css">' in html
     told = facts(html)
     assert [person["name"] for person in told["demo"]] == ["Alice", "Bob"]
     assert (told["tokens"], told["viewer"], told["tokenSeconds"]) == ("/demo-token", None, None)
@@ -145,7 +146,7 @@ def test_people_sign_in_and_out(client: Client, monkeypatch: pytest.MonkeyPatch)
     configure(monkeypatch, pages=True)
     get_user_model().objects.create_user(username="carol", password="secret-of-carol")
     form = client.get("/sign-in/").content.decode()
-    assert '<link rel="stylesheet" href="/static/pages/live.HASHHASH.css">' in form
+    assert '<link rel="stylesheet" href="/static/live_inbox/web/live.HASHHASH.css">' in form
     refused = client.post("/sign-in/", {"username": "carol", "password": "wrong"})
     assert "do not go together" in refused.content.decode()
     assert policy(refused)["script-src"] == "'self'"
@@ -169,7 +170,7 @@ def test_a_demo_token_speaks_for_its_user_and_may_send(client: Client) -> None:
     assert caller.scopes == {"notifications:send"}
     assert caller.expires_at is not None
     assert caller.issued_at is not None
-    leeway = config().jwt_leeway_seconds
+    leeway = site_settings().jwt_leeway_seconds
     assert round(caller.expires_at - caller.issued_at) == 60 + leeway
     assert response["Cache-Control"] == "no-store"
 
@@ -221,7 +222,7 @@ def test_a_page_that_was_not_built_says_what_to_do(
 def test_the_component_has_an_address_that_stays(client: Client, built: Path) -> None:
     response = client.get("/notification-inbox.js")
     assert response.status_code == 302
-    assert response["Location"] == "/static/pages/notification-inbox.HASHHASH.js"
+    assert response["Location"] == "/static/live_inbox/web/notification-inbox.HASHHASH.js"
     assert response["Cache-Control"] == "public, max-age=300"
     (built / "manifest.json").unlink()
     assert client.get("/notification-inbox.js").status_code == 503
@@ -229,7 +230,7 @@ def test_the_component_has_an_address_that_stays(client: Client, built: Path) ->
 
 def test_pages_are_on_in_development_unless_told_otherwise() -> None:
     def switches(**settings: Any) -> tuple[bool, bool]:
-        made = Config(**settings)
+        made = SiteSettings(**settings)
         return made.serves_pages, made.serves_graphiql
 
     assert switches(environment="development") == (True, True)

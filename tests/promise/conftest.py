@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 from django.contrib.auth import get_user_model
 
-from backend.identity.issuing import issue_token
-from tests.doors.devices import GraphQLDevice, LegacyDevice
+from live_inbox.identity.issuing import issue_token
+from tests.both_apis.devices import GraphQLDevice, LegacyDevice
 from tests.stacks.uvicorn_server import ServerProcess
 
 

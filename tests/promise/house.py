@@ -12,18 +12,18 @@ from channels.layers import get_channel_layer
 from django.db import connection, transaction
 from django.utils import timezone
 
-from backend.delivery.hub import ChannelLayer, Hub, HubRules
-from backend.identity.callers import open_sessions
-from backend.identity.sessions import OpenSessions
-from backend.legacy.consumer import NotificationConsumer
-from backend.notifications.apps import doorbell
-from backend.notifications.events import Event, Kind, Snapshot, decode
-from backend.notifications.feed import Feed
-from backend.notifications.log import DatabaseLog
-from backend.notifications.models import Inbox
-from backend.notifications.recording import record
-from graphql_schema.consumer import GraphQLConsumer
-from graphql_schema.schema import schema
+from live_inbox.apps import doorbell
+from live_inbox.database_log import DatabaseLog
+from live_inbox.delivery.hub import ChannelLayer, Hub, HubRules
+from live_inbox.event_recording import record
+from live_inbox.events import Event, Kind, Snapshot, decode
+from live_inbox.feed import Feed
+from live_inbox.identity.callers import open_sessions
+from live_inbox.identity.sessions import OpenSessions
+from live_inbox.json_api.consumer import NotificationConsumer
+from live_inbox.models import Inbox
+from live_inbox_graphql.consumer import GraphQLConsumer
+from live_inbox_graphql.schema import schema
 from tests.sockets.stage import OUR_CLASS, until
 
 CHUNK = 200
@@ -66,7 +66,7 @@ async def opened_house(
         layer=cast("ChannelLayer | None", get_channel_layer()),
         decode=decode,
         own_doorbell=doorbell().name,
-        rules=HubRules(watch_seconds=0.2, linger_seconds=linger_seconds),
+        rules=HubRules(reconcile_seconds=0.2, linger_seconds=linger_seconds),
     )
     sessions = open_sessions()
     doors: dict[str, Any] = {

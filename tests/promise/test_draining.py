@@ -21,10 +21,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from backend.commands.serving import grace_seconds
-from backend.config import config
-from backend.notifications import services
-from backend.notifications.models import Inbox, Notification
+from live_inbox import services
+from live_inbox.conf import inbox_settings
+from live_inbox.models import Inbox, Notification
+from live_inbox_site.serving import grace_seconds
 from tests.sockets.stage import raw_client, until
 from tests.stacks.child import Child
 from tests.stacks.keeper import Keeper
@@ -43,7 +43,7 @@ REASONS = {
     "graphql-ws": (1012, "Service restart"),
     "original": (1012, "The server is restarting"),
 }
-"""The tables' words: `graphql_schema/close_codes.py` and `docs/legacy-protocol.md`."""
+"""The tables' words: `live_inbox_graphql/close_codes.py` and `docs/legacy-protocol.md`."""
 
 IN_GOOD_ORDER = (0, -signal.SIGTERM)
 """uvicorn raises the signal again when it has ended, for whoever wants to know why."""
@@ -239,7 +239,7 @@ class TestServe:
         notifications: list[int],
     ) -> None:
         # Time enough: two seconds are not, on a machine that has other things to do.
-        server = await asyncio.to_thread(start_server, FINISHING_SECONDS="120")
+        server = await asyncio.to_thread(start_server, DRAIN_SECONDS="120")
         async with self.marking(server.port, token, alice, notifications) as (devices, lock):
             ask_to_end(server.child)
             await until(lambda: refuses(server.port))
@@ -258,7 +258,7 @@ class TestServe:
         alice: int,
         notifications: list[int],
     ) -> None:
-        server = await asyncio.to_thread(start_server, FINISHING_SECONDS="0")
+        server = await asyncio.to_thread(start_server, DRAIN_SECONDS="0")
         async with self.marking(server.port, token, alice, notifications) as (devices, _):
             ask_to_end(server.child)
             closings = await asyncio.gather(*(device.closed() for device in devices))
@@ -312,7 +312,7 @@ class TestServe:
             assert await much_to_read.receive(1)
             began = ask_to_end(server.child)
             assert await ended(server.child) in IN_GOOD_ORDER
-        assert time.monotonic() - began < grace_seconds(config())
+        assert time.monotonic() - began < grace_seconds(inbox_settings())
         assert "graceful shutdown exceeded" not in server.log()
 
     async def test_all_workers_drain(
@@ -331,13 +331,13 @@ class TestServe:
 
 
 class TestPlainUvicorn:
-    """`uvicorn backend.asgi:application`: without our protocol class, sockets are closed at once, by uvicorn."""
+    """uvicorn with its own protocol class: it closes all sockets at once."""
 
     async def test_everybody_is_closed_with_1012(
         self, keeper: Keeper, stack: Stack, token: str, tmp_path: Any
     ) -> None:
         port = free_port()
-        arguments = ["-m", "uvicorn", "backend.asgi:application", "--port", str(port)]
+        arguments = ["-m", "uvicorn", "live_inbox_site.asgi:application", "--port", str(port)]
         arguments += ["--ws", "websockets-sansio", "--timeout-graceful-shutdown", "10"]
         with child_of(keeper, stack, tmp_path, arguments) as child:
             await asyncio.to_thread(child.wait_until, lambda: not refuses(port))

@@ -10,8 +10,8 @@ from asgiref.sync import async_to_sync
 from gql import Client, GraphQLRequest, gql
 from gql.transport.websockets import WebsocketsTransport
 
-from backend.database_threads import in_database_thread
-from backend.notifications import services
+from live_inbox import services
+from live_inbox.database_threads import in_database_thread
 from tests.stacks.uvicorn_server import ServerProcess
 
 EVENTS = """

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from backend.notifications import services
-from backend.notifications.models import InboxEvent
-from backend.notifications.repair import check_inboxes
-from tests.doors.devices import Device
+from live_inbox import services
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import InboxEvent
+from tests.both_apis.devices import Device
 from tests.promise.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_what_has_expired_disappears_on_the_devices_of_all_servers(
     start_server: Callable[..., ServerProcess], devices: Devices, alice: int
 ) -> None:
-    servers = [start_server(EXPIRY_SECONDS="0.1", WATCH_SECONDS="0.2") for _ in range(2)]
+    servers = [start_server(EXPIRY_SECONDS="0.1", RECONCILE_SECONDS="0.2") for _ in range(2)]
     opened: list[Device] = [devices.graphql(servers[0]), devices.original(servers[1])]
 
     sent = services.send(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from backend.notifications import services
+from live_inbox import services
 from tests.promise.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
 

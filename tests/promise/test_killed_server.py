@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from websockets.exceptions import ConnectionClosed
 
-from backend.notifications import services
-from tests.doors.devices import GraphQLDevice
+from live_inbox import services
+from tests.both_apis.devices import GraphQLDevice
 from tests.promise.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
 

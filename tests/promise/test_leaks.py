@@ -20,17 +20,18 @@ import pytest
 from django.contrib.auth import get_user_model
 from prometheus_client import REGISTRY
 
-from backend.config import config
-from backend.delivery.hub import Subscription
-from backend.identity.issuing import issue_token
-from backend.legacy.connection import Connection as LegacyConnection
-from backend.legacy.protocol import LegacyProtocol
-from backend.notifications.feed import Following, OpenFeed
-from backend.sockets.outlet import AsgiOutlet, DirectOutlet
-from backend.sockets.server_protocol import SocketProtocol
-from graphql_schema.connection import Connection
-from graphql_schema.operations import Operation
-from graphql_schema.socket import Socket
+from live_inbox.conf import inbox_settings
+from live_inbox.delivery.hub import Subscription
+from live_inbox.feed import Following, OpenFeed
+from live_inbox.identity.issuing import issue_token
+from live_inbox.json_api.connection import Connection as LegacyConnection
+from live_inbox.json_api.protocol import LegacyProtocol
+from live_inbox.sockets.server_protocol import SocketProtocol
+from live_inbox.sockets.writer import AsgiOutlet, DirectOutlet
+from live_inbox_graphql.connection import Connection
+from live_inbox_graphql.operations import Operation
+from live_inbox_graphql.socket import Socket
+from tests.changed_settings import changed_settings
 from tests.promise.house import House, opened_house
 from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client, until
 
@@ -66,11 +67,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + 
 @pytest.fixture(autouse=True)
 def _unlimited() -> Iterator[None]:
     """Let so many notifications be sent that limits would be in the way."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEND_RATE", "1000000/second burst 1000000")
-        config.cache_clear()
+    with changed_settings(SEND_RATE="1000000/second burst 1000000"):
         yield
-    config.cache_clear()
 
 
 class Visitor:
@@ -225,7 +223,7 @@ async def test_nothing_is_left_of_sockets_that_came_and_went(
         assert (house.sessions._by_user, house.hub._reads, house.hub._opening) == ({}, [], set())
         # Some of the threads that look into the database may not have had to before.
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
-        assert files() <= fds + 3 * config().database_threads
+        assert files() <= fds + 3 * inbox_settings().database_threads
         growth = process.memory_info().rss - rss
         record_property("growth", growth)
         print(f"{rounds} sockets: grew by {growth / 1024:.0f} kB, {files() - fds} files")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from tests.doors.devices import Change
+from tests.both_apis.devices import Change
 from tests.promise.conftest import Devices
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
@@ -56,7 +56,7 @@ def test_a_command_in_another_process_reaches_open_sockets(
 def test_without_redis_the_watch_delivers(
     start_server: Start, devices: Devices, alice: int
 ) -> None:
-    one, other = (start_server(REDIS_URL="", WATCH_SECONDS="0.2") for _ in range(2))
+    one, other = (start_server(REDIS_URL="", RECONCILE_SECONDS="0.2") for _ in range(2))
     here, there = devices.graphql(one), devices.graphql(other)
     for number in range(5):
         here.send(alice, str(number))
@@ -66,7 +66,9 @@ def test_without_redis_the_watch_delivers(
 def test_redis_may_go_away_and_come_back(
     start_server: Start, devices: Devices, private_redis: RedisServer, alice: int
 ) -> None:
-    one, other = (start_server(REDIS_URL=private_redis.url, WATCH_SECONDS="0.5") for _ in range(2))
+    one, other = (
+        start_server(REDIS_URL=private_redis.url, RECONCILE_SECONDS="0.5") for _ in range(2)
+    )
     here, there = devices.graphql(one), devices.graphql(other)
     here.send(alice, "before")
     private_redis.stop()
@@ -84,7 +86,7 @@ def test_redis_may_go_away_and_come_back(
 def test_a_redis_that_hangs_delays_nobody_on_the_same_server(
     start_server: Start, devices: Devices, private_redis: RedisServer, alice: int
 ) -> None:
-    server = start_server(REDIS_URL=private_redis.url, WATCH_SECONDS="0.5")
+    server = start_server(REDIS_URL=private_redis.url, RECONCILE_SECONDS="0.5")
     device = devices.graphql(server)
     private_redis.freeze()
     for number in range(3):
@@ -99,7 +101,7 @@ def test_a_redis_that_hangs_delays_nobody_on_the_same_server(
 def test_a_server_starts_and_serves_while_redis_is_away(
     start_server: Start, devices: Devices, alice: int
 ) -> None:
-    server = start_server(REDIS_URL="redis://127.0.0.1:1/0", WATCH_SECONDS="0.5")
+    server = start_server(REDIS_URL="redis://127.0.0.1:1/0", RECONCILE_SECONDS="0.5")
     device = devices.graphql(server)
     device.send(alice, "no Redis at all")
     assert _titles([device.next_change()]) == ["no Redis at all"]

@@ -16,10 +16,10 @@ from django.contrib.auth import get_user_model
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from backend.delivery.hub import HubRules
-from backend.identity.issuing import issue_token
-from backend.notifications.models import Inbox
-from backend.sockets.outlet import AsgiOutlet
+from live_inbox.delivery.hub import HubRules
+from live_inbox.identity.issuing import issue_token
+from live_inbox.models import Inbox
+from live_inbox.sockets.writer import AsgiOutlet
 from tests.promise.house import House, opened_house, write_events
 from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess

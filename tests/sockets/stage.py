@@ -13,10 +13,10 @@ from typing import Any
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from backend.sockets.outlet import Outlet, direct_socket, outlet_for
-from backend.sockets.server_protocol import SocketProtocol
+from live_inbox.sockets.server_protocol import SocketProtocol
+from live_inbox.sockets.writer import Outlet, direct_socket, outlet_for
 
-OUR_CLASS = "backend.sockets.server_protocol:SocketProtocol"
+OUR_CLASS = "live_inbox.sockets.server_protocol:SocketProtocol"
 PLAIN_CLASS = "websockets-sansio"
 
 WAIT_SECONDS = 20.0

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from backend.sockets.outlet import AsgiOutlet, DirectOutlet, DirectSocket, outlet_for
+from live_inbox.sockets.writer import AsgiOutlet, DirectOutlet, DirectSocket, outlet_for
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -120,7 +120,7 @@ async def test_a_close_that_takes_too_long_can_be_given_up(server: Server) -> No
 async def test_a_close_gives_up_when_the_client_reads_no_more(
     server: Server, monkeypatch: pytest.MonkeyPatch, written: list[bytes]
 ) -> None:
-    monkeypatch.setattr("backend.sockets.outlet._FAREWELL_SECONDS", 0.0)
+    monkeypatch.setattr("live_inbox.sockets.writer._FAREWELL_SECONDS", 0.0)
     outlet = AsgiOutlet(server.send)
     outlet.write(written)
     await outlet.close(1000, "")
@@ -133,7 +133,7 @@ async def test_a_close_gives_up_when_the_client_reads_no_more(
 async def test_so_does_a_close_of_a_socket_that_is_lent(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.sockets.outlet._FAREWELL_SECONDS", 0.0)
+    monkeypatch.setattr("live_inbox.sockets.writer._FAREWELL_SECONDS", 0.0)
     outlet = DirectOutlet(LENT, server.send)
     await outlet.close(1000, "")
     assert server.said == []

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from backend.sockets.errands import Errands
+from live_inbox.sockets.background_tasks import Errands
 
 pytestmark = pytest.mark.stack("embedded")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
 
-from backend.sockets.frames import text_header
+from live_inbox.sockets.frames import text_header
 
 pytestmark = pytest.mark.stack("embedded")
 

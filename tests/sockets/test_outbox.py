@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from backend.sockets.outbox import _TOGETHER, Outbox, outbox
+from live_inbox.sockets.write_coalescing import _TOGETHER, Outbox, outbox
 
 pytestmark = pytest.mark.stack("embedded")
 

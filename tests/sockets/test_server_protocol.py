@@ -12,15 +12,15 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from backend.config import config
-from backend.sockets import server_protocol
-from backend.sockets.outlet import AsgiOutlet, DirectOutlet
-from backend.sockets.server_protocol import (
+from live_inbox.conf import inbox_settings
+from live_inbox.sockets import server_protocol
+from live_inbox.sockets.server_protocol import (
     FAREWELL_SECONDS,
     SHUTDOWN_RATE,
     SHUTDOWN_SECONDS,
     SocketProtocol,
 )
+from live_inbox.sockets.writer import AsgiOutlet, DirectOutlet
 from tests.sockets.stage import PLAIN_CLASS, WAIT_SECONDS, Stage, masked, staged, until
 
 pytestmark = pytest.mark.stack("embedded")
@@ -272,8 +272,8 @@ class TestWhoDoesNotRead:
     async def test_it_does_not_keep_the_server_from_stopping(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        settings = config().model_copy(update={"finishing_seconds": 0.0})
-        monkeypatch.setattr(server_protocol, "config", lambda: settings)
+        settings = inbox_settings().model_copy(update={"drain_seconds": 0.0})
+        monkeypatch.setattr(server_protocol, "inbox_settings", lambda: settings)
         monkeypatch.setattr(server_protocol, "FAREWELL_SECONDS", 0.05)
         async with stage.opened_by_who_does_not_read() as (served, _):
             served.outlet.write(MUCH)
@@ -371,7 +371,7 @@ class TestShutdown:
             turn.callback()
             assert served.asked_to_close == 1
             farewell = timers.set[1]
-            assert (config().finishing_seconds, FAREWELL_SECONDS) == (2.0, 1.0)
+            assert (inbox_settings().drain_seconds, FAREWELL_SECONDS) == (2.0, 1.0)
             assert farewell.delay == 3.0
             await served.outlet.close(1012, "says the door")
             assert await closed(client) == (1012, "says the door")

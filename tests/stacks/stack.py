@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal, Self
 
-from backend.config import Config
+from live_inbox_site.environment import SiteSettings
 from tests.stacks.keeper import Keeper
 from tests.stacks.postgres_cluster import PostgresCluster
 from tests.stacks.postgres_server import PostgresServer
@@ -75,7 +75,7 @@ class Stack:
 
     def apply(self, environment: MutableMapping[str, str]) -> None:
         """Make an environment that of this stack: what its owner had set for the product does not count in tests."""
-        for name in Config.model_fields:
+        for name in SiteSettings.model_fields:
             environment.pop(name.upper(), None)
         environment.update(self.environment())
         if self.cluster is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from backend.config import config
+from live_inbox_site.environment import site_settings
 from tests.stacks.stack import Stack
 
 
@@ -18,7 +18,7 @@ def test_facts(stack: Stack, transactional_db: None, worker_id: str) -> None:
         "vendor": connection.vendor,
         "database": str(connection.settings_dict["NAME"]),
         "redis": os.environ["REDIS_URL"],
-        "log_level": config().log_level,
+        "log_level": site_settings().log_level,
         "directory": str(stack.keeper.directory),
     }
     (Path(os.environ["FACTS"]) / f"{worker_id}.json").write_text(json.dumps(facts))

@@ -1,1 +1,0 @@
-"""The product: delivery, domain, identity, doors, and how they are put together."""

@@ -1,0 +1,237 @@
+"""The page of notifications: to search them, to send them, to mark and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from live_inbox import services
+from live_inbox.admin.filters import ReadFilter, TypeFilter
+from live_inbox.admin.pages import Page, PageForm
+from live_inbox.admin.paging import NewestRows
+from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge, user_search
+from live_inbox.admin.selection import refuse_too_many
+from live_inbox.admin.sending import FIELDS, Outcome, SendForm
+from live_inbox.errors import NotFound
+from live_inbox.models import Notification
+
+# The stubs of Django know only the names of scripts.
+_SCRIPT: Any = forms.Script("live_inbox/admin/preview.js", defer=True)
+_PREVIEW = forms.Media(js=[_SCRIPT])
+
+
+class ReadForm(PageForm):
+    """The one thing that can be changed: devices have shown the content, so it stays as it is."""
+
+    # Compared with what the page showed, not with what is there now: saving an untouched page must not undo
+    # what the user has done since.
+    read = forms.BooleanField(label="Read", required=False, show_hidden_initial=True)
+
+    class Meta:
+        model = Notification
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "read" in self.fields:
+            self.fields["read"].initial = self.instance.read
+
+
+class NotificationAdmin(Page):
+    """Changes nothing by itself: every change is a call of a service, and so an event of the inbox."""
+
+    form = ReadForm
+    add_form_template = "admin/live_inbox/notification/send.html"
+    list_display = ("title", "recipient", "type_shown", "state", "created", "sender")
+    list_filter = (ReadFilter, TypeFilter)
+    list_select_related = ("recipient", "sender")
+    search_fields = (user_search("recipient"), "title")
+    search_help_text = "A username or a title, in part."
+    date_hierarchy = "created_at"
+    ordering = ("-pk",)
+    sortable_by = ()
+    paginator = NewestRows
+    show_full_result_count = False
+    actions = ("mark_read", "mark_unread", "delete_selected")
+    fields = (
+        "recipient",
+        "sender",
+        "type",
+        "title",
+        "message",
+        "link",
+        "data_shown",
+        "created_at",
+        "expires_at",
+        "read_at",
+        "read",
+    )
+    readonly_fields = fields[:-1]
+
+    class Media:
+        css: ClassVar = STYLES
+
+    @admin.display(description="type")
+    def type_shown(self, notification: Notification) -> SafeString:
+        """Its type, in the colour of the type."""
+        return type_badge(notification.type)
+
+    @admin.display(description="state")
+    def state(self, notification: Notification) -> SafeString:
+        """Whether the user has read it."""
+        return state_badge(read=notification.read)
+
+    @admin.display(description="created at")
+    def created(self, notification: Notification) -> object:
+        """When it was sent."""
+        return notification.created_at
+
+    @admin.display(description="data")
+    def data_shown(self, notification: Notification) -> SafeString:
+        """What programs are told."""
+        return as_json(notification.data)
+
+    # -- sending ------------------------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may send."""
+        return request.user.has_perm("live_inbox.send_notification")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Send to one user, to many or to all. This is how a notification is added."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = SendForm(request.POST or None, site=self.admin_site)
+        if form.is_valid() and (outcome := form.send(request.user)) is not None:
+            self._record(request, outcome, form.cleaned_data["title"])
+            level = messages.SUCCESS if outcome.sent else messages.WARNING
+            self.message_user(request, str(outcome), level)
+            return self.response_post_save_add(request, outcome.notification)
+        context = {**self._send_context(request, form), **(extra_context or {})}
+        return self.render_change_form(request, context, add=True, form_url=form_url)
+
+    def _send_context(self, request: HttpRequest, form: SendForm) -> dict[str, Any]:
+        # Written for forms of models, but a form is all that they need.
+        any_form: Any = form
+        fieldsets: Any = [(None, {"fields": FIELDS})]
+        page = helpers.AdminForm(any_form, fieldsets, {}, model_admin=self)
+        return {
+            **self.admin_site.each_context(request),
+            "title": "Send notification",
+            "adminform": page,
+            "errors": helpers.AdminErrorList(any_form, []),
+            "media": self.media + page.media + _PREVIEW,
+            "inline_admin_formsets": [],
+            "is_popup": False,
+            "to_field": None,
+        }
+
+    def _record(self, request: HttpRequest, outcome: Outcome, title: str) -> None:
+        """Keep in the admin's own history who sent what to how many."""
+        if outcome.notification is not None:
+            self.log_addition(request, outcome.notification, str(outcome))
+            return
+        user_id: Any = request.user.pk
+        LogEntry.objects.create(
+            user_id=user_id,
+            content_type=ContentType.objects.get_for_model(Notification),
+            object_repr=title[:200],
+            action_flag=ADDITION,
+            change_message=str(outcome),
+        )
+
+    # -- one notification ---------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Notification, form: Any, change: bool) -> None:
+        """Mark it as read or unread, if that was changed."""
+        if "read" in form.changed_data:
+            mark = services.mark_read if form.cleaned_data["read"] else services.mark_unread
+            mark(user_id=obj.recipient_id, notification_id=obj.pk)
+
+    def delete_model(self, request: HttpRequest, obj: Notification) -> None:
+        """Delete it."""
+        services.delete(user_id=obj.recipient_id, notification_id=obj.pk)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Show or change one; tell it if the user has deleted it meanwhile."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except NotFound:
+            return self._gone(request)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Delete one; tell it if the user has done so meanwhile."""
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except NotFound:
+            return self._gone(request)
+
+    def _gone(self, request: HttpRequest) -> HttpResponseRedirect:
+        self.message_user(request, "The user has deleted this notification.", messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:live_inbox_notification_changelist"))
+
+    # -- many notifications -------------------------------------------------------------------------------
+
+    @admin.action(description="Mark selected notifications as read", permissions=["change"])
+    def mark_read(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Mark each of them as read."""
+        self._mark(request, queryset, services.mark_read, "read")
+
+    @admin.action(description="Mark selected notifications as unread", permissions=["change"])
+    def mark_unread(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Mark each of them as unread."""
+        self._mark(request, queryset, services.mark_unread, "unread")
+
+    def _mark(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Notification],
+        mark: Callable[..., services.Changed],
+        word: str,
+    ) -> None:
+        if refuse_too_many(self, request, queryset):
+            return
+        changed = []
+        for notification in queryset.order_by("pk"):
+            try:
+                result = mark(user_id=notification.recipient_id, notification_id=notification.pk)
+            except NotFound:
+                continue  # deleted by the user since the list was read
+            if result.changed:
+                changed.append(notification)
+        user_id: Any = request.user.pk
+        said = [{"changed": {"fields": ["Read"]}}]
+        LogEntry.objects.log_actions(user_id, changed, CHANGE, said)
+        count = "1 notification" if len(changed) == 1 else f"{len(changed)} notifications"
+        self.message_user(request, f"{count} became {word}.", messages.SUCCESS)
+
+    @admin.action(description="Delete selected notifications", permissions=["delete"])
+    def delete_selected(
+        self, request: HttpRequest, queryset: QuerySet[Notification]
+    ) -> HttpResponseBase | None:
+        """Ask, then delete each of them."""
+        if refuse_too_many(self, request, queryset):
+            return None
+        return delete_selected(self, request, queryset)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Delete each of them; those that the user has deleted meanwhile are gone already."""
+        for notification in queryset.order_by("pk"):
+            try:
+                services.delete(user_id=notification.recipient_id, notification_id=notification.pk)
+            except NotFound:
+                continue

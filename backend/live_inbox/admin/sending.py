@@ -1,0 +1,129 @@
+"""The form that sends a notification to one user, to many or to all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib.admin import AdminSite
+from django.contrib.admin.widgets import AdminSplitDateTime, AdminTextareaWidget
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
+
+from live_inbox import services
+from live_inbox.admin.keys import SeveralRows, SeveralRowsField
+from live_inbox.errors import InvalidInput, NotificationError
+from live_inbox.models import Notification
+from live_inbox.policy import check_may_send
+
+FIELDS = ("recipients", "everybody", "type", "title", "message", "link", "data", "expires_at")
+_FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a form that was sent; `notification` is there if one user was meant and got it."""
+
+    sent: int
+    suppressed: int
+    notification: Notification | None = None
+
+    def __str__(self) -> str:
+        users = "1 user" if self.sent == 1 else f"{self.sent} users"
+        unwanted = f" {self.suppressed} turned off this type." if self.suppressed else ""
+        return f"Sent to {users}.{unwanted}"
+
+
+class JSONField(forms.JSONField):
+    """Takes whatever text there is for JSON, or for a mistake that can be shown as it was typed."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return what the JSON says."""
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError) as error:
+            # Nested too deeply, or a number with thousands of digits.
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return the text that was sent: written anew, it might not be text, such as half of an emoji."""
+        return InvalidJSONInput(data or "")
+
+
+class SendForm(forms.Form):
+    """Takes any content: what is acceptable, the services decide, when it is sent."""
+
+    recipients = SeveralRowsField(
+        queryset=get_user_model()._default_manager.none(),
+        required=False,
+        help_text="Searching takes the permission to view users.",
+    )
+    everybody = forms.BooleanField(label="All active users", required=False)
+    type = forms.CharField(
+        initial="general", help_text="Letters, digits, '-', '_' and '.': such as billing.invoice."
+    )
+    title = forms.CharField(widget=forms.TextInput(attrs={"class": "vTextField"}))
+    message = forms.CharField(widget=AdminTextareaWidget, required=False)
+    link = forms.CharField(
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        required=False,
+        help_text="A path on this site, or an http(s) address.",
+    )
+    data = JSONField(  # type: ignore[assignment]  # the form's own `data` is another thing
+        widget=AdminTextareaWidget(attrs={"rows": 4}),
+        required=False,
+        initial=dict,
+        help_text="A JSON object for programs.",
+    )
+    expires_at = forms.SplitDateTimeField(
+        widget=AdminSplitDateTime(),
+        required=False,
+        help_text="When it disappears by itself. Empty: never.",
+    )
+
+    def __init__(self, *args: Any, site: AdminSite, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        recipients: Any = self.fields["recipients"]
+        recipients.queryset = get_user_model()._default_manager.all()
+        recipients.widget = SeveralRows(
+            Notification._meta.get_field("recipient"), site, choices=recipients.choices
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Demand recipients of one kind."""
+        values = super().clean() or self.cleaned_data
+        chosen = bool(values.get("recipients"))
+        if chosen == bool(values.get("everybody")) and "recipients" not in self.errors:
+            self.add_error("recipients", "Choose users, or all active users.")
+        return values
+
+    def send(self, sender: Any) -> Outcome | None:
+        """Send what a valid form says; None, with the reason among the errors, if it is refused."""
+        try:
+            return self._send(sender)
+        except InvalidInput as error:
+            self.add_error(_FIELD_OF.get(error.field, error.field), error.message)
+        except NotificationError as error:
+            self.add_error("recipients", error.message)
+        return None
+
+    def _send(self, sender: Any) -> Outcome:
+        recipients = self._recipients()
+        for recipient_id in recipients:
+            check_may_send(sender, recipient_id=str(recipient_id))
+        names = ("type", "title", "message", "link", "data", "expires_at")
+        content = {name: self.cleaned_data[name] for name in names}
+        if len(recipients) == 1:
+            sent = services.send(recipient_id=recipients[0], sender_id=sender.pk, **content)
+            return Outcome(int(not sent.suppressed), int(sent.suppressed), sent.notification)
+        many = services.send_many(recipient_ids=recipients, sender_id=sender.pk, **content)
+        return Outcome(many.sent, many.suppressed)
+
+    def _recipients(self) -> Sequence[Any]:
+        if self.cleaned_data["everybody"]:
+            users = get_user_model()._default_manager.filter(is_active=True)
+            return list(users.values_list("pk", flat=True))
+        return sorted(user.pk for user in self.cleaned_data["recipients"])

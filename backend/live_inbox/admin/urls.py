@@ -1,0 +1,38 @@
+"""Where the admin pages of the original guide were, in the app `authentication`."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+from django.views.generic import RedirectView
+
+_MODELS = {
+    "notification": "live_inbox_notification",
+    "notificationpreference": "live_inbox_notificationpreference",
+}
+_PAGES = {
+    "": "changelist",
+    "add/": "add",
+    "<path:object_id>/change/": "change",
+    "<path:object_id>/delete/": "delete",
+    "<path:object_id>/history/": "history",
+    "<path:object_id>/": "change",
+}
+
+
+def _forward(old: str, name: str) -> URLPattern:
+    view = RedirectView.as_view(pattern_name=f"admin:{name}", permanent=True, query_string=True)
+    return path(f"admin/authentication/{old}", view)
+
+
+legacy_admin_urls = [
+    path(
+        "admin/authentication/",
+        RedirectView.as_view(url="/admin/live_inbox/", permanent=True),
+    ),
+    *(
+        _forward(f"{model}/{page}", f"{name}_{view}")
+        for model, name in _MODELS.items()
+        for page, view in _PAGES.items()
+    ),
+]
+"""To be included before the admin site's own: forwards each old page to the new one."""

@@ -1,0 +1,56 @@
+"""Settings of the app that cannot work, each with the sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from live_inbox.conf import inbox_settings
+from live_inbox.identity.errors import InvalidTokenRules
+from live_inbox.identity.rules import check_rules
+from live_inbox.limits.rate import InvalidRateLimit, RateLimit
+
+
+@register(Tags.security)
+def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with `LIVE_INBOX`."""
+    return list(_problems())
+
+
+def refuse_wrong_settings() -> None:
+    """Raise ImproperlyConfigured if there are errors: for servers that do not run Django's checks."""
+    refuse(check_settings(None))
+
+
+def refuse(messages: Sequence[CheckMessage]) -> None:
+    """Raise ImproperlyConfigured with the errors among these messages, if there are any."""
+    errors = [message for message in messages if message.level >= 40]
+    if errors:
+        raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint or ''}" for error in errors))
+
+
+def _problems() -> Iterator[CheckMessage]:
+    try:
+        check_rules()
+    except InvalidTokenRules as error:
+        yield Error(str(error), hint="See the JWT_ settings.", id="live_inbox.E002")
+    for name, rate in (
+        ("SEND_RATE", inbox_settings().send_rate),
+        ("SOCKET_RATE", inbox_settings().socket_rate),
+    ):
+        try:
+            RateLimit.parse(rate)
+        except InvalidRateLimit as error:
+            yield Error(f"{name}: {error}", id="live_inbox.E004")
+    try:
+        import_string(inbox_settings().send_policy)
+    except ImportError as error:
+        yield Error(
+            f"SEND_POLICY cannot be imported: {error}.",
+            hint="Name a function as package.module.function.",
+            id="live_inbox.E005",
+        )

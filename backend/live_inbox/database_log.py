@@ -1,0 +1,22 @@
+"""The log as the hub reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from live_inbox import selectors
+from live_inbox.database_threads import in_database_thread
+from live_inbox.delivery.log import Head, Place
+from live_inbox.events import Event
+
+
+class DatabaseLog:
+    """Reads heads and events from the database, off the event loop."""
+
+    async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
+        """Return the head of every inbox asked for."""
+        return await in_database_thread(selectors.heads, inboxes)
+
+    async def read(self, places: Sequence[Place], *, limit: int) -> list[list[Event]]:
+        """Return for each place the events that follow it."""
+        return await in_database_thread(selectors.events, places, limit=limit)

@@ -1,0 +1,80 @@
+"""Recording: a change becomes an event in the log, and after the commit the doorbell is rung for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from live_inbox import metrics
+from live_inbox.apps import doorbell
+from live_inbox.events import Event, Kind, encode, to_payload
+from live_inbox.inbox_rows import Numbered
+from live_inbox.models import InboxEvent
+from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
+
+
+def event_of(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Event:
+    """Return the event of a change for which an inbox has just been numbered."""
+    return Event(
+        inbox=str(inbox.user_id),
+        epoch=inbox.epoch,
+        sequence=inbox.sequence,
+        kind=kind,
+        occurred_at=now,
+        unread_count=inbox.unread_count,
+        total_count=inbox.total_count,
+        **details,
+    )
+
+
+def record(events: Sequence[Event]) -> None:
+    """Write events into the log, and ring the doorbell when the transaction has been committed."""
+    payloads = [to_payload(event) for event in events]
+    _write(events, payloads)
+    # robust: whatever happens to the doorbell, the caller's request has succeeded. A lambda, because Django
+    # reports the failure by the function's name, and a partial has none.
+    transaction.on_commit(lambda: _ring(events, payloads), robust=True)
+
+
+def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
+    given, document = rows_of(
+        {
+            "inbox_id": key_type(),
+            "sequence": "bigint",
+            "kind": "text",
+            "notification_id": "bigint",
+            "payload": "jsonb",
+            "created_at": "timestamptz",
+        },
+        (
+            (
+                key_value(event.inbox),
+                event.sequence,
+                event.kind.value,
+                event.notification_id,
+                orjson.Fragment(payload),
+                connection.ops.adapt_datetimefield_value(event.occurred_at),
+            )
+            for event, payload in zip(events, payloads, strict=True)
+        ),
+    )
+    columns = "inbox_id, sequence, kind, notification_id, payload, created_at"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table_of(InboxEvent)} ({columns}) SELECT {columns} FROM {given}",
+            [document],
+        )
+
+
+def _ring(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
+    rung: dict[str, list[bytes]] = {}
+    for event, payload in zip(events, payloads, strict=True):
+        rung.setdefault(event.inbox, []).append(encode(event, payload))
+    for kind, count in Counter(event.kind for event in events).items():
+        metrics.EVENTS_COMMITTED.labels(kind.value).inc(count)
+    doorbell().ring(rung)

@@ -1,0 +1,218 @@
+"""The feed: the events of inboxes, as both doors subscribe to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Self, TypeVar
+
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from live_inbox import metrics, selectors
+from live_inbox.database_threads import in_database_thread
+from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.hub import Hub, PositionLost, Subscription
+from live_inbox.delivery.log import Loss
+from live_inbox.delivery.position import Position
+from live_inbox.events import Event, Reset
+from live_inbox.faults import Fault
+
+EventHub = Hub[Event]
+Item = Event | Reset
+AnswerT = TypeVar("AnswerT")
+Tell = Callable[[Portion[Event] | Portion[Reset]], Awaitable[None] | None]
+"""Tells a client. None: it has room for more. Otherwise there is something to wait for first."""
+
+
+class Feed:
+    """Opens the events of inboxes to whoever asks, each event once and in order."""
+
+    def __init__(self, hub: EventHub) -> None:
+        self._hub = hub
+        self._fault = Fault("inbox state", metrics.LOG_FAULTS)
+
+    @asynccontextmanager
+    async def open(self, inbox: str, after: Position | None = None) -> AsyncIterator[OpenFeed]:
+        """Subscribe to an inbox after a position or, without one, from now on.
+
+        Once entered, nothing committed later is missed, so a list that is read within the block joins without
+        a gap. Raises HubClosed when the server stops.
+        """
+        async with self._hub.subscribe(inbox, after) as subscription:
+            yield OpenFeed(subscription, self._fault)
+
+    async def follow(self, inbox: str, after: Position | None = None) -> Following:
+        """Subscribe to an inbox without a task to read it: see Following. The same promise as that of `open`."""
+        subscription = await self._hub.open(inbox, after)
+        return Following(subscription, OpenFeed(subscription, self._fault))
+
+
+class OpenFeed:
+    """An async iterator over the events of one inbox.
+
+    A position that cannot be resumed is answered with a Reset, after which the events go on. It never ends
+    because of a lost doorbell, a slow reader or a database that is away for a while; it raises HubClosed when
+    the server stops.
+    """
+
+    __slots__ = ("_events", "_fault", "_subscription")
+
+    def __init__(self, subscription: Subscription[Event], fault: Fault) -> None:
+        self._subscription = subscription
+        self._fault = fault
+        self._events: Iterator[Event] = iter(())
+
+    @property
+    def position(self) -> Position:
+        """The position up to which events have been fetched: at first, where the feed begins."""
+        return self._subscription.position
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        event = next(self._events, None)
+        while event is None:
+            items = await self._answer(self._subscription.take)
+            if isinstance(items, Reset):
+                return items
+            self._events = iter(items)
+            event = next(self._events, None)
+        return event
+
+    async def fetch(self) -> list[Portion[Event]] | list[Portion[Reset]]:
+        """Return a page from the log, or the reset that takes its place; nothing if the log has no more."""
+        page = await self._answer(self._subscription.fetch)
+        return [Portion([page], page.position)] if isinstance(page, Reset) else page
+
+    async def _answer(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT | Reset:
+        """Ask the subscription; when its position is lost, move it to the inbox as it is now."""
+        while True:
+            try:
+                return await ask()
+            except PositionLost as lost:
+                reason = lost.reason
+            try:
+                return await self._reset(reason)
+            except (DatabaseError, InterfaceError) as error:
+                # It went away just now, and the subscription has not moved: asking waits until it is back.
+                self._fault.report(error)
+
+    async def _reset(self, reason: Loss) -> Reset:
+        """Move a lost subscription to the inbox as it is now, and say so."""
+        inbox = self._subscription.inbox
+        state = await in_database_thread(selectors.inbox_state, user_id=inbox)
+        self._fault.over()
+        self._subscription.restart(state.position)
+        metrics.RESETS.labels(reason.value).inc()
+        return Reset(
+            position=state.position,
+            reason=reason,
+            unread_count=state.unread_count,
+            occurred_at=timezone.now(),
+        )
+
+
+class Following:
+    """Has everything told that happens in an inbox, as OpenFeed would give it, by whoever brings the news.
+
+    As long as the client has room and nothing has to be read from the log there is no task: the hub calls
+    `look`, and what is new is told there and then. A task exists only while this subscriber lags.
+
+    `start` it once; `stop` it in the end, and then nothing is told any more.
+    """
+
+    __slots__ = ("_catching_up", "_failed", "_feed", "_is_stopped", "_subscription", "_tell")
+
+    def __init__(self, subscription: Subscription[Event], feed: OpenFeed) -> None:
+        self._subscription = subscription
+        self._feed = feed
+        self._tell: Tell = _tell_nobody
+        self._failed: Callable[[Exception], None] = _raise
+        self._catching_up: asyncio.Task[None] | None = None
+        self._is_stopped = False
+
+    @property
+    def position(self) -> Position:
+        """The position up to which events have been fetched: at first, where it begins."""
+        return self._subscription.position
+
+    def start(self, tell: Tell, failed: Callable[[Exception], None]) -> None:
+        """Begin to tell. `failed` is called at most once, and that is the end: HubClosed, or what `tell` raised."""
+        self._tell = tell
+        self._failed = failed
+        self._subscription.listen(self)
+        self.look()
+
+    def stop(self) -> None:
+        """Tell nothing any more. Twice does no harm."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._subscription.hush(self)
+        self._subscription.close()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+
+    def look(self) -> None:
+        """Tell what is new."""
+        if self._catching_up is not None or self._is_stopped:
+            return
+        room = None
+        try:
+            portion = self._subscription.ready()
+            if portion is not None:
+                if not portion.items:
+                    return
+                room = self._tell(portion)
+                if (room is None and portion.is_last) or self._is_over():
+                    return
+        except Exception as error:
+            self._fail(error)
+            return
+        self._catching_up = asyncio.create_task(self._catch_up(room))
+
+    async def _catch_up(self, room: Awaitable[None] | None) -> None:
+        """Tell everything until nothing is left, waiting for the client and for the log as it takes."""
+        try:
+            if room is not None:
+                await room
+            while not self._is_over():
+                portion = self._subscription.ready()
+                if portion is None:
+                    await self._tell_all(await self._feed.fetch())
+                elif portion.items:
+                    portions = [portion]
+                    del portion
+                    await self._tell_all(portions)
+                else:
+                    return
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._catching_up = None
+
+    async def _tell_all(self, portions: list[Portion[Event]] | list[Portion[Reset]]) -> None:
+        """Tell portions, and keep none that was told: to wait for a client that does not read may take long."""
+        while portions and not self._is_over():
+            room = self._tell(portions.pop(0))
+            if room is not None:
+                await room
+
+    def _is_over(self) -> bool:
+        """Whether somebody has stopped it; what was just told may have been the reason."""
+        return self._is_stopped
+
+    def _fail(self, error: Exception) -> None:
+        self.stop()
+        self._failed(error)
+
+
+def _tell_nobody(portion: Portion[Event] | Portion[Reset]) -> None:
+    """What is told before the start."""
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,82 @@
+"""The actions of the original protocol, performed by the services. Synchronous: for a database thread."""
+
+from __future__ import annotations
+
+from live_inbox import selectors, services
+from live_inbox.conf import inbox_settings
+from live_inbox.identity.callers import Caller
+from live_inbox.json_api import messages
+from live_inbox.json_api.messages import (
+    Action,
+    DeleteNotification,
+    GetNotifications,
+    MarkAllRead,
+    MarkRead,
+    MarkUnread,
+    SendNotification,
+    ServerMessage,
+)
+from live_inbox.send_for_caller import send_for
+from live_inbox.services import snapshot
+
+Performed = tuple[ServerMessage, int | None]
+"""The answer, and the sequence of the caller's inbox after the action if it was touched."""
+
+
+def perform(caller: Caller, action: Action) -> Performed:
+    """Do what a client asked for; raise NotificationError when that cannot be done."""
+    user_id = caller.user.pk
+    match action:
+        case SendNotification():
+            return _send(caller, action)
+        case GetNotifications():
+            return _list(user_id, action)
+        case MarkAllRead():
+            done = services.mark_all_read(user_id=user_id)
+            answer = messages.all_notifications_marked_read(done.count)
+            return answer, done.position.sequence if done.count else None
+        case MarkRead():
+            marked = services.mark_read(user_id=user_id, notification_id=action.notification_id)
+            return messages.confirmation(
+                action
+            ), marked.position.sequence if marked.changed else None
+        case MarkUnread():
+            marked = services.mark_unread(user_id=user_id, notification_id=action.notification_id)
+            return messages.confirmation(
+                action
+            ), marked.position.sequence if marked.changed else None
+        case DeleteNotification():
+            deleted = services.delete(user_id=user_id, notification_id=action.notification_id)
+            return messages.confirmation(action), deleted.position.sequence
+
+
+def _send(caller: Caller, action: SendNotification) -> Performed:
+    sent = send_for(
+        caller,
+        recipient_id=action.user_id,
+        title=action.title,
+        message=action.message,
+        type=action.notification_type,
+        data=action.data,
+        link=action.link,
+        expires_at=action.expires_at,
+    )
+    if sent.notification is None:
+        return messages.notification_sent(None), None
+    to_self = sent.notification.recipient_id == caller.user.pk
+    sequence = sent.notification.added_sequence if to_self else None
+    return messages.notification_sent(sent.notification.pk), sequence
+
+
+def _list(user_id: object, action: GetNotifications) -> Performed:
+    page = selectors.page(
+        user_id=user_id,
+        limit=min(action.limit, inbox_settings().max_page_size),
+        older_than=action.before_id,
+    )
+    answer = messages.notifications_list(
+        map(snapshot, page.notifications),
+        total=page.inbox.total_count,
+        unread_count=page.inbox.unread_count,
+    )
+    return answer, page.inbox.position.sequence

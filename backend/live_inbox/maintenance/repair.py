@@ -1,0 +1,243 @@
+"""Repair: compares every inbox with its rows, and puts right what does not agree.
+
+The services keep counts and log exact, so whatever is found here was done behind their back: by hand in SQL, by a
+restored backup, by a broken disk. Then nobody knows what devices have been told. The honest repair of a wrong count
+or a broken log is therefore not to patch it quietly: the inbox gets a new epoch and an empty log, and every device
+that is open, or comes back, is told to reload (`Loss.EPOCH`). Open sockets learn it from the hub's watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.db.models import Count, F, Max, Q
+
+from live_inbox.inbox_rows import lock
+from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch
+
+BATCH = 250
+"""Users whose inboxes one round of queries compares, or one transaction renews."""
+
+
+class Flaw(StrEnum):
+    """What can be wrong with an inbox. The comments say what `expected` and `found` of a finding count."""
+
+    NO_INBOX = "no_inbox"  # inboxes of a user who has notifications
+    UNREAD_COUNT = "unread_count"  # unread notifications: there, counted
+    TOTAL_COUNT = "total_count"  # notifications: there, counted
+    LOG_HOLES = "log_holes"  # events between the first and the last sequence
+    LOG_BELOW_FIRST = "log_below_first"  # events left behind before the first sequence
+    LOG_ABOVE_LAST = (
+        "log_above_last"  # events whose sequences would be taken again: sends would fail
+    )
+    ADDED_SEQUENCE = "added_sequence"  # the last event: of the inbox, according to a notification
+
+
+_SENTENCES = {
+    Flaw.NO_INBOX: "there are notifications, but no inbox that counts them",
+    Flaw.UNREAD_COUNT: "{found} unread notifications are counted, {expected} are there",
+    Flaw.TOTAL_COUNT: "{found} notifications are counted, {expected} are there",
+    Flaw.LOG_HOLES: "the log has {found} of {expected} events",
+    Flaw.LOG_BELOW_FIRST: "events before the beginning of the log: {found}",
+    Flaw.LOG_ABOVE_LAST: "events beyond the end of the log: {found}",
+    Flaw.ADDED_SEQUENCE: "a notification came with event {found}, but the last is {expected}",
+}
+
+HARMLESS = frozenset({Flaw.LOG_BELOW_FIRST})
+"""Faults that are put right without a reset: nothing that a client was told is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong with one inbox: what should be there, and what is."""
+
+    user: str
+    kind: Flaw
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        said = _SENTENCES[self.kind].format(expected=self.expected, found=self.found)
+        return f"User {self.user}: {said}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the tables say of one user."""
+
+    notifications: int = 0
+    unread: int = 0
+    last_added: int = 0
+    events: int = 0
+    events_below: int = 0
+    events_above: int = 0
+    last_event: int = 0
+
+
+def check_inboxes(
+    *, fix: bool = False, user_ids: Iterable[Any] | None = None, batch: int = BATCH
+) -> Iterator[Finding]:
+    """Give everything that is wrong with the inboxes of all users, or of some; with `fix`, put right already.
+
+    Can run while the inboxes are in use: the queries of a batch do not see one moment, so what looks wrong is
+    looked at again under the inbox's lock, and only what is wrong then is a finding.
+    """
+    for users in _batches(user_ids, batch):
+        for user_id, findings in _examine(users).items():
+            if findings:
+                yield from _settle(user_id, fix=fix)
+
+
+def renew_epochs(*, batch: int = BATCH) -> int:
+    """Give every inbox a new epoch, and return how many there are. For use after a backup was restored.
+
+    A restored inbox has forgotten its newest events and would give their sequences to other ones. A device that
+    saw the forgotten ones would take the new ones for known. With a new epoch its position is recognised as one
+    of a past that is no more, and it is told to reload. The restored log is true as far as it goes, so it stays.
+    """
+    renewed = 0
+    for users in _batches(None, batch):
+        with transaction.atomic():
+            # In the order of users, as every writer that locks several inboxes does: no deadlocks.
+            inboxes = Inbox.objects.select_for_update(no_key=True).filter(pk__in=users)
+            found = list(inboxes.order_by("pk").values_list("pk", flat=True))
+            _save_epochs(found)
+        renewed += len(found)
+    return renewed
+
+
+def _save_epochs(users: Sequence[Any]) -> None:
+    table = connection.ops.quote_name(Inbox._meta.db_table)
+    key = Inbox._meta.pk
+    rows = [(new_epoch(), key.get_db_prep_save(user_id, connection)) for user_id in users]
+    with connection.cursor() as cursor:
+        # Much faster than bulk_update, and the inboxes are locked meanwhile.
+        cursor.executemany(f"UPDATE {table} SET epoch = %s WHERE user_id = %s", rows)
+
+
+def _batches(user_ids: Iterable[Any] | None, batch: int) -> Iterator[list[Any]]:
+    """Give the primary keys of users, in order for all of them: a few at a time at any size of the table."""
+    if user_ids is not None:
+        given = iter(user_ids)
+        while chunk := list(islice(given, batch)):
+            yield chunk
+        return
+    keys = get_user_model()._base_manager.order_by("pk").values_list("pk", flat=True)
+    chunk = list(keys[:batch])
+    while chunk:
+        yield chunk
+        chunk = list(keys.filter(pk__gt=chunk[-1])[:batch])
+
+
+# -- looking ---------------------------------------------------------------------------------------------
+
+
+def _examine(users: Sequence[Any]) -> dict[Any, list[Finding]]:
+    """Compare the inboxes of these users with their rows: three queries for any number of them."""
+    inboxes = Inbox.objects.in_bulk(users)
+    rows = _rows(users)
+    return {user_id: _compare(user_id, inboxes.get(user_id), rows[user_id]) for user_id in users}
+
+
+def _rows(users: Sequence[Any]) -> dict[Any, _Rows]:
+    notifications = _aggregates_of_notifications(users)
+    events = _aggregates_of_events(users)
+    return {
+        user_id: _Rows(**notifications.get(user_id, {}), **events.get(user_id, {}))
+        for user_id in users
+    }
+
+
+def _aggregates_of_notifications(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
+    query = Notification.objects.filter(recipient__in=users).order_by().values("recipient_id")
+    found: Iterable[Any] = query.annotate(
+        notifications=Count("pk"),
+        unread=Count("pk", filter=Q(read_at__isnull=True)),
+        last_added=Max("added_sequence"),
+    )
+    return {row.pop("recipient_id"): row for row in found}
+
+
+def _aggregates_of_events(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
+    query = InboxEvent.objects.filter(inbox__in=users).order_by().values("inbox_id")
+    below = Q(sequence__lt=F("inbox__first_sequence"))
+    above = Q(sequence__gt=F("inbox__last_sequence"))
+    found: Iterable[Any] = query.annotate(
+        events=Count("pk", filter=~below & ~above),
+        events_below=Count("pk", filter=below),
+        events_above=Count("pk", filter=above),
+        last_event=Max("sequence"),
+    )
+    return {row.pop("inbox_id"): row for row in found}
+
+
+def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
+    if inbox is None:
+        facts = [(Flaw.NO_INBOX, 1 if rows.notifications else 0, 0)]
+    else:
+        log = inbox.last_sequence - inbox.first_sequence + 1
+        facts = [
+            (Flaw.UNREAD_COUNT, rows.unread, inbox.unread_count),
+            (Flaw.TOTAL_COUNT, rows.notifications, inbox.total_count),
+            (Flaw.LOG_HOLES, log, rows.events),
+            (Flaw.LOG_BELOW_FIRST, 0, rows.events_below),
+            (Flaw.LOG_ABOVE_LAST, 0, rows.events_above),
+            (Flaw.ADDED_SEQUENCE, min(rows.last_added, inbox.last_sequence), rows.last_added),
+        ]
+    return [
+        Finding(str(user_id), kind, expected, found)
+        for kind, expected, found in facts
+        if expected != found
+    ]
+
+
+# -- repairing -------------------------------------------------------------------------------------------
+
+
+def _settle(user_id: Any, *, fix: bool) -> list[Finding]:
+    """Look again while nobody can change the inbox; return what is wrong, and put it right if asked to."""
+    with transaction.atomic():
+        inbox = lock(user_id)
+        if inbox is None:
+            return _settle_lost(user_id, fix=fix)
+        rows = _rows([user_id])[user_id]
+        findings = _compare(user_id, inbox, rows)
+        if fix and findings:
+            _repair(inbox, rows, harmless={finding.kind for finding in findings} <= HARMLESS)
+    return findings
+
+
+def _settle_lost(user_id: Any, *, fix: bool) -> list[Finding]:
+    """Look again whether the inbox is lost, and make it anew if asked to."""
+    # In one statement, which sees the first notification of an inbox together with the inbox or not at all.
+    lost = Notification.objects.filter(recipient=user_id, recipient__inbox__isnull=True)
+    if not lost.exists():
+        return []
+    if fix:
+        Inbox.objects.bulk_create([Inbox(user_id=user_id)], ignore_conflicts=True)
+        inbox = lock(user_id)
+        if inbox is not None:
+            _repair(inbox, _rows([user_id])[user_id], harmless=False)
+    return [Finding(str(user_id), Flaw.NO_INBOX, expected=1, found=0)]
+
+
+def _repair(inbox: Inbox, rows: _Rows, *, harmless: bool) -> None:
+    """Make a locked inbox agree with its rows."""
+    log = InboxEvent.objects.filter(inbox=inbox)
+    if harmless:
+        log.filter(sequence__lt=inbox.first_sequence).delete()
+        return
+    log.delete()
+    inbox.epoch = new_epoch()
+    # Beyond every sequence that is written anywhere, so that none of them is taken again.
+    inbox.last_sequence = max(inbox.last_sequence, rows.last_event, rows.last_added)
+    inbox.first_sequence = inbox.last_sequence + 1
+    inbox.unread_count = rows.unread
+    inbox.total_count = rows.notifications
+    inbox.save()

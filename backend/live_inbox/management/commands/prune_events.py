@@ -1,0 +1,61 @@
+"""manage.py prune_events: deletes what has expired and shortens the logs, as the servers do by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.template.defaultfilters import pluralize
+
+from live_inbox.maintenance.expiry import WrongCounts, expire_due
+from live_inbox.maintenance.pruning import prune_events
+from live_inbox.management.arguments import whole_number
+from live_inbox.management.inbox_command import InboxCommand
+
+
+class Command(InboxCommand):
+    """Deletes notifications that have expired, then removes events that are too old or too many."""
+
+    help = (
+        "Delete the notifications that have expired, and remove old events from the logs of all "
+        "inboxes. A device that was away for longer is told to reload. Server processes do both by "
+        "themselves; with HOUSEKEEPING=false, run this regularly."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what is kept."""
+        parser.add_argument(
+            "--days",
+            type=whole_number(least=0, most=36_500),
+            help="Keep events of so many days (default: the setting LOG_KEEP_DAYS).",
+        )
+        parser.add_argument(
+            "--events",
+            type=whole_number(least=0),
+            help="Keep so many events of each inbox (default: the setting LOG_KEEP_EVENTS).",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        """Expire, prune, and say how much went."""
+        wrong = self._expire()
+        pruned = prune_events(keep_days=options["days"], keep_events=options["events"])
+        self.stdout.write(
+            f"Removed {pruned.events} event{pluralize(pruned.events)} "
+            f"from {pruned.inboxes} inbox{pluralize(pruned.inboxes, 'es')}."
+        )
+        if wrong is not None:
+            raise CommandError(f"{wrong}.")
+        return None
+
+    def _expire(self) -> WrongCounts | None:
+        try:
+            expired = expire_due()
+        except WrongCounts as error:
+            # Those of other inboxes have gone, and the logs can be pruned all the same.
+            return error
+        self.stdout.write(
+            f"Deleted {expired.notifications} expired notification"
+            f"{pluralize(expired.notifications)} "
+            f"from {expired.inboxes} inbox{pluralize(expired.inboxes, 'es')}."
+        )
+        return None

@@ -1,0 +1,34 @@
+"""manage.py revoke_tokens: ends the life of a user's tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from live_inbox.conf import inbox_settings
+from live_inbox.identity.revocation import revoke_tokens
+from live_inbox.management.arguments import find_user
+from live_inbox.management.inbox_command import InboxCommand
+
+
+class Command(InboxCommand):
+    """Revokes what was issued so far; tokens issued from now on are good."""
+
+    help = "Revoke all tokens of a user that were issued before now, and close their sockets."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare whose tokens."""
+        parser.add_argument(
+            "--user", required=True, metavar="NAME_OR_ID", help="Whose tokens are revoked."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        """Revoke, and say when it takes effect."""
+        user = find_user(options["user"])
+        moment = revoke_tokens(user_id=user.pk)
+        self.stdout.write(
+            f"Tokens of {user.get_username()} from before {moment:%Y-%m-%d %H:%M:%S} UTC are refused; "
+            f"open sockets are closed within {inbox_settings().session_check_seconds:g} seconds."
+        )
+        return None

@@ -1,0 +1,34 @@
+"""What every command of ours does the same way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import Tags
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from live_inbox.errors import NotificationError
+from live_inbox.identity.errors import InvalidTokenRules
+
+
+class InboxCommand(BaseCommand):
+    """A command whose foreseeable failures are one line on standard error and exit code 1."""
+
+    # Unsafe settings are refused; the other checks load every page of the site first.
+    requires_system_checks = (Tags.security,)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command; what the domain, the database or the settings refuse is a CommandError."""
+        try:
+            return super().execute(*args, **options)
+        except NotificationError as error:
+            raise CommandError(error.message) from error
+        except (InvalidTokenRules, ImproperlyConfigured) as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise CommandError(
+                f"The database refuses: {reason}. Is it up, and has `manage.py migrate` been run?"
+            ) from error

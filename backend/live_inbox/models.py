@@ -1,0 +1,253 @@
+"""The tables: inboxes, notifications, the log, preferences, revoked tokens.
+
+Nothing here writes by itself: every change goes through `services`, because a change that does not add an event
+to the log would never reach an open device. The row of an inbox is the lock for everything that belongs to it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Func, Q
+
+from live_inbox.delivery.position import Position
+from live_inbox.events import Kind
+
+TITLE_LENGTH = 200
+MESSAGE_LENGTH = 4000
+LINK_LENGTH = 2000
+TYPE_LENGTH = 64
+KEY_LENGTH = 200
+
+UNREAD = Q(read_at__isnull=True)
+READ = Q(read_at__isnull=False)
+
+
+def new_epoch() -> str:
+    """Return a name that no other inbox has had."""
+    return secrets.token_hex(6)
+
+
+class Inbox(models.Model):
+    """All notifications of one user: its counts, and where its log begins and ends.
+
+    The counts are changed in the same transaction as the notifications, so they are exact, and reading them
+    costs the same at any size.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="inbox"
+    )
+    epoch = models.CharField(max_length=32, default=new_epoch, editable=False)
+    last_sequence = models.BigIntegerField(default=0, editable=False)
+    first_sequence = models.BigIntegerField(
+        default=1, editable=False, help_text="Oldest event that is still in the log."
+    )
+    unread_count = models.PositiveIntegerField(default=0, editable=False)
+    total_count = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name_plural = "inboxes"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(unread_count__lte=models.F("total_count")),
+                name="inbox_unread_lte_total",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_sequence__lte=models.F("last_sequence") + 1),
+                name="inbox_first_lte_last",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Inbox of user {self.pk}"
+
+    @property
+    def position(self) -> Position:
+        """The position of the newest event."""
+        return Position(self.epoch, self.last_sequence)
+
+
+def forget_sender(collector: Any, field: Any, notifications: Any, using: str) -> None:
+    """Keep the notifications of a sender who is deleted, without the sender and without their keys.
+
+    The key is unique for each sender. Without one it would fall among the keys of the system and of other
+    senders who are gone, and where two of them are the same, the user could not be deleted.
+    """
+    collector.add_field_update(field.model._meta.get_field("idempotency_key"), None, notifications)
+    models.SET_NULL(collector, field, notifications, using)
+
+
+# Django updates them by one statement each instead of loading them first.
+forget_sender.lazy_sub_objs = True  # type: ignore[attr-defined]
+
+
+class Backwards(Func):
+    """Minus a number: what lists are sorted by, newest first.
+
+    The primary key cannot give this order, and that is the point. Asked for the newest rows of an inbox by id,
+    PostgreSQL may walk through the whole table along the primary key until it has met enough of them, because it
+    believes that they are evenly spread. By this order, only the indexes of inboxes give them at once.
+    """
+
+    template = "(-%(expressions)s)"
+    output_field = models.BigIntegerField()
+
+
+class BackwardsInType(Backwards):
+    """The same for lists of one type: written so that only the indexes that begin with the type give it."""
+
+    template = "(0 - %(expressions)s)"
+
+
+class Notification(models.Model):
+    """Something that a user was told.
+
+    Within an inbox, ids grow in the order of the log, because the inbox is locked before the row is inserted.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="notifications",
+        db_index=False,
+    )
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=forget_sender,
+        null=True,
+        blank=True,
+        related_name="notifications_sent",
+    )
+    type = models.CharField(max_length=TYPE_LENGTH, default="general")
+    title = models.CharField(max_length=TITLE_LENGTH)
+    message = models.TextField(max_length=MESSAGE_LENGTH, blank=True)
+    link = models.CharField(max_length=LINK_LENGTH, blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(editable=False)
+    read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True, editable=False)
+    added_sequence = models.BigIntegerField(
+        editable=False, help_text="Sequence of the event that added it."
+    )
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [("send_notification", "Can send notifications to other users")]
+        # One index for each list that is read from one end: all, unread, read, unread and read of a type.
+        indexes: ClassVar = [
+            models.Index("recipient", Backwards("id"), name="notification_list"),
+            models.Index(
+                "recipient", Backwards("id"), name="notification_unread", condition=UNREAD
+            ),
+            models.Index("recipient", Backwards("id"), name="notification_read", condition=READ),
+            models.Index(
+                "recipient",
+                "type",
+                BackwardsInType("id"),
+                name="notification_type_unread",
+                condition=UNREAD,
+            ),
+            models.Index(
+                "recipient",
+                "type",
+                BackwardsInType("id"),
+                name="notification_type_read",
+                condition=READ,
+            ),
+            # With the id, because a bulk send gives thousands of notifications the same moment.
+            models.Index(
+                fields=["expires_at", "id"],
+                name="notification_expiry",
+                condition=Q(expires_at__isnull=False),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["sender", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False, sender__isnull=False),
+                name="notification_key_of_sender",
+            ),
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                condition=Q(idempotency_key__isnull=False, sender__isnull=True),
+                name="notification_key_of_system",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def read(self) -> bool:
+        """Whether the user has marked it as read."""
+        return self.read_at is not None
+
+
+class InboxEvent(models.Model):
+    """One change of an inbox: an entry of its log. Sequences count 1, 2, 3, ... without holes."""
+
+    inbox = models.ForeignKey(
+        Inbox, on_delete=models.CASCADE, related_name="events", db_index=False, editable=False
+    )
+    sequence = models.BigIntegerField(editable=False)
+    kind = models.CharField(
+        max_length=16, choices=[(kind.value, kind.value) for kind in Kind], editable=False
+    )
+    # Not a foreign key: the log outlives the notification.
+    notification_id = models.BigIntegerField(null=True, editable=False)
+    payload = models.JSONField(editable=False)
+    created_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inbox", "sequence"], name="inboxevent_sequence")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sequence}"
+
+
+class NotificationPreference(models.Model):
+    """What a user wants of one type of notification. Without a row, the type is delivered."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="notification_preferences",
+        db_index=False,
+    )
+    type = models.CharField(max_length=TYPE_LENGTH)
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "type"], name="preference_of_type")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type}: {'on' if self.enabled else 'off'}"
+
+
+class TokenRevocation(models.Model):
+    """The moment before which all tokens of a user were revoked."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="token_revocation",
+    )
+    not_before = models.DateTimeField(help_text="Tokens issued before this moment are refused.")
+
+    class Meta:
+        verbose_name = "token revocation"
+        verbose_name_plural = "token revocations"
+
+    def __str__(self) -> str:
+        return f"tokens of user {self.user_id} from before {self.not_before:%Y-%m-%d %H:%M:%S}"

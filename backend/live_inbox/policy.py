@@ -1,0 +1,44 @@
+"""Who may send to whom: one function, replaceable by the setting SEND_POLICY."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from django.utils.module_loading import import_string
+
+from live_inbox.conf import inbox_settings
+from live_inbox.errors import Forbidden
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractUser
+
+SEND_SCOPE = "notifications:send"
+"""The scope of a service token that may send to anybody."""
+
+Policy = Callable[["AbstractUser", str, frozenset[str]], bool]
+"""Takes the caller, the primary key of the recipient as text, and the scopes of the caller's token."""
+
+
+def default_policy(caller: AbstractUser, recipient_id: str, scopes: frozenset[str]) -> bool:
+    """Everybody may send to themselves; to others with the permission, as staff, or with the scope."""
+    if str(caller.pk) == recipient_id:
+        return True
+    return (
+        SEND_SCOPE in scopes or caller.is_staff or caller.has_perm("live_inbox.send_notification")
+    )
+
+
+@lru_cache(maxsize=4)
+def _policy(path: str) -> Policy:
+    policy: Policy = import_string(path)
+    return policy
+
+
+def check_may_send(
+    caller: AbstractUser, *, recipient_id: str, scopes: frozenset[str] = frozenset()
+) -> None:
+    """Raise Forbidden unless the policy lets this caller send to that user. May query the database."""
+    if not _policy(inbox_settings().send_policy)(caller, recipient_id, scopes):
+        raise Forbidden("You may not send notifications to this user.")

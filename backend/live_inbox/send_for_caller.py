@@ -1,0 +1,38 @@
+"""Sending on behalf of a caller: what every door does before `services.send`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from live_inbox import metrics, services
+from live_inbox.conf import inbox_settings
+from live_inbox.errors import RateLimited
+from live_inbox.identity.callers import Caller, renewed
+from live_inbox.limits.keyed import KeyedLimiter
+from live_inbox.limits.rate import RateLimit
+from live_inbox.policy import check_may_send
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractUser
+
+
+@lru_cache(maxsize=4)
+def _limiter(rate: str) -> KeyedLimiter:
+    return KeyedLimiter(RateLimit.parse(rate))
+
+
+def send_for(caller: Caller, *, recipient_id: Any, **content: Any) -> services.Sent:
+    """Send as `services.send` does, in the caller's name, if their rate and the policy allow it.
+
+    Raises RateLimited, AuthenticationFailed and Forbidden beside what `services.send` raises. The rate comes
+    first: a caller who may not send costs a query to find that out.
+    """
+    retry_after = _limiter(inbox_settings().send_rate).check(caller.user_id)
+    if retry_after is not None:
+        metrics.RATE_LIMITED.labels("send").inc()
+        raise RateLimited("You send too fast.", retry_after=retry_after)
+    # The caller of a socket may be hours old, and Django keeps permissions with the row.
+    user = cast("AbstractUser", renewed(caller).user)
+    check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)
+    return services.send(recipient_id=recipient_id, sender_id=user.pk, **content)

@@ -1,0 +1,68 @@
+"""The inbox of one server process: the hub and all that lives as long as it, with both socket APIs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+
+from channels.layers import get_channel_layer
+
+from live_inbox.apps import doorbell
+from live_inbox.checks import refuse_wrong_settings
+from live_inbox.conf import InboxSettings, inbox_settings
+from live_inbox.database_log import DatabaseLog
+from live_inbox.delivery.hub import ChannelLayer, Hub, HubRules
+from live_inbox.events import Event, decode
+from live_inbox.feed import Feed
+from live_inbox.identity.callers import open_sessions
+from live_inbox.json_api.consumer import NotificationConsumer
+from live_inbox.lifespan import Lifespan
+from live_inbox.maintenance.housekeeping import Housekeeper, chores
+from live_inbox.socket_router import SocketRouter
+from live_inbox.sockets.asgi import Application
+from live_inbox_graphql.consumer import GraphQLConsumer
+from live_inbox_graphql.schema import schema
+
+
+def hub_rules(settings: InboxSettings) -> HubRules:
+    """Return the hub's limits as this process is configured."""
+    return HubRules(
+        run_length=settings.live_events,
+        reconcile_seconds=settings.reconcile_seconds,
+        linger_seconds=settings.linger_seconds,
+    )
+
+
+def inbox_server(http: Application, *, on_started: Callable[[], None] | None = None) -> Application:
+    """Return the application described in `live_inbox.asgi.mount`, with a hub of its own."""
+    refuse_wrong_settings()
+    hub: Hub[Event] = Hub(
+        DatabaseLog(),
+        layer=cast("ChannelLayer | None", get_channel_layer()),
+        decode=decode,
+        own_doorbell=doorbell().name,
+        rules=hub_rules(inbox_settings()),
+    )
+    feed = Feed(hub)
+    sessions = open_sessions()
+    housekeeper = Housekeeper(chores(inbox_settings()))
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        await hub.start()
+        sessions.start()
+        async with doorbell().attached(hub.hear):
+            housekeeper.start()
+            if on_started is not None:
+                on_started()
+            yield
+            await housekeeper.stop()
+        await sessions.stop()
+        await hub.stop()
+
+    apis: dict[str, Application] = {
+        "graphql": GraphQLConsumer(schema, feed, sessions),
+        "ws/notifications": NotificationConsumer(feed=feed, sessions=sessions),
+    }
+    return Lifespan(SocketRouter(http, apis), running)

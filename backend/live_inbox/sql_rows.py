@@ -1,0 +1,48 @@
+"""Many rows as one parameter of a statement.
+
+A parameter for each value costs more than the row it belongs to: the driver escapes and joins thousands of them, and
+SQLite takes so many and no more. Here the database takes a JSON document apart instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from live_inbox.models import Inbox
+
+
+def rows_of(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> tuple[str, str]:
+    """Return what to select rows from, under the name `given`, and its parameter.
+
+    The columns are given with their types, which SQLite does without. A value is what the driver would take, or a
+    fragment of JSON.
+    """
+    document = orjson.dumps(
+        [dict(zip(columns, row, strict=True)) for row in rows], default=str
+    ).decode()
+    if connection.vendor == "postgresql":
+        typed = ", ".join(f"{name} {type}" for name, type in columns.items())
+        return f"json_to_recordset(%s) AS given ({typed})", document
+    named = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in columns)
+    return f"(SELECT {named} FROM json_each(%s)) AS given", document
+
+
+@cache
+def key_type() -> str:
+    """Return the type of the column that says whose an inbox is."""
+    return Inbox._meta.pk.db_type(connection) or ""
+
+
+def key_value(user_id: Any) -> Any:
+    """Return the primary key of a user as that column holds it."""
+    return Inbox._meta.pk.get_db_prep_save(user_id, connection)
+
+
+def table_of(model: type[Any]) -> str:
+    """Return the quoted name of a model's table."""
+    return connection.ops.quote_name(model._meta.db_table)

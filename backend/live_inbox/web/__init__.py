@@ -1,0 +1,1 @@
+"""What browsers load: GraphiQL and the script of the web component."""

@@ -1,0 +1,102 @@
+"""The views of GraphiQL and of the web component's script, and what every page is rendered with.
+
+What a page needs to know of the server is in it as JSON, which no browser runs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+
+from live_inbox.conf import inbox_settings
+from live_inbox.database_threads import in_database_thread
+from live_inbox.web.bundles import Bundles, NotBuilt
+from live_inbox.web.content_policy import protect_graphiql
+
+COMPONENT_SECONDS = 300
+"""How long browsers may keep the address of the web component: so long an old release is embedded at most."""
+
+
+async def graphiql(request: HttpRequest) -> HttpResponse:
+    """Show GraphiQL. The GraphQL view calls this for browsers where GraphiQL is switched on."""
+    return render_graphiql(request, await in_database_thread(page_facts, request))
+
+
+def render_graphiql(request: HttpRequest, facts: dict[str, Any]) -> HttpResponse:
+    """Return the page of GraphiQL."""
+    # With a session, requests are checked for forgery: this sets the cookie that they prove themselves by.
+    get_token(request)
+    response = render_page(request, "live_inbox/graphiql.html", "graphiql", facts)
+    protect_graphiql(request, response)
+    return response
+
+
+async def component(request: HttpRequest) -> HttpResponse:
+    """Lead to the script of `<notification-inbox>`: an address for other sites that outlives releases."""
+    try:
+        url = Bundles.read().url("notification-inbox.js")
+    except NotBuilt as error:
+        script = f"console.error({json.dumps(str(error))});\n"
+        return HttpResponse(script, status=503, content_type="text/javascript; charset=utf-8")
+    cache = f"public, max-age={COMPONENT_SECONDS}"
+    return HttpResponseRedirect(url, headers={"Cache-Control": cache})
+
+
+def render_page(
+    request: HttpRequest, template: str, bundle: str, facts: dict[str, Any]
+) -> HttpResponse:
+    """Return a page with its bundle; 503 with what to do if the bundles have not been built."""
+    try:
+        bundles = Bundles.read()
+    except NotBuilt as error:
+        return render(request, "live_inbox/not_built.html", {"problem": str(error)}, status=503)
+    context = {
+        "facts": facts,
+        "script": bundles.url(f"{bundle}.js"),
+        "style": bundles.url(f"{bundle}.css"),
+        "icon": bundles.url("icon.svg"),
+        "links": _links(),
+        "is_development": settings.DEBUG,
+    }
+    return render(request, template, context)
+
+
+def page_facts(request: HttpRequest) -> dict[str, Any]:
+    """Return what the scripts of a page need to know: addresses, who is signed in, how to pass Django's CSRF check."""
+    return {
+        "endpoint": "/graphql/",
+        "jsonEndpoint": "/ws/notifications/",
+        "tokens": None,
+        "demo": [],
+        "viewer": person_facts(request.user) if request.user.is_authenticated else None,
+        "tokenSeconds": None,
+        "csrfHeader": "X-CSRFToken",
+        "csrfCookie": settings.CSRF_COOKIE_NAME,
+    }
+
+
+def person_facts(user: Any) -> dict[str, str]:
+    """Return a user as the scripts of a page know one."""
+    name = user.get_short_name() or user.get_username()
+    return {"id": str(user.pk), "username": user.get_username(), "name": name}
+
+
+def _links() -> dict[str, str | None]:
+    return {
+        "graphiql": "/graphql/" if inbox_settings().serves_graphiql else None,
+        "admin": address_of("admin:index"),
+    }
+
+
+def address_of(name: str) -> str | None:
+    """Return the address of a named URL pattern; None if the project has none of that name."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return None

@@ -1,0 +1,1 @@
+"""The inbox run alone: settings from environment variables, the demo, the live page."""

@@ -1,0 +1,23 @@
+"""The site as one ASGI application: static files, Django and the inbox."""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+# These need Django's app registry, which get_asgi_application has filled.
+from live_inbox.asgi import mount
+from live_inbox.sockets.asgi import Application
+from live_inbox_site import garbage
+from live_inbox_site.checks import refuse_unsafe_settings
+from live_inbox_site.static_files import with_static_files
+
+refuse_unsafe_settings()
+http = with_static_files(cast("Application", django_application))
+application = mount(http, on_started=garbage.settle)

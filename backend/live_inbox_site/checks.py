@@ -1,0 +1,60 @@
+"""Settings that the site refuses to start with in production, each with the sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from live_inbox.checks import refuse
+from live_inbox_site.environment import SiteSettings, site_settings
+
+SECRET_KEY_LENGTH = 50
+
+
+@register(Tags.security)
+def check_site_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Return what is unsafe in the settings of this process, in production."""
+    settings = site_settings()
+    return list(_unsafe(settings)) if settings.is_production else []
+
+
+def refuse_unsafe_settings() -> None:
+    """Raise ImproperlyConfigured if there are errors: for servers that do not run Django's checks."""
+    refuse(check_site_settings(None))
+
+
+def _unsafe(settings: SiteSettings) -> Iterator[CheckMessage]:
+    if len(settings.secret_key) < SECRET_KEY_LENGTH:
+        yield Error(
+            f"SECRET_KEY must have at least {SECRET_KEY_LENGTH} characters in production.",
+            hint="Set it to a random string, the same for every process of the site; or set "
+            "ENVIRONMENT=development on a machine of your own.",
+            id="live_inbox.E001",
+        )
+    if not settings.allowed_hosts:
+        yield Error(
+            "ALLOWED_HOSTS is empty.",
+            hint="Set it to the host names of the site, separated by commas.",
+            id="live_inbox.E003",
+        )
+    if "*" in settings.allowed_hosts:
+        yield Warning(
+            "ALLOWED_HOSTS lets any host name pass.",
+            hint="Name the hosts of the site, unless a proxy in front checks them.",
+            id="live_inbox.W001",
+        )
+    if settings.database_url.startswith("sqlite"):
+        yield Warning(
+            "The database is SQLite.",
+            hint="Set DATABASE_URL to a PostgreSQL database if more than one machine serves the site.",
+            id="live_inbox.W002",
+        )
+    if not settings.redis_url:
+        yield Warning(
+            "There is no Redis to carry doorbells between processes.",
+            hint=f"Set REDIS_URL, or accept that other processes learn of a change within "
+            f"RECONCILE_SECONDS ({settings.reconcile_seconds:g} s).",
+            id="live_inbox.W003",
+        )

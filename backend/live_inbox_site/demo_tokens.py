@@ -1,0 +1,30 @@
+"""Whom the pages can show without a sign-in: the demo users of a developer's machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from live_inbox.identity.issuing import issue_token
+from live_inbox.policy import SEND_SCOPE
+from live_inbox_site.environment import site_settings
+
+USERNAMES = ("alice", "bob")
+LONGEST_SECONDS = 3600
+
+
+def demo_users() -> list[Any]:
+    """Return the demo users that exist; nobody outside of development, whatever the users are called."""
+    if not site_settings().is_development:
+        return []
+    users = get_user_model()._default_manager.filter(username__in=USERNAMES, is_active=True)
+    return sorted(users, key=lambda user: user.get_username())
+
+
+def demo_token(username: str, seconds: int) -> str | None:
+    """Return a token of a demo user, good for so long, who may send to anybody; None for anybody else."""
+    for user in demo_users():
+        if user.get_username() == username:
+            return issue_token(user, ttl_seconds=seconds, scopes=[SEND_SCOPE])
+    return None

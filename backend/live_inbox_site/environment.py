@@ -1,0 +1,143 @@
+"""The settings of the standalone site, read from environment variables.
+
+Each setting comes from the environment variable of its name in capitals, or else from the file `.env` in the site's
+directory. Those of the app itself are declared in `live_inbox.conf`; here are those that only the site has.
+`docs/configuration.md` is printed from both (`manage.py print_configuration`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from live_inbox.conf import CommaSeparated, InboxSettings, explain
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+SITE_DIRECTORY = _CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()
+"""Where `.env` and `var/` are: the checkout or, for an installed package, the working directory."""
+
+
+def _database_address(text: str) -> str:
+    """Raise ValueError for a database that the product does not support."""
+    if not text.startswith(("sqlite:///", "postgres://", "postgresql://")):
+        raise ValueError("it begins with postgres://, postgresql:// or sqlite:///")
+    return text
+
+
+def _redis_address(text: str) -> str:
+    """Raise ValueError for what cannot be the address of a Redis: otherwise a typo would only slow down delivery."""
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("it begins with redis://, rediss:// or unix://")
+    return text
+
+
+class WrongSettings(Exception):
+    """Raised when environment variables have values that make no sense; the message names the variables."""
+
+
+class SiteSettings(InboxSettings, BaseSettings):
+    """The settings of one process of the site: the app's and its own."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, enable_decoding=False
+    )
+
+    # -- the site ------------------------------------------------------------------------------------
+    environment: Literal["development", "test", "production"] = Field(
+        "production",
+        description="`production` refuses to start with unsafe settings; `development` has demo "
+        "users, generated secrets and DEBUG.",
+    )
+    secret_key: str = Field(
+        "",
+        description="Django's secret key: at least 50 characters in production. "
+        "Development makes one up and keeps it in `var/`.",
+    )
+    allowed_hosts: CommaSeparated = Field(
+        default_factory=list,
+        description="Host names that this server answers to (Django's ALLOWED_HOSTS). "
+        "Development answers to localhost.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe level that is logged."
+    )
+    pages: bool | None = Field(
+        None,
+        description="Serve the live inbox page at `/`. Not set: in development only.",
+    )
+    database_url: Annotated[str, AfterValidator(_database_address)] = Field(
+        f"sqlite:///{SITE_DIRECTORY / 'var' / 'inbox.sqlite3'}",
+        description="Database, as a URL: `postgres://user:password@host:5432/name` or "
+        "`sqlite:////path/to/file`.",
+    )
+    redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
+        "",
+        description="Redis that carries doorbells between processes (`redis://host:6379/0`). Empty: "
+        "none. A change made by one process then reaches the sockets of another within "
+        "`RECONCILE_SECONDS`.",
+    )
+
+    @property
+    def is_production(self) -> bool:
+        """Whether unsafe settings are refused."""
+        return self.environment == "production"
+
+    @property
+    def is_development(self) -> bool:
+        """Whether conveniences for one developer's machine are on."""
+        return self.environment == "development"
+
+    @property
+    def serves_pages(self) -> bool:
+        """Whether there is a live inbox page."""
+        return self.is_development if self.pages is None else self.pages
+
+    @property
+    def serves_graphiql(self) -> bool:
+        """Whether browsers get GraphiQL."""
+        return self.is_development if self.graphiql is None else self.graphiql
+
+    def of_the_app(self) -> dict[str, Any]:
+        """Return the app's settings, as Django's setting `LIVE_INBOX` takes them."""
+        given = {name: getattr(self, name) for name in InboxSettings.model_fields}
+        return {name.upper(): value for name, value in given.items()} | {
+            "GRAPHIQL": self.serves_graphiql
+        }
+
+
+@lru_cache(maxsize=1)
+def site_settings() -> SiteSettings:
+    """Return the settings of this process, read from the environment once. Raises WrongSettings."""
+    # The tests set every variable themselves; a developer's file would change what they test.
+    is_test = os.environ.get("ENVIRONMENT") == "test"
+    try:
+        settings = SiteSettings(_env_file=None if is_test else SITE_DIRECTORY / ".env")
+    except ValidationError as error:
+        problems = explain(error)
+        raise WrongSettings(f"Wrong settings: {problems}. See docs/configuration.md.") from None
+    if settings.is_production:
+        return settings
+    generated = {
+        name: _kept_secret(name)
+        for name in ("secret_key", "jwt_secret")
+        if not getattr(settings, name)
+    }
+    return settings.model_copy(update=generated)
+
+
+def _kept_secret(name: str) -> str:
+    """Return a secret that is generated on the first use and kept, so that sessions and tokens survive."""
+    path = SITE_DIRECTORY / "var" / f"{name}.secret"
+    path.parent.mkdir(exist_ok=True)
+    try:
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text()

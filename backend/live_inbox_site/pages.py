@@ -1,0 +1,74 @@
+"""The views of the site: the live inbox page, GraphiQL with the demo users, and tokens for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+
+from live_inbox.database_threads import in_database_thread
+from live_inbox.web.content_policy import protect_inbox
+from live_inbox.web.views import (
+    address_of,
+    page_facts,
+    person_facts,
+    render_graphiql,
+    render_page,
+)
+from live_inbox_site.demo_tokens import LONGEST_SECONDS, demo_token, demo_users
+from live_inbox_site.environment import site_settings
+
+WHAT_IS_SERVED = """\
+A real-time notification inbox.
+
+GraphQL            POST /graphql/ and WebSocket /graphql/
+Original protocol  WebSocket /ws/notifications/?token=JWT
+Admin              /admin/
+"""
+
+
+async def front(request: HttpRequest) -> HttpResponse:
+    """Show the live inbox where the pages are switched on; elsewhere say in plain text what is served here."""
+    if not site_settings().serves_pages:
+        return HttpResponse(WHAT_IS_SERVED, content_type="text/plain; charset=utf-8")
+    response = render_page(request, "live_inbox_site/live.html", "live", await _facts(request))
+    protect_inbox(request, response)
+    return response
+
+
+async def graphiql(request: HttpRequest) -> HttpResponse:
+    """Show GraphiQL with the demo users to choose from."""
+    return render_graphiql(request, await _facts(request))
+
+
+async def give_demo_token(request: HttpRequest) -> HttpResponse:
+    """Give a token of a demo user to a page of this site. In development only."""
+    seconds = _whole(request.GET.get("seconds", str(LONGEST_SECONDS)))
+    # Other sites could not read the answer; they need not cause it either.
+    is_own = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+    if request.method != "GET" or not is_own or not seconds:
+        raise Http404
+    token = await in_database_thread(demo_token, request.GET.get("user", ""), seconds)
+    if token is None:
+        raise Http404
+    return JsonResponse({"token": token}, headers={"Cache-Control": "no-store"})
+
+
+async def _facts(request: HttpRequest) -> dict[str, Any]:
+    # Addresses here and not in the thread, which does not know where the site is mounted.
+    return await in_database_thread(_facts_with, request, address_of("demo-token"))
+
+
+def _facts_with(request: HttpRequest, tokens: str | None) -> dict[str, Any]:
+    demo = [person_facts(user) for user in demo_users()]
+    return page_facts(request) | {
+        "tokens": tokens if demo else None,
+        "demo": demo,
+        "tokenSeconds": _whole(request.GET.get("token-seconds", "")),
+    }
+
+
+def _whole(text: str) -> int | None:
+    """Return a number of seconds; None for what is none, or for more than a token may last."""
+    seconds = int(text) if text.isdecimal() and len(text) < 6 else 0
+    return seconds if 0 < seconds <= LONGEST_SECONDS else None

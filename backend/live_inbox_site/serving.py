@@ -1,0 +1,124 @@
+"""The server: uvicorn with the flags that this product needs."""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+from django.core.management.base import CommandError
+from uvicorn.supervisors import Multiprocess
+
+from live_inbox.conf import InboxSettings
+from live_inbox.sockets.server_protocol import FAREWELL_SECONDS, SHUTDOWN_SECONDS
+
+APPLICATION = "live_inbox_site.asgi:application"
+SOCKET_PROTOCOL = "live_inbox.sockets.server_protocol:SocketProtocol"
+PING_SECONDS = 20
+"""Between pings, and how long the pong may take: a phone that is gone is noticed within 40 seconds."""
+SPARE_SECONDS = 2.0
+"""What is added to the time that sockets may take to end when the server stops, for a machine that is busy."""
+BACKLOG = 2048
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; raise CommandError, in one line, if that cannot be.
+
+    Done before anything else, so that nothing has happened yet when the port is busy. Who connects before the
+    server is ready waits for it.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        raise CommandError(_why_not(error, host, port)) from None
+    return listening
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use: choose another one (--port, or make run PORT=...), or stop "
+            "what listens there."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} may not be opened by this user: choose one above 1023."
+    return f"The server cannot listen on {host}, port {port}: {error.strerror or error}."
+
+
+def grace_seconds(settings: InboxSettings) -> int:
+    """Return how long open requests and sockets may take to end when the server stops."""
+    sockets = SHUTDOWN_SECONDS + settings.drain_seconds + FAREWELL_SECONDS
+    return math.ceil(sockets + SPARE_SECONDS)
+
+
+def server_config(settings: InboxSettings, *, workers: int = 1) -> uvicorn.Config:
+    """Return how uvicorn runs this product."""
+    return uvicorn.Config(
+        APPLICATION,
+        lifespan="on",
+        workers=workers,
+        ws=SOCKET_PROTOCOL,
+        # The doors refuse messages beyond the limit in their own words; this only bounds the memory.
+        ws_max_size=4 * settings.max_message_bytes,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        # Compression costs as much memory for each socket as everything else together.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=grace_seconds(settings),
+        # Django's LOGGING strikes tokens out of the lines; the access log has nothing else to tell.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.behind_proxy,
+    )
+
+
+def serve(
+    config: uvicorn.Config, listening: socket.socket, *, on_started: Callable[[], None]
+) -> bool:
+    """Serve until a signal ends it; return whether the server could start at all."""
+    if config.workers > 1:
+        # Here first: workers whose application cannot be loaded would be started again and again.
+        config.load_app()
+        on_started()
+        _Workers(config, sockets=[listening]).run()
+        return True
+    server = _Server(config, on_started)
+    with suppress(KeyboardInterrupt):  # uvicorn stops in good order, then raises the signal again
+        server.run(sockets=[listening])
+    return server.started
+
+
+class _Workers(Multiprocess):
+    """Refuses clients as soon as its workers are told to end."""
+
+    def terminate_all(self) -> None:
+        """Tell the workers to end, and close our side of the port, where clients would wait for nobody."""
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()

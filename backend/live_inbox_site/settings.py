@@ -1,0 +1,136 @@
+"""Django's settings, made from the project's SiteSettings. Nothing is decided here by the name of an environment
+that SiteSettings does not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dj_database_url
+
+from live_inbox_site.environment import SITE_DIRECTORY, site_settings
+
+_settings = site_settings()
+
+
+def _database(url: str) -> dict[str, Any]:
+    database: dict[str, Any] = dict(dj_database_url.parse(url))
+    options = database.setdefault("OPTIONS", {})
+    if "sqlite" in database["ENGINE"]:
+        # WAL lets readers go on while somebody writes. IMMEDIATE takes the write lock when a transaction
+        # begins: a transaction that starts as a reader cannot be upgraded when another has written meanwhile.
+        # FULL, because a commit that a power failure takes back would be an event that devices have seen.
+        options |= {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+        database["CONN_MAX_AGE"] = None
+    else:
+        options.setdefault("connect_timeout", 5)
+        options["pool"] = {"min_size": 0, "max_size": _settings.database_threads + 2, "timeout": 10}
+    return database
+
+
+def _channel_layer(redis_url: str) -> dict[str, Any]:
+    if not redis_url:
+        return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    return {
+        "BACKEND": "live_inbox.delivery.redis_layer.RedisLayer",
+        "CONFIG": {"url": redis_url, "prefix": "inbox"},
+    }
+
+
+IS_PRODUCTION = _settings.is_production
+DEBUG = _settings.is_development
+SECRET_KEY = _settings.secret_key
+
+ALLOWED_HOSTS = list(_settings.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = list(_settings.allowed_origins)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "live_inbox_site",
+    "live_inbox",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "live_inbox_site.urls"
+ASGI_APPLICATION = "live_inbox_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+LIVE_INBOX = _settings.of_the_app()
+
+DATABASES = {"default": _database(_settings.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS = {"default": _channel_layer(_settings.redis_url)}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = SITE_DIRECTORY / "var" / "static"
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _settings.is_production
+if _settings.behind_proxy:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+    SECURE_HSTS_SECONDS = 31_536_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {
+        "tokens": {"()": "live_inbox.logs.WithoutTokens"},
+    },
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}
+    },
+    "root": {"handlers": ["console"], "level": _settings.log_level},
+    "loggers": {
+        # uvicorn writes the addresses of sockets, token included, into its log: all its lines pass our
+        # filter.
+        "uvicorn": {"handlers": ["console"], "level": _settings.log_level, "propagate": False},
+        "uvicorn.error": {
+            "handlers": ["console"],
+            "level": _settings.log_level,
+            "propagate": False,
+        },
+        "uvicorn.access": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        # Of live_inbox.sockets.server_protocol: at INFO, two lines for each socket.
+        "uvicorn.sockets": {"level": "WARNING"},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
+}

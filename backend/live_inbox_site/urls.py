@@ -1,0 +1,33 @@
+"""The HTTP addresses of the site. Sockets are routed by `live_inbox.socket_router`."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from live_inbox import health
+from live_inbox.admin.urls import legacy_admin_urls
+from live_inbox.conf import inbox_settings
+from live_inbox_graphql.schema import schema
+from live_inbox_graphql.view import GraphQLView
+from live_inbox_site import pages
+from live_inbox_site.signing_in import SignIn, SignOut
+
+# Before the app's own view of the same address: this page knows the demo users.
+graphql_view = GraphQLView.as_view(
+    schema=schema, page=pages.graphiql if inbox_settings().serves_graphiql else None
+)
+
+urlpatterns = [
+    path("", pages.front, name="front"),
+    path("sign-in/", SignIn.as_view(), name="sign-in"),
+    path("sign-out/", SignOut.as_view(), name="sign-out"),
+    path("demo-token", pages.give_demo_token, name="demo-token"),
+    re_path(r"^graphql/?$", graphql_view),
+    path("", include("live_inbox.urls")),
+    *legacy_admin_urls,
+    path("admin/", admin.site.urls),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+    path("metrics", health.metrics),
+]

@@ -1,0 +1,231 @@
+"""Documents: parsed, held against the limits, validated; and remembered, since clients repeat the same few."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    parse,
+    specified_rules,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import validate_document
+
+from live_inbox.conf import inbox_settings
+from live_inbox_graphql.errors import Code, mark_invalid
+
+MAX_REPEATS = 50
+"""Fields of one response name in a document. Validation compares each pair of them: of 480, that
+takes half a second, of 50 a twentieth."""
+
+MAX_REMEMBERED_CHARACTERS = 131_072
+"""Length of all documents that are remembered. Parsed, a character takes 140 bytes: 18 MB."""
+
+_LONGEST_REMEMBERED = 8192
+
+Rules = tuple[type[ASTValidationRule], ...]
+
+NAME_THE_OPERATION = GraphQLError(
+    "The document has several operations: name the one to run.",
+    extensions={"code": Code.OPERATION_RESOLUTION_FAILURE.value},
+)
+
+
+class DocumentMemory:
+    """The documents that were found to be good, most recently used last; not more than so many."""
+
+    def __init__(self) -> None:
+        self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._characters = 0
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def recall(self, text: str) -> DocumentNode | None:
+        """Return the document of this text, if it was found to be good lately."""
+        document = self._documents.get(text)
+        if document is not None:
+            self._documents.move_to_end(text)
+        return document
+
+    def remember(self, text: str, document: DocumentNode) -> None:
+        """Note that a text is a good document."""
+        if len(text) > _LONGEST_REMEMBERED or text in self._documents:
+            return
+        self._documents[text] = document
+        self._characters += len(text)
+        while self._characters > MAX_REMEMBERED_CHARACTERS:
+            forgotten, _ = self._documents.popitem(last=False)
+            self._characters -= len(forgotten)
+
+    def check(
+        self, schema: GraphQLSchema, text: str, document: DocumentNode, rules: Rules
+    ) -> list[GraphQLError]:
+        """Return what is wrong with the document of a text; remember it if that is nothing."""
+        errors = excesses(document) or validate_document(schema, document, rules)
+        if not errors:
+            self.remember(text, document)
+        return errors
+
+    def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
+        """Return the document of this text, or None if it is not good: the schema says why when it is asked."""
+        document = self.recall(text)
+        if document is None:
+            try:
+                document = parse(text, max_tokens=inbox_settings().max_query_tokens)
+            except (GraphQLError, RecursionError):
+                return None
+            if self.check(schema, text, document, specified_rules):
+                return None
+        return document
+
+
+class Documents(SchemaExtension):
+    """Turns the text of one operation into a valid document within the limits, or into errors."""
+
+    def __init__(self, memory: DocumentMemory) -> None:
+        self._memory = memory
+
+    def on_operation(self) -> Iterator[None]:
+        """Let the parser stop at the limit of tokens."""
+        self.execution_context.parse_options["max_tokens"] = inbox_settings().max_query_tokens
+        yield
+
+    def on_parse(self) -> Iterator[None]:
+        """Save the parser's work for documents that are known."""
+        execution = self.execution_context
+        execution.graphql_document = self._memory.recall(execution.query or "")
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Leave the errors of the document, or an empty list, where the schema looks for them."""
+        execution = self.execution_context
+        document, text = execution.graphql_document, execution.query
+        assert document is not None
+        assert text is not None
+        if execution._provided_operation_name is None and has_several_operations(document):
+            # Strawberry would run the first.
+            execution.pre_execution_errors = [NAME_THE_OPERATION]
+        elif document is self._memory.recall(text):
+            execution.pre_execution_errors = []
+        else:
+            errors = self._memory.check(
+                execution.schema._schema, text, document, execution.validation_rules
+            )
+            execution.pre_execution_errors = mark_invalid(errors)
+        yield
+
+
+def excesses(document: DocumentNode) -> list[GraphQLError]:
+    """Return what is too much in a document: depth, aliases, repeated fields.
+
+    Looks at each fragment once, however often it is spread. (A walk along every spread takes time
+    that doubles with each fragment.)
+    """
+    settings = inbox_settings()
+    try:
+        size = _Survey(document).size()
+    except RecursionError:
+        return [GraphQLError("The document is nested too deeply.")]
+    errors = []
+    if size.depth > settings.max_query_depth:
+        errors.append(f"The document is nested more than {settings.max_query_depth} levels deep.")
+    if size.aliases > settings.max_query_aliases:
+        errors.append(f"The document has more than {settings.max_query_aliases} aliases.")
+    if _most_repeats(document) > MAX_REPEATS:
+        errors.append(f"The document has a field more than {MAX_REPEATS} times.")
+    return [GraphQLError(message) for message in errors]
+
+
+def has_several_operations(document: DocumentNode) -> bool:
+    """Whether it has to be said which operation of a document is meant."""
+    return sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1
+
+
+def _most_repeats(document: DocumentNode) -> int:
+    """Return how often the most frequent response name stands in a document, used or not."""
+    names: Counter[str] = Counter()
+    nodes: list[Any] = list(document.definitions)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, FieldNode):
+            names[(node.alias or node.name).value] += 1
+        selection_set = getattr(node, "selection_set", None)
+        if selection_set is not None:
+            nodes.extend(selection_set.selections)
+    return max(names.values(), default=0)
+
+
+@dataclass(slots=True)
+class _Size:
+    """How deep selections go, and how many aliases they have with all fragments in place."""
+
+    depth: int = 0
+    aliases: int = 0
+
+    def add(self, other: _Size) -> None:
+        """Make it the size of both."""
+        self.depth = max(self.depth, other.depth)
+        self.aliases += other.aliases
+
+
+class _Survey:
+    """Measures a document. Introspection has no depth here: graphql-core has a rule of its own for it."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        self._document = document
+        self._fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        self._sizes: dict[str, _Size] = {}
+
+    def size(self) -> _Size:
+        """Return the size of all operations together."""
+        total = _Size()
+        for node in self._document.definitions:
+            if isinstance(node, OperationDefinitionNode):
+                total.add(self._measure(node.selection_set))
+        return total
+
+    def _measure(self, selection_set: SelectionSetNode | None) -> _Size:
+        total = _Size()
+        for selection in selection_set.selections if selection_set else ():
+            total.add(self._measure_one(selection))
+        return total
+
+    def _measure_one(self, selection: SelectionNode) -> _Size:
+        if isinstance(selection, FieldNode):
+            size = self._measure(selection.selection_set)
+            size.depth = 0 if selection.name.value.startswith("__") else size.depth + 1
+            size.aliases += selection.alias is not None
+            return size
+        if isinstance(selection, FragmentSpreadNode):
+            return self._measure_fragment(selection.name.value)
+        if isinstance(selection, InlineFragmentNode):
+            return self._measure(selection.selection_set)
+        return _Size()
+
+    def _measure_fragment(self, name: str) -> _Size:
+        if name not in self._sizes:
+            # First nothing, for a fragment that spreads itself: that it does is for validation to say.
+            self._sizes[name] = _Size()
+            fragment = self._fragments.get(name)
+            if fragment is not None:
+                self._sizes[name] = self._measure(fragment.selection_set)
+        return self._sizes[name]

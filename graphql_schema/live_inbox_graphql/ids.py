@@ -1,0 +1,50 @@
+"""The ids that clients see. They are unique across types, as the stores of GraphQL clients need them.
+
+A notification's id is its number, the same as at the original JSON door; a user's is `user:<primary key>`.
+"""
+
+from __future__ import annotations
+
+import re
+
+import strawberry
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+
+from live_inbox.errors import InvalidInput, NotFound
+
+_USER_PREFIX = "user:"
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_LARGEST_NUMBER = 2**63 - 1
+
+
+def notification_id(number: int) -> strawberry.ID:
+    """Return the id of a notification."""
+    return strawberry.ID(str(number))
+
+
+def parse_notification_id(text: str) -> int:
+    """Return the number of the notification; raise NotFound for what cannot be the id of one."""
+    if not _NUMBER.fullmatch(text) or int(text) > _LARGEST_NUMBER:
+        raise NotFound("You have no such notification.")
+    return int(text)
+
+
+def user_id(primary_key: str) -> strawberry.ID:
+    """Return the id of a user."""
+    return strawberry.ID(f"{_USER_PREFIX}{primary_key}")
+
+
+def parse_user_id(text: str, *, field: str) -> str:
+    """Return the primary key that a user's id or the plain primary key stands for, in its one form as text.
+
+    Raises InvalidInput for what cannot be a primary key. Whether there is such a user is not looked at.
+    """
+    plain = text.removeprefix(_USER_PREFIX)
+    try:
+        key = get_user_model()._meta.pk.to_python(plain) if plain.isprintable() else None
+    except ValidationError:
+        key = None
+    if key is None or plain == "" or (isinstance(key, int) and abs(key) > _LARGEST_NUMBER):
+        raise InvalidInput("There is no such user.", field=field)
+    return str(key)

@@ -1,0 +1,100 @@
+"""What mutations answer. Each payload holds what a client needs to bring its copy of the inbox up to date."""
+
+from __future__ import annotations
+
+import strawberry
+
+from live_inbox import services
+from live_inbox_graphql import ids
+from live_inbox_graphql.types import Notification
+
+_UNREAD_COUNT = "How many notifications of the whole inbox are unread now."
+_POSITION = (
+    "The position of the inbox after the change. A subscription tells the change as well, in its place: do not "
+    "resume from here unless all events before it have been seen."
+)
+
+
+@strawberry.type(description="The result of `send`.")
+class SendPayload:
+    notification: Notification | None = strawberry.field(
+        description="The notification; null if the recipient does not want notifications of its type."
+    )
+    suppressed: bool = strawberry.field(
+        description="Whether nothing was sent because the recipient has turned the type off."
+    )
+    replayed: bool = strawberry.field(
+        description="Whether the idempotency key was used before, and this is what was sent then."
+    )
+
+    @classmethod
+    def of(cls, sent: services.Sent) -> SendPayload:
+        """Return how the result of a send is shown."""
+        row = sent.notification
+        return cls(
+            notification=None if row is None else Notification.of(services.snapshot(row)),
+            suppressed=sent.suppressed,
+            replayed=sent.replayed,
+        )
+
+
+@strawberry.type(description="The result of `markRead`.")
+class MarkReadPayload:
+    notification: Notification = strawberry.field(description="The notification, read now.")
+    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    position: str = strawberry.field(description=_POSITION)
+
+    @classmethod
+    def of(cls, changed: services.Changed) -> MarkReadPayload:
+        """Return how the result is shown."""
+        return cls(
+            notification=Notification.of(services.snapshot(changed.notification)),
+            unread_count=changed.unread_count,
+            position=str(changed.position),
+        )
+
+
+@strawberry.type(description="The result of `markUnread`.")
+class MarkUnreadPayload:
+    notification: Notification = strawberry.field(description="The notification, unread now.")
+    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    position: str = strawberry.field(description=_POSITION)
+
+    @classmethod
+    def of(cls, changed: services.Changed) -> MarkUnreadPayload:
+        """Return how the result is shown."""
+        return cls(
+            notification=Notification.of(services.snapshot(changed.notification)),
+            unread_count=changed.unread_count,
+            position=str(changed.position),
+        )
+
+
+@strawberry.type(description="The result of `markAllRead`.")
+class MarkAllReadPayload:
+    count: int = strawberry.field(description="How many notifications became read.")
+    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    position: str = strawberry.field(description=_POSITION)
+
+    @classmethod
+    def of(cls, done: services.AllRead) -> MarkAllReadPayload:
+        """Return how the result is shown."""
+        return cls(count=done.count, unread_count=done.unread_count, position=str(done.position))
+
+
+@strawberry.type(description="The result of `delete`.")
+class DeletePayload:
+    notification_id: strawberry.ID = strawberry.field(
+        description="The id of the notification that is gone."
+    )
+    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    position: str = strawberry.field(description=_POSITION)
+
+    @classmethod
+    def of(cls, deleted: services.Deleted) -> DeletePayload:
+        """Return how the result is shown."""
+        return cls(
+            notification_id=ids.notification_id(deleted.notification_id),
+            unread_count=deleted.unread_count,
+            position=str(deleted.position),
+        )

@@ -1,0 +1,199 @@
+"""From a selection to functions that read it. Which fields are selected is graphql-core's to say, never ours.
+
+Each function is one expression of Python, made of text as `dataclasses` makes its methods:
+
+    lambda it: {"id": str(it.id), "title": it.title, "link": it.link or None, ...}
+
+A function for each field, called one after the other, takes twice to three times as long. The text consists of the
+expressions in `sources` and of names that GraphQL allows, which are letters, digits and underscores; nothing else that
+a client has written gets into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, NoReturn
+
+from graphql import (
+    FieldNode,
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLLeafType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+)
+from graphql.execution import Executor
+from graphql.execution.collect_fields import (
+    CollectedFields,
+    FieldDetails,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
+
+from live_inbox_graphql.projection.sources import NAMES, SOURCES
+
+Read = Callable[[Any], Mapping[str, object]]
+"""Makes what is selected of an object, by the names in the response and in their order, of the object's source."""
+
+MAX_FIELDS = 2000
+"""Fields of one projection, all types of events together. Few documents within the limits come to a quarter."""
+
+_ROOT_FIELD = "notificationEvents"
+_ARGUMENTS = {"after", "types"}
+
+
+class NotCovered(Exception):
+    """Raised for what has to be left to graphql-core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What an operation selects of the events."""
+
+    node: FieldNode
+    """The field of the operation, with its arguments."""
+    name: str
+    """Its name in the response."""
+    readers: Mapping[str, Read]
+    """How what is selected of each type of event is read."""
+    size: int
+    """How many fields there are in all."""
+
+
+def compile_selection(executor: Executor[Any]) -> Selection:
+    """Return what an operation selects; raise NotCovered, or graphql-core's GraphQLError."""
+    root = executor.schema.subscription_type
+    if root is None:
+        raise NotCovered("no subscriptions")
+    collected = collect_fields(
+        executor.schema, executor.fragments, executor.variable_values, root, executor.operation
+    )
+    groups = _grouped(collected)
+    if len(groups) != 1:
+        raise NotCovered("not one root field")
+    ((name, details),) = groups.items()
+    node = details[0].node
+    events = _type_of_events(root, node.name.value)
+    compiler = _Compiler(executor)
+    kinds = executor.schema.get_possible_types(events)
+    readers = {kind.name: compiler.reader(kind, details) for kind in kinds}
+    return Selection(node, name, readers, compiler.size)
+
+
+def _type_of_events(root: GraphQLObjectType, name: str) -> GraphQLInterfaceType:
+    field = root.fields.get(name)
+    if name != _ROOT_FIELD or field is None or set(field.args) != _ARGUMENTS:
+        raise NotCovered("another root field")
+    events = _without_non_null(field.type)
+    if not isinstance(events, GraphQLInterfaceType):
+        raise NotCovered("another type")
+    return events
+
+
+def _grouped(collected: CollectedFields) -> Mapping[str, list[FieldDetails]]:
+    if collected.new_defer_usages:
+        raise NotCovered("incremental delivery")
+    return collected.grouped_field_set
+
+
+class _Compiler:
+    """Makes the readers of one operation, and counts the fields."""
+
+    def __init__(self, executor: Executor[Any]) -> None:
+        self._executor = executor
+        self.size = 0
+
+    def reader(self, parent: GraphQLObjectType, selected_by: list[FieldDetails]) -> Read:
+        """Return what reads all that these fields together select of an object of that type."""
+        executor = self._executor
+        collected = collect_subfields(
+            executor.schema,
+            executor.fragments,
+            executor.variable_values,
+            executor.operation,
+            parent,
+            selected_by,
+        )
+        groups = _grouped(collected)
+        self.size += len(groups)
+        if self.size > MAX_FIELDS:
+            raise NotCovered("too many fields")
+        names: dict[str, object] = {**NAMES, "UTC": UTC}
+        fields = [
+            f"{name!r}: {self._value(parent, details, names)}" for name, details in groups.items()
+        ]
+        read: Read = eval(f"lambda it: {{{', '.join(fields)}}}", names)
+        return read
+
+    def _value(
+        self, parent: GraphQLObjectType, details: list[FieldDetails], names: dict[str, object]
+    ) -> str:
+        """Return the expression for a field, after giving names to what it uses."""
+        name = details[0].node.name.value
+        if name == "__typename":
+            return repr(parent.name)
+        field = parent.fields.get(name)
+        source = SOURCES.get(parent.name, {}).get(name)
+        if field is None or field.args or source is None:
+            raise NotCovered(f"{parent.name}.{name}")
+        kind = _without_non_null(field.type)
+        is_nullable = kind is field.type
+        if isinstance(kind, GraphQLObjectType):
+            read = _named(names, self.reader(kind, details))
+            null = "None" if is_nullable else f"{_named(names, _refused)}()"
+            return f"({null} if (value := {source}) is None else {read}(value))"
+        if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
+            return _leaf(source, kind, is_nullable, names)
+        raise NotCovered(f"{parent.name}.{name}")
+
+
+def _without_non_null(kind: Any) -> Any:
+    return kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+
+
+def _named(names: dict[str, object], value: object) -> str:
+    """Return a name of its own for a value that an expression uses."""
+    name = f"_{len(names)}"
+    names[name] = value
+    return name
+
+
+def _leaf(source: str, kind: GraphQLLeafType, is_nullable: bool, names: dict[str, object]) -> str:
+    """Return the expression for a scalar. What it would only hand on is not given to the scalar at all.
+
+    Nor is it looked at: an event was checked when it was read, so a string is a string.
+    """
+    match kind.name:
+        case "String" | "ID" | "Boolean" | "JSON":
+            return source
+    coerced = _named(names, _coerced(kind, is_nullable))
+    match kind.name:
+        case "Int":
+            is_plain = f"{GRAPHQL_MIN_INT} <= (value := {source}) <= {GRAPHQL_MAX_INT}"
+        case "DateTime":
+            # orjson writes moments in UTC as the scalar does, but ten times faster.
+            is_plain = f"(value := {source}) is not None and value.tzinfo is UTC"
+        case _:
+            return f"{coerced}({source})"
+    return f"(value if {is_plain} else {coerced}(value))"
+
+
+def _coerced(kind: GraphQLLeafType, is_nullable: bool) -> Callable[[Any], object]:
+    """Return what the scalar makes of a value."""
+    coerce = kind.coerce_output_value
+
+    def coerced(value: Any) -> object:
+        if value is None:
+            return None if is_nullable else _refused()
+        result = coerce(value)
+        return _refused() if result is None else result
+
+    return coerced
+
+
+def _refused() -> NoReturn:
+    raise ValueError("null where the schema promises a value")

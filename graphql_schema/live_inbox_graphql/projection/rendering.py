@@ -1,0 +1,54 @@
+"""From an event to bytes. Who shares them with other sockets is the portion's to say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+import orjson
+
+from live_inbox.events import Event, Reset
+from live_inbox_graphql.projection.compilation import Read
+from live_inbox_graphql.projection.sources import told_as
+from live_inbox_graphql.scalars import SCALARS
+
+
+class Projection:
+    """What one selection makes of events. Two are equal only if they are the same."""
+
+    __slots__ = ("_name", "_readers")
+
+    def __init__(self, name: str, readers: Mapping[str, Read]) -> None:
+        self._name = name
+        self._readers = readers
+
+    def render(self, item: Event | Reset) -> bytes:
+        """Return the result of the operation for an event, as JSON: `{"data":{"notificationEvents":{...}}}`.
+
+        Raises ValueError for an event of which graphql-core would tell errors, or that cannot be told at all.
+        """
+        try:
+            told = self._readers[told_as(item)](item)
+        except ValueError:
+            raise
+        except Exception as error:
+            # As broad as graphql-core, for which an error of any kind in a field is one of that field.
+            raise ValueError("the event is not what the schema promises") from error
+        return _dumps({"data": {self._name: told}})
+
+
+def _dumps(value: object) -> bytes:
+    """Return what `json_text.dumps` returns, of a value in which moments in UTC are still to be written."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":"), default=_moment).encode()
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{type(value).__name__} is not JSON")
+    serialize = SCALARS[datetime].serialize
+    assert serialize is not None
+    return serialize(value)

@@ -1,0 +1,185 @@
+"""From a client's request to its projection, shared by all who ask the same."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLIncludeDirective,
+    GraphQLSchema,
+    GraphQLSkipDirective,
+    OperationType,
+    Undefined,
+    VariableNode,
+    get_argument_values,
+    get_operation_ast,
+)
+from graphql.execution import Executor
+
+from live_inbox_graphql.projection.compilation import NotCovered, compile_selection
+from live_inbox_graphql.projection.rendering import Projection
+
+MAX_REMEMBERED_CHARACTERS = 131_072
+"""Length of all documents whose projections are remembered; a field of a projection counts as some characters.
+Most documents are the very ones that `DocumentMemory` holds; were none of them, this would be 18 MB."""
+
+_LONGEST_REMEMBERED = 8192
+"""Longer documents are parsed anew for every socket, so no other socket could find this one again."""
+
+_FIELD_CHARACTERS = 4
+"""A field takes some 420 bytes of a function and its names; parsed, a character takes 140."""
+
+_ENTRY_CHARACTERS = 8
+"""A projection without fields, or the answer that there is none."""
+
+_CONDITIONS = {GraphQLSkipDirective.name, GraphQLIncludeDirective.name}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSubscription:
+    """What one request asks for: the arguments, as graphql-core understands them, and the projection."""
+
+    after: str | None
+    types: list[str] | None
+    projection: Projection
+
+
+_Compiled = tuple[Projection, FieldNode]
+_Key = tuple[int, tuple[Any, ...]]
+"""The operation in its document, and the values of the variables that decide on what is selected."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a document. It is kept itself, so that no other can have its id."""
+
+    document: DocumentNode
+    conditions: tuple[str, ...]
+    """The variables that decide on what is selected."""
+    is_plain: bool
+    """Whether no other directives are used than those that conditions stand in."""
+    characters: int = 0
+    """What it counts for, with its projections."""
+    compiled: dict[_Key, _Compiled | None] = field(default_factory=dict)
+
+
+class Projections:
+    """Compiles subscriptions, and remembers projections: least recently used documents are forgotten first.
+
+    All sockets whose documents are the same object, and whose variables decide alike on what is selected, share
+    one projection, and with it what it makes of an event that is told to all of them. For one event loop.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        max_characters: int = MAX_REMEMBERED_CHARACTERS,
+    ) -> None:
+        self._schema = schema
+        self._max_characters = max_characters
+        self._known: OrderedDict[int, _Known] = OrderedDict()
+        self._characters = 0
+
+    def __len__(self) -> int:
+        return sum(len(known.compiled) for known in self._known.values())
+
+    def compile(
+        self,
+        document: DocumentNode,
+        operation_name: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+    ) -> CompiledSubscription | None:
+        """Return what a request asks for, or None to leave it to graphql-core, with all errors there may be.
+
+        The document has to be valid: that is not looked at again.
+        """
+        operation = get_operation_ast(document, operation_name)
+        if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
+            return None
+        executor = Executor.build(
+            self._schema,
+            document,
+            raw_variable_values=dict(variables or {}),
+            operation_name=operation_name,
+        )
+        if not isinstance(executor, Executor):
+            return None
+        try:
+            compiled = self._compiled(document, executor)
+            return None if compiled is None else self._with_arguments(executor, *compiled)
+        except GraphQLError:
+            return None
+
+    def _with_arguments(
+        self, executor: Executor[Any], projection: Projection, node: FieldNode
+    ) -> CompiledSubscription:
+        root = self._schema.subscription_type
+        assert root is not None
+        definition = root.fields[node.name.value]
+        arguments = get_argument_values(definition, node, executor.variable_values)
+        return CompiledSubscription(arguments.get("after"), arguments.get("types"), projection)
+
+    def _compiled(self, document: DocumentNode, executor: Executor[Any]) -> _Compiled | None:
+        known = self._recall(document)
+        if not known.is_plain:
+            return None
+        values = executor.variable_values.coerced
+        decided = tuple(values.get(name, Undefined) for name in known.conditions)
+        key = (id(executor.operation), decided)
+        if key in known.compiled:
+            return known.compiled[key]
+        try:
+            selection = compile_selection(executor)
+        except NotCovered:
+            known.compiled[key] = compiled = None
+            self._grow(known, _ENTRY_CHARACTERS)
+        else:
+            projection = Projection(selection.name, selection.readers)
+            known.compiled[key] = compiled = (projection, selection.node)
+            self._grow(known, _ENTRY_CHARACTERS + _FIELD_CHARACTERS * selection.size)
+        return compiled
+
+    def _recall(self, document: DocumentNode) -> _Known:
+        known = self._known.get(id(document))
+        if known is not None:
+            self._known.move_to_end(id(document))
+            return known
+        known = _survey(document)
+        length = document.loc.end if document.loc is not None else None
+        if length is not None and length <= _LONGEST_REMEMBERED:
+            self._known[id(document)] = known
+            self._grow(known, length)
+        return known
+
+    def _grow(self, known: _Known, characters: int) -> None:
+        """Count what a document holds now, and forget others for it, or it as well if it is too much alone."""
+        if id(known.document) not in self._known:
+            return
+        known.characters += characters
+        self._characters += characters
+        while self._characters > self._max_characters:
+            _, forgotten = self._known.popitem(last=False)
+            self._characters -= forgotten.characters
+
+
+def _survey(document: DocumentNode) -> _Known:
+    """Look at every directive of a document, those of other operations and of unused fragments included."""
+    names: set[str] = set()
+    is_plain = True
+    nodes: list[Any] = list(document.definitions)
+    while nodes:
+        node = nodes.pop()
+        for directive in node.directives or ():
+            is_plain = is_plain and directive.name.value in _CONDITIONS
+            values = [argument.value for argument in directive.arguments or ()]
+            names |= {value.name.value for value in values if isinstance(value, VariableNode)}
+        selection_set = getattr(node, "selection_set", None)
+        if selection_set is not None:
+            nodes.extend(selection_set.selections)
+    return _Known(document, tuple(sorted(names)), is_plain)

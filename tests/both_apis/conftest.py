@@ -1,0 +1,74 @@
+"""A server, its users and their devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from live_inbox.identity.issuing import issue_token
+from tests.both_apis.devices import Device, GraphQLDevice, LegacyDevice
+from tests.both_apis.server_thread import ServerThread
+from tests.changed_settings import changed_settings
+
+DOORS: dict[str, Any] = {"graphql": GraphQLDevice, "original": LegacyDevice}
+
+
+@pytest.fixture(scope="session")
+def server(django_db_setup: None) -> Iterator[ServerThread]:
+    """The product, on the test database; it does not keep house, for the database is not its own between tests."""
+    with changed_settings(HOUSEKEEPING=False):
+        server = ServerThread()
+    with server as running:
+        yield running
+
+
+def _user(name: str) -> int:
+    return get_user_model().objects.create_user(username=name).pk
+
+
+@pytest.fixture
+def alice(transactional_db: None) -> int:
+    """The primary key of a user."""
+    return _user("alice")
+
+
+@pytest.fixture
+def bob(transactional_db: None) -> int:
+    """The primary key of another user."""
+    return _user("bob")
+
+
+@pytest.fixture(params=[("graphql", "graphql"), ("original", "original"), ("graphql", "original")])
+def doors(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The doors of the two devices of a test."""
+    pair: tuple[str, str] = request.param
+    return pair
+
+
+@pytest.fixture
+def open_device(server: ServerThread, transactional_db: None) -> Iterator[Callable[..., Any]]:
+    """Open a device of a user at a door; closed after the test."""
+    with ExitStack() as opened:
+
+        def open_(door: str, username: str, **options: Any) -> Any:
+            user = get_user_model().objects.get(username=username)
+            token = issue_token(user, ttl_seconds=600)
+            return opened.enter_context(DOORS[door](server.ws, token, **options))
+
+        yield open_
+
+
+@pytest.fixture
+def open_first(open_device: Callable[..., Any], doors: tuple[str, str]) -> Callable[[str], Device]:
+    """Open a device at the first door."""
+    return lambda username: open_device(doors[0], username)
+
+
+@pytest.fixture
+def open_second(open_device: Callable[..., Any], doors: tuple[str, str]) -> Callable[[str], Device]:
+    """Open a device at the second door."""
+    return lambda username: open_device(doors[1], username)

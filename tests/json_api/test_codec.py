@@ -1,0 +1,339 @@
+"""The codec: literal frames in, actions or errors out, and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from live_inbox.json_api.codec import MAX_DEPTH, Malformed, Refused, decode, encode
+from live_inbox.json_api.messages import (
+    CLIENT_MESSAGES,
+    Action,
+    DeleteNotification,
+    Failure,
+    GetNotifications,
+    MarkAllRead,
+    MarkRead,
+    MarkUnread,
+    Ping,
+    SendNotification,
+    error,
+    notifications_list,
+)
+
+pytestmark = pytest.mark.stack("embedded")
+
+MAX_BYTES = 1024
+
+ACTIONS = {
+    '{"type":"get_notifications"}': GetNotifications(limit=50, before_id=None),
+    '{"type":"get_notifications","limit":null,"before_id":null}': GetNotifications(),
+    '{"type":"get_notifications","limit":10,"before_id":456}': GetNotifications(10, 456),
+    '{"type":"get_notifications","limit":"10","before_id":"456"}': GetNotifications(10, 456),
+    '{"type":"mark_read","notification_id":456}': MarkRead(456),
+    '{"type":"mark_read","notification_id":"456"}': MarkRead(456),
+    '{"type":"mark_read","notification_id":9223372036854775807}': MarkRead(2**63 - 1),
+    '{"type":"mark_read","notification_id":1,"notification_id":2}': MarkRead(2),
+    '{"notification_id":456,"type":"mark_read"}': MarkRead(456),
+    ' \n{ "type" : "mark_read", "notification_id" : 456 }\n': MarkRead(456),
+    '{"type":"mark_read","notification_id":456,"more":[{"type":"x"}]}': MarkRead(456),
+    '{"type":"mark_unread","notification_id":456}': MarkUnread(456),
+    '{"type":"mark_all_read"}': MarkAllRead(),
+    '{"type":"delete_notification","notification_id":456}': DeleteNotification(456),
+    '{"type":"ping"}': Ping(),
+}
+
+REST = '"user_id":123,"title":"T","message":"M"'
+
+# What a frame with these keys is a send of: its notification type, and what else is not REST.
+SENDS: dict[str, dict[str, Any]] = {
+    # The three forms.
+    f'{{"type":"send_notification",{REST},"type":"approval"}}': {"notification_type": "approval"},
+    f'{{"type":"send_notification",{REST},"notification_type":"approval"}}': {
+        "notification_type": "approval"
+    },
+    f'{{"type":"approval",{REST}}}': {"notification_type": "approval"},
+    # What each may leave out.
+    f'{{"type":"send_notification",{REST}}}': {},
+    '{"type":"send_notification","user_id":123,"title":"T"}': {"message": ""},
+    f'{{"type":"send_notification",{REST},"data":null,"link":null,"notification_type":null}}': {},
+    f'{{"type":"send_notification","type":"approval",{REST}}}': {"notification_type": "approval"},
+    f'{{"type":"send_notification",{REST},"type":"send_notification"}}': {},
+    f'{{"type":"send_notification",{REST},"type":null}}': {},
+    # A notification type beside `notification_type` gives way to it.
+    f'{{"type":"send_notification",{REST},"type":"a","notification_type":"b"}}': {
+        "notification_type": "b"
+    },
+    f'{{"type":"a",{REST},"notification_type":"b"}}': {"notification_type": "b"},
+    # `type` of an inner object is not `type` of the message.
+    f'{{"type":"send_notification",{REST},"data":{{"type":"a","type":"b"}}}}': {
+        "data": {"type": "b"}
+    },
+    f'{{"data":{{"type":"mark_read"}},{REST},"type":"approval"}}': {
+        "notification_type": "approval",
+        "data": {"type": "mark_read"},
+    },
+    # Types that are names of the server's messages.
+    f'{{"type":"notification",{REST}}}': {"notification_type": "notification"},
+    # Users have numbers, numbers in strings, or other keys.
+    '{"type":"send_notification","user_id":"123","title":"T","message":"M"}': {"user_id": "123"},
+    '{"type":"approval","user_id":"6e1fa1a2-0c0f-4a36-8d7c-1f6a2f9a2a10","title":"T","message":"M"}': {
+        "user_id": "6e1fa1a2-0c0f-4a36-8d7c-1f6a2f9a2a10",
+        "notification_type": "approval",
+    },
+    # Whole Unicode, by character or by escape.
+    f'{{"type":"send_notification",{REST},"data":{{"a":"ü","b":"\\ud83d\\ude00"}}}}': {
+        "data": {"a": "ü", "b": "😀"}
+    },
+    # A moment has an offset; whether it is yet to come, the domain decides.
+    f'{{"type":"a",{REST},"expires_at":"1999-12-31T23:00:00.5-01:00"}}': {
+        "notification_type": "a",
+        "expires_at": datetime(2000, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC),
+    },
+    f'{{"type":"send_notification",{REST},"expires_at":"2124-01-01T00:00:00Z"}}': {
+        "expires_at": datetime(2124, 1, 1, tzinfo=UTC)
+    },
+    f'{{"type":"send_notification",{REST},"expires_at":null}}': {},
+    # The domain decides about what these fields may hold.
+    f'{{"type":"send_notification",{REST},"data":{{"n":{10**30}}},"link":"javascript:x"}}': {
+        "data": {"n": 10**30},
+        "link": "javascript:x",
+    },
+}
+
+# What each frame is answered with: (code, message).
+MALFORMED = {
+    "": ("INVALID_JSON", "The message is not JSON: Expecting value: line 1 column 1 (char 0)."),
+    "ping": ("INVALID_JSON", "The message is not JSON: Expecting value: line 1 column 1 (char 0)."),
+    '{"type":"ping"}{': (
+        "INVALID_JSON",
+        "The message is not JSON: Extra data: line 1 column 16 (char 15).",
+    ),
+    "[]": ("INVALID_MESSAGE", "A message must be a JSON object."),
+    '[{"type":"ping"}]': ("INVALID_MESSAGE", "A message must be a JSON object."),
+    "null": ("INVALID_MESSAGE", "A message must be a JSON object."),
+    "1": ("INVALID_MESSAGE", "A message must be a JSON object."),
+    '"ping"': ("INVALID_MESSAGE", "A message must be a JSON object."),
+    "{}": ("INVALID_MESSAGE", 'A message must have a "type", a string.'),
+    f"{{{REST}}}": ("INVALID_MESSAGE", 'A message must have a "type", a string.'),
+    '{"type":null}': ("INVALID_MESSAGE", 'A message must have a "type", a string.'),
+    '{"type":{}}': ("INVALID_MESSAGE", 'A message must have a "type", a string.'),
+    '{"type":["ping"]}': ("INVALID_MESSAGE", 'A message must have a "type", a string.'),
+    '{"type":1,"type":"ping"}': ("INVALID_MESSAGE", 'A message must have a "type", a string.'),
+    '{"type":"mark_read","type":"delete_notification","notification_id":1}': (
+        "INVALID_MESSAGE",
+        'Only a send may have "type" twice.',
+    ),
+    f'{{"type":"approval",{REST},"type":"send_notification"}}': (
+        "INVALID_MESSAGE",
+        'Only a send may have "type" twice.',
+    ),
+    '{"type":"heartbeat"}': ("UNKNOWN_TYPE", "There is no message of type 'heartbeat'."),
+    '{"type":""}': ("UNKNOWN_TYPE", "There is no message of type ''."),
+    '{"type":"approval","user_id":1,"title":"T"}': (
+        "UNKNOWN_TYPE",
+        "There is no message of type 'approval'.",
+    ),
+    f'{{"type":"{"x" * 100}"}}': ("UNKNOWN_TYPE", f"There is no message of type '{'x' * 64}'."),
+    '{"type":"ping","pad":"' + "x" * MAX_BYTES + '"}': (
+        "MESSAGE_TOO_LARGE",
+        "A message must have 1024 bytes at most.",
+    ),
+    '{"type":"ping","pad":"' + "€" * 350 + '"}': (
+        "MESSAGE_TOO_LARGE",
+        "A message must have 1024 bytes at most.",
+    ),
+}
+
+# Valid for Python's parser, or dangerous to it, but not accepted.
+UNREADABLE = [
+    '{"type":"ping","a":NaN}',
+    '{"type":"ping","a":-Infinity}',
+    '{"type":"ping","a":"\\ud800"}',
+    '{"type":"ping","\\udc00":1}',
+    '{"type":"ping","a":["\\ude00\\ud83d"]}',
+    '{"type":"ping","a":"\ud800"}',
+    '{"type":"ping","a":' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}",
+    '{"a":' * MAX_DEPTH + "{}" + "}" * MAX_DEPTH,
+    "[" * 400 + "]" * 400,
+]
+
+# What each frame is refused with: (action, field).
+REFUSED = {
+    '{"type":"mark_read"}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":null}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":true}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":0}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":-1}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":1.0}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":1e999}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":9223372036854775808}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":""}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":"+1"}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":"\u0661"}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":"00000000000000000001"}': (MarkRead, "notification_id"),
+    '{"type":"mark_read","notification_id":[1]}': (MarkRead, "notification_id"),
+    '{"type":"mark_unread"}': (MarkUnread, "notification_id"),
+    '{"type":"delete_notification","notification_id":{}}': (DeleteNotification, "notification_id"),
+    '{"type":"get_notifications","limit":0}': (GetNotifications, "limit"),
+    '{"type":"get_notifications","limit":"all"}': (GetNotifications, "limit"),
+    '{"type":"get_notifications","before_id":false}': (GetNotifications, "before_id"),
+    '{"type":"send_notification"}': (SendNotification, "user_id"),
+    '{"type":"approval","user_id":null,"title":"T","message":"M"}': (SendNotification, "user_id"),
+    '{"type":"send_notification","user_id":true,"title":"T"}': (SendNotification, "user_id"),
+    '{"type":"send_notification","user_id":1.5,"title":"T"}': (SendNotification, "user_id"),
+    '{"type":"send_notification","user_id":" ","title":"T"}': (SendNotification, "user_id"),
+    f'{{"type":"send_notification","user_id":{"9" * 256}}}': (SendNotification, "user_id"),
+    '{"type":"send_notification","user_id":1}': (SendNotification, "title"),
+    '{"type":"send_notification","user_id":1,"title":5}': (SendNotification, "title"),
+    '{"type":"approval","user_id":1,"title":"T","message":{}}': (SendNotification, "message"),
+    f'{{"type":"send_notification",{REST},"type":5}}': (SendNotification, "notification_type"),
+    f'{{"type":"approval",{REST},"notification_type":[]}}': (
+        SendNotification,
+        "notification_type",
+    ),
+    f'{{"type":"send_notification",{REST},"data":[]}}': (SendNotification, "data"),
+    f'{{"type":"send_notification",{REST},"data":"{{}}"}}': (SendNotification, "data"),
+    f'{{"type":"send_notification",{REST},"link":0}}': (SendNotification, "link"),
+}
+
+# The same for what is no moment.
+NO_MOMENTS = [
+    "0",
+    "true",
+    "{}",
+    '""',
+    '"soon"',
+    '"2124-01-01T00:00:00"',
+    '"2124-01-01"',
+    '"25:00Z"',
+]
+
+
+@pytest.mark.parametrize("frame", ACTIONS)
+def test_frame_is_read_as_its_action(frame: str) -> None:
+    assert decode(frame, max_bytes=MAX_BYTES) == ACTIONS[frame]
+
+
+@pytest.mark.parametrize("frame", SENDS)
+def test_each_form_of_a_send_is_a_send(frame: str) -> None:
+    sent = SendNotification(
+        **{
+            "user_id": "123",
+            "title": "T",
+            "message": "M",
+            "notification_type": "general",
+            "data": None,
+            "link": "",
+            "expires_at": None,
+            **SENDS[frame],
+        }
+    )
+    assert decode(frame, max_bytes=MAX_BYTES) == sent
+
+
+@pytest.mark.parametrize("frame", MALFORMED)
+def test_frame_that_is_no_message_is_malformed(frame: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        decode(frame, max_bytes=MAX_BYTES)
+    assert (caught.value.code, caught.value.message) == MALFORMED[frame]
+
+
+@pytest.mark.parametrize("frame", UNREADABLE)
+def test_frame_that_only_python_would_read_is_malformed(frame: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        decode(frame, max_bytes=MAX_BYTES)
+    assert caught.value.code == "INVALID_JSON"
+    assert caught.value.message == (
+        "The message has a number, a nesting or a character that is not accepted."
+    )
+
+
+@pytest.mark.parametrize("frame", ["[" * 60_000, '{"type":' * 8_000, '{"a":' + "9" * 5_000 + "}"])
+def test_frame_that_exhausts_the_parser_is_malformed(frame: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        decode(frame, max_bytes=65_536)
+    assert caught.value.code == "INVALID_JSON"
+
+
+def test_deepest_accepted_message_is_accepted() -> None:
+    levels = MAX_DEPTH - 2  # The message itself, and the number inside, are levels as well.
+    frame = '{"type":"ping","a":' + "[" * levels + "1" + "]" * levels + "}"
+    assert decode(frame, max_bytes=MAX_BYTES) == Ping()
+
+
+def test_longest_accepted_message_is_accepted() -> None:
+    frame = '{"type":"ping","pad":"' + "x" * (MAX_BYTES - 24) + '"}'
+    assert len(frame) == MAX_BYTES
+    assert decode(frame, max_bytes=MAX_BYTES) == Ping()
+
+
+@pytest.mark.parametrize("frame", REFUSED)
+def test_action_with_a_wrong_field_is_refused_with_its_name(frame: str) -> None:
+    action, field = REFUSED[frame]
+    with pytest.raises(Refused) as caught:
+        decode(frame, max_bytes=MAX_BYTES)
+    assert caught.value.action is action
+    assert (caught.value.failure.code, caught.value.failure.field) == ("BAD_USER_INPUT", field)
+    assert caught.value.failure.message.startswith(f"{field} must be a ")
+
+
+@pytest.mark.parametrize("value", NO_MOMENTS)
+def test_a_send_with_an_expiry_that_is_no_moment_is_refused(value: str) -> None:
+    with pytest.raises(Refused) as caught:
+        decode(f'{{"type":"a",{REST},"expires_at":{value}}}', max_bytes=MAX_BYTES)
+    assert caught.value.action is SendNotification
+    assert caught.value.failure == Failure(
+        "BAD_USER_INPUT", "expires_at must be ISO 8601 with an offset or Z.", field="expires_at"
+    )
+
+
+@given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
+def test_nothing_but_malformed_and_refused_is_raised(frame: str) -> None:
+    with pytest.raises(Malformed):
+        decode(frame, max_bytes=MAX_BYTES)
+
+
+KEYS = [
+    *("type", "user_id", "title", "message", "notification_type", "data", "link"),
+    *("limit", "before_id", "notification_id", "expires_at"),
+]
+TYPES = ["send_notification", "get_notifications", "mark_read", "mark_all_read", "approval", "ping"]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(TYPES),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def outcome(frame: str) -> Action | Ping | Malformed | Refused:
+    try:
+        return decode(frame, max_bytes=65_536)
+    except (Malformed, Refused) as error:
+        return error
+
+
+@given(st.lists(st.tuples(st.sampled_from(KEYS), VALUES)))
+def test_any_object_is_an_action_or_malformed_or_refused(pairs: list[tuple[str, Any]]) -> None:
+    body = ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs)
+    result = outcome("{" + body + "}")
+    if isinstance(result, Malformed):
+        assert encode(error(result.code, result.message))
+    elif isinstance(result, Refused):
+        assert result.failure.field in KEYS
+    else:
+        assert type(result) in CLIENT_MESSAGES.values()
+
+
+def test_messages_are_compact_json_in_utf8() -> None:
+    assert encode({"type": "error", "code": "NOT_FOUND", "message": "schön 😀 \u2028"}) == (
+        '{"type":"error","code":"NOT_FOUND","message":"schön 😀 \u2028"}'.encode()
+    )
+    assert encode(notifications_list([], total=0, unread_count=0)) == (
+        b'{"type":"notifications_list","notifications":[],"total":0,"unread_count":0}'
+    )

@@ -1,0 +1,558 @@
+"""The messages: the guide's to the letter, and the specification, the AsyncAPI document and the code as one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, NotRequired, get_args, get_origin, get_type_hints
+
+import pytest
+from msgspec.structs import replace
+
+from live_inbox.conf import InboxSettings
+from live_inbox.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    NotificationError,
+    RateLimited,
+)
+from live_inbox.events import Event, Kind, Person, Snapshot
+from live_inbox.json_api import messages, protocol
+from live_inbox.json_api.codec import MAX_DEPTH, decode, encode
+from live_inbox.json_api.messages import (
+    CLIENT_MESSAGES,
+    DEFAULT_LIMIT,
+    Action,
+    DeleteNotification,
+    ErrorBody,
+    Failure,
+    FaultCode,
+    GetNotifications,
+    MarkAllRead,
+    MarkRead,
+    MarkUnread,
+    NotificationObject,
+    Ping,
+    SendNotification,
+    ServerMessage,
+    refusal,
+)
+
+pytestmark = pytest.mark.stack("embedded")
+
+# -- the guide, verbatim ---------------------------------------------------------------------------
+
+GUIDE_SEND = """{
+  "type": "send_notification",
+  "user_id": 123,
+  "title": "Title",
+  "message": "Message",
+  "type": "approval",
+  "data": {...},
+  "link": "/some/url"
+}"""
+GUIDE_GET = """{
+  "type": "get_notifications"
+}"""
+GUIDE_MARK_READ = """{
+  "type": "mark_read",
+  "notification_id": 456
+}"""
+GUIDE_MARK_ALL_READ = """{
+  "type": "mark_all_read"
+}"""
+GUIDE_DELETE = """{
+  "type": "delete_notification",
+  "notification_id": 456
+}"""
+
+GUIDE_NOTIFICATION = """{
+  "type": "notification",
+  "notification": {
+    "id": 123,
+    "title": "Title",
+    "message": "Message",
+    "type": "approval",
+    "read": false,
+    "created_at": "2024-01-01T00:00:00Z",
+    "data": {...}
+  }
+}"""
+GUIDE_LIST = """{
+  "type": "notifications_list",
+  "notifications": [...],
+  "total": 10,
+  "unread_count": 3
+}"""
+GUIDE_SENT = """{
+  "type": "notification_sent",
+  "success": true,
+  "notification_id": 123
+}"""
+GUIDE_MARKED_READ = """{
+  "type": "notification_marked_read",
+  "notification_id": 456,
+  "success": true
+}"""
+
+GUIDE_ACTIONS = {
+    GUIDE_SEND: SendNotification("123", "Title", "Message", "approval", {}, "/some/url"),
+    GUIDE_GET: GetNotifications(),
+    GUIDE_MARK_READ: MarkRead(456),
+    GUIDE_MARK_ALL_READ: MarkAllRead(),
+    GUIDE_DELETE: DeleteNotification(456),
+}
+
+NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
+SNAPSHOT = Snapshot(123, "approval", "Title", "Message", "", {}, NEW_YEAR, None, None)
+
+GUIDE_MESSAGES: dict[str, ServerMessage] = {
+    GUIDE_LIST: messages.notifications_list([], total=10, unread_count=3),
+    GUIDE_SENT: messages.notification_sent(123),
+    GUIDE_MARKED_READ: messages.confirmation(MarkRead(456)),
+}
+
+
+def filled(text: str) -> str:
+    """Write empty values where the guide has dots."""
+    return text.replace("{...}", "{}").replace("[...]", "[]")
+
+
+@pytest.mark.parametrize("text", GUIDE_ACTIONS)
+def test_message_of_the_guide_is_understood(text: str) -> None:
+    assert decode(filled(text), max_bytes=1024) == GUIDE_ACTIONS[text]
+
+
+@pytest.mark.parametrize("text", GUIDE_MESSAGES)
+def test_message_of_the_guide_is_said(text: str) -> None:
+    assert json.dumps(GUIDE_MESSAGES[text], indent=2) == filled(text)
+
+
+def test_notification_of_the_guide_is_said_with_its_link() -> None:
+    said = messages.notification(SNAPSHOT)
+    assert list(said["notification"].items())[-1] == ("link", None)
+    without_link = {key: value for key, value in said["notification"].items() if key != "link"}
+    assert json.dumps({**said, "notification": without_link}, indent=2) == filled(
+        GUIDE_NOTIFICATION
+    )
+
+
+# -- what the guide leaves open --------------------------------------------------------------------
+
+SENDER = Person("8", "bob", "Bob")
+
+
+def test_notification_has_every_key_in_its_place() -> None:
+    read_at = NEW_YEAR + timedelta(hours=1)
+    data = {"item": 5}
+    snapshot = Snapshot(1, "general", "T", "M", "/here", data, NEW_YEAR, read_at, SENDER)
+    assert messages.notification(snapshot)["notification"] == {
+        "id": 1,
+        "title": "T",
+        "message": "M",
+        "type": "general",
+        "read": True,
+        "created_at": "2024-01-01T00:00:00Z",
+        "data": {"item": 5},
+        "link": "/here",
+    }
+
+
+def test_only_a_notification_that_expires_says_when() -> None:
+    expires_at = datetime(2024, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    told = messages.notification(replace(SNAPSHOT, expires_at=expires_at))["notification"]
+    assert told == {**NOTIFICATION, "expires_at": "2024-01-02T03:04:05Z"}
+    assert "expires_at" not in NOTIFICATION
+
+
+def test_an_expiry_is_told_as_a_deletion() -> None:
+    event = Event(
+        "7", "e", 1, Kind.EXPIRED, NEW_YEAR, unread_count=0, total_count=0, notification_id=456
+    )
+    assert messages.event_message(event) == messages.confirmation(DeleteNotification(456))
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2024, 1, 1, 23, 59, 59, 999_999, tzinfo=UTC), "2024-01-01T23:59:59Z"),
+        (datetime(2024, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))), "2023-12-31T23:00:00Z"),
+    ],
+)
+def test_times_are_utc_in_whole_seconds(moment: datetime, text: str) -> None:
+    snapshot = Snapshot(1, "general", "T", "M", "", {}, moment, None, None)
+    assert messages.notification(snapshot)["notification"]["created_at"] == text
+
+
+def test_suppressed_send_succeeds_without_an_id() -> None:
+    assert messages.notification_sent(None) == {
+        "type": "notification_sent",
+        "success": True,
+        "notification_id": None,
+        "suppressed": True,
+    }
+
+
+CONFIRMED: list[tuple[MarkRead | MarkUnread | DeleteNotification, str]] = [
+    (MarkRead(1), "notification_marked_read"),
+    (MarkUnread(1), "notification_marked_unread"),
+    (DeleteNotification(1), "notification_deleted"),
+]
+
+
+@pytest.mark.parametrize(("action", "name"), CONFIRMED)
+def test_change_is_confirmed_and_refused_by_the_same_message(
+    action: MarkRead | MarkUnread | DeleteNotification, name: str
+) -> None:
+    assert messages.confirmation(action) == {"type": name, "notification_id": 1, "success": True}
+    assert refusal(type(action), Failure("NOT_FOUND", "Not here."), notification_id=1) == {
+        "type": name,
+        "notification_id": 1,
+        "success": False,
+        "error": {"code": "NOT_FOUND", "message": "Not here."},
+    }
+
+
+REFUSALS: dict[type[Action], dict[str, Any]] = {
+    SendNotification: {
+        "type": "notification_sent",
+        "success": False,
+        "notification_id": None,
+        "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
+    },
+    MarkAllRead: {
+        "type": "all_notifications_marked_read",
+        "success": False,
+        "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
+    },
+    GetNotifications: {
+        "type": "error",
+        "code": "RATE_LIMITED",
+        "message": "Too fast.",
+        "retry_after": 1.5,
+    },
+}
+
+
+@pytest.mark.parametrize("action", REFUSALS)
+def test_other_actions_are_refused_in_their_own_way(action: type[Action]) -> None:
+    failure = Failure("RATE_LIMITED", "Too fast.", retry_after=1.5)
+    assert refusal(action, failure) == REFUSALS[action]
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (NotFound("Gone."), Failure("NOT_FOUND", "Gone.")),
+        (Forbidden("No."), Failure("FORBIDDEN", "No.")),
+        (RateLimited("Wait.", retry_after=2.5), Failure("RATE_LIMITED", "Wait.", retry_after=2.5)),
+        (InvalidInput("Bad.", field="title"), Failure("BAD_USER_INPUT", "Bad.", field="title")),
+        (
+            InvalidInput("Bad.", field="recipient_id"),
+            Failure("BAD_USER_INPUT", "Bad.", field="user_id"),
+        ),
+        (
+            InvalidInput("Bad.", field="type"),
+            Failure("BAD_USER_INPUT", "Bad.", field="notification_type"),
+        ),
+    ],
+)
+def test_errors_of_the_domain_are_named_as_on_the_wire(
+    error: NotificationError, failure: Failure
+) -> None:
+    assert Failure.of(error) == failure
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.ALL_READ])
+def test_event_without_what_its_message_needs_has_no_message(kind: Kind) -> None:
+    event = Event("7", "e", 1, kind, NEW_YEAR, unread_count=0, total_count=0)
+    assert messages.event_message(event) is None
+
+
+TOLD: dict[Kind, dict[str, Any]] = {
+    Kind.ADDED: dict(messages.notification(SNAPSHOT)),
+    Kind.READ: {"type": "notification_marked_read", "notification_id": 123, "success": True},
+    Kind.UNREAD: {"type": "notification_marked_unread", "notification_id": 123, "success": True},
+    Kind.DELETED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.EXPIRED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.ALL_READ: {"type": "all_notifications_marked_read", "success": True, "count": 2},
+}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_event_of_every_kind_has_its_message(kind: Kind) -> None:
+    event = Event("7", "e", 1, kind, NEW_YEAR, 0, 3, SNAPSHOT, SNAPSHOT.id, "approval", 2, 123)
+    assert messages.event_message(event) == TOLD[kind]
+
+
+# -- one vocabulary in three places ----------------------------------------------------------------
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "legacy-protocol.md").read_text()
+DOCUMENT: dict[str, Any] = json.loads((DOCS / "legacy-protocol.asyncapi.json").read_text())
+CHANNEL = DOCUMENT["channels"]["notifications"]
+DESCRIBED: dict[str, dict[str, Any]] = DOCUMENT["components"]["messages"]
+SCHEMAS: dict[str, dict[str, Any]] = DOCUMENT["components"]["schemas"]
+
+# Of each message that the server may send: the type that describes it.
+SERVER_MESSAGES: dict[str, type] = {
+    name: kind
+    for kind in get_args(ServerMessage)
+    for name in get_args(get_type_hints(kind)["type"])
+}
+
+SECTIONS: dict[str, str] = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##)", PAGE, re.M | re.S))
+ABOUT = re.compile(
+    r"\s*(client|server) → (client|server) · (guide|addition)(?:.* answered by `(\w+)`)?"
+)
+
+
+def section(name: str) -> tuple[re.Match[str], str]:
+    """What the page says of a message: its first line, and the whole."""
+    text = SECTIONS[f"`{name}`"]
+    about = ABOUT.match(text)
+    assert about is not None
+    return about, text
+
+
+def rows(text: str, *, under: str) -> dict[str, list[str]]:
+    """The first table with that heading in its first column: the cells of each row, by the first."""
+    table = re.search(rf"^\| {under} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M)
+    assert table is not None, under
+    lines = [line.strip("| ").split(" | ") for line in table[1].splitlines()]
+    return {line[0].strip("`"): [cell.strip(" |") for cell in line[1:]] for line in lines}
+
+
+def keys(kind: Any) -> dict[str, bool]:
+    """The keys of a message, and whether each must be there."""
+    if kind in CLIENT_MESSAGES.values():
+        own = {f.name: f.default is MISSING for f in fields(kind)}
+        return {"type": True, **own}
+    hints = get_type_hints(kind, include_extras=True)
+    return {key: get_origin(hint) is not NotRequired for key, hint in hints.items()}
+
+
+def examples(text: str) -> list[str]:
+    return re.findall(r"^```json\n(.*?)\n```$", text, re.M | re.S)
+
+
+def check(value: Any, schema: dict[str, Any]) -> bool:
+    """Whether a JSON value is valid; knows only the keywords that the document uses."""
+    judges: dict[str, Callable[[Any], bool]] = {
+        "$ref": lambda ref: check(value, SCHEMAS[ref.removeprefix("#/components/schemas/")]),
+        "anyOf": lambda choices: any(check(value, choice) for choice in choices),
+        "const": lambda constant: value == constant and type(value) is type(constant),
+        "enum": lambda values: value in values,
+        "type": lambda names: json_type(value) in ([names] if isinstance(names, str) else names),
+        "required": lambda names: set(names) <= set(value),
+        "properties": lambda known: all(
+            key not in known or check(item, known[key]) for key, item in value.items()
+        ),
+        "items": lambda item: all(check(part, item) for part in value),
+        "minimum": lambda least: not isinstance(value, int) or value >= least,
+        "maximum": lambda most: not isinstance(value, int) or value <= most,
+        "minLength": lambda least: not isinstance(value, str) or len(value) >= least,
+        "maxLength": lambda most: not isinstance(value, str) or len(value) <= most,
+        "pattern": lambda text: not isinstance(value, str) or re.search(text, value) is not None,
+        "description": lambda _: True,
+    }
+    return all(judges[keyword](argument) for keyword, argument in schema.items())
+
+
+def json_type(value: Any) -> str:
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    return "null" if value is None else names.get(type(value), "object")
+
+
+def test_page_and_document_have_every_message_and_no_other() -> None:
+    every = {*CLIENT_MESSAGES, *SERVER_MESSAGES}
+    assert {name.strip("`") for name in SECTIONS if name.startswith("`")} == every
+    assert set(DESCRIBED) == every
+    assert CHANNEL["messages"] == {name: ref(f"components/messages/{name}") for name in every}
+
+
+@pytest.mark.parametrize("name", [*CLIENT_MESSAGES, *SERVER_MESSAGES])
+def test_page_document_and_code_agree_on_a_message(name: str) -> None:
+    about, text = section(name)
+    kind = CLIENT_MESSAGES.get(name) or SERVER_MESSAGES[name]
+    assert about[1] == ("client" if name in CLIENT_MESSAGES else "server")
+    assert about[2] == ("server" if name in CLIENT_MESSAGES else "client")
+    payload = DESCRIBED[name]["payload"]
+    assert DESCRIBED[name]["name"] == name
+    assert DESCRIBED[name]["tags"] == [{"name": about[3]}]
+    assert set(rows(text, under="key")) == set(keys(kind)) == set(payload["properties"])
+    assert set(payload["required"]) == {key for key, required in keys(kind).items() if required}
+
+
+@pytest.mark.parametrize("name", CLIENT_MESSAGES)
+def test_examples_of_a_client_message_are_understood_as_it(name: str) -> None:
+    _, text = section(name)
+    described = [json.dumps(example["payload"]) for example in DESCRIBED[name]["examples"]]
+    assert len(examples(text)) >= 1
+    for example in [*examples(text), *described]:
+        assert type(decode(example, max_bytes=1024)) is CLIENT_MESSAGES[name]
+        assert check(json.loads(example), DESCRIBED[name]["payload"])
+
+
+def test_three_forms_of_a_send_are_one() -> None:
+    _, text = section("send_notification")
+    sends = [decode(example, max_bytes=1024) for example in examples(text)]
+    send = SendNotification("123", "Title", "Message", "approval", {"item": 5}, "/some/url")
+    ends = SendNotification(
+        "123", "Title", "Message", "approval", expires_at=datetime(2124, 1, 1, tzinfo=UTC)
+    )
+    assert sends == [send] * 3 + [ends]
+
+
+@pytest.mark.parametrize("name", SERVER_MESSAGES)
+def test_examples_of_a_server_message_are_valid(name: str) -> None:
+    _, text = section(name)
+    described = [example["payload"] for example in DESCRIBED[name]["examples"]]
+    assert len(examples(text)) >= 1
+    for example in [*map(json.loads, examples(text)), *described]:
+        assert example["type"] == name
+        assert set(example) <= set(keys(SERVER_MESSAGES[name]))
+        assert check(example, DESCRIBED[name]["payload"])
+
+
+FAILURES = [
+    Failure("BAD_USER_INPUT", "Bad.", field="title"),
+    Failure("RATE_LIMITED", "Wait.", retry_after=0.5),
+    Failure("INTERNAL_SERVER_ERROR", "Failed."),
+]
+SAID: list[ServerMessage] = [
+    *GUIDE_MESSAGES.values(),
+    messages.notification(SNAPSHOT),
+    messages.notification(replace(SNAPSHOT, expires_at=NEW_YEAR)),
+    messages.notifications_list([SNAPSHOT, SNAPSHOT], total=2, unread_count=2),
+    messages.notification_sent(None),
+    messages.all_notifications_marked_read(0),
+    messages.pong(),
+    *(messages.error(code, "Not understood.") for code in FaultCode),
+    *(messages.confirmation(action) for action, _ in CONFIRMED),
+    *(refusal(action, failure) for action in get_args(Action) for failure in FAILURES),
+]
+
+
+@pytest.mark.parametrize("message", SAID, ids=lambda message: message["type"])
+def test_what_the_code_says_is_what_the_document_describes(message: ServerMessage) -> None:
+    payload = DESCRIBED[message["type"]]["payload"]
+    assert check(json.loads(encode(message)), payload)
+    assert set(message) <= set(payload["properties"])
+
+
+NOTIFICATION = messages.notification(SNAPSHOT)["notification"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("notification_marked_read", {"notification_id": "456"}),
+        ("notification_marked_read", {"notification_id": 0}),
+        ("notification_marked_read", {"success": 1}),
+        ("notification_marked_read", {"error": {"code": "NOT_FOUND"}}),
+        ("error", {"code": "UNHEARD_OF"}),
+        ("notifications_list", {"notifications": [{}]}),
+        ("notification", {"notification": {**NOTIFICATION, "created_at": "2024-01-01"}}),
+        ("notification", {"notification": {**NOTIFICATION, "read": None}}),
+    ],
+)
+def test_document_refuses_what_is_wrong(name: str, value: dict[str, Any]) -> None:
+    good = DESCRIBED[name]["examples"][0]["payload"]
+    assert check(good, DESCRIBED[name]["payload"])
+    assert not check({**good, **value}, DESCRIBED[name]["payload"])
+
+
+def test_page_document_and_code_agree_on_the_notification_object() -> None:
+    table = rows(SECTIONS["The notification object"], under="key")
+    assert list(table) == list(keys(NotificationObject))
+    assert list(SCHEMAS["Notification"]["properties"]) == list(table)
+    required = [key for key, must in keys(NotificationObject).items() if must]
+    assert list(SCHEMAS["Notification"]["required"]) == required
+    assert [key for key in table if key not in required] == ["expires_at"]
+
+
+def test_page_document_and_code_agree_on_errors() -> None:
+    text = PAGE.partition("\n## Errors\n")[2].partition("\n## ")[0]
+    failures, _, faults = text.partition("is a *fault*")
+    # A send at this door has no idempotency key to be in conflict with.
+    codes = {kind.code for kind in NotificationError.__subclasses__()} - {Conflict.code}
+    codes.add("INTERNAL_SERVER_ERROR")
+    assert set(rows(failures, under="key")) == set(keys(ErrorBody))
+    assert set(rows(failures, under="code")) == codes
+    assert set(rows(faults, under="code")) == set(FaultCode)
+    assert set(SCHEMAS["Error"]["properties"]) == set(keys(ErrorBody))
+    assert set(SCHEMAS["Error"]["properties"]["code"]["enum"]) == codes
+    assert set(DESCRIBED["error"]["payload"]["properties"]["code"]["enum"]) == {*FaultCode, *codes}
+
+
+def test_page_and_code_agree_on_close_codes() -> None:
+    text = PAGE.partition("\n## Close codes\n")[2]
+    assert rows(text, under="code") == {
+        str(code.value): [closing.reason, closing.advice]
+        for code, closing in protocol.CLOSINGS.items()
+    }
+    assert set(protocol.CLOSINGS) == set(protocol.CloseCode)
+    assert all(len(closing.reason.encode()) <= 123 for closing in protocol.CLOSINGS.values())
+
+
+def test_page_and_code_agree_on_limits() -> None:
+    text = PAGE.partition("\n## Limits\n")[2]
+    default = {name: field.default for name, field in InboxSettings.model_fields.items()}
+    assert default["socket_rate"] == "50/second burst 200"
+    assert default["send_rate"] == "600/minute burst 100"
+    numbers = {what: re.findall(r"\d+", row[0]) for what, row in rows(text, under="what").items()}
+    assert numbers == {
+        "bytes of a message": [str(default["max_message_bytes"])],
+        "messages of a connection": ["50", "200", "4429"],
+        "sends of a user": ["600", "100"],
+        "actions that wait in a connection": [str(protocol.MAX_ASKED), "4429"],
+        "faults of a connection": [
+            str(protocol.MAX_FAULTS),
+            f"{protocol.FAULT_WINDOW_SECONDS:.0f}",
+            "4400",
+        ],
+        "notifications in a list": [str(DEFAULT_LIMIT), str(default["max_page_size"])],
+    }
+    assert f"the {protocol.MAX_FAULTS}th fault within" in PAGE
+    assert f"more than {MAX_DEPTH} levels" in PAGE
+    assert f"{DEFAULT_LIMIT} if left out" in section("get_notifications")[1]
+
+
+def ref(path: str) -> dict[str, str]:
+    return {"$ref": f"#/{path}"}
+
+
+def test_operations_are_the_actions_with_their_answers_and_what_is_told() -> None:
+    channel = ref("channels/notifications")
+    operations = dict(DOCUMENT["operations"])
+    told = operations.pop("tell")
+    assert told["action"] == "send"
+    assert set(operations) == set(CLIENT_MESSAGES)
+    for name, operation in operations.items():
+        about, _ = section(name)
+        assert operation["action"] == "receive"
+        assert operation["channel"] == operation["reply"]["channel"] == channel
+        assert operation["messages"] == [ref(f"channels/notifications/messages/{name}")]
+        answers = operation["reply"]["messages"]
+        assert answers[0] == ref(f"channels/notifications/messages/{about[4]}")
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    found = re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT))
+    assert len(found) > 50
+    for path in found:
+        place: Any = DOCUMENT
+        for step in path.split("/"):
+            place = place[step]
+        assert isinstance(place, dict)
+
+
+def test_every_action_of_the_code_is_on_the_wire() -> None:
+    assert set(CLIENT_MESSAGES.values()) == {*get_args(Action), Ping}
