@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live_inbox.batching import Desk, pause_after
+from live_inbox.batching import Batcher, pause_after
 from tests.delivery.virtual_loop import VirtualLoop
 
 pytestmark = pytest.mark.stack("embedded")
@@ -59,7 +59,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def asking(desk: Desk[int, str], *questions: int) -> list[asyncio.Task[str]]:
+def asking(desk: Batcher[int, str], *questions: int) -> list[asyncio.Task[str]]:
     return [asyncio.create_task(desk.ask(question)) for question in questions]
 
 
@@ -73,11 +73,11 @@ def office() -> Office:
 
 
 @pytest.fixture
-def desk(office: Office) -> Desk[int, str]:
-    return Desk(office.answer_all, most=3)
+def desk(office: Office) -> Batcher[int, str]:
+    return Batcher(office.answer_all, most=3)
 
 
-def test_a_lone_question_is_asked_at_once(office: Office, desk: Desk[int, str]) -> None:
+def test_a_lone_question_is_asked_at_once(office: Office, desk: Batcher[int, str]) -> None:
     async def scenario() -> None:
         (one,) = asking(desk, 1)
         await settle()
@@ -88,7 +88,9 @@ def test_a_lone_question_is_asked_at_once(office: Office, desk: Desk[int, str]) 
     run(scenario())
 
 
-def test_questions_gather_while_a_call_is_under_way(office: Office, desk: Desk[int, str]) -> None:
+def test_questions_gather_while_a_call_is_under_way(
+    office: Office, desk: Batcher[int, str]
+) -> None:
     async def scenario() -> None:
         first = asking(desk, 1)
         await settle()
@@ -113,7 +115,7 @@ def test_a_thousand_questions_at_once_are_a_few_calls() -> None:
         return [str(question) for question in questions]
 
     async def scenario() -> None:
-        desk = Desk(answer_all, most=500)
+        desk = Batcher(answer_all, most=500)
         answers = await asyncio.gather(*(desk.ask(number) for number in range(1000)))
         assert answers == [str(number) for number in range(1000)]
 
@@ -121,7 +123,7 @@ def test_a_thousand_questions_at_once_are_a_few_calls() -> None:
     assert calls == [500, 500]
 
 
-def test_a_failed_call_fails_those_who_were_in_it(office: Office, desk: Desk[int, str]) -> None:
+def test_a_failed_call_fails_those_who_were_in_it(office: Office, desk: Batcher[int, str]) -> None:
     async def scenario() -> None:
         inside = asking(desk, 1, 2)
         await settle()
@@ -139,7 +141,7 @@ def test_a_failed_call_fails_those_who_were_in_it(office: Office, desk: Desk[int
     run(scenario())
 
 
-def test_who_leaves_does_not_disturb_the_others(office: Office, desk: Desk[int, str]) -> None:
+def test_who_leaves_does_not_disturb_the_others(office: Office, desk: Batcher[int, str]) -> None:
     async def scenario() -> None:
         inside = asking(desk, 1, 2)
         await settle()
@@ -160,7 +162,7 @@ def test_who_leaves_does_not_disturb_the_others(office: Office, desk: Desk[int, 
 
 
 def test_if_all_who_wait_leave_there_is_no_further_call(
-    office: Office, desk: Desk[int, str]
+    office: Office, desk: Batcher[int, str]
 ) -> None:
     async def scenario() -> None:
         first = asking(desk, 1)
@@ -186,14 +188,14 @@ def test_a_wrong_number_of_answers_leaves_nobody_waiting(surplus: int) -> None:
         return ["answer"] * (len(questions) + surplus)
 
     async def scenario() -> None:
-        desk = Desk(answer_all, most=500)
+        desk = Batcher(answer_all, most=500)
         outcomes = await asyncio.gather(*asking(desk, 1, 2), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [ValueError, ValueError]
 
     run(scenario())
 
 
-def test_the_end_of_the_loop_leaves_nobody_waiting(office: Office, desk: Desk[int, str]) -> None:
+def test_the_end_of_the_loop_leaves_nobody_waiting(office: Office, desk: Batcher[int, str]) -> None:
     tasks = []
 
     async def scenario() -> None:
@@ -207,7 +209,7 @@ def test_the_end_of_the_loop_leaves_nobody_waiting(office: Office, desk: Desk[in
 
 
 def test_a_clerk_that_is_stopped_leaves_nobody_waiting(
-    office: Office, desk: Desk[int, str]
+    office: Office, desk: Batcher[int, str]
 ) -> None:
     async def scenario() -> None:
         tasks = asking(desk, 1)
@@ -227,7 +229,7 @@ def test_a_clerk_that_is_stopped_leaves_nobody_waiting(
 
 
 def test_one_desk_serves_loop_after_loop_and_keeps_none_of_them() -> None:
-    desk = Desk(at_once, most=500)
+    desk = Batcher(at_once, most=500)
     loops = []
 
     async def scenario() -> None:
@@ -250,7 +252,7 @@ def test_a_call_sees_no_context_of_those_who_ask() -> None:
 
     async def scenario() -> None:
         asker.set("alice")
-        await Desk(answer_all, most=500).ask(1)
+        await Batcher(answer_all, most=500).ask(1)
 
     run(scenario())
     assert seen == ["nobody"]
@@ -270,7 +272,7 @@ async def play(steps: Sequence[Any]) -> None:
     office = Office()
     asked: list[asyncio.Task[str]] = []
     left: set[int] = set()
-    desk = Desk(office.answer_all, most=3)
+    desk = Batcher(office.answer_all, most=3)
     failed: list[int] = []
     for step in steps:
         if step == "ask":
@@ -321,7 +323,7 @@ def test_a_call_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.Monke
         return [str(question) for question in questions]
 
     async def scenario() -> None:
-        desk = Desk(answer_all, most=3)
+        desk = Batcher(answer_all, most=3)
         (hanging,) = asking(desk, 0)
         await settle()
         assert await desk.ask(1) == "1"
@@ -344,7 +346,7 @@ def test_there_are_never_more_than_three_calls_at_a_time(monkeypatch: pytest.Mon
         return [str(question) for question in questions]
 
     async def scenario() -> None:
-        desk = Desk(answer_all, most=3)
+        desk = Batcher(answer_all, most=3)
         asked = []
         for question in range(6):
             asked += asking(desk, question)
@@ -365,7 +367,7 @@ def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
         return await at_once(questions)
 
     loop = VirtualLoop()
-    desk = Desk(answer_all, most=100)
+    desk = Batcher(answer_all, most=100)
 
     def ask(*questions: int) -> list[asyncio.Task[str]]:
         tasks = [loop.create_task(desk.ask(question)) for question in questions]
@@ -399,7 +401,7 @@ def test_the_more_there_were_the_longer_others_are_waited_for(count: int, pause:
 
 def test_nobody_is_waited_for_when_there_are_enough_for_a_call(office: Office) -> None:
     async def scenario() -> None:
-        desk = Desk(office.answer_all, most=10)
+        desk = Batcher(office.answer_all, most=10)
         asking(desk, *range(10))
         await settle()
         later = asking(desk, *range(10, 20))

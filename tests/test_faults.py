@@ -25,12 +25,12 @@ def test_trouble_is_logged_when_it_begins_and_when_it_ends_and_counted_each_time
 ) -> None:
     fault = Fault("coffee machine", counter)
     with caplog.at_level(logging.DEBUG):
-        fault.over()
+        fault.recovered()
         for _ in range(3):
             fault.report(ConnectionError("no water"))
         fault.report(TimeoutError())
-        fault.over()
-        fault.over()
+        fault.recovered()
+        fault.recovered()
         fault.report(OSError("no beans"))
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "The coffee machine fails: ConnectionError: no water"),
@@ -45,7 +45,7 @@ def test_a_fault_knows_whether_the_last_attempt_failed(counter: Counter) -> None
     seen = [fault.is_on]
     fault.report(OSError())
     seen.append(fault.is_on)
-    fault.over()
+    fault.recovered()
     seen.append(fault.is_on)
     assert seen == [False, True, False]
 

@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 AnswerAll = Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]
 
 
-class Desk(Generic[Question, Answer]):
+class Batcher(Generic[Question, Answer]):
     """Answers questions together if they come together.
 
     While one call is under way, further questions gather; the next call answers them, in the order they came and

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from live_inbox import selectors
 from live_inbox.database_threads import in_database_thread
-from live_inbox.delivery.log import Head, Place
+from live_inbox.delivery.log import Head, LogRange
 from live_inbox.events import Event
 
 
@@ -17,6 +17,6 @@ class DatabaseLog:
         """Return the head of every inbox asked for."""
         return await in_database_thread(selectors.heads, inboxes)
 
-    async def read(self, places: Sequence[Place], *, limit: int) -> list[list[Event]]:
+    async def read(self, places: Sequence[LogRange], *, limit: int) -> list[list[Event]]:
         """Return for each place the events that follow it."""
         return await in_database_thread(selectors.events, places, limit=limit)

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 class Fault:
     """The state of one dependency, as one part of the program sees it.
 
-    `report` is called for each failure and `over` for each success; the log gets one line when the trouble
+    `report` is called for each failure and `recovered` for each success; the log gets one line when the trouble
     begins and one when it ends, the counter gets them all.
     """
 
@@ -35,7 +35,7 @@ class Fault:
         if self._failures == 1:
             logger.warning("The %s fails: %s: %s", self._dependency, type(error).__name__, error)
 
-    def over(self) -> None:
+    def recovered(self) -> None:
         """Note a success; log it if failures came before."""
         if self._failures:
             logger.warning(

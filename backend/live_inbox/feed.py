@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from live_inbox import metrics, selectors
 from live_inbox.database_threads import in_database_thread
-from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import Hub, PositionLost, Subscription
 from live_inbox.delivery.log import Loss
 from live_inbox.delivery.position import Position
@@ -22,7 +22,7 @@ from live_inbox.faults import Fault
 EventHub = Hub[Event]
 Item = Event | Reset
 AnswerT = TypeVar("AnswerT")
-Tell = Callable[[Portion[Event] | Portion[Reset]], Awaitable[None] | None]
+Tell = Callable[[Batch[Event] | Batch[Reset]], Awaitable[None] | None]
 """Tells a client. None: it has room for more. Otherwise there is something to wait for first."""
 
 
@@ -82,10 +82,10 @@ class OpenFeed:
             event = next(self._events, None)
         return event
 
-    async def fetch(self) -> list[Portion[Event]] | list[Portion[Reset]]:
+    async def fetch(self) -> list[Batch[Event]] | list[Batch[Reset]]:
         """Return a page from the log, or the reset that takes its place; nothing if the log has no more."""
         page = await self._answer(self._subscription.fetch)
-        return [Portion([page], page.position)] if isinstance(page, Reset) else page
+        return [Batch([page], page.position)] if isinstance(page, Reset) else page
 
     async def _answer(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT | Reset:
         """Ask the subscription; when its position is lost, move it to the inbox as it is now."""
@@ -104,7 +104,7 @@ class OpenFeed:
         """Move a lost subscription to the inbox as it is now, and say so."""
         inbox = self._subscription.inbox
         state = await in_database_thread(selectors.inbox_state, user_id=inbox)
-        self._fault.over()
+        self._fault.recovered()
         self._subscription.restart(state.position)
         metrics.RESETS.labels(reason.value).inc()
         return Reset(
@@ -119,7 +119,7 @@ class Following:
     """Has everything told that happens in an inbox, as OpenFeed would give it, by whoever brings the news.
 
     As long as the client has room and nothing has to be read from the log there is no task: the hub calls
-    `look`, and what is new is told there and then. A task exists only while this subscriber lags.
+    `on_events`, and what is new is told there and then. A task exists only while this subscriber lags.
 
     `start` it once; `stop` it in the end, and then nothing is told any more.
     """
@@ -143,20 +143,20 @@ class Following:
         """Begin to tell. `failed` is called at most once, and that is the end: HubClosed, or what `tell` raised."""
         self._tell = tell
         self._failed = failed
-        self._subscription.listen(self)
-        self.look()
+        self._subscription.add_listener(self)
+        self.on_events()
 
     def stop(self) -> None:
         """Tell nothing any more. Twice does no harm."""
         if self._is_stopped:
             return
         self._is_stopped = True
-        self._subscription.hush(self)
+        self._subscription.remove_listener(self)
         self._subscription.close()
         if self._catching_up is not None:
             self._catching_up.cancel()
 
-    def look(self) -> None:
+    def on_events(self) -> None:
         """Tell what is new."""
         if self._catching_up is not None or self._is_stopped:
             return
@@ -194,7 +194,7 @@ class Following:
         finally:
             self._catching_up = None
 
-    async def _tell_all(self, portions: list[Portion[Event]] | list[Portion[Reset]]) -> None:
+    async def _tell_all(self, portions: list[Batch[Event]] | list[Batch[Reset]]) -> None:
         """Tell portions, and keep none that was told: to wait for a client that does not read may take long."""
         while portions and not self._is_over():
             room = self._tell(portions.pop(0))
@@ -210,7 +210,7 @@ class Following:
         self._failed(error)
 
 
-def _tell_nobody(portion: Portion[Event] | Portion[Reset]) -> None:
+def _tell_nobody(portion: Batch[Event] | Batch[Reset]) -> None:
     """What is told before the start."""
 
 

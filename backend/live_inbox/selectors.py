@@ -16,7 +16,7 @@ from django.db.models.expressions import RawSQL
 
 from live_inbox.conf import inbox_settings
 from live_inbox.content import clean_type
-from live_inbox.delivery.log import UNTOUCHED, Head, Place
+from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Event, from_payload
@@ -264,7 +264,7 @@ def heads(inboxes: Collection[str]) -> dict[str, Head]:
     return result
 
 
-def events(places: Sequence[Place], *, limit: int) -> list[list[Event]]:
+def events(places: Sequence[LogRange], *, limit: int) -> list[list[Event]]:
     """Return for each place the events that follow it in the log, `limit` of them at most.
 
     Since sequences have no holes, a limit is a bound on the sequence, and one query can read many stretches.
@@ -278,7 +278,7 @@ def events(places: Sequence[Place], *, limit: int) -> list[list[Event]]:
     return [_part(found.get(place.inbox, []), place.after, limit) for place in places]
 
 
-def _stretches(places: Sequence[Place], limit: int) -> list[tuple[str, int, int]]:
+def _stretches(places: Sequence[LogRange], limit: int) -> list[tuple[str, int, int]]:
     """Return what to read, each event once: in an inbox that many ask for, their places overlap."""
     stretches: list[tuple[str, int, int]] = []
     for place in sorted(set(places), key=lambda place: (place.inbox, place.after)):

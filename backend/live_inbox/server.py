@@ -52,7 +52,7 @@ def inbox_server(http: Application, *, on_started: Callable[[], None] | None = N
     async def running() -> AsyncIterator[None]:
         await hub.start()
         sessions.start()
-        async with doorbell().attached(hub.hear):
+        async with doorbell().attached(hub.on_message):
             housekeeper.start()
             if on_started is not None:
                 on_started()

@@ -14,7 +14,7 @@ from live_inbox.identity.sessions import EndReason, OpenSession, OpenSessions
 from live_inbox_graphql.authentication import caller_of_socket
 from live_inbox_graphql.close_codes import CloseCode
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.errors import Shown, shown
+from live_inbox_graphql.errors import ClientError, client_error
 
 Close = Callable[[CloseCode, str], None]
 
@@ -22,7 +22,7 @@ Close = Callable[[CloseCode, str], None]
 class NotAdmitted(Exception):
     """Raised when a socket has to be closed because of who opened it."""
 
-    def __init__(self, code: CloseCode, error: Shown, detail: str) -> None:
+    def __init__(self, code: CloseCode, error: ClientError, detail: str) -> None:
         super().__init__(error.message)
         self.code = code
         self.error = error
@@ -60,7 +60,7 @@ class Connection:
         except AuthenticationFailed as failure:
             raise _not_admitted(failure) from failure
         except UNAVAILABLE_ERRORS as error:
-            raise NotAdmitted(CloseCode.TRY_AGAIN, shown(error), "") from error
+            raise NotAdmitted(CloseCode.TRY_AGAIN, client_error(error), "") from error
         self._session = self._sessions.register(self.caller, self._end)
 
     def operation(self) -> Context:
@@ -85,4 +85,4 @@ def _look_at(finding: asyncio.Future[Caller]) -> None:
 def _not_admitted(failure: AuthenticationFailed) -> NotAdmitted:
     is_ours = failure.reason is Reason.KEYS_UNAVAILABLE
     code = CloseCode.TRY_AGAIN if is_ours else CloseCode.FORBIDDEN
-    return NotAdmitted(code, shown(failure), failure.reason.value)
+    return NotAdmitted(code, client_error(failure), failure.reason.value)

@@ -18,7 +18,7 @@ from live_inbox.feed import Feed
 from live_inbox.identity.sessions import OpenSessions
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
-from live_inbox.sockets.writer import outlet_for
+from live_inbox.sockets.writer import writer_for
 from live_inbox_graphql import graphql_transport_ws, graphql_ws
 from live_inbox_graphql.close_codes import CloseCode, reason_for
 from live_inbox_graphql.schema import InboxSchema
@@ -68,22 +68,22 @@ class GraphQLConsumer:
         """Serve one socket until it closes."""
         if (await receive())["type"] != "websocket.connect":
             return
-        outlet = outlet_for(scope, send)
+        writer = writer_for(scope, send)
         if not self._may_come(scope):
             metrics.SOCKETS_CLOSED.labels("graphql", "403").inc()
-            await outlet.close(1000, "")
+            await writer.close(1000, "")
             return
         subprotocol = _best(scope["subprotocols"])
         await send({"type": "websocket.accept", "subprotocol": subprotocol})
         if subprotocol is None:
             code = CloseCode.NO_SUBPROTOCOL
             metrics.SOCKETS_CLOSED.labels("graphql", str(code.value)).inc()
-            await outlet.close(code.value, reason_for(code))
+            await writer.close(code.value, reason_for(code))
             return
         socket = Socket(
             scope,
             receive,
-            outlet,
+            writer,
             schema=self._schema,
             feed=self._feed,
             sessions=self._sessions,

@@ -63,7 +63,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ClientError:
     """What clients see of an exception."""
 
     code: Code
@@ -81,60 +81,67 @@ class Shown:
         return {"message": self.message, "extensions": self.extensions}
 
 
-def _authentication(error: AuthenticationFailed) -> Shown:
+def _authentication(error: AuthenticationFailed) -> ClientError:
     # The keys that would tell are out of reach: no reason for a client to sign its user out.
     is_ours = error.reason is Reason.KEYS_UNAVAILABLE
     code = Code.SERVICE_UNAVAILABLE if is_ours else Code.UNAUTHENTICATED
-    return Shown(code, error.message, {"reason": error.reason.value})
+    return ClientError(code, error.message, {"reason": error.reason.value})
 
 
-def _operation(error: Exception) -> Shown:
+def _operation(error: Exception) -> ClientError:
     message = "The document has no operation, or none of that name."
-    return Shown(Code.OPERATION_RESOLUTION_FAILURE, message, {})
+    return ClientError(Code.OPERATION_RESOLUTION_FAILURE, message, {})
 
 
-def _unserved(error: Exception) -> Shown:
-    return Shown(Code.BAD_REQUEST, "This transport does not serve operations of that kind.", {})
+def _unserved(error: Exception) -> ClientError:
+    return ClientError(
+        Code.BAD_REQUEST, "This transport does not serve operations of that kind.", {}
+    )
 
 
 _database = RecurringFault("database (GraphQL)", metrics.DATABASE_FAULTS.labels("graphql"))
 
 
-def _unavailable(error: Exception) -> Shown:
+def _unavailable(error: Exception) -> ClientError:
     # Not a fault of ours, each with its traceback: when the database goes away, all requests have one.
     _database.report(error)
-    return Shown(Code.SERVICE_UNAVAILABLE, "The database does not answer. Try again later.", {})
+    return ClientError(
+        Code.SERVICE_UNAVAILABLE, "The database does not answer. Try again later.", {}
+    )
 
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]
 
-_TABLE: Sequence[tuple[_Kinds, Callable[[Any], Shown]]] = (
-    (InvalidInput, lambda e: Shown(Code(e.code), e.message, {"field": e.field})),
+_TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
+    (InvalidInput, lambda e: ClientError(Code(e.code), e.message, {"field": e.field})),
     (
         RateLimited,
-        lambda e: Shown(Code(e.code), e.message, {"retryAfter": round(e.retry_after, 3)}),
+        lambda e: ClientError(Code(e.code), e.message, {"retryAfter": round(e.retry_after, 3)}),
     ),
-    (NotificationError, lambda e: Shown(Code(e.code), e.message, {})),
+    (NotificationError, lambda e: ClientError(Code(e.code), e.message, {})),
     (AuthenticationFailed, _authentication),
     (CannotGetOperationTypeError, _operation),
     (InvalidOperationTypeError, _unserved),
-    (MissingQueryError, lambda e: Shown(Code.BAD_REQUEST, "There is no `query`.", {})),
+    (MissingQueryError, lambda e: ClientError(Code.BAD_REQUEST, "There is no `query`.", {})),
     (UNAVAILABLE_ERRORS, _unavailable),
-    (RecursionError, lambda e: Shown(Code.GRAPHQL_PARSE_FAILED, "It is nested too deeply.", {})),
+    (
+        RecursionError,
+        lambda e: ClientError(Code.GRAPHQL_PARSE_FAILED, "It is nested too deeply.", {}),
+    ),
 )
 
 
-def shown(error: Exception) -> Shown:
+def client_error(error: Exception) -> ClientError:
     """Return what clients see of an exception. One that nobody expected is logged, with the id that they see."""
     for kinds, show in _TABLE:
         if isinstance(error, kinds):
             return show(error)
     error_id = uuid.uuid4().hex
     logger.error("GraphQL failed (error id %s).", error_id, exc_info=error)
-    return Shown(Code.INTERNAL_SERVER_ERROR, "Internal server error", {"errorId": error_id})
+    return ClientError(Code.INTERNAL_SERVER_ERROR, "Internal server error", {"errorId": error_id})
 
 
-TOO_MANY_OPERATIONS = Shown(
+TOO_MANY_OPERATIONS = ClientError(
     Code.TOO_MANY_OPERATIONS, "This socket has too many operations open. Complete one first.", {}
 )
 
@@ -164,17 +171,17 @@ def as_clients_see(error: GraphQLError) -> GraphQLError:
 
 def as_clients_see_exception(error: Exception) -> GraphQLError:
     """Return the error for an exception that did not come out of GraphQL."""
-    seen = shown(error)
+    seen = client_error(error)
     return GraphQLError(seen.message, extensions=seen.extensions)
 
 
-def _shown_of(error: GraphQLError) -> Shown:
+def _shown_of(error: GraphQLError) -> ClientError:
     original = error.original_error
     if original is not None and not (isinstance(original, GraphQLError) and _is_of_input(error)):
-        return shown(original)
+        return client_error(original)
     if isinstance(error, GraphQLSyntaxError):
-        return Shown(Code.GRAPHQL_PARSE_FAILED, error.message, {})
-    return Shown(Code.BAD_USER_INPUT, error.message, _named_field(error))
+        return ClientError(Code.GRAPHQL_PARSE_FAILED, error.message, {})
+    return ClientError(Code.BAD_USER_INPUT, error.message, _named_field(error))
 
 
 def _is_of_input(error: GraphQLError) -> bool:

@@ -13,7 +13,7 @@ from django.http.request import MediaType
 from strawberry.http import GraphQLRequestData
 
 from live_inbox_graphql import json_text
-from live_inbox_graphql.errors import Code, Shown
+from live_inbox_graphql.errors import ClientError, Code
 
 PLAIN_JSON = "application/json"
 """The older type of answers: whatever was executed, or refused by GraphQL itself, is a 200."""
@@ -31,7 +31,7 @@ _SHAPES = {
 class Refusal(Exception):
     """Raised when a request is answered without GraphQL having its say."""
 
-    def __init__(self, status: HTTPStatus, error: Shown, **headers: str) -> None:
+    def __init__(self, status: HTTPStatus, error: ClientError, **headers: str) -> None:
         super().__init__(error.message)
         self.status = status
         self.error = error
@@ -42,7 +42,7 @@ class Refusal(Exception):
         cls, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, **headers: str
     ) -> Refusal:
         """Return the refusal of what is not a request to GraphQL."""
-        return cls(status, Shown(Code.BAD_REQUEST, message, {}), **headers)
+        return cls(status, ClientError(Code.BAD_REQUEST, message, {}), **headers)
 
     def response(self, request: HttpRequest) -> HttpResponse:
         """Return the answer: shaped as GraphQL's, in the type that the client wants."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.utils.aio import aclosing
 
-from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Event, Reset
@@ -27,7 +27,7 @@ from live_inbox_graphql.events import concerns
 from live_inbox_graphql.messages import OperationRequest
 
 if TYPE_CHECKING:
-    from live_inbox.sockets.writer import Outlet
+    from live_inbox.sockets.writer import SocketWriter
     from live_inbox_graphql.projection.rendering import Projection
     from live_inbox_graphql.projection.subscriptions import CompiledSubscription
     from live_inbox_graphql.socket import Socket
@@ -105,7 +105,7 @@ class Operation:
             json_text.dumps(self.id),
             self._socket.subprotocol.result_type.encode(),
         )
-        teller = _Teller(start, compiled.projection, types, self._socket.outlet)
+        teller = _Teller(start, compiled.projection, types, self._socket.writer)
         following.start(teller.tell, self._fail)
         return True
 
@@ -143,17 +143,21 @@ class _Teller:
     __slots__ = ("_asked", "_projection", "_start", "_types", "_write")
 
     def __init__(
-        self, start: bytes, projection: Projection, types: frozenset[str] | None, outlet: Outlet
+        self,
+        start: bytes,
+        projection: Projection,
+        types: frozenset[str] | None,
+        writer: SocketWriter,
     ) -> None:
         self._start = start
         self._projection = projection
         self._types = types
         self._asked: Hashable = projection if types is None else (projection, types)
-        self._write = outlet.write
+        self._write = writer.write
 
-    def tell(self, portion: Portion[Event] | Portion[Reset]) -> Awaitable[None] | None:
+    def tell(self, portion: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
         """Tell what is wanted of a portion, and made JSON once for all who want the same."""
-        results = portion.once(self._asked, self._results)
+        results = portion.memoize(self._asked, self._results)
         start = self._start
         return self._write([start + result for result in results]) if results else None
 

@@ -16,8 +16,8 @@ from live_inbox.feed import Feed
 from live_inbox.identity.sessions import OpenSessions
 from live_inbox.limits.rate import Meter
 from live_inbox.sockets.asgi import Message, Receive, Scope
-from live_inbox.sockets.background_tasks import Errands
-from live_inbox.sockets.writer import Outlet, direct_socket
+from live_inbox.sockets.background_tasks import BackgroundTasks
+from live_inbox.sockets.writer import SocketWriter, direct_socket
 from live_inbox_graphql import json_text
 from live_inbox_graphql.close_codes import CloseCode, reason_for
 from live_inbox_graphql.connection import Connection, NotAdmitted
@@ -90,17 +90,17 @@ class Socket:
         "is_acknowledged",
         "is_closed",
         "operations",
-        "outlet",
         "rules",
         "schema",
         "subprotocol",
+        "writer",
     )
 
     def __init__(
         self,
         scope: Scope,
         receive: Receive,
-        outlet: Outlet,
+        writer: SocketWriter,
         *,
         schema: InboxSchema,
         feed: Feed,
@@ -115,8 +115,8 @@ class Socket:
         self._init_timer: asyncio.TimerHandle | None = None
         self._is_init_received = False
         self._is_leaving = False
-        self.errands = Errands()
-        self.outlet = outlet
+        self.errands = BackgroundTasks()
+        self.writer = writer
         self.schema = schema
         self.feed = feed
         self.rules = rules
@@ -184,7 +184,7 @@ class Socket:
         self.connection.release()
         self.subprotocol.ended()
         operations = self._cancel_operations()
-        self.outlet.abandon()
+        self.writer.discard()
         await self.errands.end(operations)
 
     def _cancel_operations(self) -> list[asyncio.Task[None]]:
@@ -259,7 +259,7 @@ class Socket:
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
         """Write messages; if something is returned, wait for it before more is written."""
-        return None if self.is_closed else self.outlet.write(messages)
+        return None if self.is_closed else self.writer.write(messages)
 
     async def finish(self, code: CloseCode, detail: str = "") -> None:
         """Close the socket, unless it is closed. All operations end, also before the client hears of it."""
@@ -268,7 +268,7 @@ class Socket:
         self.is_closed = True
         metrics.SOCKETS_CLOSED.labels("graphql", str(code.value)).inc()
         self._cancel_operations()
-        await self.outlet.close(code.value, reason_for(code, detail))
+        await self.writer.close(code.value, reason_for(code, detail))
 
     def _finish_soon(self, code: CloseCode, detail: str) -> None:
         self.errands.run(self.finish(code, detail))

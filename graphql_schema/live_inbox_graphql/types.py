@@ -20,7 +20,7 @@ class User:
 
     @classmethod
     def of(cls, person: Person) -> User:
-        """Return how a person is shown."""
+        """Return how a person is client_error."""
         return cls(id=ids.user_id(person.id), username=person.username, name=person.name)
 
 
@@ -50,7 +50,7 @@ class Notification:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Notification:
-        """Return how a snapshot is shown. Needs no query."""
+        """Return how a snapshot is client_error. Needs no query."""
         return cls(
             id=ids.notification_id(snapshot.id),
             type=snapshot.type,
@@ -109,7 +109,7 @@ class NotificationConnection:
 
     @classmethod
     def of(cls, page: selectors.Page) -> NotificationConnection:
-        """Return how a page is shown."""
+        """Return how a page is client_error."""
         nodes = [Notification.of(services.snapshot(row)) for row in page.notifications]
         places = [cursors.encode(row.pk) for row in page.notifications]
         return cls(

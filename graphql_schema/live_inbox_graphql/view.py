@@ -24,7 +24,7 @@ from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import CsrfFailed, caller_of_request
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.errors import Code, Shown, shown
+from live_inbox_graphql.errors import ClientError, Code, client_error
 from live_inbox_graphql.http_request import (
     GRAPHQL_JSON,
     PLAIN_JSON,
@@ -69,7 +69,7 @@ class GraphQLView(AsyncGraphQLView[Context, None]):
         except Refusal as refusal:
             response = refusal.response(request)
         except Exception as error:
-            response = _failed(shown(error)).response(request)
+            response = _failed(client_error(error)).response(request)
         patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -97,10 +97,12 @@ class GraphQLView(AsyncGraphQLView[Context, None]):
         try:
             return Context(caller=await caller_of_request(request))
         except AuthenticationFailed as failure:
-            raise _unauthenticated(shown(failure)) from failure
+            raise _unauthenticated(client_error(failure)) from failure
         except CsrfFailed as failure:
             message = f"{failure} Send the CSRF cookie's value as X-CSRFToken, or use a token."
-            raise Refusal(HTTPStatus.FORBIDDEN, Shown(Code.FORBIDDEN, message, {})) from failure
+            raise Refusal(
+                HTTPStatus.FORBIDDEN, ClientError(Code.FORBIDDEN, message, {})
+            ) from failure
 
     async def get_sub_response(self, request: HttpRequest) -> TemporalHttpResponse:
         """Return what carries the answer's content type to where the answer is made."""
@@ -133,7 +135,7 @@ class GraphQLView(AsyncGraphQLView[Context, None]):
         except InvalidOperationTypeError as error:
             raise _wrong_method(error.operation_type) from error
         except CannotGetOperationTypeError as error:
-            raise Refusal(HTTPStatus.BAD_REQUEST, shown(error)) from error
+            raise Refusal(HTTPStatus.BAD_REQUEST, client_error(error)) from error
 
     async def process_result(
         self, request: HttpRequest, result: ExecutionResult
@@ -162,13 +164,13 @@ def _wrong_method(kind: OperationType) -> Refusal:
     return Refusal.bad(message, HTTPStatus.METHOD_NOT_ALLOWED, Allow="POST")
 
 
-def _failed(error: Shown) -> Refusal:
+def _failed(error: ClientError) -> Refusal:
     if error.code is Code.SERVICE_UNAVAILABLE:
         return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, Retry_After="5")
     return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, error)
 
 
-def _unauthenticated(error: Shown) -> Refusal:
+def _unauthenticated(error: ClientError) -> Refusal:
     if error.code is Code.SERVICE_UNAVAILABLE:
         return _failed(error)
     challenge = f'Bearer error="invalid_token", error_description="{error.message}"'

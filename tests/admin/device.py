@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 
 from live_inbox import selectors, services
-from live_inbox.delivery.log import Place
+from live_inbox.delivery.log import LogRange
 from live_inbox.events import Event, Kind, Snapshot
 from live_inbox.models import Inbox, Notification
 
@@ -40,7 +40,7 @@ class Device:
 
     def hears(self) -> list[Event]:
         """Apply the events since last time, check that the screen is right then, and return them."""
-        place = Place(str(self._user.pk), self._position.sequence)
+        place = LogRange(str(self._user.pk), self._position.sequence)
         (events,) = selectors.events([place], limit=10_000)
         for event in events:
             self._screen = _after(self._screen, event)

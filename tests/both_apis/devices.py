@@ -17,7 +17,7 @@ WAIT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Shown:
+class ClientError:
     """A notification as a device shows it."""
 
     id: int
@@ -32,7 +32,7 @@ class Shown:
 class Listed:
     """What a device shows after it has loaded its list."""
 
-    notifications: list[Shown]
+    notifications: list[ClientError]
     total: int
     unread: int
 
@@ -43,7 +43,7 @@ class Change:
 
     what: str
     notification_id: int | None = None
-    notification: Shown | None = None
+    notification: ClientError | None = None
 
 
 class Refused(Exception):
@@ -171,9 +171,9 @@ class LegacyDevice(Socket):
                 self.changes.append(Change("all_read"))
 
 
-def _shown_of_original(raw: dict[str, Any]) -> Shown:
+def _shown_of_original(raw: dict[str, Any]) -> ClientError:
     keys = ("id", "title", "message", "type", "read", "data")
-    return Shown(**{key: raw[key] for key in keys})
+    return ClientError(**{key: raw[key] for key in keys})
 
 
 NOTIFICATION = "id title message type read data"
@@ -276,5 +276,5 @@ def _change_of_graphql(event: dict[str, Any]) -> Change:
     return Change(f"reset: {event['reason']}")
 
 
-def _shown_of_graphql(raw: dict[str, Any]) -> Shown:
-    return Shown(**{**raw, "id": int(raw["id"])})
+def _shown_of_graphql(raw: dict[str, Any]) -> ClientError:
+    return ClientError(**{**raw, "id": int(raw["id"])})

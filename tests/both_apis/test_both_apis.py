@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from live_inbox import services
 from live_inbox.maintenance.expiry import expire_due
-from tests.both_apis.devices import Change, Device, Refused, Shown
+from tests.both_apis.devices import Change, ClientError, Device, Refused
 
 Open = Callable[[str], Device]
 """Opens a device of the user with that name."""
@@ -42,7 +42,9 @@ def test_what_a_service_sends_appears_on_every_device(
         data={"invoice": [1, None]},
     ).notification
     assert sent is not None
-    shown = Shown(sent.pk, "Paid", "Thanks", "billing", read=False, data={"invoice": [1, None]})
+    shown = ClientError(
+        sent.pk, "Paid", "Thanks", "billing", read=False, data={"invoice": [1, None]}
+    )
     assert phone.next_change() == Change("added", sent.pk, shown)
     assert laptop.next_change() == Change("added", sent.pk, shown)
     listed = phone.list()

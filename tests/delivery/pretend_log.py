@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from live_inbox.delivery.log import UNTOUCHED, Head, Place
+from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.delivery.position import Position
 
 
@@ -119,7 +119,7 @@ class PretendLog:
         await self._stop()
         return answer
 
-    async def read(self, places: Sequence[Place], *, limit: int) -> list[list[Line]]:
+    async def read(self, places: Sequence[LogRange], *, limit: int) -> list[list[Line]]:
         """Return for each place the lines that follow it, as the database does: by bounds, not by count."""
         self.calls.append(("read", len(places)))
         await self._stop()

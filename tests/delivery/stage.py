@@ -127,7 +127,7 @@ class Stage:
     def ring(self, lines: Iterable[Line]) -> None:
         """Let the hub hear of events."""
         for line in lines:
-            self.hub.hear({line.inbox: [encode(line)]})
+            self.hub.on_message({line.inbox: [encode(line)]})
         self.loop.settle()
 
     def ring_through_layer(self, lines: Iterable[Line], *, sender: str = "other") -> bool:

@@ -422,8 +422,8 @@ async def test_two_hubs_hear_each_other_through_a_layer_in_memory() -> None:
     for hub in hubs:
         await hub.start()
     async with (
-        here.attached(hubs[0].hear),
-        there.attached(hubs[1].hear),
+        here.attached(hubs[0].on_message),
+        there.attached(hubs[1].on_message),
         hubs[0].subscribe("alice") as one,
         hubs[1].subscribe("alice") as other,
     ):

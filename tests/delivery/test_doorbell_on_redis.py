@@ -42,7 +42,7 @@ class Server:
     async def running(self) -> AsyncIterator[None]:
         """Serve while in the block."""
         await self.hub.start()
-        async with self.bell.attached(self.hub.hear):
+        async with self.bell.attached(self.hub.on_message):
             yield
         await self.hub.stop()
         await self.layer.close()

@@ -123,7 +123,7 @@ def test_a_doorbell_that_cannot_be_read_makes_the_hub_read_the_log(
 ) -> None:
     alice = stage.follow("alice")
     stage.log.write("alice", 2)
-    stage.hub.hear({"alice": frames})
+    stage.hub.on_message({"alice": frames})
     stage.settle()
     assert alice.sequences == [1, 2]
     assert "could not be read" in caplog.text
@@ -148,7 +148,7 @@ def test_a_message_that_makes_no_sense_does_not_stop_the_hub_from_listening(
 def test_an_entry_rung_for_the_wrong_inbox_is_not_believed(stage: Stage) -> None:
     alice = stage.follow("alice")
     bobs = stage.log.write("bob")
-    stage.hub.hear({"alice": [b"bob %s 1" % bobs[0].epoch.encode()]})
+    stage.hub.on_message({"alice": [b"bob %s 1" % bobs[0].epoch.encode()]})
     stage.settle()
     assert alice.got == []
     stage.write("alice")
@@ -938,7 +938,7 @@ def test_an_unreadable_doorbell_is_logged_with_its_inbox(
 ) -> None:
     stage.follow("alice")
     with caplog.at_level(logging.ERROR):
-        stage.hub.hear({"alice": [b"?"], "bob": [b"?"]})
+        stage.hub.on_message({"alice": [b"?"], "bob": [b"?"]})
     assert [record.getMessage() for record in caplog.records] == [
         "A doorbell for inbox alice could not be read; the log will be."
     ]

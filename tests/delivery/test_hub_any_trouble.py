@@ -123,11 +123,11 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(inbox=st.sampled_from(INBOXES), frame=st.sampled_from([b"", b"alice e1", b"bob x 1 1"]))
     def hear_nonsense(self, inbox: str, frame: bytes) -> None:
-        self.stage.hub.hear({inbox: [frame]})
+        self.stage.hub.on_message({inbox: [frame]})
 
     def hear(self, lines: list[Line]) -> None:
         for line in lines:
-            self.stage.hub.hear({line.inbox: [encode(line)]})
+            self.stage.hub.on_message({line.inbox: [encode(line)]})
 
     @rule(health=st.sampled_from(Health))
     def suffer(self, health: Health) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.live_stream import LiveStream, Verdict
 from live_inbox.delivery.position import ORIGIN, Position
 from tests.delivery.pretend_log import Line
@@ -23,7 +23,7 @@ def b(sequence: int) -> Line:
 
 
 def anchored(at: Position, *lines: Line, capacity: int = 4) -> LiveStream[Line]:
-    stream: LiveStream[Line] = LiveStream(capacity=capacity, portion_length=2)
+    stream: LiveStream[Line] = LiveStream(capacity=capacity, batch_length=2)
     stream.anchor(at)
     for line in lines:
         assert stream.offer(line) is Verdict.APPENDED
@@ -97,7 +97,7 @@ def test_an_untouched_inbox_takes_its_epoch_from_its_first_event() -> None:
 
 
 def test_what_comes_early_is_judged_when_the_run_begins() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4, portion_length=2)
+    stream: LiveStream[Line] = LiveStream(capacity=4, batch_length=2)
     assert not stream.is_anchored
     assert not stream.covers(ORIGIN)
     for entry in (a(4), a(5), a(6)):
@@ -109,7 +109,7 @@ def test_what_comes_early_is_judged_when_the_run_begins() -> None:
 
 
 def test_what_comes_early_may_come_in_any_order() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4, portion_length=2)
+    stream: LiveStream[Line] = LiveStream(capacity=4, batch_length=2)
     for entry in (a(7), a(5), a(6), a(5)):
         stream.offer(entry)
     assert stream.anchor(Position("a", 4)) is True
@@ -117,23 +117,23 @@ def test_what_comes_early_may_come_in_any_order() -> None:
 
 
 def test_the_anchor_tells_when_early_entries_do_not_join() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4, portion_length=2)
+    stream: LiveStream[Line] = LiveStream(capacity=4, batch_length=2)
     stream.offer(a(7))
     assert stream.anchor(Position("a", 5)) is False
     assert following(stream, 5) == []
 
-    stream = LiveStream(capacity=4, portion_length=2)
+    stream = LiveStream(capacity=4, batch_length=2)
     stream.offer(b(6))
     assert stream.anchor(Position("a", 5)) is False
     assert following(stream, 5) == []
 
-    stream = LiveStream(capacity=4, portion_length=2)
+    stream = LiveStream(capacity=4, batch_length=2)
     stream.offer(a(3))
     assert stream.anchor(Position("a", 5)) is True
 
 
 def test_only_the_newest_early_entries_are_kept() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=2, portion_length=2)
+    stream: LiveStream[Line] = LiveStream(capacity=2, batch_length=2)
     for sequence in (5, 6, 7):
         stream.offer(a(sequence))
     stream.anchor(Position("a", 4))
@@ -232,9 +232,9 @@ def test_everybody_at_the_same_place_is_given_the_same_portion() -> None:
     stream.share()
     first, second, last = stream.since(0), stream.since(1), stream.since(2)
     assert (first, second, last) == (
-        Portion([a(1), a(2)], Position("a", 2)),
-        Portion([a(2), a(3)], Position("a", 3), is_last=True),
-        Portion([a(3)], Position("a", 3), is_last=True),
+        Batch([a(1), a(2)], Position("a", 2)),
+        Batch([a(2), a(3)], Position("a", 3), is_last=True),
+        Batch([a(3)], Position("a", 3), is_last=True),
     )
     assert stream.since(0) is first
     assert stream.since(1) is second
@@ -296,9 +296,9 @@ def test_at_other_times_no_portion_is_kept() -> None:
 def test_that_there_was_nothing_is_not_remembered() -> None:
     stream = anchored(ORIGIN, a(1))
     stream.share()
-    assert stream.since(1) == Portion([], Position("a", 1), is_last=True)
+    assert stream.since(1) == Batch([], Position("a", 1), is_last=True)
     stream.offer(a(2))
-    assert stream.since(1) == Portion([a(2)], Position("a", 2), is_last=True)
+    assert stream.since(1) == Batch([a(2)], Position("a", 2), is_last=True)
 
 
 # -- any doorbells -------------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ class AnyDoorbells(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stream: LiveStream[Line] = LiveStream(capacity=self.CAPACITY, portion_length=2)
+        self.stream: LiveStream[Line] = LiveStream(capacity=self.CAPACITY, batch_length=2)
         self.epoch = "a"
         self.committed: list[Line] = []
         self.delayed: list[Line] = []

@@ -22,7 +22,7 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
-from live_inbox.identity.accounts import standings
+from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.sessions import OpenSessions
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
@@ -190,7 +190,7 @@ async def staged(socket_class: str = OUR_CLASS) -> AsyncIterator[Stage]:
     clock = Clock()
 
     async def read_standings(user_ids: Any) -> Any:
-        return await in_database_thread(standings, user_ids)
+        return await in_database_thread(account_statuses, user_ids)
 
     sessions = OpenSessions(read_standings, clock=clock)
     options: dict[str, Any] = {}
@@ -215,7 +215,7 @@ async def staged(socket_class: str = OUR_CLASS) -> AsyncIterator[Stage]:
     await server.startup()
     await hub.start()
     try:
-        async with doorbell().attached(hub.hear), AsyncExitStack() as clients:
+        async with doorbell().attached(hub.on_message), AsyncExitStack() as clients:
             yield Stage(hub, sessions, clock, server, clients, options)
     finally:
         for listener in server.servers:

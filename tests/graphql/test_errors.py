@@ -21,7 +21,7 @@ from live_inbox.errors import (
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox_graphql import errors
-from live_inbox_graphql.errors import Code, as_clients_see, shown
+from live_inbox_graphql.errors import Code, as_clients_see, client_error
 
 FAULTS = Counter("faults", "Faults.", registry=CollectorRegistry())
 
@@ -57,7 +57,7 @@ FAULTS = Counter("faults", "Faults.", registry=CollectorRegistry())
     ],
 )
 def test_errors_of_the_domain_are_shown(error: Exception, expected: dict[str, Any]) -> None:
-    assert shown(error).formatted == expected
+    assert client_error(error).formatted == expected
     wrapped = GraphQLError("raw", path=["send"], original_error=error)
     assert as_clients_see(wrapped).formatted == expected | {"path": ["send"]}
 
@@ -68,7 +68,7 @@ def test_a_database_that_is_away_is_no_fault_of_each_request(
 ) -> None:
     monkeypatch.setattr(errors, "_database", RecurringFault("database", FAULTS))
     for _ in range(3):
-        assert shown(error).formatted == {
+        assert client_error(error).formatted == {
             "message": "The database does not answer. Try again later.",
             "extensions": {"code": "SERVICE_UNAVAILABLE"},
         }
@@ -86,7 +86,7 @@ def test_everything_else_is_hidden_and_logged_under_an_id(
     try:
         raise KeyError("the password")
     except KeyError as error:
-        hidden = shown(error)
+        hidden = client_error(error)
     assert hidden.message == "Internal server error"
     assert set(hidden.extensions) == {"code", "errorId"}
     assert hidden.extensions["code"] == "INTERNAL_SERVER_ERROR"
@@ -98,7 +98,7 @@ def test_everything_else_is_hidden_and_logged_under_an_id(
 
 
 def test_two_faults_have_two_ids() -> None:
-    first, second = shown(KeyError("a")), shown(KeyError("a"))
+    first, second = client_error(KeyError("a")), client_error(KeyError("a"))
     assert first.details["errorId"] != second.details["errorId"]
 
 

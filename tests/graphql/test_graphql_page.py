@@ -19,7 +19,7 @@ from live_inbox.identity.sessions import EndReason
 from live_inbox.selectors import MAX_TYPES
 from live_inbox_graphql.close_codes import CLOSINGS
 from live_inbox_graphql.documents import MAX_REPEATS
-from live_inbox_graphql.errors import Code, shown
+from live_inbox_graphql.errors import Code, client_error
 from live_inbox_graphql.pagination import DEFAULT_PAGE_SIZE
 from live_inbox_graphql.schema import schema
 from live_inbox_site.configuration_page import groups
@@ -66,7 +66,7 @@ def test_what_stands_beside_a_code() -> None:
         LookupError(),
     ]
     beside = {code.value: set[str]() for code in Code}
-    beside |= {shown(error).code.value: set(shown(error).details) for error in errors}
+    beside |= {client_error(error).code.value: set(client_error(error).details) for error in errors}
 
     assert {code: words(cells[1]) for code, cells in rows("Errors", under="code").items()} == beside
 

@@ -12,10 +12,15 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from live_inbox.identity.accounts import AccountRules, account_for, check_account_rules, standings
+from live_inbox.identity.accounts import (
+    AccountRules,
+    account_for,
+    account_statuses,
+    check_account_rules,
+)
 from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
 from live_inbox.identity.revocation import revoke_tokens
-from live_inbox.identity.sessions import Standing
+from live_inbox.identity.sessions import AccountStatus
 from live_inbox.identity.tokens import VerifiedToken
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -185,7 +190,7 @@ def test_rules_that_can_work(rules: AccountRules) -> None:
     check_account_rules(rules)
 
 
-# -- standings ------------------------------------------------------------------------------------
+# -- account_statuses ------------------------------------------------------------------------------------
 
 
 def test_standings_come_in_one_query(alice: User) -> None:
@@ -195,10 +200,10 @@ def test_standings_come_in_one_query(alice: User) -> None:
     ids = [str(user.pk) for user in (alice, bob, carol, dave)]
     dave.delete()
     with CaptureQueriesContext(connection) as queries:
-        assert standings(ids) == {
-            ids[0]: Standing(active=True, not_before=None),
-            ids[1]: Standing(active=False, not_before=None),
-            ids[2]: Standing(active=True, not_before=NOON.timestamp()),
+        assert account_statuses(ids) == {
+            ids[0]: AccountStatus(active=True, not_before=None),
+            ids[1]: AccountStatus(active=False, not_before=None),
+            ids[2]: AccountStatus(active=True, not_before=NOON.timestamp()),
         }
     assert len(queries) == 1
 
@@ -206,6 +211,6 @@ def test_standings_come_in_one_query(alice: User) -> None:
 @pytest.mark.django_db
 def test_more_users_than_one_statement_takes() -> None:
     with CaptureQueriesContext(connection) as queries:
-        assert standings([str(number) for number in range(20_001)]) == {}
+        assert account_statuses([str(number) for number in range(20_001)]) == {}
     assert len(queries) == 3
-    assert standings([]) == {}
+    assert account_statuses([]) == {}

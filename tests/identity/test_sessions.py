@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from live_inbox.identity.sessions import EndReason, OpenSession, OpenSessions, Standing
+from live_inbox.identity.sessions import AccountStatus, EndReason, OpenSession, OpenSessions
 from tests.identity.issuer import NOW, Clock
 
 InVirtualTime = Callable[[Coroutine[Any, Any, None]], None]
-GOOD = Standing(active=True, not_before=None)
+GOOD = AccountStatus(active=True, not_before=None)
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class Users:
     """The database, as far as the register asks it."""
 
     def __init__(self) -> None:
-        self.standings: dict[str, Standing] = {}
+        self.account_statuses: dict[str, AccountStatus] = {}
         self.questions: list[list[str]] = []
         self.is_down = False
 
-    async def __call__(self, user_ids: Collection[str]) -> Mapping[str, Standing]:
+    async def __call__(self, user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
         self.questions.append(sorted(user_ids))
         if self.is_down:
             raise ConnectionError("the database is down")
-        return {user_id: self.standings.get(user_id, GOOD) for user_id in user_ids}
+        return {user_id: self.account_statuses.get(user_id, GOOD) for user_id in user_ids}
 
 
 @pytest.fixture
@@ -258,19 +258,23 @@ def test_nothing_happens_after_the_stop(users: Users, in_virtual_time: InVirtual
     ("visitor", "standing", "reason"),
     [
         (Visitor(), GOOD, None),
-        (Visitor(), Standing(active=False, not_before=None), EndReason.DEACTIVATED),
-        (Visitor(), Standing(active=False, not_before=NOW + 1), EndReason.DEACTIVATED),
-        (Visitor(), Standing(active=True, not_before=NOW), None),
-        (Visitor(), Standing(active=True, not_before=NOW + 0.001), EndReason.REVOKED),
+        (Visitor(), AccountStatus(active=False, not_before=None), EndReason.DEACTIVATED),
+        (Visitor(), AccountStatus(active=False, not_before=NOW + 1), EndReason.DEACTIVATED),
+        (Visitor(), AccountStatus(active=True, not_before=NOW), None),
+        (Visitor(), AccountStatus(active=True, not_before=NOW + 0.001), EndReason.REVOKED),
         (Visitor(issued_at=None, expires_at=NOW + 9), GOOD, None),
-        (Visitor(issued_at=None, expires_at=NOW + 9), Standing(True, 0.0), EndReason.REVOKED),
-        (Visitor(issued_at=None), Standing(active=True, not_before=NOW), None),
-        (Visitor(issued_at=None), Standing(active=True, not_before=NOW + 1), EndReason.REVOKED),
+        (Visitor(issued_at=None, expires_at=NOW + 9), AccountStatus(True, 0.0), EndReason.REVOKED),
+        (Visitor(issued_at=None), AccountStatus(active=True, not_before=NOW), None),
+        (
+            Visitor(issued_at=None),
+            AccountStatus(active=True, not_before=NOW + 1),
+            EndReason.REVOKED,
+        ),
     ],
 )
 def test_a_check_ends_who_may_not_stay(
     visitor: Visitor,
-    standing: Standing,
+    standing: AccountStatus,
     reason: EndReason | None,
     sessions: OpenSessions,
     users: Users,
@@ -279,7 +283,7 @@ def test_a_check_ends_who_may_not_stay(
     for _ in range(2):
         sessions.register(visitor, ended.append)
     sessions.register(Visitor("2"), ended.append)
-    users.standings["1"] = standing
+    users.account_statuses["1"] = standing
     for _ in range(2):
         finish(sessions.check())
     assert ended == ([reason, reason] if reason else [])
@@ -287,7 +291,7 @@ def test_a_check_ends_who_may_not_stay(
 
 
 def test_a_deleted_user_is_one_that_the_answer_leaves_out(clock: Clock) -> None:
-    async def nobody(user_ids: Collection[str]) -> Mapping[str, Standing]:
+    async def nobody(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
         return {}
 
     ended: list[EndReason] = []
@@ -307,7 +311,7 @@ def test_without_sockets_nothing_is_asked(sessions: OpenSessions, users: Users) 
 def test_a_socket_opened_during_the_question_waits_for_the_next_one(clock: Clock) -> None:
     ended: list[str] = []
 
-    async def slow(user_ids: Collection[str]) -> Mapping[str, Standing]:
+    async def slow(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
         opened.register(Visitor("2"), lambda _: ended.append("2"))
         return {}
 
@@ -321,7 +325,7 @@ def test_many_that_must_go_end_in_portions(sessions: OpenSessions, users: Users)
     ended: list[EndReason] = []
     for _ in range(450):
         sessions.register(Visitor(), ended.append)
-    users.standings["1"] = Standing(active=False, not_before=None)
+    users.account_statuses["1"] = AccountStatus(active=False, not_before=None)
     check = sessions.check()
     for count in (200, 400):
         check.send(None)
@@ -337,7 +341,7 @@ def test_a_database_that_is_down_is_logged_once_and_survived(
         sessions = OpenSessions(users, check_seconds=5, clock=Clock(NOW))
         ended: list[EndReason] = []
         sessions.register(Visitor(), ended.append)
-        users.standings["1"] = Standing(active=False, not_before=None)
+        users.account_statuses["1"] = AccountStatus(active=False, not_before=None)
         users.is_down = True
         sessions.start()
         await asyncio.sleep(16)
@@ -358,7 +362,7 @@ def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualT
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
 
-        async def hang(user_ids: Collection[str]) -> Mapping[str, Standing]:
+        async def hang(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
             await asyncio.sleep(1000)
             raise AssertionError("stopped before")
 
@@ -412,7 +416,7 @@ class Register(RuleBasedStateMachine):
 
     @rule(user_id=USER_IDS, active=st.booleans(), not_before=MOMENTS)
     def change_user(self, user_id: str, active: bool, not_before: float | None) -> None:
-        self.users.standings[user_id] = Standing(active, not_before)
+        self.users.account_statuses[user_id] = AccountStatus(active, not_before)
 
     @rule()
     def expire(self) -> None:
@@ -427,7 +431,7 @@ class Register(RuleBasedStateMachine):
     @rule()
     def check(self) -> None:
         for session, visitor, since in self.open:
-            standing = self.users.standings.get(visitor.user_id, GOOD)
+            standing = self.users.account_statuses.get(visitor.user_id, GOOD)
             is_session = visitor.issued_at is None and visitor.expires_at is None
             issued_at = since if is_session else visitor.issued_at
             if not standing.active:

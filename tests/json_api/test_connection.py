@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from live_inbox.conf import inbox_settings
-from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind
 from live_inbox.feed import Tell
@@ -59,7 +59,7 @@ class Wire:
         self.code = code
         self.incoming.put_nowait({"type": "websocket.disconnect", "code": code})
 
-    def abandon(self) -> None: ...
+    def discard(self) -> None: ...
 
     def ending(self) -> tuple[int | None, list[Any]]:
         return self.code, self.messages
@@ -99,7 +99,7 @@ class Room:
         return notification_changed("notification_marked_read", 5), 1
 
     def tell(self, *items: Event) -> None:
-        self.following.tell(Portion(items, items[-1].position))
+        self.following.tell(Batch(items, items[-1].position))
 
     async def settle(self) -> None:
         for _ in range(50):

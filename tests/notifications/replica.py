@@ -12,7 +12,7 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from live_inbox import selectors, services
-from live_inbox.delivery.log import Place
+from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind, Snapshot
 
@@ -116,7 +116,7 @@ def _snapshot_of(event: Event) -> Snapshot:
 def log_of(user_id: Any, *, after: int = 0) -> list[Event]:
     """Return the log as the hub reads it."""
     found: list[Event] = []
-    while page := selectors.events([Place(str(user_id), after)], limit=PAGE)[0]:
+    while page := selectors.events([LogRange(str(user_id), after)], limit=PAGE)[0]:
         found += page
         after = page[-1].sequence
     return found

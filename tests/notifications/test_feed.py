@@ -18,7 +18,7 @@ from live_inbox.database_log import DatabaseLog
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.doorbell import Doorbell
 from live_inbox.delivery.hub import Hub, HubClosed, HubRules
-from live_inbox.delivery.log import Head, Place
+from live_inbox.delivery.log import Head, LogRange
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.events import Event, Kind, Reset, ResetReason, decode
 from live_inbox.feed import Feed, OpenFeed
@@ -48,7 +48,7 @@ class Server:
     async def running(self) -> AsyncIterator[None]:
         """Serve while in the block."""
         await self.hub.start()
-        async with self.bell.attached(self.hub.hear):
+        async with self.bell.attached(self.hub.on_message):
             yield
         await self.hub.stop()
 
@@ -65,7 +65,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
 @pytest.fixture
 def _deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every doorbell be lost."""
-    monkeypatch.setattr(Hub, "hear", lambda hub, rung: None)
+    monkeypatch.setattr(Hub, "on_message", lambda hub, rung: None)
 
 
 async def take(feed: OpenFeed, count: int) -> list[Any]:
@@ -124,7 +124,7 @@ async def test_an_inbox_that_was_never_touched_has_a_feed(server: Server, alice:
 async def test_what_no_doorbell_told_is_found_by_the_watch(server: Server, alice: User) -> None:
     async with server.feed.open(str(alice.pk)) as feed:
         await send(alice, "a", "b")
-        server.hub.look()
+        server.hub.reconcile()
         assert titles(await take(feed, 2)) == ["a", "b"]
 
 
@@ -135,7 +135,7 @@ async def test_from_now_on_means_from_the_end_of_the_log(server: Server, alice: 
         async with server.feed.open(str(alice.pk)) as late:
             assert late.position.sequence == 45
             await send(alice, "new")
-            server.hub.look()
+            server.hub.reconcile()
             assert titles(await take(late, 1)) == ["new"]
         assert len(await take(early, 46)) == 46
 
@@ -298,7 +298,7 @@ async def test_an_open_feed_learns_that_its_inbox_was_restored(server: Server, a
     await send(alice, "a")
     async with server.feed.open(str(alice.pk)) as feed:
         await in_database_thread(renew_epochs)
-        server.hub.look()
+        server.hub.reconcile()
         (reset,) = await take(feed, 1)
         assert (reset.reason, reset.unread_count) == (ResetReason.EPOCH, 1)
         await send(alice, "b")
@@ -310,7 +310,7 @@ async def test_an_open_feed_learns_that_its_inbox_is_gone(server: Server, alice:
     key = str(alice.pk)
     async with server.feed.open(key) as feed:
         await in_database_thread(alice.delete)
-        server.hub.look()
+        server.hub.reconcile()
         (reset,) = await take(feed, 1)
         assert (reset.reason, reset.position, reset.unread_count) == (ResetReason.EPOCH, ORIGIN, 0)
 
@@ -366,6 +366,6 @@ async def test_the_log_is_read_in_threads_of_its_own(
     heads = await log.heads([key])
     assert heads == {key: Head(heads[key].position, first_sequence=1)}
     assert heads[key].position.sequence == 3
-    (page,) = await log.read([Place(key, 1)], limit=1)
+    (page,) = await log.read([LogRange(key, 1)], limit=1)
     assert titles(page) == ["b"]
     assert [name.rpartition("_")[0] for name in threads] == ["database", "database"]

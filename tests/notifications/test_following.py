@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from live_inbox import feed as feed_module
-from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import HubClosed, HubRules
 from live_inbox.delivery.log import Head, Loss
 from live_inbox.delivery.position import ORIGIN, Position
@@ -32,7 +32,7 @@ PORTION = 2
 RULES = HubRules(
     run_length=3,
     page_length=4,
-    portion_length=PORTION,
+    batch_length=PORTION,
     reconcile_seconds=2.0,
     linger_seconds=3.0,
     layer_seconds=1.0,
@@ -63,7 +63,7 @@ class Teller:
         self.fails_at_next = False
         self.is_stopped = False
         self._room: asyncio.Future[None] | None = None
-        self.portions: list[Portion[Any]] = []
+        self.portions: list[Batch[Any]] = []
         self.task = self._stage.loop.create_task(self._open())
 
     async def _open(self) -> None:
@@ -91,7 +91,7 @@ class Teller:
         task = None if self.following is None else self.following._catching_up
         return task is not None and not task.done()
 
-    def _tell(self, portion: Portion[Any]) -> Awaitable[None] | None:
+    def _tell(self, portion: Batch[Any]) -> Awaitable[None] | None:
         self.portions.append(portion)
         items = portion.items
         assert not self.is_over, "told after the end"
@@ -162,7 +162,9 @@ class Theatre:
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(feed_module, "in_database_thread", self._state)
         self.stage = Stage(rules=rules)
-        self._patch.setattr(self.stage.hub, "hear", on_loop(self.stage.loop, self.stage.hub.hear))
+        self._patch.setattr(
+            self.stage.hub, "on_message", on_loop(self.stage.loop, self.stage.hub.on_message)
+        )
         self.feed = Feed(cast("Any", self.stage.hub))
         self.tellers: list[Teller] = []
 
@@ -212,7 +214,7 @@ class TestWithoutATask:
         assert theatre.tasks == HUB_TASKS
         for line in theatre.stage.log.write("alice", 3):
             # No turn of the loop in between.
-            theatre.stage.hub.hear({"alice": [encode(line)]})
+            theatre.stage.hub.on_message({"alice": [encode(line)]})
             assert {teller.sequences[-1] for teller in tellers} == {line.sequence}
             assert theatre.tasks == HUB_TASKS
 
@@ -430,7 +432,7 @@ class AnyTrouble(RuleBasedStateMachine):
 
     def hear(self, lines: list[Line]) -> None:
         for line in lines:
-            self.stage.hub.hear({line.inbox: [encode(line)]})
+            self.stage.hub.on_message({line.inbox: [encode(line)]})
 
     def note_heads(self) -> None:
         for inbox in INBOXES:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from live_inbox import selectors, services
 from live_inbox.conf import InboxSettings
-from live_inbox.delivery.log import Loss, Place
+from live_inbox.delivery.log import LogRange, Loss
 from live_inbox.delivery.position import Position
 from live_inbox.maintenance import pruning
 from live_inbox.maintenance.pruning import Pruned, prune_events
@@ -214,7 +214,7 @@ def test_a_client_from_before_is_told_so_and_another_resumes(alice: User) -> Non
     head = selectors.heads([str(alice.pk)])[str(alice.pk)]
     assert head.loss(Position(epoch, 1)) is Loss.EXPIRED
     assert head.loss(Position(epoch, 2)) is None
-    (events,) = selectors.events([Place(str(alice.pk), 2)], limit=10)
+    (events,) = selectors.events([LogRange(str(alice.pk), 2)], limit=10)
     assert [event.sequence for event in events] == [3]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live_inbox import selectors, services
-from live_inbox.delivery.log import Place
+from live_inbox.delivery.log import LogRange
 from live_inbox.errors import InvalidInput
 from live_inbox.models import InboxEvent, Notification
 from live_inbox.sql_rows import key_type, key_value, rows_of
@@ -74,7 +74,7 @@ def test_any_content_is_kept_by_the_row_the_log_and_the_doorbell(
             services.send(recipient_id=alice.pk, title=title, message=message, data=data)
     notification = Notification.objects.get()
     (event,) = bell.events(alice.pk)
-    assert selectors.events([Place(str(alice.pk), 0)], limit=1) == [[event]]
+    assert selectors.events([LogRange(str(alice.pk), 0)], limit=1) == [[event]]
     assert event.notification == services.snapshot(notification)
     assert (notification.title, notification.message, notification.data) == (title, message, data)
     assert InboxEvent.objects.get().payload["notification"]["data"] == data

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from live_inbox import selectors, services
 from live_inbox.conf import InboxSettings
-from live_inbox.delivery.log import UNTOUCHED, Head, Place
+from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Event, Kind
@@ -265,7 +265,14 @@ def test_the_events_after_places(alice: User, bob: User) -> None:
         send(alice)
     send(bob)
     a, b = str(alice.pk), str(bob.pk)
-    places = [Place(b, 0), Place(a, 3), Place(a, 0), Place(a, 5), Place("12345", 0), Place(a, 3)]
+    places = [
+        LogRange(b, 0),
+        LogRange(a, 3),
+        LogRange(a, 0),
+        LogRange(a, 5),
+        LogRange("12345", 0),
+        LogRange(a, 3),
+    ]
     found = selectors.events(places, limit=3)
     assert [[(event.inbox, event.sequence) for event in stretch] for stretch in found] == [
         [(b, 1)],
@@ -276,7 +283,7 @@ def test_the_events_after_places(alice: User, bob: User) -> None:
         [(a, 4), (a, 5)],
     ]
     assert selectors.events([], limit=3) == []
-    assert selectors.events([Place(a, 10**18 - 1)], limit=500) == [[]]
+    assert selectors.events([LogRange(a, 10**18 - 1)], limit=500) == [[]]
 
 
 def test_an_event_is_read_as_it_was_written(alice: User, bob: User) -> None:
@@ -284,7 +291,7 @@ def test_an_event_is_read_as_it_was_written(alice: User, bob: User) -> None:
     services.mark_read(user_id=alice.pk, notification_id=notification.pk, now=NOON)
     services.mark_all_read(user_id=alice.pk)
     services.delete(user_id=alice.pk, notification_id=notification.pk, now=NOON)
-    (events,) = selectors.events([Place(str(alice.pk), 0)], limit=10)
+    (events,) = selectors.events([LogRange(str(alice.pk), 0)], limit=10)
     assert [event.kind for event in events] == [Kind.ADDED, Kind.READ, Kind.DELETED]
     assert {event.occurred_at for event in events} == {NOON}
     assert {event.epoch for event in events} == {Inbox.objects.get().epoch}
@@ -298,7 +305,7 @@ def test_the_moment_of_an_event_is_exact(alice: User, moment: str) -> None:
     moments = [datetime.fromisoformat(moment).replace(tzinfo=UTC), NOON]
     for now in moments:
         send(alice, "t", now=now)
-    (events,) = selectors.events([Place(str(alice.pk), 0)], limit=10)
+    (events,) = selectors.events([LogRange(str(alice.pk), 0)], limit=10)
     assert [event.occurred_at for event in events] == moments
     assert {event.occurred_at.tzinfo for event in events} == {UTC}
 
@@ -312,9 +319,9 @@ def test_heads_and_events_cost_one_query_for_each_1000_inboxes(alice: User) -> N
             heads = selectors.heads(inboxes)
         assert (len(statements), len(heads)) == (cost, size)
         with queries() as statements:
-            found = selectors.events([Place(inbox, 0) for inbox in inboxes], limit=500)
+            found = selectors.events([LogRange(inbox, 0) for inbox in inboxes], limit=500)
         assert (len(statements), sum(map(len, found))) == (cost, size)
-    many_of_one = [Place(str(crowd[0].pk), 0)] * 3000
+    many_of_one = [LogRange(str(crowd[0].pk), 0)] * 3000
     with queries() as statements:
         assert len(selectors.events(many_of_one, limit=500)) == 3000
     assert len(statements) == 1
@@ -326,9 +333,9 @@ def test_places_that_overlap_are_read_once(alice: User, bob: User) -> None:
     send(bob)
     a = str(alice.pk)
     # 1 to 4, 3 to 6 and 7 to 10 are one stretch; 12 is another.
-    places = [Place(a, after) for after in (2, 0, 11, 6)]
+    places = [LogRange(a, after) for after in (2, 0, 11, 6)]
     with rows_given() as rows:
-        found = selectors.events([*places, Place(str(bob.pk), 0)], limit=4)
+        found = selectors.events([*places, LogRange(str(bob.pk), 0)], limit=4)
     assert [[event.sequence for event in part] for part in found] == [
         [3, 4, 5, 6],
         [1, 2, 3, 4],
@@ -341,12 +348,12 @@ def test_places_that_overlap_are_read_once(alice: User, bob: User) -> None:
 
 @given(
     places=st.lists(
-        st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 30)).map(lambda p: Place(*p))
+        st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 30)).map(lambda p: LogRange(*p))
     ),
     limit=st.integers(1, 12),
 )
 def test_stretches_hold_what_the_places_ask_for_and_each_event_once(
-    places: list[Place], limit: int
+    places: list[LogRange], limit: int
 ) -> None:
     asked = {(p.inbox, n) for p in places for n in range(p.after + 1, p.after + limit + 1)}
     held = [
@@ -390,7 +397,7 @@ def test_an_event_that_cannot_be_read_is_a_hole_and_spares_the_others(
             send(user)
     InboxEvent.objects.filter(inbox=alice.pk, sequence=2).update(**damage)
     with caplog.at_level(logging.ERROR):
-        places = [Place(str(user.pk), 0) for user in (alice, bob)]
+        places = [LogRange(str(user.pk), 0) for user in (alice, bob)]
         found = selectors.events(places, limit=10)
     assert [[event.sequence for event in stretch] for stretch in found] == [[1, 3], [1, 2, 3]]
     assert [record.getMessage() for record in caplog.records] == [

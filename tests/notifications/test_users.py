@@ -143,7 +143,7 @@ from django.core.management import call_command
 call_command("migrate", run_syncdb=True, verbosity=0)
 
 from people.models import Person
-from live_inbox.delivery.log import Place
+from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import Position
 from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput, NotFound
@@ -160,7 +160,7 @@ key = str(alice.pk)
 inbox = selectors.inbox_state(user_id=key)
 assert (inbox.position.sequence, inbox.unread_count, inbox.total_count) == (6, 6, 6)
 assert selectors.heads([key, str(uuid.UUID(int=1))])[key].position == inbox.position
-events = selectors.events([Place(key, 0), Place(str(bob.pk), 0)], limit=100)
+events = selectors.events([LogRange(key, 0), LogRange(str(bob.pk), 0)], limit=100)
 assert [[event.sequence for event in found] for found in events] == [[1, 2, 3, 4, 5, 6], [1]]
 assert {event.inbox for event in events[0]} == {key}
 assert events[0][0].notification.sender.id == str(bob.pk)

@@ -94,7 +94,7 @@ async def opened_house(
     await hub.start()
     house = House(hub, sessions, server)
     try:
-        async with doorbell().attached(hub.hear):
+        async with doorbell().attached(hub.on_message):
             yield house
             for socket in tuple(server.server_state.connections):
                 socket.transport.abort()

@@ -27,7 +27,7 @@ from live_inbox.identity.issuing import issue_token
 from live_inbox.json_api.connection import Connection as LegacyConnection
 from live_inbox.json_api.protocol import LegacyProtocol
 from live_inbox.sockets.server_protocol import SocketProtocol
-from live_inbox.sockets.writer import AsgiOutlet, DirectOutlet
+from live_inbox.sockets.writer import AsgiWriter, DirectWriter
 from live_inbox_graphql.connection import Connection
 from live_inbox_graphql.operations import Operation
 from live_inbox_graphql.socket import Socket
@@ -50,8 +50,8 @@ KINDS = (
     Connection,
     LegacyConnection,
     LegacyProtocol,
-    DirectOutlet,
-    AsgiOutlet,
+    DirectWriter,
+    AsgiWriter,
     SocketProtocol,
 )
 DOORS = ("graphql-transport-ws", "graphql-ws", "original")

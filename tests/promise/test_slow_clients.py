@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from live_inbox.delivery.hub import HubRules
 from live_inbox.identity.issuing import issue_token
 from live_inbox.models import Inbox
-from live_inbox.sockets.writer import AsgiOutlet
+from live_inbox.sockets.writer import AsgiWriter
 from tests.promise.house import House, opened_house, write_events
 from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
@@ -31,7 +31,7 @@ MESSAGE = "x" * 1900
 LONGEST_FRAME = 2500
 HIGH_WATER = 64 * 1024
 """From there on, asyncio's transports say that there is no more room."""
-BOUND = HIGH_WATER + HubRules().portion_length * LONGEST_FRAME
+BOUND = HIGH_WATER + HubRules().batch_length * LONGEST_FRAME
 """What the server holds for a client that does not read: it stops after the portion with which the room ran out."""
 SLOW_CLIENTS = 200
 BYTES_FOR_EACH = 1024 * 1024
@@ -128,8 +128,8 @@ async def opened_devices(house: House, token: str) -> AsyncIterator[Devices]:
 
 def held(house: House) -> int:
     """Return the most that the server's buffers hold for one client, in bytes."""
-    outlets = [each for each in gc.get_objects() if type(each) is AsgiOutlet]
-    waiting = [sum(map(len, outlet._pending)) for outlet in outlets]
+    outlets = [each for each in gc.get_objects() if type(each) is AsgiWriter]
+    waiting = [sum(map(len, writer._pending)) for writer in outlets]
     written = [
         connection.transport.get_write_buffer_size()
         for connection in house.server.server_state.connections

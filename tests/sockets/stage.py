@@ -14,7 +14,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from live_inbox.sockets.server_protocol import SocketProtocol
-from live_inbox.sockets.writer import Outlet, direct_socket, outlet_for
+from live_inbox.sockets.writer import SocketWriter, direct_socket, writer_for
 
 OUR_CLASS = "live_inbox.sockets.server_protocol:SocketProtocol"
 PLAIN_CLASS = "websockets-sansio"
@@ -36,7 +36,7 @@ class Served:
     def __init__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         self.scope = scope
         self.send = send
-        self.outlet: Outlet = outlet_for(scope, send)
+        self.writer: SocketWriter = writer_for(scope, send)
         self.received: list[MutableMapping[str, Any]] = []
         self.asked_to_close = 0
         self._receive = receive

@@ -1,4 +1,4 @@
-"""The outlet over plain ASGI: order, room, the end, and servers that complain when the client has gone."""
+"""The writer over plain ASGI: order, room, the end, and servers that complain when the client has gone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from live_inbox.sockets.writer import AsgiOutlet, DirectOutlet, DirectSocket, outlet_for
+from live_inbox.sockets.writer import AsgiWriter, DirectSocket, DirectWriter, writer_for
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -59,23 +59,23 @@ def is_over(room: Awaitable[None] | None) -> bool:
 
 
 async def test_messages_come_in_order_whoever_writes_them(server: Server) -> None:
-    outlet = AsgiOutlet(server.send)
-    outlet.write([b"1", b"2"])
-    outlet.write([b"3"])
+    writer = AsgiWriter(server.send)
+    writer.write([b"1", b"2"])
+    writer.write([b"3"])
     server.reads.set()
-    outlet.write([b"4", "fünf".encode()])
-    await outlet.close(4000, "enough")
+    writer.write([b"4", "fünf".encode()])
+    await writer.close(4000, "enough")
     assert server.said == ["1", "2", "3", "4", "fünf", "close 4000"]
     assert server.sent[-1] == {"type": "websocket.close", "code": 4000, "reason": "enough"}
 
 
 async def test_nothing_to_write_is_nothing_to_wait_for(server: Server) -> None:
-    assert AsgiOutlet(server.send).write([]) is None
+    assert AsgiWriter(server.send).write([]) is None
 
 
 async def test_there_is_room_when_everything_was_sent(server: Server) -> None:
-    outlet = AsgiOutlet(server.send)
-    first, second = outlet.write([b"1"]), outlet.write([b"2"])
+    writer = AsgiWriter(server.send)
+    first, second = writer.write([b"1"]), writer.write([b"2"])
     await let_run()
     assert not is_over(first)
     assert not is_over(second)
@@ -83,7 +83,7 @@ async def test_there_is_room_when_everything_was_sent(server: Server) -> None:
     await let_run()
     assert is_over(first)
     assert is_over(second)
-    third = outlet.write([b"3"])
+    third = writer.write([b"3"])
     assert third is not None
     await third
     assert server.said == ["1", "2", "3"]
@@ -92,8 +92,8 @@ async def test_there_is_room_when_everything_was_sent(server: Server) -> None:
 async def test_who_waits_for_room_and_is_cancelled_does_not_stop_the_sending(
     server: Server,
 ) -> None:
-    outlet = AsgiOutlet(server.send)
-    room = outlet.write([b"1"])
+    writer = AsgiWriter(server.send)
+    room = writer.write([b"1"])
     assert room is not None
     waiting = asyncio.ensure_future(room)
     await let_run()
@@ -105,9 +105,9 @@ async def test_who_waits_for_room_and_is_cancelled_does_not_stop_the_sending(
 
 
 async def test_a_close_that_takes_too_long_can_be_given_up(server: Server) -> None:
-    outlet = AsgiOutlet(server.send)
-    outlet.write([b"1"])
-    closing = asyncio.create_task(outlet.close(1000, ""))
+    writer = AsgiWriter(server.send)
+    writer.write([b"1"])
+    closing = asyncio.create_task(writer.close(1000, ""))
     await let_run()
     closing.cancel()
     server.reads.set()
@@ -121,11 +121,11 @@ async def test_a_close_gives_up_when_the_client_reads_no_more(
     server: Server, monkeypatch: pytest.MonkeyPatch, written: list[bytes]
 ) -> None:
     monkeypatch.setattr("live_inbox.sockets.writer._FAREWELL_SECONDS", 0.0)
-    outlet = AsgiOutlet(server.send)
-    outlet.write(written)
-    await outlet.close(1000, "")
+    writer = AsgiWriter(server.send)
+    writer.write(written)
+    await writer.close(1000, "")
     assert server.said == []
-    outlet.abandon()
+    writer.discard()
     await let_run()
     assert len(asyncio.all_tasks()) == 1
 
@@ -134,23 +134,23 @@ async def test_so_does_a_close_of_a_socket_that_is_lent(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("live_inbox.sockets.writer._FAREWELL_SECONDS", 0.0)
-    outlet = DirectOutlet(LENT, server.send)
-    await outlet.close(1000, "")
+    writer = DirectWriter(LENT, server.send)
+    await writer.close(1000, "")
     assert server.said == []
 
 
 async def test_a_close_refuses_a_socket_that_was_not_accepted(server: Server) -> None:
     server.reads.set()
-    await AsgiOutlet(server.send).close(1000, "")
+    await AsgiWriter(server.send).close(1000, "")
     assert server.said == ["close 1000"]
 
 
 async def test_after_the_close_nothing_is_written_and_nothing_closed_again(server: Server) -> None:
     server.reads.set()
-    outlet = AsgiOutlet(server.send)
-    await outlet.close(4001, "")
-    assert outlet.write([b"late"]) is None
-    await outlet.close(4002, "")
+    writer = AsgiWriter(server.send)
+    await writer.close(4001, "")
+    assert writer.write([b"late"]) is None
+    await writer.close(4002, "")
     assert server.said == ["close 4001"]
 
 
@@ -160,59 +160,59 @@ async def test_a_client_that_has_gone_is_told_nothing_and_nobody_else_either(
 ) -> None:
     server.error = error
     server.reads.set()
-    outlet = AsgiOutlet(server.send)
-    room = outlet.write([b"1", b"2"])
+    writer = AsgiWriter(server.send)
+    room = writer.write([b"1", b"2"])
     assert room is not None
     await room
-    assert outlet.write([b"3"]) is None
-    await outlet.close(1000, "")
+    assert writer.write([b"3"]) is None
+    await writer.close(1000, "")
     assert server.sent == []
 
 
 async def test_a_server_that_breaks_is_logged_once_and_the_socket_counts_as_gone(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The outlet promises never to fail: not everybody who writes waits, and asks how it went."""
+    """The writer promises never to fail: not everybody who writes waits, and asks how it went."""
     server.error = KeyError("what the server did not think of")
     server.reads.set()
-    outlet = AsgiOutlet(server.send)
+    writer = AsgiWriter(server.send)
     with caplog.at_level(logging.ERROR):
-        room = outlet.write([b"1"])
+        room = writer.write([b"1"])
         assert room is not None
         await room
-        await outlet.close(1000, "")
-    assert outlet.write([b"2"]) is None
+        await writer.close(1000, "")
+    assert writer.write([b"2"]) is None
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]
 
 
 async def test_a_close_that_fails_is_nobodys_business(server: Server) -> None:
     server.reads.set()
-    outlet = AsgiOutlet(server.send)
+    writer = AsgiWriter(server.send)
     server.error = RuntimeError("closed already")
-    await outlet.close(1000, "")
+    await writer.close(1000, "")
     assert server.sent == []
 
 
 async def test_what_was_not_sent_is_forgotten_when_the_socket_is_gone(server: Server) -> None:
-    outlet = AsgiOutlet(server.send)
-    room = outlet.write([b"1", b"2"])
+    writer = AsgiWriter(server.send)
+    room = writer.write([b"1", b"2"])
     await let_run()
-    outlet.abandon()
-    outlet.abandon()
+    writer.discard()
+    writer.discard()
     server.reads.set()
     await let_run()
     assert is_over(room)
     assert server.sent == []
-    assert outlet.write([b"3"]) is None
-    await outlet.close(1000, "")
+    assert writer.write([b"3"]) is None
+    await writer.close(1000, "")
     assert server.sent == []
 
 
 async def test_no_task_is_left_when_there_is_nothing_to_send(server: Server) -> None:
-    outlet = AsgiOutlet(server.send)
+    writer = AsgiWriter(server.send)
     assert len(asyncio.all_tasks()) == 1
-    outlet.write([b"1"])
-    outlet.write([b"2"])
+    writer.write([b"1"])
+    writer.write([b"2"])
     assert len(asyncio.all_tasks()) == 2
     server.reads.set()
     await let_run()
@@ -222,6 +222,6 @@ async def test_no_task_is_left_when_there_is_nothing_to_send(server: Server) -> 
 async def test_a_server_that_does_not_lend_its_socket_is_served_by_asgi(server: Server) -> None:
     scopes: list[dict[str, Any]] = [{}, {"extensions": None}, {"extensions": {}}]
     for scope in scopes:
-        assert isinstance(outlet_for(scope, server.send), AsgiOutlet)
+        assert isinstance(writer_for(scope, server.send), AsgiWriter)
     lent = {"extensions": {"live_inbox.direct": LENT}}
-    assert isinstance(outlet_for(lent, server.send), DirectOutlet)
+    assert isinstance(writer_for(lent, server.send), DirectWriter)

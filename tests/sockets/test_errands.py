@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from live_inbox.sockets.background_tasks import Errands
+from live_inbox.sockets.background_tasks import BackgroundTasks
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -46,7 +46,7 @@ async def let_run() -> None:
 
 
 async def test_an_errand_runs_beside_whoever_asked_for_it(work: Work) -> None:
-    errands = Errands()
+    errands = BackgroundTasks()
     errands.run(work.do())
     assert work.went == []
     await let_run()
@@ -58,7 +58,7 @@ async def test_an_errand_runs_beside_whoever_asked_for_it(work: Work) -> None:
 
 
 async def test_at_the_end_it_is_cancelled_and_waited_for(work: Work) -> None:
-    errands = Errands()
+    errands = BackgroundTasks()
     errands.run(work.do())
     await let_run()
     await errands.end()
@@ -68,14 +68,14 @@ async def test_at_the_end_it_is_cancelled_and_waited_for(work: Work) -> None:
 async def test_other_tasks_end_with_it(work: Work) -> None:
     other = asyncio.create_task(work.do())
     await let_run()
-    await Errands().end([other])
+    await BackgroundTasks().end([other])
     assert work.went == ["begun", "cancelled", "tidied up"]
 
 
 async def test_one_that_is_begun_by_another_as_it_ends_does_not_outlive_the_socket_either(
     work: Work,
 ) -> None:
-    errands = Errands()
+    errands = BackgroundTasks()
 
     async def hand_on() -> None:
         try:
@@ -92,14 +92,14 @@ async def test_one_that_is_begun_by_another_as_it_ends_does_not_outlive_the_sock
 
 
 async def test_where_nothing_was_begun_there_is_nothing_to_wait_for(work: Work) -> None:
-    errands = Errands()
+    errands = BackgroundTasks()
     for over in (errands.done(), errands.end()):
         with pytest.raises(StopIteration):
             over.send(None)
 
 
 async def test_one_that_has_ended_is_kept_by_nobody(work: Work) -> None:
-    errands = Errands()
+    errands = BackgroundTasks()
     work.may_end.set()
     for _ in range(3):
         errands.run(work.do())
@@ -108,6 +108,6 @@ async def test_one_that_has_ended_is_kept_by_nobody(work: Work) -> None:
 
 
 async def test_a_socket_without_errands_pays_less_for_them_than_for_a_set() -> None:
-    errands = Errands()
+    errands = BackgroundTasks()
     assert errands._tasks is None
     assert sys.getsizeof(errands) < sys.getsizeof(set())

@@ -20,7 +20,7 @@ from live_inbox.sockets.server_protocol import (
     SHUTDOWN_SECONDS,
     SocketProtocol,
 )
-from live_inbox.sockets.writer import AsgiOutlet, DirectOutlet
+from live_inbox.sockets.writer import AsgiWriter, DirectWriter
 from tests.sockets.stage import PLAIN_CLASS, WAIT_SECONDS, Stage, masked, staged, until
 
 pytestmark = pytest.mark.stack("embedded")
@@ -75,34 +75,34 @@ class TestWriting:
                 "websocket.http.response",
                 "live_inbox.direct",
             }
-            assert isinstance(served.outlet, DirectOutlet)
+            assert isinstance(served.writer, DirectWriter)
 
     async def test_another_class_lends_nothing_and_is_served_all_the_same(self) -> None:
         async with staged(PLAIN_CLASS) as stage, stage.opened() as (served, client):
-            assert isinstance(served.outlet, AsgiOutlet)
-            served.outlet.write([b"1", b"2"])
+            assert isinstance(served.writer, AsgiWriter)
+            served.writer.write([b"1", b"2"])
             assert await received(client, 2) == ["1", "2"]
 
     async def test_messages_of_all_lengths_arrive(self, stage: Stage) -> None:
         lengths = [0, 1, 125, 126, 65_535, 65_536, 200_000]
         messages = [b"x" * length for length in lengths]
         async with stage.opened() as (served, client):
-            served.outlet.write(messages)
+            served.writer.write(messages)
             assert [len(text) for text in await received(client, len(lengths))] == lengths
 
     async def test_direct_messages_and_those_by_asgi_keep_their_order(self, stage: Stage) -> None:
         async with stage.opened() as (served, client):
             expected = []
             for number in range(100):
-                served.outlet.write([f"{number} direct".encode(), f"{number} more".encode()])
+                served.writer.write([f"{number} direct".encode(), f"{number} more".encode()])
                 await served.send({"type": "websocket.send", "text": f"{number} asgi"})
                 expected += [f"{number} direct", f"{number} more", f"{number} asgi"]
             assert await received(client, len(expected)) == expected
 
     async def test_the_close_comes_after_what_was_written(self, stage: Stage) -> None:
         async with stage.opened() as (served, client):
-            served.outlet.write([b"1", b"2"])
-            await served.outlet.close(4000, "enough")
+            served.writer.write([b"1", b"2"])
+            await served.writer.close(4000, "enough")
             assert await received(client, 2) == ["1", "2"]
             assert await closed(client) == (4000, "enough")
 
@@ -113,8 +113,8 @@ class TestWriting:
             writes: list[bytes] = []
             transport = served.protocol.transport
             monkeypatch.setattr(served.protocol, "transport", Noting(transport, writes))
-            served.outlet.write([b"1", b"2"])
-            served.outlet.write([b"3"])
+            served.writer.write([b"1", b"2"])
+            served.writer.write([b"3"])
             assert writes == []
             await asyncio.sleep(0)
             assert writes == [b"\x81\x011\x81\x012\x81\x013"]
@@ -124,8 +124,8 @@ class TestWriting:
         async with AsyncExitStack() as opened:
             sockets = [await opened.enter_async_context(stage.opened()) for _ in range(100)]
             for number, (served, _) in enumerate(sockets):
-                served.outlet.write([b"%d" % number])
-                served.outlet.write([b"more"])
+                served.writer.write([b"%d" % number])
+                served.writer.write([b"more"])
             for number, (_, client) in enumerate(sockets):
                 assert await received(client, 2) == [str(number), "more"]
 
@@ -134,13 +134,13 @@ class TestWriting:
     ) -> None:
         async with stage.opened_by_who_does_not_read() as (served, _):
             # All of it in one turn of the loop.
-            rooms = [served.outlet.write([b"x" * 10_000]) for _ in range(600)]
+            rooms = [served.writer.write([b"x" * 10_000]) for _ in range(600)]
             assert rooms[0] is None
             assert rooms[-1] is not None
 
     async def test_the_answer_to_a_close_comes_after_what_was_written(self, stage: Stage) -> None:
         async with stage.opened_by_who_does_not_read() as (served, client):
-            served.outlet.write([b"last"])
+            served.writer.write([b"last"])
             served.protocol.data_received(masked(0x8, b"\x03\xe8"))
             assert await client.receive() == b"\x81\x04last" + b"\x88\x02\x03\xe8"
 
@@ -148,14 +148,14 @@ class TestWriting:
         self, stage: Stage
     ) -> None:
         async with stage.opened() as (served, client):
-            served.outlet.write([b"last"])
+            served.writer.write([b"last"])
             served.protocol.shutdown()
             assert await received(client, 1) == ["last"]
             assert await closed(client) == (1012, "")
 
     async def test_what_was_not_written_goes_with_the_connection(self, stage: Stage) -> None:
         async with stage.opened_by_who_does_not_read() as (served, _):
-            served.outlet.write([b"never"])
+            served.writer.write([b"never"])
             served.protocol.transport.abort()
             await until(lambda: served.is_over)
 
@@ -163,9 +163,9 @@ class TestWriting:
         self, stage: Stage
     ) -> None:
         async with stage.opened() as (served, client):
-            await served.outlet.close(4000, "")
-            assert served.outlet.write([b"late"]) is None
-            await served.outlet.close(4001, "")
+            await served.writer.close(4000, "")
+            assert served.writer.write([b"late"]) is None
+            await served.writer.close(4001, "")
             assert await closed(client) == (4000, "")
 
     async def test_after_the_clients_close_nothing_is_written_and_nothing_raised(
@@ -175,10 +175,10 @@ class TestWriting:
             # In one turn of the loop: the close has come, and the connection is not lost yet.
             served.protocol.data_received(masked(0x8, b"\x03\xe8"))
             assert not served.protocol.disconnected
-            assert served.outlet.write([b"late"]) is None
+            assert served.writer.write([b"late"]) is None
             await until(lambda: served.protocol.disconnected)
-            assert served.outlet.write([b"later"]) is None
-            await served.outlet.close(1000, "")
+            assert served.writer.write([b"later"]) is None
+            await served.writer.close(1000, "")
             assert await client.receive() == bytes.fromhex("88 02 03 e8")
             assert await client.receive() == b""
 
@@ -187,7 +187,7 @@ class TestWriting:
     ) -> None:
         async with stage.opened_by_who_does_not_read() as (served, client):
             served.protocol.data_received(masked(0x3, b"no such opcode"))
-            assert served.outlet.write([b"late"]) is None
+            assert served.writer.write([b"late"]) is None
             assert (await client.receive())[:4] == bytes.fromhex("88 10 03 ea")
 
     async def test_after_the_client_has_vanished_nothing_is_written_and_nothing_raised(
@@ -196,13 +196,13 @@ class TestWriting:
         async with stage.opened_by_who_does_not_read() as (served, client):
             client.vanish()
             await until(lambda: served.is_over)
-            assert served.outlet.write(MUCH) is None
+            assert served.writer.write(MUCH) is None
             assert served.protocol.transport.get_write_buffer_size() == 0
-            await served.outlet.close(1000, "")
+            await served.writer.close(1000, "")
 
     async def test_there_is_room_again_when_the_client_has_read(self, stage: Stage) -> None:
         async with stage.opened_by_who_does_not_read() as (served, client):
-            room = served.outlet.write(MUCH)
+            room = served.writer.write(MUCH)
             assert room is not None
             waiting = asyncio.ensure_future(room)
             await asyncio.sleep(0)
@@ -210,11 +210,11 @@ class TestWriting:
             read = 0
             while not waiting.done():
                 read += len(await client.receive())
-            assert served.outlet.write([b"more"]) is None
+            assert served.writer.write([b"more"]) is None
 
     async def test_who_waits_for_room_goes_on_when_the_client_vanishes(self, stage: Stage) -> None:
         async with stage.opened_by_who_does_not_read() as (served, client):
-            room = served.outlet.write(MUCH)
+            room = served.writer.write(MUCH)
             assert room is not None
             client.vanish()
             async with asyncio.timeout(WAIT_SECONDS):
@@ -230,7 +230,7 @@ class TestWhoDoesNotRead:
             staged(ws_ping_interval=0.05, ws_ping_timeout=0.05) as stage,
             stage.opened_by_who_does_not_read() as (served, _),
         ):
-            assert served.outlet.write(MUCH) is not None
+            assert served.writer.write(MUCH) is not None
             await until(lambda: served.is_over)
             assert not stage.server.server_state.connections
 
@@ -239,8 +239,8 @@ class TestWhoDoesNotRead:
             served.protocol.close_timeout = 0.05
             # So much that there is a rest, and so little that the close is not kept waiting for room.
             while not served.protocol.transport.get_write_buffer_size():
-                assert served.outlet.write([b"x" * 1000]) is None
-            await served.outlet.close(4000, "")
+                assert served.writer.write([b"x" * 1000]) is None
+            await served.writer.close(4000, "")
             await until(lambda: served.protocol.disconnected)
             assert not stage.server.server_state.connections
 
@@ -249,7 +249,7 @@ class TestWhoDoesNotRead:
     ) -> None:
         async with stage.opened_by_who_does_not_read() as (served, client):
             served.protocol.close_timeout = 0.05
-            served.outlet.write(MUCH)
+            served.writer.write(MUCH)
             await client.send(masked(0x8, b"\x03\xe8"))
             await until(lambda: served.protocol.disconnected)
             assert not stage.server.server_state.connections
@@ -257,7 +257,7 @@ class TestWhoDoesNotRead:
     @pytest.mark.parametrize("end", ["close", "nonsense", "eof"])
     async def test_nobody_waits_for_room_that_will_not_come(self, stage: Stage, end: str) -> None:
         async with stage.opened_by_who_does_not_read() as (served, client):
-            room = served.outlet.write(MUCH)
+            room = served.writer.write(MUCH)
             assert room is not None
             if end == "eof":
                 client.connection.shutdown(socket.SHUT_WR)
@@ -267,7 +267,7 @@ class TestWhoDoesNotRead:
                 await room
             await until(lambda: served.is_over)
             assert not served.protocol.disconnected
-            assert served.outlet.write([b"more"]) is None
+            assert served.writer.write([b"more"]) is None
 
     async def test_it_does_not_keep_the_server_from_stopping(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -276,7 +276,7 @@ class TestWhoDoesNotRead:
         monkeypatch.setattr(server_protocol, "inbox_settings", lambda: settings)
         monkeypatch.setattr(server_protocol, "FAREWELL_SECONDS", 0.05)
         async with stage.opened_by_who_does_not_read() as (served, _):
-            served.outlet.write(MUCH)
+            served.writer.write(MUCH)
             served.protocol.on_shutdown = served.ask_to_close
             served.protocol.shutdown()
             await until(lambda: served.protocol.disconnected)
@@ -286,7 +286,7 @@ class TestWhoDoesNotRead:
     async def test_one_that_has_closed_does_not_break_the_stop_either(self, stage: Stage) -> None:
         """uvicorn's own class raises InvalidState there, and then no other socket is closed."""
         async with stage.opened_by_who_does_not_read() as (served, _):
-            served.outlet.write(MUCH)
+            served.writer.write(MUCH)
             served.protocol.data_received(masked(0x8, b"\x03\xe8"))
             served.protocol.shutdown()
             await until(lambda: served.protocol.disconnected)
@@ -373,7 +373,7 @@ class TestShutdown:
             farewell = timers.set[1]
             assert (inbox_settings().drain_seconds, FAREWELL_SECONDS) == (2.0, 1.0)
             assert farewell.delay == 3.0
-            await served.outlet.close(1012, "says the door")
+            await served.writer.close(1012, "says the door")
             assert await closed(client) == (1012, "says the door")
             await until(lambda: served.protocol.disconnected)
             assert farewell.is_cancelled
@@ -406,7 +406,7 @@ class TestShutdown:
     ) -> None:
         async with stage.opened_by_who_does_not_read() as (served, _):
             served.protocol.on_shutdown = served.ask_to_close
-            await served.outlet.close(4403, "")
+            await served.writer.close(4403, "")
             assert not served.protocol.transport.is_closing()
             served.protocol.shutdown()
             assert served.protocol.transport.is_closing()

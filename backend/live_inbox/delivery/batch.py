@@ -15,7 +15,7 @@ MadeT = TypeVar("MadeT")
 
 
 # No cycle runs through what doors make of events, so the garbage collector need not look.
-class Portion(Struct, Generic[ItemT], gc=False):
+class Batch(Struct, Generic[ItemT], gc=False):
     """Some events of one inbox, oldest first.
 
     All subscribers that an event finds at the same place are given the same portion, one after the other. So it is
@@ -31,7 +31,7 @@ class Portion(Struct, Generic[ItemT], gc=False):
     _made: Any = None
     _others: dict[Hashable, Any] | None = None
 
-    def once(self, key: Hashable, make: Callable[[Sequence[ItemT]], MadeT]) -> MadeT:
+    def memoize(self, key: Hashable, make: Callable[[Sequence[ItemT]], MadeT]) -> MadeT:
         """Return what `make` makes of the items, or has made of them for somebody else with an equal key."""
         made: MadeT
         # Nearly all who share an inbox ask for the same: a dictionary for each portion would cost them more than this.
@@ -51,7 +51,7 @@ class Portion(Struct, Generic[ItemT], gc=False):
         return made
 
 
-def in_portions(entries: Sequence[EntryT], length: int) -> list[Portion[EntryT]]:
+def in_batches(entries: Sequence[EntryT], length: int) -> list[Batch[EntryT]]:
     """Return portions of a length that make up the entries."""
     parts = [entries[start : start + length] for start in range(0, len(entries), length)]
-    return [Portion(part, Position(part[-1].epoch, part[-1].sequence)) for part in parts]
+    return [Batch(part, Position(part[-1].epoch, part[-1].sequence)) for part in parts]

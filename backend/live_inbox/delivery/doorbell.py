@@ -23,7 +23,7 @@ from live_inbox.faults import Fault
 
 logger = logging.getLogger(__name__)
 
-Rung = Mapping[str, Sequence[bytes]]
+EventBatch = Mapping[str, Sequence[bytes]]
 """What a doorbell says: encoded entries by inbox."""
 
 BULK_GROUP = "inboxes"
@@ -74,7 +74,7 @@ class Doorbell:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._hubs: list[tuple[asyncio.AbstractEventLoop, Callable[[Rung], None]]] = []
+        self._hubs: list[tuple[asyncio.AbstractEventLoop, Callable[[EventBatch], None]]] = []
         self._server_publisher: _Publisher | None = None
         self._thread_publisher: _ThreadPublisher | None = None
 
@@ -83,7 +83,7 @@ class Doorbell:
         """Names this process's doorbell in its messages, so that its own hub need not read them twice."""
         return f"{self._token}.{os.getpid()}"
 
-    def ring(self, rung: Rung) -> None:
+    def ring(self, rung: EventBatch) -> None:
         """Tell the hubs of all processes. Thread-safe; returns at once."""
         if not rung:
             return
@@ -98,7 +98,7 @@ class Doorbell:
         publisher = self._server_publisher or self._thread()
         publisher.put(messages)
 
-    def _messages(self, rung: Rung) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _messages(self, rung: EventBatch) -> Iterator[tuple[str, dict[str, Any]]]:
         if len(rung) < _BULK_FROM:
             for inbox, frames in rung.items():
                 yield group_of(inbox), self._message({inbox: list(frames)})
@@ -111,7 +111,7 @@ class Doorbell:
         return {"type": "inbox.events", "from": self.name, "inboxes": rung}
 
     @asynccontextmanager
-    async def attached(self, hear: Callable[[Rung], None]) -> AsyncIterator[None]:
+    async def attached(self, hear: Callable[[EventBatch], None]) -> AsyncIterator[None]:
         """Tell a hub of this process directly, and publish from the running loop, while in the block."""
         loop = asyncio.get_running_loop()
         publisher = self._make_publisher(loop)
@@ -206,7 +206,7 @@ class _Publisher:
             metrics.DOORBELLS_DROPPED.inc(1 + len(self._pending))
             self._pending.clear()
         else:
-            self._fault.over()
+            self._fault.recovered()
             metrics.DOORBELLS_RUNG.inc()
 
     async def drain(self) -> None:

@@ -77,7 +77,7 @@ class Groups:
                 await self._sleep(self._limit_seconds)
                 self._work.set()
             else:
-                self._fault.over()
+                self._fault.recovered()
 
     async def _leave_all(self) -> None:
         while self._leaving:

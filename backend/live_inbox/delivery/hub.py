@@ -13,10 +13,10 @@ from typing import Any, Generic, Protocol
 
 from live_inbox import metrics
 from live_inbox.batching import pause_after
-from live_inbox.delivery.batch import Portion, in_portions
+from live_inbox.delivery.batch import Batch, in_batches
 from live_inbox.delivery.groups import GroupLayer, Groups
 from live_inbox.delivery.live_stream import LiveStream, Verdict
-from live_inbox.delivery.log import UNTOUCHED, EntryT, Head, Log, Loss, Place
+from live_inbox.delivery.log import UNTOUCHED, EntryT, Head, Log, LogRange, Loss
 from live_inbox.delivery.position import Position
 from live_inbox.faults import Fault
 
@@ -52,7 +52,7 @@ class HubRules:
     """Events that a live stream keeps for subscribers that lag or come back, at least."""
     page_length: int = 128
     """Events read from the log at a time for one subscriber. One that does not read its socket holds that many."""
-    portion_length: int = 32
+    batch_length: int = 32
     """Events that are told at a time, at most. Between portions, it is looked whether the client has room for more:
     this bounds what the server holds for one that comes back after a long time and does not read."""
     reconcile_seconds: float = 2.0
@@ -67,7 +67,7 @@ class HubRules:
 class Listener(Protocol):
     """Somebody who is to be told that there may be something new."""
 
-    def look(self) -> None:
+    def on_events(self) -> None:
         """Look at the subscription. Called on the event loop; must neither wait nor fail."""
 
 
@@ -87,7 +87,7 @@ class _Tap(Generic[EntryT]):
         """Let everybody who listens look at the stream."""
         self.stream.share()
         for listener in tuple(self.listeners):
-            listener.look()
+            listener.on_events()
         self.stream.put_away()
 
 
@@ -242,7 +242,7 @@ class Hub(Generic[EntryT]):
         if tap is None:
             rules = self.rules
             stream: LiveStream[EntryT] = LiveStream(
-                capacity=rules.run_length, portion_length=rules.portion_length
+                capacity=rules.run_length, batch_length=rules.batch_length
             )
             tap = self._taps[inbox] = _Tap(stream)
             self._opening.add(inbox)
@@ -256,7 +256,7 @@ class Hub(Generic[EntryT]):
 
     # -- doorbells ----------------------------------------------------------------------------------------
 
-    def hear(self, rung: Mapping[str, Sequence[bytes]]) -> None:
+    def on_message(self, rung: Mapping[str, Sequence[bytes]]) -> None:
         """Take what a doorbell says: encoded entries by inbox. Safe to call with anything, in any order."""
         heard: list[Verdict] = []
         for inbox, frames in rung.items():
@@ -297,7 +297,7 @@ class Hub(Generic[EntryT]):
                     await self._sleep(self.rules.layer_seconds)
             else:
                 if self._layer_fault.is_on:
-                    self._layer_fault.over()
+                    self._layer_fault.recovered()
                     # What was rung meanwhile, nobody has heard here.
                     self._compare(self._taps)
                 self._listen_to(message)
@@ -306,7 +306,7 @@ class Hub(Generic[EntryT]):
         try:
             # What this process rang itself was heard directly.
             if message["from"] != self._own_doorbell:
-                self.hear(message["inboxes"])
+                self.on_message(message["inboxes"])
         except Exception:
             logger.exception("A message of the channel layer could not be read.")
 
@@ -315,9 +315,9 @@ class Hub(Generic[EntryT]):
     async def _watch_forever(self) -> None:
         while True:
             await self._sleep(self.rules.reconcile_seconds)
-            self.look()
+            self.reconcile()
 
-    def look(self) -> None:
+    def reconcile(self) -> None:
         """Compare every live stream with the log, and let go of what nobody has used for a while."""
         self._drop_unused()
         if self._clock() >= self._age_at:
@@ -375,7 +375,7 @@ class Hub(Generic[EntryT]):
         owed = [read for read in reads if self._is_owed(read, heads.get(read.inbox, UNTOUCHED))]
         if missing or owed:
             await self._fetch(missing, owed)
-        self._log_fault.over()
+        self._log_fault.recovered()
         for inbox in taps.keys() & opening:
             taps[inbox].wanted.clear()
             taps[inbox].ready.set()
@@ -419,8 +419,8 @@ class Hub(Generic[EntryT]):
         return not read.answer.done()
 
     async def _fetch(self, missing: list[_Stretch], reads: list[_Read[EntryT]]) -> None:
-        places = [Place(stretch.inbox, stretch.after) for stretch in missing]
-        places += [Place(read.inbox, read.after.sequence) for read in reads]
+        places = [LogRange(stretch.inbox, stretch.after) for stretch in missing]
+        places += [LogRange(read.inbox, read.after.sequence) for read in reads]
         pages = await self._log.read(places, limit=self.rules.page_length)
         metrics.LOG_READS.inc(len(places))
         for stretch, page in zip(missing, pages, strict=False):
@@ -497,14 +497,14 @@ class Subscription(Generic[EntryT]):
         # A position that the run does not cover has yet to be compared with the log.
         self._generation = tap.stream.generation if tap.stream.covers(position) else -1
 
-    def listen(self, listener: Listener) -> None:
+    def add_listener(self, listener: Listener) -> None:
         """Have somebody told each time that there may be something new, until the subscription is closed.
 
         It belongs to what is told, that `ready` is called once after this: who listens hears of the future only.
         """
         self._tap.listeners[listener] = None
 
-    def hush(self, listener: Listener) -> None:
+    def remove_listener(self, listener: Listener) -> None:
         """Tell somebody no more."""
         self._tap.listeners.pop(listener, None)
 
@@ -514,7 +514,7 @@ class Subscription(Generic[EntryT]):
             self._is_open = False
             self._hub._give_up_place(self._tap)
 
-    def ready(self) -> Portion[EntryT] | None:
+    def ready(self) -> Batch[EntryT] | None:
         """Move past a portion of the events that are at hand, and return it; it may be empty.
 
         None: only the log can tell what follows. Call `fetch`. Raises HubClosed at the end.
@@ -531,7 +531,7 @@ class Subscription(Generic[EntryT]):
             self.position = portion.position
         return portion
 
-    async def fetch(self) -> list[Portion[EntryT]]:
+    async def fetch(self) -> list[Batch[EntryT]]:
         """Move past a page of events from the log, and return it in portions. None at all: it has no more.
 
         Raises PositionLost when the log cannot give them all (call `restart`), HubClosed at the end.
@@ -539,7 +539,7 @@ class Subscription(Generic[EntryT]):
         generation = self._tap.stream.generation
         entries = await self._hub.read(self.inbox, self.position)
         self._generation = generation
-        page = in_portions(entries, self._hub.rules.portion_length)
+        page = in_batches(entries, self._hub.rules.batch_length)
         if page:
             self.position = page[-1].position
         return page
@@ -550,7 +550,7 @@ class Subscription(Generic[EntryT]):
         Raises PositionLost when the log cannot give them all (call `restart`), HubClosed at the end.
         """
         news = _News()
-        self.listen(news)
+        self.add_listener(news)
         try:
             while True:
                 portion = self.ready()
@@ -563,7 +563,7 @@ class Subscription(Generic[EntryT]):
                 else:
                     await news.come()
         finally:
-            self.hush(news)
+            self.remove_listener(news)
 
     def restart(self, position: Position) -> None:
         """Go on after another position: the answer to PositionLost."""
@@ -579,7 +579,7 @@ class _News:
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def look(self) -> None:
+    def on_events(self) -> None:
         """Let it wait no longer."""
         self._event.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Generic
 
-from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.log import EntryT
 from live_inbox.delivery.position import ORIGIN, Position
 
@@ -48,16 +48,16 @@ class LiveStream(Generic[EntryT]):
         "generation",
     )
 
-    def __init__(self, *, capacity: int, portion_length: int) -> None:
+    def __init__(self, *, capacity: int, batch_length: int) -> None:
         self._capacity = capacity
-        self._portion_length = portion_length
+        self._portion_length = batch_length
         self._early: list[EntryT] | None = []
         self._epoch = ORIGIN.epoch
         self._first = 1
         self._old = 0
         self._run: list[EntryT] = []
         self._is_sharing = False
-        self._portions: dict[int, Portion[EntryT]] = {}
+        self._portions: dict[int, Batch[EntryT]] = {}
         self.generation = 0
 
     @property
@@ -115,7 +115,7 @@ class LiveStream(Generic[EntryT]):
             return False
         return self._first - 1 <= position.sequence <= self.head.sequence
 
-    def since(self, sequence: int) -> Portion[EntryT] | None:
+    def since(self, sequence: int) -> Batch[EntryT] | None:
         """Return the run's events after a sequence, a portion at most; None if the run begins too late to tell.
 
         From `share` to `put_away` it is the same portion for everybody, unless the run changes.
@@ -129,10 +129,10 @@ class LiveStream(Generic[EntryT]):
         end = start + self._portion_length
         items = self._run[start:end]
         if not items:
-            return Portion(items, self.head, is_last=True)
+            return Batch(items, self.head, is_last=True)
         # With the epoch that is here already: to compare two strings is to look at both.
         last = Position(self._epoch, sequence + len(items))
-        portion = Portion(items, last, end >= len(self._run))
+        portion = Batch(items, last, end >= len(self._run))
         if self._is_sharing:
             self._portions[sequence] = portion
         return portion

@@ -59,7 +59,7 @@ UNTOUCHED = Head(position=ORIGIN, first_sequence=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogRange:
     """A stretch of one inbox's log that somebody wants: the events after a sequence."""
 
     inbox: str
@@ -72,5 +72,5 @@ class Log(Protocol[EntryT]):
     async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
         """Return the head of every inbox asked for; those that do not exist are UNTOUCHED."""
 
-    async def read(self, places: Sequence[Place], *, limit: int) -> list[list[EntryT]]:
+    async def read(self, places: Sequence[LogRange], *, limit: int) -> list[list[EntryT]]:
         """Return for each place, in the same order, the events that follow it: `limit` at most."""

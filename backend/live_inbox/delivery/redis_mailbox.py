@@ -6,7 +6,7 @@ import asyncio
 from itertools import islice
 
 from live_inbox import metrics
-from live_inbox.delivery.redis_wire import Rung
+from live_inbox.delivery.redis_wire import EventBatch
 
 _NOBODY = ""
 _AT_ONCE = 500
@@ -21,14 +21,14 @@ class Mailbox:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._held = 0
-        self._pending: dict[str, Rung] = {}
+        self._pending: dict[str, EventBatch] = {}
         self._trouble: Exception | None = None
         self._has_more = False
         self._arrived = asyncio.Event()
         self.users = 0
         """How many groups it is in, and how many receive from it."""
 
-    def put(self, who: str, rung: Rung) -> None:
+    def put(self, who: str, rung: EventBatch) -> None:
         """Add a message to what the same sender has said before; drop everything if it becomes too much."""
         said = self._pending.setdefault(who, {})
         for inbox, frames in rung.items():
@@ -50,7 +50,7 @@ class Mailbox:
         self._trouble = error
         self._arrived.set()
 
-    async def take(self) -> tuple[str, Rung]:
+    async def take(self) -> tuple[str, EventBatch]:
         """Wait for what somebody says and return it, of many inboxes some. Raises the trouble that came before it."""
         if self._has_more:
             await asyncio.sleep(0)

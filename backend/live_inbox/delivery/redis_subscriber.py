@@ -10,7 +10,7 @@ from contextlib import suppress
 from live_inbox import metrics
 from live_inbox.delivery.redis_connection import Address, RedisConnection
 from live_inbox.delivery.redis_mailbox import CAPACITY, Mailbox
-from live_inbox.delivery.redis_wire import Rung, Unreadable, unpack
+from live_inbox.delivery.redis_wire import EventBatch, Unreadable, unpack
 from live_inbox.faults import Fault
 
 _CHUNK = 1000
@@ -50,7 +50,7 @@ class Subscriber:
         self._reason = ""
         self._malformed = Fault("reading of doorbells from Redis", metrics.LAYER_FAULTS)
 
-    async def receive(self, channel: str) -> tuple[str, Rung]:
+    async def receive(self, channel: str) -> tuple[str, EventBatch]:
         """Return everything that one sender has said to a channel since the last call, its order kept.
 
         Raises ConnectionError once when the subscriptions are lost. When all are there again, nobody says nothing.
@@ -194,7 +194,7 @@ class Subscriber:
             self._malformed.report(error)
             return
         if self._malformed.is_on:
-            self._malformed.over()
+            self._malformed.recovered()
         for mailbox in members:
             mailbox.put(who, rung)
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
-Rung = dict[str, list[bytes]]
+EventBatch = dict[str, list[bytes]]
 """Encoded entries by inbox."""
 
 
@@ -34,7 +34,7 @@ def pack(message: Mapping[str, Any]) -> bytes:
     return b"".join((head, b"\n", *entries))
 
 
-def unpack(payload: bytes) -> tuple[str, Rung]:
+def unpack(payload: bytes) -> tuple[str, EventBatch]:
     """Return who rang and what was said. Raises Unreadable."""
     # JSON that orjson wrote has no line break.
     at = payload.find(b"\n") + 1
@@ -42,7 +42,7 @@ def unpack(payload: bytes) -> tuple[str, Rung]:
         who, lengths = _head.decode(payload[:at])
         if isinstance(lengths, str):
             return who, {lengths: [payload[at:]]}
-        inboxes: Rung = {}
+        inboxes: EventBatch = {}
         for inbox, sizes in lengths.items():
             frames = inboxes[inbox] = []
             for size in sizes:

@@ -14,7 +14,7 @@ from django.db import IntegrityError, models
 
 from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
 from live_inbox.identity.lookup import users_by, value_of
-from live_inbox.identity.sessions import Standing
+from live_inbox.identity.sessions import AccountStatus
 from live_inbox.identity.tokens import VerifiedToken
 
 # Below the 32,766 parameters that SQLite takes in one statement.
@@ -57,10 +57,10 @@ def verdicts(tokens: Sequence[VerifiedToken], rules: AccountRules) -> list[Verdi
     return [_verdict(token, users.get(token.user_ref)) for token in tokens]
 
 
-def standings(user_ids: Collection[str]) -> dict[str, Standing]:
+def account_statuses(user_ids: Collection[str]) -> dict[str, AccountStatus]:
     """Return how each of these users stands now; who was deleted is absent."""
     ids = list(user_ids)
-    found: dict[str, Standing] = {}
+    found: dict[str, AccountStatus] = {}
     for start in range(0, len(ids), _STANDINGS_PER_QUERY):
         found.update(_standings(ids[start : start + _STANDINGS_PER_QUERY]))
     return found
@@ -137,7 +137,7 @@ def _not_before(user: AbstractBaseUser) -> float | None:
     return float(revocation.not_before.timestamp())
 
 
-def _standings(user_ids: list[str]) -> dict[str, Standing]:
+def _standings(user_ids: list[str]) -> dict[str, AccountStatus]:
     model = get_user_model()
     # Not every user model has the column; without one, nobody is ever inactive.
     flags = [field.name for field in model._meta.concrete_fields if field.name == "is_active"]
@@ -145,6 +145,6 @@ def _standings(user_ids: list[str]) -> dict[str, Standing]:
         "pk", "token_revocation__not_before", *flags
     )
     return {
-        str(pk): Standing(active=all(active), not_before=not_before and not_before.timestamp())
+        str(pk): AccountStatus(active=all(active), not_before=not_before and not_before.timestamp())
         for pk, not_before, *active in rows
     }

@@ -11,12 +11,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
-from live_inbox.batching import Desk
+from live_inbox.batching import Batcher
 from live_inbox.database_threads import in_database_thread
-from live_inbox.identity.accounts import Verdict, account_for, standings, verdicts
+from live_inbox.identity.accounts import Verdict, account_for, account_statuses, verdicts
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.rules import identity_rules
-from live_inbox.identity.sessions import OpenSessions, Standing
+from live_inbox.identity.sessions import AccountStatus, OpenSessions
 from live_inbox.identity.tokens import TokenRules, TokenVerifier, VerifiedToken
 
 
@@ -111,8 +111,8 @@ def open_sessions() -> OpenSessions:
     )
 
 
-async def _read_standings(user_ids: Collection[str]) -> Mapping[str, Standing]:
-    return await in_database_thread(standings, user_ids)
+async def _read_standings(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
+    return await in_database_thread(account_statuses, user_ids)
 
 
 async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[Verdict]:
@@ -120,7 +120,7 @@ async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[Verdict]:
 
 
 # As many as make a query and its rows the cost, not the crossing; and few enough for a thread to be done soon.
-_accounts = Desk(_read_accounts, most=500)
+_accounts = Batcher(_read_accounts, most=500)
 
 
 def _caller(verified: VerifiedToken, user: AbstractBaseUser) -> Caller:

@@ -40,7 +40,7 @@ class EndReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountStatus:
     """How a user stands: whether active, and before when (unix seconds) tokens are revoked."""
 
     active: bool
@@ -59,7 +59,7 @@ class Admitted(Protocol):
 
 
 Close = Callable[[EndReason], None]
-ReadStandings = Callable[[Collection[str]], Awaitable[Mapping[str, Standing]]]
+ReadStandings = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
 
 
 class OpenSession:
@@ -172,19 +172,19 @@ class OpenSessions:
         if not user_ids:
             return
         try:
-            standings = await self._read_standings(user_ids)
+            account_statuses = await self._read_standings(user_ids)
         except Exception as error:
             self._fault.report(error)
             return
-        self._fault.over()
-        await self._end_fallen(user_ids, standings)
+        self._fault.recovered()
+        await self._end_fallen(user_ids, account_statuses)
 
     async def _end_fallen(
-        self, user_ids: Collection[str], standings: Mapping[str, Standing]
+        self, user_ids: Collection[str], account_statuses: Mapping[str, AccountStatus]
     ) -> None:
         ended = 0
         for user_id in user_ids:
-            standing = standings.get(user_id)
+            standing = account_statuses.get(user_id)
             for session in tuple(self._by_user.get(user_id, ())):
                 reason = _verdict(session, standing)
                 if reason is None:
@@ -244,7 +244,7 @@ def _do_nothing(reason: EndReason) -> None:
     """What is left to close of a socket that is gone."""
 
 
-def _verdict(session: OpenSession, standing: Standing | None) -> EndReason | None:
+def _verdict(session: OpenSession, standing: AccountStatus | None) -> EndReason | None:
     if standing is None or not standing.active:
         return EndReason.DEACTIVATED
     if standing.not_before is None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import UNAVAILABLE_ERRORS, in_database_thread
-from live_inbox.delivery.batch import Portion
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import NotificationError
 from live_inbox.events import Event, Reset
@@ -25,8 +25,8 @@ from live_inbox.json_api.messages import Action, Failure
 from live_inbox.json_api.protocol import CLOSINGS, CloseCode, LegacyProtocol, State
 from live_inbox.limits.rate import Meter
 from live_inbox.sockets.asgi import Message, Receive
-from live_inbox.sockets.background_tasks import Errands
-from live_inbox.sockets.writer import Outlet
+from live_inbox.sockets.background_tasks import BackgroundTasks
+from live_inbox.sockets.writer import SocketWriter
 
 logger = logging.getLogger(__name__)
 _database = RecurringFault("database (original door)", metrics.DATABASE_FAULTS.labels("legacy"))
@@ -49,10 +49,10 @@ class Connection:
         "_is_leaving",
         "_is_saying_goodbye",
         "_meter",
-        "_outlet",
         "_protocol",
         "_receive",
         "_worker",
+        "_writer",
     )
 
     def __init__(
@@ -61,15 +61,15 @@ class Connection:
         protocol: LegacyProtocol,
         meter: Meter,
         receive: Receive,
-        outlet: Outlet,
+        writer: SocketWriter,
     ) -> None:
         self._caller = caller
         self._protocol = protocol
         self._meter = meter
         self._receive = receive
-        self._outlet = outlet
+        self._writer = writer
         self._worker: asyncio.Task[None] | None = None
-        self._errands = Errands()
+        self._errands = BackgroundTasks()
         self._is_leaving = False
         self._is_saying_goodbye = False
 
@@ -86,7 +86,7 @@ class Connection:
         finally:
             self._protocol.connection_lost()
             following.stop()
-            self._outlet.abandon()
+            self._writer.discard()
             await self._errands.end([] if self._worker is None else [self._worker])
 
     async def _read(self) -> None:
@@ -116,7 +116,7 @@ class Connection:
 
     # -- what goes out ------------------------------------------------------------------------------------
 
-    def _tell(self, portion: Portion[Event] | Portion[Reset]) -> Awaitable[None] | None:
+    def _tell(self, portion: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
         for item in portion.items:
             self._protocol.receive_event(item)
         return self._go_on()
@@ -124,7 +124,7 @@ class Connection:
     def _go_on(self) -> Awaitable[None] | None:
         """Write what is due, see to it that what was asked is performed, and close the socket if that is due."""
         frames = self._protocol.frames_to_send()
-        room = self._outlet.write(frames) if frames else None
+        room = self._writer.write(frames) if frames else None
         if self._worker is None:
             action = self._protocol.next_action()
             if action is not None:
@@ -208,13 +208,13 @@ class Connection:
     async def _send_goodbye(self) -> None:
         """Send the close code after what was due."""
         assert self._protocol.close_code is not None
-        await send_close(self._outlet, self._protocol.close_code)
+        await send_close(self._writer, self._protocol.close_code)
 
 
-async def send_close(outlet: Outlet, code: CloseCode) -> None:
+async def send_close(writer: SocketWriter, code: CloseCode) -> None:
     """Close an accepted socket with a code of the table."""
     metrics.SOCKETS_CLOSED.labels("legacy", str(code.value)).inc()
-    await outlet.close(code.value, CLOSINGS[code].reason)
+    await writer.close(code.value, CLOSINGS[code].reason)
 
 
 def _internal(error: Exception) -> Failure:

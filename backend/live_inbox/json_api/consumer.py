@@ -18,7 +18,7 @@ from live_inbox.json_api.encoded_events import Wordings
 from live_inbox.json_api.protocol import CloseCode, LegacyProtocol
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
-from live_inbox.sockets.writer import Outlet, direct_socket, outlet_for
+from live_inbox.sockets.writer import SocketWriter, direct_socket, writer_for
 
 _CLOSE_CODES = {
     Reason.EXPIRED: CloseCode.EXPIRED,
@@ -50,13 +50,13 @@ class NotificationConsumer:
             return
         # Accepted before the token is looked at: of a refused handshake, browsers do not show the reason.
         await send({"type": "websocket.accept"})
-        outlet = outlet_for(scope, send)
+        writer = writer_for(scope, send)
         caller = await self._admit(scope)
         if isinstance(caller, CloseCode):
-            await send_close(outlet, caller)
+            await send_close(writer, caller)
             return
         with self._sockets.track_inprogress():
-            await self._serve(caller, scope, receive, outlet)
+            await self._serve(caller, scope, receive, writer)
 
     async def _admit(self, scope: Scope) -> Caller | CloseCode:
         """Return whose socket it is, or with which code to close it."""
@@ -69,26 +69,28 @@ class NotificationConsumer:
         except Exception as error:  # the database does not answer, most likely
             self._fault.report(error)
             return CloseCode.INTERNAL_ERROR
-        self._fault.over()
+        self._fault.recovered()
         return caller
 
-    async def _serve(self, caller: Caller, scope: Scope, receive: Receive, outlet: Outlet) -> None:
+    async def _serve(
+        self, caller: Caller, scope: Scope, receive: Receive, writer: SocketWriter
+    ) -> None:
         try:
             async with asyncio.timeout(self._patience_seconds):
                 following = await self._feed.follow(caller.user_id)
         except HubClosed:
-            await send_close(outlet, CloseCode.RESTARTING)
+            await send_close(writer, CloseCode.RESTARTING)
             return
         except TimeoutError:
             # The database does not answer. The client, which nobody listens to so far, had better come back.
-            await send_close(outlet, CloseCode.INTERNAL_ERROR)
+            await send_close(writer, CloseCode.INTERNAL_ERROR)
             return
         protocol = LegacyProtocol(
             after=following.position.sequence,
             max_message_bytes=self._max_message_bytes,
             wordings=self._wordings,
         )
-        connection = Connection(caller, protocol, Meter(self._rate), receive, outlet)
+        connection = Connection(caller, protocol, Meter(self._rate), receive, writer)
         session = self._sessions.register(caller, connection.end)
         direct = direct_socket(scope)
         if direct is not None:

@@ -96,7 +96,7 @@ class Housekeeper:
                 fault.report(error)
                 wait = chore.soon_seconds
             else:
-                fault.over()
+                fault.recovered()
             await self._sleep(wait * (0.75 + self._chance() / 4))
 
     async def _round(self, chore: Chore) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
-class Errands:
+class BackgroundTasks:
     """Runs what takes part in the life of a socket, and does not let it outlive the socket.
 
     Idle sockets have one of these each: it takes 40 bytes, where an empty set takes 216.

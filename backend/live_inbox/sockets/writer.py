@@ -1,4 +1,4 @@
-"""The outlet: how messages reach a socket, by plain ASGI or written straight into it.
+"""The writer: how messages reach a socket, by plain ASGI or written straight into it.
 
 A door tells what is new from whatever is running just then, without a task of its own. So writing must not wait.
 What may have to wait is returned instead, and who gets something to wait for writes no more until that is over.
@@ -24,7 +24,7 @@ _FAREWELL_SECONDS = 5.0
 """How long a closing socket may take to accept its last frames. A client that does not read gets no longer."""
 
 
-class Outlet(Protocol):
+class SocketWriter(Protocol):
     """Takes the text messages of one socket, in UTF-8 and in order. Never fails: who is gone is told nothing."""
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
@@ -33,7 +33,7 @@ class Outlet(Protocol):
     async def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written, or give up. Before it was accepted, this refuses it."""
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Forget what was not sent: the socket is gone."""
 
 
@@ -44,16 +44,16 @@ class DirectSocket(Protocol):
     """Called when the server stops and it is this socket's turn to be closed."""
 
     def write_texts(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write text messages in this turn of the loop, or nothing if the socket is gone. As `Outlet.write`."""
+        """Write text messages in this turn of the loop, or nothing if the socket is gone. As `SocketWriter.write`."""
 
     def forget_handshake(self) -> None:
         """Give up what only the handshake needed, the scope's headers included. After the acceptance."""
 
 
-def outlet_for(scope: Scope, send: Send) -> Outlet:
-    """Return the best outlet that the server has for a socket."""
+def writer_for(scope: Scope, send: Send) -> SocketWriter:
+    """Return the best writer that the server has for a socket."""
     direct = direct_socket(scope)
-    return AsgiOutlet(send) if direct is None else DirectOutlet(direct, send)
+    return AsgiWriter(send) if direct is None else DirectWriter(direct, send)
 
 
 def direct_socket(scope: Scope) -> DirectSocket | None:
@@ -62,7 +62,7 @@ def direct_socket(scope: Scope) -> DirectSocket | None:
     return direct
 
 
-class AsgiOutlet:
+class AsgiWriter:
     """Sends by plain ASGI, on any server. One task sends, while there is something to send."""
 
     __slots__ = ("_is_gone", "_pending", "_send", "_sending")
@@ -86,7 +86,7 @@ class AsgiOutlet:
         """Close the socket after what was written, or give up."""
         await _politely(self._close(code, reason))
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Forget what was not sent."""
         self._is_gone = True
         self._pending.clear()
@@ -117,7 +117,7 @@ class AsgiOutlet:
             self._sending = None
 
 
-class DirectOutlet:
+class DirectWriter:
     """Writes into the server's socket: no task, no message object, no second encoding."""
 
     __slots__ = ("_send", "write")
@@ -130,7 +130,7 @@ class DirectOutlet:
         """Close the socket after what was written, or give up."""
         await _politely(_send_close(self._send, code, reason))
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Do nothing: the server has what was written."""
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from live_inbox.events import Event, Reset
 from live_inbox_graphql.projection.compilation import Read
-from live_inbox_graphql.projection.sources import told_as
+from live_inbox_graphql.projection.sources import event_type_name
 from live_inbox_graphql.scalars import SCALARS
 
 
@@ -29,7 +29,7 @@ class Projection:
         Raises ValueError for an event of which graphql-core would tell errors, or that cannot be told at all.
         """
         try:
-            told = self._readers[told_as(item)](item)
+            told = self._readers[event_type_name(item)](item)
         except ValueError:
             raise
         except Exception as error:

@@ -69,7 +69,7 @@ NAMES: Mapping[str, object] = {
 _ADDED, _ALL_READ = Kind.ADDED, Kind.ALL_READ
 
 
-def told_as(item: Event | Reset) -> str:
+def event_type_name(item: Event | Reset) -> str:
     """Return the type that tells an event; raise ValueError if the event lacks what its kind promises."""
     if isinstance(item, Reset):
         return "InboxReset"
