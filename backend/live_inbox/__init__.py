@@ -1,5 +1,104 @@
-"""A real-time notification inbox for Django: ordered, gap-free and resumable on every device."""
+"""A real-time notification inbox for Django: ordered, gap-free and resumable on every device.
+
+The names below are the public surface, with `live_inbox.asgi.mount`, `live_inbox.urls`, the setting `LIVE_INBOX` and
+the functions of the original guide in `live_inbox.json_api.sending`. Everything else is private: it may change in any
+release.
+
+    import live_inbox
+
+    live_inbox.send(recipient=user, title="Invoice paid", link="/invoices/42/")
+    await live_inbox.asend(recipient=user, title="Invoice paid")
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from live_inbox.delivery.position import Position
+    from live_inbox.errors import (
+        Conflict,
+        Forbidden,
+        InvalidInput,
+        NotFound,
+        NotificationError,
+        RateLimited,
+    )
+    from live_inbox.public_api import (
+        adelete,
+        amark_all_read,
+        amark_read,
+        amark_unread,
+        asend,
+        asend_many,
+        aset_preference,
+        delete,
+        mark_all_read,
+        mark_read,
+        mark_unread,
+        send,
+        send_many,
+        set_preference,
+    )
+    from live_inbox.services import AllRead, Changed, Deleted, Sent, SentMany
+
+__all__ = [
+    "AllRead",
+    "Changed",
+    "Conflict",
+    "Deleted",
+    "Forbidden",
+    "InvalidInput",
+    "NotFound",
+    "NotificationError",
+    "Position",
+    "RateLimited",
+    "Sent",
+    "SentMany",
+    "__version__",
+    "adelete",
+    "amark_all_read",
+    "amark_read",
+    "amark_unread",
+    "asend",
+    "asend_many",
+    "aset_preference",
+    "delete",
+    "mark_all_read",
+    "mark_read",
+    "mark_unread",
+    "send",
+    "send_many",
+    "set_preference",
+]
+
+_MODULES = {
+    "live_inbox.errors": {
+        "Conflict",
+        "Forbidden",
+        "InvalidInput",
+        "NotFound",
+        "NotificationError",
+        "RateLimited",
+    },
+    "live_inbox.delivery.position": {"Position"},
+    "live_inbox.services": {"AllRead", "Changed", "Deleted", "Sent", "SentMany"},
+}
+"""Where public names come from that are not functions."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: INSTALLED_APPS imports this package before there are models."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = next(
+        (path for path, names in _MODULES.items() if name in names), "live_inbox.public_api"
+    )
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

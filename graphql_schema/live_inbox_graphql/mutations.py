@@ -14,7 +14,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.position import Position
 from live_inbox.identity.callers import Caller
-from live_inbox.send_for_caller import send_for
+from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
 from live_inbox_graphql.context import Info, caller_of
@@ -92,7 +92,7 @@ class Mutation:
 def _send(caller: Caller, input: SendInput) -> SendPayload:
     recipient_id = ids.parse_user_id(input.recipient_id, field="input.recipientId")
     with named_by_client("input"):
-        sent = send_for(
+        sent = send_for_caller(
             caller,
             recipient_id=recipient_id,
             title=input.title,

@@ -29,7 +29,7 @@ class SendPayload:
 
     @classmethod
     def of(cls, sent: services.Sent) -> SendPayload:
-        """Return how the result of a send is client_error."""
+        """Return the payload for the result of a send."""
         row = sent.notification
         return cls(
             notification=None if row is None else Notification.of(services.snapshot(row)),
@@ -46,7 +46,7 @@ class MarkReadPayload:
 
     @classmethod
     def of(cls, changed: services.Changed) -> MarkReadPayload:
-        """Return how the result is client_error."""
+        """Return the payload for the result."""
         return cls(
             notification=Notification.of(services.snapshot(changed.notification)),
             unread_count=changed.unread_count,
@@ -62,7 +62,7 @@ class MarkUnreadPayload:
 
     @classmethod
     def of(cls, changed: services.Changed) -> MarkUnreadPayload:
-        """Return how the result is client_error."""
+        """Return the payload for the result."""
         return cls(
             notification=Notification.of(services.snapshot(changed.notification)),
             unread_count=changed.unread_count,
@@ -78,7 +78,7 @@ class MarkAllReadPayload:
 
     @classmethod
     def of(cls, done: services.AllRead) -> MarkAllReadPayload:
-        """Return how the result is client_error."""
+        """Return the payload for the result."""
         return cls(count=done.count, unread_count=done.unread_count, position=str(done.position))
 
 
@@ -92,7 +92,7 @@ class DeletePayload:
 
     @classmethod
     def of(cls, deleted: services.Deleted) -> DeletePayload:
-        """Return how the result is client_error."""
+        """Return the payload for the result."""
         return cls(
             notification_id=ids.notification_id(deleted.notification_id),
             unread_count=deleted.unread_count,

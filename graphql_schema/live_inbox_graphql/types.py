@@ -20,7 +20,7 @@ class User:
 
     @classmethod
     def of(cls, person: Person) -> User:
-        """Return how a person is client_error."""
+        """Return the user for a person in an event."""
         return cls(id=ids.user_id(person.id), username=person.username, name=person.name)
 
 
@@ -50,7 +50,7 @@ class Notification:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Notification:
-        """Return how a snapshot is client_error. Needs no query."""
+        """Return the notification for a snapshot. Makes no query."""
         return cls(
             id=ids.notification_id(snapshot.id),
             type=snapshot.type,
@@ -109,7 +109,7 @@ class NotificationConnection:
 
     @classmethod
     def of(cls, page: selectors.Page) -> NotificationConnection:
-        """Return how a page is client_error."""
+        """Return the connection for a page."""
         nodes = [Notification.of(services.snapshot(row)) for row in page.notifications]
         places = [cursors.encode(row.pk) for row in page.notifications]
         return cls(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,10 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from live_inbox import services
-from live_inbox.admin import preferences
-from live_inbox.conf import InboxSettings
 from live_inbox.models import NotificationPreference
 from tests.admin.conftest import MakeStaff
+from tests.changed_settings import changed_settings
 
 LIST = "/admin/live_inbox/notificationpreference/"
 ADD = f"{LIST}add/"
@@ -30,10 +30,9 @@ def change(preference: NotificationPreference) -> str:
 
 
 @pytest.fixture
-def news_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = InboxSettings(required_types=["news"])
-    monkeypatch.setattr(preferences, "inbox_settings", lambda: settings)
-    monkeypatch.setattr(services, "inbox_settings", lambda: settings)
+def news_is_required() -> Iterator[None]:
+    with changed_settings(REQUIRED_TYPES=["news"]):
+        yield
 
 
 def test_a_preference_is_added(browser: Client, alice: User) -> None:

@@ -21,7 +21,7 @@ from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.maintenance.expiry import expire_due
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
-from live_inbox.services import Changed, Sent
+from live_inbox.services import Changed, Sent, bulk_sending
 from tests.notifications.at_once import THREADS, at_once
 from tests.notifications.doorbells import RememberingDoorbell
 from tests.notifications.replica import Replica, log_of
@@ -88,7 +88,7 @@ def test_different_sends_with_one_key_at_the_same_time_are_one_and_conflicts(ali
 def test_bulks_that_overlap_in_opposite_orders_do_not_run_into_a_deadlock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(services, "SEND_CHUNK", 25)
+    monkeypatch.setattr(bulk_sending, "SEND_CHUNK", 25)
     crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(60))
     keys = [user.pk for user in crowd]
     orders = [keys, keys[::-1], keys[30:] + keys[:30], keys[::2] + keys[1::2], keys[::-2]]

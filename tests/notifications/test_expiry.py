@@ -15,11 +15,11 @@ from live_inbox import selectors, services
 from live_inbox.delivery.position import ORIGIN
 from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.events import Event, Kind
-from live_inbox.inbox_rows import lock_free
 from live_inbox.maintenance import expiry
 from live_inbox.maintenance.expiry import Expired, WrongCounts, expire_due, expire_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
+from live_inbox.services.inbox_rows import lock_free
 from tests.delivery.counting import counted
 from tests.notifications.at_once import THREADS, at_once
 from tests.notifications.conftest import Told

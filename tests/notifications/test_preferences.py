@@ -1,21 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth.models import User
 
 from live_inbox import selectors, services
-from live_inbox.conf import InboxSettings
 from live_inbox.errors import InvalidInput
 from live_inbox.models import NotificationPreference
 from live_inbox.selectors import PreferenceState
+from tests.changed_settings import changed_settings
 from tests.notifications.queries import queries
 
 
 @pytest.fixture
-def _required(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = InboxSettings(required_types=["alarm", "billing"])
-    monkeypatch.setattr(services, "inbox_settings", lambda: settings)
-    monkeypatch.setattr(selectors, "inbox_settings", lambda: settings)
+def _required() -> Iterator[None]:
+    with changed_settings(REQUIRED_TYPES=["alarm", "billing"]):
+        yield
 
 
 def test_a_preference_is_remembered_and_can_be_changed(alice: User, bob: User) -> None:

@@ -14,6 +14,7 @@ from live_inbox import selectors, services
 from live_inbox.delivery.log import LogRange
 from live_inbox.errors import InvalidInput
 from live_inbox.models import InboxEvent, Notification
+from live_inbox.services import bulk_sending, users
 from live_inbox.sql_rows import key_type, key_value, rows_of
 from tests.notifications.conftest import Told
 
@@ -96,13 +97,13 @@ def test_who_turns_a_type_off_while_a_bulk_goes_out_is_passed_over(
     alice: User, bob: User, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wish is read by the statement that numbers the inbox, not before."""
-    count_users = services._count_users
+    count_users = users.count_users
 
     def turn_off(user_ids: Any) -> int:
         services.set_preference(user_id=bob.pk, type="news", enabled=False)
         return count_users(user_ids)
 
-    monkeypatch.setattr(services, "_count_users", turn_off)
+    monkeypatch.setattr(bulk_sending, "count_users", turn_off)
     with told(alice, bob) as bell:
         sent = services.send_many(recipient_ids=[alice.pk, bob.pk], title="x", type="news")
     assert sent == services.SentMany(sent=1, suppressed=1)

@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live_inbox import selectors, services
-from live_inbox.conf import InboxSettings
 from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, InboxEvent, Notification
-from live_inbox.selectors import EMPTY, InboxState, Page
+from live_inbox.selectors import EMPTY, InboxState, Page, log
 from tests.notifications.queries import queries
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -154,8 +153,8 @@ def test_a_page_has_a_sensible_length(alice: User, limit: int) -> None:
     assert caught.value.field == "limit"
 
 
-def test_the_longest_page_is_a_setting(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selectors, "inbox_settings", lambda: InboxSettings(max_page_size=2))
+def test_the_longest_page_is_a_setting(alice: User, settings: Any) -> None:
+    settings.LIVE_INBOX = settings.LIVE_INBOX | {"MAX_PAGE_SIZE": 2}
     assert selectors.page(user_id=alice.pk, limit=2).notifications == []
     with pytest.raises(InvalidInput, match="1 to 2 notifications"):
         selectors.page(user_id=alice.pk, limit=3)
@@ -358,7 +357,7 @@ def test_stretches_hold_what_the_places_ask_for_and_each_event_once(
     asked = {(p.inbox, n) for p in places for n in range(p.after + 1, p.after + limit + 1)}
     held = [
         (inbox, n)
-        for inbox, after, through in selectors._stretches(places, limit)
+        for inbox, after, through in log._merged(places, limit)
         for n in range(after + 1, through + 1)
     ]
     assert sorted(held) == sorted(asked)
@@ -374,9 +373,9 @@ def rows_given() -> Iterator[list[int]]:
         counts.append(len(found))
         return readable(found)
 
-    readable = selectors._readable
+    readable = log._readable
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selectors, "_readable", count)
+        patch.setattr(log, "_readable", count)
         yield counts
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import decimal
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +11,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from live_inbox import selectors, services
-from live_inbox.conf import InboxSettings
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput
 from live_inbox.events import Event, Kind, Person, Snapshot
 from live_inbox.models import Inbox, InboxEvent, Notification
-from live_inbox.services import Sent, SentMany
+from live_inbox.services import Sent, SentMany, bulk_sending
 from tests.delivery.counting import counted
 from tests.notifications.conftest import Commit, Told
 from tests.notifications.doorbells import RememberingDoorbell
@@ -31,10 +31,14 @@ def nothing_was_written() -> bool:
     )
 
 
-def require(monkeypatch: pytest.MonkeyPatch, *types: str) -> None:
-    monkeypatch.setattr(
-        services, "inbox_settings", lambda: InboxSettings(required_types=list(types))
-    )
+@pytest.fixture
+def require(settings: Any) -> Callable[..., None]:
+    """Make types required for one test."""
+
+    def require(*types: str) -> None:
+        settings.LIVE_INBOX = settings.LIVE_INBOX | {"REQUIRED_TYPES": list(types)}
+
+    return require
 
 
 # -- one notification ----------------------------------------------------------------------------------------
@@ -376,10 +380,10 @@ def test_a_preference_is_of_one_user_and_one_type_and_can_be_turned_on_again(
 
 
 def test_a_required_type_is_delivered_whatever_was_said_before_it_was_required(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+    alice: User, require: Callable[..., None]
 ) -> None:
     services.set_preference(user_id=alice.pk, type="alarm", enabled=False)
-    require(monkeypatch, "alarm")
+    require("alarm")
     assert services.send(recipient_id=alice.pk, title="x", type="alarm").notification is not None
     sent = services.send_many(recipient_ids=[alice.pk], title="x", type="alarm")
     assert sent == SentMany(sent=1, suppressed=0)
@@ -540,7 +544,7 @@ def test_a_bulk_goes_in_chunks_of_a_fixed_number_of_statements(
     crowd = [
         user.pk for user in User.objects.bulk_create(User(username=f"u{n}") for n in range(45))
     ]
-    monkeypatch.setattr(services, "SEND_CHUNK", 20)
+    monkeypatch.setattr(bulk_sending, "SEND_CHUNK", 20)
 
     def cost(recipients: list[int]) -> int:
         with queries() as statements:
@@ -561,7 +565,9 @@ def test_a_bulk_goes_in_chunks_of_a_fixed_number_of_statements(
 
 
 def test_a_full_chunk_fits_into_the_statements_of_every_database(alice: User, told: Told) -> None:
-    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(services.SEND_CHUNK - 1))
+    crowd = User.objects.bulk_create(
+        User(username=f"u{n}") for n in range(bulk_sending.SEND_CHUNK - 1)
+    )
     recipients = [alice.pk, *(user.pk for user in crowd)]
     with queries() as statements, told(alice):
         sent = services.send_many(recipient_ids=recipients, title="x")

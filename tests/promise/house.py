@@ -15,13 +15,13 @@ from django.utils import timezone
 from live_inbox.apps import doorbell
 from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import ChannelLayer, Hub, HubRules
-from live_inbox.event_recording import record
 from live_inbox.events import Event, Kind, Snapshot, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.callers import open_sessions
 from live_inbox.identity.sessions import OpenSessions
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.models import Inbox
+from live_inbox.services.event_recording import record
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
 from tests.sockets.stage import OUR_CLASS, until

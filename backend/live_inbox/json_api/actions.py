@@ -16,8 +16,8 @@ from live_inbox.json_api.messages import (
     SendNotification,
     ServerMessage,
 )
-from live_inbox.send_for_caller import send_for
 from live_inbox.services import snapshot
+from live_inbox.services.send_for_caller import send_for_caller
 
 Performed = tuple[ServerMessage, int | None]
 """The answer, and the sequence of the caller's inbox after the action if it was touched."""
@@ -51,7 +51,7 @@ def perform(caller: Caller, action: Action) -> Performed:
 
 
 def _send(caller: Caller, action: SendNotification) -> Performed:
-    sent = send_for(
+    sent = send_for_caller(
         caller,
         recipient_id=action.user_id,
         title=action.title,

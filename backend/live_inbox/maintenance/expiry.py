@@ -18,10 +18,10 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.utils import timezone
 
 from live_inbox import metrics
-from live_inbox.event_recording import event_of, record
 from live_inbox.events import Event, Kind
-from live_inbox.inbox_rows import advance, lock_free, save_all
 from live_inbox.models import Inbox, Notification
+from live_inbox.services.event_recording import event_of, record
+from live_inbox.services.inbox_rows import advance, lock_free, save_all
 
 BATCH = 500
 """Notifications that one transaction deletes. Writers of the inboxes concerned wait for one such transaction."""

@@ -18,8 +18,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Count, F, Max, Q
 
-from live_inbox.inbox_rows import lock
 from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch
+from live_inbox.services.inbox_rows import lock
 
 BATCH = 250
 """Users whose inboxes one round of queries compares, or one transaction renews."""

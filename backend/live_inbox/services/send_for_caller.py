@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from live_inbox import metrics, services
+from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import RateLimited
 from live_inbox.identity.callers import Caller, renewed
 from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
 from live_inbox.policy import check_may_send
+from live_inbox.services.results import Sent
+from live_inbox.services.sending import send
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
@@ -22,7 +24,7 @@ def _limiter(rate: str) -> KeyedLimiter:
     return KeyedLimiter(RateLimit.parse(rate))
 
 
-def send_for(caller: Caller, *, recipient_id: Any, **content: Any) -> services.Sent:
+def send_for_caller(caller: Caller, *, recipient_id: Any, **content: Any) -> Sent:
     """Send as `services.send` does, in the caller's name, if their rate and the policy allow it.
 
     Raises RateLimited, AuthenticationFailed and Forbidden beside what `services.send` raises. The rate comes
@@ -35,4 +37,4 @@ def send_for(caller: Caller, *, recipient_id: Any, **content: Any) -> services.S
     # The caller of a socket may be hours old, and Django keeps permissions with the row.
     user = cast("AbstractUser", renewed(caller).user)
     check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)
-    return services.send(recipient_id=recipient_id, sender_id=user.pk, **content)
+    return send(recipient_id=recipient_id, sender_id=user.pk, **content)

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live_inbox.conf import inbox_settings
-from live_inbox.content import Draft, clean_draft, clean_key, clean_type
+from live_inbox.content import (
+    CONTENT_FIELDS,
+    Content,
+    ContentFields,
+    clean_content,
+    clean_key,
+    clean_type,
+)
 from live_inbox.errors import InvalidInput
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -25,8 +32,8 @@ VALID: dict[str, Any] = {
 }
 
 
-def clean(**changes: object) -> Draft:
-    return clean_draft(**{**VALID, **changes})
+def clean(**changes: Any) -> Content:
+    return clean_content(**{**VALID, **changes})
 
 
 def refusal(**changes: object) -> tuple[str, str]:
@@ -39,10 +46,28 @@ def refusal(**changes: object) -> tuple[str, str]:
 def test_what_is_acceptable_stays_as_it_is() -> None:
     data = {"a": [1, 2.5, None, True, {"b": "c"}]}
     ends = NOW + timedelta(microseconds=1)
-    draft = clean(
+    content = clean(
         type="billing.invoice", title=" Hi ", message="\n", link="/x", data=data, expires_at=ends
     )
-    assert draft == Draft("billing.invoice", " Hi ", "\n", "/x", data, ends)
+    assert content == Content(
+        type="billing.invoice", title=" Hi ", message="\n", link="/x", data=data, expires_at=ends
+    )
+
+
+def test_only_the_title_is_required() -> None:
+    assert clean_content(now=NOW, title="Hi") == Content(
+        type="general", title="Hi", message="", link="", data={}, expires_at=None
+    )
+
+
+def test_the_keyword_arguments_are_the_declared_fields() -> None:
+    assert ContentFields.__annotations__.keys() == CONTENT_FIELDS.keys()
+
+
+def test_content_comes_back_from_an_object_with_its_fields() -> None:
+    content = clean(type="news", data={"a": 1})
+    assert Content.of(content) == content
+    assert Content(**content.values()) == content
 
 
 def test_no_data_is_an_empty_object() -> None:

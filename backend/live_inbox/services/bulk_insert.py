@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from live_inbox.inbox_rows import Numbered
 from live_inbox.models import Notification
+from live_inbox.services.inbox_rows import Numbered
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 _OWN = ("id", "recipient_id", "added_sequence")

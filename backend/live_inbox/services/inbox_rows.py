@@ -15,7 +15,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from live_inbox.models import Inbox, NotificationPreference, new_epoch
+from live_inbox.errors import NotFound
+from live_inbox.models import Inbox, Notification, NotificationPreference, new_epoch
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 _WANTED = (
@@ -72,6 +73,17 @@ def number_arrivals(user_ids: Collection[Any], *, unless_off: str | None = None)
 def lock(user_id: Any) -> Inbox | None:
     """Return the inbox, locked until the transaction ends; None if nothing ever happened to it."""
     return Inbox.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+
+
+def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, Notification]:
+    """Lock an inbox and load one of its notifications; raise NotFound if it has none with this id."""
+    inbox = lock(user_id)
+    if inbox is not None:
+        query = Notification.objects.select_related("sender")
+        notification = query.filter(recipient=user_id, pk=notification_id).first()
+        if notification is not None:
+            return inbox, notification
+    raise NotFound("You have no such notification.")
 
 
 def lock_free(user_ids: Collection[Any]) -> dict[Any, Inbox]:

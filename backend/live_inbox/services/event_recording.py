@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from live_inbox import metrics
 from live_inbox.apps import doorbell
 from live_inbox.events import Event, Kind, encode, to_payload
-from live_inbox.inbox_rows import Numbered
 from live_inbox.models import InboxEvent
+from live_inbox.services.inbox_rows import Numbered
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 

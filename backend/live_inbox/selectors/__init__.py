@@ -1,0 +1,20 @@
+"""The readers: everything that is read of an inbox. Each costs a fixed number of queries at any size."""
+
+from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
+from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page
+from live_inbox.selectors.log import events, heads
+from live_inbox.selectors.preferences import PreferenceState, preferences
+
+__all__ = [
+    "EMPTY",
+    "MAX_TYPES",
+    "InboxState",
+    "Page",
+    "PreferenceState",
+    "events",
+    "heads",
+    "inbox_state",
+    "notification",
+    "page",
+    "preferences",
+]

@@ -1,0 +1,34 @@
+"""The writers: everything that changes an inbox.
+
+Each service is one transaction: it locks the inbox, changes the rows and the counts, and adds the event. After the
+commit it rings the doorbell, which cannot fail the call. `now` is for tests and imports; it defaults to the clock.
+Expiry, pruning and repair write as well, by the same locking: see `live_inbox.maintenance`.
+"""
+
+from live_inbox.services.approvals import send_approval, send_user_detail_approval
+from live_inbox.services.bulk_sending import send_many
+from live_inbox.services.deleting import delete
+from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
+from live_inbox.services.preferences import set_preference
+from live_inbox.services.results import AllRead, Changed, Deleted, Sent, SentMany
+from live_inbox.services.sending import send
+from live_inbox.services.snapshots import person, snapshot
+
+__all__ = [
+    "AllRead",
+    "Changed",
+    "Deleted",
+    "Sent",
+    "SentMany",
+    "delete",
+    "mark_all_read",
+    "mark_read",
+    "mark_unread",
+    "person",
+    "send",
+    "send_approval",
+    "send_many",
+    "send_user_detail_approval",
+    "set_preference",
+    "snapshot",
+]

@@ -1,0 +1,86 @@
+"""Marking notifications as read and unread."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from live_inbox.delivery.position import Position
+from live_inbox.errors import InvalidInput
+from live_inbox.events import Kind
+from live_inbox.models import Backwards, Notification
+from live_inbox.services.event_recording import event_of, record
+from live_inbox.services.inbox_rows import lock, lock_with_notification, number_change
+from live_inbox.services.results import AllRead, Changed
+from live_inbox.services.snapshots import snapshot
+
+
+def mark_read(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
+    """Mark one of the user's notifications as read; raise NotFound if they have no such notification."""
+    moment = now or timezone.now()
+    return _mark(user_id, notification_id, read_at=moment, now=moment)
+
+
+def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
+    """Mark one of the user's notifications as not read; raise NotFound if they have no such notification."""
+    return _mark(user_id, notification_id, read_at=None, now=now or timezone.now())
+
+
+def _mark(
+    user_id: Any, notification_id: int, *, read_at: datetime | None, now: datetime
+) -> Changed:
+    with transaction.atomic():
+        inbox, notification = lock_with_notification(user_id, notification_id)
+        becomes_read = read_at is not None
+        changed = notification.read != becomes_read
+        if changed:
+            notification.read_at = read_at
+            notification.save(update_fields=["read_at"])
+            numbered = number_change(inbox, unread=-1 if becomes_read else 1)
+            kind = Kind.READ if becomes_read else Kind.UNREAD
+            about = snapshot(notification)
+            record(
+                [event_of(kind, numbered, now, notification=about, notification_id=notification.pk)]
+            )
+    return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
+
+
+def mark_all_read(
+    *, user_id: Any, up_to: Position | None = None, now: datetime | None = None
+) -> AllRead:
+    """Mark the user's notifications as read: all of them, or those that had arrived at a position.
+
+    With the position of the list that the user is looking at, what arrives meanwhile stays unread. Raises
+    InvalidInput if the position is not of this inbox. The cost is bounded by what is unread.
+    """
+    moment = now or timezone.now()
+    with transaction.atomic():
+        inbox = lock(user_id)
+        if inbox is None:
+            _check_up_to(Position("", 0), up_to)
+            return AllRead(0, 0, 0, Position("", 0))
+        _check_up_to(inbox.position, up_to)
+        unread = Notification.objects.filter(recipient=user_id, read_at__isnull=True)
+        if up_to is not None:
+            unread = unread.filter(added_sequence__lte=up_to.sequence)
+        # Read along the index, and no further than the unread count: otherwise PostgreSQL, which does not know
+        # how many there are, may visit every row that was ever marked since its last vacuum.
+        ids = unread.order_by(Backwards("id")).values_list("id", flat=True)[: inbox.unread_count]
+        through_id = ids.first()
+        count = 0
+        if through_id is not None:
+            count = Notification.objects.filter(id__in=ids).update(read_at=moment)
+            numbered = number_change(inbox, unread=-count)
+            event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
+            record([event])
+    return AllRead(count, inbox.unread_count, inbox.total_count, inbox.position)
+
+
+def _check_up_to(head: Position, up_to: Position | None) -> None:
+    if up_to is None or up_to.is_origin:
+        return
+    if up_to.epoch != head.epoch or up_to.sequence > head.sequence:
+        raise InvalidInput("This is not a position of your inbox.", field="up_to")

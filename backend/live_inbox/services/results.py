@@ -1,0 +1,59 @@
+"""What the services return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from live_inbox.delivery.position import Position
+from live_inbox.models import Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The result of a send: a notification, unless the recipient does not want that type.
+
+    `replayed` says that the idempotency key was seen before and this is the first result.
+    """
+
+    notification: Notification | None
+    suppressed: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentMany:
+    """How many recipients of a bulk send got the notification, and how many do not want its type."""
+
+    sent: int
+    suppressed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A notification after it was marked; `changed` is false if it was so already."""
+
+    notification: Notification
+    changed: bool
+    unread_count: int
+    total_count: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class AllRead:
+    """An inbox after a mark-all-read; `count` is how many became read."""
+
+    count: int
+    unread_count: int
+    total_count: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """An inbox after a notification was deleted."""
+
+    notification_id: int
+    unread_count: int
+    total_count: int
+    position: Position

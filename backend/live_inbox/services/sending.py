@@ -1,0 +1,88 @@
+"""Sending a notification to one user."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Unpack
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from live_inbox.content import Content, ContentFields, clean_content, clean_key
+from live_inbox.errors import Conflict
+from live_inbox.models import Notification
+from live_inbox.services.inserting import deliver, unsaved
+from live_inbox.services.results import Sent
+from live_inbox.services.users import load_users, user_key
+
+
+def send(
+    *,
+    recipient_id: Any,
+    sender_id: Any = None,
+    idempotency_key: str | None = None,
+    created_at: datetime | None = None,
+    now: datetime | None = None,
+    **fields: Unpack[ContentFields],
+) -> Sent:
+    """Put a notification into a user's inbox.
+
+    With an idempotency key, unique for each sender, a repeated call returns the first result; with the same
+    key and other content it raises Conflict. `created_at` is for imported notifications: they show their old
+    time, while the event in the log has the current one. A few seconds after `expires_at`, the notification is
+    deleted. Raises InvalidInput for content or users that are not acceptable.
+    """
+    content = clean_content(now=now or timezone.now(), **fields)
+    key = clean_key(idempotency_key)
+    recipient_key = user_key(recipient_id, field="recipient_id")
+    sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
+    try:
+        with transaction.atomic():
+            moment = now or timezone.now()
+            return _send(content, recipient_key, sender_key, key, moment, created_at)
+    except IntegrityError:
+        # Since the look-up, a concurrent call has used the key, or a user was deleted.
+        first = _find_by_key(sender_key, key)
+        if first is not None:
+            return _replay(first, content, recipient_key)
+        load_users(recipient_key, sender_key)
+        raise
+
+
+def _send(
+    content: Content,
+    recipient_id: Any,
+    sender_id: Any,
+    key: str | None,
+    now: datetime,
+    created_at: datetime | None,
+) -> Sent:
+    first = _find_by_key(sender_id, key)
+    if first is not None:
+        return _replay(first, content, recipient_id)
+    sender = load_users(recipient_id, sender_id)
+    notification = unsaved(content, sender, created_at or now)
+    notification.idempotency_key = key
+    delivered = deliver(notification, [recipient_id], now)
+    if not delivered:
+        return Sent(notification=None, suppressed=True)
+    ((inbox, notification.pk),) = delivered
+    notification.recipient_id = inbox.user_id
+    notification.added_sequence = inbox.sequence
+    notification._state.adding = False
+    notification._state.db = connection.alias
+    return Sent(notification=notification)
+
+
+def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
+    if key is None:
+        return None
+    query = Notification.objects.select_related("sender")
+    return query.filter(sender=sender_id, idempotency_key=key).first()
+
+
+def _replay(first: Notification, content: Content, recipient_id: Any) -> Sent:
+    """Return the first result of an idempotent send, if this is the same send."""
+    if Content.of(first) != content or first.recipient_id != recipient_id:
+        raise Conflict("This idempotency key was used for another notification.")
+    return Sent(notification=first, replayed=True)

@@ -1,0 +1,28 @@
+"""Notifications and users as events, and so clients, see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from live_inbox.content import CONTENT_FIELDS
+from live_inbox.events import Person, Snapshot
+from live_inbox.models import Notification
+
+
+def snapshot(notification: Notification) -> Snapshot:
+    """Return a notification as its events carry it. Makes a query unless its sender is loaded."""
+    sender = notification.sender
+    return Snapshot(
+        id=notification.pk,
+        created_at=notification.created_at,
+        read_at=notification.read_at,
+        sender=None if sender is None else person(sender),
+        **{name: getattr(notification, name) for name in CONTENT_FIELDS},
+    )
+
+
+def person(user: Any) -> Person:
+    """Return a user as others see them."""
+    # Django does not require a full name of a custom user model.
+    full_name = getattr(user, "get_full_name", str)
+    return Person(id=str(user.pk), username=user.get_username(), name=full_name())

@@ -1,0 +1,51 @@
+"""The users of a call: their keys, and whether they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+
+from live_inbox.errors import InvalidInput
+from live_inbox.storable import is_storable_integer
+
+
+def user_key(value: Any, *, field: str) -> Any:
+    """Return a primary key of the user model from the key itself or its text. Raises InvalidInput."""
+    try:
+        key = get_user_model()._meta.pk.to_python(value)
+    except (ValidationError, OverflowError):
+        key = None
+    # Not what only Python takes for a number (1.9, True, "1_0"): the policy is asked about the text.
+    if key is None or (
+        isinstance(key, int) and (str(key) != str(value) or not is_storable_integer(key))
+    ):
+        raise InvalidInput("There is no such user.", field=field)
+    return key
+
+
+def count_users(user_ids: Sequence[Any]) -> int:
+    """Return how many of these users exist."""
+    return get_user_model()._default_manager.filter(pk__in=user_ids).count()
+
+
+def load_users(recipient_id: Any, sender_id: Any) -> Any:
+    """Return the sender, or None without one; raise InvalidInput if a user does not exist."""
+    keys = {recipient_id} if sender_id is None else {recipient_id, sender_id}
+    users = {user.pk: user for user in get_user_model()._default_manager.filter(pk__in=keys)}
+    for key, field in ((recipient_id, "recipient_id"), (sender_id, "sender_id")):
+        if key is not None and key not in users:
+            raise InvalidInput("There is no such user.", field=field)
+    return users.get(sender_id)
+
+
+def load_sender(sender_id: Any) -> Any:
+    """Return the sender, or None without one; raise InvalidInput if there is no such user."""
+    if sender_id is None:
+        return None
+    sender = get_user_model()._default_manager.filter(pk=sender_id).first()
+    if sender is None:
+        raise InvalidInput("There is no such user.", field="sender_id")
+    return sender
