@@ -1,0 +1,130 @@
+"""What `live_inbox` exports: the functions that other code calls, each with an asynchronous twin.
+
+A function opens a transaction or joins the caller's; either way, devices are notified after the outermost commit, and
+not at all after a rollback. `recipient`, `sender` and `user` are a user or the primary key of one.
+
+The twins, `asend` and so on, run in asgiref's thread-sensitive thread, as Django's own asynchronous ORM methods do. A
+transaction belongs to a thread. So a twin joins the transaction that synchronous code holds open in that thread (a
+`TestCase`, or a synchronous view that called `async_to_sync`); in any other asynchronous code there is no transaction
+to join, and each call commits its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
+from typing import Any, ParamSpec, TypeVar, Unpack
+
+from asgiref.sync import sync_to_async
+from django.db.models import Model
+
+from live_inbox import services
+from live_inbox.content import ContentFields
+from live_inbox.delivery.position import Position
+from live_inbox.models import NotificationPreference
+from live_inbox.services import AllRead, Changed, Deleted, Sent, SentMany
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def send(
+    *,
+    recipient: Any,
+    sender: Any = None,
+    idempotency_key: str | None = None,
+    created_at: datetime | None = None,
+    **content: Unpack[ContentFields],
+) -> Sent:
+    """Put a notification into a user's inbox.
+
+    The content is `title` and, all optional, `message`, `type` (a slug, "general" by default), `link` (a path or an
+    http(s) address), `data` (a JSON object) and `expires_at` (a time zone aware moment); `live_inbox.content` has
+    their limits. With an idempotency key, unique for each sender, a repeated call returns the first result.
+    `created_at` is for notifications that are imported: they show their old time.
+
+    The result's `notification` is None, and `suppressed` true, if the recipient has turned off the type. Raises
+    InvalidInput, naming the field, for content or users that are not acceptable, and Conflict for a key that was
+    used with other content. Nothing is written then.
+    """
+    return services.send(
+        recipient_id=_key(recipient),
+        sender_id=_key(sender),
+        idempotency_key=idempotency_key,
+        created_at=created_at,
+        **content,
+    )
+
+
+def send_many(
+    *, recipients: Iterable[Any], sender: Any = None, **content: Unpack[ContentFields]
+) -> SentMany:
+    """Put the same notification into the inboxes of many users, each once. The content is that of `send`.
+
+    Each 500 recipients are a transaction of their own, unless the caller has opened one. All recipients are looked up
+    first: after InvalidInput nobody has received anything.
+    """
+    return services.send_many(
+        recipient_ids=[_key(recipient) for recipient in recipients],
+        sender_id=_key(sender),
+        **content,
+    )
+
+
+def mark_read(*, user: Any, notification_id: int) -> Changed:
+    """Mark a notification of a user as read. Raises NotFound if they have none with this id."""
+    return services.mark_read(user_id=_key(user), notification_id=notification_id)
+
+
+def mark_unread(*, user: Any, notification_id: int) -> Changed:
+    """Mark a notification of a user as unread. Raises NotFound if they have none with this id."""
+    return services.mark_unread(user_id=_key(user), notification_id=notification_id)
+
+
+def mark_all_read(*, user: Any, up_to: Position | None = None) -> AllRead:
+    """Mark all notifications of a user as read, or those that had arrived at a position.
+
+    Raises InvalidInput for a position of another inbox.
+    """
+    return services.mark_all_read(user_id=_key(user), up_to=up_to)
+
+
+def delete(*, user: Any, notification_id: int) -> Deleted:
+    """Delete a notification of a user. Raises NotFound if they have none with this id."""
+    return services.delete(user_id=_key(user), notification_id=notification_id)
+
+
+def set_preference(*, user: Any, type: str, enabled: bool) -> NotificationPreference:
+    """Turn a type of notification on or off for a user.
+
+    Raises InvalidInput for what is not a type, and for turning off one of the setting REQUIRED_TYPES.
+    """
+    return services.set_preference(user_id=_key(user), type=type, enabled=enabled)
+
+
+def _key(user: Any) -> Any:
+    return user.pk if isinstance(user, Model) else user
+
+
+def _async(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Return the asynchronous twin of a function: see the module's docstring."""
+
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await sync_to_async(function, thread_sensitive=True)(*args, **kwargs)
+
+    twin.__name__ = twin.__qualname__ = f"a{function.__name__}"
+    twin.__doc__ = (
+        f"Do what `{function.__name__}` does, from asynchronous code.\n\n"
+        "    It joins a transaction that synchronous code holds open in asgiref's thread-sensitive thread, and\n"
+        "    otherwise commits one of its own.\n    "
+    )
+    return twin
+
+
+asend = _async(send)
+asend_many = _async(send_many)
+amark_read = _async(mark_read)
+amark_unread = _async(mark_unread)
+amark_all_read = _async(mark_all_read)
+adelete = _async(delete)
+aset_preference = _async(set_preference)
