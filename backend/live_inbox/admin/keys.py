@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
+from django.contrib.admin import AdminSite
+from django.contrib.admin.widgets import (
+    AutocompleteSelect,
+    AutocompleteSelectMultiple,
+    ForeignKeyRawIdWidget,
+    ManyToManyRawIdWidget,
+)
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.forms import Widget
 
 if TYPE_CHECKING:
     _Widget = AutocompleteSelect
@@ -45,6 +52,20 @@ class OneRow(_ShowsKeysOnly, AutocompleteSelect):
 
 class SeveralRows(_ShowsKeysOnly, AutocompleteSelectMultiple):
     """Rows that are found by typing."""
+
+
+def choose_user(field: Any, site: AdminSite) -> Widget:
+    """Return a widget for a foreign key to a user: a search or, on a site without a page of users, a key."""
+    if site.is_registered(field.remote_field.model):
+        return OneRow(field, site)
+    return ForeignKeyRawIdWidget(field.remote_field, site)
+
+
+def choose_users(field: Any, site: AdminSite, choices: Any) -> Widget:
+    """Return a widget for several users: a search or, on a site without a page of users, keys and commas."""
+    if site.is_registered(field.remote_field.model):
+        return SeveralRows(field, site, choices=choices)
+    return ManyToManyRawIdWidget(field.remote_field, site)
 
 
 class SeveralRowsField(_Choice):

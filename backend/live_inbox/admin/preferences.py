@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from live_inbox import services
 from live_inbox.admin.filters import TypeFilter
-from live_inbox.admin.keys import OneRow
+from live_inbox.admin.keys import choose_user
 from live_inbox.admin.pages import Page, PageForm
 from live_inbox.admin.rendering import user_search
 from live_inbox.conf import inbox_settings
@@ -55,11 +55,10 @@ class PreferenceAdmin(Page):
     search_fields = (user_search("user"), "type")
     ordering = ("-pk",)
     show_full_result_count = False
-    autocomplete_fields = ("user",)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the field of the user."""
-        widget = OneRow(db_field, self.admin_site)
+        widget = choose_user(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **{"widget": widget, **kwargs})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

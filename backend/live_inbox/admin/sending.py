@@ -14,12 +14,13 @@ from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 
 from live_inbox import services
-from live_inbox.admin.keys import SeveralRows, SeveralRowsField
+from live_inbox.admin.keys import SeveralRowsField, choose_users
+from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput, NotificationError
 from live_inbox.models import Notification
 from live_inbox.policy import check_may_send
 
-FIELDS = ("recipients", "everybody", "type", "title", "message", "link", "data", "expires_at")
+FIELDS = ("recipients", "everybody", *CONTENT_FIELDS)
 _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}
 
 
@@ -88,8 +89,8 @@ class SendForm(forms.Form):
         super().__init__(*args, **kwargs)
         recipients: Any = self.fields["recipients"]
         recipients.queryset = get_user_model()._default_manager.all()
-        recipients.widget = SeveralRows(
-            Notification._meta.get_field("recipient"), site, choices=recipients.choices
+        recipients.widget = choose_users(
+            Notification._meta.get_field("recipient"), site, recipients.choices
         )
 
     def clean(self) -> dict[str, Any]:
@@ -114,8 +115,7 @@ class SendForm(forms.Form):
         recipients = self._recipients()
         for recipient_id in recipients:
             check_may_send(sender, recipient_id=str(recipient_id))
-        names = ("type", "title", "message", "link", "data", "expires_at")
-        content = {name: self.cleaned_data[name] for name in names}
+        content: Any = {name: self.cleaned_data[name] for name in CONTENT_FIELDS}
         if len(recipients) == 1:
             sent = services.send(recipient_id=recipients[0], sender_id=sender.pk, **content)
             return Outcome(int(not sent.suppressed), int(sent.suppressed), sent.notification)

@@ -1,0 +1,253 @@
+"""The package as strangers install it: built from a clean checkout, installed beside a project that is not ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+import live_inbox
+from live_inbox_site.environment import SiteSettings
+from tests.packaging.adopter_project import FILES, SEND
+from tests.stacks.child import Child
+from tests.stacks.keeper import Keeper
+from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.uvicorn_server import REPOSITORY
+
+pytestmark = [pytest.mark.stack("embedded"), pytest.mark.timeout(600)]
+
+SECONDS = 30.0
+POSITION = "{ notifications { position } }"
+EVENTS = """subscription ($after: String) {
+  notificationEvents(after: $after) { __typename ... on NotificationAdded { notification { id title } } }
+}"""
+
+
+def outside_environment() -> dict[str, str]:
+    """Return this process's environment without what the tests and their Python have put there."""
+    ours = {name.upper() for name in SiteSettings.model_fields} | {"DJANGO_SETTINGS_MODULE"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith("PYTHON")
+    }
+
+
+def run(*command: object, cwd: Path, **environment: str) -> str:
+    """Run a command outside of this process's environment; return what it prints."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**outside_environment(), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean checkout: the files that git tracks or would add, and nothing that was built."""
+    directory = tmp_path_factory.mktemp("checkout")
+    names = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=REPOSITORY)
+    for name in names.splitlines():
+        if (REPOSITORY / name).is_file():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, directory / name)
+    # The npm packages of this checkout, where they are installed: to install them again takes a minute.
+    packages = REPOSITORY / "frontend" / "node_modules"
+    if packages.is_dir():
+        (directory / "frontend" / "node_modules").symlink_to(packages)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def distributions(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the source distribution, built with the build backend of this environment."""
+    target = tmp_path_factory.mktemp("dist")
+    hatch = [sys.executable, "-m", "hatchling", "build", "-d", str(target)]
+    run(*hatch, "-t", "wheel", "-t", "sdist", cwd=checkout)
+    (wheel,) = target.glob("*.whl")
+    (source,) = target.glob("*.tar.gz")
+    return wheel, source
+
+
+def test_the_wheel_holds_everything_that_is_needed_at_run_time(
+    distributions: tuple[Path, Path],
+) -> None:
+    with zipfile.ZipFile(distributions[0]) as wheel:
+        names = set(wheel.namelist())
+        manifest = json.loads(wheel.read("live_inbox/static/live_inbox/web/manifest.json"))
+        schema = wheel.read("live_inbox_graphql/schema.graphql").decode()
+    top = {name.split("/")[0] for name in names}
+    metadata = f"django_live_inbox-{live_inbox.__version__}.dist-info"
+    assert top == {"live_inbox", "live_inbox_site", "live_inbox_graphql", metadata}
+    for package in ("live_inbox", "live_inbox_site", "live_inbox_graphql"):
+        assert f"{package}/py.typed" in names
+    assert schema == (REPOSITORY / "schema.graphql").read_text()
+    assert {f"live_inbox/static/live_inbox/web/{name}" for name in manifest.values()} <= names
+    assert "live_inbox/migrations/0001_initial.py" in names
+    for root in ("live_inbox/templates", "live_inbox/static/live_inbox/admin"):
+        tracked = {
+            path.relative_to(REPOSITORY / "backend").as_posix()
+            for path in (REPOSITORY / "backend" / root).rglob("*")
+            if path.is_file()
+        }
+        assert tracked
+        assert tracked <= names
+
+
+def test_the_source_distribution_builds_the_same_wheel_without_node(
+    distributions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    wheel, source = distributions
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    hatch = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "-d",
+        str(tmp_path / "dist"),
+        "-t",
+        "wheel",
+    ]
+    # Without a PATH, there is no Node to build anything with.
+    run(*hatch, cwd=unpacked, PATH="")
+    (again,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
+        assert set(second.namelist()) == set(first.namelist())
+
+
+class Adopter:
+    """The other project, in an environment of its own outside of the repository."""
+
+    def __init__(self, directory: Path, wheel: Path) -> None:
+        self.directory = directory / "project"
+        self.python = directory / "venv" / "bin" / "python"
+        venv.create(directory / "venv", with_pip=True, symlinks=True)
+        constraints = directory / "constraints.txt"
+        constraints.write_text(_pins())
+        pip = [self.python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run(*pip, "-c", constraints, f"{wheel}[site]", cwd=directory)
+        for name, text in FILES.items():
+            (self.directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.directory / name).write_text(text)
+
+    def django(self, *arguments: str) -> str:
+        """Run a management command of the project."""
+        return self.run("-m", "django", *arguments)
+
+    def run(self, *arguments: str) -> str:
+        """Run the project's Python, which finds the project's packages in the working directory."""
+        return run(
+            self.python, *arguments, cwd=self.directory, DJANGO_SETTINGS_MODULE="backend.settings"
+        )
+
+
+def _pins() -> str:
+    """Return the locked versions without their hashes, as constraints."""
+    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
+    return "\n".join(line.rstrip(" \\") for line in lines if line and not line.startswith(" "))
+
+
+@pytest.fixture(scope="module")
+def adopter(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Adopter:
+    """The project with the wheel installed, migrated, and one user."""
+    project = Adopter(tmp_path_factory.mktemp("adopter"), distributions[0])
+    project.django("makemigrations", "accounts", "notifications")
+    project.django("migrate")
+    create = "from backend.accounts.models import User; User.objects.create_user('ada@example.com')"
+    project.run("-c", f"import django; django.setup(); {create}")
+    return project
+
+
+def test_the_project_passes_its_checks_with_the_inbox_in_it(adopter: Adopter) -> None:
+    assert "no issues" in adopter.django("check", "--fail-level", "WARNING")
+    assert "No changes" in adopter.django("makemigrations", "--check", "--dry-run")
+    tables = adopter.django("sqlmigrate", "live_inbox", "0001")
+    assert 'CREATE TABLE "live_inbox_notification"' in tables
+    assert 'CREATE TABLE "notifications_notification"' in adopter.django(
+        "sqlmigrate", "notifications", "0001"
+    )
+
+
+@pytest.fixture
+def server(adopter: Adopter, keeper: Keeper) -> Iterator[str]:
+    """The project under uvicorn, as `host:port`."""
+    port = free_port()
+    command = [str(adopter.python), "-m", "uvicorn", "backend.asgi:application"]
+    command += ["--host", LOOPBACK, "--port", str(port), "--lifespan", "on"]
+    child = Child(
+        keeper,
+        command,
+        log=adopter.directory / "server.log",
+        environment=outside_environment(),
+        directory=adopter.directory,
+    )
+    child.wait_until(lambda: "Uvicorn running on" in child.text())
+    yield f"{LOOPBACK}:{port}"
+    child.stop()
+    assert "Application shutdown complete" in child.text()
+    assert "Traceback" not in child.text()
+
+
+def subscribe(id: str, query: str, **variables: str) -> str:
+    """Return the message of graphql-transport-ws that starts an operation."""
+    payload = {"query": query, "variables": variables}
+    return json.dumps({"type": "subscribe", "id": id, "payload": payload})
+
+
+def receive(socket: ClientConnection, type: str) -> dict[str, Any]:
+    """Return the next message of a type."""
+    while True:
+        message: dict[str, Any] = json.loads(socket.recv(timeout=SECONDS))
+        if message["type"] == type:
+            return message
+
+
+def test_what_the_project_sends_arrives_at_both_apis(adopter: Adopter, server: str) -> None:
+    token = adopter.django("issue_token", "--user", "ada@example.com", "--quiet").strip()
+    with (
+        connect(f"ws://{server}/graphql/", subprotocols=["graphql-transport-ws"]) as graphql,  # type: ignore[list-item]
+        connect(f"ws://{server}/ws/notifications/?token={token}") as original,
+    ):
+        graphql.send(json.dumps({"type": "connection_init", "payload": {"token": token}}))
+        receive(graphql, "connection_ack")
+        graphql.send(subscribe("1", POSITION))
+        position = receive(graphql, "next")["payload"]["data"]["notifications"]["position"]
+        receive(graphql, "complete")
+        graphql.send(subscribe("2", EVENTS, after=position))
+        original.send(json.dumps({"type": "get_notifications"}))
+        receive(original, "notifications_list")
+        number, version, app, api = adopter.run("-c", SEND).split()
+        added = receive(graphql, "next")
+        shown = receive(original, "notification")
+    assert version == live_inbox.__version__
+    for path in (app, api):
+        assert Path(path).is_relative_to(adopter.python.parents[1])
+    assert added["payload"] == {
+        "data": {
+            "notificationEvents": {
+                "__typename": "NotificationAdded",
+                "notification": {"id": number, "title": "Invoice paid"},
+            }
+        }
+    }
+    notification = shown["notification"]
+    assert (notification["id"], notification["data"]) == (int(number), {"invoice": 42})
