@@ -11,7 +11,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Required, Self, TypedDict, Unpack, get_args, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Required,
+    Self,
+    TypedDict,
+    Unpack,
+    get_args,
+    get_type_hints,
+)
 from urllib.parse import urlsplit
 
 import orjson
@@ -205,6 +215,8 @@ class ContentField:
     default: Any = None
     max_length: int | None = None
     """Characters, of a text."""
+    json_type: Literal["string", "object", "date-time"] = "string"
+    """What clients send for it in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,9 +234,9 @@ class Content:
     """The text; may be empty."""
     link: Annotated[str, ContentField(_clean_link, "", LINK_LENGTH)]
     """A path on the site or an http(s) address; empty without one."""
-    data: Annotated[dict[str, Any], ContentField(_clean_data)]
+    data: Annotated[dict[str, Any], ContentField(_clean_data, json_type="object")]
     """A JSON object for programs, of MAX_DATA_BYTES at most."""
-    expires_at: Annotated[datetime | None, ContentField(_clean_expiry)]
+    expires_at: Annotated[datetime | None, ContentField(_clean_expiry, json_type="date-time")]
     """When it is deleted by itself, in UTC; None if never."""
 
     @classmethod

@@ -1,15 +1,16 @@
-"""Events: what happens in an inbox, as the log keeps it, the doorbell carries it and the doors tell it.
+"""Events: the changes of an inbox, as the log keeps them, doorbells carry them and the APIs send them.
 
-They are msgspec's structures, not dataclasses: each event is read from JSON in every process that has a socket for it,
-and again from the log by whoever comes back, and checked and built by hand that took most of what an event costs.
+`Kind` is the one table of event kinds. Events are msgspec structures, not dataclasses: every process that has a socket
+for an event decodes it from JSON, and so does every client's resume from the log. Decoding and checking by hand took
+most of an event's cost.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from enum import Enum, StrEnum, auto
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -21,24 +22,68 @@ ResetReason = Loss
 ReadT = TypeVar("ReadT")
 
 
+class Payload(Enum):
+    """What an event carries beside its place in the log and the counts."""
+
+    NOTIFICATION = auto()
+    """The notification as it was right after the event: `notification`, and its id in `notification_id`."""
+    REMOVAL = auto()
+    """The notification that is gone: `notification_id` and `type`."""
+    ALL_READ = auto()
+    """How many became read, `count`, and the newest of them, `through_id`."""
+
+
+GraphQLType = Literal[
+    "NotificationAdded", "NotificationUpdated", "NotificationDeleted", "AllNotificationsRead"
+]
+JSONMessage = Literal[
+    "notification",
+    "notification_marked_read",
+    "notification_marked_unread",
+    "notification_deleted",
+    "all_notifications_marked_read",
+]
+
+
 class Kind(StrEnum):
-    """What happened."""
+    """What happened. Each kind declares its payload, and how the GraphQL API and the JSON API show it.
 
-    ADDED = "added"
-    READ = "read"
-    UNREAD = "unread"
-    DELETED = "deleted"
-    ALL_READ = "all_read"
-    EXPIRED = "expired"
+    The APIs match on the payload, exhaustively: mypy reports a payload that one of them does not handle. The client
+    module's event types are those of the GraphQL schema.
+    """
 
+    payload: Payload
+    graphql_type: GraphQLType
+    json_message: JSONMessage
 
-GONE = frozenset({Kind.DELETED, Kind.EXPIRED})
-"""The kinds after which there is no such notification any more."""
+    def __new__(
+        cls, value: str, payload: Payload, graphql_type: GraphQLType, json_message: JSONMessage
+    ) -> Self:
+        """Return a member with its declaration as attributes: they are read for every event."""
+        kind = str.__new__(cls, value)
+        kind._value_ = value
+        kind.payload = payload
+        kind.graphql_type = graphql_type
+        kind.json_message = json_message
+        return kind
+
+    ADDED = "added", Payload.NOTIFICATION, "NotificationAdded", "notification"
+    READ = "read", Payload.NOTIFICATION, "NotificationUpdated", "notification_marked_read"
+    UNREAD = "unread", Payload.NOTIFICATION, "NotificationUpdated", "notification_marked_unread"
+    DELETED = "deleted", Payload.REMOVAL, "NotificationDeleted", "notification_deleted"
+    ALL_READ = (
+        "all_read",
+        Payload.ALL_READ,
+        "AllNotificationsRead",
+        "all_notifications_marked_read",
+    )
+    EXPIRED = "expired", Payload.REMOVAL, "NotificationDeleted", "notification_deleted"
+
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-# What is below holds JSON and no more, so no cycle can run through it, and the garbage collector need not look.
+# gc=False: these structures hold JSON only, so no reference cycle can run through them.
 class Person(Struct, frozen=True, gc=False):
     """The sender of a notification, as they were when the event happened."""
 
@@ -48,7 +93,7 @@ class Person(Struct, frozen=True, gc=False):
 
 
 class Snapshot(Struct, frozen=True, gc=False):
-    """A notification as it was right after an event. Doors need no query to tell it."""
+    """A notification as it was right after an event, complete enough to be sent without a query."""
 
     id: int
     type: str
@@ -75,10 +120,8 @@ class Event(
 ):
     """One change of an inbox.
 
-    `unread_count` and `total_count` are those of the whole inbox right after the change. Which of the other
-    fields are set depends on the kind: `notification` for added, read and unread, and its id for those and for
-    deleted and expired, with its type where there is no snapshot to tell it; `count` (how many became read) and
-    `through_id` (every notification up to this id is read now) for all_read.
+    `unread_count` and `total_count` are those of the whole inbox right after the change. The payload of the kind
+    says which of the other fields are set.
     """
 
     inbox: str
@@ -107,7 +150,7 @@ class Event(
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The honest answer to a position that cannot be resumed: reload, then go on from `position`."""
+    """The answer to a position that cannot be resumed: the client reloads, then continues after `position`."""
 
     position: Position
     reason: ResetReason
@@ -115,8 +158,8 @@ class Reset:
     occurred_at: datetime
 
 
-class _Place(Struct, frozen=True, gc=False):
-    """What the log keeps of an event in columns of their own."""
+class _LogColumns(Struct, frozen=True, gc=False):
+    """The part of an event that the log keeps in columns."""
 
     inbox: str
     epoch: str
@@ -126,8 +169,8 @@ class _Place(Struct, frozen=True, gc=False):
     notification_id: int | None
 
 
-class _Payload(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What the log keeps of an event as JSON: the rest of its fields, by the same names."""
+class _LogPayload(Struct, frozen=True, omit_defaults=True, gc=False):
+    """The part of an event that the log keeps as JSON: the rest of its fields, by the same names."""
 
     unread: int
     total: int
@@ -138,14 +181,14 @@ class _Payload(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 _json = msgspec.json.Encoder()
-_payloads = msgspec.json.Decoder(_Payload)
+_payloads = msgspec.json.Decoder(_LogPayload)
 _events = msgspec.json.Decoder(Event)
 
 
 def to_payload(event: Event) -> bytes:
     """Return, as JSON, what the log keeps of an event beside its inbox, sequence, kind, notification id and time."""
     return _json.encode(
-        _Payload(
+        _LogPayload(
             unread=event.unread_count,
             total=event.total_count,
             notification=event.notification,
@@ -168,12 +211,12 @@ def from_payload(
 ) -> Event:
     """Return the event of which `to_payload` made that payload; raise ValueError for anything else."""
     kept = _read(_payloads, payload)
-    # By place: names cost a third more.
+    # By position: keyword arguments cost a third more.
     return Event(
         inbox,
         epoch,
         sequence,
-        Kind(kind),
+        Kind(kind),  # type: ignore[call-arg]  # a look-up by value
         occurred_at,
         kept.unread,
         kept.total,
@@ -186,8 +229,8 @@ def from_payload(
 
 
 def encode(event: Event, payload: bytes | None = None) -> bytes:
-    """Return the event as the doorbell carries it: one JSON object. Its payload may have been written before."""
-    place = _Place(
+    """Return the event as the doorbell carries it: one JSON object. `payload` is that of `to_payload`, if known."""
+    columns = _LogColumns(
         event.inbox,
         event.epoch,
         event.sequence,
@@ -196,8 +239,8 @@ def encode(event: Event, payload: bytes | None = None) -> bytes:
         event.notification_id,
     )
     kept = to_payload(event) if payload is None else payload
-    # One object out of two: neither is empty.
-    return b"%b,%b" % (_json.encode(place)[:-1], kept[1:])
+    # Joins two JSON objects, neither of which is empty.
+    return b"%b,%b" % (_json.encode(columns)[:-1], kept[1:])
 
 
 def decode(frame: bytes) -> Event:

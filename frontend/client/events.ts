@@ -1,70 +1,25 @@
-/** What the subscription `notificationEvents` tells, as the default document selects it. */
+/** The events of the subscription `notificationEvents`, as the default document selects them. */
 
-export interface Person {
-  id: string;
-  username: string;
-  name: string;
-}
+import type * as schema from "./schema.js";
 
-export interface Notification {
-  id: string;
-  type: string;
-  title: string;
-  message: string;
-  link: string | null;
-  data: unknown;
-  read: boolean;
-  readAt: string | null;
-  createdAt: string;
-  sender: Person | null;
-}
+export { EVENTS_DOCUMENT, NOTIFICATION_FIELDS } from "./schema.js";
+export type {
+  InboxReset,
+  Notification,
+  NotificationAdded,
+  NotificationDeleted,
+  NotificationUpdated,
+  User,
+} from "./schema.js";
 
-interface Told {
-  position: string;
-  unreadCount: number;
-  occurredAt: string;
-}
-
-export type NotificationAdded = Told & { __typename: "NotificationAdded"; notification: Notification };
-export type NotificationUpdated = Told & { __typename: "NotificationUpdated"; notification: Notification };
-export type NotificationDeleted = Told & { __typename: "NotificationDeleted"; notificationId: string };
-/** `count` notifications became read; every notification up to the id `throughId` is read now. */
-export type AllNotificationsRead = Told & {
-  __typename: "AllNotificationsRead";
-  count: number;
+/**
+ * `count` notifications became read; every notification up to the id `throughId` is read now. The JSON protocol does not
+ * say which is the newest of them, so there it is null.
+ */
+export type AllNotificationsRead = Omit<schema.AllNotificationsRead, "throughId"> & {
   throughId: string | null;
 };
-/** The position could not be resumed: what is shown must be loaded anew. The events then go on. */
-export type InboxReset = Told & { __typename: "InboxReset"; reason: string };
 
 export type NotificationEvent =
-  | NotificationAdded
-  | NotificationUpdated
-  | NotificationDeleted
-  | AllNotificationsRead
-  | InboxReset;
-
-export const NOTIFICATION_FIELDS = /* GraphQL */ `
-  fragment NotificationFields on Notification {
-    id type title message link data read readAt createdAt
-    sender { id username name }
-  }
-`;
-
-/** The document that `follow` subscribes with. */
-export const EVENTS_DOCUMENT = /* GraphQL */ `
-  subscription NotificationEvents($after: String) {
-    notificationEvents(after: $after) {
-      __typename
-      position
-      unreadCount
-      occurredAt
-      ... on NotificationAdded { notification { ...NotificationFields } }
-      ... on NotificationUpdated { notification { ...NotificationFields } }
-      ... on NotificationDeleted { notificationId }
-      ... on AllNotificationsRead { count throughId }
-      ... on InboxReset { reason }
-    }
-  }
-  ${NOTIFICATION_FIELDS}
-`;
+  | Exclude<schema.NotificationEvent, schema.AllNotificationsRead>
+  | AllNotificationsRead;

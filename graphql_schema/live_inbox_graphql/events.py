@@ -1,13 +1,15 @@
-"""The events of an inbox, as a subscription tells them."""
+"""The events of an inbox, as the subscription sends them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from typing import Any, assert_never
 
 import strawberry
 
-from live_inbox.events import GONE, Event, Kind, Reset
+from live_inbox.events import Event, Payload, Reset
 from live_inbox_graphql import ids
 from live_inbox_graphql.types import Notification
 
@@ -16,67 +18,67 @@ from live_inbox_graphql.types import Notification
 class ResetReason(Enum):
     EXPIRED = strawberry.enum_value(
         "expired",
-        description="The events after it are no longer kept: the client was away for too long.",
+        description="The events after it are no longer stored: the client was away for too long.",
     )
     EPOCH = strawberry.enum_value(
         "epoch", description="It belongs to an inbox that has since been restored or recreated."
     )
     AHEAD = strawberry.enum_value(
         "ahead",
-        description="It lies beyond the newest event: the database has lost what the client has seen.",
+        description="It is beyond the newest event: the database has lost events that the client received.",
     )
 
 
 @strawberry.interface(
-    description="A change of the inbox. Every change is told once, in the order of commits."
+    description="A change of the inbox. Each change is sent once, in the order of commits."
 )
 class NotificationEvent:
     position: str = strawberry.field(
-        description="What to hold in order to resume after this event: the next subscription's `after`."
+        description="The position after this event. To resume here, pass it as the next subscription's `after`."
     )
     unread_count: int = strawberry.field(
-        description="How many notifications of the whole inbox are unread right after this event."
+        description="The number of unread notifications in the whole inbox after this event."
     )
     occurred_at: datetime = strawberry.field(description="When it happened.")
 
 
-@strawberry.type(description="A notification has arrived. It belongs at the top of the list.")
+@strawberry.type(description="A notification arrived. It belongs at the top of the list.")
 class NotificationAdded(NotificationEvent):
     notification: Notification = strawberry.field(
-        description="The notification as it arrived; later events tell what became of it."
+        description="The notification as it arrived. Later events have its later changes."
     )
 
 
-@strawberry.type(description="A notification was marked as read or as not read.")
+@strawberry.type(description="A notification was marked as read or as unread.")
 class NotificationUpdated(NotificationEvent):
-    notification: Notification = strawberry.field(
-        description="The notification as it was right after the change."
-    )
+    notification: Notification = strawberry.field(description="The notification after the change.")
 
 
-@strawberry.type(description="A notification was deleted, or its `expiresAt` has come.")
+@strawberry.type(description="A notification was deleted, by the user or because it expired.")
 class NotificationDeleted(NotificationEvent):
-    notification_id: strawberry.ID = strawberry.field(description="The id of what is gone.")
+    notification_id: strawberry.ID = strawberry.field(
+        description="The id of the deleted notification."
+    )
 
 
 @strawberry.type(
-    description="Many notifications were marked as read at once. Told whatever types a subscription is "
-    "limited to."
+    description="Several notifications were marked as read at once. Sent whatever `types` the subscription "
+    "has."
 )
 class AllNotificationsRead(NotificationEvent):
-    count: int = strawberry.field(description="How many became read.")
+    count: int = strawberry.field(description="How many notifications became read.")
     through_id: strawberry.ID = strawberry.field(
-        description="The newest of them. It and every notification after it in the list (that is, with a "
-        "smaller id) are read now; those that this event made so have `occurredAt` as their `readAt`."
+        description="The id of the newest of them. That notification and all older ones, which have smaller ids, "
+        "are read now. Those that this event marked have `occurredAt` as their `readAt`."
     )
 
 
 @strawberry.type(
-    description="The position after which the client wanted to resume is of no use: reload the list. The "
-    "events go on after the `position` given here. Told whatever types a subscription is limited to."
+    description="The subscription cannot resume after the given position: reload the list. Events continue "
+    "after the `position` of this event. Sent whatever `types` the subscription has."
 )
 class InboxReset(NotificationEvent):
-    reason: ResetReason = strawberry.field(description="Why.")
+    reason: ResetReason = strawberry.field(description="Why the position cannot be resumed.")
 
 
 EVENT_TYPES = (
@@ -86,10 +88,14 @@ EVENT_TYPES = (
     AllNotificationsRead,
     InboxReset,
 )
+_TYPES: Mapping[str, type[NotificationEvent]] = {each.__name__: each for each in EVENT_TYPES}
 
 
-def present(item: Event | Reset) -> NotificationEvent:
-    """Return how an event is told. Pure: everything is in the event."""
+def to_graphql(item: Event | Reset) -> NotificationEvent:
+    """Return an event as its GraphQL type. Makes no query: everything is in the event.
+
+    Raises ValueError for an event that lacks a part of its kind's payload.
+    """
     if isinstance(item, Reset):
         return InboxReset(
             position=str(item.position),
@@ -97,35 +103,57 @@ def present(item: Event | Reset) -> NotificationEvent:
             occurred_at=item.occurred_at,
             reason=ResetReason(item.reason.value),
         )
-    position, unread, moment = str(item.position), item.unread_count, item.occurred_at
-    if item.notification is not None:
-        told = NotificationAdded if item.kind is Kind.ADDED else NotificationUpdated
-        return told(
-            position=position,
-            unread_count=unread,
-            occurred_at=moment,
-            notification=Notification.of(item.notification),
-        )
-    if item.kind is Kind.ALL_READ and item.through_id is not None:
-        return AllNotificationsRead(
-            position=position,
-            unread_count=unread,
-            occurred_at=moment,
-            count=item.count,
-            through_id=ids.notification_id(item.through_id),
-        )
-    if item.kind in GONE and item.notification_id is not None:
-        return NotificationDeleted(
-            position=position,
-            unread_count=unread,
-            occurred_at=moment,
-            notification_id=ids.notification_id(item.notification_id),
-        )
-    raise ValueError(f"event {item.sequence} of inbox {item.inbox} lacks what its kind promises")
+    event_type: Any = _TYPES[graphql_type_of(item)]
+    event: NotificationEvent = event_type(
+        position=str(item.position),
+        unread_count=item.unread_count,
+        occurred_at=item.occurred_at,
+        **_payload(item),
+    )
+    return event
+
+
+def _payload(event: Event) -> dict[str, object]:
+    match event.kind.payload:
+        case Payload.NOTIFICATION:
+            assert event.notification is not None
+            return {"notification": Notification.of(event.notification)}
+        case Payload.REMOVAL:
+            assert event.notification_id is not None
+            return {"notification_id": ids.notification_id(event.notification_id)}
+        case Payload.ALL_READ:
+            assert event.through_id is not None
+            return {"count": event.count, "through_id": ids.notification_id(event.through_id)}
+        case _:
+            assert_never(event.kind.payload)
+
+
+# Looked up for every event; attributes of an enumeration are slow to find.
+_NOTIFICATION, _REMOVAL = Payload.NOTIFICATION, Payload.REMOVAL
+
+
+def graphql_type_of(item: Event | Reset) -> str:
+    """Return the name of the GraphQL type that shows an event.
+
+    Raises ValueError for an event that lacks a part of its kind's payload: the schema promises it to clients.
+    """
+    if isinstance(item, Reset):
+        return "InboxReset"
+    kind = item.kind
+    payload = kind.payload
+    if payload is _NOTIFICATION:
+        is_complete = item.notification is not None
+    elif payload is _REMOVAL:
+        is_complete = item.notification_id is not None
+    else:
+        is_complete = item.through_id is not None
+    if not is_complete:
+        raise ValueError(f"event {item.sequence} of inbox {item.inbox} lacks the payload of {kind}")
+    return kind.graphql_type
 
 
 def concerns(item: Event | Reset, types: frozenset[str] | None) -> bool:
-    """Whether a subscription that is limited to these types is told this. What is about the inbox always is."""
+    """Whether a subscription that is limited to these types gets this. Events of the whole inbox always pass."""
     if types is None or isinstance(item, Reset) or item.notification_type is None:
         return True
     return item.notification_type in types

@@ -12,10 +12,10 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from live_inbox.errors import InvalidInput, NotFound
+from live_inbox.storable import MAX_INTEGER, is_storable_integer
 
 _USER_PREFIX = "user:"
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-_LARGEST_NUMBER = 2**63 - 1
 
 
 def notification_id(number: int) -> strawberry.ID:
@@ -25,7 +25,7 @@ def notification_id(number: int) -> strawberry.ID:
 
 def parse_notification_id(text: str) -> int:
     """Return the number of the notification; raise NotFound for what cannot be the id of one."""
-    if not _NUMBER.fullmatch(text) or int(text) > _LARGEST_NUMBER:
+    if not _NUMBER.fullmatch(text) or int(text) > MAX_INTEGER:
         raise NotFound("You have no such notification.")
     return int(text)
 
@@ -45,6 +45,6 @@ def parse_user_id(text: str, *, field: str) -> str:
         key = get_user_model()._meta.pk.to_python(plain) if plain.isprintable() else None
     except ValidationError:
         key = None
-    if key is None or plain == "" or (isinstance(key, int) and abs(key) > _LARGEST_NUMBER):
+    if key is None or plain == "" or (isinstance(key, int) and not is_storable_integer(key)):
         raise InvalidInput("There is no such user.", field=field)
     return str(key)

@@ -18,7 +18,7 @@ from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
 from live_inbox_graphql.context import Info, caller_of
-from live_inbox_graphql.inputs import NotificationPreferenceInput, SendInput
+from live_inbox_graphql.inputs import NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
     DeletePayload,
     MarkAllReadPayload,
@@ -26,7 +26,7 @@ from live_inbox_graphql.payloads import (
     MarkUnreadPayload,
     SendPayload,
 )
-from live_inbox_graphql.types import NotificationPreference
+from live_inbox_graphql.types import NotificationPreference, SendInput
 
 NotificationId = Annotated[
     strawberry.ID, strawberry.argument(description="The id of a notification of your inbox.")
@@ -34,12 +34,12 @@ NotificationId = Annotated[
 
 
 @strawberry.type(
-    description="What can be changed. When a mutation has answered, the change is committed, and every open "
-    "device of the inbox is told."
+    description="The mutations. When one returns, its change is committed, and every open device of the inbox "
+    "receives it."
 )
 class Mutation:
     @strawberry.mutation(
-        description="Send a notification: to yourself always, to others if you may. How often is limited."
+        description="Send a notification: to yourself, or to others with permission. The rate is limited."
     )
     async def send(
         self,
@@ -48,11 +48,11 @@ class Mutation:
     ) -> SendPayload:
         return await in_database_thread(_send, caller_of(info), input)
 
-    @strawberry.mutation(description="Mark a notification as read. It may be so already.")
+    @strawberry.mutation(description="Mark a notification as read. Does nothing if it is read.")
     async def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
         return await in_database_thread(_mark_read, caller_of(info).user_id, id)
 
-    @strawberry.mutation(description="Mark a notification as not read. It may be so already.")
+    @strawberry.mutation(description="Mark a notification as unread. Does nothing if it is unread.")
     async def mark_unread(self, info: Info, id: NotificationId) -> MarkUnreadPayload:
         return await in_database_thread(_mark_unread, caller_of(info).user_id, id)
 
@@ -63,8 +63,8 @@ class Mutation:
         up_to: Annotated[
             str | None,
             strawberry.argument(
-                description="A position: only what had arrived by then. With the position of the list that "
-                "the user is looking at, what arrives meanwhile stays unread."
+                description="A position: marks only what had arrived by then. With the position of the list "
+                "that the user sees, newer notifications stay unread."
             ),
         ] = None,
     ) -> MarkAllReadPayload:
@@ -72,18 +72,19 @@ class Mutation:
         position = parse_position(up_to, field="upTo")
         return await in_database_thread(_mark_all_read, caller.user_id, position)
 
-    @strawberry.mutation(description="Delete a notification for good.")
+    @strawberry.mutation(description="Delete a notification permanently.")
     async def delete(self, info: Info, id: NotificationId) -> DeletePayload:
         return await in_database_thread(_delete, caller_of(info).user_id, id)
 
     @strawberry.mutation(
-        description="Say whether you want notifications of a type from now on. What is in the inbox stays."
+        description="Turn notifications of a type on or off, from now on. The inbox keeps what it has."
     )
     async def set_notification_preference(
         self,
         info: Info,
         input: Annotated[
-            NotificationPreferenceInput, strawberry.argument(description="The type and the wish.")
+            NotificationPreferenceInput,
+            strawberry.argument(description="The type, and whether it is delivered."),
         ],
     ) -> NotificationPreference:
         return await in_database_thread(_set_preference, caller_of(info).user_id, input)
@@ -95,13 +96,8 @@ def _send(caller: Caller, input: SendInput) -> SendPayload:
         sent = send_for_caller(
             caller,
             recipient_id=recipient_id,
-            title=input.title,
-            message=input.message,
-            type=input.type,
-            link=input.link or "",
-            data=input.data,
-            expires_at=input.expires_at,
             idempotency_key=input.idempotency_key,
+            **input.content(),
         )
     return SendPayload.of(sent)
 

@@ -8,23 +8,23 @@ from live_inbox import services
 from live_inbox_graphql import ids
 from live_inbox_graphql.types import Notification
 
-_UNREAD_COUNT = "How many notifications of the whole inbox are unread now."
+_UNREAD_COUNT = "The number of unread notifications in the whole inbox after the change."
 _POSITION = (
-    "The position of the inbox after the change. A subscription tells the change as well, in its place: do not "
-    "resume from here unless all events before it have been seen."
+    "The position of the inbox after the change. A subscription sends the change as well, in order: resume from "
+    "here only if the client has applied all events before it."
 )
 
 
 @strawberry.type(description="The result of `send`.")
 class SendPayload:
     notification: Notification | None = strawberry.field(
-        description="The notification; null if the recipient does not want notifications of its type."
+        description="The notification; null if the recipient has turned off its type."
     )
     suppressed: bool = strawberry.field(
-        description="Whether nothing was sent because the recipient has turned the type off."
+        description="Whether nothing was sent because the recipient has turned off the type."
     )
     replayed: bool = strawberry.field(
-        description="Whether the idempotency key was used before, and this is what was sent then."
+        description="Whether the idempotency key was used before. This is the first result."
     )
 
     @classmethod
@@ -40,7 +40,7 @@ class SendPayload:
 
 @strawberry.type(description="The result of `markRead`.")
 class MarkReadPayload:
-    notification: Notification = strawberry.field(description="The notification, read now.")
+    notification: Notification = strawberry.field(description="The notification, now read.")
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
     position: str = strawberry.field(description=_POSITION)
 
@@ -56,7 +56,7 @@ class MarkReadPayload:
 
 @strawberry.type(description="The result of `markUnread`.")
 class MarkUnreadPayload:
-    notification: Notification = strawberry.field(description="The notification, unread now.")
+    notification: Notification = strawberry.field(description="The notification, now unread.")
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
     position: str = strawberry.field(description=_POSITION)
 
@@ -85,7 +85,7 @@ class MarkAllReadPayload:
 @strawberry.type(description="The result of `delete`.")
 class DeletePayload:
     notification_id: strawberry.ID = strawberry.field(
-        description="The id of the notification that is gone."
+        description="The id of the deleted notification."
     )
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
     position: str = strawberry.field(description=_POSITION)

@@ -25,35 +25,42 @@ from live_inbox_graphql.types import (
 )
 
 
-@strawberry.type(description="What can be asked. Everything is of the caller's own inbox.")
+@strawberry.type(description="The queries. All of them read the caller's own inbox.")
 class Query:
     @strawberry.field(description="The caller.")
     async def viewer(self, info: Info) -> User:
         return await in_database_thread(_viewer, caller_of(info))
 
     @strawberry.field(
-        description="The inbox: a page of notifications, newest first, with the counts and the position of the "
-        "inbox at that moment. Without arguments, the newest 20."
+        description="A page of the inbox, newest first, with the counts and the position of the inbox in the "
+        "same database snapshot. Without arguments, the newest 20."
     )
     async def notifications(
         self,
         info: Info,
         first: Annotated[
             int | None,
-            strawberry.argument(description="So many, counted from the newest. Not with `last`."),
+            strawberry.argument(
+                description="The size of the page, counted from the newest. Not with `last`."
+            ),
         ] = None,
         after: Annotated[
-            str | None, strawberry.argument(description="Only what is older than this cursor.")
+            str | None,
+            strawberry.argument(description="Only notifications older than this cursor."),
         ] = None,
         last: Annotated[
             int | None,
-            strawberry.argument(description="So many, counted from the oldest. Not with `first`."),
+            strawberry.argument(
+                description="The size of the page, counted from the oldest. Not with `first`."
+            ),
         ] = None,
         before: Annotated[
-            str | None, strawberry.argument(description="Only what is newer than this cursor.")
+            str | None,
+            strawberry.argument(description="Only notifications newer than this cursor."),
         ] = None,
         filter: Annotated[
-            NotificationFilter | None, strawberry.argument(description="Only some of them.")
+            NotificationFilter | None,
+            strawberry.argument(description="Only notifications that match this filter."),
         ] = None,
     ) -> NotificationConnection:
         caller = caller_of(info)
@@ -63,8 +70,8 @@ class Query:
         return await in_database_thread(_page, caller.user_id, asked, types, chosen.read)
 
     @strawberry.field(
-        description="One notification of the inbox. If there is none with this id, or it is somebody else's, "
-        "the field is null and there is an error with the code NOT_FOUND."
+        description="One notification of the inbox. If the inbox has none with this id, the field is null and "
+        "there is an error with the code NOT_FOUND."
     )
     async def notification(
         self,
@@ -74,8 +81,8 @@ class Query:
         return await in_database_thread(_notification, caller_of(info).user_id, id)
 
     @strawberry.field(
-        description="What the caller has said of types of notifications, and the types that cannot be turned "
-        "off, sorted by type. Types that are not listed are delivered."
+        description="The types that the caller has turned on or off, and the required types, sorted by type. "
+        "Types that are not listed are delivered."
     )
     async def notification_preferences(self, info: Info) -> list[NotificationPreference]:
         return await in_database_thread(_preferences, caller_of(info).user_id)

@@ -1,4 +1,4 @@
-"""The subscription. What it depends on is the feed, the caller, `after` and `types`, and nothing else."""
+"""The subscription. It depends on the feed, the caller, `after` and `types` only."""
 
 # mypy: allow-untyped-decorators
 # (Strawberry declares what its decorators return as Any.)
@@ -14,16 +14,16 @@ from live_inbox.delivery.position import Position
 from live_inbox.feed import Feed
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.context import Info, caller_of
-from live_inbox_graphql.events import NotificationEvent, concerns, present
+from live_inbox_graphql.events import NotificationEvent, concerns, to_graphql
 
 
-@strawberry.type(description="What can be followed.")
+@strawberry.type(description="The subscription.")
 class Subscription:
-    # Not a generator itself: what is wrong with the arguments must be said before there is a stream.
+    # Not a generator itself: errors in the arguments must be reported before there is a stream.
     @strawberry.subscription(
         description="Every change of the caller's inbox, once and in order, whichever device or service made "
-        "it. To miss nothing: read `notifications { position ... }`, subscribe after that position, keep the "
-        "position of each event that comes, and subscribe after the latest one when the connection was lost."
+        "it. To miss nothing: query `notifications { position ... }`, subscribe after that position, store the "
+        "position of each event, and after a lost connection subscribe after the latest one."
     )
     async def notification_events(
         self,
@@ -31,15 +31,15 @@ class Subscription:
         after: Annotated[
             str | None,
             strawberry.argument(
-                description="The position of the last change that the client knows of. Without it, only "
-                "what happens from now on is told."
+                description="The position of the last event that the client has applied. Without it, the "
+                "subscription begins with the next event."
             ),
         ] = None,
         types: Annotated[
             list[str] | None,
             strawberry.argument(
-                description="Only tell of notifications of these types. AllNotificationsRead and InboxReset "
-                "are about the whole inbox and always told."
+                description="Only events of notifications of these types. AllNotificationsRead and InboxReset "
+                "concern the whole inbox and are always sent."
             ),
         ] = None,
     ) -> AsyncGenerator[NotificationEvent, None]:
@@ -48,14 +48,14 @@ class Subscription:
         if feed is None:
             raise RuntimeError("this transport has no feed")
         position = parse_position(after, field="after")
-        return told(feed, caller.user_id, position, parse_types(types, field="types"))
+        return events_of(feed, caller.user_id, position, parse_types(types, field="types"))
 
 
-async def told(
+async def events_of(
     feed: Feed, inbox: str, after: Position | None, types: frozenset[str] | None
 ) -> AsyncGenerator[NotificationEvent, None]:
-    """Yield the events of an inbox as they are told. Ends with HubClosed when the server stops."""
+    """Yield the events of an inbox as GraphQL objects. Raises HubClosed when the server stops."""
     async with feed.open(inbox, after) as items:
         async for item in items:
             if concerns(item, types):
-                yield present(item)
+                yield to_graphql(item)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, cast
 
 import strawberry
 
 from live_inbox import selectors, services
+from live_inbox.content import CONTENT_FIELDS, ContentFields
 from live_inbox.events import Person, Snapshot
 from live_inbox_graphql import cursors, ids
 from live_inbox_graphql.scalars import JSON
 
 
-@strawberry.type(description="Somebody who has an inbox, as others see them.")
+@strawberry.type(description="A user, as other users see them.")
 class User:
     id: strawberry.ID = strawberry.field(description="`user:` and the primary key.")
-    username: str = strawberry.field(description="The name that the user signs in with.")
-    name: str = strawberry.field(description="The full name; empty if it is not known.")
+    username: str = strawberry.field(description="The username.")
+    name: str = strawberry.field(description="The full name; empty if unknown.")
 
     @classmethod
     def of(cls, person: Person) -> User:
@@ -24,55 +26,88 @@ class User:
         return cls(id=ids.user_id(person.id), username=person.username, name=person.name)
 
 
-@strawberry.type(description="Something that a user was told.")
+@strawberry.type(description="A notification in the caller's inbox.")
 class Notification:
     id: strawberry.ID = strawberry.field(
-        description="The notification's number. Within an inbox, later notifications have larger ones."
+        description="The id: a number, larger for later notifications of the inbox."
     )
-    type: str = strawberry.field(
-        description="What it is about: a slug such as `general` or `approval`."
-    )
-    title: str = strawberry.field(description="One line.")
+    type: str = strawberry.field(description="The type: a slug such as `general` or `approval`.")
+    title: str = strawberry.field(description="The title, one line.")
     message: str = strawberry.field(description="The text; may be empty.")
     link: str | None = strawberry.field(
-        description="Where it leads: a path on the site or an http(s) address."
+        description="The link: a path on the site or an http(s) address."
     )
-    data: JSON = strawberry.field(description="What the sender added for programs: a JSON object.")
-    read: bool = strawberry.field(description="Whether the user has marked it as read.")
+    data: JSON = strawberry.field(description="A JSON object for programs, from the sender.")
+    read: bool = strawberry.field(description="Whether it is marked as read.")
     read_at: datetime | None = strawberry.field(description="When it was marked as read.")
     created_at: datetime = strawberry.field(description="When it was sent.")
     expires_at: datetime | None = strawberry.field(
-        description="When it disappears by itself, with a `NotificationDeleted`; null if it never does."
+        description="When it is deleted automatically, with a `NotificationDeleted` event; null if never."
     )
     sender: User | None = strawberry.field(
-        description="Who sent it; null if that was the system or a user who is gone."
+        description="The sender; null for the system and for deleted users."
     )
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Notification:
         """Return the notification for a snapshot. Makes no query."""
+        content: dict[str, Any] = {name: getattr(snapshot, name) for name in CONTENT_FIELDS}
+        content |= {"link": snapshot.link or None, "data": JSON(snapshot.data)}
         return cls(
             id=ids.notification_id(snapshot.id),
-            type=snapshot.type,
-            title=snapshot.title,
-            message=snapshot.message,
-            link=snapshot.link or None,
-            data=JSON(snapshot.data),
             read=snapshot.read,
             read_at=snapshot.read_at,
             created_at=snapshot.created_at,
-            expires_at=snapshot.expires_at,
             sender=None if snapshot.sender is None else User.of(snapshot.sender),
+            **content,
         )
 
 
-@strawberry.type(description="A notification in a list, with its place there.")
+@strawberry.input(description="A notification to send.")
+class SendInput:
+    recipient_id: strawberry.ID = strawberry.field(
+        description="The recipient: a user's id or plain primary key."
+    )
+    title: str = strawberry.field(description="The title: one line of at most 200 characters.")
+    message: str = strawberry.field(default="", description="The text, at most 4000 characters.")
+    type: str = strawberry.field(
+        default="general",
+        description="The type: a slug of letters, digits, `-`, `_` and `.`.",
+    )
+    data: JSON | None = strawberry.field(
+        default=None,
+        description="A JSON object for the recipient's programs, of bounded size.",
+    )
+    link: str | None = strawberry.field(
+        default=None, description="The link: a path on the site or an http(s) address."
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None,
+        description="When it is deleted automatically: a time in the future. It is deleted a few seconds later, "
+        "as if by the recipient.",
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="A string of your choice that makes retries safe: the same key with the same content "
+        "returns the first result; with other content it is a CONFLICT.",
+    )
+
+    def content(self) -> ContentFields:
+        """Return the content as the service takes it; the schema's null is the default of a field."""
+        content: Any = {}
+        for name, declared in CONTENT_FIELDS.items():
+            value = getattr(self, name)
+            content[name] = declared.default if value is None else value
+        return cast("ContentFields", content)
+
+
+@strawberry.type(description="A notification in a list, with its cursor.")
 class NotificationEdge:
-    cursor: str = strawberry.field(description="The place, for `after` and `before`. Opaque.")
+    cursor: str = strawberry.field(description="An opaque cursor for `after` and `before`.")
     node: Notification = strawberry.field(description="The notification.")
 
 
-@strawberry.type(description="Where a page lies in the list, as Relay defines it.")
+@strawberry.type(description="The position of a page in the list, as in Relay's specification.")
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether older notifications follow.")
     has_previous_page: bool = strawberry.field(
@@ -87,24 +122,26 @@ class PageInfo:
 
 
 @strawberry.type(
-    description="A page of the list of notifications, newest first, and the inbox at the very moment that "
-    "the page was read."
+    description="A page of notifications, newest first, with the state of the inbox in the same database "
+    "snapshot."
 )
 class NotificationConnection:
     edges: list[NotificationEdge] = strawberry.field(
         description="The notifications with their cursors."
     )
-    nodes: list[Notification] = strawberry.field(description="The notifications alone.")
-    page_info: PageInfo = strawberry.field(description="Where the page lies in the list.")
+    nodes: list[Notification] = strawberry.field(description="The notifications without cursors.")
+    page_info: PageInfo = strawberry.field(
+        description="Whether there are more pages, and their cursors."
+    )
     total_count: int = strawberry.field(
-        description="How many notifications the whole inbox holds, whatever the page and the filter."
+        description="The number of notifications in the whole inbox, whatever the page and the filter."
     )
     unread_count: int = strawberry.field(
-        description="How many notifications of the whole inbox are unread, whatever the page and the filter."
+        description="The number of unread notifications in the whole inbox, whatever the page and the filter."
     )
     position: str = strawberry.field(
-        description="The position of the inbox at the moment of the page. Subscribing to "
-        "`notificationEvents(after: ...)` with it continues the page without a gap and without a repetition."
+        description="The position of the inbox in the snapshot of the page. `notificationEvents(after: ...)` with "
+        "this position continues the page without gaps or duplicates."
     )
 
     @classmethod
@@ -130,7 +167,7 @@ class NotificationConnection:
         )
 
 
-@strawberry.type(description="What a user wants of one type of notification.")
+@strawberry.type(description="Whether a user receives notifications of one type.")
 class NotificationPreference:
     type: str = strawberry.field(description="The type of notification.")
     enabled: bool = strawberry.field(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live_inbox.conf import InboxSettings
 from live_inbox_site.configuration_page import configuration_page, groups
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings
-from live_inbox_site.management.commands import print_configuration, print_schema
+from live_inbox_site.management.commands import (
+    print_client_types,
+    print_configuration,
+    print_schema,
+)
 from tests.commands.conftest import Run
 
-COMMANDS = {
+COMMANDS: dict[str, Any] = {
+    "print_client_types": print_client_types.Command,
     "print_configuration": print_configuration.Command,
     "print_schema": print_schema.Command,
 }

@@ -40,7 +40,7 @@ from live_inbox.feed import Feed
 from live_inbox.identity.callers import Caller
 from live_inbox_graphql import json_text
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.events import present
+from live_inbox_graphql.events import to_graphql
 from live_inbox_graphql.projection import compilation
 from live_inbox_graphql.projection.sources import SOURCES
 from live_inbox_graphql.projection.subscriptions import CompiledSubscription, Projections
@@ -651,10 +651,10 @@ def test_a_selection_of_too_many_fields_is_left_to_graphql_core(
 def test_an_event_that_lacks_what_its_kind_promises_is_not_told(item: Event) -> None:
     subscription = compiled("subscription { notificationEvents { position } }")
     assert subscription is not None
-    with pytest.raises(ValueError, match="lacks what its kind promises"):
-        present(item)
+    with pytest.raises(ValueError, match="lacks the payload of"):
+        to_graphql(item)
     for _ in range(2):
-        with pytest.raises(ValueError, match="lacks what its kind promises"):
+        with pytest.raises(ValueError, match="lacks the payload of"):
             subscription.projection.render(item)
 
 

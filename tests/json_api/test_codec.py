@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from live_inbox.content import ContentFields
 from live_inbox.json_api.codec import MAX_DEPTH, Malformed, Refused, decode, encode
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
@@ -222,18 +223,16 @@ def test_frame_is_read_as_its_action(frame: str) -> None:
 
 @pytest.mark.parametrize("frame", SENDS)
 def test_each_form_of_a_send_is_a_send(frame: str) -> None:
-    sent = SendNotification(
-        **{
-            "user_id": "123",
-            "title": "T",
-            "message": "M",
-            "notification_type": "general",
-            "data": None,
-            "link": "",
-            "expires_at": None,
-            **SENDS[frame],
-        }
-    )
+    fields = {"user_id": "123", "notification_type": "general", **SENDS[frame]}
+    content = {
+        "type": fields.pop("notification_type"),
+        "title": "T",
+        "message": "M",
+        "data": None,
+        "link": "",
+        "expires_at": None,
+    }
+    sent = SendNotification(fields.pop("user_id"), cast("ContentFields", content | fields))
     assert decode(frame, max_bytes=MAX_BYTES) == sent
 
 

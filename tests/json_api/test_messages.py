@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from live_inbox.conf import InboxSettings
+from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import (
     Conflict,
     Forbidden,
@@ -101,8 +102,16 @@ GUIDE_MARKED_READ = """{
   "success": true
 }"""
 
+
+def _send(**content: Any) -> SendNotification:
+    """Return the guide's send, with these fields of the content."""
+    rest: Any = {"type": "approval", "title": "Title", "message": "Message"}
+    absent: Any = {"link": "", "data": None, "expires_at": None}
+    return SendNotification("123", rest | absent | content)
+
+
 GUIDE_ACTIONS = {
-    GUIDE_SEND: SendNotification("123", "Title", "Message", "approval", {}, "/some/url"),
+    GUIDE_SEND: _send(data={}, link="/some/url"),
     GUIDE_GET: GetNotifications(),
     GUIDE_MARK_READ: MarkRead(456),
     GUIDE_MARK_ALL_READ: MarkAllRead(),
@@ -331,6 +340,9 @@ def rows(text: str, *, under: str) -> dict[str, list[str]]:
 
 def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
+    if kind is SendNotification:
+        content = {messages.WIRE_NAMES.get(name, name): name == "title" for name in CONTENT_FIELDS}
+        return {"type": True, "user_id": True, **content}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}
         return {"type": True, **own}
@@ -403,10 +415,8 @@ def test_examples_of_a_client_message_are_understood_as_it(name: str) -> None:
 def test_three_forms_of_a_send_are_one() -> None:
     _, text = section("send_notification")
     sends = [decode(example, max_bytes=1024) for example in examples(text)]
-    send = SendNotification("123", "Title", "Message", "approval", {"item": 5}, "/some/url")
-    ends = SendNotification(
-        "123", "Title", "Message", "approval", expires_at=datetime(2124, 1, 1, tzinfo=UTC)
-    )
+    send = _send(data={"item": 5}, link="/some/url")
+    ends = _send(expires_at=datetime(2124, 1, 1, tzinfo=UTC))
     assert sends == [send] * 3 + [ends]
 
 

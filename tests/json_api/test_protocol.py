@@ -145,17 +145,18 @@ class Inbox:
     def _send(self, action: SendNotification) -> tuple[ServerMessage, int | None]:
         id_ = self.next_id
         self.next_id += 1
-        if action.notification_type == "muted":
+        content = action.content
+        if content.get("type") == "muted":
             return notification_sent(None), None
         if action.user_id != ME:
             return notification_sent(id_), None
         added = Snapshot(
             id=id_,
-            type=action.notification_type,
-            title=action.title,
-            message=action.message,
-            link=action.link,
-            data=action.data or {},
+            type=content.get("type", "general"),
+            title=content["title"],
+            message=content.get("message", ""),
+            link=content.get("link", ""),
+            data=content.get("data") or {},
             created_at=self.now,
             read_at=None,
             sender=None,
@@ -710,7 +711,7 @@ ASKABLE = st.one_of(
     ),
 )
 CHANGES = st.one_of(
-    st.just(SendNotification("7", "A")),
+    st.just(SendNotification("7", {"title": "A"})),
     st.just(MarkAllRead()),
     st.builds(MarkRead, IDS),
     st.builds(MarkUnread, IDS),
@@ -777,7 +778,7 @@ class Connection(RuleBasedStateMachine):
     @initialize(count=st.integers(0, 3))
     def inbox_is_filled(self, count: int) -> None:
         for _ in range(count):
-            self.inbox.perform(SendNotification(ME, "A"))
+            self.inbox.perform(SendNotification(ME, {"title": "A"}))
             self.feed_brings_an_event()
 
     @rule(frame=ASKABLE)
@@ -905,7 +906,9 @@ def test_dialogue_of_the_specification_is_what_happens(heading: str) -> None:
     """Lines with `→` are sent by the client, with `←` by the server, with `≈` done by another device."""
     inbox = Inbox(next_id=455, now=datetime(2024, 1, 1, tzinfo=UTC))
     for _ in range(2):
-        inbox.perform(SendNotification(ME, "Title", "Message", "approval"))
+        inbox.perform(
+            SendNotification(ME, {"title": "Title", "message": "Message", "type": "approval"})
+        )
     inbox.perform(MarkRead(455))
     protocol = LegacyProtocol(after=inbox.sequence)
     fed, due = inbox.sequence, list[str]()

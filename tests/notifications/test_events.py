@@ -2,19 +2,24 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from live_inbox.content import CONTENT_FIELDS
 from live_inbox.delivery.log import Loss
 from live_inbox.delivery.position import Position
 from live_inbox.events import (
     Event,
+    GraphQLType,
+    JSONMessage,
     Kind,
+    Payload,
     Person,
     ResetReason,
     Snapshot,
@@ -23,6 +28,8 @@ from live_inbox.events import (
     from_payload,
     to_payload,
 )
+from live_inbox.json_api.messages import event_message
+from live_inbox_graphql.events import to_graphql
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -93,6 +100,27 @@ def test_the_kinds_of_events() -> None:
         "all_read",
         "expired",
     ]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_declares_what_the_apis_show(kind: Kind) -> None:
+    assert kind.graphql_type in get_args(GraphQLType)
+    assert kind.json_message in get_args(JSONMessage)
+    assert Kind(kind.value) is kind  # type: ignore[call-arg]  # a look-up by value
+    fields = {
+        Payload.NOTIFICATION: ADDED,
+        Payload.REMOVAL: DELETED,
+        Payload.ALL_READ: ALL_READ,
+    }
+    event = msgspec.structs.replace(fields[kind.payload], kind=kind)
+    assert type(to_graphql(event)).__name__ == kind.graphql_type
+    message = event_message(event)
+    assert message is not None
+    assert message["type"] == kind.json_message
+
+
+def test_a_snapshot_has_every_field_of_the_content() -> None:
+    assert CONTENT_FIELDS.keys() <= set(Snapshot.__struct_fields__)
 
 
 def test_the_reasons_of_resets_are_those_of_the_delivery() -> None:

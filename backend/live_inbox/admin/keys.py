@@ -16,6 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms import Widget
 
+from live_inbox.storable import is_storable_text
+
 if TYPE_CHECKING:
     _Widget = AutocompleteSelect
     _Choice = forms.ModelMultipleChoiceField[Any]
@@ -34,7 +36,7 @@ def can_be_key(model: type[Model], text: object) -> bool:
         field.clean(text, None)
     except ValidationError:
         return False
-    return "\0" not in str(text)
+    return is_storable_text(str(text))
 
 
 class _ShowsKeysOnly(_Widget):

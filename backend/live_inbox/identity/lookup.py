@@ -11,6 +11,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import connections, models
 
+from live_inbox.storable import is_storable_text
+
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
 
@@ -42,7 +44,7 @@ def value_of(field: Field, text: str) -> Any:
     except (ValidationError, ValueError):
         return None
     if isinstance(value, str):
-        return value if _is_storable(value) else None
+        return value if is_storable_text(value) else None
     if isinstance(value, int) and not _is_in_range(_column(field), value):
         return None
     return value
@@ -82,11 +84,6 @@ def _column(field: Field) -> Field:
     while isinstance(field, models.ForeignKey):
         field = field.target_field
     return field
-
-
-def _is_storable(text: str) -> bool:
-    # PostgreSQL has no null characters, and half a surrogate pair is in no encoding.
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_in_range(field: Field, number: int) -> bool:

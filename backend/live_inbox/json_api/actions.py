@@ -51,16 +51,7 @@ def perform(caller: Caller, action: Action) -> Performed:
 
 
 def _send(caller: Caller, action: SendNotification) -> Performed:
-    sent = send_for_caller(
-        caller,
-        recipient_id=action.user_id,
-        title=action.title,
-        message=action.message,
-        type=action.notification_type,
-        data=action.data,
-        link=action.link,
-        expires_at=action.expires_at,
-    )
+    sent = send_for_caller(caller, recipient_id=action.user_id, **action.content)
     if sent.notification is None:
         return messages.notification_sent(None), None
     to_self = sent.notification.recipient_id == caller.user.pk

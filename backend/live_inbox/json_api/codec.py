@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, assert_never
 
 import orjson
 
+from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     DEFAULT_LIMIT,
+    WIRE_NAMES,
     Action,
     Failure,
     FaultCode,
@@ -21,12 +23,10 @@ from live_inbox.json_api.messages import (
     SendNotification,
     ServerMessage,
 )
+from live_inbox.storable import MAX_INTEGER
 
 MAX_DEPTH = 64
 """Levels of a message: more than `data` may have, so that the domain refuses that by its name."""
-
-MAX_ID = 2**63 - 1
-"""The largest key that the database can hold; asking it for more is an error there."""
 
 MAX_USER_ID_LENGTH = 255
 
@@ -161,21 +161,33 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
 
 
 def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
-    type_ = fields.get("notification_type")
-    if type_ is None and types[-1] != _SEND:
-        type_ = types[-1]
-    data = fields.get("data")
-    if data is not None and not isinstance(data, dict):
-        raise InvalidInput("data must be a JSON object.", field="data")
-    return SendNotification(
-        user_id=_user_id(fields.get("user_id")),
-        title=_text("title", fields.get("title")),
-        message=_text("message", fields.get("message"), default=""),
-        notification_type=_text("notification_type", type_, default="general"),
-        data=data,
-        link=_text("link", fields.get("link"), default=""),
-        expires_at=_moment("expires_at", fields.get("expires_at")),
-    )
+    """Return a send whose content has the right JSON types; the service checks everything else."""
+    if fields.get("notification_type") is None and types[-1] != _SEND:
+        fields = {**fields, "notification_type": types[-1]}
+    user_id = _user_id(fields.get("user_id"))
+    content: Any = {name: _content(name, fields) for name in CONTENT_FIELDS}
+    return SendNotification(user_id, content)
+
+
+def _content(name: str, fields: dict[str, Any]) -> Any:
+    declared = CONTENT_FIELDS[name]
+    key = WIRE_NAMES.get(name, name)
+    value = fields.get(key)
+    match declared.json_type:
+        case "string":
+            return _text(key, value, default=declared.default)
+        case "object":
+            return _object(key, value)
+        case "date-time":
+            return _moment(key, value)
+        case _:
+            assert_never(declared.json_type)
+
+
+def _object(field: str, value: object) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        raise InvalidInput(f"{field} must be a JSON object.", field=field)
+    return value
 
 
 def _get(fields: dict[str, Any]) -> GetNotifications:
@@ -210,7 +222,7 @@ def _number(fields: dict[str, Any], field: str) -> int:
     value = fields.get(field)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
-    if type(value) is not int or not 1 <= value <= MAX_ID:  # A bool is an int to isinstance.
+    if type(value) is not int or not 1 <= value <= MAX_INTEGER:  # A bool is an int to isinstance.
         raise InvalidInput(f"{field} must be a positive whole number.", field=field)
     return value
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal, NotRequired, Self, TypedDict
+from typing import Any, Literal, NotRequired, Self, TypedDict, assert_never
 
 import orjson
 
+from live_inbox.content import ContentFields
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
-from live_inbox.events import Event, Kind, Snapshot
+from live_inbox.events import Event, Snapshot
 
 DEFAULT_LIMIT = 50
 """Notifications in a list when the client does not say how many: the guide's clients never do."""
@@ -30,12 +31,7 @@ class SendNotification:
     """
 
     user_id: str
-    title: str
-    message: str = ""
-    notification_type: str = "general"
-    data: dict[str, Any] | None = None
-    link: str = ""
-    expires_at: datetime | None = None
+    content: ContentFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +216,7 @@ class Failure:
     def of(cls, error: NotificationError) -> Self:
         """Return the domain's error in the words of this protocol."""
         if isinstance(error, InvalidInput):
-            return cls(error.code, error.message, field=_WIRE_NAMES.get(error.field, error.field))
+            return cls(error.code, error.message, field=WIRE_NAMES.get(error.field, error.field))
         if isinstance(error, RateLimited):
             return cls(error.code, error.message, retry_after=error.retry_after)
         return cls(error.code, error.message)
@@ -235,7 +231,8 @@ class Failure:
         return body
 
 
-_WIRE_NAMES = {"recipient_id": "user_id", "type": "notification_type"}
+WIRE_NAMES = {"recipient_id": "user_id", "type": "notification_type"}
+"""The keys of a send that are not named like the argument of the service."""
 
 
 def notification(snapshot: Snapshot) -> NotificationMessage:
@@ -288,25 +285,22 @@ def pong() -> Pong:
 
 
 def event_message(event: Event) -> ServerMessage | None:
-    """Return the message that tells an event; None when the protocol has no words for it.
+    """Return the message that shows an event; None when the protocol has no message for it.
 
-    It has none for a mark-all that left something unread: no message names a part of an inbox.
+    It has none for a mark-all-read that left something unread: no message names a part of an inbox.
     """
-    # Not by patterns, which look at every class again (0.3 µs): that was done when the event was read.
-    kind, notification_id = event.kind, event.notification_id
-    if kind is Kind.ADDED:
-        return None if event.notification is None else notification(event.notification)
-    if kind is Kind.ALL_READ:
-        return None if event.unread_count else all_notifications_marked_read(event.count)
-    return None if notification_id is None else notification_changed(_TOLD[kind], notification_id)
-
-
-_TOLD: dict[Kind, Change] = {
-    Kind.READ: "notification_marked_read",
-    Kind.UNREAD: "notification_marked_unread",
-    Kind.DELETED: "notification_deleted",
-    Kind.EXPIRED: "notification_deleted",
-}
+    kind = event.kind
+    message = kind.json_message
+    match message:
+        case "notification":
+            return None if event.notification is None else notification(event.notification)
+        case "all_notifications_marked_read":
+            return None if event.unread_count else all_notifications_marked_read(event.count)
+        case "notification_marked_read" | "notification_marked_unread" | "notification_deleted":
+            number = event.notification_id
+            return None if number is None else notification_changed(message, number)
+        case _:
+            assert_never(message)
 
 
 def confirmation(action: MarkRead | MarkUnread | DeleteNotification) -> NotificationChanged:

@@ -9,8 +9,8 @@ from datetime import datetime
 import orjson
 
 from live_inbox.events import Event, Reset
+from live_inbox_graphql.events import graphql_type_of
 from live_inbox_graphql.projection.compilation import Read
-from live_inbox_graphql.projection.sources import event_type_name
 from live_inbox_graphql.scalars import SCALARS
 
 
@@ -29,7 +29,7 @@ class Projection:
         Raises ValueError for an event of which graphql-core would tell errors, or that cannot be told at all.
         """
         try:
-            told = self._readers[event_type_name(item)](item)
+            told = self._readers[graphql_type_of(item)](item)
         except ValueError:
             raise
         except Exception as error:

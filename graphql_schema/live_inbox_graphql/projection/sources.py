@@ -1,15 +1,17 @@
-"""Where the fields of what is told are in an event.
+"""Where the fields of each GraphQL type are found in an event.
 
-The table says again what `events.present` and the `of` of the types say, without making their objects. A field
-that is missing here makes a document one for graphql-core: slower, and never wrong.
+The table repeats what `events.to_graphql` and the `of` methods of the types do, without making their objects. A field
+that is missing here leaves a document to graphql-core, which is slower and never wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from strawberry.utils.str_converters import to_camel_case
+
+from live_inbox.content import CONTENT_FIELDS
 from live_inbox.delivery.position import position_text
-from live_inbox.events import GONE, Event, Kind, Reset
 from live_inbox_graphql import ids
 from live_inbox_graphql.events import ResetReason
 
@@ -37,17 +39,13 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "reason": "ResetReason(it.reason.value)",
     },
     "Notification": {
+        **{to_camel_case(name): f"it.{name}" for name in CONTENT_FIELDS},
         "id": "str(it.id)",
-        "type": "it.type",
-        "title": "it.title",
-        "message": "it.message",
         "link": "it.link or None",
-        "data": "it.data",
         "read": "it.read_at is not None",
         "readAt": "it.read_at",
         "createdAt": "it.created_at",
         "sender": "it.sender",
-        "expiresAt": "it.expires_at",
     },
     "User": {
         "id": "user_id(it.id)",
@@ -55,7 +53,7 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "name": "it.name",
     },
 }
-"""How the fields of each type are read: expressions of Python, in which `it` is an event, a snapshot or a person."""
+"""A Python expression for each field, in which `it` is an event, a snapshot or a person."""
 
 NAMES: Mapping[str, object] = {
     "ResetReason": ResetReason,
@@ -63,20 +61,4 @@ NAMES: Mapping[str, object] = {
     "position_text": position_text,
     "user_id": ids.user_id,
 }
-"""What the expressions use besides."""
-
-# Looked up for every event otherwise, and in an enumeration that is slow.
-_ADDED, _ALL_READ = Kind.ADDED, Kind.ALL_READ
-
-
-def event_type_name(item: Event | Reset) -> str:
-    """Return the type that tells an event; raise ValueError if the event lacks what its kind promises."""
-    if isinstance(item, Reset):
-        return "InboxReset"
-    if item.notification is not None:
-        return "NotificationAdded" if item.kind is _ADDED else "NotificationUpdated"
-    if item.kind is _ALL_READ and item.through_id is not None:
-        return "AllNotificationsRead"
-    if item.kind in GONE and item.notification_id is not None:
-        return "NotificationDeleted"
-    raise ValueError(f"event {item.sequence} of inbox {item.inbox} lacks what its kind promises")
+"""The names that the expressions use beside `it`."""

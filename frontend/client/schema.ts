@@ -1,0 +1,120 @@
+/**
+ * The types of events, as the GraphQL schema has them, and the documents that select all of their fields. Printed by
+ * `manage.py print_client_types`: change the schema instead.
+ */
+
+/** A user, as other users see them. */
+export interface User {
+  id: string;
+  username: string;
+  name: string;
+}
+
+/** A notification in the caller's inbox. */
+export interface Notification {
+  id: string;
+  type: string;
+  title: string;
+  message: string;
+  link: string | null;
+  data: unknown;
+  read: boolean;
+  readAt: string | null;
+  createdAt: string;
+  expiresAt: string | null;
+  sender: User | null;
+}
+
+export type ResetReason =
+  | "EXPIRED"
+  | "EPOCH"
+  | "AHEAD";
+
+/** Several notifications were marked as read at once. Sent whatever `types` the subscription has. */
+export interface AllNotificationsRead {
+  __typename: "AllNotificationsRead";
+  position: string;
+  unreadCount: number;
+  occurredAt: string;
+  count: number;
+  throughId: string;
+}
+
+/** The subscription cannot resume after the given position: reload the list. Events continue after the `position` of this event. Sent whatever `types` the subscription has. */
+export interface InboxReset {
+  __typename: "InboxReset";
+  position: string;
+  unreadCount: number;
+  occurredAt: string;
+  reason: ResetReason;
+}
+
+/** A notification arrived. It belongs at the top of the list. */
+export interface NotificationAdded {
+  __typename: "NotificationAdded";
+  position: string;
+  unreadCount: number;
+  occurredAt: string;
+  notification: Notification;
+}
+
+/** A notification was deleted, by the user or because it expired. */
+export interface NotificationDeleted {
+  __typename: "NotificationDeleted";
+  position: string;
+  unreadCount: number;
+  occurredAt: string;
+  notificationId: string;
+}
+
+/** A notification was marked as read or as unread. */
+export interface NotificationUpdated {
+  __typename: "NotificationUpdated";
+  position: string;
+  unreadCount: number;
+  occurredAt: string;
+  notification: Notification;
+}
+
+export type NotificationEvent =
+  | AllNotificationsRead
+  | InboxReset
+  | NotificationAdded
+  | NotificationDeleted
+  | NotificationUpdated;
+
+export type ErrorCode =
+  | "UNAUTHENTICATED"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "BAD_USER_INPUT"
+  | "CONFLICT"
+  | "RATE_LIMITED"
+  | "TOO_MANY_OPERATIONS"
+  | "SERVICE_UNAVAILABLE"
+  | "INTERNAL_SERVER_ERROR"
+  | "BAD_REQUEST"
+  | "GRAPHQL_PARSE_FAILED"
+  | "GRAPHQL_VALIDATION_FAILED"
+  | "OPERATION_RESOLUTION_FAILURE";
+
+export const NOTIFICATION_FIELDS = /* GraphQL */ `
+  fragment NotificationFields on Notification {
+    id type title message link data read readAt createdAt expiresAt sender { id username name }
+  }
+`;
+
+/** The document that `follow` subscribes with. */
+export const EVENTS_DOCUMENT = /* GraphQL */ `
+  subscription NotificationEvents($after: String) {
+    notificationEvents(after: $after) {
+      __typename position unreadCount occurredAt
+      ... on AllNotificationsRead { count throughId }
+      ... on InboxReset { reason }
+      ... on NotificationAdded { notification { ...NotificationFields } }
+      ... on NotificationDeleted { notificationId }
+      ... on NotificationUpdated { notification { ...NotificationFields } }
+    }
+  }
+  ${NOTIFICATION_FIELDS}
+`;
