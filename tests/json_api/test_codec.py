@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live_inbox.content import ContentFields
+from live_inbox.content import CONTENT_FIELDS, ContentFields
 from live_inbox.json_api.codec import MAX_DEPTH, Malformed, Refused, decode, encode
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
@@ -224,14 +224,8 @@ def test_frame_is_read_as_its_action(frame: str) -> None:
 @pytest.mark.parametrize("frame", SENDS)
 def test_each_form_of_a_send_is_a_send(frame: str) -> None:
     fields = {"user_id": "123", "notification_type": "general", **SENDS[frame]}
-    content = {
-        "type": fields.pop("notification_type"),
-        "title": "T",
-        "message": "M",
-        "data": None,
-        "link": "",
-        "expires_at": None,
-    }
+    content = {name: declared.default for name, declared in CONTENT_FIELDS.items()}
+    content |= {"type": fields.pop("notification_type"), "title": "T", "message": "M"}
     sent = SendNotification(fields.pop("user_id"), cast("ContentFields", content | fields))
     assert decode(frame, max_bytes=MAX_BYTES) == sent
 

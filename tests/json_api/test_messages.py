@@ -106,8 +106,8 @@ GUIDE_MARKED_READ = """{
 def _send(**content: Any) -> SendNotification:
     """Return the guide's send, with these fields of the content."""
     rest: Any = {"type": "approval", "title": "Title", "message": "Message"}
-    absent: Any = {"link": "", "data": None, "expires_at": None}
-    return SendNotification("123", rest | absent | content)
+    absent: Any = {name: declared.default for name, declared in CONTENT_FIELDS.items()}
+    return SendNotification("123", absent | rest | content)
 
 
 GUIDE_ACTIONS = {

@@ -87,6 +87,10 @@ class SendForm(forms.Form):
 
     def __init__(self, *args: Any, site: AdminSite, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in CONTENT_FIELDS.keys() - self.fields.keys():
+            # A field of the content that needs no widget of its own here.
+            column: Any = Notification._meta.get_field(name)
+            self.fields[name] = column.formfield(required=False)
         recipients: Any = self.fields["recipients"]
         recipients.queryset = get_user_model()._default_manager.all()
         recipients.widget = choose_users(
@@ -115,7 +119,10 @@ class SendForm(forms.Form):
         recipients = self._recipients()
         for recipient_id in recipients:
             check_may_send(sender, recipient_id=str(recipient_id))
-        content: Any = {name: self.cleaned_data[name] for name in CONTENT_FIELDS}
+        content: Any = {
+            name: declared.default if self.cleaned_data[name] is None else self.cleaned_data[name]
+            for name, declared in CONTENT_FIELDS.items()
+        }
         if len(recipients) == 1:
             sent = services.send(recipient_id=recipients[0], sender_id=sender.pk, **content)
             return Outcome(int(not sent.suppressed), int(sent.suppressed), sent.notification)
