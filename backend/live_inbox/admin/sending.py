@@ -120,7 +120,7 @@ class SendForm(forms.Form):
         for recipient_id in recipients:
             check_may_send(sender, recipient_id=str(recipient_id))
         content: Any = {
-            name: declared.default if self.cleaned_data[name] is None else self.cleaned_data[name]
+            name: self.cleaned_data[name] or declared.default
             for name, declared in CONTENT_FIELDS.items()
         }
         if len(recipients) == 1:
