@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
-
-from tests.stacks.uvicorn_server import REPOSITORY
 
 LINE_LIMIT = 1 << 26
 NO_LIMIT = 1 << 62
@@ -146,11 +143,6 @@ class HTTPPublisher:
             raise RuntimeError(f"The server says: {bad[0]!r}")
 
 
-def search_path(checkout: Path) -> str:
-    """Return where a script finds a checkout of the product first, and this suite if that one has none."""
-    return os.pathsep.join(map(str, (checkout, REPOSITORY)))
-
-
 class Writer:
     """A process of its own that publishes with the peer's own code: `request` asks it, `publish` only tells it."""
 
@@ -176,7 +168,7 @@ class Writer:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=directory,
-            env=dict(environment) | {"PYTHONPATH": search_path(directory)},
+            env=environment,
             limit=LINE_LIMIT,
         )
         return cls(process)

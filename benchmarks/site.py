@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.checkout import Checkout
 from benchmarks.processes import pin
 from tests.stacks.child import Child
 from tests.stacks.keeper import Keeper
@@ -45,9 +46,9 @@ class Site:
         # What is started from here runs beside this process, unless it is the server that is measured.
         pin(os.getpid(), self.processors.rest)
         self._postgres: PostgresServer | None = None
-        self._stacks: dict[tuple[StackName, Path], Stack] = {}
+        self._stacks: dict[tuple[StackName, Checkout], Stack] = {}
 
-    def stack(self, name: StackName, checkout: Path) -> Stack:
+    def stack(self, name: StackName, checkout: Checkout) -> Stack:
         """Return the stack of that name, with a migrated database of that checkout to make copies of."""
         if (name, checkout) not in self._stacks:
             stack = Stack(name, self.keeper)
@@ -59,21 +60,27 @@ class Site:
             else:
                 database = str(stack.sqlite_file(database))
                 address = f"sqlite:///{database}"
-            self._migrate(self.environment(stack, DATABASE_URL=address), checkout)
+            self._migrate(self.environment(stack, checkout, {"DATABASE_URL": address}), checkout)
             stack.adopt_test_database(database)
             self._stacks[name, checkout] = stack
         return self._stacks[name, checkout]
 
-    def _migrate(self, environment: dict[str, str], checkout: Path) -> None:
+    def _migrate(self, environment: dict[str, str], checkout: Checkout) -> None:
         command = [sys.executable, "manage.py", "migrate", "--verbosity=0", "--skip-checks"]
-        subprocess.run(command, cwd=checkout, env=environment, check=True)
+        subprocess.run(command, cwd=checkout.directory, env=environment, check=True)
 
-    def environment(self, stack: Stack, **more: str) -> dict[str, str]:
-        """Return the environment of a process of the product."""
+    def environment(
+        self, stack: Stack, checkout: Checkout, settings: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return the environment of a process of a checkout of the product."""
         own = dict(os.environ)
         stack.apply(own)
         # As it is run for real; what the tests switch off is part of the price.
-        return own | {"ENVIRONMENT": "production", "LOG_LEVEL": "WARNING"} | more
+        return (
+            own
+            | {"ENVIRONMENT": "production", "LOG_LEVEL": "WARNING"}
+            | checkout.environment(settings)
+        )
 
     def redis(self) -> RedisServer:
         """Start a Redis."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmarks.checkout import Checkout
 from benchmarks.peers.peer import Peer
 from benchmarks.processes import cpu_seconds, pin
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, connect_redis, resp
@@ -14,7 +15,6 @@ from benchmarks.site import Site
 from benchmarks.speakers import GraphQLSpeaker, OriginalSpeaker, Speaker
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack, StackName
-from tests.stacks.uvicorn_server import REPOSITORY
 
 WRITER = Path(__file__).with_name("product_writer.py")
 
@@ -24,7 +24,7 @@ class Product(Peer):
 
     name: ClassVar[str] = "product"
     title: ClassVar[str] = "this product, GraphQL"
-    checkout: ClassVar[Path] = REPOSITORY
+    checkout: ClassVar[Checkout] = Checkout()
     stack_name: StackName = "production"
 
     def __init__(self, site: Site, streams: int, **options: Any) -> None:
@@ -46,7 +46,7 @@ class Product(Peer):
     async def prepare(self) -> None:
         """Make a database with users, and the process that writes into it."""
         self.environment = self.fresh_environment()
-        self.writer = await Writer.start(WRITER, self.environment, self.checkout)
+        self.writer = await Writer.start(WRITER, self.environment, self.checkout.directory)
         made = await self.writer.request("users", count=self.streams)
         self.users, self.tokens = made["users"], made["tokens"]
 
@@ -55,13 +55,13 @@ class Product(Peer):
         stack = self.stack
         redis = {"REDIS_URL": self.own_redis().url} if stack.is_production else {}
         self.settings = {"DATABASE_URL": stack.fresh_database(), **redis, **self.settings}
-        return self.site.environment(stack, **self.settings)
+        return self.site.environment(stack, self.checkout, self.settings)
 
     def serve(self) -> None:
         """Start the server; also after a stop, on the same database."""
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
         command += ["--workers", str(self.workers)] if self.workers > 1 else []
-        child = self.site.serve(self.name, command, self.environment, self.checkout)
+        child = self.site.serve(self.name, command, self.environment, self.checkout.directory)
         self.wait_for(child)
         if self.workers == 1:
             pin(child.pid, self.site.processors.server)
@@ -84,7 +84,7 @@ class Product(Peer):
         scratch = self.site.redis()
         heard = await _Recorder.listen(scratch)
         environment = self.environment | {"REDIS_URL": scratch.url}
-        writer = await Writer.start(WRITER, environment, self.checkout)
+        writer = await Writer.start(WRITER, environment, self.checkout.directory)
         order = await writer.request("record", users=self.users, rounds=rounds)
         messages = await heard.take(len(order["streams"]))
         await writer.close()

@@ -14,9 +14,14 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from benchmarks.content import DATA, KIND, LINK, MESSAGE
+from benchmarks.peers.product_modules import (
+    Inbox,
+    Notification,
+    new_epoch,
+    selectors,
+    services,
+)
 from benchmarks.peers.turns import take_turns
-from live_inbox import selectors, services
-from live_inbox.models import Inbox, Notification, new_epoch
 
 LIST_TURNS = 60
 SMALL, LARGE = 100, 1_000_000

@@ -6,25 +6,18 @@ One line of JSON is printed: figures by name, times in microseconds, each the me
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-import django
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
-django.setup()
-
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.db import transaction  # noqa: E402
-from django.utils import timezone  # noqa: E402
-
-from benchmarks.content import DATA, KIND, LINK, MESSAGE  # noqa: E402
-from benchmarks.peers.product_lists import lists, mark_all  # noqa: E402
-from benchmarks.peers.turns import take_turns  # noqa: E402
-from live_inbox import services  # noqa: E402
-from live_inbox.models import Inbox, InboxEvent, Notification  # noqa: E402
+from benchmarks.content import DATA, KIND, LINK, MESSAGE
+from benchmarks.peers.product_lists import lists, mark_all
+from benchmarks.peers.product_modules import Inbox, InboxEvent, Notification, services
+from benchmarks.peers.turns import take_turns
 
 TURNS = 300
 

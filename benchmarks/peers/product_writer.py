@@ -7,23 +7,14 @@ an event, sends; nothing is answered.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import django
+from django.contrib.auth import get_user_model
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
-django.setup()
-
-from django.contrib.auth import get_user_model  # noqa: E402
-
-from benchmarks import content  # noqa: E402
-from live_inbox import services  # noqa: E402
-from live_inbox.apps import doorbell  # noqa: E402
-from live_inbox.identity.issuing import issue_token  # noqa: E402
-from live_inbox.models import Inbox  # noqa: E402
+from benchmarks import content
+from benchmarks.peers.product_modules import Inbox, doorbell, issue_token, services
 
 FLUSH_EVERY = 4000
 TTL_SECONDS = 3600.0

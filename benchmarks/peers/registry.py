@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.checkout import Checkout
 from benchmarks.peers.channels_peers import (
     ChannelsJSON,
     ChannelsJSONPubSub,
@@ -41,6 +42,6 @@ def peers(earlier: Path | None = None) -> dict[str, type[Peer]]:
         for base in (Product, OriginalDoor):
             name = base.name.replace("product", "earlier")
             title = base.title.replace("this product", "the other checkout")
-            body = {"name": name, "title": title, "checkout": earlier.resolve()}
+            body = {"name": name, "title": title, "checkout": Checkout(earlier.resolve())}
             found[name] = type(f"Earlier{base.__name__}", (base,), body)
     return found

@@ -13,7 +13,6 @@ from benchmarks.crowd import Crowd
 from benchmarks.peers.peer import Make
 from benchmarks.peers.product import Product
 from benchmarks.processes import pin
-from benchmarks.publishing import search_path
 from tests.stacks.stack import StackName
 
 TIMING = Path(__file__).parents[1] / "peers" / "product_timing.py"
@@ -39,12 +38,12 @@ async def _timed(make: Make, verb: str) -> dict[str, float]:
         assert isinstance(peer, Product)
         peer.stack_name = stack_name
         try:
-            environment = peer.fresh_environment() | {"PYTHONPATH": search_path(peer.checkout)}
+            environment = peer.fresh_environment()
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 str(TIMING),
                 verb,
-                cwd=peer.checkout,
+                cwd=peer.checkout.directory,
                 env=environment,
                 stdout=asyncio.subprocess.PIPE,
             )
