@@ -18,7 +18,7 @@ from benchmarks.peers.peer import Missing, Peer
 from benchmarks.peers.registry import QUICK, peers
 from benchmarks.report import section
 from benchmarks.results import DIRECTORY, Results, load
-from benchmarks.site import Site
+from benchmarks.testbed import Testbed
 from benchmarks.works.catalogue import WORKS
 
 QUICK_RESULTS = Path("var/benchmarks")
@@ -65,7 +65,7 @@ class Suite:
         self.missing: set[str] = set()
         self.failed = False
 
-    async def run(self, site: Site) -> None:
+    async def run(self, testbed: Testbed) -> None:
         """Measure everything; the results are kept after each step."""
         for work in self.works:
             able = [peer for peer in self.peers if work.is_for(peer)]
@@ -73,16 +73,16 @@ class Suite:
             results = Results(work.name, describe(self.command))
             for sockets, number in product(sizes, range(1, self.rounds + 1)):
                 for peer in able:
-                    await self._measure(site, results, peer, sockets, number)
+                    await self._measure(testbed, results, peer, sockets, number)
                     results.save(self.output)
 
     async def _measure(
-        self, site: Site, results: Results, peer: type[Peer], sockets: int, number: int
+        self, testbed: Testbed, results: Results, peer: type[Peer], sockets: int, number: int
     ) -> None:
         if peer.name in self.missing:
             return
         try:
-            figures = await WORKS[results.work].measure(site, peer, sockets, self.seconds)
+            figures = await WORKS[results.work].measure(testbed, peer, sockets, self.seconds)
         except Missing as missing:
             self.missing.add(peer.name)
             print(f"{peer.name} is left out: {missing}", flush=True)
@@ -106,7 +106,7 @@ class Suite:
 
 
 def first_of(error: Exception) -> BaseException:
-    """Return one of the errors of a group: the sockets of a server that is gone all say the same."""
+    """Return one of the errors of a group: all sockets of a server that has ended fail alike."""
     found: BaseException = error
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
@@ -130,8 +130,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     raise_limits()
     suite = Suite(parse(arguments), spelled(arguments))
-    with suppress(KeyboardInterrupt), Site() as site:
-        uvloop.run(suite.run(site))
+    with suppress(KeyboardInterrupt), Testbed() as testbed:
+        uvloop.run(suite.run(testbed))
     suite.show()
     if suite.output == DIRECTORY:
         report.write()

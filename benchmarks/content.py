@@ -26,7 +26,7 @@ SUBSCRIPTION = (
 
 
 def title(sequence: int) -> str:
-    """Return a title that tells the number of an event in its stream."""
+    """Return a title that contains the number of an event in its stream."""
     return f"Invoice paid seq={sequence:0{DIGITS}d}"
 
 

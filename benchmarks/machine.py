@@ -1,4 +1,4 @@
-"""What a run was made on: a figure without it says nothing."""
+"""The machine of a run. A figure means nothing without it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Publisher(Protocol):
     async def close(self) -> None: ...
 
 
-class Nobody:
+class NullPublisher:
     """Publishes nothing."""
 
     pids: tuple[int, ...] = ()
@@ -42,7 +42,7 @@ class Nobody:
 
 
 class _Pipe(asyncio.Protocol):
-    """A connection to a server whose answers say nothing new."""
+    """A connection to a server whose answers only matter if they are errors."""
 
     def __init__(self, error: bytes) -> None:
         self._error = error
@@ -100,10 +100,10 @@ class RedisPublisher:
         self._transport.write(self._encode(stream, sequence))
 
     async def close(self) -> None:
-        """Disconnect; raise RuntimeError if Redis did not like something."""
+        """Disconnect; raise RuntimeError if Redis answered with an error."""
         self._transport.abort()
         if self._pipe.errors:
-            raise RuntimeError(f"Redis says: {self._pipe.last!r}")
+            raise RuntimeError(f"Redis answers: {self._pipe.last!r}")
 
 
 class HTTPPublisher:
@@ -136,15 +136,15 @@ class HTTPPublisher:
         self._pipes[stream % len(self._pipes)][0].write(self._encode(stream, sequence))
 
     async def close(self) -> None:
-        """Disconnect; raise RuntimeError if the server did not like something."""
+        """Disconnect; raise RuntimeError if the server answered with an error."""
         for transport, _ in self._pipes:
             transport.abort()
         if bad := [pipe.last for _, pipe in self._pipes if pipe.errors]:
-            raise RuntimeError(f"The server says: {bad[0]!r}")
+            raise RuntimeError(f"The server answers: {bad[0]!r}")
 
 
 class Writer:
-    """A process of its own that publishes with the peer's own code: `request` asks it, `publish` only tells it."""
+    """A process that publishes with the peer's own code. `request` waits for an answer, `publish` does not."""
 
     limit = NO_LIMIT
 

@@ -1,4 +1,4 @@
-"""Thousands of sockets in one process: a lean WebSocket client that looks at nothing but what it counts.
+"""Thousands of sockets in one process: a WebSocket client that parses only the sequence numbers that it counts.
 
 It costs about as much as the system calls that it makes (see `docs/benchmarks.md`), so that one core of it is a match
 for one core of any server here.
@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import cast
 
+from benchmarks.client_protocols import ClientProtocol, Refused
 from benchmarks.content import DIGITS, MARK
+from benchmarks.delivery_counter import Receiver
 from benchmarks.frames import CLOSE, PING, PONG, TEXT, frame, opening, read_frame
-from benchmarks.speakers import Refused, Speaker
-from benchmarks.tally import Receiver
 
 OPENING_AT_A_TIME = 50
 OPENING_SECONDS = 120.0
@@ -24,11 +24,19 @@ _FOUND = len(MARK) + DIGITS
 class Socket(asyncio.Protocol):
     """One subscribed socket."""
 
-    __slots__ = ("_host", "_is_open", "_receiver", "_rest", "_speaker", "_transport", "ready")
+    __slots__ = (
+        "_client_protocol",
+        "_host",
+        "_is_open",
+        "_receiver",
+        "_rest",
+        "_transport",
+        "ready",
+    )
 
-    def __init__(self, host: str, speaker: Speaker, receiver: Receiver) -> None:
+    def __init__(self, host: str, client_protocol: ClientProtocol, receiver: Receiver) -> None:
         self._host = host
-        self._speaker = speaker
+        self._client_protocol = client_protocol
         self._receiver = receiver
         self._rest = b""
         self._is_open = False
@@ -44,7 +52,9 @@ class Socket(asyncio.Protocol):
         """Ask for the socket."""
         # The transports of uvloop are no subclasses.
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(opening(self._host, self._speaker.path, self._speaker.headers))
+        self._transport.write(
+            opening(self._host, self._client_protocol.path, self._client_protocol.headers)
+        )
 
     def data_received(self, data: bytes) -> None:
         """Count what has come."""
@@ -70,7 +80,7 @@ class Socket(asyncio.Protocol):
         """Fail the opening, if it was not through."""
         self._fail(f"closed before it was subscribed: {error or self._rest[:200]!r}")
 
-    def say(self, text: bytes) -> None:
+    def send(self, text: bytes) -> None:
         """Send a message."""
         if self._transport is not None:
             self._transport.write(frame(text))
@@ -90,13 +100,13 @@ class Socket(asyncio.Protocol):
             self._fail(f"refused: {data[:300]!r}")
             return b""
         self._is_open = True
-        self._answer(self._speaker.opened())
+        self._answer(self._client_protocol.on_open())
         return rest
 
     def _hear(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
             try:
-                self._answer(self._speaker.heard(payload))
+                self._answer(self._client_protocol.on_message(payload))
             except (Refused, ValueError) as error:
                 self._fail(f"refused: {error}")
         elif opcode == PING and self._transport is not None:
@@ -107,8 +117,8 @@ class Socket(asyncio.Protocol):
 
     def _answer(self, messages: Iterable[bytes]) -> None:
         for message in messages:
-            self.say(message)
-        if self._speaker.is_ready and not self.ready.done():
+            self.send(message)
+        if self._client_protocol.is_ready and not self.ready.done():
             self.ready.set_result(None)
 
     def _fail(self, reason: str) -> None:
@@ -119,16 +129,16 @@ class Socket(asyncio.Protocol):
 
 async def open_sockets(
     address: tuple[str, int],
-    pairs: Sequence[tuple[Speaker, Receiver]],
+    pairs: Sequence[tuple[ClientProtocol, Receiver]],
     *,
     at_a_time: int = OPENING_AT_A_TIME,
 ) -> list[Socket]:
     """Open sockets, some at a time, and return them when all are subscribed."""
     slots = asyncio.Semaphore(at_a_time)
 
-    async def open_one(speaker: Speaker, receiver: Receiver) -> Socket:
+    async def open_one(client_protocol: ClientProtocol, receiver: Receiver) -> Socket:
         async with slots:
-            socket = Socket("{}:{}".format(*address), speaker, receiver)
+            socket = Socket("{}:{}".format(*address), client_protocol, receiver)
             await asyncio.get_running_loop().create_connection(lambda: socket, *address)
             await socket.ready
             return socket

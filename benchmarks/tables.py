@@ -9,7 +9,7 @@ from benchmarks.results import Results
 
 REFERENCE = "product"
 BOUND_SHARE = 0.9
-"""Of a processor's time: above it, whoever has the processor is what limits the rate."""
+"""Of a processor's time: above it, that processor limits the rate."""
 
 Titles = Mapping[str, str]
 

@@ -14,9 +14,9 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.stacks import cleaning
-from tests.stacks.keeper import Keeper
 from tests.stacks.plugin import STACK
 from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
@@ -43,9 +43,9 @@ def stack(pytestconfig: pytest.Config) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def keeper(stack: Stack) -> Keeper:
+def process_registry(stack: Stack) -> ProcessRegistry:
     """Makes directories and ends processes that must not outlive the tests."""
-    return stack.keeper
+    return stack.process_registry
 
 
 @pytest.fixture(scope="session")
@@ -79,26 +79,26 @@ def django_db_setup(
 
 
 @pytest.fixture
-def private_postgres(keeper: Keeper) -> Iterator[PostgresServer]:
+def private_postgres(process_registry: ProcessRegistry) -> Iterator[PostgresServer]:
     """A PostgreSQL of the test's own, with the settings of production, to kill, freeze and restart."""
-    server = PostgresServer(keeper, durable=True)
+    server = PostgresServer(process_registry, durable=True)
     yield server.start()
     server.kill()
 
 
 @pytest.fixture
-def private_redis(keeper: Keeper) -> Iterator[RedisServer]:
+def private_redis(process_registry: ProcessRegistry) -> Iterator[RedisServer]:
     """A Redis of the test's own, to kill, freeze and restart."""
-    server = RedisServer(keeper)
+    server = RedisServer(process_registry)
     yield server.start()
     server.kill()
 
 
 @pytest.fixture
 def start_server(
-    keeper: Keeper, stack: Stack, transactional_db: None
+    process_registry: ProcessRegistry, stack: Stack, transactional_db: None
 ) -> Generator[Callable[..., ServerProcess]]:
-    """Start real servers of the product, which share the test's database and Redis unless told otherwise.
+    """Start real servers of the product, which share the test's database and Redis unless `environment` differs.
 
     `start_server(RECONCILE_SECONDS="0.1", REDIS_URL=None)`: settings are given as environment variables; None takes one
     away. All are stopped at the end of the test.
@@ -107,7 +107,7 @@ def start_server(
 
     def start(**environment: str | None) -> ServerProcess:
         own = {**stack.environment(), "DATABASE_URL": stack.test_database_url()}
-        server = ServerProcess(keeper, {**own, **environment}).start()
+        server = ServerProcess(process_registry, {**own, **environment}).start()
         servers.append(server)
         return server
 

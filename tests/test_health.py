@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from live_inbox_site.environment import site_settings
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.uvicorn_server import ServerProcess
 
 
@@ -20,9 +20,9 @@ def test_a_server_with_its_database_is_ready(client: Client) -> None:
 
 
 def test_a_database_that_was_never_migrated_is_not_ready(
-    keeper: Keeper, start_server: Callable[..., ServerProcess]
+    process_registry: ProcessRegistry, start_server: Callable[..., ServerProcess]
 ) -> None:
-    empty = keeper.new_directory("never-migrated") / "empty.sqlite3"
+    empty = process_registry.new_directory("never-migrated") / "empty.sqlite3"
     server = start_server(DATABASE_URL=f"sqlite:///{empty}")
     assert server.answers()
     assert httpx.get(f"{server.http}/readyz").status_code == 503

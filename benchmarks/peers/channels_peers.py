@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from django.utils.module_loading import import_string
 
+from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol
 from benchmarks.content import event
 from benchmarks.peers.peer import Missing, Peer
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, resp
-from benchmarks.speakers import GraphQLSpeaker, Speaker
 from tests.stacks.ports import LOOPBACK
 from tests.stacks.uvicorn_server import REPOSITORY
 
@@ -47,16 +47,16 @@ class ChannelsPeer(Peer):
             "daphne": ["-b", LOOPBACK, "-p", str(self.port), "-v", "0"],
         }[self.server]
         command = [sys.executable, "-m", self.server, *where, APPLICATION]
-        self.wait_for(self.site.serve(self.name, command, self.environment, REPOSITORY))
+        self.wait_for(self.testbed.serve(self.name, command, self.environment, REPOSITORY))
 
-    def speaker(self, stream: int) -> Speaker:
-        """Subscribe to one user's events; nobody checks who is asking."""
-        return GraphQLSpeaker("/graphql/", {"user": str(stream)})
+    def client_protocol(self, stream: int) -> ClientProtocol:
+        """Subscribe to one user's events; the peer does not authenticate clients."""
+        return GraphQLClientProtocol("/graphql/", {"user": str(stream)})
 
-    async def publisher(self, *, rush: int) -> Publisher:
+    async def publisher(self, *, prerecord: int) -> Publisher:
         """Call `group_send`; with the pub/sub layer, publish its bytes where that would be too slow."""
         assert self.redis is not None
-        if rush and self.layer == PUBSUB:
+        if prerecord and self.layer == PUBSUB:
             layer: Any = import_string(PUBSUB)(hosts=[self.redis.url])
             return await RedisPublisher.connect(self.redis.url, _encoder(layer))
         return await Writer.start(SENDER, self.environment, REPOSITORY)
@@ -111,9 +111,9 @@ class ChannelsJSON(ChannelsPeer):
     name = "channels-json"
     title = "plain Channels JSON consumer, uvicorn"
 
-    def speaker(self, stream: int) -> Speaker:
+    def client_protocol(self, stream: int) -> ClientProtocol:
         """Open one user's socket."""
-        return Speaker(f"/ws/{stream}/")
+        return ClientProtocol(f"/ws/{stream}/")
 
 
 class ChannelsJSONPubSub(ChannelsJSON):

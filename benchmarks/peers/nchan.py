@@ -9,10 +9,10 @@ from pathlib import Path
 
 import orjson
 
+from benchmarks.client_protocols import ClientProtocol
 from benchmarks.content import event
 from benchmarks.peers.peer import Missing, Peer
 from benchmarks.publishing import HTTPPublisher, Publisher
-from benchmarks.speakers import Speaker
 from tests.stacks.ports import LOOPBACK
 
 ROOT_VARIABLE = "BENCHMARK_NGINX_ROOT"
@@ -73,7 +73,7 @@ class Nchan(Peer):
     async def start(self) -> None:
         """Start nginx with one worker."""
         program, module = nginx()
-        directory = self.site.keeper.new_directory("nchan")
+        directory = self.testbed.process_registry.new_directory("nchan")
         # Its worker is another user where it was started by root.
         directory.chmod(0o755)
         configuration = directory / "nginx.conf"
@@ -81,13 +81,15 @@ class Nchan(Peer):
             CONFIGURATION.format(module=module, directory=directory, host=LOOPBACK, port=self.port)
         )
         command = [program, "-c", str(configuration), "-p", str(directory)]
-        self.wait_for(self.site.serve(self.name, command, {"PATH": os.environ["PATH"]}, directory))
+        self.wait_for(
+            self.testbed.serve(self.name, command, {"PATH": os.environ["PATH"]}, directory)
+        )
 
-    def speaker(self, stream: int) -> Speaker:
+    def client_protocol(self, stream: int) -> ClientProtocol:
         """Subscribe to one user's channel."""
-        return Speaker(f"/subscribe/{stream}")
+        return ClientProtocol(f"/subscribe/{stream}")
 
-    async def publisher(self, *, rush: int) -> Publisher:
+    async def publisher(self, *, prerecord: int) -> Publisher:
         """Post over connections that stay open."""
         return await HTTPPublisher.connect(self.address, self._encode)
 

@@ -13,10 +13,14 @@ from typing import ClassVar
 
 import orjson
 
+from benchmarks.client_protocols import (
+    ClientProtocol,
+    GraphQLClientProtocol,
+    SocketIOClientProtocol,
+)
 from benchmarks.content import event
 from benchmarks.peers.peer import Missing, Peer
 from benchmarks.publishing import Publisher, RedisPublisher, resp
-from benchmarks.speakers import GraphQLSpeaker, SocketIOSpeaker, Speaker
 from live_inbox_site.building import NotBuildable, find_node
 
 DIRECTORY = Path(__file__).with_name("node")
@@ -56,13 +60,13 @@ class NodePeer(Peer):
             "REDIS_URL": self.own_redis().url,
         }
         command = [str(program), self.script]
-        self.wait_for(self.site.serve(self.name, command, environment, DIRECTORY))
+        self.wait_for(self.testbed.serve(self.name, command, environment, DIRECTORY))
 
-    def speaker(self, stream: int) -> Speaker:
-        """Subscribe to one user's events; nobody checks who is asking."""
-        return GraphQLSpeaker("/graphql/", {"user": str(stream)})
+    def client_protocol(self, stream: int) -> ClientProtocol:
+        """Subscribe to one user's events; the peer does not authenticate clients."""
+        return GraphQLClientProtocol("/graphql/", {"user": str(stream)})
 
-    async def publisher(self, *, rush: int) -> Publisher:
+    async def publisher(self, *, prerecord: int) -> Publisher:
         """Publish."""
         assert self.redis is not None
         return await RedisPublisher.connect(self.redis.url, self.encode)
@@ -102,9 +106,9 @@ class SocketIO(NodePeer):
         self._pack = importlib.import_module("msgpack").packb
         await super().start()
 
-    def speaker(self, stream: int) -> Speaker:
+    def client_protocol(self, stream: int) -> ClientProtocol:
         """Join one user's room."""
-        return SocketIOSpeaker(f"/socket.io/?EIO=4&transport=websocket&user={stream}")
+        return SocketIOClientProtocol(f"/socket.io/?EIO=4&transport=websocket&user={stream}")
 
     def encode(self, stream: int, sequence: int) -> bytes:
         """Return what socket.io's own emitter publishes."""

@@ -7,17 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from benchmarks.client_protocols import ClientProtocol
 from benchmarks.processes import cpu_seconds
 from benchmarks.publishing import Publisher
-from benchmarks.site import Site
-from benchmarks.speakers import Speaker
+from benchmarks.testbed import Testbed
 from tests.stacks.child import Child
 from tests.stacks.ports import LOOPBACK, free_port
 from tests.stacks.redis_server import RedisServer
 
 
 class Missing(Exception):
-    """Raised when a peer cannot run on this machine; the message is one line that says why."""
+    """Raised when a peer cannot run on this machine; the message gives the reason in one line."""
 
 
 class Peer(ABC):
@@ -28,14 +28,14 @@ class Peer(ABC):
 
     def __init__(
         self,
-        site: Site,
+        testbed: Testbed,
         streams: int,
         *,
         workers: int = 1,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare a server with so many recipients. Several processes and settings are for the product alone."""
-        self.site = site
+        self.testbed = testbed
         self.streams = streams
         self.workers = workers
         self.settings = dict(settings or {})
@@ -58,15 +58,15 @@ class Peer(ABC):
         """Start the server and return when it listens. Raise Missing if this machine cannot run it."""
 
     @abstractmethod
-    def speaker(self, stream: int) -> Speaker:
-        """Return what a socket of one of the recipients says."""
+    def client_protocol(self, stream: int) -> ClientProtocol:
+        """Return the client side of the protocol for a socket of one of the recipients."""
 
     @abstractmethod
-    async def publisher(self, *, rush: int) -> Publisher:
+    async def publisher(self, *, prerecord: int) -> Publisher:
         """Return how events get in, once the sockets are open.
 
-        `rush`: about so many will be published at rates at which the usual way would be what is measured; 0 for
-        the usual way.
+        `prerecord`: how many events to prepare, because at that rate publishing them in the usual way would be
+        the bottleneck; 0 publishes in the usual way.
         """
 
     async def stop(self) -> None:
@@ -84,7 +84,7 @@ class Peer(ABC):
 
     def own_redis(self) -> RedisServer:
         """Start a Redis for this peer alone."""
-        self.redis = self.site.redis()
+        self.redis = self.testbed.redis()
         return self.redis
 
     def wait_for(self, child: Child) -> None:

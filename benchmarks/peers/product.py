@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.checkout import Checkout
+from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol, JSONClientProtocol
 from benchmarks.peers.peer import Peer
 from benchmarks.processes import cpu_seconds, pin
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, connect_redis, resp
-from benchmarks.site import Site
-from benchmarks.speakers import GraphQLSpeaker, OriginalSpeaker, Speaker
+from benchmarks.testbed import Testbed
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack, StackName
 
@@ -20,15 +20,15 @@ WRITER = Path(__file__).with_name("product_writer.py")
 
 
 class Product(Peer):
-    """The product at its GraphQL door."""
+    """The product's GraphQL API."""
 
     name: ClassVar[str] = "product"
     title: ClassVar[str] = "this product, GraphQL"
     checkout: ClassVar[Checkout] = Checkout()
     stack_name: StackName = "production"
 
-    def __init__(self, site: Site, streams: int, **options: Any) -> None:
-        super().__init__(site, streams, **options)
+    def __init__(self, testbed: Testbed, streams: int, **options: Any) -> None:
+        super().__init__(testbed, streams, **options)
         self.users: list[int] = []
         self.tokens: list[str] = []
         self.writer: Writer | None = None
@@ -36,7 +36,7 @@ class Product(Peer):
     @property
     def stack(self) -> Stack:
         """The database server, with a database for this checkout."""
-        return self.site.stack(self.stack_name, self.checkout)
+        return self.testbed.stack(self.stack_name, self.checkout)
 
     async def start(self) -> None:
         """Make the users, then serve."""
@@ -55,38 +55,38 @@ class Product(Peer):
         stack = self.stack
         redis = {"REDIS_URL": self.own_redis().url} if stack.is_production else {}
         self.settings = {"DATABASE_URL": stack.fresh_database(), **redis, **self.settings}
-        return self.site.environment(stack, self.checkout, self.settings)
+        return self.testbed.environment(stack, self.checkout, self.settings)
 
     def serve(self) -> None:
         """Start the server; also after a stop, on the same database."""
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
         command += ["--workers", str(self.workers)] if self.workers > 1 else []
-        child = self.site.serve(self.name, command, self.environment, self.checkout.directory)
+        child = self.testbed.serve(self.name, command, self.environment, self.checkout.directory)
         self.wait_for(child)
         if self.workers == 1:
-            pin(child.pid, self.site.processors.server)
+            pin(child.pid, self.testbed.processors.server)
 
-    def speaker(self, stream: int, after: str | None = None) -> Speaker:
+    def client_protocol(self, stream: int, after: str | None = None) -> ClientProtocol:
         """Subscribe with the user's token."""
         payload = {"Authorization": f"Bearer {self.tokens[stream]}"}
-        return GraphQLSpeaker("/graphql/", payload, after)
+        return GraphQLClientProtocol("/graphql/", payload, after)
 
-    async def publisher(self, *, rush: int) -> Publisher:
+    async def publisher(self, *, prerecord: int) -> Publisher:
         """Send with the product's own services; or ring, at full speed, doorbells of what these have written."""
         assert self.writer is not None
-        if not rush:
+        if not prerecord:
             return self.writer
-        return await self._recorded(max(2, rush // self.streams) + 1)
+        return await self._recorded(max(2, prerecord // self.streams) + 1)
 
     async def _recorded(self, rounds: int) -> Publisher:
-        """Write events for real, but let their doorbells ring at a Redis where nobody listens but us."""
+        """Write real events, and record their doorbells at a Redis to which only this process subscribes."""
         assert self.redis is not None
-        scratch = self.site.redis()
-        heard = await _Recorder.listen(scratch)
+        scratch = self.testbed.redis()
+        recorder = await _Recorder.listen(scratch)
         environment = self.environment | {"REDIS_URL": scratch.url}
         writer = await Writer.start(WRITER, environment, self.checkout.directory)
         order = await writer.request("record", users=self.users, rounds=rounds)
-        messages = await heard.take(len(order["streams"]))
+        messages = await recorder.take(len(order["streams"]))
         await writer.close()
         scratch.kill()
         recorded: list[list[bytes]] = [[] for _ in self.users]
@@ -111,19 +111,19 @@ class Product(Peer):
         await super().stop()
 
 
-class OriginalDoor(Product):
-    """The product at the door of its original JSON protocol."""
+class ProductJSON(Product):
+    """The product's JSON API."""
 
     name: ClassVar[str] = "product-json"
     title: ClassVar[str] = "this product, original JSON protocol"
 
-    def speaker(self, stream: int, after: str | None = None) -> Speaker:
+    def client_protocol(self, stream: int, after: str | None = None) -> ClientProtocol:
         """Open with the user's token in the address, as its clients do."""
-        return OriginalSpeaker(f"/ws/notifications/?token={self.tokens[stream]}")
+        return JSONClientProtocol(f"/ws/notifications/?token={self.tokens[stream]}")
 
 
 class _Recorder(asyncio.Protocol):
-    """Hears everything that is published on a Redis."""
+    """Records everything that is published on a Redis."""
 
     def __init__(self) -> None:
         self._data = bytearray()

@@ -16,11 +16,11 @@ from benchmarks.peers.channels_peers import (
 from benchmarks.peers.nchan import Nchan
 from benchmarks.peers.node_peers import NodeGraphQLWS, NodeYoga, SocketIO
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.product import OriginalDoor, Product
+from benchmarks.peers.product import Product, ProductJSON
 
 ALL: tuple[type[Peer], ...] = (
     Product,
-    OriginalDoor,
+    ProductJSON,
     StrawberryDaphne,
     StrawberryUvicorn,
     StrawberryPubSub,
@@ -39,7 +39,7 @@ def peers(earlier: Path | None = None) -> dict[str, type[Peer]]:
     """Return the peers; with another checkout of the product, that one as well: `earlier`, `earlier-json`."""
     found: dict[str, type[Peer]] = {peer.name: peer for peer in ALL}
     if earlier is not None:
-        for base in (Product, OriginalDoor):
+        for base in (Product, ProductJSON):
             name = base.name.replace("product", "earlier")
             title = base.title.replace("this product", "the other checkout")
             body = {"name": name, "title": title, "checkout": Checkout(earlier.resolve())}

@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks.peers.peer import Make, Peer
 from benchmarks.peers.product import Product
-from benchmarks.site import Site
+from benchmarks.testbed import Testbed
 from benchmarks.works.delivering import fan_out, round_trip, two_processes, unicast
 from benchmarks.works.idling import idle
 from benchmarks.works.storming import storm
@@ -34,15 +34,15 @@ class Work:
         return not self.peers or peer.name.replace("earlier", Product.name) in self.peers
 
     async def measure(
-        self, site: Site, peer: type[Peer], sockets: int, seconds: float
+        self, testbed: Testbed, peer: type[Peer], sockets: int, seconds: float
     ) -> dict[str, float]:
         """Have the peer do it, and return the figures."""
-        return await self.carry(partial(peer, site), sockets, seconds)
+        return await self.carry(partial(peer, testbed), sockets, seconds)
 
 
 OURS = (Product.name,)
-BOTH_DOORS = (Product.name, "product-json")
-COMPARED = (*BOTH_DOORS, "strawberry-uvicorn", "strawberry-tuned", "node-graphql-ws", "nchan")
+BOTH_APIS = (Product.name, "product-json")
+COMPARED = (*BOTH_APIS, "strawberry-uvicorn", "strawberry-tuned", "node-graphql-ws", "nchan")
 WORKS = {
     work.name: work
     for work in (
@@ -50,7 +50,7 @@ WORKS = {
         Work("unicast", "each event to one of as many users as sockets", unicast),
         Work("idle", "open sockets, each of another user, and leave them alone", idle),
         Work("growth", "fan-out to more and more sockets", fan_out, (100, 1000, 5000), COMPARED),
-        Work("roundtrip", "one `send` at a time to one socket", round_trip, (1,), BOTH_DOORS),
+        Work("roundtrip", "one `send` at a time to one socket", round_trip, (1,), BOTH_APIS),
         Work("send", "`send` and the bare transaction of the ORM", send, (1,), OURS),
         Work("sendmany", "`send_many` to 10,000 users", send_many, (1000,), OURS),
         Work("lists", "inboxes of 100 and of 1,000,000 notifications", lists, (1,), OURS),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
+from benchmarks.delivery_counter import DeliveryCounter, Receiver, Stream
 from benchmarks.peers.peer import Make, Peer
 from benchmarks.processes import cpu_seconds, pss_bytes, quiet
 from benchmarks.sockets import Socket, open_sockets
-from benchmarks.tally import Receiver, Stream, Tally
 
 FIRST = 50
 """Sockets that are opened before the measurement: what they cause to be loaded is not the price of a socket."""
@@ -39,6 +39,8 @@ async def idle(make: Make, sockets: int, seconds: float) -> dict[str, float]:
 
 
 async def _open(peer: Peer, streams: range) -> list[Socket]:
-    tally = Tally()
-    pairs = [(peer.speaker(stream), Receiver(tally, Stream())) for stream in streams]
+    delivery_counter = DeliveryCounter()
+    pairs = [
+        (peer.client_protocol(stream), Receiver(delivery_counter, Stream())) for stream in streams
+    ]
     return await open_sockets(peer.address, pairs)

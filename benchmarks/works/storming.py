@@ -6,19 +6,19 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks.client_pool import ClientPool
 from benchmarks.content import WARM_UP
-from benchmarks.crowd import Crowd
+from benchmarks.delivery_counter import Receiver
 from benchmarks.peers.peer import Make
 from benchmarks.peers.product import Product
 from benchmarks.processes import quiet
 from benchmarks.sockets import open_sockets
-from benchmarks.tally import Receiver
 
 MISSED = 20
 AT_A_TIME = 500
 STATEMENTS = (b"LOG:  execute ", b"LOG:  statement: ")
 USERS = b'FROM "auth_user"'
-"""Who is calling: part of opening a socket, not of resuming."""
+"""Queries for authentication: part of opening a socket, not of resuming."""
 HOUSEKEEPING = (b"BEGIN", b"COMMIT", b"ROLLBACK", b"SET ", b"SELECT 1")
 
 
@@ -26,37 +26,39 @@ async def storm(make: Make, sockets: int, seconds: float) -> dict[str, float]:
     """Have all clients resume; return what it cost the server until each had everything."""
     peer = make(sockets)
     assert isinstance(peer, Product)
-    people = Crowd(peer)
+    pool = ClientPool(peer)
     try:
         await peer.prepare()
         assert peer.writer is not None
         await peer.writer.request("send_all", sequence=WARM_UP)
         positions: list[str] = await peer.writer.request("positions")
         for _ in range(MISSED):
-            sequence = max(stream.publish(0.0) for stream in people.streams)
+            sequence = max(stream.publish(0.0) for stream in pool.streams)
             await peer.writer.request("send_all", sequence=sequence)
         log = _log_statements(peer)
         peer.serve()
         await quiet(peer.pids)
-        return await _come_back(people, peer, positions, log)
+        return await _come_back(pool, peer, positions, log)
     finally:
-        await people.close()
+        await pool.close()
         await peer.stop()
 
 
 async def _come_back(
-    people: Crowd, peer: Product, positions: list[str], log: Path
+    pool: ClientPool, peer: Product, positions: list[str], log: Path
 ) -> dict[str, float]:
-    receivers = [Receiver(people.tally, stream) for stream in people.streams]
+    receivers = [Receiver(pool.delivery_counter, stream) for stream in pool.streams]
     for receiver in receivers:
         receiver.expected = 1
-    speakers = [peer.speaker(number, after=after) for number, after in enumerate(positions)]
+    client_protocols = [
+        peer.client_protocol(number, after=after) for number, after in enumerate(positions)
+    ]
     counted, counted_by_users = count_statements(log), count_statements(log, USERS)
-    before = people.meter()
-    pairs = list(zip(speakers, receivers, strict=True))
-    people.sockets = await open_sockets(peer.address, pairs, at_a_time=AT_A_TIME)
-    await people.drained()
-    after = people.meter()
+    before = pool.meter()
+    pairs = list(zip(client_protocols, receivers, strict=True))
+    pool.sockets = await open_sockets(peer.address, pairs, at_a_time=AT_A_TIME)
+    await pool.drained()
+    after = pool.meter()
     queries = count_statements(log) - counted
     by_users = count_statements(log, USERS) - counted_by_users
     return {
@@ -66,7 +68,7 @@ async def _come_back(
         "client_share": (after.client - before.client) / (after.moment - before.moment),
         "queries": queries,
         "user_queries": by_users,
-        **people.counts(),
+        **pool.counts(),
     }
 
 

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.client_pool import ClientPool
 from benchmarks.content import WARM_UP
-from benchmarks.crowd import Crowd
 from benchmarks.peers.peer import Make
 from benchmarks.peers.product import Product
 from benchmarks.processes import pin
@@ -47,7 +47,7 @@ async def _timed(make: Make, verb: str) -> dict[str, float]:
                 env=environment,
                 stdout=asyncio.subprocess.PIPE,
             )
-            pin(process.pid, peer.site.processors.server)
+            pin(process.pid, peer.testbed.processors.server)
             out, _ = await process.communicate()
         finally:
             await peer.stop()
@@ -62,27 +62,27 @@ async def send_many(make: Make, sockets: int, seconds: float) -> dict[str, float
     """Send to ten thousand users at once, some of whom are looking."""
     peer = make(RECIPIENTS)
     assert isinstance(peer, Product)
-    people = Crowd(peer)
+    pool = ClientPool(peer)
     try:
         await peer.start()
         assert peer.writer is not None
         await peer.writer.request("send_all", sequence=WARM_UP)
-        await people.open(sockets, rush=0)
-        before, began = people.meter(), time.perf_counter()
+        await pool.open(sockets, prerecord=0)
+        before, began = pool.meter(), time.perf_counter()
         database = peer.apart()["postgres"]
         writing = 0.0
         for _ in range(TIMES):
             started = time.perf_counter()
-            for stream in people.streams:
+            for stream in pool.streams:
                 sequence = stream.publish(started)
             started = time.perf_counter()
             await peer.writer.request("send_all", sequence=sequence)
             writing += time.perf_counter() - started
-        await people.drained()
+        await pool.drained()
         wall = time.perf_counter() - began
-        after = people.meter()
+        after = pool.meter()
         each = 1e6 / (RECIPIENTS * TIMES)
-        delivered = max(people.tally.delivered, 1)
+        delivered = max(pool.delivery_counter.delivered, 1)
         return {
             "recipients_per_second": RECIPIENTS * TIMES / writing,
             "writer_us": (after.publishers - before.publishers) * each,
@@ -90,8 +90,8 @@ async def send_many(make: Make, sockets: int, seconds: float) -> dict[str, float
             "redis_us": (after.apart["redis"] - before.apart["redis"]) * each,
             "cpu_us": 1e6 * (after.server - before.server) / delivered,
             "drain_ms": 1000 * (wall - writing),
-            **people.counts(),
+            **pool.counts(),
         }
     finally:
-        await people.close()
+        await pool.close()
         await peer.stop()

@@ -1,4 +1,4 @@
-"""The tables and plots say what was measured."""
+"""The tables and plots show what was measured."""
 
 from __future__ import annotations
 

@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from benchmarks.client_protocols import (
+    ClientProtocol,
+    GraphQLClientProtocol,
+    Refused,
+    SocketIOClientProtocol,
+)
 from benchmarks.content import SUBSCRIPTION, event, sequence_in, title
+from benchmarks.delivery_counter import Counts, DeliveryCounter, Receiver, Stream
 from benchmarks.frames import frame, read_frame
 from benchmarks.sockets import Socket, open_sockets
-from benchmarks.speakers import GraphQLSpeaker, Refused, SocketIOSpeaker, Speaker
-from benchmarks.tally import Counts, Receiver, Stream, Tally
 from tests.stacks.ports import LOOPBACK
 
 pytestmark = pytest.mark.stack("embedded")
@@ -49,8 +54,8 @@ def test_the_number_of_an_event_is_found_in_its_json() -> None:
 @given(st.lists(st.integers(1, 300), max_size=40))
 def test_events_are_counted_however_they_are_cut(cuts: list[int]) -> None:
     async def receive() -> Counts:
-        tally, stream = Tally(), Stream()
-        socket = Socket("host", Speaker("/"), Receiver(tally, stream))
+        delivery_counter, stream = DeliveryCounter(), Stream()
+        socket = Socket("host", ClientProtocol("/"), Receiver(delivery_counter, stream))
         data = b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + server_frame(b"\xc2\xa0hello")
         for _ in range(5):
             text = json.dumps(event(stream.publish(0.0)))
@@ -60,14 +65,14 @@ def test_events_are_counted_however_they_are_cut(cuts: list[int]) -> None:
             socket.data_received(piece)
         socket.data_received(data)
         assert socket.ready.done()
-        return tally.counts()
+        return delivery_counter.counts()
 
     assert asyncio.run(receive()) == Counts(delivered=5, lost=0, doubled=0, disordered=0)
 
 
 @asynccontextmanager
 async def graphql_server(*, accepts: bool) -> AsyncIterator[Server]:
-    """Run a server of graphql-transport-ws that knows one subscription, and says it twice."""
+    """Run a server of graphql-transport-ws that has one subscription and sends its event twice."""
 
     async def handle(connection: ServerConnection) -> None:
         assert json.loads(await connection.recv()) == {
@@ -99,36 +104,38 @@ def port_of(server: Server) -> tuple[str, int]:
 
 
 async def test_a_socket_subscribes_as_the_protocol_wants_it() -> None:
-    tally, stream = Tally(), Stream()
+    delivery_counter, stream = DeliveryCounter(), Stream()
     stream.publish(0.0)
     stream.publish(0.0)
-    receiver = Receiver(tally, stream)
+    receiver = Receiver(delivery_counter, stream)
     receiver.expected = 1
     arrived = asyncio.Event()
-    tally.wake_at, tally.wake = 2, arrived.set
+    delivery_counter.wake_at, delivery_counter.wake = 2, arrived.set
     async with graphql_server(accepts=True) as server:
-        speaker = GraphQLSpeaker("/graphql/", {"token": "secret"})
-        (socket,) = await open_sockets(port_of(server), [(speaker, receiver)])
+        client_protocol = GraphQLClientProtocol("/graphql/", {"token": "secret"})
+        (socket,) = await open_sockets(port_of(server), [(client_protocol, receiver)])
         async with asyncio.timeout(20):
             await arrived.wait()
         assert socket.is_connected
         socket.close()
-    assert tally.counts() == Counts(delivered=2, lost=0, doubled=1, disordered=0)
+    assert delivery_counter.counts() == Counts(delivered=2, lost=0, doubled=1, disordered=0)
 
 
 async def test_a_socket_that_is_refused_says_so() -> None:
     async with graphql_server(accepts=False) as server:
-        speaker = GraphQLSpeaker("/graphql/", {"token": "secret"})
+        client_protocol = GraphQLClientProtocol("/graphql/", {"token": "secret"})
         with pytest.raises(ExceptionGroup) as raised:
-            await open_sockets(port_of(server), [(speaker, Receiver(Tally(), Stream()))])
+            await open_sockets(
+                port_of(server), [(client_protocol, Receiver(DeliveryCounter(), Stream()))]
+            )
     (refused,) = raised.value.exceptions
     assert isinstance(refused, Refused)
     assert "Forbidden" in str(refused)
 
 
 def test_a_position_is_given_as_a_variable() -> None:
-    speaker = GraphQLSpeaker("/graphql/", {}, after="0123456789ab.7")
-    subscribe, ping = speaker.heard(b'{"type":"connection_ack"}')
+    client_protocol = GraphQLClientProtocol("/graphql/", {}, after="0123456789ab.7")
+    subscribe, ping = client_protocol.on_message(b'{"type":"connection_ack"}')
     payload = json.loads(subscribe)["payload"]
     assert payload["variables"] == {"after": "0123456789ab.7"}
     assert payload["query"].startswith(
@@ -139,15 +146,21 @@ def test_a_position_is_given_as_a_variable() -> None:
 
 def test_an_error_is_no_subscription() -> None:
     with pytest.raises(Refused, match="no such field"):
-        GraphQLSpeaker("/graphql/", {}).heard(b'{"type":"error","payload":"no such field"}')
+        GraphQLClientProtocol("/graphql/", {}).on_message(
+            b'{"type":"error","payload":"no such field"}'
+        )
 
 
 def test_socket_io_joins_and_answers_pings() -> None:
-    speaker = SocketIOSpeaker("/socket.io/")
-    assert (speaker.opened(), speaker.heard(b'0{"sid":"1"}'), speaker.is_ready) == (
+    client_protocol = SocketIOClientProtocol("/socket.io/")
+    assert (
+        client_protocol.on_open(),
+        client_protocol.on_message(b'0{"sid":"1"}'),
+        client_protocol.is_ready,
+    ) == (
         [],
         [b"40"],
         False,
     )
-    assert (speaker.heard(b'40{"sid":"2"}'), speaker.is_ready) == ([], True)
-    assert speaker.heard(b"2") == [b"3"]
+    assert (client_protocol.on_message(b'40{"sid":"2"}'), client_protocol.is_ready) == ([], True)
+    assert client_protocol.on_message(b"2") == [b"3"]

@@ -1,1 +1,1 @@
-"""Faults on purpose: whether every committed event reaches every device once and in order, or the device is told."""
+"""Fault injection: every committed event must reach every device once and in order, or the device must get a reset."""

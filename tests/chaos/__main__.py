@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: breaks what can be broken, and proves that nothing was lost. See `make chaos`."""
+"""`python -m tests.chaos`: injects every fault, and proves that nothing was lost. See `make chaos`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.chaos import faults, schedule
 from tests.chaos.database import Database, PostgresDatabase, SqliteDatabase
 from tests.chaos.report import Report, machine
 from tests.chaos.run import Outcome, Run
-from tests.chaos.world import Size, World
-from tests.stacks.keeper import Keeper
+from tests.chaos.system import Size, SystemUnderTest
 from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import DATABASE, Stack
 from tests.stacks.uvicorn_server import REPOSITORY
@@ -66,18 +66,20 @@ def main(arguments: Sequence[str]) -> int:
     seed = random.SystemRandom().randrange(10_000) if options.seed is None else options.seed
     _allow_many_sockets()
     report = Report(command=_command(options, seed), seed=seed, machine=machine())
-    say(f"{report.command}\n{report.machine}")
+    report_progress(f"{report.command}\n{report.machine}")
     for profile in PROFILES if options.profile == "all" else (options.profile,):
-        say(f"profile {profile}:")
-        with Keeper() as keeper:
-            report.outcomes.append(run(keeper, profile, options, seed))
+        report_progress(f"profile {profile}:")
+        with ProcessRegistry() as process_registry:
+            report.outcomes.append(run(process_registry, profile, options, seed))
         path = report.write(options.report)
-    say(f"{report.summary()}\n{path}")
+    report_progress(f"{report.summary()}\n{path}")
     return 0 if report.is_good else 1
 
 
-def run(keeper: Keeper, profile: str, options: argparse.Namespace, seed: int) -> Outcome:
-    """Carry out one profile in a world of its own."""
+def run(
+    process_registry: ProcessRegistry, profile: str, options: argparse.Namespace, seed: int
+) -> Outcome:
+    """Run one profile on servers of its own."""
     is_jitter = profile == "jitter"
     size = Size(
         seed=seed,
@@ -86,59 +88,69 @@ def run(keeper: Keeper, profile: str, options: argparse.Namespace, seed: int) ->
         servers=options.servers,
         rate=options.rate,
     )
-    with closing(world(keeper, options.stack, size)) as made:
-        made.start()
-        going = Run(made, profile, say)
-        going.begin(writers=not is_jitter)
+    with closing(make_system(process_registry, options.stack, size)) as system:
+        system.start()
+        chaos_run = Run(system, profile, report_progress)
+        chaos_run.begin(writers=not is_jitter)
         if is_jitter:
-            jitter(made, options.seconds)
+            jitter(system, options.seconds)
         else:
-            strike(going, profile, made, options, seed)
-        outcome = going.prove()
-        _keep_logs(made, options.report / "logs", profile)
-    say(f"  {'good' if outcome.is_good else 'NOT GOOD'}: {outcome.deliveries} deliveries compared")
+            inject_faults(chaos_run, profile, system, options, seed)
+        outcome = chaos_run.prove()
+        _keep_logs(system, options.report / "logs", profile)
+    report_progress(
+        f"  {'good' if outcome.is_good else 'NOT GOOD'}: {outcome.deliveries} deliveries compared"
+    )
     return outcome
 
 
-def _keep_logs(made: World, directory: Path, profile: str) -> None:
-    """Keep what the servers of the last run have said."""
+def _keep_logs(system: SystemUnderTest, directory: Path, profile: str) -> None:
+    """Keep the logs of the last run's servers."""
     directory.mkdir(parents=True, exist_ok=True)
-    for number, server in enumerate(made.servers, 1):
+    for number, server in enumerate(system.servers, 1):
         (directory / f"{profile}-server-{number}.log").write_text(server.log())
 
 
-def strike(going: Run, profile: str, made: World, options: argparse.Namespace, seed: int) -> None:
-    """Make the schedule of a profile and carry it out."""
-    strikes = faults.possible(made)
+def inject_faults(
+    chaos_run: Run, profile: str, system: SystemUnderTest, options: argparse.Namespace, seed: int
+) -> None:
+    """Make the schedule of a profile and inject its faults."""
+    targets = faults.possible(system)
     if options.faults:
-        strikes = {name: strikes[name] for name in options.faults.split(",") if name in strikes}
+        targets = {name: targets[name] for name in options.faults.split(",") if name in targets}
     if profile == "each":
         seconds = options.fault_seconds
-        going.each(schedule.one_after_the_other(seed, list(strikes), seconds=seconds, pause=0))
+        chaos_run.each(schedule.one_after_the_other(seed, list(targets), seconds=seconds, pause=0))
         return
-    strikes = {name: what for name, what in strikes.items() if not faults.FAULTS[name].only_alone}
-    planned = schedule.mixed(seed, strikes, seconds=options.seconds)
-    least = {name: faults.FAULTS[name].least_seconds for name in strikes}
-    going.mixed([replace(p, seconds=max(p.seconds, least[p.fault])) for p in planned])
+    targets = {name: what for name, what in targets.items() if not faults.FAULTS[name].only_alone}
+    planned = schedule.mixed(seed, targets, seconds=options.seconds)
+    least = {name: faults.FAULTS[name].least_seconds for name in targets}
+    chaos_run.mixed([replace(p, seconds=max(p.seconds, least[p.fault])) for p in planned])
 
 
-def jitter(made: World, seconds: float) -> None:
+def jitter(system: SystemUnderTest, seconds: float) -> None:
     """Cut every client off again and again while each stream gets messages at a steady pace."""
-    made.write("steady", "steady", per_second=JITTER_PER_SECOND)
-    made.crowd.ask("drop_often", every=JITTER_EVERY, away=JITTER_AWAY)
+    system.write("steady", "steady", per_second=JITTER_PER_SECOND)
+    system.client_pool.request("drop_often", every=JITTER_EVERY, away=JITTER_AWAY)
     for elapsed in range(int(seconds)):
         if elapsed % 30 == 0:
-            following = sum(is_following for is_following, _ in made.crowd.ask("status"))
-            say(f"  {elapsed} s, {following} of {made.size.clients} clients are connected")
+            following = sum(
+                is_following for is_following, _ in system.client_pool.request("status")
+            )
+            report_progress(
+                f"  {elapsed} s, {following} of {system.size.clients} clients are connected"
+            )
         time.sleep(1)
-    made.crowd.ask("drop_often", every=0, away=0)
+    system.client_pool.request("drop_often", every=0, away=0)
 
 
-def world(keeper: Keeper, name: str, size: Size) -> World:
-    """Return a world with servers of its own, durable as in production."""
-    stack = Stack("production" if name == "production" else "embedded", keeper)
-    postgres = PostgresServer(keeper, durable=True).start() if stack.is_production else None
-    redis = RedisServer(keeper).start() if stack.is_production else None
+def make_system(process_registry: ProcessRegistry, name: str, size: Size) -> SystemUnderTest:
+    """Return a system with its own servers, durable as in production."""
+    stack = Stack("production" if name == "production" else "embedded", process_registry)
+    postgres = (
+        PostgresServer(process_registry, durable=True).start() if stack.is_production else None
+    )
+    redis = RedisServer(process_registry).start() if stack.is_production else None
     stack.cluster, stack.redis = postgres, redis
     stack.apply(os.environ)
     database: Database
@@ -146,11 +158,16 @@ def world(keeper: Keeper, name: str, size: Size) -> World:
         database = PostgresDatabase(postgres, postgres.create_database(DATABASE))
     else:
         database = SqliteDatabase(stack.environment()["DATABASE_URL"])
-    made = World(
-        keeper, size, database, environment=stack.environment(), redis=redis, postgres=postgres
+    system = SystemUnderTest(
+        process_registry,
+        size,
+        database,
+        environment=stack.environment(),
+        redis=redis,
+        postgres=postgres,
     )
-    made.python("manage.py", "migrate", "--verbosity", "0")
-    return made
+    system.python("manage.py", "migrate", "--verbosity", "0")
+    return system
 
 
 def _command(options: argparse.Namespace, seed: int) -> str:
@@ -165,8 +182,8 @@ def _allow_many_sockets() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def say(line: str) -> None:
-    """Tell what takes a while."""
+def report_progress(line: str) -> None:
+    """Print a line of progress at once."""
     print(line, flush=True)
 
 

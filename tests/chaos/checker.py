@@ -1,4 +1,4 @@
-"""The checker: compares what clients saw and what writers were told with what was committed. Pure.
+"""The checker: compares what clients received and what writers recorded with what was committed. Pure.
 
 The log is taken as it was read from the database, and is itself checked first: its counts must follow from its
 events, and the list that is in the database at the end must be what they make.
@@ -17,17 +17,17 @@ from tests.chaos.history import (
     ROLLED_BACK,
     Claim,
     Closed,
+    EpochLog,
     Follower,
     Inbox,
-    Life,
     Listed,
     Message,
     Opened,
     Original,
     Place,
+    Received,
     Reset,
-    Stretch,
-    Told,
+    Segment,
 )
 
 
@@ -37,16 +37,16 @@ class Wrong(StrEnum):
     LOST = "an event was lost"
     DOUBLED = "an event came twice"
     OUT_OF_ORDER = "an event came out of order"
-    INVENTED = "something was told that was never committed"
-    GARBLED = "an event was told otherwise than it was committed"
+    INVENTED = "something was delivered that was never committed"
+    GARBLED = "an event was delivered with other content than was committed"
     MISCOUNTED = "counts are wrong"
     LIST = "a list is not what its log makes of it"
-    NOT_THE_LOG = "what a client was told is no stretch of the log"
-    FORGOTTEN = "a commit that a writer was told of is not in the log"
+    NOT_THE_LOG = "what a client received is no contiguous segment of the log"
+    FORGOTTEN = "a commit that was confirmed to a writer is not in the log"
     REPEATED = "one send is in the log more than once"
     NOT_UNDONE = "what was rolled back is in the log"
-    RESET_NOT_OWED = "a reset was not owed"
-    RESET_MISSING = "an owed reset did not come"
+    RESET_UNEXPECTED = "a reset came without a reason"
+    RESET_MISSING = "a necessary reset did not come"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def check(
     followers: Iterable[Follower],
     originals: Iterable[Original],
 ) -> list[Violation]:
-    """Return everything that is wrong with a run after which every client was given time to become whole."""
+    """Return everything that is wrong with a run after which every client had time to catch up."""
     found = [each for user, inbox in inboxes.items() for each in check_log(user, inbox)]
     found += check_claims(inboxes, claims)
     for follower in followers:
@@ -81,23 +81,23 @@ def check(
 
 
 def check_log(user: int, inbox: Inbox) -> Iterator[Violation]:
-    """Give what is wrong with an inbox's log, whatever anybody was told of it."""
+    """Yield what is wrong with an inbox's log itself, whatever was delivered."""
     who = f"inbox {user}"
-    for life in inbox.lives:
-        for sequence, (said, state) in enumerate(zip(life.events, life.states[1:], strict=True), 1):
-            if said.unread != state.unread:
-                detail = (
-                    f"{life.epoch}.{sequence} says {said.unread} unread, there are {state.unread}"
-                )
+    for epoch_log in inbox.epoch_logs:
+        for sequence, (content, state) in enumerate(
+            zip(epoch_log.events, epoch_log.states[1:], strict=True), 1
+        ):
+            if content.unread != state.unread:
+                detail = f"{epoch_log.epoch}.{sequence} says {content.unread} unread, there are {state.unread}"
                 yield Violation(Wrong.MISCOUNTED, who, detail)
     if inbox.last.states[-1].digest != inbox.digest:
         yield Violation(
             Wrong.LIST, who, f"{len(inbox.notifications)} notifications are in the list"
         )
-    there = (sum(not read for read in inbox.notifications.values()), len(inbox.notifications))
-    if there != (inbox.unread, inbox.total):
+    actual = (sum(not read for read in inbox.notifications.values()), len(inbox.notifications))
+    if actual != (inbox.unread, inbox.total):
         counted = (
-            f"{inbox.unread} unread of {inbox.total} are counted, {there[0]} of {there[1]} there"
+            f"{inbox.unread} unread of {inbox.total} are counted, {actual[0]} of {actual[1]} there"
         )
         yield Violation(Wrong.MISCOUNTED, who, counted)
 
@@ -106,7 +106,7 @@ def check_log(user: int, inbox: Inbox) -> Iterator[Violation]:
 
 
 def check_claims(inboxes: Mapping[int, Inbox], claims: Iterable[Claim]) -> Iterator[Violation]:
-    """Give every difference between what writers were told and what is in the logs."""
+    """Yield every difference between what writers recorded and what is in the logs."""
     places = {user: _places(inbox) for user, inbox in inboxes.items()}
     tried: dict[int, set[str]] = {user: set() for user in inboxes}
     for claim in claims:
@@ -115,7 +115,7 @@ def check_claims(inboxes: Mapping[int, Inbox], claims: Iterable[Claim]) -> Itera
     for user, found in places.items():
         for what, _, title in found:
             if what == ADDED and title not in tried[user]:
-                yield Violation(Wrong.INVENTED, f"inbox {user}", f"nobody sent {title!r}")
+                yield Violation(Wrong.INVENTED, f"inbox {user}", f"no writer sent {title!r}")
 
 
 _Places = Mapping[tuple[str, int, str], list[Place]]
@@ -124,11 +124,15 @@ _Places = Mapping[tuple[str, int, str], list[Place]]
 def _places(inbox: Inbox) -> _Places:
     """Where each change is: by kind, notification and, for those added, title alone."""
     found: dict[tuple[str, int, str], list[Place]] = {}
-    for life in inbox.lives:
-        for sequence, said in enumerate(life.events, 1):
-            added = said.what == ADDED
-            key = (said.what, 0, said.title) if added else (said.what, said.notification_id, "")
-            found.setdefault(key, []).append(Place(life.epoch, sequence))
+    for epoch_log in inbox.epoch_logs:
+        for sequence, content in enumerate(epoch_log.events, 1):
+            added = content.what == ADDED
+            key = (
+                (content.what, 0, content.title)
+                if added
+                else (content.what, content.notification_id, "")
+            )
+            found.setdefault(key, []).append(Place(epoch_log.epoch, sequence))
     return found
 
 
@@ -165,11 +169,11 @@ class _Reader:
         self.found.append(Violation(wrong, self._follower.name, detail))
 
     def listed(self, listed: Listed) -> None:
-        life = self._inbox.life(listed.place.epoch)
-        if life is None or listed.place.sequence > len(life.events):
+        epoch_log = self._inbox.epoch_log(listed.place.epoch)
+        if epoch_log is None or listed.place.sequence > len(epoch_log.events):
             self.note(Wrong.INVENTED, f"a list at {listed.place}")
             return
-        state = life.states[listed.place.sequence]
+        state = epoch_log.states[listed.place.sequence]
         if (listed.unread, listed.total) != (state.unread, state.total):
             says = f"{listed.unread} unread of {listed.total} at {listed.place}"
             self.note(Wrong.MISCOUNTED, f"{says}: there were {state.unread} of {state.total}")
@@ -182,11 +186,11 @@ class _Reader:
             self.note(Wrong.NOT_THE_LOG, f"it was at {self._place} and resumed at {opened.after}")
             self._place = opened.after
 
-    def told(self, told: Told) -> None:
-        self._compare(told)
-        at, place = self._place, told.place
+    def received(self, received: Received) -> None:
+        self._compare(received)
+        at, place = self._place, received.place
         if at is None or place.epoch != at.epoch:
-            self.note(Wrong.RESET_MISSING, f"{place} was told after {at}")
+            self.note(Wrong.RESET_MISSING, f"{place} was delivered after {at}")
         elif place.sequence <= at.sequence:
             late = self._missing.pop(place, None)
             if late is None or place in self._seen:
@@ -201,39 +205,42 @@ class _Reader:
         self._seen.add(place)
         self._place = place
 
-    def _compare(self, told: Told) -> None:
-        life = self._inbox.life(told.place.epoch)
-        if life is None or not 0 < told.place.sequence <= len(life.events):
-            self.note(Wrong.INVENTED, f"{told.place}: {told.said}")
-        elif life.events[told.place.sequence - 1] != told.said:
-            committed = life.events[told.place.sequence - 1]
-            self.note(Wrong.GARBLED, f"{told.place}: {told.said} instead of {committed}")
+    def _compare(self, received: Received) -> None:
+        epoch_log = self._inbox.epoch_log(received.place.epoch)
+        if epoch_log is None or not 0 < received.place.sequence <= len(epoch_log.events):
+            self.note(Wrong.INVENTED, f"{received.place}: {received.content}")
+        elif epoch_log.events[received.place.sequence - 1] != received.content:
+            committed = epoch_log.events[received.place.sequence - 1]
+            self.note(Wrong.GARBLED, f"{received.place}: {received.content} instead of {committed}")
 
     def reset(self, reset: Reset) -> None:
         self.resets.add(reset.reason)
-        life = self._inbox.life(reset.place.epoch)
-        if life is None or reset.place.sequence > len(life.events):
+        epoch_log = self._inbox.epoch_log(reset.place.epoch)
+        if epoch_log is None or reset.place.sequence > len(epoch_log.events):
             self.note(Wrong.INVENTED, f"a reset to {reset.place}")
-        elif not self._is_owed(reset, life):
+        elif not self._is_justified(reset, epoch_log):
             detail = f"{reset.reason} at {self._place}, to {reset.place}"
-            self.note(Wrong.RESET_NOT_OWED, detail)
+            self.note(Wrong.RESET_UNEXPECTED, detail)
         self._place = reset.place
 
-    def _is_owed(self, reset: Reset, life: Life) -> bool:
+    def _is_justified(self, reset: Reset, epoch_log: EpochLog) -> bool:
         at = self._place
         if at is None:
             return False
-        if at.epoch != life.epoch:
-            epochs = [each.epoch for each in self._inbox.lives]
-            is_older = at.epoch in epochs and epochs.index(at.epoch) < epochs.index(life.epoch)
+        if at.epoch != epoch_log.epoch:
+            epochs = [each.epoch for each in self._inbox.epoch_logs]
+            is_older = at.epoch in epochs and epochs.index(at.epoch) < epochs.index(epoch_log.epoch)
             return reset.reason == "EPOCH" and is_older
-        return reset.reason == "EXPIRED" and at.sequence + 1 < life.first
+        return reset.reason == "EXPIRED" and at.sequence + 1 < epoch_log.first
 
     def end(self) -> None:
         for place, before in self._missing.items():
             self.note(Wrong.LOST, f"{place}, before {before}")
-        if self._follower.owed is not None and self._follower.owed not in self.resets:
-            self.note(Wrong.RESET_MISSING, f"{self._follower.owed} had to come")
+        if (
+            self._follower.expected_reset is not None
+            and self._follower.expected_reset not in self.resets
+        ):
+            self.note(Wrong.RESET_MISSING, f"{self._follower.expected_reset} had to come")
         at, head = self._place, self._inbox.last.head
         if at is None or at.epoch != head.epoch:
             self.note(Wrong.RESET_MISSING, f"it is still at {at}, the inbox is at {head}")
@@ -250,8 +257,8 @@ def check_follower(follower: Follower, inbox: Inbox) -> list[Violation]:
                 reader.listed(item)
             case Opened():
                 reader.opened(item)
-            case Told():
-                reader.told(item)
+            case Received():
+                reader.received(item)
             case Reset():
                 reader.reset(item)
             case Closed():
@@ -260,72 +267,73 @@ def check_follower(follower: Follower, inbox: Inbox) -> list[Violation]:
     return reader.found
 
 
-# -- clients of the original door ------------------------------------------------------------------------
+# -- clients of the JSON API -----------------------------------------------------------------------------
 
 
 def check_original(original: Original, inbox: Inbox) -> list[Violation]:
-    """Return what is wrong with the history of a client of the original door.
+    """Return what is wrong with the history of a client of the JSON API.
 
-    It holds no positions, but whatever it was told after a list must be one unbroken stretch of the log, and its
+    It holds no positions, but whatever it was delivered after a list must be one unbroken stretch of the log, and its
     list must then be what the log makes of it there.
     """
-    found = [Violation(Wrong.DOUBLED, original.name, each) for each in original.surprises]
-    scripts = [_script(life) for life in inbox.lives]
-    for stretch in original.stretches:
+    found = [Violation(Wrong.DOUBLED, original.name, each) for each in original.mismatches]
+    scripts = [_script(epoch_log) for epoch_log in inbox.epoch_logs]
+    for segment in original.segments:
         if not any(
-            _fits(stretch, life, *script) for life, script in zip(inbox.lives, scripts, strict=True)
+            _fits(segment, epoch_log, *script)
+            for epoch_log, script in zip(inbox.epoch_logs, scripts, strict=True)
         ):
-            found.append(Violation(Wrong.NOT_THE_LOG, original.name, _why(stretch, inbox)))
-    last = original.stretches[-1].digest if original.stretches else None
+            found.append(Violation(Wrong.NOT_THE_LOG, original.name, _why(segment, inbox)))
+    last = original.segments[-1].digest if original.segments else None
     if last != inbox.digest:
         detail = "its list is not complete" if last is None else "its list is not the inbox's"
         found.append(Violation(Wrong.LOST, original.name, f"{detail} at the end"))
     return found
 
 
-def _why(stretch: Stretch, inbox: Inbox) -> str:
-    """Say what is wrong with a stretch, and everything that one needs in order to find out why."""
-    told = f"at {stretch.at:.2f}, {list(stretch.messages)}"
-    unlisted = replace(stretch, digest=None)
-    for life in inbox.lives:
-        if _fits(unlisted, life, *_script(life)):
-            return f"the list does not fit, {told} in epoch {life.epoch}"
-    return told
+def _why(segment: Segment, inbox: Inbox) -> str:
+    """Describe what is wrong with a segment, with everything that is needed to find the cause."""
+    received = f"at {segment.at:.2f}, {list(segment.messages)}"
+    unlisted = replace(segment, digest=None)
+    for epoch_log in inbox.epoch_logs:
+        if _fits(unlisted, epoch_log, *_script(epoch_log)):
+            return f"the list does not fit, {received} in epoch {epoch_log.epoch}"
+    return received
 
 
 _Script = tuple[list[Message], list[int], dict[Message, list[int]]]
 
 
-def _script(life: Life) -> _Script:
-    """Return what a client is told that sees a whole life, the sequences of that, and where each message is."""
+def _script(epoch_log: EpochLog) -> _Script:
+    """Return the messages to a client that is connected for a whole epoch, their sequences, and where each is."""
     messages: list[Message] = []
     sequences: list[int] = []
     places: dict[Message, list[int]] = {}
-    for sequence, said in enumerate(life.events, 1):
+    for sequence, content in enumerate(epoch_log.events, 1):
         # A mark-all that left something unread has no message: the client gets a new list instead.
-        if said.what != ALL_READ or said.unread == 0:
-            places.setdefault(said.short(), []).append(len(messages))
-            messages.append(said.short())
+        if content.what != ALL_READ or content.unread == 0:
+            places.setdefault(content.short(), []).append(len(messages))
+            messages.append(content.short())
             sequences.append(sequence)
     return messages, sequences, places
 
 
 def _fits(
-    stretch: Stretch,
-    life: Life,
+    segment: Segment,
+    epoch_log: EpochLog,
     messages: list[Message],
     sequences: list[int],
     places: dict[Message, list[int]],
 ) -> bool:
-    told = list(stretch.messages)
-    if not told:
-        return stretch.digest is None or any(
-            state.digest == stretch.digest for state in life.states
+    received = list(segment.messages)
+    if not received:
+        return segment.digest is None or any(
+            state.digest == segment.digest for state in epoch_log.states
         )
-    for last in places.get(told[-1], []):
-        start = last + 1 - len(told)
-        if start < 0 or messages[start : last + 1] != told:
+    for last in places.get(received[-1], []):
+        start = last + 1 - len(received)
+        if start < 0 or messages[start : last + 1] != received:
             continue
-        if stretch.digest is None or life.states[sequences[last]].digest == stretch.digest:
+        if segment.digest is None or epoch_log.states[sequences[last]].digest == segment.digest:
             return True
     return False

@@ -1,4 +1,4 @@
-"""Clients with real sockets, for each door: they follow one inbox, come back when they are cut off, and remember."""
+"""Clients with real sockets, for each protocol: they follow one inbox, reconnect, and keep their history."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from websockets.typing import Subprotocol
 
 from tests.chaos.history import Closed, Item
 
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 """How long a client waits for a handshake, or for the answer to a ping, before it tries anew."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
-"""Seconds before a client tries again, doubled each time; a random part of it is waited."""
+"""Seconds before a client tries again, doubled each time; with random jitter."""
 
 
 class ServerRefused(Exception):
@@ -28,28 +28,28 @@ class ServerRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What one client is: which inbox it follows, at which door, and how it chooses."""
+class ClientSpec:
+    """What one client is: its inbox, its protocol, and the seed of its random choices."""
 
     name: str
     inbox: int
     token: str
-    door: str
+    protocol: str
     seed: int
 
 
 class Client(ABC):
-    """One device. Its connections come and go; what it has seen stays."""
+    """One device. Its history spans all its connections."""
 
     path: str
     subprotocol: str | None = None
 
-    def __init__(self, part: Part, servers: Sequence[str]) -> None:
-        self.part = part
+    def __init__(self, spec: ClientSpec, servers: Sequence[str]) -> None:
+        self.spec = spec
         self.items: list[Item] = []
         self.is_following = False
         self._servers = servers
-        self._dice = random.Random(part.seed)
+        self._rng = random.Random(spec.seed)
         self._connection: ClientConnection | None = None
         self._abandoned: list[ClientConnection] = []
         self._may_connect = asyncio.Event()
@@ -57,15 +57,15 @@ class Client(ABC):
         self._away = 0.0
         self._every = 0.0
         self._dropper: asyncio.Task[None] | None = None
-        self._deaf = False
+        self._reading_paused = False
         self._failed = ""
         self._reading: asyncio.Task[str] | None = None
 
-    # -- what may be done to it ---------------------------------------------------------------------------
+    # -- requests -----------------------------------------------------------------------------------------
 
     def drop(self, away: float) -> None:
-        """Break the connection without a word, and come back after so many seconds, more or less."""
-        self._away = away * self._dice.uniform(0.8, 1.2)
+        """Break the connection without a close frame, and reconnect after about `away` seconds."""
+        self._away = away * self._rng.uniform(0.8, 1.2)
         if self._connection is not None:
             self._connection.transport.abort()
 
@@ -87,25 +87,25 @@ class Client(ABC):
             self._dropper = asyncio.create_task(self._drop_often(every, away))
 
     async def _drop_often(self, every: float, away: float) -> None:
-        await asyncio.sleep(self._dice.uniform(0, every))
+        await asyncio.sleep(self._rng.uniform(0, every))
         while True:
             self.drop(away)
             await asyncio.sleep(every + away)
 
     def stop_reading(self) -> None:
-        """Take nothing from the socket any more, so that the server cannot send."""
-        self._deaf = True
+        """Stop reading from the socket, so that the server's buffers fill."""
+        self._reading_paused = True
         if self._connection is not None:
             _pause(self._connection)
 
-    def read_on(self) -> None:
+    def resume_reading(self) -> None:
         """Read again, from where it was left."""
-        self._deaf = False
+        self._reading_paused = False
         if self._connection is not None and not self._connection.transport.is_closing():
             self._connection.transport.resume_reading()
 
     def abandon(self) -> None:
-        """Forget the connection: it stays open, nobody reads it or answers on it. Connects anew."""
+        """Leave the connection half-open, unread and unanswered, and open a new one."""
         if self._connection is not None and self._reading is not None:
             _pause(self._connection)
             if self._connection.keepalive_task is not None:
@@ -113,15 +113,15 @@ class Client(ABC):
             self._abandoned.append(self._connection)
             self._reading.cancel()
 
-    def bury(self) -> None:
-        """Close what was abandoned."""
+    def close_abandoned(self) -> None:
+        """Close the abandoned connections."""
         for connection in self._abandoned:
             connection.transport.abort()
         self._abandoned.clear()
 
-    # -- its life -----------------------------------------------------------------------------------------
+    # -- connections --------------------------------------------------------------------------------------
 
-    async def live(self) -> None:
+    async def run(self) -> None:
         """Connect, follow, and connect again, until cancelled."""
         wait = FIRST_WAIT
         while True:
@@ -132,14 +132,14 @@ class Client(ABC):
             self.items.append(Closed(time.monotonic(), why))
             wait = FIRST_WAIT if was_following else min(2 * wait, LONGEST_WAIT)
             away, self._away = self._away, 0.0
-            await asyncio.sleep(away or self._dice.uniform(wait / 2, wait))
+            await asyncio.sleep(away or self._rng.uniform(wait / 2, wait))
 
     async def _one_connection(self, began: float) -> str:
         """Follow over one connection; return why it ended."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 self._connection = await self._connect()
-            if self._deaf:
+            if self._reading_paused:
                 _pause(self._connection)
             self._reading = asyncio.create_task(self._follow(self._connection, began))
             await asyncio.wait({self._reading})
@@ -155,7 +155,7 @@ class Client(ABC):
         offered = None if self.subprotocol is None else [Subprotocol(self.subprotocol)]
         # As a load balancer does it: not again the one that did not answer.
         others = [server for server in self._servers if server != self._failed]
-        self._failed = self._dice.choice(others or self._servers)
+        self._failed = self._rng.choice(others or self._servers)
         connection = await connect(
             f"{self._failed}{self.path}",
             subprotocols=offered,
@@ -163,41 +163,41 @@ class Client(ABC):
             proxy=None,
             max_size=None,
             open_timeout=None,
-            ping_interval=PATIENCE_SECONDS,
-            ping_timeout=PATIENCE_SECONDS,
+            ping_interval=TIMEOUT_SECONDS,
+            ping_timeout=TIMEOUT_SECONDS,
             close_timeout=1,
         )
         self._failed = ""
         return connection
 
     async def _follow(self, connection: ClientConnection, began: float) -> str:
-        async with asyncio.timeout(PATIENCE_SECONDS) as limit:
+        async with asyncio.timeout(TIMEOUT_SECONDS) as limit:
             await self.begin(connection, began)
             limit.reschedule(None)
             try:
                 async for frame in connection:
-                    await self.hear(connection, json.loads(frame))
+                    await self.on_message(connection, json.loads(frame))
             finally:
                 self.end()
         return f"closed with {connection.close_code}"
 
     @abstractmethod
     async def begin(self, connection: ClientConnection, began: float) -> None:
-        """Say who is there, and ask for what follows."""
+        """Authenticate, and subscribe."""
 
     @abstractmethod
-    async def hear(self, connection: ClientConnection, message: dict[str, Any]) -> None:
-        """Take a message."""
+    async def on_message(self, connection: ClientConnection, message: dict[str, Any]) -> None:
+        """Process a message."""
 
     def end(self) -> None:  # noqa: B027  # not every client has something to note
-        """Take note that the connection has ended."""
+        """Record that the connection has ended."""
 
     @abstractmethod
-    def knows(self) -> object:
-        """Return what it knows of its inbox, as far as that can be compared: a position, or a list's digest."""
+    def known_state(self) -> object:
+        """Return the client's state in a form that can be compared: a position, or the digest of its list."""
 
 
 def _pause(connection: ClientConnection) -> None:
-    """Take nothing from the socket any more."""
+    """Stop reading from the socket."""
     if not connection.transport.is_closing():
         connection.transport.pause_reading()

@@ -15,7 +15,17 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from tests.chaos.history import ADDED, ALL_READ, DELETED, READ, UNREAD, Inbox, Life, Place, Said
+from tests.chaos.history import (
+    ADDED,
+    ALL_READ,
+    DELETED,
+    READ,
+    UNREAD,
+    EpochLog,
+    EventContent,
+    Inbox,
+    Place,
+)
 from tests.stacks.postgres_cluster import PostgresCluster
 
 HEADS: LiteralString = "SELECT user_id, epoch, last_sequence, first_sequence FROM live_inbox_inbox"
@@ -60,14 +70,14 @@ class Database(ABC):
 
     @abstractmethod
     def copy_aside(self) -> None:
-        """Keep a copy, as a backup does. Nobody may be connected."""
+        """Keep a copy, as a backup does. No session may be connected."""
 
     @abstractmethod
     def put_back(self) -> None:
-        """Restore the copy. Nobody may be connected."""
+        """Restore the copy. No session may be connected."""
 
     def cut(self) -> None:  # noqa: B027  # a file has no connections
-        """End all connections, where the database knows such a thing."""
+        """End all connections, where the database has connections."""
 
     def heads(self) -> dict[int, Place]:
         """Return where each inbox's log ends."""
@@ -145,7 +155,7 @@ class Archive:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lives: dict[int, dict[str, Life]] = {}
+        self._epoch_logs: dict[int, dict[str, EpochLog]] = {}
 
     def capture(self) -> None:
         """Read what is new in the logs."""
@@ -159,44 +169,44 @@ class Archive:
             payload,
             created_at,
         ) in self._database.rows(EVENTS):
-            life = self._life(user, epoch)
-            if sequence > len(life.events) + 1:
+            epoch_log = self._epoch_log(user, epoch)
+            if sequence > len(epoch_log.events) + 1:
                 raise IncompleteArchive(
-                    f"{epoch}.{len(life.events) + 1} of inbox {user} is missing"
+                    f"{epoch}.{len(epoch_log.events) + 1} of inbox {user} is missing"
                 )
-            if sequence == len(life.events) + 1:
-                life.events.append(_said(kind, notification_id, payload))
-                life.moments.append(_moment(created_at) - since)
+            if sequence == len(epoch_log.events) + 1:
+                epoch_log.events.append(_content(kind, notification_id, payload))
+                epoch_log.moments.append(_moment(created_at) - since)
         for user, epoch, _, first in self._database.rows(HEADS):
-            life = self._life(user, epoch)
-            life.first = max(life.first, first)
-            if len(life.events) < first - 1:
+            epoch_log = self._epoch_log(user, epoch)
+            epoch_log.first = max(epoch_log.first, first)
+            if len(epoch_log.events) < first - 1:
                 raise IncompleteArchive(f"{epoch}.{first - 1} of inbox {user} is missing")
 
-    def _life(self, user: int, epoch: str) -> Life:
-        return self._lives.setdefault(user, {}).setdefault(epoch, Life(epoch, []))
+    def _epoch_log(self, user: int, epoch: str) -> EpochLog:
+        return self._epoch_logs.setdefault(user, {}).setdefault(epoch, EpochLog(epoch, []))
 
     def inboxes(self) -> dict[int, Inbox]:
-        """Return all inboxes, with their lists as they are now. Nobody may be writing."""
+        """Return all inboxes, with their lists as they are now. No writer may be running."""
         self.capture()
         lists: dict[int, dict[int, bool]] = {}
         for user, notification_id, read in self._database.rows(LISTS):
             lists.setdefault(user, {})[notification_id] = bool(read)
         return {
-            user: Inbox(list(self._lives[user].values()), lists.get(user, {}), unread, total)
+            user: Inbox(list(self._epoch_logs[user].values()), lists.get(user, {}), unread, total)
             for user, unread, total in self._database.rows(COUNTS)
         }
 
 
-def _said(kind: str, notification_id: int | None, payload: Any) -> Said:
-    told = json.loads(payload) if isinstance(payload, str) else payload
-    unread = told["unread"]
+def _content(kind: str, notification_id: int | None, payload: Any) -> EventContent:
+    data = json.loads(payload) if isinstance(payload, str) else payload
+    unread = data["unread"]
     if kind == ALL_READ:
-        return Said(ALL_READ, told["through"], unread, number=told["count"])
+        return EventContent(ALL_READ, data["through"], unread, number=data["count"])
     # Any other kind can only say that something is gone.
     what = kind if kind in (ADDED, READ, UNREAD) else DELETED
-    title = told["notification"]["title"] if what != DELETED else ""
-    return Said(what, notification_id or 0, unread, title)
+    title = data["notification"]["title"] if what != DELETED else ""
+    return EventContent(what, notification_id or 0, unread, title)
 
 
 def _moment(created_at: datetime | str) -> float:

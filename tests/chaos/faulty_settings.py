@@ -19,6 +19,6 @@ _is_redis = "redis" in _layer["BACKEND"]
 _layer["BACKEND"] = (
     f"tests.chaos.faulty_layer.{'FaultyRedisLayer' if _is_redis else 'FaultyMemoryLayer'}"
 )
-_layer["CONFIG"] = {**_layer.get("CONFIG", {}), "orders": str(_directory / "doorbells")}
+_layer["CONFIG"] = {**_layer.get("CONFIG", {}), "rules": str(_directory / "doorbells")}
 
 wrong_clock.install(_directory / "clock")

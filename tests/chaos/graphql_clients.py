@@ -1,4 +1,4 @@
-"""Clients of the GraphQL door, over both subprotocols. They hold a position and resume after it."""
+"""Clients of the GraphQL API, over both subprotocols. They hold a position and resume after it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from tests.chaos.clients import Client, Part, ServerRefused
+from tests.chaos.clients import Client, ClientSpec, ServerRefused
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
     DELETED,
     READ,
     UNREAD,
+    EventContent,
     Listed,
     Opened,
     Place,
+    Received,
     Reset,
-    Said,
-    Told,
 )
 
 LIST = "{ notifications(first: 1) { position unreadCount totalCount } }"
@@ -42,30 +42,30 @@ class TransportClient(Client):
     subprotocol = "graphql-transport-ws"
     start, result = "subscribe", "next"
 
-    def __init__(self, part: Part, servers: Sequence[str]) -> None:
-        super().__init__(part, servers)
+    def __init__(self, spec: ClientSpec, servers: Sequence[str]) -> None:
+        super().__init__(spec, servers)
         self.place: Place | None = None
 
     async def begin(self, connection: ClientConnection, began: float) -> None:
         """Authenticate, read the list the first time, and subscribe after the position."""
-        authorization = {"Authorization": f"Bearer {self.part.token}"}
-        await _say(connection, {"type": "connection_init", "payload": authorization})
-        while (await _heard(connection))["type"] != "connection_ack":
+        authorization = {"Authorization": f"Bearer {self.spec.token}"}
+        await _send(connection, {"type": "connection_init", "payload": authorization})
+        while (await _receive(connection))["type"] != "connection_ack":
             pass
         if self.place is None:
-            await self._ask_list(connection)
+            await self._request_list(connection)
             while self.place is None:
-                await self.hear(connection, await _heard(connection))
+                await self.on_message(connection, await _receive(connection))
         payload = {"query": EVENTS, "variables": {"after": str(self.place)}}
-        await _say(connection, {"type": self.start, "id": "events", "payload": payload})
+        await _send(connection, {"type": self.start, "id": "events", "payload": payload})
         self.items.append(Opened(time.monotonic(), self.place, began))
         self.is_following = True
 
-    async def _ask_list(self, connection: ClientConnection) -> None:
-        await _say(connection, {"type": self.start, "id": "list", "payload": {"query": LIST}})
+    async def _request_list(self, connection: ClientConnection) -> None:
+        await _send(connection, {"type": self.start, "id": "list", "payload": {"query": LIST}})
 
-    async def hear(self, connection: ClientConnection, message: dict[str, Any]) -> None:
-        """Take an event, a list or a sign of life."""
+    async def on_message(self, connection: ClientConnection, message: dict[str, Any]) -> None:
+        """Process an event, a list or a keep-alive message."""
         match message:
             case {
                 "type": self.result,
@@ -80,7 +80,7 @@ class TransportClient(Client):
             }:
                 self._listed(listed)
             case {"type": "ping"}:
-                await _say(connection, {"type": "pong"})
+                await _send(connection, {"type": "pong"})
             case {"type": "complete", "id": "list"} | {"type": "pong" | "ka"}:
                 pass
             case {"id": "list"} if self.place is not None:
@@ -98,11 +98,11 @@ class TransportClient(Client):
         self.place = Place.parse(event["position"])
         if event["__typename"] == "InboxReset":
             self.items.append(Reset(time.monotonic(), self.place, event["reason"]))
-            await self._ask_list(connection)
+            await self._request_list(connection)
         else:
-            self.items.append(Told(time.monotonic(), self.place, said(event)))
+            self.items.append(Received(time.monotonic(), self.place, event_content(event)))
 
-    def knows(self) -> object:
+    def known_state(self) -> object:
         """Return the position."""
         return None if self.place is None else str(self.place)
 
@@ -114,26 +114,26 @@ class OlderClient(TransportClient):
     start, result = "start", "data"
 
 
-def said(event: dict[str, Any]) -> Said:
-    """Return what an event of the subscription says."""
+def event_content(event: dict[str, Any]) -> EventContent:
+    """Return the content of an event of the subscription."""
     unread = event["unreadCount"]
     match event:
         case {"__typename": "NotificationAdded", "notification": added}:
-            return Said(ADDED, int(added["id"]), unread, added["title"])
+            return EventContent(ADDED, int(added["id"]), unread, added["title"])
         case {"__typename": "NotificationUpdated", "notification": updated}:
             what = READ if updated["read"] else UNREAD
-            return Said(what, int(updated["id"]), unread, updated["title"])
+            return EventContent(what, int(updated["id"]), unread, updated["title"])
         case {"__typename": "NotificationDeleted", "notificationId": id}:
-            return Said(DELETED, int(id), unread)
+            return EventContent(DELETED, int(id), unread)
         case {"__typename": "AllNotificationsRead", "count": count, "throughId": through}:
-            return Said(ALL_READ, int(through), unread, number=count)
+            return EventContent(ALL_READ, int(through), unread, number=count)
     raise ServerRefused(f"an event of an unknown type: {event}")
 
 
-async def _say(connection: ClientConnection, message: dict[str, Any]) -> None:
+async def _send(connection: ClientConnection, message: dict[str, Any]) -> None:
     await connection.send(json.dumps(message))
 
 
-async def _heard(connection: ClientConnection) -> dict[str, Any]:
+async def _receive(connection: ClientConnection) -> dict[str, Any]:
     message: dict[str, Any] = json.loads(await connection.recv())
     return message

@@ -1,4 +1,4 @@
-"""What the checker compares: the log as it was committed, what writers were told, and what clients saw."""
+"""What the checker compares: the log as it was committed, what writers recorded, and what clients received."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in an inbox's log: what a position says."""
+    """A place in an inbox's log: the epoch and sequence of a position."""
 
     epoch: str
     sequence: int
@@ -25,10 +25,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What an event tells a client. `number` is how many became read, or 0.
+class EventContent:
+    """The content of an event. `number` is how many became read, or 0.
 
-    Kinds that only say that a notification is gone (deleted, expired, ...) are one: `deleted`.
+    Kinds that remove a notification (deleted, expired, ...) are one: `deleted`.
     """
 
     what: str
@@ -38,7 +38,7 @@ class Said:
     number: int = 0
 
     def short(self) -> Message:
-        """Return what the original protocol tells of it."""
+        """Return what the JSON API sends of it."""
         return (self.what, self.number if self.what == ALL_READ else self.notification_id)
 
 
@@ -53,7 +53,7 @@ def mark(notification_id: int, read: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an inbox is at one place of its log, as far as one can tell from the log."""
+    """The state of an inbox at one place of its log, computed from the log."""
 
     unread: int
     total: int
@@ -61,14 +61,14 @@ class State:
 
 
 @dataclass
-class Life:
+class EpochLog:
     """One epoch of an inbox: everything that was committed in it, event 1 first, and when.
 
     `first` is where its log began at the end: what is before it was pruned.
     """
 
     epoch: str
-    events: list[Said]
+    events: list[EventContent]
     first: int = 1
     moments: list[float] = field(default_factory=list)
 
@@ -85,26 +85,26 @@ class Life:
 
 @dataclass
 class Inbox:
-    """An inbox after a run: its lives in order, and its list (id, whether read) with the counts of its row."""
+    """An inbox after a run: the logs of its epochs, its list (id, whether read) and the counts of its row."""
 
-    lives: list[Life]
+    epoch_logs: list[EpochLog]
     notifications: dict[int, bool]
     unread: int
     total: int
 
     @property
-    def last(self) -> Life:
-        """The life that goes on."""
-        return self.lives[-1]
+    def last(self) -> EpochLog:
+        """The log of the present epoch."""
+        return self.epoch_logs[-1]
 
     @cached_property
     def digest(self) -> int:
         """The digest of the list."""
         return digest_of(self.notifications)
 
-    def life(self, epoch: str) -> Life | None:
-        """Return the life of that name."""
-        return next((life for life in self.lives if life.epoch == epoch), None)
+    def epoch_log(self, epoch: str) -> EpochLog | None:
+        """Return the log of an epoch, or None if there never was one."""
+        return next((epoch_log for epoch_log in self.epoch_logs if epoch_log.epoch == epoch), None)
 
 
 def digest_of(notifications: Mapping[int, bool]) -> int:
@@ -115,12 +115,12 @@ def digest_of(notifications: Mapping[int, bool]) -> int:
     return digest
 
 
-def _replayed(events: Iterable[Said]) -> Iterator[State]:
+def _replayed(events: Iterable[EventContent]) -> Iterator[State]:
     known: dict[int, bool] = {}
     unread = digest = 0
     yield State(0, 0, 0)
-    for said in events:
-        for notification_id, before, after in _changes(said, known):
+    for content in events:
+        for notification_id, before, after in _changes(content, known):
             if before is not None:
                 digest ^= mark(notification_id, before)
                 unread -= not before
@@ -132,16 +132,18 @@ def _replayed(events: Iterable[Said]) -> Iterator[State]:
         yield State(unread, len(known), digest)
 
 
-def _changes(said: Said, known: Mapping[int, bool]) -> list[tuple[int, bool | None, bool | None]]:
+def _changes(
+    content: EventContent, known: Mapping[int, bool]
+) -> list[tuple[int, bool | None, bool | None]]:
     """Return what an event does to a list: the notification, its state before and after; None is not there."""
-    if said.what == ALL_READ:
-        through = said.notification_id
+    if content.what == ALL_READ:
+        through = content.notification_id
         return [(id, False, True) for id, read in known.items() if not read and id <= through]
-    after = {ADDED: False, READ: True, UNREAD: False}.get(said.what)
-    return [(said.notification_id, known.get(said.notification_id), after)]
+    after = {ADDED: False, READ: True, UNREAD: False}.get(content.what)
+    return [(content.notification_id, known.get(content.notification_id), after)]
 
 
-# -- what clients saw ------------------------------------------------------------------------------------
+# -- what clients received -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A connection has ended, by whoever."""
+    """A connection has ended, closed by either side."""
 
     at: float
     why: str
@@ -172,41 +174,41 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A client was told an event."""
+class Received:
+    """A client has received an event."""
 
     at: float
     place: Place
-    said: Said
+    content: EventContent
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """A client was told to reload."""
+    """A client has received a reset."""
 
     at: float
     place: Place
     reason: str
 
 
-Item = Opened | Closed | Listed | Told | Reset
+Item = Opened | Closed | Listed | Received | Reset
 
 
 @dataclass(frozen=True)
 class Follower:
-    """The history of a client that holds positions. `owed` is a reset that it must have had."""
+    """The history of a client that holds positions. `expected_reset`: the reason of a reset that must have come."""
 
     name: str
     inbox: int
     items: Sequence[Item]
-    owed: str | None = None
+    expected_reset: str | None = None
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """What a client of the original door was told from one list to the next, or to the end of a connection.
+class Segment:
+    """What a client of the JSON API received from one list to the next, or to the end of a connection.
 
-    `digest` is that of the list as it then was; None if the client had not got the whole list yet. `at` is when
+    `digest` is that of the list as it then was; None if the list was not complete yet. `at` is when
     that was.
     """
 
@@ -218,25 +220,25 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Original:
-    """The history of a client of the original door, which has no positions.
+    """The history of a client of the JSON API, which has no positions.
 
-    `surprises` is what it noticed itself: messages that did not fit its list.
+    `mismatches` are messages that did not fit its list.
     """
 
     name: str
     inbox: int
-    stretches: Sequence[Stretch]
-    surprises: Sequence[str] = ()
+    segments: Sequence[Segment]
+    mismatches: Sequence[str] = ()
 
 
-# -- what writers were told ------------------------------------------------------------------------------
+# -- what writers recorded -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Something that a writer did to one inbox, and the outcome that it was told.
+    """Something that a writer did to one inbox, and the outcome as the writer knows it.
 
-    `sequence` is 0 where the writer was not told; `key` says that it was, or could be, tried again.
+    `sequence` is 0 where the writer does not know it; `key` says that it was, or could be, tried again.
     """
 
     writer: str

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.history import Closed, Follower, Inbox, Opened, Place, Reset, Told
+from tests.chaos.history import Closed, Follower, Inbox, Opened, Place, Received, Reset
 
 WRONG_CLOCKS = (0.0, 3600.0, -3600.0)
 """By how much the writers' clocks can have been wrong: moments of commits come from there."""
@@ -35,8 +35,8 @@ class Measured:
     lasted: float
     cut_off: int
     clients: int
-    whole_median: float
-    whole_longest: float
+    caught_up_median: float
+    caught_up_longest: float
     delay_median: float
     delay_longest: float
     commit: float
@@ -47,8 +47,8 @@ def measure(
     window: Window, followers: Sequence[Follower], inboxes: Mapping[int, Inbox]
 ) -> Measured:
     """Return what a fault meant."""
-    wholes = [whole_after(each, window.heads[each.inbox], window.ended) for each in followers]
-    waits = [max(0.0, whole - window.ended) for whole in wholes if whole is not None] or [0.0]
+    caught_up = [caught_up_at(each, window.heads[each.inbox], window.ended) for each in followers]
+    waits = [max(0.0, moment - window.ended) for moment in caught_up if moment is not None] or [0.0]
     delays = [
         delay for each in followers for delay in _delays(each, inboxes[each.inbox], window)
     ] or [0.0]
@@ -62,8 +62,8 @@ def measure(
         lasted=window.ended - window.began,
         cut_off=sum(any(isinstance(item, Closed) for item in items) for items in meanwhile),
         clients=len(followers),
-        whole_median=statistics.median(waits),
-        whole_longest=max(waits),
+        caught_up_median=statistics.median(waits),
+        caught_up_longest=max(waits),
         delay_median=statistics.median(delays),
         delay_longest=max(delays),
         commit=_first_commit(window, inboxes.values()),
@@ -72,12 +72,12 @@ def measure(
 
 
 def _first_commit(window: Window, inboxes: Iterable[Inbox]) -> float:
-    moments = (m for inbox in inboxes for life in inbox.lives for m in life.moments)
+    moments = (m for inbox in inboxes for epoch_log in inbox.epoch_logs for m in epoch_log.moments)
     later = [moment - window.ended for moment in moments if window.ended <= moment <= window.after]
     return min(later, default=window.after - window.ended)
 
 
-def whole_after(follower: Follower, head: Place, since: float) -> float | None:
+def caught_up_at(follower: Follower, head: Place, since: float) -> float | None:
     """Return from when on, at or after `since`, a client followed and had come as far as a place; None if never."""
     following, has_reached = False, False
     for item in follower.items:
@@ -89,7 +89,7 @@ def whole_after(follower: Follower, head: Place, since: float) -> float | None:
                 has_reached = has_reached or _reaches(item.after, head)
             case Closed():
                 following = False
-            case Told() | Reset():
+            case Received() | Reset():
                 has_reached = has_reached or _reaches(item.place, head)
         if item.at > since and following and has_reached:
             return item.at
@@ -102,10 +102,10 @@ def _reaches(place: Place, head: Place) -> bool:
 
 def _delays(follower: Follower, inbox: Inbox, window: Window) -> Iterable[float]:
     for item in follower.items:
-        if isinstance(item, Told) and item.at >= window.began:
-            life = inbox.life(item.place.epoch)
-            if life is not None and item.place.sequence <= len(life.moments):
-                moment = _true(life.moments[item.place.sequence - 1], item.at)
+        if isinstance(item, Received) and item.at >= window.began:
+            epoch_log = inbox.epoch_log(item.place.epoch)
+            if epoch_log is not None and item.place.sequence <= len(epoch_log.moments):
+                moment = _true(epoch_log.moments[item.place.sequence - 1], item.at)
                 if window.began <= moment <= window.after:
                     yield item.at - moment
 
@@ -119,7 +119,7 @@ def _true(moment: float, seen: float) -> float:
 class Replays:
     """How well clients that were cut off got what they had missed; latencies from the reconnect on, in seconds."""
 
-    owed: int
+    due: int
     delivered: int
     reconnects: int
     latencies: Sequence[float]
@@ -127,9 +127,7 @@ class Replays:
     @property
     def percent(self) -> float:
         """The share of the events that were delivered. 100.0 only if it was all of them."""
-        return (
-            100.0 if self.owed == self.delivered else min(99.999, 100 * self.delivered / self.owed)
-        )
+        return 100.0 if self.due == self.delivered else min(99.999, 100 * self.delivered / self.due)
 
     def percentile(self, part: float) -> float:
         """Return the latency that so much of the reconnects did not exceed."""
@@ -138,24 +136,24 @@ class Replays:
 
 
 def replays(followers: Sequence[Follower], inboxes: Mapping[int, Inbox]) -> Replays:
-    """Measure every reconnect, and count what was owed to each client since it first came."""
-    owed = delivered = reconnects = 0
+    """Measure every reconnect, and count the events due to each client since it first subscribed."""
+    due = delivered = reconnects = 0
     latencies: list[float] = []
     for follower in followers:
-        life = inboxes[follower.inbox].last
+        epoch_log = inboxes[follower.inbox].last
         opened = [
-            i for i in follower.items if isinstance(i, Opened) and i.after.epoch == life.epoch
+            i for i in follower.items if isinstance(i, Opened) and i.after.epoch == epoch_log.epoch
         ]
-        told = {i.place.sequence: i.at for i in follower.items if isinstance(i, Told)}
+        received = {i.place.sequence: i.at for i in follower.items if isinstance(i, Received)}
         if opened:
-            owed += len(life.events) - opened[0].after.sequence
-            delivered += len(told)
+            due += len(epoch_log.events) - opened[0].after.sequence
+            delivered += len(received)
         for again in opened[1:]:
             reconnects += 1
-            missed = _missed(again, life.moments)
-            if missed and missed in told:
-                latencies.append(told[missed] - again.since)
-    return Replays(owed, delivered, reconnects, latencies)
+            missed = _missed(again, epoch_log.moments)
+            if missed and missed in received:
+                latencies.append(received[missed] - again.since)
+    return Replays(due, delivered, reconnects, latencies)
 
 
 def _missed(opened: Opened, moments: Sequence[float]) -> int:

@@ -1,4 +1,4 @@
-"""A client of the original door. It has no positions: it loads its list at each connection."""
+"""A client of the JSON API. It has no positions: it loads its list at each connection."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from tests.chaos.clients import Client, Part, ServerRefused
-from tests.chaos.history import ADDED, ALL_READ, DELETED, READ, UNREAD, Message, Stretch, digest_of
+from tests.chaos.clients import Client, ClientSpec, ServerRefused
+from tests.chaos.history import ADDED, ALL_READ, DELETED, READ, UNREAD, Message, Segment, digest_of
 
 PAGE = 100
 CHANGES = {
@@ -21,50 +21,50 @@ CHANGES = {
 
 
 class OriginalClient(Client):
-    """Loads the list page by page and applies what it is told; remembers stretches between lists."""
+    """Loads the list page by page and applies the messages to it; keeps the segments between lists."""
 
-    def __init__(self, part: Part, servers: Sequence[str]) -> None:
-        super().__init__(part, servers)
-        self.path = f"/ws/notifications/?token={part.token}"
-        self.stretches: list[Stretch] = []
-        self.surprises: list[str] = []
+    def __init__(self, spec: ClientSpec, servers: Sequence[str]) -> None:
+        super().__init__(spec, servers)
+        self.path = f"/ws/notifications/?token={spec.token}"
+        self.segments: list[Segment] = []
+        self.mismatches: list[str] = []
         self._began = 0.0
-        self._begin_stretch()
+        self._begin_segment()
         # The lists that were asked for and have not come: before which id, or None for the newest.
         self._asked: list[int | None] = []
 
-    def _begin_stretch(self) -> None:
+    def _begin_segment(self) -> None:
         self._list: dict[int, bool] = {}
         self._messages: list[Message] = []
-        self._is_whole = False
-        self._whole_at = 0.0
+        self._is_complete = False
+        self._completed_at = 0.0
 
     async def begin(self, connection: ClientConnection, began: float) -> None:
         """Ask for the list."""
-        self._begin_stretch()
+        self._begin_segment()
         self._began = began
         self._asked.clear()
-        await self._ask(connection, None)
+        await self._request_page(connection, None)
 
-    async def _ask(self, connection: ClientConnection, before: int | None) -> None:
+    async def _request_page(self, connection: ClientConnection, before: int | None) -> None:
         self._asked.append(before)
         asked: dict[str, Any] = {"type": "get_notifications", "limit": PAGE}
         if before is not None:
             asked["before_id"] = before
         await connection.send(json.dumps(asked))
 
-    async def hear(self, connection: ClientConnection, message: dict[str, Any]) -> None:
+    async def on_message(self, connection: ClientConnection, message: dict[str, Any]) -> None:
         """Take a message."""
         match message:
             case {"type": "notifications_list"}:
                 await self._take_page(connection, message)
             case {"type": "notification", "notification": {"id": int(id), "read": read}}:
-                self._surprise(id in self._list or read, message)
+                self._report_mismatch(id in self._list or read, message)
                 self._list[id] = False
                 self._messages.append((ADDED, id))
             case {"type": "all_notifications_marked_read", "count": count}:
                 became = sum(not read for read in self._list.values())
-                self._surprise(self._is_whole and became != count, message)
+                self._report_mismatch(self._is_complete and became != count, message)
                 self._list = dict.fromkeys(self._list, True)
                 self._messages.append((ALL_READ, count))
             case {"type": str(type), "notification_id": int(id), "success": True}:
@@ -76,11 +76,11 @@ class OriginalClient(Client):
         self._messages.append((what, id))
         # What is not listed yet will be listed as it is after this.
         if id not in self._list:
-            self._surprise(self._is_whole, message)
+            self._report_mismatch(self._is_complete, message)
         elif what == DELETED:
             del self._list[id]
         else:
-            self._surprise(self._list[id] == (what == READ), message)
+            self._report_mismatch(self._list[id] == (what == READ), message)
             self._list[id] = what == READ
 
     async def _take_page(self, connection: ClientConnection, page: dict[str, Any]) -> None:
@@ -92,44 +92,44 @@ class OriginalClient(Client):
             if asked_for is None:
                 self._list.clear()
         else:
-            # Nobody has asked: there was something that this protocol has no words for. Everything anew. What has
-            # come after that something is in the stretch already, and it itself is not: the list is of no moment.
-            self._is_whole = False
+            # An unrequested list: there was an event for which this protocol has no message. Start anew. The segment
+            # may hold what came after that event, but not the event itself: this list fits no place of it.
+            self._is_complete = False
             self._keep()
-            self._begin_stretch()
+            self._begin_segment()
             self._asked.clear()
             is_last = len(rows) >= page["total"]
         self._list |= {row["id"]: row["read"] for row in rows}
         if is_last:
             self._complete(page)
         else:
-            await self._ask(connection, min(self._list))
+            await self._request_page(connection, min(self._list))
 
     def _complete(self, page: dict[str, Any]) -> None:
         counted = page["total"], page["unread_count"]
-        there = len(self._list), sum(not read for read in self._list.values())
-        self._surprise(counted != there, {"counted": counted, "there": there})
-        self._is_whole = self.is_following = True
-        self._whole_at = time.monotonic()
+        actual = len(self._list), sum(not read for read in self._list.values())
+        self._report_mismatch(counted != actual, {"counted": counted, "there": actual})
+        self._is_complete = self.is_following = True
+        self._completed_at = time.monotonic()
 
-    def _surprise(self, condition: bool, message: object) -> None:
+    def _report_mismatch(self, condition: bool, message: object) -> None:
         if condition:
-            self.surprises.append(json.dumps(message)[:300])
+            self.mismatches.append(json.dumps(message)[:300])
 
     def end(self) -> None:
-        """Keep the stretch that ends with the connection."""
+        """Keep the segment that ends with the connection."""
         self._keep()
 
     def _keep(self) -> None:
-        digest = digest_of(self._list) if self._is_whole else None
-        self.stretches.append(Stretch(self._messages, digest, self._whole_at, self._began))
+        digest = digest_of(self._list) if self._is_complete else None
+        self.segments.append(Segment(self._messages, digest, self._completed_at, self._began))
 
-    def finish(self) -> list[Stretch]:
-        """Return all stretches, the one that goes on included."""
-        digest = digest_of(self._list) if self._is_whole and self.is_following else None
-        going_on = Stretch(self._messages, digest, self._whole_at, self._began)
-        return [*self.stretches, going_on]
+    def finish(self) -> list[Segment]:
+        """Return all segments, the present one included."""
+        digest = digest_of(self._list) if self._is_complete and self.is_following else None
+        going_on = Segment(self._messages, digest, self._completed_at, self._began)
+        return [*self.segments, going_on]
 
-    def knows(self) -> object:
+    def known_state(self) -> object:
         """Return the digest of the list; None while it is not complete."""
-        return digest_of(self._list) if self._is_whole and self.is_following else None
+        return digest_of(self._list) if self._is_complete and self.is_following else None

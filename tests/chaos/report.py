@@ -100,14 +100,14 @@ def _summary(outcome: Outcome) -> Iterator[str]:
 def _replays(measured: Replays) -> str:
     p50, p95, p99 = (1000 * measured.percentile(part) for part in (0.5, 0.95, 0.99))
     return (
-        f"delivered {measured.percent:.3f} % ({measured.delivered} of {measured.owed}); "
+        f"delivered {measured.percent:.3f} % ({measured.delivered} of {measured.due}); "
         f"{measured.reconnects} reconnects, replay p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms"
     )
 
 
 def _table(outcome: Outcome) -> Iterator[str]:
     yield (
-        "| fault | lasted | cut off | whole again after its end: median, longest "
+        "| fault | lasted | cut off | caught up after its end: median, longest "
         "| delay of events: median, longest | first commit after its end | resets |"
     )
     yield "|---|---|---|---|---|---|---|"
@@ -115,7 +115,7 @@ def _table(outcome: Outcome) -> Iterator[str]:
         resets = ", ".join(f"{count} {reason}" for reason, count in each.resets.items()) or "none"
         yield (
             f"| {each.fault} | {each.lasted:.1f} s | {each.cut_off} of {each.clients} | "
-            f"{each.whole_median:.2f} s, {each.whole_longest:.2f} s | "
+            f"{each.caught_up_median:.2f} s, {each.caught_up_longest:.2f} s | "
             f"{each.delay_median:.2f} s, {each.delay_longest:.2f} s | {each.commit:.2f} s | {resets} |"
         )
 

@@ -12,7 +12,7 @@ EVERYTHING = "everything"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One fault: when it begins, how long it lasts, and a number by which it chooses what it strikes."""
+    """One fault: when it begins, how long it lasts, and the seed by which it chooses its target."""
 
     at: float
     fault: str
@@ -32,10 +32,10 @@ def one_after_the_other(
     seed: int, faults: Sequence[str], *, seconds: float, pause: float
 ) -> list[Planned]:
     """Return every fault once, alone."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     step = seconds + pause
     return [
-        Planned(round(number * step, 1), fault, seconds, dice.randrange(1000))
+        Planned(round(number * step, 1), fault, seconds, rng.randrange(1000))
         for number, fault in enumerate(faults)
     ]
 
@@ -49,23 +49,23 @@ def mixed(
     longest: float = 5.0,
     pause: float = 2.0,
 ) -> list[Planned]:
-    """Return faults that overlap as they like, except two that strike the same: `faults` says what each strikes.
+    """Return faults that may overlap, except two with the same target: `faults` maps each to its target.
 
-    All have ended after `seconds`. There is a new one every `pause` seconds, more or less. What strikes everything
+    All have ended after `seconds`. There is a new one every `pause` seconds, more or less. A fault of everything
     comes once at most: it leaves no time for others.
     """
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     planned: list[Planned] = []
-    at = dice.uniform(0, pause)
+    at = rng.uniform(0, pause)
     while at + longest <= seconds:
-        fault = dice.choice(sorted(faults))
-        last = round(dice.uniform(shortest, longest), 1)
-        choice = dice.randrange(1000)
+        fault = rng.choice(sorted(faults))
+        last = round(rng.uniform(shortest, longest), 1)
+        choice = rng.randrange(1000)
         each = Planned(round(at, 1), fault, last, choice)
         is_alone = not any(_collide(each, other, faults) for other in planned)
         if is_alone and not _is_repeated(each, planned, faults):
             planned.append(each)
-        at += dice.uniform(0, 2 * pause)
+        at += rng.uniform(0, 2 * pause)
     return planned
 
 
@@ -74,8 +74,8 @@ def _is_repeated(one: Planned, planned: Sequence[Planned], faults: Mapping[str, 
 
 
 def _collide(one: Planned, other: Planned, faults: Mapping[str, str]) -> bool:
-    struck = {faults[one.fault], faults[other.fault]}
-    if len(struck) == 2 and EVERYTHING not in struck:
+    targets = {faults[one.fault], faults[other.fault]}
+    if len(targets) == 2 and EVERYTHING not in targets:
         return False
     return one.at <= other.until and other.at <= one.until
 

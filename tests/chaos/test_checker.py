@@ -21,19 +21,19 @@ from tests.chaos.history import (
     UNREAD,
     Claim,
     Closed,
+    EpochLog,
+    EventContent,
     Follower,
     Inbox,
     Item,
-    Life,
     Listed,
     Message,
     Opened,
     Original,
     Place,
+    Received,
     Reset,
-    Said,
-    Stretch,
-    Told,
+    Segment,
     digest_of,
 )
 
@@ -41,28 +41,30 @@ pytestmark = pytest.mark.stack("embedded")
 
 USER = 7
 EVENTS = [
-    Said(ADDED, 11, 1, "a"),
-    Said(ADDED, 12, 2, "b"),
-    Said(READ, 11, 1, "a"),
-    Said(ADDED, 13, 2, "c"),
-    Said(ALL_READ, 13, 0, number=2),
-    Said(UNREAD, 12, 1, "b"),
-    Said(DELETED, 12, 0),
+    EventContent(ADDED, 11, 1, "a"),
+    EventContent(ADDED, 12, 2, "b"),
+    EventContent(READ, 11, 1, "a"),
+    EventContent(ADDED, 13, 2, "c"),
+    EventContent(ALL_READ, 13, 0, number=2),
+    EventContent(UNREAD, 12, 1, "b"),
+    EventContent(DELETED, 12, 0),
 ]
 LIST = {11: True, 13: True}
 SENT = [Claim("w", USER, ADDED, COMMITTED, title=title) for title in "abc"]
 
 
-def inbox(*lives: Life, notifications: dict[int, bool] = LIST, unread: int = 0) -> Inbox:
-    return Inbox(list(lives) or [Life("e", EVENTS)], notifications, unread, len(notifications))
+def inbox(*epoch_logs: EpochLog, notifications: dict[int, bool] = LIST, unread: int = 0) -> Inbox:
+    return Inbox(
+        list(epoch_logs) or [EpochLog("e", EVENTS)], notifications, unread, len(notifications)
+    )
 
 
 def opened(sequence: int, epoch: str = "e") -> Opened:
     return Opened(0.0, Place(epoch, sequence), 0.0)
 
 
-def told(sequence: int, epoch: str = "e", events: Sequence[Said] = EVENTS) -> Told:
-    return Told(0.0, Place(epoch, sequence), events[sequence - 1])
+def received(sequence: int, epoch: str = "e", events: Sequence[EventContent] = EVENTS) -> Received:
+    return Received(0.0, Place(epoch, sequence), events[sequence - 1])
 
 
 def reset(sequence: int, reason: str, epoch: str = "e") -> Reset:
@@ -70,21 +72,24 @@ def reset(sequence: int, reason: str, epoch: str = "e") -> Reset:
 
 
 def found(
-    *items: Item, at: Inbox | None = None, claims: Sequence[Claim] = SENT, owed: str | None = None
+    *items: Item,
+    at: Inbox | None = None,
+    claims: Sequence[Claim] = SENT,
+    expected_reset: str | None = None,
 ) -> list[Wrong]:
     """Return what is wrong with a follower's history."""
-    follower = Follower("f", USER, items, owed)
+    follower = Follower("f", USER, items, expected_reset)
     return [each.wrong for each in check({USER: at or inbox()}, claims, [follower], [])]
 
 
 def found_with(*claims: Claim, at: Inbox | None = None) -> list[Wrong]:
-    """Return what is wrong with what writers were told."""
+    """Return what is wrong with what writers recorded."""
     return [each.wrong for each in check({USER: at or inbox()}, claims, [], [])]
 
 
-def found_at_original(*stretches: Stretch, surprises: Sequence[str] = ()) -> list[Wrong]:
-    """Return what is wrong with the history of a client of the original door."""
-    original = Original("o", USER, stretches, surprises)
+def found_at_original(*segments: Segment, mismatches: Sequence[str] = ()) -> list[Wrong]:
+    """Return what is wrong with the history of a client of the JSON API."""
+    original = Original("o", USER, segments, mismatches)
     return [each.wrong for each in check({USER: inbox()}, SENT, [], [original])]
 
 
@@ -92,34 +97,42 @@ def found_at_original(*stretches: Stretch, surprises: Sequence[str] = ()) -> lis
 
 
 def test_a_client_that_saw_everything_is_well() -> None:
-    assert found(opened(0), *map(told, range(1, 8))) == []
+    assert found(opened(0), *map(received, range(1, 8))) == []
 
 
 def test_a_client_that_came_back_after_its_position_is_well() -> None:
-    first: list[Item] = [opened(2), told(3), told(4)]
-    second: list[Item] = [opened(4), told(5), told(6), told(7)]
+    first: list[Item] = [opened(2), received(3), received(4)]
+    second: list[Item] = [opened(4), received(5), received(6), received(7)]
     assert found(Listed(0, Place("e", 2), 2, 2), *first, Closed(0, "cut"), *second) == []
 
 
 def test_a_client_that_was_away_while_the_log_was_pruned_is_told_so() -> None:
-    pruned = inbox(Life("e", EVENTS, first=5))
-    history: list[Item] = [opened(1), reset(6, "EXPIRED"), Listed(0, Place("e", 6), 1, 3), told(7)]
-    assert found(*history, at=pruned, owed="EXPIRED") == []
+    pruned = inbox(EpochLog("e", EVENTS, first=5))
+    history: list[Item] = [
+        opened(1),
+        reset(6, "EXPIRED"),
+        Listed(0, Place("e", 6), 1, 3),
+        received(7),
+    ]
+    assert found(*history, at=pruned, expected_reset="EXPIRED") == []
 
 
 def test_a_client_of_a_restored_inbox_is_told_so() -> None:
     restored = inbox(
-        Life("e", EVENTS), Life("f", EVENTS[:2]), notifications={11: False, 12: False}, unread=2
+        EpochLog("e", EVENTS),
+        EpochLog("f", EVENTS[:2]),
+        notifications={11: False, 12: False},
+        unread=2,
     )
-    history: list[Item] = [opened(7), reset(1, "EPOCH", "f"), told(2, "f")]
-    assert found(*history, at=restored, owed="EPOCH") == []
+    history: list[Item] = [opened(7), reset(1, "EPOCH", "f"), received(2, "f")]
+    assert found(*history, at=restored, expected_reset="EPOCH") == []
 
 
 def test_a_client_of_the_original_door_that_saw_a_stretch_is_well() -> None:
     messages = [(READ, 11), (ADDED, 13)]
-    middle = Stretch(messages, digest_of({11: True, 12: False, 13: False}))
-    end = Stretch([(DELETED, 12)], digest_of(LIST))
-    assert found_at_original(middle, Stretch([(ALL_READ, 2)], None), end) == []
+    middle = Segment(messages, digest_of({11: True, 12: False, 13: False}))
+    end = Segment([(DELETED, 12)], digest_of(LIST))
+    assert found_at_original(middle, Segment([(ALL_READ, 2)], None), end) == []
 
 
 # -- clients that hold positions -------------------------------------------------------------------------
@@ -128,24 +141,27 @@ def test_a_client_of_the_original_door_that_saw_a_stretch_is_well() -> None:
 @pytest.mark.parametrize(
     ("history", "wrong"),
     [
-        ([opened(4), told(5), told(7)], [Wrong.LOST]),
-        ([opened(4), told(5), told(6)], [Wrong.LOST]),
-        ([opened(5), told(6), told(6), told(7)], [Wrong.DOUBLED]),
-        ([opened(5), told(6), told(7), opened(7), told(6)], [Wrong.DOUBLED]),
-        ([opened(5), told(5), told(6), told(7)], [Wrong.DOUBLED]),
-        ([opened(4), told(6), told(5), told(7)], [Wrong.OUT_OF_ORDER]),
-        ([opened(4), told(6), told(5), told(5), told(7)], [Wrong.OUT_OF_ORDER, Wrong.DOUBLED]),
-        ([opened(7), Told(0, Place("e", 8), EVENTS[0])], [Wrong.INVENTED]),
-        ([opened(6), Told(0, Place("e", 7), Said(DELETED, 11, 0))], [Wrong.GARBLED]),
-        ([opened(6), Told(0, Place("e", 7), Said(DELETED, 12, 1))], [Wrong.GARBLED]),
+        ([opened(4), received(5), received(7)], [Wrong.LOST]),
+        ([opened(4), received(5), received(6)], [Wrong.LOST]),
+        ([opened(5), received(6), received(6), received(7)], [Wrong.DOUBLED]),
+        ([opened(5), received(6), received(7), opened(7), received(6)], [Wrong.DOUBLED]),
+        ([opened(5), received(5), received(6), received(7)], [Wrong.DOUBLED]),
+        ([opened(4), received(6), received(5), received(7)], [Wrong.OUT_OF_ORDER]),
+        (
+            [opened(4), received(6), received(5), received(5), received(7)],
+            [Wrong.OUT_OF_ORDER, Wrong.DOUBLED],
+        ),
+        ([opened(7), Received(0, Place("e", 8), EVENTS[0])], [Wrong.INVENTED]),
+        ([opened(6), Received(0, Place("e", 7), EventContent(DELETED, 11, 0))], [Wrong.GARBLED]),
+        ([opened(6), Received(0, Place("e", 7), EventContent(DELETED, 12, 1))], [Wrong.GARBLED]),
         ([Listed(0, Place("e", 7), 1, 2), opened(7)], [Wrong.MISCOUNTED]),
         ([Listed(0, Place("e", 7), 0, 3), opened(7)], [Wrong.MISCOUNTED]),
         ([Listed(0, Place("e", 8), 0, 2), opened(7)], [Wrong.INVENTED]),
-        ([opened(6), reset(7, "EXPIRED")], [Wrong.RESET_NOT_OWED]),
-        ([opened(6), reset(7, "EPOCH")], [Wrong.RESET_NOT_OWED]),
-        ([opened(6), reset(7, "AHEAD")], [Wrong.RESET_NOT_OWED]),
+        ([opened(6), reset(7, "EXPIRED")], [Wrong.RESET_UNEXPECTED]),
+        ([opened(6), reset(7, "EPOCH")], [Wrong.RESET_UNEXPECTED]),
+        ([opened(6), reset(7, "AHEAD")], [Wrong.RESET_UNEXPECTED]),
         ([opened(6), reset(8, "EXPIRED")], [Wrong.INVENTED]),
-        ([opened(5), opened(6), told(7)], [Wrong.NOT_THE_LOG]),
+        ([opened(5), opened(6), received(7)], [Wrong.NOT_THE_LOG]),
         ([], [Wrong.RESET_MISSING]),
     ],
 )
@@ -154,22 +170,25 @@ def test_what_is_wrong_with_a_client_is_found(history: list[Item], wrong: list[W
 
 
 def test_a_reset_is_not_owed_to_a_client_whose_next_event_was_kept() -> None:
-    pruned = inbox(Life("e", EVENTS, first=5))
-    assert found(opened(4), reset(7, "EXPIRED"), at=pruned) == [Wrong.RESET_NOT_OWED]
+    pruned = inbox(EpochLog("e", EVENTS, first=5))
+    assert found(opened(4), reset(7, "EXPIRED"), at=pruned) == [Wrong.RESET_UNEXPECTED]
 
 
 def test_an_owed_reset_that_did_not_come_is_found() -> None:
-    assert found(opened(7), owed="EXPIRED") == [Wrong.RESET_MISSING]
+    assert found(opened(7), expected_reset="EXPIRED") == [Wrong.RESET_MISSING]
 
 
 def test_a_client_that_was_not_told_of_another_epoch_is_found() -> None:
     restored = inbox(
-        Life("e", EVENTS), Life("f", EVENTS[:2]), notifications={11: False, 12: False}, unread=2
+        EpochLog("e", EVENTS),
+        EpochLog("f", EVENTS[:2]),
+        notifications={11: False, 12: False},
+        unread=2,
     )
     assert found(opened(7), at=restored) == [Wrong.RESET_MISSING]
-    assert found(opened(1), told(2, "f"), at=restored) == [Wrong.RESET_MISSING]
+    assert found(opened(1), received(2, "f"), at=restored) == [Wrong.RESET_MISSING]
     assert found(opened(2, "f"), reset(7, "EPOCH"), at=restored) == [
-        Wrong.RESET_NOT_OWED,
+        Wrong.RESET_UNEXPECTED,
         Wrong.RESET_MISSING,
     ]
 
@@ -179,7 +198,7 @@ def test_a_client_that_was_not_told_of_another_epoch_is_found() -> None:
 
 def test_a_log_whose_counts_do_not_follow_from_its_events_is_found() -> None:
     wrong = [replace(EVENTS[0], unread=2), *EVENTS[1:]]
-    assert found_with(*SENT, at=inbox(Life("e", wrong))) == [Wrong.MISCOUNTED]
+    assert found_with(*SENT, at=inbox(EpochLog("e", wrong))) == [Wrong.MISCOUNTED]
 
 
 def test_a_list_that_its_log_does_not_make_is_found() -> None:
@@ -215,21 +234,21 @@ def test_what_a_writer_was_told_is_looked_up(claim: Claim, wrong: list[Wrong]) -
 
 
 def test_a_send_that_is_in_the_log_twice_is_found() -> None:
-    twice = [*EVENTS, Said(ADDED, 14, 1, "c")]
-    there = inbox(Life("e", twice), notifications={**LIST, 14: False}, unread=1)
-    assert found_with(*SENT, at=there) == [Wrong.REPEATED]
+    twice = [*EVENTS, EventContent(ADDED, 14, 1, "c")]
+    actual = inbox(EpochLog("e", twice), notifications={**LIST, 14: False}, unread=1)
+    assert found_with(*SENT, at=actual) == [Wrong.REPEATED]
 
 
 def test_a_send_is_in_a_restored_log_as_well() -> None:
-    there = inbox(Life("e", EVENTS), Life("f", EVENTS))
-    assert found_with(*SENT, at=there) == []
+    actual = inbox(EpochLog("e", EVENTS), EpochLog("f", EVENTS))
+    assert found_with(*SENT, at=actual) == []
 
 
 def test_what_nobody_sent_is_found() -> None:
     assert found_with(*SENT[1:]) == [Wrong.INVENTED]
 
 
-# -- the original door -----------------------------------------------------------------------------------
+# -- the JSON API ----------------------------------------------------------------------------------------
 
 MESSAGES: list[Message] = [each.short() for each in EVENTS]
 
@@ -246,48 +265,48 @@ MESSAGES: list[Message] = [each.short() for each in EVENTS]
     ids=["lost", "doubled", "order", "invented", "garbled"],
 )
 def test_what_is_no_stretch_of_the_log_is_found(messages: list[Message]) -> None:
-    assert found_at_original(Stretch(messages, digest_of(LIST))) == [Wrong.NOT_THE_LOG]
+    assert found_at_original(Segment(messages, digest_of(LIST))) == [Wrong.NOT_THE_LOG]
 
 
 def test_a_list_that_lacks_something_from_before_the_first_message_is_found() -> None:
     without_11 = digest_of({13: True})
-    assert found_at_original(Stretch([(DELETED, 12)], without_11)) == [
+    assert found_at_original(Segment([(DELETED, 12)], without_11)) == [
         Wrong.NOT_THE_LOG,
         Wrong.LOST,
     ]
 
 
 def test_a_list_without_messages_must_be_one_of_the_log() -> None:
-    last = Stretch([], digest_of(LIST))
-    assert found_at_original(Stretch([], digest_of({11: False})), last) == []
-    assert found_at_original(Stretch([], digest_of({12: False})), last) == [Wrong.NOT_THE_LOG]
+    last = Segment([], digest_of(LIST))
+    assert found_at_original(Segment([], digest_of({11: False})), last) == []
+    assert found_at_original(Segment([], digest_of({12: False})), last) == [Wrong.NOT_THE_LOG]
 
 
 def test_a_client_whose_last_list_is_not_the_inbox_is_found() -> None:
-    assert found_at_original(Stretch([], digest_of({11: False}))) == [Wrong.LOST]
-    assert found_at_original(Stretch([], None)) == [Wrong.LOST]
+    assert found_at_original(Segment([], digest_of({11: False}))) == [Wrong.LOST]
+    assert found_at_original(Segment([], None)) == [Wrong.LOST]
     assert found_at_original() == [Wrong.LOST]
 
 
 def test_what_a_client_noticed_itself_is_told() -> None:
-    assert found_at_original(Stretch([], digest_of(LIST)), surprises=["twice"]) == [Wrong.DOUBLED]
+    assert found_at_original(Segment([], digest_of(LIST)), mismatches=["twice"]) == [Wrong.DOUBLED]
 
 
 def test_a_mark_all_that_left_something_unread_has_no_message() -> None:
-    events = [*EVENTS[:2], Said(ALL_READ, 11, 1, number=1), Said(ADDED, 13, 2, "c")]
-    there = inbox(Life("e", events), notifications={11: True, 12: False, 13: False}, unread=2)
-    stretch = Stretch([(ADDED, 11), (ADDED, 12), (ADDED, 13)], there.digest)
-    assert check({USER: there}, SENT, [], [Original("o", USER, [stretch])]) == []
+    events = [*EVENTS[:2], EventContent(ALL_READ, 11, 1, number=1), EventContent(ADDED, 13, 2, "c")]
+    actual = inbox(EpochLog("e", events), notifications={11: True, 12: False, 13: False}, unread=2)
+    segment = Segment([(ADDED, 11), (ADDED, 12), (ADDED, 13)], actual.digest)
+    assert check({USER: actual}, SENT, [], [Original("o", USER, [segment])]) == []
 
 
 # -- any history -----------------------------------------------------------------------------------------
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Said]:
+def logs(draw: st.DrawFn) -> list[EventContent]:
     """Any log of an inbox."""
     known: dict[int, bool] = {}
-    events: list[Said] = []
+    events: list[EventContent] = []
     for number in range(1, draw(st.integers(2, 15))):
         what = draw(st.sampled_from([ADDED, ADDED, READ, UNREAD, DELETED]))
         fitting = [id for id, read in known.items() if what == DELETED or read is (what == UNREAD)]
@@ -298,19 +317,19 @@ def logs(draw: st.DrawFn) -> list[Said]:
             id = draw(st.sampled_from(fitting))
             known.pop(id) if what == DELETED else known.update({id: what == READ})
         title = "" if what == DELETED else f"title {id}"
-        events.append(Said(what, id, sum(not read for read in known.values()), title))
+        events.append(EventContent(what, id, sum(not read for read in known.values()), title))
     return events
 
 
 @st.composite
-def histories(draw: st.DrawFn, events: Sequence[Said]) -> list[Item]:
+def histories(draw: st.DrawFn, events: Sequence[EventContent]) -> list[Item]:
     """The history of a client that saw all that followed its beginning, over any number of connections."""
     begin = draw(st.integers(0, len(events) - 1))
     items: list[Item] = [opened(begin)]
     for sequence in range(begin + 1, len(events) + 1):
         if draw(st.booleans()):
             items += [Closed(0, "cut"), opened(sequence - 1)]
-        items.append(told(sequence, events=events))
+        items.append(received(sequence, events=events))
     return items
 
 
@@ -328,14 +347,14 @@ def _late(items: list[Item], which: int) -> list[Item]:
 
 def _garbled(items: list[Item], which: int) -> list[Item]:
     item = items[which]
-    assert isinstance(item, Told)
-    garbled = replace(item, said=replace(item.said, unread=item.said.unread + 1))
+    assert isinstance(item, Received)
+    garbled = replace(item, content=replace(item.content, unread=item.content.unread + 1))
     return [*items[:which], garbled, *items[which + 1 :]]
 
 
 def _elsewhere(items: list[Item], which: int) -> list[Item]:
     item = items[which]
-    assert isinstance(item, Told)
+    assert isinstance(item, Received)
     return [
         *items[:which],
         replace(item, place=Place("x", item.place.sequence)),
@@ -355,21 +374,21 @@ DAMAGES: list[Callable[[list[Item], int], list[Item]]] = [
 @given(data=st.data())
 def test_any_good_history_passes_and_any_damage_is_found(data: st.DataObject) -> None:
     events = data.draw(logs())
-    final = Life("e", events)
+    final = EpochLog("e", events)
     state = final.states[-1]
-    there = Inbox([final], _final(events), state.unread, state.total)
+    actual = Inbox([final], _final(events), state.unread, state.total)
     claims = [Claim("w", USER, ADDED, COMMITTED, title=e.title) for e in events if e.what == ADDED]
     items = data.draw(histories(events))
-    assert found(*items, at=there, claims=claims) == []
+    assert found(*items, at=actual, claims=claims) == []
     which = data.draw(
-        st.sampled_from([n for n, item in enumerate(items) if isinstance(item, Told)])
+        st.sampled_from([n for n, item in enumerate(items) if isinstance(item, Received)])
     )
     damaged = data.draw(st.sampled_from(DAMAGES))(items, which)
     assume(damaged != items)
-    assert found(*damaged, at=there, claims=claims) != []
+    assert found(*damaged, at=actual, claims=claims) != []
 
 
-def _final(events: Sequence[Said]) -> dict[int, bool]:
+def _final(events: Sequence[EventContent]) -> dict[int, bool]:
     """Return the list after a log, by another way than the checker's."""
-    last = {said.notification_id: said.what for said in events}
+    last = {content.notification_id: content.what for content in events}
     return {id: what == READ for id, what in last.items() if what != DELETED}

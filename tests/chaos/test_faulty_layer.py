@@ -1,4 +1,4 @@
-"""The faulty layers do what they are ordered to do, and the clock is as wrong as the file says."""
+"""The faulty layers follow their rules, and the clock is off by what the file says."""
 
 from __future__ import annotations
 
@@ -12,65 +12,65 @@ import pytest
 from django.utils import timezone
 
 from tests.chaos import wrong_clock
-from tests.chaos.faulty_layer import FaultyMemoryLayer, FaultyRedisLayer, Orders
+from tests.chaos.faulty_layer import DoorbellRules, FaultyMemoryLayer, FaultyRedisLayer
 from tests.stacks.redis_server import RedisServer
 
 
 @pytest.fixture
-def orders(tmp_path: Path) -> Path:
-    """The file with the orders; nobody has written it yet."""
+def rules(tmp_path: Path) -> Path:
+    """The file with the rules; it does not exist yet."""
     return tmp_path / "doorbells"
 
 
-def delays(orders: Path, **said: float) -> list[list[float]]:
+def delays(file: Path, **rules: float) -> list[list[float]]:
     """Return what becomes of a thousand doorbells."""
-    orders.write_text(json.dumps(said))
-    read = Orders(orders)
+    file.write_text(json.dumps(rules))
+    read = DoorbellRules(file)
     return [read.delays() for _ in range(1000)]
 
 
 @pytest.mark.stack("embedded")
-class TestOrders:
-    def test_without_a_file_every_doorbell_rings_at_once(self, orders: Path) -> None:
-        assert [Orders(orders).delays() for _ in range(3)] == [[0.0], [0.0], [0.0]]
+class TestDoorbellRules:
+    def test_without_a_file_every_doorbell_rings_at_once(self, rules: Path) -> None:
+        assert [DoorbellRules(rules).delays() for _ in range(3)] == [[0.0], [0.0], [0.0]]
 
-    def test_all_can_be_lost(self, orders: Path) -> None:
-        assert delays(orders, lost=1) == [[]] * 1000
+    def test_all_can_be_lost(self, rules: Path) -> None:
+        assert delays(rules, lost=1) == [[]] * 1000
 
-    def test_all_can_come_twice(self, orders: Path) -> None:
-        assert delays(orders, doubled=1) == [[0.0, 0.0]] * 1000
+    def test_all_can_come_twice(self, rules: Path) -> None:
+        assert delays(rules, doubled=1) == [[0.0, 0.0]] * 1000
 
-    def test_all_can_be_late_but_not_too_late(self, orders: Path) -> None:
-        late = delays(orders, late=1, seconds=2, seed=1)
+    def test_all_can_be_late_but_not_too_late(self, rules: Path) -> None:
+        late = delays(rules, late=1, seconds=2, seed=1)
         assert all(0 < seconds <= 2 for (seconds,) in late)
         assert len({seconds for (seconds,) in late}) == 1000
 
-    def test_the_same_seed_does_the_same(self, orders: Path) -> None:
-        first = delays(orders, lost=0.3, doubled=0.3, late=0.3, seed=1)
-        assert first == delays(orders, lost=0.3, doubled=0.3, late=0.3, seed=1)
-        assert first != delays(orders, lost=0.3, doubled=0.3, late=0.3, seed=2)
+    def test_the_same_seed_does_the_same(self, rules: Path) -> None:
+        first = delays(rules, lost=0.3, doubled=0.3, late=0.3, seed=1)
+        assert first == delays(rules, lost=0.3, doubled=0.3, late=0.3, seed=1)
+        assert first != delays(rules, lost=0.3, doubled=0.3, late=0.3, seed=2)
         assert 0 < first.count([]) < 1000
 
-    def test_they_are_heard_while_the_process_runs(self, orders: Path) -> None:
+    def test_changed_rules_apply_while_the_process_runs(self, rules: Path) -> None:
         now = [0.0]
-        read = Orders(orders, clock=lambda: now[0])
+        read = DoorbellRules(rules, clock=lambda: now[0])
         assert read.delays() == [0.0]
-        orders.write_text('{"lost": 1}')
+        rules.write_text('{"lost": 1}')
         assert read.delays() == [0.0]
         now[0] = 1.0
         assert read.delays() == []
 
 
 @pytest.fixture
-def late_twice(orders: Path) -> Path:
+def late_twice(rules: Path) -> Path:
     """Every doorbell comes twice, and somewhat late."""
-    orders.write_text('{"doubled": 1, "late": 1, "seconds": 0.01}')
-    return orders
+    rules.write_text('{"doubled": 1, "late": 1, "seconds": 0.01}')
+    return rules
 
 
 @pytest.mark.stack("embedded")
 async def test_the_memory_layer_rings_as_ordered(late_twice: Path) -> None:
-    layer = FaultyMemoryLayer(orders=str(late_twice))
+    layer = FaultyMemoryLayer(rules=str(late_twice))
     await layer.group_add("group", "channel")
     await layer.group_send("group", {"type": "ring"})
     async with asyncio.timeout(20):
@@ -81,21 +81,21 @@ async def test_the_memory_layer_rings_as_ordered(late_twice: Path) -> None:
 async def test_the_redis_layer_rings_as_ordered(
     late_twice: Path, private_redis: RedisServer
 ) -> None:
-    layer = FaultyRedisLayer(orders=str(late_twice), url=private_redis.url)
+    layer = FaultyRedisLayer(rules=str(late_twice), url=private_redis.url)
     await layer.group_add("group", "channel")
     message = {"type": "inbox.events", "from": "me", "inboxes": {"7": [b"1"]}}
     await layer.group_send("group", message)
-    heard: list[bytes] = []
+    received: list[bytes] = []
     async with asyncio.timeout(20):
-        while len(heard) < 2:
-            heard += (await layer.receive("channel"))["inboxes"]["7"]
-    assert heard == [b"1", b"1"]
+        while len(received) < 2:
+            received += (await layer.receive("channel"))["inboxes"]["7"]
+    assert received == [b"1", b"1"]
     await layer.close()
 
 
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clock that is as wrong as a file says; made right after the test."""
+    """A clock that is off by what a file says; restored after the test."""
     monkeypatch.setattr(time, "time", time.time)
     monkeypatch.setattr(timezone, "now", timezone.now)
     monkeypatch.setattr(wrong_clock, "LOOK_SECONDS", 0)

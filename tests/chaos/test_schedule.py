@@ -1,4 +1,4 @@
-"""The same seed, the same schedule; and no two faults strike the same at a time."""
+"""The same seed gives the same schedule, and no two faults have the same target at a time."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def test_a_mixed_schedule_ends_in_time_and_never_strikes_the_same_twice_at_once(
     for one in planned:
         for other in planned:
             if one is not other and one.at <= other.until and other.at <= one.until:
-                struck = {FAULTS[one.fault], FAULTS[other.fault]}
-                assert len(struck) == 2
-                assert EVERYTHING not in struck
+                active = {FAULTS[one.fault], FAULTS[other.fault]}
+                assert len(active) == 2
+                assert EVERYTHING not in active
 
 
 def test_a_long_schedule_has_every_fault() -> None:

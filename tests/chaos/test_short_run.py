@@ -1,4 +1,4 @@
-"""A short run under mixed faults, in which nothing may be lost, doubled, out of order or untold. See `make chaos`."""
+"""A short run under mixed faults, in which no event may be lost, doubled, out of order or missing. See `make chaos`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from tests.chaos.database import Database, PostgresDatabase, SqliteDatabase
 from tests.chaos.run import Run
 from tests.chaos.schedule import Planned
-from tests.chaos.world import Size, World
-from tests.stacks.keeper import Keeper
+from tests.chaos.system import Size, SystemUnderTest
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
 
@@ -35,9 +35,12 @@ IN_PRODUCTION = [
 
 
 @pytest.fixture
-def small_world(
-    stack: Stack, keeper: Keeper, django_db_setup: None, request: pytest.FixtureRequest
-) -> Iterator[World]:
+def small_system(
+    stack: Stack,
+    process_registry: ProcessRegistry,
+    django_db_setup: None,
+    request: pytest.FixtureRequest,
+) -> Iterator[SystemUnderTest]:
     """A few dozen clients and two servers, on a database and a Redis of their own."""
     url = stack.fresh_database()
     redis: RedisServer | None = None
@@ -46,32 +49,34 @@ def small_world(
         redis = request.getfixturevalue("private_redis")
         database = PostgresDatabase(stack.cluster, url)
     size = Size(seed=7, clients=48, devices=5, servers=2, rate=20, reconcile_seconds=0.5)
-    made = World(keeper, size, database, environment=stack.environment(), redis=redis)
-    with closing(made):
-        made.start()
-        yield made
+    system = SystemUnderTest(
+        process_registry, size, database, environment=stack.environment(), redis=redis
+    )
+    with closing(system):
+        system.start()
+        yield system
 
 
-def test_every_event_reaches_every_device_once_and_in_order(small_world: World) -> None:
-    said: list[str] = []
-    run = Run(small_world, "short", said.append)
+def test_every_event_reaches_every_device_once_and_in_order(small_system: SystemUnderTest) -> None:
+    progress: list[str] = []
+    run = Run(small_system, "short", progress.append)
     run.begin()
-    run.mixed(EVERYWHERE + (IN_PRODUCTION if small_world.redis is not None else []))
+    run.mixed(EVERYWHERE + (IN_PRODUCTION if small_system.redis is not None else []))
     outcome = run.prove()
     assert outcome.failures == []
     assert outcome.violations == []
-    # It has proved something: there was something to lose, and everybody was cut off at least once.
+    # It has proved something: there was something to lose, and every client was cut off at least once.
     assert outcome.events > 100
-    assert outcome.connections > 2 * small_world.size.clients
+    assert outcome.connections > 2 * small_system.size.clients
 
 
-def test_a_restored_database_is_told_to_every_device(small_world: World) -> None:
-    said: list[str] = []
-    run = Run(small_world, "short", said.append)
+def test_every_device_gets_a_reset_after_a_restore(small_system: SystemUnderTest) -> None:
+    progress: list[str] = []
+    run = Run(small_system, "short", progress.append)
     run.begin()
     run.mixed([Planned(1.0, "pruned", 1.0, 0), Planned(3.0, "restored", 0.1, 1)])
     outcome = run.prove()
     assert outcome.failures == []
     assert outcome.violations == []
-    followers = [part.name for part in small_world.parts if part.door != "original"]
-    assert sorted(small_world.owed) == sorted(followers)
+    followers = [spec.name for spec in small_system.specs if spec.protocol != "original"]
+    assert sorted(small_system.expected_resets) == sorted(followers)

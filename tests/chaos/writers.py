@@ -1,7 +1,7 @@
 """Writers in a process of their own: `python -m tests.chaos.writers ORDERS`, until SIGTERM.
 
-Each thing that they do is recorded before and after, with the outcome that they were told. The record survives
-whatever happens to the process. Some writers use the services, as workers do, some the GraphQL door.
+Each thing that they do is recorded before and after, with the outcome as far as they know it. The record survives
+whatever happens to the process. Some writers use the services, as workers do, some the GraphQL API.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Writer:
 
     def __init__(self, orders: Orders, record: IO[str]) -> None:
         self.orders = orders
-        self.dice = random.Random(orders.seed)
+        self.rng = random.Random(orders.seed)
         self.stopping = False
         self._record = record
         self._number = 0
 
     def run(self) -> None:
-        """Go on, at the pace that was ordered, until told to stop."""
+        """Write at the rate given until SIGTERM."""
         due = time.monotonic()
         while not self.stopping:
             self.write()
@@ -72,7 +72,7 @@ class Writer:
         raise NotImplementedError
 
     def title(self) -> str:
-        """Return a title that nobody else uses."""
+        """Return a title that no other writer uses."""
         self._number += 1
         # With the process: a writer that is started again counts from 1 again.
         return f"{self.orders.name}-{os.getpid()}-{self._number}"
@@ -94,16 +94,21 @@ class ServiceWriter(Writer):
         try:
             self.change()
         except (DatabaseError, InterfaceError):
-            # Nobody knows whether it was committed. The pool gives another connection the next time.
+            # It is unknown whether it was committed. The pool gives another connection the next time.
             connection.close()
-            time.sleep(self.dice.uniform(0, RETRY_SECONDS))
+            time.sleep(self.rng.uniform(0, RETRY_SECONDS))
 
     def change(self) -> None:
         """Do any of the things that change an inbox."""
-        deeds: list[Callable[[int], None]] = [self._send, self._mark, self._all_read, self._delete]
-        deeds += [self._send_many, self._take_back, self._with_key]
-        (deed,) = self.dice.choices(deeds, weights=[40, 25, 2, 6, 4, 6, 17])
-        deed(self.dice.choice(self.orders.inboxes))
+        actions: list[Callable[[int], None]] = [
+            self._send,
+            self._mark,
+            self._all_read,
+            self._delete,
+        ]
+        actions += [self._send_many, self._take_back, self._with_key]
+        (action,) = self.rng.choices(actions, weights=[40, 25, 2, 6, 4, 6, 17])
+        action(self.rng.choice(self.orders.inboxes))
 
     def _send(self, inbox: int) -> None:
         from live_inbox import services
@@ -158,7 +163,7 @@ class ServiceWriter(Writer):
         from live_inbox import selectors, services
 
         position = selectors.inbox_state(user_id=inbox).position
-        up_to = position if self.dice.random() < 0.5 else None
+        up_to = position if self.rng.random() < 0.5 else None
         services.mark_all_read(user_id=inbox, up_to=up_to)
 
     def _delete(self, inbox: int) -> None:
@@ -178,7 +183,7 @@ class ServiceWriter(Writer):
     def _send_many(self, inbox: int) -> None:
         from live_inbox import services
 
-        some = self.dice.sample(self.orders.inboxes, min(8, len(self.orders.inboxes)))
+        some = self.rng.sample(self.orders.inboxes, min(8, len(self.orders.inboxes)))
         title = self.title()
         for each in some:
             self.claim(each, ADDED, UNKNOWN, title=title)
@@ -202,15 +207,15 @@ class ServiceWriter(Writer):
         from live_inbox import selectors
 
         found = selectors.page(user_id=inbox, limit=20).notifications
-        return None if not found else (lambda one: (one.pk, one.read))(self.dice.choice(found))
+        return None if not found else (lambda one: (one.pk, one.read))(self.rng.choice(found))
 
 
-class Quarreller(ServiceWriter):
-    """Overlaps with its like as much as it can: long transactions over several inboxes, in any order."""
+class OverlappingWriter(ServiceWriter):
+    """Overlaps with the other as much as it can: long transactions over several inboxes, in any order."""
 
     def change(self) -> None:
         """Send in bulk to overlapping sets, or hold several inboxes for a while, and half of the time give up."""
-        if self.dice.random() < 0.5:
+        if self.rng.random() < 0.5:
             self._send_many(0)
         else:
             self._hold()
@@ -222,15 +227,15 @@ class Quarreller(ServiceWriter):
 
         # Two that hold inboxes in opposite order are a deadlock that the caller has made: PostgreSQL ends one
         # of them, and its transaction must leave nothing behind.
-        some = self.dice.sample(self.orders.inboxes, min(3, len(self.orders.inboxes)))
-        is_kept = self.dice.random() < 0.5
+        some = self.rng.sample(self.orders.inboxes, min(3, len(self.orders.inboxes)))
+        is_kept = self.rng.random() < 0.5
         titles = [(inbox, self.title()) for inbox in some]
         for inbox, title in titles:
             self.claim(inbox, ADDED, UNKNOWN, title=title)
         with transaction.atomic():
             for inbox, title in titles:
                 services.send(recipient_id=inbox, title=title)
-                time.sleep(self.dice.uniform(0, 0.02))
+                time.sleep(self.rng.uniform(0, 0.02))
             transaction.set_rollback(not is_kept)
         for inbox, title in titles:
             self.claim(inbox, ADDED, COMMITTED if is_kept else ROLLED_BACK, title=title)
@@ -271,11 +276,11 @@ SEND = """mutation ($input: SendInput!) { send(input: $input) { notification { i
 
 
 class HttpWriter(Writer):
-    """Sends to its users' own inboxes over HTTP with keys, and tries again until it is told an outcome."""
+    """Sends to its users' own inboxes over HTTP with keys, and tries again until the outcome is known."""
 
     def write(self) -> None:
         """Send once, however often that has to be tried."""
-        which = self.dice.randrange(len(self.orders.inboxes))
+        which = self.rng.randrange(len(self.orders.inboxes))
         inbox, token, title = self.orders.inboxes[which], self.orders.tokens[which], self.title()
         self.claim(inbox, ADDED, UNKNOWN, title=title, key=True)
         content = {"recipientId": str(inbox), "title": title, "idempotencyKey": title}
@@ -285,13 +290,13 @@ class HttpWriter(Writer):
                 more = {"title": title, "notification_id": id, "key": True}
                 self.claim(inbox, ADDED, COMMITTED, **more)
                 return
-            time.sleep(self.dice.uniform(0, 2 * RETRY_SECONDS))
+            time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
 
     def _post(self, token: str, content: dict[str, Any]) -> int | None:
-        """Return the notification's id; None if nobody knows what became of it."""
+        """Return the notification's id; None if the outcome is unknown."""
         body = json.dumps({"query": SEND, "variables": {"input": content}}).encode()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        address = f"{self.dice.choice(self.orders.servers)}/graphql/"
+        address = f"{self.rng.choice(self.orders.servers)}/graphql/"
         request = urllib.request.Request(address, body, headers)
         try:
             with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:
@@ -304,7 +309,7 @@ class HttpWriter(Writer):
 STYLES: dict[str, type[Writer]] = {
     "mixed": ServiceWriter,
     "http": HttpWriter,
-    "quarrel": Quarreller,
+    "quarrel": OverlappingWriter,
     "steady": SteadyWriter,
     "flood": Flooder,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
 class Offset:
@@ -18,13 +18,13 @@ class Offset:
     def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = file
         self._clock = clock
-        self._look_at = clock()
+        self._poll_at = clock()
         self._seconds = self._read()
 
     def seconds(self) -> float:
         """Return it."""
-        if self._clock() >= self._look_at:
-            self._look_at = self._clock() + LOOK_SECONDS
+        if self._clock() >= self._poll_at:
+            self._poll_at = self._clock() + POLL_SECONDS
             self._seconds = self._read()
         return self._seconds
 
@@ -36,7 +36,7 @@ class Offset:
 
 
 def install(file: Path) -> None:
-    """Let what asks `time.time` or Django for the time of day hear the wrong one. Monotonic clocks stay right."""
+    """Make `time.time` and Django's clock return the wrong time of day. Monotonic clocks stay right."""
     offset = Offset(file)
     true_time, true_now = time.time, timezone.now
 

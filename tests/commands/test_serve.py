@@ -21,8 +21,8 @@ from live_inbox_site import serving
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings
 from tests.commands.conftest import Run
 from tests.stacks.child import Child
-from tests.stacks.keeper import Keeper
 from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 
 
@@ -137,16 +137,16 @@ def test_a_proxy_is_trusted_only_if_there_is_one() -> None:
 class DemoRun:
     """`manage.py serve --demo` in a process of its own, on a database of its own."""
 
-    def __init__(self, keeper: Keeper, stack: Stack, database_url: str) -> None:
+    def __init__(self, process_registry: ProcessRegistry, stack: Stack, database_url: str) -> None:
         self.port = free_port()
-        self._keeper = keeper
-        self._log = keeper.new_directory("demo") / "log"
+        self._process_registry = process_registry
+        self._log = process_registry.new_directory("demo") / "log"
         own = {"ENVIRONMENT": "development", "DATABASE_URL": database_url}
         self._environment = {**stack.environment(), **own, "PATH": "/usr/bin:/bin"}
 
     def start(self, *more: str) -> Child:
         return Child(
-            self._keeper,
+            self._process_registry,
             [sys.executable, "manage.py", "serve", "--demo", "--port", str(self.port), *more],
             log=self._log,
             environment=self._environment,
@@ -182,8 +182,10 @@ def ready(child: Child, times: int = 1) -> bool:
     return child.text().count("Ctrl-C stops the server.") == times
 
 
-def test_the_demo_runs_and_runs_again(keeper: Keeper, stack: Stack, tmp_path: Path) -> None:
-    demo = DemoRun(keeper, stack, f"sqlite:///{tmp_path}/demo.sqlite3")
+def test_the_demo_runs_and_runs_again(
+    process_registry: ProcessRegistry, stack: Stack, tmp_path: Path
+) -> None:
+    demo = DemoRun(process_registry, stack, f"sqlite:///{tmp_path}/demo.sqlite3")
 
     first = demo.start()
     first.wait_until(lambda: ready(first))
@@ -200,8 +202,10 @@ def test_the_demo_runs_and_runs_again(keeper: Keeper, stack: Stack, tmp_path: Pa
         assert "eyJ" not in log  # a token
 
 
-def test_several_processes_share_the_port(keeper: Keeper, stack: Stack, tmp_path: Path) -> None:
-    demo = DemoRun(keeper, stack, f"sqlite:///{tmp_path}/demo.sqlite3")
+def test_several_processes_share_the_port(
+    process_registry: ProcessRegistry, stack: Stack, tmp_path: Path
+) -> None:
+    demo = DemoRun(process_registry, stack, f"sqlite:///{tmp_path}/demo.sqlite3")
 
     server = demo.start("--workers", "2")
     server.wait_until(lambda: server.text().count("Application startup complete.") == 2)

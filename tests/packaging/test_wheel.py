@@ -21,8 +21,8 @@ import live_inbox
 from live_inbox_site.environment import SiteSettings
 from tests.packaging.adopter_project import FILES, SEND
 from tests.stacks.child import Child
-from tests.stacks.keeper import Keeper
 from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.uvicorn_server import REPOSITORY
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.timeout(600)]
@@ -188,13 +188,13 @@ def test_the_project_passes_its_checks_with_the_inbox_in_it(adopter: Adopter) ->
 
 
 @pytest.fixture
-def server(adopter: Adopter, keeper: Keeper) -> Iterator[str]:
+def server(adopter: Adopter, process_registry: ProcessRegistry) -> Iterator[str]:
     """The project under uvicorn, as `host:port`."""
     port = free_port()
     command = [str(adopter.python), "-m", "uvicorn", "backend.asgi:application"]
     command += ["--host", LOOPBACK, "--port", str(port), "--lifespan", "on"]
     child = Child(
-        keeper,
+        process_registry,
         command,
         log=adopter.directory / "server.log",
         environment=outside_environment(),

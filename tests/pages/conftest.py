@@ -20,7 +20,7 @@ from live_inbox_site import building
 from tests.pages.chromium import ARGUMENTS, NoChromium, find_chromium
 from tests.pages.site import Site
 from tests.pages.watching import DEADLINE_SECONDS, Watch
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 
 Opener = Callable[..., Awaitable[BrowserContext]]
@@ -56,7 +56,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def shared_site(
     built_pages: None,
-    keeper: Keeper,
+    process_registry: ProcessRegistry,
     stack: Stack,
     django_db_setup: None,
     elsewhere: tuple[str, Path],
@@ -67,7 +67,7 @@ def shared_site(
         "DATABASE_URL": stack.fresh_database(),
         "ALLOWED_ORIGINS": elsewhere[0],
     }
-    site = Site(keeper, environment)
+    site = Site(process_registry, environment)
     yield site
     site.close()
 

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from live_inbox_site.building import REPOSITORY, build
 from tests.pages.chromium import ARGUMENTS, find_chromium
 from tests.pages.site import Site
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 
 IMAGES = REPOSITORY / "docs" / "images"
@@ -98,11 +98,11 @@ async def main() -> None:
     """Build the pages, serve them, and take the pictures."""
     build(with_tests=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with Keeper() as keeper:
-        stack = Stack("embedded", keeper)
+    with ProcessRegistry() as process_registry:
+        stack = Stack("embedded", process_registry)
         environment = stack.environment()
         os.environ.update(environment)
-        site = Site(keeper, environment)
+        site = Site(process_registry, environment)
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
                 executable_path=find_chromium(), args=ARGUMENTS

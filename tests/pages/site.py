@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
 
 _PREPARE = """
@@ -23,7 +23,7 @@ demo.prepare()
 class Site:
     """A server in development, as `make run` starts it: with the demo users Alice and Bob."""
 
-    def __init__(self, keeper: Keeper, environment: dict[str, str]) -> None:
+    def __init__(self, process_registry: ProcessRegistry, environment: dict[str, str]) -> None:
         self._environment = {
             **environment,
             "ENVIRONMENT": "development",
@@ -38,7 +38,7 @@ class Site:
             cwd=REPOSITORY,
             check=True,
         )
-        self.server = ServerProcess(keeper, self._environment).start()
+        self.server = ServerProcess(process_registry, self._environment).start()
         self._client = httpx.Client(base_url=self.http)
         self._tokens: dict[str, str] = {}
 

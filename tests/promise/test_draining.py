@@ -1,4 +1,4 @@
-"""SIGTERM: nobody new, whatever is in progress is answered, everybody is told to come back, and the process ends."""
+"""Graceful shutdown: SIGTERM stops new connections, work in progress is answered, every socket is closed with 1012."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from live_inbox.models import Inbox, Notification
 from live_inbox_site.serving import grace_seconds
 from tests.sockets.stage import raw_client, until
 from tests.stacks.child import Child
-from tests.stacks.keeper import Keeper
 from tests.stacks.ports import free_port
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
 
@@ -37,86 +37,88 @@ WAIT_SECONDS = 30.0
 GRAPHQL = "/graphql/"
 SUBSCRIBE = "subscription { notificationEvents { position } }"
 MARK_READ = "mutation ($id: ID!) { markRead(id: $id) { notification { id read } } }"
-DOORS = ["graphql-transport-ws", "graphql-ws", "original"]
+PROTOCOLS = ["graphql-transport-ws", "graphql-ws", "original"]
 REASONS = {
     "graphql-transport-ws": (1012, "Service restart"),
     "graphql-ws": (1012, "Service restart"),
     "original": (1012, "The server is restarting"),
 }
-"""The tables' words: `live_inbox_graphql/close_codes.py` and `docs/legacy-protocol.md`."""
+"""As in the tables: `live_inbox_graphql/close_codes.py` and `docs/legacy-protocol.md`."""
 
 IN_GOOD_ORDER = (0, -signal.SIGTERM)
-"""uvicorn raises the signal again when it has ended, for whoever wants to know why."""
+"""uvicorn raises the signal again when it has ended, so that its parent sees the reason."""
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Device:
-    """A socket of either door, which reads until the server closes it."""
+    """A socket of any protocol, which reads until the server closes it."""
 
-    def __init__(self, door: str, connection: ClientConnection) -> None:
-        self.door = door
+    def __init__(self, protocol: str, connection: ClientConnection) -> None:
+        self.protocol = protocol
         self.connection = connection
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
 
-    async def say(self, message: dict[str, Any]) -> None:
+    async def send(self, message: dict[str, Any]) -> None:
         """Send a message."""
         await self.connection.send(json.dumps(message))
 
-    async def hear(self) -> dict[str, Any]:
-        """Return the next message that is not a sign of life."""
+    async def receive(self) -> dict[str, Any]:
+        """Return the next message that is not a keep-alive."""
         while True:
             async with asyncio.timeout(WAIT_SECONDS):
                 message: dict[str, Any] = json.loads(await self.connection.recv())
             if message["type"] != "ka":
                 return message
 
-    async def begin(self, token: str) -> None:
-        """Come so far that the server tells us what happens."""
-        if self.door == "original":
-            await self.say({"type": "get_notifications"})
-            assert (await self.hear())["type"] == "notifications_list"
+    async def subscribe(self, token: str) -> None:
+        """Subscribe, and wait until the server has confirmed it."""
+        if self.protocol == "original":
+            await self.send({"type": "get_notifications"})
+            assert (await self.receive())["type"] == "notifications_list"
             return
-        await self.say({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
-        assert await self.hear() == {"type": "connection_ack"}
+        await self.send(
+            {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}
+        )
+        assert await self.receive() == {"type": "connection_ack"}
         await self.ask("events", SUBSCRIBE)
         await self.ask("viewer", "{ viewer { id } }")
-        answer, end = await self.hear(), await self.hear()
+        answer, end = await self.receive(), await self.receive()
         assert (answer["id"], end) == ("viewer", {"type": "complete", "id": "viewer"})
 
     async def ask(self, operation: str, query: str, **variables: Any) -> None:
         """Start a GraphQL operation."""
-        kind = "start" if self.door == "graphql-ws" else "subscribe"
+        kind = "start" if self.protocol == "graphql-ws" else "subscribe"
         payload = {"query": query, "variables": variables}
-        await self.say({"id": operation, "type": kind, "payload": payload})
+        await self.send({"id": operation, "type": kind, "payload": payload})
 
     async def mark_read(self, id: int) -> None:
         """Begin to mark a notification as read."""
-        if self.door == "original":
-            await self.say({"type": "mark_read", "notification_id": id})
+        if self.protocol == "original":
+            await self.send({"type": "mark_read", "notification_id": id})
         else:
             await self.ask("mark", MARK_READ, id=str(id))
 
     def is_marked(self, id: int) -> bool:
         """Whether the server has answered that it is read."""
-        if self.door == "original":
+        if self.protocol == "original":
             done = {"type": "notification_marked_read", "notification_id": id, "success": True}
-            return self.heard.count(done) == 1
+            return self.received.count(done) == 1
         data = {"markRead": {"notification": {"id": str(id), "read": True}}}
-        answers = [each.get("payload") for each in self.heard if each.get("id") == "mark"][:1]
+        answers = [each.get("payload") for each in self.received if each.get("id") == "mark"][:1]
         return answers == [{"data": data}]
 
     async def closed(self) -> tuple[int, str]:
-        """Hear everything to the end, and return how the server closed."""
+        """Receive everything to the end, and return the server's close code and reason."""
         with pytest.raises(ConnectionClosed) as caught:
             while True:
-                self.heard.append(await self.hear())
+                self.received.append(await self.receive())
         frame = caught.value.rcvd
         assert frame is not None, "the connection broke off"
         return frame.code, frame.reason
 
 
-class Crowd:
+class DevicePool:
     """Devices of one user at one port."""
 
     def __init__(self, port: int, token: str, opened: AsyncExitStack) -> None:
@@ -124,12 +126,12 @@ class Crowd:
         self._token = token
         self._opened = opened
 
-    async def open(self, door: str) -> Device:
-        """Open a device that is told what happens."""
-        path = f"/ws/notifications/?token={self._token}" if door == "original" else GRAPHQL
-        offered = None if door == "original" else [Subprotocol(door)]
+    async def open(self, protocol: str) -> Device:
+        """Open a device and subscribe it."""
+        path = f"/ws/notifications/?token={self._token}" if protocol == "original" else GRAPHQL
+        offered = None if protocol == "original" else [Subprotocol(protocol)]
         device = Device(
-            door,
+            protocol,
             await self._opened.enter_async_context(
                 connect(
                     f"ws://127.0.0.1:{self._port}{path}",
@@ -139,25 +141,25 @@ class Crowd:
                 )
             ),
         )
-        await device.begin(self._token)
+        await device.subscribe(self._token)
         return device
 
 
 @asynccontextmanager
-async def crowd(port: int, token: str) -> AsyncIterator[Crowd]:
+async def device_pool(port: int, token: str) -> AsyncIterator[DevicePool]:
     """Open devices while in the block."""
     async with AsyncExitStack() as opened:
-        yield Crowd(port, token, opened)
+        yield DevicePool(port, token, opened)
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody listens at a port."""
+    """Whether a port refuses connections."""
     with socket.socket() as knocking:
         return knocking.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def ask_to_end(child: Child) -> float:
-    """Send what a service manager sends; return when."""
+    """Send SIGTERM, as a service manager does; return when."""
     os.kill(child.pid, signal.SIGTERM)
     return time.monotonic()
 
@@ -165,7 +167,7 @@ def ask_to_end(child: Child) -> float:
 async def ended(child: Child) -> int:
     """Wait until a process has ended by itself, and return its exit code."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while child.running:  # noqa: ASYNC110  # nobody announces it
+        while child.running:  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0.01)
     return child.stop()
 
@@ -207,20 +209,22 @@ class Lock:
 
 @pytest.fixture
 def notifications(alice: int) -> list[int]:
-    """The ids of unread notifications of alice, one for each door."""
-    sent = [services.send(recipient_id=alice, title=door).notification for door in DOORS]
+    """The ids of unread notifications of alice, one for each protocol."""
+    sent = [
+        services.send(recipient_id=alice, title=protocol).notification for protocol in PROTOCOLS
+    ]
     return [each.pk for each in sent if each is not None]
 
 
 class TestServe:
     """`manage.py serve`, as it runs in production."""
 
-    async def test_everybody_is_closed_with_a_code_and_a_reason_and_nobody_new_let_in(
+    async def test_sockets_are_closed_with_code_and_reason_and_new_ones_are_refused(
         self, start_server: Callable[..., ServerProcess], token: str
     ) -> None:
         server = await asyncio.to_thread(start_server)
-        async with crowd(server.port, token) as everybody:
-            devices = [await everybody.open(DOORS[n % len(DOORS)]) for n in range(SOCKETS)]
+        async with device_pool(server.port, token) as pool:
+            devices = [await pool.open(PROTOCOLS[n % len(PROTOCOLS)]) for n in range(SOCKETS)]
             # These keep their sockets open until the port is looked at: a close is answered when it is read.
             async with raw_client(server.port) as late:
                 await late.shake_hands(f"/ws/notifications/?token={token}")
@@ -228,10 +232,10 @@ class TestServe:
                 await until(lambda: refuses(server.port))
                 assert server.child.running, "refused only because it has ended"
                 closings = await asyncio.gather(*(device.closed() for device in devices))
-        assert closings == [REASONS[device.door] for device in devices]
+        assert closings == [REASONS[device.protocol] for device in devices]
         assert await ended(server.child) in IN_GOOD_ORDER
 
-    async def test_what_is_in_progress_is_answered_before_the_close(
+    async def test_work_in_progress_is_answered_before_the_close(
         self,
         start_server: Callable[..., ServerProcess],
         token: str,
@@ -245,13 +249,13 @@ class TestServe:
             await until(lambda: refuses(server.port))
             await asyncio.to_thread(lock.release)
             closings = await asyncio.gather(*(device.closed() for device in devices))
-        assert closings == [REASONS[device.door] for device in devices]
+        assert closings == [REASONS[device.protocol] for device in devices]
         marked = [device.is_marked(id) for device, id in zip(devices, notifications, strict=True)]
-        assert marked == [True] * len(DOORS), [device.heard for device in devices]
+        assert marked == [True] * len(PROTOCOLS), [device.received for device in devices]
         assert await ended(server.child) in IN_GOOD_ORDER
         assert not await Notification.objects.filter(read_at=None).aexists()
 
-    async def test_what_takes_too_long_is_not_waited_for(
+    async def test_work_that_takes_too_long_is_cancelled(
         self,
         start_server: Callable[..., ServerProcess],
         token: str,
@@ -262,18 +266,18 @@ class TestServe:
         async with self.marking(server.port, token, alice, notifications) as (devices, _):
             ask_to_end(server.child)
             closings = await asyncio.gather(*(device.closed() for device in devices))
-        assert [code for code, _ in closings] == [1012] * len(DOORS)
-        assert [device.heard for device in devices] == [[]] * len(DOORS)
+        assert [code for code, _ in closings] == [1012] * len(PROTOCOLS)
+        assert [device.received for device in devices] == [[]] * len(PROTOCOLS)
         assert await ended(server.child) in IN_GOOD_ORDER
 
     @asynccontextmanager
     async def marking(
         self, port: int, token: str, alice: int, notifications: list[int]
     ) -> AsyncIterator[tuple[list[Device], Lock]]:
-        """Have a device at each door mark a notification, which takes as long as the inbox is locked."""
+        """Have a device of each protocol mark a notification, which takes as long as the inbox is locked."""
         lock = Lock(alice)
-        async with crowd(port, token) as everybody:
-            devices = [await everybody.open(door) for door in DOORS]
+        async with device_pool(port, token) as pool:
+            devices = [await pool.open(protocol) for protocol in PROTOCOLS]
             with lock.held():
                 await self.begin_to_mark(devices, notifications)
                 yield devices, lock
@@ -286,12 +290,12 @@ class TestServe:
         for device in devices:
             pinged = await device.connection.ping()
             await pinged
-            if device.door != "graphql-ws":
-                await device.say({"type": "ping"})
-                assert await device.hear() == {"type": "pong"}
+            if device.protocol != "graphql-ws":
+                await device.send({"type": "ping"})
+                assert await device.receive() == {"type": "pong"}
             else:
                 await device.ask("syntax", "{")
-                assert (await device.hear())["type"] == "error"
+                assert (await device.receive())["type"] == "error"
 
     async def test_clients_that_never_read_do_not_keep_it_longer_than_the_grace_time(
         self, start_server: Callable[..., ServerProcess], token: str, alice: int
@@ -301,10 +305,10 @@ class TestServe:
         async with (
             raw_client(server.port) as nothing_to_read,
             raw_client(server.port) as much_to_read,
-            raw_client(server.port) as nobody_yet,
+            raw_client(server.port) as not_initialized,
         ):
             await nothing_to_read.shake_hands(f"/ws/notifications/?token={token}")
-            await nobody_yet.shake_hands(GRAPHQL, subprotocol="graphql-transport-ws")
+            await not_initialized.shake_hands(GRAPHQL, subprotocol="graphql-transport-ws")
             await much_to_read.shake_hands(f"/ws/notifications/?token={token}")
             for _ in range(50):
                 await much_to_read.say('{"type":"get_notifications"}')
@@ -316,33 +320,33 @@ class TestServe:
         assert "graceful shutdown exceeded" not in server.log()
 
     async def test_all_workers_drain(
-        self, keeper: Keeper, stack: Stack, token: str, tmp_path: Any
+        self, process_registry: ProcessRegistry, stack: Stack, token: str, tmp_path: Any
     ) -> None:
         port = free_port()
         arguments = ["manage.py", "serve", "--port", str(port), "--workers", "2"]
-        with child_of(keeper, stack, tmp_path, arguments) as child:
+        with child_of(process_registry, stack, tmp_path, arguments) as child:
             await asyncio.to_thread(child.wait_until, lambda: not refuses(port))
-            async with crowd(port, token) as everybody:
-                devices = [await everybody.open(DOORS[n % len(DOORS)]) for n in range(12)]
+            async with device_pool(port, token) as pool:
+                devices = [await pool.open(PROTOCOLS[n % len(PROTOCOLS)]) for n in range(12)]
                 ask_to_end(child)
                 closings = await asyncio.gather(*(device.closed() for device in devices))
-            assert closings == [REASONS[device.door] for device in devices]
+            assert closings == [REASONS[device.protocol] for device in devices]
             assert await ended(child) == 0
 
 
 class TestPlainUvicorn:
     """uvicorn with its own protocol class: it closes all sockets at once."""
 
-    async def test_everybody_is_closed_with_1012(
-        self, keeper: Keeper, stack: Stack, token: str, tmp_path: Any
+    async def test_all_sockets_are_closed_with_1012(
+        self, process_registry: ProcessRegistry, stack: Stack, token: str, tmp_path: Any
     ) -> None:
         port = free_port()
         arguments = ["-m", "uvicorn", "live_inbox_site.asgi:application", "--port", str(port)]
         arguments += ["--ws", "websockets-sansio", "--timeout-graceful-shutdown", "10"]
-        with child_of(keeper, stack, tmp_path, arguments) as child:
+        with child_of(process_registry, stack, tmp_path, arguments) as child:
             await asyncio.to_thread(child.wait_until, lambda: not refuses(port))
-            async with crowd(port, token) as everybody:
-                devices = [await everybody.open(DOORS[n % len(DOORS)]) for n in range(12)]
+            async with device_pool(port, token) as pool:
+                devices = [await pool.open(PROTOCOLS[n % len(PROTOCOLS)]) for n in range(12)]
                 ask_to_end(child)
                 closings = await asyncio.gather(*(device.closed() for device in devices))
             assert closings == [(1012, "")] * len(devices)
@@ -359,12 +363,14 @@ def write_much(user_id: int) -> None:
 
 
 @contextmanager
-def child_of(keeper: Keeper, stack: Stack, directory: Any, arguments: list[str]) -> Iterator[Child]:
+def child_of(
+    process_registry: ProcessRegistry, stack: Stack, directory: Any, arguments: list[str]
+) -> Iterator[Child]:
     """Run Python with these arguments, on the test's database."""
     environment = {**os.environ, **stack.environment()}
     environment["DATABASE_URL"] = stack.test_database_url()
     child = Child(
-        keeper,
+        process_registry,
         [sys.executable, *arguments],
         log=directory / "log",
         environment=environment,

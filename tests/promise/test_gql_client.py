@@ -34,8 +34,8 @@ def test_gql_lists_subscribes_and_resumes(
         return Client(transport=WebsocketsTransport(url, init_payload={"token": token}))
 
     async def follow(after: str | None, count: int) -> list[dict[str, Any]]:
-        """Send `count` notifications once the subscription is there, and return what it told."""
-        told: list[dict[str, Any]] = []
+        """Send `count` notifications once the subscription is there, and return the events received."""
+        received: list[dict[str, Any]] = []
         async with client() as session:
             if after is None:
                 after = (await session.execute(LIST))["notifications"]["position"]
@@ -43,10 +43,10 @@ def test_gql_lists_subscribes_and_resumes(
             async with aclosing(session.subscribe(request)) as events:
                 await in_database_thread(services.send, recipient_id=alice, title=f"live {count}")
                 async for result in events:
-                    told.append(result["notificationEvents"])
-                    if len(told) == count:
+                    received.append(result["notificationEvents"])
+                    if len(received) == count:
                         break
-        return told
+        return received
 
     first = async_to_sync(follow)(None, 1)
     assert [event["notification"]["title"] for event in first] == ["live 1"]

@@ -1,4 +1,4 @@
-"""Servers keep house by themselves: what has expired disappears everywhere, and logs get no longer than they should."""
+"""Servers run maintenance themselves: expired notifications disappear everywhere, and logs are pruned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idle sockets live. (A known trap: with redis-py 8 and the core channel layer they die after five seconds.)"""
+"""Idle sockets stay open. (A known trap: with redis-py 8 and the core channel layer they die after five seconds.)"""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Writer:
 
 
 def _drain(device: GraphQLDevice, titles: list[str]) -> None:
-    """Take what a device is told until its connection breaks."""
+    """Receive what a device gets until its connection breaks."""
     try:
         while True:
             shown = device.next_change().notification

@@ -1,4 +1,4 @@
-"""Sockets come and go, in good order and not, at every moment of their lives: nothing of them may stay.
+"""Sockets close at every phase of a connection, with and without a close frame: nothing of them may stay in memory.
 
 `LEAK_ROUNDS=100000 make test ARGS="-k test_leaks"` does it so many times; `make test` by itself a few hundred.
 """
@@ -32,7 +32,7 @@ from live_inbox_graphql.connection import Connection
 from live_inbox_graphql.operations import Operation
 from live_inbox_graphql.socket import Socket
 from tests.changed_settings import changed_settings
-from tests.promise.house import House, opened_house
+from tests.promise.in_process_server import InProcessServer, in_process_server
 from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client, until
 
 ROUNDS = int(os.environ.get("LEAK_ROUNDS", "600"))
@@ -54,11 +54,11 @@ KINDS = (
     AsgiWriter,
     SocketProtocol,
 )
-DOORS = ("graphql-transport-ws", "graphql-ws", "original")
+PROTOCOLS = ("graphql-transport-ws", "graphql-ws", "original")
 PHASES = ("connecting", "silent", "before the answer", "beginning", "live", "asking")
 POSITION = "{ notifications(first: 1) { position } }"
 SUBSCRIBE = 'subscription { notificationEvents(after: "%s") { position } }'
-AND_OTHERWISE = 'subscription { notificationEvents(after: "%s") { __typename } }'
+SUBSCRIBE_TYPENAMES = 'subscription { notificationEvents(after: "%s") { __typename } }'
 SEND = 'mutation { send(input: {recipientId: "%s", title: "x"}) { notification { id } } }'
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + ROUNDS)]
@@ -71,33 +71,33 @@ def _unlimited() -> Iterator[None]:
         yield
 
 
-class Visitor:
-    """A client that comes at one door, gets so far as one phase, and goes."""
+class LeakClient:
+    """A client that connects with one protocol, reaches one phase, and disconnects."""
 
-    def __init__(self, house: House, user_id: int, token: str, number: int) -> None:
-        self._house = house
+    def __init__(self, server: InProcessServer, user_id: int, token: str, number: int) -> None:
+        self._server = server
         self._user_id = user_id
         self._token = token
-        turns = itertools.product(DOORS, PHASES, (True, False))
-        self._door, self._phase, self._says_goodbye = list(turns)[number % 36]
+        turns = itertools.product(PROTOCOLS, PHASES, (True, False))
+        self._protocol, self._phase, self._closes_cleanly = list(turns)[number % 36]
 
-    async def visit(self) -> None:
-        """Come and go."""
-        async with raw_client(self._house.port, buffer_bytes=65_536) as client:
-            await self._get_on(client)
-            if self._says_goodbye:
-                await self._say_goodbye(client)
+    async def run(self) -> None:
+        """Connect, and disconnect."""
+        async with raw_client(self._server.port, buffer_bytes=65_536) as client:
+            await self._advance(client)
+            if self._closes_cleanly:
+                await self._close_cleanly(client)
             else:
                 client.vanish()
 
-    async def _get_on(self, client: RawClient) -> None:
+    async def _advance(self, client: RawClient) -> None:
         if self._phase == "connecting":
             with suppress(ConnectionError):
                 await client.send(b"GET /graphql/ HTTP/1.1\r\nUpgrade: websocket\r\n")
             return
-        is_original = self._door == "original"
+        is_original = self._protocol == "original"
         path = f"/ws/notifications/?token={self._token}" if is_original else "/graphql/"
-        await client.shake_hands(path, subprotocol="" if is_original else self._door)
+        await client.shake_hands(path, subprotocol="" if is_original else self._protocol)
         if self._phase == "silent":
             return
         if not is_original:
@@ -107,50 +107,50 @@ class Visitor:
             return
         if is_original:
             await client.say('{"type":"get_notifications"}')
-            await self._hear(client, b"notifications_list")
+            await self._receive_until(client, b"notifications_list")
         else:
-            await self._hear(client, b"connection_ack")
-            # As it is meant to be used: what is sent before a subscription without a position is live is not told.
+            await self._receive_until(client, b"connection_ack")
+            # As it is meant to be used: a subscription without a position misses what is sent before it is live.
             await self._ask(client, "0", POSITION)
-            heard = await self._hear(client, b'"complete"')
-            position = heard.split(b'"position":"')[1].split(b'"')[0].decode()
+            received = await self._receive_until(client, b'"complete"')
+            position = received.split(b'"position":"')[1].split(b'"')[0].decode()
             await self._ask(client, "1", SUBSCRIBE % position)
-            await self._ask(client, "2", AND_OTHERWISE % position)
+            await self._ask(client, "2", SUBSCRIBE_TYPENAMES % position)
         if self._phase == "beginning":
             return
         await self._act(client)
         if self._phase == "live":
-            await self._hear(
+            await self._receive_until(
                 client, b'"type":"notification"' if is_original else b"notificationEvents"
             )
 
     async def _act(self, client: RawClient) -> None:
-        """Ask for something that the database has to do, and that everybody here is told of."""
-        if self._door == "original":
+        """Ask for something that the database has to do, and whose event goes to every client here."""
+        if self._protocol == "original":
             asked = {"type": "send_notification", "user_id": self._user_id, "title": "x"}
             await client.say(json.dumps(asked))
         else:
             await self._ask(client, "3", SEND % self._user_id)
 
     async def _ask(self, client: RawClient, id: str, query: str) -> None:
-        kind = "start" if self._door == "graphql-ws" else "subscribe"
+        kind = "start" if self._protocol == "graphql-ws" else "subscribe"
         await client.say(json.dumps({"id": id, "type": kind, "payload": {"query": query}}))
 
     @staticmethod
-    async def _hear(client: RawClient, word: bytes) -> bytes:
-        """Read until a word comes up, and return what was read."""
-        heard = b""
+    async def _receive_until(client: RawClient, expected: bytes) -> bytes:
+        """Read until `expected` comes, and return what was read."""
+        received = b""
         try:
-            while word not in heard:
+            while expected not in received:
                 got = await client.receive()
-                assert got, heard
-                heard += got
-            return heard
+                assert got, received
+                received += got
+            return received
         except TimeoutError:
-            raise AssertionError(f"heard {heard!r} instead of {word!r}") from None
+            raise AssertionError(f"received {received!r} instead of {expected!r}") from None
 
     @staticmethod
-    async def _say_goodbye(client: RawClient) -> None:
+    async def _close_cleanly(client: RawClient) -> None:
         """Close as the protocol has it, and read until the server has closed too."""
         with suppress(ConnectionError):
             await client.send(masked(0x8, b"\x03\xe8"))
@@ -172,9 +172,9 @@ def gauges() -> dict[str, float]:
         "subscriptions": REGISTRY.get_sample_value("inbox_subscriptions") or 0.0,
         "inboxes": REGISTRY.get_sample_value("inbox_open_inboxes") or 0.0,
     }
-    for door in ("graphql", "legacy"):
-        value = REGISTRY.get_sample_value("inbox_sockets", {"door": door})
-        open_things[door] = value or 0.0
+    for protocol in ("graphql", "legacy"):
+        value = REGISTRY.get_sample_value("inbox_sockets", {"door": protocol})
+        open_things[protocol] = value or 0.0
     return open_things
 
 
@@ -183,19 +183,21 @@ def files() -> int:
     return psutil.Process().num_fds()
 
 
-async def all_come_and_go(house: House, user_id: int, token: str, rounds: int) -> None:
-    """Let so many visitors come and go, some at a time."""
+async def connect_and_disconnect(
+    server: InProcessServer, user_id: int, token: str, rounds: int
+) -> None:
+    """Connect and disconnect so many clients, some at a time."""
     numbers = iter(range(rounds))
 
     async def one_after_another() -> None:
         for number in numbers:
-            await Visitor(house, user_id, token, number).visit()
+            await LeakClient(server, user_id, token, number).run()
 
-    async with asyncio.TaskGroup() as visitors:
+    async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
-            visitors.create_task(one_after_another())
-    await until(lambda: not house.server.server_state.connections)
-    await until(lambda: not house.server.server_state.tasks)
+            group.create_task(one_after_another())
+    await until(lambda: not server.server.server_state.connections)
+    await until(lambda: not server.server.server_state.tasks)
 
 
 @pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
@@ -206,21 +208,21 @@ async def test_nothing_is_left_of_sockets_that_came_and_went(
     token = issue_token(user, ttl_seconds=86_400)
     rounds = ROUNDS // 2
     process = psutil.Process()
-    async with opened_house(socket_class, linger_seconds=0.1) as house:
-        # Whatever is made once, is made now.
-        await all_come_and_go(house, alice, token, 36)
-        await until(lambda: not house.hub._taps)
+    async with in_process_server(socket_class, linger_seconds=0.1) as server:
+        # What the process allocates once, it allocates now.
+        await connect_and_disconnect(server, alice, token, 36)
+        await until(lambda: not server.hub._taps)
         tasks, fds, rss = len(asyncio.all_tasks()), files(), process.memory_info().rss
         before, others = gauges(), alive()
-        await all_come_and_go(house, alice, token, rounds)
-        await until(lambda: not house.hub._taps and not house.members)
+        await connect_and_disconnect(server, alice, token, rounds)
+        await until(lambda: not server.hub._taps and not server.members)
         with suppress(TimeoutError):
             # A thread that looks into the database for one that has gone ends when it has its answer.
             await until(lambda: not alive() - others)
         assert not alive() - others
         assert gauges() == before
-        assert len(house.sessions) == 0
-        assert (house.sessions._by_user, house.hub._reads, house.hub._opening) == ({}, [], set())
+        assert len(server.sessions) == 0
+        assert (server.sessions._by_user, server.hub._reads, server.hub._opening) == ({}, [], set())
         # Some of the threads that look into the database may not have had to before.
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
         assert files() <= fds + 3 * inbox_settings().database_threads
@@ -230,4 +232,4 @@ async def test_nothing_is_left_of_sockets_that_came_and_went(
         if rounds >= MANY:
             assert growth / rounds * 1000 < BYTES_FOR_A_THOUSAND
         # And everything still works.
-        await Visitor(house, alice, token, PHASES.index("live") * 2).visit()
+        await LeakClient(server, alice, token, PHASES.index("live") * 2).run()

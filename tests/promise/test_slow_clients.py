@@ -1,4 +1,4 @@
-"""Clients that do not read: they cost little, keep nobody from anything, and miss nothing."""
+"""Backpressure: clients that do not read cost little memory, delay no other client, and miss nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from live_inbox.delivery.hub import HubRules
 from live_inbox.identity.issuing import issue_token
 from live_inbox.models import Inbox
 from live_inbox.sockets.writer import AsgiWriter
-from tests.promise.house import House, opened_house, write_events
+from tests.promise.in_process_server import InProcessServer, in_process_server, write_events
 from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
 
@@ -32,41 +32,41 @@ LONGEST_FRAME = 2500
 HIGH_WATER = 64 * 1024
 """From there on, asyncio's transports say that there is no more room."""
 BOUND = HIGH_WATER + HubRules().batch_length * LONGEST_FRAME
-"""What the server holds for a client that does not read: it stops after the portion with which the room ran out."""
+"""What the server holds for a client that does not read: it stops after the batch with which the room ran out."""
 SLOW_CLIENTS = 200
 BYTES_FOR_EACH = 1024 * 1024
 """By how much a process may grow for each of those: `BOUND`, and the rest of the page of the log (`page_length`
-events) that it was being told. The whole inbox would be six times as much."""
+events) that was being sent. The whole inbox would be six times as much."""
 
 SUBSCRIBE = """subscription ($after: String) { notificationEvents(after: $after) {
     position ... on NotificationAdded { notification { title message } }
 } }"""
-DOORS = ["graphql-transport-ws", "graphql-ws", "original"]
+PROTOCOLS = ["graphql-transport-ws", "graphql-ws", "original"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def subscription(door: str, after: str | None) -> str:
+def subscription(protocol: str, after: str | None) -> str:
     """Return the message that begins to follow the inbox."""
-    kind = "start" if door == "graphql-ws" else "subscribe"
+    kind = "start" if protocol == "graphql-ws" else "subscribe"
     payload = {"query": SUBSCRIBE, "variables": {"after": after}}
     return json.dumps({"id": "events", "type": kind, "payload": payload})
 
 
-def welcome(token: str) -> str:
-    """Return the message with which a GraphQL client introduces itself."""
+def connection_init(token: str) -> str:
+    """Return the first message of a GraphQL client."""
     return json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
 
 
 class Device:
-    """A socket of one door: the library stops reading while nobody asks for messages."""
+    """A socket of one protocol: the library stops reading while no test asks for messages."""
 
-    def __init__(self, door: str, connection: ClientConnection) -> None:
-        self.door = door
+    def __init__(self, protocol: str, connection: ClientConnection) -> None:
+        self.protocol = protocol
         self.connection = connection
 
-    async def hear(self) -> dict[str, Any]:
-        """Return the next message that is not a sign of life."""
+    async def receive(self) -> dict[str, Any]:
+        """Return the next message that is not a keep-alive."""
         while True:
             async with asyncio.timeout(WAIT_SECONDS):
                 message: dict[str, Any] = json.loads(await self.connection.recv())
@@ -75,11 +75,11 @@ class Device:
 
     async def titles(self, count: int) -> list[int]:
         """Return the titles of the next so many notifications."""
-        return [_title(self.door, await self.hear()) for _ in range(count)]
+        return [_title(self.protocol, await self.receive()) for _ in range(count)]
 
 
-def _title(door: str, message: dict[str, Any]) -> int:
-    if door == "original":
+def _title(protocol: str, message: dict[str, Any]) -> int:
+    if protocol == "original":
         return int(message["notification"]["title"])
     return int(message["payload"]["data"]["notificationEvents"]["notification"]["title"])
 
@@ -87,87 +87,87 @@ def _title(door: str, message: dict[str, Any]) -> int:
 class Devices:
     """Opens devices of one user."""
 
-    def __init__(self, house: House, token: str, opened: AsyncExitStack) -> None:
-        self._house = house
+    def __init__(self, server: InProcessServer, token: str, opened: AsyncExitStack) -> None:
+        self._server = server
         self._token = token
         self._opened = opened
 
-    async def open(self, door: str, *, after: str | None = None) -> Device:
+    async def open(self, protocol: str, *, after: str | None = None) -> Device:
         """Open a device that follows the inbox; it has little room for what it does not read."""
-        path = f"/ws/notifications/?token={self._token}" if door == "original" else "/graphql/"
-        expected = self._house.subscribers + 1
+        path = f"/ws/notifications/?token={self._token}" if protocol == "original" else "/graphql/"
+        expected = self._server.subscribers + 1
         own = self._opened.enter_context(socket.socket())
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        own.connect(("127.0.0.1", self._house.port))
+        own.connect(("127.0.0.1", self._server.port))
         own.setblocking(False)
         connection = await self._opened.enter_async_context(
             connect(
                 f"ws://localhost{path}",
                 sock=own,
-                subprotocols=None if door == "original" else [Subprotocol(door)],
+                subprotocols=None if protocol == "original" else [Subprotocol(protocol)],
                 compression=None,
                 max_queue=1,
                 ping_interval=None,
             )
         )
-        device = Device(door, connection)
-        if door != "original":
-            await connection.send(welcome(self._token))
-            assert await device.hear() == {"type": "connection_ack"}
-            await connection.send(subscription(door, after))
-        await until(lambda: self._house.subscribers == expected)
+        device = Device(protocol, connection)
+        if protocol != "original":
+            await connection.send(connection_init(self._token))
+            assert await device.receive() == {"type": "connection_ack"}
+            await connection.send(subscription(protocol, after))
+        await until(lambda: self._server.subscribers == expected)
         return device
 
 
 @asynccontextmanager
-async def opened_devices(house: House, token: str) -> AsyncIterator[Devices]:
+async def opened_devices(server: InProcessServer, token: str) -> AsyncIterator[Devices]:
     """Open devices while in the block."""
     async with AsyncExitStack() as opened:
-        yield Devices(house, token, opened)
+        yield Devices(server, token, opened)
 
 
-def held(house: House) -> int:
+def held(server: InProcessServer) -> int:
     """Return the most that the server's buffers hold for one client, in bytes."""
-    outlets = [each for each in gc.get_objects() if type(each) is AsgiWriter]
-    waiting = [sum(map(len, writer._pending)) for writer in outlets]
+    writers = [each for each in gc.get_objects() if type(each) is AsgiWriter]
+    waiting = [sum(map(len, writer._pending)) for writer in writers]
     written = [
         connection.transport.get_write_buffer_size()
-        for connection in house.server.server_state.connections
+        for connection in server.server.server_state.connections
     ]
     return max(waiting, default=0) + max(written, default=0)
 
 
 @pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
-async def test_who_does_not_read_costs_little_and_misses_nothing(
+async def test_a_client_that_does_not_read_costs_little_and_misses_nothing(
     socket_class: str, alice: int, token: str
 ) -> None:
     await asyncio.to_thread(write_events, alice, 1, message=MESSAGE)
     old = str((await Inbox.objects.aget(pk=alice)).epoch) + ".1"
     most = 0
-    async with opened_house(socket_class) as house, opened_devices(house, token) as devices:
-        slow = [await devices.open(door) for door in DOORS]
-        well = [await devices.open(door) for door in DOORS]
+    async with in_process_server(socket_class) as server, opened_devices(server, token) as devices:
+        slow = [await devices.open(protocol) for protocol in PROTOCOLS]
+        well = [await devices.open(protocol) for protocol in PROTOCOLS]
         reading = [asyncio.create_task(device.titles(EVENTS)) for device in well]
         for _ in range(5):
             await asyncio.to_thread(write_events, alice, EVENTS // 5, message=MESSAGE)
-            most = max(most, held(house))
+            most = max(most, held(server))
         expected = list(range(2, EVENTS + 2))
         assert await asyncio.gather(*reading) == [expected] * len(well)
         # Those who come back after all this are as slow.
-        slow += [await devices.open(door, after=old) for door in DOORS[:2]]
-        returned = await devices.open(DOORS[0], after=old)
+        slow += [await devices.open(protocol, after=old) for protocol in PROTOCOLS[:2]]
+        returned = await devices.open(PROTOCOLS[0], after=old)
         assert await returned.titles(EVENTS) == expected
-        most = max(most, held(house))
+        most = max(most, held(server))
         assert 0 < most <= BOUND
         for device in slow:
             assert await device.titles(EVENTS) == expected
-        # Nothing was told twice: what comes next is what happens next.
+        # Nothing was delivered twice: the next message is the next event.
         await asyncio.to_thread(write_events, alice, 1, message=MESSAGE)
         for device in [*slow, *well, returned]:
             assert await device.titles(1) == [EVENTS + 2]
 
 
-async def test_two_hundred_who_do_not_read_do_not_fill_the_memory(
+async def test_two_hundred_clients_that_do_not_read_do_not_fill_the_memory(
     start_server: Callable[..., ServerProcess], alice: int, token: str
 ) -> None:
     server = await asyncio.to_thread(start_server)
@@ -180,7 +180,7 @@ async def test_two_hundred_who_do_not_read_do_not_fill_the_memory(
         before = process.memory_info().rss
         for _ in range(SLOW_CLIENTS):
             await resumed(opened, server.port, token, old)
-        # When one that came last has got everything, nobody else is waiting for anything but room.
+        # When the client that came last has received everything, the others wait only for room in their sockets.
         await read_all(await resumed(opened, server.port, token, old))
         growth = process.memory_info().rss - before
     assert growth / SLOW_CLIENTS < BYTES_FOR_EACH
@@ -189,9 +189,9 @@ async def test_two_hundred_who_do_not_read_do_not_fill_the_memory(
 async def resumed(opened: AsyncExitStack, port: int, token: str, after: str) -> RawClient:
     """Open a socket that resumes an inbox, and read nothing of it."""
     client = await opened.enter_async_context(raw_client(port))
-    await client.shake_hands("/graphql/", subprotocol=DOORS[0])
-    await client.say(welcome(token))
-    await client.say(subscription(DOORS[0], after))
+    await client.shake_hands("/graphql/", subprotocol=PROTOCOLS[0])
+    await client.say(connection_init(token))
+    await client.say(subscription(PROTOCOLS[0], after))
     return client
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.stacks.keeper import Keeper, signal_all, tree, wait_gone
+from tests.stacks.process_registry import ProcessRegistry, signal_all, tree, wait_gone
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.01
 
 
 class ServerFailed(RuntimeError):
-    """A server did not do what it was told; the end of its log says why."""
+    """Raised when a server does not do what was asked; the message has the end of its log."""
 
 
 class Child:
@@ -26,18 +26,18 @@ class Child:
 
     def __init__(
         self,
-        keeper: Keeper,
+        process_registry: ProcessRegistry,
         command: Sequence[str],
         *,
         log: Path,
         environment: Mapping[str, str],
         directory: Path,
         stop_signal: signal.Signals = signal.SIGTERM,
-        last_word: signal.Signals = signal.SIGKILL,
+        final_signal: signal.Signals = signal.SIGKILL,
         user: str | None = None,
     ) -> None:
         self.log = log
-        self._keeper = keeper
+        self._process_registry = process_registry
         self._stop_signal = stop_signal
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -51,7 +51,7 @@ class Child:
                 user=user,
                 extra_groups=[] if user else None,
             )
-        keeper.watch(self.pid, last_word)
+        process_registry.watch(self.pid, final_signal)
 
     @property
     def pid(self) -> int:
@@ -65,11 +65,11 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """How the process ended, as subprocess tells it: -9 is SIGKILL. None while it runs."""
+        """How the process ended, as subprocess reports it: -9 is SIGKILL. None while it runs."""
         return self._process.poll()
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
-        """Return when `ready` says so. Raise ServerFailed if the process ends before, or takes too long."""
+        """Return as soon as `ready` returns true. Raise ServerFailed if the process ends before, or takes too long."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.running:
@@ -102,7 +102,7 @@ class Child:
         self._ended()
 
     def freeze(self) -> None:
-        """Stop the process and its descendants where they are: sockets stay open, nobody answers."""
+        """Stop the process and its descendants where they are: sockets stay open and get no answers."""
         family = self._family()
         signal_all(family, signal.SIGSTOP)
         self.wait_until(lambda: all(_stands_still(process) for process in family))
@@ -125,7 +125,7 @@ class Child:
         return tree(psutil.Process(self.pid))
 
     def _ended(self) -> int:
-        self._keeper.forget(self.pid)
+        self._process_registry.forget(self.pid)
         return self._process.wait()
 
 

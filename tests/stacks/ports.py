@@ -12,9 +12,9 @@ EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port() -> int:
-    """Return a loopback port that is free and that the system gives to nobody by itself.
+    """Return a loopback port that is free and that the system does not hand out by itself.
 
-    A port of the ephemeral range may become the near end of somebody's connection while its server is down; a client
+    A port of the ephemeral range may become the local end of another connection while its server is down; a client
     that keeps trying can even connect to itself there.
     """
     for _ in range(100):

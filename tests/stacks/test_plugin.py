@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.stacks.keeper import wait_gone
+from tests.stacks.process_registry import wait_gone
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -28,13 +28,13 @@ def pytest_command(sample: str, *options: str) -> list[str]:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's, without what pytest and xdist tell their children."""
+    """This process's, without the variables of pytest and xdist."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return own | variables
 
 
 def facts(directory: Path, *options: str, **variables: str) -> list[dict[str, Any]]:
-    """Run the sample that writes down what it sees; return what each of its runs has seen."""
+    """Run the sample that writes down what it sees; return what each of its runs has found."""
     done = subprocess.run(
         pytest_command("facts.py", *options),
         cwd=REPOSITORY,

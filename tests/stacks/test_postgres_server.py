@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from tests.stacks.child import ServerFailed
-from tests.stacks.keeper import Keeper, tree
 from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.process_registry import ProcessRegistry, tree
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -28,9 +28,9 @@ def answer(server: PostgresServer, query: LiteralString) -> object:
 
 
 @pytest.fixture(scope="module")
-def fast(keeper: Keeper) -> Iterator[PostgresServer]:
-    """One that is not durable, for tests that leave it whole."""
-    with PostgresServer(keeper) as server:
+def fast(process_registry: ProcessRegistry) -> Iterator[PostgresServer]:
+    """One that is not durable, for tests that do not break it."""
+    with PostgresServer(process_registry) as server:
         yield server
 
 
@@ -105,8 +105,8 @@ def test_it_listens_on_no_port(fast: PostgresServer) -> None:
     assert answer(fast, "SHOW listen_addresses") == ""
 
 
-def test_a_server_that_cannot_start_says_why(keeper: Keeper) -> None:
-    server = PostgresServer(keeper).start()
+def test_a_server_that_cannot_start_says_why(process_registry: ProcessRegistry) -> None:
+    server = PostgresServer(process_registry).start()
     server.stop()
     (server.directory / "data" / "PG_VERSION").unlink()
     with pytest.raises(ServerFailed, match="is not a valid data directory"):

@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.stacks.child import ServerFailed
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 
 pytestmark = pytest.mark.stack("embedded")
@@ -40,8 +40,8 @@ def test_a_restart_forgets_everything(private_redis: RedisServer) -> None:
     assert value(private_redis) is None
 
 
-def test_a_durable_one_survives_being_killed(keeper: Keeper) -> None:
-    with RedisServer(keeper, durable=True) as server:
+def test_a_durable_one_survives_being_killed(process_registry: ProcessRegistry) -> None:
+    with RedisServer(process_registry, durable=True) as server:
         set_value(server, "kept")
         server.kill()
         assert server.child.exit_code == -9
@@ -71,12 +71,12 @@ def test_nobody_else_gets_in(private_redis: RedisServer) -> None:
         stranger.ping()
 
 
-def test_two_do_not_meet(keeper: Keeper, private_redis: RedisServer) -> None:
-    with RedisServer(keeper) as other:
+def test_two_do_not_meet(process_registry: ProcessRegistry, private_redis: RedisServer) -> None:
+    with RedisServer(process_registry) as other:
         set_value(other, "hers")
         assert value(private_redis) is None
 
 
-def test_one_that_was_not_started_says_so(keeper: Keeper) -> None:
+def test_one_that_was_not_started_says_so(process_registry: ProcessRegistry) -> None:
     with pytest.raises(ServerFailed, match="not started"):
-        RedisServer(keeper).stop()
+        RedisServer(process_registry).stop()

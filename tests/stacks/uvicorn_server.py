@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.stacks.child import Child, ServerFailed
-from tests.stacks.keeper import Keeper
 from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.process_registry import ProcessRegistry
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PORT_TRIES = 5
@@ -22,15 +22,17 @@ HEALTH_SECONDS = 2.0
 
 
 class ServerProcess:
-    """A server of the product on a loopback port that it keeps for life.
+    """A server of the product on a loopback port that stays the same over restarts.
 
     It sees this process's environment with the variables given put over it, or taken out where they are None, as
     they were when the server was made.
     """
 
-    def __init__(self, keeper: Keeper, environment: Mapping[str, str | None] | None = None) -> None:
-        self._keeper = keeper
-        self._directory = keeper.new_directory("server")
+    def __init__(
+        self, process_registry: ProcessRegistry, environment: Mapping[str, str | None] | None = None
+    ) -> None:
+        self._process_registry = process_registry
+        self._directory = process_registry.new_directory("server")
         self._environment = _with_changes(os.environ, environment or {})
         self._child: Child | None = None
         self.port = free_port()
@@ -60,7 +62,7 @@ class ServerProcess:
                 child.wait_until(self.answers)
             except ServerFailed:
                 child.kill()
-                # Somebody may have taken the port since it was chosen; nobody has the address yet.
+                # Another process may have taken the port since it was chosen; no client has the address yet.
                 if self._child is not None or "in use" not in child.tail():
                     raise
                 self.port = free_port()
@@ -70,7 +72,7 @@ class ServerProcess:
         raise ServerFailed(f"Found no port for the server in {PORT_TRIES} tries.")
 
     def answers(self) -> bool:
-        """Whether the server says that it is alive."""
+        """Whether `/healthz` answers with 200."""
         try:
             with urllib.request.urlopen(f"{self.http}/healthz", timeout=HEALTH_SECONDS) as answer:
                 return bool(answer.status == 200)
@@ -119,7 +121,7 @@ class ServerProcess:
 
     def _spawn(self) -> Child:
         return Child(
-            self._keeper,
+            self._process_registry,
             [sys.executable, "manage.py", "serve", "--port", str(self.port)],
             log=self._directory / "log",
             environment=self._environment,

@@ -19,6 +19,6 @@ def test_facts(stack: Stack, transactional_db: None, worker_id: str) -> None:
         "database": str(connection.settings_dict["NAME"]),
         "redis": os.environ["REDIS_URL"],
         "log_level": site_settings().log_level,
-        "directory": str(stack.keeper.directory),
+        "directory": str(stack.process_registry.directory),
     }
     (Path(os.environ["FACTS"]) / f"{worker_id}.json").write_text(json.dumps(facts))

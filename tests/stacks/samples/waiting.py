@@ -8,5 +8,5 @@ from tests.stacks.stack import Stack
 
 
 def test_waiting(stack: Stack) -> None:
-    print(stack.keeper.directory, flush=True)
+    print(stack.process_registry.directory, flush=True)
     signal.pause()

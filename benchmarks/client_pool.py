@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.content import WARM_UP
+from benchmarks.delivery_counter import NEVER, DeliveryCounter, Receiver, Stream
 from benchmarks.figures import percentile
 from benchmarks.peers.peer import Peer
 from benchmarks.processes import cpu_seconds, idle_seconds
-from benchmarks.publishing import Nobody, Publisher
+from benchmarks.publishing import NullPublisher, Publisher
 from benchmarks.sockets import Socket, open_sockets
-from benchmarks.tally import NEVER, Receiver, Stream, Tally
 
 WARM_UP_BATCH = 50
 """Streams that are warmed up at a time: fewer than a channel layer drops messages from."""
 WARM_UP_TRIES = 20
 WARM_UP_SECONDS = 3.0
-PATIENCE_SECONDS = 10.0
+SILENCE_SECONDS = 10.0
 """How long nothing may come before what has not come counts as lost."""
 TICK_SECONDS = 0.002
 CLOSED_SHARE = 0.6
@@ -32,7 +32,7 @@ SEED = 5
 
 @dataclass(frozen=True)
 class Meter:
-    """What everybody has used at one moment."""
+    """Processor time used so far by server, client, publishers and databases."""
 
     moment: float
     server: float
@@ -43,13 +43,13 @@ class Meter:
     """Of the processors that the client shares with the publishers, Redis and PostgreSQL."""
 
 
-class Crowd:
+class ClientPool:
     """Subscribed sockets, spread evenly over the peer's streams."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.publisher: Publisher = Nobody()
-        self.tally = Tally()
+        self.publisher: Publisher = NullPublisher()
+        self.delivery_counter = DeliveryCounter()
         self.streams = [Stream() for _ in range(peer.streams)]
         self.sockets: list[Socket] = []
         self._published = 0
@@ -59,26 +59,30 @@ class Crowd:
         """How many sockets each event goes to."""
         return len(self.sockets) // len(self.streams)
 
-    async def open(self, sockets: int, *, rush: int) -> None:
-        """Open sockets, and have each show that it is live. `rush` as in `Peer.publisher`."""
+    async def open(self, sockets: int, *, prerecord: int) -> None:
+        """Open sockets, and have each show that it is live. `prerecord` as in `Peer.publisher`."""
         streams = [number % len(self.streams) for number in range(sockets)]
-        receivers = [Receiver(self.tally, self.streams[stream]) for stream in streams]
-        speakers = [self.peer.speaker(stream) for stream in streams]
-        pairs = list(zip(speakers, receivers, strict=True))
+        receivers = [Receiver(self.delivery_counter, self.streams[stream]) for stream in streams]
+        client_protocols = [self.peer.client_protocol(stream) for stream in streams]
+        pairs = list(zip(client_protocols, receivers, strict=True))
         self.sockets = await open_sockets(self.peer.address, pairs)
-        self.publisher = await self.peer.publisher(rush=rush)
+        self.publisher = await self.peer.publisher(prerecord=prerecord)
         await self._warm_up(dict(zip(receivers, streams, strict=True)))
 
     async def _warm_up(self, streams: dict[Receiver, int]) -> None:
         for _ in range(WARM_UP_TRIES):
-            cold = sorted({streams[each] for each in self.tally.receivers if not each.is_warm})
+            cold = sorted(
+                {streams[each] for each in self.delivery_counter.receivers if not each.is_warm}
+            )
             if not cold:
                 return
             for begin in range(0, len(cold), WARM_UP_BATCH):
                 batch = set(cold[begin : begin + WARM_UP_BATCH])
                 for stream in batch:
                     self.publisher.publish(stream, WARM_UP)
-                waiting = [each for each in self.tally.receivers if streams[each] in batch]
+                waiting = [
+                    each for each in self.delivery_counter.receivers if streams[each] in batch
+                ]
                 await _until(partial(_all_warm, waiting), WARM_UP_SECONDS)
         raise RuntimeError(f"{self.peer.name}: sockets that are subscribed get no events.")
 
@@ -89,14 +93,14 @@ class Crowd:
         await self.publisher.close()
 
     def meter(self) -> Meter:
-        """Read what everybody has used so far."""
+        """Read the processor time used so far."""
         return Meter(
             time.perf_counter(),
             cpu_seconds(self.peer.pids),
             time.process_time(),
             cpu_seconds(self.publisher.pids),
             self.peer.apart(),
-            idle_seconds(self.peer.site.processors.rest),
+            idle_seconds(self.peer.testbed.processors.rest),
         )
 
     async def closed_loop(
@@ -107,38 +111,38 @@ class Crowd:
         A batch of them is published each time as many have arrived.
         """
         turns = self._turns(int(CLOSED_SHARE * self.publisher.limit))
-        tally, fan = self.tally, self.fan
+        delivery_counter, fan = self.delivery_counter, self.fan
         deadline = time.perf_counter() + seconds
         ended = asyncio.Event()
 
         def refill() -> None:
-            tally.wake_at = NEVER
+            delivery_counter.wake_at = NEVER
             if time.perf_counter() > deadline:
                 ended.set()
                 return
-            while self._published * fan - tally.delivered <= (in_flight - 1) * fan:
+            while self._published * fan - delivery_counter.delivered <= (in_flight - 1) * fan:
                 stream = next(turns, None)
                 if stream is None:
                     ended.set()
                     return
                 self._publish(stream, time.perf_counter())
-            tally.wake_at = (self._published - in_flight + batch) * fan
+            delivery_counter.wake_at = (self._published - in_flight + batch) * fan
 
         before = self.meter()
-        began = tally.delivered
-        tally.wake = refill
+        began = delivery_counter.delivered
+        delivery_counter.wake = refill
         refill()
-        await _until(ended.is_set, seconds + PATIENCE_SECONDS)
-        tally.wake_at = NEVER
+        await _until(ended.is_set, seconds + SILENCE_SECONDS)
+        delivery_counter.wake_at = NEVER
         await self.drained()
-        return self._figures(before, self.meter(), tally.delivered - began)
+        return self._figures(before, self.meter(), delivery_counter.delivered - began)
 
     async def open_loop(self, *, seconds: float, rate: float) -> dict[str, float]:
         """Publish at a steady rate, whatever arrives. Return how late deliveries were: milliseconds.
 
-        An event is late from the moment at which it was due, whoever kept it from being published then.
+        An event is late from the moment at which it was due, whatever delayed its publication.
         """
-        self.tally.latencies = []
+        self.delivery_counter.latencies = []
         begin = time.perf_counter()
         turns = self._turns(self.publisher.limit)
         due = 0
@@ -153,14 +157,14 @@ class Crowd:
                 due += 1
             await asyncio.sleep(TICK_SECONDS)
         await self.drained()
-        latencies, self.tally.latencies = self.tally.latencies, None
+        latencies, self.delivery_counter.latencies = self.delivery_counter.latencies, None
         return late(latencies)
 
     def counts(self) -> dict[str, float]:
         """Return what became of all deliveries so far. Raise RuntimeError if some came before they were published."""
-        if any(receiver.is_ahead for receiver in self.tally.receivers):
+        if any(receiver.is_ahead for receiver in self.delivery_counter.receivers):
             raise RuntimeError(f"{self.peer.name}: events came before they were published.")
-        counts = self.tally.counts()
+        counts = self.delivery_counter.counts()
         return {
             "delivered": counts.delivered,
             "lost": counts.lost,
@@ -186,16 +190,16 @@ class Crowd:
     async def drained(self) -> None:
         """Return when everything has come, or nothing has for a while."""
         seen = -1
-        while self.tally.owed and self.tally.delivered > seen:
-            seen = self.tally.delivered
-            await _until(partial(self._has_news, seen), PATIENCE_SECONDS)
+        while self.delivery_counter.outstanding and self.delivery_counter.delivered > seen:
+            seen = self.delivery_counter.delivered
+            await _until(partial(self._has_news, seen), SILENCE_SECONDS)
 
     def _has_news(self, seen: int) -> bool:
-        return self.tally.delivered > seen or not self.tally.owed
+        return self.delivery_counter.delivered > seen or not self.delivery_counter.outstanding
 
     @property
     def _processors(self) -> int:
-        return len(self.peer.site.processors.rest) or os.cpu_count() or 1
+        return len(self.peer.testbed.processors.rest) or os.cpu_count() or 1
 
     def _figures(self, before: Meter, after: Meter, delivered: int) -> dict[str, float]:
         wall = after.moment - before.moment

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.tally import Counts, Receiver, Stream, Tally
+from benchmarks.delivery_counter import Counts, DeliveryCounter, Receiver, Stream
 
 pytestmark = pytest.mark.stack("embedded")
 
 
-def published(tally: Tally, count: int) -> Receiver:
+def published(delivery_counter: DeliveryCounter, count: int) -> Receiver:
     """Return a receiver of a stream to which so many events were published."""
     stream = Stream()
-    receiver = Receiver(tally, stream)
+    receiver = Receiver(delivery_counter, stream)
     for number in range(count):
         assert stream.publish(float(number)) == number + 1
     return receiver
@@ -22,11 +22,11 @@ def published(tally: Tally, count: int) -> Receiver:
 
 def counts(published_count: int, *deliveries: int) -> Counts:
     """Return what is counted of these deliveries."""
-    tally = Tally()
-    receiver = published(tally, published_count)
+    delivery_counter = DeliveryCounter()
+    receiver = published(delivery_counter, published_count)
     for sequence in deliveries:
         receiver.take(sequence)
-    return tally.counts()
+    return delivery_counter.counts()
 
 
 def test_what_comes_once_and_in_order_is_perfect() -> None:
@@ -48,38 +48,38 @@ def test_what_comes_late_is_disordered_and_not_lost() -> None:
 
 
 def test_what_is_lost_by_one_socket_is_not_hidden_by_another() -> None:
-    tally = Tally()
+    delivery_counter = DeliveryCounter()
     stream = Stream()
-    here, there = Receiver(tally, stream), Receiver(tally, stream)
+    here, there = Receiver(delivery_counter, stream), Receiver(delivery_counter, stream)
     stream.publish(0.0)
     here.take(1)
     here.take(1)
-    assert tally.counts() == Counts(delivered=1, lost=1, doubled=1, disordered=0)
-    assert (here.behind, there.behind, tally.owed) == (0, 1, 1)
+    assert delivery_counter.counts() == Counts(delivered=1, lost=1, doubled=1, disordered=0)
+    assert (here.behind, there.behind, delivery_counter.outstanding) == (0, 1, 1)
 
 
 def test_warm_ups_are_not_counted() -> None:
-    tally = Tally()
-    receiver = published(tally, 1)
+    delivery_counter = DeliveryCounter()
+    receiver = published(delivery_counter, 1)
     receiver.take(0)
     assert receiver.is_warm
-    assert tally.counts() == Counts(delivered=0, lost=1, doubled=0, disordered=0)
+    assert delivery_counter.counts() == Counts(delivered=0, lost=1, doubled=0, disordered=0)
 
 
 def test_a_socket_that_comes_later_is_owed_what_is_published_from_then_on() -> None:
-    tally = Tally()
+    delivery_counter = DeliveryCounter()
     stream = Stream()
     stream.publish(0.0)
-    receiver = Receiver(tally, stream)
+    receiver = Receiver(delivery_counter, stream)
     assert receiver.behind == 0
     stream.publish(0.0)
     receiver.take(2)
-    assert tally.counts() == Counts(delivered=1, lost=0, doubled=0, disordered=0)
+    assert delivery_counter.counts() == Counts(delivered=1, lost=0, doubled=0, disordered=0)
 
 
 def test_what_was_not_published_yet_cannot_have_come_from_here() -> None:
-    tally = Tally()
-    receiver = published(tally, 1)
+    delivery_counter = DeliveryCounter()
+    receiver = published(delivery_counter, 1)
     receiver.take(1)
     assert not receiver.is_ahead
     receiver.take(2)
@@ -87,21 +87,21 @@ def test_what_was_not_published_yet_cannot_have_come_from_here() -> None:
 
 
 def test_an_event_is_late_from_the_moment_at_which_it_was_due() -> None:
-    tally = Tally(clock=lambda: 10.0)
-    receiver = published(tally, 2)  # due at 0 and at 1
-    tally.latencies = []
+    delivery_counter = DeliveryCounter(clock=lambda: 10.0)
+    receiver = published(delivery_counter, 2)  # due at 0 and at 1
+    delivery_counter.latencies = []
     receiver.take(1)
     receiver.take(1)
     receiver.take(2)
-    assert tally.latencies == [10.0, 9.0]
+    assert delivery_counter.latencies == [10.0, 9.0]
 
 
 def test_the_loop_is_woken_when_enough_has_come() -> None:
-    tally = Tally()
-    receiver = published(tally, 3)
+    delivery_counter = DeliveryCounter()
+    receiver = published(delivery_counter, 3)
     woken: list[int] = []
-    tally.wake_at = 2
-    tally.wake = lambda: woken.append(tally.delivered)
+    delivery_counter.wake_at = 2
+    delivery_counter.wake = lambda: woken.append(delivery_counter.delivered)
     for sequence in (1, 1, 2, 3):
         receiver.take(sequence)
     assert woken == [2, 3]

@@ -1,6 +1,6 @@
-"""A temporary directory and the server processes that live in it, which end with their owner, however it ends.
+"""A temporary directory and the server processes that live in it, which end when their owner ends, in whatever way.
 
-The owner (pytest) may be killed with SIGKILL, so it cannot be trusted to clean up. This file is therefore also a
+The owner (pytest) may be killed with SIGKILL, and then it cannot clean up. This file is therefore also a
 script: a small process of its own session that reads the owner's instructions from a pipe. When the pipe ends,
 because the owner has closed it or is dead, it ends what is still running and removes the directory.
 """
@@ -28,7 +28,7 @@ MEMORY_DIRECTORY = Path("/dev/shm")
 MEMORY_BYTES = 1 << 30
 
 
-class Keeper:
+class ProcessRegistry:
     """The owner's side: makes directories, and names the processes that must not outlive it."""
 
     def __init__(self, *, grace_seconds: float = 5.0) -> None:
@@ -50,13 +50,13 @@ class Keeper:
         directory.mkdir(mode=0o700)
         return directory
 
-    def watch(self, pid: int, last_word: signal.Signals) -> None:
+    def watch(self, pid: int, final_signal: signal.Signals) -> None:
         """End this process when the owner ends, first with the signal given, then with SIGKILL."""
-        self._tell(f"watch {pid} {last_word.value}")
+        self._send(f"watch {pid} {final_signal.value}")
 
     def forget(self, pid: int) -> None:
-        """Leave this process alone: the owner has seen it end."""
-        self._tell(f"forget {pid}")
+        """Leave this process alone: it has ended and the owner has waited for it."""
+        self._send(f"forget {pid}")
 
     def close(self) -> None:
         """End what still runs, remove the directory, and return when both are done."""
@@ -80,7 +80,7 @@ class Keeper:
         assert self._process.stdin is not None
         return self._process.stdin
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         self._pipe.write(f"{line}\n".encode())
         self._pipe.flush()
 
@@ -113,7 +113,7 @@ def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
 
 
 def wait_gone(processes: list[psutil.Process], *, seconds: float) -> list[psutil.Process]:
-    """Wait for processes to end and return those that have not. One that nobody has buried yet has ended."""
+    """Wait for processes to end and return those that have not. A zombie counts as ended."""
     deadline = time.monotonic() + seconds
     alive = [process for process in processes if _lives(process)]
     while alive and time.monotonic() < deadline:
@@ -122,11 +122,11 @@ def wait_gone(processes: list[psutil.Process], *, seconds: float) -> list[psutil
     return alive
 
 
-def end(process: psutil.Process, last_word: signal.Signals, *, grace_seconds: float) -> None:
-    """End a process and its descendants: with a last word, and for certain if that is not heard."""
+def end(process: psutil.Process, final_signal: signal.Signals, *, grace_seconds: float) -> None:
+    """End a process and its descendants: with `final_signal` first, and with SIGKILL after `grace_seconds`."""
     family = tree(process)
     signal_all(family, signal.SIGCONT)
-    signal_all(family[:1], last_word)
+    signal_all(family[:1], final_signal)
     alive = wait_gone(family, seconds=grace_seconds)
     signal_all(alive, signal.SIGKILL)
     wait_gone(alive, seconds=KILL_SECONDS)
@@ -139,20 +139,20 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def _keep(directory: Path, grace_seconds: float) -> None:
+def _guard(directory: Path, grace_seconds: float) -> None:
     watched: dict[int, tuple[psutil.Process, signal.Signals]] = {}
     for line in sys.stdin:
-        verb, pid, *last_word = line.split()
+        verb, pid, *final_signal = line.split()
         if verb == "forget":
             watched.pop(int(pid), None)
             continue
         # The object remembers when the process began: a later process with the same number is not ours.
         with contextlib.suppress(psutil.NoSuchProcess):
-            watched[int(pid)] = (psutil.Process(int(pid)), signal.Signals(int(last_word[0])))
-    for process, word in reversed(watched.values()):
-        end(process, word, grace_seconds=grace_seconds)
+            watched[int(pid)] = (psutil.Process(int(pid)), signal.Signals(int(final_signal[0])))
+    for process, final_signal in reversed(watched.values()):
+        end(process, final_signal, grace_seconds=grace_seconds)
     shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    _keep(Path(sys.argv[1]), float(sys.argv[2]))
+    _guard(Path(sys.argv[1]), float(sys.argv[2]))

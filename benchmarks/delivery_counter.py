@@ -41,7 +41,7 @@ class Counts:
         return not (self.lost or self.doubled or self.disordered)
 
 
-class Tally:
+class DeliveryCounter:
     """The counts of all sockets of a run."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -60,7 +60,7 @@ class Tally:
         return Counts(self.delivered, lost, self.doubled, self.disordered)
 
     @property
-    def owed(self) -> int:
+    def outstanding(self) -> int:
         """How many deliveries have not come yet."""
         return sum(receiver.behind for receiver in self.receivers)
 
@@ -68,15 +68,15 @@ class Tally:
 class Receiver:
     """One socket's place in its stream."""
 
-    __slots__ = ("expected", "is_warm", "missing", "stream", "tally")
+    __slots__ = ("delivery_counter", "expected", "is_warm", "missing", "stream")
 
-    def __init__(self, tally: Tally, stream: Stream) -> None:
-        self.tally = tally
+    def __init__(self, delivery_counter: DeliveryCounter, stream: Stream) -> None:
+        self.delivery_counter = delivery_counter
         self.stream = stream
         self.expected = stream.published + 1
         self.missing: set[int] = set()
         self.is_warm = False
-        tally.receivers.append(self)
+        delivery_counter.receivers.append(self)
 
     @property
     def behind(self) -> int:
@@ -100,13 +100,15 @@ class Receiver:
             self.expected = sequence + 1
         elif sequence in self.missing:
             self.missing.discard(sequence)
-            self.tally.disordered += 1
+            self.delivery_counter.disordered += 1
         else:
-            self.tally.doubled += 1
+            self.delivery_counter.doubled += 1
             return
-        tally = self.tally
-        tally.delivered += 1
-        if tally.latencies is not None:
-            tally.latencies.append(tally.clock() - self.stream.sent_at[sequence])
-        if tally.delivered >= tally.wake_at:
-            tally.wake()
+        delivery_counter = self.delivery_counter
+        delivery_counter.delivered += 1
+        if delivery_counter.latencies is not None:
+            delivery_counter.latencies.append(
+                delivery_counter.clock() - self.stream.sent_at[sequence]
+            )
+        if delivery_counter.delivered >= delivery_counter.wake_at:
+            delivery_counter.wake()

@@ -1,6 +1,6 @@
-"""A crowd of clients in one process: `python -m tests.chaos.crowd PLAN SOCKET`.
+"""All clients, in one process: `python -m tests.chaos.client_pool PLAN SOCKET`.
 
-It does what it is told over a Unix socket, a line of JSON for each order and one for each answer. Its clients'
+It carries out requests from a Unix socket: a line of JSON for each request and one for each answer. Its clients'
 histories go to a file when that is asked for.
 """
 
@@ -16,61 +16,61 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.clients import Client, Part
+from tests.chaos.clients import Client, ClientSpec
 from tests.chaos.graphql_clients import OlderClient, TransportClient
 from tests.chaos.history import Follower, Original
 from tests.chaos.original_client import OriginalClient
 
-DOORS: dict[str, type[Client]] = {
+CLIENT_CLASSES: dict[str, type[Client]] = {
     "transport": TransportClient,
     "older": OlderClient,
     "original": OriginalClient,
 }
 CONNECTS_PER_SECOND = 150
-"""How fast the clients come at first, so that a small machine is not busy with nothing else."""
+"""How fast the clients come at first, so that connecting does not saturate a small machine."""
 
 
-class Crowd:
-    """All clients, and what may be done to them."""
+class ClientPool:
+    """All clients, and the requests that can be made of them."""
 
-    def __init__(self, parts: Sequence[Part], servers: Sequence[str]) -> None:
-        self.clients = [DOORS[part.door](part, servers) for part in parts]
-        self._lives: list[asyncio.Task[None]] = []
+    def __init__(self, specs: Sequence[ClientSpec], servers: Sequence[str]) -> None:
+        self.clients = [CLIENT_CLASSES[spec.protocol](spec, servers) for spec in specs]
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
-        """Let them live, one after the other."""
+        """Start them, one after the other."""
         for client in self.clients:
-            self._lives.append(asyncio.create_task(client.live()))
+            self._tasks.append(asyncio.create_task(client.run()))
             await asyncio.sleep(1 / CONNECTS_PER_SECOND)
 
-    async def obey(self, order: dict[str, Any]) -> Any:
-        """Do what is asked for, and return the answer."""
-        what = order.pop("do")
+    async def handle(self, request: dict[str, Any]) -> Any:
+        """Carry out a request, and return the answer."""
+        what = request.pop("do")
         if what == "status":
             # A client whose task has ended by an error would be taken for one that is slow.
-            broken = [life.exception() for life in self._lives if life.done()]
+            broken = [task.exception() for task in self._tasks if task.done()]
             assert not broken, broken
-            return [[client.is_following, client.knows()] for client in self.clients]
+            return [[client.is_following, client.known_state()] for client in self.clients]
         if what == "histories":
-            return self._write_histories(Path(order["path"]))
-        chosen = order.pop("clients", range(len(self.clients)))
+            return self._write_histories(Path(request["path"]))
+        chosen = request.pop("clients", range(len(self.clients)))
         for number in chosen:
-            getattr(self.clients[number], what)(**order)
+            getattr(self.clients[number], what)(**request)
         return len(chosen)
 
     def _write_histories(self, path: Path) -> str:
         followers = [
-            Follower(client.part.name, client.part.inbox, client.items)
+            Follower(client.spec.name, client.spec.inbox, client.items)
             for client in self.clients
             if isinstance(client, TransportClient)
         ]
         originals = [
-            Original(client.part.name, client.part.inbox, client.finish(), client.surprises)
+            Original(client.spec.name, client.spec.inbox, client.finish(), client.mismatches)
             for client in self.clients
             if isinstance(client, OriginalClient)
         ]
         closings = [
-            (client.part.name, client.items)
+            (client.spec.name, client.items)
             for client in self.clients
             if isinstance(client, OriginalClient)
         ]
@@ -78,30 +78,30 @@ class Crowd:
         return str(path)
 
 
-async def main(told: dict[str, Any], address: Path) -> None:
-    """Serve until the order to end comes, or nobody gives orders any more."""
-    crowd = Crowd([Part(**part) for part in told["parts"]], told["servers"])
+async def main(plan: dict[str, Any], address: Path) -> None:
+    """Serve until the connection that sends the requests ends."""
+    client_pool = ClientPool([ClientSpec(**spec) for spec in plan["specs"]], plan["servers"])
     ended = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while line := await reader.readline():
-                writer.write(json.dumps(await _answer(crowd, line)).encode() + b"\n")
+                writer.write(json.dumps(await _answer(client_pool, line)).encode() + b"\n")
                 await writer.drain()
         ended.set()
 
     server = await asyncio.start_unix_server(serve, path=address, limit=1 << 24)
     async with server:
-        beginning = asyncio.create_task(crowd.begin())
+        beginning = asyncio.create_task(client_pool.begin())
         await ended.wait()
         beginning.cancel()
 
 
-async def _answer(crowd: Crowd, line: bytes) -> dict[str, Any]:
+async def _answer(client_pool: ClientPool, line: bytes) -> dict[str, Any]:
     try:
-        return {"answer": await crowd.obey(json.loads(line))}
+        return {"answer": await client_pool.handle(json.loads(line))}
     except Exception:
-        # Whoever asked waits for an answer.
+        # The other process waits for an answer.
         return {"error": traceback.format_exc()}
 
 

@@ -1,4 +1,4 @@
-"""A server with both doors in the test's own event loop, and a way to fill its inboxes quickly."""
+"""A server of both APIs in the test's own event loop, and a way to fill its inboxes quickly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHUNK = 200
 
 
 @dataclass
-class House:
+class InProcessServer:
     """The parts of a server that a test looks into."""
 
     hub: Hub[Event]
@@ -45,7 +45,7 @@ class House:
 
     @property
     def subscribers(self) -> int:
-        """How many have found their place in a live stream."""
+        """How many subscriptions are live."""
         taps = self.hub._taps.values()
         return sum(tap.subscribers for tap in taps if tap.ready.is_set())
 
@@ -57,10 +57,10 @@ class House:
 
 
 @asynccontextmanager
-async def opened_house(
+async def in_process_server(
     socket_class: str = OUR_CLASS, *, linger_seconds: float = 10.0
-) -> AsyncIterator[House]:
-    """Serve both doors while in the block."""
+) -> AsyncIterator[InProcessServer]:
+    """Serve both APIs while in the block."""
     hub: Hub[Event] = Hub(
         DatabaseLog(),
         layer=cast("ChannelLayer | None", get_channel_layer()),
@@ -69,13 +69,13 @@ async def opened_house(
         rules=HubRules(reconcile_seconds=0.2, linger_seconds=linger_seconds),
     )
     sessions = open_sessions()
-    doors: dict[str, Any] = {
+    protocols: dict[str, Any] = {
         "/graphql/": GraphQLConsumer(schema, Feed(hub), sessions),
         "/ws/notifications/": NotificationConsumer(feed=Feed(hub), sessions=sessions),
     }
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        await doors[scope["path"]](scope, receive, send)
+        await protocols[scope["path"]](scope, receive, send)
 
     settings = uvicorn.Config(
         application,
@@ -84,7 +84,7 @@ async def opened_house(
         lifespan="off",
         log_config=None,
         ws_per_message_deflate=False,
-        # These clients do not answer pings, and a busy machine may make a test longer than a ping's patience.
+        # These clients do not answer pings, and a busy machine may make a test longer than the ping's time-out.
         ws_ping_interval=3600,
     )
     settings.load()
@@ -92,10 +92,10 @@ async def opened_house(
     server.lifespan = settings.lifespan_class(settings)
     await server.startup()
     await hub.start()
-    house = House(hub, sessions, server)
+    running = InProcessServer(hub, sessions, server)
     try:
         async with doorbell().attached(hub.on_message):
-            yield house
+            yield running
             for socket in tuple(server.server_state.connections):
                 socket.transport.abort()
             await until(lambda: not server.server_state.tasks)

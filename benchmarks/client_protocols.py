@@ -1,4 +1,4 @@
-"""What a socket says until it is subscribed, and what it answers afterwards: one class for each protocol."""
+"""The client side of each protocol: what a socket sends until it is subscribed, and what it answers afterwards."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from benchmarks.content import SUBSCRIPTION
 
 
 class Refused(RuntimeError):
-    """The server says something that a subscribed socket does not get."""
+    """Raised when the server sends something that is no part of subscribing."""
 
 
-class Speaker:
+class ClientProtocol:
     """A socket that is subscribed as soon as it is open, and is never asked anything."""
 
     headers: ClassVar[tuple[str, ...]] = ()
@@ -21,18 +21,18 @@ class Speaker:
         self.path = path
         self.is_ready = False
 
-    def opened(self) -> list[bytes]:
-        """Return what to say first."""
+    def on_open(self) -> list[bytes]:
+        """Return the first messages."""
         self.is_ready = True
         return []
 
-    def heard(self, text: bytes) -> list[bytes]:
-        """Return what to say to a message that is no event."""
+    def on_message(self, text: bytes) -> list[bytes]:
+        """Return the answers to a message that is no event."""
         return []
 
 
-class GraphQLSpeaker(Speaker):
-    """Speaks graphql-transport-ws, and takes the answer to a ping for the sign that it is subscribed."""
+class GraphQLClientProtocol(ClientProtocol):
+    """graphql-transport-ws. The answer to a ping shows that the socket is subscribed."""
 
     headers = ("Sec-WebSocket-Protocol: graphql-transport-ws",)
 
@@ -49,11 +49,11 @@ class GraphQLSpeaker(Speaker):
             operation | {"payload": {"query": query, "variables": variables}}
         ).encode()
 
-    def opened(self) -> list[bytes]:
+    def on_open(self) -> list[bytes]:
         """Begin with `connection_init`."""
         return [self._init]
 
-    def heard(self, text: bytes) -> list[bytes]:
+    def on_message(self, text: bytes) -> list[bytes]:
         """Subscribe after the acknowledgement; answer pings."""
         message = json.loads(text)
         match message["type"]:
@@ -67,14 +67,14 @@ class GraphQLSpeaker(Speaker):
         raise Refused(text.decode())
 
 
-class OriginalSpeaker(Speaker):
-    """Speaks the product's original JSON protocol: the list shows that it is subscribed."""
+class JSONClientProtocol(ClientProtocol):
+    """The product's JSON API. The list shows that the socket is subscribed."""
 
-    def opened(self) -> list[bytes]:
+    def on_open(self) -> list[bytes]:
         """Ask for the list."""
         return [b'{"type":"get_notifications"}']
 
-    def heard(self, text: bytes) -> list[bytes]:
+    def on_message(self, text: bytes) -> list[bytes]:
         """Wait for the list."""
         message = json.loads(text)
         if message["type"] == "error":
@@ -83,14 +83,14 @@ class OriginalSpeaker(Speaker):
         return []
 
 
-class SocketIOSpeaker(Speaker):
-    """Speaks Engine.IO 4 and Socket.IO 5."""
+class SocketIOClientProtocol(ClientProtocol):
+    """Engine.IO 4 and Socket.IO 5."""
 
-    def opened(self) -> list[bytes]:
+    def on_open(self) -> list[bytes]:
         """Wait for the server's greeting."""
         return []
 
-    def heard(self, text: bytes) -> list[bytes]:
+    def on_message(self, text: bytes) -> list[bytes]:
         """Join the main namespace; answer pings."""
         if text.startswith(b"44"):
             raise Refused(text.decode())

@@ -1,4 +1,4 @@
-"""Everything that a run consists of: database, Redis, servers, writers and the crowd of clients."""
+"""Everything that a run consists of: database, Redis, servers, writers and clients."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from typing import Any
 
 import psutil
 
-from tests.chaos.clients import Part
+from tests.chaos.clients import ClientSpec
 from tests.chaos.database import Archive, Database
 from tests.chaos.history import Claim, Follower, Item, Original, Place
 from tests.chaos.writers import Orders
 from tests.stacks.child import Child
-from tests.stacks.keeper import Keeper
 from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
 
-DOORS = ("transport", "older", "transport", "original")
-LONELY = 2
-"""Inboxes that only one client follows: no other keeps them open."""
+PROTOCOLS = ("transport", "older", "transport", "original")
+SINGLE_CLIENT_INBOXES = 2
+"""Inboxes that only one client follows: no second client keeps them open."""
 LINGER_SECONDS = 1.0
-"""Short, so that streams that nobody needs are soon forgotten."""
+"""Short, so that live streams without subscribers are soon dropped."""
 LIVE_EVENTS = 64
 """Fewer than usual, so that a run reads the log often."""
 WAIT_SECONDS = 120.0
@@ -54,15 +54,17 @@ class Size:
     @property
     def inboxes(self) -> int:
         """How many inboxes there are."""
-        return max(1, (self.clients - LONELY) // self.devices) + LONELY
+        return (
+            max(1, (self.clients - SINGLE_CLIENT_INBOXES) // self.devices) + SINGLE_CLIENT_INBOXES
+        )
 
 
-class World:
-    """The parts of one run, and what may be done to them. `start` puts it together, `close` ends it."""
+class SystemUnderTest:
+    """The parts of one run, and what can be done to them. `start` puts it together, `close` ends it."""
 
     def __init__(
         self,
-        keeper: Keeper,
+        process_registry: ProcessRegistry,
         size: Size,
         database: Database,
         *,
@@ -75,11 +77,11 @@ class World:
         self.redis = redis
         self.postgres = postgres
         self.archive = Archive(database)
-        self.owed: dict[str, str] = {}
+        self.expected_resets: dict[str, str] = {}
         self.notes: list[str] = []
-        self.dice = random.Random(size.seed)
-        self._keeper = keeper
-        self.directory = keeper.new_directory("chaos")
+        self.rng = random.Random(size.seed)
+        self._process_registry = process_registry
+        self.directory = process_registry.new_directory("chaos")
         self.environment = {
             **environment,
             "DATABASE_URL": database.url,
@@ -93,10 +95,10 @@ class World:
         }
         self.servers: list[ServerProcess] = []
         self.users: list[tuple[int, str]] = []
-        self.parts: list[Part] = []
+        self.specs: list[ClientSpec] = []
         self._writers: list[tuple[Orders, Child]] = []
         self._records: list[Path] = []
-        self._crowd: CrowdProcess | None = None
+        self._client_pool: ClientPoolProcess | None = None
 
     # -- beginning and end --------------------------------------------------------------------------------
 
@@ -107,32 +109,41 @@ class World:
         self.database.keep_pruned()
         self.database.copy_aside()
         self.servers = [
-            ServerProcess(self._keeper, self.environment).start() for _ in range(self.size.servers)
+            ServerProcess(self._process_registry, self.environment).start()
+            for _ in range(self.size.servers)
         ]
-        self.parts = self._cast()
+        self.specs = self._client_specs()
         addresses = [server.ws for server in self.servers]
-        self._crowd = CrowdProcess(self._keeper, self._spawn, self.directory, self.parts, addresses)
+        self._client_pool = ClientPoolProcess(
+            self._process_registry, self._spawn, self.directory, self.specs, addresses
+        )
 
-    def _cast(self) -> list[Part]:
-        """Give every client its part. The lonely inboxes are the last ones."""
-        crowded = self.users[:-LONELY]
-        parts = []
+    def _client_specs(self) -> list[ClientSpec]:
+        """Give every client its inbox and protocol. The inboxes with a single client are the last ones."""
+        shared_inboxes = self.users[:-SINGLE_CLIENT_INBOXES]
+        specs = []
         for number in range(self.size.clients):
-            alone = number - (self.size.clients - LONELY)
+            alone = number - (self.size.clients - SINGLE_CLIENT_INBOXES)
             user, token = (
-                self.users[alone - LONELY] if alone >= 0 else crowded[number % len(crowded)]
+                self.users[alone - SINGLE_CLIENT_INBOXES]
+                if alone >= 0
+                else shared_inboxes[number % len(shared_inboxes)]
             )
-            door = "transport" if alone >= 0 else DOORS[(number // len(crowded)) % len(DOORS)]
-            seed = self.dice.randrange(1 << 30)
-            parts.append(Part(f"{door} {number}", user, token, door, seed))
-        return parts
+            protocol = (
+                "transport"
+                if alone >= 0
+                else PROTOCOLS[(number // len(shared_inboxes)) % len(PROTOCOLS)]
+            )
+            seed = self.rng.randrange(1 << 30)
+            specs.append(ClientSpec(f"{protocol} {number}", user, token, protocol, seed))
+        return specs
 
     def close(self) -> None:
         """End everything that this has started."""
         for _, child in self._writers:
             child.kill()
-        if self._crowd is not None:
-            self._crowd.close()
+        if self._client_pool is not None:
+            self._client_pool.close()
         for server in self.servers:
             server.kill()
 
@@ -154,7 +165,7 @@ class World:
 
     def _spawn(self, name: str, *arguments: str) -> Child:
         return Child(
-            self._keeper,
+            self._process_registry,
             [sys.executable, *arguments],
             log=self.directory / f"{name}.log",
             environment={**os.environ, **self.environment},
@@ -218,15 +229,17 @@ class World:
     # -- clients ------------------------------------------------------------------------------------------
 
     @property
-    def crowd(self) -> CrowdProcess:
+    def client_pool(self) -> ClientPoolProcess:
         """The clients."""
-        assert self._crowd is not None
-        return self._crowd
+        assert self._client_pool is not None
+        return self._client_pool
 
-    def wait_whole(self, heads: Mapping[int, Place], *, seconds: float = WAIT_SECONDS) -> list[str]:
+    def wait_until_caught_up(
+        self, heads: Mapping[int, Place], *, seconds: float = WAIT_SECONDS
+    ) -> list[str]:
         """Wait until every client follows and has come as far as these places; return who has not, in time.
 
-        Clients of the original door have no positions: they only have to follow.
+        Clients of the JSON API have no positions: they only have to be connected.
         """
         deadline = time.monotonic() + seconds
         while (behind := self._behind(heads)) and time.monotonic() < deadline:
@@ -235,32 +248,38 @@ class World:
 
     def _behind(self, heads: Mapping[int, Place]) -> list[str]:
         behind = []
-        for part, (is_following, known) in zip(self.parts, self.crowd.ask("status"), strict=True):
-            head = heads[part.inbox]
-            if not is_following or (part.door != "original" and not _has_reached(known, head)):
-                behind.append(f"{part.name} (inbox {part.inbox}): {known} of {head}")
+        for spec, (is_following, known) in zip(
+            self.specs, self.client_pool.request("status"), strict=True
+        ):
+            head = heads[spec.inbox]
+            if not is_following or (spec.protocol != "original" and not _has_reached(known, head)):
+                behind.append(f"{spec.name} (inbox {spec.inbox}): {known} of {head}")
         return behind
 
-    def wait_same(self, digests: Mapping[int, int], *, seconds: float = WAIT_SECONDS) -> list[str]:
-        """Wait until every client of the original door has the list that is in the database."""
+    def wait_until_lists_match(
+        self, digests: Mapping[int, int], *, seconds: float = WAIT_SECONDS
+    ) -> list[str]:
+        """Wait until every client of the JSON API has the list that is in the database."""
         deadline = time.monotonic() + seconds
         while True:
             behind = [
-                part.name
-                for part, (_, known) in zip(self.parts, self.crowd.ask("status"), strict=True)
-                if part.door == "original" and known != digests[part.inbox]
+                spec.name
+                for spec, (_, known) in zip(
+                    self.specs, self.client_pool.request("status"), strict=True
+                )
+                if spec.protocol == "original" and known != digests[spec.inbox]
             ]
             if not behind or time.monotonic() > deadline:
                 return behind
             time.sleep(0.2)
 
     def histories(self) -> Histories:
-        """Return what the clients have seen."""
-        path = Path(self.crowd.ask("histories", path=str(self.directory / "histories")))
+        """Return what the clients have received."""
+        path = Path(self.client_pool.request("histories", path=str(self.directory / "histories")))
         # Written by our own process, in our own directory.
         followers, originals, closings = pickle.loads(path.read_bytes())
         followers = [
-            Follower(each.name, each.inbox, each.items, self.owed.get(each.name))
+            Follower(each.name, each.inbox, each.items, self.expected_resets.get(each.name))
             for each in followers
         ]
         return Histories(followers, originals, dict(closings))
@@ -273,7 +292,7 @@ class World:
         return {pid: psutil.Process(pid).memory_info().rss for pid in running}
 
     def sockets(self) -> int:
-        """Return how many sockets the servers have open, as they say themselves."""
+        """Return how many sockets the servers have open, by their own metrics."""
         found = 0.0
         for server in self.servers:
             with urllib.request.urlopen(f"{server.http}/metrics", timeout=10) as answer:
@@ -314,27 +333,29 @@ def _errors(lines: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Histories:
-    """What the clients have seen, and when connections of the original door ended."""
+    """What the clients have received, and when connections of the JSON API ended."""
 
     followers: list[Follower]
     originals: list[Original]
     closings: dict[str, list[Item]]
 
 
-class CrowdProcess:
+class ClientPoolProcess:
     """The process of all clients."""
 
     def __init__(
         self,
-        keeper: Keeper,
+        process_registry: ProcessRegistry,
         spawn: Any,
         directory: Path,
-        parts: Sequence[Part],
+        specs: Sequence[ClientSpec],
         servers: Sequence[str],
     ) -> None:
-        plan, address = directory / "crowd.json", directory / "crowd.socket"
-        plan.write_text(json.dumps({"parts": [asdict(p) for p in parts], "servers": list(servers)}))
-        self.child: Child = spawn("crowd", "-m", "tests.chaos.crowd", str(plan), str(address))
+        plan, address = directory / "clients.json", directory / "clients.socket"
+        plan.write_text(json.dumps({"specs": [asdict(p) for p in specs], "servers": list(servers)}))
+        self.child: Child = spawn(
+            "clients", "-m", "tests.chaos.client_pool", str(plan), str(address)
+        )
         self._socket = socket.socket(socket.AF_UNIX)
         try:
             self.child.wait_until(lambda: self._socket.connect_ex(str(address)) == 0)
@@ -343,17 +364,17 @@ class CrowdProcess:
             raise
         self._lines = self._socket.makefile("rwb")
 
-    def ask(self, what: str, **more: Any) -> Any:
-        """Give an order and return the answer."""
+    def request(self, what: str, **more: Any) -> Any:
+        """Send a request and return the answer."""
         self._lines.write(json.dumps({"do": what, **more}).encode() + b"\n")
         self._lines.flush()
         line = self._lines.readline()
         if not line:
             raise RuntimeError(f"The clients have ended.\n{self.child.tail()}")
-        said = json.loads(line)
-        if "error" in said:
-            raise RuntimeError(said["error"])
-        return said["answer"]
+        reply = json.loads(line)
+        if "error" in reply:
+            raise RuntimeError(reply["error"])
+        return reply["answer"]
 
     def close(self) -> None:
         """Close the sockets and end the process."""

@@ -15,15 +15,15 @@ from typing import Self
 from benchmarks.checkout import Checkout
 from benchmarks.processes import pin
 from tests.stacks.child import Child
-from tests.stacks.keeper import Keeper
 from tests.stacks.postgres_server import PostgresServer
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack, StackName
 
 
 @dataclass(frozen=True)
 class Processors:
-    """One processor for the server that is measured, and the others for whatever makes it work."""
+    """One processor for the server that is measured, and the others for the load generator."""
 
     server: set[int] = field(default_factory=set)
     rest: set[int] = field(default_factory=set)
@@ -37,12 +37,12 @@ class Processors:
         return cls({first}, set(rest)) if rest else cls()
 
 
-class Site:
-    """A private PostgreSQL and Redis servers for the length of a run, and a keeper that ends everything."""
+class Testbed:
+    """A private PostgreSQL and Redis servers for one run, and the process registry that ends them."""
 
     def __init__(self, processors: Processors | None = None) -> None:
         self.processors = processors or Processors.of_this_machine()
-        self.keeper = Keeper()
+        self.process_registry = ProcessRegistry()
         # What is started from here runs beside this process, unless it is the server that is measured.
         pin(os.getpid(), self.processors.rest)
         self._postgres: PostgresServer | None = None
@@ -51,10 +51,10 @@ class Site:
     def stack(self, name: StackName, checkout: Checkout) -> Stack:
         """Return the stack of that name, with a migrated database of that checkout to make copies of."""
         if (name, checkout) not in self._stacks:
-            stack = Stack(name, self.keeper)
+            stack = Stack(name, self.process_registry)
             database = f"inbox{len(self._stacks)}"
             if name == "production":
-                self._postgres = self._postgres or PostgresServer(self.keeper).start()
+                self._postgres = self._postgres or PostgresServer(self.process_registry).start()
                 stack.cluster = self._postgres
                 address = stack.cluster.create_database(database)
             else:
@@ -84,16 +84,16 @@ class Site:
 
     def redis(self) -> RedisServer:
         """Start a Redis."""
-        return RedisServer(self.keeper).start()
+        return RedisServer(self.process_registry).start()
 
     def serve(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path
     ) -> Child:
         """Start the server that is measured, on the processor that is kept free for it."""
         child = Child(
-            self.keeper,
+            self.process_registry,
             command,
-            log=self.keeper.new_directory(name) / "log",
+            log=self.process_registry.new_directory(name) / "log",
             environment=environment,
             directory=directory,
             stop_signal=signal.SIGTERM,
@@ -103,7 +103,7 @@ class Site:
 
     def close(self) -> None:
         """End everything."""
-        self.keeper.close()
+        self.process_registry.close()
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stacks.keeper import Keeper, wait_gone
+from tests.stacks.process_registry import ProcessRegistry, wait_gone
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -19,13 +19,13 @@ SECONDS = 30.0
 OWNER = """
 import signal, sys
 from pathlib import Path
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.postgres_server import PostgresServer
 from tests.stacks.redis_server import RedisServer
 
-keeper = Keeper()
-servers = [PostgresServer(keeper).start(), RedisServer(keeper).start()]
-print(keeper.directory, *(server.child.pid for server in servers), flush=True)
+registry = ProcessRegistry()
+servers = [PostgresServer(registry).start(), RedisServer(registry).start()]
+print(registry.directory, *(server.child.pid for server in servers), flush=True)
 if sys.argv[1] == "frozen":
     for server in servers:
         server.freeze()
@@ -51,14 +51,14 @@ def test_an_owner_that_is_killed_leaves_nothing_behind(state: str) -> None:
 
 
 def test_closing_ends_processes_and_removes_the_directory() -> None:
-    keeper = Keeper()
-    own = keeper.new_directory("own")
+    process_registry = ProcessRegistry()
+    own = process_registry.new_directory("own")
     (own / "file").write_text("text")
     with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as process:
-        keeper.watch(process.pid, signal.SIGTERM)
-        keeper.close()
+        process_registry.watch(process.pid, signal.SIGTERM)
+        process_registry.close()
         assert process.wait() == -signal.SIGTERM
-    assert not keeper.directory.exists()
+    assert not process_registry.directory.exists()
 
 
 def test_a_process_that_does_not_listen_is_killed() -> None:
@@ -66,27 +66,27 @@ def test_a_process_that_does_not_listen_is_killed() -> None:
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(); signal.pause()"
     )
     with (
-        Keeper(grace_seconds=0.1) as keeper,
+        ProcessRegistry(grace_seconds=0.1) as process_registry,
         subprocess.Popen([sys.executable, "-uc", stubborn], stdout=subprocess.PIPE) as process,
     ):
         assert process.stdout is not None
         process.stdout.readline()
-        keeper.watch(process.pid, signal.SIGTERM)
-        keeper.close()
+        process_registry.watch(process.pid, signal.SIGTERM)
+        process_registry.close()
         assert process.wait() == -signal.SIGKILL
 
 
 def test_a_process_that_was_forgotten_is_left_alone() -> None:
     with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as process:
-        with Keeper() as keeper:
-            keeper.watch(process.pid, signal.SIGTERM)
-            keeper.forget(process.pid)
+        with ProcessRegistry() as process_registry:
+            process_registry.watch(process.pid, signal.SIGTERM)
+            process_registry.forget(process.pid)
         assert process.poll() is None
         process.kill()
 
 
 def test_directories_are_new_and_private() -> None:
-    with Keeper() as keeper:
-        first, second = keeper.new_directory("a"), keeper.new_directory("a")
+    with ProcessRegistry() as process_registry:
+        first, second = process_registry.new_directory("a"), process_registry.new_directory("a")
         assert first != second
         assert first.stat().st_mode & 0o777 == 0o700
