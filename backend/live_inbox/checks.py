@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from live_inbox.conf import inbox_settings
-from live_inbox.identity.errors import InvalidTokenRules
-from live_inbox.identity.rules import check_rules
+from live_inbox.identity.config import check_identity_config
+from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
 
 
@@ -35,8 +35,8 @@ def refuse(messages: Sequence[CheckMessage]) -> None:
 
 def _problems() -> Iterator[CheckMessage]:
     try:
-        check_rules()
-    except InvalidTokenRules as error:
+        check_identity_config()
+    except InvalidIdentityConfig as error:
         yield Error(str(error), hint="See the JWT_ settings.", id="live_inbox.E002")
     for name, rate in (
         ("SEND_RATE", inbox_settings().send_rate),

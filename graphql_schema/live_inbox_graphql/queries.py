@@ -11,7 +11,7 @@ import strawberry
 
 from live_inbox import selectors, services
 from live_inbox.database_threads import in_database_thread
-from live_inbox.identity.callers import Caller, renewed
+from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import parse_types
 from live_inbox_graphql.context import Info, caller_of
@@ -89,7 +89,7 @@ class Query:
 
 
 def _viewer(caller: Caller) -> User:
-    return User.of(services.person(renewed(caller).user))
+    return User.of(services.person(refresh_caller(caller).user))
 
 
 def _page(

@@ -11,10 +11,10 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from live_inbox import selectors, services
-from live_inbox.identity.callers import authenticate_token
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Notification
 from live_inbox_site import demo
+from tests.authentication import authenticate_now
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +32,8 @@ def test_a_first_run_makes_users_and_notifications() -> None:
         "admin"
     ]
     assert (prepared.alice, prepared.bob) == (users["alice"], users["bob"])
-    assert authenticate_token(prepared.alice_token).user == users["alice"]
-    assert authenticate_token(prepared.bob_token).user == users["bob"]
+    assert authenticate_now(prepared.alice_token).user == users["alice"]
+    assert authenticate_now(prepared.bob_token).user == users["bob"]
     state = selectors.inbox_state(user_id=prepared.alice.pk)
     assert (state.unread_count, state.total_count) == (2, 3)
     assert selectors.inbox_state(user_id=prepared.bob.pk).unread_count == 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from live_inbox.identity.callers import authenticate_token
-from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.management.commands import issue_token as issue_token_command
+from tests.authentication import authenticate_now
 from tests.commands.conftest import Run
 
 
@@ -18,7 +18,7 @@ def test_a_token_speaks_for_the_user(run: Run, alice: User, by: str) -> None:
     result = run("issue_token", "--user", user, "--quiet")
 
     assert (result.code, result.err) == (0, "")
-    caller = authenticate_token(result.out.removesuffix("\n"))
+    caller = authenticate_now(result.out.removesuffix("\n"))
     assert caller.user == alice
     assert caller.scopes == frozenset()
     assert caller.issued_at is not None
@@ -30,7 +30,7 @@ def test_life_and_scopes_are_as_asked(run: Run, alice: User) -> None:
 
     result = run("issue_token", "--user", "alice", "--ttl", 90, *scopes, "--quiet")
 
-    caller = authenticate_token(result.out.strip())
+    caller = authenticate_now(result.out.strip())
     assert caller.scopes == {"notifications:send", "other"}
     assert caller.issued_at is not None
     assert caller.expires_at == pytest.approx(caller.issued_at + 90)
@@ -41,7 +41,7 @@ def test_without_quiet_it_is_told_whose_token_it_is(run: Run, alice: User) -> No
 
     assert first == f"Token of alice (user {alice.pk}), good for 90 seconds:"
     assert end == ""
-    assert authenticate_token(token).user == alice
+    assert authenticate_now(token).user == alice
 
 
 @pytest.mark.parametrize("ttl", ["0", "-5", "inf", "soon"])
@@ -74,7 +74,7 @@ def test_a_server_that_cannot_sign_says_so(
     run: Run, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **options: object) -> str:
-        raise InvalidTokenRules("Tokens are signed elsewhere.")
+        raise InvalidIdentityConfig("Tokens are signed elsewhere.")
 
     monkeypatch.setattr(issue_token_command, "issue_token", refuse)
 
@@ -95,11 +95,11 @@ def test_revoked_tokens_are_refused_and_new_ones_are_not(run: Run, alice: User, 
     assert result.out.startswith("Tokens of alice from before ")
     assert result.out.endswith("open sockets are closed within 5 seconds.\n")
     with pytest.raises(AuthenticationFailed) as refused:
-        authenticate_token(issued[alice])
+        authenticate_now(issued[alice])
     assert refused.value.reason is Reason.REVOKED
-    assert authenticate_token(issued[bob]).user == bob
+    assert authenticate_now(issued[bob]).user == bob
     fresh = run("issue_token", "--user", "alice", "--quiet").out.strip()
-    assert authenticate_token(fresh).user == alice
+    assert authenticate_now(fresh).user == alice
 
 
 def test_nobody_has_no_tokens_to_revoke(run: Run) -> None:

@@ -189,10 +189,10 @@ async def staged(socket_class: str = OUR_CLASS) -> AsyncIterator[Stage]:
     )
     clock = Clock()
 
-    async def read_standings(user_ids: Any) -> Any:
+    async def read_statuses(user_ids: Any) -> Any:
         return await in_database_thread(account_statuses, user_ids)
 
-    sessions = OpenSessions(read_standings, clock=clock)
+    sessions = OpenSessions(read_statuses, clock=clock)
     options: dict[str, Any] = {}
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

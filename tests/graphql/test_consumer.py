@@ -135,10 +135,10 @@ def consumer(alice: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Grap
 def bare_consumer(**options: Any) -> GraphQLConsumer:
     hub: Hub[Event] = Hub(DatabaseLog(), layer=None, decode=decode)
 
-    async def read_standings(user_ids: Any) -> Any:
+    async def read_statuses(user_ids: Any) -> Any:
         return {}
 
-    return GraphQLConsumer(schema, Feed(hub), OpenSessions(read_standings), **options)
+    return GraphQLConsumer(schema, Feed(hub), OpenSessions(read_statuses), **options)
 
 
 INIT = {"type": "connection_init", "payload": {"token": "t"}}

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from live_inbox.conf import InboxSettings
-from live_inbox.identity import rules as rules_module
+from live_inbox.identity import config as config_module
 from live_inbox.identity.callers import verifier_for
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
 
@@ -43,7 +43,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., InboxSe
 
     def configure(**settings: Any) -> InboxSettings:
         given = InboxSettings(**({"jwt_secret": SECRET} | settings))
-        monkeypatch.setattr(rules_module, "inbox_settings", lambda: given)
+        monkeypatch.setattr(config_module, "inbox_settings", lambda: given)
         return given
 
     configure()

@@ -13,28 +13,28 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from live_inbox.identity.accounts import (
-    AccountRules,
+    AccountConfig,
     account_for,
     account_statuses,
-    check_account_rules,
+    check_account_config,
 )
-from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.sessions import AccountStatus
 from live_inbox.identity.tokens import VerifiedToken
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
-BY_NAME = AccountRules(user_field="username")
-FIRST_SIGHT = AccountRules(user_field="username", create_users=True)
+BY_NAME = AccountConfig(user_field="username")
+FIRST_SIGHT = AccountConfig(user_field="username", create_users=True)
 
 
 def token(user_ref: str, issued_at: float | None = NOON.timestamp()) -> VerifiedToken:
-    return VerifiedToken(user_ref, frozenset(), issued_at, NOON.timestamp() + 300, "")
+    return VerifiedToken(user_ref, frozenset(), issued_at, NOON.timestamp() + 300)
 
 
-def refusal(verified: VerifiedToken, rules: AccountRules = AccountRules()) -> Reason:  # noqa: B008
+def refusal(verified: VerifiedToken, config: AccountConfig = AccountConfig()) -> Reason:  # noqa: B008
     with pytest.raises(AuthenticationFailed) as failure:
-        account_for(verified, rules)
+        account_for(verified, config)
     return failure.value.reason
 
 
@@ -47,13 +47,13 @@ def test_the_user_is_found_by_primary_key_in_one_query(alice: User) -> None:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        assert account_for(token(str(alice.pk)), AccountRules()) == alice
+        assert account_for(token(str(alice.pk)), AccountConfig()) == alice
     assert len(queries) == 1
 
 
 def test_the_user_is_found_by_a_configured_field(alice: User) -> None:
     assert account_for(token("alice"), BY_NAME) == alice
-    assert account_for(token("alice@example.com"), AccountRules(user_field="email")) == alice
+    assert account_for(token("alice@example.com"), AccountConfig(user_field="email")) == alice
 
 
 @pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_an_unknown_primary_key(user_ref: str) -> None:
 
 def test_an_address_that_two_users_have_names_neither(alice: User) -> None:
     User.objects.create_user("mallory", email=alice.email)
-    assert refusal(token(alice.email), AccountRules(user_field="email")) is Reason.UNKNOWN_USER
+    assert refusal(token(alice.email), AccountConfig(user_field="email")) is Reason.UNKNOWN_USER
 
 
 def test_an_inactive_user(alice: User) -> None:
@@ -83,19 +83,19 @@ def test_an_inactive_user(alice: User) -> None:
 def test_tokens_from_before_a_revocation_are_refused(
     issued_at: float | None, is_refused: bool, alice: User
 ) -> None:
-    assert account_for(token(str(alice.pk), issued_at), AccountRules()) == alice
+    assert account_for(token(str(alice.pk), issued_at), AccountConfig()) == alice
     assert revoke_tokens(user_id=alice.pk, now=NOON) == NOON
     verified = token(str(alice.pk), issued_at)
     if is_refused:
         assert refusal(verified) is Reason.REVOKED
     else:
-        assert account_for(verified, AccountRules()) == alice
+        assert account_for(verified, AccountConfig()) == alice
 
 
 def test_a_revocation_is_of_one_user(alice: User) -> None:
     bob = User.objects.create_user("bob")
     revoke_tokens(user_id=str(alice.pk), now=NOON)
-    assert account_for(token(str(bob.pk), None), AccountRules()) == bob
+    assert account_for(token(str(bob.pk), None), AccountConfig()) == bob
 
 
 def test_a_revocation_never_moves_back(alice: User) -> None:
@@ -167,27 +167,27 @@ def test_requests_with_the_first_token_create_one_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "message"),
+    ("config", "message"),
     [
-        (AccountRules(user_field="nick"), "JWT_USER_FIELD: the user model has no field 'nick'."),
-        (AccountRules(user_field="groups__name"), "JWT_USER_FIELD: the user model has no field"),
-        (AccountRules(user_field="logentry"), "JWT_USER_FIELD: the user model has no field"),
-        (AccountRules(create_users=True), "JWT_CREATE_USERS needs a JWT_USER_FIELD that the"),
-        (AccountRules("id", create_users=True), "JWT_CREATE_USERS needs a JWT_USER_FIELD that the"),
-        (AccountRules("email", create_users=True), "JWT_CREATE_USERS needs a unique "),
+        (AccountConfig(user_field="nick"), "JWT_USER_FIELD: the user model has no field 'nick'."),
+        (AccountConfig(user_field="groups__name"), "JWT_USER_FIELD: the user model has no field"),
+        (AccountConfig(user_field="logentry"), "JWT_USER_FIELD: the user model has no field"),
+        (AccountConfig(create_users=True), "JWT_CREATE_USERS needs a JWT_USER_FIELD that the"),
+        (AccountConfig("id", create_users=True), "JWT_CREATE_USERS needs a JWT_USER_FIELD that the"),
+        (AccountConfig("email", create_users=True), "JWT_CREATE_USERS needs a unique "),
     ],
 )  # fmt: skip
-def test_rules_that_cannot_work_are_refused_at_start(rules: AccountRules, message: str) -> None:
-    with pytest.raises(InvalidTokenRules) as failure:
-        check_account_rules(rules)
+def test_rules_that_cannot_work_are_refused_at_start(config: AccountConfig, message: str) -> None:
+    with pytest.raises(InvalidIdentityConfig) as failure:
+        check_account_config(config)
     assert str(failure.value).startswith(message)
 
 
 @pytest.mark.parametrize(
-    "rules", [AccountRules(), AccountRules("email"), BY_NAME, FIRST_SIGHT], ids=str
+    "config", [AccountConfig(), AccountConfig("email"), BY_NAME, FIRST_SIGHT], ids=str
 )
-def test_rules_that_can_work(rules: AccountRules) -> None:
-    check_account_rules(rules)
+def test_rules_that_can_work(config: AccountConfig) -> None:
+    check_account_config(config)
 
 
 # -- account_statuses ------------------------------------------------------------------------------------

@@ -10,28 +10,27 @@ from typing import Any
 
 import jwt
 import pytest
-from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError, connection
 
 from live_inbox.conf import InboxSettings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.identity import callers
-from live_inbox.identity.accounts import verdicts
+from live_inbox.identity.accounts import accounts_for
 from live_inbox.identity.callers import (
     Caller,
     authenticate,
-    authenticate_token,
     caller_for_session,
     open_sessions,
     verifier_for,
 )
-from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.config import check_identity_config, identity_config
+from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
-from live_inbox.identity.rules import check_rules, identity_rules
 from live_inbox.identity.sessions import EndReason
 from live_inbox.identity.tokens import TokenVerifier
+from tests.authentication import authenticate_now
 from tests.identity.issuer import SECRET, KeyPair
 
 Configure = Callable[..., InboxSettings]
@@ -44,25 +43,20 @@ def alice(configure: Configure) -> User:
 
 
 def refusal(token: str | None) -> Reason:
-    """The reason, which must be the same on both ways in."""
-    reasons = set()
-    for attempt in (authenticate_token, async_to_sync(authenticate)):
-        with pytest.raises(AuthenticationFailed) as failure:
-            attempt(token)
-        reasons.add(failure.value.reason)
-    (reason,) = reasons
-    return reason
+    """Return the reason why this token is refused."""
+    with pytest.raises(AuthenticationFailed) as failure:
+        authenticate_now(token)
+    return failure.value.reason
 
 
 def test_the_caller_of_a_token(alice: User) -> None:
     token = issue_token(alice, ttl_seconds=60, scopes=["notifications:send"])
-    caller = authenticate_token(token)
+    caller = authenticate_now(token)
     assert (caller.user, caller.user_id) == (alice, str(alice.pk))
     assert caller.scopes == {"notifications:send"}
     assert caller.issued_at is not None
     assert caller.expires_at is not None
     assert caller.expires_at == pytest.approx(caller.issued_at + 70)
-    assert async_to_sync(authenticate)(token) == caller
 
 
 def test_who_is_refused(alice: User) -> None:
@@ -89,12 +83,12 @@ def test_the_caller_of_a_session(alice: User) -> None:
 
 
 def test_the_verifier_is_made_once_and_follows_the_settings(configure: Configure) -> None:
-    first = verifier_for(identity_rules().tokens)
-    assert verifier_for(identity_rules().tokens) is first
+    first = verifier_for(identity_config().tokens)
+    assert verifier_for(identity_config().tokens) is first
     configure(jwt_issuer="https://id.example")
-    assert verifier_for(identity_rules().tokens) is not first
+    assert verifier_for(identity_config().tokens) is not first
     configure()
-    assert verifier_for(identity_rules().tokens) is first
+    assert verifier_for(identity_config().tokens) is first
 
 
 def test_the_rules_are_those_of_the_settings(configure: Configure) -> None:
@@ -107,20 +101,20 @@ def test_the_rules_are_those_of_the_settings(configure: Configure) -> None:
         jwt_create_users=True,
         session_check_seconds=2,
     )
-    rules = identity_rules()
-    assert rules.tokens.secrets == (SECRET, "b" * 32)
-    assert (rules.tokens.algorithms, rules.tokens.user_claims) == (("HS256",), ("user_id", "sub"))
-    assert (rules.tokens.audience, rules.tokens.leeway_seconds) == ("inbox", 3)
-    assert (rules.accounts.user_field, rules.accounts.create_users) == ("username", True)
-    assert (rules.session_check_seconds, rules.max_session_seconds) == (2, 600)
-    check_rules()
+    config = identity_config()
+    assert config.tokens.secrets == (SECRET, "b" * 32)
+    assert (config.tokens.algorithms, config.tokens.user_claims) == (("HS256",), ("user_id", "sub"))
+    assert (config.tokens.audience, config.tokens.leeway_seconds) == ("inbox", 3)
+    assert (config.accounts.user_field, config.accounts.create_users) == ("username", True)
+    assert (config.session_check_seconds, config.max_session_seconds) == (2, 600)
+    check_identity_config()
 
 
 def test_settings_that_cannot_work_are_found(configure: Configure) -> None:
     for settings in ({"jwt_secret": "short"}, {"jwt_create_users": True}):
         configure(**settings)
-        with pytest.raises(InvalidTokenRules):
-            check_rules()
+        with pytest.raises(InvalidIdentityConfig):
+            check_identity_config()
 
 
 def test_a_public_key_may_have_its_line_breaks_written_out(
@@ -129,7 +123,7 @@ def test_a_public_key_may_have_its_line_breaks_written_out(
     pair = key_pairs["EdDSA"]
     configure(jwt_public_key=pair.public_pem.replace("\n", "\\n"), jwt_algorithms=["EdDSA"])
     token = jwt.encode({"user_id": alice.pk, "exp": 4e9}, pair.private, algorithm="EdDSA")
-    assert authenticate_token(token).user == alice
+    assert authenticate_now(token).user == alice
 
 
 def test_a_verification_that_blocks_leaves_the_event_loop(
@@ -171,10 +165,10 @@ def counted_queries() -> Iterator[list[str]]:
 
     def counting(*args: Any) -> Any:
         with connection.execute_wrapper(count):
-            return verdicts(*args)
+            return accounts_for(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callers, "verdicts", counting)
+        patch.setattr(callers, "accounts_for", counting)
         yield queries
 
 
@@ -267,7 +261,7 @@ def test_who_gives_up_does_not_disturb_those_who_wait(alice: User) -> None:
         assert [isinstance(one, asyncio.CancelledError) for one in outcomes] == [True, False] * 2
         assert outcomes[1] == outcomes[3] == authenticated
 
-    authenticated = authenticate_token(token)
+    authenticated = authenticate_now(token)
     asyncio.run(scenario())
 
 

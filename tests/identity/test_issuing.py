@@ -12,11 +12,11 @@ import pytest
 from django.contrib.auth.models import User
 
 from live_inbox.conf import InboxSettings
-from live_inbox.identity.callers import authenticate_token
-from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.keys import secret_id
 from live_inbox.identity.revocation import revoke_tokens
+from tests.authentication import authenticate_now
 from tests.identity.issuer import NOW, SECRET, KeyPair
 
 Configure = Callable[..., InboxSettings]
@@ -24,7 +24,7 @@ NEW_SECRET = "the-next-secret-of-the-tests-long-enough"
 
 
 @pytest.fixture
-def alice(db: None) -> User:
+def alice(transactional_db: None) -> User:
     return User.objects.create_user("alice")
 
 
@@ -61,7 +61,7 @@ def test_it_has_what_is_configured(alice: User, configure: Configure) -> None:
     assert claims["header"]["kid"] == secret_id(NEW_SECRET)
     assert (claims["aud"], claims["iss"], claims["scope"]) == ("inbox", "https://id.example", "a b")
     assert {claims[name] for name in ("uid", "user_id", "sub")} == {"alice"}
-    caller = authenticate_token(token)
+    caller = authenticate_now(token)
     assert caller.user == alice
     assert caller.scopes == {"a", "b"}
 
@@ -69,10 +69,10 @@ def test_it_has_what_is_configured(alice: User, configure: Configure) -> None:
 def test_it_survives_the_change_of_the_secret(alice: User, configure: Configure) -> None:
     token = issue_token(alice, ttl_seconds=60)
     configure(jwt_secret=NEW_SECRET, jwt_previous_secrets=[SECRET])
-    assert authenticate_token(token).user == alice
+    assert authenticate_now(token).user == alice
     configure(jwt_secret=NEW_SECRET)
     with pytest.raises(AuthenticationFailed) as failure:
-        authenticate_token(token)
+        authenticate_now(token)
     assert failure.value.reason is Reason.WRONG_KEY
 
 
@@ -80,9 +80,9 @@ def test_a_token_issued_right_after_a_revocation_is_good(alice: User, configure:
     old = issue_token(alice, ttl_seconds=60)
     revoke_tokens(user_id=alice.pk)
     new = issue_token(alice, ttl_seconds=60)
-    assert authenticate_token(new).user == alice
+    assert authenticate_now(new).user == alice
     with pytest.raises(AuthenticationFailed) as failure:
-        authenticate_token(old)
+        authenticate_now(old)
     assert failure.value.reason is Reason.REVOKED
 
 
@@ -94,7 +94,7 @@ def test_the_moment_of_the_revocation_itself_is_good(
     moment = datetime.now(UTC).replace(microsecond=microsecond)
     revoke_tokens(user_id=alice.pk, now=moment)
     token = issue_token(alice, ttl_seconds=60, now=moment.timestamp())
-    assert authenticate_token(token).issued_at == moment.timestamp()
+    assert authenticate_now(token).issued_at == moment.timestamp()
 
 
 @pytest.mark.parametrize("ttl_seconds", [0, -1, math.inf, math.nan])
@@ -107,8 +107,8 @@ def test_without_a_secret_nothing_is_signed(
     alice: User, configure: Configure, key_pairs: dict[str, KeyPair]
 ) -> None:
     configure(jwt_public_key=key_pairs["ES256"].public_pem, jwt_algorithms=["ES256"])
-    with pytest.raises(InvalidTokenRules, match="signed elsewhere"):
+    with pytest.raises(InvalidIdentityConfig, match="signed elsewhere"):
         issue_token(alice, ttl_seconds=60)
     configure(jwt_secret="")
-    with pytest.raises(InvalidTokenRules, match="JWT_SECRET is empty"):
+    with pytest.raises(InvalidIdentityConfig, match="JWT_SECRET is empty"):
         issue_token(alice, ttl_seconds=60)

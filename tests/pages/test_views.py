@@ -13,12 +13,12 @@ from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
 from django.urls import include, path
 
-from live_inbox.identity.callers import authenticate_token
 from live_inbox.web import bundles
 from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView
 from live_inbox_site import pages
 from live_inbox_site.environment import SiteSettings, site_settings
+from tests.authentication import authenticate_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,7 +165,7 @@ def test_where_there_are_no_pages_nobody_signs_in(client: Client) -> None:
 @pytest.mark.usefixtures("development")
 def test_a_demo_token_speaks_for_its_user_and_may_send(client: Client) -> None:
     response = client.get("/demo-token?user=bob&seconds=60")
-    caller = authenticate_token(response.json()["token"])
+    caller = authenticate_now(response.json()["token"])
     assert caller.user.get_username() == "bob"
     assert caller.scopes == {"notifications:send"}
     assert caller.expires_at is not None

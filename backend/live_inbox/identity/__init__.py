@@ -1,1 +1,1 @@
-"""Who is calling: tokens, the accounts behind them, and the sockets they keep open."""
+"""Authentication: tokens, the accounts that they name, and the sockets opened with them."""

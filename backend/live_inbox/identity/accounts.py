@@ -1,4 +1,7 @@
-"""The users behind tokens. Synchronous: one query, and a write on first sight if allowed."""
+"""Finds the user account that a verified token names. Synchronous: one query, or a few for many tokens.
+
+With `create_users`, the first valid token of an unknown user also creates the account.
+"""
 
 from __future__ import annotations
 
@@ -12,89 +15,88 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.db import IntegrityError, models
 
-from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
-from live_inbox.identity.lookup import users_by, value_of
+from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.sessions import AccountStatus
 from live_inbox.identity.tokens import VerifiedToken
+from live_inbox.identity.user_lookup import users_by, value_of
 
-# Below the 32,766 parameters that SQLite takes in one statement.
-_STANDINGS_PER_QUERY = 10_000
+# SQLite accepts at most 32,766 parameters in one statement.
+_STATUSES_PER_QUERY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class AccountRules:
-    """How a token's user is found, and whether an unknown one is created."""
+class AccountConfig:
+    """The user field that tokens refer to, and whether an unknown user is created."""
 
     user_field: str = "pk"
     create_users: bool = False
 
 
-Verdict = AbstractBaseUser | Reason
-"""The user of a token, or why it is refused."""
+AccountResult = AbstractBaseUser | Reason
+"""The user that a token names, or the reason why the token is refused."""
 
 
-def account_for(token: VerifiedToken, rules: AccountRules) -> AbstractBaseUser:
-    """Return the active user that the token names, or raise AuthenticationFailed.
+def account_for(token: VerifiedToken, config: AccountConfig) -> AbstractBaseUser:
+    """Return the active user that the token names; raise AuthenticationFailed if there is none.
 
-    A token that does not say when it was issued is refused once the user's tokens have been
-    revoked.
+    After a user's tokens have been revoked, a token without `iat` is refused.
     """
-    (verdict,) = verdicts([token], rules)
-    if verdict is Reason.UNKNOWN_USER and rules.create_users:
-        verdict = _verdict(token, _create(token.user_ref, rules))
-    if isinstance(verdict, Reason):
-        raise AuthenticationFailed(verdict)
-    return verdict
+    (result,) = accounts_for([token], config)
+    if result is Reason.UNKNOWN_USER and config.create_users:
+        result = _account_result(token, _create(token.user_ref, config))
+    if isinstance(result, Reason):
+        raise AuthenticationFailed(result)
+    return result
 
 
-def verdicts(tokens: Sequence[VerifiedToken], rules: AccountRules) -> list[Verdict]:
-    """Return for each token, in order, the active user that it names, or why there is none.
+def accounts_for(tokens: Sequence[VerifiedToken], config: AccountConfig) -> list[AccountResult]:
+    """Return for each token, in order, the active user that it names, or the reason for a refusal.
 
-    One query for all of them, some hundreds at most. Nobody is created. Tokens of one user share
-    the object.
+    One query serves all tokens; pass a few hundred at most. Creates no users. Tokens of one user share one
+    user object.
     """
-    users = users_by(_field(rules), {token.user_ref for token in tokens})
-    return [_verdict(token, users.get(token.user_ref)) for token in tokens]
+    users = users_by(_field(config), {token.user_ref for token in tokens})
+    return [_account_result(token, users.get(token.user_ref)) for token in tokens]
 
 
 def account_statuses(user_ids: Collection[str]) -> dict[str, AccountStatus]:
-    """Return how each of these users stands now; who was deleted is absent."""
+    """Return the current status of each of these users by primary key; deleted users are absent."""
     ids = list(user_ids)
     found: dict[str, AccountStatus] = {}
-    for start in range(0, len(ids), _STANDINGS_PER_QUERY):
-        found.update(_standings(ids[start : start + _STANDINGS_PER_QUERY]))
+    for start in range(0, len(ids), _STATUSES_PER_QUERY):
+        found.update(_read_statuses(ids[start : start + _STATUSES_PER_QUERY]))
     return found
 
 
-def check_account_rules(rules: AccountRules) -> None:
-    """Raise InvalidTokenRules if these rules cannot work with the user model."""
+def check_account_config(config: AccountConfig) -> None:
+    """Raise InvalidIdentityConfig if the configuration does not fit the user model."""
     try:
-        field = _field(rules)
+        field = _field(config)
     except FieldDoesNotExist as error:
-        raise InvalidTokenRules(
-            f"JWT_USER_FIELD: the user model has no field {rules.user_field!r}."
+        raise InvalidIdentityConfig(
+            f"JWT_USER_FIELD: the user model has no field {config.user_field!r}."
         ) from error
-    if rules.create_users and isinstance(field, models.AutoField):
-        # A row with a number from elsewhere collides with the numbers that the database gives out.
-        raise InvalidTokenRules(
+    if config.create_users and isinstance(field, models.AutoField):
+        # A row with a number from elsewhere collides with the numbers that the database generates.
+        raise InvalidIdentityConfig(
             "JWT_CREATE_USERS needs a JWT_USER_FIELD that the database does not number, "
             "for example `username`."
         )
-    if rules.create_users and not field.unique:
-        raise InvalidTokenRules(
-            f"JWT_CREATE_USERS needs a unique JWT_USER_FIELD, and {rules.user_field!r} is not."
+    if config.create_users and not field.unique:
+        raise InvalidIdentityConfig(
+            f"JWT_CREATE_USERS needs a unique JWT_USER_FIELD, and {config.user_field!r} is not."
         )
 
 
-def _field(rules: AccountRules) -> models.Field[Any, Any]:
+def _field(config: AccountConfig) -> models.Field[Any, Any]:
     options = get_user_model()._meta
-    field = options.pk if rules.user_field == "pk" else options.get_field(rules.user_field)
+    field = options.pk if config.user_field == "pk" else options.get_field(config.user_field)
     if not isinstance(field, models.Field):
-        raise FieldDoesNotExist(rules.user_field)
+        raise FieldDoesNotExist(config.user_field)
     return field
 
 
-def _verdict(token: VerifiedToken, user: AbstractBaseUser | None) -> Verdict:
+def _account_result(token: VerifiedToken, user: AbstractBaseUser | None) -> AccountResult:
     if user is None:
         return Reason.UNKNOWN_USER
     if not user.is_active:
@@ -105,13 +107,13 @@ def _verdict(token: VerifiedToken, user: AbstractBaseUser | None) -> Verdict:
     return user
 
 
-def _create(user_ref: str, rules: AccountRules) -> AbstractBaseUser | None:
-    """Create the user, once, however many requests with the first token arrive together."""
-    check_account_rules(rules)
+def _create(user_ref: str, config: AccountConfig) -> AbstractBaseUser | None:
+    """Return the new user; concurrent first requests create one row. None if the reference does not fit."""
+    check_account_config(config)
     model = get_user_model()
-    field = _field(rules)
+    field = _field(config)
     names = {field.name, model.USERNAME_FIELD}
-    if any(len(user_ref) > _longest(model, name) for name in names):
+    if any(len(user_ref) > _max_length(model, name) for name in names):
         return None
     defaults = {model.USERNAME_FIELD: user_ref, "password": make_password(None)}
     defaults.pop(field.name, None)
@@ -121,11 +123,11 @@ def _create(user_ref: str, rules: AccountRules) -> AbstractBaseUser | None:
     try:
         user, _ = model._default_manager.get_or_create(**{field.name: value}, defaults=defaults)
     except IntegrityError:
-        return None  # the username belongs to somebody else
+        return None  # another user has this username
     return user
 
 
-def _longest(model: type[AbstractBaseUser], name: str) -> float:
+def _max_length(model: type[AbstractBaseUser], name: str) -> float:
     return getattr(model._meta.get_field(name), "max_length", None) or float("inf")
 
 
@@ -137,9 +139,9 @@ def _not_before(user: AbstractBaseUser) -> float | None:
     return float(revocation.not_before.timestamp())
 
 
-def _standings(user_ids: list[str]) -> dict[str, AccountStatus]:
+def _read_statuses(user_ids: list[str]) -> dict[str, AccountStatus]:
     model = get_user_model()
-    # Not every user model has the column; without one, nobody is ever inactive.
+    # A custom user model may lack the column `is_active`; its users are always active.
     flags = [field.name for field in model._meta.concrete_fields if field.name == "is_active"]
     rows = model._default_manager.filter(pk__in=user_ids).values_list(
         "pk", "token_revocation__not_before", *flags

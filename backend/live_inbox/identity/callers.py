@@ -1,4 +1,4 @@
-"""Who is calling, for every door."""
+"""Authenticates the caller of a request or socket. Both APIs use it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from django.contrib.auth.models import AnonymousUser
 
 from live_inbox.batching import Batcher
 from live_inbox.database_threads import in_database_thread
-from live_inbox.identity.accounts import Verdict, account_for, account_statuses, verdicts
+from live_inbox.identity.accounts import (
+    AccountResult,
+    account_for,
+    account_statuses,
+    accounts_for,
+)
+from live_inbox.identity.config import identity_config
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.rules import identity_rules
 from live_inbox.identity.sessions import AccountStatus, OpenSessions
-from live_inbox.identity.tokens import TokenRules, TokenVerifier, VerifiedToken
+from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A user with the rights of one token or session. Times are unix seconds; a session has none.
 
-    `user` is the row as it was when the caller came: what may have changed since is read anew.
+    `user` is the row as it was at authentication. Read it again (`refresh_caller`) where a change matters.
     """
 
     user: AbstractBaseUser
@@ -34,53 +39,49 @@ class Caller:
 
     @property
     def user_id(self) -> str:
-        """The user's primary key as text: the name of their inbox."""
+        """The user's primary key as text: the key of their inbox."""
         return str(self.user.pk)
 
 
 @lru_cache(maxsize=4)
-def verifier_for(rules: TokenRules) -> TokenVerifier:
-    """Return the verifier for these rules, always the same one: it holds the keys.
+def verifier_for(config: TokenConfig) -> TokenVerifier:
+    """Return the verifier for this configuration, memoized because a verifier caches its keys.
 
-    Changed settings make other rules, so there is nothing to invalidate.
+    Changed settings make another configuration, so nothing needs invalidating.
     """
-    return TokenVerifier(rules)
-
-
-def authenticate_token(token: str | None) -> Caller:
-    """Return whom this token speaks for, or raise AuthenticationFailed.
-
-    Asks the database, and for published keys the network: not for the event loop.
-    """
-    rules = identity_rules()
-    verified = verifier_for(rules.tokens).verify(token or "")
-    return _caller(verified, account_for(verified, rules.accounts))
+    return TokenVerifier(config)
 
 
 async def authenticate(token: str | None) -> Caller:
-    """Return whom this token speaks for, or raise AuthenticationFailed; the event loop runs on.
+    """Return the caller that this token authenticates; raise AuthenticationFailed. Never blocks the event loop.
 
-    Thousands who come at once are looked up together, in a few queries.
+    Concurrent calls are batched: thousands of tokens that arrive together cost a few queries.
     """
-    rules = identity_rules()
-    verifier = verifier_for(rules.tokens)
-    given = token or ""
-    if verifier.may_block(given):
-        # Not in a database thread: an issuer that is slow must not use them up.
-        verified = await asyncio.to_thread(verifier.verify, given)
-    else:
-        verified = verifier.verify(given, fetch=False)
-    verdict = await _accounts.ask(verified)
-    if verdict is Reason.UNKNOWN_USER and rules.accounts.create_users:
-        # Apart from the others, whom the writing would hold up.
-        verdict = await in_database_thread(account_for, verified, rules.accounts)
-    if isinstance(verdict, Reason):
-        raise AuthenticationFailed(verdict)
-    return _caller(verified, verdict)
+    config = identity_config()
+    verified = await _verify(verifier_for(config.tokens), token or "")
+    result = await _accounts.ask(verified)
+    if result is Reason.UNKNOWN_USER and config.accounts.create_users:
+        # Outside the batch: the write would delay the other tokens.
+        result = await in_database_thread(account_for, verified, config.accounts)
+    if isinstance(result, Reason):
+        raise AuthenticationFailed(result)
+    return Caller(
+        user=result,
+        scopes=verified.scopes,
+        issued_at=verified.issued_at,
+        expires_at=verified.expires_at,
+    )
+
+
+async def _verify(verifier: TokenVerifier, token: str) -> VerifiedToken:
+    if verifier.may_block(token):
+        # Not in a database thread: a slow issuer must not occupy all of them.
+        return await asyncio.to_thread(verifier.verify, token)
+    return verifier.verify(token, fetch=False)
 
 
 def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
-    """Return the caller of a Django session, or raise AuthenticationFailed for nobody."""
+    """Return the caller of a Django session; raise AuthenticationFailed for an anonymous or inactive user."""
     if not user.is_authenticated or isinstance(user, AnonymousUser):
         raise AuthenticationFailed(Reason.MISSING)
     if not user.is_active:
@@ -88,10 +89,10 @@ def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
     return Caller(user=user)
 
 
-def renewed(caller: Caller) -> Caller:
-    """Return the caller with the user's row as it is now; raise AuthenticationFailed if it is of no use any more.
+def refresh_caller(caller: Caller) -> Caller:
+    """Return the caller with the user's current row; raise AuthenticationFailed if the user is gone or inactive.
 
-    A socket's caller may be hours old, and with it what the user may do. Synchronous: one query.
+    A socket's caller may be hours old, and the user's permissions with it. Synchronous: one query.
     """
     user = get_user_model()._default_manager.filter(pk=caller.user.pk).first()
     if user is None:
@@ -102,31 +103,22 @@ def renewed(caller: Caller) -> Caller:
 
 
 def open_sessions() -> OpenSessions:
-    """Return a register of open sockets that asks the database how their users stand."""
-    rules = identity_rules()
+    """Return a registry of open sockets that reads account statuses from the database."""
+    config = identity_config()
     return OpenSessions(
-        _read_standings,
-        check_seconds=rules.session_check_seconds,
-        max_age_seconds=rules.max_session_seconds,
+        _read_statuses,
+        check_seconds=config.session_check_seconds,
+        max_age_seconds=config.max_session_seconds,
     )
 
 
-async def _read_standings(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
+async def _read_statuses(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
     return await in_database_thread(account_statuses, user_ids)
 
 
-async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[Verdict]:
-    return await in_database_thread(verdicts, tokens, identity_rules().accounts)
+async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[AccountResult]:
+    return await in_database_thread(accounts_for, tokens, identity_config().accounts)
 
 
-# As many as make a query and its rows the cost, not the crossing; and few enough for a thread to be done soon.
+# Enough tokens that the query outweighs the thread hop, and few enough that a thread is free again soon.
 _accounts = Batcher(_read_accounts, most=500)
-
-
-def _caller(verified: VerifiedToken, user: AbstractBaseUser) -> Caller:
-    return Caller(
-        user=user,
-        scopes=verified.scopes,
-        issued_at=verified.issued_at,
-        expires_at=verified.expires_at,
-    )

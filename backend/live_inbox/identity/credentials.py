@@ -1,7 +1,7 @@
-"""Where a caller may put the token. Pure: bytes and parsed JSON in, the token or None out.
+"""Extracts the token from headers, query strings and `connection_init` payloads.
 
-None means that nothing usable was given. What is found is returned as it is; whether it is a token,
-and not too long to be one, is for the verifier.
+Pure functions: bytes or parsed JSON in, the token or None out. None means that no usable value was given.
+The value is returned unchanged; the verifier checks its form and length.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why a caller is refused, in one table."""
+"""The reasons why authentication fails, and the message of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class Reason(StrEnum):
-    """The stable word for a refusal: for logs, metrics, tests and the code of clients."""
+    """A stable code for each refusal, for logs, metrics, tests and clients. Clients receive it as `reason`."""
 
     MISSING = "missing"
     MALFORMED = "malformed"
@@ -24,7 +24,7 @@ class Reason(StrEnum):
     REVOKED = "revoked"
 
 
-# The sentences are for the caller: none of them repeats a claim or tells which accounts exist.
+# Callers read these messages, so none repeats a claim or reveals which accounts exist.
 _MESSAGES = {
     Reason.MISSING: "Authentication is required.",
     Reason.MALFORMED: "The token is malformed.",
@@ -43,7 +43,7 @@ _MESSAGES = {
 
 
 class AuthenticationFailed(Exception):
-    """Raised when nobody, or nobody with access, stands behind a request."""
+    """Raised when a request has no credentials, or credentials that are not accepted. `reason` is the cause."""
 
     code: ClassVar[str] = "UNAUTHENTICATED"
 
@@ -53,5 +53,5 @@ class AuthenticationFailed(Exception):
         super().__init__(self.message)
 
 
-class InvalidTokenRules(ValueError):
-    """Raised at start when the settings for tokens contradict each other or are unsafe."""
+class InvalidIdentityConfig(ValueError):
+    """Raised at startup when the JWT_ settings contradict each other or are unsafe; the message says what to do."""

@@ -1,4 +1,4 @@
-"""Tokens signed by this server: for its commands and tests, and for who shares its secret."""
+"""Issues tokens that this server signs: for its commands and tests, and for services that share its secret."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import jwt
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from live_inbox.identity.errors import InvalidTokenRules
+from live_inbox.identity.config import identity_config
+from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.identity.keys import secret_id
-from live_inbox.identity.rules import identity_rules
-from live_inbox.identity.tokens import TokenRules
+from live_inbox.identity.tokens import TokenConfig
 
 
 def issue_token(
@@ -23,44 +23,46 @@ def issue_token(
     scopes: Iterable[str] = (),
     now: float | None = None,
 ) -> str:
-    """Return an access token for this user, as djangorestframework-simplejwt writes them.
+    """Return an access token for this user, with the claims of djangorestframework-simplejwt.
 
-    Raises InvalidTokenRules where tokens are signed elsewhere, and ValueError for a life that is
-    not positive.
+    `now` is the time of issue in unix seconds; by default the current time. Raises InvalidIdentityConfig where
+    tokens are signed elsewhere, and ValueError for a `ttl_seconds` that is not positive or not finite.
     """
-    rules = identity_rules()
-    if rules.tokens.signed_elsewhere:
-        raise InvalidTokenRules("Tokens are signed elsewhere: this server has public keys only.")
+    config = identity_config()
+    if config.tokens.signed_elsewhere:
+        raise InvalidIdentityConfig(
+            "Tokens are signed elsewhere: this server has public keys only."
+        )
     if not 0 < ttl_seconds < float("inf"):
         raise ValueError("A token must live for more than 0 seconds.")
-    user_ref = str(getattr(user, rules.accounts.user_field))
-    claims = _claims(rules.tokens, user_ref, ttl_seconds, time.time() if now is None else now)
-    if words := " ".join(scopes):
-        claims["scope"] = words
-    return _signed(rules.tokens, claims)
+    user_ref = str(getattr(user, config.accounts.user_field))
+    claims = _claims(config.tokens, user_ref, ttl_seconds, time.time() if now is None else now)
+    if scope := " ".join(scopes):
+        claims["scope"] = scope
+    return _signed(config.tokens, claims)
 
 
-def _claims(rules: TokenRules, user_ref: str, ttl_seconds: float, now: float) -> dict[str, Any]:
-    # With its fraction: a token issued right after a revocation in the same second must be good.
+def _claims(config: TokenConfig, user_ref: str, ttl_seconds: float, now: float) -> dict[str, Any]:
+    # Keep the fraction of a second: a token issued after a revocation in the same second must be valid.
     issued_at = round(now, 6)
-    claims: dict[str, Any] = dict.fromkeys((*rules.user_claims, "user_id", "sub"), user_ref)
+    claims: dict[str, Any] = dict.fromkeys((*config.user_claims, "user_id", "sub"), user_ref)
     claims |= {
         "token_type": "access",
         "iat": issued_at,
         "exp": issued_at + ttl_seconds,
         "jti": uuid.uuid4().hex,
     }
-    if rules.audience:
-        claims["aud"] = rules.audience
-    if rules.issuer:
-        claims["iss"] = rules.issuer
+    if config.audience:
+        claims["aud"] = config.audience
+    if config.issuer:
+        claims["iss"] = config.issuer
     return claims
 
 
-def _signed(rules: TokenRules, claims: dict[str, Any]) -> str:
-    if not rules.secrets:
-        raise InvalidTokenRules("JWT_SECRET is empty: there is nothing to sign with.")
-    secret = rules.secrets[0]
-    headers = {"kid": secret_id(secret)} if len(rules.secrets) > 1 else None
-    algorithm = rules.algorithms[0]
+def _signed(config: TokenConfig, claims: dict[str, Any]) -> str:
+    if not config.secrets:
+        raise InvalidIdentityConfig("JWT_SECRET is empty: there is nothing to sign with.")
+    secret = config.secrets[0]
+    headers = {"kid": secret_id(secret)} if len(config.secrets) > 1 else None
+    algorithm = config.algorithms[0]
     return jwt.encode(claims, secret, algorithm=algorithm, headers=headers)

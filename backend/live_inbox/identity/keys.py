@@ -1,7 +1,7 @@
-"""The keys that verify tokens. Those that an issuer publishes are in `published_keys`.
+"""The keys that verify tokens: shared secrets and PEM public keys. `jwks` has those that an issuer publishes.
 
-A key always comes with the algorithms that it may be used with. What a token says about itself
-chooses among trusted keys, and never how one is used.
+The configuration fixes the algorithms that each key may be used with. A token's header selects among trusted
+keys; it never selects how a key is used (RFC 8725, section 3.1).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
-from jwt.algorithms import Algorithm, HMACAlgorithm
+from jwt.algorithms import Algorithm
 
-from live_inbox.identity.errors import InvalidTokenRules
+from live_inbox.identity.errors import InvalidIdentityConfig
 
 if TYPE_CHECKING:
     from jwt.algorithms import AllowedPublicKeys
@@ -26,30 +26,30 @@ _PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.D
 
 
 class Keys(Protocol):
-    """The trusted keys of the one issuer."""
+    """The trusted keys of one issuer."""
 
     def candidates(self, key_id: str | None, *, fetch: bool) -> Sequence[Key]:
-        """Return the keys that may have signed a token with this `kid`."""
+        """Return the keys that may have signed a token with this `kid`. Without `fetch`, only cached ones."""
 
     def may_block(self, key_id: str | None) -> bool:
-        """Whether `candidates` would ask the network."""
+        """Whether `candidates` would make a network request."""
 
 
 def secret_id(secret: str) -> str:
-    """Return the `kid` of a secret. It tells no more of the secret than a signature does."""
+    """Return the `kid` of a secret. It reveals no more of the secret than a signature does."""
     return hmac.new(secret.encode(), b"key id", hashlib.sha256).hexdigest()[:12]
 
 
 class SharedSecrets:
-    """Secrets that both sign and verify; the first one signs."""
+    """Secrets that sign and verify. The first one signs; the others verify tokens during a rotation."""
 
     def __init__(self, secrets: Sequence[str], algorithms: Sequence[str]) -> None:
         if not secrets or not all(secrets):
-            raise InvalidTokenRules(
-                "JWT_SECRET is empty: set it to a random text of 32 characters or more."
+            raise InvalidIdentityConfig(
+                "JWT_SECRET is empty: set it to a random string of 32 characters or more."
             )
         if len(secrets) > 10:
-            raise InvalidTokenRules(
+            raise InvalidIdentityConfig(
                 "JWT_PREVIOUS_SECRETS has more than nine entries: remove the oldest."
             )
         for algorithm in known_algorithms(algorithms):
@@ -59,31 +59,30 @@ class SharedSecrets:
         self._by_id = {secret_id(secret): secret.encode() for secret in secrets}
 
     def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[Key]:
-        """Return the secret that the token names, or all of them.
+        """Return the secret that the token names, or all secrets.
 
-        Other issuers that share our secret name it as they like, so an unknown `kid` proves
-        nothing.
+        Another issuer that shares the secret may give it any `kid`, so an unknown one is not an error.
         """
         named = self._by_id.get(key_id) if key_id is not None else None
         return self._secrets if named is None else (named,)
 
     def may_block(self, key_id: str | None) -> bool:
-        """Return False: all secrets are here."""
+        """Return False: secrets come from the settings."""
         return False
 
 
 class PublicKeys:
-    """One or more PEM public keys of one kind, written one after the other."""
+    """One or more concatenated PEM public keys of one kind."""
 
     def __init__(self, pem: str, algorithms: Sequence[str]) -> None:
         blocks = list(_PEM_BLOCK.finditer(pem))
         if not blocks:
-            raise InvalidTokenRules(
+            raise InvalidIdentityConfig(
                 "JWT_PUBLIC_KEY is not a PEM public key (-----BEGIN PUBLIC KEY-----)."
             )
         if any("PRIVATE" in block[1] for block in blocks):
-            raise InvalidTokenRules(
-                "JWT_PUBLIC_KEY has a private key in it: give this server the public one only."
+            raise InvalidIdentityConfig(
+                "JWT_PUBLIC_KEY has a private key in it: configure the public key only."
             )
         prepared = [
             [
@@ -95,52 +94,37 @@ class PublicKeys:
         self._keys: tuple[Key, ...] = tuple(keys[0] for keys in prepared)
 
     def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[Key]:
-        """Return all keys: PEM has no ids."""
+        """Return all keys: PEM has no key ids."""
         return self._keys
 
     def may_block(self, key_id: str | None) -> bool:
-        """Return False: all keys are here."""
+        """Return False: the keys come from the settings."""
         return False
 
 
 def known_algorithms(names: Sequence[str]) -> Sequence[str]:
-    """Return the names as they are, or raise InvalidTokenRules if one is not a signature."""
+    """Return the names unchanged; raise InvalidIdentityConfig for `none` and for unknown algorithms."""
     if not names:
-        raise InvalidTokenRules("JWT_ALGORITHMS is empty.")
+        raise InvalidIdentityConfig("JWT_ALGORITHMS is empty.")
     for name in names:
         _algorithm(name)
     return names
 
 
-class _CheckedSecret(HMACAlgorithm):
-    """HMAC with a secret of SharedSecrets, which is no public key in disguise: that was checked when it was taken in.
-
-    PyJWT would try at each token to parse it as all that it must not be.
-    """
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        """Return the secret as it is."""
-        return key.encode() if isinstance(key, str) else key
-
-
 def signatures(algorithms: Sequence[str]) -> jwt.PyJWS:
-    """Return what verifies signatures of these algorithms, with keys that come from the classes above."""
-    verifying = jwt.PyJWS(algorithms=(), options={"enforce_minimum_key_length": True})
-    for name in dict.fromkeys(known_algorithms(algorithms)):
-        algorithm = _algorithm(name)
-        if isinstance(algorithm, HMACAlgorithm):
-            algorithm = _CheckedSecret(algorithm.hash_alg)
-        verifying.register_algorithm(name, algorithm)
-    return verifying
+    """Return a verifier of signatures that knows these algorithms only and rejects keys that are too short."""
+    return jwt.PyJWS(known_algorithms(algorithms), options={"enforce_minimum_key_length": True})
 
 
 def _algorithm(name: str) -> Algorithm:
     if name.lower() == "none":
-        raise InvalidTokenRules("JWT_ALGORITHMS must not have `none`: such tokens are not signed.")
+        raise InvalidIdentityConfig(
+            "JWT_ALGORITHMS must not contain `none`: such tokens are not signed."
+        )
     try:
         return jwt.get_algorithm_by_name(name)
     except NotImplementedError as error:
-        raise InvalidTokenRules(f"JWT_ALGORITHMS: there is no algorithm {name!r}.") from error
+        raise InvalidIdentityConfig(f"JWT_ALGORITHMS: unknown algorithm {name!r}.") from error
 
 
 def _prepared(algorithm: str, key: str, setting: str) -> Any:
@@ -148,7 +132,7 @@ def _prepared(algorithm: str, key: str, setting: str) -> Any:
     try:
         prepared = implementation.prepare_key(key)
     except (jwt.PyJWTError, ValueError, TypeError) as error:
-        raise InvalidTokenRules(f"{setting} does not fit {algorithm}: {error}") from error
+        raise InvalidIdentityConfig(f"{setting} does not fit {algorithm}: {error}") from error
     if weakness := implementation.check_key_length(prepared):
-        raise InvalidTokenRules(f"{setting} is too short for {algorithm}: {weakness}")
+        raise InvalidIdentityConfig(f"{setting} is too short for {algorithm}: {weakness}")
     return prepared

@@ -1,4 +1,4 @@
-"""Ending the life of tokens before they expire."""
+"""Revokes tokens before they expire."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from live_inbox.models import TokenRevocation
 
 
 def revoke_tokens(*, user_id: str | int, now: datetime | None = None) -> datetime:
-    """Refuse every token of this user that was issued before now, and return that moment.
+    """Revoke every token of this user that was issued before `now`, and return the moment in force.
 
-    Open sockets are closed by every server at its next check. The moment never moves back. Raises
-    the user model's DoesNotExist for an unknown user. Most issuers write whole seconds, so a token
-    that one of them issues within the same second is refused as well.
+    That moment never moves back. Every server closes the user's open sockets at its next session check. Most
+    issuers write `iat` in whole seconds, so a token that one of them issues within the same second is revoked
+    as well. Raises the user model's DoesNotExist for an unknown user.
     """
     moment = now or timezone.now()
     with transaction.atomic():

@@ -1,9 +1,8 @@
-"""The open sockets of this process, each ended when its caller may no longer be here.
+"""The registry of this process's open sockets. It closes each one when its caller loses access.
 
-A socket lives no longer than its token. When the token expires, when the user is deactivated or
-deleted, and when the user's tokens are revoked, the socket's `close` is called: once, from the
-event loop, never from within `register`. No ORM here: how users stand is asked of a function that
-is handed over.
+A socket lives no longer than its token. When the token expires, when the user is deactivated or deleted, and
+when the user's tokens are revoked, the socket's `close` is called: once, from the event loop, never from
+within `register`. No ORM here: the constructor takes the function that reads account statuses.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from live_inbox.metrics import SESSION_CHECK_FAULTS
 
 logger = logging.getLogger(__name__)
 
-# How many sockets end before other work gets its turn: tokens issued together expire together.
+# Sockets closed before other tasks get a turn. Tokens issued together expire together.
 _BATCH = 200
-_SHORTEST_SECONDS = 0.01
-# Ended sockets may leave this many entries behind before the heap is cleared of them.
-_TOLERATED_LEFTOVERS = 64
+_MIN_TIMER_SECONDS = 0.01
+# Entries of closed sockets that may stay in the heap before it is rebuilt.
+_MAX_STALE_ENTRIES = 64
 
 
 class EndReason(StrEnum):
@@ -41,14 +40,14 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """How a user stands: whether active, and before when (unix seconds) tokens are revoked."""
+    """A user's current access: whether active, and before which moment (unix seconds) tokens are revoked."""
 
     active: bool
     not_before: float | None
 
 
-class Admitted(Protocol):
-    """What matters here of a Caller."""
+class SessionOwner(Protocol):
+    """The part of a Caller that the registry reads. Times are unix seconds."""
 
     @property
     def user_id(self) -> str: ...
@@ -59,11 +58,11 @@ class Admitted(Protocol):
 
 
 Close = Callable[[EndReason], None]
-ReadStandings = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
+ReadStatuses = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
 
 
 class OpenSession:
-    """One registered socket. Release it when the socket is gone; twice does no harm."""
+    """One registered socket. Call `release` when the socket has closed; further calls are no-ops."""
 
     __slots__ = ("_close", "_sessions", "is_open", "issued_at", "user_id")
 
@@ -77,42 +76,42 @@ class OpenSession:
         self.is_open = True
 
     def release(self) -> None:
-        """Forget the socket: its `close` is not called any more."""
+        """Unregister the socket: its `close` is not called any more."""
         if self.is_open:
             self._sessions._forget(self)
 
     def end(self, reason: EndReason) -> None:
-        """Close the socket for this reason, unless it was ended or released before."""
+        """Close the socket for this reason; a no-op after `end` or `release`."""
         if not self.is_open:
             return
         close = self._close
         self._sessions._forget(self)
         try:
             close(reason)
-        except Exception:  # one broken socket must not keep the others open
+        except Exception:  # one failing socket must not keep the others open
             logger.exception("Closing a socket failed (%s).", reason)
 
 
 class OpenSessions:
-    """The register of open sockets. Everything but construction happens on the event loop.
+    """The registry of open sockets. Construct it anywhere; use it on the event loop only.
 
-    All sockets share one timer, for the earliest expiry. It is never set further ahead than one
-    check, so that a wall clock that is put forward ends sockets in time; one that is put back makes
-    them live longer, and neither ends a socket twice.
+    All sockets share one timer, set for the earliest expiry and never further ahead than `check_seconds`. So a
+    wall clock that is set forward still closes sockets in time; one that is set back makes them live longer.
+    Neither closes a socket twice.
 
-    A session without a token has no expiry: `max_age_seconds` bounds its socket, and a revocation
-    ends it once, so that the client comes back and its session is looked at again.
+    A Django session has no expiry: `max_age_seconds` bounds its socket. A revocation closes it once, so that
+    the client reconnects and its session is checked again.
     """
 
     def __init__(
         self,
-        read_standings: ReadStandings,
+        read_statuses: ReadStatuses,
         *,
         check_seconds: float = 5.0,
         max_age_seconds: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._read_standings = read_standings
+        self._read_statuses = read_statuses
         self._check_seconds = check_seconds
         self._max_age_seconds = max_age_seconds
         self._clock = clock
@@ -129,14 +128,14 @@ class OpenSessions:
         return self._open
 
     def start(self) -> None:
-        """Begin to watch, on the running event loop."""
+        """Start the periodic checks on the running event loop."""
         if self._checks is None:
             self._loop = asyncio.get_running_loop()
-            self._checks = self._loop.create_task(self._check_for_ever())
+            self._checks = self._loop.create_task(self._check_periodically())
             self._set_timer()
 
     async def stop(self) -> None:
-        """Stop watching. The sockets stay as they are."""
+        """Stop the checks. The sockets stay open."""
         checks, self._checks, self._loop = self._checks, None, None
         self._set_timer()
         if checks is not None:
@@ -144,19 +143,19 @@ class OpenSessions:
             with suppress(asyncio.CancelledError):
                 await checks
 
-    def register(self, caller: Admitted, close: Close) -> OpenSession:
-        """Watch over this caller's socket until it is released."""
+    def register(self, caller: SessionOwner, close: Close) -> OpenSession:
+        """Register this caller's socket until it is released. `close` is called with the reason to close it."""
         now = self._clock()
         is_token = caller.expires_at is not None or caller.issued_at is not None
         issued_at = caller.issued_at if is_token else now
         session = OpenSession(self, caller.user_id, issued_at, close)
         self._by_user.setdefault(session.user_id, set()).add(session)
         self._open += 1
-        self._expire_later(session, self._end_of(caller, now))
+        self._expire_later(session, self._expiry_of(caller, now))
         return session
 
     def end_expired(self) -> None:
-        """End the sockets whose time has come; of very many, the first."""
+        """Close the sockets that have expired, at most one batch (200) at a time."""
         now = self._clock()
         for _ in range(_BATCH):
             if not self._expiries or self._expiries[0][0] > now:
@@ -164,29 +163,29 @@ class OpenSessions:
             heapq.heappop(self._expiries)[2].end(EndReason.EXPIRED)
 
     async def check(self) -> None:
-        """Ask how all users with open sockets stand, and end the sockets of those who must go.
+        """Read the status of all users with open sockets, and close the sockets of those without access.
 
-        If that cannot be learnt, nobody is closed: the next check tries again.
+        If the read fails, no socket is closed; the next check tries again.
         """
         user_ids = list(self._by_user)
         if not user_ids:
             return
         try:
-            account_statuses = await self._read_standings(user_ids)
+            statuses = await self._read_statuses(user_ids)
         except Exception as error:
             self._fault.report(error)
             return
         self._fault.recovered()
-        await self._end_fallen(user_ids, account_statuses)
+        await self._end_disallowed(user_ids, statuses)
 
-    async def _end_fallen(
-        self, user_ids: Collection[str], account_statuses: Mapping[str, AccountStatus]
+    async def _end_disallowed(
+        self, user_ids: Collection[str], statuses: Mapping[str, AccountStatus]
     ) -> None:
         ended = 0
         for user_id in user_ids:
-            standing = account_statuses.get(user_id)
+            status = statuses.get(user_id)
             for session in tuple(self._by_user.get(user_id, ())):
-                reason = _verdict(session, standing)
+                reason = _end_reason(session, status)
                 if reason is None:
                     continue
                 session.end(reason)
@@ -194,12 +193,12 @@ class OpenSessions:
                 if ended % _BATCH == 0:
                     await asyncio.sleep(0)
 
-    async def _check_for_ever(self) -> None:
+    async def _check_periodically(self) -> None:
         while True:
             await asyncio.sleep(self._check_seconds)
             await self.check()
 
-    def _end_of(self, caller: Admitted, now: float) -> float | None:
+    def _expiry_of(self, caller: SessionOwner, now: float) -> float | None:
         ends = [caller.expires_at]
         if self._max_age_seconds is not None:
             ends.append(now + self._max_age_seconds)
@@ -214,14 +213,14 @@ class OpenSessions:
 
     def _forget(self, session: OpenSession) -> None:
         session.is_open = False
-        # Its entry in the heap may stay for a while; the socket must not.
+        # The entry in the heap may stay for a while; it must not keep the socket in memory.
         session._close = _do_nothing
         self._open -= 1
-        of_user = self._by_user[session.user_id]
-        of_user.discard(session)
-        if not of_user:
+        user_sessions = self._by_user[session.user_id]
+        user_sessions.discard(session)
+        if not user_sessions:
             del self._by_user[session.user_id]
-        if len(self._expiries) > 2 * self._open + _TOLERATED_LEFTOVERS:
+        if len(self._expiries) > 2 * self._open + _MAX_STALE_ENTRIES:
             self._expiries = [entry for entry in self._expiries if entry[2].is_open]
             heapq.heapify(self._expiries)
 
@@ -231,24 +230,24 @@ class OpenSessions:
             self._timer = None
         if self._loop is not None and self._expiries:
             delay = self._expiries[0][0] - self._clock()
-            delay = min(max(delay, _SHORTEST_SECONDS), self._check_seconds)
-            self._timer = self._loop.call_later(delay, self._ring)
+            delay = min(max(delay, _MIN_TIMER_SECONDS), self._check_seconds)
+            self._timer = self._loop.call_later(delay, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self.end_expired()
         self._set_timer()
 
 
 def _do_nothing(reason: EndReason) -> None:
-    """What is left to close of a socket that is gone."""
+    """The `close` of a socket that has been released."""
 
 
-def _verdict(session: OpenSession, standing: AccountStatus | None) -> EndReason | None:
-    if standing is None or not standing.active:
+def _end_reason(session: OpenSession, status: AccountStatus | None) -> EndReason | None:
+    if status is None or not status.active:
         return EndReason.DEACTIVATED
-    if standing.not_before is None:
+    if status.not_before is None:
         return None
-    if session.issued_at is None or session.issued_at < standing.not_before:
+    if session.issued_at is None or session.issued_at < status.not_before:
         return EndReason.REVOKED
     return None

@@ -1,4 +1,4 @@
-"""What a signed token says, and whether to believe it. No Django, no event loop."""
+"""Verifies signed tokens (JWT, RFC 7519) and reads their claims. No Django, no event loop."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
+from live_inbox.identity.jwks import JwksKeys
 from live_inbox.identity.keys import Keys, PublicKeys, SharedSecrets, signatures
-from live_inbox.identity.published_keys import PublishedKeys
 
 if TYPE_CHECKING:
     from live_inbox.identity.keys import Key
 
 MAX_TOKEN_LENGTH = 8192
 MAX_USER_REF_LENGTH = 255
-# Times beyond it (the year 33658) are this one, so that none overflows a float or a date.
+# Later times (after the year 33658) are clamped to this one, so that none overflows a float or a date.
 FAR = 10**12
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRules:
-    """Which tokens are accepted. The keys are `jwks_url`, else `public_key`, else `secrets`."""
+class TokenConfig:
+    """Which tokens are accepted. The keys come from `jwks_url`, else `public_key`, else `secrets`."""
 
     algorithms: tuple[str, ...] = ("HS256",)
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -41,98 +41,98 @@ class TokenRules:
 
     @property
     def signed_elsewhere(self) -> bool:
-        """Whether only the issuer can sign: this server holds no secret."""
+        """Whether only another issuer can sign tokens: this server holds no secret."""
         return bool(self.jwks_url or self.public_key)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """The claims that count, of a token that is genuine and in force.
+    """The claims of a token whose signature and times are valid. Times are unix seconds.
 
-    `expires_at` is the moment from which the token is refused, tolerance included, and at most the
-    longest permitted life away. Times are unix seconds.
+    `expires_at` is the moment from which the token is refused: `exp` plus the leeway, and at most the maximum
+    lifetime from now.
     """
 
     user_ref: str
     scopes: frozenset[str]
     issued_at: float | None
     expires_at: float
-    token_id: str
 
 
 class TokenVerifier:
-    """Verifies tokens against one set of rules. Thread-safe; keep it, for it holds the keys."""
+    """Verifies tokens against one configuration. Thread-safe. Reuse it: it caches the keys."""
 
-    def __init__(self, rules: TokenRules, *, clock: Callable[[], float] = time.time) -> None:
-        self._rules = rules
-        self._keys = _keys(rules)
-        self._signatures = signatures(rules.algorithms)
+    def __init__(self, config: TokenConfig, *, clock: Callable[[], float] = time.time) -> None:
+        self._config = config
+        self._keys = _keys(config)
+        self._signatures = signatures(config.algorithms)
         self._clock = clock
-        if not rules.user_claims:
-            raise InvalidTokenRules("JWT_USER_CLAIMS is empty: name the claim that holds the user.")
+        if not config.user_claims:
+            raise InvalidIdentityConfig(
+                "JWT_USER_CLAIMS is empty: name the claim that identifies the user."
+            )
 
     def may_block(self, token: str) -> bool:
-        """Whether `verify` would ask the network for keys: then keep it off the event loop."""
+        """Whether `verify` would fetch keys over the network. If so, call it off the event loop."""
         try:
             return self._keys.may_block(_key_id(token))
         except AuthenticationFailed:
             return False
 
     def verify(self, token: str, *, fetch: bool = True) -> VerifiedToken:
-        """Return what the token says, or raise AuthenticationFailed with the reason.
+        """Return the verified claims; raise AuthenticationFailed with the reason.
 
-        With `fetch=False` it makes do with the keys that are here, and never blocks.
+        With `fetch=False` it uses cached keys only and never blocks.
         """
         claims = self._signed_claims(token, self._keys.candidates(_key_id(token), fetch=fetch))
-        _check_issuer(claims, self._rules)
-        _check_audience(claims, self._rules)
+        _check_issuer(claims, self._config)
+        _check_audience(claims, self._config)
         if "token_type" in claims and claims["token_type"] != "access":
             raise AuthenticationFailed(Reason.REFRESH)
         now = self._clock()
         expires_at = self._expiry(claims, now)
         return VerifiedToken(
-            user_ref=_user_ref(claims, self._rules.user_claims),
+            user_ref=_user_ref(claims, self._config.user_claims),
             scopes=_scopes(claims),
-            issued_at=self._beginning(claims, "iat", now),
+            issued_at=self._not_before(claims, "iat", now),
             expires_at=expires_at,
-            token_id=_token_id(claims),
         )
 
     def _signed_claims(self, token: str, keys: Sequence[Key]) -> dict[str, Any]:
         for key in keys:
             try:
-                payload = self._signatures.decode(token, key, algorithms=self._rules.algorithms)
+                payload = self._signatures.decode(token, key, algorithms=self._config.algorithms)
             except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
-                continue  # not of this key, perhaps of the next
+                continue  # not signed with this key; try the next
             except jwt.PyJWTError as error:
                 raise AuthenticationFailed(Reason.MALFORMED) from error
             return _claims(payload)
         raise AuthenticationFailed(Reason.WRONG_KEY)
 
     def _expiry(self, claims: Mapping[str, Any], now: float) -> float:
-        self._beginning(claims, "nbf", now)
-        expires_at = _instant(claims["exp"]) + self._rules.leeway_seconds
+        self._not_before(claims, "nbf", now)
+        expires_at = _instant(claims["exp"]) + self._config.leeway_seconds
         if expires_at <= now:
             raise AuthenticationFailed(Reason.EXPIRED)
-        return min(expires_at, now + self._rules.max_ttl_seconds)
+        return min(expires_at, now + self._config.max_ttl_seconds)
 
-    def _beginning(self, claims: Mapping[str, Any], claim: str, now: float) -> float | None:
+    def _not_before(self, claims: Mapping[str, Any], claim: str, now: float) -> float | None:
         if claims.get(claim) is None:
             return None
         instant = _instant(claims[claim])
-        if instant > now + self._rules.leeway_seconds:
+        if instant > now + self._config.leeway_seconds:
             raise AuthenticationFailed(Reason.NOT_YET_VALID)
         return instant
 
 
-def _keys(rules: TokenRules) -> Keys:
-    if rules.jwks_url and rules.public_key:
-        raise InvalidTokenRules("Set JWT_JWKS_URL or JWT_PUBLIC_KEY, not both.")
-    if rules.jwks_url:
-        return PublishedKeys(rules.jwks_url, rules.algorithms)
-    if rules.public_key:
-        return PublicKeys(rules.public_key, rules.algorithms)
-    return SharedSecrets(rules.secrets, rules.algorithms)
+def _keys(config: TokenConfig) -> Keys:
+    if config.jwks_url and config.public_key:
+        raise InvalidIdentityConfig("Set JWT_JWKS_URL or JWT_PUBLIC_KEY, not both.")
+    if config.jwks_url:
+        return JwksKeys(config.jwks_url, config.algorithms)
+    if config.public_key:
+        return PublicKeys(config.public_key, config.algorithms)
+    return SharedSecrets(config.secrets, config.algorithms)
 
 
 def _key_id(token: str) -> str | None:
@@ -143,7 +143,7 @@ def _key_id(token: str) -> str | None:
     return _key_id_in(token.partition(".")[0])
 
 
-# All tokens of an issuer begin alike.
+# All tokens of an issuer have the same header.
 @lru_cache(maxsize=64)
 def _key_id_in(header: str) -> str | None:
     try:
@@ -163,26 +163,25 @@ def _claims(payload: bytes) -> dict[str, Any]:
     return claims
 
 
-def _check_issuer(claims: Mapping[str, Any], rules: TokenRules) -> None:
-    if rules.issuer and claims.get("iss") != rules.issuer:
+def _check_issuer(claims: Mapping[str, Any], config: TokenConfig) -> None:
+    if config.issuer and claims.get("iss") != config.issuer:
         raise AuthenticationFailed(Reason.WRONG_ISSUER)
 
 
-def _check_audience(claims: Mapping[str, Any], rules: TokenRules) -> None:
-    named = claims.get("aud")
-    if rules.audience:
-        names = [named] if isinstance(named, str) else named
-        is_meant = (
+def _check_audience(claims: Mapping[str, Any], config: TokenConfig) -> None:
+    audience = claims.get("aud")
+    if config.audience:
+        names = [audience] if isinstance(audience, str) else audience
+        is_accepted = (
             isinstance(names, list)
             and all(isinstance(name, str) for name in names)
-            and rules.audience in names
+            and config.audience in names
         )
     else:
-        # simplejwt ignores an audience that it was not told to expect, and with a secret of our own
-        # that is harmless. A public issuer signs for many services: there it would let in the
-        # tokens of all of them.
-        is_meant = not named or not rules.signed_elsewhere
-    if not is_meant:
+        # simplejwt ignores an audience that is not configured, and with a shared secret that is harmless.
+        # A public issuer signs for many services: ignoring the audience would admit the tokens of all of them.
+        is_accepted = not audience or not config.signed_elsewhere
+    if not is_accepted:
         raise AuthenticationFailed(Reason.WRONG_AUDIENCE)
 
 
@@ -212,8 +211,3 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
         elif isinstance(value, list):
             found.update(scope for scope in value if isinstance(scope, str) and scope)
     return frozenset(found)
-
-
-def _token_id(claims: Mapping[str, Any]) -> str:
-    value = claims.get("jti")
-    return value if isinstance(value, str) else ""

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from live_inbox.errors import NotificationError
-from live_inbox.identity.errors import InvalidTokenRules
+from live_inbox.identity.errors import InvalidIdentityConfig
 
 
 class InboxCommand(BaseCommand):
@@ -25,7 +25,7 @@ class InboxCommand(BaseCommand):
             return super().execute(*args, **options)
         except NotificationError as error:
             raise CommandError(error.message) from error
-        except (InvalidTokenRules, ImproperlyConfigured) as error:
+        except (InvalidIdentityConfig, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
             reason = str(error).strip().partition("\n")[0]

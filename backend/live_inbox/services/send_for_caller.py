@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import RateLimited
-from live_inbox.identity.callers import Caller, renewed
+from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
 from live_inbox.policy import check_may_send
@@ -35,6 +35,6 @@ def send_for_caller(caller: Caller, *, recipient_id: Any, **content: Any) -> Sen
         metrics.RATE_LIMITED.labels("send").inc()
         raise RateLimited("You send too fast.", retry_after=retry_after)
     # The caller of a socket may be hours old, and Django keeps permissions with the row.
-    user = cast("AbstractUser", renewed(caller).user)
+    user = cast("AbstractUser", refresh_caller(caller).user)
     check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)
     return send(recipient_id=recipient_id, sender_id=user.pk, **content)

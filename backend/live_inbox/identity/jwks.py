@@ -1,4 +1,4 @@
-"""The keys that an issuer publishes at an address, as a JWKS document."""
+"""The public keys that an issuer publishes as a JWKS document (RFC 7517), cached."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from collections.abc import Callable, Sequence
 
 import jwt
 
-from live_inbox.identity.errors import AuthenticationFailed, InvalidTokenRules, Reason
+from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.keys import known_algorithms
 
 logger = logging.getLogger(__name__)
 
 FETCH_TIMEOUT_SECONDS = 3.0
 FRESH_SECONDS = 300.0
-# An issuer that cannot be reached keeps its users signed in for this long; a key that it withdraws
-# meanwhile is trusted no longer than that.
+# While the issuer is unreachable, cached keys stay valid this long, so its users stay signed in. A key that it
+# withdraws in the meantime is trusted no longer than this.
 TRUSTED_SECONDS = 3600.0
-# How often tokens with made-up key ids, or an issuer that is down, can make us ask.
+# The least time between two requests to the issuer, after a success and after a failure: tokens with invented
+# key ids and an issuer that is down cannot cause more.
 COOLDOWN_SECONDS = 30.0
 RETRY_SECONDS = 5.0
 
 
-class PublishedKeys:
-    """The keys in a JWKS document: fetched when needed, when stale, when a token has a new one.
+class JwksKeys:
+    """The keys of a JWKS document: fetched on first use, when stale, and when a token names an unknown key.
 
-    The issuer is asked by one thread at a time and seldom enough that neither made-up key ids nor
-    an outage turn into a flood. While it cannot be reached, the keys of the last answer stay in use
-    for TRUSTED_SECONDS. A key without `alg` counts as RS256, or as what its curve says.
+    One thread at a time fetches, and rate limits apply, so that neither invented key ids nor an outage cause
+    a flood of requests. While the issuer is unreachable, the keys of the last response stay in use for
+    TRUSTED_SECONDS. A key without `alg` counts as RS256, or as the algorithm of its curve.
     """
 
     def __init__(
@@ -41,14 +42,14 @@ class PublishedKeys:
         timeout_seconds: float = FETCH_TIMEOUT_SECONDS,
     ) -> None:
         if any(name.startswith("HS") for name in known_algorithms(algorithms)):
-            raise InvalidTokenRules(
+            raise InvalidIdentityConfig(
                 "JWT_JWKS_URL publishes public keys: "
                 "set JWT_ALGORITHMS to the issuer's, for example RS256."
             )
         try:
             self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=timeout_seconds)
         except jwt.PyJWTError as error:
-            raise InvalidTokenRules("JWT_JWKS_URL is not an http(s) address.") from error
+            raise InvalidIdentityConfig("JWT_JWKS_URL is not an http(s) address.") from error
         self._algorithms = frozenset(algorithms)
         self._clock = clock
         self._fetching = threading.Lock()
@@ -58,7 +59,10 @@ class PublishedKeys:
         self._is_failing = False
 
     def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[jwt.PyJWK]:
-        """Return the published keys of that id, or all for a token without one."""
+        """Return the published keys with this id, or all keys for a token without one.
+
+        Raises AuthenticationFailed (KEYS_UNAVAILABLE) if there are none because the issuer does not answer.
+        """
         if fetch and self.may_block(key_id):
             self._refresh(key_id)
         keys = self._usable(key_id)
@@ -67,7 +71,7 @@ class PublishedKeys:
         return keys
 
     def may_block(self, key_id: str | None) -> bool:
-        """Whether this key is unknown or stale, and it is not too early to ask the issuer again."""
+        """Whether this key is unknown or stale and the rate limit permits a request to the issuer."""
         now = self._clock()
         if now < self._next_fetch_at:
             return False
@@ -82,7 +86,7 @@ class PublishedKeys:
         return tuple(key for key in self._keys if key_id is None or key.key_id in (key_id, None))
 
     def _refresh(self, key_id: str | None) -> None:
-        # Whoever has a usable key does not queue behind the thread that asks for a newer one.
+        # A thread that has a usable key does not wait for the one that fetches newer keys.
         if not self._fetching.acquire(blocking=not self._usable(key_id)):
             return
         try:
@@ -94,14 +98,16 @@ class PublishedKeys:
     def _fetch(self) -> None:
         try:
             self._keys = self._published()
-        except Exception as error:  # whatever the address answers is not the fault of the token
+        except Exception as error:  # no response of the issuer is the token's fault
             if not self._is_failing:
-                logger.warning("No token keys: %s: %s", type(error).__name__, error)
+                logger.warning(
+                    "Fetching the token keys failed: %s: %s", type(error).__name__, error
+                )
             self._is_failing = True
             self._next_fetch_at = self._clock() + RETRY_SECONDS
             return
         if self._is_failing:
-            logger.warning("The token keys can be fetched again.")
+            logger.warning("Fetching the token keys works again.")
         self._is_failing = False
         self._fetched_at = self._clock()
         self._next_fetch_at = self._fetched_at + COOLDOWN_SECONDS

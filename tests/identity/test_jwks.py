@@ -18,8 +18,8 @@ from jwt.warnings import InsecureKeyLengthWarning
 
 from live_inbox.identity import tokens as tokens_module
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.published_keys import PublishedKeys
-from live_inbox.identity.tokens import TokenRules, TokenVerifier
+from live_inbox.identity.jwks import JwksKeys
+from live_inbox.identity.tokens import TokenConfig, TokenVerifier
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
 
 TO_JWK: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
@@ -86,12 +86,12 @@ def verifier(
     """Make a verifier of the issuer's tokens, on clocks of the test."""
 
     def make(*algorithms: str, timeout_seconds: float = 30) -> TokenVerifier:
-        def keys(url: str, names: tuple[str, ...]) -> PublishedKeys:
-            return PublishedKeys(url, names, clock=monotonic, timeout_seconds=timeout_seconds)
+        def keys(url: str, names: tuple[str, ...]) -> JwksKeys:
+            return JwksKeys(url, names, clock=monotonic, timeout_seconds=timeout_seconds)
 
-        monkeypatch.setattr(tokens_module, "PublishedKeys", keys)
-        rules = TokenRules(algorithms=algorithms or ("RS256",), jwks_url=issuer.url)
-        return TokenVerifier(rules, clock=Clock(NOW))
+        monkeypatch.setattr(tokens_module, "JwksKeys", keys)
+        config = TokenConfig(algorithms=algorithms or ("RS256",), jwks_url=issuer.url)
+        return TokenVerifier(config, clock=Clock(NOW))
 
     return make
 
@@ -204,8 +204,8 @@ def test_an_issuer_that_is_down_at_first(
     assert checked.verify(genuine).user_ref == "alice"
     assert issuer.requests == 3
     assert [record.message.partition(":")[0] for record in caplog.records] == [
-        "No token keys",
-        "The token keys can be fetched again.",
+        "Fetching the token keys failed",
+        "Fetching the token keys works again.",
     ]
 
 
@@ -266,8 +266,8 @@ def test_a_redirect_is_not_followed(
 
 
 def test_nothing_listens_there(issuer: Issuer, key_pairs: dict[str, KeyPair]) -> None:
-    rules = TokenRules(algorithms=("RS256",), jwks_url="http://127.0.0.1:1/jwks")
-    checked = TokenVerifier(rules, clock=Clock(NOW))
+    config = TokenConfig(algorithms=("RS256",), jwks_url="http://127.0.0.1:1/jwks")
+    checked = TokenVerifier(config, clock=Clock(NOW))
     assert refusal(checked, token(key_pairs["RS256"], "one")) is Reason.KEYS_UNAVAILABLE
 
 
@@ -321,7 +321,7 @@ def test_a_document_without_a_key_that_fits_is_an_outage(
     issuer.publish(key_pairs["ES256"], "one")
     assert refusal(verifier("RS256"), token(key_pairs["ES256"], "one")) is Reason.KEYS_UNAVAILABLE
     assert caplog.messages == [
-        f"No token keys: PyJWKSetError: none at {issuer.url} fits JWT_ALGORITHMS"
+        f"Fetching the token keys failed: PyJWKSetError: none at {issuer.url} fits JWT_ALGORITHMS"
     ]
 
 

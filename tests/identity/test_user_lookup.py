@@ -13,26 +13,26 @@ from django.test.utils import CaptureQueriesContext, register_lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from live_inbox.identity.accounts import AccountRules, Verdict, account_for, verdicts
+from live_inbox.identity.accounts import AccountConfig, AccountResult, account_for, accounts_for
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.lookup import users_by, value_of
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.tokens import VerifiedToken
+from live_inbox.identity.user_lookup import users_by, value_of
 from live_inbox.models import TokenRevocation
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
-BY_NAME = AccountRules(user_field="username")
-BY_ADDRESS = AccountRules(user_field="email")
+BY_NAME = AccountConfig(user_field="username")
+BY_ADDRESS = AccountConfig(user_field="email")
 TOO_BIG = "9" * 30
 
 
 def token(user_ref: str, issued_at: float | None = NOON.timestamp()) -> VerifiedToken:
-    return VerifiedToken(user_ref, frozenset(), issued_at, NOON.timestamp() + 300, "")
+    return VerifiedToken(user_ref, frozenset(), issued_at, NOON.timestamp() + 300)
 
 
-def alone(verified: VerifiedToken, rules: AccountRules) -> Verdict:
+def alone(verified: VerifiedToken, config: AccountConfig) -> AccountResult:
     try:
-        return account_for(verified, rules)
+        return account_for(verified, config)
     except AuthenticationFailed as refused:
         return refused.reason
 
@@ -63,7 +63,7 @@ def test_one_query_answers_for_all(people: list[User]) -> None:
         token(str(other_alice.pk)),
     ]
     with CaptureQueriesContext(connection) as queries:
-        assert verdicts(asked, AccountRules()) == [
+        assert accounts_for(asked, AccountConfig()) == [
             alice,
             Reason.UNKNOWN_USER,
             Reason.INACTIVE,
@@ -81,7 +81,7 @@ def test_one_query_answers_for_all(people: list[User]) -> None:
 def test_an_address_that_two_users_have_names_neither_among_others(people: list[User]) -> None:
     addresses = ("alice@example.com", "twin@example.com", "Alice@example.com", "x@example.com")
     with CaptureQueriesContext(connection) as queries:
-        assert verdicts([token(address) for address in addresses], BY_ADDRESS) == [
+        assert accounts_for([token(address) for address in addresses], BY_ADDRESS) == [
             people[0],
             Reason.UNKNOWN_USER,
             people[5],
@@ -94,7 +94,7 @@ def test_a_value_that_very_many_have_is_not_read_with_all_of_them(people: list[U
     User.objects.bulk_create(User(username=f"u{n}", email="all@example.com") for n in range(50))
     with CaptureQueriesContext(connection) as queries:
         asked = [token("all@example.com"), token("alice@example.com")]
-        assert verdicts(asked, BY_ADDRESS) == [Reason.UNKNOWN_USER, people[0]]
+        assert accounts_for(asked, BY_ADDRESS) == [Reason.UNKNOWN_USER, people[0]]
     assert [query["sql"].rpartition("LIMIT ")[2] for query in queries] == ["5", "2", "2"]
 
 
@@ -124,7 +124,7 @@ def test_where_the_database_ignores_case_so_do_the_verdicts(people: list[User]) 
         register_lookup(field, _ExactIgnoringCase, _InIgnoringCase),  # type: ignore[arg-type]  # takes fields as well
         CaptureQueriesContext(connection) as queries,
     ):
-        assert verdicts(asked, BY_NAME) == [
+        assert accounts_for(asked, BY_NAME) == [
             people[2],
             Reason.INACTIVE,
             Reason.UNKNOWN_USER,
@@ -135,9 +135,11 @@ def test_where_the_database_ignores_case_so_do_the_verdicts(people: list[User]) 
 
 def test_nothing_that_can_be_asked_makes_a_query(people: list[User]) -> None:
     with CaptureQueriesContext(connection) as queries:
-        assert verdicts([], AccountRules()) == []
-        assert verdicts([token("x"), token(TOO_BIG)], AccountRules()) == [Reason.UNKNOWN_USER] * 2
-        assert verdicts([token("a\0"), token("\ud800")], BY_NAME) == [Reason.UNKNOWN_USER] * 2
+        assert accounts_for([], AccountConfig()) == []
+        assert (
+            accounts_for([token("x"), token(TOO_BIG)], AccountConfig()) == [Reason.UNKNOWN_USER] * 2
+        )
+        assert accounts_for([token("a\0"), token("\ud800")], BY_NAME) == [Reason.UNKNOWN_USER] * 2
     assert len(queries) == 0
 
 
@@ -161,7 +163,7 @@ ISSUED = st.sampled_from([None, NOON.timestamp() - 1, NOON.timestamp(), NOON.tim
 @given(st.data())
 def test_verdicts_together_are_the_verdicts_alone(people: list[User], data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(["pk", "username", "email", "last_name", "date_joined"]))
-    rules = AccountRules(user_field=field)
+    config = AccountConfig(user_field=field)
     first = people[0].pk
     refs = {
         "pk": KEYS | st.integers(first - 1, first + 7).map(str),
@@ -171,7 +173,7 @@ def test_verdicts_together_are_the_verdicts_alone(people: list[User], data: st.D
         "date_joined": st.sampled_from([str(people[0].date_joined), "2026-07-01 00:00Z", "x"]),
     }[field]
     asked = data.draw(st.lists(st.builds(token, refs, ISSUED), max_size=12))
-    assert verdicts(asked, rules) == [alone(verified, rules) for verified in asked]
+    assert accounts_for(asked, config) == [alone(verified, config) for verified in asked]
 
 
 def test_users_come_with_their_revocation(people: list[User]) -> None:

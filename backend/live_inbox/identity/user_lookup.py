@@ -1,4 +1,4 @@
-"""Users by the value of a field: many in one query, judged as one query for each would judge them."""
+"""Finds users by the value of a field: many in one query, with the same results as one query for each."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from live_inbox.storable import is_storable_text
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
 
-# Of these, Python finds a value from the database equal to the one that was asked for.
+# For these fields, Python compares a value from the database equal to the value in the query.
 _COMPARABLE = (models.CharField, models.IntegerField, models.TextField, models.UUIDField)
 
 
 def users_by(field: Field, texts: Iterable[str]) -> dict[str, AbstractBaseUser]:
-    """Return for each text the user whose field has that value, with their token revocation.
+    """Return for each text the one user whose field has that value, with the token revocation loaded.
 
-    Who is not there has none, and neither has a value that several users have: none of them is known to be
-    the right one.
+    A value that no user has is absent, and so is a value that several users share: it identifies none of them.
     """
     values = {text: value for text in texts if (value := value_of(field, text)) is not None}
     wanted = list(values.values())
@@ -35,9 +34,9 @@ def users_by(field: Field, texts: Iterable[str]) -> dict[str, AbstractBaseUser]:
 
 
 def value_of(field: Field, text: str) -> Any:
-    """Return what to look for in this field; None for what cannot be in it.
+    """Return the text as a value of this field; None if the field cannot hold it.
 
-    One value that the database refuses would fail the query for all the others.
+    One value that the database rejects would fail the query for all others.
     """
     try:
         value = field.to_python(text)
@@ -51,7 +50,7 @@ def value_of(field: Field, text: str) -> Any:
 
 
 def _together(field: Field, values: Collection[Any]) -> Mapping[Any, AbstractBaseUser] | None:
-    """Return the only user of each value; None if one query cannot tell."""
+    """Return the only user of each value; None if one query cannot decide."""
     if not isinstance(_column(field), _COMPARABLE):
         return None
     limit = 2 * len(values)
@@ -59,8 +58,8 @@ def _together(field: Field, values: Collection[Any]) -> Mapping[Any, AbstractBas
     by_value = defaultdict(list)
     for user in users:
         by_value[getattr(user, field.attname)].append(user)
-    # Many users may have one value. And the database may find more values equal than Python does, with a
-    # collation that ignores case, say.
+    # Many users may share one value. The database may also treat more values as equal than Python does, for
+    # example with a case-insensitive collation.
     if len(users) > limit or not by_value.keys() <= set(values):
         return None
     return {value: found[0] for value, found in by_value.items() if len(found) == 1}
@@ -80,7 +79,7 @@ def _users() -> models.QuerySet[AbstractBaseUser]:
 
 
 def _column(field: Field) -> Field:
-    """Return the field that decides about values: of a user model that extends another one, the other's key."""
+    """Return the column that holds the values: for a user model that extends another, the parent's key."""
     while isinstance(field, models.ForeignKey):
         field = field.target_field
     return field

@@ -1,32 +1,32 @@
-"""The one place where identity reads the settings."""
+"""Identity's part of the settings. No other module of the package reads settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from live_inbox.conf import inbox_settings
-from live_inbox.identity.accounts import AccountRules, check_account_rules
-from live_inbox.identity.tokens import TokenRules, TokenVerifier
+from live_inbox.identity.accounts import AccountConfig, check_account_config
+from live_inbox.identity.tokens import TokenConfig, TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
-class IdentityRules:
-    """Who may call, and for how long at a stretch."""
+class IdentityConfig:
+    """Which tokens and accounts are accepted, and how long a socket may stay open."""
 
-    tokens: TokenRules
-    accounts: AccountRules
+    tokens: TokenConfig
+    accounts: AccountConfig
     session_check_seconds: float
     max_session_seconds: float
 
 
-def identity_rules() -> IdentityRules:
-    """Return what the settings say of identity. Cheap enough to ask for each caller."""
+def identity_config() -> IdentityConfig:
+    """Return the configuration that the settings give. Cheap enough to call for each caller."""
     settings = inbox_settings()
-    return IdentityRules(
-        tokens=TokenRules(
+    return IdentityConfig(
+        tokens=TokenConfig(
             algorithms=tuple(settings.jwt_algorithms),
             secrets=tuple(filter(None, (settings.jwt_secret, *settings.jwt_previous_secrets))),
-            # Environment files often cannot hold line breaks.
+            # Environment files often cannot hold line breaks, so `\\n` stands for one.
             public_key=settings.jwt_public_key.replace("\\n", "\n"),
             jwks_url=settings.jwt_jwks_url,
             audience=settings.jwt_audience,
@@ -35,7 +35,7 @@ def identity_rules() -> IdentityRules:
             max_ttl_seconds=settings.jwt_max_ttl_seconds,
             user_claims=tuple(settings.jwt_user_claims),
         ),
-        accounts=AccountRules(
+        accounts=AccountConfig(
             user_field=settings.jwt_user_field, create_users=settings.jwt_create_users
         ),
         session_check_seconds=settings.session_check_seconds,
@@ -43,8 +43,8 @@ def identity_rules() -> IdentityRules:
     )
 
 
-def check_rules() -> None:
-    """Raise InvalidTokenRules, saying what to do, if the settings cannot work."""
-    rules = identity_rules()
-    TokenVerifier(rules.tokens)
-    check_account_rules(rules.accounts)
+def check_identity_config() -> None:
+    """Raise InvalidIdentityConfig if the settings cannot work; the message says what to change."""
+    config = identity_config()
+    TokenVerifier(config.tokens)
+    check_account_config(config.accounts)
