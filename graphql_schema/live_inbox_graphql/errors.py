@@ -122,7 +122,7 @@ _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
     (AuthenticationFailed, _authentication),
     (CannotGetOperationTypeError, _operation),
     (InvalidOperationTypeError, _unserved),
-    (MissingQueryError, lambda e: ClientError(Code.BAD_REQUEST, "There is no `query`.", {})),
+    (MissingQueryError, lambda e: ClientError(Code.BAD_REQUEST, "`query` is missing.", {})),
     (UNAVAILABLE_ERRORS, _unavailable),
     (
         RecursionError,

@@ -1,26 +1,25 @@
-"""What an HTTP request must look like to be asked of GraphQL, and what is answered when it does not."""
+"""Reads GraphQL requests over HTTP: content negotiation, the parameters, and the errors for bad requests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from cross_web import AsyncHTTPRequestAdapter
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.request import MediaType
-from strawberry.http import GraphQLRequestData
 
 from live_inbox_graphql import json_text
 from live_inbox_graphql.errors import ClientError, Code
 
 PLAIN_JSON = "application/json"
-"""The older type of answers: whatever was executed, or refused by GraphQL itself, is a 200."""
+"""The older response type: the status is 200 even if GraphQL refused the request."""
 GRAPHQL_JSON = "application/graphql-response+json"
-"""The type of the GraphQL over HTTP specification: a request that GraphQL refused is a 400."""
+"""The response type of the GraphQL over HTTP specification: the status is 400 if GraphQL refused the request."""
 
-_SHAPES = {
+_PARAMETER_TYPES = {
     "query": (str, "a string"),
     "operationName": (str, "a string"),
     "variables": (dict, "an object"),
@@ -28,8 +27,17 @@ _SHAPES = {
 }
 
 
-class Refusal(Exception):
-    """Raised when a request is answered without GraphQL having its say."""
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of one GraphQL request."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+class HttpError(Exception):
+    """Raised to answer a request with an HTTP error instead of a GraphQL result."""
 
     def __init__(self, status: HTTPStatus, error: ClientError, **headers: str) -> None:
         super().__init__(error.message)
@@ -40,12 +48,12 @@ class Refusal(Exception):
     @classmethod
     def bad(
         cls, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, **headers: str
-    ) -> Refusal:
-        """Return the refusal of what is not a request to GraphQL."""
+    ) -> HttpError:
+        """Return the error for a request that is not a valid GraphQL request (`BAD_REQUEST`)."""
         return cls(status, ClientError(Code.BAD_REQUEST, message, {}), **headers)
 
     def response(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer: shaped as GraphQL's, in the type that the client wants."""
+        """Return the response: the body of a GraphQL error, in the type that the client prefers."""
         return HttpResponse(
             json_text.dumps({"errors": [self.error.formatted]}),
             status=self.status,
@@ -55,21 +63,21 @@ class Refusal(Exception):
 
 
 def response_type(request: HttpRequest) -> str | None:
-    """Return the content type for the answer; None if the client can read neither."""
+    """Return the content type of the response; None if the client accepts none that this API has."""
     return _preferred(request, (PLAIN_JSON, GRAPHQL_JSON))
 
 
-def looks_for_page(request: HttpRequest) -> bool:
-    """Whether this is a browser that comes for something to look at."""
+def accepts_html(request: HttpRequest) -> bool:
+    """Whether a browser asks for a page: a GET without `query` that prefers HTML."""
     if request.method != "GET" or "query" in request.GET:
         return False
     return _preferred(request, (PLAIN_JSON, GRAPHQL_JSON, "text/html")) == "text/html"
 
 
 def _preferred(request: HttpRequest, offers: Sequence[str]) -> str | None:
-    """Return what the client would like best, and of several that are equally welcome the first.
+    """Return the offer that the client prefers; among equally preferred ones the first.
 
-    Not by Django's method of that name, to which `application/json; charset=utf-8` is another type.
+    Django's `get_preferred_type` treats `application/json; charset=utf-8` as a different type.
     """
     for accepted in request.accepted_types:
         wanted = MediaType(f"{accepted.main_type}/{accepted.sub_type}")
@@ -79,50 +87,50 @@ def _preferred(request: HttpRequest, offers: Sequence[str]) -> str | None:
     return None
 
 
-async def read_parameters(request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
-    """Return the parameters of a request to GraphQL; raise Refusal for anything else."""
+def read_parameters(request: HttpRequest) -> Parameters:
+    """Return the parameters of a GraphQL request; raise HttpError for any other request."""
     if request.method == "GET":
-        parameters: object = _query_parameters(request.query_params)
-    elif _is_json(request.content_type):
-        parameters = _loads(await _body(request), "The body")
+        parameters: object = _query_parameters(request)
+    elif _is_json(request.headers.get("Content-Type", "")):
+        parameters = _loads(_body(request), "The body")
     else:
-        # Pages on other sites can send forms and plain text without being asked.
+        # Pages on other sites can send forms and plain text without a CORS preflight.
         message = f"The body must be {PLAIN_JSON}, in UTF-8."
-        raise Refusal.bad(message, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        raise HttpError.bad(message, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if isinstance(parameters, list):
-        raise Refusal.bad("Batches are not served: send one request for each operation.")
+        raise HttpError.bad("Batches are not supported: send one request for each operation.")
     if not isinstance(parameters, dict):
-        raise Refusal.bad("The body must be a JSON object.")
+        raise HttpError.bad("The body must be a JSON object.")
     return _checked(parameters)
 
 
-def _is_json(content_type: str | None) -> bool:
-    given = MediaType(content_type or "")
+def _is_json(content_type: str) -> bool:
+    given = MediaType(content_type)
     charset = given.params.get("charset", "utf-8").lower()
     is_json = (given.main_type, given.sub_type) == ("application", "json")
     return is_json and charset in ("utf-8", "utf8")
 
 
-async def _body(request: AsyncHTTPRequestAdapter) -> bytes:
+def _body(request: HttpRequest) -> bytes:
     try:
-        return await request.get_body()
+        return request.body
     except RequestDataTooBig:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        raise Refusal.bad("The body is too large.", status) from None
+        raise HttpError.bad("The body is too large.", status) from None
     except UnreadablePostError:
-        raise Refusal.bad("The body broke off.") from None
+        raise HttpError.bad("The body is incomplete.") from None
 
 
 def _loads(text: str | bytes, name: str) -> object:
     try:
         return json_text.loads(text)
     except ValueError:
-        raise Refusal.bad(f"{name} is not JSON.") from None
+        raise HttpError.bad(f"{name} is not JSON.") from None
 
 
-def _query_parameters(query: Mapping[str, Any]) -> dict[str, object]:
-    """Return the parameters of a GET request, of which two are JSON in their turn."""
-    parameters: dict[str, object] = dict(query)
+def _query_parameters(request: HttpRequest) -> dict[str, object]:
+    """Return the parameters of a GET request; `variables` and `extensions` are JSON within it."""
+    parameters: dict[str, object] = dict(request.GET.items())
     for name in ("variables", "extensions"):
         text = parameters.pop(name, None)
         if text:
@@ -130,16 +138,15 @@ def _query_parameters(query: Mapping[str, Any]) -> dict[str, object]:
     return parameters
 
 
-def _checked(parameters: Mapping[str, Any]) -> GraphQLRequestData:
-    for name, (kind, description) in _SHAPES.items():
+def _checked(parameters: Mapping[str, Any]) -> Parameters:
+    for name, (kind, description) in _PARAMETER_TYPES.items():
         value = parameters.get(name)
         if value is not None and not isinstance(value, kind):
-            raise Refusal.bad(f"`{name}` must be {description} or null.")
+            raise HttpError.bad(f"`{name}` must be {description} or null.")
     if not parameters.get("query"):
-        raise Refusal.bad("There is no `query`.")
-    return GraphQLRequestData(
+        raise HttpError.bad("`query` is missing.")
+    return Parameters(
         query=parameters["query"],
         variables=parameters.get("variables"),
         operation_name=parameters.get("operationName") or None,
-        extensions=parameters.get("extensions"),
     )

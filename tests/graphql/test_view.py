@@ -200,11 +200,11 @@ class TestRequests:
             ("5", "The body must be a JSON object."),
             ("null", "The body must be a JSON object."),
             ('"x"', "The body must be a JSON object."),
-            ("[]", "Batches are not served: send one request for each operation."),
-            ("[{}]", "Batches are not served: send one request for each operation."),
-            ("{}", "There is no `query`."),
-            ('{"query": null}', "There is no `query`."),
-            ('{"query": ""}', "There is no `query`."),
+            ("[]", "Batches are not supported: send one request for each operation."),
+            ("[{}]", "Batches are not supported: send one request for each operation."),
+            ("{}", "`query` is missing."),
+            ('{"query": null}', "`query` is missing."),
+            ('{"query": ""}', "`query` is missing."),
             ('{"query": 5}', "`query` must be a string or null."),
             ('{"query": "{a}", "operationName": {}}', "`operationName` must be a string or null."),
             ('{"query": "{a}", "variables": "x"}', "`variables` must be an object or null."),
@@ -292,12 +292,12 @@ class TestGet:
     async def test_no_mutation(self, alice: User) -> None:
         response = await AsyncClient().get(URL, MARK_ALL, headers={"Authorization": bearer(alice)})
         assert (response.status_code, response["Allow"]) == (405, "POST")
-        assert body(response) == refusal("Mutations are sent by POST.")
+        assert body(response) == refusal("Send mutations by POST.")
 
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
-            ({}, "There is no `query`."),
+            ({}, "`query` is missing."),
             ({"query": "{a}", "variables": "{"}, "`variables` is not JSON."),
             ({"query": "{a}", "variables": "5"}, "`variables` must be an object or null."),
             ({"query": "{a}", "extensions": "NaN"}, "`extensions` is not JSON."),
@@ -350,7 +350,7 @@ class TestPage:
     async def test_without_a_page_a_browser_is_told_what_is_missing(self) -> None:
         response = await AsyncClient().get(URL, headers={"Accept": self.BROWSER})
         assert response.status_code == 400
-        assert body(response) == refusal("There is no `query`.")
+        assert body(response) == refusal("`query` is missing.")
 
 
 class TestContentTypes:
@@ -379,7 +379,7 @@ class TestContentTypes:
         response = await post(TYPENAME, Accept="text/html, image/png")
         assert (response.status_code, response["Content-Type"]) == (406, JSON)
         assert body(response) == refusal(
-            "Answers are application/graphql-response+json or application/json."
+            "Responses are application/graphql-response+json or application/json."
         )
 
     @pytest.mark.parametrize(
