@@ -33,7 +33,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         ("RECONCILE_SECONDS", "0", "Input should be greater than 0"),
         ("DATABASE_URL", "mysql://x", "it begins with postgres://, postgresql:// or sqlite:///"),
         ("REDIS_URL", "http://x", "it begins with redis://, rediss:// or unix://"),
-        ("ALLOWED_ORIGINS", "example.com", "'example.com' is no origin"),
+        ("ALLOWED_ORIGINS", "example.com", "'example.com' is not an origin"),
         ("ENVIRONMENT", "prod", "Input should be 'development', 'test' or 'production'"),
     ],
 )

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from live_inbox.logs import WithoutTokens
+from live_inbox.logs import RedactTokens
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -33,7 +33,7 @@ def record(
 )
 def test_tokens_are_struck_out_of_addresses(address: str, logged: str) -> None:
     line = record('%s - "WebSocket %s" [accepted]', "127.0.0.1:9", address)
-    assert WithoutTokens().filter(line)
+    assert RedactTokens().filter(line)
     assert line.getMessage() == f'127.0.0.1:9 - "WebSocket {logged}" [accepted]'
 
 
@@ -49,12 +49,12 @@ def test_tokens_are_struck_out_of_addresses(address: str, logged: str) -> None:
 )
 def test_a_line_stays_readable(message: str, arguments: tuple[object, ...], logged: str) -> None:
     line = record(message, *arguments)
-    assert WithoutTokens().filter(line)
+    assert RedactTokens().filter(line)
     assert line.getMessage() == logged
 
 
 def test_a_line_whose_arguments_do_not_fit_does_not_break_the_caller() -> None:
     line = record("%d token=%s", "x")
-    assert WithoutTokens().filter(line)
+    assert RedactTokens().filter(line)
     with pytest.raises(TypeError):
         line.getMessage()

@@ -1,4 +1,4 @@
-"""Settings of the app that cannot work, each with the sentence that says what to do."""
+"""Django system checks for the settings in `LIVE_INBOX`. Each message says what to change."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from live_inbox.limits.rate import InvalidRateLimit, RateLimit
 
 @register(Tags.security)
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Return what is wrong with `LIVE_INBOX`."""
+    """Return the errors in `LIVE_INBOX`: live_inbox.E002 (tokens), E004 (rate limits), E005 (send policy)."""
     return list(_problems())
 
 
-def refuse_wrong_settings() -> None:
-    """Raise ImproperlyConfigured if there are errors: for servers that do not run Django's checks."""
+def refuse_invalid_settings() -> None:
+    """Raise ImproperlyConfigured if the settings have errors. For ASGI servers, which do not run Django's checks."""
     refuse(check_settings(None))
 
 

@@ -34,12 +34,12 @@ def _origins(values: list[str]) -> list[str]:
     """Raise ValueError for a value that is not an origin."""
     for value in values:
         if not re.fullmatch(r"https?://[^/\s]+", value):
-            raise ValueError(f"{value!r} is no origin; one looks like https://app.example.com")
+            raise ValueError(f"{value!r} is not an origin, such as https://app.example.com")
     return values
 
 
 class InboxSettings(BaseModel):
-    """The settings of the app. A wrong name or value raises `pydantic.ValidationError`."""
+    """The settings of the app. An unknown name or invalid value raises `pydantic.ValidationError`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,28 +47,28 @@ class InboxSettings(BaseModel):
     allowed_origins: Annotated[CommaSeparated, AfterValidator(_origins)] = Field(
         default_factory=list,
         description="Origins (`https://app.example.com`) of web pages on other hosts that may open "
-        "sockets and, with a session cookie, post forms. The server's own origin always may, and so "
-        "may clients that send no Origin, as everything that is not a browser.",
+        "sockets and, with a session cookie, post forms. The server's own origin is always allowed, "
+        "and so are clients that send no Origin header: all that are not browsers.",
     )
     behind_proxy: bool = Field(
         False,
-        description="Trust `X-Forwarded-Proto` of a reverse proxy, and demand HTTPS of browsers.",
+        description="Trust `X-Forwarded-Proto` of a reverse proxy, and require HTTPS of browsers.",
     )
     graphiql: bool | None = Field(
         None,
-        description="Serve GraphiQL to browsers at `/graphql/`. Not set: where Django's DEBUG is on.",
+        description="Serve GraphiQL to browsers at `/graphql/`. Not set: only if Django's DEBUG is on.",
     )
     metrics_token: str = Field(
         "",
-        description="Bearer token for `GET /metrics`; without one, only the machine itself may read "
+        description="Bearer token for `GET /metrics`. Not set: only the same machine may read "
         "the metrics.",
     )
     drain_seconds: float = Field(
         2.0,
         ge=0,
         le=300,
-        description="Seconds that queries and actions of sockets get to end when the server stops. Then "
-        "their sockets are closed without the answer, and 8 seconds later the process ends in any case.",
+        description="Seconds that operations on sockets get to finish when the server stops. After that "
+        "their sockets are closed without a response, and 8 seconds later the process exits in any case.",
     )
 
     # -- dependencies ---------------------------------------------------------------------------------
@@ -92,38 +92,38 @@ class InboxSettings(BaseModel):
         10.0,
         ge=0,
         le=600,
-        description="Seconds that an inbox stays in memory after its last socket here has closed, so "
-        "that a client that reconnects is served without a query.",
+        description="Seconds that an inbox stays in memory after its last socket in this process has "
+        "closed, so that a client that reconnects is served without a query.",
     )
     live_events: int = Field(
         128,
         ge=8,
         le=10_000,
-        description="Recent events kept in memory for each open inbox: so many, up to twice as many, and none "
-        "for longer than twice `LINGER_SECONDS`.",
+        description="Recent events kept in memory for each open inbox: at least this many, at most twice as "
+        "many, and none for longer than twice `LINGER_SECONDS`.",
     )
 
     # -- housekeeping ---------------------------------------------------------------------------------
     housekeeping: bool = Field(
         True,
-        description="Let every server process delete notifications that have expired, and prune the "
-        "logs. If `false`, `manage.py prune_events` must be run regularly: it does both.",
+        description="Let every server process delete expired notifications and prune the logs. If "
+        "`false`, run `manage.py prune_events` regularly: it does both.",
     )
     expiry_seconds: float = Field(
         5.0,
         gt=0,
         le=3600,
-        description="Seconds between looks for notifications that have expired: the longest that one "
-        "outlives its end.",
+        description="Seconds between searches for expired notifications: the longest that one "
+        "stays after its expiry.",
     )
     prune_seconds: float = Field(
         3600.0, gt=0, le=86_400, description="Seconds between prunings of the logs."
     )
     log_keep_days: int = Field(
-        30, ge=1, description="Days that events are kept, and so positions can be resumed."
+        30, ge=1, description="Days that events are kept, and so the age up to which a position can be resumed."
     )
     log_keep_events: int = Field(
-        10_000, ge=100, description="Events that are kept of each inbox, at most."
+        10_000, ge=100, description="Maximum number of events kept for each inbox."
     )
 
     # -- notifications --------------------------------------------------------------------------------
@@ -146,11 +146,11 @@ class InboxSettings(BaseModel):
     jwt_secret: str = Field(
         "",
         description="Shared secret that signs tokens: at least 32 characters in production. "
-        "Development makes one up and keeps it in `var/`.",
+        "Development generates one and keeps it in `var/`.",
     )
     jwt_previous_secrets: CommaSeparated = Field(
         default_factory=list,
-        description="Secrets that still verify tokens while a new one is rolled out.",
+        description="Earlier secrets that still verify tokens during a rotation.",
     )
     jwt_algorithms: CommaSeparated = Field(
         default_factory=lambda: ["HS256"],
@@ -158,31 +158,31 @@ class InboxSettings(BaseModel):
     )
     jwt_public_key: str = Field(
         "",
-        description="Public keys (PEM) that verify tokens signed elsewhere: one or more, one after the "
-        "other; line ends may be written as `\\n`.",
+        description="Public keys (PEM) that verify tokens signed elsewhere: one or more, concatenated; "
+        "line ends may be written as `\\n`.",
     )
     jwt_jwks_url: str = Field(
-        "", description="Address of a JWKS document with the public keys that verify tokens."
+        "", description="URL of a JWKS document with the public keys that verify tokens."
     )
     jwt_audience: str = Field(
         "",
-        description="Audience (`aud`) that tokens must carry. Empty: with a shared secret it is not "
-        "looked at, with public keys a token that carries one is refused, for it is meant for others.",
+        description="Audience (`aud`) that tokens must have. Empty: with a shared secret it is ignored; "
+        "with public keys a token that has one is refused, because it is meant for another service.",
     )
     jwt_issuer: str = Field(
-        "", description="Issuer (`iss`) that tokens must carry; empty: not checked."
+        "", description="Issuer (`iss`) that tokens must have. Empty: not checked."
     )
     jwt_leeway_seconds: int = Field(
-        10, ge=0, le=300, description="Clock difference that is tolerated in token times."
+        10, ge=0, le=300, description="Tolerated clock difference for token times, in seconds."
     )
     jwt_max_ttl_seconds: int = Field(
         86_400,
         ge=60,
-        description="Longest life of a socket on one token or session, whatever the token's `exp` says.",
+        description="Maximum seconds that a socket lives on one token or session, whatever the token's `exp`.",
     )
     jwt_user_claims: CommaSeparated = Field(
         default_factory=lambda: ["user_id", "sub"],
-        description="Claims that name the user; the first that is present counts.",
+        description="Claims that identify the user; the first that is present is used.",
     )
     jwt_user_field: str = Field(
         "pk", description="Field of the user model that the claim is compared with."
@@ -197,47 +197,47 @@ class InboxSettings(BaseModel):
         gt=0,
         le=300,
         description="Seconds between checks that the users of open sockets are still active and "
-        "their tokens not revoked.",
+        "their tokens are not revoked.",
     )
 
     # -- limits ---------------------------------------------------------------------------------------
     send_rate: str = Field(
         "600/minute burst 100",
-        description="How fast one user may send; counted in each process.",
+        description="Rate limit for one user's sends; counted in each process.",
     )
     socket_rate: str = Field(
         "50/second burst 200",
-        description="How fast one socket may send messages before it is closed.",
+        description="Rate limit for one socket's messages; a socket that exceeds it is closed.",
     )
     max_message_bytes: int = Field(
         65_536, ge=1024, description="Size limit of one WebSocket message from a client."
     )
     max_subscriptions_per_socket: int = Field(
-        20, ge=1, le=1000, description="GraphQL operations that one socket may have open at a time."
+        20, ge=1, le=1000, description="Maximum number of concurrent GraphQL operations on one socket."
     )
     connection_init_seconds: float = Field(
         10.0,
         gt=0,
         le=300,
-        description="Seconds that a GraphQL socket has to send `connection_init`; and how long, at either door, it may "
-        "take to find out who a client is.",
+        description="Timeout in seconds for a GraphQL socket to send `connection_init`, and for authenticating a "
+        "client of either API.",
     )
     max_page_size: int = Field(
-        100, ge=1, le=1000, description="Longest page of a list of notifications."
+        100, ge=1, le=1000, description="Maximum page size of a list of notifications."
     )
-    max_query_depth: int = Field(12, ge=4, description="Deepest GraphQL selection accepted.")
-    max_query_tokens: int = Field(2000, ge=100, description="Longest GraphQL document, in tokens.")
-    max_query_aliases: int = Field(30, ge=1, description="Aliases accepted in a GraphQL document.")
+    max_query_depth: int = Field(12, ge=4, description="Maximum depth of a GraphQL selection.")
+    max_query_tokens: int = Field(2000, ge=100, description="Maximum length of a GraphQL document, in tokens.")
+    max_query_aliases: int = Field(30, ge=1, description="Maximum number of aliases in a GraphQL document.")
 
     @property
     def serves_graphiql(self) -> bool:
-        """Whether browsers get GraphiQL."""
+        """Whether browsers are served GraphiQL at `/graphql/`."""
         return bool(django_settings.DEBUG) if self.graphiql is None else self.graphiql
 
 
 @lru_cache(maxsize=1)
 def inbox_settings() -> InboxSettings:
-    """Return the settings in force, read from Django's settings at the first call.
+    """Return the settings, read from Django's settings at the first call and memoized.
 
     Raises ImproperlyConfigured, naming each wrong setting.
     """
@@ -249,10 +249,10 @@ def inbox_settings() -> InboxSettings:
 
 
 def explain(error: ValidationError) -> str:
-    """Return what is wrong with which settings, in one line."""
+    """Return the errors with the names of the settings, in one line."""
     return "; ".join(
-        f"{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors()
+        f"{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors()
     )
 
 

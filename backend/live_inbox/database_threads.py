@@ -1,4 +1,4 @@
-"""The crossing from the event loop to the database."""
+"""Runs database code in threads, off the event loop."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
-"""What is raised when the database does not answer. What was asked of it may have been done."""
+"""The exceptions for a database that does not answer. The statement may have been executed all the same."""
 
 
 @lru_cache(maxsize=1)
 def _executor() -> ThreadPoolExecutor:
-    # Bounded, because each thread holds a database connection while it works.
+    # Bounded, because each thread holds a database connection while it runs.
     return ThreadPoolExecutor(inbox_settings().database_threads, thread_name_prefix="database")
 
 
 async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a synchronous function that uses the ORM, without blocking the event loop.
 
-    Connections that are broken or too old are closed around the call. Context variables are the caller's; what
-    the function does to them, and Django's active language and time zone, stay on their side. A caller that is
-    cancelled waits no longer, while a call that has begun runs to its end.
+    Closes broken and expired connections before and after the call. The function runs in a copy of the caller's
+    context variables, so its changes to them, to Django's active language and to its time zone stay in the thread.
+    Cancelling the caller does not stop a call that has begun. Raises what the function raises.
     """
-    # Not through asgiref: its bookkeeping for calls back into the loop, which nobody here makes, costs more than
-    # the crossing. And not on its one shared thread, where a slow query of one socket holds up every other one.
+    # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
+    # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
     call = partial(copy_context().run, _with_fresh_connections, partial(function, *args, **kwargs))
     return await asyncio.get_running_loop().run_in_executor(_executor(), call)
 
@@ -47,7 +47,7 @@ def _with_fresh_connections(call: Callable[[], T]) -> T:
     try:
         return call()
     except StopIteration as error:
-        # A future does not take it, and who awaits that future would wait for ever.
+        # A future rejects StopIteration, and its awaiter would wait for ever.
         raise RuntimeError("The function raised StopIteration.") from error
     finally:
         _close_old_connections()
@@ -57,6 +57,6 @@ def _close_old_connections() -> None:
     try:
         close_old_connections()
     except Exception:
-        # Django has let go of the connection all the same. What the call has committed stays committed: to report
-        # a failure would make its caller do it again.
+        # Django has discarded the connection all the same. The call's commits stand: raising here would make its
+        # caller retry.
         logger.warning("A database connection could not be closed properly.", exc_info=True)

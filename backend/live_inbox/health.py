@@ -1,4 +1,4 @@
-"""What load balancers and the one on call ask: alive, ready, metrics."""
+"""The endpoints for operators and load balancers: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -16,32 +16,34 @@ DATABASE_SECONDS = 2.0
 
 
 async def alive(request: HttpRequest) -> HttpResponse:
-    """Answer that the event loop turns. Asks nobody else: a restart would not mend a database."""
+    """Liveness: answer 200 if the event loop runs. Checks no dependency: a restart does not repair a database."""
     return JsonResponse({"status": "alive"})
 
 
 async def ready(request: HttpRequest) -> HttpResponse:
-    """Answer whether this process can serve: 200, or 503 while the database does not answer.
+    """Readiness: answer 200, or 503 if the database does not answer within DATABASE_SECONDS (2).
 
-    Redis does not count: without it events arrive by the watch.
+    Redis is not checked: without it, reconciliation delivers the events.
     """
     try:
         async with asyncio.timeout(DATABASE_SECONDS):
-            await in_database_thread(_ask_database)
+            await in_database_thread(_query_database)
     except Exception as error:
         return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503)
     return JsonResponse({"status": "ready", "database": "ok"})
 
 
-def _ask_database() -> None:
-    # A table of ours, so that a database that was never migrated does not count as ready.
+def _query_database() -> None:
+    # A table of this app, so that a database without migrations does not count as ready.
     Inbox.objects.exists()
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with the process's metrics, to this machine or with METRICS_TOKEN."""
+    """Answer with this process's metrics as Prometheus text, for local requests or with METRICS_TOKEN; else 403."""
     if not _may_read_metrics(request):
-        return HttpResponse("Metrics need METRICS_TOKEN.\n", status=403, content_type="text/plain")
+        return HttpResponse(
+            "Reading metrics requires METRICS_TOKEN.\n", status=403, content_type="text/plain"
+        )
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -50,7 +52,7 @@ def _may_read_metrics(request: HttpRequest) -> bool:
     if token:
         given = request.headers.get("Authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
-    # Behind a proxy every request comes from this machine.
+    # Behind a proxy, every request seems to be local.
     return not inbox_settings().behind_proxy and request.META.get("REMOTE_ADDR") in (
         "127.0.0.1",
         "::1",

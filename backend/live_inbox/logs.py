@@ -1,4 +1,4 @@
-"""What must not get into the logs."""
+"""Redacts tokens in log records."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import re
 _TOKEN = re.compile(r"(\w*token=[\"']?)[^&\s\"']+", re.IGNORECASE)
 
 
-class WithoutTokens(logging.Filter):
-    """Strikes tokens out of addresses: the original protocol carries them in the query string."""
+class RedactTokens(logging.Filter):
+    """Replaces tokens in URLs with `***`: the JSON API carries them in the query string."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, without its tokens."""
+        """Redact the record, and return True."""
         try:
             message = record.getMessage()
         except Exception:
-            # Its arguments do not fit. The handler reports that; a filter that raises would break the caller.
+            # The arguments do not match the format. The handler reports that; an exception here would reach the caller.
             return True
         if "token=" in message.lower():
             record.msg = _TOKEN.sub(r"\1***", message)

@@ -9,7 +9,7 @@ from typing import cast
 from channels.layers import get_channel_layer
 
 from live_inbox.apps import doorbell
-from live_inbox.checks import refuse_wrong_settings
+from live_inbox.checks import refuse_invalid_settings
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import ChannelLayer, Hub, HubRules
@@ -36,7 +36,7 @@ def hub_rules(settings: InboxSettings) -> HubRules:
 
 def inbox_server(http: Application, *, on_started: Callable[[], None] | None = None) -> Application:
     """Return the application described in `live_inbox.asgi.mount`, with a hub of its own."""
-    refuse_wrong_settings()
+    refuse_invalid_settings()
     hub: Hub[Event] = Hub(
         DatabaseLog(),
         layer=cast("ChannelLayer | None", get_channel_layer()),

@@ -110,7 +110,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "tokens": {"()": "live_inbox.logs.WithoutTokens"},
+        "tokens": {"()": "live_inbox.logs.RedactTokens"},
     },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},

@@ -1,1 +1,1 @@
-"""The GraphQL door: the schema, and the HTTP and WebSocket transports that it is served on."""
+"""The GraphQL API: the schema, and the HTTP and WebSocket transports that serve it."""

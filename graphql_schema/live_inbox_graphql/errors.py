@@ -1,6 +1,7 @@
-"""The errors that clients see: one table of codes, and what becomes of every exception.
+"""The errors that clients receive: one table of codes, and the mapping from exceptions to them.
 
-An error that is not in the table is a fault of ours: clients learn an id, the log has the id and the traceback.
+An exception that is not in the table is an internal error: the client receives an id, and the log has that id with
+the traceback.
 """
 
 from __future__ import annotations
@@ -32,39 +33,39 @@ logger = logging.getLogger(__name__)
 
 
 class Code(StrEnum):
-    """The value of `extensions.code`. Those of GraphQL itself are named as Apollo's clients know them."""
+    """The value of `extensions.code`. The codes for errors of GraphQL itself are the ones that Apollo uses."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
-    """Nobody, or nobody with access, is asking. `reason` says why in a word: `expired`, `revoked`, ..."""
+    """There are no credentials, or they are not accepted. `reason` is the cause, such as `expired`."""
     FORBIDDEN = "FORBIDDEN"
-    """The caller may not do that."""
+    """The caller lacks the permission."""
     NOT_FOUND = "NOT_FOUND"
-    """The caller has no such notification; also when somebody else has."""
+    """The caller has no notification with this id. The same if another user has one."""
     BAD_USER_INPUT = "BAD_USER_INPUT"
-    """A value is not acceptable. `field` is the path of the argument, or the name of the variable."""
+    """A value is invalid. `field` is the path of the argument, or the name of the variable."""
     CONFLICT = "CONFLICT"
-    """The idempotency key was used before for something else."""
+    """The idempotency key was used before with different content."""
     RATE_LIMITED = "RATE_LIMITED"
-    """Too often. `retryAfter` is how many seconds to wait."""
+    """The rate limit is exceeded. Retry after `retryAfter` seconds."""
     TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
-    """The socket has too many operations open; complete one first."""
+    """The socket has too many open operations. Complete one first."""
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
-    """The database does not answer, or the keys of tokens cannot be had: try again later. It may have been done."""
+    """The database, or the issuer's keys, cannot be reached. Retry later; the operation may have been executed."""
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
-    """A fault of the server. `errorId` finds it in the log."""
+    """An error in the server. The log has the details under `errorId`."""
     BAD_REQUEST = "BAD_REQUEST"
-    """Not a GraphQL request, or one that this transport does not serve."""
+    """Not a GraphQL request, or an operation that this transport does not support."""
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     """The document is not GraphQL."""
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-    """The document does not fit the schema, or exceeds the limits."""
+    """The document does not match the schema, or exceeds a limit."""
     OPERATION_RESOLUTION_FAILURE = "OPERATION_RESOLUTION_FAILURE"
-    """The document has no operation of that name."""
+    """The document has no operation with this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientError:
-    """What clients see of an exception."""
+    """The error that a client receives for an exception."""
 
     code: Code
     message: str
@@ -77,25 +78,25 @@ class ClientError:
 
     @property
     def formatted(self) -> dict[str, Any]:
-        """The error as JSON, where there is no operation that it belongs to."""
+        """The error as a JSON object, for errors outside an operation."""
         return {"message": self.message, "extensions": self.extensions}
 
 
 def _authentication(error: AuthenticationFailed) -> ClientError:
-    # The keys that would tell are out of reach: no reason for a client to sign its user out.
-    is_ours = error.reason is Reason.KEYS_UNAVAILABLE
-    code = Code.SERVICE_UNAVAILABLE if is_ours else Code.UNAUTHENTICATED
+    # Without the keys the token may well be valid, so a client must not sign its user out.
+    keys_unavailable = error.reason is Reason.KEYS_UNAVAILABLE
+    code = Code.SERVICE_UNAVAILABLE if keys_unavailable else Code.UNAUTHENTICATED
     return ClientError(code, error.message, {"reason": error.reason.value})
 
 
-def _operation(error: Exception) -> ClientError:
-    message = "The document has no operation, or none of that name."
+def _operation_resolution(error: Exception) -> ClientError:
+    message = "The document has no operation, or none with this name."
     return ClientError(Code.OPERATION_RESOLUTION_FAILURE, message, {})
 
 
-def _unserved(error: Exception) -> ClientError:
+def _wrong_operation_type(error: Exception) -> ClientError:
     return ClientError(
-        Code.BAD_REQUEST, "This transport does not serve operations of that kind.", {}
+        Code.BAD_REQUEST, "This transport does not support this type of operation.", {}
     )
 
 
@@ -103,7 +104,7 @@ _database = RecurringFault("database (GraphQL)", metrics.DATABASE_FAULTS.labels(
 
 
 def _unavailable(error: Exception) -> ClientError:
-    # Not a fault of ours, each with its traceback: when the database goes away, all requests have one.
+    # No traceback for each: when the database is down, every request fails.
     _database.report(error)
     return ClientError(
         Code.SERVICE_UNAVAILABLE, "The database does not answer. Try again later.", {}
@@ -120,19 +121,19 @@ _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
     ),
     (NotificationError, lambda e: ClientError(Code(e.code), e.message, {})),
     (AuthenticationFailed, _authentication),
-    (CannotGetOperationTypeError, _operation),
-    (InvalidOperationTypeError, _unserved),
+    (CannotGetOperationTypeError, _operation_resolution),
+    (InvalidOperationTypeError, _wrong_operation_type),
     (MissingQueryError, lambda e: ClientError(Code.BAD_REQUEST, "`query` is missing.", {})),
     (UNAVAILABLE_ERRORS, _unavailable),
     (
         RecursionError,
-        lambda e: ClientError(Code.GRAPHQL_PARSE_FAILED, "It is nested too deeply.", {}),
+        lambda e: ClientError(Code.GRAPHQL_PARSE_FAILED, "The document is nested too deeply.", {}),
     ),
 )
 
 
 def client_error(error: Exception) -> ClientError:
-    """Return what clients see of an exception. One that nobody expected is logged, with the id that they see."""
+    """Return the error that clients receive for an exception. An unexpected one is logged under its `errorId`."""
     for kinds, show in _TABLE:
         if isinstance(error, kinds):
             return show(error)
@@ -147,7 +148,7 @@ TOO_MANY_OPERATIONS = ClientError(
 
 
 def mark_invalid(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
-    """Give the errors of a document their code."""
+    """Set the code of validation errors, and return them."""
     marked = list(errors)
     for error in marked:
         error.extensions = {"code": Code.GRAPHQL_VALIDATION_FAILED.value}
@@ -155,47 +156,47 @@ def mark_invalid(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
 
 
 def as_clients_see(error: GraphQLError) -> GraphQLError:
-    """Return the error with its code, and without anything that is not meant for clients."""
+    """Return the error with its code and without internal details."""
     if "code" in (error.extensions or {}):
         return error
-    seen = _shown_of(error)
+    shown = _client_error_of(error)
     return GraphQLError(
-        seen.message,
+        shown.message,
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions=seen.extensions,
+        extensions=shown.extensions,
     )
 
 
 def as_clients_see_exception(error: Exception) -> GraphQLError:
-    """Return the error for an exception that did not come out of GraphQL."""
-    seen = client_error(error)
-    return GraphQLError(seen.message, extensions=seen.extensions)
+    """Return the GraphQL error for an exception that was raised outside GraphQL."""
+    shown = client_error(error)
+    return GraphQLError(shown.message, extensions=shown.extensions)
 
 
-def _shown_of(error: GraphQLError) -> ClientError:
+def _client_error_of(error: GraphQLError) -> ClientError:
     original = error.original_error
-    if original is not None and not (isinstance(original, GraphQLError) and _is_of_input(error)):
+    if original is not None and not (isinstance(original, GraphQLError) and _is_about_input(error)):
         return client_error(original)
     if isinstance(error, GraphQLSyntaxError):
         return ClientError(Code.GRAPHQL_PARSE_FAILED, error.message, {})
     return ClientError(Code.BAD_USER_INPUT, error.message, _named_field(error))
 
 
-def _is_of_input(error: GraphQLError) -> bool:
-    """Whether an error of graphql-core is about what the client gave.
+def _is_about_input(error: GraphQLError) -> bool:
+    """Whether an error of graphql-core is about the client's input.
 
-    If not, it is about a result that has not the type that the schema promises: such an error is
-    raised without a place in the document, and belongs to a field.
+    Otherwise it is about a result that does not have the type in the schema: graphql-core raises such an error
+    with the path of a field and without a location in the document.
     """
     original = error.original_error
     return error.path is None or (isinstance(original, GraphQLError) and bool(original.nodes))
 
 
 def _named_field(error: GraphQLError) -> dict[str, Any]:
-    """Return the name of the variable or argument whose value is wrong, if GraphQL tells."""
+    """Return the name of the variable or argument whose value is invalid, if the error has one."""
     for node in error.nodes or ():
         if isinstance(node, VariableDefinitionNode):
             return {"field": node.variable.name.value}

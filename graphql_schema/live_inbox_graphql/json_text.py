@@ -1,4 +1,4 @@
-"""JSON as it comes from strangers and goes to clients."""
+"""Decodes untrusted JSON and encodes responses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import orjson
 
 
 def loads(text: str | bytes) -> object:
-    """Return the value; raise ValueError for whatever is not JSON or cannot be taken in.
+    """Return the value; raise ValueError for text that is not JSON or is nested too deeply.
 
-    Not orjson, which turns whole numbers of more than 64 bits into others without a word.
+    Not orjson, which silently converts integers of more than 64 bits to floats.
     """
     try:
         if isinstance(text, str) and text[:1] not in _LEFT_TO_JSON:
@@ -24,7 +24,7 @@ def loads(text: str | bytes) -> object:
 def dumps(value: object) -> bytes:
     """Return the value as JSON, in UTF-8.
 
-    Errors repeat what clients wrote, such as half a surrogate pair, which only the slow way can write.
+    Error messages repeat client input, such as half a surrogate pair, which only the slower `json` can encode.
     """
     try:
         return orjson.dumps(value)
@@ -37,6 +37,6 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse)
-"""`json.loads` makes a decoder for each call, which takes as long as the decoding of a short message."""
+"""Created once: `json.loads` creates a decoder for each call, which costs as much as decoding a short message."""
 
 _LEFT_TO_JSON = ("", "\ufeff")

@@ -29,8 +29,8 @@ SUBSCRIBE = "subscription { notificationEvents { position } }"
 
 
 def metric(name: str, **labels: str) -> float:
-    """Return the value of a metric of this door."""
-    return REGISTRY.get_sample_value(name, {"door": "graphql", **labels}) or 0.0
+    """Return the value of a metric of this API."""
+    return REGISTRY.get_sample_value(name, {"api": "graphql", **labels}) or 0.0
 
 
 class TestLimits:

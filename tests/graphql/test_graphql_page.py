@@ -72,7 +72,7 @@ def test_what_stands_beside_a_code() -> None:
 
 
 def test_the_reasons() -> None:
-    told = re.search(r"^The words of `reason`:(.*?)\.\n", SECTIONS["Errors"], re.M | re.S)
+    told = re.search(r"^The values of `reason`:(.*?)\.\n", SECTIONS["Errors"], re.M | re.S)
     assert told is not None
     reasons = {reason.value for reason in Reason}
     assert words(told[1]) == reasons
@@ -117,7 +117,7 @@ def test_the_documents_are_valid(text: str) -> None:
 
 
 def test_where_a_token_may_stand() -> None:
-    told = re.search(r"^In the payload, the token stands under (.*?), at the top", PAGE, re.M)
+    told = re.search(r"^In the payload, the token stands under (.*?), at the top level", PAGE, re.M)
     assert told is not None
     assert words(told[1]) == set(_PAYLOAD_KEYS)
     for key in words(told[1]):

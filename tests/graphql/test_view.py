@@ -266,7 +266,7 @@ class TestRequests:
         response = await post({"query": "query A { __typename }", "operationName": "B"})
         assert response.status_code == 400
         assert body(response) == refusal(
-            "The document has no operation, or none of that name.", "OPERATION_RESOLUTION_FAILURE"
+            "The document has no operation, or none with this name.", "OPERATION_RESOLUTION_FAILURE"
         )
 
     async def test_a_subscription_belongs_on_a_socket(self) -> None:

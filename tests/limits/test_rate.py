@@ -55,8 +55,8 @@ def test_a_burst_then_an_even_flow() -> None:
     state, wait = limit.take(state, now + SECOND // 2)
     assert wait == 0
     assert limit.take(state, now + SECOND // 2) == (state, SECOND // 2)
-    assert not limit.is_whole(state, now + 2 * SECOND - 1)
-    assert limit.is_whole(state, now + 2 * SECOND)
+    assert not limit.is_full(state, now + 2 * SECOND - 1)
+    assert limit.is_full(state, now + 2 * SECOND)
 
 
 def test_a_cost_is_taken_whole_or_not_at_all() -> None:
@@ -136,7 +136,7 @@ def test_it_equals_a_bucket_of_tokens(limit: RateLimit, steps: list[tuple[int, i
         assert (wait == 0) == (level >= price)
         if wait == 0:
             level -= price
-        assert limit.is_whole(state, now) == (level == full)
+        assert limit.is_full(state, now) == (level == full)
 
 
 def test_a_meter_keeps_one_allowance() -> None:

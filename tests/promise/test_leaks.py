@@ -172,9 +172,9 @@ def gauges() -> dict[str, float]:
         "subscriptions": REGISTRY.get_sample_value("inbox_subscriptions") or 0.0,
         "inboxes": REGISTRY.get_sample_value("inbox_open_inboxes") or 0.0,
     }
-    for protocol in ("graphql", "legacy"):
-        value = REGISTRY.get_sample_value("inbox_sockets", {"door": protocol})
-        open_things[protocol] = value or 0.0
+    for api in ("graphql", "json"):
+        value = REGISTRY.get_sample_value("inbox_sockets", {"api": api})
+        open_things[api] = value or 0.0
     return open_things
 
 

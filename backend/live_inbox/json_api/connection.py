@@ -29,7 +29,7 @@ from live_inbox.sockets.background_tasks import BackgroundTasks
 from live_inbox.sockets.writer import SocketWriter
 
 logger = logging.getLogger(__name__)
-_database = RecurringFault("database (original door)", metrics.DATABASE_FAULTS.labels("legacy"))
+_database = RecurringFault("database (original door)", metrics.DATABASE_FAULTS.labels("json"))
 
 UNAVAILABLE = Failure("SERVICE_UNAVAILABLE", "The database does not answer. Try again later.")
 """Why an action failed that may or may not have been done."""
@@ -213,7 +213,7 @@ class Connection:
 
 async def send_close(writer: SocketWriter, code: CloseCode) -> None:
     """Close an accepted socket with a code of the table."""
-    metrics.SOCKETS_CLOSED.labels("legacy", str(code.value)).inc()
+    metrics.SOCKETS_CLOSED.labels("json", str(code.value)).inc()
     await writer.close(code.value, CLOSINGS[code].reason)
 
 

@@ -38,7 +38,7 @@ class NotificationConsumer:
         self._feed = feed
         self._sessions = sessions
         self._wordings = Wordings()
-        self._sockets = metrics.SOCKETS.labels("legacy")
+        self._sockets = metrics.SOCKETS.labels("json")
         self._rate = RateLimit.parse(inbox_settings().socket_rate)
         self._max_message_bytes = inbox_settings().max_message_bytes
         self._patience_seconds = inbox_settings().connection_init_seconds

@@ -1,1 +1,1 @@
-"""How much a caller may do in a time. What is counted, and how it is refused, is for others."""
+"""Rate limits. The callers decide what is counted and how a request over the limit is refused."""

@@ -1,8 +1,8 @@
-"""The arithmetic of rate limits: the generic cell rate algorithm, in whole numbers.
+"""Rate limit arithmetic: the generic cell rate algorithm (GCRA, ITU-T I.371), in integers.
 
-An allowance of `burst` refills evenly, `count` in each period. All its state is one number: the
-moment at which it will be whole again. Times are nanoseconds of a monotonic clock; the moment is
-kept in units of a `count`-th of a nanosecond, which makes every step exact.
+An allowance of `burst` refills evenly, `count` in each period. Its state is one number: the moment at which it
+will be full again. Times are nanoseconds of a monotonic clock; that moment is in units of 1/`count` of a
+nanosecond, which makes every step exact.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _TEXT = re.compile(r"(\d{1,9})\s*/\s*(\d{1,6})?\s*([a-z]+)(?:\s+burst\s+(\d{1,9}
 
 
 class InvalidRateLimit(ValueError):
-    """Raised for a text or numbers that are not a rate limit."""
+    """Raised for a string or numbers that are not a rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """So many in a period, and at most `burst` at once."""
+    """`count` in each `period_seconds`, and at most `burst` at once."""
 
     count: int
     period_seconds: int
@@ -43,7 +43,10 @@ class RateLimit:
 
     @classmethod
     def parse(cls, text: str) -> RateLimit:
-        """Read `60/minute`, `5/10s` or `10/second burst 20`. Without a burst, it is the count."""
+        """Parse `60/minute`, `5/10s` or `10/second burst 20`. The burst defaults to the count.
+
+        Raises InvalidRateLimit.
+        """
         match = _TEXT.fullmatch(text.strip().lower())
         if match is None or match[3] not in _UNITS:
             raise InvalidRateLimit(
@@ -57,38 +60,39 @@ class RateLimit:
     def __str__(self) -> str:
         return f"{self.count}/{self.period_seconds}s burst {self.burst}"
 
-    def take(self, whole_at: int, now_ns: int, cost: int = 1) -> tuple[int, int]:
-        """Take `cost` from an allowance, and return its new state and the nanoseconds to wait.
+    def take(self, full_at: int, now_ns: int, cost: int = 1) -> tuple[int, int]:
+        """Take `cost` from an allowance; return its new state and the nanoseconds to wait.
 
-        If the wait is not 0, nothing was taken; after exactly that wait it is granted, unless
-        others took some. A fresh allowance has the state 0 (or any moment that has passed).
+        With a wait above 0 nothing was taken; after exactly that wait the cost is granted, unless something
+        else took from the allowance. A new allowance has the state 0, or any moment in the past. Raises
+        ValueError for a cost below 1 or above the burst.
         """
         if not 1 <= cost <= self.burst:
             raise ValueError(f"A cost of {cost} is never granted by a burst of {self.burst}.")
         now = now_ns * self.count
         period = self.period_seconds * NANOSECONDS
-        after = max(whole_at, now) + cost * period
+        after = max(full_at, now) + cost * period
         excess = after - now - self.burst * period
         if excess <= 0:
             return after, 0
-        return whole_at, -(-excess // self.count)
+        return full_at, -(-excess // self.count)
 
-    def is_whole(self, whole_at: int, now_ns: int) -> bool:
-        """Whether the allowance is untouched, so that forgetting it changes nothing."""
-        return whole_at <= now_ns * self.count
+    def is_full(self, full_at: int, now_ns: int) -> bool:
+        """Whether the allowance is full, so that its state can be dropped."""
+        return full_at <= now_ns * self.count
 
 
 class Meter:
-    """The allowance of one thing, such as a socket. Not for several threads."""
+    """A rate limiter with a single allowance, such as a socket's. Not thread-safe."""
 
-    __slots__ = ("_clock", "_limit", "_whole_at")
+    __slots__ = ("_clock", "_full_at", "_limit")
 
     def __init__(self, limit: RateLimit, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._limit = limit
         self._clock = clock
-        self._whole_at = 0
+        self._full_at = 0
 
     def check(self, cost: int = 1) -> float | None:
-        """Take `cost` and return None, or the seconds after which to try again."""
-        self._whole_at, wait = self._limit.take(self._whole_at, self._clock(), cost)
+        """Take `cost` and return None; or return the seconds to wait."""
+        self._full_at, wait = self._limit.take(self._full_at, self._clock(), cost)
         return wait / NANOSECONDS if wait else None

@@ -1,1 +1,1 @@
-"""What browsers load: GraphiQL and the script of the web component."""
+"""The pages and scripts for browsers: GraphiQL and the web component."""

@@ -1,4 +1,4 @@
-"""The files that `node frontend/build.mjs` has made of the sources in `frontend/`."""
+"""The JavaScript and CSS bundles that `node frontend/build.mjs` builds from `frontend/`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from django.conf import settings
 
 DIST = Path(__file__).resolve().parents[1] / "static" / "live_inbox" / "web"
 PREFIX = "live_inbox/web/"
-"""Where they are served, below STATIC_URL."""
+"""Their path below STATIC_URL."""
 
 
 class NotBuilt(Exception):
-    """Raised when the web pages have not been built; the message says what to do."""
+    """Raised when the bundles have not been built; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundles:
-    """The addresses of the files, by the names that the sources know them by."""
+    """The hashed file names of the latest build, by source name."""
 
     names: dict[str, str]
 
     @classmethod
     def read(cls) -> Bundles:
-        """Return what the latest build has made; raise NotBuilt if there was none.
+        """Read the manifest of the latest build; raise NotBuilt if there is none.
 
-        Read for each page: it is one small file, and a build beside a server that runs is seen at once.
+        Read for each page: it is one small file, and a new build takes effect without a restart.
         """
         try:
             names = json.loads((DIST / "manifest.json").read_text())
@@ -39,5 +39,5 @@ class Bundles:
         return cls(names)
 
     def url(self, name: str) -> str:
-        """Return the address of one file."""
+        """Return the URL of one file; raise KeyError for an unknown name."""
         return f"{settings.STATIC_URL}{PREFIX}{self.names[name]}"

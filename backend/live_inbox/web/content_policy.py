@@ -1,4 +1,4 @@
-"""What the pages allow browsers to load and run: nothing that is not of this site."""
+"""The Content Security Policy (CSP) and related headers of the pages: browsers load from this site only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 
 
 def protect_inbox(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Forbid everything that the inbox does not need: no inline script or style, no HTML from strings."""
+    """Set the policy of the inbox page: no inline scripts or styles, no HTML from strings (trusted types)."""
     directives = _directives(request) | {
         "style-src": "'self'",
         "font-src": "'self'",
@@ -19,7 +19,7 @@ def protect_inbox(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def protect_graphiql(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Forbid everything that GraphiQL does not need. Its editor, Monaco, writes its styles into the page."""
+    """Set the policy of GraphiQL. Its editor, Monaco, needs inline styles."""
     directives = _directives(request) | {
         "style-src": "'self' 'unsafe-inline'",
         "font-src": "'self' data:",
@@ -30,7 +30,7 @@ def protect_graphiql(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _directives(request: HttpRequest) -> dict[str, str]:
-    # Older browsers do not count the site's own sockets among 'self'.
+    # For older browsers, 'self' does not include the site's own WebSockets.
     host = request.get_host()
     return {
         "default-src": "'none'",

@@ -1,6 +1,6 @@
-"""The views of GraphiQL and of the web component's script, and what every page is rendered with.
+"""The views of GraphiQL and of the web component's script, and the rendering of every page.
 
-What a page needs to know of the server is in it as JSON, which no browser runs.
+A page holds its configuration (`page_facts`) as JSON in a script element that browsers do not execute.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from live_inbox.web.bundles import Bundles, NotBuilt
 from live_inbox.web.content_policy import protect_graphiql
 
 COMPONENT_SECONDS = 300
-"""How long browsers may keep the address of the web component: so long an old release is embedded at most."""
+"""How long browsers cache the redirect to the web component, and so keep using an old release, in seconds."""
 
 
 async def graphiql(request: HttpRequest) -> HttpResponse:
-    """Show GraphiQL. The GraphQL view calls this for browsers where GraphiQL is switched on."""
+    """Serve GraphiQL. The GraphQL view calls this for browsers if GraphiQL is enabled."""
     return render_graphiql(request, await in_database_thread(page_facts, request))
 
 
 def render_graphiql(request: HttpRequest, facts: dict[str, Any]) -> HttpResponse:
     """Return the page of GraphiQL."""
-    # With a session, requests are checked for forgery: this sets the cookie that they prove themselves by.
+    # Sets the CSRF cookie that requests with a session need.
     get_token(request)
     response = render_page(request, "live_inbox/graphiql.html", "graphiql", facts)
     protect_graphiql(request, response)
@@ -38,7 +38,7 @@ def render_graphiql(request: HttpRequest, facts: dict[str, Any]) -> HttpResponse
 
 
 async def component(request: HttpRequest) -> HttpResponse:
-    """Lead to the script of `<notification-inbox>`: an address for other sites that outlives releases."""
+    """Redirect to the script of `<notification-inbox>`: a stable URL for other sites to embed. 503 if not built."""
     try:
         url = Bundles.read().url("notification-inbox.js")
     except NotBuilt as error:
@@ -51,7 +51,7 @@ async def component(request: HttpRequest) -> HttpResponse:
 def render_page(
     request: HttpRequest, template: str, bundle: str, facts: dict[str, Any]
 ) -> HttpResponse:
-    """Return a page with its bundle; 503 with what to do if the bundles have not been built."""
+    """Render a page with its bundle; a 503 page with instructions if the bundles have not been built."""
     try:
         bundles = Bundles.read()
     except NotBuilt as error:
@@ -68,7 +68,7 @@ def render_page(
 
 
 def page_facts(request: HttpRequest) -> dict[str, Any]:
-    """Return what the scripts of a page need to know: addresses, who is signed in, how to pass Django's CSRF check."""
+    """Return the configuration for the scripts of a page: URLs, the signed-in user, names for the CSRF check."""
     return {
         "endpoint": "/graphql/",
         "jsonEndpoint": "/ws/notifications/",
@@ -82,7 +82,7 @@ def page_facts(request: HttpRequest) -> dict[str, Any]:
 
 
 def person_facts(user: Any) -> dict[str, str]:
-    """Return a user as the scripts of a page know one."""
+    """Return a user as JSON for the scripts of a page."""
     name = user.get_short_name() or user.get_username()
     return {"id": str(user.pk), "username": user.get_username(), "name": name}
 
@@ -95,7 +95,7 @@ def _links() -> dict[str, str | None]:
 
 
 def address_of(name: str) -> str | None:
-    """Return the address of a named URL pattern; None if the project has none of that name."""
+    """Return the URL of a named pattern; None if the project has no such name."""
     try:
         return reverse(name)
     except NoReverseMatch:
