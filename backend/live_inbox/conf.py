@@ -120,7 +120,9 @@ class InboxSettings(BaseModel):
         3600.0, gt=0, le=86_400, description="Seconds between prunings of the logs."
     )
     log_keep_days: int = Field(
-        30, ge=1, description="Days that events are kept, and so the age up to which a position can be resumed."
+        30,
+        ge=1,
+        description="Days that events are kept, and so the age up to which a position can be resumed.",
     )
     log_keep_events: int = Field(
         10_000, ge=100, description="Maximum number of events kept for each inbox."
@@ -213,7 +215,10 @@ class InboxSettings(BaseModel):
         65_536, ge=1024, description="Size limit of one WebSocket message from a client."
     )
     max_subscriptions_per_socket: int = Field(
-        20, ge=1, le=1000, description="Maximum number of concurrent GraphQL operations on one socket."
+        20,
+        ge=1,
+        le=1000,
+        description="Maximum number of concurrent GraphQL operations on one socket.",
     )
     connection_init_seconds: float = Field(
         10.0,
@@ -226,8 +231,12 @@ class InboxSettings(BaseModel):
         100, ge=1, le=1000, description="Maximum page size of a list of notifications."
     )
     max_query_depth: int = Field(12, ge=4, description="Maximum depth of a GraphQL selection.")
-    max_query_tokens: int = Field(2000, ge=100, description="Maximum length of a GraphQL document, in tokens.")
-    max_query_aliases: int = Field(30, ge=1, description="Maximum number of aliases in a GraphQL document.")
+    max_query_tokens: int = Field(
+        2000, ge=100, description="Maximum length of a GraphQL document, in tokens."
+    )
+    max_query_aliases: int = Field(
+        30, ge=1, description="Maximum number of aliases in a GraphQL document."
+    )
 
     @property
     def serves_graphiql(self) -> bool:

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from live_inbox import health
-from live_inbox.admin.urls import legacy_admin_urls
+from live_inbox.admin.urls import original_admin_redirects
 from live_inbox.conf import inbox_settings
 from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView
@@ -25,7 +25,7 @@ urlpatterns = [
     path("demo-token", pages.give_demo_token, name="demo-token"),
     re_path(r"^graphql/?$", graphql_view),
     path("", include("live_inbox.urls")),
-    *legacy_admin_urls,
+    *original_admin_redirects,
     path("admin/", admin.site.urls),
     path("healthz", health.alive),
     path("readyz", health.ready),

@@ -10,7 +10,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from live_inbox import services
-from live_inbox.admin.rendering import TYPE_COLOURS, kind_badge, state_badge, type_badge
+from live_inbox.admin.rendering import TYPE_COLORS, kind_badge, state_badge, type_badge
 from live_inbox.events import Kind
 from live_inbox.models import Notification
 
@@ -28,11 +28,11 @@ def style() -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "colour"),
+    ("name", "color"),
     [("general", 2), ("approval", 3), ("billing.invoice", 5), ("", 0), ("grüße", 5)],
 )
-def test_a_type_always_has_the_same_colour(name: str, colour: int) -> None:
-    assert type_badge(name) == f'<span class="inbox-badge inbox-type-{colour}">{name}</span>'
+def test_a_type_always_has_the_same_color(name: str, color: int) -> None:
+    assert type_badge(name) == f'<span class="inbox-badge inbox-type-{color}">{name}</span>'
 
 
 def test_states_have_words() -> None:
@@ -53,16 +53,16 @@ def test_hostile_values_are_escaped() -> None:
     )
 
 
-def test_every_colour_is_in_the_style_sheet() -> None:
-    colours = re.findall(r"\.inbox-type-(\d+) \{", style())
+def test_every_color_is_in_the_style_sheet() -> None:
+    colors = re.findall(r"\.inbox-type-(\d+) \{", style())
 
-    assert colours == [str(number) for number in range(TYPE_COLOURS)]
+    assert colors == [str(number) for number in range(TYPE_COLORS)]
 
 
-def test_what_adds_and_what_takes_away_has_a_colour() -> None:
-    colours = set(re.findall(r"\.inbox-kind-(\w+) \{", style()))
+def test_what_adds_and_what_takes_away_has_a_color() -> None:
+    colors = set(re.findall(r"\.inbox-kind-(\w+) \{", style()))
 
-    assert {Kind.ADDED, Kind.DELETED, Kind.EXPIRED} <= colours
+    assert {Kind.ADDED, Kind.DELETED, Kind.EXPIRED} <= colors
 
 
 def test_the_list_shows_types_and_states_as_badges(browser: Client, alice: User) -> None:

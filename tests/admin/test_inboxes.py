@@ -81,13 +81,13 @@ def test_everything_in_the_chosen_inboxes_is_marked_as_read(
 ) -> None:
     devices = Device(alice), Device(bob)
 
-    assert act(browser, "mark_all_read", alice, bob) == ["2 notifications became read."]
+    assert act(browser, "mark_all_read", alice, bob) == ["Marked 2 notifications as read."]
 
     assert [device.hears_kinds() for device in devices] == [[Kind.ALL_READ], []]
 
 
 def test_inboxes_are_checked(browser: Client, alice: User, bob: User) -> None:
-    assert act(browser, "check_rows", alice, bob) == ["All selected inboxes are right."]
+    assert act(browser, "check_rows", alice, bob) == ["No problems found in the selected inboxes."]
     Inbox.objects.update(total_count=5)
 
     assert act(browser, "check_rows", alice) == [
@@ -110,7 +110,7 @@ def test_inboxes_are_repaired(browser: Client, alice: User, bob: User) -> None:
 def test_many_findings_are_cut_short(
     browser: Client, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inboxes, "MOST_SHOWN", 1)
+    monkeypatch.setattr(inboxes, "MAX_FINDINGS_SHOWN", 1)
     Inbox.objects.update(total_count=5)
 
     assert act(browser, "check_rows", alice, bob)[1:] == ["And 1 more."]
@@ -120,11 +120,11 @@ def test_many_findings_are_cut_short(
 def test_too_many_at_a_time_are_refused(
     browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(selection, "MOST_SELECTED", 1)
+    monkeypatch.setattr(selection, "MAX_SELECTED", 1)
     before = inbox_row(alice)
 
     assert act(browser, name, alice, select_across="1") == [
-        "Select 1 rows at a time at most. Nothing was done."
+        "Select at most 1 rows at a time. Nothing was changed."
     ]
     assert inbox_row(alice) == before
 

@@ -238,7 +238,7 @@ def test_the_chosen_ones_are_marked_as_read(browser: Client, alice: User, bob: U
     response = act(browser, "mark_read", *chosen)
 
     assert [device.hears_kinds() for device in devices] == [[Kind.READ], [Kind.READ]]
-    assert messages(response) == ["2 notifications became read."]
+    assert messages(response) == ["Marked 2 notifications as read."]
     assert LogEntry.objects.count() == 2
 
 
@@ -250,7 +250,7 @@ def test_the_chosen_ones_are_marked_as_unread(browser: Client, alice: User) -> N
     response = act(browser, "mark_unread", notification)
 
     assert device.hears_kinds() == [Kind.UNREAD]
-    assert messages(response) == ["1 notification became unread."]
+    assert messages(response) == ["Marked 1 notification as unread."]
 
 
 def test_the_chosen_ones_are_deleted(browser: Client, alice: User, bob: User) -> None:
@@ -298,13 +298,13 @@ def test_those_that_the_user_deletes_at_that_moment_are_passed_over(
 def test_too_many_at_a_time_are_refused(
     browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(selection, "MOST_SELECTED", 2)
+    monkeypatch.setattr(selection, "MAX_SELECTED", 2)
     chosen = [send(alice) for _ in range(3)]
     device = Device(alice)
 
     response = act(browser, name, chosen[0], select_across="1", post="yes")
 
-    assert messages(response) == ["Select 2 rows at a time at most. Nothing was done."]
+    assert messages(response) == ["Select at most 2 rows at a time. Nothing was changed."]
     assert device.hears() == []
 
 

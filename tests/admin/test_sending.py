@@ -147,8 +147,8 @@ def test_who_turned_the_type_off_is_not_sent_it(browser: Client, alice: User, bo
         ),
         ({"expires_at_0": "2124-01-01"}, "expires_at", "Enter a valid time."),
         ({"expires_at_1": "00:00"}, "expires_at", "Enter a valid date."),
-        ({"recipients": []}, "recipients", "Choose users, or all active users."),
-        ({"everybody": "on"}, "recipients", "Choose users, or all active users."),
+        ({"recipients": []}, "recipients", "Select users, or all active users."),
+        ({"everybody": "on"}, "recipients", "Select users, or all active users."),
         (
             {"recipients": ["0"]},
             "recipients",

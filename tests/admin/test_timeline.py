@@ -13,14 +13,14 @@ from django.test.utils import CaptureQueriesContext
 
 from live_inbox import services
 from live_inbox.admin.rendering import kind_badge, type_badge
-from live_inbox.admin.timeline import MOST_EVENTS
+from live_inbox.admin.timeline import MAX_EVENTS
 from live_inbox.maintenance.expiry import expire_due
 from live_inbox.models import Inbox, InboxEvent, Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.test_badges import STYLE_LINK
 
 NOW = datetime(2024, 5, 1, 12, 30, 7, tzinfo=UTC)
-HEADING = '<h2 id="inbox-timeline-heading">Newest events, and the counts after them</h2>'
+HEADING = '<h2 id="inbox-timeline-heading">Newest events, with the counts after each</h2>'
 TIME = '<time datetime="2024-05-01T12:30:07+00:00">2024-05-01 12:30:07</time>'
 
 
@@ -102,7 +102,7 @@ def test_an_event_of_a_newer_version_is_shown_as_far_as_it_is_known(
 
 
 def test_only_the_newest_are_shown_and_the_log_has_the_others(browser: Client, alice: User) -> None:
-    for number in range(MOST_EVENTS):
+    for number in range(MAX_EVENTS):
         send(alice, f"number {number}")
     older = 'Older events are in <a href="/admin/live_inbox/inboxevent/?q=alice">the log</a>.'
     assert older not in page(browser, alice)
@@ -119,7 +119,7 @@ def test_an_inbox_without_events_says_so(browser: Client, alice: User) -> None:
 
     shown = page(browser, alice)
 
-    assert '<p class="inbox-note">The log has no events of this inbox.</p>' in shown
+    assert '<p class="inbox-note">The log has no events for this inbox.</p>' in shown
     assert "<tbody>" not in shown
 
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from live_inbox.admin.urls import legacy_admin_urls
+from live_inbox.admin.urls import original_admin_redirects
 
-urlpatterns = [*legacy_admin_urls, path("admin/", admin.site.urls)]
+urlpatterns = [*original_admin_redirects, path("admin/", admin.site.urls)]

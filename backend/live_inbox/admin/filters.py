@@ -1,4 +1,4 @@
-"""The filters beside the lists. None of them reads a whole table to find its choices."""
+"""The filters of the change lists. None of them scans a table to find its choices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from live_inbox.conf import inbox_settings
 
 
 class ReadFilter(SimpleListFilter):
-    """Read or unread."""
+    """Filters notifications by read or unread."""
 
     title = "read"
     parameter_name = "read"
@@ -25,41 +25,41 @@ class ReadFilter(SimpleListFilter):
         return (("yes", "Read"), ("no", "Unread"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Keep the rows of the choice."""
+        """Return the rows of the selected choice."""
         if self.value() in ("yes", "no"):
             return queryset.filter(read_at__isnull=self.value() == "no")
         return None
 
 
 class TypeFilter(SimpleListFilter):
-    """The type, out of those that were used lately."""
+    """Filters by type. The choices are the types of the newest rows."""
 
     title = "type"
     parameter_name = "type"
-    looks_at = 1000
+    newest_rows = 1000
 
     def lookups(
         self, request: HttpRequest, model_admin: ModelAdmin[Any]
     ) -> Iterable[tuple[str, str]]:
-        """Return the types of the newest rows, the required ones and the chosen one."""
-        newest = model_admin.model._default_manager.order_by("-pk")[: self.looks_at]
+        """Return the types of the newest rows, the required types and the selected one."""
+        newest = model_admin.model._default_manager.order_by("-pk")[: self.newest_rows]
         types = {*newest.values_list("type", flat=True), *inbox_settings().required_types}
         if chosen := request.GET.get(self.parameter_name):
             types.add(chosen)
         return [(type, type) for type in sorted(types)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Keep the rows of the choice."""
+        """Return the rows of the selected choice."""
         return queryset.filter(type=self.value()) if self.value() else None
 
 
 class ContentFilter(SimpleListFilter):
-    """Inboxes with something unread, with nothing unread, and empty ones."""
+    """Filters inboxes by content: with unread notifications, all read, or empty."""
 
     title = "content"
     parameter_name = "content"
     _choices: ClassVar = {
-        "unread": ("Something unread", Q(unread_count__gt=0)),
+        "unread": ("Has unread", Q(unread_count__gt=0)),
         "read": ("All read", Q(unread_count=0, total_count__gt=0)),
         "empty": ("Empty", Q(total_count=0)),
     }
@@ -71,6 +71,6 @@ class ContentFilter(SimpleListFilter):
         return [(key, label) for key, (label, _) in self._choices.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Keep the rows of the choice."""
+        """Return the rows of the selected choice."""
         value = self.value()
         return queryset.filter(self._choices[value][1]) if value in self._choices else None

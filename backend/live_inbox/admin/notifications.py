@@ -1,4 +1,4 @@
-"""The page of notifications: to search them, to send them, to mark and delete them."""
+"""The admin of notifications: search, send, mark as read or unread, delete."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from live_inbox import services
+from live_inbox.admin.base import InboxModelAdmin, InboxModelForm
 from live_inbox.admin.filters import ReadFilter, TypeFilter
-from live_inbox.admin.pages import Page, PageForm
-from live_inbox.admin.paging import NewestRows
+from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge, user_search
-from live_inbox.admin.selection import refuse_too_many
+from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.admin.sending import FIELDS, Outcome, SendForm
 from live_inbox.errors import NotFound
 from live_inbox.models import Notification
 
-# The stubs of Django know only the names of scripts.
+# Django's type stubs accept only file names here.
 _SCRIPT: Any = forms.Script("live_inbox/admin/preview.js", defer=True)
 _PREVIEW = forms.Media(js=[_SCRIPT])
 
 
-class ReadForm(PageForm):
-    """The one thing that can be changed: devices have shown the content, so it stays as it is."""
+class ReadForm(InboxModelForm):
+    """Changes the read state only: devices have already shown the content, so it is immutable."""
 
-    # Compared with what the page showed, not with what is there now: saving an untouched page must not undo
-    # what the user has done since.
+    # Compared with the value that the page showed, not with the current one: saving an unchanged page must not
+    # undo what the user has done since.
     read = forms.BooleanField(label="Read", required=False, show_hidden_initial=True)
 
     class Meta:
@@ -49,8 +49,8 @@ class ReadForm(PageForm):
             self.fields["read"].initial = self.instance.read
 
 
-class NotificationAdmin(Page):
-    """Changes nothing by itself: every change is a call of a service, and so an event of the inbox."""
+class NotificationAdmin(InboxModelAdmin):
+    """Makes every change through a service, so that it becomes an event of the inbox."""
 
     form = ReadForm
     add_form_template = "admin/live_inbox/notification/send.html"
@@ -58,11 +58,11 @@ class NotificationAdmin(Page):
     list_filter = (ReadFilter, TypeFilter)
     list_select_related = ("recipient", "sender")
     search_fields = (user_search("recipient"), "title")
-    search_help_text = "A username or a title, in part."
+    search_help_text = "Part of a username or title."
     date_hierarchy = "created_at"
     ordering = ("-pk",)
     sortable_by = ()
-    paginator = NewestRows
+    paginator = CappedPaginator
     show_full_result_count = False
     actions = ("mark_read", "mark_unread", "delete_selected")
     fields = (
@@ -85,34 +85,34 @@ class NotificationAdmin(Page):
 
     @admin.display(description="type")
     def type_shown(self, notification: Notification) -> SafeString:
-        """Its type, in the colour of the type."""
+        """The type as a colored badge."""
         return type_badge(notification.type)
 
     @admin.display(description="state")
     def state(self, notification: Notification) -> SafeString:
-        """Whether the user has read it."""
+        """Read or unread, as a badge."""
         return state_badge(read=notification.read)
 
     @admin.display(description="created at")
     def created(self, notification: Notification) -> object:
-        """When it was sent."""
+        """The time when it was sent."""
         return notification.created_at
 
     @admin.display(description="data")
     def data_shown(self, notification: Notification) -> SafeString:
-        """What programs are told."""
+        """The data for programs, as indented JSON."""
         return as_json(notification.data)
 
     # -- sending ------------------------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Whether this person may send."""
+        """Whether the user may send notifications."""
         return request.user.has_perm("live_inbox.send_notification")
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Send to one user, to many or to all. This is how a notification is added."""
+        """Show and process the form that sends to one user, to several or to all."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = SendForm(request.POST or None, site=self.admin_site)
@@ -125,7 +125,7 @@ class NotificationAdmin(Page):
         return self.render_change_form(request, context, add=True, form_url=form_url)
 
     def _send_context(self, request: HttpRequest, form: SendForm) -> dict[str, Any]:
-        # Written for forms of models, but a form is all that they need.
+        # Django's stubs ask for a ModelForm; any form works.
         any_form: Any = form
         fieldsets: Any = [(None, {"fields": FIELDS})]
         page = helpers.AdminForm(any_form, fieldsets, {}, model_admin=self)
@@ -141,7 +141,7 @@ class NotificationAdmin(Page):
         }
 
     def _record(self, request: HttpRequest, outcome: Outcome, title: str) -> None:
-        """Keep in the admin's own history who sent what to how many."""
+        """Record in the admin's history who sent the notification and to how many users."""
         if outcome.notification is not None:
             self.log_addition(request, outcome.notification, str(outcome))
             return
@@ -157,30 +157,30 @@ class NotificationAdmin(Page):
     # -- one notification ---------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Notification, form: Any, change: bool) -> None:
-        """Mark it as read or unread, if that was changed."""
+        """Mark the notification as read or unread if the form changed it."""
         if "read" in form.changed_data:
             mark = services.mark_read if form.cleaned_data["read"] else services.mark_unread
             mark(user_id=obj.recipient_id, notification_id=obj.pk)
 
     def delete_model(self, request: HttpRequest, obj: Notification) -> None:
-        """Delete it."""
+        """Delete the notification through the service."""
         services.delete(user_id=obj.recipient_id, notification_id=obj.pk)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Show or change one; tell it if the user has deleted it meanwhile."""
+        """Show or change a notification; redirect with a message if its user has deleted it in the meantime."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except NotFound:
-            return self._gone(request)
+            return self._redirect_after_deletion(request)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Delete one; tell it if the user has done so meanwhile."""
+        """Delete a notification; redirect with a message if its user has deleted it in the meantime."""
         try:
             return super().delete_view(request, *args, **kwargs)
         except NotFound:
-            return self._gone(request)
+            return self._redirect_after_deletion(request)
 
-    def _gone(self, request: HttpRequest) -> HttpResponseRedirect:
+    def _redirect_after_deletion(self, request: HttpRequest) -> HttpResponseRedirect:
         self.message_user(request, "The user has deleted this notification.", messages.WARNING)
         return HttpResponseRedirect(reverse("admin:live_inbox_notification_changelist"))
 
@@ -188,12 +188,12 @@ class NotificationAdmin(Page):
 
     @admin.action(description="Mark selected notifications as read", permissions=["change"])
     def mark_read(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
-        """Mark each of them as read."""
+        """Mark the selected notifications as read."""
         self._mark(request, queryset, services.mark_read, "read")
 
     @admin.action(description="Mark selected notifications as unread", permissions=["change"])
     def mark_unread(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
-        """Mark each of them as unread."""
+        """Mark the selected notifications as unread."""
         self._mark(request, queryset, services.mark_unread, "unread")
 
     def _mark(
@@ -201,9 +201,9 @@ class NotificationAdmin(Page):
         request: HttpRequest,
         queryset: QuerySet[Notification],
         mark: Callable[..., services.Changed],
-        word: str,
+        state: str,
     ) -> None:
-        if refuse_too_many(self, request, queryset):
+        if refuse_large_selection(self, request, queryset):
             return
         changed = []
         for notification in queryset.order_by("pk"):
@@ -214,22 +214,22 @@ class NotificationAdmin(Page):
             if result.changed:
                 changed.append(notification)
         user_id: Any = request.user.pk
-        said = [{"changed": {"fields": ["Read"]}}]
-        LogEntry.objects.log_actions(user_id, changed, CHANGE, said)
+        change = [{"changed": {"fields": ["Read"]}}]
+        LogEntry.objects.log_actions(user_id, changed, CHANGE, change)
         count = "1 notification" if len(changed) == 1 else f"{len(changed)} notifications"
-        self.message_user(request, f"{count} became {word}.", messages.SUCCESS)
+        self.message_user(request, f"Marked {count} as {state}.", messages.SUCCESS)
 
     @admin.action(description="Delete selected notifications", permissions=["delete"])
     def delete_selected(
         self, request: HttpRequest, queryset: QuerySet[Notification]
     ) -> HttpResponseBase | None:
-        """Ask, then delete each of them."""
-        if refuse_too_many(self, request, queryset):
+        """Delete the selected notifications after confirmation."""
+        if refuse_large_selection(self, request, queryset):
             return None
         return delete_selected(self, request, queryset)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
-        """Delete each of them; those that the user has deleted meanwhile are gone already."""
+        """Delete each notification; skip those that their users have deleted in the meantime."""
         for notification in queryset.order_by("pk"):
             try:
                 services.delete(user_id=notification.recipient_id, notification_id=notification.pk)

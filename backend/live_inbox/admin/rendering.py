@@ -1,4 +1,4 @@
-"""How values are shown."""
+"""Renders values as HTML: badges and indented JSON."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 STYLES = {"all": ["live_inbox/admin/admin.css"]}
-"""What pages that show badges include."""
+"""The style sheets of pages with badges."""
 
-TYPE_COLOURS = 8
-"""How many the style sheet has."""
+TYPE_COLORS = 8
+"""The number of badge colors in the style sheet."""
 
 
 def type_badge(name: str) -> SafeString:
-    """Return the type of a notification; a type has the same colour everywhere and always.
-
-    `preview.js` computes the same.
-    """
-    colour = crc32(name.encode()) % TYPE_COLOURS
-    return format_html('<span class="inbox-badge inbox-type-{}">{}</span>', colour, name)
+    """Return a badge for a notification type. Its color depends on the name only; `preview.js` computes the same."""
+    color = crc32(name.encode()) % TYPE_COLORS
+    return format_html('<span class="inbox-badge inbox-type-{}">{}</span>', color, name)
 
 
 def state_badge(*, read: bool) -> SafeString:
-    """Return whether a notification has been read."""
+    """Return a badge for the read state of a notification."""
     return _badge("state", "read" if read else "unread")
 
 
 def kind_badge(kind: str) -> SafeString:
-    """Return what an event did."""
+    """Return a badge for the kind of an event."""
     return _badge("kind", kind)
 
 
@@ -41,11 +38,11 @@ def _badge(family: str, value: str) -> SafeString:
 
 
 def as_json(value: object) -> SafeString:
-    """Return a JSON value, indented."""
+    """Return a JSON value as indented, escaped text."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return format_html('<pre style="margin: 0; white-space: pre-wrap">{}</pre>', text)
 
 
 def user_search(path: str) -> str:
-    """Return the search field that finds the user at the end of a path by name."""
+    """Return the `search_fields` entry for the username of the user at this lookup path."""
     return f"{path}__{get_user_model().USERNAME_FIELD}"

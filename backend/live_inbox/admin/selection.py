@@ -1,4 +1,4 @@
-"""How much one action may take on."""
+"""The limit for the rows of one admin action."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from django.contrib.admin import ModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-MOST_SELECTED = 1000
-"""Each selected row is a transaction and an event of its own, all within one request."""
+MAX_SELECTED = 1000
+"""Each selected row costs a transaction and an event, all within one request."""
 
 
-def refuse_too_many(page: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]) -> bool:
-    """Return whether too much is selected, having told so. Never counts further than it must."""
-    too_many = len(queryset.order_by().values_list("pk")[: MOST_SELECTED + 1]) > MOST_SELECTED
+def refuse_large_selection(
+    page: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
+) -> bool:
+    """Return whether more than MAX_SELECTED rows are selected, and show an error if so. Never counts them all."""
+    too_many = len(queryset.order_by().values_list("pk")[: MAX_SELECTED + 1]) > MAX_SELECTED
     if too_many:
         page.message_user(
             request,
-            f"Select {MOST_SELECTED} rows at a time at most. Nothing was done.",
+            f"Select at most {MAX_SELECTED} rows at a time. Nothing was changed.",
             messages.ERROR,
         )
     return too_many

@@ -1,4 +1,4 @@
-"""The form that sends a notification to one user, to many or to all."""
+"""The form that sends a notification to one user, to several or to all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 
 from live_inbox import services
-from live_inbox.admin.keys import SeveralRowsField, choose_users
+from live_inbox.admin.key_fields import SafeModelMultipleChoiceField, users_widget
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput, NotificationError
 from live_inbox.models import Notification
@@ -26,7 +26,7 @@ _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sende
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a form that was sent; `notification` is there if one user was meant and got it."""
+    """The result of sending: counts, and the notification if there was one recipient who received it."""
 
     sent: int
     suppressed: int
@@ -39,39 +39,40 @@ class Outcome:
 
 
 class JSONField(forms.JSONField):
-    """Takes whatever text there is for JSON, or for a mistake that can be shown as it was typed."""
+    """A JSON field that accepts any text: invalid text becomes a form error and is shown again as typed."""
 
     def to_python(self, value: Any) -> Any:
-        """Return what the JSON says."""
+        """Return the decoded value; raise ValidationError."""
         try:
             return super().to_python(value)
         except (RecursionError, ValueError) as error:
-            # Nested too deeply, or a number with thousands of digits.
+            # Nested too deeply, or an integer with thousands of digits.
             raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return the text that was sent: written anew, it might not be text, such as half of an emoji."""
+        """Return the submitted text: re-encoded, it may be invalid, such as half a surrogate pair."""
         return InvalidJSONInput(data or "")
 
 
 class SendForm(forms.Form):
-    """Takes any content: what is acceptable, the services decide, when it is sent."""
+    """Accepts any content. The services validate it when it is sent."""
 
-    recipients = SeveralRowsField(
+    recipients = SafeModelMultipleChoiceField(
         queryset=get_user_model()._default_manager.none(),
         required=False,
-        help_text="Searching takes the permission to view users.",
+        help_text="Searching requires the permission to view users.",
     )
     everybody = forms.BooleanField(label="All active users", required=False)
     type = forms.CharField(
-        initial="general", help_text="Letters, digits, '-', '_' and '.': such as billing.invoice."
+        initial="general",
+        help_text="Letters, digits, '-', '_' and '.': for example billing.invoice.",
     )
     title = forms.CharField(widget=forms.TextInput(attrs={"class": "vTextField"}))
     message = forms.CharField(widget=AdminTextareaWidget, required=False)
     link = forms.CharField(
         widget=forms.TextInput(attrs={"class": "vTextField"}),
         required=False,
-        help_text="A path on this site, or an http(s) address.",
+        help_text="A path on this site, or an http(s) URL.",
     )
     data = JSONField(  # type: ignore[assignment]  # the form's own `data` is another thing
         widget=AdminTextareaWidget(attrs={"rows": 4}),
@@ -82,31 +83,31 @@ class SendForm(forms.Form):
     expires_at = forms.SplitDateTimeField(
         widget=AdminSplitDateTime(),
         required=False,
-        help_text="When it disappears by itself. Empty: never.",
+        help_text="When the notification is deleted automatically. Empty: never.",
     )
 
     def __init__(self, *args: Any, site: AdminSite, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in CONTENT_FIELDS.keys() - self.fields.keys():
-            # A field of the content that needs no widget of its own here.
+            # A content field without a widget of its own here.
             column: Any = Notification._meta.get_field(name)
             self.fields[name] = column.formfield(required=False)
         recipients: Any = self.fields["recipients"]
         recipients.queryset = get_user_model()._default_manager.all()
-        recipients.widget = choose_users(
+        recipients.widget = users_widget(
             Notification._meta.get_field("recipient"), site, recipients.choices
         )
 
     def clean(self) -> dict[str, Any]:
-        """Demand recipients of one kind."""
+        """Require either selected users or all active users."""
         values = super().clean() or self.cleaned_data
         chosen = bool(values.get("recipients"))
         if chosen == bool(values.get("everybody")) and "recipients" not in self.errors:
-            self.add_error("recipients", "Choose users, or all active users.")
+            self.add_error("recipients", "Select users, or all active users.")
         return values
 
     def send(self, sender: Any) -> Outcome | None:
-        """Send what a valid form says; None, with the reason among the errors, if it is refused."""
+        """Send the content of a valid form. If the services refuse it, add the error to the form and return None."""
         try:
             return self._send(sender)
         except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""What happened in an inbox lately, for its page."""
+"""The newest events of an inbox, for its admin page."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from live_inbox.admin.rendering import kind_badge, type_badge
 from live_inbox.events import Kind
 from live_inbox.models import Inbox, InboxEvent, Notification
 
-MOST_EVENTS = 50
+MAX_EVENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One event; `address` is the page of its notification, if that can be visited."""
+class TimelineRow:
+    """One event. `url` is the page of its notification, if it exists and the user may view it."""
 
     sequence: int
     kind: SafeString
-    what: str
+    summary: str
     type: SafeString | None
-    address: str | None
+    url: str | None
     unread_count: int | None
     total_count: int | None
     occurred_at: datetime
@@ -33,51 +33,51 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The newest events, newest first; `log` is the page where the others are, if there are others."""
+    """The newest events, newest first. `log_url` is the page of older events, if there are any."""
 
-    entries: list[Entry]
-    log: str | None
+    rows: list[TimelineRow]
+    log_url: str | None
 
 
 def timeline(inbox: Inbox, *, linked: bool) -> Timeline:
-    """Return the newest events of an inbox, at the price of two queries.
+    """Return the newest events of an inbox, with two queries. `linked` adds the URLs of notifications.
 
-    It reads rows, not events: one that a newer version of the code has written is shown as far as it is known.
+    It reads rows, not decoded events, so an event that a newer version of the code wrote is shown as well.
     """
     rows = InboxEvent.objects.filter(inbox=inbox).order_by("-sequence")
-    newest = list(rows[: MOST_EVENTS + 1])
-    shown = newest[:MOST_EVENTS]
-    present = _present(shown) if linked else set()
-    log = _log_of(inbox) if len(newest) > len(shown) else None
-    return Timeline([_entry(row, present) for row in shown], log)
+    newest = list(rows[: MAX_EVENTS + 1])
+    shown = newest[:MAX_EVENTS]
+    existing = _existing_ids(shown) if linked else set()
+    log = _log_url(inbox) if len(newest) > len(shown) else None
+    return Timeline([_timeline_row(row, existing) for row in shown], log)
 
 
-def _present(rows: list[InboxEvent]) -> set[int]:
-    """Return which of the notifications have not been deleted."""
+def _existing_ids(rows: list[InboxEvent]) -> set[int]:
+    """Return the ids of the notifications that still exist."""
     ids = {row.notification_id for row in rows if row.notification_id is not None}
     return set(Notification.objects.filter(pk__in=ids).values_list("pk", flat=True))
 
 
-def _entry(row: InboxEvent, present: Collection[int]) -> Entry:
+def _timeline_row(row: InboxEvent, existing: Collection[int]) -> TimelineRow:
     content = row.payload.get("notification") or row.payload
     type_ = content.get("type")
-    address = None
-    if row.notification_id in present:
-        address = reverse("admin:live_inbox_notification_change", args=[row.notification_id])
-    return Entry(
+    url = None
+    if row.notification_id in existing:
+        url = reverse("admin:live_inbox_notification_change", args=[row.notification_id])
+    return TimelineRow(
         sequence=row.sequence,
         kind=kind_badge(row.kind),
-        what=_what(row, content),
+        summary=_summary(row, content),
         type=None if type_ is None else type_badge(str(type_)),
-        address=address,
+        url=url,
         unread_count=row.payload.get("unread"),
         total_count=row.payload.get("total"),
         occurred_at=row.created_at,
     )
 
 
-def _what(row: InboxEvent, content: dict[str, Any]) -> str:
-    """Return the title, or else what the log knows."""
+def _summary(row: InboxEvent, content: dict[str, Any]) -> str:
+    """Return the title, or else the id or count that the event has."""
     if "title" in content:
         return str(content["title"])
     if row.notification_id is not None:
@@ -88,6 +88,6 @@ def _what(row: InboxEvent, content: dict[str, Any]) -> str:
     return ""
 
 
-def _log_of(inbox: Inbox) -> str:
+def _log_url(inbox: Inbox) -> str:
     name = inbox.user.get_username()
     return reverse("admin:live_inbox_inboxevent_changelist", query={"q": name})

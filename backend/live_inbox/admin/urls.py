@@ -1,4 +1,4 @@
-"""Where the admin pages of the original guide were, in the app `authentication`."""
+"""Redirects from the admin URLs of the original guide, in the app `authentication`."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _PAGES = {
 }
 
 
-def _forward(old: str, name: str) -> URLPattern:
+def _redirect(old: str, name: str) -> URLPattern:
     view = RedirectView.as_view(pattern_name=f"admin:{name}", permanent=True, query_string=True)
     return path(f"admin/authentication/{old}", view)
 
 
-legacy_admin_urls = [
+original_admin_redirects = [
     path(
         "admin/authentication/",
         RedirectView.as_view(url="/admin/live_inbox/", permanent=True),
     ),
     *(
-        _forward(f"{model}/{page}", f"{name}_{view}")
+        _redirect(f"{model}/{page}", f"{name}_{view}")
         for model, name in _MODELS.items()
         for page, view in _PAGES.items()
     ),
 ]
-"""To be included before the admin site's own: forwards each old page to the new one."""
+"""URL patterns that redirect each old page to the new one. Include them before those of the admin site."""

@@ -1,58 +1,56 @@
-"""The page of users: Django's own, but for what it says when one is deleted."""
+"""Deletes users together with their inboxes, in any project's user admin."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.utils import NestedObjects
-from django.contrib.auth import admin as django_pages
 from django.contrib.auth import get_user_model
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from live_inbox.admin.pages import Page
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
 
-_COUNTED = {
+if TYPE_CHECKING:
+    _ModelAdmin = ModelAdmin[Any]
+else:
+    _ModelAdmin = object  # a mixin, which precedes a ModelAdmin
+
+_USER_PATHS = {
     Notification: "recipient__in",
     NotificationPreference: "user__in",
     Inbox: "user__in",
     InboxEvent: "inbox__user__in",
 }
-"""What goes with a user, in numbers."""
+"""The models of an inbox, each with the lookup of its user. The confirmation page counts their rows."""
 
 
-if TYPE_CHECKING:
-    UserPage = django_pages.UserAdmin[Any]
-else:
-    UserPage = django_pages.UserAdmin
+class InboxUserAdminMixin(_ModelAdmin):
+    """Lets an administrator delete users whose inboxes have rows.
 
+    By default, Django's confirmation page loads and lists every related row, an inbox of a million notifications
+    included. It also asks for the delete permission of each model, which nobody has for the event log. This mixin
+    counts the rows of an inbox instead, and requires no permission for them beyond that of deleting the user.
 
-class _WithoutInboxes(NestedObjects):
-    """Collects what is deleted with a user, but does not load inboxes: they may have a million rows."""
+    Put it before the project's own class:
 
-    def related_objects(
-        self, related_model: type[Model], related_fields: Any, objs: Any
-    ) -> QuerySet[Any]:
-        found = super().related_objects(related_model, related_fields, objs)
-        return found.none() if related_model in _COUNTED else found
+        class UserAdmin(InboxUserAdminMixin, django.contrib.auth.admin.UserAdmin): ...
 
-
-class UserAdmin(Page, UserPage):
-    """Lets users be deleted with their inboxes, which nobody may delete by themselves.
-
-    Django asks for the permission to delete each thing that goes, names every single one, and cannot go on
-    when it is a log, which has no such permission. Here the inbox goes with its user, in numbers.
+        admin.site.unregister(User)
+        admin.site.register(User, UserAdmin)
     """
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """Return what is deleted, how many of each, which permissions are lacking, and what prevents it."""
+        """Return the deleted objects, the counts by model, the missing permissions, and the protected objects."""
         users = list(objs)
-        collector = _WithoutInboxes(using=get_user_model()._default_manager.db, origin=users)
+        collector = _CollectorWithoutInboxes(
+            using=get_user_model()._default_manager.db, origin=users
+        )
         collector.collect(users)
         found: Any = collector.model_objs
         counts = {str(model._meta.verbose_name_plural): len(rows) for model, rows in found.items()}
@@ -70,10 +68,20 @@ class UserAdmin(Page, UserPage):
         return self.admin_site.get_model_admin(model).has_delete_permission(request)
 
 
+class _CollectorWithoutInboxes(NestedObjects):
+    """Collects the rows that are deleted with a user, without loading those of inboxes."""
+
+    def related_objects(
+        self, related_model: type[Model], related_fields: Any, objs: Any
+    ) -> QuerySet[Any]:
+        found = super().related_objects(related_model, related_fields, objs)
+        return found.none() if related_model in _USER_PATHS else found
+
+
 def _count_inboxes(users: Sequence[Any]) -> dict[str, int]:
     counts = {
         str(model._meta.verbose_name_plural): model._default_manager.filter(**{path: users}).count()
-        for model, path in _COUNTED.items()
+        for model, path in _USER_PATHS.items()
     }
     return {name: count for name, count in counts.items() if count}
 

@@ -10,11 +10,17 @@ from live_inbox.errors import InvalidInput
 from live_inbox.models import NotificationPreference
 
 
-def set_preference(*, user_id: Any, type: str, enabled: bool) -> NotificationPreference:
-    """Turn a type on or off for a user. Raises InvalidInput for turning off a required type."""
+def check_preference(*, type: str, enabled: bool) -> str:
+    """Return the type, normalized; raise InvalidInput for an invalid type, or for turning off a required one."""
     cleaned = clean_type(type)
     if not enabled and cleaned in inbox_settings().required_types:
         raise InvalidInput("Notifications of this type cannot be turned off.", field="enabled")
+    return cleaned
+
+
+def set_preference(*, user_id: Any, type: str, enabled: bool) -> NotificationPreference:
+    """Turn a type on or off for a user, and return the preference. Raises InvalidInput as `check_preference` does."""
+    cleaned = check_preference(type=type, enabled=enabled)
     preference, _ = NotificationPreference.objects.update_or_create(
         user_id=user_id, type=cleaned, defaults={"enabled": enabled}
     )

@@ -1,25 +1,25 @@
-// Shows below the form that sends how the inbox will show the notification.
+// Previews the notification below the send form, as the inbox will show it.
 "use strict";
 
 (() => {
-  const COLOURS = 8;
+  const COLORS = 8;
   const preview = document.getElementById("inbox-preview");
   const fields = ["type", "title", "message", "link"].map((name) => document.getElementById(`id_${name}`));
   if (!preview || fields.includes(null)) return;
   const [type, title, message, link] = fields;
   const part = (name) => preview.querySelector(`[data-preview="${name}"]`);
 
-  /** The colour that `type_badge` in rendering.py gives the type: CRC-32 of its name. */
-  function colour(name) {
+  /** Returns the color number of a type, as `type_badge` in rendering.py: from the CRC-32 of its name. */
+  function color(name) {
     let sum = 0xffffffff;
     for (const byte of new TextEncoder().encode(name)) {
       sum ^= byte;
       for (let bit = 0; bit < 8; bit += 1) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
     }
-    return ((sum ^ 0xffffffff) >>> 0) % COLOURS;
+    return ((sum ^ 0xffffffff) >>> 0) % COLORS;
   }
 
-  /** The link, if the service will accept it: a path on this site, or an http(s) address; or else null. */
+  /** Returns the link if the service accepts it (a path on this site or an http(s) URL); otherwise null. */
   function safe(text) {
     if (/[\u0000-\u0020\\\u007f]/.test(text)) return null;
     if (/^\/(?!\/)/.test(text)) return text;
@@ -33,7 +33,7 @@
 
   function show() {
     part("type").textContent = type.value;
-    part("type").className = `inbox-badge inbox-type-${colour(type.value)}`;
+    part("type").className = `inbox-badge inbox-type-${color(type.value)}`;
     part("type").hidden = type.value === "";
     part("title").textContent = title.value.trim() === "" ? "Title" : title.value;
     part("title").classList.toggle("inbox-missing", title.value.trim() === "");
@@ -47,12 +47,12 @@
     if (address) part("title").setAttribute("href", address);
     else part("title").removeAttribute("href");
     const refused = text !== "" && address === null;
-    part("link").textContent = refused ? "The link is not a path or an http(s) address." : text;
+    part("link").textContent = refused ? "The link is not a path or an http(s) URL." : text;
     part("link").hidden = text === "";
   }
 
   for (const field of fields) field.addEventListener("input", show);
-  // A browser that comes back to this page may fill in the form after the script has run.
+  // On a return to this page, the browser may fill in the form after the script has run.
   window.addEventListener("pageshow", show);
   show();
   preview.hidden = false;

@@ -1,4 +1,4 @@
-"""What the pages are made of."""
+"""The base classes of the admin pages."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from live_inbox.admin.keys import can_be_key
+from live_inbox.admin.key_fields import can_be_key
 
-# The type checker wants these classes with parameters, which they do not take at run time.
+# These classes are generic for the type checker only.
 if TYPE_CHECKING:
     _Page = ModelAdmin[Any]
-    PageForm = ModelForm[Any]
-    Rows = Paginator[Any]
+    InboxModelForm = ModelForm[Any]
+    PaginatorBase = Paginator[Any]
 else:
     _Page = ModelAdmin
-    PageForm = ModelForm
-    Rows = Paginator
+    InboxModelForm = ModelForm
+    PaginatorBase = Paginator
 
 
-class Page(_Page):
-    """Answers questions that make no sense as Django answers most of them: with a redirect, not with a fault."""
+class InboxModelAdmin(_Page):
+    """Answers invalid keys and filter values with a redirect, as Django does for most of them, not with a 500."""
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """Return the row; None if there is none, or cannot be."""
+        """Return the row; None if no row has this key or the key is out of range."""
         try:
             return super().get_object(request, object_id, from_field)
-        except OverflowError:  # SQLite's numbers have 64 bits
+        except OverflowError:  # SQLite's integers have 64 bits
             return None
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list; raise IncorrectLookupParameters for conditions that no database can be asked."""
+        """Return the list; raise IncorrectLookupParameters for filter values that the database rejects."""
         try:
             return super().get_changelist_instance(request)
         except (OverflowError, ValueError) as error:
-            # Years and numbers out of range. Django looks for them before the query is made; they fail there.
+            # Years and numbers out of range: Django handles these errors only before it builds the query.
             raise IncorrectLookupParameters(error) from error
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        """Do with the chosen rows what was asked for, if they can be rows at all."""
-        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if all(can_be_key(self.model, key) for key in chosen):
+        """Run an action on the selected rows, unless a selected key is invalid."""
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(can_be_key(self.model, key) for key in selected):
             return super().response_action(request, queryset, *args, **kwargs)
-        self.message_user(request, "Select rows of the list. Nothing was done.", messages.ERROR)
+        self.message_user(request, "The selection is invalid. Nothing was changed.", messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
 
 
-class ReadOnlyPage(Page):
-    """A page that shows rows; not even a superuser can add, change or delete them here."""
+class ReadOnlyAdmin(InboxModelAdmin):
+    """An admin without adding, changing and deleting, for superusers too."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return False."""

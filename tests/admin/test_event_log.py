@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from live_inbox import services
-from live_inbox.admin.paging import NewestRows
+from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.models import InboxEvent
 from tests.admin.conftest import MakeStaff
 
@@ -56,7 +56,7 @@ def test_the_list_costs_the_same_at_any_length(browser: Client) -> None:
 def test_the_list_is_not_counted_beyond_its_limit(
     browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(NewestRows, "limit", 2)
+    monkeypatch.setattr(CappedPaginator, "limit", 2)
 
     with CaptureQueriesContext(connection) as queries:
         listed = browser.get(LIST).context["cl"]

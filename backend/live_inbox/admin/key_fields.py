@@ -1,4 +1,4 @@
-"""Primary keys as forms send them: whatever text somebody has put there."""
+"""Form fields and widgets for primary keys. They accept any text without a database error."""
 
 from __future__ import annotations
 
@@ -27,51 +27,51 @@ else:
 
 
 def can_be_key(model: type[Model], text: object) -> bool:
-    """Whether the database can be asked for a row with this key. Whether there is one is not looked at."""
+    """Whether a text is a valid key of this model, so that a query with it does not fail. Makes no query."""
     field: Any = model._meta.pk
     while field.remote_field is not None:
         field = field.target_field
     try:
-        # Within the range of the column as well: SQLite does not take larger numbers, not even to compare.
+        # `clean` checks the range of the column too: SQLite rejects larger integers even in comparisons.
         field.clean(text, None)
     except ValidationError:
         return False
     return is_storable_text(str(text))
 
 
-class _ShowsKeysOnly(_Widget):
-    """Asks the database for the chosen rows without what cannot be a key, where Django's widgets would fail."""
+class _ValidKeysOnly(_Widget):
+    """Leaves invalid keys out of the query for the selected rows, where Django's widgets would raise."""
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
-        """Return the chosen rows."""
+        """Return the selected rows."""
         model = self.choices.queryset.model
         return super().optgroups(name, [key for key in value if can_be_key(model, key)], attrs)
 
 
-class OneRow(_ShowsKeysOnly, AutocompleteSelect):
-    """A row that is found by typing."""
+class SafeAutocompleteSelect(_ValidKeysOnly, AutocompleteSelect):
+    """Django's autocomplete widget for one row; ignores invalid keys."""
 
 
-class SeveralRows(_ShowsKeysOnly, AutocompleteSelectMultiple):
-    """Rows that are found by typing."""
+class SafeAutocompleteSelectMultiple(_ValidKeysOnly, AutocompleteSelectMultiple):
+    """Django's autocomplete widget for several rows; ignores invalid keys."""
 
 
-def choose_user(field: Any, site: AdminSite) -> Widget:
-    """Return a widget for a foreign key to a user: a search or, on a site without a page of users, a key."""
+def user_widget(field: Any, site: AdminSite) -> Widget:
+    """Return a widget for a foreign key to a user: autocomplete, or a raw key if the site has no user admin."""
     if site.is_registered(field.remote_field.model):
-        return OneRow(field, site)
+        return SafeAutocompleteSelect(field, site)
     return ForeignKeyRawIdWidget(field.remote_field, site)
 
 
-def choose_users(field: Any, site: AdminSite, choices: Any) -> Widget:
-    """Return a widget for several users: a search or, on a site without a page of users, keys and commas."""
+def users_widget(field: Any, site: AdminSite, choices: Any) -> Widget:
+    """Return a widget for several users: autocomplete, or comma-separated keys if the site has no user admin."""
     if site.is_registered(field.remote_field.model):
-        return SeveralRows(field, site, choices=choices)
+        return SafeAutocompleteSelectMultiple(field, site, choices=choices)
     return ManyToManyRawIdWidget(field.remote_field, site)
 
 
-class SeveralRowsField(_Choice):
-    """Refuses what cannot be a key before the database is asked."""
+class SafeModelMultipleChoiceField(_Choice):
+    """Refuses invalid keys before the query, which they would fail."""
 
     def clean(self, value: Any) -> Any:
         """Return the rows with these keys."""

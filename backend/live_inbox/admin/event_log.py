@@ -1,21 +1,21 @@
-"""The page of the log: for looking only."""
+"""The admin of the event log. Read-only."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from live_inbox.admin.pages import ReadOnlyPage
-from live_inbox.admin.paging import NewestRows
+from live_inbox.admin.base import ReadOnlyAdmin
+from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import as_json, user_search
 from live_inbox.models import InboxEvent
 
 
-class InboxEventAdmin(ReadOnlyPage):
-    """What happened in the inboxes, newest first.
+class InboxEventAdmin(ReadOnlyAdmin):
+    """Lists the events of all inboxes, newest first.
 
-    There is no date hierarchy: it would ask for the oldest and newest date, and the log, the largest table by
-    far, has no index that tells. Ids grow in time order, so the newest are first all the same.
+    There is no date hierarchy: it would query the oldest and newest date, and the log, the largest table by
+    far, has no index on the date. Ids grow in time order, so ordering by id shows the newest first.
     """
 
     list_display = ("occurred", "inbox_user", "sequence", "kind", "notification_id", "unread")
@@ -23,10 +23,10 @@ class InboxEventAdmin(ReadOnlyPage):
     list_filter = ("kind",)
     list_select_related = ("inbox__user",)
     search_fields = (f"={user_search('inbox__user')}",)
-    search_help_text = "A username, in full."
+    search_help_text = "A complete username."
     ordering = ("-pk",)
     sortable_by = ()
-    paginator = NewestRows
+    paginator = CappedPaginator
     show_full_result_count = False
     fields = (
         "inbox_user",
@@ -40,20 +40,20 @@ class InboxEventAdmin(ReadOnlyPage):
 
     @admin.display(description="occurred at")
     def occurred(self, event: InboxEvent) -> object:
-        """When it happened."""
+        """The time of the event."""
         return event.created_at
 
     @admin.display(description="user")
     def inbox_user(self, event: InboxEvent) -> str:
-        """Whose inbox."""
+        """The user whose inbox it is."""
         return str(event.inbox.user)
 
     @admin.display(description="unread after")
     def unread(self, event: InboxEvent) -> object:
-        """The unread count right after it."""
+        """The unread count after the event."""
         return event.payload.get("unread")
 
     @admin.display(description="payload")
     def payload_shown(self, event: InboxEvent) -> SafeString:
-        """What devices were told."""
+        """The payload that devices received."""
         return as_json(event.payload)
