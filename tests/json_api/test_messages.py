@@ -542,7 +542,7 @@ def ref(path: str) -> dict[str, str]:
 def test_operations_are_the_actions_with_their_answers_and_what_is_told() -> None:
     channel = ref("channels/notifications")
     operations = dict(DOCUMENT["operations"])
-    told = operations.pop("tell")
+    told = operations.pop("publish")
     assert told["action"] == "send"
     assert set(operations) == set(CLIENT_MESSAGES)
     for name, operation in operations.items():
