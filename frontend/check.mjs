@@ -1,6 +1,6 @@
 /**
- * Runs the tests of the TypeScript sources: `node frontend/check.mjs`. They are bundled for Node first, so that
- * any supported Node can run them.
+ * Type-checks the TypeScript sources and runs their tests: `node frontend/check.mjs`. The tests are bundled for
+ * Node first, so that any supported Node can run them.
  */
 
 import { spawnSync } from "node:child_process";
@@ -21,6 +21,7 @@ await build({
   outExtension: { ".js": ".mjs" },
   bundle: true,
   platform: "node",
+  loader: { ".md": "text" },
   format: "esm",
   packages: "external",
   sourcemap: "inline",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
+from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH, TYPE_LENGTH
 from live_inbox.database_threads import in_database_thread
 from live_inbox.web.content_policy import protect_inbox
 from live_inbox.web.views import (
@@ -18,11 +19,19 @@ from live_inbox.web.views import (
 from live_inbox_site.demo_tokens import LONGEST_SECONDS, demo_token, demo_users
 from live_inbox_site.environment import site_settings
 
+FORM_LIMITS = {
+    "type": TYPE_LENGTH,
+    "title": TITLE_LENGTH,
+    "message": MESSAGE_LENGTH,
+    "link": LINK_LENGTH,
+}
+"""The most characters that each field of the form may have."""
+
 WHAT_IS_SERVED = """\
 A real-time notification inbox.
 
 GraphQL            POST /graphql/ and WebSocket /graphql/
-Original protocol  WebSocket /ws/notifications/?token=JWT
+JSON API           WebSocket /ws/notifications/?token=JWT
 Admin              /admin/
 """
 
@@ -31,7 +40,8 @@ async def front(request: HttpRequest) -> HttpResponse:
     """Show the live inbox where the pages are switched on; elsewhere say in plain text what is served here."""
     if not site_settings().serves_pages:
         return HttpResponse(WHAT_IS_SERVED, content_type="text/plain; charset=utf-8")
-    response = render_page(request, "live_inbox_site/live.html", "live", await _facts(request))
+    facts = await _facts(request) | {"limits": FORM_LIMITS}
+    response = render_page(request, "live_inbox_site/live.html", "live", facts)
     protect_inbox(request, response)
     return response
 

@@ -1,14 +1,23 @@
 /**
- * A graphql-ws client that does not give up: it reconnects for ever with jittered waits, notices dead
- * connections, fetches a fresh token when the server asks for one, and tells how it stands.
+ * A graphql-ws client that never gives up: it reconnects with exponential backoff and jitter, notices half-open
+ * connections, fetches a fresh token when the server asks for one, and reports its status.
  */
 
 import { type Client, type ClientOptions, createClient } from "graphql-ws";
-import { Gate } from "./gate.js";
-
-export type TokenSource =
-  | string
-  | ((need: { refresh: boolean }) => string | null | undefined | Promise<string | null | undefined>);
+import { Backoff } from "./backoff.js";
+import {
+  CONNECT_WITHIN_MS,
+  FIRST_WAIT_MS,
+  fetchToken,
+  GOOD_AFTER_MS,
+  isTokenRefused,
+  LONGEST_WAIT_MS,
+  PING_EVERY_MS,
+  PONG_WITHIN_MS,
+  type Token,
+  type TokenSource,
+} from "./reconnecting.js";
+import { Watchdog } from "./watchdog.js";
 
 export interface ConnectionOptions {
   /** Address of the GraphQL socket: `wss://example.com/graphql/`. */
@@ -16,12 +25,12 @@ export interface ConnectionOptions {
   /**
    * The access token, or a function that returns it; called before every attempt to connect. `refresh` is
    * true when the server has refused or ended the last token: a cached one will not do. Without a token the
-   * browser's session cookie speaks for the user.
+   * browser's session cookie authenticates the user.
    */
   token?: TokenSource;
   firstWaitMs?: number;
   longestWaitMs?: number;
-  /** How often a silent connection is asked for a sign of life, and how long it has to answer. */
+  /** How often a silent connection is pinged, and how long the pong may take. */
   pingEveryMs?: number;
   pongWithinMs?: number;
   /** How long an attempt may take until the server has acknowledged it. */
@@ -32,7 +41,7 @@ export interface ConnectionOptions {
   random?: () => number;
 }
 
-/** How the connection stands. `code` and `reason` are those of the last close. */
+/** The state of the connection. `code` and `reason` are those of the last close. */
 export type ConnectionStatus =
   | { state: "idle" }
   | { state: "connecting" }
@@ -41,57 +50,54 @@ export type ConnectionStatus =
 
 export interface Connection extends Client {
   readonly status: ConnectionStatus;
-  /** Call `listener` at every change of `status`; returns a function that stops it. */
+  /** Call `listener` at every change of `status`; returns a function that removes it. */
   onStatus(listener: (status: ConnectionStatus) => void): () => void;
-  /** Try again now instead of after the wait. */
+  /** Connect now instead of after the wait. */
   reconnectNow(): void;
-  /** Drop the connection and come back with a fresh token: operations on it are refused for its lack. */
+  /** Drop the connection and reconnect with a fresh token: the server refuses operations on it without one. */
   renew(): void;
   /** Resolve when the next attempt may begin: at once, unless a loss was just reported. */
   mayRetry(): Promise<void>;
 }
 
-const TOKEN_REFUSED = new Set([4401, 4403]);
+/** A close with 1000 so soon after connecting is no end of the work, but a failure. */
+const SHORTEST_GOOD_MS = 1_000;
 
 /** Make a connection. It opens with the first operation and closes after the last. */
 export function connect(options: ConnectionOptions): Connection {
-  const gate = new Gate({
-    firstMs: options.firstWaitMs ?? 1_000,
-    longestMs: options.longestWaitMs ?? 30_000,
-    goodAfterMs: 5_000,
+  const backoff = new Backoff({
+    firstMs: options.firstWaitMs ?? FIRST_WAIT_MS,
+    longestMs: options.longestWaitMs ?? LONGEST_WAIT_MS,
+    goodAfterMs: GOOD_AFTER_MS,
     ...(options.random && { random: options.random }),
   });
   const listeners = new Set<(status: ConnectionStatus) => void>();
   let status: ConnectionStatus = { state: "idle" };
   let refresh = false;
-  let token: string | null | undefined;
+  let token: Token;
   let disposed = false;
-  let underway = false;
+  let isAttempting = false;
   let connectedAt = 0;
 
-  const tell = (next: ConnectionStatus): void => {
+  const setStatus = (next: ConnectionStatus): void => {
     status = next;
     for (const listener of [...listeners]) listener(next);
   };
-  const alive = new Watchdog(() => client.terminate());
+  const watchdog = new Watchdog(() => client.terminate());
 
   // Never rejects: graphql-ws would wait for ever for an address whose promise was rejected.
   const address = async (): Promise<string> => {
-    await gate.pass();
-    while (!disposed) {
-      try {
-        token = await readToken(options.token, refresh);
-        break;
-      } catch (error) {
-        const waitMs = gate.lost();
-        const reason = error instanceof Error ? error.message : String(error);
-        tell({ state: "waiting", attempt: gate.attempt, waitMs, reason });
-        await gate.pass();
-      }
-    }
-    underway = true;
-    tell({ state: "connecting" });
-    alive.expect(options.connectWithinMs ?? 15_000);
+    await backoff.wait();
+    token = await fetchToken({
+      source: options.token,
+      refresh: () => refresh,
+      backoff,
+      onFailure: (details) => setStatus({ state: "waiting", ...details }),
+      isStopped: () => disposed,
+    });
+    isAttempting = true;
+    setStatus({ state: "connecting" });
+    watchdog.start(options.connectWithinMs ?? CONNECT_WITHIN_MS);
     return options.url;
   };
 
@@ -99,59 +105,59 @@ export function connect(options: ConnectionOptions): Connection {
     url: address,
     connectionParams: () => (token ? { Authorization: `Bearer ${token}` } : {}),
     lazyCloseTimeout: options.idleMs ?? 5_000,
-    keepAlive: options.pingEveryMs ?? 10_000,
+    keepAlive: options.pingEveryMs ?? PING_EVERY_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
-    retryWait: () => gate.pass(),
+    retryWait: () => backoff.wait(),
     ...(options.webSocketImpl !== undefined && { webSocketImpl: options.webSocketImpl }),
   });
   client.on("connected", () => {
-    alive.rest();
+    watchdog.stop();
     refresh = false;
     connectedAt = performance.now();
-    gate.connected();
-    tell({ state: "connected" });
+    backoff.connected();
+    setStatus({ state: "connected" });
   });
-  const pongWithinMs = options.pongWithinMs ?? 5_000;
+  const pongWithinMs = options.pongWithinMs ?? PONG_WITHIN_MS;
   client.on("ping", (received) => {
-    if (!received) alive.expect(pongWithinMs);
+    if (!received) watchdog.start(pongWithinMs);
   });
   client.on("pong", (received) => {
-    if (received) alive.rest();
+    if (received) watchdog.stop();
   });
-  // A pong may stand in line behind many events. Only the pong ends the waiting: graphql-ws pings again after it.
-  client.on("message", () => alive.prolong(pongWithinMs));
-  // A failed attempt is an error and then a close, and graphql-ws tries again between the two: the gate must
-  // be shut by whichever comes first.
+  // A pong may be queued behind many events. Only the pong stops the watchdog: graphql-ws pings again after it.
+  client.on("message", () => watchdog.extend(pongWithinMs));
+  // A failed attempt is an error and then a close, and graphql-ws tries again between the two: whichever comes
+  // first must start the wait.
   const lost = (code: number, reason: string): void => {
-    alive.rest();
-    if (!underway) return;
-    underway = false;
-    const waitMs = gate.lost();
-    tell({ state: "waiting", attempt: gate.attempt, waitMs, code, reason });
+    watchdog.stop();
+    if (!isAttempting) return;
+    isAttempting = false;
+    const waitMs = backoff.lost();
+    setStatus({ state: "waiting", attempt: backoff.attempt, waitMs, code, reason });
   };
   client.on("error", () => lost(1006, ""));
   client.on("closed", (event) => {
     const { code, reason } = closeOf(event);
-    if (TOKEN_REFUSED.has(code)) refresh = true;
-    const ended = code === 1000 && performance.now() - connectedAt > 1_000;
-    if (!ended && !disposed) return lost(code, reason);
-    alive.rest();
-    underway = false;
-    tell({ state: "idle" });
+    if (isTokenRefused(code)) refresh = true;
+    const isDone = code === 1000 && performance.now() - connectedAt > SHORTEST_GOOD_MS;
+    if (!isDone && !disposed) return lost(code, reason);
+    watchdog.stop();
+    isAttempting = false;
+    setStatus({ state: "idle" });
   });
-  const stopListening = onReturn(() => gate.openNow());
+  const stopListening = onReturn(() => backoff.skipWait());
 
   return {
     ...client,
     async dispose() {
       disposed = true;
       stopListening();
-      gate.openNow();
+      backoff.skipWait();
       try {
         await client.dispose();
       } catch {
-        // An attempt that was under way has failed: it is over as well.
+        // The attempt in progress has failed: it is over as well.
       }
     },
     get status() {
@@ -161,20 +167,13 @@ export function connect(options: ConnectionOptions): Connection {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    reconnectNow: () => gate.openNow(),
+    reconnectNow: () => backoff.skipWait(),
     renew() {
       refresh = true;
       client.terminate();
     },
-    mayRetry: () => gate.pass(),
+    mayRetry: () => backoff.wait(),
   };
-}
-
-async function readToken(
-  source: TokenSource | undefined,
-  refresh: boolean,
-): Promise<string | null | undefined> {
-  return typeof source === "function" ? source({ refresh }) : source;
 }
 
 function closeOf(event: unknown): { code: number; reason: string } {
@@ -185,28 +184,7 @@ function closeOf(event: unknown): { code: number; reason: string } {
   };
 }
 
-/** Ends a connection that owes a sign of life: a half-open one would never close by itself. */
-class Watchdog {
-  private timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(private readonly bite: () => void) {}
-
-  expect(withinMs: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(this.bite, withinMs);
-  }
-
-  prolong(withinMs: number): void {
-    if (this.timer !== undefined) this.expect(withinMs);
-  }
-
-  rest(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-  }
-}
-
-/** Call back when the network returns or the page is looked at again; returns a function that stops it. */
+/** Call back when the network returns or the page becomes visible; returns a function that stops it. */
 function onReturn(callback: () => void): () => void {
   if (typeof window === "undefined") return () => undefined;
   const whenVisible = (): void => {

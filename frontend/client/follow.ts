@@ -1,23 +1,23 @@
 /**
- * Following an inbox: read the list, then hear of every change after it, each once and in order, whatever
- * happens to the connection. How the list is read and where it is kept is the caller's.
+ * Following an inbox: read the list, then receive every change after it, each once and in order, whatever
+ * happens to the connection. The caller decides how to read the list and where to store it.
  */
 
 import type { Connection, ConnectionStatus } from "./connection.js";
 import { EVENTS_DOCUMENT, type InboxReset, type NotificationEvent } from "./events.js";
-import { isSeen } from "./position.js";
+import { isApplied } from "./position.js";
 
 export interface FollowOptions {
   /** Where to resume; without a position, `load` is called first. */
   position?: string | undefined;
   /**
    * Read the list and return its position. Called at the start, after a reset, and by `reload`. No event is
-   * applied meanwhile, and afterwards only what came after that position. If it fails it is tried again.
+   * applied meanwhile, and afterwards only what came after that position. If it fails, it is retried.
    */
   load: (reset?: InboxReset) => Promise<string>;
-  /** Take one event; the next one is given when it is done. If it fails, the list is loaded anew. */
+  /** Apply one event; the next one follows when its promise resolves. If it fails, the list is reloaded. */
   apply: (event: NotificationEvent) => void | Promise<void>;
-  /** Keep the position, with the list that belongs to it, for the next start. */
+  /** Store the position, with the list that belongs to it, for the next start. */
   remember?: (position: string) => void;
   status?: (status: FollowStatus) => void;
   /** Called when following ends because the server refuses the subscription itself. */
@@ -30,14 +30,14 @@ export type FollowStatus =
   | { state: "connecting" }
   | { state: "reconnecting"; attempt: number; waitMs: number; code?: number; reason?: string }
   | { state: "catching-up" }
-  /** `resumed` events were missed and have been given since; `reloaded`: the list was read anew instead. */
+  /** `resumed`: how many missed events were applied since; `reloaded`: the list was read again instead. */
   | { state: "live"; resumed: number; reloaded: boolean };
 
 export interface Following {
   /** The position of the last event that was applied. */
   readonly position: string | undefined;
   readonly status: FollowStatus;
-  /** Read the list again, in line with the events. */
+  /** Read the list again, in order with the events. */
   reload(): Promise<void>;
   stop(): void;
 }
@@ -55,9 +55,9 @@ class Follower implements Following {
   private stopped = false;
   private subscribed = false;
   private stops: (() => void)[] = [];
-  /** What is done one after the other: loading and applying. */
-  private line: Promise<void> = Promise.resolve();
-  /** The inbox's position right after the last connect, once known: to have reached it is to be live. */
+  /** The end of the queue in which loading and applying run one after the other. */
+  private queue: Promise<void> = Promise.resolve();
+  /** The inbox's position right after the last connect, once known: whoever has reached it is live. */
   private head: string | undefined;
   private stopHead: () => void = () => undefined;
   private caughtUp = false;
@@ -72,10 +72,10 @@ class Follower implements Following {
   }
 
   start(): this {
-    this.stops.push(this.connection.onStatus((status) => this.hear(status)));
+    this.stops.push(this.connection.onStatus((status) => this.onConnectionStatus(status)));
     if (this.position === undefined) {
       this.caughtUp = true;
-      void this.inLine(() => this.load());
+      void this.enqueue(() => this.load());
     } else {
       this.subscribe();
     }
@@ -83,7 +83,7 @@ class Follower implements Following {
   }
 
   reload(): Promise<void> {
-    return this.inLine(() => this.load());
+    return this.enqueue(() => this.load());
   }
 
   stop(): void {
@@ -92,18 +92,18 @@ class Follower implements Following {
     for (const stop of this.stops.splice(0)) stop();
   }
 
-  private inLine(step: () => Promise<void> | void): Promise<void> {
-    this.line = this.line.then(() => (this.stopped ? undefined : step()));
-    return this.line;
+  private enqueue(step: () => Promise<void> | void): Promise<void> {
+    this.queue = this.queue.then(() => (this.stopped ? undefined : step()));
+    return this.queue;
   }
 
   private async load(reset?: InboxReset): Promise<void> {
     for (let waitMs = 1_000; !this.stopped; waitMs = Math.min(2 * waitMs, 30_000)) {
       try {
-        this.reach(await this.options.load(reset));
+        this.advance(await this.options.load(reset));
         break;
       } catch (error) {
-        this.tell({ state: "reconnecting", attempt: 0, waitMs, reason: String(error) });
+        this.setStatus({ state: "reconnecting", attempt: 0, waitMs, reason: String(error) });
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
@@ -119,53 +119,53 @@ class Follower implements Following {
     const stop = this.connection.subscribe<Record<string, NotificationEvent>>(payload, {
       next: ({ data }) => {
         const event = Object.values(data ?? {})[0];
-        if (event) void this.inLine(() => this.take(event));
+        if (event) void this.enqueue(() => this.applyEvent(event));
       },
       error: (error) => failed?.(error),
       complete: () => undefined,
     });
     this.stops.push(stop);
-    if (this.connection.status.state === "connected") this.askHead();
+    if (this.connection.status.state === "connected") this.queryHead();
   }
 
-  private async take(event: NotificationEvent): Promise<void> {
+  private async applyEvent(event: NotificationEvent): Promise<void> {
     if (event.__typename === "InboxReset") {
       await this.load(event);
       return;
     }
-    if (isSeen(event.position, this.position)) return;
+    if (isApplied(event.position, this.position)) return;
     try {
       await this.options.apply(event);
     } catch (error) {
-      // To go on would leave a gap in what is shown.
-      reportFault(error);
+      // Going on would leave a gap in what is shown.
+      reportUncaught(error);
       await this.load();
       return;
     }
     if (!this.caughtUp) this.resumed += 1;
-    this.reach(event.position);
+    this.advance(event.position);
     this.compareWithHead();
   }
 
-  private reach(position: string): void {
+  private advance(position: string): void {
     this.position = position;
     this.options.remember?.(position);
   }
 
-  // -- how it stands ---------------------------------------------------------------------------------
+  // -- the status -----------------------------------------------------------------------------------
 
-  private hear(status: ConnectionStatus): void {
+  private onConnectionStatus(status: ConnectionStatus): void {
     switch (status.state) {
       case "connecting":
-        if (this.status.state !== "reconnecting") this.tell({ state: "connecting" });
+        if (this.status.state !== "reconnecting") this.setStatus({ state: "connecting" });
         break;
       case "connected":
-        if (this.subscribed) this.askHead();
+        if (this.subscribed) this.queryHead();
         break;
       case "waiting": {
         const { state: _, ...details } = status;
         this.stopHead();
-        this.tell({ state: "reconnecting", ...details });
+        this.setStatus({ state: "reconnecting", ...details });
         break;
       }
       case "idle":
@@ -173,18 +173,18 @@ class Follower implements Following {
     }
   }
 
-  /** Learn how far there is to go. The question travels with the subscription and is asked again with it. */
-  private askHead(): void {
+  /** Query how far there is to go. The query is sent along with the subscription, after every connect. */
+  private queryHead(): void {
     this.stopHead();
     this.head = undefined;
     this.caughtUp = false;
     this.resumed = 0;
     this.reloaded = false;
-    this.tell({ state: "catching-up" });
+    this.setStatus({ state: "catching-up" });
     type Head = { notifications: { position: string } };
     const settle = (): void => {
       this.head ??= this.position;
-      void this.inLine(() => this.compareWithHead());
+      void this.enqueue(() => this.compareWithHead());
     };
     this.stopHead = this.connection.subscribe<Head>(
       { query: HEAD_DOCUMENT },
@@ -202,20 +202,20 @@ class Follower implements Following {
   private compareWithHead(): void {
     if (this.caughtUp && this.status.state === "live") return;
     if (this.head === undefined) return;
-    if (!isSeen(this.head, this.position)) return;
+    if (!isApplied(this.head, this.position)) return;
     this.caughtUp = true;
-    this.tell({ state: "live", resumed: this.resumed, reloaded: this.reloaded });
+    this.setStatus({ state: "live", resumed: this.resumed, reloaded: this.reloaded });
   }
 
-  private tell(status: FollowStatus): void {
+  private setStatus(status: FollowStatus): void {
     if (this.stopped) return;
     this.status = status;
     this.options.status?.(status);
   }
 }
 
-/** Tell a fault of the caller's where uncaught faults are told. */
-function reportFault(error: unknown): void {
+/** Report an error of the caller's `apply` as an uncaught error. */
+function reportUncaught(error: unknown): void {
   setTimeout(() => {
     throw error;
   });

@@ -2,10 +2,11 @@ export {
   type Connection,
   type ConnectionOptions,
   type ConnectionStatus,
-  type TokenSource,
   connect,
 } from "./connection.js";
+export { ERROR_REACTIONS, type ErrorCode, type ErrorReaction } from "./error_codes.js";
 export * from "./events.js";
 export { type Following, type FollowOptions, type FollowStatus, follow } from "./follow.js";
-export { isSeen, sequenceOf } from "./position.js";
+export { isApplied, sequenceOf } from "./position.js";
+export type { TokenSource } from "./reconnecting.js";
 export { createResumingClient, resuming } from "./resuming.js";

@@ -1,5 +1,5 @@
 /**
- * Positions: what a client holds to resume. The text is `<epoch>.<sequence>`; an epoch is opaque, and
+ * Positions: what a client stores to resume. The text is `<epoch>.<sequence>`; an epoch is opaque, and
  * within one epoch the sequence grows by one with every change of the inbox. `"0"` is before everything.
  */
 
@@ -16,12 +16,12 @@ function parse(position: string): Parts | undefined {
 }
 
 /**
- * Whether somebody who is at `reached` has already seen what happened at `position`.
+ * Whether a client at `reached` has already received the event at `position`.
  *
- * Positions of different epochs cannot be compared; then the answer is no, which at worst shows something
- * again and never hides anything.
+ * Positions of different epochs cannot be compared; then the answer is false, which at worst applies an event
+ * twice and never drops one.
  */
-export function isSeen(position: string, reached: string | undefined): boolean {
+export function isApplied(position: string, reached: string | undefined): boolean {
   if (reached === undefined) return false;
   const a = parse(position);
   const b = parse(reached);
@@ -29,7 +29,7 @@ export function isSeen(position: string, reached: string | undefined): boolean {
   return a.sequence <= b.sequence;
 }
 
-/** The number of an event within its inbox, for people to look at. */
+/** The number of an event within its inbox, for display. */
 export function sequenceOf(position: string): number {
   return Number(parse(position)?.sequence ?? 0);
 }

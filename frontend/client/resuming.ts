@@ -1,17 +1,18 @@
 /**
  * Subscriptions that resume. A graphql-ws client sends its subscriptions again after a reconnect, but with the
- * variables of the first time, so what happened meanwhile is missed. Here the variable `after` is kept at the
- * position of the last event that was given, so that the stream goes on exactly where it was interrupted.
+ * variables of the first time, so it misses what happened meanwhile. Here the variable `after` follows the
+ * position of the last delivered event, so that the stream goes on exactly where it was interrupted.
  *
- * The result is again a graphql-ws client: Apollo's GraphQLWsLink, urql's subscriptionExchange and Relay take
+ * The result is again a graphql-ws client: Apollo's GraphQLWsLink, urql's subscriptionExchange and Relay accept
  * it as it is.
  */
 
 import type { FormattedExecutionResult } from "graphql";
 import type { Sink, SubscribePayload } from "graphql-ws";
+import { Backoff } from "./backoff.js";
 import { type Connection, type ConnectionOptions, connect } from "./connection.js";
-import { Gate } from "./gate.js";
-import { isSeen } from "./position.js";
+import { reactionTo } from "./error_codes.js";
+import { isApplied } from "./position.js";
 
 /** Make a connection whose subscriptions with a variable `$after` resume by themselves. */
 export function createResumingClient(options: ConnectionOptions): Connection {
@@ -22,7 +23,7 @@ export function createResumingClient(options: ConnectionOptions): Connection {
 export function resuming(connection: Connection): Connection {
   const subscribe = ((payload, sink) =>
     isResumable(payload)
-      ? new Resumption(connection, payload, sink as Sink).start()
+      ? new ResumingSubscription(connection, payload, sink as Sink).start()
       : connection.subscribe(payload, sink)) as Connection["subscribe"];
   const client = Object.create(connection) as Connection;
   return Object.defineProperties(client, {
@@ -42,17 +43,14 @@ interface Positioned {
   position?: string;
 }
 
-/** GraphQL errors after which the same subscription may succeed: all others are final. */
-const PASSING = new Set<unknown>(["INTERNAL_SERVER_ERROR", "RATE_LIMITED", "UNAUTHENTICATED"]);
-
 /** One subscription, over as many connections as it takes. */
-class Resumption {
+class ResumingSubscription {
   private position: string | undefined;
-  private over = false;
+  private isOver = false;
   private stopCurrent: () => void = () => undefined;
   private readonly payload: SubscribePayload;
-  /** The connection has a gate of its own; this one is for operations that fail on a sound connection. */
-  private readonly gate = new Gate({ firstMs: 1_000, longestMs: 60_000, goodAfterMs: 5_000 });
+  /** The connection has its own backoff; this one is for operations that fail on a sound connection. */
+  private readonly backoff = new Backoff({ firstMs: 1_000, longestMs: 60_000, goodAfterMs: 5_000 });
 
   constructor(
     private readonly connection: Connection,
@@ -62,7 +60,7 @@ class Resumption {
     const { after, ...variables } = payload.variables ?? {};
     if (typeof after === "string") this.position = after;
     const current = () => this.position ?? null;
-    // graphql-ws turns the payload into text each time it sends it: the getter is asked anew.
+    // graphql-ws serializes the payload each time it sends it, and so reads the getter each time.
     const live = Object.defineProperty(variables, "after", { enumerable: true, get: current });
     this.payload = { ...payload, variables: live };
   }
@@ -70,8 +68,8 @@ class Resumption {
   start(): () => void {
     this.subscribe();
     return () => {
-      if (this.over) return;
-      this.over = true;
+      if (this.isOver) return;
+      this.isOver = true;
       this.stopCurrent();
       this.sink.complete();
     };
@@ -79,63 +77,63 @@ class Resumption {
 
   private subscribe(): void {
     this.stopCurrent = this.connection.subscribe<Record<string, Positioned>>(this.payload, {
-      next: (result) => this.give(result),
-      error: (error) => void this.failed(error),
-      complete: () => void this.ended(),
+      next: (result) => this.deliver(result),
+      error: (error) => void this.onError(error),
+      complete: () => void this.onComplete(),
     });
   }
 
-  /** Hand on a result, unless it was handed on before; from now on, resume after it. */
-  private give(result: Result<Record<string, Positioned>>): void {
-    if (this.over) return;
+  /** Deliver a result unless it was delivered before; from now on, resume after it. */
+  private deliver(result: Result<Record<string, Positioned>>): void {
+    if (this.isOver) return;
     const event = Object.values(result.data ?? {})[0];
     if (event) {
       if (event.position === undefined || event.__typename === undefined) {
         this.fail(new Error("A subscription that resumes selects `__typename` and `position`."));
         return;
       }
-      if (event.__typename !== "InboxReset" && isSeen(event.position, this.position)) return;
+      if (event.__typename !== "InboxReset" && isApplied(event.position, this.position)) return;
       this.position = event.position;
-      this.gate.connected();
+      this.backoff.connected();
     }
     this.sink.next(result as Result<Record<string, unknown>>);
   }
 
-  /** A close leads to another attempt; an error does, unless it is about the operation itself. */
-  private async failed(error: unknown): Promise<void> {
-    if (!Array.isArray(error)) return this.again();
-    const codes = error.map((each: { extensions?: { code?: unknown } }) => each.extensions?.code);
-    if (!codes.some((code) => PASSING.has(code))) return this.fail(error);
-    if (this.over) return;
-    this.gate.lost();
-    await this.gate.pass();
-    if (codes.includes("UNAUTHENTICATED") && !this.over) this.connection.renew();
-    return this.again();
+  /** A close leads to another attempt, and so does an error unless it is about the operation itself. */
+  private async onError(error: unknown): Promise<void> {
+    if (!Array.isArray(error)) return this.resubscribe();
+    const reaction = reactionTo(error);
+    if (reaction === "stop") return this.fail(error);
+    if (this.isOver) return;
+    this.backoff.lost();
+    await this.backoff.wait();
+    if (reaction === "renew" && !this.isOver) this.connection.renew();
+    return this.resubscribe();
   }
 
-  /** The server ended it though nobody asked: it may come back, but not at once and for ever. */
-  private async ended(): Promise<void> {
-    if (this.over) return;
-    this.gate.lost();
-    await this.gate.pass();
-    return this.again();
+  /** The server completed a subscription that should not end: retry, but with backoff. */
+  private async onComplete(): Promise<void> {
+    if (this.isOver) return;
+    this.backoff.lost();
+    await this.backoff.wait();
+    return this.resubscribe();
   }
 
-  private async again(): Promise<void> {
-    if (this.over) return;
+  private async resubscribe(): Promise<void> {
+    if (this.isOver) return;
     await this.connection.mayRetry();
-    if (!this.over) this.subscribe();
+    if (!this.isOver) this.subscribe();
   }
 
   private fail(error: unknown): void {
-    if (this.over) return;
-    this.over = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.stopCurrent();
     this.sink.error(error);
   }
 }
 
-/** What graphql-ws's own `iterate` does, over another `subscribe`. */
+/** The same as graphql-ws's own `iterate`, over another `subscribe`. */
 function iterate(
   subscribe: Connection["subscribe"],
   payload: SubscribePayload,

@@ -1,4 +1,4 @@
-/** What the tabs hold at the first visit. */
+/** The operations in the tabs at the first visit. */
 
 interface Tab {
   query: string;
@@ -18,8 +18,8 @@ const EVENT = `    __typename
 export function examples(userId: string): Tab[] {
   return [
     {
-      query: `# The newest notifications of your inbox, its counts, and its position:
-# where to begin when you subscribe, so that nothing is missed in between.
+      query: `# The newest notifications of your inbox, its counts, and its position.
+# Subscribe after that position, and you miss nothing in between.
 query List {
   notifications(first: 10) {
     unreadCount
@@ -32,8 +32,8 @@ query List {
 `,
     },
     {
-      query: `# To yourself you may always send. Run "Live" in another tab first, and watch.
-# The key makes it safe to send again: the same key never sends twice.
+      query: `# You may always send to yourself. Run "Live" in another tab first, and watch.
+# With an idempotency key, a retry is safe: the same key never sends twice.
 mutation Send($input: SendInput!) {
   send(input: $input) {
     notification { id title createdAt }
@@ -69,7 +69,7 @@ mutation MarkAllRead {
       variables: json({ id: "1" }),
     },
     {
-      query: `# Everything that happens in your inbox from now on.
+      query: `# Every change of your inbox from now on.
 subscription Live {
   notificationEvents {
 ${EVENT}
@@ -78,8 +78,8 @@ ${EVENT}
 `,
     },
     {
-      query: `# Everything after a position: first what you have missed, then what happens.
-# "0" is before everything. Put in the position of any event or list.
+      query: `# Every change after a position: first what you missed, then what happens.
+# "0" is before everything. Insert the position of any event or list.
 subscription Resume($after: String!) {
   notificationEvents(after: $after) {
 ${EVENT}

@@ -1,27 +1,32 @@
-/** How GraphiQL reaches the server: HTTP for queries and mutations, a socket for each subscription. */
+/** GraphiQL's transport: HTTP for queries and mutations, a socket for each subscription. */
 
 import type { Fetcher, FetcherOpts, FetcherParams } from "@graphiql/toolkit";
 import { type ExecutionResult, Kind, type OperationDefinitionNode, OperationTypeNode, parse } from "graphql";
 import { createClient } from "graphql-ws";
-import { socketAddress } from "../inbox/source.js";
+import { socketAddress } from "../inbox/socket_address.js";
 import type { Session } from "./session.js";
 
-/** What became of a subscription, for people. */
-export type Told = (news: { text: string; isFault: boolean }) => void;
+/** The state of a subscription, for display. */
+export interface SubscriptionStatus {
+  text: string;
+  isError: boolean;
+}
 
-export function makeFetcher(endpoint: string, session: Session, tell: Told): Fetcher {
+export type ReportStatus = (status: SubscriptionStatus) => void;
+
+export function makeFetcher(endpoint: string, session: Session, report: ReportStatus): Fetcher {
   return (given, options) => {
     const operation = operationOf(given);
     const params = { ...given, operationName: operation?.name?.value ?? given.operationName };
     return operation?.operation === OperationTypeNode.SUBSCRIPTION
-      ? subscribe(endpoint, session, tell, params, options)
+      ? subscribe(endpoint, session, report, params, options)
       : post(endpoint, session, params, options);
   };
 }
 
 /**
- * The operation that is to be run. Found in the text: right after a change of tabs, the document and the name
- * that GraphiQL has at hand are those of the other tab.
+ * Return the operation to run. Found in the document: right after a change of tabs, the operation name that
+ * GraphiQL passes may be the other tab's.
  */
 function operationOf({ query, operationName }: FetcherParams): OperationDefinitionNode | undefined {
   try {
@@ -30,7 +35,7 @@ function operationOf({ query, operationName }: FetcherParams): OperationDefiniti
     const named = operations.find((each) => each.name?.value === operationName);
     return named ?? (operations.length === 1 ? operations[0] : undefined);
   } catch {
-    return undefined; // The server says better than we what is wrong with it.
+    return undefined; // The server's syntax error says what is wrong.
   }
 }
 
@@ -59,7 +64,7 @@ async function post(
 async function* subscribe(
   endpoint: string,
   session: Session,
-  tell: Told,
+  report: ReportStatus,
   params: FetcherParams,
   options: FetcherOpts | undefined,
 ) {
@@ -68,18 +73,18 @@ async function* subscribe(
   const client = createClient({
     url: socketAddress(endpoint),
     connectionParams: async () => ({ ...(await session.headers(refused)), ...options?.headers }),
-    // No more: here people want to see that, and why, a subscription has ended.
+    // No more than that: here users want to see that a subscription has ended, and why.
     retryAttempts: session.caller.kind === "demo" ? 1 : 0,
     retryWait: async () => undefined,
     shouldRetry: (close) => {
-      // A demo user's token may have expired since it was fetched: once, with another, before anything came.
+      // A demo user's token may have expired since it was fetched: retry once, with a fresh one, before any event.
       refused = (close as CloseEvent).code === 4403 && position === undefined;
       return refused;
     },
     keepAlive: 10_000,
   });
-  tell({ text: "Subscription: connecting…", isFault: false });
-  client.on("connected", () => tell({ text: "Subscription: live", isFault: false }));
+  report({ text: "Subscription: connecting…", isError: false });
+  client.on("connected", () => report({ text: "Subscription: live", isError: false }));
   const events = client.iterate({
     query: params.query,
     variables: params.variables as Record<string, unknown>,
@@ -91,10 +96,10 @@ async function* subscribe(
       position = event?.position ?? position;
       yield result as ExecutionResult;
     }
-    tell({ text: `Subscription ended: the server completed it.${resumption(position)}`, isFault: false });
+    report({ text: `Subscription ended: the server completed it.${resumption(position)}`, isError: false });
   } catch (error) {
     const reason = reasonOf(error);
-    tell({ text: `Subscription ended: ${reason}${resumption(position)}`, isFault: true });
+    report({ text: `Subscription ended: ${reason}${resumption(position)}`, isError: true });
     throw new Error(`The subscription ended: ${reason}${resumption(position)}`);
   } finally {
     await client.dispose();

@@ -1,4 +1,4 @@
-/** The page at `/graphql/`: GraphiQL, with somebody to ask as. */
+/** The page at `/graphql/`: GraphiQL, with a choice of the user to run operations as. */
 
 import "./workers.js";
 import "graphiql/style.css";
@@ -7,30 +7,30 @@ import { GraphiQL } from "graphiql";
 import { type ChangeEvent, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { DemoTokens } from "../live/demo_tokens.js";
-import { pageFacts } from "../live/page.js";
+import { pageFacts } from "../live/page_facts.js";
 import { examples } from "./examples.js";
-import { makeFetcher, type Told } from "./fetcher.js";
+import { makeFetcher, type SubscriptionStatus } from "./fetcher.js";
 import { type GraphiQLFacts, Session } from "./session.js";
 
 const facts = pageFacts() as GraphiQLFacts;
 
 function Explorer() {
   const [session] = useState(() => new Session(facts, new DemoTokens(facts)));
-  const [news, tell] = useState<Parameters<Told>[0]>();
-  const fetcher = useMemo(() => makeFetcher(facts.endpoint, session, tell), [session]);
-  const somebody = facts.viewer ?? facts.demo[0];
+  const [status, setStatus] = useState<SubscriptionStatus>();
+  const fetcher = useMemo(() => makeFetcher(facts.endpoint, session, setStatus), [session]);
+  const user = facts.viewer ?? facts.demo[0];
   return (
     <>
-      <header className="asking">
+      <header className="toolbar">
         <a href="/">Live Inbox</a>
-        <Asking session={session} />
-        <output className={news?.isFault ? "news fault" : "news"}>{news?.text}</output>
+        <CallerChoice session={session} />
+        <output className={status?.isError ? "status error" : "status"}>{status?.text}</output>
       </header>
       <main>
         <h1>GraphiQL</h1>
         <GraphiQL
           fetcher={fetcher}
-          defaultTabs={examples(somebody ? `user:${somebody.id}` : "user:1")}
+          defaultTabs={examples(user ? `user:${user.id}` : "user:1")}
           shouldPersistHeaders={false}
           showPersistHeadersSettings={false}
           defaultEditorToolsVisibility="variables"
@@ -44,7 +44,7 @@ function Explorer() {
   );
 }
 
-function Asking({ session }: { session: Session }) {
+function CallerChoice({ session }: { session: Session }) {
   const [kind, setKind] = useState(valueOf(session));
   const choose = ({ target: { value } }: ChangeEvent<HTMLSelectElement>): void => {
     if (value === "token" || value === "session") session.caller = { kind: value };
@@ -52,7 +52,7 @@ function Asking({ session }: { session: Session }) {
     setKind(value);
   };
   return (
-    <div className="who">
+    <div className="caller">
       <label>
         Ask as{" "}
         <select value={kind} onChange={choose}>
@@ -84,5 +84,5 @@ function valueOf({ caller }: Session): string {
   return caller.kind === "demo" ? `demo:${caller.username}` : caller.kind;
 }
 
-const place = document.getElementById("graphiql");
-if (place) createRoot(place).render(<Explorer />);
+const container = document.getElementById("graphiql");
+if (container) createRoot(container).render(<Explorer />);

@@ -1,7 +1,7 @@
-/** Who asks: a demo user, a token that was typed in, or whoever is signed in with this browser. */
+/** The caller of operations: a demo user, the holder of a typed token, or the user who is signed in. */
 
 import type { DemoTokens } from "../live/demo_tokens.js";
-import type { PageFacts } from "../live/page.js";
+import type { PageFacts } from "../live/page_facts.js";
 
 export type Caller = { kind: "demo"; username: string } | { kind: "token" } | { kind: "session" };
 
@@ -9,7 +9,7 @@ export type GraphiQLFacts = PageFacts & { csrfHeader: string; csrfCookie: string
 
 export class Session {
   caller: Caller;
-  /** Kept in memory only. */
+  /** In memory only, never stored. */
   typedToken = "";
 
   constructor(
@@ -22,12 +22,12 @@ export class Session {
     else this.caller = { kind: "token" };
   }
 
-  /** The headers that say who asks. A session proves with its cookie that the request is not forged. */
+  /** Return the headers that authenticate the caller. With a session: the CSRF token from its cookie. */
   async headers(refresh: boolean): Promise<Record<string, string>> {
     const token = await this.token(refresh);
     if (token) return { Authorization: `Bearer ${token}` };
-    const proof = cookie(this.facts.csrfCookie);
-    return this.caller.kind === "session" && proof ? { [this.facts.csrfHeader]: proof } : {};
+    const csrfToken = cookie(this.facts.csrfCookie);
+    return this.caller.kind === "session" && csrfToken ? { [this.facts.csrfHeader]: csrfToken } : {};
   }
 
   private async token(refresh: boolean): Promise<string> {

@@ -1,9 +1,9 @@
-/** Monaco's workers: bundles of their own, at addresses of this site. */
+/** Monaco's workers: separate bundles, served by this site. */
 
-/** The names of their files; put in by the build. */
+/** The names of their files; the build defines them. */
 declare const WORKER_FILES: Record<string, string>;
 
-// Only while this script runs for the first time is it known where it comes from.
+// `currentScript` is only set while the script runs for the first time.
 const base = (document.currentScript as HTMLScriptElement).src;
 
 function file(label: string): string {

@@ -1,8 +1,8 @@
-/** The bell with the number of unread notifications, and the voice that announces new ones. */
+/** The button with the number of unread notifications, and the live region that announces new ones. */
 
 import { element, icon, setAttributes } from "./elements.js";
 
-const ANNOUNCED = 5;
+const MAX_ANNOUNCEMENTS = 5;
 
 export class Bell {
   private readonly badge = element("span", { class: "badge", "aria-hidden": "true" });
@@ -12,8 +12,8 @@ export class Bell {
     icon("bell"),
     this.badge,
   );
-  /** Not to be seen: screen readers read it aloud. */
-  readonly news = element("div", { class: "sr", role: "log", "aria-live": "polite" });
+  /** A hidden live region: screen readers read it aloud. */
+  readonly announcements = element("div", { class: "sr", role: "log", "aria-live": "polite" });
 
   render(unreadCount: number, isOpen: boolean): void {
     this.badge.textContent = unreadCount > 99 ? "99+" : String(unreadCount);
@@ -23,10 +23,10 @@ export class Bell {
   }
 
   announce(title: string): void {
-    this.news.append(element("p", {}, `New notification: ${title}`));
-    if (this.news.childElementCount > ANNOUNCED) this.news.firstElementChild?.remove();
+    this.announcements.append(element("p", {}, `New notification: ${title}`));
+    if (this.announcements.childElementCount > MAX_ANNOUNCEMENTS) this.announcements.firstElementChild?.remove();
     this.button.removeAttribute("data-ring");
-    // Without a look at the layout in between, the animation would not begin anew.
+    // Reading the layout in between restarts the animation.
     void this.button.offsetWidth;
     this.button.setAttribute("data-ring", "");
   }

@@ -2,23 +2,25 @@
  * `<notification-inbox endpoint="/graphql/">`: a live inbox for any page.
  *
  * Attributes: `endpoint`; `token`, or else the browser's session; `inline` (always open, without a bell);
- * `page-size`; `remember="KEY"` (keep the list in this browser under that key, which must be of one user, and
+ * `page-size`; `remember="KEY"` (store the list in this browser under that key, which must be of one user, and
  * resume it after a reload); `label`. Properties: `tokenProvider`, a function that returns a token or a promise
- * of one and is asked with `{refresh: true}` when the last was refused; `source`, to show another kind of inbox.
+ * of one and is called with `{refresh: true}` when the last was refused; `source`, to show another kind of inbox.
  * Events: `inbox-change`, `inbox-status`, `inbox-event`, and `notification-open` (cancelable).
  */
 
-import type { FollowStatus, InboxReset, Notification, NotificationEvent, TokenSource } from "../client/index.js";
+import type { FollowStatus, InboxReset, NotificationEvent, TokenSource } from "../client/index.js";
 import { Bell } from "./bell.js";
 import { Feed } from "./feed.js";
-import { Keeping } from "./keeping.js";
-import { EVERYTHING, type Filter, InboxList, type Page, sameFilter } from "./list.js";
+import { GraphQLSource } from "./graphql_source.js";
+import { EVERYTHING, InboxList, type Page, sameFilter } from "./list.js";
+import { ListStorage } from "./list_storage.js";
 import { Panel } from "./panel.js";
-import { sheet } from "./sheet.js";
-import { GraphQLSource, type InboxSource, toError } from "./source.js";
+import { type InboxSource, toError } from "./source.js";
+import { styleSheet } from "./style_sheet.js";
+import { type ActionContext, UserActions } from "./user_actions.js";
 
 const PAGE_SIZE = 20;
-const TICK_MS = 30_000;
+const UPDATE_TIMES_MS = 30_000;
 const CAUGHT_UP_SHOWN_MS = 8_000;
 
 export class NotificationInbox extends HTMLElement {
@@ -29,55 +31,59 @@ export class NotificationInbox extends HTMLElement {
   private failure: string | undefined;
   private isOpen = false;
   private isLoaded = false;
-  private isBeginning = false;
-  private ownSource: InboxSource | undefined;
-  private givenSource: InboxSource | undefined;
-  private givenTokens: TokenSource | undefined;
-  private ticking: ReturnType<typeof setInterval> | undefined;
-  private settling: ReturnType<typeof setTimeout> | undefined;
-  private readonly keeping = new Keeping(
+  private isRestartScheduled = false;
+  private graphqlSource: InboxSource | undefined;
+  private customSource: InboxSource | undefined;
+  private tokens: TokenSource | undefined;
+  private timesTimer: ReturnType<typeof setInterval> | undefined;
+  private caughtUpTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly storage = new ListStorage(
     () => this.getAttribute("remember"),
     () => this.list,
   );
   private readonly root: ShadowRoot;
   private readonly bell = new Bell();
-  private readonly feed = new Feed({
-    toggle: (notification) => this.toggle(notification),
-    remove: (notification) => this.delete(notification),
-    open: (notification) => this.visit(notification),
-  });
-  private readonly panel = new Panel(this.feed.root);
+  private readonly actions = new UserActions(this.actionContext());
+  private readonly feed = new Feed(this.actions);
+  private readonly panel = new Panel(this.feed.root, this.actions);
 
   constructor() {
     super();
     this.root = this.attachShadow({ mode: "open" });
-    this.root.adoptedStyleSheets = [sheet()];
-    this.root.append(this.bell.button, this.panel.root, this.bell.news);
-    this.listen();
+    this.root.adoptedStyleSheets = [styleSheet()];
+    this.root.append(this.bell.button, this.panel.root, this.bell.announcements);
+    this.bell.button.addEventListener("click", () => {
+      this.open = !this.open;
+    });
+    this.panel.root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.isOpen) return;
+      this.open = false;
+      event.stopPropagation();
+    });
   }
 
-  // -- what pages use ----------------------------------------------------------------------------------
+  // -- the public properties ---------------------------------------------------------------------------
 
   /** Returns an access token. Replaces the attribute `token`. */
   get tokenProvider(): TokenSource | undefined {
-    return this.givenTokens;
+    return this.tokens;
   }
 
   set tokenProvider(tokens: TokenSource | undefined) {
-    this.givenTokens = tokens;
-    this.beginSoon();
+    this.tokens = tokens;
+    this.scheduleRestart();
   }
 
   /** Where the inbox comes from, if not from GraphQL at `endpoint`. */
   get source(): InboxSource | undefined {
-    return this.givenSource ?? this.ownSource;
+    return this.customSource ?? this.graphqlSource;
   }
 
-  /** A source is used once: this ends the one before. */
+  /** Use a source. A source is used once: this stops the one before. */
   set source(source: InboxSource | undefined) {
-    this.givenSource?.stop();
-    this.givenSource = source;
-    this.beginSoon();
+    this.customSource?.stop();
+    this.customSource = source;
+    this.scheduleRestart();
   }
 
   get unreadCount(): number {
@@ -97,112 +103,110 @@ export class NotificationInbox extends HTMLElement {
     if (open === this.isOpen) return;
     const hadFocus = this.root.activeElement !== null;
     this.isOpen = open;
-    this.fit();
+    this.renderFrame();
     if (open) this.panel.root.focus();
     else if (hadFocus) this.bell.button.focus();
   }
 
-  // -- its life ----------------------------------------------------------------------------------------
+  // -- the life cycle ----------------------------------------------------------------------------------
 
   connectedCallback(): void {
-    this.ticking = setInterval(() => this.feed.tick(), TICK_MS);
+    this.timesTimer = setInterval(() => this.feed.updateTimes(), UPDATE_TIMES_MS);
     document.addEventListener("pointerdown", this.closeOutside);
-    window.addEventListener("pagehide", this.keeping.now);
-    this.fit();
-    this.beginSoon();
+    window.addEventListener("pagehide", this.storage.flush);
+    this.renderFrame();
+    this.scheduleRestart();
   }
 
   disconnectedCallback(): void {
-    clearInterval(this.ticking);
+    clearInterval(this.timesTimer);
     document.removeEventListener("pointerdown", this.closeOutside);
-    window.removeEventListener("pagehide", this.keeping.now);
-    this.keeping.now();
+    window.removeEventListener("pagehide", this.storage.flush);
+    this.storage.flush();
     this.source?.stop();
-    this.ownSource = undefined;
+    this.graphqlSource = undefined;
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
-    if (name === "inline" || name === "label") this.fit();
-    else this.beginSoon();
+    if (name === "inline" || name === "label") this.renderFrame();
+    else this.scheduleRestart();
   }
 
-  /** Begin anew, once, however many attributes and properties are being set. */
-  private beginSoon(): void {
-    if (!this.isConnected || this.isBeginning) return;
-    this.isBeginning = true;
+  /** Restart once, however many attributes and properties are being set. */
+  private scheduleRestart(): void {
+    if (!this.isConnected || this.isRestartScheduled) return;
+    this.isRestartScheduled = true;
     queueMicrotask(() => {
-      this.isBeginning = false;
-      if (this.isConnected) this.begin();
+      this.isRestartScheduled = false;
+      if (this.isConnected) this.restart();
     });
   }
 
-  private begin(): void {
-    this.ownSource?.stop();
-    this.ownSource = this.givenSource ? undefined : this.overGraphQL();
+  private restart(): void {
+    this.graphqlSource?.stop();
+    this.graphqlSource = this.customSource ? undefined : this.makeGraphQLSource();
     const { source } = this;
     this.list = new InboxList();
     this.failure = source ? undefined : "The attribute “endpoint” is missing.";
     this.status = { state: "connecting" };
-    const kept = source?.canFilter ? this.keeping.read() : undefined;
-    if (kept) this.list.load(kept);
-    this.isLoaded = kept !== undefined;
-    this.fit();
+    const stored = source?.canFilter ? this.storage.read() : undefined;
+    if (stored) this.list.load(stored);
+    this.isLoaded = stored !== undefined;
+    this.renderFrame();
     this.render();
     source?.start(
       {
-        loaded: (page, reset) => this.loaded(page, reset),
-        happened: (event) => this.happened(event),
-        status: (status) => this.setStatus(status),
-        failed: (error) => this.fail(toError(error).message),
+        onPage: (page, reset) => this.onPage(page, reset),
+        onEvent: (event) => this.onEvent(event),
+        onStatus: (next) => this.onStatus(next),
+        onError: (error) => this.onError(error),
       },
-      kept?.position,
+      stored?.position,
     );
   }
 
-  private overGraphQL(): InboxSource | undefined {
+  private makeGraphQLSource(): InboxSource | undefined {
     const endpoint = this.getAttribute("endpoint");
     if (endpoint === null) return undefined;
-    const token = this.givenTokens ?? this.getAttribute("token") ?? undefined;
+    const token = this.tokens ?? this.getAttribute("token") ?? undefined;
     const pageSize = Number(this.getAttribute("page-size")) || PAGE_SIZE;
     return new GraphQLSource({ endpoint, token, pageSize });
   }
 
-  // -- what comes from the source ----------------------------------------------------------------------
+  private readonly closeOutside = (event: Event): void => {
+    if (this.isOpen && !event.composedPath().includes(this)) this.open = false;
+  };
 
-  private loaded(page: Page, reset?: InboxReset): void {
+  // -- from the source ---------------------------------------------------------------------------------
+
+  private onPage(page: Page, reset?: InboxReset): void {
     const { filter } = this.list;
     this.list = new InboxList();
     this.list.load(page);
     this.isLoaded = true;
-    // What was read is everything: if that is not what is to be shown, the rest is read as well.
-    if (!sameFilter(filter, EVERYTHING)) void this.try((source) => this.choose(source, filter));
-    this.changed();
+    // The page is of everything: if a filter is set, its own page is loaded as well.
+    if (!sameFilter(filter, EVERYTHING)) this.actions.applyFilter(filter);
+    this.afterChange();
     if (reset) this.emit("inbox-event", { event: reset, resumed: false });
   }
 
-  private happened(event: NotificationEvent): void {
+  private onEvent(event: NotificationEvent): void {
     const resumed = this.status.state !== "live";
     this.list.apply(event);
     if (event.__typename === "NotificationAdded") {
       this.bell.announce(event.notification.title);
-      if (this.list.matches(event.notification)) this.feed.greet(event.notification, resumed);
+      if (this.list.matches(event.notification)) this.feed.highlight(event.notification, resumed);
     }
-    this.changed();
+    this.afterChange();
     this.emit("inbox-event", { event, resumed });
   }
 
-  private changed(): void {
-    this.render();
-    this.keeping.soon();
-    this.emit("inbox-change", { unreadCount: this.list.unreadCount, position: this.list.position });
-  }
-
-  private setStatus(status: FollowStatus): void {
+  private onStatus(status: FollowStatus): void {
     this.status = status;
-    clearTimeout(this.settling);
+    clearTimeout(this.caughtUpTimer);
     if (status.state === "live" && (status.resumed > 0 || status.reloaded)) {
-      this.settling = setTimeout(() => {
+      this.caughtUpTimer = setTimeout(() => {
         this.status = { state: "live", resumed: 0, reloaded: false };
         this.render();
       }, CAUGHT_UP_SHOWN_MS);
@@ -211,123 +215,50 @@ export class NotificationInbox extends HTMLElement {
     this.emit("inbox-status", status);
   }
 
-  private fail(message: string): void {
-    this.failure = message;
-    this.panel.renderStatus(this.status, message);
+  private onError(error: unknown): void {
+    this.failure = toError(error).message;
+    this.panel.renderStatus(this.status, this.failure);
   }
 
-  // -- what people do ----------------------------------------------------------------------------------
-
-  private listen(): void {
-    const { panel } = this;
-    this.bell.button.addEventListener("click", () => {
-      this.open = !this.open;
-    });
-    panel.markAll.addEventListener("click", () => {
-      void this.try((source) => source.markAllRead(this.list.position));
-    });
-    panel.tune.addEventListener("click", () => void this.try((source) => this.turn(source)));
-    panel.all.addEventListener("click", () => this.refilter({ unreadOnly: false }));
-    panel.unread.addEventListener("click", () => this.refilter({ unreadOnly: true }));
-    panel.types.addEventListener("change", () => this.refilter({ type: panel.types.value || null }));
-    panel.more.addEventListener("click", () => void this.try((source) => this.showOlder(source)));
-    panel.root.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.isOpen) return;
-      this.open = false;
-      event.stopPropagation();
-    });
-  }
-
-  private readonly closeOutside = (event: Event): void => {
-    if (this.isOpen && !event.composedPath().includes(this)) this.open = false;
-  };
-
-  /** Do something at the server; if it fails, say why. */
-  private async try(action: (source: InboxSource) => Promise<void>): Promise<void> {
-    const { source } = this;
-    if (!source) return;
-    this.panel.hideProblem();
-    try {
-      await action(source);
-    } catch (error) {
-      this.panel.showProblem(toError(error).message);
-    }
-  }
-
-  private refilter(change: Partial<Filter>): void {
-    void this.try((source) => this.choose(source, { ...this.list.filter, ...change }));
-  }
-
-  private async choose(source: InboxSource, filter: Filter): Promise<void> {
-    const chosen = this.list.filtered(filter);
-    this.list = chosen;
+  private afterChange(): void {
     this.render();
-    const page = await source.page(filter, null);
-    if (this.list !== chosen) return;
-    chosen.show(page);
-    this.render();
-    this.keeping.soon();
+    this.storage.scheduleWrite();
+    this.emit("inbox-change", { unreadCount: this.list.unreadCount, position: this.list.position });
   }
 
-  private async showOlder(source: InboxSource): Promise<void> {
-    const { list, panel } = this;
-    const last = list.notifications.at(-1)?.id;
-    panel.more.disabled = true;
-    try {
-      const page = await source.page(list.filter, list.endCursor);
-      if (this.list !== list) return;
-      list.append(page);
-      this.render();
-      this.keeping.soon();
-      const next = list.notifications.findIndex(({ id }) => id === last) + 1;
-      this.feed.focus(list.notifications[next]?.id ?? "");
-    } finally {
-      panel.more.disabled = false;
-    }
+  // -- rendering ---------------------------------------------------------------------------------------
+
+  private actionContext(): ActionContext {
+    const inbox = this;
+    return {
+      get source() {
+        return inbox.source;
+      },
+      get feed() {
+        return inbox.feed;
+      },
+      get panel() {
+        return inbox.panel;
+      },
+      get list() {
+        return inbox.list;
+      },
+      set list(list) {
+        inbox.list = list;
+      },
+      render: () => this.render(),
+      scheduleWrite: () => this.storage.scheduleWrite(),
+      dispatchOpen: (notification) => this.emit("notification-open", { notification }),
+    };
   }
 
-  private toggle({ id, read }: Notification): void {
-    this.act(id, (source) => (read ? source.markUnread(id) : source.markRead(id)));
-  }
-
-  private delete({ id }: Notification): void {
-    this.act(id, (source) => source.remove(id));
-  }
-
-  private act(id: string, action: (source: InboxSource) => Promise<void>): void {
-    this.feed.keepFocusNear(id, this.panel.root);
-    this.feed.setBusy(id, true);
-    void this.try(action).finally(() => this.feed.setBusy(id, false));
-  }
-
-  private visit(notification: Notification): boolean {
-    if (!notification.read) void this.try((source) => source.markRead(notification.id));
-    return this.emit("notification-open", { notification });
-  }
-
-  /** Turn to the preferences, or back to the list. */
-  private async turn(source: InboxSource): Promise<void> {
-    this.panel.turn(!this.panel.showsPreferences);
-    if (!this.panel.showsPreferences) return;
-    this.panel.showPreferences([], () => undefined);
-    const said = new Map((await source.preferences()).map((each) => [each.type, each]));
-    for (const type of this.list.types) {
-      if (!said.has(type)) said.set(type, { type, enabled: true, required: false });
-    }
-    const rows = [...said.values()].sort((a, b) => a.type.localeCompare(b.type));
-    this.panel.showPreferences(rows, (type, enabled) => {
-      void this.try((current) => current.setPreference(type, enabled));
-    });
-  }
-
-  // -- what is shown -----------------------------------------------------------------------------------
-
-  private fit(): void {
+  /** Render what does not depend on the list: whether it is open, its label, what its source can do. */
+  private renderFrame(): void {
     const inline = this.hasAttribute("inline");
     this.bell.button.hidden = inline;
     this.panel.root.hidden = !inline && !this.isOpen;
     const label = this.getAttribute("label") ?? "Notifications";
-    this.panel.fit(label, inline, this.source?.canFilter ?? true);
+    this.panel.renderFrame(label, inline, this.source?.canFilter ?? true);
     this.bell.render(this.list.unreadCount, this.isOpen);
   }
 

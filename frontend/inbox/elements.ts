@@ -1,18 +1,18 @@
-/** Making elements. Text goes in as text: nothing in this package parses HTML. */
+/** Creates DOM elements. Text is inserted as text: nothing in this package parses HTML. */
 
 type Child = Node | string | null | undefined | false;
 type Attributes = Record<string, string | number | boolean | null | undefined>;
 
-/** Make an HTML element. An attribute that is false, null or undefined is left out. */
+/** Create an HTML element. An attribute that is false, null or undefined is left out. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[Name] {
-  const made = document.createElement(name);
-  setAttributes(made, attributes);
-  for (const child of children) if (child || child === "") made.append(child);
-  return made;
+  const created = document.createElement(name);
+  setAttributes(created, attributes);
+  for (const child of children) if (child || child === "") created.append(child);
+  return created;
 }
 
 export function setAttributes(target: Element, attributes: Attributes): void {
@@ -33,12 +33,12 @@ const PATHS = {
   back: "M14.5 5.5 8 12l6.5 6.5",
 } as const;
 
-/** Make an icon; it says nothing to screen readers. */
+/** Create an icon, hidden from screen readers. */
 export function icon(name: keyof typeof PATHS): SVGSVGElement {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
+  const namespace = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(namespace, "svg");
   setAttributes(svg, { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" });
-  const path = document.createElementNS(space, "path");
+  const path = document.createElementNS(namespace, "path");
   path.setAttribute("d", PATHS[name]);
   svg.append(path);
   return svg;

@@ -1,4 +1,4 @@
-/** The notifications on the screen: one article each, reached by keys, updated in place. */
+/** The notifications on the screen: one article each, reachable by keyboard, updated in place. */
 
 import type { Notification } from "../client/index.js";
 import { element, setAttributes } from "./elements.js";
@@ -6,7 +6,7 @@ import { Item, type ItemActions } from "./item.js";
 import type { InboxList } from "./list.js";
 
 const STEPS: Record<string, number> = { ArrowDown: 1, PageDown: 1, j: 1, ArrowUp: -1, PageUp: -1, k: -1 };
-const FOCUS_WATCHED_MS = 10_000;
+const FOCUS_OBSERVED_MS = 10_000;
 
 export class Feed {
   readonly root = element("div", {
@@ -23,19 +23,19 @@ export class Feed {
       if (article) this.makeReachable(article);
     });
     this.root.addEventListener("keydown", (event) => {
-      if (this.pressed(event)) event.preventDefault();
+      if (this.onKey(event)) event.preventDefault();
     });
   }
 
   render({ notifications, hasMore }: InboxList): void {
     this.shown = notifications;
     const ids = new Set(notifications.map(({ id }) => id));
-    for (const id of [...this.items.keys()]) if (!ids.has(id)) this.drop(id);
-    let place = this.root.firstElementChild;
+    for (const id of [...this.items.keys()]) if (!ids.has(id)) this.discard(id);
+    let next = this.root.firstElementChild;
     for (const [index, notification] of notifications.entries()) {
       const { root } = this.item(notification);
-      if (root === place) place = place.nextElementSibling;
-      else this.root.insertBefore(root, place);
+      if (root === next) next = next.nextElementSibling;
+      else this.root.insertBefore(root, next);
       const size = hasMore ? -1 : notifications.length;
       setAttributes(root, { "aria-posinset": index + 1, "aria-setsize": size });
     }
@@ -44,14 +44,14 @@ export class Feed {
     }
   }
 
-  /** Say anew how long ago everything was. */
-  tick(): void {
-    for (const item of this.items.values()) item.tick();
+  /** Update how long ago each notification arrived. */
+  updateTimes(): void {
+    for (const item of this.items.values()) item.updateTime();
   }
 
-  /** Let a notification that is about to be shown draw the eye. */
-  greet(notification: Notification, resumed: boolean): void {
-    this.drop(notification.id);
+  /** Highlight a notification that is about to be shown. */
+  highlight(notification: Notification, resumed: boolean): void {
+    this.discard(notification.id);
     this.item(notification).root.setAttribute(resumed ? "data-resumed" : "data-new", "");
   }
 
@@ -64,8 +64,8 @@ export class Feed {
     if (article) setAttributes(article, { "aria-busy": busy && "true" });
   }
 
-  /** If what is focused leaves the list, the focus goes to its neighbour, or else to `otherwise`. */
-  keepFocusNear(id: string, otherwise: HTMLElement): void {
+  /** If the focused article leaves the list, move the focus to its neighbour, or else to `fallback`. */
+  keepFocusNear(id: string, fallback: HTMLElement): void {
     const article = this.items.get(id)?.root;
     const root = this.root.getRootNode() as ShadowRoot;
     if (!article?.contains(root.activeElement)) return;
@@ -73,20 +73,20 @@ export class Feed {
     const observer = new MutationObserver(() => {
       if (article.isConnected) return;
       observer.disconnect();
-      if (root.activeElement === null) (neighbour?.isConnected ? neighbour : otherwise).focus();
+      if (root.activeElement === null) (neighbour?.isConnected ? neighbour : fallback).focus();
     });
     observer.observe(this.root, { childList: true });
-    setTimeout(() => observer.disconnect(), FOCUS_WATCHED_MS);
+    setTimeout(() => observer.disconnect(), FOCUS_OBSERVED_MS);
   }
 
-  /** Act on a key; returns whether it meant something. */
-  private pressed(event: KeyboardEvent): boolean {
+  /** Handle a key; returns whether it has a meaning here. */
+  private onKey(event: KeyboardEvent): boolean {
     const target = event.target as Element;
     const article = target.closest<HTMLElement>("article");
     if (!article || event.altKey || event.ctrlKey || event.metaKey) return false;
     const step = STEPS[event.key];
     if (step !== undefined && !target.closest("pre")) return this.focusAt(article, step);
-    // The other keys mean something else on the buttons of a notification.
+    // On the buttons of a notification, the other keys keep their usual meaning.
     if (target !== article) return false;
     if (event.key === "Home") return this.focusAt(undefined, 1);
     if (event.key === "End") return this.focusAt(undefined, -1);
@@ -95,7 +95,7 @@ export class Feed {
   }
 
   private act(key: string, notification: Notification): boolean {
-    if (key === "r" || key === "u") this.actions.toggle(notification);
+    if (key === "r" || key === "u") this.actions.toggleRead(notification);
     else if (key === "Delete" || key === "Backspace") this.actions.remove(notification);
     else if (key === "Enter") this.items.get(notification.id)?.open();
     else return false;
@@ -110,12 +110,12 @@ export class Feed {
     return true;
   }
 
-  /** Tab comes back to the article that was focused last. */
+  /** Let Tab return to the article that was focused last (roving tabindex). */
   private makeReachable(article: Element): void {
     for (const each of this.root.querySelectorAll("article")) each.tabIndex = each === article ? 0 : -1;
   }
 
-  /** The item of a notification, brought up to date. */
+  /** Return the up-to-date item of a notification. */
   private item(notification: Notification): Item {
     const known = this.items.get(notification.id);
     if (known) {
@@ -127,7 +127,7 @@ export class Feed {
     return item;
   }
 
-  private drop(id: string): void {
+  private discard(id: string): void {
     this.items.get(id)?.root.remove();
     this.items.delete(id);
   }

@@ -2,17 +2,17 @@
 
 import type { Notification } from "../client/index.js";
 import { element, icon, setAttributes } from "./elements.js";
+import { relativeTime } from "./relative_time.js";
 import { safeLink } from "./safe_link.js";
-import { ago } from "./times.js";
 
 export interface ItemActions {
-  toggle(notification: Notification): void;
+  toggleRead(notification: Notification): void;
   remove(notification: Notification): void;
-  /** The link is about to be followed; returns false to keep the browser from doing so. */
+  /** The user is about to follow the link; returns false to keep the browser from doing so. */
   open(notification: Notification): boolean;
 }
 
-/** Keeps an `<article>` in line with a notification. */
+/** Renders a notification as an `<article>`, and updates it. */
 export class Item {
   readonly root: HTMLElement;
   private readonly title = element("h3", { id: "title" });
@@ -30,7 +30,7 @@ export class Item {
   ) {
     const titleId = `title-${notification.id}`;
     this.title.id = titleId;
-    this.toggle.addEventListener("click", () => actions.toggle(this.notification));
+    this.toggle.addEventListener("click", () => actions.toggleRead(this.notification));
     this.trash.addEventListener("click", () => actions.remove(this.notification));
     this.root = element(
       "article",
@@ -49,7 +49,7 @@ export class Item {
     setAttributes(this.root, { "data-unread": !read });
     this.title.replaceChildren(
       ...(read ? [] : [element("span", { class: "sr" }, "Unread: ")]),
-      this.linked(title),
+      this.titleNode(title),
     );
     this.message.textContent = message;
     this.message.hidden = message === "";
@@ -62,12 +62,12 @@ export class Item {
     label(this.toggle, read ? "Mark as unread" : "Mark as read", title);
     label(this.trash, "Delete", title);
     this.showData(notification.data);
-    this.tick();
+    this.updateTime();
   }
 
-  /** Say anew how long ago it was. */
-  tick(): void {
-    this.time.textContent = ago(this.notification.createdAt);
+  /** Update how long ago it arrived. */
+  updateTime(): void {
+    this.time.textContent = relativeTime(this.notification.createdAt);
   }
 
   /** Follow the link, if there is one. */
@@ -75,7 +75,7 @@ export class Item {
     this.title.querySelector("a")?.click();
   }
 
-  private linked(title: string): Node {
+  private titleNode(title: string): Node {
     const href = safeLink(this.notification.link);
     if (href === null) return document.createTextNode(title);
     const link = element("a", { href, rel: "noopener noreferrer" }, title);

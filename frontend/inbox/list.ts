@@ -1,8 +1,8 @@
-/** The list of an inbox as it is shown: pages put together and kept up to date by events. No DOM, no network. */
+/** The list of an inbox as it is shown: pages joined and kept up to date by events. No DOM, no network. */
 
-import { isSeen, type Notification, type NotificationEvent } from "../client/index.js";
+import { isApplied, type Notification, type NotificationEvent } from "../client/index.js";
 
-/** What of the inbox is shown. */
+/** Which part of the inbox is shown. */
 export interface Filter {
   type: string | null;
   unreadOnly: boolean;
@@ -14,7 +14,7 @@ export function sameFilter(a: Filter, b: Filter): boolean {
   return a.type === b.type && a.unreadOnly === b.unreadOnly;
 }
 
-/** A stretch of the inbox, newest first, and the inbox at the moment when it was read. */
+/** A page of the inbox, newest first, with the counts and the position at the moment it was read. */
 export interface Page {
   notifications: Notification[];
   endCursor: string | null;
@@ -23,11 +23,11 @@ export interface Page {
   position: string;
 }
 
-/** What is needed to show the list again after a reload of the page, and to resume it. */
-export type Kept = Page & { version: 1 };
+/** What it takes to show the list again after a reload of the page, and to resume it. */
+export type StoredList = Page & { version: 1 };
 
-const KEPT_EVENTS = 500;
-const KEPT_NOTIFICATIONS = 200;
+const MAX_RECENT_EVENTS = 500;
+const MAX_STORED_NOTIFICATIONS = 200;
 
 export class InboxList {
   /** What matches the filter, newest first. */
@@ -36,35 +36,35 @@ export class InboxList {
   hasMore = false;
   endCursor: string | null = null;
   position: string | undefined;
-  /** Types that have been seen, for the choice of a filter. */
+  /** All types of notifications that were ever in the list: the choices of the filter. */
   readonly types = new Set<string>();
   private recent: NotificationEvent[] = [];
 
   constructor(readonly filter: Filter = EVERYTHING) {}
 
-  /** Begin with the newest page of everything; the counts are taken from it. */
+  /** Start with the newest page of the whole inbox, and take the counts from it. */
   load(page: Page): void {
     this.show(page);
     this.unreadCount = page.unreadCount;
     this.position = page.position;
   }
 
-  /** The same inbox through another filter: until its page is read, what is known to match. */
+  /** Return the same inbox with another filter: until its page is read, the loaded notifications that match. */
   filtered(filter: Filter): InboxList {
-    const chosen = new InboxList(filter);
-    for (const type of this.types) chosen.types.add(type);
-    chosen.unreadCount = this.unreadCount;
-    chosen.position = this.position;
-    chosen.notifications = this.notifications.filter((each) => chosen.matches(each));
-    chosen.hasMore = true;
-    return chosen;
+    const list = new InboxList(filter);
+    for (const type of this.types) list.types.add(type);
+    list.unreadCount = this.unreadCount;
+    list.position = this.position;
+    list.notifications = this.notifications.filter((each) => list.matches(each));
+    list.hasMore = true;
+    return list;
   }
 
-  /** Show the newest page of what matches. The counts stay those of the events. */
+  /** Show the newest page of what matches the filter. The counts stay those of the events. */
   show(page: Page): void {
     this.notifications = [];
     this.append(page);
-    for (const event of this.since(page)) this.change(event);
+    for (const event of this.since(page)) this.changeList(event);
   }
 
   /** Add an older page at the end. */
@@ -74,7 +74,7 @@ export class InboxList {
     older.notifications = page.notifications.filter(({ id }) => !known.has(id));
     for (const event of this.since(page)) {
       const isKnown = event.__typename === "NotificationUpdated" && known.has(event.notification.id);
-      if (event.__typename !== "NotificationAdded" && !isKnown) older.change(event);
+      if (event.__typename !== "NotificationAdded" && !isKnown) older.changeList(event);
     }
     for (const { type } of page.notifications) this.types.add(type);
     this.notifications.push(...older.notifications);
@@ -82,18 +82,18 @@ export class InboxList {
     this.endCursor = page.endCursor ?? this.endCursor;
   }
 
-  /** What has happened since a page was read: the page may have been overtaken. */
+  /** Return the events that are newer than a page: they may have arrived while it was being read. */
   private since(page: Page): NotificationEvent[] {
-    return this.recent.filter((event) => !isSeen(event.position, page.position));
+    return this.recent.filter((event) => !isApplied(event.position, page.position));
   }
 
-  /** Take an event. */
+  /** Apply an event: to the list, to the counts and to the position. */
   apply(event: NotificationEvent): void {
-    this.change(event);
+    this.changeList(event);
     this.unreadCount = event.unreadCount;
     this.position = event.position;
     this.recent.push(event);
-    if (this.recent.length > KEPT_EVENTS) this.recent.shift();
+    if (this.recent.length > MAX_RECENT_EVENTS) this.recent.shift();
   }
 
   matches(notification: Notification): boolean {
@@ -101,16 +101,16 @@ export class InboxList {
     return (type === null || notification.type === type) && !(unreadOnly && notification.read);
   }
 
-  /** What to keep across reloads: position and list belong together. Undefined if it is too much. */
-  keep(): Kept | undefined {
+  /** Return what to store across reloads: position and list belong together. Undefined if the list is too long. */
+  toStored(): StoredList | undefined {
     const { notifications, endCursor, hasMore, unreadCount, position } = this;
-    if (!sameFilter(this.filter, EVERYTHING) || !position || notifications.length > KEPT_NOTIFICATIONS) {
+    if (!sameFilter(this.filter, EVERYTHING) || !position || notifications.length > MAX_STORED_NOTIFICATIONS) {
       return undefined;
     }
     return { version: 1, notifications, endCursor, hasMore, unreadCount, position };
   }
 
-  private change(event: NotificationEvent): void {
+  private changeList(event: NotificationEvent): void {
     switch (event.__typename) {
       case "NotificationAdded":
         this.types.add(event.notification.type);
@@ -128,8 +128,8 @@ export class InboxList {
   }
 
   /**
-   * Show a notification as it is now, in its place, if it matches. A new one belongs to the list; any other,
-   * only as far down as pages have been read.
+   * Insert or replace a notification in order, or remove it if it no longer matches the filter. A new one is
+   * always inserted; any other, only as far down as pages have been read.
    */
   private put(notification: Notification, isNew: boolean): void {
     const at = this.notifications.findIndex(({ id }) => id === notification.id);
@@ -161,20 +161,20 @@ export class InboxList {
   }
 }
 
-/** Read back what `keep` returned; undefined for anything else. */
-export function restore(text: string | null): Kept | undefined {
+/** Parse what `toStored` returned; undefined for anything else. */
+export function restore(text: string | null): StoredList | undefined {
   if (text === null) return undefined;
   try {
-    const kept = JSON.parse(text) as Partial<Kept>;
-    const isKept =
-      kept.version === 1 && Array.isArray(kept.notifications) && Boolean(kept.position);
-    return isKept ? (kept as Kept) : undefined;
+    const stored = JSON.parse(text) as Partial<StoredList>;
+    const isValid =
+      stored.version === 1 && Array.isArray(stored.notifications) && Boolean(stored.position);
+    return isValid ? (stored as StoredList) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Whether one id is larger than another: they are numbers that may be too long for a double. */
+/** Whether one id is larger than another. Ids are integers that may exceed what a double holds exactly. */
 export function isNewer(id: string, than: string): boolean {
   return id.length === than.length ? id > than : id.length > than.length;
 }

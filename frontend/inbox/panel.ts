@@ -1,20 +1,29 @@
-/** The panel: heading, status, filters, the list's frame, preferences. What is shown, not what it does. */
+/** The panel: heading, status, filters, the frame around the list, preferences. It renders, and reports clicks. */
 
 import type { FollowStatus } from "../client/index.js";
 import { element, icon, setAttributes } from "./elements.js";
 import { EVERYTHING, type Filter, type InboxList, sameFilter } from "./list.js";
 import type { Preference } from "./source.js";
-import { statusWords } from "./status_words.js";
+import { statusText } from "./status_text.js";
+
+/** What the buttons and choices of the panel do. */
+export interface PanelActions {
+  markAllRead(): void;
+  togglePreferences(): void;
+  setPreference(type: string, enabled: boolean): void;
+  changeFilter(change: Partial<Filter>): void;
+  showOlder(): void;
+}
 
 const KEYS =
   "Arrow keys move between notifications. R marks as read or unread, Delete deletes, Enter opens.";
 
 export class Panel {
-  readonly markAll = tool("checks", "Mark all as read");
-  readonly tune = tool("tune", "Preferences");
-  readonly all = element("button", { type: "button" }, "All");
-  readonly unread = element("button", { type: "button" }, "Unread");
-  readonly types = element("select", { "aria-label": "Type" });
+  private readonly markAll = tool("checks", "Mark all as read");
+  private readonly preferencesButton = tool("tune", "Preferences");
+  private readonly all = element("button", { type: "button" }, "All");
+  private readonly unread = element("button", { type: "button" }, "Unread");
+  private readonly types = element("select", { "aria-label": "Type" });
   readonly more = element("button", { type: "button", class: "more" }, "Show older");
   readonly root: HTMLElement;
   private readonly heading = element("h2", { id: "heading" });
@@ -37,31 +46,45 @@ export class Panel {
   private readonly problem = element("div", { class: "problem", role: "alert", hidden: true });
   private canFilter = true;
 
-  constructor(feed: HTMLElement) {
+  constructor(
+    feed: HTMLElement,
+    private readonly actions: PanelActions,
+  ) {
     this.scroller = element("div", { class: "scroll", part: "list" }, feed, this.empty, this.more);
     this.root = element(
       "section",
       { class: "panel", part: "panel", id: "panel", "aria-labelledby": "heading", tabindex: -1 },
-      element("header", {}, this.heading, this.status, this.markAll, this.tune),
+      element("header", {}, this.heading, this.status, this.markAll, this.preferencesButton),
       this.filters,
       this.scroller,
       this.preferences,
       this.problem,
       element("p", { class: "sr", id: "keys" }, KEYS),
     );
+    this.listen();
+  }
+
+  private listen(): void {
+    const { actions } = this;
+    this.markAll.addEventListener("click", () => actions.markAllRead());
+    this.preferencesButton.addEventListener("click", () => actions.togglePreferences());
+    this.all.addEventListener("click", () => actions.changeFilter({ unreadOnly: false }));
+    this.unread.addEventListener("click", () => actions.changeFilter({ unreadOnly: true }));
+    this.types.addEventListener("change", () => actions.changeFilter({ type: this.types.value || null }));
+    this.more.addEventListener("click", () => actions.showOlder());
   }
 
   get showsPreferences(): boolean {
     return !this.preferences.hidden;
   }
 
-  /** Fit the panel to its place and to what its source can do. */
-  fit(label: string, inline: boolean, canFilter: boolean): void {
+  /** Render the heading, and show only what the source can do. */
+  renderFrame(label: string, inline: boolean, canFilter: boolean): void {
     this.canFilter = canFilter;
     this.heading.replaceChildren(label, this.count);
     setAttributes(this.root, { role: inline ? "region" : "dialog" });
-    this.tune.hidden = !canFilter;
-    this.turn(this.showsPreferences && canFilter);
+    this.preferencesButton.hidden = !canFilter;
+    this.showView(this.showsPreferences && canFilter);
   }
 
   render(list: InboxList, isLoaded: boolean): void {
@@ -76,31 +99,32 @@ export class Panel {
   }
 
   renderStatus(status: FollowStatus, failure: string | undefined): void {
-    const words = failure === undefined ? statusWords(status) : { text: failure, isNews: false };
+    const { text, isCaughtUp } =
+      failure === undefined ? statusText(status) : { text: failure, isCaughtUp: false };
     setAttributes(this.status, { "data-state": failure === undefined ? status.state : "failed" });
-    // Only what has changed: screen readers read it aloud.
-    if (this.status.textContent === words.text) return;
-    this.status.replaceChildren(element("span", { class: words.isNews && "caught-up" }, words.text));
+    // Only when the text changes: screen readers read it aloud.
+    if (this.status.textContent === text) return;
+    this.status.replaceChildren(element("span", { class: isCaughtUp && "caught-up" }, text));
   }
 
-  /** Turn to the preferences, or back to the list. */
-  turn(toPreferences: boolean): void {
-    this.preferences.hidden = !toPreferences;
-    this.scroller.hidden = toPreferences;
-    this.filters.hidden = toPreferences || !this.canFilter;
-    setAttributes(this.tune, { "aria-pressed": String(toPreferences) });
+  /** Show the preferences, or the list. */
+  showView(showsPreferences: boolean): void {
+    this.preferences.hidden = !showsPreferences;
+    this.scroller.hidden = showsPreferences;
+    this.filters.hidden = showsPreferences || !this.canFilter;
+    setAttributes(this.preferencesButton, { "aria-pressed": String(showsPreferences) });
   }
 
-  showPreferences(rows: Preference[], changed: (type: string, enabled: boolean) => void): void {
+  showPreferences(rows: Preference[]): void {
     const switches = rows.map(({ type, enabled, required }) => {
       const input = element("input", { type: "checkbox", role: "switch", disabled: required });
       input.checked = enabled;
-      input.addEventListener("change", () => changed(type, input.checked));
+      input.addEventListener("change", () => this.actions.setPreference(type, input.checked));
       const note = required && element("small", {}, "always on");
       return element("label", {}, element("span", {}, type), note, input);
     });
-    const words = "What should reach you? What is in the inbox stays.";
-    this.preferences.replaceChildren(element("p", {}, words), ...switches);
+    const intro = "What should reach you? What is in the inbox stays.";
+    this.preferences.replaceChildren(element("p", {}, intro), ...switches);
   }
 
   showProblem(message: string): void {

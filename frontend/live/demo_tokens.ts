@@ -1,19 +1,19 @@
-/** Tokens of demo users, which a server in development gives to its own pages. */
+/** Tokens of demo users, which a server in development issues to its own pages. */
 
-import type { PageFacts } from "./page.js";
+import type { PageFacts } from "./page_facts.js";
 
 export class DemoTokens {
-  private readonly held = new Map<string, Promise<string>>();
+  private readonly cached = new Map<string, Promise<string>>();
 
   constructor(private readonly facts: PageFacts) {}
 
-  /** A token of that user: the one at hand, or a fresh one. */
+  /** Return a token of that user: the cached one, or with `refresh` a fresh one. */
   of(username: string, refresh: boolean): Promise<string> {
-    const held = this.held.get(username);
-    if (held && !refresh) return held;
+    const cached = this.cached.get(username);
+    if (cached && !refresh) return cached;
     const fetched = this.fetch(username);
-    this.held.set(username, fetched);
-    fetched.catch(() => this.held.delete(username));
+    this.cached.set(username, fetched);
+    fetched.catch(() => this.cached.delete(username));
     return fetched;
   }
 
@@ -23,7 +23,7 @@ export class DemoTokens {
     url.searchParams.set("user", username);
     if (tokenSeconds !== null) url.searchParams.set("seconds", String(tokenSeconds));
     const response = await fetch(url, { cache: "no-store" });
-    if (!response.ok) throw new Error(`The server gave no token (${response.status}).`);
+    if (!response.ok) throw new Error(`The server issued no token (${response.status}).`);
     return ((await response.json()) as { token: string }).token;
   }
 }

@@ -1,99 +1,83 @@
 /**
- * An inbox over the original JSON protocol, which knows neither positions nor filters: after a lost connection
- * the list is read anew. Here so that both protocols can be watched side by side.
+ * An inbox over the JSON API, which knows neither positions nor filters: after a lost connection, the list is
+ * read again. It exists so that the page can show both protocols side by side.
  */
 
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../client/index.js";
-import { Gate } from "../client/gate.js";
 import type { Filter, Page } from "../inbox/list.js";
-import { type InboxSource, type Listener, type Preference, socketAddress } from "../inbox/source.js";
+import type { InboxSource, Preference, SourceListener } from "../inbox/source.js";
+import { JsonConnection } from "./json_connection.js";
+import { type ServerMessage, toNotification } from "./json_messages.js";
 
-interface Told {
-  id: number;
-  title: string;
-  message: string;
-  type: string;
-  read: boolean;
-  created_at: string;
-  data: Record<string, unknown>;
-  link: string | null;
+/** Above every id: `AllNotificationsRead` of this protocol means all of them. */
+const ABOVE_ALL_IDS = "9".repeat(19);
+
+export interface JsonSourceOptions {
+  endpoint: string;
+  token: TokenSource;
+  pageSize: number;
 }
-
-interface Failure {
-  success?: boolean;
-  error?: { code: string; message: string };
-}
-
-type ServerMessage = Failure &
-  (
-    | { type: "notification"; notification: Told }
-    | { type: "notifications_list"; notifications: Told[]; total: number; unread_count: number }
-    | { type: "notification_marked_read" | "notification_marked_unread" | "notification_deleted"; notification_id: number }
-    | { type: "all_notifications_marked_read" }
-    | { type: "notification_sent"; notification_id: number | null }
-    | { type: "error"; code: string; message: string }
-    | { type: "pong" }
-  );
-
-const PING_EVERY_MS = 10_000;
-const PONG_WITHIN_MS = 5_000;
-const CONNECT_WITHIN_MS = 15_000;
 
 export class JsonSource implements InboxSource {
   readonly canFilter = false;
-  private socket: WebSocket | undefined;
-  private listener: Listener | undefined;
-  private stopped = false;
-  private refresh = false;
+  private readonly connection: JsonConnection;
+  private readonly pageSize: number;
+  private listener: SourceListener | undefined;
+  private isStopped = false;
   private wasLive = false;
   private unread = 0;
-  private watchdog: ReturnType<typeof setTimeout> | undefined;
   private readonly known = new Map<string, Notification>();
-  /** Who waits for lists: answers come in the order of asking. */
-  private readonly asked: ((page: Page) => void)[] = [];
-  private readonly gate = new Gate({ firstMs: 1_000, longestMs: 30_000, goodAfterMs: 5_000 });
+  /** The requests for lists that wait for an answer: answers come in the order of asking. */
+  private readonly pending: ((page: Page) => void)[] = [];
 
-  constructor(private readonly options: { endpoint: string; token: TokenSource; pageSize: number }) {}
+  constructor({ endpoint, token, pageSize }: JsonSourceOptions) {
+    this.pageSize = pageSize;
+    this.connection = new JsonConnection(endpoint, token, {
+      onOpen: () => this.onOpen(),
+      onMessage: (message) => this.onMessage(message),
+      onLost: (status) => {
+        this.pending.length = 0;
+        this.setStatus(status);
+      },
+    });
+  }
 
-  start(listener: Listener): void {
+  start(listener: SourceListener): void {
     this.listener = listener;
-    void this.connect();
+    void this.connection.connect();
   }
 
   stop(): void {
-    this.stopped = true;
-    this.gate.openNow();
-    clearTimeout(this.watchdog);
-    this.socket?.close(1000);
+    this.isStopped = true;
+    this.connection.stop();
   }
 
-  drop(): void {
-    this.leave(4499, "");
+  disconnect(): void {
+    this.connection.disconnect();
   }
 
   reconnectNow(): void {
-    this.gate.openNow();
+    this.connection.reconnectNow();
   }
 
-  page(_filter: Filter, after: string | null): Promise<Page> {
-    const limit = this.options.pageSize;
-    return this.ask({ limit, ...(after !== null && { before_id: Number(after) }) });
+  loadPage(_filter: Filter, after: string | null): Promise<Page> {
+    return this.requestList(this.pageSize, after);
   }
 
   async markRead(id: string): Promise<void> {
-    this.say({ type: "mark_read", notification_id: Number(id) });
+    this.connection.send({ type: "mark_read", notification_id: Number(id) });
   }
 
   async markUnread(id: string): Promise<void> {
-    this.say({ type: "mark_unread", notification_id: Number(id) });
+    this.connection.send({ type: "mark_unread", notification_id: Number(id) });
   }
 
   async markAllRead(): Promise<void> {
-    this.say({ type: "mark_all_read" });
+    this.connection.send({ type: "mark_all_read" });
   }
 
   async remove(id: string): Promise<void> {
-    this.say({ type: "delete_notification", notification_id: Number(id) });
+    this.connection.send({ type: "delete_notification", notification_id: Number(id) });
   }
 
   async preferences(): Promise<Preference[]> {
@@ -101,184 +85,107 @@ export class JsonSource implements InboxSource {
   }
 
   async setPreference(): Promise<void> {
-    throw new Error("The original protocol has no preferences.");
+    throw new Error("The JSON API has no preferences.");
   }
 
-  // -- the socket --------------------------------------------------------------------------------------
-
-  private async connect(): Promise<void> {
-    await this.gate.pass();
-    const token = await this.token();
-    if (this.stopped) return;
-    const url = new URL(socketAddress(this.options.endpoint));
-    url.searchParams.set("token", token ?? "");
-    const socket = new WebSocket(url);
-    this.socket = socket;
-    this.expect(CONNECT_WITHIN_MS);
-    socket.onopen = () => {
-      this.gate.connected();
-      this.tell({ state: "catching-up" });
-      void this.ask({ limit: this.options.pageSize }).then((page) => this.loaded(page));
-    };
-    socket.onmessage = ({ data }) => {
-      this.expect(PING_EVERY_MS);
-      this.hear(JSON.parse(data as string) as ServerMessage);
-    };
-    socket.onclose = ({ code, reason }) => this.leave(code, reason);
-  }
-
-  private async token(): Promise<string | null | undefined> {
-    const { token } = this.options;
-    for (;;) {
-      try {
-        return typeof token === "function" ? await token({ refresh: this.refresh }) : token;
-      } catch (error) {
-        const waitMs = this.gate.lost();
-        this.tell({ state: "reconnecting", attempt: this.gate.attempt, waitMs, reason: String(error) });
-        await this.gate.pass();
-      }
-    }
-  }
-
-  /** Be done with the socket, whichever side has closed it, and come back later. */
-  private leave(code: number, reason: string): void {
-    const { socket } = this;
-    if (!socket) return;
-    this.socket = undefined;
-    clearTimeout(this.watchdog);
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(1000);
-    this.asked.length = 0;
-    if (this.stopped) return;
-    this.refresh = code === 4401 || code === 4403;
-    const waitMs = this.gate.lost();
-    this.tell({ state: "reconnecting", attempt: this.gate.attempt, waitMs, code, reason });
-    void this.connect();
-  }
-
-  /** Expect something within that time; after silence, ping; after more silence, leave. */
-  private expect(withinMs: number): void {
-    clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => {
-      if (this.socket?.readyState !== WebSocket.OPEN || withinMs === PONG_WITHIN_MS) {
-        this.leave(4499, "");
-        return;
-      }
-      this.say({ type: "ping" });
-      this.expect(PONG_WITHIN_MS);
-    }, withinMs);
-  }
-
-  private say(message: Record<string, unknown>): void {
-    if (this.socket?.readyState !== WebSocket.OPEN) throw new Error("Not connected.");
-    this.socket.send(JSON.stringify(message));
-  }
-
-  private ask(range: { limit: number; before_id?: number }): Promise<Page> {
-    return new Promise((resolve, reject) => {
-      try {
-        this.say({ type: "get_notifications", ...range });
-        this.asked.push(resolve);
-      } catch (error) {
-        reject(error);
-      }
+  /** Rejects if there is no connection. */
+  private requestList(limit: number, beforeId: string | null = null): Promise<Page> {
+    return new Promise((resolve) => {
+      const range = beforeId === null ? {} : { before_id: Number(beforeId) };
+      this.connection.send({ type: "get_notifications", limit, ...range });
+      this.pending.push(resolve);
     });
   }
 
-  // -- what the server says ----------------------------------------------------------------------------
+  // -- from the server ---------------------------------------------------------------------------------
 
-  private hear(message: ServerMessage): void {
+  private onOpen(): void {
+    this.setStatus({ state: "catching-up" });
+    void this.requestList(this.pageSize).then((page) => {
+      this.listener?.onPage(page);
+      this.setStatus({ state: "live", resumed: 0, reloaded: this.wasLive });
+      this.wasLive = true;
+    });
+  }
+
+  private onMessage(message: ServerMessage): void {
     if (message.success === false) {
-      this.listener?.failed(new Error(message.error?.message ?? "It was refused."));
+      this.listener?.onError(new Error(message.error?.message ?? "It was refused."));
       return;
     }
     switch (message.type) {
       case "notifications_list":
-        this.answer(message.notifications.map(toNotification), message.unread_count);
+        this.onList(message.notifications.map(toNotification), message.unread_count);
         break;
       case "notification":
-        this.added(toNotification(message.notification));
+        this.onAdded(toNotification(message.notification));
         break;
       case "notification_marked_read":
-        this.marked(String(message.notification_id), true);
+        this.onMarked(String(message.notification_id), true);
         break;
       case "notification_marked_unread":
-        this.marked(String(message.notification_id), false);
+        this.onMarked(String(message.notification_id), false);
         break;
       case "notification_deleted":
-        this.deleted(String(message.notification_id));
+        this.onDeleted(String(message.notification_id));
         break;
       case "all_notifications_marked_read":
-        this.allRead();
+        this.onAllRead();
     }
   }
 
-  private loaded(page: Page): void {
-    this.unread = page.unreadCount;
-    this.listener?.loaded(page);
-    this.tell({ state: "live", resumed: 0, reloaded: this.wasLive });
-    this.wasLive = true;
-  }
-
-  private answer(notifications: Notification[], unreadCount: number): void {
+  private onList(notifications: Notification[], unreadCount: number): void {
     for (const each of notifications) this.known.set(each.id, each);
     this.unread = unreadCount;
-    const hasMore = notifications.length === this.options.pageSize;
+    const hasMore = notifications.length === this.pageSize;
     const endCursor = notifications.at(-1)?.id ?? null;
-    // There are no positions: every page is as good as what has been told by then.
-    this.asked.shift()?.({ notifications, endCursor, hasMore, unreadCount, position: "" });
+    // There are no positions: a list contains every change that was sent before it.
+    this.pending.shift()?.({ notifications, endCursor, hasMore, unreadCount, position: "" });
   }
 
-  private added(notification: Notification): void {
+  private onAdded(notification: Notification): void {
     this.known.set(notification.id, notification);
     this.unread += 1;
-    this.happened({ __typename: "NotificationAdded", notification });
+    this.emit({ __typename: "NotificationAdded", notification });
   }
 
-  private marked(id: string, read: boolean): void {
+  private onMarked(id: string, read: boolean): void {
     const known = this.known.get(id);
-    // What was never shown here can only be counted by asking.
-    if (!known) return void this.recount();
+    // Whether the count changes is unknown for what was never loaded here: ask for it.
+    if (!known) return void this.refreshCount();
     if (known.read === read) return;
     const notification = { ...known, read, readAt: read ? new Date().toISOString() : null };
     this.known.set(id, notification);
     this.unread += read ? -1 : 1;
-    this.happened({ __typename: "NotificationUpdated", notification });
+    this.emit({ __typename: "NotificationUpdated", notification });
   }
 
-  private deleted(id: string): void {
+  private onDeleted(id: string): void {
     const known = this.known.get(id);
     this.known.delete(id);
-    if (!known) return void this.recount();
+    if (!known) return void this.refreshCount();
     if (!known.read) this.unread -= 1;
-    this.happened({ __typename: "NotificationDeleted", notificationId: id });
+    this.emit({ __typename: "NotificationDeleted", notificationId: id });
   }
 
-  private allRead(): void {
+  private onAllRead(): void {
     for (const [id, each] of this.known) this.known.set(id, { ...each, read: true });
     const count = this.unread;
     this.unread = 0;
-    const throughId = "9".repeat(19);
-    this.happened({ __typename: "AllNotificationsRead", count, throughId });
+    this.emit({ __typename: "AllNotificationsRead", count, throughId: ABOVE_ALL_IDS });
   }
 
-  private async recount(): Promise<void> {
-    await this.ask({ limit: 1 });
-    this.happened({ __typename: "AllNotificationsRead", count: 0, throughId: null });
+  private async refreshCount(): Promise<void> {
+    await this.requestList(1);
+    this.emit({ __typename: "AllNotificationsRead", count: 0, throughId: null });
   }
 
-  private happened(event: Partial<NotificationEvent>): void {
-    const told = { position: "", unreadCount: this.unread, occurredAt: new Date().toISOString() };
-    this.listener?.happened({ ...told, ...event } as NotificationEvent);
+  private emit(event: Partial<NotificationEvent>): void {
+    const shared = { position: "", unreadCount: this.unread, occurredAt: new Date().toISOString() };
+    this.listener?.onEvent({ ...shared, ...event } as NotificationEvent);
   }
 
-  private tell(status: FollowStatus): void {
-    if (!this.stopped) this.listener?.status(status);
+  private setStatus(status: FollowStatus): void {
+    if (!this.isStopped) this.listener?.onStatus(status);
   }
-}
-
-function toNotification(told: Told): Notification {
-  const { id, title, message, type, read, created_at, data, link } = told;
-  const rest = { readAt: null, sender: null };
-  return { id: String(id), title, message, type, read, createdAt: created_at, data, link, ...rest };
 }

@@ -1,38 +1,38 @@
-/** The page `/`: two devices side by side, and a form that sends. */
+/** The page `/`: two devices side by side, and a form that sends notifications. */
 
 import "../inbox/index.js";
 import "./live.css";
-import { Composer } from "./composer.js";
 import { DemoTokens } from "./demo_tokens.js";
 import { type Choice, Device } from "./device.js";
-import { pageFacts } from "./page.js";
-import { followTheme } from "./theme.js";
+import { pageFacts } from "./page_facts.js";
+import { SendForm } from "./send_form.js";
+import { initTheme } from "./theme.js";
 
-const CHOICES = "live-inbox:devices";
+const CHOICES_KEY = "live-inbox:devices";
 
 function main(): void {
-  followTheme(document.querySelector("#theme"));
+  initTheme(document.querySelector("#theme"));
   const facts = pageFacts();
-  const place = document.querySelector("#devices");
-  const form = document.querySelector<HTMLFormElement>("#composer");
-  if (!place || !form || (facts.demo.length === 0 && !facts.viewer)) return;
+  const container = document.querySelector("#devices");
+  const form = document.querySelector<HTMLFormElement>("#send-form");
+  if (!container || !form || (facts.demo.length === 0 && !facts.viewer)) return;
   const tokens = new DemoTokens(facts);
-  const keep = (): void => keepChoices(devices.map((device) => device.choice));
-  const devices = ["Device 1", "Device 2"].map((name) => new Device(name, facts, tokens, keep));
-  place.replaceChildren(...devices.map((device) => device.root));
+  const store = (): void => storeChoices(devices.map((device) => device.choice));
+  const devices = ["Device 1", "Device 2"].map((name) => new Device(name, facts, tokens, store));
+  container.replaceChildren(...devices.map((device) => device.root));
   const [first = "", second = first] = facts.demo.map(({ username }) => username);
   const presets: Record<string, Choice[]> = {
-    doors: [
-      { username: first, door: "graphql" },
-      { username: first, door: "json" },
+    protocols: [
+      { username: first, protocol: "graphql" },
+      { username: first, protocol: "json" },
     ],
     devices: [
-      { username: first, door: "graphql" },
-      { username: first, door: "graphql" },
+      { username: first, protocol: "graphql" },
+      { username: first, protocol: "graphql" },
     ],
     users: [
-      { username: first, door: "graphql" },
-      { username: second, door: "graphql" },
+      { username: first, protocol: "graphql" },
+      { username: second, protocol: "graphql" },
     ],
   };
   const choose = (choices: Choice[]): void => {
@@ -40,27 +40,27 @@ function main(): void {
       const choice = choices[index];
       if (choice) device.choose(choice);
     }
-    keep();
+    store();
   };
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-preset]")) {
     button.addEventListener("click", () => choose(presets[button.dataset["preset"] ?? ""] ?? []));
   }
-  choose(keptChoices() ?? presets["devices"] ?? []);
-  new Composer(form, facts, tokens);
+  choose(storedChoices() ?? presets["devices"] ?? []);
+  new SendForm(form, facts, tokens);
 }
 
-function keepChoices(choices: Choice[]): void {
+function storeChoices(choices: Choice[]): void {
   try {
-    localStorage.setItem(CHOICES, JSON.stringify(choices));
+    localStorage.setItem(CHOICES_KEY, JSON.stringify(choices));
   } catch {
-    // Storage is switched off or full: the next visit begins as the first.
+    // Storage is switched off or full: the next visit starts with the default.
   }
 }
 
-function keptChoices(): Choice[] | undefined {
+function storedChoices(): Choice[] | undefined {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(CHOICES) ?? "null");
-    return Array.isArray(kept) && kept.length === 2 ? (kept as Choice[]) : undefined;
+    const stored: unknown = JSON.parse(localStorage.getItem(CHOICES_KEY) ?? "null");
+    return Array.isArray(stored) && stored.length === 2 ? (stored as Choice[]) : undefined;
   } catch {
     return undefined;
   }

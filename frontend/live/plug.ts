@@ -1,47 +1,49 @@
-/** The wire between the server and a device, with a plug in it that can be pulled. */
+/** A cable between the server and a device, with a plug to pull: it shows and switches the connection. */
 
 import { element } from "../inbox/elements.js";
 
-export class Plug {
-  readonly button = element("button", { type: "button", class: "pull" }, "Unplug");
-  readonly wire = element("div", { class: "wire", "aria-hidden": "true" });
-  private pulled = false;
-  private plugIn: () => void = () => undefined;
-  private whole: Promise<void> = Promise.resolve();
+const MAX_SPARKS = 12;
 
-  constructor(private readonly changed: (pulled: boolean) => void) {
-    this.wire.append(
-      element("span", { class: "cable" }),
+export class Plug {
+  readonly button = element("button", { type: "button", class: "plug-button" }, "Unplug");
+  readonly cable = element("div", { class: "cable", "aria-hidden": "true" });
+  private isPulled = false;
+  private resolveConnected: () => void = () => undefined;
+  private connected: Promise<void> = Promise.resolve();
+
+  constructor(private readonly onChange: (isPulled: boolean) => void) {
+    this.cable.append(
+      element("span", { class: "cord" }),
       element("span", { class: "prongs" }),
       element("span", { class: "socket" }),
-      element("span", { class: "cable" }),
+      element("span", { class: "cord" }),
     );
     this.button.addEventListener("click", () => this.toggle());
   }
 
-  /** Resolves as soon as the plug is in. */
-  ready(): Promise<void> {
-    return this.whole;
+  /** Resolve as soon as the plug is in. */
+  whenConnected(): Promise<void> {
+    return this.connected;
   }
 
-  /** Let a spark run along the wire. */
-  spark(): void {
+  /** Animate one event along the cable. */
+  showTraffic(): void {
     const spark = element("span", { class: "spark" });
     spark.addEventListener("animationend", () => spark.remove());
-    this.wire.append(spark);
-    if (this.wire.querySelectorAll(".spark").length > 12) this.wire.querySelector(".spark")?.remove();
+    this.cable.append(spark);
+    if (this.cable.querySelectorAll(".spark").length > MAX_SPARKS) this.cable.querySelector(".spark")?.remove();
   }
 
   private toggle(): void {
-    this.pulled = !this.pulled;
-    this.button.textContent = this.pulled ? "Plug in" : "Unplug";
-    if (this.pulled) {
-      this.whole = new Promise((resolve) => {
-        this.plugIn = resolve;
+    this.isPulled = !this.isPulled;
+    this.button.textContent = this.isPulled ? "Plug in" : "Unplug";
+    if (this.isPulled) {
+      this.connected = new Promise((resolve) => {
+        this.resolveConnected = resolve;
       });
     } else {
-      this.plugIn();
+      this.resolveConnected();
     }
-    this.changed(this.pulled);
+    this.onChange(this.isPulled);
   }
 }

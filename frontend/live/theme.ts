@@ -1,10 +1,10 @@
-/** Light, dark, or as the system has it. */
+/** The colour theme: light, dark, or the system's. */
 
-const KEY = "live-inbox:theme";
+const THEME_KEY = "live-inbox:theme";
 const THEMES = ["auto", "light", "dark"] as const;
 
-/** Let a button go through the themes, and keep the choice. */
-export function followTheme(button: HTMLButtonElement | null): void {
+/** Apply the stored theme; the button switches to the next one and stores it. */
+export function initTheme(button: HTMLButtonElement | null): void {
   let theme = read();
   const show = (): void => {
     document.documentElement.dataset["theme"] = theme;
@@ -14,7 +14,7 @@ export function followTheme(button: HTMLButtonElement | null): void {
   button?.addEventListener("click", () => {
     theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "auto";
     try {
-      localStorage.setItem(KEY, theme);
+      localStorage.setItem(THEME_KEY, theme);
     } catch {
       // Storage is switched off: the choice holds for this page.
     }
@@ -24,7 +24,7 @@ export function followTheme(button: HTMLButtonElement | null): void {
 
 function read(): (typeof THEMES)[number] {
   try {
-    return THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? "auto";
+    return THEMES.find((theme) => theme === localStorage.getItem(THEME_KEY)) ?? "auto";
   } catch {
     return "auto";
   }

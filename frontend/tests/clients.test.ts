@@ -1,4 +1,4 @@
-/** The connection inside other people's clients, as `docs/clients/` shows it. */
+/** The connection inside Apollo Client and urql, as `docs/clients/` shows it. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
@@ -8,7 +8,7 @@ import { Client, subscriptionExchange } from "@urql/core";
 import WebSocketImpl from "ws";
 import { type Connection, createResumingClient } from "../client/index.js";
 import { InboxServer } from "./inbox_server.js";
-import { until } from "./waiting.js";
+import { until } from "./until.js";
 
 const DOCUMENT =
   "subscription ($after: String) { notificationEvents(after: $after) { __typename position title } }";
@@ -30,31 +30,31 @@ afterEach(async () => {
   await server.stop();
 });
 
-async function loseTheConnectionInBetween(): Promise<void> {
-  await until("the subscription", () => server.asked.length === 1);
+async function assertResumesAfterLoss(): Promise<void> {
+  await until("the subscription", () => server.subscribed.length === 1);
   server.send("a");
   await until("an event", () => titles.length === 1);
   server.close(1011);
   server.send("b", "c");
   await until("the others", () => titles.length === 3);
   assert.deepEqual(titles, ["a", "b", "c"]);
-  assert.deepEqual(server.asked, ["0", "e.1"]);
+  assert.deepEqual(server.subscribed, ["0", "e.1"]);
 }
 
-interface Answer {
+interface Data {
   notificationEvents: { title: string };
 }
 
 test("Apollo Client resumes", async () => {
   const apollo = new ApolloClient({ link: new GraphQLWsLink(connection), cache: new InMemoryCache() });
   const subscription = apollo
-    .subscribe<Answer>({ query: gql(DOCUMENT), variables: { after: "0" }, fetchPolicy: "no-cache" })
+    .subscribe<Data>({ query: gql(DOCUMENT), variables: { after: "0" }, fetchPolicy: "no-cache" })
     .subscribe(({ data }) => titles.push(data?.notificationEvents.title));
   stop = () => {
     subscription.unsubscribe();
     apollo.stop();
   };
-  await loseTheConnectionInBetween();
+  await assertResumesAfterLoss();
 });
 
 test("urql resumes", async () => {
@@ -72,17 +72,17 @@ test("urql resumes", async () => {
     ],
   });
   const subscription = urql
-    .subscription<Answer>(DOCUMENT, { after: "0" })
+    .subscription<Data>(DOCUMENT, { after: "0" })
     .subscribe(({ data }) => titles.push(data?.notificationEvents.title));
   stop = () => subscription.unsubscribe();
-  await loseTheConnectionInBetween();
+  await assertResumesAfterLoss();
 });
 
 test("iterating resumes", async () => {
-  const events = connection.iterate<Answer>({ query: DOCUMENT, variables: { after: "0" } });
+  const events = connection.iterate<Data>({ query: DOCUMENT, variables: { after: "0" } });
   stop = () => void events.return?.();
   void (async () => {
     for await (const { data } of events) titles.push(data?.notificationEvents.title);
   })();
-  await loseTheConnectionInBetween();
+  await assertResumesAfterLoss();
 });

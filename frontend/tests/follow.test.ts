@@ -11,13 +11,13 @@ import {
   type NotificationEvent,
 } from "../client/index.js";
 import { InboxServer } from "./inbox_server.js";
-import { until } from "./waiting.js";
+import { until } from "./until.js";
 
 const document =
   "subscription ($after: String) { notificationEvents(after: $after) { __typename position title reason } }";
 
-/** The server's schema has one type of event: told apart by hand, as the product does by type. */
-function typed(connection: Connection): Connection {
+/** The test server's schema has one type of event: set the type of resets, which the product sends itself. */
+function withEventTypes(connection: Connection): Connection {
   const subscribe = connection.subscribe;
   return Object.defineProperties(Object.create(connection) as Connection, {
     subscribe: {
@@ -60,7 +60,7 @@ afterEach(async () => {
 });
 
 function start(options: Partial<FollowOptions> = {}): Following {
-  following = follow(typed(connection), {
+  following = follow(withEventTypes(connection), {
     document,
     load: async () => {
       loads += 1;
@@ -87,7 +87,7 @@ test("reads the list, then applies what comes after it", async () => {
   assert.deepEqual([shown, loads, following?.position], [["a", "b", "c"], 1, "e.3"]);
 });
 
-test("with a position it reads no list, and says how much it had missed", async () => {
+test("with a position it reads no list, and reports how much it missed", async () => {
   server.send("a", "b", "c");
   start({ position: "e.1" });
   await until("live", live);
@@ -95,7 +95,7 @@ test("with a position it reads no list, and says how much it had missed", async 
   assert.deepEqual(statuses.at(-1), { state: "live", resumed: 2, reloaded: false });
 });
 
-test("says how many events it has resumed after each loss", async () => {
+test("reports how many events it resumed after each loss", async () => {
   start();
   await until("live", live);
   server.cut();
@@ -110,7 +110,7 @@ test("says how many events it has resumed after each loss", async () => {
   assert.deepEqual([shown, loads], [["a", "b", "c"], 1]);
 });
 
-test("reads the list again after a reset, and says so", async () => {
+test("reads the list again after a reset, and reports it", async () => {
   server.send("a");
   start();
   await until("live", live);
@@ -124,7 +124,7 @@ test("reads the list again after a reset, and says so", async () => {
   await until("the event", () => shown.length === 3);
 });
 
-test("applies nothing that a list contains which is read while events come", async () => {
+test("applies no event that is in a list read while events arrive", async () => {
   start({
     load: async () => {
       loads += 1;
@@ -133,7 +133,7 @@ test("applies nothing that a list contains which is read while events come", asy
       shown = [...server.titles];
       if (loads === 2) {
         server.send("c");
-        // By the answer to this, the events have arrived.
+        // When this is answered, the events have arrived.
         for await (const _ of connection.iterate({ query: "{ ping }" }));
       }
       return position;
@@ -145,7 +145,7 @@ test("applies nothing that a list contains which is read while events come", asy
   assert.deepEqual([shown, loads], [["a", "b", "c"], 2]);
 });
 
-test("gives one event after the other to who takes their time", async () => {
+test("applies one event after the other even if `apply` is slow", async () => {
   const order: string[] = [];
   start({
     position: "0",
@@ -160,7 +160,7 @@ test("gives one event after the other to who takes their time", async () => {
   assert.deepEqual(order, ["begin e.1", "end e.1", "begin e.2", "end e.2"]);
 });
 
-test("remembers a position only when its event has been applied", async () => {
+test("remembers a position only after its event has been applied", async () => {
   const log: string[] = [];
   start({
     position: "0",
@@ -172,7 +172,7 @@ test("remembers a position only when its event has been applied", async () => {
   assert.deepEqual(log, ["apply e.1", "remember e.1", "apply e.2", "remember e.2"]);
 });
 
-test("tries to read the list until it succeeds", async () => {
+test("retries reading the list until it succeeds", async () => {
   server.send("a");
   let failures = 0;
   start({

@@ -1,6 +1,6 @@
 /**
- * A GraphQL server with one inbox in memory, on the server side of graphql-ws: what the client is tested
- * against where the product cannot be made to misbehave.
+ * A GraphQL server with one inbox in memory, on the server side of graphql-ws. It can misbehave in ways that
+ * the product cannot be made to.
  */
 
 import { EventEmitter, once } from "node:events";
@@ -16,7 +16,7 @@ const SCHEMA = buildSchema(/* GraphQL */ `
   type Event { position: String! title: String reason: String }
 `);
 
-interface Told {
+interface InboxEvent {
   position: string;
   title?: string;
   reason?: string;
@@ -26,12 +26,12 @@ export class InboxServer {
   titles: string[] = [];
   epoch = "e";
   /** The `after` of every subscription, and the token of every connection, in order. */
-  readonly asked: (string | null)[] = [];
+  readonly subscribed: (string | null)[] = [];
   readonly tokens: unknown[] = [];
   readonly sockets = new Set<WebSocket>();
-  /** Decides about a connection; may close the socket. */
-  admit: (token: unknown, socket: WebSocket) => boolean = () => true;
-  /** Tells every event this often: what a server must not do. */
+  /** Accepts or refuses a connection; may close the socket. */
+  accept: (token: unknown, socket: WebSocket) => boolean = () => true;
+  /** Sends every event this often: what a server must not do. */
   repeat = 1;
   refuse: GraphQLError | undefined;
   private readonly doorbell = new EventEmitter().setMaxListeners(0);
@@ -66,7 +66,7 @@ export class InboxServer {
           const token = connectionParams?.Authorization;
           this.tokens.push(token);
           this.sockets.add(extra.socket);
-          return this.admit(token, extra.socket);
+          return this.accept(token, extra.socket);
         },
         onSubscribe: () => (this.refuse ? [this.refuse] : undefined),
       },
@@ -81,7 +81,7 @@ export class InboxServer {
     this.doorbell.emit("ring");
   }
 
-  /** Start another epoch with these titles: as if the database had been restored. */
+  /** Start another epoch with these titles, as if the database had been restored. */
   restore(epoch: string, ...titles: string[]): void {
     this.epoch = epoch;
     this.titles = titles;
@@ -107,8 +107,8 @@ export class InboxServer {
     });
   }
 
-  private async *events(after: string | undefined): AsyncGenerator<{ notificationEvents: Told }> {
-    this.asked.push(after ?? null);
+  private async *events(after: string | undefined): AsyncGenerator<{ notificationEvents: InboxEvent }> {
+    this.subscribed.push(after ?? null);
     let [epoch, next] = [this.epoch, this.titles.length];
     if (after !== undefined && after !== null) {
       const dot = after.lastIndexOf(".");
@@ -122,7 +122,7 @@ export class InboxServer {
     for (;;) {
       while (next < this.titles.length && epoch === this.epoch) {
         const title = this.titles[next++] as string;
-        for (let told = 0; told < this.repeat; told++) {
+        for (let count = 0; count < this.repeat; count++) {
           yield { notificationEvents: { position: `${this.epoch}.${next}`, title } };
         }
       }

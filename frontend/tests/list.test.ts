@@ -5,7 +5,7 @@ import { EVERYTHING, InboxList, isNewer, type Page, restore } from "../inbox/lis
 
 const AT = "2026-01-02T03:04:05Z";
 
-function note(id: number, given: Partial<Notification> = {}): Notification {
+function notification(id: number, given: Partial<Notification> = {}): Notification {
   return {
     id: String(id),
     type: "general",
@@ -23,7 +23,7 @@ function note(id: number, given: Partial<Notification> = {}): Notification {
 
 function page(sequence: number, ids: number[], given: Partial<Page> = {}): Page {
   return {
-    notifications: ids.map((id) => note(id)),
+    notifications: ids.map((id) => notification(id)),
     endCursor: `c${ids.at(-1)}`,
     hasMore: false,
     unreadCount: ids.length,
@@ -48,26 +48,26 @@ const updated = (sequence: number, unread: number, notification: Notification): 
 const deleted = (sequence: number, unread: number, id: number): NotificationEvent =>
   event(sequence, unread, { __typename: "NotificationDeleted", notificationId: String(id) });
 
-const ids = (list: InboxList): number[] => list.notifications.map(({ id }) => Number(id));
+const idsOf = (list: InboxList): number[] => list.notifications.map(({ id }) => Number(id));
 
 describe("events", () => {
   test("bring the list and its counts up to date", () => {
     const list = new InboxList();
     list.load(page(3, [3, 2, 1]));
-    list.apply(added(4, 4, note(4)));
-    list.apply(updated(5, 3, note(2, { read: true })));
+    list.apply(added(4, 4, notification(4)));
+    list.apply(updated(5, 3, notification(2, { read: true })));
     list.apply(deleted(6, 2, 1));
-    assert.deepEqual(ids(list), [4, 3, 2]);
+    assert.deepEqual(idsOf(list), [4, 3, 2]);
     assert.deepEqual(list.notifications.map(({ read }) => read), [false, false, true]);
     assert.deepEqual([list.unreadCount, list.position], [2, "e.6"]);
   });
 
-  test("told twice, change nothing the second time", () => {
+  test("applied twice change nothing the second time", () => {
     const list = new InboxList();
     list.load(page(1, [1]));
-    list.apply(added(2, 2, note(2)));
-    list.apply(added(2, 2, note(2)));
-    assert.deepEqual(ids(list), [2, 1]);
+    list.apply(added(2, 2, notification(2)));
+    list.apply(added(2, 2, notification(2)));
+    assert.deepEqual(idsOf(list), [2, 1]);
   });
 
   test("mark all read up to an id, and leave what arrived later", () => {
@@ -77,11 +77,11 @@ describe("events", () => {
     assert.deepEqual(list.notifications.map(({ read }) => read), [false, true, true]);
   });
 
-  test("do not bring what lies beyond the pages that were read", () => {
+  test("do not insert what lies beyond the pages that were read", () => {
     const list = new InboxList();
     list.load(page(9, [9, 8], { hasMore: true }));
-    list.apply(updated(10, 1, note(3, { read: true })));
-    assert.deepEqual(ids(list), [9, 8]);
+    list.apply(updated(10, 1, notification(3, { read: true })));
+    assert.deepEqual(idsOf(list), [9, 8]);
   });
 });
 
@@ -90,67 +90,67 @@ describe("pages", () => {
     const list = new InboxList();
     list.load(page(5, [5, 4, 3], { hasMore: true }));
     list.append(page(5, [3, 2, 1]));
-    assert.deepEqual([ids(list), list.hasMore, list.endCursor], [[5, 4, 3, 2, 1], false, "c1"]);
+    assert.deepEqual([idsOf(list), list.hasMore, list.endCursor], [[5, 4, 3, 2, 1], false, "c1"]);
   });
 
-  test("that events have overtaken are brought up to date", () => {
+  test("older than the events are brought up to date", () => {
     const list = new InboxList();
     list.load(page(5, [5, 4], { hasMore: true }));
-    list.apply(updated(6, 4, note(2, { read: true })));
+    list.apply(updated(6, 4, notification(2, { read: true })));
     list.apply(deleted(7, 3, 1));
     list.append(page(5, [3, 2, 1]));
-    assert.deepEqual(ids(list), [5, 4, 3, 2]);
+    assert.deepEqual(idsOf(list), [5, 4, 3, 2]);
     assert.equal(list.notifications.at(-1)?.read, true);
     assert.equal(list.unreadCount, 3);
   });
 
-  test("of a filter keep what arrived while they were read", () => {
+  test("of a filter keep what arrived while they were being read", () => {
     const list = new InboxList({ type: null, unreadOnly: true });
-    list.apply(added(6, 3, note(6)));
+    list.apply(added(6, 3, notification(6)));
     list.show(page(5, [5, 4]));
-    assert.deepEqual(ids(list), [6, 5, 4]);
+    assert.deepEqual(idsOf(list), [6, 5, 4]);
   });
 });
 
 describe("a filter", () => {
-  test("lets go what no longer matches, and takes back what does again", () => {
+  test("removes what no longer matches, and inserts what matches again", () => {
     const list = new InboxList({ type: null, unreadOnly: true });
     list.show(page(3, [3, 2, 1]));
-    list.apply(updated(4, 2, note(2, { read: true })));
-    assert.deepEqual(ids(list), [3, 1]);
-    list.apply(updated(5, 3, note(2)));
-    assert.deepEqual(ids(list), [3, 2, 1]);
+    list.apply(updated(4, 2, notification(2, { read: true })));
+    assert.deepEqual(idsOf(list), [3, 1]);
+    list.apply(updated(5, 3, notification(2)));
+    assert.deepEqual(idsOf(list), [3, 2, 1]);
     list.apply(event(6, 0, { __typename: "AllNotificationsRead", count: 3, throughId: "3" }));
-    assert.deepEqual(ids(list), []);
+    assert.deepEqual(idsOf(list), []);
   });
 
-  test("by type takes only that type, and counts everything", () => {
+  test("by type shows only that type, and counts everything", () => {
     const list = new InboxList({ type: "report", unreadOnly: false });
-    list.apply(added(1, 1, note(1)));
-    list.apply(added(2, 2, note(2, { type: "report" })));
-    assert.deepEqual([ids(list), list.unreadCount], [[2], 2]);
+    list.apply(added(1, 1, notification(1)));
+    list.apply(added(2, 2, notification(2, { type: "report" })));
+    assert.deepEqual([idsOf(list), list.unreadCount], [[2], 2]);
     assert.deepEqual([...list.types].sort(), ["general", "report"]);
   });
 });
 
-describe("what is kept", () => {
-  test("comes back as it was", () => {
+describe("the stored list", () => {
+  test("is restored as it was", () => {
     const list = new InboxList();
     list.load(page(3, [3, 2, 1], { hasMore: true }));
-    list.apply(added(4, 4, note(4)));
-    const kept = restore(JSON.stringify(list.keep()));
-    const again = new InboxList();
-    again.load(kept as Page);
-    assert.deepEqual(again.notifications, list.notifications);
-    assert.deepEqual([again.position, again.unreadCount, again.hasMore], ["e.4", 4, true]);
+    list.apply(added(4, 4, notification(4)));
+    const stored = restore(JSON.stringify(list.toStored()));
+    const restored = new InboxList();
+    restored.load(stored as Page);
+    assert.deepEqual(restored.notifications, list.notifications);
+    assert.deepEqual([restored.position, restored.unreadCount, restored.hasMore], ["e.4", 4, true]);
   });
 
-  test("is nothing while a filter hides a part, or when it is too much", () => {
-    const part = new InboxList({ ...EVERYTHING, unreadOnly: true });
-    part.load(page(1, [1]));
-    const much = new InboxList();
-    much.load(page(201, Array.from({ length: 201 }, (_, index) => 201 - index)));
-    assert.deepEqual([part.keep(), much.keep(), new InboxList().keep()], [undefined, undefined, undefined]);
+  test("is undefined while a filter hides a part, and when the list is too long", () => {
+    const filtered = new InboxList({ ...EVERYTHING, unreadOnly: true });
+    filtered.load(page(1, [1]));
+    const long = new InboxList();
+    long.load(page(201, Array.from({ length: 201 }, (_, index) => 201 - index)));
+    assert.deepEqual([filtered.toStored(), long.toStored(), new InboxList().toStored()], [undefined, undefined, undefined]);
   });
 
   for (const text of [null, "", "{", "null", "[]", '{"version":0}', '{"version":1,"notifications":[]}']) {
@@ -158,7 +158,7 @@ describe("what is kept", () => {
   }
 });
 
-test("ids are compared as the numbers that they are", () => {
+test("ids are compared as integers", () => {
   assert.equal(isNewer("10", "9"), true);
   assert.equal(isNewer("9", "10"), false);
   assert.equal(isNewer("9007199254740993", "9007199254740992"), true);

@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isSeen, sequenceOf } from "../client/position.js";
+import { isApplied, sequenceOf } from "../client/position.js";
 
-test("an event is seen by whoever is at it or beyond it in the same epoch", () => {
-  assert.equal(isSeen("e.4", "e.5"), true);
-  assert.equal(isSeen("e.5", "e.5"), true);
-  assert.equal(isSeen("e.6", "e.5"), false);
-  assert.equal(isSeen("e.10", "e.9"), false);
+test("an event is applied if the client is at it or beyond it in the same epoch", () => {
+  assert.equal(isApplied("e.4", "e.5"), true);
+  assert.equal(isApplied("e.5", "e.5"), true);
+  assert.equal(isApplied("e.6", "e.5"), false);
+  assert.equal(isApplied("e.10", "e.9"), false);
 });
 
-test("nothing is seen by whoever has no position, the origin, or one of another epoch", () => {
-  assert.equal(isSeen("e.1", undefined), false);
-  assert.equal(isSeen("e.1", "0"), false);
-  assert.equal(isSeen("e.1", "f.9"), false);
-  assert.equal(isSeen("0", "0"), true);
+test("no event is applied without a position, at the origin, or in another epoch", () => {
+  assert.equal(isApplied("e.1", undefined), false);
+  assert.equal(isApplied("e.1", "0"), false);
+  assert.equal(isApplied("e.1", "f.9"), false);
+  assert.equal(isApplied("0", "0"), true);
 });
 
-test("sequences beyond what a double can hold are told apart", () => {
-  assert.equal(isSeen("e.9007199254740993", "e.9007199254740992"), false);
+test("sequences beyond what a double holds exactly are compared exactly", () => {
+  assert.equal(isApplied("e.9007199254740993", "e.9007199254740992"), false);
 });
 
-test("what is not a position is only equal to itself", () => {
-  assert.equal(isSeen("e.x", "e.x"), true);
-  assert.equal(isSeen("e.x", "e.y"), false);
+test("a text that is no position equals only itself", () => {
+  assert.equal(isApplied("e.x", "e.x"), true);
+  assert.equal(isApplied("e.x", "e.y"), false);
 });
 
 test("the sequence is what follows the last dot", () => {

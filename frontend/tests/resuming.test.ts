@@ -4,7 +4,7 @@ import { GraphQLError } from "graphql";
 import WebSocketImpl from "ws";
 import { type Connection, type ConnectionOptions, createResumingClient } from "../client/index.js";
 import { InboxServer } from "./inbox_server.js";
-import { until } from "./waiting.js";
+import { until } from "./until.js";
 
 const DOCUMENT =
   "subscription ($after: String) { notificationEvents(after: $after) { __typename position title reason } }";
@@ -33,84 +33,84 @@ function connectWith(options: Partial<ConnectionOptions> = {}): Connection {
   return connection;
 }
 
-interface Heard {
+interface Received {
   titles: (string | undefined)[];
   errors: unknown[];
   completed: number;
   stop: () => void;
 }
 
-function listen(after: string | null, query = DOCUMENT): Heard {
-  const heard: Heard = { titles: [], errors: [], completed: 0, stop: () => undefined };
-  heard.stop = connection.subscribe<{ notificationEvents: { title?: string; reason?: string } }>(
+function listen(after: string | null, query = DOCUMENT): Received {
+  const received: Received = { titles: [], errors: [], completed: 0, stop: () => undefined };
+  received.stop = connection.subscribe<{ notificationEvents: { title?: string; reason?: string } }>(
     { query, variables: { after } },
     {
       next: ({ data }) => {
         const event = data?.notificationEvents;
-        heard.titles.push(event?.reason ?? event?.title);
+        received.titles.push(event?.reason ?? event?.title);
       },
-      error: (error) => heard.errors.push(error),
+      error: (error) => received.errors.push(error),
       complete: () => {
-        heard.completed += 1;
+        received.completed += 1;
       },
     },
   );
-  return heard;
+  return received;
 }
 
 describe("a resuming subscription", () => {
-  test("begins after the position that it is given", async () => {
+  test("begins after the given position", async () => {
     server.send("a", "b", "c");
     connectWith();
-    const heard = listen("e.1");
-    await until("two events", () => heard.titles.length === 2);
-    assert.deepEqual(heard.titles, ["b", "c"]);
+    const received = listen("e.1");
+    await until("two events", () => received.titles.length === 2);
+    assert.deepEqual(received.titles, ["b", "c"]);
   });
 
-  test("gives what was missed, once and in order, when the connection was cut", async () => {
+  test("delivers what it missed, once and in order, when the connection was cut", async () => {
     connectWith();
-    const heard = listen("0");
-    await until("the subscription", () => server.asked.length === 1);
+    const received = listen("0");
+    await until("the subscription", () => server.subscribed.length === 1);
     server.send("a", "b");
-    await until("two events", () => heard.titles.length === 2);
+    await until("two events", () => received.titles.length === 2);
     server.cut();
     server.send("c", "d");
-    await until("four events", () => heard.titles.length === 4);
-    assert.deepEqual(heard.titles, ["a", "b", "c", "d"]);
-    assert.deepEqual(server.asked, ["0", "e.2"]);
+    await until("four events", () => received.titles.length === 4);
+    assert.deepEqual(received.titles, ["a", "b", "c", "d"]);
+    assert.deepEqual(server.subscribed, ["0", "e.2"]);
   });
 
-  // The fatal codes of graphql-ws are among them: no server fault may end a subscription for good.
+  // The fatal codes of graphql-ws are among them: no failure of the server may end a subscription for good.
   for (const code of [1000, 1001, 1011, 1012, 4400, 4401, 4403, 4408, 4429, 4500]) {
     test(`resumes after a close with ${code}`, async () => {
       connectWith();
-      const heard = listen("0");
-      await until("the subscription", () => server.asked.length === 1);
+      const received = listen("0");
+      await until("the subscription", () => server.subscribed.length === 1);
       server.send("a");
-      await until("an event", () => heard.titles.length === 1);
+      await until("an event", () => received.titles.length === 1);
       server.close(code);
       server.send("b");
-      await until("the next event", () => heard.titles.length === 2);
-      assert.deepEqual([heard.titles, heard.errors], [["a", "b"], []]);
+      await until("the next event", () => received.titles.length === 2);
+      assert.deepEqual([received.titles, received.errors], [["a", "b"], []]);
     });
   }
 
-  test("drops what the server tells again", async () => {
+  test("drops what the server sends again", async () => {
     server.repeat = 3;
     connectWith();
-    const heard = listen("0");
-    await until("the subscription", () => server.asked.length === 1);
+    const received = listen("0");
+    await until("the subscription", () => server.subscribed.length === 1);
     server.send("a", "b");
-    await until("the last event", () => heard.titles.includes("b"));
+    await until("the last event", () => received.titles.includes("b"));
     server.send("c");
-    await until("one more", () => heard.titles.includes("c"));
-    assert.deepEqual(heard.titles, ["a", "b", "c"]);
+    await until("one more", () => received.titles.includes("c"));
+    assert.deepEqual(received.titles, ["a", "b", "c"]);
   });
 
   test("survives a server that is away for many attempts", async () => {
     connectWith();
-    const heard = listen("0");
-    await until("the subscription", () => server.asked.length === 1);
+    const received = listen("0");
+    await until("the subscription", () => server.subscribed.length === 1);
     await server.stop();
     await until("several attempts", () => {
       const { status } = connection;
@@ -118,66 +118,68 @@ describe("a resuming subscription", () => {
     });
     server.send("a");
     await server.start();
-    await until("the event", () => heard.titles.length === 1);
-    assert.deepEqual(server.asked, ["0", "0"]);
+    await until("the event", () => received.titles.length === 1);
+    assert.deepEqual(server.subscribed, ["0", "0"]);
   });
 
-  test("hands on a reset and goes on from its position", async () => {
+  test("delivers a reset and goes on from its position", async () => {
     server.send("a", "b");
     connectWith();
-    const heard = listen("e.2");
-    await until("the subscription", () => server.asked.length === 1);
+    const received = listen("e.2");
+    await until("the subscription", () => server.subscribed.length === 1);
     server.restore("f", "x");
     server.cut();
-    await until("the reset", () => heard.titles.length === 1);
+    await until("the reset", () => received.titles.length === 1);
     server.send("y");
-    await until("an event", () => heard.titles.length === 2);
+    await until("an event", () => received.titles.length === 2);
     server.cut();
-    await until("another connection", () => server.asked.length === 3);
-    assert.deepEqual(heard.titles, ["EPOCH", "y"]);
-    assert.deepEqual(server.asked, ["e.2", "e.2", "f.2"]);
+    await until("another connection", () => server.subscribed.length === 3);
+    assert.deepEqual(received.titles, ["EPOCH", "y"]);
+    assert.deepEqual(server.subscribed, ["e.2", "e.2", "f.2"]);
   });
 
   test("ends with an error that is about the operation", async () => {
     server.refuse = new GraphQLError("No.", { extensions: { code: "BAD_USER_INPUT" } });
     connectWith();
-    const heard = listen("0");
-    await until("the error", () => heard.errors.length === 1);
+    const received = listen("0");
+    await until("the error", () => received.errors.length === 1);
     server.refuse = undefined;
-    assert.deepEqual([heard.titles, heard.completed], [[], 0]);
+    assert.deepEqual([received.titles, received.completed], [[], 0]);
   });
 
-  test("does not end with an error of the server's", async () => {
-    server.refuse = new GraphQLError("Oops.", { extensions: { code: "INTERNAL_SERVER_ERROR" } });
-    connectWith();
-    const heard = listen("0");
-    await until("the connection", () => server.tokens.length === 1);
-    server.refuse = undefined;
-    server.send("a");
-    await until("the event", () => heard.titles.length === 1);
-    assert.deepEqual(heard.errors, []);
-  });
+  for (const code of ["INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "RATE_LIMITED"]) {
+    test(`is retried after ${code}`, async () => {
+      server.refuse = new GraphQLError("Oops.", { extensions: { code } });
+      connectWith();
+      const received = listen("0");
+      await until("the connection", () => server.tokens.length === 1);
+      server.refuse = undefined;
+      server.send("a");
+      await until("the event", () => received.titles.length === 1);
+      assert.deepEqual(received.errors, []);
+    });
+  }
 
-  test("says so when its events carry no position", async () => {
+  test("reports an error when its events have no position", async () => {
     connectWith();
     const query =
       "subscription ($after: String) { notificationEvents(after: $after) { __typename title } }";
-    const heard = listen("0", query);
-    await until("the subscription", () => server.asked.length === 1);
+    const received = listen("0", query);
+    await until("the subscription", () => server.subscribed.length === 1);
     server.send("a");
-    await until("the error", () => heard.errors.length === 1);
-    assert.match(String(heard.errors[0]), /__typename.*position/);
+    await until("the error", () => received.errors.length === 1);
+    assert.match(String(received.errors[0]), /__typename.*position/);
   });
 
-  test("stops when it is told, once", async () => {
+  test("stops, once", async () => {
     connectWith();
-    const heard = listen("0");
-    await until("the subscription", () => server.asked.length === 1);
-    heard.stop();
-    heard.stop();
+    const received = listen("0");
+    await until("the subscription", () => server.subscribed.length === 1);
+    received.stop();
+    received.stop();
     server.send("a");
     await until("the connection to end", () => connection.status.state !== "connected");
-    assert.deepEqual([heard.titles, heard.completed], [[], 1]);
+    assert.deepEqual([received.titles, received.completed], [[], 1]);
   });
 
   test("can be iterated", async () => {
@@ -206,11 +208,11 @@ describe("a connection", () => {
       },
     });
     listen("0");
-    await until("the subscription", () => server.asked.length === 1);
+    await until("the subscription", () => server.subscribed.length === 1);
     server.close(4403, "Token expired");
-    await until("the next", () => server.asked.length === 2);
+    await until("the next", () => server.subscribed.length === 2);
     server.cut();
-    await until("the one after", () => server.asked.length === 3);
+    await until("the one after", () => server.subscribed.length === 3);
     assert.deepEqual(server.tokens, ["Bearer t1", "Bearer t2", "Bearer t3"]);
     assert.deepEqual(needs, [false, true, false]);
   });
@@ -225,49 +227,49 @@ describe("a connection", () => {
       },
     });
     listen("0");
-    await until("the subscription", () => server.asked.length === 1);
+    await until("the subscription", () => server.subscribed.length === 1);
     assert.deepEqual([calls, server.tokens], [4, ["Bearer t"]]);
   });
 
-  test("goes on knocking when its token is refused at the door", async () => {
-    let good = false;
-    server.admit = (_token, socket) => {
-      if (!good) socket.close(4403, "Forbidden");
-      return good;
+  test("keeps connecting while its token is refused", async () => {
+    let isAccepted = false;
+    server.accept = (_token, socket) => {
+      if (!isAccepted) socket.close(4403, "Forbidden");
+      return isAccepted;
     };
     connectWith({ token: "t" });
-    const heard = listen("0");
+    const received = listen("0");
     await until("several attempts", () => server.tokens.length > 7);
-    good = true;
-    await until("the subscription", () => server.asked.length === 1);
-    assert.deepEqual(heard.errors, []);
+    isAccepted = true;
+    await until("the subscription", () => server.subscribed.length === 1);
+    assert.deepEqual(received.errors, []);
   });
 
-  test("leaves a socket that has gone silent", async () => {
+  test("drops a socket that has gone silent", async () => {
     connectWith({ pingEveryMs: 30, pongWithinMs: 30 });
-    const heard = listen("0");
-    await until("the subscription", () => server.asked.length === 1);
-    // The other end is still there, but nothing that it sends arrives: a half-open connection.
+    const received = listen("0");
+    await until("the subscription", () => server.subscribed.length === 1);
+    // The other end is still there, but nothing that it sends arrives: the connection is half-open.
     for (const socket of server.sockets) {
       socket.pause();
     }
-    await until("another subscription", () => server.asked.length > 1);
+    await until("another subscription", () => server.subscribed.length > 1);
     server.send("a");
-    await until("the event", () => heard.titles.length === 1);
+    await until("the event", () => received.titles.length === 1);
   });
 
-  test("leaves an attempt that gets no answer", async () => {
-    let mute = true;
+  test("drops an attempt that gets no answer", async () => {
+    let isSilent = true;
     const stuck = new Promise<void>(() => undefined);
-    server.admit = () => (mute ? (stuck as unknown as boolean) : true);
+    server.accept = () => (isSilent ? (stuck as unknown as boolean) : true);
     connectWith({ connectWithinMs: 50 });
     listen("0");
     await until("an attempt", () => server.tokens.length === 1);
-    mute = false;
-    await until("the subscription", () => server.asked.length === 1);
+    isSilent = false;
+    await until("the subscription", () => server.subscribed.length === 1);
   });
 
-  test("stays open while a sign of life comes", async () => {
+  test("stays open while pongs arrive", async () => {
     connectWith({ pingEveryMs: 10, pongWithinMs: 5_000 });
     listen("0");
     let pongs = 0;
@@ -278,19 +280,19 @@ describe("a connection", () => {
     assert.equal(server.tokens.length, 1);
   });
 
-  test("tells how it stands", async () => {
+  test("reports its status", async () => {
     connectWith();
-    const told: string[] = [connection.status.state];
+    const states: string[] = [connection.status.state];
     connection.onStatus((status) => {
-      told.push(status.state === "waiting" ? `waiting after ${status.code}` : status.state);
+      states.push(status.state === "waiting" ? `waiting after ${status.code}` : status.state);
     });
-    const heard = listen("0");
-    await until("the subscription", () => server.asked.length === 1);
+    const received = listen("0");
+    await until("the subscription", () => server.subscribed.length === 1);
     server.close(1012);
-    await until("the next", () => server.asked.length === 2);
-    heard.stop();
+    await until("the next", () => server.subscribed.length === 2);
+    received.stop();
     await until("the end", () => connection.status.state !== "connected");
-    assert.deepEqual(told.slice(0, 6), [
+    assert.deepEqual(states.slice(0, 6), [
       "idle",
       "connecting",
       "connected",
@@ -300,7 +302,7 @@ describe("a connection", () => {
     ]);
   });
 
-  test("passes other operations as they are", async () => {
+  test("leaves other operations as they are", async () => {
     connectWith();
     const answers: unknown[] = [];
     for await (const { data } of connection.iterate({ query: "{ ping }" })) answers.push(data);

@@ -1,4 +1,4 @@
-"""A real Chromium for the tests of the pages: the machine's own, or the one of an npm package."""
+"""Finds a real Chromium for the tests of the pages: an installed one, or the npm package's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from live_inbox_site.building import REPOSITORY, NotBuildable, find_node
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
-    # The tests may run as root, in a container: there is no other sandbox for them to have.
+    # The tests may run as root in a container, where Chromium refuses to start with its sandbox.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -26,11 +26,14 @@ _UNPACK = (
 
 
 class NoChromium(Exception):
-    """Raised when there is no browser to test with; the message says what to install."""
+    """Raised if there is no browser to test with; the message says what to install."""
 
 
 def find_chromium() -> str:
-    """Return the path of a Chromium: CHROMIUM's, the machine's, or else the npm package's, unpacked."""
+    """Return the path of a Chromium: `$CHROMIUM`, an installed one, or else the npm package's, unpacked.
+
+    Raises `NoChromium`.
+    """
     if path := os.environ.get("CHROMIUM"):
         return path
     for name in NAMES:
@@ -40,7 +43,7 @@ def find_chromium() -> str:
 
 
 def _from_package() -> str:
-    # Unpacked beside the package, where it stays for the next run.
+    # Unpacked beside the package: the next run finds it there.
     directory = REPOSITORY / "frontend" / "node_modules" / ".chromium"
     directory.mkdir(parents=True, exist_ok=True)
     try:
@@ -53,10 +56,10 @@ def _from_package() -> str:
             check=True,
         )
     except (NotBuildable, subprocess.CalledProcessError) as error:
-        words = getattr(error, "stderr", None) or str(error)
+        details = getattr(error, "stderr", None) or str(error)
         raise NoChromium(
             "The pages are tested in a real Chromium, and there is none. Install one (`apt-get install "
             "chromium`), or name it: CHROMIUM=/path/to/chromium. The npm package @sparticuz/chromium, "
-            f"which is the other way, did not help: {words.strip()[-500:]}"
+            f"the alternative, could not be unpacked: {details.strip()[-500:]}"
         ) from None
     return done.stdout.strip()

@@ -1,6 +1,6 @@
-"""A site and a browser, shared by all tests of the pages; inboxes and browser contexts are each test's own.
+"""A site and a browser, shared by all tests of the pages. Each test has its own inboxes and browser contexts.
 
-These tests share one event loop: the browser is driven through it.
+These tests share one event loop, through which playwright controls the browser.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from live_inbox_site import building
 from tests.pages.chromium import ARGUMENTS, NoChromium, find_chromium
+from tests.pages.page_monitor import DEADLINE_SECONDS, PageMonitor
 from tests.pages.site import Site
-from tests.pages.watching import DEADLINE_SECONDS, Watch
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 
@@ -30,15 +30,15 @@ expect.set_options(timeout=DEADLINE_SECONDS * 1000)
 
 @pytest.fixture(scope="session")
 def built_pages() -> None:
-    """The pages and the packages of their tests, brought up to date."""
+    """Build the pages, and install the packages that their tests need."""
     building.build(with_tests=True)
 
 
 @pytest.fixture(scope="session")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """Another site: its address, and the directory of its files."""
-    directory = tmp_path_factory.mktemp("elsewhere")
-    handler = partial(_Quiet, directory=str(directory))
+def other_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Serve a directory as another site; yield its address and the directory."""
+    directory = tmp_path_factory.mktemp("other_site")
+    handler = partial(_SilentHandler, directory=str(directory))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -48,9 +48,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, P
     thread.join()
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _SilentHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +59,13 @@ def shared_site(
     process_registry: ProcessRegistry,
     stack: Stack,
     django_db_setup: None,
-    elsewhere: tuple[str, Path],
+    other_site: tuple[str, Path],
 ) -> Iterator[Site]:
-    """The server. Use `site`."""
+    """Start the server. Tests use `site`."""
     environment = {
         **stack.environment(),
         "DATABASE_URL": stack.fresh_database(),
-        "ALLOWED_ORIGINS": elsewhere[0],
+        "ALLOWED_ORIGINS": other_site[0],
     }
     site = Site(process_registry, environment)
     yield site
@@ -74,18 +74,18 @@ def shared_site(
 
 @pytest.fixture
 def site(shared_site: Site) -> Site:
-    """The server, with empty inboxes."""
+    """Return the server, with empty inboxes."""
     shared_site.clear()
     return shared_site
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(built_pages: None) -> AsyncIterator[Browser]:
-    """A real Chromium, without a screen."""
+    """Start a real Chromium, headless."""
     try:
         path = find_chromium()
-    except NoChromium as problem:
-        pytest.fail(str(problem), pytrace=False)
+    except NoChromium as error:
+        pytest.fail(str(error), pytrace=False)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -93,25 +93,25 @@ async def browser(built_pages: None) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-def watch(site: Site, elsewhere: tuple[str, Path]) -> Iterator[Watch]:
-    """What the pages of this test do. Nothing may leave the site, break its policy or fail."""
-    watch = Watch({urlsplit(site.http).netloc})
-    yield watch
-    assert watch.outside == []
-    assert watch.violations == []
-    assert watch.faults == []
+def monitor(site: Site, other_site: tuple[str, Path]) -> Iterator[PageMonitor]:
+    """Record what the pages of this test do. No request may leave the site, break its policy or fail."""
+    monitor = PageMonitor({urlsplit(site.http).netloc})
+    yield monitor
+    assert monitor.outside == []
+    assert monitor.violations == []
+    assert monitor.errors == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_context(browser: Browser, watch: Watch, site: Site) -> AsyncIterator[Opener]:
-    """Make browser contexts, each like a browser of its own; closed after the test."""
+async def open_context(browser: Browser, monitor: PageMonitor, site: Site) -> AsyncIterator[Opener]:
+    """Return a function that opens browser contexts, which share nothing. They are closed after the test."""
     contexts: list[BrowserContext] = []
 
     async def open_(**options: object) -> BrowserContext:
         options = {"base_url": site.http, "locale": "en", "reduced_motion": "reduce", **options}
         context = await browser.new_context(**options)  # type: ignore[arg-type]
         context.set_default_timeout(DEADLINE_SECONDS * 1000)
-        await watch.over(context)
+        await monitor.attach(context)
         contexts.append(context)
         return context
 
@@ -122,5 +122,5 @@ async def open_context(browser: Browser, watch: Watch, site: Site) -> AsyncItera
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(open_context: Opener) -> Page:
-    """A page of a browser of its own."""
+    """Open a page in a browser context of its own."""
     return await (await open_context()).new_page()

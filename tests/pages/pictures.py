@@ -1,4 +1,4 @@
-"""Takes the README's pictures: `python -m tests.pages.pictures`. Of the real pages, on a real server."""
+"""Takes the screenshots for the README from a real server: `python -m tests.pages.pictures`."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 
 IMAGES = REPOSITORY / "docs" / "images"
-LARGEST_BYTES = 300_000
+MAX_BYTES = 300_000
 SETTLE_MS = 900
-"""By then the sparks have run, and what was resumed is still marked."""
+"""By then the animations are over, and the resumed notifications are still marked."""
 
-STORY = [
+SENT_WHILE_LIVE = [
     ("Welcome aboard", "Your first week is planned; have a look.", "general"),
     ("Invoice 2041 is paid", "1,280.00, from Baker & Sons.", "billing"),
     ("Details approved", "Your details have been approved.", "approval"),
     ("Build 512 is green", "All 1,204 tests passed.", "report"),
 ]
-MISSED = [
+SENT_WHILE_UNPLUGGED = [
     ("Lunch is served", "On the roof, while it is warm.", "general"),
     ("Deploy finished", "Version 3.2 is on all machines.", "report"),
     ("Your parcel has arrived", "It waits at the front desk.", "general"),
 ]
 
 
-async def take_live(page: Page, site: Site, path: Path) -> None:
-    """Show one device that has caught up beside one that never went away."""
+async def capture_live_page(page: Page, site: Site, path: Path) -> None:
+    """Capture a device that has just caught up beside one that was never offline."""
     await page.goto("/")
     devices = page.locator(".device")
     for index in (0, 1):
         await expect(devices.nth(index).locator(".status")).to_have_text("Live")
-    for title, message, type_ in STORY:
+    for title, message, type_ in SENT_WHILE_LIVE:
         site.send("alice", title, message=message, type=type_, sender="bob")
     for title in ("Welcome aboard", "Invoice 2041 is paid"):
         item = devices.nth(0).locator("article", has_text=title)
         await item.hover()
         await item.get_by_role("button", name="Mark as read").click()
     await expect(devices.nth(1).locator("article[data-unread]")).to_have_count(2)
-    plug = devices.nth(1).locator(".pull")
+    plug = devices.nth(1).locator(".plug-button")
     await plug.click()
     await expect(devices.nth(1).locator(".status")).to_have_attribute("data-state", "reconnecting")
-    for title, message, type_ in MISSED:
+    for title, message, type_ in SENT_WHILE_UNPLUGGED:
         site.send("alice", title, message=message, type=type_, sender="bob")
     await expect(devices.nth(0).locator("article")).to_have_count(7)
     await plug.click()
@@ -59,32 +59,32 @@ async def take_live(page: Page, site: Site, path: Path) -> None:
     await page.screenshot(path=path)
 
 
-async def take_graphiql(page: Page, site: Site, path: Path) -> None:
-    """Show a subscription that has just told something, and the documentation."""
+async def capture_graphiql(page: Page, site: Site, path: Path) -> None:
+    """Capture a subscription that has just delivered an event, and the documentation."""
     await page.goto("/graphql/")
     await page.get_by_role("button", name="Show Documentation Explorer").click()
     await page.get_by_role("link", name="Subscription", exact=True).click()
     await page.get_by_role("tab", name="Live").click()
     await expect(page.locator(".graphiql-query-editor")).to_contain_text("subscription Live")
     await page.get_by_role("button", name="Execute query").click()
-    await expect(page.locator(".news")).to_have_text("Subscription: live")
-    site.send("alice", "Hello, GraphiQL", message="Sent while you watch.")
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
+    site.send("alice", "Hello, GraphiQL", message="Sent while you monitor.")
     await expect(page.locator(".result-window")).to_contain_text("Hello, GraphiQL")
     await page.screenshot(path=path)
 
 
-async def take_all(browser: Browser, site: Site) -> None:
-    """Take every picture."""
+async def capture_all(browser: Browser, site: Site) -> None:
+    """Take every screenshot."""
     for scheme, stem in (("light", "live-inbox"), ("dark", "live-inbox-dark")):
         site.clear()
-        page = await _page(browser, site, scheme)
-        await take_live(page, site, IMAGES / f"{stem}.png")
+        page = await _open_page(browser, site, scheme)
+        await capture_live_page(page, site, IMAGES / f"{stem}.png")
         await page.context.close()
-    page = await _page(browser, site, "light")
-    await take_graphiql(page, site, IMAGES / "graphiql.png")
+    page = await _open_page(browser, site, "light")
+    await capture_graphiql(page, site, IMAGES / "graphiql.png")
 
 
-async def _page(browser: Browser, site: Site, scheme: str) -> Page:
+async def _open_page(browser: Browser, site: Site, scheme: str) -> Page:
     context = await browser.new_context(
         base_url=site.http,
         color_scheme="dark" if scheme == "dark" else "light",
@@ -95,7 +95,7 @@ async def _page(browser: Browser, site: Site, scheme: str) -> Page:
 
 
 async def main() -> None:
-    """Build the pages, serve them, and take the pictures."""
+    """Build the pages, serve them, and take the screenshots."""
     build(with_tests=True)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with ProcessRegistry() as process_registry:
@@ -107,14 +107,14 @@ async def main() -> None:
             browser = await playwright.chromium.launch(
                 executable_path=find_chromium(), args=ARGUMENTS
             )
-            await take_all(browser, site)
+            await capture_all(browser, site)
             await browser.close()
         site.close()
     for path in sorted(IMAGES.glob("*.png")):
         size = path.stat().st_size
         print(f"{path.relative_to(REPOSITORY)}: {size} bytes")
-        if size > LARGEST_BYTES:
-            raise SystemExit(f"{path} is larger than {LARGEST_BYTES} bytes.")
+        if size > MAX_BYTES:
+            raise SystemExit(f"{path} is larger than {MAX_BYTES} bytes.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A server of the product for the tests of the pages, and what others do to its inboxes meanwhile."""
+"""A server of the product for the tests of the pages, and the changes that other clients make meanwhile."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ demo.prepare()
 
 
 class Site:
-    """A server in development, as `make run` starts it: with the demo users Alice and Bob."""
+    """A development server, as `make run` starts it: with the demo users Alice and Bob."""
 
     def __init__(self, process_registry: ProcessRegistry, environment: dict[str, str]) -> None:
         self._environment = {
             **environment,
             "ENVIRONMENT": "development",
             "DJANGO_SETTINGS_MODULE": "live_inbox_site.settings",
-            # Tokens of seconds are to expire within seconds, and other processes' doorbells reach no one here.
+            # Tests use tokens of a few seconds, which must expire on time.
             "JWT_LEEWAY_SECONDS": "0",
+            # Without Redis, what another process sends is only found by reconciliation.
             "RECONCILE_SECONDS": "0.2",
         }
         subprocess.run(
@@ -44,16 +45,16 @@ class Site:
 
     @property
     def http(self) -> str:
-        """The address, without a slash at the end."""
+        """The address, without a trailing slash."""
         return self.server.http
 
     def token(self, name: str, seconds: int = 3600) -> str:
-        """Return a token of a demo user, who may send to anybody."""
+        """Return a token of a demo user, who may send to anyone; it expires after `seconds`."""
         answer = self._client.get("/demo-token", params={"user": name, "seconds": seconds})
         return str(answer.raise_for_status().json()["token"])
 
-    def ask(self, name: str, query: str, **variables: Any) -> Any:
-        """Return the data that GraphQL answers a demo user."""
+    def execute(self, name: str, query: str, **variables: Any) -> Any:
+        """Run a GraphQL operation as a demo user and return its data."""
         if name not in self._tokens:
             self._tokens[name] = self.token(name)
         answer = self._client.post(
@@ -65,16 +66,16 @@ class Site:
         return answer["data"]
 
     def send(self, name: str, title: str, *, sender: str | None = None, **fields: Any) -> str:
-        """Send a demo user something, from themselves by default, and return the notification's id."""
-        viewer = self.ask(name, "{ viewer { id } }")["viewer"]["id"]
+        """Send a demo user a notification, from themselves by default, and return its id."""
+        viewer = self.execute(name, "{ viewer { id } }")["viewer"]["id"]
         document = "mutation ($input: SendInput!) { send(input: $input) { notification { id } } }"
-        sent = self.ask(
+        sent = self.execute(
             sender or name, document, input={"recipientId": viewer, "title": title, **fields}
         )
         return str(sent["send"]["notification"]["id"])
 
-    def send_from_elsewhere(self, name: str, title: str) -> None:
-        """Send by the command, in a process of its own: the server need not run."""
+    def send_from_other_process(self, name: str, title: str) -> None:
+        """Send with the management command, in its own process: the server need not run."""
         number = {"alice": "1", "bob": "2"}[name]
         command = ["manage.py", "test_notifications", "--user-id", number, "--title", title]
         subprocess.run(
@@ -86,29 +87,29 @@ class Site:
         )
 
     def close(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._client.close()
         self.server.kill()
 
     def titles(self, name: str) -> list[str]:
-        """Return what is in an inbox, newest first."""
-        data = self.ask(name, "{ notifications(first: 100) { nodes { title } } }")
+        """Return the titles of the notifications in an inbox, newest first."""
+        data = self.execute(name, "{ notifications(first: 100) { nodes { title } } }")
         return [node["title"] for node in data["notifications"]["nodes"]]
 
     def clear(self) -> None:
-        """Empty the inboxes, and want everything again."""
+        """Delete all notifications, and turn all types of notification on again."""
         for name in ("alice", "bob"):
-            data = self.ask(
+            data = self.execute(
                 name,
                 "{ notifications(first: 100) { nodes { id } } notificationPreferences { type enabled } }",
             )
             for node in data["notifications"]["nodes"]:
-                self.ask(
+                self.execute(
                     name, "mutation ($id: ID!) { delete(id: $id) { position } }", id=node["id"]
                 )
             for preference in data["notificationPreferences"]:
                 if not preference["enabled"]:
-                    self.ask(
+                    self.execute(
                         name,
                         "mutation ($input: NotificationPreferenceInput!) "
                         "{ setNotificationPreference(input: $input) { type } }",

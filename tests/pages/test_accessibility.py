@@ -1,4 +1,4 @@
-"""An audit of the pages by axe: nothing that it calls serious."""
+"""Audits the pages with axe: no violation that it rates as serious."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from playwright.async_api import Page, expect
 
 from live_inbox_site.building import REPOSITORY
 from tests.pages.conftest import Opener
+from tests.pages.page_monitor import eventually
 from tests.pages.site import Site
 from tests.pages.test_live_page import open_live
-from tests.pages.watching import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
 
 @cache
 def axe() -> str:
-    """Return axe's script."""
+    """Return the script of axe."""
     return (REPOSITORY / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 async def audit(page: Page) -> list[str]:
-    """Return what axe finds that is serious or worse: the rule, and where.
+    """Return the violations that axe rates as serious or worse: the rule, and the element.
 
-    But for one thing, which is GraphiQL's: it puts a button to close a tab into the tab.
+    One violation of GraphiQL itself is left out: its tabs contain the buttons that close them.
     """
     await page.evaluate(axe())
     found = await page.evaluate("axe.run({ resultTypes: ['violations'] })")
@@ -39,7 +39,7 @@ async def audit(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-async def test_the_live_page(open_context: Opener, site: Site, color_scheme: str) -> None:
+async def test_live_page_is_accessible(open_context: Opener, site: Site, color_scheme: str) -> None:
     page = await (await open_context(color_scheme=color_scheme)).new_page()
     site.send("alice", "Old", link="/", data={"a": 1})
     site.send("alice", "New", message="With a message", type="report")
@@ -54,7 +54,7 @@ async def test_the_live_page(open_context: Opener, site: Site, color_scheme: str
     assert await audit(page) == []
 
 
-async def test_graphiql(page: Page, site: Site) -> None:
+async def test_graphiql_is_accessible(page: Page, site: Site) -> None:
     await page.goto("/graphql/")
     await expect(page.get_by_role("tab", name="List")).to_be_visible()
     assert await audit(page) == []

@@ -1,4 +1,4 @@
-"""`<notification-inbox>` on a page of another site, with one script tag and an endpoint."""
+"""`<notification-inbox>` on a page of another site, with a script tag and an endpoint."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.pages.page_monitor import InboxView, PageMonitor, eventually
 from tests.pages.site import Site
-from tests.pages.watching import InboxOnScreen, Watch, eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -21,7 +21,7 @@ def embed(directory: Path, site: Site, attributes: str, script: str = "") -> Non
     policy = POLICY.format(site=site.http, socket=site.server.ws)
     (directory / "page.js").write_text(script)
     (directory / "index.html").write_text(
-        f"""<!doctype html><html lang="en"><title>Elsewhere</title>
+        f"""<!doctype html><html lang="en"><title>Other site</title>
         <meta http-equiv="Content-Security-Policy" content="{policy} ; script-src-elem {site.http} 'self'">
         <link rel="icon" href="data:,">
         <script src="{site.http}/notification-inbox.js" defer></script>
@@ -30,15 +30,15 @@ def embed(directory: Path, site: Site, attributes: str, script: str = "") -> Non
     )
 
 
-async def test_it_lives_on_another_site(
-    page: Page, site: Site, watch: Watch, elsewhere: tuple[str, Path]
+async def test_component_works_on_another_site(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path]
 ) -> None:
-    address, directory = elsewhere
-    watch.origins.add(urlsplit(address).netloc)
+    address, directory = other_site
+    monitor.origins.add(urlsplit(address).netloc)
     embed(directory, site, f'token="{site.token("alice")}"')
     site.send("alice", "one")
     await page.goto(address)
-    inbox = InboxOnScreen(page.locator("notification-inbox"))
+    inbox = InboxView(page.locator("notification-inbox"))
     bell = inbox.root.get_by_role("button", name="Notifications, 1 unread")
     await expect(bell).to_have_attribute("aria-expanded", "false")
     await bell.click()
@@ -52,12 +52,12 @@ async def test_it_lives_on_another_site(
     await expect(bell).to_be_focused()
 
 
-async def test_it_asks_its_page_for_tokens(
-    page: Page, site: Site, watch: Watch, elsewhere: tuple[str, Path]
+async def test_component_requests_tokens_from_its_page(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path]
 ) -> None:
-    address, directory = elsewhere
-    watch.origins.add(urlsplit(address).netloc)
-    # The first token is refused at the door: the page is asked for another.
+    address, directory = other_site
+    monitor.origins.add(urlsplit(address).netloc)
+    # The server refuses the first token: the component requests another.
     script = f"""
         const inbox = document.querySelector("notification-inbox");
         window.needs = [];
@@ -70,17 +70,17 @@ async def test_it_asks_its_page_for_tokens(
     embed(directory, site, "inline", script)
     site.send("bob", "For Bob")
     await page.goto(address)
-    inbox = InboxOnScreen(page.locator("notification-inbox"))
+    inbox = InboxView(page.locator("notification-inbox"))
     await eventually(inbox.titles, ["For Bob"])
     assert await page.evaluate("window.needs") == [False, True]
     assert await page.evaluate("window.unread") == 1
 
 
-async def test_it_says_what_is_missing(
-    page: Page, site: Site, watch: Watch, elsewhere: tuple[str, Path]
+async def test_component_reports_a_missing_endpoint(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path]
 ) -> None:
-    address, directory = elsewhere
-    watch.origins.add(urlsplit(address).netloc)
+    address, directory = other_site
+    monitor.origins.add(urlsplit(address).netloc)
     embed(
         directory,
         site,

@@ -9,37 +9,37 @@ import pytest
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, expect
 
+from tests.pages.page_monitor import eventually
 from tests.pages.site import Site
-from tests.pages.watching import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
 
 async def open_graphiql(page: Page, tab: str) -> None:
-    """Open the page at one of the examples, as Alice."""
+    """Open the page at one of the example tabs, as Alice."""
     await page.goto("/graphql/")
     await page.get_by_role("tab", name=tab).click()
 
 
 async def run(page: Page, operation: str | None = None) -> None:
-    """Run what the tab holds."""
+    """Run the operation in the tab."""
     await page.get_by_role("button", name="Execute query").click()
     if operation is not None:
         await page.get_by_role("menuitem", name=operation).click()
 
 
 async def result(page: Page) -> str:
-    """Return what the result window shows, without the blanks."""
+    """Return the text of the result window, without whitespace."""
     lines = await page.locator(".result-window .view-line").all_inner_texts()
     return "".join("".join(lines).split())
 
 
-async def shows(page: Page, *words: str) -> None:
-    """Wait until the result window shows all of these."""
+async def expect_result(page: Page, *texts: str) -> None:
+    """Wait until the result window shows all of these texts."""
 
     async def missing() -> list[str]:
         shown = await result(page)
-        return [word for word in words if word not in shown]
+        return [text for text in texts if text not in shown]
 
     await eventually(missing, [])
 
@@ -50,42 +50,42 @@ async def test_the_examples_are_ready_to_run(page: Page, site: Site) -> None:
     tabs = page.get_by_role("tab")
     assert await tabs.all_inner_texts() == ["List", "Send", "MarkRead", "Live", "Resume"]
     await run(page)
-    await shows(page, '"unreadCount":1', '"title":"Hello"')
+    await expect_result(page, '"unreadCount":1', '"title":"Hello"')
     await page.get_by_role("tab", name="Send").click()
     await run(page)
-    await shows(page, '"title":"HellofromGraphiQL"', '"suppressed":false')
+    await expect_result(page, '"title":"HellofromGraphiQL"', '"suppressed":false')
     assert site.titles("alice") == ["Hello from GraphiQL", "Hello"]
 
 
 async def test_a_subscription_streams(page: Page, site: Site) -> None:
     await open_graphiql(page, "Live")
     await run(page)
-    await expect(page.locator(".news")).to_have_text("Subscription: live")
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
     site.send("alice", "Streamed")
-    await shows(page, '"__typename":"NotificationAdded"', '"title":"Streamed"')
+    await expect_result(page, '"__typename":"NotificationAdded"', '"title":"Streamed"')
 
 
 async def test_a_subscription_resumes_after_a_position(page: Page, site: Site) -> None:
-    position = site.ask("alice", "{ notifications { position } }")["notifications"]["position"]
+    position = site.execute("alice", "{ notifications { position } }")["notifications"]["position"]
     site.send("alice", "Missed")
     await open_graphiql(page, "Resume")
     await page.locator("section[aria-label=Variables] textarea").first.focus()
     await page.keyboard.press("Control+A")
-    # Pasted: what is typed, the editor completes.
+    # Pasted, because the editor would complete what is typed.
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await page.evaluate(
         "text => navigator.clipboard.writeText(text)", json.dumps({"after": position})
     )
     await page.keyboard.press("Control+V")
     await run(page)
-    await shows(page, '"title":"Missed"')
+    await expect_result(page, '"title":"Missed"')
 
 
 async def running_workers(page: Page) -> set[str]:
-    """Return which of the editor's workers have been fetched and answer."""
+    """Return the names of the editor's workers that have been loaded and answer."""
     running: set[str] = set()
     for worker in page.workers:
-        with suppress(PlaywrightError):  # it has ended meanwhile, for another to take its place
+        with suppress(PlaywrightError):  # it has ended, and another takes its place
             await worker.evaluate("0")
             running.add(worker.url.rsplit("/", 1)[-1].split(".")[0])
     return running
@@ -94,14 +94,14 @@ async def running_workers(page: Page) -> set[str]:
 async def test_the_reason_is_shown_when_a_subscription_ends(page: Page, site: Site) -> None:
     await open_graphiql(page, "Live")
     await run(page)
-    await expect(page.locator(".news")).to_have_text("Subscription: live")
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
     site.send("alice", "The last")
-    await shows(page, '"title":"Thelast"')
-    # While nobody serves them, they could not be fetched, and the editor would complain of that.
+    await expect_result(page, '"title":"Thelast"')
+    # Otherwise they would be fetched while the server is down, and the editor would report an error.
     await eventually(lambda: running_workers(page), {"editor", "graphql", "json"})
     site.server.restart()
-    await expect(page.locator(".news")).to_contain_text("Subscription ended: 1012")
-    await expect(page.locator(".news")).to_contain_text("To resume, subscribe after")
+    await expect(page.locator(".toolbar .status")).to_contain_text("Subscription ended: 1012")
+    await expect(page.locator(".toolbar .status")).to_contain_text("To resume, subscribe after")
 
 
 async def test_a_token_is_used_and_never_stored(page: Page, site: Site) -> None:
@@ -111,22 +111,22 @@ async def test_a_token_is_used_and_never_stored(page: Page, site: Site) -> None:
     await page.get_by_label("Ask as").select_option("token")
     await page.get_by_placeholder("Paste an access token").fill(token)
     await run(page)
-    await shows(page, '"title":"ForBob"')
+    await expect_result(page, '"title":"ForBob"')
     await page.reload()
     await expect(page.get_by_role("tab", name="List")).to_be_visible()
     stored = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert token not in stored
 
 
-async def test_a_refused_token_is_told(page: Page, site: Site) -> None:
+async def test_a_refused_token_is_reported(page: Page, site: Site) -> None:
     await open_graphiql(page, "List")
     await page.get_by_label("Ask as").select_option("token")
     await page.get_by_placeholder("Paste an access token").fill("nonsense")
     await run(page)
-    await shows(page, '"code":"UNAUTHENTICATED"')
+    await expect_result(page, '"code":"UNAUTHENTICATED"')
     await page.get_by_role("tab", name="Live").click()
     await run(page)
-    await expect(page.locator(".news")).to_contain_text("Subscription ended: 44")
+    await expect(page.locator(".toolbar .status")).to_contain_text("Subscription ended: 44")
 
 
 async def test_the_documentation_can_be_explored(page: Page, site: Site) -> None:
@@ -144,4 +144,4 @@ async def test_a_signed_in_user_needs_no_token(page: Page, site: Site) -> None:
     await expect(page.get_by_label("Ask as")).to_have_value("session")
     await page.get_by_role("tab", name="Send").click()
     await run(page)
-    await shows(page, '"title":"HellofromGraphiQL"')
+    await expect_result(page, '"title":"HellofromGraphiQL"')

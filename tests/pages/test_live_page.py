@@ -1,4 +1,4 @@
-"""The live inbox, in a real browser, on a real server."""
+"""The live inbox page, in a real browser, on a real server."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.pages.conftest import Opener
+from tests.pages.page_monitor import InboxView, PageMonitor, eventually
 from tests.pages.site import Site
-from tests.pages.watching import InboxOnScreen, Watch, eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
-Inboxes = tuple[InboxOnScreen, InboxOnScreen]
+Inboxes = tuple[InboxView, InboxView]
 
 
 async def open_live(page: Page, *, show: str | None = None, query: str = "") -> Inboxes:
-    """Open the page and return the inboxes of its two devices, which are live."""
+    """Open the page and return the inboxes of its two devices once they are live."""
     await page.goto(f"/{query}")
     if show is not None:
         await page.get_by_role("button", name=show).click()
@@ -23,18 +23,18 @@ async def open_live(page: Page, *, show: str | None = None, query: str = "") -> 
 
 
 async def both_live(page: Page) -> Inboxes:
-    """Return the inboxes of the page's two devices when they are live."""
+    """Return the inboxes of the page's two devices once they are live."""
     devices = page.locator(".device")
     await expect(devices).to_have_count(2)
-    first, second = InboxOnScreen(devices.nth(0)), InboxOnScreen(devices.nth(1))
+    first, second = InboxView(devices.nth(0)), InboxView(devices.nth(1))
     for inbox in (first, second):
         await expect(inbox.status).to_have_attribute("data-state", "live")
     return first, second
 
 
-async def compose(page: Page, title: str, *, to: str = "Alice") -> None:
-    """Fill in the form and send."""
-    form = page.locator("#composer")
+async def send_with_form(page: Page, title: str, *, to: str = "Alice") -> None:
+    """Fill in the form and submit it."""
+    form = page.locator("#send-form")
     await form.locator("[name=to]").select_option(to)
     await form.locator("[name=title]").fill(title)
     await form.get_by_role("button", name="Send", exact=True).click()
@@ -42,41 +42,41 @@ async def compose(page: Page, title: str, *, to: str = "Alice") -> None:
 
 async def test_what_the_form_sends_appears_on_both_devices(page: Page, site: Site) -> None:
     first, second = await open_live(page)
-    await compose(page, "Hello")
+    await send_with_form(page, "Hello")
     await eventually(first.titles, ["Hello"])
     await eventually(second.titles, ["Hello"])
     await eventually(first.count, "1 unread")
-    await expect(page.locator("#composer output")).to_have_text("Sent.")
+    await expect(page.locator("#send-form output")).to_have_text("Sent.")
     assert site.titles("alice") == ["Hello"]
 
 
 @pytest.mark.parametrize("show", ["one user, two devices", "one user, two protocols"])
-async def test_whatever_one_device_does_the_other_shows(page: Page, site: Site, show: str) -> None:
+async def test_a_change_on_one_device_shows_on_the_other(page: Page, site: Site, show: str) -> None:
     for title in ("one", "two", "three"):
         site.send("alice", title)
     first, second = await open_live(page, show=show)
-    for acting, watching in ((first, second), (second, first)):
-        await eventually(watching.unread, ["three", "two", "one"])
+    for acting, other in ((first, second), (second, first)):
+        await eventually(other.unread, ["three", "two", "one"])
         await acting.press("two", "Mark as read")
-        await eventually(watching.unread, ["three", "one"])
+        await eventually(other.unread, ["three", "one"])
         await acting.press("two", "Mark as unread")
-        await eventually(watching.unread, ["three", "two", "one"])
+        await eventually(other.unread, ["three", "two", "one"])
         await acting.root.get_by_role("button", name="Mark all as read").click()
-        await eventually(watching.count, "all read")
-        await eventually(watching.unread, [])
+        await eventually(other.count, "all read")
+        await eventually(other.unread, [])
         for title in ("one", "two", "three"):
-            await watching.press(title, "Mark as unread")
+            await other.press(title, "Mark as unread")
     await first.press("two", "Delete")
     for inbox in (first, second):
         await eventually(inbox.titles, ["three", "one"])
         await eventually(inbox.count, "2 unread")
 
 
-async def test_two_users_see_their_own(page: Page, site: Site) -> None:
+async def test_two_users_see_their_own_inboxes(page: Page, site: Site) -> None:
     first, second = await open_live(page, show="two users")
-    await compose(page, "For Alice")
+    await send_with_form(page, "For Alice")
     await eventually(first.titles, ["For Alice"])
-    await compose(page, "For Bob", to="Bob")
+    await send_with_form(page, "For Bob", to="Bob")
     await eventually(second.titles, ["For Bob"])
     assert await first.titles() == ["For Alice"]
 
@@ -84,7 +84,7 @@ async def test_two_users_see_their_own(page: Page, site: Site) -> None:
 async def test_two_browsers_of_one_user_stay_in_step(open_context: Opener, site: Site) -> None:
     pages = [await (await open_context()).new_page() for _ in range(2)]
     (here, _), (there, _) = [await open_live(page) for page in pages]
-    await compose(pages[0], "Hello")
+    await send_with_form(pages[0], "Hello")
     await eventually(there.titles, ["Hello"])
     await there.press("Hello", "Mark as read")
     await eventually(here.count, "all read")
@@ -110,7 +110,7 @@ async def test_an_unplugged_device_catches_up_with_what_it_missed(page: Page, si
 
 
 async def test_a_page_that_was_closed_resumes_without_loading_the_list(
-    open_context: Opener, site: Site, watch: Watch
+    open_context: Opener, site: Site, monitor: PageMonitor
 ) -> None:
     context = await open_context()
     page = await context.new_page()
@@ -118,26 +118,26 @@ async def test_a_page_that_was_closed_resumes_without_loading_the_list(
     first, _ = await open_live(page)
     await eventually(first.titles, ["before"])
     await page.close(run_before_unload=True)
-    await eventually(lambda: _pages(context), 0)
+    await eventually(lambda: _page_count(context), 0)
     site.send("alice", "while it was closed")
-    watch.frames.clear()
+    monitor.frames.clear()
     first, _ = await open_live(await context.new_page())
     await expect(first.status).to_have_text("Caught up: 1 resumed")
     assert await first.titles() == ["while it was closed", "before"]
-    assert [frame for frame in watch.frames if "InboxPage" in frame] == []
+    assert [frame for frame in monitor.frames if "InboxPage" in frame] == []
 
 
-async def _pages(context: BrowserContext) -> int:
+async def _page_count(context: BrowserContext) -> int:
     return len(context.pages)
 
 
-async def test_a_server_that_was_killed_is_found_again(page: Page, site: Site) -> None:
+async def test_devices_reconnect_to_a_restarted_server(page: Page, site: Site) -> None:
     first, second = await open_live(page, show="one user, two protocols")
     site.send("alice", "before")
     await eventually(first.titles, ["before"])
     site.server.kill()
     await expect(first.status).to_have_attribute("data-state", "reconnecting")
-    site.send_from_elsewhere("alice", "while it was down")
+    site.send_from_other_process("alice", "while it was down")
     site.server.start()
     await expect(first.status).to_have_text("Caught up: 1 resumed")
     await expect(second.status).to_have_text("Live · list loaded anew")
@@ -145,16 +145,16 @@ async def test_a_server_that_was_killed_is_found_again(page: Page, site: Site) -
         assert await inbox.titles() == ["while it was down", "before"]
 
 
-async def test_a_page_outlives_its_tokens(page: Page, site: Site, watch: Watch) -> None:
+async def test_a_page_renews_expired_tokens(page: Page, site: Site, monitor: PageMonitor) -> None:
     first, second = await open_live(page, show="one user, two protocols", query="?token-seconds=2")
 
-    async def has_fetched_more() -> bool:
-        return sum("/demo-token" in url for url in watch.requests) > fetched + 2
+    async def has_renewed() -> bool:
+        return sum("/demo-token" in url for url in monitor.requests) > fetched + 2
 
-    fetched = sum("/demo-token" in url for url in watch.requests)
+    fetched = sum("/demo-token" in url for url in monitor.requests)
     site.send("alice", "first")
     await eventually(first.titles, ["first"])
-    await eventually(has_fetched_more, True)
+    await eventually(has_renewed, True)
     site.send("alice", "second")
     for inbox in (first, second):
         await eventually(inbox.titles, ["second", "first"])
@@ -186,23 +186,23 @@ async def test_the_list_is_paged_and_filtered(page: Page, site: Site) -> None:
     await eventually(first.titles, ["one more", "not a report", *every[:18]])
 
 
-async def test_what_is_not_wanted_does_not_arrive(page: Page, site: Site) -> None:
+async def test_types_that_are_turned_off_do_not_arrive(page: Page, site: Site) -> None:
     site.send("alice", "a report", type="report")
     first, _ = await open_live(page)
     await first.root.get_by_role("button", name="Preferences").click()
     await first.root.get_by_role("switch", name="report").uncheck()
-    await eventually(lambda: _wants(site), {"report": False})
+    await eventually(lambda: _preferences(site), {"report": False})
     await first.root.get_by_role("button", name="Preferences").click()
-    await page.locator("#composer [name=type]").fill("report")
-    await compose(page, "Unwanted")
-    await expect(page.locator("#composer output")).to_have_text("Sent.")
-    await page.locator("#composer [name=type]").fill("general")
-    await compose(page, "Wanted")
+    await page.locator("#send-form [name=type]").fill("report")
+    await send_with_form(page, "Unwanted")
+    await expect(page.locator("#send-form output")).to_have_text("Sent.")
+    await page.locator("#send-form [name=type]").fill("general")
+    await send_with_form(page, "Wanted")
     await eventually(first.titles, ["Wanted", "a report"])
 
 
-async def _wants(site: Site) -> dict[str, bool]:
-    data = site.ask("alice", "{ notificationPreferences { type enabled } }")
+async def _preferences(site: Site) -> dict[str, bool]:
+    data = site.execute("alice", "{ notificationPreferences { type enabled } }")
     return {each["type"]: each["enabled"] for each in data["notificationPreferences"]}
 
 
@@ -210,7 +210,7 @@ ATTACK = '<img src=x onerror="window.attacked=1"><script>window.attacked=1</scri
 
 
 @pytest.mark.parametrize("show", ["one user, two devices", "one user, two protocols"])
-async def test_what_others_send_is_only_text(page: Page, site: Site, show: str) -> None:
+async def test_content_is_shown_as_text(page: Page, site: Site, show: str) -> None:
     await open_live(page, show=show)
     data = {ATTACK: ATTACK, "__proto__": {"attacked": 1}, "href": "javascript:window.attacked=1"}
     site.send("alice", ATTACK, message=f"</p>{ATTACK}", data=data, link="/safe?x=\"'><script>")
@@ -223,7 +223,7 @@ async def test_what_others_send_is_only_text(page: Page, site: Site, show: str) 
     assert await page.evaluate("[window.attacked, ({}).attacked]") == [None, None]
 
 
-async def test_the_keyboard_suffices(page: Page, site: Site) -> None:
+async def test_the_list_works_by_keyboard(page: Page, site: Site) -> None:
     for title in ("one", "two", "three"):
         site.send("alice", title)
     first, _ = await open_live(page)

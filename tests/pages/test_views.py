@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
 from django.urls import include, path
 
+from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH, TYPE_LENGTH
 from live_inbox.web import bundles
 from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView
@@ -31,14 +32,14 @@ FILES = ("live.js", "live.css", "graphiql.js", "graphiql.css", "icon.svg", "noti
 
 
 @pytest.fixture(autouse=True)
-def _own_addresses() -> Iterator[None]:
+def _test_urls() -> Iterator[None]:
     with override_settings(ROOT_URLCONF=__name__):
         yield
 
 
 @pytest.fixture(autouse=True)
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a build is supposed to have put its files."""
+    """Return a directory that looks like the output of a build."""
     names = {name: name.replace(".", ".HASHHASH.") for name in FILES}
     (tmp_path / "manifest.json").write_text(json.dumps(names))
     monkeypatch.setattr(bundles, "DIST", tmp_path)
@@ -46,7 +47,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-    """Let the pages see other settings than those of this process."""
+    """Give the pages other settings than those of this process."""
     changed = site_settings().model_copy(update=settings)
     for module in ("pages", "demo_tokens", "signing_in"):
         monkeypatch.setattr(f"live_inbox_site.{module}.site_settings", lambda: changed)
@@ -54,14 +55,14 @@ def configure(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
 
 @pytest.fixture
 def development(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's machine, with the demo users."""
+    """Set up the development environment, with the demo users."""
     configure(monkeypatch, environment="development")
     for name in ("alice", "bob", "carol"):
         get_user_model().objects.create_user(username=name, first_name=name.capitalize())
 
 
 def facts(html: str) -> dict[str, Any]:
-    """Return what a page is told of the server."""
+    """Return the facts about the server that a page contains."""
     found = re.search(r'<script id="page-facts" type="application/json">(.*?)</script>', html)
     assert found is not None
     answer: dict[str, Any] = json.loads(found.group(1))
@@ -80,13 +81,34 @@ def test_the_live_page_names_its_files_and_the_demo_users(client: Client) -> Non
     html = response.content.decode()
     assert '<script src="/static/live_inbox/web/live.HASHHASH.js" defer>' in html
     assert '<link rel="stylesheet" href="/static/live_inbox/web/live.HASHHASH.css">' in html
-    told = facts(html)
-    assert [person["name"] for person in told["demo"]] == ["Alice", "Bob"]
-    assert (told["tokens"], told["viewer"], told["tokenSeconds"]) == ("/demo-token", None, None)
+    page_facts = facts(html)
+    assert [person["name"] for person in page_facts["demo"]] == ["Alice", "Bob"]
+    assert (page_facts["tokens"], page_facts["viewer"], page_facts["tokenSeconds"]) == (
+        "/demo-token",
+        None,
+        None,
+    )
 
 
 @pytest.mark.usefixtures("development")
-def test_the_live_page_may_run_and_load_only_its_own(client: Client) -> None:
+@pytest.mark.parametrize(
+    ("field", "limit"),
+    [
+        ("type", TYPE_LENGTH),
+        ("title", TITLE_LENGTH),
+        ("message", MESSAGE_LENGTH),
+        ("link", LINK_LENGTH),
+    ],
+)
+def test_the_form_has_the_limits_of_the_content(client: Client, field: str, limit: int) -> None:
+    html = client.get("/").content.decode()
+    found = re.search(rf'<input name="{field}"[^>]* maxlength="(\d+)"', html)
+    assert found is not None
+    assert int(found.group(1)) == limit
+
+
+@pytest.mark.usefixtures("development")
+def test_the_live_page_may_load_only_from_its_own_site(client: Client) -> None:
     response = client.get("/", headers={"Host": "localhost:8000"})
     assert policy(response) == {
         "default-src": "'none'",
@@ -113,7 +135,7 @@ def test_graphiql_may_write_styles_and_no_scripts(client: Client) -> None:
     assert "csrftoken" in response.cookies
 
 
-def test_a_name_cannot_break_out_of_the_page(
+def test_a_user_name_is_escaped_in_the_page(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, environment="development")
@@ -124,31 +146,31 @@ def test_a_name_cannot_break_out_of_the_page(
     assert facts(html)["viewer"]["name"] == name
 
 
-def test_outside_of_development_the_front_says_what_is_served(client: Client) -> None:
+def test_outside_of_development_the_front_page_lists_the_apis(client: Client) -> None:
     response = client.get("/")
     assert response.status_code == 200
     assert response["Content-Type"] == "text/plain; charset=utf-8"
     assert b"POST /graphql/" in response.content
 
 
-def test_where_it_is_switched_on_the_page_asks_to_sign_in(
+def test_with_pages_on_the_front_page_links_to_the_sign_in(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, pages=True)
     get_user_model().objects.create_user(username="alice")
     response = client.get("/")
     assert "Sign in to see your inbox." in response.content.decode()
-    told = facts(response.content.decode())
-    assert (told["demo"], told["tokens"]) == ([], None)
+    page_facts = facts(response.content.decode())
+    assert (page_facts["demo"], page_facts["tokens"]) == ([], None)
 
 
-def test_people_sign_in_and_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_sign_in_and_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, pages=True)
     get_user_model().objects.create_user(username="carol", password="secret-of-carol")
     form = client.get("/sign-in/").content.decode()
     assert '<link rel="stylesheet" href="/static/live_inbox/web/live.HASHHASH.css">' in form
     refused = client.post("/sign-in/", {"username": "carol", "password": "wrong"})
-    assert "do not go together" in refused.content.decode()
+    assert "name or the password is wrong" in refused.content.decode()
     assert policy(refused)["script-src"] == "'self'"
     right = {"username": "carol", "password": "secret-of-carol", "next": "https://evil.example/"}
     assert client.post("/sign-in/", right)["Location"] == "/"
@@ -158,12 +180,12 @@ def test_people_sign_in_and_out(client: Client, monkeypatch: pytest.MonkeyPatch)
     assert facts(client.get("/").content.decode())["viewer"] is None
 
 
-def test_where_there_are_no_pages_nobody_signs_in(client: Client) -> None:
+def test_without_pages_there_is_no_sign_in(client: Client) -> None:
     assert client.get("/sign-in/").status_code == 404
 
 
 @pytest.mark.usefixtures("development")
-def test_a_demo_token_speaks_for_its_user_and_may_send(client: Client) -> None:
+def test_a_demo_token_authenticates_its_user_and_may_send(client: Client) -> None:
     response = client.get("/demo-token?user=bob&seconds=60")
     caller = authenticate_now(response.json()["token"])
     assert caller.user.get_username() == "bob"
@@ -186,7 +208,7 @@ def test_a_demo_token_speaks_for_its_user_and_may_send(client: Client) -> None:
         "?user=alice&seconds=9999",
     ],
 )
-def test_there_is_no_demo_token_for_anything_else(client: Client, query: str) -> None:
+def test_other_requests_get_no_demo_token(client: Client, query: str) -> None:
     assert client.get(f"/demo-token{query}").status_code == 404
 
 
@@ -209,7 +231,7 @@ def test_outside_of_development_there_are_no_demo_tokens(
 
 @pytest.mark.usefixtures("development")
 @pytest.mark.parametrize("address", ["/", "/graphql/"])
-def test_a_page_that_was_not_built_says_what_to_do(
+def test_without_a_build_the_page_says_what_to_do(
     client: Client, built: Path, address: str
 ) -> None:
     (built / "manifest.json").unlink()
@@ -219,7 +241,7 @@ def test_a_page_that_was_not_built_says_what_to_do(
     assert "Content-Security-Policy" in response
 
 
-def test_the_component_has_an_address_that_stays(client: Client, built: Path) -> None:
+def test_the_component_has_a_permanent_address(client: Client, built: Path) -> None:
     response = client.get("/notification-inbox.js")
     assert response.status_code == 302
     assert response["Location"] == "/static/live_inbox/web/notification-inbox.HASHHASH.js"
@@ -228,10 +250,10 @@ def test_the_component_has_an_address_that_stays(client: Client, built: Path) ->
     assert client.get("/notification-inbox.js").status_code == 503
 
 
-def test_pages_are_on_in_development_unless_told_otherwise() -> None:
+def test_pages_are_on_by_default_in_development_only() -> None:
     def switches(**settings: Any) -> tuple[bool, bool]:
-        made = SiteSettings(**settings)
-        return made.serves_pages, made.serves_graphiql
+        configured = SiteSettings(**settings)
+        return configured.serves_pages, configured.serves_graphiql
 
     assert switches(environment="development") == (True, True)
     assert switches(environment="production") == (False, False)

@@ -1,4 +1,4 @@
-/** Times as people say them. */
+/** Times relative to now, in words. */
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86_400],
@@ -6,8 +6,8 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60],
 ];
 
-/** How long ago something was: "just now", "5 minutes ago"; after a week, its date. */
-export function ago(moment: string, now = Date.now(), locale?: string): string {
+/** Return how long ago something was: "just now", "5 minutes ago"; after a week, its date. */
+export function relativeTime(moment: string, now = Date.now(), locale?: string): string {
   const then = Date.parse(moment);
   const seconds = Math.round((now - then) / 1_000);
   if (Number.isNaN(seconds)) return "";

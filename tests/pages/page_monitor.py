@@ -1,4 +1,4 @@
-"""Pages that are watched: whatever they do that they must not do is written down."""
+"""Records what pages must not do, and reads the inboxes that they show."""
 
 from __future__ import annotations
 
@@ -21,34 +21,37 @@ addEventListener("securitypolicyviolation", (event) => {
 
 
 @dataclass
-class Watch:
-    """What the pages of a browser context have done wrong, and what they have asked for."""
+class PageMonitor:
+    """Records the requests, errors and policy violations of the pages in a browser context.
+
+    `origins` are the hosts that pages may connect to; requests to others are in `outside`.
+    """
 
     origins: set[str]
     violations: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
 
-    async def over(self, context: BrowserContext) -> None:
-        """Begin to watch a context that has no pages yet."""
+    async def attach(self, context: BrowserContext) -> None:
+        """Start recording in a context that has no pages yet."""
         await context.expose_binding(
             "reportViolation", lambda _, text: self.violations.append(text)
         )
         await context.add_init_script(_REPORT)
-        context.on("request", lambda request: self._requested(request.url))
-        context.on("weberror", lambda error: self.faults.append(str(error.error)))
-        context.on("page", self._opened)
+        context.on("request", lambda request: self._on_request(request.url))
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        context.on("page", self._on_page)
 
-    def _opened(self, page: Page) -> None:
-        def connected(socket: Any) -> None:
-            self._requested(socket.url)
+    def _on_page(self, page: Page) -> None:
+        def on_socket(socket: Any) -> None:
+            self._on_request(socket.url)
             socket.on("framesent", lambda data: self.frames.append(str(data)))
 
-        page.on("websocket", connected)
+        page.on("websocket", on_socket)
 
-    def _requested(self, url: str) -> None:
+    def _on_request(self, url: str) -> None:
         self.requests.append(url)
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob") and parts.netloc not in self.origins:
@@ -56,7 +59,7 @@ class Watch:
 
 
 async def eventually(read: Callable[[], Awaitable[object]], expected: object) -> None:
-    """Wait until what is read is what is expected; fail with the difference after a generous deadline."""
+    """Wait until `read` returns `expected`; fail with the difference after `DEADLINE_SECONDS`."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while (found := await read()) != expected:
         if time.monotonic() > deadline:
@@ -64,8 +67,8 @@ async def eventually(read: Callable[[], Awaitable[object]], expected: object) ->
         await asyncio.sleep(0.02)
 
 
-class InboxOnScreen:
-    """One `<notification-inbox>` as a person sees it."""
+class InboxView:
+    """One `<notification-inbox>` as a user sees it."""
 
     def __init__(self, root: Locator) -> None:
         self.root = root
@@ -73,7 +76,7 @@ class InboxOnScreen:
         self.status = root.locator(".status")
 
     def item(self, title: str) -> Locator:
-        """The notification with this title."""
+        """Return the notification with this title."""
         return self.items.filter(has=self.root.page.locator("h3", has_text=title))
 
     async def titles(self) -> list[str]:
@@ -82,12 +85,12 @@ class InboxOnScreen:
         return list(await self.items.locator("h3").evaluate_all(script))
 
     async def unread(self) -> list[str]:
-        """Return the titles of what is shown as unread."""
+        """Return the titles of the notifications that are shown as unread."""
         script = "found => found.map(each => each.querySelector('h3').lastChild.textContent)"
         return list(await self.root.locator("article[data-unread]").evaluate_all(script))
 
     async def count(self) -> str:
-        """Return what is said of the number of unread notifications."""
+        """Return the text about the number of unread notifications."""
         return await self.root.locator(".count").inner_text()
 
     async def press(self, title: str, button: str) -> None:

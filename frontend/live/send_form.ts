@@ -1,8 +1,8 @@
-/** The form that sends. */
+/** The form that sends notifications. */
 
-import { GraphQLSource } from "../inbox/source.js";
+import { GraphQLSource } from "../inbox/graphql_source.js";
 import type { DemoTokens } from "./demo_tokens.js";
-import type { PageFacts, Person } from "./page.js";
+import { availableUsers, type PageFacts, type Person } from "./page_facts.js";
 
 const SEND = /* GraphQL */ `
   mutation Send($input: SendInput!) {
@@ -10,7 +10,7 @@ const SEND = /* GraphQL */ `
   }
 `;
 
-const IDEAS = [
+const EXAMPLES = [
   ["Lunch is served", "On the roof, while it is warm."],
   ["Build 512 is green", "All 1,204 tests passed."],
   ["Your parcel has arrived", "It waits at the front desk."],
@@ -19,10 +19,10 @@ const IDEAS = [
   ["A new comment", "“Works on my machine” – and now on yours."],
 ] as const;
 
-export class Composer {
+export class SendForm {
   private readonly senders = new Map<string, GraphQLSource>();
   private readonly result: HTMLElement;
-  private idea = Math.floor(Math.random() * IDEAS.length);
+  private example = Math.floor(Math.random() * EXAMPLES.length);
 
   constructor(
     private readonly form: HTMLFormElement,
@@ -30,17 +30,17 @@ export class Composer {
     private readonly tokens: DemoTokens,
   ) {
     this.result = form.querySelector("output") as HTMLElement;
-    const people = facts.demo.length > 0 ? facts.demo : facts.viewer ? [facts.viewer] : [];
+    const users = availableUsers(facts);
     for (const name of ["from", "to"]) {
       const select = this.field<HTMLSelectElement>(name);
-      select.replaceChildren(...people.map((person) => new Option(person.name || person.username, person.username)));
+      select.replaceChildren(...users.map((user) => new Option(user.name || user.username, user.username)));
     }
-    if (people.length > 1) this.field<HTMLSelectElement>("from").selectedIndex = 1;
-    this.suggest();
+    if (users.length > 1) this.field<HTMLSelectElement>("from").selectedIndex = 1;
+    this.fillExample();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const button = (event as SubmitEvent).submitter as HTMLButtonElement | null;
-      void this.send(people, Number(button?.value) || 1);
+      void this.send(users, Number(button?.value) || 1);
     });
   }
 
@@ -48,16 +48,16 @@ export class Composer {
     return this.form.elements.namedItem(name) as unknown as Field;
   }
 
-  private suggest(): void {
-    this.idea = (this.idea + 1) % IDEAS.length;
-    const [title, message] = IDEAS[this.idea] ?? IDEAS[0];
+  private fillExample(): void {
+    this.example = (this.example + 1) % EXAMPLES.length;
+    const [title, message] = EXAMPLES[this.example] ?? EXAMPLES[0];
     this.field("title").value = title;
     this.field("message").value = message;
   }
 
-  private async send(people: Person[], times: number): Promise<void> {
+  private async send(users: Person[], times: number): Promise<void> {
     const find = (name: string) =>
-      people.find(({ username }) => username === this.field<HTMLSelectElement>(name).value);
+      users.find(({ username }) => username === this.field<HTMLSelectElement>(name).value);
     const [from, to] = [find("from"), find("to")];
     if (!from || !to) return;
     this.result.textContent = "";
@@ -66,10 +66,10 @@ export class Composer {
       for (let count = 1; count <= times; count++) {
         const title = times > 1 ? `${input.title} (${count})` : input.title;
         const idempotencyKey = crypto.randomUUID();
-        await this.sender(from).ask(SEND, { input: { ...input, title, idempotencyKey } });
+        await this.sender(from).execute(SEND, { input: { ...input, title, idempotencyKey } });
       }
       this.result.textContent = times > 1 ? `${times} sent.` : "Sent.";
-      this.suggest();
+      this.fillExample();
     } catch (error) {
       this.result.textContent = error instanceof Error ? error.message : String(error);
     }
@@ -90,14 +90,14 @@ export class Composer {
 
   private sender(person: Person): GraphQLSource {
     const { endpoint, demo } = this.facts;
-    const made =
+    const source =
       this.senders.get(person.username) ??
       new GraphQLSource({
         endpoint,
         pageSize: 1,
         token: ({ refresh }) => (demo.length > 0 ? this.tokens.of(person.username, refresh) : null),
       });
-    this.senders.set(person.username, made);
-    return made;
+    this.senders.set(person.username, source);
+    return source;
   }
 }

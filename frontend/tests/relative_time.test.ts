@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago } from "../inbox/times.js";
+import { relativeTime } from "../inbox/relative_time.js";
 
 const NOW = Date.parse("2026-01-15T12:00:00Z");
 
@@ -14,5 +14,5 @@ for (const [moment, words] of [
   ["2026-01-01T12:00:00Z", "Jan 1, 2026"],
   ["nonsense", ""],
 ] as const) {
-  test(`${moment} is ${words || "nothing"}`, () => assert.equal(ago(moment, NOW, "en"), words));
+  test(`${moment} is ${words || "nothing"}`, () => assert.equal(relativeTime(moment, NOW, "en"), words));
 }

@@ -1,0 +1,36 @@
+/** What a resuming subscription does after a GraphQL error. The codes are those of docs/graphql.md. */
+
+/** `retry`: subscribe again after a wait. `renew`: the same, with a fresh token. `stop`: report the error. */
+export type ErrorReaction = "retry" | "renew" | "stop";
+
+/** Every `extensions.code` of the server. */
+export const ERROR_REACTIONS = {
+  UNAUTHENTICATED: "renew",
+  FORBIDDEN: "stop",
+  NOT_FOUND: "stop",
+  BAD_USER_INPUT: "stop",
+  CONFLICT: "stop",
+  RATE_LIMITED: "retry",
+  TOO_MANY_OPERATIONS: "stop",
+  SERVICE_UNAVAILABLE: "retry",
+  INTERNAL_SERVER_ERROR: "retry",
+  BAD_REQUEST: "stop",
+  GRAPHQL_PARSE_FAILED: "stop",
+  GRAPHQL_VALIDATION_FAILED: "stop",
+  OPERATION_RESOLUTION_FAILURE: "stop",
+} as const satisfies Record<string, ErrorReaction>;
+
+export type ErrorCode = keyof typeof ERROR_REACTIONS;
+
+/** Return the reaction to the errors that ended a subscription. Unknown codes stop it, as they always did. */
+export function reactionTo(errors: readonly unknown[]): ErrorReaction {
+  const reactions = errors.map(reactionToOne);
+  if (reactions.includes("renew")) return "renew";
+  return reactions.includes("retry") ? "retry" : "stop";
+}
+
+function reactionToOne(error: unknown): ErrorReaction {
+  const code = (error as { extensions?: { code?: unknown } }).extensions?.code;
+  const isKnown = typeof code === "string" && Object.hasOwn(ERROR_REACTIONS, code);
+  return isKnown ? ERROR_REACTIONS[code as ErrorCode] : "stop";
+}
