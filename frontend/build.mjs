@@ -1,10 +1,10 @@
 /**
  * Builds the web pages into the static files of the app: `node frontend/build.mjs`.
  *
- * Installs the packages that the lockfile names (all of them with `--with-tests`), bundles, compresses, and
- * writes `manifest.json`, by which Django finds the files: each has a hash of its content in its name. When
- * nothing has changed since the last time, this takes a few milliseconds. Ends with one line that says what to
- * do if it cannot be done.
+ * Installs the packages in the lockfile (those of the tests as well with `--with-tests`), bundles, compresses, and
+ * writes `manifest.json`, in which Django looks up the file names: each contains a hash of the content. If
+ * nothing has changed since the last build, this takes a few milliseconds. If the build is not possible, it
+ * prints one line with the reason.
  */
 
 import { spawnSync } from "node:child_process";
@@ -20,7 +20,7 @@ const PACKAGES = join(HERE, "node_modules");
 const DIST = join(HERE, "..", "backend", "live_inbox", "static", "live_inbox", "web");
 const OLDEST_NODE = 20;
 
-/** Entry points by the name that they have in the manifest. Workers come first: GraphiQL names their files. */
+/** Entry points by their name in the manifest. Workers are built first: GraphiQL contains their file names. */
 const WORKERS = {
   "editor.worker": "monaco-editor/esm/vs/editor/editor.worker.js",
   "json.worker": "monaco-editor/esm/vs/language/json/json.worker.js",
@@ -34,17 +34,17 @@ const PAGES = {
 };
 const SOURCES = ["build.mjs", "package-lock.json", "client", "inbox", "live", "graphiql"];
 
-class Stop extends Error {}
+class BuildError extends Error {}
 
 async function main(options) {
   if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
-    throw new Stop(`Node ${process.versions.node} is too old: ${OLDEST_NODE} or newer is needed.`);
+    throw new BuildError(`Node ${process.versions.node} is too old: ${OLDEST_NODE} or newer is needed.`);
   }
   install(options.includes("--with-tests"));
   const stamp = hash(SOURCES.flatMap((source) => files(join(HERE, source))));
   if (!options.includes("--force") && read(join(DIST, "stamp")) === stamp) return;
   console.log("Building the web pages ...");
-  // Beside the old files until it is complete: a server that runs goes on serving those.
+  // In a separate directory until it is complete: a running server goes on serving the old files.
   const unfinished = `${DIST}.unfinished`;
   fs.rmSync(unfinished, { recursive: true, force: true });
   fs.mkdirSync(unfinished, { recursive: true });
@@ -67,8 +67,8 @@ function install(withTests) {
   const arguments_ = ["ci", "--loglevel=error", ...(withTests ? ["--include=dev"] : ["--omit=dev"])];
   const done = npm(arguments_);
   if (done.error || done.status !== 0) {
-    const words = `${done.error ?? ""}${done.stdout ?? ""}${done.stderr ?? ""}`.trim().split("\n");
-    throw new Stop(`The packages of the web pages could not be installed: ${words[0] ?? "npm failed"}`);
+    const output = `${done.error ?? ""}${done.stdout ?? ""}${done.stderr ?? ""}`.trim().split("\n");
+    throw new BuildError(`The packages of the web pages could not be installed: ${output[0] ?? "npm failed"}`);
   }
   fs.writeFileSync(stamp, wanted.at(-1));
 }
@@ -162,7 +162,7 @@ function read(path) {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof Stop)) throw error;
+  if (!(error instanceof BuildError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

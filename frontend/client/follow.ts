@@ -57,7 +57,7 @@ class Follower implements Following {
   private stops: (() => void)[] = [];
   /** The end of the queue in which loading and applying run one after the other. */
   private queue: Promise<void> = Promise.resolve();
-  /** The inbox's position right after the last connect, once known: whoever has reached it is live. */
+  /** The inbox's position right after the last connect, once known. The follower is live when it has reached it. */
   private head: string | undefined;
   private stopHead: () => void = () => undefined;
   private caughtUp = false;

@@ -23,7 +23,7 @@ export function isTokenRefused(code: number): boolean {
 
 export interface TokenRequest {
   source: TokenSource | undefined;
-  /** Asked anew before every attempt: whether a cached token will not do. */
+  /** Called before every attempt: returns true if a cached token will not do. */
   refresh: () => boolean;
   backoff: Backoff;
   /** Called after each failure, with the wait before the next attempt. */

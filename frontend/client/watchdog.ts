@@ -5,13 +5,13 @@ export class Watchdog {
 
   constructor(private readonly onTimeout: () => void) {}
 
-  /** Start the deadline anew. */
+  /** Start or restart the deadline; calls `onTimeout` once after `withinMs`. */
   start(withinMs: number, onTimeout = this.onTimeout): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(onTimeout, withinMs);
   }
 
-  /** Start the deadline anew if one is running. */
+  /** Restart the deadline if it is running. */
   extend(withinMs: number): void {
     if (this.timer !== undefined) this.start(withinMs);
   }

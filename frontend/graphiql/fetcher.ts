@@ -15,9 +15,9 @@ export interface SubscriptionStatus {
 export type ReportStatus = (status: SubscriptionStatus) => void;
 
 export function makeFetcher(endpoint: string, session: Session, report: ReportStatus): Fetcher {
-  return (given, options) => {
-    const operation = operationOf(given);
-    const params = { ...given, operationName: operation?.name?.value ?? given.operationName };
+  return (received, options) => {
+    const operation = operationOf(received);
+    const params = { ...received, operationName: operation?.name?.value ?? received.operationName };
     return operation?.operation === OperationTypeNode.SUBSCRIPTION
       ? subscribe(endpoint, session, report, params, options)
       : post(endpoint, session, params, options);

@@ -21,14 +21,11 @@ import { type ActionContext, UserActions } from "./user_actions.js";
 
 const PAGE_SIZE = 20;
 const UPDATE_TIMES_MS = 30_000;
-const CAUGHT_UP_SHOWN_MS = 8_000;
 
 export class NotificationInbox extends HTMLElement {
   static observedAttributes = ["endpoint", "token", "inline", "remember", "page-size", "label"];
 
   private list = new InboxList();
-  private status: FollowStatus = { state: "connecting" };
-  private failure: string | undefined;
   private isOpen = false;
   private isLoaded = false;
   private isRestartScheduled = false;
@@ -36,7 +33,6 @@ export class NotificationInbox extends HTMLElement {
   private customSource: InboxSource | undefined;
   private tokens: TokenSource | undefined;
   private timesTimer: ReturnType<typeof setInterval> | undefined;
-  private caughtUpTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly storage = new ListStorage(
     () => this.getAttribute("remember"),
     () => this.list,
@@ -148,8 +144,7 @@ export class NotificationInbox extends HTMLElement {
     this.graphqlSource = this.customSource ? undefined : this.makeGraphQLSource();
     const { source } = this;
     this.list = new InboxList();
-    this.failure = source ? undefined : "The attribute “endpoint” is missing.";
-    this.status = { state: "connecting" };
+    this.panel.status.reset(source ? undefined : "The attribute “endpoint” is missing.");
     const stored = source?.canFilter ? this.storage.read() : undefined;
     if (stored) this.list.load(stored);
     this.isLoaded = stored !== undefined;
@@ -192,7 +187,7 @@ export class NotificationInbox extends HTMLElement {
   }
 
   private onEvent(event: NotificationEvent): void {
-    const resumed = this.status.state !== "live";
+    const resumed = !this.panel.status.isLive;
     this.list.apply(event);
     if (event.__typename === "NotificationAdded") {
       this.bell.announce(event.notification.title);
@@ -203,21 +198,12 @@ export class NotificationInbox extends HTMLElement {
   }
 
   private onStatus(status: FollowStatus): void {
-    this.status = status;
-    clearTimeout(this.caughtUpTimer);
-    if (status.state === "live" && (status.resumed > 0 || status.reloaded)) {
-      this.caughtUpTimer = setTimeout(() => {
-        this.status = { state: "live", resumed: 0, reloaded: false };
-        this.render();
-      }, CAUGHT_UP_SHOWN_MS);
-    }
-    this.panel.renderStatus(status, this.failure);
+    this.panel.status.update(status);
     this.emit("inbox-status", status);
   }
 
   private onError(error: unknown): void {
-    this.failure = toError(error).message;
-    this.panel.renderStatus(this.status, this.failure);
+    this.panel.status.fail(toError(error).message);
   }
 
   private afterChange(): void {
@@ -265,7 +251,6 @@ export class NotificationInbox extends HTMLElement {
   private render(): void {
     this.feed.render(this.list);
     this.panel.render(this.list, this.isLoaded);
-    this.panel.renderStatus(this.status, this.failure);
     this.bell.render(this.list.unreadCount, this.isOpen);
   }
 

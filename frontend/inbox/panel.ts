@@ -1,10 +1,9 @@
 /** The panel: heading, status, filters, the frame around the list, preferences. It renders, and reports clicks. */
 
-import type { FollowStatus } from "../client/index.js";
 import { element, icon, setAttributes } from "./elements.js";
 import { EVERYTHING, type Filter, type InboxList, sameFilter } from "./list.js";
 import type { Preference } from "./source.js";
-import { statusText } from "./status_text.js";
+import { StatusLine } from "./status_line.js";
 
 /** What the buttons and choices of the panel do. */
 export interface PanelActions {
@@ -25,10 +24,10 @@ export class Panel {
   private readonly unread = element("button", { type: "button" }, "Unread");
   private readonly types = element("select", { "aria-label": "Type" });
   readonly more = element("button", { type: "button", class: "more" }, "Show older");
+  readonly status = new StatusLine();
   readonly root: HTMLElement;
   private readonly heading = element("h2", { id: "heading" });
   private readonly count = element("span", { class: "count" });
-  private readonly status = element("div", { class: "status", role: "status" });
   private readonly filters = element(
     "div",
     { class: "filters" },
@@ -54,7 +53,7 @@ export class Panel {
     this.root = element(
       "section",
       { class: "panel", part: "panel", id: "panel", "aria-labelledby": "heading", tabindex: -1 },
-      element("header", {}, this.heading, this.status, this.markAll, this.preferencesButton),
+      element("header", {}, this.heading, this.status.root, this.markAll, this.preferencesButton),
       this.filters,
       this.scroller,
       this.preferences,
@@ -96,15 +95,6 @@ export class Panel {
     this.empty.textContent = isFiltered ? "Nothing here matches." : "Nothing has arrived yet.";
     this.more.hidden = !hasMore;
     this.renderFilter(filter, list.types);
-  }
-
-  renderStatus(status: FollowStatus, failure: string | undefined): void {
-    const { text, isCaughtUp } =
-      failure === undefined ? statusText(status) : { text: failure, isCaughtUp: false };
-    setAttributes(this.status, { "data-state": failure === undefined ? status.state : "failed" });
-    // Only when the text changes: screen readers read it aloud.
-    if (this.status.textContent === text) return;
-    this.status.replaceChildren(element("span", { class: isCaughtUp && "caught-up" }, text));
   }
 
   /** Show the preferences, or the list. */

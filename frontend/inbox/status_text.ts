@@ -28,7 +28,7 @@ export function statusText(status: FollowStatus): StatusText {
       return { text: `${why} · reconnecting…`, isCaughtUp: false };
     }
     case "live":
-      if (status.reloaded) return { text: "Live · list loaded anew", isCaughtUp: true };
+      if (status.reloaded) return { text: "Live · list reloaded", isCaughtUp: true };
       if (status.resumed > 0) return { text: `Caught up: ${status.resumed} resumed`, isCaughtUp: true };
       return { text: "Live", isCaughtUp: false };
   }

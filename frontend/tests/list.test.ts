@@ -5,7 +5,7 @@ import { EVERYTHING, InboxList, isNewer, type Page, restore } from "../inbox/lis
 
 const AT = "2026-01-02T03:04:05Z";
 
-function notification(id: number, given: Partial<Notification> = {}): Notification {
+function notification(id: number, changes: Partial<Notification> = {}): Notification {
   return {
     id: String(id),
     type: "general",
@@ -17,18 +17,18 @@ function notification(id: number, given: Partial<Notification> = {}): Notificati
     readAt: null,
     createdAt: AT,
     sender: null,
-    ...given,
+    ...changes,
   };
 }
 
-function page(sequence: number, ids: number[], given: Partial<Page> = {}): Page {
+function page(sequence: number, ids: number[], changes: Partial<Page> = {}): Page {
   return {
     notifications: ids.map((id) => notification(id)),
     endCursor: `c${ids.at(-1)}`,
     hasMore: false,
     unreadCount: ids.length,
     position: `e.${sequence}`,
-    ...given,
+    ...changes,
   };
 }
 
