@@ -140,7 +140,11 @@ export class JsonSource implements InboxSource {
     const hasMore = notifications.length === this.pageSize;
     const endCursor = notifications.at(-1)?.id ?? null;
     // There are no positions: a list contains every change that was sent before it.
-    this.pending.shift()?.({ notifications, endCursor, hasMore, unreadCount, position: "" });
+    const page = { notifications, endCursor, hasMore, unreadCount, position: "" };
+    const resolve = this.pending.shift();
+    if (resolve) resolve(page);
+    // A list without a request replaces what is shown: it has changes that no message can express.
+    else this.listener?.onPage(page);
   }
 
   private onAdded(notification: Notification): void {

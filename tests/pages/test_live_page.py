@@ -72,6 +72,20 @@ async def test_a_change_on_one_device_shows_on_the_other(page: Page, site: Site,
         await eventually(inbox.count, "2 unread")
 
 
+async def test_partial_mark_all_read_shows_over_both_protocols(page: Page, site: Site) -> None:
+    first, second = await open_live(page, show="one user, two protocols")
+    site.send("alice", "one")
+    page_of_one = site.execute("alice", "{ notifications(first: 1) { position } }")
+    site.send("alice", "two")
+    for inbox in (first, second):
+        await eventually(inbox.unread, ["two", "one"])
+    document = "mutation ($upTo: String) { markAllRead(upTo: $upTo) { count } }"
+    site.execute("alice", document, upTo=page_of_one["notifications"]["position"])
+    for inbox in (first, second):
+        await eventually(inbox.unread, ["two"])
+        await eventually(inbox.count, "1 unread")
+
+
 async def test_two_users_see_their_own_inboxes(page: Page, site: Site) -> None:
     first, second = await open_live(page, show="two users")
     await send_with_form(page, "For Alice")
