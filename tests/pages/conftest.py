@@ -18,8 +18,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from live_inbox_site import building
 from tests.pages.chromium import ARGUMENTS, NoChromium, find_chromium
-from tests.pages.page_monitor import DEADLINE_SECONDS, PageMonitor
+from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
+from tests.pages.waiting import DEADLINE_SECONDS
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 

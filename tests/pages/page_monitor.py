@@ -1,17 +1,12 @@
-"""Records what pages must not do, and reads the inboxes that they show."""
+"""Records what the pages of a browser do: requests, errors, policy violations."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, Locator, Page
-
-DEADLINE_SECONDS = 30.0
+from playwright.async_api import BrowserContext, Page
 
 _REPORT = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -56,45 +51,3 @@ class PageMonitor:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob") and parts.netloc not in self.origins:
             self.outside.append(url)
-
-
-async def eventually(read: Callable[[], Awaitable[object]], expected: object) -> None:
-    """Wait until `read` returns `expected`; fail with the difference after `DEADLINE_SECONDS`."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while (found := await read()) != expected:
-        if time.monotonic() > deadline:
-            assert found == expected
-        await asyncio.sleep(0.02)
-
-
-class InboxView:
-    """One `<notification-inbox>` as a user sees it."""
-
-    def __init__(self, root: Locator) -> None:
-        self.root = root
-        self.items = root.locator("article")
-        self.status = root.locator(".status")
-
-    def item(self, title: str) -> Locator:
-        """Return the notification with this title."""
-        return self.items.filter(has=self.root.page.locator("h3", has_text=title))
-
-    async def titles(self) -> list[str]:
-        """Return the titles in the list, from the top."""
-        script = "found => found.map(each => each.lastChild.textContent)"
-        return list(await self.items.locator("h3").evaluate_all(script))
-
-    async def unread(self) -> list[str]:
-        """Return the titles of the notifications that are shown as unread."""
-        script = "found => found.map(each => each.querySelector('h3').lastChild.textContent)"
-        return list(await self.root.locator("article[data-unread]").evaluate_all(script))
-
-    async def count(self) -> str:
-        """Return the text about the number of unread notifications."""
-        return await self.root.locator(".count").inner_text()
-
-    async def press(self, title: str, button: str) -> None:
-        """Press a button of a notification."""
-        item = self.item(title)
-        await item.hover()
-        await item.get_by_role("button", name=button).click()

@@ -68,7 +68,7 @@ async def capture_graphiql(page: Page, site: Site, path: Path) -> None:
     await expect(page.locator(".graphiql-query-editor")).to_contain_text("subscription Live")
     await page.get_by_role("button", name="Execute query").click()
     await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
-    site.send("alice", "Hello, GraphiQL", message="Sent while you monitor.")
+    site.send("alice", "Hello, GraphiQL", message="Sent while you watch.")
     await expect(page.locator(".result-window")).to_contain_text("Hello, GraphiQL")
     await page.screenshot(path=path)
 

@@ -9,9 +9,9 @@ from playwright.async_api import Page, expect
 
 from live_inbox_site.building import REPOSITORY
 from tests.pages.conftest import Opener
-from tests.pages.page_monitor import eventually
 from tests.pages.site import Site
 from tests.pages.test_live_page import open_live
+from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 

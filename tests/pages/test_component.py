@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.pages.page_monitor import InboxView, PageMonitor, eventually
+from tests.pages.inbox_view import InboxView
+from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
+from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 

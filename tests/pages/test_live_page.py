@@ -6,8 +6,10 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.pages.conftest import Opener
-from tests.pages.page_monitor import InboxView, PageMonitor, eventually
+from tests.pages.inbox_view import InboxView
+from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
+from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 

@@ -1,0 +1,38 @@
+"""Reads and operates the inboxes that a page shows."""
+
+from __future__ import annotations
+
+from playwright.async_api import Locator
+
+
+class InboxView:
+    """One `<notification-inbox>` as a user sees it."""
+
+    def __init__(self, root: Locator) -> None:
+        self.root = root
+        self.items = root.locator("article")
+        self.status = root.locator(".status")
+
+    def item(self, title: str) -> Locator:
+        """Return the notification with this title."""
+        return self.items.filter(has=self.root.page.locator("h3", has_text=title))
+
+    async def titles(self) -> list[str]:
+        """Return the titles in the list, from the top."""
+        script = "found => found.map(each => each.lastChild.textContent)"
+        return list(await self.items.locator("h3").evaluate_all(script))
+
+    async def unread(self) -> list[str]:
+        """Return the titles of the notifications that are shown as unread."""
+        script = "found => found.map(each => each.querySelector('h3').lastChild.textContent)"
+        return list(await self.root.locator("article[data-unread]").evaluate_all(script))
+
+    async def count(self) -> str:
+        """Return the text about the number of unread notifications."""
+        return await self.root.locator(".count").inner_text()
+
+    async def press(self, title: str, button: str) -> None:
+        """Press a button of a notification."""
+        item = self.item(title)
+        await item.hover()
+        await item.get_by_role("button", name=button).click()
