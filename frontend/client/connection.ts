@@ -7,13 +7,11 @@ import { type Client, type ClientOptions, createClient } from "graphql-ws";
 import { Backoff } from "./backoff.js";
 import {
   CONNECT_WITHIN_MS,
-  FIRST_WAIT_MS,
   fetchToken,
-  GOOD_AFTER_MS,
   isTokenRefused,
-  LONGEST_WAIT_MS,
   PING_EVERY_MS,
   PONG_WITHIN_MS,
+  RECONNECT_BACKOFF,
   type Token,
   type TokenSource,
 } from "./reconnecting.js";
@@ -66,9 +64,9 @@ const SHORTEST_GOOD_MS = 1_000;
 /** Make a connection. It opens with the first operation and closes after the last. */
 export function connect(options: ConnectionOptions): Connection {
   const backoff = new Backoff({
-    firstMs: options.firstWaitMs ?? FIRST_WAIT_MS,
-    longestMs: options.longestWaitMs ?? LONGEST_WAIT_MS,
-    goodAfterMs: GOOD_AFTER_MS,
+    firstMs: options.firstWaitMs ?? RECONNECT_BACKOFF.firstMs,
+    longestMs: options.longestWaitMs ?? RECONNECT_BACKOFF.longestMs,
+    goodAfterMs: RECONNECT_BACKOFF.goodAfterMs,
     ...(options.random && { random: options.random }),
   });
   const listeners = new Set<(status: ConnectionStatus) => void>();

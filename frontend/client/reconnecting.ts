@@ -2,10 +2,7 @@
 
 import type { Backoff } from "./backoff.js";
 
-export const FIRST_WAIT_MS = 1_000;
-export const LONGEST_WAIT_MS = 30_000;
-/** A connection that lasted this long was a good one: the next wait is short again. */
-export const GOOD_AFTER_MS = 5_000;
+export const RECONNECT_BACKOFF = { firstMs: 1_000, longestMs: 30_000, goodAfterMs: 5_000 };
 export const PING_EVERY_MS = 10_000;
 export const PONG_WITHIN_MS = 5_000;
 export const CONNECT_WITHIN_MS = 15_000;

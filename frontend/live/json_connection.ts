@@ -4,13 +4,11 @@ import { Backoff } from "../client/backoff.js";
 import type { FollowStatus, TokenSource } from "../client/index.js";
 import {
   CONNECT_WITHIN_MS,
-  FIRST_WAIT_MS,
   fetchToken,
-  GOOD_AFTER_MS,
   isTokenRefused,
-  LONGEST_WAIT_MS,
   PING_EVERY_MS,
   PONG_WITHIN_MS,
+  RECONNECT_BACKOFF,
 } from "../client/reconnecting.js";
 import { Watchdog } from "../client/watchdog.js";
 import { socketAddress } from "../inbox/socket_address.js";
@@ -30,11 +28,7 @@ export class JsonConnection {
   private socket: WebSocket | undefined;
   private isStopped = false;
   private refresh = false;
-  private readonly backoff = new Backoff({
-    firstMs: FIRST_WAIT_MS,
-    longestMs: LONGEST_WAIT_MS,
-    goodAfterMs: GOOD_AFTER_MS,
-  });
+  private readonly backoff = new Backoff(RECONNECT_BACKOFF);
   private readonly watchdog = new Watchdog(() => this.disconnect());
 
   constructor(

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import WebSocketImpl from "ws";
 import {
   type Connection,
   createResumingClient,
@@ -43,13 +42,7 @@ let statuses: FollowStatus[];
 
 beforeEach(async () => {
   server = await new InboxServer().start();
-  connection = createResumingClient({
-    url: server.url,
-    webSocketImpl: WebSocketImpl,
-    firstWaitMs: 10,
-    longestWaitMs: 40,
-    idleMs: 0,
-  });
+  connection = createResumingClient(server.connectionOptions);
   [shown, loads, statuses] = [[], 0, []];
 });
 

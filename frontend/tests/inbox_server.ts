@@ -7,7 +7,8 @@ import { EventEmitter, once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { buildSchema, GraphQLError } from "graphql";
 import { useServer } from "graphql-ws/use/ws";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
+import type { ConnectionOptions } from "../client/index.js";
 
 const SCHEMA = buildSchema(/* GraphQL */ `
   type Query { notifications(first: Int): Connection!, ping: String }
@@ -40,6 +41,11 @@ export class InboxServer {
 
   get url(): string {
     return `ws://127.0.0.1:${this.port}/graphql/`;
+  }
+
+  /** For clients of this server that reconnect without the long waits of production. */
+  get connectionOptions(): ConnectionOptions {
+    return { url: this.url, webSocketImpl: WebSocket, firstWaitMs: 10, longestWaitMs: 40, idleMs: 0 };
   }
 
   get position(): string {

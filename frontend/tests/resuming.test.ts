@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { GraphQLError } from "graphql";
-import WebSocketImpl from "ws";
 import { type Connection, type ConnectionOptions, createResumingClient } from "../client/index.js";
 import { InboxServer } from "./inbox_server.js";
 import { until } from "./until.js";
@@ -22,14 +21,7 @@ afterEach(async () => {
 });
 
 function connectWith(options: Partial<ConnectionOptions> = {}): Connection {
-  connection = createResumingClient({
-    url: server.url,
-    webSocketImpl: WebSocketImpl,
-    firstWaitMs: 10,
-    longestWaitMs: 40,
-    idleMs: 0,
-    ...options,
-  });
+  connection = createResumingClient({ ...server.connectionOptions, ...options });
   return connection;
 }
 
