@@ -1,10 +1,11 @@
 /** What a resuming subscription does after a GraphQL error. The codes are those of docs/graphql.md. */
 
+import type { ErrorCode } from "./schema.js";
+
 /** `retry`: subscribe again after a wait. `renew`: the same, with a fresh token. `stop`: report the error. */
 export type ErrorReaction = "retry" | "renew" | "stop";
 
-/** Every `extensions.code` of the server. */
-export const ERROR_REACTIONS = {
+export const ERROR_REACTIONS: Record<ErrorCode, ErrorReaction> = {
   UNAUTHENTICATED: "renew",
   FORBIDDEN: "stop",
   NOT_FOUND: "stop",
@@ -18,9 +19,7 @@ export const ERROR_REACTIONS = {
   GRAPHQL_PARSE_FAILED: "stop",
   GRAPHQL_VALIDATION_FAILED: "stop",
   OPERATION_RESOLUTION_FAILURE: "stop",
-} as const satisfies Record<string, ErrorReaction>;
-
-export type ErrorCode = keyof typeof ERROR_REACTIONS;
+};
 
 /** Return the reaction to the errors that ended a subscription. Unknown codes stop it, as they always did. */
 export function reactionTo(errors: readonly unknown[]): ErrorReaction {

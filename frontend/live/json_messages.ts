@@ -11,6 +11,7 @@ export interface JsonNotification {
   created_at: string;
   data: Record<string, unknown>;
   link: string | null;
+  expires_at?: string;
 }
 
 interface Failure {
@@ -34,8 +35,8 @@ export type ClientMessage =
   | { type: "mark_read" | "mark_unread" | "delete_notification"; notification_id: number }
   | { type: "mark_all_read" | "ping" };
 
-export function toNotification(received: JsonNotification): Notification {
-  const { id, title, message, type, read, created_at, data, link } = received;
-  const missing = { readAt: null, sender: null };
-  return { id: String(id), title, message, type, read, createdAt: created_at, data, link, ...missing };
+/** Convert a notification. Fields that only GraphQL has are missing. */
+export function toNotification({ created_at, expires_at, ...rest }: JsonNotification): Notification {
+  const times = { createdAt: created_at, expiresAt: expires_at ?? null, readAt: null };
+  return { ...rest, ...times, id: String(rest.id), sender: null } as Notification;
 }

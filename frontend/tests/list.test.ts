@@ -16,9 +16,10 @@ function notification(id: number, changes: Partial<Notification> = {}): Notifica
     read: false,
     readAt: null,
     createdAt: AT,
+    expiresAt: null,
     sender: null,
     ...changes,
-  };
+  } as Notification;
 }
 
 function page(sequence: number, ids: number[], changes: Partial<Page> = {}): Page {
