@@ -106,7 +106,7 @@ def test_a_client_that_came_back_after_its_position_is_well() -> None:
     assert found(Listed(0, Place("e", 2), 2, 2), *first, Closed(0, "cut"), *second) == []
 
 
-def test_a_client_that_was_away_while_the_log_was_pruned_is_told_so() -> None:
+def test_a_client_that_was_away_while_the_log_was_pruned_gets_a_reset() -> None:
     pruned = inbox(EpochLog("e", EVENTS, first=5))
     history: list[Item] = [
         opened(1),
@@ -117,7 +117,7 @@ def test_a_client_that_was_away_while_the_log_was_pruned_is_told_so() -> None:
     assert found(*history, at=pruned, expected_reset="EXPIRED") == []
 
 
-def test_a_client_of_a_restored_inbox_is_told_so() -> None:
+def test_a_client_of_a_restored_inbox_gets_a_reset() -> None:
     restored = inbox(
         EpochLog("e", EVENTS),
         EpochLog("f", EVENTS[:2]),
@@ -128,7 +128,7 @@ def test_a_client_of_a_restored_inbox_is_told_so() -> None:
     assert found(*history, at=restored, expected_reset="EPOCH") == []
 
 
-def test_a_client_of_the_original_door_that_saw_a_stretch_is_well() -> None:
+def test_a_json_client_that_received_a_segment_of_the_log_passes() -> None:
     messages = [(READ, 11), (ADDED, 13)]
     middle = Segment(messages, digest_of({11: True, 12: False, 13: False}))
     end = Segment([(DELETED, 12)], digest_of(LIST))
@@ -178,7 +178,7 @@ def test_an_owed_reset_that_did_not_come_is_found() -> None:
     assert found(opened(7), expected_reset="EXPIRED") == [Wrong.RESET_MISSING]
 
 
-def test_a_client_that_was_not_told_of_another_epoch_is_found() -> None:
+def test_a_client_without_the_reset_of_a_new_epoch_is_found() -> None:
     restored = inbox(
         EpochLog("e", EVENTS),
         EpochLog("f", EVENTS[:2]),
@@ -229,7 +229,7 @@ def test_a_row_that_counts_wrong_is_found() -> None:
         (Claim("w", USER, DELETED, COMMITTED, notification_id=12, sequence=7), []),
     ],
 )
-def test_what_a_writer_was_told_is_looked_up(claim: Claim, wrong: list[Wrong]) -> None:
+def test_what_a_writer_recorded_is_looked_up(claim: Claim, wrong: list[Wrong]) -> None:
     assert found_with(*SENT, claim) == wrong
 
 
@@ -244,7 +244,7 @@ def test_a_send_is_in_a_restored_log_as_well() -> None:
     assert found_with(*SENT, at=actual) == []
 
 
-def test_what_nobody_sent_is_found() -> None:
+def test_an_event_that_no_writer_sent_is_found() -> None:
     assert found_with(*SENT[1:]) == [Wrong.INVENTED]
 
 
@@ -288,7 +288,7 @@ def test_a_client_whose_last_list_is_not_the_inbox_is_found() -> None:
     assert found_at_original() == [Wrong.LOST]
 
 
-def test_what_a_client_noticed_itself_is_told() -> None:
+def test_what_a_client_noticed_itself_is_reported() -> None:
     assert found_at_original(Segment([], digest_of(LIST)), mismatches=["twice"]) == [Wrong.DOUBLED]
 
 

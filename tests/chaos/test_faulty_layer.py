@@ -98,7 +98,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clock that is off by what a file says; restored after the test."""
     monkeypatch.setattr(time, "time", time.time)
     monkeypatch.setattr(timezone, "now", timezone.now)
-    monkeypatch.setattr(wrong_clock, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(wrong_clock, "POLL_SECONDS", 0)
     file = tmp_path / "clock"
     wrong_clock.install(file)
     return file

@@ -83,7 +83,7 @@ def test_redis_may_go_away_and_come_back(
     assert _titles([latecomer.next_change()]) == ["after"]
 
 
-def test_a_redis_that_hangs_delays_nobody_on_the_same_server(
+def test_a_redis_that_hangs_does_not_delay_the_same_server(
     start_server: Start, devices: Devices, private_redis: RedisServer, alice: int
 ) -> None:
     server = start_server(REDIS_URL=private_redis.url, RECONCILE_SECONDS="0.5")

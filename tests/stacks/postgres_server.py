@@ -15,10 +15,10 @@ import subprocess
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.stacks.child import Child, ServerFailed
+from tests.stacks.local_server import LocalServer
 from tests.stacks.postgres_cluster import SUPERUSER, PostgresCluster
 from tests.stacks.process_registry import ProcessRegistry
 
@@ -55,26 +55,18 @@ FAST = {
 IPC_RMID = 0
 
 
-class PostgresServer(PostgresCluster):
+class PostgresServer(PostgresCluster, LocalServer):
     """A PostgreSQL that this process runs.
 
     `durable` has the settings of production, for tests that kill it; without it, commits are not synced.
     """
 
     def __init__(self, process_registry: ProcessRegistry, *, durable: bool = False) -> None:
-        super().__init__(process_registry.new_directory("postgres"))
-        self._process_registry = process_registry
+        PostgresCluster.__init__(self, process_registry.new_directory("postgres"))
+        LocalServer.__init__(self, process_registry)
         self._durable = durable
-        self._child: Child | None = None
         # PostgreSQL refuses to be run by root.
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
-
-    @property
-    def child(self) -> Child:
-        """The running process. Raise ServerFailed before the first start."""
-        if self._child is None:
-            raise ServerFailed("This PostgreSQL was not started.")
-        return self._child
 
     def start(self) -> Self:
         """Start the server and return it when it accepts connections. The first start makes the cluster."""
@@ -85,38 +77,10 @@ class PostgresServer(PostgresCluster):
         self._child = child
         return self
 
-    def stop(self) -> None:
-        """Stop the server in order: transactions are rolled back, the data is written."""
-        self.child.stop()
-
     def kill(self) -> None:
         """End the server and its sessions with SIGKILL; the next start recovers from the log."""
-        self.child.kill()
+        super().kill()
         self._remove_shared_memory()
-
-    def restart(self) -> None:
-        """Stop the server and start it again on the same address."""
-        self.stop()
-        self.start()
-
-    def freeze(self) -> None:
-        """Keep the connections open and answer nothing, as behind a broken network."""
-        self.child.freeze()
-
-    def thaw(self) -> None:
-        """Answer again."""
-        self.child.thaw()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def _data(self) -> Path:
@@ -159,7 +123,7 @@ class PostgresServer(PostgresCluster):
             log=self.directory / "log",
             environment=self._environment,
             directory=self.directory,
-            stop_signal=signal.SIGINT,  # "fast": does not wait for sessions to end
+            stop_signal=signal.SIGINT,  # "fast": rolls back transactions, does not wait for sessions to end
             final_signal=signal.SIGQUIT,  # "immediate": gives back its shared memory
             user=self._user,
         )

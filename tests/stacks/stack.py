@@ -66,8 +66,8 @@ class Stack:
         """Return the variables of a process that runs on this stack, in place of any others the product reads."""
         return {
             "ENVIRONMENT": "test",
-            "SECRET_KEY": "the-secret-key-of-the-tests-which-nobody-else-uses-anywhere",
-            "JWT_SECRET": "the-token-secret-of-the-tests-which-nobody-else-uses",
+            "SECRET_KEY": "a-secret-key-for-tests-only-which-is-long-enough-for-a-check",
+            "JWT_SECRET": "a-token-secret-for-tests-only-which-is-long-enough",
             "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
             "DATABASE_URL": self._database_url(DATABASE),
             "REDIS_URL": self.redis.url if self.redis else "",

@@ -63,7 +63,7 @@ def test_a_frozen_one_can_be_killed(private_redis: RedisServer) -> None:
     assert not private_redis.child.running
 
 
-def test_nobody_else_gets_in(private_redis: RedisServer) -> None:
+def test_clients_without_the_password_are_refused(private_redis: RedisServer) -> None:
     with (
         redis.Redis(port=private_redis.port, retry=Retry(NoBackoff(), 0)) as stranger,
         pytest.raises(redis.AuthenticationError),
