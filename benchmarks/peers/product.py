@@ -115,7 +115,7 @@ class ProductJSON(Product):
     """The product's JSON API."""
 
     name: ClassVar[str] = "product-json"
-    title: ClassVar[str] = "this product, original JSON protocol"
+    title: ClassVar[str] = "this product, JSON API"
 
     def client_protocol(self, stream: int, after: str | None = None) -> ClientProtocol:
         """Open with the user's token in the address, as its clients do."""

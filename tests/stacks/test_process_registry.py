@@ -61,7 +61,7 @@ def test_closing_ends_processes_and_removes_the_directory() -> None:
     assert not process_registry.directory.exists()
 
 
-def test_a_process_that_does_not_listen_is_killed() -> None:
+def test_a_process_that_ignores_the_signal_is_killed() -> None:
     stubborn = (
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(); signal.pause()"
     )
