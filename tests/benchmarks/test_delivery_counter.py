@@ -66,7 +66,7 @@ def test_warm_ups_are_not_counted() -> None:
     assert delivery_counter.counts() == Counts(delivered=0, lost=1, doubled=0, disordered=0)
 
 
-def test_a_socket_that_comes_later_is_owed_what_is_published_from_then_on() -> None:
+def test_a_socket_that_comes_later_expects_what_is_published_from_then_on() -> None:
     delivery_counter = DeliveryCounter()
     stream = Stream()
     stream.publish(0.0)

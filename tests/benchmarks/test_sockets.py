@@ -121,7 +121,7 @@ async def test_a_socket_subscribes_as_the_protocol_wants_it() -> None:
     assert delivery_counter.counts() == Counts(delivered=2, lost=0, doubled=1, disordered=0)
 
 
-async def test_a_socket_that_is_refused_says_so() -> None:
+async def test_a_socket_that_is_refused_reports_it() -> None:
     async with graphql_server(accepts=False) as server:
         client_protocol = GraphQLClientProtocol("/graphql/", {"token": "secret"})
         with pytest.raises(ExceptionGroup) as raised:

@@ -96,11 +96,11 @@ def found_at_original(*segments: Segment, mismatches: Sequence[str] = ()) -> lis
 # -- good histories --------------------------------------------------------------------------------------
 
 
-def test_a_client_that_saw_everything_is_well() -> None:
+def test_a_client_that_received_everything_passes() -> None:
     assert found(opened(0), *map(received, range(1, 8))) == []
 
 
-def test_a_client_that_came_back_after_its_position_is_well() -> None:
+def test_a_client_that_resumed_after_its_position_passes() -> None:
     first: list[Item] = [opened(2), received(3), received(4)]
     second: list[Item] = [opened(4), received(5), received(6), received(7)]
     assert found(Listed(0, Place("e", 2), 2, 2), *first, Closed(0, "cut"), *second) == []
@@ -169,12 +169,12 @@ def test_what_is_wrong_with_a_client_is_found(history: list[Item], wrong: list[W
     assert found(*history) == wrong
 
 
-def test_a_reset_is_not_owed_to_a_client_whose_next_event_was_kept() -> None:
+def test_a_reset_is_wrong_for_a_client_whose_next_event_was_kept() -> None:
     pruned = inbox(EpochLog("e", EVENTS, first=5))
     assert found(opened(4), reset(7, "EXPIRED"), at=pruned) == [Wrong.RESET_UNEXPECTED]
 
 
-def test_an_owed_reset_that_did_not_come_is_found() -> None:
+def test_a_necessary_reset_that_did_not_come_is_found() -> None:
     assert found(opened(7), expected_reset="EXPIRED") == [Wrong.RESET_MISSING]
 
 
@@ -201,7 +201,7 @@ def test_a_log_whose_counts_do_not_follow_from_its_events_is_found() -> None:
     assert found_with(*SENT, at=inbox(EpochLog("e", wrong))) == [Wrong.MISCOUNTED]
 
 
-def test_a_list_that_its_log_does_not_make_is_found() -> None:
+def test_a_list_that_does_not_follow_from_its_log_is_found() -> None:
     assert found_with(*SENT, at=inbox(notifications={11: True})) == [Wrong.LIST]
     assert found_with(*SENT, at=inbox(notifications={11: True, 13: False}, unread=1)) == [
         Wrong.LIST
@@ -264,7 +264,7 @@ MESSAGES: list[Message] = [each.short() for each in EVENTS]
     ],
     ids=["lost", "doubled", "order", "invented", "garbled"],
 )
-def test_what_is_no_stretch_of_the_log_is_found(messages: list[Message]) -> None:
+def test_messages_that_are_no_segment_of_the_log_are_found(messages: list[Message]) -> None:
     assert found_at_original(Segment(messages, digest_of(LIST))) == [Wrong.NOT_THE_LOG]
 
 

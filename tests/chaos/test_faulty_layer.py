@@ -69,7 +69,7 @@ def late_twice(rules: Path) -> Path:
 
 
 @pytest.mark.stack("embedded")
-async def test_the_memory_layer_rings_as_ordered(late_twice: Path) -> None:
+async def test_the_memory_layer_follows_the_rules(late_twice: Path) -> None:
     layer = FaultyMemoryLayer(rules=str(late_twice))
     await layer.group_add("group", "channel")
     await layer.group_send("group", {"type": "ring"})
@@ -78,7 +78,7 @@ async def test_the_memory_layer_rings_as_ordered(late_twice: Path) -> None:
 
 
 @pytest.mark.stack("production")
-async def test_the_redis_layer_rings_as_ordered(
+async def test_the_redis_layer_follows_the_rules(
     late_twice: Path, private_redis: RedisServer
 ) -> None:
     layer = FaultyRedisLayer(rules=str(late_twice), url=private_redis.url)

@@ -53,7 +53,7 @@ def follower(*items: Item) -> Follower:
         ([opened(0, 0), Received(15.1, Place("x", 9), EVENTS[0])], None),
     ],
 )
-def test_a_client_is_whole_when_it_follows_and_has_come_so_far(
+def test_a_client_has_caught_up_when_it_is_subscribed_and_at_the_head(
     items: list[Item], moment: float | None
 ) -> None:
     assert caught_up_at(follower(*items), Place("e", 2), 15.0) == moment

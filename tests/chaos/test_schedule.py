@@ -39,7 +39,7 @@ def test_a_mixed_schedule_is_made_of_its_seed() -> None:
 
 
 @given(seed=st.integers(0, 10_000), seconds=st.floats(0, 300))
-def test_a_mixed_schedule_ends_in_time_and_never_strikes_the_same_twice_at_once(
+def test_a_mixed_schedule_ends_in_time_and_never_has_two_faults_of_one_target_at_once(
     seed: int, seconds: float
 ) -> None:
     planned = mixed(seed, FAULTS, seconds=seconds, shortest=0.5, longest=5.0)
@@ -59,7 +59,7 @@ def test_a_long_schedule_has_every_fault() -> None:
     assert {each.fault for each in mixed(7, FAULTS, seconds=600)} == set(FAULTS)
 
 
-def test_what_strikes_everything_comes_once() -> None:
+def test_a_fault_of_everything_comes_once() -> None:
     faults = [each.fault for each in mixed(7, FAULTS, seconds=600)]
     assert faults.count("restored") == 1
     assert faults.count("server-kill") > 1
@@ -75,5 +75,5 @@ def test_steps_are_in_the_order_of_time_and_ends_come_first() -> None:
     ]
 
 
-def test_a_planned_fault_says_what_it_is() -> None:
+def test_a_planned_fault_prints_what_it_is() -> None:
     assert str(Planned(1.25, "redis-stop", 2, 9)) == "   1.2 s  redis-stop for 2 s (choice 9)"

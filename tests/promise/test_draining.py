@@ -297,7 +297,7 @@ class TestServe:
                 await device.ask("syntax", "{")
                 assert (await device.receive())["type"] == "error"
 
-    async def test_clients_that_never_read_do_not_keep_it_longer_than_the_grace_time(
+    async def test_clients_that_never_read_do_not_delay_shutdown_beyond_the_grace_time(
         self, start_server: Callable[..., ServerProcess], token: str, alice: int
     ) -> None:
         server = await asyncio.to_thread(start_server)

@@ -201,7 +201,7 @@ async def connect_and_disconnect(
 
 
 @pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
-async def test_nothing_is_left_of_sockets_that_came_and_went(
+async def test_closed_sockets_leave_nothing_in_memory(
     socket_class: str, alice: int, record_property: Any
 ) -> None:
     user = await get_user_model().objects.aget(pk=alice)

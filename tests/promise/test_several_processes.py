@@ -53,7 +53,7 @@ def test_a_command_in_another_process_reaches_open_sockets(
         assert [each.message for each in shown if each is not None] == ["Hello World"] * 3
 
 
-def test_without_redis_the_watch_delivers(
+def test_without_redis_reconciliation_delivers(
     start_server: Start, devices: Devices, alice: int
 ) -> None:
     one, other = (start_server(REDIS_URL="", RECONCILE_SECONDS="0.2") for _ in range(2))

@@ -46,7 +46,7 @@ def facts(directory: Path, *options: str, **variables: str) -> list[dict[str, An
     return [json.loads(written.read_text()) for written in sorted(directory.glob("*.json"))]
 
 
-def test_what_the_environment_says_about_the_product_does_not_count(tmp_path: Path) -> None:
+def test_settings_of_the_product_in_the_environment_are_ignored(tmp_path: Path) -> None:
     (seen,) = facts(
         tmp_path,
         DATABASE_URL="postgres://production.example/inbox",

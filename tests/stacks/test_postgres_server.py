@@ -105,7 +105,7 @@ def test_it_listens_on_no_port(fast: PostgresServer) -> None:
     assert answer(fast, "SHOW listen_addresses") == ""
 
 
-def test_a_server_that_cannot_start_says_why(process_registry: ProcessRegistry) -> None:
+def test_a_server_that_cannot_start_reports_why(process_registry: ProcessRegistry) -> None:
     server = PostgresServer(process_registry).start()
     server.stop()
     (server.directory / "data" / "PG_VERSION").unlink()

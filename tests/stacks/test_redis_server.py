@@ -71,12 +71,14 @@ def test_clients_without_the_password_are_refused(private_redis: RedisServer) ->
         stranger.ping()
 
 
-def test_two_do_not_meet(process_registry: ProcessRegistry, private_redis: RedisServer) -> None:
+def test_two_servers_share_no_data(
+    process_registry: ProcessRegistry, private_redis: RedisServer
+) -> None:
     with RedisServer(process_registry) as other:
         set_value(other, "hers")
         assert value(private_redis) is None
 
 
-def test_one_that_was_not_started_says_so(process_registry: ProcessRegistry) -> None:
+def test_a_server_that_was_not_started_reports_it(process_registry: ProcessRegistry) -> None:
     with pytest.raises(ServerFailed, match="not started"):
         RedisServer(process_registry).stop()

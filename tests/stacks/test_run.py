@@ -12,7 +12,7 @@ from tests.stacks.test_plugin import REPOSITORY, SAMPLES, environment
 pytestmark = pytest.mark.stack("embedded")
 
 
-def test_a_failure_on_one_stack_fails_the_whole_and_both_are_shown() -> None:
+def test_a_failure_on_one_stack_fails_the_run_and_both_are_shown() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.stacks.run", "-n0", str(SAMPLES / "embedded_only.py")],
         cwd=REPOSITORY,

@@ -38,6 +38,6 @@ def test_a_killed_one_comes_back_on_the_same_port(start_server: StartServer) -> 
     assert is_ready(server)
 
 
-def test_one_that_refuses_to_start_says_why(start_server: StartServer) -> None:
+def test_a_server_that_refuses_to_start_reports_why(start_server: StartServer) -> None:
     with pytest.raises(ServerFailed, match="DATABASE_THREADS"):
         start_server(DATABASE_THREADS="0")
