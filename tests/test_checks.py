@@ -1,4 +1,4 @@
-"""Wrong and unsafe settings, refused by the commands with the name of the variable and what to do."""
+"""Invalid and unsafe settings. The commands refuse them with the name of the variable and advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a management command with these settings put over those of the tests."""
+    """Run a management command with these environment variables added to those of the tests."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=REPOSITORY,
@@ -37,9 +37,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         ("ENVIRONMENT", "prod", "Input should be 'development', 'test' or 'production'"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused_in_one_line(
-    name: str, value: str, reason: str
-) -> None:
+def test_an_invalid_value_is_refused_in_one_line(name: str, value: str, reason: str) -> None:
     done = manage("check", **{name: value})
     assert done.returncode == 1
     assert done.stderr.startswith(f"Wrong settings: {name}: {reason}")
@@ -55,7 +53,7 @@ def test_a_value_that_makes_no_sense_is_refused_in_one_line(
         ("JWT_ALGORITHMS", "none", "none"),
     ],
 )
-def test_what_only_the_parts_understand_is_refused_by_the_checks(
+def test_values_that_only_the_checks_can_validate_are_refused(
     name: str, value: str, sentence: str
 ) -> None:
     done = manage("check", **{name: value})
@@ -90,7 +88,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("development", "false", False),
     ],
 )
-def test_the_pages_are_on_in_development_unless_told_otherwise(
+def test_the_pages_are_on_in_development_by_default(
     monkeypatch: pytest.MonkeyPatch, environment: str, pages: str | None, served: bool
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", environment)

@@ -12,7 +12,7 @@ from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings, site_setti
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every setting out of the environment."""
+    """Remove every setting from the environment."""
     for name in SiteSettings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -23,7 +23,7 @@ def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> SiteSettings:
     return SiteSettings()
 
 
-def test_without_any_setting_it_is_production_with_nothing_opened() -> None:
+def test_the_defaults_are_those_of_a_locked_production_site() -> None:
     settings = SiteSettings()
     assert settings.environment == "production"
     assert settings.is_production
@@ -36,7 +36,7 @@ def test_without_any_setting_it_is_production_with_nothing_opened() -> None:
     assert settings.database_url == f"sqlite:///{SITE_DIRECTORY}/var/inbox.sqlite3"
 
 
-def test_the_numbers_that_the_promise_hangs_on() -> None:
+def test_the_defaults_that_the_delivery_guarantees_depend_on() -> None:
     settings = SiteSettings()
     assert (settings.reconcile_seconds, settings.linger_seconds) == (2.0, 10.0)
     assert (settings.live_events, settings.log_keep_days, settings.log_keep_events) == (
@@ -52,7 +52,7 @@ def test_the_repository_is_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", list(SiteSettings.model_fields))
-def test_every_setting_says_what_it_is_for(name: str) -> None:
+def test_every_setting_has_a_description(name: str) -> None:
     field = SiteSettings.model_fields[name]
     assert field.description
     assert field.description[0].isupper() or field.description[0] == "`"
@@ -79,20 +79,18 @@ def test_every_setting_says_what_it_is_for(name: str) -> None:
         ("REDIS_URL", "redis://h:1/0", "redis://h:1/0"),
     ],
 )
-def test_a_setting_is_read_from_the_variable_of_its_name(
+def test_a_setting_is_read_from_the_environment_variable_of_its_name(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
 ) -> None:
     assert getattr(read(monkeypatch, **{name: text}), name.lower()) == value
 
 
 @pytest.mark.parametrize("name", ["ENVIRONMENT", "RECONCILE_SECONDS", "ALLOWED_HOSTS", "PAGES"])
-def test_an_empty_variable_is_one_that_is_not_set(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert read(monkeypatch, **{name: ""}) == SiteSettings()
 
 
-def test_variables_of_others_are_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_environment_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     before = SiteSettings()
     assert read(monkeypatch, SOMETHING_ELSE="x", INBOX_RECONCILE_SECONDS="9") == before
 
@@ -119,7 +117,7 @@ def test_variables_of_others_are_none_of_its_business(monkeypatch: pytest.Monkey
         ("BEHIND_PROXY", "perhaps"),
     ],
 )
-def test_a_wrong_value_is_refused_with_the_name_of_its_setting(
+def test_an_invalid_value_is_refused_with_the_name_of_its_setting(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -129,7 +127,7 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_setting(
     assert name.lower() in str(caught.value)
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     settings: Any = SiteSettings()
     with pytest.raises(ValidationError):
         settings.reconcile_seconds = 1.0

@@ -1,4 +1,4 @@
-"""What a function in a database thread has around it."""
+"""Running functions in database threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from live_inbox import database_threads
 from live_inbox.database_threads import in_database_thread
 
 
-def test_the_function_runs_elsewhere_with_its_arguments() -> None:
+def test_the_function_runs_in_another_thread_with_its_arguments() -> None:
     def add(one: int, *, other: int) -> tuple[int, str]:
         return one + other, threading.current_thread().name
 
@@ -24,7 +24,7 @@ def test_the_function_runs_elsewhere_with_its_arguments() -> None:
     assert thread.startswith("database")
 
 
-def test_context_variables_go_along_and_do_not_come_back() -> None:
+def test_context_variables_are_copied_into_the_thread_only() -> None:
     caller: ContextVar[str] = ContextVar("caller", default="nobody")
 
     def rename() -> str:
@@ -40,7 +40,7 @@ def test_context_variables_go_along_and_do_not_come_back() -> None:
     asyncio.run(scenario())
 
 
-def test_what_the_function_raises_is_raised() -> None:
+def test_exceptions_of_the_function_are_raised() -> None:
     def fail() -> None:
         raise LookupError("no such inbox")
 
@@ -48,7 +48,7 @@ def test_what_the_function_raises_is_raised() -> None:
         asyncio.run(in_database_thread(fail))
 
 
-def test_a_function_that_raises_stop_iteration_leaves_nobody_waiting() -> None:
+def test_stop_iteration_becomes_a_runtime_error() -> None:
     async def scenario() -> None:
         await asyncio.wait_for(in_database_thread(next, iter(())), 30)
 
@@ -57,7 +57,7 @@ def test_a_function_that_raises_stop_iteration_leaves_nobody_waiting() -> None:
     assert isinstance(failure.value.__cause__, StopIteration)
 
 
-def test_who_is_cancelled_waits_no_longer_and_the_call_runs_to_its_end() -> None:
+def test_a_cancelled_caller_stops_waiting_and_the_call_finishes() -> None:
     begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -79,7 +79,7 @@ def test_who_is_cancelled_waits_no_longer_and_the_call_runs_to_its_end() -> None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_has_grown_too_old_is_closed_before_and_after(
+def test_an_expired_connection_is_closed_before_and_after_the_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def age() -> None:
@@ -98,7 +98,7 @@ def test_a_connection_that_has_grown_too_old_is_closed_before_and_after(
         assert thread.submit(lambda: connection.connection is None).result(30)
 
 
-def test_a_connection_that_cannot_be_closed_does_not_take_the_result_away(
+def test_a_connection_that_cannot_be_closed_does_not_lose_the_result(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcomes = [None, OSError("reset by peer")]

@@ -1,4 +1,4 @@
-"""What load balancers ask."""
+"""The health endpoints and metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_server_with_its_database_is_ready(client: Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "database": "ok"})
 
 
-def test_a_database_that_was_never_migrated_is_not_ready(
+def test_a_database_without_migrations_is_not_ready(
     process_registry: ProcessRegistry, start_server: Callable[..., ServerProcess]
 ) -> None:
     empty = process_registry.new_directory("never-migrated") / "empty.sqlite3"
@@ -29,7 +29,7 @@ def test_a_database_that_was_never_migrated_is_not_ready(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_metrics_are_for_this_machine_or_for_the_token(
+def test_metrics_require_a_local_request_or_the_token(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert client.get("/metrics").status_code == 200

@@ -1,4 +1,4 @@
-"""What must not get into the logs, and what must not flood them."""
+"""Redaction of tokens in log records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.stack("embedded")
 def record(
     message: str, *arguments: object, error: BaseException | None = None
 ) -> logging.LogRecord:
-    """Make a record as a logger would."""
+    """Return a record like a logger's."""
     info = (type(error), error, error.__traceback__) if error else None
     return logging.LogRecord("name", logging.INFO, __file__, 1, message, arguments, info)
 
@@ -31,7 +31,7 @@ def record(
         ("/ws/?x=1", "/ws/?x=1"),
     ],
 )
-def test_tokens_are_struck_out_of_addresses(address: str, logged: str) -> None:
+def test_tokens_in_urls_are_redacted(address: str, logged: str) -> None:
     line = record('%s - "WebSocket %s" [accepted]', "127.0.0.1:9", address)
     assert RedactTokens().filter(line)
     assert line.getMessage() == f'127.0.0.1:9 - "WebSocket {logged}" [accepted]'
@@ -47,13 +47,15 @@ def test_tokens_are_struck_out_of_addresses(address: str, logged: str) -> None:
         ("%d tokens", (3,), "3 tokens"),
     ],
 )
-def test_a_line_stays_readable(message: str, arguments: tuple[object, ...], logged: str) -> None:
+def test_the_rest_of_the_line_is_unchanged(
+    message: str, arguments: tuple[object, ...], logged: str
+) -> None:
     line = record(message, *arguments)
     assert RedactTokens().filter(line)
     assert line.getMessage() == logged
 
 
-def test_a_line_whose_arguments_do_not_fit_does_not_break_the_caller() -> None:
+def test_a_record_with_invalid_arguments_does_not_raise() -> None:
     line = record("%d token=%s", "x")
     assert RedactTokens().filter(line)
     with pytest.raises(TypeError):

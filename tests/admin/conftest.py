@@ -1,4 +1,4 @@
-"""The people of the admin tests, and their browsers."""
+"""The users of the admin tests, and their browsers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def browser(boss: User) -> Client:
 
 @pytest.fixture
 def staff(db: None) -> MakeStaff:
-    """Make a browser of somebody who may do only this: `staff("view_notification")`."""
+    """Return a browser of a staff user with these permissions only: `staff("view_notification")`."""
 
     def make(*codenames: str) -> Client:
         user = User.objects.create_user("clerk", is_staff=True)

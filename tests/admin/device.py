@@ -1,4 +1,4 @@
-"""A device that believes what events tell it, and can be compared with the truth."""
+"""A device that applies events, and whose state is compared with the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from live_inbox.models import Inbox, Notification
 
 @dataclass(frozen=True)
 class Screen:
-    """What a device shows of an inbox."""
+    """The state of an inbox on a device."""
 
     notifications: dict[int, Snapshot]
     unread_count: int
@@ -23,7 +23,7 @@ class Screen:
 
 
 def truth(user: User) -> Screen:
-    """Return the inbox as the database has it, counted by its rows."""
+    """Return the state of the inbox from the rows of the database."""
     rows = Notification.objects.select_related("sender").filter(recipient=user)
     shown = {row.pk: services.snapshot(row) for row in rows}
     unread = sum(not snapshot.read for snapshot in shown.values())
@@ -38,8 +38,8 @@ class Device:
         self._position = selectors.inbox_state(user_id=user.pk).position
         self._screen = truth(user)
 
-    def hears(self) -> list[Event]:
-        """Apply the events since last time, check that the screen is right then, and return them."""
+    def receive(self) -> list[Event]:
+        """Apply the events since the last call, compare the state with the database, and return the events."""
         place = LogRange(str(self._user.pk), self._position.sequence)
         (events,) = selectors.events([place], limit=10_000)
         for event in events:
@@ -54,13 +54,13 @@ class Device:
         assert state.position == self._position
         return events
 
-    def hears_kinds(self) -> list[Kind]:
-        """Return what happened since last time, having checked the same."""
-        return [event.kind for event in self.hears()]
+    def receive_kinds(self) -> list[Kind]:
+        """Do the same, and return the kinds of the events."""
+        return [event.kind for event in self.receive()]
 
 
 def inbox_row(user: User) -> Mapping[str, object] | None:
-    """Return everything that is stored of an inbox, to see that nothing moved."""
+    """Return the whole row of an inbox, to check that it is unchanged."""
     return Inbox.objects.filter(pk=user.pk).values().first()
 
 

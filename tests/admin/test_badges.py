@@ -35,12 +35,12 @@ def test_a_type_always_has_the_same_color(name: str, color: int) -> None:
     assert type_badge(name) == f'<span class="inbox-badge inbox-type-{color}">{name}</span>'
 
 
-def test_states_have_words() -> None:
+def test_states_have_labels() -> None:
     assert state_badge(read=True) == '<span class="inbox-badge inbox-state-read">read</span>'
     assert state_badge(read=False) == '<span class="inbox-badge inbox-state-unread">unread</span>'
 
 
-def test_kinds_have_words() -> None:
+def test_kinds_have_labels() -> None:
     shown = '<span class="inbox-badge inbox-kind-all_read">all read</span>'
 
     assert kind_badge(Kind.ALL_READ) == shown
@@ -59,7 +59,7 @@ def test_every_color_is_in_the_style_sheet() -> None:
     assert colors == [str(number) for number in range(TYPE_COLORS)]
 
 
-def test_what_adds_and_what_takes_away_has_a_color() -> None:
+def test_kinds_that_add_or_delete_have_a_color() -> None:
     colors = set(re.findall(r"\.inbox-kind-(\w+) \{", style()))
 
     assert {Kind.ADDED, Kind.DELETED, Kind.EXPIRED} <= colors

@@ -1,4 +1,4 @@
-"""The page of the log: only shown."""
+"""The admin of the event log."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_event_is_shown_with_its_payload(browser: Client) -> None:
     assert "alice" in shown
 
 
-def test_nobody_can_change_the_log(browser: Client) -> None:
+def test_the_log_cannot_be_changed(browser: Client) -> None:
     event = InboxEvent.objects.earliest("pk")
     before = list(InboxEvent.objects.order_by("pk").values())
     page = f"{LIST}{event.pk}"
@@ -89,5 +89,5 @@ def test_nobody_can_change_the_log(browser: Client) -> None:
     assert list(InboxEvent.objects.order_by("pk").values()) == before
 
 
-def test_looking_takes_its_permission(staff: MakeStaff) -> None:
+def test_viewing_requires_the_permission(staff: MakeStaff) -> None:
     assert staff("view_inbox").get(LIST).status_code == 403

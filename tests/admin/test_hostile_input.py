@@ -1,4 +1,4 @@
-"""What nobody types into the pages, but anybody can send: answered like any other mistake, never with a 500."""
+"""Input that the pages never send but a client can: it causes a form error or a redirect, never a 500."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HUGE = "9" * 30
 
 
 def submit(browser: Client, **fields: Any) -> dict[str, list[str]]:
-    """Submit the form that sends, and return what it says is wrong."""
+    """Submit the send form and return its errors."""
     response: Any = browser.post(SEND, {"type": "general", "title": "Hello"} | fields)
     assert response.status_code == 200
     assert not InboxEvent.objects.exists()
@@ -28,17 +28,17 @@ def submit(browser: Client, **fields: Any) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     "key", ["x", "-", "1.5", "1 OR 1", "[]", HUGE, "-" + HUGE, "9" * 5000, "1\0"]
 )
-def test_a_recipient_that_cannot_be_a_key(browser: Client, key: str) -> None:
+def test_a_recipient_with_an_invalid_key(browser: Client, key: str) -> None:
     assert submit(browser, recipients=[key]) == {"recipients": [f"“{key}” is not a valid value."]}
 
 
 @pytest.mark.parametrize("key", ["0", "-1", str(2**63 - 1)])
-def test_a_recipient_that_cannot_be_there(browser: Client, key: str) -> None:
-    said = f"Select a valid choice. {key} is not one of the available choices."
+def test_a_recipient_that_does_not_exist(browser: Client, key: str) -> None:
+    expected = f"Select a valid choice. {key} is not one of the available choices."
     if int(key) > 2**31 and connection.vendor == "postgresql":
         # Beyond the range of the column, it cannot be a key at all.
-        said = f"“{key}” is not a valid value."
-    assert submit(browser, recipients=[key]) == {"recipients": [said]}
+        expected = f"“{key}” is not a valid value."
+    assert submit(browser, recipients=[key]) == {"recipients": [expected]}
 
 
 def test_other_recipients_are_kept(browser: Client, alice: User) -> None:
@@ -48,9 +48,9 @@ def test_other_recipients_are_kept(browser: Client, alice: User) -> None:
 
 
 @pytest.mark.parametrize("data", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000])
-def test_data_that_python_cannot_read(browser: Client, alice: User, data: str) -> None:
-    said = submit(browser, recipients=[alice.pk], data=data)
-    assert said == {"data": ["Enter a valid JSON."]}
+def test_data_that_python_cannot_decode(browser: Client, alice: User, data: str) -> None:
+    expected = submit(browser, recipients=[alice.pk], data=data)
+    assert expected == {"data": ["Enter a valid JSON."]}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_data_that_the_services_refuse(browser: Client, alice: User, data: str) 
 @pytest.mark.parametrize("key", [HUGE, "-" + HUGE, "9" * 5000, "x", "_5B"])
 @pytest.mark.parametrize("page", ["change", "delete", "history"])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_row_that_cannot_be_there(browser: Client, model: str, page: str, key: str) -> None:
+def test_a_row_with_an_invalid_key(browser: Client, model: str, page: str, key: str) -> None:
     response = browser.get(f"/admin/live_inbox/{model}/{key}/{page}/")
     if page == "delete" and model != "notification":
         assert response.status_code == 403
@@ -97,7 +97,7 @@ def test_a_row_that_cannot_be_there(browser: Client, model: str, page: str, key:
         ("auth/user", "date_joined__year=999999999"),
     ],
 )
-def test_a_list_asked_for_what_cannot_be(
+def test_a_list_with_invalid_filter_values(
     browser: Client, alice: User, page: str, query: str
 ) -> None:
     services.send(recipient_id=alice.pk, title="x")
@@ -114,7 +114,9 @@ def test_a_list_asked_for_what_cannot_be(
 
 @pytest.mark.parametrize("key", ["x", HUGE, "9" * 5000])
 @pytest.mark.parametrize("page", [*(f"live_inbox/{model}" for model in MODELS), "auth/user"])
-def test_rows_are_chosen_that_cannot_be(browser: Client, alice: User, page: str, key: str) -> None:
+def test_an_action_on_rows_with_invalid_keys(
+    browser: Client, alice: User, page: str, key: str
+) -> None:
     services.set_preference(user_id=alice.pk, type="general", enabled=True)
     services.send(recipient_id=alice.pk, title="x")
     choice = {"action": "delete_selected", "_selected_action": [key], "post": "yes", "index": "0"}
@@ -126,7 +128,7 @@ def test_rows_are_chosen_that_cannot_be(browser: Client, alice: User, page: str,
 
 
 @pytest.mark.parametrize("key", ["x", HUGE, "-" + HUGE, "9" * 5000, "1\0"])
-def test_a_preference_of_a_user_that_cannot_be(browser: Client, boss: User, key: str) -> None:
+def test_a_preference_for_a_user_with_an_invalid_key(browser: Client, boss: User, key: str) -> None:
     form = {"user": key, "type": "general", "enabled": "on"}
 
     response: Any = browser.post("/admin/live_inbox/notificationpreference/add/", form)

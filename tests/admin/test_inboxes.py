@@ -1,4 +1,4 @@
-"""The page of inboxes: only shown, marked as read, checked and repaired."""
+"""The admin of inboxes: viewing, marking as read, checking and repairing."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_an_inbox_is_shown_and_cannot_be_changed(browser: Client, alice: User) -
     assert inbox_row(alice) == before
 
 
-def test_everything_in_the_chosen_inboxes_is_marked_as_read(
+def test_all_notifications_of_the_selected_inboxes_are_marked_as_read(
     browser: Client, alice: User, bob: User
 ) -> None:
     devices = Device(alice), Device(bob)
 
     assert act(browser, "mark_all_read", alice, bob) == ["Marked 2 notifications as read."]
 
-    assert [device.hears_kinds() for device in devices] == [[Kind.ALL_READ], []]
+    assert [device.receive_kinds() for device in devices] == [[Kind.ALL_READ], []]
 
 
 def test_inboxes_are_checked(browser: Client, alice: User, bob: User) -> None:
@@ -107,7 +107,7 @@ def test_inboxes_are_repaired(browser: Client, alice: User, bob: User) -> None:
     assert Inbox.objects.get(pk=alice.pk).epoch != epoch
 
 
-def test_many_findings_are_cut_short(
+def test_a_long_list_of_findings_is_truncated(
     browser: Client, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inboxes, "MAX_FINDINGS_SHOWN", 1)
@@ -117,7 +117,7 @@ def test_many_findings_are_cut_short(
 
 
 @pytest.mark.parametrize("name", ["mark_all_read", "check_rows", "repair"])
-def test_too_many_at_a_time_are_refused(
+def test_a_selection_over_the_limit_is_refused(
     browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(selection, "MAX_SELECTED", 1)
@@ -137,7 +137,7 @@ def test_too_many_at_a_time_are_refused(
         (["view_inbox", "change_inbox"], ["check_rows", "repair"]),
     ],
 )
-def test_each_action_takes_its_permission(
+def test_each_action_requires_its_permission(
     staff: MakeStaff, codenames: list[str], offered: list[str]
 ) -> None:
     form = staff(*codenames).get(LIST).context["action_form"]

@@ -1,4 +1,4 @@
-"""The page of notifications: shown, marked and deleted, so that every open device sees it."""
+"""The admin of notifications: viewing, marking and deleting. Connected devices receive each change."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def messages(response: Any) -> list[str]:
 
 
 def hidden(browser: Client, notification: Notification) -> dict[str, str]:
-    """Return what the page of a notification says of the state that it shows."""
+    """Return the hidden form fields with the state that the page shows."""
     shown = browser.get(page(notification)).content.decode()
     (value,) = re.findall(r'<input type="hidden" name="initial-read" value="(\w+)"', shown)
     return {"initial-read": value}
@@ -87,7 +87,7 @@ def test_the_list_is_searched_and_filtered(
     assert titles(browser.get(f"{LIST}?{query}")) == found
 
 
-def test_the_filter_offers_the_types_that_are_used(browser: Client, alice: User) -> None:
+def test_the_type_filter_offers_the_types_in_use(browser: Client, alice: User) -> None:
     send(alice, type="report")
 
     response = browser.get(LIST)
@@ -156,11 +156,11 @@ def test_a_box_marks_it_as_read_or_unread(
     form = {"read": box} if box else {}
     browser.post(page(notification), hidden(browser, notification) | form)
 
-    assert device.hears_kinds() == [kind]
+    assert device.receive_kinds() == [kind]
     assert LogEntry.objects.get().get_change_message() == "Changed Read."
 
 
-def test_saving_an_untouched_page_does_not_undo_what_the_user_has_done_since(
+def test_saving_an_unchanged_page_does_not_undo_a_later_change_by_the_user(
     browser: Client, alice: User
 ) -> None:
     notification = send(alice)
@@ -170,7 +170,7 @@ def test_saving_an_untouched_page_does_not_undo_what_the_user_has_done_since(
 
     browser.post(page(notification), untouched)
 
-    assert device.hears() == []
+    assert device.receive() == []
 
 
 def test_a_notification_is_deleted(browser: Client, alice: User) -> None:
@@ -179,11 +179,11 @@ def test_a_notification_is_deleted(browser: Client, alice: User) -> None:
 
     asked = browser.get(page(notification, "delete"))
     assert "Are you sure" in asked.content.decode()
-    assert device.hears() == []
+    assert device.receive() == []
     response = browser.post(page(notification, "delete"), {"post": "yes"})
 
     assert response.headers["Location"] == LIST
-    assert device.hears_kinds() == [Kind.DELETED]
+    assert device.receive_kinds() == [Kind.DELETED]
     assert list(Notification.objects.all()) == [kept]
     assert LogEntry.objects.get().is_deletion()
 
@@ -191,7 +191,7 @@ def test_a_notification_is_deleted(browser: Client, alice: User) -> None:
 @pytest.mark.parametrize(
     ("name", "form"), [("delete", {"post": "yes"}), ("change", {"read": "on"})]
 )
-def test_a_notification_that_the_user_deletes_at_that_moment(
+def test_a_notification_that_its_user_deletes_concurrently(
     browser: Client,
     alice: User,
     monkeypatch: pytest.MonkeyPatch,
@@ -218,7 +218,7 @@ def test_a_notification_that_the_user_deletes_at_that_moment(
     assert not LogEntry.objects.exists()
 
 
-def test_a_notification_that_is_gone(browser: Client, alice: User) -> None:
+def test_a_deleted_notification(browser: Client, alice: User) -> None:
     notification = send(alice)
     services.delete(user_id=alice.pk, notification_id=notification.pk)
 
@@ -229,7 +229,9 @@ def test_a_notification_that_is_gone(browser: Client, alice: User) -> None:
 # -- many notifications ----------------------------------------------------------------------------------
 
 
-def test_the_chosen_ones_are_marked_as_read(browser: Client, alice: User, bob: User) -> None:
+def test_the_selected_notifications_are_marked_as_read(
+    browser: Client, alice: User, bob: User
+) -> None:
     chosen = [send(alice), send(alice), send(bob)]
     send(alice, "not chosen")
     services.mark_read(user_id=alice.pk, notification_id=chosen[0].pk)
@@ -237,23 +239,23 @@ def test_the_chosen_ones_are_marked_as_read(browser: Client, alice: User, bob: U
 
     response = act(browser, "mark_read", *chosen)
 
-    assert [device.hears_kinds() for device in devices] == [[Kind.READ], [Kind.READ]]
+    assert [device.receive_kinds() for device in devices] == [[Kind.READ], [Kind.READ]]
     assert messages(response) == ["Marked 2 notifications as read."]
     assert LogEntry.objects.count() == 2
 
 
-def test_the_chosen_ones_are_marked_as_unread(browser: Client, alice: User) -> None:
+def test_the_selected_notifications_are_marked_as_unread(browser: Client, alice: User) -> None:
     notification = send(alice)
     services.mark_all_read(user_id=alice.pk)
     device = Device(alice)
 
     response = act(browser, "mark_unread", notification)
 
-    assert device.hears_kinds() == [Kind.UNREAD]
+    assert device.receive_kinds() == [Kind.UNREAD]
     assert messages(response) == ["Marked 1 notification as unread."]
 
 
-def test_the_chosen_ones_are_deleted(browser: Client, alice: User, bob: User) -> None:
+def test_the_selected_notifications_are_deleted(browser: Client, alice: User, bob: User) -> None:
     chosen = [send(alice), send(alice), send(bob)]
     kept = send(alice, "kept")
     services.mark_read(user_id=alice.pk, notification_id=chosen[0].pk)
@@ -261,15 +263,15 @@ def test_the_chosen_ones_are_deleted(browser: Client, alice: User, bob: User) ->
 
     asked = act(browser, "delete_selected", *chosen)
     assert "Are you sure" in asked.content.decode()
-    assert [device.hears() for device in devices] == [[], []]
+    assert [device.receive() for device in devices] == [[], []]
     act(browser, "delete_selected", *chosen, post="yes")
 
-    assert [device.hears_kinds() for device in devices] == [[Kind.DELETED] * 2, [Kind.DELETED]]
+    assert [device.receive_kinds() for device in devices] == [[Kind.DELETED] * 2, [Kind.DELETED]]
     assert list(Notification.objects.all()) == [kept]
 
 
 @pytest.mark.parametrize("name", ["mark_read", "delete_selected"])
-def test_those_that_the_user_deletes_at_that_moment_are_passed_over(
+def test_notifications_that_their_user_deletes_concurrently_are_skipped(
     browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     chosen = [send(alice), send(alice)]
@@ -291,11 +293,11 @@ def test_those_that_the_user_deletes_at_that_moment_are_passed_over(
     act(browser, name, *chosen, post="yes")
 
     last = Kind.READ if name == "mark_read" else Kind.DELETED
-    assert device.hears_kinds() == [Kind.DELETED, last]
+    assert device.receive_kinds() == [Kind.DELETED, last]
 
 
 @pytest.mark.parametrize("name", ["mark_read", "mark_unread", "delete_selected"])
-def test_too_many_at_a_time_are_refused(
+def test_a_selection_over_the_limit_is_refused(
     browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(selection, "MAX_SELECTED", 2)
@@ -305,13 +307,13 @@ def test_too_many_at_a_time_are_refused(
     response = act(browser, name, chosen[0], select_across="1", post="yes")
 
     assert messages(response) == ["Select at most 2 rows at a time. Nothing was changed."]
-    assert device.hears() == []
+    assert device.receive() == []
 
 
 # -- permissions -----------------------------------------------------------------------------------------
 
 
-def test_who_may_only_look_changes_nothing(staff: MakeStaff, alice: User) -> None:
+def test_the_view_permission_alone_changes_nothing(staff: MakeStaff, alice: User) -> None:
     browser = staff("view_notification")
     notification = send(alice)
     before = inbox_row(alice)
@@ -326,7 +328,7 @@ def test_who_may_only_look_changes_nothing(staff: MakeStaff, alice: User) -> Non
     assert inbox_row(alice) == before
 
 
-def test_each_action_takes_its_permission(staff: MakeStaff, alice: User) -> None:
+def test_each_action_requires_its_permission(staff: MakeStaff, alice: User) -> None:
     browser = staff("view_notification", "change_notification")
 
     offered = [
@@ -337,7 +339,7 @@ def test_each_action_takes_its_permission(staff: MakeStaff, alice: User) -> None
 
 
 @pytest.mark.parametrize("codename", ["view_inbox", "send_notification"])
-def test_who_may_not_look_does_not(staff: MakeStaff, alice: User, codename: str) -> None:
+def test_viewing_requires_the_permission(staff: MakeStaff, alice: User, codename: str) -> None:
     browser = staff(codename)
     notification = send(alice)
 
@@ -345,7 +347,7 @@ def test_who_may_not_look_does_not(staff: MakeStaff, alice: User, codename: str)
     assert browser.get(page(notification)).status_code == 403
 
 
-def test_nobody_means_the_login_page(client: Client, alice: User) -> None:
+def test_an_anonymous_user_gets_the_login_page(client: Client, alice: User) -> None:
     response = client.get(LIST)
 
     assert response.headers["Location"] == f"/admin/login/?next={LIST}"

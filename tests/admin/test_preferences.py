@@ -1,4 +1,4 @@
-"""The page of preferences: set through the service."""
+"""The admin of preferences, which are set through the service."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_service_sets_it(browser: Client, alice: User, monkeypatch: pytest.M
     ],
 )
 @pytest.mark.usefixtures("news_is_required")
-def test_what_is_wrong_is_said_beside_the_field(
+def test_errors_appear_beside_the_field(
     browser: Client, alice: User, form: dict[str, str], field: str
 ) -> None:
     response = browser.post(ADD, form | {"user": alice.pk})
@@ -141,7 +141,7 @@ def test_the_list_costs_the_same_at_any_length(browser: Client, alice: User) -> 
     assert cost() == one
 
 
-def test_who_may_only_look_changes_nothing(staff: MakeStaff, alice: User) -> None:
+def test_the_view_permission_alone_changes_nothing(staff: MakeStaff, alice: User) -> None:
     browser = staff("view_notificationpreference")
     preference = services.set_preference(user_id=alice.pk, type="report", enabled=False)
 

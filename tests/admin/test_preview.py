@@ -1,4 +1,4 @@
-"""The preview on the page that sends: what the server gives the script, and what the script may do."""
+"""The preview of the send form: the markup for the script, and the safety of the script."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_other_pages_do_not_load_the_script(browser: Client) -> None:
 
 
 def test_the_server_puts_no_content_into_the_preview(browser: Client, alice: User) -> None:
-    """A refused form comes back with what was typed in its fields alone, escaped."""
+    """A refused form repeats the input in its fields only, escaped."""
     hostile = "<img src=x onerror=alert(1)>"
     form: dict[str, Any] = {"type": "no type", "title": hostile, "recipients": [alice.pk]}
 
@@ -61,6 +61,6 @@ def test_the_server_puts_no_content_into_the_preview(browser: Client, alice: Use
 
 
 @pytest.mark.parametrize("name", ["innerHTML", "outerHTML", "insertAdjacentHTML", "write(", "eval"])
-def test_the_script_makes_no_markup_of_text(name: str) -> None:
+def test_the_script_creates_no_markup_from_text(name: str) -> None:
     assert name not in script()
     assert script().count(".textContent = ") == 4

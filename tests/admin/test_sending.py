@@ -1,4 +1,4 @@
-"""The form that sends: to one, to many, to all; and everything it refuses."""
+"""The send form: one, several or all recipients, and every error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def errors(response: Any) -> dict[str, list[str]]:
     return found
 
 
-def said(browser: Client) -> list[str]:
+def shown_messages(browser: Client) -> list[str]:
     return [str(message) for message in browser.get(LIST).context["messages"]]
 
 
@@ -62,31 +62,31 @@ def test_one_user_is_sent_a_notification(browser: Client, boss: User, alice: Use
     response = submit(browser, alice, **content)
 
     assert response.headers["Location"] == LIST
-    (event,) = device.hears()
+    (event,) = device.receive()
     snapshot = event.notification
     assert snapshot is not None
     assert (snapshot.type, snapshot.title, snapshot.message) == ("orders.new", "Hello", "World")
     assert (snapshot.link, snapshot.data) == ("/orders/7", {"a": [1]})
     assert snapshot.sender is not None
     assert snapshot.sender.username == "boss"
-    assert said(browser) == ["Sent to 1 user."]
+    assert shown_messages(browser) == ["Sent to 1 user."]
     entry = LogEntry.objects.get()
     assert entry.is_addition()
     assert entry.object_id == str(snapshot.id)
 
 
-def test_a_notification_is_given_an_end(browser: Client, alice: User) -> None:
+def test_a_notification_can_have_an_expiry(browser: Client, alice: User) -> None:
     device = Device(alice)
 
     submit(browser, alice, expires_at_0="2124-05-01", expires_at_1="12:30:00")
 
-    (event,) = device.hears()
+    (event,) = device.receive()
     assert event.notification is not None
     assert event.notification.expires_at == datetime(2124, 5, 1, 12, 30, tzinfo=UTC)
     shown = browser.get(f"/admin/live_inbox/notification/{event.notification_id}/change/")
     assert "May 1, 2124, 12:30 p.m." in shown.content.decode()
     expire_due(now=datetime(2124, 5, 1, 12, 30, tzinfo=UTC))
-    assert device.hears_kinds() == [Kind.EXPIRED]
+    assert device.receive_kinds() == [Kind.EXPIRED]
 
 
 def test_many_users_are_sent_a_notification(browser: Client, alice: User, bob: User) -> None:
@@ -94,8 +94,8 @@ def test_many_users_are_sent_a_notification(browser: Client, alice: User, bob: U
 
     submit(browser, alice, bob)
 
-    assert [device.hears_kinds() for device in devices] == [[Kind.ADDED], [Kind.ADDED]]
-    assert said(browser) == ["Sent to 2 users."]
+    assert [device.receive_kinds() for device in devices] == [[Kind.ADDED], [Kind.ADDED]]
+    assert shown_messages(browser) == ["Sent to 2 users."]
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.object_repr) == (None, "Hello")
     assert entry.get_change_message() == "Sent to 2 users."
@@ -111,16 +111,18 @@ def test_all_active_users_are_sent_a_notification(
 
     recipients = Notification.objects.values_list("recipient__username", flat=True)
     assert sorted(recipients) == ["alice", "boss"]
-    assert said(browser) == ["Sent to 2 users."]
+    assert shown_messages(browser) == ["Sent to 2 users."]
 
 
-def test_who_turned_the_type_off_is_not_sent_it(browser: Client, alice: User, bob: User) -> None:
+def test_users_who_turned_the_type_off_receive_nothing(
+    browser: Client, alice: User, bob: User
+) -> None:
     services.set_preference(user_id=alice.pk, type="general", enabled=False)
 
     submit(browser, alice, bob)
-    assert said(browser) == ["Sent to 1 user. 1 turned off this type."]
+    assert shown_messages(browser) == ["Sent to 1 user. 1 turned off this type."]
     submit(browser, alice)
-    assert said(browser) == ["Sent to 0 users. 1 turned off this type."]
+    assert shown_messages(browser) == ["Sent to 0 users. 1 turned off this type."]
 
     assert list(Notification.objects.values_list("recipient__username", flat=True)) == ["bob"]
 
@@ -157,7 +159,7 @@ def test_who_turned_the_type_off_is_not_sent_it(browser: Client, alice: User, bo
     ],
 )
 @pytest.mark.parametrize("many", [False, True])
-def test_what_is_wrong_is_said_beside_the_field(
+def test_errors_appear_beside_the_field(
     browser: Client,
     alice: User,
     bob: User,
@@ -180,7 +182,7 @@ def test_a_refused_form_keeps_what_was_typed(browser: Client, alice: User) -> No
     assert f'<option value="{alice.pk}" selected>alice</option>' in shown
 
 
-def test_a_user_who_is_deleted_at_that_moment(
+def test_a_recipient_who_is_deleted_concurrently(
     browser: Client, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send_many = services.send_many
@@ -197,7 +199,7 @@ def test_a_user_who_is_deleted_at_that_moment(
     assert not InboxEvent.objects.exists()
 
 
-def test_the_policy_is_asked_for_each_recipient(
+def test_the_policy_is_checked_for_each_recipient(
     browser: Client, boss: User, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -216,7 +218,7 @@ def test_the_policy_is_asked_for_each_recipient(
     assert not InboxEvent.objects.exists()
 
 
-def test_sending_takes_its_permission(staff: MakeStaff, alice: User) -> None:
+def test_sending_requires_the_permission(staff: MakeStaff, alice: User) -> None:
     browser = staff("view_notification", "add_notification", "change_notification")
 
     assert "Send notification" not in browser.get(LIST).content.decode()
@@ -225,7 +227,7 @@ def test_sending_takes_its_permission(staff: MakeStaff, alice: User) -> None:
     assert not InboxEvent.objects.exists()
 
 
-def test_who_may_send_need_not_be_allowed_to_look(staff: MakeStaff, alice: User) -> None:
+def test_sending_does_not_require_the_view_permission(staff: MakeStaff, alice: User) -> None:
     browser = staff("send_notification")
 
     assert browser.get(ADD).status_code == 200
@@ -233,7 +235,7 @@ def test_who_may_send_need_not_be_allowed_to_look(staff: MakeStaff, alice: User)
     assert Notification.objects.get().recipient == alice
 
 
-def test_the_form_is_protected_against_forgery(boss: User, alice: User) -> None:
+def test_the_form_is_protected_against_csrf(boss: User, alice: User) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(boss)
 

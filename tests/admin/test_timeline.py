@@ -37,7 +37,7 @@ def page(browser: Client, user: User) -> str:
 
 
 def rows(shown: str) -> list[list[str]]:
-    """Return what the cells of the timeline hold."""
+    """Return the texts of the cells of the timeline."""
     (body,) = re.findall(r"<tbody>(.*?)</tbody>", shown, re.DOTALL)
     return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in body.split("</tr>")[:-1]]
 
@@ -70,7 +70,7 @@ def test_events_are_shown_newest_first(browser: Client, alice: User) -> None:
     ]
 
 
-def test_many_that_became_read_are_counted(browser: Client, alice: User) -> None:
+def test_a_mark_all_read_event_shows_its_count(browser: Client, alice: User) -> None:
     send(alice), send(alice)
     services.mark_all_read(user_id=alice.pk, now=NOW)
 
@@ -92,9 +92,7 @@ def test_hostile_content_is_escaped(browser: Client, alice: User) -> None:
     assert shown[1][2] == "&lt;script&gt;1&lt;/script&gt;"
 
 
-def test_an_event_of_a_newer_version_is_shown_as_far_as_it_is_known(
-    browser: Client, alice: User
-) -> None:
+def test_an_event_of_a_newer_version_is_shown(browser: Client, alice: User) -> None:
     send(alice)
     InboxEvent.objects.update(kind="pinned", notification_id=None, payload={})
 
@@ -154,7 +152,7 @@ def test_the_page_costs_the_same_at_any_number_of_events(browser: Client, alice:
         (["view_inbox", "view_inboxevent", "view_notification"], True, True),
     ],
 )
-def test_it_shows_nothing_that_the_person_may_not_see(
+def test_the_timeline_requires_permissions(
     staff: MakeStaff, alice: User, codenames: list[str], has_timeline: bool, has_link: bool
 ) -> None:
     address = f'<a href="/admin/live_inbox/notification/{send(alice, "Title").pk}/change/">'

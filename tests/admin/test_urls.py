@@ -1,4 +1,4 @@
-"""The addresses of the original guide lead to the pages of today."""
+"""The admin URLs of the original guide redirect to the current pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from live_inbox import services
         ),
     ],
 )
-def test_an_old_address_forwards(client: Client, old: str, new: str) -> None:
+def test_an_old_url_redirects(client: Client, old: str, new: str) -> None:
     response = client.get(f"/admin/{old}")
 
     assert response.status_code == 301
@@ -42,6 +42,6 @@ def test_the_old_list_shows_the_notifications(browser: Client, alice: User) -> N
     assert "Hello" in shown
 
 
-def test_other_addresses_are_left_alone(browser: Client) -> None:
+def test_other_urls_are_not_redirected(browser: Client) -> None:
     assert browser.get("/admin/authentication/group/").status_code == 404
     assert browser.get("/admin/live_inbox/").status_code == 200

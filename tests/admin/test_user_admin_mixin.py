@@ -25,7 +25,7 @@ def test_the_checks_pass_and_the_project_keeps_its_options() -> None:
     assert page.list_display == ("username", "date_joined")
 
 
-def test_an_inbox_is_counted_and_takes_no_permission_of_its_own(rf: Any) -> None:
+def test_an_inbox_is_counted_and_requires_no_permission_of_its_own(rf: Any) -> None:
     alice = User.objects.create_user("alice")
     for _ in range(3):
         services.send(recipient_id=alice.pk, title="x")

@@ -1,4 +1,4 @@
-"""Deleting users: their inboxes go with them, and nobody else's moves."""
+"""Deleting users deletes their inboxes and changes no others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _notifications(alice: User, bob: User) -> None:
     services.send(recipient_id=bob.pk, title="y", sender_id=alice.pk)
 
 
-def test_a_user_goes_with_the_inbox(browser: Client, alice: User, bob: User) -> None:
+def test_deleting_a_user_deletes_the_inbox(browser: Client, alice: User, bob: User) -> None:
     asked = browser.get(delete(alice)).content.decode()
     for line in ("User: alice", "Notifications: 3", "Inbox events: 3", "Inboxes: 1"):
         assert line in asked
@@ -48,7 +48,7 @@ def test_a_user_goes_with_the_inbox(browser: Client, alice: User, bob: User) -> 
     assert not NotificationPreference.objects.exists()
 
 
-def test_what_the_user_has_sent_stays(browser: Client, alice: User, bob: User) -> None:
+def test_notifications_that_the_user_has_sent_stay(browser: Client, alice: User, bob: User) -> None:
     before = selectors.inbox_state(user_id=bob.pk)
 
     browser.post(delete(alice), {"post": "yes"})
@@ -60,7 +60,9 @@ def test_what_the_user_has_sent_stays(browser: Client, alice: User, bob: User) -
     assert list(check_inboxes()) == []
 
 
-def test_many_users_go_with_their_inboxes(browser: Client, alice: User, bob: User) -> None:
+def test_several_users_are_deleted_with_their_inboxes(
+    browser: Client, alice: User, bob: User
+) -> None:
     form = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk]}
 
     assert "Inboxes: 2" in browser.post(LIST, form).content.decode()
@@ -71,7 +73,9 @@ def test_many_users_go_with_their_inboxes(browser: Client, alice: User, bob: Use
     assert not Notification.objects.exists()
 
 
-def test_asking_costs_the_same_at_any_size_of_the_inbox(browser: Client, alice: User) -> None:
+def test_the_confirmation_page_costs_the_same_at_any_size_of_the_inbox(
+    browser: Client, alice: User
+) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             assert browser.get(delete(alice)).status_code == 200
@@ -84,7 +88,7 @@ def test_asking_costs_the_same_at_any_size_of_the_inbox(browser: Client, alice: 
     assert cost() == few
 
 
-def test_a_new_user_with_the_same_key_starts_anew(browser: Client, alice: User) -> None:
+def test_a_new_user_with_the_same_key_gets_a_new_epoch(browser: Client, alice: User) -> None:
     old = selectors.inbox_state(user_id=alice.pk).position
     browser.post(delete(alice), {"post": "yes"})
 
@@ -108,7 +112,7 @@ def test_senders_with_the_same_idempotency_key_can_both_be_deleted(
     assert Notification.objects.filter(recipient=boss).count() == 2
 
 
-def test_deleting_takes_the_permission_to_delete_users(
+def test_deleting_requires_only_the_permission_to_delete_users(
     staff: MakeStaff, alice: User, bob: User
 ) -> None:
     browser = staff("view_user", "delete_user")

@@ -1,4 +1,4 @@
-"""The admin of a project that has no page of users: users are chosen by their keys."""
+"""The admin on a site without a user admin: users are selected by their keys."""
 
 from __future__ import annotations
 

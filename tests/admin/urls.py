@@ -1,4 +1,4 @@
-"""The admin site alone: its tests need no other door."""
+"""The URLs of the admin tests: the admin site only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of exceptions."""
+"""The mapping from exceptions to the errors that clients receive."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_errors_of_the_domain_are_shown(error: Exception, expected: dict[str, An
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")])
-def test_a_database_that_is_away_is_no_fault_of_each_request(
+def test_an_outage_of_the_database_is_logged_once(
     error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(errors, "_database", RecurringFault("database", FAULTS))
@@ -80,7 +80,7 @@ def test_every_code_of_the_domain_is_in_the_table() -> None:
     assert codes | {AuthenticationFailed.code} <= set(Code)
 
 
-def test_everything_else_is_hidden_and_logged_under_an_id(
+def test_unexpected_exceptions_are_masked_and_logged_under_an_id(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     try:
@@ -97,11 +97,11 @@ def test_everything_else_is_hidden_and_logged_under_an_id(
     assert "Traceback" in caplog.text
 
 
-def test_two_faults_have_two_ids() -> None:
+def test_two_internal_errors_have_two_ids() -> None:
     first, second = client_error(KeyError("a")), client_error(KeyError("a"))
     assert first.details["errorId"] != second.details["errorId"]
 
 
-def test_an_error_that_has_its_code_stays_as_it_is() -> None:
+def test_an_error_with_a_code_is_unchanged() -> None:
     error = GraphQLError("x", extensions={"code": "GRAPHQL_VALIDATION_FAILED"})
     assert as_clients_see(error) is error

@@ -1,4 +1,4 @@
-"""docs/graphql.md says what the code does."""
+"""docs/graphql.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SECTIONS: dict[str, str] = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PA
 
 
 def rows(section: str, *, under: str) -> dict[str, list[str]]:
-    """The cells of each row of the table with that heading in its first column, by the first."""
+    """Return the rows of the table with this heading in its first column, by their first cell."""
     table = re.search(rf"^\| {under} \|.*\n\|[-|]+\n((?:\|.*\n)+)", SECTIONS[section], re.M)
     assert table is not None
     lines = [re.split(r"\s*\|\s*", line[1:-1].strip()) for line in table[1].splitlines()]
     return {line[0].strip("`"): line[1:] for line in lines}
 
 
-def codes_explained() -> dict[str, str]:
-    """What the source says below each code."""
+def code_descriptions() -> dict[str, str]:
+    """Return the docstring of each code in the source."""
     (table,) = ast.parse(inspect.getsource(Code)).body
     assert isinstance(table, ast.ClassDef)
     found = {}
@@ -52,12 +52,12 @@ def words(text: str) -> set[str]:
 
 
 def test_the_codes_of_errors() -> None:
-    assert set(codes_explained()) == set(Code)
-    told = {code: cells[0] for code, cells in rows("Errors", under="code").items()}
-    assert told == codes_explained()
+    assert set(code_descriptions()) == set(Code)
+    documented = {code: cells[0] for code, cells in rows("Errors", under="code").items()}
+    assert documented == code_descriptions()
 
 
-def test_what_stands_beside_a_code() -> None:
+def test_the_extensions_of_each_code() -> None:
     errors: list[Exception] = [
         InvalidInput("No.", field="title"),
         RateLimited("No.", retry_after=1.0),
@@ -72,10 +72,10 @@ def test_what_stands_beside_a_code() -> None:
 
 
 def test_the_reasons() -> None:
-    told = re.search(r"^The values of `reason`:(.*?)\.\n", SECTIONS["Errors"], re.M | re.S)
-    assert told is not None
+    documented = re.search(r"^The values of `reason`:(.*?)\.\n", SECTIONS["Errors"], re.M | re.S)
+    assert documented is not None
     reasons = {reason.value for reason in Reason}
-    assert words(told[1]) == reasons
+    assert words(documented[1]) == reasons
     ends = {reason.value for reason in EndReason}
     assert ends - reasons == {"deactivated"}
     assert "`deactivated`" in SECTIONS["Close codes"]
@@ -93,13 +93,13 @@ def test_the_close_codes() -> None:
 
 
 def test_the_limits() -> None:
-    told = {name: cells[0] for name, cells in rows("Limits", under="setting").items()}
+    documented = {name: cells[0] for name, cells in rows("Limits", under="setting").items()}
 
     def default(name: str) -> str:
         value = InboxSettings.model_fields[name].default
         return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
-    assert told == {name.upper(): default(name) for name in groups()["limits"]}
+    assert documented == {name.upper(): default(name) for name in groups()["limits"]}
     fixed = [DEFAULT_PAGE_SIZE, MAX_TYPES, MAX_REPEATS]
     assert [
         int(n) for n in re.findall(r"\b\d+\b", SECTIONS["Limits"].split("Fixed are")[1])
@@ -116,17 +116,19 @@ def test_the_documents_are_valid(text: str) -> None:
     assert validate(schema._schema, parse(text)) == []
 
 
-def test_where_a_token_may_stand() -> None:
-    told = re.search(r"^In the payload, the token stands under (.*?), at the top level", PAGE, re.M)
-    assert told is not None
-    assert words(told[1]) == set(_PAYLOAD_KEYS)
-    for key in words(told[1]):
+def test_the_keys_for_a_token_in_the_payload() -> None:
+    documented = re.search(
+        r"^In the payload, the token stands under (.*?), at the top level", PAGE, re.M
+    )
+    assert documented is not None
+    assert words(documented[1]) == set(_PAYLOAD_KEYS)
+    for key in words(documented[1]):
         for value in ("abc", "Bearer abc", "JWT abc"):
             payload: Any = {key: value}
             assert token_from_payload(payload) == token_from_payload({"headers": payload}) == "abc"
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_are_valid() -> None:
     docs = Path(__file__).parents[2] / "docs"
     links = re.findall(r"\]\(([^)#]+)\)", PAGE)
     assert [link for link in links if not (docs / link).exists()] == []

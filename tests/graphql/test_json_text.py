@@ -1,4 +1,4 @@
-"""JSON from strangers."""
+"""Decoding untrusted JSON and encoding responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from live_inbox_graphql.json_text import dumps, loads
         ('"é"'.encode(), "é"),
     ],
 )
-def test_json_is_taken_as_it_is(text: str | bytes, value: object) -> None:
+def test_valid_json(text: str | bytes, value: object) -> None:
     assert loads(text) == value
 
 
@@ -36,7 +36,7 @@ def test_json_is_taken_as_it_is(text: str | bytes, value: object) -> None:
         '{"a":' * 100000,
     ],
 )
-def test_everything_else_is_a_value_error(text: str | bytes) -> None:
+def test_invalid_json_is_a_value_error(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         loads(text)
 
@@ -49,5 +49,5 @@ def test_everything_else_is_a_value_error(text: str | bytes) -> None:
         ({"a": "\ud800"}, '{"a":"\\ud800"}'),
     ],
 )
-def test_everything_can_be_written(value: object, text: str) -> None:
+def test_every_value_can_be_encoded(value: object, text: str) -> None:
     assert dumps(value) == text.encode()

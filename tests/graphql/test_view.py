@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: who may ask, in which form, and in which form the answer comes."""
+"""GraphQL over HTTP: authentication, request formats and response formats."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TestCallers:
         assert (response.status_code, response["Content-Type"]) == (200, JSON)
         assert body(response) == {"data": {"viewer": {"username": "alice"}}}
 
-    async def test_nobody(self) -> None:
+    async def test_an_anonymous_request(self) -> None:
         response = await post(VIEWER)
         assert response.status_code == 200
         assert body(response) == {
@@ -96,9 +96,7 @@ class TestCallers:
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
         assert (await post(VIEWER, **headers)).status_code == 401
 
-    async def test_keys_that_are_out_of_reach_are_no_reason_to_sign_out(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_unavailable_keys_are_a_503(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(token: str) -> None:
             raise AuthenticationFailed(Reason.KEYS_UNAVAILABLE)
 
@@ -107,7 +105,7 @@ class TestCallers:
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         assert body(response)["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
 
-    async def test_a_database_that_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_an_outage_of_the_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(token: str) -> None:
             raise OperationalError("terminating connection due to administrator command")
 
@@ -117,7 +115,7 @@ class TestCallers:
         (error,) = body(response)["errors"]
         assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
 
-    async def test_other_schemes_are_not_ours(self) -> None:
+    async def test_other_authorization_schemes_are_ignored(self) -> None:
         response = await post(TYPENAME, Authorization="Basic YTpi")
         assert body(response) == {"data": {"__typename": "Query"}}
 
@@ -126,11 +124,11 @@ MARK_ALL = {"query": "mutation { markAllRead { count } }"}
 
 
 class TestSessions:
-    """A session's cookie goes along with whatever any page makes the browser send."""
+    """Browsers send the session cookie with requests that other sites cause, so CSRF tokens are required."""
 
     @pytest.fixture
     async def browser(self, alice: User) -> AsyncClient:
-        """A browser in which alice has signed in."""
+        """Return a browser with the session of alice."""
         browser = AsyncClient(enforce_csrf_checks=True)
         await browser.aforce_login(alice)
         return browser
@@ -162,13 +160,11 @@ class TestSessions:
         assert response.status_code == 403
         assert "Origin checking failed" in body(response)["errors"][0]["message"]
 
-    async def test_a_query_by_get_changes_nothing_and_needs_none(
-        self, browser: AsyncClient
-    ) -> None:
+    async def test_a_query_by_get_needs_no_csrf_token(self, browser: AsyncClient) -> None:
         response = await browser.get(URL, VIEWER)
         assert body(response) == {"data": {"viewer": {"username": "alice"}}}
 
-    async def test_a_token_counts_more_and_needs_none(
+    async def test_a_token_takes_precedence_and_needs_no_csrf_token(
         self, browser: AsyncClient, bob: User
     ) -> None:
         response = await self.send(browser, VIEWER, Authorization=bearer(bob))
@@ -180,7 +176,7 @@ class TestSessions:
         response = await self.send(browser, VIEWER, Authorization="Bearer nonsense")
         assert response.status_code == 401
 
-    async def test_without_a_session_there_is_nothing_to_forge(self) -> None:
+    async def test_without_a_session_no_csrf_token_is_needed(self) -> None:
         browser = AsyncClient(enforce_csrf_checks=True)
         response = await self.send(browser, TYPENAME)
         assert body(response) == {"data": {"__typename": "Query"}}
@@ -212,7 +208,7 @@ class TestRequests:
             ('{"query": "{a}", "extensions": 0}', "`extensions` must be an object or null."),
         ],
     )
-    async def test_what_is_no_request_is_a_400(self, content: str | bytes, message: str) -> None:
+    async def test_an_invalid_request_is_a_400(self, content: str | bytes, message: str) -> None:
         response = await AsyncClient().post(URL, content, content_type="application/json")
         assert (response.status_code, response["Content-Type"]) == (400, JSON)
         assert body(response) == refusal(message)
@@ -231,7 +227,9 @@ class TestRequests:
             "\x00",
         ],
     )
-    async def test_what_a_page_could_send_unasked_is_a_415(self, content_type: str) -> None:
+    async def test_content_types_without_a_cors_preflight_are_a_415(
+        self, content_type: str
+    ) -> None:
         response = await AsyncClient().post(URL, json.dumps(TYPENAME), content_type=content_type)
         assert response.status_code == 415
         assert body(response) == refusal("The body must be application/json, in UTF-8.")
@@ -240,7 +238,7 @@ class TestRequests:
         "content_type",
         ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'],
     )
-    async def test_json_may_be_called_so(self, content_type: str) -> None:
+    async def test_accepted_content_types(self, content_type: str) -> None:
         response = await AsyncClient().post(URL, json.dumps(TYPENAME), content_type=content_type)
         assert response.status_code == 200
 
@@ -262,14 +260,14 @@ class TestRequests:
         response = await post(content, Authorization=bearer(alice))
         assert body(response) == {"data": {"notifications": {"position": "0"}}}
 
-    async def test_an_operation_that_is_not_there(self) -> None:
+    async def test_an_unknown_operation_name(self) -> None:
         response = await post({"query": "query A { __typename }", "operationName": "B"})
         assert response.status_code == 400
         assert body(response) == refusal(
             "The document has no operation, or none with this name.", "OPERATION_RESOLUTION_FAILURE"
         )
 
-    async def test_a_subscription_belongs_on_a_socket(self) -> None:
+    async def test_a_subscription_is_a_400(self) -> None:
         response = await post({"query": "subscription { notificationEvents { position } }"})
         assert response.status_code == 400
         message = "Subscriptions are served on a WebSocket at this address."
@@ -289,7 +287,7 @@ class TestGet:
         )
         assert body(response) == {"data": {"notifications": {"totalCount": 0}}}
 
-    async def test_no_mutation(self, alice: User) -> None:
+    async def test_a_mutation_is_refused(self, alice: User) -> None:
         response = await AsyncClient().get(URL, MARK_ALL, headers={"Authorization": bearer(alice)})
         assert (response.status_code, response["Allow"]) == (405, "POST")
         assert body(response) == refusal("Send mutations by POST.")
@@ -303,14 +301,14 @@ class TestGet:
             ({"query": "{a}", "extensions": "NaN"}, "`extensions` is not JSON."),
         ],
     )
-    async def test_what_is_no_request_is_a_400(
+    async def test_an_invalid_request_is_a_400(
         self, parameters: dict[str, str], message: str
     ) -> None:
         response = await AsyncClient().get(URL, parameters)
         assert response.status_code == 400
         assert body(response) == refusal(message)
 
-    async def test_answers_are_nobody_elses(self) -> None:
+    async def test_responses_are_not_cached(self) -> None:
         response = await AsyncClient().get(URL, TYPENAME)
         assert response["Cache-Control"] == "no-store"
         assert response["Vary"] == "Accept, Authorization, Cookie"
@@ -343,11 +341,13 @@ class TestPage:
             ("POST", URL, BROWSER),
         ],
     )
-    async def test_nobody_else_does(self, method: str, path: str, accept: str) -> None:
+    async def test_other_requests_do_not_get_the_page(
+        self, method: str, path: str, accept: str
+    ) -> None:
         request_was_refused = (await self.answer(method, path, accept)).status_code
         assert request_was_refused in (400, 415)
 
-    async def test_without_a_page_a_browser_is_told_what_is_missing(self) -> None:
+    async def test_without_a_page_a_browser_gets_an_error(self) -> None:
         response = await AsyncClient().get(URL, headers={"Accept": self.BROWSER})
         assert response.status_code == 400
         assert body(response) == refusal("`query` is missing.")
@@ -375,7 +375,7 @@ class TestContentTypes:
         response = await post(TYPENAME, **headers)
         assert (response.status_code, response["Content-Type"]) == (200, expected)
 
-    async def test_who_can_read_neither_gets_a_406(self) -> None:
+    async def test_a_client_that_accepts_neither_type_gets_a_406(self) -> None:
         response = await post(TYPENAME, Accept="text/html, image/png")
         assert (response.status_code, response["Content-Type"]) == (406, JSON)
         assert body(response) == refusal(
@@ -400,7 +400,7 @@ class TestContentTypes:
         assert set(body(new)) == {"errors"}
         assert body(new)["errors"][0]["extensions"]["code"] == code
 
-    async def test_a_request_that_was_executed_has_data_whatever_came_of_it(self) -> None:
+    async def test_a_request_that_was_executed_has_data_even_if_it_failed(self) -> None:
         response = await post(VIEWER, Accept="application/graphql-response+json")
         assert response.status_code == 200
         assert body(response)["data"] is None
@@ -434,7 +434,7 @@ class TestFaults:
         assert error_id in record.getMessage()
         assert "KeyError: 'secret'" in caplog.text
 
-    async def test_before_anything_is_run(
+    async def test_before_the_execution(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def fail(request: HttpRequest) -> None:
@@ -448,5 +448,5 @@ class TestFaults:
         assert error["extensions"]["errorId"] in caplog.text
 
 
-def test_the_view_has_its_address() -> None:
+def test_the_url_name() -> None:
     assert reverse("graphql") == "/graphql"

@@ -1,4 +1,4 @@
-"""The other side of identity: who makes keys and signs tokens for the tests."""
+"""Keys, a clock and signed tokens for the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOW = 1_800_000_000.0
 
 
 class Clock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that the test sets."""
 
     def __init__(self, now: float) -> None:
         self.now = now

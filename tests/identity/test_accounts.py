@@ -1,4 +1,4 @@
-"""From a verified token to the user, and how users with open sockets stand."""
+"""Finding the user of a verified token, and the account statuses for open sockets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from live_inbox.identity.tokens import VerifiedToken
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 BY_NAME = AccountConfig(user_field="username")
-FIRST_SIGHT = AccountConfig(user_field="username", create_users=True)
+CREATING = AccountConfig(user_field="username", create_users=True)
 
 
 def token(user_ref: str, issued_at: float | None = NOON.timestamp()) -> VerifiedToken:
@@ -63,7 +63,7 @@ def test_an_unknown_primary_key(user_ref: str) -> None:
     assert not User.objects.exists()
 
 
-def test_an_address_that_two_users_have_names_neither(alice: User) -> None:
+def test_an_address_shared_by_two_users_matches_neither(alice: User) -> None:
     User.objects.create_user("mallory", email=alice.email)
     assert refusal(token(alice.email), AccountConfig(user_field="email")) is Reason.UNKNOWN_USER
 
@@ -80,7 +80,7 @@ def test_an_inactive_user(alice: User) -> None:
     ("issued_at", "is_refused"),
     [(NOON.timestamp() - 0.001, True), (None, True), (NOON.timestamp(), False)],
 )
-def test_tokens_from_before_a_revocation_are_refused(
+def test_tokens_issued_before_a_revocation_are_refused(
     issued_at: float | None, is_refused: bool, alice: User
 ) -> None:
     assert account_for(token(str(alice.pk), issued_at), AccountConfig()) == alice
@@ -92,7 +92,7 @@ def test_tokens_from_before_a_revocation_are_refused(
         assert account_for(verified, AccountConfig()) == alice
 
 
-def test_a_revocation_is_of_one_user(alice: User) -> None:
+def test_a_revocation_affects_one_user_only(alice: User) -> None:
     bob = User.objects.create_user("bob")
     revoke_tokens(user_id=str(alice.pk), now=NOON)
     assert account_for(token(str(bob.pk), None), AccountConfig()) == bob
@@ -104,13 +104,13 @@ def test_a_revocation_never_moves_back(alice: User) -> None:
     assert moments == [NOON, NOON, later]
 
 
-def test_a_revocation_is_now_by_default(alice: User) -> None:
+def test_a_revocation_defaults_to_the_current_time(alice: User) -> None:
     before = datetime.now(UTC)
     assert before <= revoke_tokens(user_id=alice.pk) <= datetime.now(UTC)
 
 
 @pytest.mark.django_db
-def test_the_tokens_of_nobody_cannot_be_revoked() -> None:
+def test_revoking_the_tokens_of_an_unknown_user_raises() -> None:
     with pytest.raises(User.DoesNotExist):
         revoke_tokens(user_id=5)
 
@@ -127,37 +127,37 @@ def test_a_deleted_user_leaves_no_revocation(alice: User) -> None:
 
 
 @pytest.mark.django_db
-def test_a_user_is_created_on_first_sight() -> None:
-    created = account_for(token("auth0|5f7c"), FIRST_SIGHT)
+def test_the_first_token_creates_the_user() -> None:
+    created = account_for(token("auth0|5f7c"), CREATING)
     assert isinstance(created, User)
     assert (created.username, created.is_active, created.is_staff) == ("auth0|5f7c", True, False)
     assert not created.has_usable_password()
-    assert account_for(token("auth0|5f7c"), FIRST_SIGHT) == created
+    assert account_for(token("auth0|5f7c"), CREATING) == created
     assert User.objects.count() == 1
 
 
 @pytest.mark.django_db
-def test_nobody_is_created_unless_configured() -> None:
+def test_no_user_is_created_unless_configured() -> None:
     assert refusal(token("carol"), BY_NAME) is Reason.UNKNOWN_USER
-    assert refusal(token("c" * 151), FIRST_SIGHT) is Reason.UNKNOWN_USER
+    assert refusal(token("c" * 151), CREATING) is Reason.UNKNOWN_USER
     assert not User.objects.exists()
 
 
-def test_creation_does_not_wake_an_inactive_user(alice: User) -> None:
+def test_creation_does_not_activate_an_inactive_user(alice: User) -> None:
     User.objects.update(is_active=False)
-    assert refusal(token("alice"), FIRST_SIGHT) is Reason.INACTIVE
+    assert refusal(token("alice"), CREATING) is Reason.INACTIVE
     assert User.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_requests_with_the_first_token_create_one_user() -> None:
+def test_concurrent_requests_with_the_first_token_create_one_user() -> None:
     together = threading.Barrier(4)
 
     def first_request() -> Any:
         try:
             connection.ensure_connection()
             together.wait(30)
-            return account_for(token("carol"), FIRST_SIGHT).pk
+            return account_for(token("carol"), CREATING).pk
         finally:
             connections.close_all()
 
@@ -177,23 +177,25 @@ def test_requests_with_the_first_token_create_one_user() -> None:
         (AccountConfig("email", create_users=True), "JWT_CREATE_USERS needs a unique "),
     ],
 )  # fmt: skip
-def test_rules_that_cannot_work_are_refused_at_start(config: AccountConfig, message: str) -> None:
+def test_an_invalid_configuration_is_refused_at_startup(
+    config: AccountConfig, message: str
+) -> None:
     with pytest.raises(InvalidIdentityConfig) as failure:
         check_account_config(config)
     assert str(failure.value).startswith(message)
 
 
 @pytest.mark.parametrize(
-    "config", [AccountConfig(), AccountConfig("email"), BY_NAME, FIRST_SIGHT], ids=str
+    "config", [AccountConfig(), AccountConfig("email"), BY_NAME, CREATING], ids=str
 )
-def test_rules_that_can_work(config: AccountConfig) -> None:
+def test_a_valid_configuration_is_accepted(config: AccountConfig) -> None:
     check_account_config(config)
 
 
 # -- account_statuses ------------------------------------------------------------------------------------
 
 
-def test_standings_come_in_one_query(alice: User) -> None:
+def test_account_statuses_take_one_query(alice: User) -> None:
     bob, carol, dave = (User.objects.create_user(name) for name in ("bob", "carol", "dave"))
     User.objects.filter(pk=bob.pk).update(is_active=False)
     revoke_tokens(user_id=carol.pk, now=NOON)
@@ -209,7 +211,7 @@ def test_standings_come_in_one_query(alice: User) -> None:
 
 
 @pytest.mark.django_db
-def test_more_users_than_one_statement_takes() -> None:
+def test_more_users_than_one_statement_accepts() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert account_statuses([str(number) for number in range(20_001)]) == {}
     assert len(queries) == 3

@@ -1,4 +1,4 @@
-"""From a token or a session to the caller, on and off the event loop."""
+"""Authenticating callers by token or session."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_caller_of_a_token(alice: User) -> None:
     assert caller.expires_at == pytest.approx(caller.issued_at + 70)
 
 
-def test_who_is_refused(alice: User) -> None:
+def test_refused_tokens(alice: User) -> None:
     assert refusal(None) is Reason.MISSING
     assert refusal("") is Reason.MISSING
     assert refusal("x") is Reason.MALFORMED
@@ -91,7 +91,7 @@ def test_the_verifier_is_made_once_and_follows_the_settings(configure: Configure
     assert verifier_for(identity_config().tokens) is first
 
 
-def test_the_rules_are_those_of_the_settings(configure: Configure) -> None:
+def test_the_configuration_comes_from_the_settings(configure: Configure) -> None:
     configure(
         jwt_previous_secrets=["b" * 32],
         jwt_audience="inbox",
@@ -110,14 +110,14 @@ def test_the_rules_are_those_of_the_settings(configure: Configure) -> None:
     check_identity_config()
 
 
-def test_settings_that_cannot_work_are_found(configure: Configure) -> None:
+def test_invalid_settings_are_detected(configure: Configure) -> None:
     for settings in ({"jwt_secret": "short"}, {"jwt_create_users": True}):
         configure(**settings)
         with pytest.raises(InvalidIdentityConfig):
             check_identity_config()
 
 
-def test_a_public_key_may_have_its_line_breaks_written_out(
+def test_a_public_key_may_have_escaped_line_breaks(
     alice: User, configure: Configure, key_pairs: dict[str, KeyPair]
 ) -> None:
     pair = key_pairs["EdDSA"]
@@ -172,7 +172,7 @@ def counted_queries() -> Iterator[list[str]]:
         yield queries
 
 
-def test_a_thousand_who_come_at_once_cost_a_few_queries(configure: Configure) -> None:
+def test_a_thousand_concurrent_callers_cost_a_few_queries(configure: Configure) -> None:
     User.objects.bulk_create(User(username=f"user {number}") for number in range(1000))
     users = list(User.objects.order_by("pk"))
     tokens = [issue_token(user, ttl_seconds=60) for user in users]
@@ -187,7 +187,7 @@ def test_a_thousand_who_come_at_once_cost_a_few_queries(configure: Configure) ->
     assert 1 <= len(queries) <= 4
 
 
-def test_a_refusal_belongs_to_its_asker(alice: User) -> None:
+def test_a_refusal_reaches_only_its_own_caller(alice: User) -> None:
     bob, carol = (User.objects.create_user(name) for name in ("bob", "carol"))
     tokens: list[str | None] = [issue_token(user, ttl_seconds=60) for user in (alice, bob, carol)]
     User.objects.filter(pk=bob.pk).update(is_active=False)
@@ -211,7 +211,7 @@ def test_a_refusal_belongs_to_its_asker(alice: User) -> None:
     assert len(queries) == 1
 
 
-def test_all_who_come_for_the_first_time_are_created(configure: Configure) -> None:
+def test_all_new_users_of_a_batch_are_created(configure: Configure) -> None:
     configure(jwt_user_field="username", jwt_create_users=True)
     User.objects.create_user("inactive", is_active=False)
     names = ["carol", "dave", "carol", "inactive", "d" * 151]
@@ -226,7 +226,7 @@ def test_all_who_come_for_the_first_time_are_created(configure: Configure) -> No
     assert User.objects.count() == 3
 
 
-def test_a_database_that_fails_fails_those_who_asked_it_and_no_later_ones(alice: User) -> None:
+def test_a_database_failure_affects_the_current_batch_only(alice: User) -> None:
     tokens = [issue_token(alice, ttl_seconds=60) for _ in range(3)]
     table, hidden = User._meta.db_table, "elsewhere"
 
@@ -249,7 +249,7 @@ def _rename_table(table: str, name: str) -> None:
         cursor.execute(f'ALTER TABLE "{table}" RENAME TO "{name}"')
 
 
-def test_who_gives_up_does_not_disturb_those_who_wait(alice: User) -> None:
+def test_a_cancelled_caller_does_not_affect_the_others_of_its_batch(alice: User) -> None:
     token = issue_token(alice, ttl_seconds=60)
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""The places where a token is looked for."""
+"""Extracting tokens from headers, query strings and payloads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_authorization_header(value: bytes, token: str | None) -> None:
     assert token_from_headers([(b"host", b"x"), (b"authorization", value)]) == token
 
 
-def test_the_first_usable_header_counts() -> None:
+def test_the_first_usable_header_is_used() -> None:
     headers = [
         (b"Authorization", b"Basic YTpi"),
         (b"authorization", b"Bearer a"),
@@ -100,7 +100,7 @@ NAMES = st.sampled_from(["Authorization", "authorization", "token", "authToken",
 
 @PATIENT
 @given(st.binary(), st.dictionaries(NAMES, JSON | st.dictionaries(NAMES, JSON)))
-def test_nothing_that_a_client_sends_breaks_it(data: bytes, payload: Any) -> None:
+def test_no_input_raises(data: bytes, payload: Any) -> None:
     for found in (
         token_from_headers([(b"authorization", data)]),
         token_from_query(data),

@@ -1,4 +1,4 @@
-"""Tokens of our own, as seen by the verifier and by anybody else."""
+"""Issued tokens, as the verifier and as other services read them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def decoded(token: str, secret: str = SECRET) -> dict[str, Any]:
     return {"header": complete["header"], **complete["payload"]}
 
 
-def test_it_has_the_shape_of_simplejwt(alice: User, configure: Configure) -> None:
+def test_an_issued_token_has_the_claims_of_simplejwt(alice: User, configure: Configure) -> None:
     claims = decoded(issue_token(alice, ttl_seconds=60, now=NOW))
     assert len(claims.pop("jti")) == 32
     assert claims == {
@@ -47,7 +47,7 @@ def test_it_has_the_shape_of_simplejwt(alice: User, configure: Configure) -> Non
     }
 
 
-def test_it_has_what_is_configured(alice: User, configure: Configure) -> None:
+def test_an_issued_token_has_the_configured_claims(alice: User, configure: Configure) -> None:
     configure(
         jwt_secret=NEW_SECRET,
         jwt_previous_secrets=[SECRET],
@@ -66,7 +66,9 @@ def test_it_has_what_is_configured(alice: User, configure: Configure) -> None:
     assert caller.scopes == {"a", "b"}
 
 
-def test_it_survives_the_change_of_the_secret(alice: User, configure: Configure) -> None:
+def test_an_issued_token_stays_valid_during_a_rotation_of_secrets(
+    alice: User, configure: Configure
+) -> None:
     token = issue_token(alice, ttl_seconds=60)
     configure(jwt_secret=NEW_SECRET, jwt_previous_secrets=[SECRET])
     assert authenticate_now(token).user == alice
@@ -76,7 +78,9 @@ def test_it_survives_the_change_of_the_secret(alice: User, configure: Configure)
     assert failure.value.reason is Reason.WRONG_KEY
 
 
-def test_a_token_issued_right_after_a_revocation_is_good(alice: User, configure: Configure) -> None:
+def test_a_token_issued_right_after_a_revocation_is_accepted(
+    alice: User, configure: Configure
+) -> None:
     old = issue_token(alice, ttl_seconds=60)
     revoke_tokens(user_id=alice.pk)
     new = issue_token(alice, ttl_seconds=60)
@@ -87,10 +91,10 @@ def test_a_token_issued_right_after_a_revocation_is_good(alice: User, configure:
 
 
 @pytest.mark.parametrize("microsecond", [0, 1, 123_457, 999_999])
-def test_the_moment_of_the_revocation_itself_is_good(
+def test_a_token_issued_at_the_moment_of_the_revocation_is_accepted(
     microsecond: int, alice: User, configure: Configure
 ) -> None:
-    """Neither the database's datetime nor the token's number rounds below the other."""
+    """The database's datetime and the token's `iat` have the same precision."""
     moment = datetime.now(UTC).replace(microsecond=microsecond)
     revoke_tokens(user_id=alice.pk, now=moment)
     token = issue_token(alice, ttl_seconds=60, now=moment.timestamp())
@@ -98,12 +102,12 @@ def test_the_moment_of_the_revocation_itself_is_good(
 
 
 @pytest.mark.parametrize("ttl_seconds", [0, -1, math.inf, math.nan])
-def test_a_life_must_be_positive(ttl_seconds: float, alice: User, configure: Configure) -> None:
+def test_the_ttl_must_be_positive(ttl_seconds: float, alice: User, configure: Configure) -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
         issue_token(alice, ttl_seconds=ttl_seconds)
 
 
-def test_without_a_secret_nothing_is_signed(
+def test_issuing_without_a_secret_raises(
     alice: User, configure: Configure, key_pairs: dict[str, KeyPair]
 ) -> None:
     configure(jwt_public_key=key_pairs["ES256"].public_pem, jwt_algorithms=["ES256"])

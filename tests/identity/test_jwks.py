@@ -1,4 +1,4 @@
-"""Keys from an address: a real HTTP server on this machine plays the issuer."""
+"""Keys from a JWKS URL. A local HTTP server is the issuer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TO_JWK: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": 
 
 
 class Issuer:
-    """A JWKS endpoint whose answer the test decides."""
+    """A JWKS endpoint whose response the test sets."""
 
     def __init__(self) -> None:
         self.keys: list[dict[str, Any]] = []
@@ -109,7 +109,7 @@ def refusal(checked: TokenVerifier, token: str, *, fetch: bool = True) -> Reason
 
 
 @pytest.mark.parametrize("name", ["RS256", "ES256", "EdDSA"])
-def test_each_family(
+def test_each_algorithm_family(
     name: str, issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
 ) -> None:
     issuer.publish(key_pairs[name], "one")
@@ -142,7 +142,7 @@ def test_a_token_without_key_id_is_tried_with_all_keys(
     assert issuer.requests == 1
 
 
-def test_a_published_key_without_id_serves_every_token(
+def test_a_published_key_without_id_verifies_every_token(
     issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
 ) -> None:
     issuer.publish(key_pairs["RS256"], None)
@@ -174,7 +174,7 @@ def test_rotation(
     assert refusal(checked, old) is Reason.WRONG_KEY
 
 
-def test_made_up_key_ids_do_not_flood_the_issuer(
+def test_unknown_key_ids_do_not_flood_the_issuer(
     issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
 ) -> None:
     issuer.publish(key_pairs["RS256"], "one")
@@ -184,7 +184,7 @@ def test_made_up_key_ids_do_not_flood_the_issuer(
     assert issuer.requests == 1
 
 
-def test_an_issuer_that_is_down_at_first(
+def test_an_issuer_that_is_down_at_startup(
     issuer: Issuer,
     verifier: Callable[..., TokenVerifier],
     key_pairs: dict[str, KeyPair],
@@ -240,7 +240,7 @@ def test_an_issuer_that_goes_down_keeps_its_users_for_an_hour(
         b'{"keys": [5, {}, {"kty": "RSA"}, {"kty": "EC", "crv": "P-256"}]}',
     ],
 )
-def test_nonsense_from_the_issuer_is_an_outage(
+def test_an_invalid_response_of_the_issuer_counts_as_an_outage(
     body: bytes,
     issuer: Issuer,
     verifier: Callable[..., TokenVerifier],
@@ -265,13 +265,13 @@ def test_a_redirect_is_not_followed(
     assert issuer.requests == 1
 
 
-def test_nothing_listens_there(issuer: Issuer, key_pairs: dict[str, KeyPair]) -> None:
+def test_an_issuer_that_refuses_connections(issuer: Issuer, key_pairs: dict[str, KeyPair]) -> None:
     config = TokenConfig(algorithms=("RS256",), jwks_url="http://127.0.0.1:1/jwks")
     checked = TokenVerifier(config, clock=Clock(NOW))
     assert refusal(checked, token(key_pairs["RS256"], "one")) is Reason.KEYS_UNAVAILABLE
 
 
-def test_a_slow_issuer_is_given_up(
+def test_a_request_to_a_slow_issuer_times_out(
     issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
 ) -> None:
     issuer.publish(key_pairs["RS256"], "one")
@@ -280,7 +280,7 @@ def test_a_slow_issuer_is_given_up(
     assert refusal(checked, token(key_pairs["RS256"], "one")) is Reason.KEYS_UNAVAILABLE
 
 
-def test_many_callers_make_one_request(
+def test_concurrent_callers_make_one_request(
     issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
 ) -> None:
     issuer.publish(key_pairs["RS256"], "one")
@@ -293,7 +293,7 @@ def test_many_callers_make_one_request(
     assert issuer.requests == 1
 
 
-def test_who_has_a_key_does_not_wait_for_a_newer_one(
+def test_a_caller_with_a_usable_key_does_not_wait_for_newer_keys(
     issuer: Issuer,
     verifier: Callable[..., TokenVerifier],
     key_pairs: dict[str, KeyPair],
@@ -312,7 +312,7 @@ def test_who_has_a_key_does_not_wait_for_a_newer_one(
     assert issuer.requests == 2
 
 
-def test_a_document_without_a_key_that_fits_is_an_outage(
+def test_a_document_without_a_usable_key_counts_as_an_outage(
     issuer: Issuer,
     verifier: Callable[..., TokenVerifier],
     key_pairs: dict[str, KeyPair],
@@ -340,7 +340,7 @@ def test_a_weak_key_does_not_verify(
 def test_keys_of_another_use_or_family_do_not_verify(
     issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
 ) -> None:
-    """Above all no symmetric key: a document that anybody can read must not hold a secret."""
+    """Least of all a symmetric key: a public document must not contain a secret."""
     secret = {
         "kty": "oct",
         "kid": "secret",

@@ -1,4 +1,4 @@
-"""Open sockets end once, in time, for the right reason."""
+"""Open sockets are closed once, on time, for the right reason."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ GOOD = AccountStatus(active=True, not_before=None)
 
 
 @dataclass(frozen=True)
-class Visitor:
-    """As much of a Caller as matters here."""
+class FakeCaller:
+    """The fields of a Caller that OpenSessions reads."""
 
     user_id: str = "1"
     issued_at: float | None = NOW
@@ -30,7 +30,7 @@ class Visitor:
 
 
 class Users:
-    """The database, as far as the register asks it."""
+    """The account statuses that OpenSessions reads."""
 
     def __init__(self) -> None:
         self.account_statuses: dict[str, AccountStatus] = {}
@@ -55,7 +55,7 @@ def sessions(users: Users, clock: Clock) -> OpenSessions:
 
 
 def finish(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine that waits for nothing real."""
+    """Run a coroutine that does no I/O."""
     while True:
         try:
             coroutine.send(None)
@@ -64,16 +64,18 @@ def finish(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 class Socket:
-    """Something that a session closes, and may be large."""
+    """A socket that a session closes."""
 
     def close(self, reason: EndReason) -> None: ...
 
 
 @pytest.mark.parametrize("ends", ["released", "ended"])
-def test_a_session_does_not_keep_a_socket_that_is_gone(sessions: OpenSessions, ends: str) -> None:
-    """Its expiry may be far away, and the register looks at it only then."""
+def test_a_closed_session_holds_no_reference_to_its_socket(
+    sessions: OpenSessions, ends: str
+) -> None:
+    """Its heap entry may stay until the expiry."""
     socket = Socket()
-    session = sessions.register(Visitor(expires_at=NOW + 3600), socket.close)
+    session = sessions.register(FakeCaller(expires_at=NOW + 3600), socket.close)
     trace = weakref.ref(socket)
     del socket
     assert trace() is not None
@@ -84,11 +86,11 @@ def test_a_session_does_not_keep_a_socket_that_is_gone(sessions: OpenSessions, e
 # -- expiry ---------------------------------------------------------------------------------------
 
 
-def test_a_socket_ends_when_its_token_expires(sessions: OpenSessions, clock: Clock) -> None:
+def test_a_socket_is_closed_when_its_token_expires(sessions: OpenSessions, clock: Clock) -> None:
     ended: list[tuple[str, EndReason]] = []
     for name, seconds in (("c", 30), ("a", 10), ("b", 20)):
-        visitor = Visitor(expires_at=NOW + seconds)
-        sessions.register(visitor, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
+        caller = FakeCaller(expires_at=NOW + seconds)
+        sessions.register(caller, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
     assert len(sessions) == 3
     for seconds, so_far in ((9, ""), (10, "a"), (25, "ab"), (25, "ab"), (99, "abc")):
         clock.now = NOW + seconds
@@ -97,9 +99,9 @@ def test_a_socket_ends_when_its_token_expires(sessions: OpenSessions, clock: Clo
     assert len(sessions) == 0
 
 
-def test_a_released_socket_is_left_alone(sessions: OpenSessions, clock: Clock) -> None:
+def test_a_released_socket_is_not_closed(sessions: OpenSessions, clock: Clock) -> None:
     ended: list[EndReason] = []
-    session = sessions.register(Visitor(expires_at=NOW + 1), ended.append)
+    session = sessions.register(FakeCaller(expires_at=NOW + 1), ended.append)
     session.release()
     session.release()
     session.end(EndReason.REVOKED)
@@ -108,22 +110,20 @@ def test_a_released_socket_is_left_alone(sessions: OpenSessions, clock: Clock) -
     assert (ended, len(sessions)) == ([], 0)
 
 
-def test_a_socket_may_be_released_and_another_opened_while_it_is_closed(
-    sessions: OpenSessions, clock: Clock
-) -> None:
+def test_close_may_release_and_register_sockets(sessions: OpenSessions, clock: Clock) -> None:
     ended: list[EndReason] = []
 
     def close(reason: EndReason) -> None:
         ended.append(reason)
         session.release()
-        sessions.register(Visitor(expires_at=NOW + 60), ended.append)
+        sessions.register(FakeCaller(expires_at=NOW + 60), ended.append)
 
-    session = sessions.register(Visitor(expires_at=NOW), close)
+    session = sessions.register(FakeCaller(expires_at=NOW), close)
     sessions.end_expired()
     assert (ended, len(sessions)) == ([EndReason.EXPIRED], 1)
 
 
-def test_a_close_that_fails_does_not_keep_others_open(
+def test_a_failing_close_does_not_keep_other_sockets_open(
     sessions: OpenSessions, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended: list[EndReason] = []
@@ -131,19 +131,19 @@ def test_a_close_that_fails_does_not_keep_others_open(
     def fail(reason: EndReason) -> None:
         raise RuntimeError("the socket is broken")
 
-    sessions.register(Visitor(expires_at=NOW - 1), fail)
-    sessions.register(Visitor(expires_at=NOW), ended.append)
+    sessions.register(FakeCaller(expires_at=NOW - 1), fail)
+    sessions.register(FakeCaller(expires_at=NOW), ended.append)
     sessions.end_expired()
     assert (ended, len(sessions)) == ([EndReason.EXPIRED], 0)
     assert [record.message for record in caplog.records] == ["Closing a socket failed (expired)."]
 
 
-def test_the_age_of_every_socket_can_be_bounded(users: Users, clock: Clock) -> None:
+def test_max_age_bounds_every_socket(users: Users, clock: Clock) -> None:
     sessions = OpenSessions(users, max_age_seconds=100, clock=clock)
     ended: list[str] = []
-    sessions.register(Visitor(issued_at=None), lambda _: ended.append("session"))
-    sessions.register(Visitor(expires_at=NOW + 50), lambda _: ended.append("short token"))
-    sessions.register(Visitor(expires_at=NOW + 500), lambda _: ended.append("long token"))
+    sessions.register(FakeCaller(issued_at=None), lambda _: ended.append("session"))
+    sessions.register(FakeCaller(expires_at=NOW + 50), lambda _: ended.append("short token"))
+    sessions.register(FakeCaller(expires_at=NOW + 500), lambda _: ended.append("long token"))
     clock.now += 99
     sessions.end_expired()
     assert ended == ["short token"]
@@ -152,10 +152,10 @@ def test_the_age_of_every_socket_can_be_bounded(users: Users, clock: Clock) -> N
     assert ended == ["short token", "session", "long token"]
 
 
-def test_many_that_expire_together_end_in_portions(sessions: OpenSessions) -> None:
+def test_many_expired_sockets_are_closed_in_batches(sessions: OpenSessions) -> None:
     ended: list[EndReason] = []
     for _ in range(450):
-        sessions.register(Visitor(expires_at=NOW), ended.append)
+        sessions.register(FakeCaller(expires_at=NOW), ended.append)
     counts = []
     for _ in range(3):
         sessions.end_expired()
@@ -163,10 +163,10 @@ def test_many_that_expire_together_end_in_portions(sessions: OpenSessions) -> No
     assert counts == [200, 400, 450]
 
 
-def test_sockets_that_come_and_go_leave_no_trace(sessions: OpenSessions) -> None:
-    stays = sessions.register(Visitor("2", expires_at=NOW + 9), lambda _: None)
+def test_closed_sockets_leave_no_entries_behind(sessions: OpenSessions) -> None:
+    stays = sessions.register(FakeCaller("2", expires_at=NOW + 9), lambda _: None)
     for number in range(1000):
-        sessions.register(Visitor(expires_at=NOW + number), lambda _: None).release()
+        sessions.register(FakeCaller(expires_at=NOW + number), lambda _: None).release()
     assert len(sessions) == 1
     assert len(sessions._expiries) < 100
     assert list(sessions._by_user) == ["2"]
@@ -177,15 +177,15 @@ def test_sockets_that_come_and_go_leave_no_trace(sessions: OpenSessions) -> None
 # -- the timer ------------------------------------------------------------------------------------
 
 
-def test_the_timer_ends_sockets_in_time(users: Users, in_virtual_time: InVirtualTime) -> None:
+def test_the_timer_closes_sockets_on_time(users: Users, in_virtual_time: InVirtualTime) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         sessions = OpenSessions(users, check_seconds=5, clock=lambda: NOW + loop.time())
         ended: dict[str, float] = {}
 
         def register(name: str, seconds: float) -> None:
-            visitor = Visitor(expires_at=NOW + seconds)
-            sessions.register(visitor, lambda _: ended.update({name: loop.time()}))
+            caller = FakeCaller(expires_at=NOW + seconds)
+            sessions.register(caller, lambda _: ended.update({name: loop.time()}))
 
         register("before the start", 3)
         sessions.start()
@@ -202,7 +202,7 @@ def test_the_timer_ends_sockets_in_time(users: Users, in_virtual_time: InVirtual
     in_virtual_time(scenario())
 
 
-def test_a_clock_that_jumps_loses_nothing_and_repeats_nothing(
+def test_a_clock_jump_neither_skips_nor_repeats_a_close(
     users: Users, in_virtual_time: InVirtualTime
 ) -> None:
     async def scenario() -> None:
@@ -212,12 +212,12 @@ def test_a_clock_that_jumps_loses_nothing_and_repeats_nothing(
         ended: list[str] = []
         sessions.start()
         for name, seconds in (("a", 100), ("b", 1000), ("c", 10_000)):
-            visitor = Visitor(expires_at=NOW + seconds)
-            sessions.register(visitor, lambda _, name=name: ended.append(name))  # type: ignore[misc]
+            caller = FakeCaller(expires_at=NOW + seconds)
+            sessions.register(caller, lambda _, name=name: ended.append(name))  # type: ignore[misc]
         offset = 500  # forward: "a" is overdue and must not wait for the old timer
         await asyncio.sleep(5.1)
         assert ended == ["a"]
-        offset = -500  # back: "b" lives until the clock says so
+        offset = -500  # back: "b" lives until its expiry on this clock
         await asyncio.sleep(1400)
         assert ended == ["a"]
         await asyncio.sleep(100)
@@ -237,10 +237,10 @@ def test_nothing_happens_after_the_stop(users: Users, in_virtual_time: InVirtual
         ended: list[EndReason] = []
         await sessions.stop()
         sessions.start()
-        sessions.register(Visitor(expires_at=NOW + 10), ended.append)
+        sessions.register(FakeCaller(expires_at=NOW + 10), ended.append)
         await asyncio.sleep(6)
         await sessions.stop()
-        sessions.register(Visitor(expires_at=NOW), ended.append)
+        sessions.register(FakeCaller(expires_at=NOW), ended.append)
         await asyncio.sleep(100)
         assert (ended, len(users.questions), len(sessions)) == ([], 1, 2)
         sessions.start()
@@ -255,76 +255,82 @@ def test_nothing_happens_after_the_stop(users: Users, in_virtual_time: InVirtual
 
 
 @pytest.mark.parametrize(
-    ("visitor", "standing", "reason"),
+    ("caller", "status", "reason"),
     [
-        (Visitor(), GOOD, None),
-        (Visitor(), AccountStatus(active=False, not_before=None), EndReason.DEACTIVATED),
-        (Visitor(), AccountStatus(active=False, not_before=NOW + 1), EndReason.DEACTIVATED),
-        (Visitor(), AccountStatus(active=True, not_before=NOW), None),
-        (Visitor(), AccountStatus(active=True, not_before=NOW + 0.001), EndReason.REVOKED),
-        (Visitor(issued_at=None, expires_at=NOW + 9), GOOD, None),
-        (Visitor(issued_at=None, expires_at=NOW + 9), AccountStatus(True, 0.0), EndReason.REVOKED),
-        (Visitor(issued_at=None), AccountStatus(active=True, not_before=NOW), None),
+        (FakeCaller(), GOOD, None),
+        (FakeCaller(), AccountStatus(active=False, not_before=None), EndReason.DEACTIVATED),
+        (FakeCaller(), AccountStatus(active=False, not_before=NOW + 1), EndReason.DEACTIVATED),
+        (FakeCaller(), AccountStatus(active=True, not_before=NOW), None),
+        (FakeCaller(), AccountStatus(active=True, not_before=NOW + 0.001), EndReason.REVOKED),
+        (FakeCaller(issued_at=None, expires_at=NOW + 9), GOOD, None),
         (
-            Visitor(issued_at=None),
+            FakeCaller(issued_at=None, expires_at=NOW + 9),
+            AccountStatus(True, 0.0),
+            EndReason.REVOKED,
+        ),
+        (FakeCaller(issued_at=None), AccountStatus(active=True, not_before=NOW), None),
+        (
+            FakeCaller(issued_at=None),
             AccountStatus(active=True, not_before=NOW + 1),
             EndReason.REVOKED,
         ),
     ],
 )
-def test_a_check_ends_who_may_not_stay(
-    visitor: Visitor,
-    standing: AccountStatus,
+def test_a_check_closes_the_sockets_of_users_without_access(
+    caller: FakeCaller,
+    status: AccountStatus,
     reason: EndReason | None,
     sessions: OpenSessions,
     users: Users,
 ) -> None:
     ended: list[EndReason] = []
     for _ in range(2):
-        sessions.register(visitor, ended.append)
-    sessions.register(Visitor("2"), ended.append)
-    users.account_statuses["1"] = standing
+        sessions.register(caller, ended.append)
+    sessions.register(FakeCaller("2"), ended.append)
+    users.account_statuses["1"] = status
     for _ in range(2):
         finish(sessions.check())
     assert ended == ([reason, reason] if reason else [])
     assert users.questions == [["1", "2"], ["2"] if reason else ["1", "2"]]
 
 
-def test_a_deleted_user_is_one_that_the_answer_leaves_out(clock: Clock) -> None:
-    async def nobody(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
+def test_a_user_without_a_status_counts_as_deleted(clock: Clock) -> None:
+    async def no_statuses(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
         return {}
 
     ended: list[EndReason] = []
-    sessions = OpenSessions(nobody, clock=clock)
-    sessions.register(Visitor(), ended.append)
+    sessions = OpenSessions(no_statuses, clock=clock)
+    sessions.register(FakeCaller(), ended.append)
     finish(sessions.check())
     assert ended == [EndReason.DEACTIVATED]
 
 
-def test_without_sockets_nothing_is_asked(sessions: OpenSessions, users: Users) -> None:
+def test_without_sockets_no_statuses_are_read(sessions: OpenSessions, users: Users) -> None:
     finish(sessions.check())
-    sessions.register(Visitor(), lambda _: None).release()
+    sessions.register(FakeCaller(), lambda _: None).release()
     finish(sessions.check())
     assert users.questions == []
 
 
-def test_a_socket_opened_during_the_question_waits_for_the_next_one(clock: Clock) -> None:
+def test_a_socket_opened_during_a_check_is_checked_the_next_time(clock: Clock) -> None:
     ended: list[str] = []
 
     async def slow(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
-        opened.register(Visitor("2"), lambda _: ended.append("2"))
+        opened.register(FakeCaller("2"), lambda _: ended.append("2"))
         return {}
 
     opened = OpenSessions(slow, clock=clock)
-    opened.register(Visitor("1"), lambda _: ended.append("1"))
+    opened.register(FakeCaller("1"), lambda _: ended.append("1"))
     finish(opened.check())
     assert (ended, len(opened)) == (["1"], 1)
 
 
-def test_many_that_must_go_end_in_portions(sessions: OpenSessions, users: Users) -> None:
+def test_many_sockets_without_access_are_closed_in_batches(
+    sessions: OpenSessions, users: Users
+) -> None:
     ended: list[EndReason] = []
     for _ in range(450):
-        sessions.register(Visitor(), ended.append)
+        sessions.register(FakeCaller(), ended.append)
     users.account_statuses["1"] = AccountStatus(active=False, not_before=None)
     check = sessions.check()
     for count in (200, 400):
@@ -334,13 +340,13 @@ def test_many_that_must_go_end_in_portions(sessions: OpenSessions, users: Users)
     assert len(ended) == 450
 
 
-def test_a_database_that_is_down_is_logged_once_and_survived(
+def test_an_outage_of_the_database_is_logged_once_and_closes_nothing(
     users: Users, in_virtual_time: InVirtualTime, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
         sessions = OpenSessions(users, check_seconds=5, clock=Clock(NOW))
         ended: list[EndReason] = []
-        sessions.register(Visitor(), ended.append)
+        sessions.register(FakeCaller(), ended.append)
         users.account_statuses["1"] = AccountStatus(active=False, not_before=None)
         users.is_down = True
         sessions.start()
@@ -368,7 +374,7 @@ def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualT
 
         sessions = OpenSessions(hang, check_seconds=5, clock=lambda: NOW + loop.time())
         ended: list[float] = []
-        sessions.register(Visitor(expires_at=NOW + 20), lambda _: ended.append(loop.time()))
+        sessions.register(FakeCaller(expires_at=NOW + 20), lambda _: ended.append(loop.time()))
         sessions.start()
         await asyncio.sleep(30)
         assert ended == pytest.approx([20], abs=0.02)
@@ -383,25 +389,25 @@ USER_IDS = st.sampled_from(["1", "2", "3"])
 MOMENTS = st.none() | st.integers(-20, 60).map(lambda seconds: NOW + seconds)
 
 
-class Register(RuleBasedStateMachine):
-    """Sockets, users and a jumping clock in any order, against the plainest possible model."""
+class OpenSessionsMachine(RuleBasedStateMachine):
+    """Compares OpenSessions with a simple model: sockets, users and clock jumps in any order."""
 
     @initialize(max_age=st.none() | st.integers(1, 40))
     def begin(self, max_age: int | None) -> None:
         self.clock, self.users = Clock(NOW), Users()
         self.sessions = OpenSessions(self.users, max_age_seconds=max_age, clock=self.clock)
         self.max_age = max_age if max_age is not None else float("inf")
-        self.open: list[tuple[OpenSession, Visitor, float]] = []
+        self.open: list[tuple[OpenSession, FakeCaller, float]] = []
         self.ended: list[tuple[OpenSession, EndReason]] = []
         self.expected: list[tuple[OpenSession, EndReason]] = []
 
     @rule(user_id=USER_IDS, issued_at=MOMENTS, expires_at=MOMENTS)
     def register(self, user_id: str, issued_at: float | None, expires_at: float | None) -> None:
-        visitor = Visitor(user_id, issued_at, expires_at)
+        caller = FakeCaller(user_id, issued_at, expires_at)
         session = self.sessions.register(
-            visitor, lambda reason: self.ended.append((session, reason))
+            caller, lambda reason: self.ended.append((session, reason))
         )
-        self.open.append((session, visitor, self.clock.now))
+        self.open.append((session, caller, self.clock.now))
 
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
@@ -421,8 +427,8 @@ class Register(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         now, infinite = self.clock.now, float("inf")
-        for session, visitor, since in self.open:
-            ends_at = infinite if visitor.expires_at is None else visitor.expires_at
+        for session, caller, since in self.open:
+            ends_at = infinite if caller.expires_at is None else caller.expires_at
             if min(ends_at, since + self.max_age) <= now:
                 self.expected.append((session, EndReason.EXPIRED))
         self.sessions.end_expired()
@@ -430,14 +436,14 @@ class Register(RuleBasedStateMachine):
 
     @rule()
     def check(self) -> None:
-        for session, visitor, since in self.open:
-            standing = self.users.account_statuses.get(visitor.user_id, GOOD)
-            is_session = visitor.issued_at is None and visitor.expires_at is None
-            issued_at = since if is_session else visitor.issued_at
-            if not standing.active:
+        for session, caller, since in self.open:
+            status = self.users.account_statuses.get(caller.user_id, GOOD)
+            is_session = caller.issued_at is None and caller.expires_at is None
+            issued_at = since if is_session else caller.issued_at
+            if not status.active:
                 self.expected.append((session, EndReason.DEACTIVATED))
-            elif standing.not_before is not None and (
-                issued_at is None or issued_at < standing.not_before
+            elif status.not_before is not None and (
+                issued_at is None or issued_at < status.not_before
             ):
                 self.expected.append((session, EndReason.REVOKED))
         finish(self.sessions.check())
@@ -458,5 +464,7 @@ class Register(RuleBasedStateMachine):
         assert len(self.sessions._expiries) <= 2 * len(self.open) + 64
 
 
-Register.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestRegister = Register.TestCase
+OpenSessionsMachine.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=40, deadline=None
+)
+TestOpenSessions = OpenSessionsMachine.TestCase

@@ -1,4 +1,4 @@
-"""Tokens that are believed, and the reason for each that is not."""
+"""Accepted tokens, and the reason for each refused one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def verifier(**config: Any) -> TokenVerifier:
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """Claims as djangorestframework-simplejwt 5.5 writes them; None leaves one out."""
+    """Return the claims of djangorestframework-simplejwt 5.5; None removes one."""
     simplejwt = {
         "token_type": "access",
         "exp": int(NOW) + 300,
@@ -51,7 +51,7 @@ def base64url(data: bytes) -> str:
 
 
 def forged(header: str, payload: str, secret: bytes = SECRET.encode()) -> str:
-    """A token with exactly these texts, and an HMAC that is right."""
+    """Return a token with exactly these texts and a valid HMAC."""
     signing_input = f"{base64url(header.encode())}.{base64url(payload.encode())}"
     signature = hmac.new(secret, signing_input.encode(), hashlib.sha256).digest()
     return f"{signing_input}.{base64url(signature)}"
@@ -79,7 +79,7 @@ def unsigned(header: str) -> str:
 # -- what is accepted -----------------------------------------------------------------------------
 
 
-def test_a_token_of_simplejwt_works_as_it_is() -> None:
+def test_a_token_of_simplejwt_is_accepted() -> None:
     assert verifier().verify(signed()) == VerifiedToken(
         user_ref="7",
         scopes=frozenset(),
@@ -104,11 +104,11 @@ def test_a_token_of_simplejwt_works_as_it_is() -> None:
         ({"user_id": "u" * 255}, "u" * 255),
     ],
 )
-def test_the_first_claim_that_is_there_names_the_user(changes: Any, user_ref: str) -> None:
+def test_the_first_present_claim_identifies_the_user(changes: Any, user_ref: str) -> None:
     assert verifier().verify(signed(**changes)).user_ref == user_ref
 
 
-def test_the_claims_of_the_user_can_be_configured() -> None:
+def test_the_user_claims_are_configurable() -> None:
     checked = verifier(user_claims=("email", "upn"))
     assert checked.verify(signed(upn="a@example.com")).user_ref == "a@example.com"
     assert refusal(checked, signed()) is Reason.NO_USER
@@ -138,11 +138,11 @@ def test_scopes(changes: Any, scopes: set[str]) -> None:
         ("1" + "0" * 4000, NOW + 86_400),
     ],
 )
-def test_the_life_of_a_token_has_tolerance_and_an_end(exp: str, expires_at: float) -> None:
+def test_expires_at_includes_the_leeway_and_the_maximum_ttl(exp: str, expires_at: float) -> None:
     assert verifier().verify(forged(HS256, payload(exp))).expires_at == expires_at
 
 
-def test_a_token_is_accepted_until_the_moment_it_reports() -> None:
+def test_a_token_is_accepted_until_its_expires_at() -> None:
     clock = Clock(NOW)
     checked = TokenVerifier(RULES, clock=clock)
     token = signed()
@@ -172,7 +172,7 @@ def test_previous_secrets_still_verify() -> None:
     assert refusal(verifier(), signed(OLD_SECRET)) is Reason.WRONG_KEY
 
 
-def test_a_token_that_names_a_secret_is_verified_with_that_one_only() -> None:
+def test_a_token_with_a_known_kid_is_verified_with_that_secret_only() -> None:
     checked = verifier(secrets=(SECRET, OLD_SECRET))
     assert refusal(checked, signed(OLD_SECRET, {"kid": secret_id(SECRET)})) is Reason.WRONG_KEY
 
@@ -270,8 +270,8 @@ def test_attacks(name: str) -> None:
     assert checked.may_block(token) is False
 
 
-def test_a_public_key_is_no_shared_secret(key_pairs: dict[str, KeyPair]) -> None:
-    """The classic confusion: the public key, which everybody knows, used as an HMAC secret."""
+def test_a_public_key_is_not_accepted_as_a_shared_secret(key_pairs: dict[str, KeyPair]) -> None:
+    """Algorithm confusion: the attacker uses the public key as an HMAC secret."""
     pem = key_pairs["RS256"].public_pem
     for algorithms in (("RS256",), ("RS256", "PS256")):
         checked = verifier(secrets=(), public_key=pem, algorithms=algorithms)
@@ -282,7 +282,7 @@ def test_a_public_key_is_no_shared_secret(key_pairs: dict[str, KeyPair]) -> None
 
 @PATIENT
 @given(st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*"))
-def test_no_text_breaks_the_verifier(text: str) -> None:
+def test_any_text_is_refused_without_an_error(text: str) -> None:
     with pytest.raises(AuthenticationFailed):
         verifier().verify(text)
 
@@ -299,8 +299,8 @@ NAMES = st.sampled_from(
 
 @PATIENT
 @given(st.dictionaries(NAMES, JSON), st.dictionaries(st.sampled_from(["alg", "kid", "crit"]), JSON))
-def test_no_signed_claims_break_the_verifier(changes: Any, header: Any) -> None:
-    """Who holds the secret may write nonsense: it is refused, or it is a token within bounds."""
+def test_any_signed_claims_are_refused_or_within_bounds(changes: Any, header: Any) -> None:
+    """A holder of the secret can sign any claims: they are refused, or the result is within bounds."""
     token = forged(json.dumps({"alg": "HS256"} | header), json.dumps(claims() | changes))
     try:
         verified = verifier(audience="here", issuer="there").verify(token)
@@ -324,7 +324,7 @@ def test_no_signed_claims_break_the_verifier(changes: Any, header: Any) -> None:
         (None, Reason.WRONG_AUDIENCE),
     ],
 )
-def test_a_configured_audience_must_be_there(aud: Any, reason: Reason | None) -> None:
+def test_a_configured_audience_is_required(aud: Any, reason: Reason | None) -> None:
     checked = verifier(audience="inbox")
     if reason is None:
         assert checked.verify(signed(aud=aud)).user_ref == "7"
@@ -332,11 +332,11 @@ def test_a_configured_audience_must_be_there(aud: Any, reason: Reason | None) ->
         assert refusal(checked, signed(aud=aud)) is reason
 
 
-def test_with_a_secret_of_our_own_an_unexpected_audience_is_ignored_as_by_simplejwt() -> None:
+def test_with_a_shared_secret_an_unexpected_audience_is_ignored_as_by_simplejwt() -> None:
     assert verifier().verify(signed(aud="anything")).user_ref == "7"
 
 
-def test_with_a_public_key_an_unexpected_audience_is_another_service(
+def test_with_a_public_key_an_unexpected_audience_is_refused(
     key_pairs: dict[str, KeyPair],
 ) -> None:
     pair = key_pairs["ES256"]
@@ -347,7 +347,7 @@ def test_with_a_public_key_an_unexpected_audience_is_another_service(
 
 
 @pytest.mark.parametrize("iss", ["https://evil.example", None])
-def test_a_configured_issuer_must_be_there(iss: str | None) -> None:
+def test_a_configured_issuer_is_required(iss: str | None) -> None:
     checked = verifier(issuer="https://id.example")
     assert checked.verify(signed(iss="https://id.example")).user_ref == "7"
     assert refusal(checked, signed(iss=iss)) is Reason.WRONG_ISSUER
@@ -357,8 +357,8 @@ def test_a_configured_issuer_must_be_there(iss: str | None) -> None:
 WORDS = st.sampled_from(["here", "there", ""]) | JSON
 
 
-def believed_by_pyjwt(token: str, audience: str, issuer: str) -> bool:
-    """What PyJWT says on its own of the claims that it knows; times are ours."""
+def accepted_by_pyjwt(token: str, audience: str, issuer: str) -> bool:
+    """Whether PyJWT accepts the token. It does not check the times."""
     times = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
     names = {"verify_sub": False, "verify_jti": False, "verify_aud": bool(audience)}
     options: Any = {"require": ["exp"], **times, **names}
@@ -382,12 +382,12 @@ def believed_by_pyjwt(token: str, audience: str, issuer: str) -> bool:
     audience=st.sampled_from(["", "here"]),
     issuer=st.sampled_from(["", "there"]),
 )
-def test_audience_and_issuer_are_judged_as_by_pyjwt(
+def test_audience_and_issuer_are_checked_as_by_pyjwt(
     changes: Any, audience: str, issuer: str
 ) -> None:
     token = forged(HS256, json.dumps(claims() | changes))
     checked = verifier(audience=audience, issuer=issuer)
-    if believed_by_pyjwt(token, audience, issuer):
+    if accepted_by_pyjwt(token, audience, issuer):
         assert checked.verify(token).user_ref == "7"
     else:
         assert refusal(checked, token) in {Reason.WRONG_AUDIENCE, Reason.WRONG_ISSUER}
@@ -416,13 +416,13 @@ def test_audience_and_issuer_are_judged_as_by_pyjwt(
         ({"jwks_url": "https://id.example", "public_key": "x"}, "Set JWT_JWKS_URL or JWT_"),
     ],
 )  # fmt: skip
-def test_rules_that_cannot_work_are_refused_at_start(config: Any, message: str) -> None:
+def test_an_invalid_configuration_is_refused_at_startup(config: Any, message: str) -> None:
     with pytest.raises(InvalidIdentityConfig) as failure:
         verifier(**config)
     assert str(failure.value).startswith(message)
 
 
-def test_a_key_serves_one_family_only(key_pairs: dict[str, KeyPair]) -> None:
+def test_a_key_is_used_with_one_algorithm_family_only(key_pairs: dict[str, KeyPair]) -> None:
     pair = key_pairs["RS256"]
     for config in (
         {"public_key": pair.public_pem, "algorithms": ("HS256",)},
@@ -436,17 +436,17 @@ def test_a_key_serves_one_family_only(key_pairs: dict[str, KeyPair]) -> None:
             verifier(**config)
 
 
-def test_a_private_key_is_not_taken_for_a_public_one(key_pairs: dict[str, KeyPair]) -> None:
+def test_a_private_key_is_refused_as_a_public_key(key_pairs: dict[str, KeyPair]) -> None:
     with pytest.raises(InvalidIdentityConfig, match="has a private key in it"):
         verifier(public_key=key_pairs["RS256"].private_pem, algorithms=("RS256",))
 
 
-def test_secrets_are_not_printed() -> None:
+def test_secrets_are_not_in_the_repr() -> None:
     assert SECRET not in repr(RULES)
     assert SECRET not in secret_id(SECRET)
 
 
-def test_every_reason_has_its_sentence() -> None:
+def test_every_reason_has_a_message() -> None:
     for reason in Reason:
         assert AuthenticationFailed(reason).message.endswith(".")
     unknown, inactive = (

@@ -1,4 +1,4 @@
-"""Many accounts in one query, judged as each would be alone."""
+"""Finding many users in one query, with the results of single queries."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def people(db: None) -> list[User]:
     return people
 
 
-def test_one_query_answers_for_all(people: list[User]) -> None:
+def test_one_query_finds_all_users(people: list[User]) -> None:
     alice, bob, carol, twin, _, other_alice = people
     asked = [
         token(str(alice.pk)),
@@ -78,7 +78,7 @@ def test_one_query_answers_for_all(people: list[User]) -> None:
     assert len(queries) == 1
 
 
-def test_an_address_that_two_users_have_names_neither_among_others(people: list[User]) -> None:
+def test_an_address_shared_by_two_users_matches_neither_within_a_batch(people: list[User]) -> None:
     addresses = ("alice@example.com", "twin@example.com", "Alice@example.com", "x@example.com")
     with CaptureQueriesContext(connection) as queries:
         assert accounts_for([token(address) for address in addresses], BY_ADDRESS) == [
@@ -90,7 +90,7 @@ def test_an_address_that_two_users_have_names_neither_among_others(people: list[
     assert len(queries) == 1
 
 
-def test_a_value_that_very_many_have_is_not_read_with_all_of_them(people: list[User]) -> None:
+def test_a_value_shared_by_very_many_users_does_not_load_them_all(people: list[User]) -> None:
     User.objects.bulk_create(User(username=f"u{n}", email="all@example.com") for n in range(50))
     with CaptureQueriesContext(connection) as queries:
         asked = [token("all@example.com"), token("alice@example.com")]
@@ -116,8 +116,8 @@ class _InIgnoringCase(In):
         return f"LOWER({sql})", params
 
 
-def test_where_the_database_ignores_case_so_do_the_verdicts(people: list[User]) -> None:
-    """Not by a setting of ours; but a column may have been given such a type or collation."""
+def test_a_case_insensitive_column_gives_case_insensitive_results(people: list[User]) -> None:
+    """A project may give the column such a type or collation."""
     field = User._meta.get_field("username")
     asked = [token(name) for name in ("CAROL", "Bob", "aLICE", "nobody")]
     with (
@@ -133,7 +133,7 @@ def test_where_the_database_ignores_case_so_do_the_verdicts(people: list[User]) 
         assert len(queries) == 5
 
 
-def test_nothing_that_can_be_asked_makes_a_query(people: list[User]) -> None:
+def test_values_that_the_field_cannot_hold_make_no_query(people: list[User]) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert accounts_for([], AccountConfig()) == []
         assert (
@@ -144,7 +144,7 @@ def test_nothing_that_can_be_asked_makes_a_query(people: list[User]) -> None:
 
 
 @pytest.mark.parametrize("text", [TOO_BIG, f"-{TOO_BIG}", "x", "", "1.5", "9223372036854775808"])
-def test_what_is_no_key_of_a_user_is_no_key_of_what_refers_to_one(text: str) -> None:
+def test_a_foreign_key_accepts_the_same_values_as_the_key_it_refers_to(text: str) -> None:
     for field in (User._meta.pk, TokenRevocation._meta.pk):
         assert value_of(field, text) is None
         assert value_of(field, " 7 ") == 7
@@ -161,7 +161,9 @@ ISSUED = st.sampled_from([None, NOON.timestamp() - 1, NOON.timestamp(), NOON.tim
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_verdicts_together_are_the_verdicts_alone(people: list[User], data: st.DataObject) -> None:
+def test_a_batch_gives_the_same_results_as_single_lookups(
+    people: list[User], data: st.DataObject
+) -> None:
     field = data.draw(st.sampled_from(["pk", "username", "email", "last_name", "date_joined"]))
     config = AccountConfig(user_field=field)
     first = people[0].pk
@@ -176,7 +178,7 @@ def test_verdicts_together_are_the_verdicts_alone(people: list[User], data: st.D
     assert accounts_for(asked, config) == [alone(verified, config) for verified in asked]
 
 
-def test_users_come_with_their_revocation(people: list[User]) -> None:
+def test_users_are_loaded_with_their_revocation(people: list[User]) -> None:
     field = User._meta.get_field("username")
     found = users_by(field, ["carol", "alice"])
     with CaptureQueriesContext(connection) as queries:

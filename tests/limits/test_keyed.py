@@ -49,13 +49,13 @@ def test_a_cost_above_the_burst_is_an_error_and_takes_nothing(clock: Clock) -> N
     assert limiter.check("alice", cost=3) is None
 
 
-def test_a_refusal_leaves_no_trace(clock: Clock) -> None:
+def test_a_refused_check_adds_no_key(clock: Clock) -> None:
     limiter = KeyedLimiter(RateLimit.parse("2/minute burst 2"), clock=clock)
     limiter.check("alice", cost=2)
     assert [limiter.check("alice") for _ in range(3)] == [30.0, 30.0, 30.0]
 
 
-def test_keys_that_are_whole_again_are_forgotten(clock: Clock) -> None:
+def test_keys_with_a_full_allowance_are_removed(clock: Clock) -> None:
     limiter = KeyedLimiter(RateLimit.parse("1/second"), clock=clock)
     for number in range(1000):
         limiter.check(number)
@@ -72,7 +72,7 @@ def test_keys_that_are_whole_again_are_forgotten(clock: Clock) -> None:
 
 
 def test_the_memory_is_bounded(clock: Clock) -> None:
-    """Of too many keys the one used longest ago starts anew; the others stay as they are."""
+    """With too many keys, the one with the oldest grant is evicted; the others are unchanged."""
     limiter = KeyedLimiter(RateLimit.parse("1/minute"), max_keys=3, clock=clock)
     for key in "abcd":
         assert limiter.check(key) is None
@@ -83,7 +83,7 @@ def test_the_memory_is_bounded(clock: Clock) -> None:
     assert len(limiter) == 3
 
 
-def test_who_was_granted_something_lately_is_not_forgotten(clock: Clock) -> None:
+def test_a_recently_granted_key_is_not_evicted(clock: Clock) -> None:
     limiter = KeyedLimiter(RateLimit.parse("2/minute"), max_keys=3, clock=clock)
     for key in "abcad":
         assert limiter.check(key) is None
@@ -102,7 +102,7 @@ def test_threads_share_one_allowance(clock: Clock) -> None:
 @PATIENT
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 3 * SECOND), st.integers(1, 3))))
 def test_it_equals_one_meter_for_each_key(steps: list[tuple[str, int, int]]) -> None:
-    """Forgetting is not to be noticed."""
+    """Removing keys changes no result."""
     limit, clock = RateLimit.parse("3/2s burst 4"), Clock()
     limiter = KeyedLimiter(limit, clock=clock)
     meters = {key: Meter(limit, clock=clock) for key in "abcde"}

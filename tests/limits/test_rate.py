@@ -1,4 +1,4 @@
-"""The arithmetic of limits, to the nanosecond."""
+"""Rate limit arithmetic, to the nanosecond."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_texts(text: str, limit: RateLimit) -> None:
         "60/minute burst 5 x", "٣/minute", "9999999999/s",
     ],
 )  # fmt: skip
-def test_texts_that_are_no_limits(text: str) -> None:
+def test_invalid_texts(text: str) -> None:
     with pytest.raises(InvalidRateLimit):
         RateLimit.parse(text)
 
 
-def test_a_burst_then_an_even_flow() -> None:
+def test_a_burst_then_an_even_rate() -> None:
     limit = RateLimit.parse("2/second burst 3")
     state, now = 0, 100 * SECOND
     for _ in range(3):
@@ -59,7 +59,7 @@ def test_a_burst_then_an_even_flow() -> None:
     assert limit.is_full(state, now + 2 * SECOND)
 
 
-def test_a_cost_is_taken_whole_or_not_at_all() -> None:
+def test_a_cost_is_taken_completely_or_not_at_all() -> None:
     limit = RateLimit.parse("1/second burst 5")
     state, wait = limit.take(0, 0, cost=4)
     assert wait == 0
@@ -98,7 +98,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 5 * SECOND), st.integers(1, 30)), max_
 def test_never_more_than_burst_and_rate_and_never_less(
     limit: RateLimit, steps: list[tuple[int, int]]
 ) -> None:
-    """In every stretch of time; what is refused is granted after exactly the wait, no earlier."""
+    """In every interval. A refused cost is granted after exactly the wait, and no earlier."""
     state = now = 0
     granted: list[tuple[int, int]] = []
     for pause, wanted in steps:
@@ -125,7 +125,7 @@ def test_never_more_than_burst_and_rate_and_never_less(
 @PATIENT
 @given(LIMITS, STEPS)
 def test_it_equals_a_bucket_of_tokens(limit: RateLimit, steps: list[tuple[int, int]]) -> None:
-    """The textbook bucket, in whole numbers: full is burst * period, a second adds count."""
+    """The token bucket in integers: its capacity is burst * period, and a second adds count."""
     full = limit.burst * limit.period_seconds * SECOND
     level, state, now = full, 0, 0
     for pause, wanted in steps:
