@@ -18,7 +18,7 @@ from live_inbox.limits.rate import InvalidRateLimit, RateLimit
 @register(Tags.security)
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """Return the errors in `LIVE_INBOX`: live_inbox.E002 (tokens), E004 (rate limits), E005 (send policy)."""
-    return list(_problems())
+    return list(_errors())
 
 
 def refuse_invalid_settings() -> None:
@@ -33,24 +33,26 @@ def refuse(messages: Sequence[CheckMessage]) -> None:
         raise ImproperlyConfigured(" ".join(f"{error.msg} {error.hint or ''}" for error in errors))
 
 
-def _problems() -> Iterator[CheckMessage]:
+def _errors() -> Iterator[CheckMessage]:
     try:
         check_identity_config()
     except InvalidIdentityConfig as error:
         yield Error(str(error), hint="See the JWT_ settings.", id="live_inbox.E002")
-    for name, rate in (
-        ("SEND_RATE", inbox_settings().send_rate),
-        ("SOCKET_RATE", inbox_settings().socket_rate),
-    ):
-        try:
-            RateLimit.parse(rate)
-        except InvalidRateLimit as error:
-            yield Error(f"{name}: {error}", id="live_inbox.E004")
+    settings = inbox_settings()
+    yield from _rate_errors("SEND_RATE", settings.send_rate)
+    yield from _rate_errors("SOCKET_RATE", settings.socket_rate)
     try:
-        import_string(inbox_settings().send_policy)
+        import_string(settings.send_policy)
     except ImportError as error:
         yield Error(
             f"SEND_POLICY cannot be imported: {error}.",
             hint="Name a function as package.module.function.",
             id="live_inbox.E005",
         )
+
+
+def _rate_errors(name: str, rate: str) -> Iterator[CheckMessage]:
+    try:
+        RateLimit.parse(rate)
+    except InvalidRateLimit as error:
+        yield Error(f"{name}: {error}", id="live_inbox.E004")
