@@ -18,7 +18,7 @@ from benchmarks.tables import (
     number,
     ordered,
     plain_table,
-    summary_table,
+    summary_tables,
 )
 from benchmarks.works.catalogue import WORKS
 
@@ -131,7 +131,7 @@ def write(
     page.write_text(between_marks(page.read_text(), "\n\n".join(parts)))
     text = readme.read_text()
     if BEGIN in text:
-        readme.write_text(between_marks(text, summary_table(found, titles())))
+        readme.write_text(between_marks(text, summary_tables(found, titles())))
 
 
 if __name__ == "__main__":

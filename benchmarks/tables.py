@@ -120,22 +120,35 @@ SUMMARY = (
 )
 
 
-def summary_table(found: Mapping[str, Results], titles: Titles) -> str:
-    """Return the few figures that say most: the product's, and how many times as much the others need."""
-    lines = []
+def summary_tables(found: Mapping[str, Results], titles: Titles) -> str:
+    """Return two tables of the most telling figures: absolute, then as multiples of the product's."""
+    absolute, multiples = [], []
     for work, figure, text in SUMMARY:
         if work not in found:
             continue
         values = spreads(found[work].rows, figure)
         for size in sorted(size for peer, size in values if peer == REFERENCE):
-            own = number(values[REFERENCE, size].median)
-            others = [
-                ratio(values, (peer, size)) if (peer, size) in values else "—"
-                for peer in SUMMARY_PEERS
-            ]
-            lines.append([text.format(size=size), own, *others])
-    headings = ["server cost of", "this product", *(titles[peer] for peer in SUMMARY_PEERS)]
-    return table(headings, lines)
+            name = text.format(size=size)
+            others = [(peer, size) for peer in SUMMARY_PEERS]
+            own = [number(values[REFERENCE, size].median)]
+            absolute.append(
+                [
+                    name,
+                    *own,
+                    *(number(values[key].median) if key in values else "—" for key in others),
+                ]
+            )
+            multiples.append(
+                [name, *(ratio(values, key) if key in values else "—" for key in others)]
+            )
+    peers = [titles[peer] for peer in SUMMARY_PEERS]
+    return "\n\n".join(
+        (
+            table(["server cost of", "this product", *peers], absolute),
+            "The same as multiples of what this product needs:",
+            table(["server cost of", *peers], multiples),
+        )
+    )
 
 
 def ordered(found: Mapping[tuple[str, int], Spread]) -> list[tuple[tuple[str, int], Spread]]:
