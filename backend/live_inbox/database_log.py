@@ -1,4 +1,4 @@
-"""The log as the hub reads it."""
+"""The log in the database, as the hub reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong when an inbox is asked to do something.
+"""The errors of the services, which callers can handle.
 
 NotificationError
 ├── InvalidInput     BAD_USER_INPUT
@@ -7,7 +7,7 @@ NotificationError
 ├── Conflict         CONFLICT
 └── RateLimited      RATE_LIMITED
 
-The doors turn them into their protocol's errors; the messages are made for the people who call.
+The APIs turn them into errors of their protocols; the messages are for the people who call.
 """
 
 from __future__ import annotations

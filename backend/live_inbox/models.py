@@ -1,7 +1,7 @@
 """The tables: inboxes, notifications, the log, preferences, revoked tokens.
 
-Nothing here writes by itself: every change goes through `services`, because a change that does not add an event
-to the log would never reach an open device. The row of an inbox is the lock for everything that belongs to it.
+Every change goes through `services` or `maintenance`: a change without an event in the log never reaches a device. The
+row of an inbox is the lock of everything that belongs to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ READ = Q(read_at__isnull=False)
 
 
 def new_epoch() -> str:
-    """Return a name that no other inbox has had."""
+    """Return an epoch that no other inbox has had."""
     return secrets.token_hex(6)
 
 
@@ -81,11 +81,11 @@ forget_sender.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
 class Backwards(Func):
-    """Minus a number: what lists are sorted by, newest first.
+    """Minus a number: the order of lists, newest first.
 
-    The primary key cannot give this order, and that is the point. Asked for the newest rows of an inbox by id,
-    PostgreSQL may walk through the whole table along the primary key until it has met enough of them, because it
-    believes that they are evenly spread. By this order, only the indexes of inboxes give them at once.
+    On purpose, the primary key does not have this order. For the newest rows of an inbox by id, PostgreSQL may scan the
+    whole table along the primary key, because it assumes that the inbox's rows are evenly spread. For this order, only
+    the indexes of inboxes qualify.
     """
 
     template = "(-%(expressions)s)"
@@ -99,7 +99,7 @@ class BackwardsInType(Backwards):
 
 
 class Notification(models.Model):
-    """Something that a user was told.
+    """An entry of a user's inbox.
 
     Within an inbox, ids grow in the order of the log, because the inbox is locked before the row is inserted.
     """
@@ -209,7 +209,7 @@ class InboxEvent(models.Model):
 
 
 class NotificationPreference(models.Model):
-    """What a user wants of one type of notification. Without a row, the type is delivered."""
+    """Whether a user receives a type of notification. Without a row, they do."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -18,7 +18,7 @@ from live_inbox.feed import Feed
 from live_inbox.identity.callers import open_sessions
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.lifespan import Lifespan
-from live_inbox.maintenance.housekeeping import Housekeeper, chores
+from live_inbox.maintenance.housekeeping import Housekeeper, jobs
 from live_inbox.socket_router import SocketRouter
 from live_inbox.sockets.asgi import Application
 from live_inbox_graphql.consumer import GraphQLConsumer
@@ -46,7 +46,7 @@ def inbox_server(http: Application, *, on_started: Callable[[], None] | None = N
     )
     feed = Feed(hub)
     sessions = open_sessions()
-    housekeeper = Housekeeper(chores(inbox_settings()))
+    housekeeper = Housekeeper(jobs(inbox_settings()))
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:

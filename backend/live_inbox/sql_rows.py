@@ -1,7 +1,7 @@
 """Many rows as one parameter of a statement.
 
-A parameter for each value costs more than the row it belongs to: the driver escapes and joins thousands of them, and
-SQLite takes so many and no more. Here the database takes a JSON document apart instead.
+A parameter for each value costs more than inserting the row: the driver escapes and joins thousands of them, and SQLite
+limits their number. Here the database expands a JSON document instead.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from live_inbox.models import Inbox
 
 
 def rows_of(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> tuple[str, str]:
-    """Return what to select rows from, under the name `given`, and its parameter.
+    """Return the SQL of a table named `given` with these rows, and its one parameter.
 
-    The columns are given with their types, which SQLite does without. A value is what the driver would take, or a
-    fragment of JSON.
+    `columns` maps names to SQL types, which SQLite does not need. A value is what the driver would take, or a fragment
+    of JSON.
     """
     document = orjson.dumps(
         [dict(zip(columns, row, strict=True)) for row in rows], default=str
@@ -34,7 +34,7 @@ def rows_of(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> tuple[
 
 @cache
 def key_type() -> str:
-    """Return the type of the column that says whose an inbox is."""
+    """Return the SQL type of the column with an inbox's user."""
     return Inbox._meta.pk.db_type(connection) or ""
 
 

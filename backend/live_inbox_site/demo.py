@@ -100,7 +100,7 @@ Token of alice: {demo.alice_token}
 
 Token of bob:   {demo.bob_token}
 
-Listen as alice (the original protocol):
+Receive as alice, over the JSON protocol:
   {python} -m websockets {shlex.quote(socket)}
 
 Send alice a notification, from another terminal:

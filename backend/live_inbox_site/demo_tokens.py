@@ -1,4 +1,4 @@
-"""Whom the pages can show without a sign-in: the demo users of a developer's machine."""
+"""The demo users of a developer's machine, whom the pages show without a sign-in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_SECONDS = 3600
 
 
 def demo_users() -> list[Any]:
-    """Return the demo users that exist; nobody outside of development, whatever the users are called."""
+    """Return the demo users that exist; none outside of development, whatever users are called."""
     if not site_settings().is_development:
         return []
     users = get_user_model()._default_manager.filter(username__in=USERNAMES, is_active=True)
@@ -23,7 +23,7 @@ def demo_users() -> list[Any]:
 
 
 def demo_token(username: str, seconds: int) -> str | None:
-    """Return a token of a demo user, good for so long, who may send to anybody; None for anybody else."""
+    """Return a token of a demo user that may send to all users; None for other users. `seconds` is its lifetime."""
     for user in demo_users():
         if user.get_username() == username:
             return issue_token(user, ttl_seconds=seconds, scopes=[SEND_SCOPE])

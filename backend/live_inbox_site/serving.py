@@ -1,4 +1,4 @@
-"""The server: uvicorn with the flags that this product needs."""
+"""The server: uvicorn with the options that this product needs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from live_inbox.sockets.server_protocol import FAREWELL_SECONDS, SHUTDOWN_SECOND
 APPLICATION = "live_inbox_site.asgi:application"
 SOCKET_PROTOCOL = "live_inbox.sockets.server_protocol:SocketProtocol"
 PING_SECONDS = 20
-"""Between pings, and how long the pong may take: a phone that is gone is noticed within 40 seconds."""
+"""Between pings, and for the pong: a device that is gone is noticed within 40 seconds."""
 SPARE_SECONDS = 2.0
-"""What is added to the time that sockets may take to end when the server stops, for a machine that is busy."""
+"""Added to the time that sockets may take to close when the server stops, for a busy machine."""
 BACKLOG = 2048
 
 
@@ -69,14 +69,14 @@ def server_config(settings: InboxSettings, *, workers: int = 1) -> uvicorn.Confi
         lifespan="on",
         workers=workers,
         ws=SOCKET_PROTOCOL,
-        # The doors refuse messages beyond the limit in their own words; this only bounds the memory.
+        # The APIs refuse messages beyond the limit with their own errors; this only bounds the memory.
         ws_max_size=4 * settings.max_message_bytes,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
         # Compression costs as much memory for each socket as everything else together.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=grace_seconds(settings),
-        # Django's LOGGING strikes tokens out of the lines; the access log has nothing else to tell.
+        # Django's LOGGING removes tokens from log lines.
         log_config=None,
         access_log=False,
         server_header=False,
@@ -89,36 +89,36 @@ def serve(
 ) -> bool:
     """Serve until a signal ends it; return whether the server could start at all."""
     if config.workers > 1:
-        # Here first: workers whose application cannot be loaded would be started again and again.
+        # Load it here first: workers that cannot load their application would be restarted for ever.
         config.load_app()
         on_started()
         _Workers(config, sockets=[listening]).run()
         return True
     server = _Server(config, on_started)
-    with suppress(KeyboardInterrupt):  # uvicorn stops in good order, then raises the signal again
+    with suppress(KeyboardInterrupt):  # uvicorn shuts down gracefully, then raises the signal again
         server.run(sockets=[listening])
     return server.started
 
 
 class _Workers(Multiprocess):
-    """Refuses clients as soon as its workers are told to end."""
+    """Stops accepting as soon as its workers are asked to stop."""
 
     def terminate_all(self) -> None:
-        """Tell the workers to end, and close our side of the port, where clients would wait for nobody."""
+        """Stop the workers, and close the listening socket, where clients would wait in vain."""
         for listening in self.sockets:
             listening.close()
         super().terminate_all()
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Calls back when it is ready."""
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
+        """Start, then call back."""
         await super().startup(sockets)
         if self.started:
             self._on_started()

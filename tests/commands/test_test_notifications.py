@@ -134,7 +134,7 @@ def test_a_doorbell_that_does_not_ring_is_told_of(
 
     assert result.code == 0
     assert result.err == (
-        "The other processes could not be told in time: open devices see it within 2 seconds.\n"
+        "The doorbells could not be published in time: open devices see it within 2 seconds.\n"
     )
 
 

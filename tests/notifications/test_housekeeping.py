@@ -16,7 +16,7 @@ from django.db import connections
 from live_inbox import services
 from live_inbox.conf import InboxSettings
 from live_inbox.maintenance.expiry import expire_in_steps
-from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Chore, Housekeeper, chores
+from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Housekeeper, Job, jobs
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import InboxEvent, Notification
@@ -25,7 +25,7 @@ from tests.delivery.virtual_loop import VirtualLoop
 
 
 class Work:
-    """A chore that is to take so many steps in each round, or to fail; remembers when it did what."""
+    """A job that is to take so many steps in each round, or to fail; remembers when it did what."""
 
     def __init__(self, loop: VirtualLoop, *rounds: int | Exception) -> None:
         self._loop = loop
@@ -59,8 +59,8 @@ def loop() -> Iterator[VirtualLoop]:
     assert loop.errors == []
 
 
-def housekeeper(chores: list[Chore], *, chance: float = 1.0) -> Housekeeper:
-    return Housekeeper(chores, chance=lambda: chance, run=at_once)
+def housekeeper(jobs: list[Job], *, chance: float = 1.0) -> Housekeeper:
+    return Housekeeper(jobs, chance=lambda: chance, run=at_once)
 
 
 def start(loop: VirtualLoop, keeper: Housekeeper) -> None:
@@ -75,16 +75,16 @@ def start(loop: VirtualLoop, keeper: Housekeeper) -> None:
 
 def test_the_settings_say_what_is_done_and_how_often() -> None:
     settings = InboxSettings(expiry_seconds=7, prune_seconds=900)
-    assert chores(settings) == [
-        Chore("expiry of notifications", expire_in_steps, 7),
-        Chore("pruning of logs", prune_in_steps, 900),
+    assert jobs(settings) == [
+        Job("expiry of notifications", expire_in_steps, 7),
+        Job("pruning of logs", prune_in_steps, 900),
     ]
     defaults = InboxSettings()
-    assert [chore.every_seconds for chore in chores(defaults)] == [5, 3600]
+    assert [job.every_seconds for job in jobs(defaults)] == [5, 3600]
 
 
 def test_it_can_be_turned_off() -> None:
-    assert chores(InboxSettings(housekeeping=False)) == []
+    assert jobs(InboxSettings(housekeeping=False)) == []
 
 
 # -- when ------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_a_chore_is_done_soon_and_then_at_every_turn(
     loop: VirtualLoop, every: float, chance: float, begins: list[float]
 ) -> None:
     work = Work(loop)
-    start(loop, housekeeper([Chore("work", work.begin, every)], chance=chance))
+    start(loop, housekeeper([Job("work", work.begin, every)], chance=chance))
     while len(work.done) < 4:
         loop.advance(0.25 if every < 60 else 10)
     assert work.done == [(moment, "end") for moment in begins]
@@ -112,7 +112,7 @@ def test_a_chore_is_done_soon_and_then_at_every_turn(
 
 def test_a_backlog_is_worked_off_with_pauses(loop: VirtualLoop) -> None:
     work = Work(loop, 3)
-    start(loop, housekeeper([Chore("work", work.begin, 5)]))
+    start(loop, housekeeper([Job("work", work.begin, 5)]))
     loop.advance(5)
     assert work.done == [(5, "step 1")]
     loop.advance(PAUSE_SECONDS / 2)
@@ -124,7 +124,7 @@ def test_a_backlog_is_worked_off_with_pauses(loop: VirtualLoop) -> None:
 
 def test_chores_do_not_wait_for_each_other(loop: VirtualLoop) -> None:
     long, short = Work(loop, 1000), Work(loop)
-    start(loop, housekeeper([Chore("long", long.begin, 5), Chore("short", short.begin, 5)]))
+    start(loop, housekeeper([Job("long", long.begin, 5), Job("short", short.begin, 5)]))
     for _ in range(400):
         loop.advance(PAUSE_SECONDS)
     assert long.done[-1][1].startswith("step ")
@@ -138,7 +138,7 @@ def test_a_failure_is_logged_once_counted_and_survived(
     trouble = ConnectionError("the database is away")
     work = Work(loop, trouble, trouble, 1)
     with caplog.at_level(logging.WARNING):
-        start(loop, housekeeper([Chore("pruning of logs", work.begin, 3600)]))
+        start(loop, housekeeper([Job("pruning of logs", work.begin, 3600)]))
         for _ in range(400):
             loop.advance(10)
     # Tried again within a minute, not within an hour; after a success, at its turn.
@@ -161,7 +161,7 @@ def test_a_failure_is_logged_once_counted_and_survived(
 
 def test_after_the_end_nothing_is_done(loop: VirtualLoop) -> None:
     work = Work(loop)
-    keeper = housekeeper([Chore("work", work.begin, 5)])
+    keeper = housekeeper([Job("work", work.begin, 5)])
     start(loop, keeper)
     start(loop, keeper)
     loop.advance(5)
@@ -184,8 +184,8 @@ async def test_the_end_waits_for_a_transaction_that_has_begun() -> None:
     async def in_thread(function: object, *arguments: Any) -> object:
         return await asyncio.to_thread(step, *arguments)
 
-    chore = Chore("work", lambda: iter(()), 5)
-    keeper = Housekeeper([chore], chance=lambda: 0.0, run=in_thread)
+    job = Job("work", lambda: iter(()), 5)
+    keeper = Housekeeper([job], chance=lambda: 0.0, run=in_thread)
     keeper.start()
     assert await asyncio.to_thread(begun.wait, 20)
     stopping = asyncio.create_task(keeper.stop())
@@ -208,7 +208,7 @@ async def test_the_end_does_not_wait_for_a_database_that_hangs(
         begun.set()
         return await asyncio.get_running_loop().create_future()
 
-    keeper = Housekeeper([Chore("work", lambda: iter(()), 5)], chance=lambda: 0.0, run=hang)
+    keeper = Housekeeper([Job("work", lambda: iter(()), 5)], chance=lambda: 0.0, run=hang)
     keeper.start()
     await begun.wait()
     await keeper.stop()
@@ -239,8 +239,8 @@ async def test_a_backlog_of_both_chores_is_worked_off_by_two_processes_at_once(
 
     await asyncio.to_thread(in_own_connection, fill)
     tasks = [
-        Chore("expiry", small(expire_in_steps), 0.05),
-        Chore("pruning", small(prune_in_steps), 0.05),
+        Job("expiry", small(expire_in_steps), 0.05),
+        Job("pruning", small(prune_in_steps), 0.05),
     ]
 
     async def at_full_speed(seconds: float) -> None:

@@ -1,7 +1,7 @@
-"""Expiry: notifications that were given an end disappear, each with an event of its own.
+"""Expiry: deletes notifications whose `expires_at` has passed, each with an event of its own.
 
-Until then an expired notification is like any other: it is listed and counted, and it can be marked. So lists, counts
-and positions always agree, and only the event tells that it is gone.
+Until it is deleted, an expired notification is like any other: it is listed and counted, and can be marked. So lists,
+counts and positions always agree, and no reader needs to compare times.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import advance, lock_free, save_all
 
 BATCH = 500
-"""Notifications that one transaction deletes. Writers of the inboxes concerned wait for one such transaction."""
+"""Notifications that one transaction deletes. Writers of the same inboxes wait for one such transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Expired:
 
 
 class WrongCounts(Exception):
-    """Raised after everything else is done: some inboxes count fewer notifications than have expired in them."""
+    """Raised at the end of a run: some inboxes count fewer notifications than have expired in them."""
 
 
 class _Due(NamedTuple):
-    """A notification whose time has come, where the walk found it."""
+    """A notification that has expired, as the search found it."""
 
     expires_at: datetime
     id: int
@@ -48,7 +48,7 @@ class _Due(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """The same under the lock of its inbox."""
+    """The same, read under the lock of its inbox."""
 
     id: int
     user_id: Any
@@ -57,22 +57,22 @@ class _Row(NamedTuple):
 
 
 def expire_due(*, now: datetime | None = None, batch: int = BATCH) -> Expired:
-    """Delete the notifications whose time has come, and tell the devices.
+    """Delete the notifications that have expired, with an event for each.
 
-    Safe to run at any time, also twice at once. An inbox that somebody else is changing at that moment is left for
-    the next run, so nobody is waited for. Raises WrongCounts, at the end, for inboxes that must be repaired.
+    Can run at any time, and concurrently. It skips inboxes that are locked at that moment until the next run, so it
+    never waits. Raises WrongCounts, at the end, for inboxes that must be repaired.
     """
     steps = expire_in_steps(now=now, batch=batch)
     return [Expired(inboxes=0, notifications=0), *steps][-1]
 
 
 def expire_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[Expired]:
-    """Do what `expire_due` does, one transaction at each step; give what has been deleted so far."""
+    """Do what `expire_due` does, one transaction for each step; yield what has been deleted so far."""
     if batch < 1:
-        raise ValueError("A batch has one notification at least.")
+        raise ValueError("The batch must be at least 1.")
     horizon = now or timezone.now()
     inboxes, notifications, wrong = set[Any](), 0, set[Any]()
-    for due in _walk(horizon, batch):
+    for due in _expired(horizon, batch):
         done = _expire(due, horizon, now or timezone.now(), wrong)
         inboxes.update(done)
         notifications += sum(done.values())
@@ -82,8 +82,8 @@ def expire_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Itera
         raise WrongCounts(f"Wrong counts, repair them by manage.py check_inboxes --fix: {users}")
 
 
-def _walk(horizon: datetime, batch: int) -> Iterator[Sequence[_Due]]:
-    """Give what is due, oldest first. Goes on from the last one, whether or not that could be deleted."""
+def _expired(horizon: datetime, batch: int) -> Iterator[Sequence[_Due]]:
+    """Yield batches of expired notifications, oldest first, each after the last one of the batch before."""
     query = _due(horizon)
     while due := [_Due(*row) for row in query[:batch]]:
         yield due
@@ -91,7 +91,7 @@ def _walk(horizon: datetime, batch: int) -> Iterator[Sequence[_Due]]:
             return
         last = due[-1]
         after = TupleGreaterThan(Tuple(F("expires_at"), F("id")), (last.expires_at, last.id))
-        # The first condition follows from the second, but SQLite does not see that.
+        # The second condition follows from the first, but SQLite needs it to use the index.
         query = _due(horizon).filter(after, expires_at__gte=last.expires_at)
 
 
@@ -103,29 +103,29 @@ def _due(horizon: datetime) -> QuerySet[Notification, Any]:
 def _expire(
     due: Sequence[_Due], horizon: datetime, now: datetime, wrong: set[Any]
 ) -> Mapping[Any, int]:
-    """Delete a batch in one transaction, and return how many each inbox has lost."""
+    """Delete a batch in one transaction; return the number of deletions of each inbox."""
     with transaction.atomic():
         inboxes = lock_free({each.user_id for each in due})
         found = _still_due([each.id for each in due], inboxes, horizon)
-        wrong.update(user for user in found if not _counts(inboxes[user], found[user]))
+        wrong.update(user for user in found if not _can_lose(inboxes[user], found[user]))
         for user in wrong & found.keys():
             del found[user]
         rows = [row for user in found for row in found[user]]
         if rows:
             Notification.objects.filter(pk__in=[row.id for row in rows]).delete()
-            events = [_leave(inboxes[row.user_id], row, now) for row in rows]
+            events = [_expiry_event(inboxes[row.user_id], row, now) for row in rows]
             save_all([inboxes[user] for user in found])
             record(events)
     metrics.NOTIFICATIONS_EXPIRED.inc(len(rows))
-    return {user: len(lost) for user, lost in found.items()}
+    return {user: len(deleted) for user, deleted in found.items()}
 
 
 def _still_due(
     ids: Collection[int], users: Collection[Any], horizon: datetime
 ) -> dict[Any, list[_Row]]:
-    """Look again, now that nobody else can change these inboxes: somebody may have been faster.
+    """Read the batch again under the locks: another process may have changed it.
 
-    Rows can be locked beside their inbox, while their user or their sender is being deleted. They are left, too.
+    Skips rows that are locked although their inbox is not: their recipient or sender is being deleted.
     """
     found: dict[Any, list[_Row]] = defaultdict(list)
     free = Notification.objects.select_for_update(skip_locked=True)
@@ -137,12 +137,12 @@ def _still_due(
     return found
 
 
-def _counts(inbox: Inbox, rows: Sequence[_Row]) -> bool:
-    """Whether an inbox can lose these. If not, its counts were damaged, and others must not suffer for it."""
+def _can_lose(inbox: Inbox, rows: Sequence[_Row]) -> bool:
+    """Whether the inbox's counts allow these deletions. If not, they are damaged; other inboxes go on."""
     unread = inbox.unread_count - sum(row.read_at is None for row in rows)
     return 0 <= unread <= inbox.total_count - len(rows)
 
 
-def _leave(inbox: Inbox, row: _Row, now: datetime) -> Event:
+def _expiry_event(inbox: Inbox, row: _Row, now: datetime) -> Event:
     numbered = advance(inbox, unread=-1 if row.read_at is None else 0, total=-1)
     return event_of(Kind.EXPIRED, numbered, now, notification_id=row.id, type=row.type)

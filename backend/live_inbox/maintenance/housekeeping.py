@@ -1,4 +1,4 @@
-"""Housekeeping: what every server process does now and then, so that nobody needs cron."""
+"""Housekeeping: the periodic jobs of every server process, so that no cron job is needed."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.pruning import prune_in_steps
 
 PAUSE_SECONDS = 0.05
-"""Between two transactions of one round: a backlog is worked off without keeping the database from others."""
+"""Between two transactions of one run, so that a backlog does not occupy the database."""
 
 SOON_SECONDS = 60.0
-"""Within what time a chore is done for the first time, and again after it has failed, if its turn is not sooner."""
+"""The longest wait before the first run of a job, and after a failed one."""
 
 STOP_SECONDS = 5.0
-"""How long a transaction that has begun may take to end when the server stops."""
+"""How long a running transaction may take to end when the server stops."""
 
 Steps = Iterator[object]
 Run = Callable[[Callable[[Steps, None], object], Steps, None], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Chore:
-    """Something to be done again and again: `begin` starts a round, of which each step is a short transaction."""
+class Job:
+    """A periodic job: `begin` starts a run, each step of which is a short transaction."""
 
     name: str
     begin: Callable[[], Steps]
@@ -38,79 +38,79 @@ class Chore:
 
     @property
     def soon_seconds(self) -> float:
-        """How long to wait when it should not be a whole turn."""
+        """The wait before the first run, and after a failed one."""
         return min(self.every_seconds, SOON_SECONDS)
 
 
-def chores(settings: InboxSettings) -> list[Chore]:
-    """Return what a server process has to do as it is configured: nothing if HOUSEKEEPING is off."""
+def jobs(settings: InboxSettings) -> list[Job]:
+    """Return the jobs of a server process: none if HOUSEKEEPING is off."""
     if not settings.housekeeping:
         return []
     return [
-        Chore("expiry of notifications", expire_in_steps, settings.expiry_seconds),
-        Chore("pruning of logs", prune_in_steps, settings.prune_seconds),
+        Job("expiry of notifications", expire_in_steps, settings.expiry_seconds),
+        Job("pruning of logs", prune_in_steps, settings.prune_seconds),
     ]
 
 
 class Housekeeper:
-    """Does the chores while the server runs, each in a task of its own, one database thread at a time for each.
+    """Runs the jobs while the server runs, each in a task of its own, with at most one database thread for each.
 
-    Every process does them. They are made to be done by several at once, and since waits are of random length,
-    three quarters of what is configured at least, the processes seldom meet.
+    Every process runs them, and they may run concurrently. Waits have a random length of at least three quarters of
+    the configured one, so processes seldom run a job at the same time.
     """
 
     def __init__(
         self,
-        chores: Sequence[Chore],
+        jobs: Sequence[Job],
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
         run: Run = in_database_thread,
     ) -> None:
-        self._chores = chores
+        self._jobs = jobs
         self._sleep = sleep
         self._chance = chance
         self._run = run
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin, on the running event loop."""
+        """Start the jobs on the running event loop."""
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._keep(chore)) for chore in self._chores]
+            self._tasks = [asyncio.create_task(self._repeat(job)) for job in self._jobs]
 
     async def stop(self) -> None:
-        """Stop, after the transactions that have begun. What is left over is done by whoever runs next."""
+        """Stop after the running transactions. Other processes, or the next one, do the rest."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep(self, chore: Chore) -> None:
-        fault = Fault(chore.name, metrics.HOUSEKEEPING_FAULTS)
-        await self._sleep(chore.soon_seconds * self._chance())
+    async def _repeat(self, job: Job) -> None:
+        fault = Fault(job.name, metrics.HOUSEKEEPING_FAULTS)
+        await self._sleep(job.soon_seconds * self._chance())
         while True:
-            wait = chore.every_seconds
+            wait = job.every_seconds
             try:
-                await self._round(chore)
+                await self._run_once(job)
             except Exception as error:
                 fault.report(error)
-                wait = chore.soon_seconds
+                wait = job.soon_seconds
             else:
                 fault.recovered()
             await self._sleep(wait * (0.75 + self._chance() / 4))
 
-    async def _round(self, chore: Chore) -> None:
-        steps = chore.begin()
+    async def _run_once(self, job: Job) -> None:
+        steps = job.begin()
         while await self._step(steps) is not None:
             await self._sleep(PAUSE_SECONDS)
 
     async def _step(self, steps: Steps) -> object:
-        """Do the next step, and return None when there was none."""
+        """Run the next step; return None when there is none."""
         work = asyncio.ensure_future(self._run(next, steps, None))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            # The thread cannot be cancelled. It gets the time to end what it does, while there is a server.
+            # A thread cannot be cancelled. It gets time to end its transaction while the server still exists.
             with suppress(Exception):
                 async with asyncio.timeout(STOP_SECONDS):
                     await work

@@ -1,7 +1,7 @@
-"""Pruning: what keeps the logs from growing for ever.
+"""Pruning: removes old events, so that the logs do not grow without limit.
 
-Only a log's beginning is ever removed, and `Inbox.first_sequence` moves in the same transaction, under the inbox's
-lock. So what is left has no holes, and a client that comes back from before it is told so (`Loss.EXPIRED`).
+It removes only the beginning of a log, and moves `Inbox.first_sequence` in the same transaction, under the inbox's
+lock. So the rest has no holes, and a client with an older position gets a reset (`Loss.EXPIRED`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from live_inbox.conf import inbox_settings
 from live_inbox.models import Inbox, InboxEvent
 
 BATCH = 500
-"""Events that one transaction removes. Writers of the inboxes concerned wait for one such transaction."""
+"""Events that one transaction removes. Writers of the same inboxes wait for one such transaction."""
 
 Cut = Mapping[Any, int]
-"""For each user, the first sequence that their log keeps."""
+"""The first sequence that each user's log keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Pruned:
 
 @dataclass(slots=True)
 class _Tally:
-    """What has been removed so far."""
+    """The number of removed events, and the inboxes that had them, so far."""
 
     inboxes: set[Any] = field(default_factory=set)
     events: int = 0
@@ -49,10 +49,10 @@ def prune_events(
     keep_events: int | None = None,
     batch: int = BATCH,
 ) -> Pruned:
-    """Remove events that are older than `keep_days`, and of each inbox those beyond its newest `keep_events`.
+    """Remove events older than `keep_days`, and all but the newest `keep_events` of each inbox.
 
-    The settings LOG_KEEP_DAYS and LOG_KEEP_EVENTS are the defaults. Safe to run at any time, also twice at
-    once; what is interrupted has done its part and goes on at the next run.
+    The settings LOG_KEEP_DAYS and LOG_KEEP_EVENTS are the defaults. Can run at any time, and concurrently; an
+    interrupted run is continued by the next one.
     """
     steps = prune_in_steps(now=now, keep_days=keep_days, keep_events=keep_events, batch=batch)
     return [Pruned(inboxes=0, events=0), *steps][-1]
@@ -65,11 +65,13 @@ def prune_in_steps(
     keep_events: int | None = None,
     batch: int = BATCH,
 ) -> Iterator[Pruned]:
-    """Do what `prune_events` does, one transaction at each step; give what has been removed so far."""
+    """Do what `prune_events` does, one transaction for each step; yield what has been removed so far."""
     days = inbox_settings().log_keep_days if keep_days is None else keep_days
     events = inbox_settings().log_keep_events if keep_events is None else keep_events
     if days < 0 or events < 0 or batch < 1:
-        raise ValueError("A log cannot keep less than nothing.")
+        raise ValueError(
+            "keep_days and keep_events must not be negative, and the batch at least 1."
+        )
     horizon = (now or timezone.now()) - timedelta(days=days)
     tally = _Tally()
     for cut in _cuts_by_age(horizon, batch):
@@ -79,10 +81,10 @@ def prune_in_steps(
 
 
 def _cuts_by_age(horizon: datetime, batch: int) -> Iterator[Cut]:
-    """Walk from the lowest id until a whole batch is young enough: ids grow in time order, nearly.
+    """Yield cuts from the lowest id upwards, until a whole batch is young enough.
 
-    Nearly, because the clocks of two servers differ and transactions overlap. A row that is out of order can
-    neither end the walk early, nor cost anything else than to be looked at again by the next run.
+    Ids grow almost in time order: the clocks of servers differ, and transactions overlap. A row that is out of order
+    does not end the search early; the next run examines it again.
     """
     after = 0
     while True:
@@ -102,7 +104,7 @@ def _cuts_by_age(horizon: datetime, batch: int) -> Iterator[Cut]:
 
 
 def _cuts_by_count(keep: int, batch: int) -> Iterator[Cut]:
-    """Go through the inboxes whose log is too long, in steps that add up to a batch of events."""
+    """Yield cuts for the inboxes whose log is too long, each of a batch of events."""
     cut: dict[Any, int] = {}
     room = batch
     for user_id, first, last in _inboxes_with_more_than(keep, batch):
@@ -128,9 +130,9 @@ def _inboxes_with_more_than(keep: int, page: int) -> Iterator[tuple[Any, int, in
 
 
 def _apply(cut: Cut, tally: _Tally) -> Pruned:
-    """Move the beginnings of logs forward and remove what lies before, in one transaction. Return the sum."""
+    """Move the beginnings of logs and remove the events before them, in one transaction; return the totals so far."""
     with transaction.atomic():
-        # In the order of users, as every writer that locks several inboxes does: no deadlocks.
+        # In the order of users, as every writer that locks several inboxes, so that none of them deadlock.
         inboxes = Inbox.objects.select_for_update(no_key=True).filter(pk__in=list(cut))
         moves = {inbox.pk: _move(inbox, cut[inbox.pk]) for inbox in inboxes.order_by("pk")}
         moved = {user_id: first for user_id, first in moves.items() if first is not None}
@@ -142,16 +144,16 @@ def _apply(cut: Cut, tally: _Tally) -> Pruned:
 
 
 def _move(inbox: Inbox, first_sequence: int) -> int | None:
-    """Return where the log of a locked inbox begins from now on: never further back, nor beyond its end."""
+    """Return the new first sequence of a locked inbox, at most one more than its last; None if it does not move."""
     first = min(first_sequence, inbox.last_sequence + 1)
     return first if first > inbox.first_sequence else None
 
 
 def _write(firsts: Cut) -> int:
-    """Write the new beginnings, remove the events before them, and return how many those were.
+    """Write the new first sequences, remove the events before them, and return their number.
 
-    Many small statements, sent together. Django's bulk_update takes longer to be put together than all of these
-    to be carried out, and a single DELETE makes PostgreSQL read the whole log.
+    Uses many small statements, sent together: building Django's bulk_update takes longer than executing all of
+    these, and a single DELETE makes PostgreSQL read the whole log.
     """
     key = Inbox._meta.pk
     rows = [(first, key.get_db_prep_save(user_id, connection)) for user_id, first in firsts.items()]

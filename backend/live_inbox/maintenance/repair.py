@@ -1,9 +1,9 @@
-"""Repair: compares every inbox with its rows, and puts right what does not agree.
+"""Repair: compares every inbox with its rows, and corrects what differs.
 
-The services keep counts and log exact, so whatever is found here was done behind their back: by hand in SQL, by a
-restored backup, by a broken disk. Then nobody knows what devices have been told. The honest repair of a wrong count
-or a broken log is therefore not to patch it quietly: the inbox gets a new epoch and an empty log, and every device
-that is open, or comes back, is told to reload (`Loss.EPOCH`). Open sockets learn it from the hub's watch.
+The services keep counts and logs exact, so every difference comes from outside: SQL by hand, a restored backup, a
+broken disk. Then it is unknown what devices have received. So a wrong count or a broken log is not corrected silently:
+the inbox gets a new epoch and an empty log, and every device, open or returning, reloads (`Loss.EPOCH`). Open sockets
+get the reset at the hub's next reconciliation.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch
 from live_inbox.services.inbox_rows import lock
 
 BATCH = 250
-"""Users whose inboxes one round of queries compares, or one transaction renews."""
+"""Users whose inboxes one set of queries compares, or one transaction gives new epochs."""
 
 
 class Flaw(StrEnum):
-    """What can be wrong with an inbox. The comments say what `expected` and `found` of a finding count."""
+    """A problem of an inbox. The comments say what `expected` and `found` of a finding count."""
 
     NO_INBOX = "no_inbox"  # inboxes of a user who has notifications
     UNREAD_COUNT = "unread_count"  # unread notifications: there, counted
@@ -50,12 +50,12 @@ _SENTENCES = {
 }
 
 HARMLESS = frozenset({Flaw.LOG_BELOW_FIRST})
-"""Faults that are put right without a reset: nothing that a client was told is wrong."""
+"""Problems that are corrected without a reset: clients have received nothing wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong with one inbox: what should be there, and what is."""
+    """A problem of one inbox, with the expected and the found number."""
 
     user: str
     kind: Flaw
@@ -69,7 +69,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What the tables say of one user."""
+    """The rows of one user, counted."""
 
     notifications: int = 0
     unread: int = 0
@@ -83,10 +83,10 @@ class _Rows:
 def check_inboxes(
     *, fix: bool = False, user_ids: Iterable[Any] | None = None, batch: int = BATCH
 ) -> Iterator[Finding]:
-    """Give everything that is wrong with the inboxes of all users, or of some; with `fix`, put right already.
+    """Yield the problems of the inboxes of all users, or of some; with `fix`, corrected already.
 
-    Can run while the inboxes are in use: the queries of a batch do not see one moment, so what looks wrong is
-    looked at again under the inbox's lock, and only what is wrong then is a finding.
+    Can run while the inboxes are in use: the queries of a batch are not one snapshot, so a difference is checked
+    again under the inbox's lock, and only then reported.
     """
     for users in _batches(user_ids, batch):
         for user_id, findings in _examine(users).items():
@@ -95,16 +95,16 @@ def check_inboxes(
 
 
 def renew_epochs(*, batch: int = BATCH) -> int:
-    """Give every inbox a new epoch, and return how many there are. For use after a backup was restored.
+    """Give every inbox a new epoch, and return their number. For use after a backup was restored.
 
-    A restored inbox has forgotten its newest events and would give their sequences to other ones. A device that
-    saw the forgotten ones would take the new ones for known. With a new epoch its position is recognised as one
-    of a past that is no more, and it is told to reload. The restored log is true as far as it goes, so it stays.
+    A restored inbox has lost its newest events, and would give their sequences to other ones. A device that received
+    the lost events would take the new ones for known. With a new epoch, its position is recognised as outdated, and
+    it reloads. The restored log is correct as far as it goes, so it stays.
     """
     renewed = 0
     for users in _batches(None, batch):
         with transaction.atomic():
-            # In the order of users, as every writer that locks several inboxes does: no deadlocks.
+            # In the order of users, as every writer that locks several inboxes, so that none of them deadlock.
             inboxes = Inbox.objects.select_for_update(no_key=True).filter(pk__in=users)
             found = list(inboxes.order_by("pk").values_list("pk", flat=True))
             _save_epochs(found)
@@ -117,12 +117,12 @@ def _save_epochs(users: Sequence[Any]) -> None:
     key = Inbox._meta.pk
     rows = [(new_epoch(), key.get_db_prep_save(user_id, connection)) for user_id in users]
     with connection.cursor() as cursor:
-        # Much faster than bulk_update, and the inboxes are locked meanwhile.
+        # Much faster than bulk_update while the inboxes are locked.
         cursor.executemany(f"UPDATE {table} SET epoch = %s WHERE user_id = %s", rows)
 
 
 def _batches(user_ids: Iterable[Any] | None, batch: int) -> Iterator[list[Any]]:
-    """Give the primary keys of users, in order for all of them: a few at a time at any size of the table."""
+    """Yield the primary keys of users in batches; all users in order, at the same cost at any size of the table."""
     if user_ids is not None:
         given = iter(user_ids)
         while chunk := list(islice(given, batch)):
@@ -135,7 +135,7 @@ def _batches(user_ids: Iterable[Any] | None, batch: int) -> Iterator[list[Any]]:
         chunk = list(keys.filter(pk__gt=chunk[-1])[:batch])
 
 
-# -- looking ---------------------------------------------------------------------------------------------
+# -- comparing -------------------------------------------------------------------------------------------
 
 
 def _examine(users: Sequence[Any]) -> dict[Any, list[Finding]]:
@@ -201,7 +201,7 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
 
 
 def _settle(user_id: Any, *, fix: bool) -> list[Finding]:
-    """Look again while nobody can change the inbox; return what is wrong, and put it right if asked to."""
+    """Compare again under the inbox's lock; return the problems, corrected with `fix`."""
     with transaction.atomic():
         inbox = lock(user_id)
         if inbox is None:
@@ -214,8 +214,8 @@ def _settle(user_id: Any, *, fix: bool) -> list[Finding]:
 
 
 def _settle_lost(user_id: Any, *, fix: bool) -> list[Finding]:
-    """Look again whether the inbox is lost, and make it anew if asked to."""
-    # In one statement, which sees the first notification of an inbox together with the inbox or not at all.
+    """Check again whether the inbox is missing, and create it with `fix`."""
+    # One statement, which sees the first notification of an inbox together with the inbox, or neither.
     lost = Notification.objects.filter(recipient=user_id, recipient__inbox__isnull=True)
     if not lost.exists():
         return []
@@ -228,14 +228,14 @@ def _settle_lost(user_id: Any, *, fix: bool) -> list[Finding]:
 
 
 def _repair(inbox: Inbox, rows: _Rows, *, harmless: bool) -> None:
-    """Make a locked inbox agree with its rows."""
+    """Correct a locked inbox from its rows."""
     log = InboxEvent.objects.filter(inbox=inbox)
     if harmless:
         log.filter(sequence__lt=inbox.first_sequence).delete()
         return
     log.delete()
     inbox.epoch = new_epoch()
-    # Beyond every sequence that is written anywhere, so that none of them is taken again.
+    # Beyond every sequence in any table, so that none is used twice.
     inbox.last_sequence = max(inbox.last_sequence, rows.last_event, rows.last_added)
     inbox.first_sequence = inbox.last_sequence + 1
     inbox.unread_count = rows.unread

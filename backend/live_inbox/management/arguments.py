@@ -55,7 +55,7 @@ def json_object(text: str) -> dict[str, Any]:
 def find_user(name_or_id: str | int) -> AbstractBaseUser:
     """Return the user with this primary key or, if there is none, with this username.
 
-    The key comes first: somebody who chooses the number of another user as their name gains nothing.
+    The key comes first, so that a user who takes the number of another one as username gains nothing.
     """
     model = get_user_model()
     users = model._default_manager

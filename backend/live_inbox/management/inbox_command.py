@@ -1,4 +1,4 @@
-"""What every command of ours does the same way."""
+"""The base class of the commands."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from live_inbox.identity.errors import InvalidIdentityConfig
 
 
 class InboxCommand(BaseCommand):
-    """A command whose foreseeable failures are one line on standard error and exit code 1."""
+    """A command whose expected failures print one line on standard error and exit with 1."""
 
-    # Unsafe settings are refused; the other checks load every page of the site first.
+    # Only the checks of settings: the others import every page of the site first.
     requires_system_checks = (Tags.security,)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run the command; what the domain, the database or the settings refuse is a CommandError."""
+        """Run the command; turn errors of the domain, the database and the settings into CommandError."""
         try:
             return super().execute(*args, **options)
         except NotificationError as error:

@@ -1,4 +1,4 @@
-"""A steady pace."""
+"""A steady rate."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def paced(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> Iterator[int]:
-    """Count from 1, each number at its time; without a pace, as fast as they are taken.
+    """Yield the numbers from 1 at a rate; without one, as fast as the caller takes them.
 
-    The times are fixed by the first one: what the caller does in between does not slow the pace down, unless it
-    takes longer than the pace allows.
+    Times are multiples of the period from the start, so the caller's own work does not slow the rate down, unless
+    it takes longer than a period.
     """
     start = clock()
     for done in range(count):

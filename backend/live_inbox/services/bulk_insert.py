@@ -1,4 +1,4 @@
-"""Arrivals: a notification is put into inboxes that have been numbered for it."""
+"""Inserting copies of a notification into many inboxes by one statement."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from live_inbox.services.inbox_rows import Numbered
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 _OWN = ("id", "recipient_id", "added_sequence")
-"""What the copies of a notification do not have in common."""
+"""The columns in which the copies of a notification differ."""
 
 
 def insert_copies(notification: Notification, inboxes: Sequence[Numbered]) -> list[int]:
     """Insert a copy of an unsaved notification for each inbox; return their ids, in the order of the inboxes.
 
-    One statement, in which what they have in common is told once. Django's bulk_create tells it for each row, which
-    takes longer than the inserting.
+    One statement, in which the shared values occur once. Django's bulk_create repeats them for each row, which takes
+    longer than inserting.
     """
     fields = [field for field in Notification._meta.concrete_fields if field.attname not in _OWN]
     shared = [

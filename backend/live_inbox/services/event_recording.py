@@ -1,4 +1,4 @@
-"""Recording: a change becomes an event in the log, and after the commit the doorbell is rung for it."""
+"""Recording: writes events into the log, and rings the doorbell for them after the commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 
 def event_of(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Event:
-    """Return the event of a change for which an inbox has just been numbered."""
+    """Return the event of a change for which a sequence has just been taken."""
     return Event(
         inbox=str(inbox.user_id),
         epoch=inbox.epoch,
@@ -36,8 +36,8 @@ def record(events: Sequence[Event]) -> None:
     """Write events into the log, and ring the doorbell when the transaction has been committed."""
     payloads = [to_payload(event) for event in events]
     _write(events, payloads)
-    # robust: whatever happens to the doorbell, the caller's request has succeeded. A lambda, because Django
-    # reports the failure by the function's name, and a partial has none.
+    # robust: whatever happens to the doorbell, the commit has succeeded. A lambda, because Django logs the
+    # function's name when it fails, and a partial has none.
     transaction.on_commit(lambda: _ring(events, payloads), robust=True)
 
 
@@ -72,9 +72,9 @@ def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
 
 
 def _ring(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
-    rung: dict[str, list[bytes]] = {}
+    encoded: dict[str, list[bytes]] = {}
     for event, payload in zip(events, payloads, strict=True):
-        rung.setdefault(event.inbox, []).append(encode(event, payload))
+        encoded.setdefault(event.inbox, []).append(encode(event, payload))
     for kind, count in Counter(event.kind for event in events).items():
         metrics.EVENTS_COMMITTED.labels(kind.value).inc(count)
-    doorbell().ring(rung)
+    doorbell().ring(encoded)

@@ -1,9 +1,9 @@
-"""The numbering: an inbox's next sequence and its counts, taken under its row lock.
+"""The rows of inboxes: their locks, their next sequences and their counts.
 
-The number of an event comes from the inbox's row, in the transaction of the change, and the row stays locked
-until that transaction ends. So within an inbox the order of commits is the order of the sequences, and there are
-no holes: a reader that has seen 7 and sees 9 knows that 8 exists. (A serial column or a timestamp cannot promise
-that: two transactions draw 8 and 9, the second commits first, and a reader at 9 never sees 8.)
+An event takes its sequence from its inbox's row, in the transaction of the change, and the row stays locked until that
+transaction ends. So within an inbox, commits are in the order of sequences, and there are no holes: a reader that has
+seen 7 and sees 9 knows that 8 exists. (A serial column or a timestamp cannot promise that: two transactions take 8 and
+9, the second commits first, and a reader at 9 never sees 8.)
 """
 
 from __future__ import annotations
@@ -37,11 +37,10 @@ class Numbered:
 
 
 def number_arrivals(user_ids: Collection[Any], *, unless_off: str | None = None) -> list[Numbered]:
-    """Take the next sequence of each inbox for one new, unread notification; create those that do not exist.
+    """Take the next sequence of each inbox for one new, unread notification; create missing inboxes.
 
-    With a type, the inboxes of those who have turned it off are left out. One statement for all of them. The rows
-    are locked in the order of the users, the same for everybody, so bulk sends that overlap wait for each other
-    instead of running into a deadlock.
+    With a type, skips the inboxes of users who have turned it off. One statement for all inboxes. The rows are locked
+    in the order of the users, as everywhere, so bulk sends that overlap wait for each other and do not deadlock.
     """
     table = table_of(Inbox)
     given, document = rows_of(
@@ -71,7 +70,7 @@ def number_arrivals(user_ids: Collection[Any], *, unless_off: str | None = None)
 
 
 def lock(user_id: Any) -> Inbox | None:
-    """Return the inbox, locked until the transaction ends; None if nothing ever happened to it."""
+    """Return the inbox, locked until the transaction ends; None if it does not exist yet."""
     return Inbox.objects.select_for_update(no_key=True).filter(pk=user_id).first()
 
 
@@ -87,24 +86,24 @@ def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, N
 
 
 def lock_free(user_ids: Collection[Any]) -> dict[Any, Inbox]:
-    """Return those of the inboxes that nobody else has locked just now, locked until the transaction ends.
+    """Return those of the inboxes that are not locked by others, locked until the transaction ends.
 
-    For work that can be done later: it waits for nobody. Locked in the order of the users all the same. On
-    SQLite, a transaction has locked everything when it begins.
+    For work that can be done later: it never waits. Locks in the order of the users, too. On SQLite, a transaction
+    locks everything when it begins.
     """
     free = Inbox.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=user_ids)
     return {inbox.pk: inbox for inbox in free.order_by("pk")}
 
 
 def number_change(inbox: Inbox, *, unread: int = 0, total: int = 0) -> Numbered:
-    """Take the next sequence of a locked inbox for one change that moves its counts by so much."""
+    """Take the next sequence of a locked inbox for one change, and add to its counts."""
     numbered = advance(inbox, unread=unread, total=total)
     inbox.save(update_fields=["last_sequence", "unread_count", "total_count"])
     return numbered
 
 
 def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> Numbered:
-    """Do the same without writing it down: for several changes, after which the inbox must be saved."""
+    """Do the same without saving: for several changes, after which the inbox must be saved."""
     inbox.last_sequence += 1
     inbox.unread_count += unread
     inbox.total_count += total
@@ -114,13 +113,13 @@ def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> Numbered:
 
 
 def save_all(inboxes: Collection[Inbox]) -> None:
-    """Write down the sequences and counts of locked inboxes, sent together."""
+    """Save the sequences and counts of locked inboxes, in statements that are sent together."""
     rows = [
         (inbox.last_sequence, inbox.unread_count, inbox.total_count, key_value(inbox.pk))
         for inbox in inboxes
     ]
     with connection.cursor() as cursor:
-        # Django's bulk_update takes longer to be put together than all of these to be carried out.
+        # Building Django's bulk_update takes longer than executing all of these.
         cursor.executemany(
             f"UPDATE {table_of(Inbox)} SET last_sequence = %s, unread_count = %s, total_count = %s"
             " WHERE user_id = %s",

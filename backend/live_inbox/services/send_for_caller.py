@@ -1,4 +1,4 @@
-"""Sending on behalf of a caller: what every door does before `services.send`."""
+"""Sending in the name of a caller: what every API does before `services.send`."""
 
 from __future__ import annotations
 

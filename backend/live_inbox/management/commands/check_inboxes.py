@@ -1,4 +1,4 @@
-"""manage.py check_inboxes: verifies every inbox against its rows, and repairs."""
+"""manage.py check_inboxes: compares every inbox with its rows, and repairs it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ class Command(InboxCommand):
     """Compares counts and sequences with the rows."""
 
     help = (
-        "Verify the counts and the log of every inbox against its rows. Exits with 1 if something is "
-        "wrong and was not repaired. Can run while the server does."
+        "Compare the counts and the log of every inbox with its rows. Exits with 1 if it finds a problem "
+        "and does not repair it. Can run beside the server."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what is done about what is found."""
+        """Declare the options."""
         parser.add_argument(
             "--fix",
             action="store_true",
-            help="Repair. Devices that may have been told something wrong are told to reload.",
+            help="Repair. Devices that may have received something wrong reload.",
         )
         parser.add_argument(
             "--restored",
             action="store_true",
-            help="The database comes from a backup: first tell all devices to reload, because they "
-            "may have seen events that are no more.",
+            help="The database comes from a backup: first make all devices reload, because they may "
+            "have received events that it does not have.",
         )
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Print a line for each finding; the sum goes to standard error if it is not good."""
+        """Print a line for each finding, then their number: on standard error if problems remain."""
         if options["restored"]:
             count = renew_epochs()
             self.stdout.write(
@@ -48,6 +48,6 @@ class Command(InboxCommand):
         if found and not fix:
             raise CommandError(f"{found} finding{pluralize(found)}. Repair with --fix.")
         self.stdout.write(
-            f"{found} finding{pluralize(found)} repaired." if found else "All inboxes are right."
+            f"{found} finding{pluralize(found)} repaired." if found else "No problems found."
         )
         return None

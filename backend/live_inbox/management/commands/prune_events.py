@@ -1,4 +1,4 @@
-"""manage.py prune_events: deletes what has expired and shortens the logs, as the servers do by themselves."""
+"""manage.py prune_events: deletes expired notifications and old events, as server processes do."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Command(InboxCommand):
 
     help = (
         "Delete the notifications that have expired, and remove old events from the logs of all "
-        "inboxes. A device that was away for longer is told to reload. Server processes do both by "
-        "themselves; with HOUSEKEEPING=false, run this regularly."
+        "inboxes. A device that was away for longer reloads. Server processes do both; with "
+        "HOUSEKEEPING=false, run this regularly."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what is kept."""
+        """Declare how much is kept."""
         parser.add_argument(
             "--days",
             type=whole_number(least=0, most=36_500),
@@ -36,7 +36,7 @@ class Command(InboxCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Expire, prune, and say how much went."""
+        """Expire, prune, and print the numbers."""
         wrong = self._expire()
         pruned = prune_events(keep_days=options["days"], keep_events=options["events"])
         self.stdout.write(
@@ -51,7 +51,7 @@ class Command(InboxCommand):
         try:
             expired = expire_due()
         except WrongCounts as error:
-            # Those of other inboxes have gone, and the logs can be pruned all the same.
+            # The other inboxes are done, and the logs can still be pruned.
             return error
         self.stdout.write(
             f"Deleted {expired.notifications} expired notification"

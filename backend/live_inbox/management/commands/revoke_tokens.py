@@ -1,4 +1,4 @@
-"""manage.py revoke_tokens: ends the life of a user's tokens."""
+"""manage.py revoke_tokens: revokes a user's tokens."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from live_inbox.management.inbox_command import InboxCommand
 
 
 class Command(InboxCommand):
-    """Revokes what was issued so far; tokens issued from now on are good."""
+    """Revokes the tokens issued so far; later ones are accepted."""
 
     help = "Revoke all tokens of a user that were issued before now, and close their sockets."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare whose tokens."""
+        """Declare the user."""
         parser.add_argument(
             "--user", required=True, metavar="NAME_OR_ID", help="Whose tokens are revoked."
         )
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Revoke, and say when it takes effect."""
+        """Revoke, and print when it takes effect."""
         user = find_user(options["user"])
         moment = revoke_tokens(user_id=user.pk)
         self.stdout.write(

@@ -1,4 +1,4 @@
-"""manage.py test_notifications: sends notifications, to see them arrive."""
+"""manage.py test_notifications: sends test notifications."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from live_inbox.management.inbox_command import InboxCommand
 from live_inbox.management.pace import paced
 
 INTERRUPTED = 130
-"""The exit code of a command that Ctrl-C ended, as shells have it."""
+"""The exit code of a command that Ctrl-C ended, as in shells: 128 + SIGINT."""
 
 
 class Command(InboxCommand):
-    """Sends one notification, or many at a steady pace."""
+    """Sends one notification, or many at a steady rate."""
 
     help = "Send test notifications to a user. Open devices of that user show them at once."
 
@@ -60,7 +60,7 @@ class Command(InboxCommand):
                 sent = services.send(
                     recipient_id=recipient.pk, sender_id=sender and sender.pk, **content
                 )
-                self._tell(sent, recipient.get_username())
+                self._report(sent, recipient.get_username())
                 done += 1
         except KeyboardInterrupt:
             self.stderr.write(f"Stopped after {done} of {options['count']}.")
@@ -69,16 +69,16 @@ class Command(InboxCommand):
             self._flush()
         return None
 
-    def _tell(self, sent: services.Sent, username: str) -> None:
+    def _report(self, sent: services.Sent, username: str) -> None:
         if sent.notification is None:
             self.stdout.write(f"Not sent: {username} has turned off notifications of this type.")
         else:
             self.stdout.write(f"Sent notification {sent.notification.pk} to {username}.")
 
     def _flush(self) -> None:
-        """Let the doorbell ring before the process is gone."""
+        """Wait until the doorbells are published, before the process ends."""
         if not doorbell().flush():
             self.stderr.write(
-                "The other processes could not be told in time: open devices see it within "
+                "The doorbells could not be published in time: open devices see it within "
                 f"{inbox_settings().reconcile_seconds:g} seconds."
             )

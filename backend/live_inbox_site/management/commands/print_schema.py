@@ -10,9 +10,9 @@ from live_inbox_site.generated_file import GeneratedFileCommand
 class Command(GeneratedFileCommand):
     """Prints the GraphQL schema."""
 
-    help = "Write schema.graphql from the types of the GraphQL door."
+    help = "Write schema.graphql from the types of the GraphQL API."
     path = SITE_DIRECTORY / "schema.graphql"
 
     def text(self) -> str:
-        """Return the schema in the language of schemas."""
+        """Return the schema definition language."""
         return sdl()

@@ -15,7 +15,7 @@ from live_inbox_site.environment import site_settings
 
 
 class Command(InboxCommand):
-    """Serves the whole product: pages, both doors and their sockets."""
+    """Serves the whole product: pages, both APIs and their sockets."""
 
     help = (
         "Run the server. Unsafe settings are refused first. For several processes give --workers, or "
@@ -24,7 +24,7 @@ class Command(InboxCommand):
     requires_system_checks = "__all__"  # type: ignore[assignment]  # Django's word for all
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare where to listen."""
+        """Declare the address, and the number of workers."""
         parser.add_argument(
             "--host", default="127.0.0.1", help="Address to listen on (default: %(default)s)."
         )
