@@ -70,6 +70,11 @@ class InboxSettings(BaseModel):
         description="Seconds that operations on sockets get to finish when the server stops. After that "
         "their sockets are closed without a response, and 8 seconds later the process exits in any case.",
     )
+    fast_path: bool = Field(
+        True,
+        description="Use the server's own WebSocket protocol class and compiled GraphQL selections, which rely on "
+        "internals of uvicorn and graphql-core; `false` turns both off.",
+    )
 
     # -- dependencies ---------------------------------------------------------------------------------
     database_threads: int = Field(

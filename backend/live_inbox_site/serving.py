@@ -13,10 +13,10 @@ from django.core.management.base import CommandError
 from uvicorn.supervisors import Multiprocess
 
 from live_inbox.conf import InboxSettings
-from live_inbox.sockets.server_protocol import FAREWELL_SECONDS, SHUTDOWN_SECONDS
+from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_SECONDS
 
 APPLICATION = "live_inbox_site.asgi:application"
-SOCKET_PROTOCOL = "live_inbox.sockets.server_protocol:SocketProtocol"
+SOCKET_PROTOCOL = "live_inbox.sockets.server_protocol:socket_protocol"
 PING_SECONDS = 20
 """Between pings, and for the pong: a device that is gone is noticed within 40 seconds."""
 SPARE_SECONDS = 2.0
@@ -58,7 +58,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 
 def grace_seconds(settings: InboxSettings) -> int:
     """Return how long open requests and sockets may take to end when the server stops."""
-    sockets = SHUTDOWN_SECONDS + settings.drain_seconds + FAREWELL_SECONDS
+    sockets = SHUTDOWN_SECONDS + settings.drain_seconds + CLOSE_SECONDS
     return math.ceil(sockets + SPARE_SECONDS)
 
 

@@ -129,7 +129,7 @@ LOGGING = {
             "propagate": False,
         },
         "uvicorn.access": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        # Of live_inbox.sockets.server_protocol: at INFO, two lines for each socket.
+        # Of live_inbox.internals.uvicorn_sockets: at INFO, two lines for each socket.
         "uvicorn.sockets": {"level": "WARNING"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },

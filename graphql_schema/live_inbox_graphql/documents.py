@@ -23,9 +23,9 @@ from graphql import (
     specified_rules,
 )
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
 
 from live_inbox.conf import inbox_settings
+from live_inbox.internals.strawberry_schema import core_schema, names_operation, validate_document
 from live_inbox_graphql.errors import Code, mark_invalid
 
 MAX_REPEATS = 50
@@ -117,14 +117,14 @@ class Documents(SchemaExtension):
         document, text = execution.graphql_document, execution.query
         assert document is not None
         assert text is not None
-        if execution._provided_operation_name is None and has_several_operations(document):
+        if not names_operation(execution) and has_several_operations(document):
             # Strawberry would run the first.
             execution.pre_execution_errors = [NAME_THE_OPERATION]
         elif document is self._memory.recall(text):
             execution.pre_execution_errors = []
         else:
             errors = self._memory.check(
-                execution.schema._schema, text, document, execution.validation_rules
+                core_schema(execution.schema), text, document, execution.validation_rules
             )
             execution.pre_execution_errors = mark_invalid(errors)
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import strawberry
@@ -19,15 +20,16 @@ from graphql import (
 )
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExecutionError
-from strawberry.utils.aio import aclosing
 
 from live_inbox.delivery.hub import HubClosed
+from live_inbox.internals.strawberry_schema import core_schema
 from live_inbox_graphql.documents import DocumentMemory, Documents, has_several_operations
 from live_inbox_graphql.errors import as_clients_see
 from live_inbox_graphql.events import EVENT_TYPES
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.mutations import Mutation
-from live_inbox_graphql.projection.subscriptions import CompiledSubscription, Projections
+from live_inbox_graphql.projection.loading import subscription_compiler
+from live_inbox_graphql.projection.rendering import CompiledSubscription
 from live_inbox_graphql.queries import Query
 from live_inbox_graphql.scalars import SCALARS
 from live_inbox_graphql.subscriptions import Subscription
@@ -39,22 +41,25 @@ class InboxSchema(strawberry.Schema):
     def __init__(self, memory: DocumentMemory, **kwargs: Any) -> None:
         super().__init__(extensions=[lambda: Documents(memory)], **kwargs)
         self._memory = memory
-        self._projections = Projections(self._schema)
+        self._core = core_schema(self)
+        self._compiler = subscription_compiler(self._core)
 
     def is_subscription(self, request: OperationRequest) -> bool:
         """Whether a request is for a stream, as far as it is good at all."""
-        document = self._memory.document(self._schema, request.query)
+        document = self._memory.document(self._core, request.query)
         operation = document and get_operation_ast(document, request.operation_name)
         return bool(operation and operation.operation is OperationType.SUBSCRIPTION)
 
     def compiled(self, request: OperationRequest) -> CompiledSubscription | None:
         """Return the compiled subscription that is asked for; None for what only `stream` can answer."""
-        document = self._memory.document(self._schema, request.query)
+        if self._compiler is None:
+            return None
+        document = self._memory.document(self._core, request.query)
         if document is None or (
             request.operation_name is None and has_several_operations(document)
         ):
             return None
-        return self._projections.compile(document, request.operation_name, request.variables)
+        return self._compiler.compile(document, request.operation_name, request.variables)
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Run a query or mutation. A result without a single field is a PreExecutionError."""
@@ -120,7 +125,7 @@ def build() -> InboxSchema:
         types=EVENT_TYPES,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    _drop_null_defaults(schema._schema)
+    _drop_null_defaults(core_schema(schema))
     return schema
 
 

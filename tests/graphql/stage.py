@@ -30,7 +30,7 @@ from live_inbox_graphql.schema import schema
 TRANSPORT = "graphql-transport-ws"
 LEGACY = "graphql-ws"
 
-OUR_CLASS = "live_inbox.sockets.server_protocol:SocketProtocol"
+OUR_CLASS = "live_inbox.sockets.server_protocol:socket_protocol"
 PLAIN_CLASS = "websockets-sansio"
 """The protocol classes for sockets: ours, and uvicorn's own, with which the doors use ASGI alone."""
 

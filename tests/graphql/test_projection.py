@@ -42,8 +42,9 @@ from live_inbox_graphql import json_text
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.events import to_graphql
 from live_inbox_graphql.projection import compilation
+from live_inbox_graphql.projection.rendering import CompiledSubscription
 from live_inbox_graphql.projection.sources import SOURCES
-from live_inbox_graphql.projection.subscriptions import CompiledSubscription, Projections
+from live_inbox_graphql.projection.subscriptions import Projections
 from live_inbox_graphql.schema import build
 from tests.graphql.selections import ITEMS, TEXTS, Question, questions
 

@@ -13,10 +13,10 @@ from typing import Any
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from live_inbox.sockets.server_protocol import SocketProtocol
+from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
 from live_inbox.sockets.writer import SocketWriter, direct_socket, writer_for
 
-OUR_CLASS = "live_inbox.sockets.server_protocol:SocketProtocol"
+OUR_CLASS = "live_inbox.sockets.server_protocol:socket_protocol"
 PLAIN_CLASS = "websockets-sansio"
 
 WAIT_SECONDS = 20.0
@@ -42,10 +42,10 @@ class Served:
         self._receive = receive
 
     @property
-    def protocol(self) -> SocketProtocol:
+    def protocol(self) -> DirectSocketProtocol:
         """The server's socket itself, where it is lent."""
         lent = direct_socket(self.scope)
-        assert isinstance(lent, SocketProtocol)
+        assert isinstance(lent, DirectSocketProtocol)
         return lent
 
     @property

@@ -13,13 +13,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from live_inbox.conf import inbox_settings
-from live_inbox.sockets import server_protocol
-from live_inbox.sockets.server_protocol import (
-    FAREWELL_SECONDS,
-    SHUTDOWN_RATE,
-    SHUTDOWN_SECONDS,
-    SocketProtocol,
-)
+from live_inbox.internals import uvicorn_sockets
+from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
+from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_RATE, SHUTDOWN_SECONDS
 from live_inbox.sockets.writer import AsgiWriter, DirectWriter
 from tests.sockets.stage import PLAIN_CLASS, WAIT_SECONDS, Stage, masked, staged, until
 
@@ -273,8 +269,8 @@ class TestWhoDoesNotRead:
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings = inbox_settings().model_copy(update={"drain_seconds": 0.0})
-        monkeypatch.setattr(server_protocol, "inbox_settings", lambda: settings)
-        monkeypatch.setattr(server_protocol, "FAREWELL_SECONDS", 0.05)
+        monkeypatch.setattr(uvicorn_sockets, "inbox_settings", lambda: settings)
+        monkeypatch.setattr(uvicorn_sockets, "CLOSE_SECONDS", 0.05)
         async with stage.opened_by_who_does_not_read() as (served, _):
             served.writer.write(MUCH)
             served.protocol.on_shutdown = served.ask_to_close
@@ -323,7 +319,7 @@ def timers() -> Timers:
     return Timers()
 
 
-def give_timers(protocol: SocketProtocol, timers: Timers) -> None:
+def give_timers(protocol: DirectSocketProtocol, timers: Timers) -> None:
     """Let a protocol set its timers there."""
     protocol.loop = timers  # type: ignore[assignment]
 
@@ -371,7 +367,7 @@ class TestShutdown:
             turn.callback()
             assert served.asked_to_close == 1
             farewell = timers.set[1]
-            assert (inbox_settings().drain_seconds, FAREWELL_SECONDS) == (2.0, 1.0)
+            assert (inbox_settings().drain_seconds, CLOSE_SECONDS) == (2.0, 1.0)
             assert farewell.delay == 3.0
             await served.writer.close(1012, "says the door")
             assert await closed(client) == (1012, "says the door")

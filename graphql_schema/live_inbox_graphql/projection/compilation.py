@@ -25,19 +25,17 @@ from graphql import (
     GraphQLObjectType,
     GraphQLScalarType,
 )
-from graphql.execution import Executor
-from graphql.execution.collect_fields import (
+from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
+
+from live_inbox.internals.graphql_execution import (
     CollectedFields,
+    Executor,
     FieldDetails,
     collect_fields,
     collect_subfields,
 )
-from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
-
+from live_inbox_graphql.projection.rendering import Read
 from live_inbox_graphql.projection.sources import NAMES, SOURCES
-
-Read = Callable[[Any], Mapping[str, object]]
-"""Makes what is selected of an object, by the names in the response and in their order, of the object's source."""
 
 MAX_FIELDS = 2000
 """Fields of one projection, all types of events together. Few documents within the limits come to a quarter."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 
 from live_inbox.events import Event, Reset
 from live_inbox_graphql.events import graphql_type_of
-from live_inbox_graphql.projection.compilation import Read
 from live_inbox_graphql.scalars import SCALARS
+
+Read = Callable[[Any], Mapping[str, object]]
+"""Makes what is selected of an object, by the names in the response and in their order, of the object's source."""
 
 
 class Projection:
@@ -36,6 +40,15 @@ class Projection:
             # As broad as graphql-core, for which an error of any kind in a field is one of that field.
             raise ValueError("the event is not what the schema promises") from error
         return _dumps({"data": {self._name: told}})
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSubscription:
+    """What one request asks for: the arguments, as graphql-core understands them, and the projection."""
+
+    after: str | None
+    types: list[str] | None
+    projection: Projection
 
 
 def _dumps(value: object) -> bytes:

@@ -20,10 +20,10 @@ from graphql import (
     get_argument_values,
     get_operation_ast,
 )
-from graphql.execution import Executor
 
+from live_inbox.internals.graphql_execution import Executor
 from live_inbox_graphql.projection.compilation import NotCovered, compile_selection
-from live_inbox_graphql.projection.rendering import Projection
+from live_inbox_graphql.projection.rendering import CompiledSubscription, Projection
 
 MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents whose projections are remembered; a field of a projection counts as some characters.
@@ -39,15 +39,6 @@ _ENTRY_CHARACTERS = 8
 """A projection without fields, or the answer that there is none."""
 
 _CONDITIONS = {GraphQLSkipDirective.name, GraphQLIncludeDirective.name}
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledSubscription:
-    """What one request asks for: the arguments, as graphql-core understands them, and the projection."""
-
-    after: str | None
-    types: list[str] | None
-    projection: Projection
 
 
 _Compiled = tuple[Projection, FieldNode]

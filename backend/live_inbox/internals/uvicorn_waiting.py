@@ -1,7 +1,10 @@
-"""Stand-ins for asyncio's Queue and Event where there are thousands, and each has one reader.
+"""Small replacements for asyncio's Queue and Event, which uvicorn's WebSocket protocol has one of for each socket.
 
-An empty `deque` takes 600 bytes, a Queue has four of them and an Event one: three kilobytes and a half for each
-socket, of which most never wait for anything but the next message.
+An empty `deque` takes 600 bytes, a Queue has four of them and an Event one: three and a half kilobytes for each
+socket, of which most never wait for anything but the next message. Each has one reader here.
+
+What this relies on: which methods uvicorn's `WebSocketsSansIOProtocol` calls on `queue` and `writable`. Tested with
+uvicorn 0.54.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import asyncio
 from typing import Any
 
 
-class Flag:
+class WritableFlag:
     """An asyncio.Event, as far as uvicorn's socket protocol uses one."""
 
     __slots__ = ("_is_set", "_waiting")
@@ -20,11 +23,11 @@ class Flag:
         self._waiting: list[asyncio.Future[None]] | None = None
 
     def is_set(self) -> bool:
-        """Whether nobody has to wait."""
+        """Return whether the flag is set."""
         return self._is_set
 
     def set(self) -> None:
-        """Let all go on that wait, and nobody wait from now on."""
+        """Set the flag and wake all that wait."""
         self._is_set = True
         waiting, self._waiting = self._waiting, None
         for future in waiting or ():
@@ -32,11 +35,11 @@ class Flag:
                 future.set_result(None)
 
     def clear(self) -> None:
-        """Let those wait that come from now on."""
+        """Clear the flag."""
         self._is_set = False
 
     async def wait(self) -> None:
-        """Wait until it is set, unless it is."""
+        """Wait until the flag is set."""
         if self._is_set:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -46,7 +49,7 @@ class Flag:
         await future
 
 
-class Mailbox:
+class MessageQueue:
     """An asyncio.Queue without a limit and with one reader at a time, as far as uvicorn's socket protocol uses one."""
 
     __slots__ = ("_messages", "_reader")
@@ -56,7 +59,7 @@ class Mailbox:
         self._reader: asyncio.Future[None] | None = None
 
     def empty(self) -> bool:
-        """Whether there is nothing to get."""
+        """Return whether there is no message."""
         return not self._messages
 
     def put_nowait(self, message: Any) -> None:
@@ -73,5 +76,5 @@ class Mailbox:
                 await self._reader
             finally:
                 self._reader = None
-        # There are never many: the server stops reading a socket whose message was not fetched.
+        # There are never many: the server stops reading a socket whose message was not fetched (backpressure).
         return self._messages.pop(0)
