@@ -1,4 +1,4 @@
-"""The feed: the events of inboxes, as both doors subscribe to them."""
+"""The feed: how the APIs subscribe to the events of inboxes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from live_inbox.faults import Fault
 EventHub = Hub[Event]
 Item = Event | Reset
 AnswerT = TypeVar("AnswerT")
-Tell = Callable[[Batch[Event] | Batch[Reset]], Awaitable[None] | None]
-"""Tells a client. None: it has room for more. Otherwise there is something to wait for first."""
+Deliver = Callable[[Batch[Event] | Batch[Reset]], Awaitable[None] | None]
+"""Delivers a batch to a client. None: the client has room for more. Otherwise await what is returned before the next
+batch (backpressure)."""
 
 
 class Feed:
-    """Opens the events of inboxes to whoever asks, each event once and in order."""
+    """Opens the events of inboxes to subscribers, each event once and in order."""
 
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
@@ -44,7 +45,7 @@ class Feed:
             yield OpenFeed(subscription, self._fault)
 
     async def follow(self, inbox: str, after: Position | None = None) -> Following:
-        """Subscribe to an inbox without a task to read it: see Following. The same promise as that of `open`."""
+        """Subscribe to an inbox without a task that reads it: see Following. The guarantee is that of `open`."""
         subscription = await self._hub.open(inbox, after)
         return Following(subscription, OpenFeed(subscription, self._fault))
 
@@ -88,7 +89,7 @@ class OpenFeed:
         return [Batch([page], page.position)] if isinstance(page, Reset) else page
 
     async def _answer(self, ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT | Reset:
-        """Ask the subscription; when its position is lost, move it to the inbox as it is now."""
+        """Read from the subscription; when its position is lost, move it to the inbox as it is now."""
         while True:
             try:
                 return await ask()
@@ -97,11 +98,11 @@ class OpenFeed:
             try:
                 return await self._reset(reason)
             except (DatabaseError, InterfaceError) as error:
-                # It went away just now, and the subscription has not moved: asking waits until it is back.
+                # The database has just gone away, and the subscription has not moved: `ask` waits until it is back.
                 self._fault.report(error)
 
     async def _reset(self, reason: Loss) -> Reset:
-        """Move a lost subscription to the inbox as it is now, and say so."""
+        """Move a lost subscription to the inbox as it is now, and return the reset that reports it."""
         inbox = self._subscription.inbox
         state = await in_database_thread(selectors.inbox_state, user_id=inbox)
         self._fault.recovered()
@@ -116,20 +117,20 @@ class OpenFeed:
 
 
 class Following:
-    """Has everything told that happens in an inbox, as OpenFeed would give it, by whoever brings the news.
+    """Pushes everything that happens in an inbox to one client: the same items as OpenFeed yields, without a task.
 
-    As long as the client has room and nothing has to be read from the log there is no task: the hub calls
-    `on_events`, and what is new is told there and then. A task exists only while this subscriber lags.
+    As long as the client has room and nothing has to be read from the log, the hub calls `on_events`, which delivers
+    new events synchronously. A task exists only while this subscriber lags.
 
-    `start` it once; `stop` it in the end, and then nothing is told any more.
+    Call `start` once, and `stop` at the end; after that nothing is delivered.
     """
 
-    __slots__ = ("_catching_up", "_failed", "_feed", "_is_stopped", "_subscription", "_tell")
+    __slots__ = ("_catching_up", "_deliver", "_failed", "_feed", "_is_stopped", "_subscription")
 
     def __init__(self, subscription: Subscription[Event], feed: OpenFeed) -> None:
         self._subscription = subscription
         self._feed = feed
-        self._tell: Tell = _tell_nobody
+        self._deliver: Deliver = _discard
         self._failed: Callable[[Exception], None] = _raise
         self._catching_up: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -139,15 +140,15 @@ class Following:
         """The position up to which events have been fetched: at first, where it begins."""
         return self._subscription.position
 
-    def start(self, tell: Tell, failed: Callable[[Exception], None]) -> None:
-        """Begin to tell. `failed` is called at most once, and that is the end: HubClosed, or what `tell` raised."""
-        self._tell = tell
+    def start(self, deliver: Deliver, failed: Callable[[Exception], None]) -> None:
+        """Begin to deliver. `failed` is called at most once, and ends it: HubClosed, or what `deliver` raised."""
+        self._deliver = deliver
         self._failed = failed
         self._subscription.add_listener(self)
         self.on_events()
 
     def stop(self) -> None:
-        """Tell nothing any more. Twice does no harm."""
+        """Deliver nothing any more. Calling it twice does no harm."""
         if self._is_stopped:
             return
         self._is_stopped = True
@@ -157,17 +158,17 @@ class Following:
             self._catching_up.cancel()
 
     def on_events(self) -> None:
-        """Tell what is new."""
+        """Deliver new events."""
         if self._catching_up is not None or self._is_stopped:
             return
         room = None
         try:
-            portion = self._subscription.ready()
-            if portion is not None:
-                if not portion.items:
+            batch = self._subscription.ready()
+            if batch is not None:
+                if not batch.items:
                     return
-                room = self._tell(portion)
-                if (room is None and portion.is_last) or self._is_over():
+                room = self._deliver(batch)
+                if (room is None and batch.is_last) or self._is_over():
                     return
         except Exception as error:
             self._fail(error)
@@ -175,18 +176,18 @@ class Following:
         self._catching_up = asyncio.create_task(self._catch_up(room))
 
     async def _catch_up(self, room: Awaitable[None] | None) -> None:
-        """Tell everything until nothing is left, waiting for the client and for the log as it takes."""
+        """Deliver until nothing is left, waiting for the client and for the log where necessary."""
         try:
             if room is not None:
                 await room
             while not self._is_over():
-                portion = self._subscription.ready()
-                if portion is None:
-                    await self._tell_all(await self._feed.fetch())
-                elif portion.items:
-                    portions = [portion]
-                    del portion
-                    await self._tell_all(portions)
+                batch = self._subscription.ready()
+                if batch is None:
+                    await self._deliver_all(await self._feed.fetch())
+                elif batch.items:
+                    batches = [batch]
+                    del batch
+                    await self._deliver_all(batches)
                 else:
                     return
         except Exception as error:
@@ -194,15 +195,15 @@ class Following:
         finally:
             self._catching_up = None
 
-    async def _tell_all(self, portions: list[Batch[Event]] | list[Batch[Reset]]) -> None:
-        """Tell portions, and keep none that was told: to wait for a client that does not read may take long."""
-        while portions and not self._is_over():
-            room = self._tell(portions.pop(0))
+    async def _deliver_all(self, batches: list[Batch[Event]] | list[Batch[Reset]]) -> None:
+        """Deliver batches, and keep none that was delivered: waiting for a client that does not read may take long."""
+        while batches and not self._is_over():
+            room = self._deliver(batches.pop(0))
             if room is not None:
                 await room
 
     def _is_over(self) -> bool:
-        """Whether somebody has stopped it; what was just told may have been the reason."""
+        """Return whether it was stopped; the batch just delivered may have been the reason."""
         return self._is_stopped
 
     def _fail(self, error: Exception) -> None:
@@ -210,8 +211,8 @@ class Following:
         self._failed(error)
 
 
-def _tell_nobody(portion: Batch[Event] | Batch[Reset]) -> None:
-    """What is told before the start."""
+def _discard(batch: Batch[Event] | Batch[Reset]) -> None:
+    """Stand for `deliver` before the start."""
 
 
 def _raise(error: Exception) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from live_inbox.sockets.session import Ending
+
 _LONGEST_REASON = 123
 """Bytes that a close frame has room for."""
 
 
-class CloseCode(IntEnum):
+class GraphQLCloseCode(IntEnum):
     """Those from 4400 on are the protocol's, the others WebSocket's. Never 1011: clients give up on it."""
 
     NORMAL = 1000
@@ -26,8 +28,8 @@ class CloseCode(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
-    """What goes with a code: the reason that is sent, when, and whether clients of graphql-ws come back."""
+class GraphQLClosing:
+    """What belongs to a code: the reason that is sent, when, and whether clients of graphql-ws come back."""
 
     reason: str
     when: str
@@ -35,49 +37,70 @@ class Closing:
 
 
 CLOSINGS = {
-    CloseCode.NORMAL: Closing(
+    GraphQLCloseCode.NORMAL: GraphQLClosing(
         "Terminated", "the client asked for it (`connection_terminate`)", False
     ),
-    CloseCode.TOO_BIG: Closing("Message too big", "a message exceeds MAX_MESSAGE_BYTES", False),
-    CloseCode.RESTARTING: Closing("Service restart", "the server stops", True),
-    CloseCode.TRY_AGAIN: Closing(
+    GraphQLCloseCode.TOO_BIG: GraphQLClosing(
+        "Message too big", "a message exceeds MAX_MESSAGE_BYTES", False
+    ),
+    GraphQLCloseCode.RESTARTING: GraphQLClosing("Service restart", "the server stops", True),
+    GraphQLCloseCode.TRY_AGAIN: GraphQLClosing(
         "Try again later",
         "the client sends faster than SOCKET_RATE, the server cannot find out who is asking, or it has failed",
         True,
     ),
-    CloseCode.INVALID_MESSAGE: Closing(
+    GraphQLCloseCode.INVALID_MESSAGE: GraphQLClosing(
         "Invalid message", "a message is not of the protocol", False
     ),
-    CloseCode.NOT_ACKNOWLEDGED: Closing(
+    GraphQLCloseCode.NOT_ACKNOWLEDGED: GraphQLClosing(
         "Unauthorized", "an operation was sent before `connection_ack`", False
     ),
-    CloseCode.FORBIDDEN: Closing(
+    GraphQLCloseCode.FORBIDDEN: GraphQLClosing(
         "Forbidden",
         "the token is missing, not accepted, expired or revoked, or the user was deactivated: the word after "
         "the colon says which. Clients come back with fresh parameters, and give up after some attempts",
         True,
     ),
-    CloseCode.NO_SUBPROTOCOL: Closing(
+    GraphQLCloseCode.NO_SUBPROTOCOL: GraphQLClosing(
         "Subprotocol not acceptable", "the client speaks none of the subprotocols", False
     ),
-    CloseCode.INIT_TIMEOUT: Closing(
+    GraphQLCloseCode.INIT_TIMEOUT: GraphQLClosing(
         "Connection initialisation timeout",
         "no `connection_init` within CONNECTION_INIT_SECONDS",
         True,
     ),
-    CloseCode.DUPLICATE_ID: Closing(
+    GraphQLCloseCode.DUPLICATE_ID: GraphQLClosing(
         "Subscriber already exists", "an operation has the id of one that is running", False
     ),
-    CloseCode.SECOND_INIT: Closing(
+    GraphQLCloseCode.SECOND_INIT: GraphQLClosing(
         "Too many initialisation requests", "a second `connection_init`", False
     ),
 }
 """Every code with its meaning."""
 
 
-def reason_for(code: CloseCode, detail: str = "") -> str:
+def reason_for(code: GraphQLCloseCode, detail: str = "") -> str:
     """Return the reason as it is sent: the table's and, after a colon, as much detail as fits."""
     reason = CLOSINGS[code].reason
     if detail and detail != reason:
         reason = f"{reason}: {detail}"
     return reason.encode(errors="replace")[:_LONGEST_REASON].decode(errors="ignore")
+
+
+_ENDINGS = {
+    Ending.RATE_LIMITED: (GraphQLCloseCode.TRY_AGAIN, "too many messages"),
+    Ending.NOT_ALLOWED: (GraphQLCloseCode.FORBIDDEN, ""),
+    Ending.RESTARTING: (GraphQLCloseCode.RESTARTING, ""),
+    Ending.FAILED: (GraphQLCloseCode.TRY_AGAIN, "internal error"),
+}
+
+
+def close_frame(code: GraphQLCloseCode, detail: str = "") -> tuple[int, str]:
+    """Return the code and the reason as they are sent."""
+    return code.value, reason_for(code, detail)
+
+
+def close_frame_for(ending: Ending, detail: str) -> tuple[int, str]:
+    """Return the code and the reason for an ending by the session."""
+    code, usual_detail = _ENDINGS[ending]
+    return close_frame(code, detail or usual_detail)

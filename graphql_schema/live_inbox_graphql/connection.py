@@ -1,88 +1,225 @@
-"""What the operations of one socket have in common: who is asking, and the feed."""
+"""One connection of the GraphQL API: what both subprotocols have in common."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from graphql import GraphQLError
 
 from live_inbox.database_threads import UNAVAILABLE_ERRORS
 from live_inbox.feed import Feed
-from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.sessions import EndReason, OpenSession, OpenSessions
+from live_inbox.sockets.session import Ending, SocketSession, WireProtocol
+from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import caller_of_socket
-from live_inbox_graphql.close_codes import CloseCode
-from live_inbox_graphql.context import Context
-from live_inbox_graphql.errors import ClientError, client_error
-
-Close = Callable[[CloseCode, str], None]
+from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame
+from live_inbox_graphql.errors import TOO_MANY_OPERATIONS, ClientError, client_error
+from live_inbox_graphql.messages import InvalidMessage, OperationRequest, init_payload
+from live_inbox_graphql.operations import Operation
+from live_inbox_graphql.schema import InboxSchema
 
 
 class NotAdmitted(Exception):
     """Raised when a socket has to be closed because of who opened it."""
 
-    def __init__(self, code: CloseCode, error: ClientError, detail: str) -> None:
+    def __init__(self, code: GraphQLCloseCode, error: ClientError, detail: str) -> None:
         super().__init__(error.message)
         self.code = code
         self.error = error
         self.detail = detail
 
 
-class Connection:
-    """One socket's caller: nobody until admitted, and somebody no longer than they may be here."""
+@dataclass(frozen=True, slots=True)
+class GraphQLRules:
+    """What all GraphQL connections of a server have in common."""
 
-    __slots__ = ("_close", "_feed", "_scope", "_session", "_sessions", "caller")
+    schema: InboxSchema
+    feed: Feed
+    max_operations: int
+    init_seconds: float
+    """How long a client may take to send `connection_init`."""
+    keep_alive_seconds: float
+    """Between `ka` messages, of the older subprotocol only; in the newer one, WebSocket's pings do that. 0: never."""
+    compiles_selections: bool
+    """Whether subscriptions run on compiled selections where possible (the setting FAST_PATH)."""
 
-    def __init__(
-        self, scope: Mapping[str, Any], *, feed: Feed, sessions: OpenSessions, close: Close
-    ) -> None:
-        self._scope = scope
-        self._feed = feed
-        self._sessions = sessions
-        self._close = close
-        self.caller: Caller | None = None
-        self._session: OpenSession | None = None
 
-    async def admit(self, payload: Mapping[str, Any], *, within_seconds: float) -> None:
-        """Find out who is asking; raise NotAdmitted for nobody, and when it takes too long."""
-        finding = asyncio.ensure_future(caller_of_socket(self._scope, payload))
-        finding.add_done_callback(_look_at)
+class GraphQLConnection(WireProtocol, ABC):
+    """A connection of either subprotocol; the subclasses add its names and rules."""
+
+    __slots__ = (
+        "_init_timer",
+        "_is_init_received",
+        "is_acknowledged",
+        "operations",
+        "rules",
+        "session",
+    )
+
+    result_type: ClassVar[str]
+    """The type of the message that carries a result."""
+
+    def __init__(self, session: SocketSession, rules: GraphQLRules) -> None:
+        self.session = session
+        self.rules = rules
+        self.is_acknowledged = False
+        self.operations: dict[str, Operation] = {}
+        self._init_timer: asyncio.TimerHandle | None = None
+        self._is_init_received = False
+
+    # -- what a subprotocol defines -----------------------------------------------------------------------
+
+    @abstractmethod
+    async def handle(self, message: Any) -> None:
+        """Do what a message asks for; raise InvalidMessage if it is none."""
+
+    @abstractmethod
+    async def send_refusal(self, refusal: NotAdmitted) -> None:
+        """Send why the client is not admitted, if the protocol has a message for it. The socket is closed then."""
+
+    @abstractmethod
+    def errors_payload(self, errors: Sequence[Mapping[str, Any]]) -> Any:
+        """Return the payload of the message that reports that an operation has failed."""
+
+    def on_acknowledged(self) -> None:
+        """Start what begins with the acknowledgement."""
+
+    # -- what the session calls ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Expect `connection_init` in time."""
+        self._init_timer = asyncio.get_running_loop().call_later(
+            self.rules.init_seconds, self.close, GraphQLCloseCode.INIT_TIMEOUT
+        )
+
+    async def handle_text(self, text: str) -> None:
+        """Handle a text message."""
         try:
-            # Not a timeout around it: a thread that waits for the database cannot be cancelled.
-            done, _ = await asyncio.wait({finding}, timeout=within_seconds)
-        finally:
-            finding.cancel()
-        if not done:
-            raise _not_admitted(AuthenticationFailed(Reason.KEYS_UNAVAILABLE))
+            message = json_text.loads(text)
+        except ValueError:
+            self.close(GraphQLCloseCode.INVALID_MESSAGE, "not JSON")
+            return
         try:
-            self.caller = finding.result()
+            await self.handle(message)
+        except InvalidMessage as fault:
+            self.close(GraphQLCloseCode.INVALID_MESSAGE, str(fault))
+
+    def handle_binary(self, data: bytes) -> None:
+        """Close the socket: messages are text."""
+        self.close(GraphQLCloseCode.INVALID_MESSAGE, "not text")
+
+    def handle_oversized(self, message: str | bytes) -> None:
+        """Close the socket: the message is too big."""
+        self.close(GraphQLCloseCode.TOO_BIG)
+
+    def drain(self) -> None:
+        """Close the session once the queries and mutations in progress have ended. Subscriptions are not awaited."""
+        busy = {task for each in self.operations.values() if (task := each.work) is not None}
+        if busy:
+            self.session.background.run(self._drain_and_close(busy))
+        else:
+            self.session.close_for(Ending.RESTARTING)
+
+    async def _drain_and_close(self, busy: set[asyncio.Task[None]]) -> None:
+        await asyncio.wait(busy)
+        self.session.close_for(Ending.RESTARTING)
+
+    def on_close(self) -> None:
+        """End all operations, before the client learns of the close."""
+        self._cancel_operations()
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """End everything."""
+        self._stop_init_timer()
+        return self._cancel_operations()
+
+    def _cancel_operations(self) -> list[asyncio.Task[None]]:
+        operations, self.operations = self.operations, {}
+        return [task for each in operations.values() if (task := each.cancel()) is not None]
+
+    # -- admission ----------------------------------------------------------------------------------------
+
+    async def init(self, message: Mapping[str, Any]) -> None:
+        """Admit the client, or send why not and close the socket."""
+        if self._is_init_received:
+            self.close(GraphQLCloseCode.SECOND_INIT)
+            return
+        payload = init_payload(message)
+        self._is_init_received = True
+        self._stop_init_timer()
+        try:
+            await self._admit(payload)
+        except NotAdmitted as refusal:
+            await self.send_refusal(refusal)
+            self.close(refusal.code, refusal.detail)
+            return
+        await self.send({"type": "connection_ack"})
+        self.is_acknowledged = True
+        self.on_acknowledged()
+
+    async def _admit(self, payload: Mapping[str, Any]) -> None:
+        try:
+            await self.session.admit(caller_of_socket(self.session.scope, payload))
+        except TimeoutError:
+            raise _not_admitted(AuthenticationFailed(Reason.KEYS_UNAVAILABLE)) from None
         except AuthenticationFailed as failure:
             raise _not_admitted(failure) from failure
         except UNAVAILABLE_ERRORS as error:
-            raise NotAdmitted(CloseCode.TRY_AGAIN, client_error(error), "") from error
-        self._session = self._sessions.register(self.caller, self._end)
+            raise NotAdmitted(GraphQLCloseCode.TRY_AGAIN, client_error(error), "") from error
 
-    def operation(self) -> Context:
-        """Return the context of one operation."""
-        return Context(caller=self.caller, feed=self._feed)
+    def _stop_init_timer(self) -> None:
+        if self._init_timer is not None:
+            self._init_timer.cancel()
+            self._init_timer = None
 
-    def release(self) -> None:
-        """Forget the caller's session: the socket is gone."""
-        if self._session is not None:
-            self._session.release()
+    # -- operations ---------------------------------------------------------------------------------------
 
-    def _end(self, reason: EndReason) -> None:
-        self._close(CloseCode.FORBIDDEN, reason.value)
+    async def start_operation(self, request: OperationRequest) -> None:
+        """Start an operation, or send an error if there are too many. Its id must not be in use."""
+        if len(self.operations) < self.rules.max_operations:
+            self.operations[request.id] = operation = Operation(self, request.id)
+            operation.start(request)
+            return
+        payload = self.errors_payload([TOO_MANY_OPERATIONS.formatted])
+        await self.send({"id": request.id, "type": "error", "payload": payload})
 
+    def stop_operation(self, id: str) -> asyncio.Task[None] | None:
+        """Stop an operation without a message, if there is one; return what may still be running of it."""
+        operation = self.operations.pop(id, None)
+        return None if operation is None else operation.cancel()
 
-def _look_at(finding: asyncio.Future[Caller]) -> None:
-    """Look at the result of what may have been given up, so that asyncio does not complain of it."""
-    if not finding.cancelled():
-        finding.exception()
+    async def fail_operation(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
+        """Send that an operation has failed, which is its end."""
+        payload = self.errors_payload([error.formatted for error in errors])
+        await self.end_operation(
+            operation, {"id": operation.id, "type": "error", "payload": payload}
+        )
+
+    async def end_operation(self, operation: Operation, last_message: Mapping[str, Any]) -> None:
+        """Send the last message of an operation, unless the client has ended it before."""
+        if self.operations.get(operation.id) is operation:
+            # Before it is sent: the client may use the id again as soon as it receives the message.
+            del self.operations[operation.id]
+            await self.send(last_message)
+
+    # -- what goes out ------------------------------------------------------------------------------------
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message, and wait until there is room for more; nothing once the socket is closing."""
+        room = self.session.write([json_text.dumps(message)])
+        if room is not None:
+            await room
+
+    def close(self, code: GraphQLCloseCode, detail: str = "") -> None:
+        """Close the socket, unless it is closing."""
+        self.session.close(*close_frame(code, detail))
 
 
 def _not_admitted(failure: AuthenticationFailed) -> NotAdmitted:
     is_ours = failure.reason is Reason.KEYS_UNAVAILABLE
-    code = CloseCode.TRY_AGAIN if is_ours else CloseCode.FORBIDDEN
+    code = GraphQLCloseCode.TRY_AGAIN if is_ours else GraphQLCloseCode.FORBIDDEN
     return NotAdmitted(code, client_error(failure), failure.reason.value)

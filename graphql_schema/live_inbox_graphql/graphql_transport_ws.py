@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from live_inbox_graphql.close_codes import CloseCode
-from live_inbox_graphql.connection import NotAdmitted
+from live_inbox_graphql.close_codes import GraphQLCloseCode
+from live_inbox_graphql.connection import GraphQLConnection, NotAdmitted
 from live_inbox_graphql.messages import (
     InvalidMessage,
     OperationRequest,
@@ -18,12 +18,11 @@ from live_inbox_graphql.messages import (
     operation_id,
     operation_request,
 )
-from live_inbox_graphql.socket import Subprotocol
 
 NAME = "graphql-transport-ws"
 
 
-class GraphQLTransportWSProtocol(Subprotocol):
+class GraphQLTransportWSProtocol(GraphQLConnection):
     """Serves one socket."""
 
     __slots__ = ()
@@ -34,7 +33,7 @@ class GraphQLTransportWSProtocol(Subprotocol):
         """Do what a message asks for."""
         match message_type(message):
             case "connection_init":
-                await self.socket.init(message)
+                await self.init(message)
             case "ping":
                 await self._pong(message)
             case "pong":
@@ -42,7 +41,7 @@ class GraphQLTransportWSProtocol(Subprotocol):
             case "subscribe":
                 await self._subscribe(operation_request(message))
             case "complete":
-                self.socket.stop(operation_id(message))
+                self.stop_operation(operation_id(message))
             case _:
                 raise InvalidMessage("unknown type")
 
@@ -50,19 +49,19 @@ class GraphQLTransportWSProtocol(Subprotocol):
         pong: dict[str, Any] = {"type": "pong"}
         if isinstance(message.get("payload"), dict):
             pong["payload"] = message["payload"]
-        await self.socket.say(pong)
+        await self.send(pong)
 
     async def _subscribe(self, request: OperationRequest) -> None:
-        if not self.socket.is_acknowledged:
-            await self.socket.finish(CloseCode.NOT_ACKNOWLEDGED)
-        elif request.id in self.socket.operations:
-            await self.socket.finish(CloseCode.DUPLICATE_ID, request.id)
+        if not self.is_acknowledged:
+            self.close(GraphQLCloseCode.NOT_ACKNOWLEDGED)
+        elif request.id in self.operations:
+            self.close(GraphQLCloseCode.DUPLICATE_ID, request.id)
         else:
-            await self.socket.start(request)
+            await self.start_operation(request)
 
-    async def not_admitted(self, refusal: NotAdmitted) -> None:
-        """Say nothing: the close code does."""
+    async def send_refusal(self, refusal: NotAdmitted) -> None:
+        """Send nothing: the close code has the reason."""
 
-    def errors(self, errors: Sequence[Mapping[str, Any]]) -> Any:
+    def errors_payload(self, errors: Sequence[Mapping[str, Any]]) -> Any:
         """Return all errors."""
         return errors

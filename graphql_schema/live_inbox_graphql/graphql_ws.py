@@ -1,7 +1,7 @@
 """The older subprotocol graphql-ws, of the npm package subscriptions-transport-ws and clients of its time.
 
-Stricter than its inventors: `connection_init` must come, in time and once, and what is no message closes the
-socket. Queries and mutations are served as well as subscriptions.
+Stricter than the original: `connection_init` must come, in time and once, and an invalid message closes the socket.
+Queries and mutations are served as well as subscriptions.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from live_inbox.sockets.session import SocketSession
 from live_inbox_graphql import json_text
-from live_inbox_graphql.close_codes import CloseCode
-from live_inbox_graphql.connection import NotAdmitted
+from live_inbox_graphql.close_codes import GraphQLCloseCode
+from live_inbox_graphql.connection import GraphQLConnection, GraphQLRules, NotAdmitted
 from live_inbox_graphql.messages import (
     InvalidMessage,
     OperationRequest,
@@ -20,75 +21,75 @@ from live_inbox_graphql.messages import (
     operation_id,
     operation_request,
 )
-from live_inbox_graphql.socket import Socket, Subprotocol
 
 NAME = "graphql-ws"
 
-_SIGN_OF_LIFE = [json_text.dumps({"type": "ka"})]
+_KEEP_ALIVE = [json_text.dumps({"type": "ka"})]
 
 
-class GraphQLWSProtocol(Subprotocol):
+class GraphQLWSProtocol(GraphQLConnection):
     """Serves one socket."""
 
     __slots__ = ("_keep_alive",)
 
     result_type = "data"
 
-    def __init__(self, socket: Socket) -> None:
-        super().__init__(socket)
+    def __init__(self, session: SocketSession, rules: GraphQLRules) -> None:
+        super().__init__(session, rules)
         self._keep_alive: asyncio.TimerHandle | None = None
 
     async def handle(self, message: Any) -> None:
         """Do what a message asks for."""
         match message_type(message):
             case "connection_init":
-                await self.socket.init(message)
+                await self.init(message)
             case "start":
                 await self._start(operation_request(message))
             case "stop":
                 await self._stop(operation_id(message))
             case "connection_terminate":
-                await self.socket.finish(CloseCode.NORMAL)
+                self.close(GraphQLCloseCode.NORMAL)
             case _:
                 raise InvalidMessage("unknown type")
 
     async def _start(self, request: OperationRequest) -> None:
         """Start an operation, in place of a running one with the same id, as this protocol has it."""
-        if not self.socket.is_acknowledged:
-            await self.socket.finish(CloseCode.NOT_ACKNOWLEDGED)
+        if not self.is_acknowledged:
+            self.close(GraphQLCloseCode.NOT_ACKNOWLEDGED)
             return
-        await self._cease(request.id)
-        await self.socket.start(request)
+        await self._cancel_and_wait(request.id)
+        await self.start_operation(request)
 
     async def _stop(self, id: str) -> None:
         """Stop an operation and confirm it: clients such as Python's gql wait for that."""
-        if id in self.socket.operations:
-            await self._cease(id)
-            await self.socket.say({"type": "complete", "id": id})
+        if id in self.operations:
+            await self._cancel_and_wait(id)
+            await self.send({"type": "complete", "id": id})
 
-    async def _cease(self, id: str) -> None:
-        """Stop an operation and wait until it has stopped, so that its last words come before others."""
-        task = self.socket.stop(id)
+    async def _cancel_and_wait(self, id: str) -> None:
+        """Stop an operation and wait until it has stopped, so that its last messages come before others."""
+        task = self.stop_operation(id)
         if task is not None:
             await asyncio.wait({task})
 
-    async def not_admitted(self, refusal: NotAdmitted) -> None:
-        """Say why not."""
-        await self.socket.say({"type": "connection_error", "payload": refusal.error.formatted})
+    async def send_refusal(self, refusal: NotAdmitted) -> None:
+        """Send why not."""
+        await self.send({"type": "connection_error", "payload": refusal.error.formatted})
 
-    def errors(self, errors: Sequence[Mapping[str, Any]]) -> Any:
+    def errors_payload(self, errors: Sequence[Mapping[str, Any]]) -> Any:
         """Return the first error: there is room for one only."""
         return errors[0]
 
-    def acknowledged(self) -> None:
-        """Begin to send signs of life."""
-        seconds = self.socket.rules.keep_alive_seconds
+    def on_acknowledged(self) -> None:
+        """Begin to send keep-alive messages."""
+        seconds = self.rules.keep_alive_seconds
         if seconds > 0:
-            # What may have to be waited for is not: a client that does not read is found out by the pings.
-            self.socket.write(_SIGN_OF_LIFE)
-            self._keep_alive = asyncio.get_running_loop().call_later(seconds, self.acknowledged)
+            # Room is not waited for: the server's pings detect a client that does not read.
+            self.session.write(_KEEP_ALIVE)
+            self._keep_alive = asyncio.get_running_loop().call_later(seconds, self.on_acknowledged)
 
-    def ended(self) -> None:
-        """Send no more signs of life."""
+    def stop(self) -> list[asyncio.Task[None]]:
+        """End everything, the keep-alive messages too."""
         if self._keep_alive is not None:
             self._keep_alive.cancel()
+        return super().stop()

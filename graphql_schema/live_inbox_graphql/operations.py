@@ -1,45 +1,73 @@
-"""One operation of a GraphQL socket.
+"""One operation of a GraphQL connection.
 
 There are two ways. A subscription whose selection could be compiled (`live_inbox_graphql.projection`) follows the feed
-without a task: each event is turned into JSON once for all sockets that ask for the same, and written with this
+without a task: each event is encoded as JSON once for all sockets that select the same, and written with this
 operation's id around it. Everything else is executed by Strawberry and graphql-core, in a task.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Hashable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, Protocol
 
+from graphql import GraphQLError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
-from strawberry.utils.aio import aclosing
 
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Event, Reset
-from live_inbox.feed import Following, Item
+from live_inbox.feed import Feed, Following, Item
+from live_inbox.sockets.session import Ending, SocketSession
 from live_inbox_graphql import json_text
 from live_inbox_graphql.arguments import parse_position, parse_types
-from live_inbox_graphql.close_codes import CloseCode
+from live_inbox_graphql.context import Context
 from live_inbox_graphql.errors import as_clients_see_exception
 from live_inbox_graphql.events import concerns
 from live_inbox_graphql.messages import OperationRequest
+from live_inbox_graphql.projection.rendering import CompiledSubscription, Projection
+from live_inbox_graphql.schema import InboxSchema
 
-if TYPE_CHECKING:
-    from live_inbox.sockets.writer import SocketWriter
-    from live_inbox_graphql.projection.rendering import Projection
-    from live_inbox_graphql.projection.subscriptions import CompiledSubscription
-    from live_inbox_graphql.socket import Socket
+
+class OperationRules(Protocol):
+    """What an operation needs of a server's rules."""
+
+    @property
+    def schema(self) -> InboxSchema: ...
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def compiles_selections(self) -> bool: ...
+
+
+class OperationOwner(Protocol):
+    """What an operation needs of its connection."""
+
+    result_type: ClassVar[str]
+    session: SocketSession
+
+    @property
+    def rules(self) -> OperationRules: ...
+
+    async def fail_operation(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
+        """Send that the operation has failed."""
+
+    async def end_operation(self, operation: Operation, last_message: Mapping[str, Any]) -> None:
+        """Send the last message of the operation."""
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message, and wait until there is room for more."""
 
 
 class Operation:
     """An operation from its start until it is ended by the client, by an error or by its last result."""
 
-    __slots__ = ("_following", "_is_stream", "_socket", "_task", "id")
+    __slots__ = ("_following", "_is_stream", "_owner", "_task", "id")
 
-    def __init__(self, socket: Socket, id: str) -> None:
-        self._socket = socket
+    def __init__(self, owner: OperationOwner, id: str) -> None:
+        self._owner = owner
         self._following: Following | None = None
         self._is_stream = False
         self._task: asyncio.Task[None] | None = None
@@ -47,15 +75,15 @@ class Operation:
 
     @property
     def work(self) -> asyncio.Task[None] | None:
-        """What is being done and comes to an end by itself: a query or a mutation."""
+        """The task of a query or a mutation, which ends by itself."""
         return None if self._is_stream else self._task
 
     def start(self, request: OperationRequest) -> None:
-        """Begin."""
+        """Start the operation's task."""
         self._task = asyncio.create_task(self._run(request))
 
     def cancel(self) -> asyncio.Task[None] | None:
-        """Stop without a word; return what may still be running."""
+        """Stop without a message; return what may still be running."""
         if self._following is not None:
             self._following.stop()
         if self._task is not None:
@@ -73,25 +101,30 @@ class Operation:
             self._task = None
 
     def _fail(self, error: Exception) -> None:
-        # Soon, because closing the socket cancels its operations, and this may be one of their tasks.
+        session = self._owner.session
         if isinstance(error, HubClosed):
-            self._socket.errands.run(self._socket.finish(CloseCode.RESTARTING))
+            session.close_for(Ending.RESTARTING)
         else:
+            # In the background: this may be called by the hub, which does not wait for a client that does not read.
             seen = as_clients_see_exception(error)
-            self._socket.errands.run(self._socket.fail(self, [seen]))
+            session.background.run(self._owner.fail_operation(self, [seen]))
 
     # -- compiled -----------------------------------------------------------------------------------------
 
     def _compile(self, request: OperationRequest) -> CompiledSubscription | None:
-        # Nothing of what is not even called so can be one; and the documents of others are not checked twice.
+        # A document without the word has no subscription; other documents are not parsed and checked twice.
         if "subscription" not in request.query:
             return None
-        self._is_stream = self._socket.schema.is_subscription(request)
-        return self._socket.schema.compiled(request) if self._is_stream else None
+        rules = self._owner.rules
+        self._is_stream = rules.schema.is_subscription(request)
+        if not self._is_stream or not rules.compiles_selections:
+            return None
+        return rules.schema.compiled(request)
 
     async def _follow(self, compiled: CompiledSubscription) -> bool:
-        """Follow the feed; False if there is something about the arguments that the other way has to tell."""
-        caller = self._socket.connection.caller
+        """Follow the feed; return False if graphql-core has to report an error in the arguments."""
+        session, rules = self._owner.session, self._owner.rules
+        caller = session.caller
         try:
             after = parse_position(compiled.after, field="after")
             types = parse_types(compiled.types, field="types")
@@ -99,33 +132,34 @@ class Operation:
             return False
         if caller is None:
             return False
-        following = await self._socket.feed.follow(caller.user_id, after)
+        following = await rules.feed.follow(caller.user_id, after)
         self._following = following
         start = b'{"id":%b,"type":"%b","payload":' % (
             json_text.dumps(self.id),
-            self._socket.subprotocol.result_type.encode(),
+            self._owner.result_type.encode(),
         )
-        teller = _Teller(start, compiled.projection, types, self._socket.writer)
-        following.start(teller.tell, self._fail)
+        sender = _EventSender(start, compiled.projection, types, session.writer.write)
+        following.start(sender.deliver, self._fail)
         return True
 
     # -- executed -----------------------------------------------------------------------------------------
 
     async def _execute(self, request: OperationRequest) -> None:
         """Send the results of an operation, and how it ended."""
-        results = await self._socket.schema.stream(
+        rules = self._owner.rules
+        results = await rules.schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=self._socket.connection.operation(),
+            context_value=Context(caller=self._owner.session.caller, feed=rules.feed),
             operation_name=request.operation_name,
         )
         async with aclosing(results):
             async for result in results:
                 if isinstance(result, PreExecutionError):
-                    await self._socket.fail(self, result.errors or [])
+                    await self._owner.fail_operation(self, result.errors or [])
                     return
                 await self._send_result(result)
-        await self._socket.end(self, {"id": self.id, "type": "complete"})
+        await self._owner.end_operation(self, {"id": self.id, "type": "complete"})
 
     async def _send_result(self, result: ExecutionResult) -> None:
         payload: dict[str, object] = {"data": result.data}
@@ -133,35 +167,35 @@ class Operation:
             payload["errors"] = [error.formatted for error in result.errors]
         if result.extensions:
             payload["extensions"] = result.extensions
-        kind = self._socket.subprotocol.result_type
-        await self._socket.say({"id": self.id, "type": kind, "payload": payload})
+        kind = self._owner.result_type
+        await self._owner.send({"id": self.id, "type": kind, "payload": payload})
 
 
-class _Teller:
-    """Tells one subscription what is new."""
+class _EventSender:
+    """Encodes and writes the events of one subscription."""
 
-    __slots__ = ("_asked", "_projection", "_start", "_types", "_write")
+    __slots__ = ("_key", "_projection", "_start", "_types", "_write")
 
     def __init__(
         self,
         start: bytes,
         projection: Projection,
         types: frozenset[str] | None,
-        writer: SocketWriter,
+        write: Callable[[Sequence[bytes]], Awaitable[None] | None],
     ) -> None:
         self._start = start
         self._projection = projection
         self._types = types
-        self._asked: Hashable = projection if types is None else (projection, types)
-        self._write = writer.write
+        self._key: Hashable = projection if types is None else (projection, types)
+        self._write = write
 
-    def tell(self, portion: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
-        """Tell what is wanted of a portion, and made JSON once for all who want the same."""
-        results = portion.memoize(self._asked, self._results)
+    def deliver(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
+        """Write the events of a batch that the client selects, encoded once for all sockets that select the same."""
+        results = batch.memoize(self._key, self._encode)
         start = self._start
         return self._write([start + result for result in results]) if results else None
 
-    def _results(self, items: Sequence[Item]) -> list[bytes]:
-        """Return the results of what is wanted, each with the brace that ends its message."""
+    def _encode(self, items: Sequence[Item]) -> list[bytes]:
+        """Return the results of the selected events, each with the brace that ends its message."""
         render, types = self._projection.render, self._types
         return [render(item) + b"}" for item in items if concerns(item, types)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from live_inbox_graphql.close_codes import CLOSINGS, CloseCode, reason_for
+from live_inbox_graphql.close_codes import CLOSINGS, GraphQLCloseCode, reason_for
 
 # src/client.ts of graphql-ws 6: it does not come back after these, nor after any other of WebSocket's own
 # codes than those below.
@@ -13,22 +13,24 @@ NOT_FATAL = {1000, 1001, 1005, 1006, 1012, 1013, 1014}
 
 
 def test_every_code_is_in_the_table() -> None:
-    assert set(CLOSINGS) == set(CloseCode)
+    assert set(CLOSINGS) == set(GraphQLCloseCode)
 
 
-@pytest.mark.parametrize("code", [code for code in CloseCode if code is not CloseCode.NORMAL])
-def test_the_table_says_truly_who_comes_back(code: CloseCode) -> None:
+@pytest.mark.parametrize(
+    "code", [code for code in GraphQLCloseCode if code is not GraphQLCloseCode.NORMAL]
+)
+def test_the_table_says_truly_who_comes_back(code: GraphQLCloseCode) -> None:
     is_fatal = code in FATAL_TO_GRAPHQL_WS or (1000 <= code < 2000 and code not in NOT_FATAL)
     assert CLOSINGS[code].comes_back is not is_fatal
 
 
 def test_a_reason_has_the_tables_words_first() -> None:
-    assert reason_for(CloseCode.FORBIDDEN, "expired") == "Forbidden: expired"
-    assert reason_for(CloseCode.FORBIDDEN) == "Forbidden"
-    assert reason_for(CloseCode.SECOND_INIT) == "Too many initialisation requests"
+    assert reason_for(GraphQLCloseCode.FORBIDDEN, "expired") == "Forbidden: expired"
+    assert reason_for(GraphQLCloseCode.FORBIDDEN) == "Forbidden"
+    assert reason_for(GraphQLCloseCode.SECOND_INIT) == "Too many initialisation requests"
 
 
 @pytest.mark.parametrize("detail", ["x" * 500, "é" * 500, "\U0001f514" * 500, "\ud800" * 500])
 def test_a_reason_fits_into_a_close_frame(detail: str) -> None:
-    reason = reason_for(CloseCode.DUPLICATE_ID, detail)
+    reason = reason_for(GraphQLCloseCode.DUPLICATE_ID, detail)
     assert 119 < len(reason.encode()) <= 123

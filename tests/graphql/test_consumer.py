@@ -224,10 +224,10 @@ class TestClients:
         wire.say({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIBE}})
         await until(lambda: "connection_ack" in wire.types)
         await settle()
-        assert len(made._sessions) == 1
+        assert len(made._socket_rules.sessions) == 1
         wire.task.cancel()
         await asyncio.wait({wire.task})
-        assert len(made._sessions) == 0
+        assert len(made._socket_rules.sessions) == 0
         assert {task.get_name() for task in asyncio.all_tasks()} == {
             asyncio.current_task().get_name()  # type: ignore[union-attr]
         }
@@ -351,5 +351,5 @@ async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
     closes = [index for index, each in enumerate(wire.types) if each == "close"]
     assert closes in ([], [len(wire.types) - 1])
     assert wire.types[0] == "accept"
-    assert len(made._sessions) == 0
+    assert len(made._socket_rules.sessions) == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}

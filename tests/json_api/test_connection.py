@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from live_inbox.conf import inbox_settings
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind
-from live_inbox.feed import Tell
+from live_inbox.feed import Deliver
 from live_inbox.identity.callers import Caller
-from live_inbox.json_api.connection import Connection
+from live_inbox.identity.sessions import OpenSessions
+from live_inbox.json_api.close_codes import close_frame_for
+from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.messages import Action, NotificationChanged, notification_changed
-from live_inbox.json_api.protocol import LegacyProtocol
-from live_inbox.limits.rate import Meter, RateLimit
+from live_inbox.json_api.protocol import JsonProtocol
+from live_inbox.limits.rate import RateLimit
+from live_inbox.sockets.session import SocketRules, SocketSession
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -36,7 +38,7 @@ READ = Event(
 )
 
 
-class Wire:
+class FakeSocket:
     """The server's side: what comes in is put in, what goes out is kept."""
 
     def __init__(self) -> None:
@@ -47,7 +49,7 @@ class Wire:
     async def receive(self) -> dict[str, Any]:
         return await self.incoming.get()
 
-    def say(self, **message: Any) -> None:
+    def receives(self, **message: Any) -> None:
         self.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
@@ -65,32 +67,44 @@ class Wire:
         return self.code, self.messages
 
 
-class Following:
-    """The feed, played by the test."""
+class FakeFollowing:
+    """A fake of the feed."""
 
     position = Position("e", 0)
 
-    def start(self, tell: Tell, failed: Any) -> None:
-        self.tell = tell
+    def start(self, deliver: Deliver, failed: Any) -> None:
+        self.deliver = deliver
 
     def stop(self) -> None: ...
 
 
-class Room:
+async def _no_statuses(user_ids: Any) -> Any:
+    return {}
+
+
+class ServedConnection:
     """A connection, everything around it, and an action that takes as long as the test wants."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.wire, self.following = Wire(), Following()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, drain_seconds: float = 2.0) -> None:
+        self.socket, self.following = FakeSocket(), FakeFollowing()
         self.may_perform = asyncio.Event()
         monkeypatch.setattr("live_inbox.json_api.connection.in_database_thread", self._perform)
-        self.connection = Connection(
-            object.__new__(Caller),
-            LegacyProtocol(after=0),
-            Meter(RateLimit.parse("100/second")),
-            self.wire.receive,
-            self.wire,
+        rules = SocketRules(
+            api="json",
+            sessions=OpenSessions(_no_statuses),
+            rate=RateLimit.parse("100/second"),
+            max_message_bytes=1024,
+            admission_seconds=10.0,
+            drain_seconds=drain_seconds,
+            close_frame=close_frame_for,
         )
-        self.task = asyncio.create_task(self.connection.run(self.following))  # type: ignore[arg-type]
+        self.session = SocketSession({}, self.socket.receive, self.socket, rules)
+        self.session.caller = object.__new__(Caller)
+        self.task = asyncio.create_task(self.session.run(self._open))
+
+    async def _open(self, session: SocketSession) -> JsonConnection:
+        following: Any = self.following
+        return JsonConnection(session, JsonProtocol(after=0), following)
 
     async def _perform(
         self, function: Any, caller: Caller, action: Action
@@ -98,8 +112,8 @@ class Room:
         await self.may_perform.wait()
         return notification_changed("notification_marked_read", 5), 1
 
-    def tell(self, *items: Event) -> None:
-        self.following.tell(Batch(items, items[-1].position))
+    def deliver(self, *items: Event) -> None:
+        self.following.deliver(Batch(items, items[-1].position))
 
     async def settle(self) -> None:
         for _ in range(50):
@@ -110,49 +124,47 @@ CONFIRMED = {"type": "notification_marked_read", "notification_id": 5, "success"
 
 
 async def test_an_idle_socket_is_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = Room(monkeypatch)
-    await room.settle()
-    room.connection.shut_down()
-    await room.task
-    assert room.wire.ending() == (1012, [])
+    served = ServedConnection(monkeypatch)
+    await served.settle()
+    served.session.shut_down()
+    await served.task
+    assert served.socket.ending() == (1012, [])
 
 
 async def test_what_was_asked_is_answered_before_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = Room(monkeypatch)
-    room.wire.say(type="mark_read", notification_id=5)
-    await room.settle()
-    room.connection.shut_down()
-    room.wire.say(type="mark_read", notification_id=6)  # too late: it is not heard
-    await room.settle()
-    assert room.wire.ending() == (None, [])
-    room.may_perform.set()
-    await room.settle()
+    served = ServedConnection(monkeypatch)
+    served.socket.receives(type="mark_read", notification_id=5)
+    await served.settle()
+    served.session.shut_down()
+    served.socket.receives(type="mark_read", notification_id=6)  # too late: it is ignored
+    await served.settle()
+    assert served.socket.ending() == (None, [])
+    served.may_perform.set()
+    await served.settle()
     # Done, but its place in the stream is that of its event, which has not come yet.
-    assert room.wire.ending() == (None, [])
-    room.tell(READ)
-    await room.task
-    assert room.wire.ending() == (1012, [CONFIRMED])
+    assert served.socket.ending() == (None, [])
+    served.deliver(READ)
+    await served.task
+    assert served.socket.ending() == (1012, [CONFIRMED])
 
 
 async def test_no_socket_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = inbox_settings().model_copy(update={"drain_seconds": 0.0})
-    monkeypatch.setattr("live_inbox.json_api.connection.inbox_settings", lambda: settings)
-    room = Room(monkeypatch)
-    room.wire.say(type="mark_read", notification_id=5)
-    await room.settle()
-    room.connection.shut_down()
-    await room.task
-    assert room.wire.ending() == (1012, [])
+    served = ServedConnection(monkeypatch, drain_seconds=0.0)
+    served.socket.receives(type="mark_read", notification_id=5)
+    await served.settle()
+    served.session.shut_down()
+    await served.task
+    assert served.socket.ending() == (1012, [])
 
 
-async def test_events_that_come_in_the_meantime_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = Room(monkeypatch)
-    room.wire.say(type="mark_read", notification_id=5)
-    await room.settle()
-    room.connection.shut_down()
-    room.may_perform.set()
-    await room.settle()
-    room.tell(READ, replace(READ, sequence=2, kind=Kind.DELETED))
-    await room.task
+async def test_events_that_come_in_the_meantime_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = ServedConnection(monkeypatch)
+    served.socket.receives(type="mark_read", notification_id=5)
+    await served.settle()
+    served.session.shut_down()
+    served.may_perform.set()
+    await served.settle()
+    served.deliver(READ, replace(READ, sequence=2, kind=Kind.DELETED))
+    await served.task
     gone = {"type": "notification_deleted", "notification_id": 5, "success": True}
-    assert room.wire.ending() == (1012, [CONFIRMED, gone])
+    assert served.socket.ending() == (1012, [CONFIRMED, gone])

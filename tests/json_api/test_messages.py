@@ -24,7 +24,7 @@ from live_inbox.errors import (
     RateLimited,
 )
 from live_inbox.events import Event, Kind, Person, Snapshot
-from live_inbox.json_api import messages, protocol
+from live_inbox.json_api import close_codes, messages, protocol
 from live_inbox.json_api.codec import MAX_DEPTH, decode, encode
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
@@ -506,10 +506,10 @@ def test_page_and_code_agree_on_close_codes() -> None:
     text = PAGE.partition("\n## Close codes\n")[2]
     assert rows(text, under="code") == {
         str(code.value): [closing.reason, closing.advice]
-        for code, closing in protocol.CLOSINGS.items()
+        for code, closing in close_codes.CLOSINGS.items()
     }
-    assert set(protocol.CLOSINGS) == set(protocol.CloseCode)
-    assert all(len(closing.reason.encode()) <= 123 for closing in protocol.CLOSINGS.values())
+    assert set(close_codes.CLOSINGS) == set(close_codes.JsonCloseCode)
+    assert all(len(closing.reason.encode()) <= 123 for closing in close_codes.CLOSINGS.values())
 
 
 def test_page_and_code_agree_on_limits() -> None:
@@ -522,7 +522,7 @@ def test_page_and_code_agree_on_limits() -> None:
         "bytes of a message": [str(default["max_message_bytes"])],
         "messages of a connection": ["50", "200", "4429"],
         "sends of a user": ["600", "100"],
-        "actions that wait in a connection": [str(protocol.MAX_ASKED), "4429"],
+        "actions that wait in a connection": [str(protocol.MAX_QUEUED), "4429"],
         "faults of a connection": [
             str(protocol.MAX_FAULTS),
             f"{protocol.FAULT_WINDOW_SECONDS:.0f}",

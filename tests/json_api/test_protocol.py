@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind, Reset, ResetReason, Snapshot
+from live_inbox.json_api.close_codes import JsonCloseCode
 from live_inbox.json_api.messages import (
     Action,
     DeleteNotification,
@@ -36,10 +38,9 @@ from live_inbox.json_api.messages import (
 )
 from live_inbox.json_api.protocol import (
     FAULT_WINDOW_SECONDS,
-    MAX_ASKED,
     MAX_FAULTS,
-    CloseCode,
-    LegacyProtocol,
+    MAX_QUEUED,
+    JsonProtocol,
     State,
 )
 
@@ -214,25 +215,31 @@ def reset(sequence: int, reason: ResetReason = ResetReason.EXPIRED) -> Reset:
     return Reset(Position("e1", sequence), reason, unread_count=0, occurred_at=NOON)
 
 
-def ask(protocol: LegacyProtocol, *frames: str) -> None:
+def deliver(protocol: JsonProtocol, item: Event | Reset) -> None:
+    """Deliver a batch of one item."""
+    batch: Any = Batch([item], item.position)
+    protocol.receive_events(batch)
+
+
+def ask(protocol: JsonProtocol, *frames: str) -> None:
     for frame in frames:
         protocol.receive_text(frame, now=0.0)
 
 
-def take(protocol: LegacyProtocol) -> Action:
+def take(protocol: JsonProtocol) -> Action:
     action = protocol.next_action()
     assert action is not None
     return action
 
 
-def done(protocol: LegacyProtocol, *, sequence: int | None = None) -> None:
+def done(protocol: JsonProtocol, *, sequence: int | None = None) -> None:
     """Take the next action, on notification 1, and report it as done."""
     action = take(protocol)
     assert isinstance(action, MarkRead | DeleteNotification)
     protocol.action_done(action, confirmation(action), sequence=sequence)
 
 
-def listed(protocol: LegacyProtocol, *, sequence: int) -> None:
+def listed(protocol: JsonProtocol, *, sequence: int) -> None:
     """Take the next action, a list, and report that the inbox is empty."""
     action = take(protocol)
     assert isinstance(action, GetNotifications)
@@ -240,7 +247,7 @@ def listed(protocol: LegacyProtocol, *, sequence: int) -> None:
     protocol.action_done(action, answer, sequence=sequence)
 
 
-def assert_sent(protocol: LegacyProtocol, *frames: str) -> None:
+def assert_sent(protocol: JsonProtocol, *frames: str) -> None:
     assert [frame.decode() for frame in protocol.frames_to_send()] == list(frames)
 
 
@@ -248,7 +255,7 @@ def assert_sent(protocol: LegacyProtocol, *frames: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "frame"),
+    ("item", "frame"),
     [
         (event(Kind.ADDED), ADDED_1),
         (event(Kind.READ), IS_READ_1),
@@ -257,59 +264,59 @@ def assert_sent(protocol: LegacyProtocol, *frames: str) -> None:
         (event(Kind.ALL_READ, count=1, through_id=1), ALL_READ_1),
     ],
 )
-def test_each_event_is_told_by_its_message(told: Event, frame: str) -> None:
-    protocol = LegacyProtocol(after=0)
-    protocol.receive_event(told)
+def test_each_event_is_sent_as_its_message(item: Event, frame: str) -> None:
+    protocol = JsonProtocol(after=0)
+    deliver(protocol, item)
     assert_sent(protocol, frame)
     assert protocol.next_action() is None
 
 
-def test_bounded_mark_all_is_told_by_a_fresh_list() -> None:
-    protocol = LegacyProtocol(after=0)
-    protocol.receive_event(event(Kind.ALL_READ, count=1, through_id=1, unread_count=1))
+def test_bounded_mark_all_is_sent_as_a_fresh_list() -> None:
+    protocol = JsonProtocol(after=0)
+    deliver(protocol, event(Kind.ALL_READ, count=1, through_id=1, unread_count=1))
     assert_sent(protocol)
     assert take(protocol) == Reload(limit=50, before_id=None)
 
 
-def test_reset_is_told_by_a_fresh_list() -> None:
-    protocol = LegacyProtocol(after=4)
-    protocol.receive_event(reset(9))
+def test_reset_is_sent_as_a_fresh_list() -> None:
+    protocol = JsonProtocol(after=4)
+    deliver(protocol, reset(9))
     assert_sent(protocol)
     listed(protocol, sequence=9)
     assert_sent(protocol, EMPTY_LIST)
-    protocol.receive_event(event(Kind.READ, 10))
+    deliver(protocol, event(Kind.READ, 10))
     assert_sent(protocol, IS_READ_1)
 
 
 def test_reload_goes_before_what_the_client_has_asked() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     ask(protocol, READ_1)
-    protocol.receive_event(reset(9))
+    deliver(protocol, reset(9))
     assert take(protocol) == Reload()
 
 
 def test_two_resets_in_a_row_need_one_list() -> None:
-    protocol = LegacyProtocol(after=0)
-    protocol.receive_event(reset(9))
-    protocol.receive_event(reset(12))
+    protocol = JsonProtocol(after=0)
+    deliver(protocol, reset(9))
+    deliver(protocol, reset(12))
     listed(protocol, sequence=12)
     assert_sent(protocol, EMPTY_LIST)
     assert protocol.next_action() is None
 
 
 def test_reload_that_fails_ends_the_connection() -> None:
-    protocol = LegacyProtocol(after=0)
-    protocol.receive_event(reset(9))
+    protocol = JsonProtocol(after=0)
+    deliver(protocol, reset(9))
     protocol.action_failed(take(protocol), Failure("INTERNAL_SERVER_ERROR", "Internal error."))
     assert_sent(protocol)
-    assert (protocol.state, protocol.close_code) == (State.CLOSING, CloseCode.INTERNAL_ERROR)
+    assert (protocol.state, protocol.close_code) == (State.CLOSING, JsonCloseCode.INTERNAL_ERROR)
 
 
 @pytest.mark.parametrize("sequence", [3, 4, 6])
 def test_event_out_of_order_is_an_error(sequence: int) -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     with pytest.raises(ValueError, match=f"event {sequence} does not follow on 4"):
-        protocol.receive_event(event(Kind.READ, sequence))
+        deliver(protocol, event(Kind.READ, sequence))
     assert_sent(protocol)
 
 
@@ -317,44 +324,44 @@ def test_event_out_of_order_is_an_error(sequence: int) -> None:
 
 
 def test_event_that_comes_after_the_action_is_its_confirmation() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1)
     done(protocol, sequence=5)
     assert_sent(protocol)
-    protocol.receive_event(event(Kind.READ, 5))
+    deliver(protocol, event(Kind.READ, 5))
     assert_sent(protocol, IS_READ_1)
 
 
 def test_event_that_overtakes_the_action_is_its_confirmation() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1)
     action = take(protocol)
-    protocol.receive_event(event(Kind.READ, 5))
+    deliver(protocol, event(Kind.READ, 5))
     assert_sent(protocol)
     protocol.action_done(action, confirmation(MarkRead(1)), sequence=5)
     assert_sent(protocol, IS_READ_1)
 
 
 def test_confirmation_keeps_its_place_in_the_stream() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, DELETE_1)
     done(protocol, sequence=6)
-    protocol.receive_event(event(Kind.READ, 5))
+    deliver(protocol, event(Kind.READ, 5))
     assert_sent(protocol, IS_READ_1)
-    protocol.receive_event(event(Kind.DELETED, 6))
+    deliver(protocol, event(Kind.DELETED, 6))
     assert_sent(protocol, IS_DELETED_1)
 
 
 def test_mark_all_read_is_confirmed_by_its_event() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_ALL)
     protocol.action_done(take(protocol), all_notifications_marked_read(1), sequence=5)
-    protocol.receive_event(event(Kind.ALL_READ, 5, count=1, through_id=1))
+    deliver(protocol, event(Kind.ALL_READ, 5, count=1, through_id=1))
     assert_sent(protocol, ALL_READ_1)
 
 
 def test_action_that_changed_nothing_is_confirmed_at_once() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1)
     done(protocol)
     assert_sent(protocol, IS_READ_1)
@@ -362,131 +369,131 @@ def test_action_that_changed_nothing_is_confirmed_at_once() -> None:
 
 def test_events_wait_for_the_answer_of_an_action_that_may_have_changed_nothing() -> None:
     """Nothing was unread when all was marked as read; what has come since then is not read."""
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_ALL)
     action = take(protocol)
-    protocol.receive_event(event(Kind.ADDED, 5))
+    deliver(protocol, event(Kind.ADDED, 5))
     assert_sent(protocol)
     protocol.action_done(action, all_notifications_marked_read(0))
     assert_sent(protocol, ALL_READ_0, ADDED_1)
 
 
 def test_two_equal_actions_have_two_confirmations() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1, READ_1)
     done(protocol, sequence=5)
     done(protocol)
     assert_sent(protocol)
-    protocol.receive_event(event(Kind.READ, 5))
+    deliver(protocol, event(Kind.READ, 5))
     assert_sent(protocol, IS_READ_1, IS_READ_1)
 
 
 def test_same_change_by_another_device_is_told_as_well() -> None:
-    protocol = LegacyProtocol(after=3)
+    protocol = JsonProtocol(after=3)
     ask(protocol, READ_1)
     action = take(protocol)
     for sequence, kind in ((4, Kind.READ), (5, Kind.UNREAD), (6, Kind.READ)):
-        protocol.receive_event(event(kind, sequence))
+        deliver(protocol, event(kind, sequence))
     protocol.action_done(action, confirmation(MarkRead(1)), sequence=6)
     assert_sent(protocol, IS_READ_1, IS_UNREAD_1, IS_READ_1)
 
 
 def test_failure_is_answered_by_the_confirmation_of_the_action() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1)
     protocol.action_failed(take(protocol), NOT_FOUND)
     assert_sent(protocol, NOT_FOUND_1)
 
 
 def test_send_to_oneself_is_answered_after_the_notification() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, SEND_ME)
     protocol.action_done(take(protocol), notification_sent(1), sequence=5)
     assert_sent(protocol)
-    protocol.receive_event(event(Kind.ADDED, 5))
+    deliver(protocol, event(Kind.ADDED, 5))
     assert_sent(protocol, ADDED_1, SENT_1)
 
 
 def test_send_to_oneself_is_answered_after_a_notification_that_overtook_it() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, SEND_ME)
     action = take(protocol)
-    protocol.receive_event(event(Kind.ADDED, 5))
+    deliver(protocol, event(Kind.ADDED, 5))
     assert_sent(protocol, ADDED_1)
     protocol.action_done(action, notification_sent(1), sequence=5)
     assert_sent(protocol, SENT_1)
 
 
 def test_reset_waits_for_a_send() -> None:
-    protocol = LegacyProtocol(after=40)
+    protocol = JsonProtocol(after=40)
     ask(protocol, SEND_ME)
     action = take(protocol)
-    protocol.receive_event(reset(2, ResetReason.EPOCH))
+    deliver(protocol, reset(2, ResetReason.EPOCH))
     protocol.action_done(action, notification_sent(1), sequence=41)
     assert_sent(protocol, SENT_1)
     assert take(protocol) == Reload()
 
 
 def test_send_to_another_user_is_answered_at_once() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, SEND_OTHER)
     protocol.action_done(take(protocol), notification_sent(9))
     assert_sent(protocol, SENT_9)
 
 
 def test_reset_that_passes_the_event_lets_the_confirmation_out() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1)
     done(protocol, sequence=5)
-    protocol.receive_event(reset(9))
+    deliver(protocol, reset(9))
     assert_sent(protocol, IS_READ_1)
 
 
 def test_equal_change_by_another_device_does_not_stand_for_the_confirmation() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1)
     done(protocol, sequence=7)
-    protocol.receive_event(event(Kind.READ, 5))
-    protocol.receive_event(reset(9))
+    deliver(protocol, event(Kind.READ, 5))
+    deliver(protocol, reset(9))
     assert_sent(protocol, IS_READ_1, IS_READ_1)
 
 
 def test_reset_that_overtook_the_action_lets_the_confirmation_out() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1)
     action = take(protocol)
-    protocol.receive_event(reset(9))
+    deliver(protocol, reset(9))
     protocol.action_done(action, confirmation(MarkRead(1)), sequence=5)
     assert_sent(protocol, IS_READ_1)
 
 
 def test_reset_before_the_event_leaves_the_confirmation_to_it() -> None:
-    protocol = LegacyProtocol(after=1)
+    protocol = JsonProtocol(after=1)
     ask(protocol, READ_1)
     done(protocol, sequence=5)
-    protocol.receive_event(reset(4))
+    deliver(protocol, reset(4))
     assert_sent(protocol)
-    protocol.receive_event(event(Kind.READ, 5))
+    deliver(protocol, event(Kind.READ, 5))
     assert_sent(protocol, IS_READ_1)
 
 
 @pytest.mark.parametrize("reason", [ResetReason.AHEAD, ResetReason.EPOCH])
 def test_reset_to_another_numbering_lets_every_confirmation_out(reason: ResetReason) -> None:
-    protocol = LegacyProtocol(after=40)
+    protocol = JsonProtocol(after=40)
     ask(protocol, READ_1, DELETE_1)
     done(protocol, sequence=41)
     action = take(protocol)
-    protocol.receive_event(reset(2, reason))
+    deliver(protocol, reset(2, reason))
     assert_sent(protocol)
     protocol.action_done(action, confirmation(DeleteNotification(1)), sequence=42)
     assert_sent(protocol, IS_READ_1, IS_DELETED_1)
     listed(protocol, sequence=2)
-    protocol.receive_event(event(Kind.READ, 3))
+    deliver(protocol, event(Kind.READ, 3))
     assert_sent(protocol, EMPTY_LIST, IS_READ_1)
     ask(protocol, DELETE_1)
     done(protocol, sequence=4)
     assert_sent(protocol)
-    protocol.receive_event(event(Kind.DELETED, 4))
+    deliver(protocol, event(Kind.DELETED, 4))
     assert_sent(protocol, IS_DELETED_1)
 
 
@@ -494,7 +501,7 @@ def test_reset_to_another_numbering_lets_every_confirmation_out(reason: ResetRea
 
 
 def test_actions_are_performed_one_at_a_time_in_the_order_of_asking() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     ask(protocol, READ_1, DELETE_1)
     first = take(protocol)
     assert first == MarkRead(1)
@@ -504,27 +511,27 @@ def test_actions_are_performed_one_at_a_time_in_the_order_of_asking() -> None:
 
 
 def test_answers_come_in_the_order_of_asking() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, SEND_ME, SEND_OTHER)
     protocol.action_done(take(protocol), notification_sent(1), sequence=5)
     protocol.action_done(take(protocol), notification_sent(9))
     assert_sent(protocol)
-    protocol.receive_event(event(Kind.ADDED, 5))
+    deliver(protocol, event(Kind.ADDED, 5))
     assert_sent(protocol, ADDED_1, SENT_1, SENT_9)
 
 
 def test_failures_are_answered_in_the_order_of_asking() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, SEND_ME, READ_1, NO_TITLE)
     protocol.action_done(take(protocol), notification_sent(1), sequence=5)
     protocol.action_failed(take(protocol), NOT_FOUND)
     assert_sent(protocol)
-    protocol.receive_event(event(Kind.ADDED, 5))
+    deliver(protocol, event(Kind.ADDED, 5))
     assert_sent(protocol, ADDED_1, SENT_1, NOT_FOUND_1, NO_TITLE_REFUSED)
 
 
 def test_refused_action_is_answered_in_its_turn() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, NO_ID)
     assert_sent(protocol, NO_ID_REFUSED)
     ask(protocol, READ_1, NO_ID, NO_ID, READ_1)
@@ -535,7 +542,7 @@ def test_refused_action_is_answered_in_its_turn() -> None:
 
 
 def test_only_the_action_in_progress_can_be_answered() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     ask(protocol, READ_1)
     action = take(protocol)
     protocol.action_failed(action, NOT_FOUND)
@@ -550,18 +557,18 @@ def test_only_the_action_in_progress_can_be_answered() -> None:
 
 
 def test_list_is_answered() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, GET)
     listed(protocol, sequence=4)
     assert_sent(protocol, EMPTY_LIST)
 
 
 def test_events_that_a_list_contains_come_before_it_and_the_others_after() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, GET)
     action = take(protocol)
     for sequence, kind in ((5, Kind.ADDED), (6, Kind.DELETED), (7, Kind.ADDED)):
-        protocol.receive_event(event(kind, sequence))
+        deliver(protocol, event(kind, sequence))
     assert_sent(protocol)
     answer = notifications_list([], total=0, unread_count=0)
     protocol.action_done(action, answer, sequence=6)
@@ -569,30 +576,30 @@ def test_events_that_a_list_contains_come_before_it_and_the_others_after() -> No
 
 
 def test_list_waits_for_the_events_that_it_contains() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, GET)
     listed(protocol, sequence=6)
-    protocol.receive_event(event(Kind.ADDED, 5))
+    deliver(protocol, event(Kind.ADDED, 5))
     assert_sent(protocol, ADDED_1)
-    protocol.receive_event(event(Kind.DELETED, 6))
+    deliver(protocol, event(Kind.DELETED, 6))
     assert_sent(protocol, IS_DELETED_1, EMPTY_LIST)
 
 
 def test_list_is_not_read_before_everything_was_answered() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, DELETE_1, GET)
     done(protocol, sequence=5)
     assert protocol.next_action() is None
-    protocol.receive_event(event(Kind.DELETED, 5))
+    deliver(protocol, event(Kind.DELETED, 5))
     listed(protocol, sequence=5)
     assert_sent(protocol, IS_DELETED_1, EMPTY_LIST)
 
 
 def test_list_that_fails_is_answered_by_an_error_and_lets_the_events_go_on() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, GET)
     action = take(protocol)
-    protocol.receive_event(event(Kind.ADDED, 5))
+    deliver(protocol, event(Kind.ADDED, 5))
     protocol.action_failed(action, Failure("RATE_LIMITED", "Too many.", retry_after=1.5))
     assert_sent(
         protocol,
@@ -606,7 +613,7 @@ def test_list_that_fails_is_answered_by_an_error_and_lets_the_events_go_on() -> 
 
 
 def test_malformed_message_is_answered_and_the_connection_lives() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     ask(protocol, NO_JSON)
     protocol.receive_binary(now=0.0)
     assert_sent(protocol, NO_JSON_ERROR, NO_BINARY_ERROR)
@@ -616,7 +623,7 @@ def test_malformed_message_is_answered_and_the_connection_lives() -> None:
 
 
 def test_ping_is_answered_while_an_action_is_performed() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     ask(protocol, GET)
     take(protocol)
     ask(protocol, PING)
@@ -624,16 +631,16 @@ def test_ping_is_answered_while_an_action_is_performed() -> None:
 
 
 def test_many_faults_within_the_window_end_the_connection() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     for fault in range(MAX_FAULTS):
         assert protocol.state is State.OPEN
         protocol.receive_text(NO_JSON, now=fault * FAULT_WINDOW_SECONDS / (MAX_FAULTS - 1))
     assert_sent(protocol, *[NO_JSON_ERROR] * MAX_FAULTS)
-    assert (protocol.state, protocol.close_code) == (State.CLOSING, CloseCode.TOO_MANY_FAULTS)
+    assert (protocol.state, protocol.close_code) == (State.CLOSING, JsonCloseCode.TOO_MANY_FAULTS)
 
 
 def test_faults_that_are_spread_out_do_not_end_the_connection() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     for fault in range(10 * MAX_FAULTS):
         protocol.receive_binary(now=1000 + fault * 5.0)
     assert_sent(protocol, *[NO_BINARY_ERROR] * 10 * MAX_FAULTS)
@@ -641,14 +648,14 @@ def test_faults_that_are_spread_out_do_not_end_the_connection() -> None:
 
 
 def test_refused_actions_are_no_faults() -> None:
-    protocol = LegacyProtocol(after=0)
+    protocol = JsonProtocol(after=0)
     ask(protocol, *[NO_ID] * 10 * MAX_FAULTS)
     assert_sent(protocol, *[NO_ID_REFUSED] * 10 * MAX_FAULTS)
     assert protocol.state is State.OPEN
 
 
 def test_message_that_is_too_large_is_a_fault() -> None:
-    protocol = LegacyProtocol(after=0, max_message_bytes=10)
+    protocol = JsonProtocol(after=0, max_message_bytes=10)
     ask(protocol, PING)
     assert_sent(
         protocol,
@@ -658,38 +665,38 @@ def test_message_that_is_too_large_is_a_fault() -> None:
 
 
 def test_client_that_asks_without_end_is_closed() -> None:
-    protocol = LegacyProtocol(after=0)
-    protocol.receive_event(reset(9))
-    ask(protocol, *[READ_1] * (MAX_ASKED - 1))
+    protocol = JsonProtocol(after=0)
+    deliver(protocol, reset(9))
+    ask(protocol, *[READ_1] * (MAX_QUEUED - 1))
     assert protocol.state is State.OPEN
     ask(protocol, READ_1)
-    assert (protocol.state, protocol.close_code) == (State.CLOSING, CloseCode.RATE_LIMITED)
+    assert (protocol.state, protocol.close_code) == (State.CLOSING, JsonCloseCode.RATE_LIMITED)
 
 
 def test_closing_sends_what_was_due_and_nothing_more() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, READ_1, GET)
     action = take(protocol)
     ask(protocol, PING)
-    protocol.close(CloseCode.EXPIRED)
-    protocol.close(CloseCode.RATE_LIMITED)
+    protocol.close(JsonCloseCode.EXPIRED)
+    protocol.close(JsonCloseCode.RATE_LIMITED)
     protocol.action_done(action, confirmation(MarkRead(1)))
-    protocol.receive_event(event(Kind.READ, 5))
+    deliver(protocol, event(Kind.READ, 5))
     ask(protocol, PING, NO_JSON, GET)
     protocol.receive_binary(now=0.0)
     assert protocol.next_action() is None
     assert_sent(protocol, PONG)
-    assert (protocol.state, protocol.close_code) == (State.CLOSING, CloseCode.EXPIRED)
+    assert (protocol.state, protocol.close_code) == (State.CLOSING, JsonCloseCode.EXPIRED)
     protocol.connection_lost()
     assert protocol.state is State.CLOSED
 
 
 def test_client_that_goes_first_is_not_closed_again() -> None:
-    protocol = LegacyProtocol(after=4)
+    protocol = JsonProtocol(after=4)
     ask(protocol, GET)
     action = take(protocol)
     protocol.connection_lost()
-    protocol.close(CloseCode.EXPIRED)
+    protocol.close(JsonCloseCode.EXPIRED)
     protocol.action_failed(action, NOT_FOUND)
     assert protocol.next_action() is None
     assert_sent(protocol)
@@ -720,7 +727,7 @@ CHANGES = st.one_of(
 
 
 class Client:
-    """A client of the original protocol: applies each message to its list, believing all it is told."""
+    """A client of the original protocol: applies each message to its list, believing all it is item."""
 
     def __init__(self) -> None:
         self.notifications: list[dict[str, Any]] = []
@@ -759,10 +766,10 @@ class Connection(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.inbox = Inbox()
-        self.protocol = LegacyProtocol(after=0)
+        self.protocol = JsonProtocol(after=0)
         self.client = Client()
         self.fed = 0
-        self.told: dict[int, ServerMessage | None] = {}
+        self.item: dict[int, ServerMessage | None] = {}
         self.current: Action | None = None
         self.performed: tuple[ServerMessage, int | None] | Failure | None = None
         self.answers: list[tuple[ServerMessage, int | None]] = []
@@ -812,16 +819,16 @@ class Connection(RuleBasedStateMachine):
     def feed_brings_an_event(self) -> None:
         event = self.inbox.log[self.fed]
         self.fed += 1
-        self.told[self.fed] = event_message(event)
-        self.misses += self.told[self.fed] is None
-        self.protocol.receive_event(event)
+        self.item[self.fed] = event_message(event)
+        self.misses += self.item[self.fed] is None
+        deliver(self.protocol, event)
 
     @precondition(lambda self: self.fed < self.inbox.sequence)
     @rule(data=st.data())
     def feed_resets(self, data: st.DataObject) -> None:
         self.fed = data.draw(st.integers(self.fed + 1, self.inbox.sequence))
         self.misses += 1
-        self.protocol.receive_event(reset(self.fed))
+        deliver(self.protocol, reset(self.fed))
 
     @invariant()
     def client_reads(self) -> None:
@@ -837,8 +844,8 @@ class Connection(RuleBasedStateMachine):
     def teardown(self) -> None:
         self._settle()
         assert self.client.notifications == self._shown()
-        events = [message for message in self.told.values() if message]
-        answers = [answer for answer, n in self.answers if self.told.get(n or 0) != answer]
+        events = [message for message in self.item.values() if message]
+        answers = [answer for answer, n in self.answers if self.item.get(n or 0) != answer]
         failed = [message for message in self.sent if message.get("success") is False]
         succeeded = [message for message in self.sent if message not in failed]
         assert len(failed) == self.failures
@@ -910,7 +917,7 @@ def test_dialogue_of_the_specification_is_what_happens(heading: str) -> None:
             SendNotification(ME, {"title": "Title", "message": "Message", "type": "approval"})
         )
     inbox.perform(MarkRead(455))
-    protocol = LegacyProtocol(after=inbox.sequence)
+    protocol = JsonProtocol(after=inbox.sequence)
     fed, due = inbox.sequence, list[str]()
     for line in dialogues()[heading]:
         mark, _, frame = line.partition(" ")
@@ -923,7 +930,7 @@ def test_dialogue_of_the_specification_is_what_happens(heading: str) -> None:
         elif "through_id" in frame:
             inbox.mark_all_read(through_id=json.loads(frame)["through_id"])
         else:
-            elsewhere = LegacyProtocol(after=0)
+            elsewhere = JsonProtocol(after=0)
             ask(elsewhere, frame)
             inbox.perform(take(elsewhere))
         while (action := protocol.next_action()) or fed < inbox.sequence:
@@ -934,7 +941,7 @@ def test_dialogue_of_the_specification_is_what_happens(heading: str) -> None:
                 else:
                     protocol.action_done(action, performed[0], sequence=performed[1])
             if fed < inbox.sequence:
-                protocol.receive_event(inbox.log[fed])
+                deliver(protocol, inbox.log[fed])
                 fed += 1
         due += [frame.decode() for frame in protocol.frames_to_send()]
     assert due == []

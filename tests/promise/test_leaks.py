@@ -24,13 +24,14 @@ from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import Subscription
 from live_inbox.feed import Following, OpenFeed
 from live_inbox.identity.issuing import issue_token
-from live_inbox.json_api.connection import Connection as LegacyConnection
-from live_inbox.json_api.protocol import LegacyProtocol
-from live_inbox.sockets.server_protocol import SocketProtocol
+from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
+from live_inbox.json_api.connection import JsonConnection
+from live_inbox.json_api.protocol import JsonProtocol
+from live_inbox.sockets.session import SocketSession
 from live_inbox.sockets.writer import AsgiWriter, DirectWriter
-from live_inbox_graphql.connection import Connection
+from live_inbox_graphql.graphql_transport_ws import GraphQLTransportWSProtocol
+from live_inbox_graphql.graphql_ws import GraphQLWSProtocol
 from live_inbox_graphql.operations import Operation
-from live_inbox_graphql.socket import Socket
 from tests.changed_settings import changed_settings
 from tests.promise.in_process_server import InProcessServer, in_process_server
 from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client, until
@@ -42,17 +43,18 @@ BYTES_FOR_A_THOUSAND = 2 * 1024 * 1024
 MANY = 10_000
 
 KINDS = (
-    Socket,
+    SocketSession,
     Operation,
     Following,
     OpenFeed,
     Subscription,
-    Connection,
-    LegacyConnection,
-    LegacyProtocol,
+    GraphQLTransportWSProtocol,
+    GraphQLWSProtocol,
+    JsonConnection,
+    JsonProtocol,
     DirectWriter,
     AsgiWriter,
-    SocketProtocol,
+    DirectSocketProtocol,
 )
 PROTOCOLS = ("graphql-transport-ws", "graphql-ws", "original")
 PHASES = ("connecting", "silent", "before the answer", "beginning", "live", "asking")

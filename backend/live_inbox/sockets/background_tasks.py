@@ -1,4 +1,4 @@
-"""The errands of a socket: tasks beside the one that serves it, of which most sockets never have one."""
+"""Background tasks of a socket, beside the task that serves it. Most sockets never have one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class BackgroundTasks:
-    """Runs what takes part in the life of a socket, and does not let it outlive the socket.
+    """Runs coroutines that belong to a socket, and ends them with the socket.
 
     Idle sockets have one of these each: it takes 40 bytes, where an empty set takes 216.
     """
@@ -18,25 +18,26 @@ class BackgroundTasks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] | None = None
 
-    def run(self, errand: Coroutine[Any, Any, None]) -> None:
-        """Begin to run something."""
-        task = asyncio.create_task(errand)
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a task for a coroutine, and return it."""
+        task = asyncio.create_task(coroutine)
         if self._tasks is None:
             self._tasks = set()
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def done(self) -> None:
-        """Wait until everything is done that was begun so far."""
+        """Wait until every task has ended that was started so far."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     async def end(self, others: Iterable[asyncio.Task[None]] = ()) -> None:
-        """Cancel what is left, and other tasks with it, and wait until all of it has ended."""
+        """Cancel the remaining tasks and the others, and wait until all of them have ended."""
         ending = {*others, *(self._tasks or ())}
         while ending:
             for task in ending:
                 task.cancel()
             await asyncio.wait(ending)
-            # One that fails while it is cancelled may have begun another.
+            # A task that fails while it is cancelled may have started another.
             ending = set(self._tasks or ())

@@ -1,0 +1,282 @@
+"""One WebSocket from its acceptance to its end: the transport that every protocol of this product shares.
+
+The session reads the socket, enforces the limits, admits the caller, drains on shutdown and closes with a code. What a
+message means is left to the session's protocol:
+
+    server -> SocketSession -> WireProtocol.handle_text      what a client sends
+    feed   -> WireProtocol  -> SocketSession.write -> server what a client receives
+
+Three protocols run on it: `live_inbox.json_api.connection.JsonConnection`, and the two subclasses of
+`live_inbox_graphql.connection.GraphQLConnection`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from prometheus_client import Gauge
+
+from live_inbox import metrics
+from live_inbox.delivery.hub import HubClosed
+from live_inbox.identity.callers import Caller
+from live_inbox.identity.sessions import EndReason, OpenSession, OpenSessions
+from live_inbox.limits.rate import Meter, RateLimit
+from live_inbox.sockets.asgi import Message, Receive, Scope
+from live_inbox.sockets.background_tasks import BackgroundTasks
+from live_inbox.sockets.writer import SocketWriter, direct_socket
+
+logger = logging.getLogger(__name__)
+
+
+class Ending(Enum):
+    """Why the session itself closes a socket. Each API has its own close code for it."""
+
+    RATE_LIMITED = auto()
+    NOT_ALLOWED = auto()
+    """The token has expired, or the user or the token is no longer accepted."""
+    RESTARTING = auto()
+    FAILED = auto()
+
+
+CloseFrame = Callable[[Ending, str], tuple[int, str]]
+"""Returns the close code and the reason of an ending. The string is an `EndReason` for NOT_ALLOWED, else empty."""
+
+
+@dataclass(slots=True)
+class SocketRules:
+    """What all sockets of one API have in common."""
+
+    api: str
+    """The API's label in metrics."""
+    sessions: OpenSessions
+    rate: RateLimit
+    max_message_bytes: int
+    admission_seconds: float
+    """How long it may take to learn who the caller is."""
+    drain_seconds: float
+    """How long queries and actions in progress may take when the server stops."""
+    close_frame: CloseFrame
+    gauge: Gauge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gauge = metrics.SOCKETS.labels(self.api)
+
+
+class WireProtocol(Protocol):
+    """What one protocol does with the messages of one socket. It calls the session to write and to close.
+
+    A handler may return something to wait for, such as room in the socket; the next message is read after that
+    (backpressure). An exception closes the socket with the code of FAILED.
+    """
+
+    def start(self) -> None:
+        """Begin: called once, before the first message is read."""
+
+    def handle_text(self, text: str) -> Awaitable[None] | None:
+        """Handle a text message within the limits."""
+
+    def handle_binary(self, data: bytes) -> Awaitable[None] | None:
+        """Handle a binary message within the limits."""
+
+    def handle_oversized(self, message: str | bytes) -> Awaitable[None] | None:
+        """Handle a message with more bytes than MAX_MESSAGE_BYTES."""
+
+    def drain(self) -> None:
+        """Close the session with RESTARTING when nothing is in progress: the server stops. No message follows."""
+
+    def on_close(self) -> None:
+        """Send nothing any more: the session is about to send the close frame."""
+
+    def stop(self) -> Iterable[asyncio.Task[None]]:
+        """Release everything: the socket is gone. Return the tasks that the session has to cancel."""
+
+
+class SocketSession:
+    """One accepted socket. A single task serves it: the one that calls `run`.
+
+    Whatever goes wrong, the client gets a close code that says whether to reconnect.
+    """
+
+    # Thousands of sockets are idle, and memory limits their number: slots, no task and no timer of the session's own.
+    __slots__ = (
+        "_closing",
+        "_meter",
+        "_open_session",
+        "_protocol",
+        "_receive",
+        "background",
+        "caller",
+        "is_draining",
+        "is_open",
+        "rules",
+        "scope",
+        "writer",
+    )
+
+    def __init__(
+        self, scope: Scope, receive: Receive, writer: SocketWriter, rules: SocketRules
+    ) -> None:
+        self.scope = scope
+        self.writer = writer
+        self.rules = rules
+        self.background = BackgroundTasks()
+        self.caller: Caller | None = None
+        self.is_open = True
+        """Whether messages are written. False once the socket is closing or gone."""
+        self.is_draining = False
+        """Whether the server stops, and the socket is closed as soon as nothing is in progress."""
+        self._receive = receive
+        self._meter = Meter(rules.rate)
+        self._protocol: WireProtocol | None = None
+        self._open_session: OpenSession | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    async def run(
+        self, open_protocol: Callable[[SocketSession], Awaitable[WireProtocol | None]]
+    ) -> None:
+        """Serve the socket until it is gone, and leave nothing of it behind.
+
+        `open_protocol` returns the protocol, or closes the session and returns None.
+        """
+        with self.rules.gauge.track_inprogress():
+            try:
+                self._protocol = await open_protocol(self)
+                if self._protocol is not None:
+                    self._start(self._protocol)
+                    await self._read()
+                else:
+                    await self._closed()
+            except Exception as error:
+                self.fail(error)
+                await self._closed()
+            finally:
+                await self._release()
+
+    def _start(self, protocol: WireProtocol) -> None:
+        protocol.start()
+        direct = direct_socket(self.scope)
+        if direct is not None:
+            direct.on_shutdown = self.shut_down
+
+    async def _read(self) -> None:
+        # No variable for the message: it would be kept until the next.
+        while await self._handle(await self._receive()):
+            pass
+
+    async def _handle(self, message: Message) -> bool:
+        """Handle a message of the server; return whether there may be others."""
+        if message["type"] == "websocket.disconnect":
+            return False
+        # Messages that arrive while the socket is closing are ignored.
+        if self.is_open and not self.is_draining:
+            room = self._dispatch(message.get("text"), message.get("bytes"))
+            if room is not None:
+                await room
+        return True
+
+    def _dispatch(self, text: str | None, data: bytes | None) -> Awaitable[None] | None:
+        assert self._protocol is not None
+        if self._meter.check() is not None:
+            metrics.RATE_LIMITED.labels("socket").inc()
+            self.close_for(Ending.RATE_LIMITED)
+            return None
+        message = data or b"" if text is None else text
+        if is_longer(message, self.rules.max_message_bytes):
+            return self._protocol.handle_oversized(message)
+        if isinstance(message, bytes):
+            return self._protocol.handle_binary(message)
+        return self._protocol.handle_text(message)
+
+    async def _release(self) -> None:
+        self.is_open = False
+        if self._open_session is not None:
+            self._open_session.release()
+        tasks = () if self._protocol is None else self._protocol.stop()
+        self.writer.discard()
+        await self.background.end(tasks)
+
+    # -- admission ----------------------------------------------------------------------------------------
+
+    async def admit(self, authentication: Coroutine[Any, Any, Caller]) -> Caller:
+        """Learn who the caller is, and close the socket when that caller may no longer be here.
+
+        Raises TimeoutError after `admission_seconds`, and whatever the authentication raises.
+        """
+        async with asyncio.timeout(self.rules.admission_seconds):
+            self.caller = caller = await authentication
+        self._open_session = self.rules.sessions.register(caller, self._end)
+        direct = direct_socket(self.scope)
+        if direct is not None:
+            direct.forget_handshake()
+        return caller
+
+    def _end(self, reason: EndReason) -> None:
+        self.close_for(Ending.NOT_ALLOWED, reason.value)
+
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
+        """Write messages; if something is returned, wait for it before more is written (backpressure)."""
+        return self.writer.write(messages) if self.is_open else None
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    async def refuse(self) -> None:
+        """Refuse the handshake, instead of accepting the socket: the client sees HTTP 403."""
+        metrics.SOCKETS_CLOSED.labels(self.rules.api, "403").inc()
+        await self.writer.close(1000, "")
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket after what was written. Does nothing to one that is closing or gone."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        metrics.SOCKETS_CLOSED.labels(self.rules.api, str(int(code))).inc()
+        self._closing = self.background.run(self.writer.close(code, reason))
+        if self._protocol is not None:
+            self._protocol.on_close()
+
+    def close_for(self, ending: Ending, detail: str = "") -> None:
+        """Close the socket with the API's code for an ending."""
+        self.close(*self.rules.close_frame(ending, detail))
+
+    def fail(self, error: Exception) -> None:
+        """Close the socket with the code that an exception deserves; log all but HubClosed."""
+        if isinstance(error, HubClosed):
+            self.close_for(Ending.RESTARTING)
+            return
+        logger.error(
+            "A socket of the %s API failed; its client reconnects.", self.rules.api, exc_info=error
+        )
+        self.close_for(Ending.FAILED)
+
+    def shut_down(self) -> None:
+        """Close the socket, because the server stops, once everything in progress is answered (graceful shutdown)."""
+        assert self._protocol is not None
+        self.is_draining = True
+        self._protocol.drain()
+        if self.is_open:
+            self.background.run(self._force_close())
+
+    async def _force_close(self) -> None:
+        await asyncio.sleep(self.rules.drain_seconds)
+        self.close_for(Ending.RESTARTING)
+
+    async def _closed(self) -> None:
+        """Wait until the close frame is sent, if there is one to send."""
+        if self._closing is not None:
+            await asyncio.wait({self._closing})
+
+
+def is_longer(message: str | bytes, limit: int) -> bool:
+    """Return whether a message has more bytes in UTF-8 than the limit. For most, the number of characters decides."""
+    if isinstance(message, str) and len(message) * 4 > limit:
+        return len(message) > limit or len(message.encode(errors="replace")) > limit
+    return len(message) > limit
