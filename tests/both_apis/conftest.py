@@ -13,15 +13,19 @@ from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import Device, GraphQLDevice, LegacyDevice
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
+from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS
 
 DOORS: dict[str, Any] = {"graphql": GraphQLDevice, "original": LegacyDevice}
 
 
-@pytest.fixture(scope="session")
-def server(django_db_setup: None) -> Iterator[ServerThread]:
-    """The product, on the test database; it does not keep house, for the database is not its own between tests."""
-    with changed_settings(HOUSEKEEPING=False):
-        server = ServerThread()
+@pytest.fixture(scope="session", params=[True, False], ids=["fast_path", "no_fast_path"])
+def server(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[ServerThread]:
+    """The product on the test database, with the setting FAST_PATH each way.
+
+    Housekeeping is off: between tests the database belongs to others.
+    """
+    with changed_settings(HOUSEKEEPING=False, FAST_PATH=request.param):
+        server = ServerThread(socket_class=OUR_CLASS if request.param else PLAIN_CLASS)
     with server as running:
         yield running
 

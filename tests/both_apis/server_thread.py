@@ -12,6 +12,7 @@ import uvicorn
 from live_inbox.asgi import mount
 from live_inbox.sockets.asgi import Application
 from live_inbox_site.asgi import http
+from tests.sockets.stage import PLAIN_CLASS
 
 START_SECONDS = 30.0
 
@@ -19,12 +20,14 @@ START_SECONDS = 30.0
 class ServerThread:
     """Serves an application on a free port of the loopback interface while in the block."""
 
-    def __init__(self, application: Application | None = None) -> None:
+    def __init__(
+        self, application: Application | None = None, *, socket_class: str = PLAIN_CLASS
+    ) -> None:
         settings = uvicorn.Config(
             application or mount(http),
             host="127.0.0.1",
             port=0,
-            ws="websockets-sansio",
+            ws=socket_class,
             ws_per_message_deflate=False,
             log_config=None,
             access_log=False,

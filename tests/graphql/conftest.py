@@ -38,17 +38,25 @@ def ask(transactional_db: None) -> Ask:
     return Ask()
 
 
+@pytest.fixture(params=[True, False], ids=["fast_path", "no_fast_path"])
+def fast_path(request: pytest.FixtureRequest) -> bool:
+    """The setting FAST_PATH, each way."""
+    value: bool = request.param
+    return value
+
+
 @pytest.fixture
 def socket_class() -> str:
-    """The server's protocol class for sockets, as `--ws` names it. Modules that matter try both."""
+    """The server's protocol class for sockets, as `--ws` names it."""
     return OUR_CLASS
 
 
 @pytest.fixture
-async def stage(transactional_db: None, socket_class: str) -> AsyncIterator[Stage]:
+async def stage(transactional_db: None, socket_class: str, fast_path: bool) -> AsyncIterator[Stage]:
     """A server with sockets."""
-    async with staged(socket_class) as stage:
-        yield stage
+    with changed_settings(FAST_PATH=fast_path):
+        async with staged(socket_class) as stage:
+            yield stage
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from live_inbox.delivery.position import Position
 from live_inbox.events import Event
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox_graphql.projection.rendering import Projection
-from live_inbox_graphql.schema import InboxSchema
 from tests.graphql.asking import bearer
 from tests.graphql.stage import OUR_CLASS, PLAIN_CLASS, Client, Closed, Stage
 
@@ -61,12 +60,16 @@ async def position_of(user: User) -> Position:
 
 
 @pytest.fixture(params=["direct", "compiled", "executed"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How a subscription is served."""
+def way(request: pytest.FixtureRequest) -> str:
+    """How a subscription is served: compiled on our protocol class or on uvicorn's, or executed by graphql-core."""
     name: str = request.param
-    if name == "executed":
-        monkeypatch.setattr(InboxSchema, "compiled", lambda schema, request: None)
     return name
+
+
+@pytest.fixture
+def fast_path(way: str) -> bool:
+    """The setting FAST_PATH that goes with it."""
+    return way != "executed"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from tests.graphql.asking import bearer
 from tests.graphql.stage import LEGACY, WAIT_SECONDS, Client, Closed, Stage
-from tests.graphql.test_transport_ws import INVALID_AT_ANY_TIME
+from tests.graphql.test_graphql_transport_ws import INVALID_AT_ANY_TIME
 
 SUBSCRIBE = "subscription { notificationEvents { position } }"
 OPERATION = {"type": "start", "id": "1", "payload": {"query": "{ __typename }"}}
