@@ -1,4 +1,4 @@
-"""Following: events that are told by whoever brings them, on a real hub over a log that suffers everything."""
+"""Following: events that the hub delivers synchronously, on a real hub over a fake log with every kind of trouble."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ from tests.delivery.stage import Stage
 pytestmark = pytest.mark.stack("embedded")
 
 INBOXES = ("alice", "bob")
-PORTION = 2
+BATCH = 2
 RULES = HubRules(
     run_length=3,
     page_length=4,
-    batch_length=PORTION,
+    batch_length=BATCH,
     reconcile_seconds=2.0,
     linger_seconds=3.0,
     layer_seconds=1.0,
 )
 HUB_TASKS = 4
-"""One listens, one keeps the groups, one reads the log and one watches."""
+"""One listens, one keeps the groups, one reads the log and one reconciles."""
 
 
 class Refusal(Exception):
-    """What a teller raises that has had enough."""
+    """What a failing client raises."""
 
 
-class Teller:
-    """A door: it follows an inbox, and checks each thing that it is made to tell."""
+class FakeClient:
+    """Stands for a socket: it follows an inbox, and checks each batch that is delivered to it."""
 
-    def __init__(self, theatre: Theatre, inbox: str, after: Position | None) -> None:
-        self._stage = theatre.stage
-        self._feed = theatre.feed
+    def __init__(self, setup: FeedSetup, inbox: str, after: Position | None) -> None:
+        self._stage = setup.stage
+        self._feed = setup.feed
         self.inbox = inbox
         self.after = after
         self.following: Following | None = None
         self.position: Position | None = None
-        self.told: list[Line] = []
+        self.received: list[Line] = []
         self.resets: list[tuple[Position, Loss]] = []
         self.failures: list[Exception] = []
         self.has_room = True
@@ -63,7 +63,7 @@ class Teller:
         self.fails_at_next = False
         self.is_stopped = False
         self._room: asyncio.Future[None] | None = None
-        self.portions: list[Batch[Any]] = []
+        self.batches: list[Batch[Any]] = []
         self.task = self._stage.loop.create_task(self._open())
 
     async def _open(self) -> None:
@@ -73,34 +73,34 @@ class Teller:
             self._failed(closed)
             return
         self.position = self.following.position
-        self.following.start(self._tell, self._failed)
+        self.following.start(self._deliver, self._failed)
 
     @property
     def sequences(self) -> list[int]:
-        """The numbers of what was told."""
-        return [line.sequence for line in self.told]
+        """The sequence numbers of what was delivered."""
+        return [line.sequence for line in self.received]
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing may be told any more."""
+        """Whether nothing may be delivered any more."""
         return self.is_stopped or bool(self.failures)
 
     @property
     def lags(self) -> bool:
-        """Whether there is a task for this one."""
+        """Whether there is a task for this client."""
         task = None if self.following is None else self.following._catching_up
         return task is not None and not task.done()
 
-    def _tell(self, portion: Batch[Any]) -> Awaitable[None] | None:
-        self.portions.append(portion)
-        items = portion.items
-        assert not self.is_over, "told after the end"
-        assert self._room is None or self._room.done(), "told without waiting for room"
-        assert 0 < len(items) <= PORTION
+    def _deliver(self, batch: Batch[Any]) -> Awaitable[None] | None:
+        self.batches.append(batch)
+        items = batch.items
+        assert not self.is_over, "delivered after the end"
+        assert self._room is None or self._room.done(), "delivered without waiting for room"
+        assert 0 < len(items) <= BATCH
         if self.fails_at_next:
             raise Refusal
         for item in items:
-            self._note(item)
+            self._record(item)
         if self.stops_at_next:
             self.stop()
         if self.has_room:
@@ -108,7 +108,7 @@ class Teller:
         self._room = self._stage.loop.create_future()
         return self._room
 
-    def _note(self, item: Reset | Line) -> None:
+    def _record(self, item: Reset | Line) -> None:
         assert self.position is not None
         if isinstance(item, Reset):
             self.resets.append((self.position, item.reason))
@@ -116,14 +116,14 @@ class Teller:
             assert item.inbox == self.inbox
             assert item.sequence == self.position.sequence + 1, "a gap, or a repetition"
             assert self.position.is_origin or item.epoch == self.position.epoch, "another epoch"
-            self.told.append(item)
+            self.received.append(item)
         self.position = item.position
 
     def _failed(self, error: Exception) -> None:
         self.failures.append(error)
 
     def lose_room(self) -> None:
-        """Be full after what is told next."""
+        """Have no room after the next batch."""
         self.has_room = False
 
     def gain_room(self) -> None:
@@ -133,7 +133,7 @@ class Teller:
             self._room.set_result(None)
 
     def stop(self) -> None:
-        """Have nothing told any more, also if it is not known yet from where."""
+        """Stop following, also while the subscription is still being opened."""
         self.is_stopped = True
         if self.following is None:
             self.task.cancel()
@@ -142,7 +142,7 @@ class Teller:
 
 
 def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Have something called as the event loop calls it, but now, without a turn of the loop."""
+    """Return a function that runs `call` as the event loop would, but at once, without an iteration of the loop."""
 
     def called(argument: Any) -> None:
         before = asyncio._get_running_loop()
@@ -155,8 +155,8 @@ def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None]) -> Cal
     return called
 
 
-class Theatre:
-    """A stage with a feed, whose resets read the pretended log as well."""
+class FeedSetup:
+    """A hub with a feed and clients, whose resets read the fake log as well."""
 
     def __init__(self, rules: HubRules = RULES) -> None:
         self._patch = pytest.MonkeyPatch()
@@ -166,7 +166,7 @@ class Theatre:
             self.stage.hub, "on_message", on_loop(self.stage.loop, self.stage.hub.on_message)
         )
         self.feed = Feed(cast("Any", self.stage.hub))
-        self.tellers: list[Teller] = []
+        self.clients: list[FakeClient] = []
 
     async def _state(self, read: object, *, user_id: str) -> Any:
         try:
@@ -175,234 +175,240 @@ class Theatre:
             raise OperationalError from error
         return SimpleNamespace(position=self.stage.log.head(user_id).position, unread_count=0)
 
-    def follow(self, inbox: str, after: Position | None = None) -> Teller:
-        """Let somebody come."""
-        teller = Teller(self, inbox, after)
-        self.tellers.append(teller)
-        return teller
+    def follow(self, inbox: str, after: Position | None = None) -> FakeClient:
+        """Open a client."""
+        client = FakeClient(self, inbox, after)
+        self.clients.append(client)
+        return client
 
     @property
     def tasks(self) -> int:
         """How many tasks there are."""
         return len(asyncio.all_tasks(self.stage.loop))
 
-    def strike(self) -> None:
-        """Take everything down; fail if something broke where nobody looked."""
+    def close(self) -> None:
+        """Stop everything; fail if a task has failed unnoticed."""
         try:
-            for teller in self.tellers:
-                teller.stop()
+            for client in self.clients:
+                client.stop()
             self.stage.strike()
-            for teller in self.tellers:
-                if teller.task.done() and not teller.task.cancelled():
-                    teller.task.result()
+            for client in self.clients:
+                if client.task.done() and not client.task.cancelled():
+                    client.task.result()
         finally:
             self._patch.undo()
 
 
 @pytest.fixture
-def theatre() -> Iterator[Theatre]:
-    """A stage in time that stands still."""
-    theatre = Theatre()
-    yield theatre
-    theatre.strike()
+def setup() -> Iterator[FeedSetup]:
+    """A feed whose clock stands still."""
+    setup = FeedSetup()
+    yield setup
+    setup.close()
 
 
 class TestWithoutATask:
-    def test_what_is_new_is_told_within_the_doorbell(self, theatre: Theatre) -> None:
-        tellers = [theatre.follow("alice") for _ in range(50)]
-        theatre.stage.settle()
-        assert theatre.tasks == HUB_TASKS
-        for line in theatre.stage.log.write("alice", 3):
+    def test_new_events_are_delivered_within_the_doorbell(self, setup: FeedSetup) -> None:
+        clients = [setup.follow("alice") for _ in range(50)]
+        setup.stage.settle()
+        assert setup.tasks == HUB_TASKS
+        for line in setup.stage.log.write("alice", 3):
             # No turn of the loop in between.
-            theatre.stage.hub.on_message({"alice": [encode(line)]})
-            assert {teller.sequences[-1] for teller in tellers} == {line.sequence}
-            assert theatre.tasks == HUB_TASKS
+            setup.stage.hub.on_message({"alice": [encode(line)]})
+            assert {client.sequences[-1] for client in clients} == {line.sequence}
+            assert setup.tasks == HUB_TASKS
 
-    def test_who_resumes_is_told_within_the_start_what_is_at_hand(self, theatre: Theatre) -> None:
-        first = theatre.follow("alice")
-        theatre.stage.settle()
+    def test_a_resuming_client_gets_what_is_in_memory_within_the_start(
+        self, setup: FeedSetup
+    ) -> None:
+        first = setup.follow("alice")
+        setup.stage.settle()
         position = first.position
-        theatre.stage.write("alice", PORTION)
-        second = theatre.follow("alice", position)
-        theatre.stage.settle()
+        setup.stage.write("alice", BATCH)
+        second = setup.follow("alice", position)
+        setup.stage.settle()
         assert second.sequences == [1, 2]
-        assert theatre.tasks == HUB_TASKS
+        assert setup.tasks == HUB_TASKS
 
-    def test_a_task_exists_only_as_long_as_there_is_no_room(self, theatre: Theatre) -> None:
-        teller = theatre.follow("alice")
-        theatre.stage.settle()
-        teller.lose_room()
-        theatre.stage.write("alice", 1)
-        assert (teller.sequences, teller.lags) == ([1], True)
-        theatre.stage.write("alice", 2)
-        assert teller.sequences == [1]
-        teller.gain_room()
-        theatre.stage.settle()
-        assert (teller.sequences, teller.lags) == ([1, 2, 3], False)
-        assert theatre.tasks == HUB_TASKS
+    def test_a_task_exists_only_as_long_as_there_is_no_room(self, setup: FeedSetup) -> None:
+        client = setup.follow("alice")
+        setup.stage.settle()
+        client.lose_room()
+        setup.stage.write("alice", 1)
+        assert (client.sequences, client.lags) == ([1], True)
+        setup.stage.write("alice", 2)
+        assert client.sequences == [1]
+        client.gain_room()
+        setup.stage.settle()
+        assert (client.sequences, client.lags) == ([1, 2, 3], False)
+        assert setup.tasks == HUB_TASKS
 
-    def test_between_portions_it_is_looked_for_room(self, theatre: Theatre) -> None:
-        theatre.stage.log.write("alice", 20)
-        teller = theatre.follow("alice", Position("e1", 0))
-        teller.lose_room()
-        for told in range(PORTION, 20, PORTION):
-            theatre.stage.settle()
-            assert teller.sequences == list(range(1, told + 1))
-            teller.gain_room()
-            teller.lose_room()
-        teller.gain_room()
-        theatre.stage.settle()
-        assert teller.sequences == list(range(1, 21))
-        assert not teller.lags
+    def test_room_is_awaited_between_batches(self, setup: FeedSetup) -> None:
+        setup.stage.log.write("alice", 20)
+        client = setup.follow("alice", Position("e1", 0))
+        client.lose_room()
+        for delivered in range(BATCH, 20, BATCH):
+            setup.stage.settle()
+            assert client.sequences == list(range(1, delivered + 1))
+            client.gain_room()
+            client.lose_room()
+        client.gain_room()
+        setup.stage.settle()
+        assert client.sequences == list(range(1, 21))
+        assert not client.lags
 
 
 class TestWhatIsKept:
-    """Of what was told, and made of it, nothing: a client that does not read may keep a subscriber waiting for long."""
+    """No batch that was delivered, and nothing encoded: a client that does not read may keep a subscriber waiting."""
 
-    @pytest.mark.parametrize("count", [1, PORTION, PORTION + 1, 9])
-    @pytest.mark.parametrize("is_rung", [True, False])
-    def test_nobody_holds_a_portion_that_was_told(
-        self, theatre: Theatre, count: int, is_rung: bool
+    @pytest.mark.parametrize("count", [1, BATCH, BATCH + 1, 9])
+    @pytest.mark.parametrize("by_doorbell", [True, False])
+    def test_a_batch_that_was_delivered_is_held_by_nobody(
+        self, setup: FeedSetup, count: int, by_doorbell: bool
     ) -> None:
-        if is_rung:
-            tellers = [theatre.follow("alice") for _ in range(3)]
-            theatre.stage.settle()
-            theatre.stage.write("alice", count)
+        if by_doorbell:
+            clients = [setup.follow("alice") for _ in range(3)]
+            setup.stage.settle()
+            setup.stage.write("alice", count)
         else:
-            theatre.stage.log.write("alice", count)
-            tellers = [theatre.follow("alice", Position("e1", 0)) for _ in range(3)]
-        for teller in tellers:
-            teller.lose_room()
-        theatre.stage.settle()
+            setup.stage.log.write("alice", count)
+            clients = [setup.follow("alice", Position("e1", 0)) for _ in range(3)]
+        for client in clients:
+            client.lose_room()
+        setup.stage.settle()
         for _ in range(10):
-            told = {id(portion): portion for teller in tellers for portion in teller.portions}
-            for teller in tellers:
-                teller.portions.clear()
+            delivered = {id(batch): batch for client in clients for batch in client.batches}
+            for client in clients:
+                client.batches.clear()
             # The dictionary, the variable of this loop and the argument.
-            assert {sys.getrefcount(portion) for portion in told.values()} <= {3}
-            for teller in tellers:
-                teller.gain_room()
-                teller.lose_room()
-            theatre.stage.settle()
-        assert {tuple(teller.sequences) for teller in tellers} == {tuple(range(1, count + 1))}
+            assert {sys.getrefcount(batch) for batch in delivered.values()} <= {3}
+            for client in clients:
+                client.gain_room()
+                client.lose_room()
+            setup.stage.settle()
+        assert {tuple(client.sequences) for client in clients} == {tuple(range(1, count + 1))}
 
 
 class TestTheEnd:
-    def test_after_the_stop_nothing_is_told_and_nothing_left(self, theatre: Theatre) -> None:
-        teller = theatre.follow("alice")
-        theatre.stage.settle()
-        teller.stop()
-        teller.stop()
-        theatre.stage.write("alice", 3)
-        assert teller.told == []
-        theatre.stage.loop.advance(RULES.linger_seconds)
-        theatre.stage.watch()
-        assert theatre.stage.hub._taps == {}
+    def test_after_the_stop_nothing_is_delivered_and_nothing_left(self, setup: FeedSetup) -> None:
+        client = setup.follow("alice")
+        setup.stage.settle()
+        client.stop()
+        client.stop()
+        setup.stage.write("alice", 3)
+        assert client.received == []
+        setup.stage.loop.advance(RULES.linger_seconds)
+        setup.stage.watch()
+        assert setup.stage.hub._taps == {}
 
-    def test_a_stop_while_there_is_no_room_ends_the_task(self, theatre: Theatre) -> None:
-        teller = theatre.follow("alice")
-        theatre.stage.settle()
-        teller.lose_room()
-        theatre.stage.write("alice", 3)
-        teller.gain_room()
+    def test_a_stop_while_there_is_no_room_ends_the_task(self, setup: FeedSetup) -> None:
+        client = setup.follow("alice")
+        setup.stage.settle()
+        client.lose_room()
+        setup.stage.write("alice", 3)
+        client.gain_room()
         # Room is there, but its task has not run yet.
-        teller.stop()
-        theatre.stage.settle()
-        assert teller.sequences == [1]
-        assert theatre.tasks == HUB_TASKS
+        client.stop()
+        setup.stage.settle()
+        assert client.sequences == [1]
+        assert setup.tasks == HUB_TASKS
 
-    @pytest.mark.parametrize("count", [1, PORTION, PORTION + 1, 9, 20])
+    @pytest.mark.parametrize("count", [1, BATCH, BATCH + 1, 9, 20])
     @pytest.mark.parametrize("has_room", [True, False])
-    def test_a_stop_out_of_the_telling_itself_is_the_end(
-        self, theatre: Theatre, count: int, has_room: bool
+    def test_a_stop_from_within_a_delivery_is_the_end(
+        self, setup: FeedSetup, count: int, has_room: bool
     ) -> None:
-        theatre.stage.log.write("alice", count)
-        teller = theatre.follow("alice", Position("e1", 0))
-        teller.has_room = has_room
-        teller.stops_at_next = True
-        theatre.stage.settle()
-        assert teller.sequences == list(range(1, min(count, PORTION) + 1))
-        assert theatre.tasks == HUB_TASKS
+        setup.stage.log.write("alice", count)
+        client = setup.follow("alice", Position("e1", 0))
+        client.has_room = has_room
+        client.stops_at_next = True
+        setup.stage.settle()
+        assert client.sequences == list(range(1, min(count, BATCH) + 1))
+        assert setup.tasks == HUB_TASKS
 
-    @pytest.mark.parametrize("count", [1, PORTION + 1, 20])
-    def test_a_failure_is_told_once_and_is_the_end(self, theatre: Theatre, count: int) -> None:
-        theatre.stage.log.write("alice", count)
-        teller = theatre.follow("alice", Position("e1", 0))
-        teller.fails_at_next = True
-        theatre.stage.settle()
-        theatre.stage.write("alice", 1)
-        assert [type(error) for error in teller.failures] == [Refusal]
-        assert teller.told == []
-        assert theatre.tasks == HUB_TASKS
+    @pytest.mark.parametrize("count", [1, BATCH + 1, 20])
+    def test_a_failure_is_reported_once_and_is_the_end(self, setup: FeedSetup, count: int) -> None:
+        setup.stage.log.write("alice", count)
+        client = setup.follow("alice", Position("e1", 0))
+        client.fails_at_next = True
+        setup.stage.settle()
+        setup.stage.write("alice", 1)
+        assert [type(error) for error in client.failures] == [Refusal]
+        assert client.received == []
+        assert setup.tasks == HUB_TASKS
 
-    def test_one_that_fails_does_not_keep_news_from_the_others(self, theatre: Theatre) -> None:
-        tellers = [theatre.follow("alice") for _ in range(3)]
-        theatre.stage.settle()
-        tellers[0].fails_at_next = True
-        tellers[1].stops_at_next = True
-        theatre.stage.write("alice", 1)
-        assert [teller.sequences for teller in tellers] == [[], [1], [1]]
+    def test_a_client_that_fails_does_not_keep_events_from_the_others(
+        self, setup: FeedSetup
+    ) -> None:
+        clients = [setup.follow("alice") for _ in range(3)]
+        setup.stage.settle()
+        clients[0].fails_at_next = True
+        clients[1].stops_at_next = True
+        setup.stage.write("alice", 1)
+        assert [client.sequences for client in clients] == [[], [1], [1]]
 
-    def test_a_hub_that_stops_is_told_to_all_at_once(self, theatre: Theatre) -> None:
-        idle, full, resuming = (theatre.follow("alice") for _ in range(3))
-        theatre.stage.settle()
+    def test_a_hub_that_stops_is_reported_to_all_at_once(self, setup: FeedSetup) -> None:
+        idle, full, resuming = (setup.follow("alice") for _ in range(3))
+        setup.stage.settle()
         full.lose_room()
-        theatre.stage.write("alice", 1)
-        theatre.stage.log.held = True
+        setup.stage.write("alice", 1)
+        setup.stage.log.held = True
         resuming.stop()
-        resuming = theatre.follow("bob", Position("e9", 1))
-        theatre.stage.settle()
-        theatre.stage.stop()
+        resuming = setup.follow("bob", Position("e9", 1))
+        setup.stage.settle()
+        setup.stage.stop()
         full.gain_room()
-        theatre.stage.settle()
-        for teller in (idle, full, resuming):
-            assert [type(error) for error in teller.failures] == [HubClosed]
+        setup.stage.settle()
+        for client in (idle, full, resuming):
+            assert [type(error) for error in client.failures] == [HubClosed]
 
-    def test_a_reset_whose_state_cannot_be_read_is_told_when_it_can(self, theatre: Theatre) -> None:
-        theatre.stage.log.write("alice", 5)
-        teller = theatre.follow("alice", Position("another", 3))
-        theatre.stage.log.failing = True
-        theatre.stage.settle()
-        assert teller.resets == []
-        theatre.stage.log.failing = False
-        theatre.stage.watch()
-        assert teller.resets == [(Position("another", 3), Loss.EPOCH)]
-        assert teller.position == Position("e1", 5)
+    def test_a_reset_whose_state_cannot_be_read_is_delivered_when_it_can(
+        self, setup: FeedSetup
+    ) -> None:
+        setup.stage.log.write("alice", 5)
+        client = setup.follow("alice", Position("another", 3))
+        setup.stage.log.failing = True
+        setup.stage.settle()
+        assert client.resets == []
+        setup.stage.log.failing = False
+        setup.stage.watch()
+        assert client.resets == [(Position("another", 3), Loss.EPOCH)]
+        assert client.position == Position("e1", 5)
 
 
 class AnyTrouble(RuleBasedStateMachine):
-    """Clients without room, that fail and that go; logs that are pruned, renewed and away; doorbells that lie."""
+    """Clients without room, that fail and that leave; logs that are pruned, recreated and away; wrong doorbells."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.theatre = Theatre()
-        self.stage = self.theatre.stage
+        self.setup = FeedSetup()
+        self.stage = self.setup.stage
         self.delayed: list[Line] = []
         self.heads: dict[str, list[Head]] = defaultdict(list)
-        """What the head of an inbox has been, in order."""
+        """The heads that each inbox has had, in order."""
 
     # -- the database ------------------------------------------------------------------------------
 
     @rule(
         inbox=st.sampled_from(INBOXES),
         count=st.integers(1, 9),
-        ring=st.sampled_from(["now", "twice", "later", "never"]),
+        doorbell=st.sampled_from(["now", "twice", "later", "never"]),
     )
-    def commit(self, inbox: str, count: int, ring: str) -> None:
+    def commit(self, inbox: str, count: int, doorbell: str) -> None:
         lines = self.stage.log.write(inbox, count)
         self.note_heads()
-        if ring in ("now", "twice"):
-            self.hear(lines)
-        if ring == "twice":
-            self.hear(lines)
-        if ring == "later":
+        if doorbell in ("now", "twice"):
+            self.receive(lines)
+        if doorbell == "twice":
+            self.receive(lines)
+        if doorbell == "later":
             self.delayed += lines
 
     @precondition(lambda self: self.delayed)
     @rule(data=st.data(), again=st.booleans())
-    def hear_late(self, data: st.DataObject, again: bool) -> None:
+    def deliver_late(self, data: st.DataObject, again: bool) -> None:
         index = data.draw(st.integers(0, len(self.delayed) - 1))
-        self.hear([self.delayed[index] if again else self.delayed.pop(index)])
+        self.receive([self.delayed[index] if again else self.delayed.pop(index)])
 
     @rule(inbox=st.sampled_from(INBOXES), keep=st.integers(0, 6))
     def prune(self, inbox: str, keep: int) -> None:
@@ -427,10 +433,10 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @precondition(lambda self: self.stage.log.is_stopped)
     @rule()
-    def let_on(self) -> None:
+    def resume_log(self) -> None:
         self.stage.log.let_on()
 
-    def hear(self, lines: list[Line]) -> None:
+    def receive(self, lines: list[Line]) -> None:
         for line in lines:
             self.stage.hub.on_message({line.inbox: [encode(line)]})
 
@@ -440,47 +446,47 @@ class AnyTrouble(RuleBasedStateMachine):
             if self.heads[inbox][-1:] != [head]:
                 self.heads[inbox].append(head)
 
-    # -- people ------------------------------------------------------------------------------------
+    # -- clients -----------------------------------------------------------------------------------
 
     @rule(inbox=st.sampled_from(INBOXES), data=st.data(), has_room=st.booleans())
-    def come(self, inbox: str, data: st.DataObject, has_room: bool) -> None:
+    def open_client(self, inbox: str, data: st.DataObject, has_room: bool) -> None:
         positions = {ORIGIN, Position("foreign", 2)}
         for head in self.heads[inbox][-3:]:
             at = head.position
             positions |= {Position(at.epoch, max(0, at.sequence + n)) for n in (-9, -2, -1, 0, 1)}
         known = sorted((p for p in positions if p.epoch or not p.sequence), key=str)
-        teller = self.theatre.follow(inbox, data.draw(st.none() | st.sampled_from(known)))
-        teller.has_room = has_room
+        client = self.setup.follow(inbox, data.draw(st.none() | st.sampled_from(known)))
+        client.has_room = has_room
 
-    @precondition(lambda self: self.here)
+    @precondition(lambda self: self.open_clients)
     @rule(data=st.data(), what=st.sampled_from(["full", "room", "stop", "stop soon", "fail soon"]))
-    def someone(self, data: st.DataObject, what: str) -> None:
-        teller = data.draw(st.sampled_from(self.here))
+    def act(self, data: st.DataObject, what: str) -> None:
+        client = data.draw(st.sampled_from(self.open_clients))
         match what:
             case "full":
-                teller.lose_room()
+                client.lose_room()
             case "room":
-                teller.gain_room()
+                client.gain_room()
             case "stop":
-                teller.stop()
+                client.stop()
             case "stop soon":
-                teller.stops_at_next = True
+                client.stops_at_next = True
             case "fail soon":
-                teller.fails_at_next = True
+                client.fails_at_next = True
 
     @property
-    def here(self) -> list[Teller]:
-        return [teller for teller in self.theatre.tellers if not teller.is_over]
+    def open_clients(self) -> list[FakeClient]:
+        return [client for client in self.setup.clients if not client.is_over]
 
     # -- time --------------------------------------------------------------------------------------
 
-    @rule(turns=st.integers(1, 6))
-    def go_on(self, turns: int) -> None:
-        for _ in range(turns):
+    @rule(iterations=st.integers(1, 6))
+    def run_iterations(self, iterations: int) -> None:
+        for _ in range(iterations):
             self.stage.loop.step()
 
     @rule()
-    def come_to_rest(self) -> None:
+    def settle(self) -> None:
         self.stage.settle()
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 2.0, 4.0]))
@@ -490,77 +496,77 @@ class AnyTrouble(RuleBasedStateMachine):
     # -- what must hold ----------------------------------------------------------------------------
 
     @invariant()
-    def nothing_broke_where_nobody_looked(self) -> None:
-        # Each teller checks for itself that what it tells has neither gap nor repetition.
+    def no_task_failed_unnoticed(self) -> None:
+        # Each client checks for itself that what it receives has neither gap nor repetition.
         assert self.stage.loop.errors == []
-        for teller in self.theatre.tellers:
-            assert [type(error) for error in teller.failures] in ([], [Refusal])
+        for client in self.setup.clients:
+            assert [type(error) for error in client.failures] in ([], [Refusal])
 
     @invariant()
     def every_reset_was_owed(self) -> None:
-        for teller in self.theatre.tellers:
-            for position, reason in teller.resets:
-                heads = [Head(ORIGIN, first_sequence=1), *self.heads[teller.inbox]]
+        for client in self.setup.clients:
+            for position, reason in client.resets:
+                heads = [Head(ORIGIN, first_sequence=1), *self.heads[client.inbox]]
                 assert any(head.loss(position) is reason for head in heads)
 
     def everything_works_again(self) -> None:
         self.stage.log.failing = False
         self.stage.log.release()
-        for teller in self.theatre.tellers:
-            teller.gain_room()
+        for client in self.setup.clients:
+            client.gain_room()
         for _ in range(6):
             self.stage.watch()
 
-    def everybody_was_told_everything(self) -> None:
-        for teller in self.here:
-            end = self.stage.log.head(teller.inbox).position
-            assert teller.position is not None
-            assert teller.position == end or (teller.position.is_origin and not end.sequence)
-        assert not any(teller.lags for teller in self.theatre.tellers)
-        assert self.theatre.tasks == HUB_TASKS
+    def everything_was_delivered(self) -> None:
+        for client in self.open_clients:
+            end = self.stage.log.head(client.inbox).position
+            assert client.position is not None
+            assert client.position == end or (client.position.is_origin and not end.sequence)
+        assert not any(client.lags for client in self.setup.clients)
+        assert self.setup.tasks == HUB_TASKS
 
-    def nobody_is_told_anything_after_the_end(self) -> None:
-        for teller in self.here:
-            teller.stop()
+    def nothing_is_delivered_after_the_end(self) -> None:
+        for client in self.open_clients:
+            client.stop()
         for inbox in INBOXES:
             self.stage.write(inbox, 2)
         for _ in range(4):
             self.stage.watch()
         assert (self.stage.hub._taps, self.stage.hub._reads) == ({}, [])
-        assert self.theatre.tasks == HUB_TASKS
+        assert self.setup.tasks == HUB_TASKS
 
     def teardown(self) -> None:
         try:
             self.everything_works_again()
-            self.everybody_was_told_everything()
-            self.nobody_is_told_anything_after_the_end()
+            self.everything_was_delivered()
+            self.nothing_is_delivered_after_the_end()
         finally:
-            self.theatre.strike()
+            self.setup.close()
 
 
 class AnyTroubleAndThenTheEnd(AnyTrouble):
     """The same, but the hub is stopped in the middle of it all."""
 
     def teardown(self) -> None:
-        before = {teller: len(teller.failures) for teller in self.theatre.tellers}
-        ending = self.here
+        before = {client: len(client.failures) for client in self.setup.clients}
+        ending = self.open_clients
         stopping = self.stage.loop.create_task(self.stage.hub.stop())
         self.stage.settle()
-        for teller in self.theatre.tellers:
-            teller.gain_room()
+        for client in self.setup.clients:
+            client.gain_room()
         self.stage.log.release()
         self.stage.settle()
         self.stage.loop.advance(RULES.layer_seconds)
         try:
             assert stopping.done()
-            for teller, failures in before.items():
-                if teller not in ending:
-                    assert len(teller.failures) == failures
-                elif not teller.is_stopped:
-                    assert len(teller.failures) == 1
-            assert self.theatre.tasks == 0
+            for client, failures in before.items():
+                if client not in ending:
+                    assert len(client.failures) == failures
+                elif not client.is_stopped:
+                    assert len(client.failures) == 1
+            assert self.setup.tasks == 0
         finally:
-            self.theatre.strike()
+            self.setup.close()
 
 
 TestAnyTrouble = AnyTrouble.TestCase
