@@ -1,4 +1,4 @@
-"""The inbox of one server process: the hub and all that lives as long as it, with both socket APIs."""
+"""The inbox of one server process: the hub, everything that lives as long as the hub, and the sockets of both APIs."""
 
 from __future__ import annotations
 

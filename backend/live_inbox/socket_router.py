@@ -8,10 +8,10 @@ from live_inbox.sockets.asgi import Application, Receive, Scope, Send
 
 
 class SocketRouter:
-    """An ASGI application made of others: one for HTTP, and one for the sockets at each path.
+    """An ASGI application composed of others: one for HTTP, and one for the sockets at each path.
 
     Not Channels' routers: their coroutines stay on the stack of every socket for as long as it lives, three
-    kilobytes each. This one is gone as soon as the API is found.
+    kilobytes each. This one leaves the stack as soon as the API is found.
     """
 
     def __init__(self, http: Application, apis: Mapping[str, Application]) -> None:

@@ -1,4 +1,4 @@
-"""Who is asking: a token from the request or the socket, or else a Django session."""
+"""Authenticates requests and sockets: by a token, or else by a Django session."""
 
 from __future__ import annotations
 

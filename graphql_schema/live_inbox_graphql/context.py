@@ -1,4 +1,4 @@
-"""What resolvers know of the operation that they work for."""
+"""The context that resolvers get with each operation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from live_inbox.identity.errors import AuthenticationFailed, Reason
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One operation's context. Sockets make a new one for each, so nothing is shared or grows stale."""
+    """The context of one operation. Each operation of a socket gets a new one, so nothing is shared or outdated."""
 
     caller: Caller | None
-    """None for nobody in particular, who may look at the schema only."""
+    """None for an anonymous caller, who may only read the schema."""
     feed: Feed | None = None
     """None where there are no subscriptions: on HTTP."""
 
@@ -25,7 +25,7 @@ Info = strawberry.Info[Context, None]
 
 
 def caller_of(info: Info) -> Caller:
-    """Return who asks; raise AuthenticationFailed for nobody."""
+    """Return the caller; raise AuthenticationFailed if there is none."""
     caller = info.context.caller
     if caller is None:
         raise AuthenticationFailed(Reason.MISSING)

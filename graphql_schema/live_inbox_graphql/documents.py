@@ -1,4 +1,4 @@
-"""Documents: parsed, held against the limits, validated; and remembered, since clients repeat the same few."""
+"""Documents: parsed, checked against the limits, validated; and cached, since clients repeat the same few."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NAME_THE_OPERATION = GraphQLError(
 
 
 class DocumentMemory:
-    """The documents that were found to be good, most recently used last; not more than so many."""
+    """A least-recently-used cache of valid documents, bounded by the length of their texts."""
 
     def __init__(self) -> None:
         self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
@@ -56,14 +56,14 @@ class DocumentMemory:
         return len(self._documents)
 
     def recall(self, text: str) -> DocumentNode | None:
-        """Return the document of this text, if it was found to be good lately."""
+        """Return the document of this text, if it is in the cache."""
         document = self._documents.get(text)
         if document is not None:
             self._documents.move_to_end(text)
         return document
 
     def remember(self, text: str, document: DocumentNode) -> None:
-        """Note that a text is a good document."""
+        """Add a valid document to the cache."""
         if len(text) > _LONGEST_REMEMBERED or text in self._documents:
             return
         self._documents[text] = document
@@ -75,14 +75,14 @@ class DocumentMemory:
     def check(
         self, schema: GraphQLSchema, text: str, document: DocumentNode, rules: Rules
     ) -> list[GraphQLError]:
-        """Return what is wrong with the document of a text; remember it if that is nothing."""
+        """Return the errors of a document; add it to the cache if it has none."""
         errors = excesses(document) or validate_document(schema, document, rules)
         if not errors:
             self.remember(text, document)
         return errors
 
     def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
-        """Return the document of this text, or None if it is not good: the schema says why when it is asked."""
+        """Return the document of this text, or None if it is invalid; executing it reports the errors."""
         document = self.recall(text)
         if document is None:
             try:
@@ -131,7 +131,7 @@ class Documents(SchemaExtension):
 
 
 def excesses(document: DocumentNode) -> list[GraphQLError]:
-    """Return what is too much in a document: depth, aliases, repeated fields.
+    """Return an error for each limit that a document exceeds: depth, aliases, repeated fields.
 
     Looks at each fragment once, however often it is spread. (A walk along every spread takes time
     that doubles with each fragment.)
@@ -152,7 +152,7 @@ def excesses(document: DocumentNode) -> list[GraphQLError]:
 
 
 def has_several_operations(document: DocumentNode) -> bool:
-    """Whether it has to be said which operation of a document is meant."""
+    """Return whether a request has to name the operation of a document."""
     return sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1
 
 
@@ -223,7 +223,7 @@ class _Survey:
 
     def _measure_fragment(self, name: str) -> _Size:
         if name not in self._sizes:
-            # First nothing, for a fragment that spreads itself: that it does is for validation to say.
+            # First an empty size, for a fragment that spreads itself: validation reports that.
             self._sizes[name] = _Size()
             fragment = self._fragments.get(name)
             if fragment is not None:

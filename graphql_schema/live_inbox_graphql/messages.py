@@ -1,4 +1,4 @@
-"""What clients send on a socket, checked before anybody relies on it. No socket, no loop.
+"""The messages that clients send on a GraphQL socket, validated. No socket, no loop (sans-IO).
 
 Both subprotocols are alike here: a message is an object with a `type`; what concerns an operation has its
 `id`; what begins one has the request as its `payload`.
@@ -12,12 +12,12 @@ from typing import Any
 
 
 class InvalidMessage(ValueError):
-    """Raised for what is not a message of the protocol: the socket has to be closed."""
+    """Raised for an invalid message: the socket has to be closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """An operation that a client asks for."""
+    """An operation that a client requests."""
 
     id: str
     query: str
@@ -54,7 +54,7 @@ def operation_id(message: Mapping[str, Any]) -> str:
 
 
 def operation_request(message: Mapping[str, Any]) -> OperationRequest:
-    """Return the operation that a message asks for."""
+    """Return the operation that a message requests."""
     payload = message.get("payload")
     if not isinstance(payload, dict):
         raise InvalidMessage("the payload is not an object")

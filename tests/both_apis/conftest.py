@@ -13,7 +13,7 @@ from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import Device, GraphQLDevice, LegacyDevice
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
-from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS
+from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS
 
 DOORS: dict[str, Any] = {"graphql": GraphQLDevice, "original": LegacyDevice}
 

@@ -12,7 +12,7 @@ import uvicorn
 from live_inbox.asgi import mount
 from live_inbox.sockets.asgi import Application
 from live_inbox_site.asgi import http
-from tests.sockets.stage import PLAIN_CLASS
+from tests.sockets.socket_server import PLAIN_CLASS
 
 START_SECONDS = 30.0
 

@@ -17,7 +17,14 @@ from live_inbox.internals import uvicorn_sockets
 from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
 from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_RATE, SHUTDOWN_SECONDS
 from live_inbox.sockets.writer import AsgiWriter, DirectWriter
-from tests.sockets.stage import PLAIN_CLASS, WAIT_SECONDS, Stage, masked, staged, until
+from tests.sockets.socket_server import (
+    PLAIN_CLASS,
+    WAIT_SECONDS,
+    SocketServer,
+    masked,
+    running_server,
+    until,
+)
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -26,10 +33,10 @@ MUCH = [b"x" * 60_000] * 100
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def server() -> AsyncIterator[SocketServer]:
     """A server with our class."""
-    async with staged() as stage:
-        yield stage
+    async with running_server() as server:
+        yield server
 
 
 async def received(client: ClientConnection, count: int) -> list[str]:
@@ -46,15 +53,15 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
-class Noting:
-    """A transport that notes what is written."""
+class RecordingTransport:
+    """A transport that records what is written."""
 
     def __init__(self, transport: Any, writes: list[bytes]) -> None:
         self._transport = transport
         self._writes = writes
 
     def write(self, data: bytes) -> None:
-        """Note it and write it."""
+        """Record and write data."""
         self._writes.append(data)
         self._transport.write(data)
 
@@ -63,31 +70,33 @@ class Noting:
 
 
 class TestWriting:
-    async def test_the_socket_is_lent_beside_what_the_server_offers_itself(
-        self, stage: Stage
+    async def test_the_socket_is_offered_beside_uvicorns_extensions(
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened() as (served, _):
+        async with server.opened() as (served, _):
             assert set(served.scope["extensions"]) == {
                 "websocket.http.response",
                 "live_inbox.direct",
             }
             assert isinstance(served.writer, DirectWriter)
 
-    async def test_another_class_lends_nothing_and_is_served_all_the_same(self) -> None:
-        async with staged(PLAIN_CLASS) as stage, stage.opened() as (served, client):
+    async def test_uvicorns_class_offers_nothing_and_is_served_by_asgi(self) -> None:
+        async with running_server(PLAIN_CLASS) as server, server.opened() as (served, client):
             assert isinstance(served.writer, AsgiWriter)
             served.writer.write([b"1", b"2"])
             assert await received(client, 2) == ["1", "2"]
 
-    async def test_messages_of_all_lengths_arrive(self, stage: Stage) -> None:
+    async def test_messages_of_all_lengths_arrive(self, server: SocketServer) -> None:
         lengths = [0, 1, 125, 126, 65_535, 65_536, 200_000]
         messages = [b"x" * length for length in lengths]
-        async with stage.opened() as (served, client):
+        async with server.opened() as (served, client):
             served.writer.write(messages)
             assert [len(text) for text in await received(client, len(lengths))] == lengths
 
-    async def test_direct_messages_and_those_by_asgi_keep_their_order(self, stage: Stage) -> None:
-        async with stage.opened() as (served, client):
+    async def test_direct_messages_and_those_by_asgi_keep_their_order(
+        self, server: SocketServer
+    ) -> None:
+        async with server.opened() as (served, client):
             expected = []
             for number in range(100):
                 served.writer.write([f"{number} direct".encode(), f"{number} more".encode()])
@@ -95,20 +104,20 @@ class TestWriting:
                 expected += [f"{number} direct", f"{number} more", f"{number} asgi"]
             assert await received(client, len(expected)) == expected
 
-    async def test_the_close_comes_after_what_was_written(self, stage: Stage) -> None:
-        async with stage.opened() as (served, client):
+    async def test_the_close_comes_after_what_was_written(self, server: SocketServer) -> None:
+        async with server.opened() as (served, client):
             served.writer.write([b"1", b"2"])
             await served.writer.close(4000, "enough")
             assert await received(client, 2) == ["1", "2"]
             assert await closed(client) == (4000, "enough")
 
-    async def test_what_is_written_in_one_turn_goes_out_at_its_end_in_one_write(
-        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    async def test_what_is_written_in_one_iteration_is_sent_in_one_write_at_its_end(
+        self, server: SocketServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with stage.opened() as (served, client):
+        async with server.opened() as (served, client):
             writes: list[bytes] = []
             transport = served.protocol.transport
-            monkeypatch.setattr(served.protocol, "transport", Noting(transport, writes))
+            monkeypatch.setattr(served.protocol, "transport", RecordingTransport(transport, writes))
             served.writer.write([b"1", b"2"])
             served.writer.write([b"3"])
             assert writes == []
@@ -116,59 +125,63 @@ class TestWriting:
             assert writes == [b"\x81\x011\x81\x012\x81\x013"]
             assert await received(client, 3) == ["1", "2", "3"]
 
-    async def test_many_sockets_are_told_in_one_turn(self, stage: Stage) -> None:
+    async def test_many_sockets_are_written_to_in_one_iteration(self, server: SocketServer) -> None:
         async with AsyncExitStack() as opened:
-            sockets = [await opened.enter_async_context(stage.opened()) for _ in range(100)]
+            sockets = [await opened.enter_async_context(server.opened()) for _ in range(100)]
             for number, (served, _) in enumerate(sockets):
                 served.writer.write([b"%d" % number])
                 served.writer.write([b"more"])
             for number, (_, client) in enumerate(sockets):
                 assert await received(client, 2) == [str(number), "more"]
 
-    async def test_whether_there_is_room_is_found_out_before_much_is_waiting(
-        self, stage: Stage
+    async def test_much_is_written_at_once_to_learn_whether_there_is_room(
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, _):
-            # All of it in one turn of the loop.
+        async with server.opened_without_reading() as (served, _):
+            # All of it in one iteration of the loop.
             rooms = [served.writer.write([b"x" * 10_000]) for _ in range(600)]
             assert rooms[0] is None
             assert rooms[-1] is not None
 
-    async def test_the_answer_to_a_close_comes_after_what_was_written(self, stage: Stage) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
+    async def test_the_answer_to_a_close_comes_after_what_was_written(
+        self, server: SocketServer
+    ) -> None:
+        async with server.opened_without_reading() as (served, client):
             served.writer.write([b"last"])
             served.protocol.data_received(masked(0x8, b"\x03\xe8"))
             assert await client.receive() == b"\x81\x04last" + b"\x88\x02\x03\xe8"
 
     async def test_the_close_of_a_server_that_stops_comes_after_what_was_written(
-        self, stage: Stage
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened() as (served, client):
+        async with server.opened() as (served, client):
             served.writer.write([b"last"])
             served.protocol.shutdown()
             assert await received(client, 1) == ["last"]
             assert await closed(client) == (1012, "")
 
-    async def test_what_was_not_written_goes_with_the_connection(self, stage: Stage) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, _):
+    async def test_what_was_not_written_goes_with_the_connection(
+        self, server: SocketServer
+    ) -> None:
+        async with server.opened_without_reading() as (served, _):
             served.writer.write([b"never"])
             served.protocol.transport.abort()
             await until(lambda: served.is_over)
 
     async def test_after_our_close_nothing_is_written_and_nothing_raised(
-        self, stage: Stage
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened() as (served, client):
+        async with server.opened() as (served, client):
             await served.writer.close(4000, "")
             assert served.writer.write([b"late"]) is None
             await served.writer.close(4001, "")
             assert await closed(client) == (4000, "")
 
     async def test_after_the_clients_close_nothing_is_written_and_nothing_raised(
-        self, stage: Stage
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
-            # In one turn of the loop: the close has come, and the connection is not lost yet.
+        async with server.opened_without_reading() as (served, client):
+            # In one iteration of the loop: the close has come, and the connection is not lost yet.
             served.protocol.data_received(masked(0x8, b"\x03\xe8"))
             assert not served.protocol.disconnected
             assert served.writer.write([b"late"]) is None
@@ -179,25 +192,25 @@ class TestWriting:
             assert await client.receive() == b""
 
     async def test_after_a_message_that_breaks_the_protocol_nothing_is_written(
-        self, stage: Stage
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
+        async with server.opened_without_reading() as (served, client):
             served.protocol.data_received(masked(0x3, b"no such opcode"))
             assert served.writer.write([b"late"]) is None
             assert (await client.receive())[:4] == bytes.fromhex("88 10 03 ea")
 
-    async def test_after_the_client_has_vanished_nothing_is_written_and_nothing_raised(
-        self, stage: Stage
+    async def test_after_the_client_is_gone_nothing_is_written_and_nothing_raised(
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
-            client.vanish()
+        async with server.opened_without_reading() as (served, client):
+            client.reset()
             await until(lambda: served.is_over)
             assert served.writer.write(MUCH) is None
             assert served.protocol.transport.get_write_buffer_size() == 0
             await served.writer.close(1000, "")
 
-    async def test_there_is_room_again_when_the_client_has_read(self, stage: Stage) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
+    async def test_there_is_room_again_when_the_client_has_read(self, server: SocketServer) -> None:
+        async with server.opened_without_reading() as (served, client):
             room = served.writer.write(MUCH)
             assert room is not None
             waiting = asyncio.ensure_future(room)
@@ -208,51 +221,57 @@ class TestWriting:
                 read += len(await client.receive())
             assert served.writer.write([b"more"]) is None
 
-    async def test_who_waits_for_room_goes_on_when_the_client_vanishes(self, stage: Stage) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
+    async def test_waiting_for_room_ends_when_the_client_is_gone(
+        self, server: SocketServer
+    ) -> None:
+        async with server.opened_without_reading() as (served, client):
             room = served.writer.write(MUCH)
             assert room is not None
-            client.vanish()
+            client.reset()
             async with asyncio.timeout(WAIT_SECONDS):
                 await room
             await until(lambda: served.is_over)
 
 
-class TestWhoDoesNotRead:
+class TestClientsThatDoNotRead:
     """To close a transport is to wait until its client has read everything: for ever, with these clients."""
 
-    async def test_pings_find_it_out_and_drop_it(self) -> None:
+    async def test_pings_detect_and_drop_it(self) -> None:
         async with (
-            staged(ws_ping_interval=0.05, ws_ping_timeout=0.05) as stage,
-            stage.opened_by_who_does_not_read() as (served, _),
+            running_server(ws_ping_interval=0.05, ws_ping_timeout=0.05) as server,
+            server.opened_without_reading() as (served, _),
         ):
             assert served.writer.write(MUCH) is not None
             await until(lambda: served.is_over)
-            assert not stage.server.server_state.connections
+            assert not server.server.server_state.connections
 
-    async def test_it_is_cut_off_some_time_after_its_door_has_closed_it(self, stage: Stage) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, _):
+    async def test_it_is_cut_off_some_time_after_its_api_has_closed_it(
+        self, server: SocketServer
+    ) -> None:
+        async with server.opened_without_reading() as (served, _):
             served.protocol.close_timeout = 0.05
             # So much that there is a rest, and so little that the close is not kept waiting for room.
             while not served.protocol.transport.get_write_buffer_size():
                 assert served.writer.write([b"x" * 1000]) is None
             await served.writer.close(4000, "")
             await until(lambda: served.protocol.disconnected)
-            assert not stage.server.server_state.connections
+            assert not server.server.server_state.connections
 
     async def test_it_is_cut_off_some_time_after_it_has_closed_without_reading(
-        self, stage: Stage
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
+        async with server.opened_without_reading() as (served, client):
             served.protocol.close_timeout = 0.05
             served.writer.write(MUCH)
             await client.send(masked(0x8, b"\x03\xe8"))
             await until(lambda: served.protocol.disconnected)
-            assert not stage.server.server_state.connections
+            assert not server.server.server_state.connections
 
     @pytest.mark.parametrize("end", ["close", "nonsense", "eof"])
-    async def test_nobody_waits_for_room_that_will_not_come(self, stage: Stage, end: str) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, client):
+    async def test_waiting_for_room_ends_when_the_socket_closes(
+        self, server: SocketServer, end: str
+    ) -> None:
+        async with server.opened_without_reading() as (served, client):
             room = served.writer.write(MUCH)
             assert room is not None
             if end == "eof":
@@ -266,22 +285,24 @@ class TestWhoDoesNotRead:
             assert served.writer.write([b"more"]) is None
 
     async def test_it_does_not_keep_the_server_from_stopping(
-        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+        self, server: SocketServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings = inbox_settings().model_copy(update={"drain_seconds": 0.0})
         monkeypatch.setattr(uvicorn_sockets, "inbox_settings", lambda: settings)
         monkeypatch.setattr(uvicorn_sockets, "CLOSE_SECONDS", 0.05)
-        async with stage.opened_by_who_does_not_read() as (served, _):
+        async with server.opened_without_reading() as (served, _):
             served.writer.write(MUCH)
-            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.on_shutdown = served.on_shutdown
             served.protocol.shutdown()
             await until(lambda: served.protocol.disconnected)
-            assert served.asked_to_close == 1
+            assert served.shutdowns == 1
             assert served.is_over
 
-    async def test_one_that_has_closed_does_not_break_the_stop_either(self, stage: Stage) -> None:
+    async def test_one_that_has_closed_does_not_break_the_stop_either(
+        self, server: SocketServer
+    ) -> None:
         """uvicorn's own class raises InvalidState there, and then no other socket is closed."""
-        async with stage.opened_by_who_does_not_read() as (served, _):
+        async with server.opened_without_reading() as (served, _):
             served.writer.write(MUCH)
             served.protocol.data_received(masked(0x8, b"\x03\xe8"))
             served.protocol.shutdown()
@@ -289,7 +310,7 @@ class TestWhoDoesNotRead:
 
 
 class Timer:
-    """What was asked for by `call_later`."""
+    """A timer set by `call_later`."""
 
     def __init__(self, delay: float, callback: Callable[..., Any]) -> None:
         self.delay = delay
@@ -302,7 +323,7 @@ class Timer:
 
 
 class Timers:
-    """Stands for the loop of a protocol: nothing happens later unless the test lets it."""
+    """A fake of a protocol's loop: timers fire only when the test calls them."""
 
     def __init__(self) -> None:
         self.set: list[Timer] = []
@@ -325,10 +346,10 @@ def give_timers(protocol: DirectSocketProtocol, timers: Timers) -> None:
 
 
 class TestShutdown:
-    async def test_a_socket_without_a_door_is_closed_at_once(
-        self, stage: Stage, timers: Timers
+    async def test_a_socket_without_an_api_is_closed_at_once(
+        self, server: SocketServer, timers: Timers
     ) -> None:
-        async with stage.opened() as (served, client):
+        async with server.opened() as (served, client):
             give_timers(served.protocol, timers)
             served.protocol.shutdown()
             assert await closed(client) == (1012, "")
@@ -336,14 +357,14 @@ class TestShutdown:
 
     @pytest.mark.parametrize("connections", [1, 10, 1000, 2500, 100_000])
     async def test_moments_are_spread_over_as_long_as_the_number_of_sockets_asks_for(
-        self, stage: Stage, timers: Timers, connections: int
+        self, server: SocketServer, timers: Timers, connections: int
     ) -> None:
         bound = min(5.0, connections / 500)
         assert (SHUTDOWN_SECONDS, SHUTDOWN_RATE) == (5.0, 500.0)
-        async with stage.opened() as (served, _):
+        async with server.opened() as (served, _):
             protocol = served.protocol
             give_timers(protocol, timers)
-            protocol.on_shutdown = served.ask_to_close
+            protocol.on_shutdown = served.on_shutdown
             everybody, protocol.connections = protocol.connections, range(connections)  # type: ignore[assignment]
             for _ in range(1000):
                 protocol.shutdown()
@@ -353,66 +374,68 @@ class TestShutdown:
             assert len(delays) == 1000
             assert 0 <= min(delays) < bound / 10
             assert bound * 0.9 < max(delays) <= bound
-            assert served.asked_to_close == 0
+            assert served.shutdowns == 0
 
-    async def test_the_door_closes_in_its_turn_and_the_server_need_not(
-        self, stage: Stage, timers: Timers
+    async def test_the_api_closes_in_its_turn_and_the_server_need_not(
+        self, server: SocketServer, timers: Timers
     ) -> None:
-        async with stage.opened() as (served, client):
+        async with server.opened() as (served, client):
             give_timers(served.protocol, timers)
-            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.on_shutdown = served.on_shutdown
             served.protocol.shutdown()
             (turn,) = timers.set
             assert turn.delay <= 1 / SHUTDOWN_RATE
             turn.callback()
-            assert served.asked_to_close == 1
-            farewell = timers.set[1]
+            assert served.shutdowns == 1
+            forced = timers.set[1]
             assert (inbox_settings().drain_seconds, CLOSE_SECONDS) == (2.0, 1.0)
-            assert farewell.delay == 3.0
-            await served.writer.close(1012, "says the door")
-            assert await closed(client) == (1012, "says the door")
+            assert forced.delay == 3.0
+            await served.writer.close(1012, "closed by the API")
+            assert await closed(client) == (1012, "closed by the API")
             await until(lambda: served.protocol.disconnected)
-            assert farewell.is_cancelled
+            assert forced.is_cancelled
 
-    async def test_the_server_closes_when_the_door_does_not(
-        self, stage: Stage, timers: Timers
+    async def test_the_server_closes_when_the_api_does_not(
+        self, server: SocketServer, timers: Timers
     ) -> None:
-        async with stage.opened() as (served, client):
+        async with server.opened() as (served, client):
             give_timers(served.protocol, timers)
-            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.on_shutdown = served.on_shutdown
             served.protocol.shutdown()
             timers.set[0].callback()
             timers.set[1].callback()
             assert await closed(client) == (1012, "")
             await until(lambda: served.is_over)
 
-    async def test_a_second_shutdown_closes_at_once(self, stage: Stage, timers: Timers) -> None:
-        async with stage.opened() as (served, client):
+    async def test_a_second_shutdown_closes_at_once(
+        self, server: SocketServer, timers: Timers
+    ) -> None:
+        async with server.opened() as (served, client):
             give_timers(served.protocol, timers)
-            served.protocol.on_shutdown = served.ask_to_close
+            served.protocol.on_shutdown = served.on_shutdown
             served.protocol.shutdown()
             served.protocol.shutdown()
             assert await closed(client) == (1012, "")
             await until(lambda: served.protocol.disconnected)
             assert [timer.is_cancelled for timer in timers.set[:1]] == [True]
-            assert served.asked_to_close == 0
+            assert served.shutdowns == 0
 
     async def test_a_socket_whose_client_does_not_answer_the_close_is_closed_at_once(
-        self, stage: Stage
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened_by_who_does_not_read() as (served, _):
-            served.protocol.on_shutdown = served.ask_to_close
+        async with server.opened_without_reading() as (served, _):
+            served.protocol.on_shutdown = served.on_shutdown
             await served.writer.close(4403, "")
             assert not served.protocol.transport.is_closing()
             served.protocol.shutdown()
             assert served.protocol.transport.is_closing()
-            assert served.asked_to_close == 0
+            assert served.shutdowns == 0
 
-    async def test_what_the_door_has_left_with_the_socket_is_let_go_with_it(
-        self, stage: Stage
+    async def test_the_shutdown_callback_is_released_with_the_socket(
+        self, server: SocketServer
     ) -> None:
-        async with stage.opened() as (served, client):
-            served.protocol.on_shutdown = served.ask_to_close
+        async with server.opened() as (served, client):
+            served.protocol.on_shutdown = served.on_shutdown
             await client.close()
             await until(lambda: served.protocol.disconnected)
             assert served.protocol.on_shutdown is None

@@ -1,4 +1,4 @@
-"""The errands of a socket: done beside it, and over when it is."""
+"""Background tasks of a socket: they end with it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Work:
 
     def __init__(self) -> None:
         self.may_end = asyncio.Event()
-        self.went: list[str] = []
+        self.log: list[str] = []
 
     async def do(self) -> None:
         """Work."""
-        self.went.append("begun")
+        self.log.append("begun")
         try:
             await self.may_end.wait()
         except asyncio.CancelledError:
-            self.went.append("cancelled")
-            # Who is cancelled may have to put things in order.
+            self.log.append("cancelled")
+            # A cancelled task may have to clean up.
             await asyncio.sleep(0)
-            self.went.append("tidied up")
+            self.log.append("cleaned up")
             raise
-        self.went.append("done")
+        self.log.append("done")
 
 
 @pytest.fixture
@@ -45,69 +45,69 @@ async def let_run() -> None:
         await asyncio.sleep(0)
 
 
-async def test_an_errand_runs_beside_whoever_asked_for_it(work: Work) -> None:
-    errands = BackgroundTasks()
-    errands.run(work.do())
-    assert work.went == []
+async def test_a_task_runs_beside_the_one_that_started_it(work: Work) -> None:
+    tasks = BackgroundTasks()
+    tasks.run(work.do())
+    assert work.log == []
     await let_run()
-    assert work.went == ["begun"]
+    assert work.log == ["begun"]
     work.may_end.set()
-    await errands.done()
-    assert work.went == ["begun", "done"]
+    await tasks.done()
+    assert work.log == ["begun", "done"]
     assert len(asyncio.all_tasks()) == 1
 
 
 async def test_at_the_end_it_is_cancelled_and_waited_for(work: Work) -> None:
-    errands = BackgroundTasks()
-    errands.run(work.do())
+    tasks = BackgroundTasks()
+    tasks.run(work.do())
     await let_run()
-    await errands.end()
-    assert work.went == ["begun", "cancelled", "tidied up"]
+    await tasks.end()
+    assert work.log == ["begun", "cancelled", "cleaned up"]
 
 
 async def test_other_tasks_end_with_it(work: Work) -> None:
     other = asyncio.create_task(work.do())
     await let_run()
     await BackgroundTasks().end([other])
-    assert work.went == ["begun", "cancelled", "tidied up"]
+    assert work.log == ["begun", "cancelled", "cleaned up"]
 
 
 async def test_one_that_is_begun_by_another_as_it_ends_does_not_outlive_the_socket_either(
     work: Work,
 ) -> None:
-    errands = BackgroundTasks()
+    tasks = BackgroundTasks()
 
     async def hand_on() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            errands.run(work.do())
+            tasks.run(work.do())
             await asyncio.sleep(0)
 
-    errands.run(hand_on())
+    tasks.run(hand_on())
     await let_run()
-    await errands.end()
-    assert work.went == ["begun", "cancelled", "tidied up"]
+    await tasks.end()
+    assert work.log == ["begun", "cancelled", "cleaned up"]
     assert len(asyncio.all_tasks()) == 1
 
 
 async def test_where_nothing_was_begun_there_is_nothing_to_wait_for(work: Work) -> None:
-    errands = BackgroundTasks()
-    for over in (errands.done(), errands.end()):
+    tasks = BackgroundTasks()
+    for over in (tasks.done(), tasks.end()):
         with pytest.raises(StopIteration):
             over.send(None)
 
 
 async def test_one_that_has_ended_is_kept_by_nobody(work: Work) -> None:
-    errands = BackgroundTasks()
+    tasks = BackgroundTasks()
     work.may_end.set()
     for _ in range(3):
-        errands.run(work.do())
-    await errands.done()
-    assert errands._tasks == set()
+        tasks.run(work.do())
+    await tasks.done()
+    assert tasks._tasks == set()
 
 
-async def test_a_socket_without_errands_pays_less_for_them_than_for_a_set() -> None:
-    errands = BackgroundTasks()
-    assert errands._tasks is None
-    assert sys.getsizeof(errands) < sys.getsizeof(set())
+async def test_a_socket_without_tasks_pays_less_for_them_than_for_a_set() -> None:
+    tasks = BackgroundTasks()
+    assert tasks._tasks is None
+    assert sys.getsizeof(tasks) < sys.getsizeof(set())

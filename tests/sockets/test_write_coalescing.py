@@ -1,4 +1,4 @@
-"""What sockets are told in one turn of the event loop is written at its end, in the order in which they were told."""
+"""Write coalescing: what is written in one iteration of the event loop is sent at its end, in order."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from live_inbox.sockets.write_coalescing import _TOGETHER, Outbox, outbox
 pytestmark = pytest.mark.stack("embedded")
 
 
-class Somebody:
-    """Has something to write, and tells somebody else something while doing so if there is anybody."""
+class FakeSocket:
+    """Has something to write, and adds another socket while doing so if there is one."""
 
     def __init__(self, name: int, written: list[int]) -> None:
         self.name = name
         self.written = written
-        self.then: tuple[Outbox, Somebody] | None = None
+        self.then: tuple[Outbox, FakeSocket] | None = None
 
     def flush(self) -> None:
         """Write."""
@@ -29,7 +29,7 @@ class Somebody:
 
 @pytest.fixture
 def written() -> list[int]:
-    """Who has written so far."""
+    """The sockets that have written so far."""
     return []
 
 
@@ -43,20 +43,20 @@ async def test_each_event_loop_has_one() -> None:
     assert await asyncio.to_thread(lambda: asyncio.run(other())) is not mine
 
 
-async def test_it_is_written_at_the_end_of_the_turn(written: list[int]) -> None:
+async def test_it_is_written_at_the_end_of_the_iteration(written: list[int]) -> None:
     box = Outbox(asyncio.get_running_loop())
-    for turn in range(2):
+    for iteration in range(2):
         for name in range(3):
-            box.add(Somebody(10 * turn + name, written))
-        assert len(written) == 3 * turn
+            box.add(FakeSocket(10 * iteration + name, written))
+        assert len(written) == 3 * iteration
         await asyncio.sleep(0)
     assert written == [0, 1, 2, 10, 11, 12]
 
 
-async def test_so_many_do_not_wait_for_the_end_of_the_turn(written: list[int]) -> None:
+async def test_so_many_do_not_wait_for_the_end_of_the_iteration(written: list[int]) -> None:
     box = Outbox(asyncio.get_running_loop())
     for name in range(2 * _TOGETHER + 1):
-        box.add(Somebody(name, written))
+        box.add(FakeSocket(name, written))
     assert written == list(range(2 * _TOGETHER))
     await asyncio.sleep(0)
     assert written == list(range(2 * _TOGETHER + 1))
@@ -64,8 +64,8 @@ async def test_so_many_do_not_wait_for_the_end_of_the_turn(written: list[int]) -
 
 async def test_what_comes_while_it_is_written_is_written_next(written: list[int]) -> None:
     box = Outbox(asyncio.get_running_loop())
-    first = Somebody(1, written)
-    first.then = (box, Somebody(2, written))
+    first = FakeSocket(1, written)
+    first.then = (box, FakeSocket(2, written))
     box.add(first)
     await asyncio.sleep(0)
     assert written == [1]

@@ -1,4 +1,4 @@
-"""The writer over plain ASGI: order, room, the end, and servers that complain when the client has gone."""
+"""The writer over plain ASGI: order, room, the end, and servers that raise when the client has gone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from live_inbox.sockets.writer import AsgiWriter, DirectSocket, DirectWriter, wr
 pytestmark = pytest.mark.stack("embedded")
 
 
-LENT = cast("DirectSocket", SimpleNamespace(write_texts=None))
-"""A socket that is lent, and not written to."""
+OFFERED = cast("DirectSocket", SimpleNamespace(write_texts=None))
+"""A socket that the server offers, and nothing is written to."""
 
 
 class Server:
@@ -35,7 +35,7 @@ class Server:
         self.sent.append(message)
 
     @property
-    def said(self) -> list[str]:
+    def received_by_client(self) -> list[str]:
         """The texts, and the codes of closes."""
         return [message.get("text") or f"close {message['code']}" for message in self.sent]
 
@@ -65,7 +65,7 @@ async def test_messages_come_in_order_whoever_writes_them(server: Server) -> Non
     server.reads.set()
     writer.write([b"4", "fünf".encode()])
     await writer.close(4000, "enough")
-    assert server.said == ["1", "2", "3", "4", "fünf", "close 4000"]
+    assert server.received_by_client == ["1", "2", "3", "4", "fünf", "close 4000"]
     assert server.sent[-1] == {"type": "websocket.close", "code": 4000, "reason": "enough"}
 
 
@@ -86,10 +86,10 @@ async def test_there_is_room_when_everything_was_sent(server: Server) -> None:
     third = writer.write([b"3"])
     assert third is not None
     await third
-    assert server.said == ["1", "2", "3"]
+    assert server.received_by_client == ["1", "2", "3"]
 
 
-async def test_who_waits_for_room_and_is_cancelled_does_not_stop_the_sending(
+async def test_cancelling_a_wait_for_room_does_not_stop_the_sending(
     server: Server,
 ) -> None:
     writer = AsgiWriter(server.send)
@@ -101,7 +101,7 @@ async def test_who_waits_for_room_and_is_cancelled_does_not_stop_the_sending(
     await let_run()
     server.reads.set()
     await let_run()
-    assert server.said == ["1"]
+    assert server.received_by_client == ["1"]
 
 
 async def test_a_close_that_takes_too_long_can_be_given_up(server: Server) -> None:
@@ -113,36 +113,36 @@ async def test_a_close_that_takes_too_long_can_be_given_up(server: Server) -> No
     server.reads.set()
     await let_run()
     assert closing.cancelled()
-    assert server.said == ["1"]
+    assert server.received_by_client == ["1"]
 
 
 @pytest.mark.parametrize("written", [[], [b"1"]])
 async def test_a_close_gives_up_when_the_client_reads_no_more(
     server: Server, monkeypatch: pytest.MonkeyPatch, written: list[bytes]
 ) -> None:
-    monkeypatch.setattr("live_inbox.sockets.writer._FAREWELL_SECONDS", 0.0)
+    monkeypatch.setattr("live_inbox.sockets.writer._CLOSE_SECONDS", 0.0)
     writer = AsgiWriter(server.send)
     writer.write(written)
     await writer.close(1000, "")
-    assert server.said == []
+    assert server.received_by_client == []
     writer.discard()
     await let_run()
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_so_does_a_close_of_a_socket_that_is_lent(
+async def test_so_does_a_close_of_a_socket_that_the_server_offers(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("live_inbox.sockets.writer._FAREWELL_SECONDS", 0.0)
-    writer = DirectWriter(LENT, server.send)
+    monkeypatch.setattr("live_inbox.sockets.writer._CLOSE_SECONDS", 0.0)
+    writer = DirectWriter(OFFERED, server.send)
     await writer.close(1000, "")
-    assert server.said == []
+    assert server.received_by_client == []
 
 
 async def test_a_close_refuses_a_socket_that_was_not_accepted(server: Server) -> None:
     server.reads.set()
     await AsgiWriter(server.send).close(1000, "")
-    assert server.said == ["close 1000"]
+    assert server.received_by_client == ["close 1000"]
 
 
 async def test_after_the_close_nothing_is_written_and_nothing_closed_again(server: Server) -> None:
@@ -151,11 +151,11 @@ async def test_after_the_close_nothing_is_written_and_nothing_closed_again(serve
     await writer.close(4001, "")
     assert writer.write([b"late"]) is None
     await writer.close(4002, "")
-    assert server.said == ["close 4001"]
+    assert server.received_by_client == ["close 4001"]
 
 
 @pytest.mark.parametrize("error", [OSError(), ConnectionResetError(), RuntimeError("closed")])
-async def test_a_client_that_has_gone_is_told_nothing_and_nobody_else_either(
+async def test_writing_to_a_client_that_has_gone_is_a_no_op(
     server: Server, error: Exception
 ) -> None:
     server.error = error
@@ -185,7 +185,7 @@ async def test_a_server_that_breaks_is_logged_once_and_the_socket_counts_as_gone
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]
 
 
-async def test_a_close_that_fails_is_nobodys_business(server: Server) -> None:
+async def test_a_close_that_fails_raises_nothing(server: Server) -> None:
     server.reads.set()
     writer = AsgiWriter(server.send)
     server.error = RuntimeError("closed already")
@@ -219,9 +219,9 @@ async def test_no_task_is_left_when_there_is_nothing_to_send(server: Server) -> 
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_server_that_does_not_lend_its_socket_is_served_by_asgi(server: Server) -> None:
+async def test_a_server_that_does_not_offer_its_socket_is_served_by_asgi(server: Server) -> None:
     scopes: list[dict[str, Any]] = [{}, {"extensions": None}, {"extensions": {}}]
     for scope in scopes:
         assert isinstance(writer_for(scope, server.send), AsgiWriter)
-    lent = {"extensions": {"live_inbox.direct": LENT}}
-    assert isinstance(writer_for(lent, server.send), DirectWriter)
+    offered = {"extensions": {"live_inbox.direct": OFFERED}}
+    assert isinstance(writer_for(offered, server.send), DirectWriter)

@@ -1,1 +1,1 @@
-"""What both doors share of WebSockets: how messages reach a socket, and the server's protocol class."""
+"""The WebSocket transport that both APIs share: the session of a socket, and how messages are written to it."""

@@ -12,7 +12,7 @@ _pack_long = struct.Struct("!BBQ").pack
 
 
 def text_header(length: int) -> bytes:
-    """Return what comes before a text message of so many bytes. A server's frames are not masked."""
+    """Return the frame header of a text message of so many bytes. A server's frames are not masked."""
     if length < 126:
         return bytes((_TEXT, length))
     if length < 65_536:

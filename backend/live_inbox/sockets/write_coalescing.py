@@ -1,8 +1,8 @@
-"""The outbox of an event loop: what its sockets are told within one turn is written at the end of it.
+"""Write coalescing: what the sockets of an event loop write within one iteration is sent at the end of it.
 
-Each write is a call into the system, and costs nearly twice as much when other work comes before it as right after
-another: a client that has read everything falls asleep, and is woken again. Together they are written in one go, and
-what one socket is told several times becomes one write.
+Each write is a system call, and costs nearly twice as much after other work as right after another write: a client
+that has read everything falls asleep, and has to be woken again. So the writes are made together, and several writes to
+one socket become one.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 _TOGETHER = 64
-"""Sockets after which there is nothing more to gain: the first need not wait until the last has its messages."""
+"""Sockets that are flushed together. More gain nothing, and would keep the first client waiting for the last."""
 
 
 class Unsent(Protocol):
-    """Somebody who has something to write."""
+    """A socket that has something to write."""
 
     def flush(self) -> None:
-        """Write it. Must not fail."""
+        """Write it. Must not raise."""
 
 
 class Outbox:
-    """Those who have something to write. One for each event loop: see `outbox`."""
+    """The sockets that have something to write. One for each event loop: see `outbox`."""
 
     __slots__ = ("_loop", "_waiting")
 
@@ -32,7 +32,7 @@ class Outbox:
         self._waiting: list[Unsent] = []
 
     def add(self, unsent: Unsent) -> None:
-        """Have somebody write at the end of this turn of the loop, or now if there are enough."""
+        """Flush a socket at the end of this iteration of the loop, or now if there are enough."""
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append(unsent)

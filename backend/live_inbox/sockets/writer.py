@@ -1,9 +1,9 @@
-"""The writer: how messages reach a socket, by plain ASGI or written straight into it.
+"""The writer: how messages reach a socket, by plain ASGI or by direct writing.
 
-A door tells what is new from whatever is running just then, without a task of its own. So writing must not wait.
-What may have to wait is returned instead, and who gets something to wait for writes no more until that is over.
-That is all the flow control there is: a client that does not read has a full buffer, and whoever writes to it
-waits.
+An API writes events from the callback that delivers them, without a task of its own. So writing must not wait.
+Instead, `write` returns what to wait for when the socket has no more room, and the caller writes no more until then.
+That is all the flow control there is (backpressure): a client that does not read has a full buffer, and whoever writes
+to it waits.
 """
 
 from __future__ import annotations
@@ -20,50 +20,50 @@ logger = logging.getLogger(__name__)
 DIRECT = "live_inbox.direct"
 """The ASGI extension by which a server offers a DirectSocket."""
 
-_FAREWELL_SECONDS = 5.0
-"""How long a closing socket may take to accept its last frames. A client that does not read gets no longer."""
+_CLOSE_SECONDS = 5.0
+"""How long a closing socket may take to accept its last frames: a limit for clients that do not read."""
 
 
 class SocketWriter(Protocol):
-    """Takes the text messages of one socket, in UTF-8 and in order. Never fails: who is gone is told nothing."""
+    """Writes the text messages of one socket, in UTF-8 and in order. Never raises; a no-op after the disconnect."""
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write messages. None: there is room for more. Otherwise wait for it before the next are written."""
+        """Write messages. None: there is room for more. Otherwise await what is returned before the next `write`."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket after what was written, or give up. Before it was accepted, this refuses it."""
+        """Close the socket after what was written, or give up after some seconds. Before the acceptance: refuse it."""
 
     def discard(self) -> None:
-        """Forget what was not sent: the socket is gone."""
+        """Drop what was not sent: the socket is gone."""
 
 
 class DirectSocket(Protocol):
-    """A socket of a server that takes messages without ASGI."""
+    """A socket of a server that takes messages without ASGI: direct writing."""
 
     on_shutdown: Callable[[], None] | None
     """Called when the server stops and it is this socket's turn to be closed."""
 
     def write_texts(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write text messages in this turn of the loop, or nothing if the socket is gone. As `SocketWriter.write`."""
+        """Write text messages in this iteration of the event loop. As `SocketWriter.write`."""
 
     def forget_handshake(self) -> None:
-        """Give up what only the handshake needed, the scope's headers included. After the acceptance."""
+        """Drop what only the handshake needed, the scope's headers included. Called after the acceptance."""
 
 
 def writer_for(scope: Scope, send: Send) -> SocketWriter:
-    """Return the best writer that the server has for a socket."""
+    """Return the fastest writer that the server offers for a socket."""
     direct = direct_socket(scope)
     return AsgiWriter(send) if direct is None else DirectWriter(direct, send)
 
 
 def direct_socket(scope: Scope) -> DirectSocket | None:
-    """Return the server's socket, if it lends it to us."""
+    """Return the server's socket, if the server offers it."""
     direct: DirectSocket | None = (scope.get("extensions") or {}).get(DIRECT)
     return direct
 
 
 class AsgiWriter:
-    """Sends by plain ASGI, on any server. One task sends, while there is something to send."""
+    """Writes by plain ASGI, on any server. One task sends, while there is something to send."""
 
     __slots__ = ("_is_gone", "_pending", "_send", "_sending")
 
@@ -74,7 +74,7 @@ class AsgiWriter:
         self._is_gone = False
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write messages; what is returned is over when all of them were sent."""
+        """Write messages; what is returned is done when all of them were sent."""
         if self._is_gone or not messages:
             return None
         self._pending += messages
@@ -83,11 +83,11 @@ class AsgiWriter:
         return asyncio.shield(self._sending)
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket after what was written, or give up."""
-        await _politely(self._close(code, reason))
+        """Close the socket after what was written, or give up after some seconds."""
+        await _close_in_time(self._close(code, reason))
 
     def discard(self) -> None:
-        """Forget what was not sent."""
+        """Drop what was not sent."""
         self._is_gone = True
         self._pending.clear()
         if self._sending is not None:
@@ -110,9 +110,9 @@ class AsgiWriter:
             # What servers raise when the client has gone.
             self._is_gone = True
         except Exception:
-            # Not passed on: not everybody who writes waits, and nobody could do anything about it.
+            # Not raised: not every caller waits, and none could do anything about it.
             self._is_gone = True
-            logger.exception("A server could not send; its socket is told nothing any more.")
+            logger.exception("A server could not send; nothing more is sent to its socket.")
         finally:
             self._sending = None
 
@@ -127,21 +127,21 @@ class DirectWriter:
         self._send = send
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket after what was written, or give up."""
-        await _politely(_send_close(self._send, code, reason))
+        """Close the socket after what was written, or give up after some seconds."""
+        await _close_in_time(_send_close(self._send, code, reason))
 
     def discard(self) -> None:
         """Do nothing: the server has what was written."""
 
 
-async def _politely(closing: Coroutine[Any, Any, None]) -> None:
-    """Close a socket, unless its client does not read any more."""
+async def _close_in_time(closing: Coroutine[Any, Any, None]) -> None:
+    """Close a socket, unless its client has stopped reading."""
     try:
-        async with asyncio.timeout(_FAREWELL_SECONDS):
+        async with asyncio.timeout(_CLOSE_SECONDS):
             await closing
     except TimeoutError:
-        # The server's pings find that out too, and drop it.
-        logger.debug("A socket could not be closed politely.")
+        # The server's pings detect that client too, and drop it.
+        logger.debug("A socket could not be closed in time.")
 
 
 async def _send_close(send: Send, code: int, reason: str) -> None:

@@ -48,7 +48,7 @@ _Key = tuple[int, tuple[Any, ...]]
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a document. It is kept itself, so that no other can have its id."""
+    """What is known of a document. The document itself is kept, so that no other can have its id."""
 
     document: DocumentNode
     conditions: tuple[str, ...]
@@ -61,10 +61,10 @@ class _Known:
 
 
 class Projections:
-    """Compiles subscriptions, and remembers projections: least recently used documents are forgotten first.
+    """Compiles subscriptions, and caches projections: the least recently used documents are dropped first.
 
     All sockets whose documents are the same object, and whose variables decide alike on what is selected, share
-    one projection, and with it what it makes of an event that is told to all of them. For one event loop.
+    one projection, and with it the encoded events that are sent to all of them. For one event loop.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Projections:
     ) -> CompiledSubscription | None:
         """Return what a request asks for, or None to leave it to graphql-core, with all errors there may be.
 
-        The document has to be valid: that is not looked at again.
+        The document has to be valid: that is not checked again.
         """
         operation = get_operation_ast(document, operation_name)
         if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
@@ -149,7 +149,7 @@ class Projections:
         return known
 
     def _grow(self, known: _Known, characters: int) -> None:
-        """Count what a document holds now, and forget others for it, or it as well if it is too much alone."""
+        """Count what a document holds, and drop others for it, or the document itself if it is too long alone."""
         if id(known.document) not in self._known:
             return
         known.characters += characters
@@ -160,7 +160,7 @@ class Projections:
 
 
 def _survey(document: DocumentNode) -> _Known:
-    """Look at every directive of a document, those of other operations and of unused fragments included."""
+    """Inspect every directive of a document, those of other operations and of unused fragments included."""
     names: set[str] = set()
     is_plain = True
     nodes: list[Any] = list(document.definitions)

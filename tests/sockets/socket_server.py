@@ -1,4 +1,4 @@
-"""A real server whose application does nothing by itself: a test holds both ends of each socket."""
+"""A real server whose application does nothing by itself: a test has both ends of each socket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUR_CLASS = "live_inbox.sockets.server_protocol:socket_protocol"
 PLAIN_CLASS = "websockets-sansio"
 
 WAIT_SECONDS = 20.0
-"""How long a test waits for what must come. A test fails by it, and is never decided by it."""
+"""How long a test waits for what must happen. A test only fails by it."""
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -30,7 +30,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-class Served:
+class ServerEnd:
     """The server's end of one socket."""
 
     def __init__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -38,24 +38,24 @@ class Served:
         self.send = send
         self.writer: SocketWriter = writer_for(scope, send)
         self.received: list[MutableMapping[str, Any]] = []
-        self.asked_to_close = 0
+        self.shutdowns = 0
         self._receive = receive
 
     @property
     def protocol(self) -> DirectSocketProtocol:
-        """The server's socket itself, where it is lent."""
-        lent = direct_socket(self.scope)
-        assert isinstance(lent, DirectSocketProtocol)
-        return lent
+        """The server's own protocol object, where the server offers it."""
+        offered = direct_socket(self.scope)
+        assert isinstance(offered, DirectSocketProtocol)
+        return offered
 
     @property
     def is_over(self) -> bool:
-        """Whether the application was told that the socket is gone."""
+        """Whether the application has received the disconnect."""
         return bool(self.received) and self.received[-1]["type"] == "websocket.disconnect"
 
-    def ask_to_close(self) -> None:
-        """Take note that the server stops."""
-        self.asked_to_close += 1
+    def on_shutdown(self) -> None:
+        """Count a call of `on_shutdown`."""
+        self.shutdowns += 1
 
     async def serve(self) -> None:
         """Read until the socket is gone."""
@@ -63,12 +63,12 @@ class Served:
             self.received.append(await self._receive())
 
 
-class Stage:
+class SocketServer:
     """A server and its sockets."""
 
     def __init__(self, server: uvicorn.Server) -> None:
         self.server = server
-        self.served: asyncio.Queue[Served] = asyncio.Queue()
+        self.served: asyncio.Queue[ServerEnd] = asyncio.Queue()
 
     @property
     def port(self) -> int:
@@ -77,29 +77,31 @@ class Stage:
         return port
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[tuple[Served, ClientConnection]]:
+    async def opened(self) -> AsyncIterator[tuple[ServerEnd, ClientConnection]]:
         """Open a socket; both of its ends."""
         address = f"ws://127.0.0.1:{self.port}/"
         async with connect(address, compression=None, max_size=None) as client:
             yield await self.served.get(), client
 
     @asynccontextmanager
-    async def opened_by_who_does_not_read(self) -> AsyncIterator[tuple[Served, RawClient]]:
+    async def opened_without_reading(self) -> AsyncIterator[tuple[ServerEnd, RawClient]]:
         """Open a socket whose client reads only when the test says so."""
         async with raw_client(self.port) as client:
-            await client.shake_hands("/")
+            await client.handshake("/")
             yield await self.served.get(), client
 
 
 @asynccontextmanager
-async def staged(socket_class: str = OUR_CLASS, **options: Any) -> AsyncIterator[Stage]:
+async def running_server(
+    socket_class: str = OUR_CLASS, **options: Any
+) -> AsyncIterator[SocketServer]:
     """Serve while in the block."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "websocket.connect"
         await send({"type": "websocket.accept"})
-        served = Served(scope, receive, send)
-        stage.served.put_nowait(served)
+        served = ServerEnd(scope, receive, send)
+        sockets.served.put_nowait(served)
         await served.serve()
 
     settings = uvicorn.Config(
@@ -115,9 +117,9 @@ async def staged(socket_class: str = OUR_CLASS, **options: Any) -> AsyncIterator
     server = uvicorn.Server(settings)
     server.lifespan = settings.lifespan_class(settings)
     await server.startup()
-    stage = Stage(server)
+    sockets = SocketServer(server)
     try:
-        yield stage
+        yield sockets
     finally:
         for listener in server.servers:
             listener.close()
@@ -127,13 +129,13 @@ async def staged(socket_class: str = OUR_CLASS, **options: Any) -> AsyncIterator
 
 
 class RawClient:
-    """A client without a library, which therefore can be as bad as it likes."""
+    """A client without a WebSocket library, which can break the protocol."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self._loop = asyncio.get_running_loop()
 
-    async def shake_hands(self, path: str, *, subprotocol: str = "", headers: str = "") -> None:
+    async def handshake(self, path: str, *, subprotocol: str = "", headers: str = "") -> None:
         """Open the WebSocket, reading the answer to its last byte and nothing of what follows."""
         key = base64.b64encode(bytes(16)).decode()
         offer = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
@@ -150,7 +152,7 @@ class RawClient:
         """Send bytes."""
         await self._loop.sock_sendall(self.connection, data)
 
-    async def say(self, text: str) -> None:
+    async def send_text(self, text: str) -> None:
         """Send a text message."""
         await self.send(masked(0x1, text.encode()))
 
@@ -159,8 +161,8 @@ class RawClient:
         async with asyncio.timeout(WAIT_SECONDS):
             return await self._loop.sock_recv(self.connection, at_most)
 
-    def vanish(self) -> None:
-        """Be gone without a goodbye: the other side gets a reset."""
+    def reset(self) -> None:
+        """Close without a close frame: the other side gets a TCP reset."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
