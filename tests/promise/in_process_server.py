@@ -24,7 +24,7 @@ from live_inbox.models import Inbox
 from live_inbox.services.event_recording import record
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
-from tests.sockets.stage import OUR_CLASS, until
+from tests.sockets.socket_server import OUR_CLASS, until
 
 CHUNK = 200
 

@@ -25,7 +25,7 @@ from live_inbox import services
 from live_inbox.conf import inbox_settings
 from live_inbox.models import Inbox, Notification
 from live_inbox_site.serving import grace_seconds
-from tests.sockets.stage import raw_client, until
+from tests.sockets.socket_server import raw_client, until
 from tests.stacks.child import Child
 from tests.stacks.ports import free_port
 from tests.stacks.process_registry import ProcessRegistry
@@ -227,7 +227,7 @@ class TestServe:
             devices = [await pool.open(PROTOCOLS[n % len(PROTOCOLS)]) for n in range(SOCKETS)]
             # These keep their sockets open until the port is looked at: a close is answered when it is read.
             async with raw_client(server.port) as late:
-                await late.shake_hands(f"/ws/notifications/?token={token}")
+                await late.handshake(f"/ws/notifications/?token={token}")
                 ask_to_end(server.child)
                 await until(lambda: refuses(server.port))
                 assert server.child.running, "refused only because it has ended"
@@ -307,11 +307,11 @@ class TestServe:
             raw_client(server.port) as much_to_read,
             raw_client(server.port) as not_initialized,
         ):
-            await nothing_to_read.shake_hands(f"/ws/notifications/?token={token}")
-            await not_initialized.shake_hands(GRAPHQL, subprotocol="graphql-transport-ws")
-            await much_to_read.shake_hands(f"/ws/notifications/?token={token}")
+            await nothing_to_read.handshake(f"/ws/notifications/?token={token}")
+            await not_initialized.handshake(GRAPHQL, subprotocol="graphql-transport-ws")
+            await much_to_read.handshake(f"/ws/notifications/?token={token}")
             for _ in range(50):
-                await much_to_read.say('{"type":"get_notifications"}')
+                await much_to_read.send_text('{"type":"get_notifications"}')
             # Something comes: so it is being served, and there is more than it takes.
             assert await much_to_read.receive(1)
             began = ask_to_end(server.child)

@@ -34,7 +34,7 @@ from live_inbox_graphql.graphql_ws import GraphQLWSProtocol
 from live_inbox_graphql.operations import Operation
 from tests.changed_settings import changed_settings
 from tests.promise.in_process_server import InProcessServer, in_process_server
-from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client, until
+from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client, until
 
 ROUNDS = int(os.environ.get("LEAK_ROUNDS", "600"))
 AT_ONCE = 20
@@ -90,7 +90,7 @@ class LeakClient:
             if self._closes_cleanly:
                 await self._close_cleanly(client)
             else:
-                client.vanish()
+                client.reset()
 
     async def _advance(self, client: RawClient) -> None:
         if self._phase == "connecting":
@@ -99,16 +99,16 @@ class LeakClient:
             return
         is_original = self._protocol == "original"
         path = f"/ws/notifications/?token={self._token}" if is_original else "/graphql/"
-        await client.shake_hands(path, subprotocol="" if is_original else self._protocol)
+        await client.handshake(path, subprotocol="" if is_original else self._protocol)
         if self._phase == "silent":
             return
         if not is_original:
             payload = {"Authorization": f"Bearer {self._token}"}
-            await client.say(json.dumps({"type": "connection_init", "payload": payload}))
+            await client.send_text(json.dumps({"type": "connection_init", "payload": payload}))
         if self._phase == "before the answer":
             return
         if is_original:
-            await client.say('{"type":"get_notifications"}')
+            await client.send_text('{"type":"get_notifications"}')
             await self._receive_until(client, b"notifications_list")
         else:
             await self._receive_until(client, b"connection_ack")
@@ -130,13 +130,13 @@ class LeakClient:
         """Ask for something that the database has to do, and whose event goes to every client here."""
         if self._protocol == "original":
             asked = {"type": "send_notification", "user_id": self._user_id, "title": "x"}
-            await client.say(json.dumps(asked))
+            await client.send_text(json.dumps(asked))
         else:
             await self._ask(client, "3", SEND % self._user_id)
 
     async def _ask(self, client: RawClient, id: str, query: str) -> None:
         kind = "start" if self._protocol == "graphql-ws" else "subscribe"
-        await client.say(json.dumps({"id": id, "type": kind, "payload": {"query": query}}))
+        await client.send_text(json.dumps({"id": id, "type": kind, "payload": {"query": query}}))
 
     @staticmethod
     async def _receive_until(client: RawClient, expected: bytes) -> bytes:

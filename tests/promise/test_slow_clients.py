@@ -21,7 +21,7 @@ from live_inbox.identity.issuing import issue_token
 from live_inbox.models import Inbox
 from live_inbox.sockets.writer import AsgiWriter
 from tests.promise.in_process_server import InProcessServer, in_process_server, write_events
-from tests.sockets.stage import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
+from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
 
 WAIT_SECONDS = 60.0
@@ -189,9 +189,9 @@ async def test_two_hundred_clients_that_do_not_read_do_not_fill_the_memory(
 async def resumed(opened: AsyncExitStack, port: int, token: str, after: str) -> RawClient:
     """Open a socket that resumes an inbox, and read nothing of it."""
     client = await opened.enter_async_context(raw_client(port))
-    await client.shake_hands("/graphql/", subprotocol=PROTOCOLS[0])
-    await client.say(connection_init(token))
-    await client.say(subscription(PROTOCOLS[0], after))
+    await client.handshake("/graphql/", subprotocol=PROTOCOLS[0])
+    await client.send_text(connection_init(token))
+    await client.send_text(subscription(PROTOCOLS[0], after))
     return client
 
 

@@ -284,7 +284,7 @@ async def test_a_socket_is_closed_once_and_nothing_is_written_after_it() -> None
 
 async def test_open_and_closed_sockets_are_counted() -> None:
     def value(name: str, **labels: str) -> float:
-        return REGISTRY.get_sample_value(name, {"door": "test", **labels}) or 0.0
+        return REGISTRY.get_sample_value(name, {"api": "test", **labels}) or 0.0
 
     served = Served()
     await settle()
