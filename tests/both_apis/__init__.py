@@ -1,1 +1,1 @@
-"""What both doors can do, by one body for both, over real sockets of a real server."""
+"""What both APIs can do, by one test body for both, over real sockets of a real server."""

@@ -10,12 +10,12 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from live_inbox.identity.issuing import issue_token
-from tests.both_apis.devices import Device, GraphQLDevice, LegacyDevice
+from tests.both_apis.devices import Device, GraphQLDevice, JsonDevice
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
 from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS
 
-DOORS: dict[str, Any] = {"graphql": GraphQLDevice, "original": LegacyDevice}
+DEVICES: dict[str, Any] = {"graphql": GraphQLDevice, "json": JsonDevice}
 
 
 @pytest.fixture(scope="session", params=[True, False], ids=["fast_path", "no_fast_path"])
@@ -46,33 +46,33 @@ def bob(transactional_db: None) -> int:
     return _user("bob")
 
 
-@pytest.fixture(params=[("graphql", "graphql"), ("original", "original"), ("graphql", "original")])
-def doors(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """The doors of the two devices of a test."""
+@pytest.fixture(params=[("graphql", "graphql"), ("json", "json"), ("graphql", "json")])
+def apis(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The APIs of the two devices of a test."""
     pair: tuple[str, str] = request.param
     return pair
 
 
 @pytest.fixture
 def open_device(server: ServerThread, transactional_db: None) -> Iterator[Callable[..., Any]]:
-    """Open a device of a user at a door; closed after the test."""
+    """Open a device of a user with an API; closed after the test."""
     with ExitStack() as opened:
 
-        def open_(door: str, username: str, **options: Any) -> Any:
+        def open_(api: str, username: str, **options: Any) -> Any:
             user = get_user_model().objects.get(username=username)
             token = issue_token(user, ttl_seconds=600)
-            return opened.enter_context(DOORS[door](server.ws, token, **options))
+            return opened.enter_context(DEVICES[api](server.ws, token, **options))
 
         yield open_
 
 
 @pytest.fixture
-def open_first(open_device: Callable[..., Any], doors: tuple[str, str]) -> Callable[[str], Device]:
-    """Open a device at the first door."""
-    return lambda username: open_device(doors[0], username)
+def open_first(open_device: Callable[..., Any], apis: tuple[str, str]) -> Callable[[str], Device]:
+    """Open a device at the first API."""
+    return lambda username: open_device(apis[0], username)
 
 
 @pytest.fixture
-def open_second(open_device: Callable[..., Any], doors: tuple[str, str]) -> Callable[[str], Device]:
-    """Open a device at the second door."""
-    return lambda username: open_device(doors[1], username)
+def open_second(open_device: Callable[..., Any], apis: tuple[str, str]) -> Callable[[str], Device]:
+    """Open a device at the second API."""
+    return lambda username: open_device(apis[1], username)

@@ -1,4 +1,4 @@
-"""Devices of a user: one class for each door, with the same words, so that one test body serves both."""
+"""Devices of a user: one class for each API, with the same methods, so that one test body serves both."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 WAIT_SECONDS = 20.0
-"""How long a device waits for what must come. A test fails by it, and is never decided by it."""
+"""How long a device waits for what must happen. A test only fails by it."""
 
 
 @dataclass(frozen=True)
-class ClientError:
+class ShownNotification:
     """A notification as a device shows it."""
 
     id: int
@@ -32,18 +32,18 @@ class ClientError:
 class Listed:
     """What a device shows after it has loaded its list."""
 
-    notifications: list[ClientError]
+    notifications: list[ShownNotification]
     total: int
     unread: int
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a device is told while it is open: `what` is added, read, unread, deleted or all_read."""
+    """What a device receives while it is open: `what` is added, read, unread, deleted or all_read."""
 
     what: str
     notification_id: int | None = None
-    notification: ClientError | None = None
+    notification: ShownNotification | None = None
 
 
 class Refused(Exception):
@@ -55,7 +55,7 @@ class Refused(Exception):
 
 
 class Device(Protocol):
-    """What a test can do with a device of either door."""
+    """What a test can do with a device of either API."""
 
     def list(self) -> Listed: ...
     def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None: ...
@@ -75,16 +75,16 @@ class Socket:
         self.connection = self._opened.enter_context(connect(address, subprotocols=offered))
         self.changes: list[Change] = []
 
-    def say(self, message: dict[str, Any]) -> None:
+    def send_json(self, message: dict[str, Any]) -> None:
         self.connection.send(json.dumps(message))
 
-    def hear(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(self.connection.recv(timeout=WAIT_SECONDS))
         return message
 
     def next_change(self) -> Change:
         while not self.changes:
-            self.note(self.hear())
+            self.note(self.receive())
         return self.changes.pop(0)
 
     def note(self, message: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ class Socket:
         self.close()
 
 
-class LegacyDevice(Socket):
+class JsonDevice(Socket):
     """A client of the original JSON protocol."""
 
     def __init__(self, address: str, token: str) -> None:
@@ -116,7 +116,7 @@ class LegacyDevice(Socket):
 
     def list(self) -> Listed:
         answer = self._ask({"type": "get_notifications"}, "notifications_list")
-        shown = [_shown_of_original(each) for each in answer["notifications"]]
+        shown = [_shown_by_json_api(each) for each in answer["notifications"]]
         return Listed(shown, answer["total"], answer["unread_count"])
 
     def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
@@ -143,9 +143,9 @@ class LegacyDevice(Socket):
 
     def _ask(self, asked: dict[str, Any], answer_type: str) -> dict[str, Any]:
         """Ask and wait for the answer. In this protocol the confirmation of a change is also its event."""
-        self.say(asked)
+        self.send_json(asked)
         while True:
-            message = self.hear()
+            message = self.receive()
             if message["type"] == "error":
                 raise Refused(message["code"])
             self.note(message)
@@ -159,7 +159,7 @@ class LegacyDevice(Socket):
             return
         match message:
             case {"type": "notification", "notification": added}:
-                shown = _shown_of_original(added)
+                shown = _shown_by_json_api(added)
                 self.changes.append(Change("added", shown.id, shown))
             case {"type": "notification_marked_read", "notification_id": id}:
                 self.changes.append(Change("read", id))
@@ -171,9 +171,9 @@ class LegacyDevice(Socket):
                 self.changes.append(Change("all_read"))
 
 
-def _shown_of_original(raw: dict[str, Any]) -> ClientError:
+def _shown_by_json_api(raw: dict[str, Any]) -> ShownNotification:
     keys = ("id", "title", "message", "type", "read", "data")
-    return ClientError(**{key: raw[key] for key in keys})
+    return ShownNotification(**{key: raw[key] for key in keys})
 
 
 NOTIFICATION = "id title message type read data"
@@ -194,20 +194,20 @@ class GraphQLDevice(Socket):
         super().__init__(f"{address}/graphql/", "graphql-transport-ws")
         self.position = after
         self._ids = (str(number) for number in itertools.count(1))
-        self.say({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
-        assert self.hear()["type"] == "connection_ack"
+        self.send_json({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+        assert self.receive()["type"] == "connection_ack"
         if after is None:
             # List, then subscribe after its position: nothing that comes next can be missed.
             self.position = self.ask("{ notifications(first: 1) { position } }")["notifications"][
                 "position"
             ]
         payload = {"query": EVENTS, "variables": {"after": self.position}}
-        self.say({"id": "events", "type": "subscribe", "payload": payload})
+        self.send_json({"id": "events", "type": "subscribe", "payload": payload})
 
     def list(self) -> Listed:
         query = f"{{ notifications(first: 50) {{ nodes {{ {NOTIFICATION} }} totalCount unreadCount }} }}"
         answer = self.ask(query)["notifications"]
-        shown = [_shown_of_graphql(each) for each in answer["nodes"]]
+        shown = [_shown_by_graphql_api(each) for each in answer["nodes"]]
         return Listed(shown, answer["totalCount"], answer["unreadCount"])
 
     def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
@@ -232,10 +232,10 @@ class GraphQLDevice(Socket):
         """Run an operation over the socket and return its data; raise Refused with the error's code."""
         number = next(self._ids)
         payload = {"query": query, "variables": variables}
-        self.say({"id": number, "type": "subscribe", "payload": payload})
+        self.send_json({"id": number, "type": "subscribe", "payload": payload})
         answer: dict[str, Any] | None = None
         while True:
-            message = self.hear()
+            message = self.receive()
             if message.get("id") != number:
                 self.note(message)
             elif message["type"] == "complete":
@@ -265,7 +265,7 @@ def _data(message: dict[str, Any]) -> dict[str, Any]:
 def _change_of_graphql(event: dict[str, Any]) -> Change:
     match event:
         case {"__typename": "NotificationAdded", "notification": added}:
-            shown = _shown_of_graphql(added)
+            shown = _shown_by_graphql_api(added)
             return Change("added", shown.id, shown)
         case {"__typename": "NotificationUpdated", "notification": updated}:
             return Change("read" if updated["read"] else "unread", int(updated["id"]))
@@ -276,5 +276,5 @@ def _change_of_graphql(event: dict[str, Any]) -> Change:
     return Change(f"reset: {event['reason']}")
 
 
-def _shown_of_graphql(raw: dict[str, Any]) -> ClientError:
-    return ClientError(**{**raw, "id": int(raw["id"])})
+def _shown_by_graphql_api(raw: dict[str, Any]) -> ShownNotification:
+    return ShownNotification(**{**raw, "id": int(raw["id"])})

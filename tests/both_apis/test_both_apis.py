@@ -1,4 +1,4 @@
-"""What both doors can do. Each test runs with devices of either door, and with one of each."""
+"""What both APIs can do. Each test runs with devices of either API, and with one of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from live_inbox import services
 from live_inbox.maintenance.expiry import expire_due
-from tests.both_apis.devices import Change, ClientError, Device, Refused
+from tests.both_apis.devices import Change, Device, Refused, ShownNotification
 
 Open = Callable[[str], Device]
 """Opens a device of the user with that name."""
@@ -27,7 +27,7 @@ def phone(open_first: Open, alice: int) -> Device:
 
 @pytest.fixture
 def laptop(open_second: Open, alice: int) -> Device:
-    """Another device of alice, at the same or at the other door."""
+    """Another device of alice, at the same or at the other API."""
     return open_second("alice")
 
 
@@ -42,7 +42,7 @@ def test_what_a_service_sends_appears_on_every_device(
         data={"invoice": [1, None]},
     ).notification
     assert sent is not None
-    shown = ClientError(
+    shown = ShownNotification(
         sent.pk, "Paid", "Thanks", "billing", read=False, data={"invoice": [1, None]}
     )
     assert phone.next_change() == Change("added", sent.pk, shown)

@@ -11,7 +11,14 @@ from django.contrib.auth.models import User
 
 from tests.changed_settings import changed_settings
 from tests.graphql.asking import Ask, bearer
-from tests.graphql.stage import LEGACY, OUR_CLASS, TRANSPORT, Client, Stage, staged
+from tests.graphql.graphql_server import (
+    GRAPHQL_TRANSPORT_WS,
+    GRAPHQL_WS,
+    OUR_CLASS,
+    Client,
+    GraphQLServer,
+    running_graphql_server,
+)
 
 
 @pytest.fixture
@@ -52,11 +59,13 @@ def socket_class() -> str:
 
 
 @pytest.fixture
-async def stage(transactional_db: None, socket_class: str, fast_path: bool) -> AsyncIterator[Stage]:
+async def graphql_server(
+    transactional_db: None, socket_class: str, fast_path: bool
+) -> AsyncIterator[GraphQLServer]:
     """A server with sockets."""
     with changed_settings(FAST_PATH=fast_path):
-        async with staged(socket_class) as stage:
-            yield stage
+        async with running_graphql_server(socket_class) as graphql_server:
+            yield graphql_server
 
 
 @pytest.fixture
@@ -70,7 +79,7 @@ def configure() -> Iterator[Callable[..., None]]:
         yield configure
 
 
-@pytest.fixture(params=[TRANSPORT, LEGACY])
+@pytest.fixture(params=[GRAPHQL_TRANSPORT_WS, GRAPHQL_WS])
 def subprotocol(request: pytest.FixtureRequest) -> str:
     """Each of the two subprotocols."""
     name: str = request.param
@@ -78,8 +87,8 @@ def subprotocol(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def client(stage: Stage, alice: User, subprotocol: str) -> Client:
-    """A socket of alice's, welcomed, of each subprotocol."""
-    client = await stage.open(subprotocol)
+async def client(graphql_server: GraphQLServer, alice: User, subprotocol: str) -> Client:
+    """A socket of alice, acknowledged, of each subprotocol."""
+    client = await graphql_server.open(subprotocol)
     await client.init({"Authorization": bearer(alice)})
     return client

@@ -17,7 +17,7 @@ from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from tests.graphql.asking import bearer
-from tests.graphql.stage import LEGACY, Client, Closed, Stage, until
+from tests.graphql.graphql_server import GRAPHQL_WS, Client, Closed, GraphQLServer, until
 
 VIEWER = "{ viewer { username } }"
 
@@ -32,7 +32,7 @@ async def name_of(client: Client) -> str:
 async def refused(client: Client, payload: object, error: dict[str, Any]) -> Closed:
     """Introduce oneself in vain; the older subprotocol says why before it closes."""
     await client.send({"type": "connection_init", "payload": payload})
-    if client.connection.subprotocol == LEGACY:
+    if client.connection.subprotocol == GRAPHQL_WS:
         assert await client.receive() == {"type": "connection_error", "payload": error}
     return await client.closed()
 
@@ -40,31 +40,33 @@ async def refused(client: Client, payload: object, error: dict[str, Any]) -> Clo
 @pytest.mark.parametrize("key", ["Authorization", "authorization", "token", "authToken"])
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "{}", "JWT {}"])
 async def test_a_token_in_the_init_payload(
-    stage: Stage, alice: User, subprotocol: str, key: str, form: str
+    graphql_server: GraphQLServer, alice: User, subprotocol: str, key: str, form: str
 ) -> None:
-    client = await stage.open(subprotocol)
+    client = await graphql_server.open(subprotocol)
     await client.init({key: form.format(issue_token(alice, ttl_seconds=60))})
     assert await name_of(client) == "alice"
 
 
 async def test_a_token_in_the_headers_of_the_payload(
-    stage: Stage, alice: User, subprotocol: str
+    graphql_server: GraphQLServer, alice: User, subprotocol: str
 ) -> None:
-    client = await stage.open(subprotocol)
+    client = await graphql_server.open(subprotocol)
     await client.init({"headers": {"Authorization": bearer(alice)}})
     assert await name_of(client) == "alice"
 
 
-async def test_a_token_in_the_handshake(stage: Stage, alice: User, subprotocol: str) -> None:
-    client = await stage.open(subprotocol, headers={"Authorization": bearer(alice)})
+async def test_a_token_in_the_handshake(
+    graphql_server: GraphQLServer, alice: User, subprotocol: str
+) -> None:
+    client = await graphql_server.open(subprotocol, headers={"Authorization": bearer(alice)})
     await client.init()
     assert await name_of(client) == "alice"
 
 
 async def test_the_payload_counts_more_than_the_handshake(
-    stage: Stage, alice: User, bob: User, subprotocol: str
+    graphql_server: GraphQLServer, alice: User, bob: User, subprotocol: str
 ) -> None:
-    client = await stage.open(subprotocol, headers={"Authorization": bearer(alice)})
+    client = await graphql_server.open(subprotocol, headers={"Authorization": bearer(alice)})
     await client.init({"Authorization": bearer(bob)})
     assert await name_of(client) == "bob"
 
@@ -81,9 +83,9 @@ async def test_the_payload_counts_more_than_the_handshake(
     ],
 )
 async def test_without_a_good_token_it_is_closed_with_4403(
-    stage: Stage, subprotocol: str, payload: Any, reason: str, message: str
+    graphql_server: GraphQLServer, subprotocol: str, payload: Any, reason: str, message: str
 ) -> None:
-    client = await stage.open(subprotocol)
+    client = await graphql_server.open(subprotocol)
     error = {
         "message": message,
         "extensions": {"code": "UNAUTHENTICATED", "reason": reason},
@@ -92,41 +94,41 @@ async def test_without_a_good_token_it_is_closed_with_4403(
 
 
 async def test_a_token_that_has_expired_is_closed_with_4403(
-    stage: Stage, alice: User, subprotocol: str
+    graphql_server: GraphQLServer, alice: User, subprotocol: str
 ) -> None:
     token = issue_token(alice, ttl_seconds=60, now=time.time() - 3600)
-    client = await stage.open(subprotocol)
+    client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": token}})
     assert await client.closed() == Closed(4403, "Forbidden: expired")
 
 
 async def test_when_keys_are_out_of_reach_clients_are_to_try_again(
-    stage: Stage, subprotocol: str, monkeypatch: pytest.MonkeyPatch
+    graphql_server: GraphQLServer, subprotocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(token: str) -> None:
         raise AuthenticationFailed(Reason.KEYS_UNAVAILABLE)
 
     monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
-    client = await stage.open(subprotocol)
+    client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later: keys_unavailable")
 
 
 async def test_when_it_takes_too_long_clients_are_to_try_again(
-    stage: Stage, subprotocol: str, monkeypatch: pytest.MonkeyPatch
+    graphql_server: GraphQLServer, subprotocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(token: str) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", hang)
-    stage.options["init_seconds"] = 0.05
-    client = await stage.open(subprotocol)
+    graphql_server.options["init_seconds"] = 0.05
+    client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later: keys_unavailable")
 
 
 async def test_when_it_cannot_be_found_out_clients_are_to_try_again(
-    stage: Stage,
+    graphql_server: GraphQLServer,
     subprotocol: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -135,7 +137,7 @@ async def test_when_it_cannot_be_found_out_clients_are_to_try_again(
         raise ConnectionError("the database is away")
 
     monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
-    client = await stage.open(subprotocol)
+    client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later: internal error")
     assert "the database is away" in caplog.text
@@ -150,93 +152,103 @@ class TestSessions:
         return f"theme=dark; sessionid={browser.cookies['sessionid'].value}"
 
     async def test_a_session_is_good_enough(
-        self, stage: Stage, subprotocol: str, cookie: str
+        self, graphql_server: GraphQLServer, subprotocol: str, cookie: str
     ) -> None:
-        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
         await client.init()
         assert await name_of(client) == "alice"
 
     async def test_a_token_counts_more(
-        self, stage: Stage, subprotocol: str, cookie: str, bob: User
+        self, graphql_server: GraphQLServer, subprotocol: str, cookie: str, bob: User
     ) -> None:
-        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
         await client.init({"token": bearer(bob)})
         assert await name_of(client) == "bob"
 
     async def test_a_bad_token_does_not_fall_back_on_it(
-        self, stage: Stage, subprotocol: str, cookie: str
+        self, graphql_server: GraphQLServer, subprotocol: str, cookie: str
     ) -> None:
-        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
         await client.send({"type": "connection_init", "payload": {"token": "nonsense"}})
         assert await client.closed() == Closed(4403, "Forbidden: malformed")
 
     @pytest.mark.parametrize("cookie", ["sessionid=nothing", "sessionid=", "x"])
     async def test_a_session_that_is_none(
-        self, stage: Stage, transactional_db: None, subprotocol: str, cookie: str
+        self, graphql_server: GraphQLServer, transactional_db: None, subprotocol: str, cookie: str
     ) -> None:
-        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
         await client.send({"type": "connection_init"})
         assert await client.closed() == Closed(4403, "Forbidden: missing")
 
     async def test_of_somebody_who_was_deactivated(
-        self, stage: Stage, subprotocol: str, cookie: str, alice: User
+        self, graphql_server: GraphQLServer, subprotocol: str, cookie: str, alice: User
     ) -> None:
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
-        client = await stage.open(subprotocol, headers={"Cookie": cookie})
+        client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
         await client.send({"type": "connection_init"})
         assert (await client.closed()).code == 4403
 
 
 class TestOrigins:
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
-    async def test_a_page_of_another_origin_gets_no_socket(self, stage: Stage, origin: str) -> None:
+    async def test_a_page_of_another_origin_gets_no_socket(
+        self, graphql_server: GraphQLServer, origin: str
+    ) -> None:
         with pytest.raises(InvalidStatus) as caught:
-            await stage.open(headers={"Origin": origin})
+            await graphql_server.open(headers={"Origin": origin})
         assert caught.value.response.status_code == 403
 
-    async def test_a_page_of_our_own_does(self, stage: Stage, alice: User) -> None:
-        client = await stage.open(headers={"Origin": f"http://127.0.0.1:{stage.port}"})
+    async def test_a_page_of_our_own_does(self, graphql_server: GraphQLServer, alice: User) -> None:
+        client = await graphql_server.open(
+            headers={"Origin": f"http://127.0.0.1:{graphql_server.port}"}
+        )
         await client.init({"token": bearer(alice)})
 
     async def test_so_does_a_page_of_an_origin_that_is_allowed(
-        self, stage: Stage, alice: User, configure: Any
+        self, graphql_server: GraphQLServer, alice: User, configure: Any
     ) -> None:
         configure(ALLOWED_ORIGINS="https://app.example.com")
-        client = await stage.open(headers={"Origin": "https://app.example.com"})
+        client = await graphql_server.open(headers={"Origin": "https://app.example.com"})
         await client.init({"token": bearer(alice)})
 
 
 class TestEnds:
     """A socket lives no longer than whoever opened it may be here; clients come back after 4403."""
 
-    async def test_when_the_token_expires(self, stage: Stage, client: Client) -> None:
+    async def test_when_the_token_expires(
+        self, graphql_server: GraphQLServer, client: Client
+    ) -> None:
         await client.start("1", "subscription { notificationEvents { position } }")
-        await stage.until_subscribed(1)
-        stage.clock.ahead = 590
-        stage.sessions.end_expired()
+        await graphql_server.until_subscribed(1)
+        graphql_server.clock.ahead = 590
+        graphql_server.sessions.end_expired()
         assert await name_of(client) == "alice"
-        stage.clock.ahead = 620
-        stage.sessions.end_expired()
+        graphql_server.clock.ahead = 620
+        graphql_server.sessions.end_expired()
         assert await client.closed() == Closed(4403, "Forbidden: expired")
-        await stage.until_subscribed(0)
-        assert len(stage.sessions) == 0
+        await graphql_server.until_subscribed(0)
+        assert len(graphql_server.sessions) == 0
 
-    async def test_when_tokens_are_revoked(self, stage: Stage, client: Client, alice: User) -> None:
+    async def test_when_tokens_are_revoked(
+        self, graphql_server: GraphQLServer, client: Client, alice: User
+    ) -> None:
         await in_database_thread(revoke_tokens, user_id=alice.pk)
-        await stage.sessions.check()
+        await graphql_server.sessions.check()
         assert await client.closed() == Closed(4403, "Forbidden: revoked")
 
     async def test_when_the_user_is_deactivated(
-        self, stage: Stage, client: Client, alice: User
+        self, graphql_server: GraphQLServer, client: Client, alice: User
     ) -> None:
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
-        await stage.sessions.check()
+        await graphql_server.sessions.check()
         assert await client.closed() == Closed(4403, "Forbidden: deactivated")
 
-    async def test_a_socket_that_is_gone_is_forgotten(self, stage: Stage, client: Client) -> None:
-        assert len(stage.sessions) == 1
+    async def test_a_socket_that_is_gone_is_forgotten(
+        self, graphql_server: GraphQLServer, client: Client
+    ) -> None:
+        assert len(graphql_server.sessions) == 1
         await client.connection.close()
-        await until(lambda: len(stage.sessions) == 0)
+        await until(lambda: len(graphql_server.sessions) == 0)
 
     async def test_what_a_user_may_do_is_looked_at_anew(
         self, client: Client, alice: User, bob: User
@@ -264,7 +276,7 @@ class TestEnds:
 
 
 async def test_while_the_database_is_away_clients_are_to_try_again(
-    stage: Stage,
+    graphql_server: GraphQLServer,
     subprotocol: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -273,7 +285,7 @@ async def test_while_the_database_is_away_clients_are_to_try_again(
         raise OperationalError("terminating connection")
 
     monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
-    client = await stage.open(subprotocol)
+    client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later")
     # Every client has that, and many come back: not a traceback for each.

@@ -21,8 +21,15 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.sessions import OpenSessions
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
-from tests.graphql.stage import LEGACY, TRANSPORT, Client, Closed, Stage, until
-from tests.graphql.wire import Wire
+from tests.graphql.fake_socket import FakeSocket
+from tests.graphql.graphql_server import (
+    GRAPHQL_TRANSPORT_WS,
+    GRAPHQL_WS,
+    Client,
+    Closed,
+    GraphQLServer,
+    until,
+)
 
 PING = {"type": "ping"}
 SUBSCRIBE = "subscription { notificationEvents { position } }"
@@ -34,11 +41,11 @@ def metric(name: str, **labels: str) -> float:
 
 
 class TestLimits:
-    async def test_a_client_that_sends_too_fast_is_told_to_try_again_later(
-        self, stage: Stage, transactional_db: None, configure: Callable[..., None]
+    async def test_a_client_that_sends_too_fast_is_closed_with_try_again_later(
+        self, graphql_server: GraphQLServer, transactional_db: None, configure: Callable[..., None]
     ) -> None:
         configure(SOCKET_RATE="1/hour burst 5")
-        client = await stage.open()
+        client = await graphql_server.open()
         for _ in range(5):
             await client.send(PING)
             assert await client.receive() == {"type": "pong"}
@@ -46,20 +53,20 @@ class TestLimits:
         assert await client.closed() == Closed(1013, "Try again later: too many messages")
 
     async def test_each_socket_has_an_allowance_of_its_own(
-        self, stage: Stage, configure: Callable[..., None]
+        self, graphql_server: GraphQLServer, configure: Callable[..., None]
     ) -> None:
         configure(SOCKET_RATE="1/hour burst 1")
         for _ in range(3):
-            client = await stage.open()
+            client = await graphql_server.open()
             await client.send(PING)
             assert await client.receive() == {"type": "pong"}
 
     @pytest.mark.parametrize("filling", ["x", "é", "\U0001f514"])
     async def test_a_message_that_is_too_big_is_closed_with_1009(
-        self, stage: Stage, configure: Callable[..., None], filling: str
+        self, graphql_server: GraphQLServer, configure: Callable[..., None], filling: str
     ) -> None:
         configure(MAX_MESSAGE_BYTES="1024")
-        client = await stage.open()
+        client = await graphql_server.open()
         count = (1024 - len('{"type":"ping","x":""}')) // len(filling.encode())
         padding = "x" * ((1024 - len('{"type":"ping","x":""}')) % len(filling.encode()))
         fitting = f'{{"type":"ping","x":"{filling * count}{padding}"}}'
@@ -72,11 +79,11 @@ class TestLimits:
 
 class TestChannelLayer:
     async def test_a_socket_has_no_channel(
-        self, stage: Stage, client: Client, settings: Any
+        self, graphql_server: GraphQLServer, client: Client, settings: Any
     ) -> None:
         """So no outage of the layer can end it."""
         settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.graphql.test_consumer.Broken"}}
-        other = await stage.open()
+        other = await graphql_server.open()
         await other.send(PING)
         assert await other.receive() == {"type": "pong"}
 
@@ -89,10 +96,10 @@ class Broken:
 
 
 class TestMetrics:
-    async def test_open_and_closed_sockets_are_counted(self, stage: Stage) -> None:
+    async def test_open_and_closed_sockets_are_counted(self, graphql_server: GraphQLServer) -> None:
         open_before = metric("inbox_sockets")
         closed_before = metric("inbox_sockets_closed_total", code="4400")
-        client = await stage.open()
+        client = await graphql_server.open()
         await client.send(PING)
         await client.receive()
         assert metric("inbox_sockets") == open_before + 1
@@ -101,7 +108,9 @@ class TestMetrics:
         await until(lambda: metric("inbox_sockets") == open_before)
         assert metric("inbox_sockets_closed_total", code="4400") == closed_before + 1
 
-    async def test_a_client_that_leaves_is_not_counted_as_closed_by_us(self, stage: Stage) -> None:
+    async def test_a_client_that_leaves_is_not_counted_as_closed_by_us(
+        self, graphql_server: GraphQLServer
+    ) -> None:
         def total() -> float:
             return sum(
                 sample.value
@@ -111,7 +120,7 @@ class TestMetrics:
             )
 
         before, open_before = total(), metric("inbox_sockets")
-        client = await stage.open()
+        client = await graphql_server.open()
         await client.connection.close()
         await until(lambda: metric("inbox_sockets") == open_before)
         assert total() == before
@@ -148,55 +157,55 @@ class TestClients:
     async def test_a_client_that_does_not_read_is_not_read_either(
         self, consumer: Callable[..., GraphQLConsumer]
     ) -> None:
-        wire = Wire(consumer())
-        wire.say(PING)
-        await until(lambda: wire.types == ["accept", "pong"])
-        wire.writable.clear()
+        socket = FakeSocket(consumer())
+        socket.receives(PING)
+        await until(lambda: socket.types == ["accept", "pong"])
+        socket.writable.clear()
         for _ in range(150):
-            wire.say(PING)
+            socket.receives(PING)
         await settle()
         # The connect event, the first ping, and the one that is being answered.
-        assert wire.received == 3
-        wire.writable.set()
-        await until(lambda: len(wire.sent) == 152)
-        wire.lose()
-        await wire.ended()
+        assert socket.received == 3
+        socket.writable.set()
+        await until(lambda: len(socket.sent) == 152)
+        socket.disconnects()
+        await socket.ended()
 
     async def test_a_client_that_vanishes_while_it_is_not_reading(
         self, consumer: Callable[..., GraphQLConsumer]
     ) -> None:
-        wire = Wire(consumer())
-        wire.say(PING)
-        await until(lambda: wire.types == ["accept", "pong"])
-        wire.writable.clear()
+        socket = FakeSocket(consumer())
+        socket.receives(PING)
+        await until(lambda: socket.types == ["accept", "pong"])
+        socket.writable.clear()
         for _ in range(150):
-            wire.say(PING)
+            socket.receives(PING)
         await settle()
-        wire.lose()
-        await wire.ended()
-        assert wire.types == ["accept", "pong"]
+        socket.disconnects()
+        await socket.ended()
+        assert socket.types == ["accept", "pong"]
 
     async def test_a_socket_that_is_closed_while_messages_wait(
         self, consumer: Callable[..., GraphQLConsumer]
     ) -> None:
-        wire = Wire(consumer())
-        wire.say("{")
+        socket = FakeSocket(consumer())
+        socket.receives("{")
         for _ in range(150):
-            wire.say(PING)
-        await wire.ended()
-        assert wire.types == ["accept", "close"]
-        assert wire.sent[-1]["code"] == 4400
+            socket.receives(PING)
+        await socket.ended()
+        assert socket.types == ["accept", "close"]
+        assert socket.sent[-1]["code"] == 4400
 
     async def test_what_comes_after_the_close_is_not_looked_at(
         self, consumer: Callable[..., GraphQLConsumer]
     ) -> None:
-        wire = Wire(consumer())
-        wire.say({"type": "subscribe", "id": "1", "payload": {"query": "{a}"}})
-        wire.say(INIT)
-        wire.say(b"x")
-        await wire.ended()
-        assert wire.types == ["accept", "close"]
-        assert wire.sent[-1]["code"] == 4401
+        socket = FakeSocket(consumer())
+        socket.receives({"type": "subscribe", "id": "1", "payload": {"query": "{a}"}})
+        socket.receives(INIT)
+        socket.receives(b"x")
+        await socket.ended()
+        assert socket.types == ["accept", "close"]
+        assert socket.sent[-1]["code"] == 4401
 
     @pytest.mark.parametrize("error", [OSError, RuntimeError])
     async def test_a_server_that_raises_on_a_late_message_is_forgiven(
@@ -205,34 +214,34 @@ class TestClients:
         caplog: pytest.LogCaptureFixture,
         error: type[Exception],
     ) -> None:
-        wire = Wire(consumer())
-        await until(lambda: wire.types == ["accept"])
-        wire.trouble = error("the client has gone")
-        wire.say(PING)
+        socket = FakeSocket(consumer())
+        await until(lambda: socket.types == ["accept"])
+        socket.error = error("the client has gone")
+        socket.receives(PING)
         await settle()
-        assert wire.types == ["accept"]
-        wire.lose()
-        await wire.ended()
+        assert socket.types == ["accept"]
+        socket.disconnects()
+        await socket.ended()
         assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
     async def test_a_server_that_gives_up_leaves_nothing_behind(
         self, consumer: Callable[..., GraphQLConsumer]
     ) -> None:
         made = consumer()
-        wire = Wire(made)
-        wire.say(INIT)
-        wire.say({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIBE}})
-        await until(lambda: "connection_ack" in wire.types)
+        socket = FakeSocket(made)
+        socket.receives(INIT)
+        socket.receives({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIBE}})
+        await until(lambda: "connection_ack" in socket.types)
         await settle()
         assert len(made._socket_rules.sessions) == 1
-        wire.task.cancel()
-        await asyncio.wait({wire.task})
+        socket.task.cancel()
+        await asyncio.wait({socket.task})
         assert len(made._socket_rules.sessions) == 0
         assert {task.get_name() for task in asyncio.all_tasks()} == {
             asyncio.current_task().get_name()  # type: ignore[union-attr]
         }
 
-    @pytest.mark.parametrize("subprotocol", [TRANSPORT, LEGACY])
+    @pytest.mark.parametrize("subprotocol", [GRAPHQL_TRANSPORT_WS, GRAPHQL_WS])
     async def test_a_fault_of_ours_closes_the_socket_with_a_code_that_lets_clients_come_back(
         self,
         consumer: Callable[..., GraphQLConsumer],
@@ -245,10 +254,10 @@ class TestClients:
 
         monkeypatch.setattr("live_inbox_graphql.graphql_transport_ws.message_type", fail)
         monkeypatch.setattr("live_inbox_graphql.graphql_ws.message_type", fail)
-        wire = Wire(consumer(), subprotocols=[subprotocol])
-        wire.say(PING)
-        await wire.ended()
-        assert wire.sent[-1] == {
+        socket = FakeSocket(consumer(), subprotocols=[subprotocol])
+        socket.receives(PING)
+        await socket.ended()
+        assert socket.sent[-1] == {
             "type": "websocket.close",
             "code": 1013,
             "reason": "Try again later: internal error",
@@ -315,7 +324,7 @@ BEGINNINGS = st.sampled_from([[], [{"type": "connection_init"}], [INIT], [INIT, 
 @given(
     beginning=BEGINNINGS,
     rest=st.lists(MESSAGES, max_size=12),
-    subprotocol=st.sampled_from([TRANSPORT, LEGACY]),
+    subprotocol=st.sampled_from([GRAPHQL_TRANSPORT_WS, GRAPHQL_WS]),
     leaves=st.booleans(),
 )
 def test_whatever_a_client_sends_the_socket_ends_well(
@@ -338,18 +347,18 @@ async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
         patch.setattr("live_inbox_graphql.authentication.authenticate", authenticate)
         patch.setattr("live_inbox_graphql.queries.in_database_thread", crossing)
         made = bare_consumer()
-        wire = Wire(made, subprotocols=[subprotocol])
+        socket = FakeSocket(made, subprotocols=[subprotocol])
         for message in messages:
-            wire.say(message)
+            socket.receives(message)
         await settle()
         if leaves:
-            wire.lose()
+            socket.disconnects()
             await settle()
         else:
-            wire.give({"type": "websocket.disconnect", "code": 1001})
-        await wire.ended()
-    closes = [index for index, each in enumerate(wire.types) if each == "close"]
-    assert closes in ([], [len(wire.types) - 1])
-    assert wire.types[0] == "accept"
+            socket.receives_event({"type": "websocket.disconnect", "code": 1001})
+        await socket.ended()
+    closes = [index for index, each in enumerate(socket.types) if each == "close"]
+    assert closes in ([], [len(socket.types) - 1])
+    assert socket.types[0] == "accept"
     assert len(made._socket_rules.sessions) == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -9,40 +9,44 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.graphql.asking import bearer
-from tests.graphql.stage import TRANSPORT, Client, Closed, Stage
+from tests.graphql.graphql_server import GRAPHQL_TRANSPORT_WS, Client, Closed, GraphQLServer
 
 SUBSCRIBE = "subscription { notificationEvents { position } }"
 OPERATION = {"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }"}}
 
 
 @pytest.fixture
-async def raw(stage: Stage) -> Client:
+async def raw(graphql_server: GraphQLServer) -> Client:
     """A socket before the handshake of the protocol."""
-    return await stage.open(TRANSPORT)
+    return await graphql_server.open(GRAPHQL_TRANSPORT_WS)
 
 
 @pytest.fixture
 async def ws(raw: Client, alice: User) -> Client:
-    """A socket of alice's, welcomed."""
+    """A socket of alice, acknowledged."""
     await raw.init({"Authorization": bearer(alice)})
     return raw
 
 
-async def test_without_a_subprotocol_it_is_closed_with_4406(stage: Stage) -> None:
+async def test_without_a_subprotocol_it_is_closed_with_4406(graphql_server: GraphQLServer) -> None:
     for names in ((), ("mqtt",)):
-        client = await stage.open_with(names)
+        client = await graphql_server.open_with(names)
         assert await client.closed() == Closed(4406, "Subprotocol not acceptable")
 
 
-async def test_of_a_client_that_offers_both_it_gets_the_newer(stage: Stage) -> None:
-    for names in (("graphql-ws", TRANSPORT), (TRANSPORT, "graphql-ws")):
-        client = await stage.open(*names)
-        assert client.connection.subprotocol == TRANSPORT
+async def test_of_a_client_that_offers_both_it_gets_the_newer(
+    graphql_server: GraphQLServer,
+) -> None:
+    for names in (("graphql-ws", GRAPHQL_TRANSPORT_WS), (GRAPHQL_TRANSPORT_WS, "graphql-ws")):
+        client = await graphql_server.open(*names)
+        assert client.connection.subprotocol == GRAPHQL_TRANSPORT_WS
 
 
-async def test_without_an_init_in_time_it_is_closed_with_4408(stage: Stage) -> None:
-    stage.options["init_seconds"] = 0.05
-    client = await stage.open(TRANSPORT)
+async def test_without_an_init_in_time_it_is_closed_with_4408(
+    graphql_server: GraphQLServer,
+) -> None:
+    graphql_server.options["init_seconds"] = 0.05
+    client = await graphql_server.open(GRAPHQL_TRANSPORT_WS)
     assert await client.closed() == Closed(4408, "Connection initialisation timeout")
 
 
@@ -71,8 +75,12 @@ async def test_an_id_may_be_used_again(ws: Client) -> None:
 
 
 @pytest.mark.parametrize("payload", [None, {}, {"payload": None}])
-async def test_an_init_needs_no_payload(stage: Stage, alice: User, payload: Any) -> None:
-    client = await stage.open(TRANSPORT, headers={"Authorization": bearer(alice)})
+async def test_an_init_needs_no_payload(
+    graphql_server: GraphQLServer, alice: User, payload: Any
+) -> None:
+    client = await graphql_server.open(
+        GRAPHQL_TRANSPORT_WS, headers={"Authorization": bearer(alice)}
+    )
     await client.send({"type": "connection_init", **(payload or {})})
     assert await client.receive() == {"type": "connection_ack"}
 
@@ -149,16 +157,16 @@ async def test_an_operation_that_is_not_of_the_protocol(
     ],
 )
 async def test_a_bad_operation_is_its_own_error_and_its_siblings_live(
-    ws: Client, stage: Stage, query: str, code: str
+    ws: Client, graphql_server: GraphQLServer, query: str, code: str
 ) -> None:
     await ws.start("sibling", SUBSCRIBE)
-    await stage.until_subscribed(1)
+    await graphql_server.until_subscribed(1)
     await ws.start("1", query)
     message = await ws.receive()
     assert (message["type"], message["id"]) == ("error", "1")
     assert [error["extensions"]["code"] for error in message["payload"]] == [code]
     await ws.ask("mutation { markAllRead { count } }")
-    assert stage.hub._taps, "the sibling has gone"
+    assert graphql_server.hub._taps, "the sibling has gone"
     # Nothing comes after an error, and its id may be used again.
     await ws.start("1", "{ __typename }")
     assert await ws.result("1") == {"data": {"__typename": "Query"}}
@@ -209,7 +217,7 @@ async def test_what_needs_no_answer_gets_none(ws: Client, message: dict[str, Any
     assert await ws.receive() == {"type": "pong"}
 
 
-async def test_there_is_a_limit_of_operations(ws: Client, stage: Stage) -> None:
+async def test_there_is_a_limit_of_operations(ws: Client, graphql_server: GraphQLServer) -> None:
     for number in range(20):
         await ws.start(str(number), SUBSCRIBE)
     await ws.start("20", SUBSCRIBE)
@@ -225,7 +233,7 @@ async def test_there_is_a_limit_of_operations(ws: Client, stage: Stage) -> None:
     }
     await ws.send({"type": "complete", "id": "0"})
     await ws.start("20", SUBSCRIBE)
-    await stage.until_subscribed(20)
+    await graphql_server.until_subscribed(20)
 
 
 async def test_half_a_surrogate_pair_is_repeated_as_it_came(ws: Client) -> None:

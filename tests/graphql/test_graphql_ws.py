@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.graphql.asking import bearer
-from tests.graphql.stage import LEGACY, WAIT_SECONDS, Client, Closed, Stage
+from tests.graphql.graphql_server import GRAPHQL_WS, WAIT_SECONDS, Client, Closed, GraphQLServer
 from tests.graphql.test_graphql_transport_ws import INVALID_AT_ANY_TIME
 
 SUBSCRIBE = "subscription { notificationEvents { position } }"
@@ -18,21 +18,23 @@ OPERATION = {"type": "start", "id": "1", "payload": {"query": "{ __typename }"}}
 
 
 @pytest.fixture
-async def raw(stage: Stage) -> Client:
+async def raw(graphql_server: GraphQLServer) -> Client:
     """A socket before the handshake of the protocol."""
-    return await stage.open(LEGACY)
+    return await graphql_server.open(GRAPHQL_WS)
 
 
 @pytest.fixture
 async def ws(raw: Client, alice: User) -> Client:
-    """A socket of alice's, welcomed."""
+    """A socket of alice, acknowledged."""
     await raw.init({"Authorization": bearer(alice)})
     return raw
 
 
-async def test_without_an_init_in_time_it_is_closed_with_4408(stage: Stage) -> None:
-    stage.options["init_seconds"] = 0.05
-    client = await stage.open(LEGACY)
+async def test_without_an_init_in_time_it_is_closed_with_4408(
+    graphql_server: GraphQLServer,
+) -> None:
+    graphql_server.options["init_seconds"] = 0.05
+    client = await graphql_server.open(GRAPHQL_WS)
     assert await client.closed() == Closed(4408, "Connection initialisation timeout")
 
 
@@ -47,8 +49,10 @@ async def test_an_operation_before_the_ack_is_closed_with_4401(raw: Client) -> N
 
 
 @pytest.mark.parametrize("payload", [{}, {"payload": None}, {"payload": {}}])
-async def test_an_init_needs_no_payload(stage: Stage, alice: User, payload: Any) -> None:
-    client = await stage.open(LEGACY, headers={"Authorization": bearer(alice)})
+async def test_an_init_needs_no_payload(
+    graphql_server: GraphQLServer, alice: User, payload: Any
+) -> None:
+    client = await graphql_server.open(GRAPHQL_WS, headers={"Authorization": bearer(alice)})
     await client.send({"type": "connection_init", **payload})
     assert await client.receive() == {"type": "connection_ack"}
 
@@ -109,20 +113,20 @@ async def test_a_bad_operation_is_its_own_error_and_the_socket_lives(
     assert await ws.ask("{ __typename }") == {"data": {"__typename": "Query"}}
 
 
-async def test_stop_is_confirmed(ws: Client, stage: Stage) -> None:
+async def test_stop_is_confirmed(ws: Client, graphql_server: GraphQLServer) -> None:
     await ws.start("1", SUBSCRIBE)
-    await stage.until_subscribed(1)
+    await graphql_server.until_subscribed(1)
     await ws.send({"type": "stop", "id": "1"})
     assert await ws.receive() == {"type": "complete", "id": "1"}
-    await stage.until_subscribed(0)
+    await graphql_server.until_subscribed(0)
     await ws.send({"type": "stop", "id": "1"})
     assert await ws.ask("{ __typename }") == {"data": {"__typename": "Query"}}
 
 
-async def test_an_id_that_is_in_use_begins_anew(ws: Client, stage: Stage) -> None:
+async def test_an_id_that_is_in_use_begins_anew(ws: Client, graphql_server: GraphQLServer) -> None:
     for _ in range(3):
         await ws.start("1", SUBSCRIBE)
-    await stage.until_subscribed(1)
+    await graphql_server.until_subscribed(1)
     assert await ws.ask("{ __typename }") == {"data": {"__typename": "Query"}}
 
 
@@ -144,18 +148,18 @@ async def test_there_is_a_limit_of_operations(ws: Client) -> None:
     }
 
 
-async def test_signs_of_life_come_by_themselves(stage: Stage, alice: User) -> None:
-    stage.options["keep_alive_seconds"] = 0.02
-    client = await stage.open(LEGACY)
+async def test_signs_of_life_come_by_themselves(graphql_server: GraphQLServer, alice: User) -> None:
+    graphql_server.options["keep_alive_seconds"] = 0.02
+    client = await graphql_server.open(GRAPHQL_WS)
     await client.send({"type": "connection_init", "payload": {"token": bearer(alice)}})
     async with asyncio.timeout(WAIT_SECONDS):
-        heard = [json.loads(await client.connection.recv()) for _ in range(4)]
-    assert heard == [{"type": "connection_ack"}] + [{"type": "ka"}] * 3
+        received = [json.loads(await client.connection.recv()) for _ in range(4)]
+    assert received == [{"type": "connection_ack"}] + [{"type": "ka"}] * 3
 
 
-async def test_signs_of_life_can_be_left_out(stage: Stage, alice: User) -> None:
-    stage.options["keep_alive_seconds"] = 0
-    client = await stage.open(LEGACY)
+async def test_signs_of_life_can_be_left_out(graphql_server: GraphQLServer, alice: User) -> None:
+    graphql_server.options["keep_alive_seconds"] = 0
+    client = await graphql_server.open(GRAPHQL_WS)
     await client.init({"token": bearer(alice)})
     await client.start("1", "{ __typename }")
     assert json.loads(await client.connection.recv())["type"] == "data"

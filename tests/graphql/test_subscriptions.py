@@ -21,7 +21,7 @@ from live_inbox.events import Event
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox_graphql.projection.rendering import Projection
 from tests.graphql.asking import bearer
-from tests.graphql.stage import OUR_CLASS, PLAIN_CLASS, Client, Closed, Stage
+from tests.graphql.graphql_server import OUR_CLASS, PLAIN_CLASS, Client, Closed, GraphQLServer
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 0, UTC)
 LATER = MOMENT + timedelta(minutes=1)
@@ -167,8 +167,8 @@ class TestEvents:
             await send(alice, str(number))
         epoch = (await position_of(alice)).epoch
         await client.start("1", EVENTS, {"after": f"{epoch}.2"})
-        told = [(await client.data("1"))["notification"]["title"] for _ in range(3)]
-        assert told == ["2", "3", "4"]
+        delivered = [(await client.data("1"))["notification"]["title"] for _ in range(3)]
+        assert delivered == ["2", "3", "4"]
         await send(alice, "5")
         assert (await client.data("1"))["position"] == f"{epoch}.6"
 
@@ -184,12 +184,12 @@ class TestEvents:
         assert (await client.data("1"))["notification"]["title"] == "between"
 
     async def test_without_a_position_it_begins_now(
-        self, stage: Stage, client: Client, alice: User
+        self, graphql_server: GraphQLServer, client: Client, alice: User
     ) -> None:
         await send(alice, "long ago")
         await client.start("1", EVENTS)
 
-        await stage.until_subscribed(1)
+        await graphql_server.until_subscribed(1)
         await send(alice, "now")
         assert (await client.data("1"))["notification"]["title"] == "now"
 
@@ -229,7 +229,7 @@ class TestSharing:
         return made
 
     async def test_an_event_is_made_json_once_for_all_who_ask_the_same(
-        self, stage: Stage, client: Client, alice: User, way: str, made: list[int]
+        self, graphql_server: GraphQLServer, client: Client, alice: User, way: str, made: list[int]
     ) -> None:
         questions: dict[str, tuple[str, dict[str, Any]]] = {
             "first": (EVENTS, {}),
@@ -240,14 +240,14 @@ class TestSharing:
         }
         for id, question in questions.items():
             await client.start(id, *question)
-        await stage.until_subscribed(len(questions))
+        await graphql_server.until_subscribed(len(questions))
         await send(alice, type="news")
         position = str(await position_of(alice))
-        told: dict[str, str] = {}
+        delivered: dict[str, str] = {}
         for _ in questions:
             message = await client.receive()
-            told[message["id"]] = message["payload"]["data"]["notificationEvents"]["position"]
-        assert told == dict.fromkeys(questions, position)
+            delivered[message["id"]] = message["payload"]["data"]["notificationEvents"]["position"]
+        assert delivered == dict.fromkeys(questions, position)
         # For those without types, for those with, and for the one that asks for something else.
         assert made == ([] if way == "executed" else [1, 1, 1])
 
@@ -264,8 +264,8 @@ class TestTypes:
         await do(services.mark_all_read, user_id=alice.pk)
         for type in ("general", "alarm"):
             await do(services.delete, user_id=alice.pk, notification_id=sent[type].pk)
-        told = [await client.data("1") for _ in range(5)]
-        assert [(event["__typename"], event["position"].split(".")[1]) for event in told] == [
+        delivered = [await client.data("1") for _ in range(5)]
+        assert [(event["__typename"], event["position"].split(".")[1]) for event in delivered] == [
             ("NotificationAdded", "2"),
             ("NotificationAdded", "3"),
             ("NotificationUpdated", "5"),
@@ -379,25 +379,25 @@ class TestFailures:
         assert "data" in await client.ask("{ viewer { username } }")
 
     async def test_when_the_hub_stops_the_socket_is_closed_so_that_clients_come_back(
-        self, stage: Stage, client: Client, alice: User
+        self, graphql_server: GraphQLServer, client: Client, alice: User
     ) -> None:
         await client.start("1", EVENTS)
-        await stage.until_subscribed(1)
-        await stage.hub.stop()
+        await graphql_server.until_subscribed(1)
+        await graphql_server.hub.stop()
         assert await client.closed() == Closed(1012, "Service restart")
 
     async def test_after_the_hub_has_stopped_there_are_no_subscriptions(
-        self, stage: Stage, client: Client
+        self, graphql_server: GraphQLServer, client: Client
     ) -> None:
-        await stage.hub.stop()
+        await graphql_server.hub.stop()
         await client.start("1", EVENTS)
         assert await client.closed() == Closed(1012, "Service restart")
 
 
 async def test_a_subscription_makes_no_query_for_an_event(
-    stage: Stage, client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+    graphql_server: GraphQLServer, client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everything that is told is in the event: a thousand devices cost one read of the log."""
+    """Everything that is delivered is in the event: a thousand devices cost one read of the log."""
     crossings: list[str] = []
 
     async def crossing(function: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -405,7 +405,7 @@ async def test_a_subscription_makes_no_query_for_an_event(
         return await in_database_thread(function, *args, **kwargs)
 
     await client.start("1", EVENTS, {"after": "0"})
-    await stage.until_subscribed(1)
+    await graphql_server.until_subscribed(1)
     for module in ("queries", "mutations", "authentication"):
         monkeypatch.setattr(f"live_inbox_graphql.{module}.in_database_thread", crossing)
     await send(alice, sender_id=alice.pk)
@@ -414,15 +414,15 @@ async def test_a_subscription_makes_no_query_for_an_event(
 
 
 async def test_a_stopped_subscription_leaves_the_hub(
-    stage: Stage, client: Client, alice: User, bob: User
+    graphql_server: GraphQLServer, client: Client, alice: User, bob: User
 ) -> None:
     await client.start("1", EVENTS)
-    await stage.until_subscribed(1)
+    await graphql_server.until_subscribed(1)
     await client.send({"type": client.stop_type, "id": "1"})
-    await stage.until_subscribed(0)
-    other = await stage.open()
+    await graphql_server.until_subscribed(0)
+    other = await graphql_server.open()
     await other.init({"token": bearer(bob)})
     await other.start("1", EVENTS)
-    await stage.until_subscribed(1)
+    await graphql_server.until_subscribed(1)
     await other.connection.close()
-    await stage.until_subscribed(0)
+    await graphql_server.until_subscribed(0)

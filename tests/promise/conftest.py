@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from live_inbox.identity.issuing import issue_token
-from tests.both_apis.devices import GraphQLDevice, LegacyDevice
+from tests.both_apis.devices import GraphQLDevice, JsonDevice
 from tests.stacks.uvicorn_server import ServerProcess
 
 
@@ -45,9 +45,9 @@ class Devices:
         device = GraphQLDevice(server.ws, self.token, after=after)
         return self._opened.enter_context(device)
 
-    def original(self, server: ServerProcess) -> LegacyDevice:
+    def original(self, server: ServerProcess) -> JsonDevice:
         """Open a device of the original protocol."""
-        return self._opened.enter_context(LegacyDevice(server.ws, self.token))
+        return self._opened.enter_context(JsonDevice(server.ws, self.token))
 
     def close(self) -> None:
         """Close them all."""

@@ -8,12 +8,12 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from live_inbox_graphql.consumer import GraphQLConsumer
-from tests.graphql.stage import TRANSPORT, WAIT_SECONDS
+from tests.graphql.graphql_server import GRAPHQL_TRANSPORT_WS, WAIT_SECONDS
 
 Message = MutableMapping[str, Any]
 
 
-class Wire:
+class FakeSocket:
     """One socket. What the application sends is in `sent`; it can be made to wait, or to fail."""
 
     def __init__(self, consumer: GraphQLConsumer, **scope: Any) -> None:
@@ -21,7 +21,7 @@ class Wire:
         self.sent: list[Message] = []
         self.writable = asyncio.Event()
         self.writable.set()
-        self.trouble: Exception | None = None
+        self.error: Exception | None = None
         self.received = 0
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
         self._scope = {
@@ -29,10 +29,10 @@ class Wire:
             "path": "/graphql/",
             "headers": [],
             "query_string": b"",
-            "subprotocols": [TRANSPORT],
+            "subprotocols": [GRAPHQL_TRANSPORT_WS],
             **scope,
         }
-        self.give({"type": "websocket.connect"})
+        self.receives_event({"type": "websocket.connect"})
         self.task = asyncio.create_task(self._serve())
 
     async def _serve(self) -> None:
@@ -45,27 +45,27 @@ class Wire:
 
     async def _send(self, message: Message) -> None:
         await self.writable.wait()
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
         self.sent.append(message)
         if message["type"] == "websocket.close":
-            self.give({"type": "websocket.disconnect", "code": message.get("code", 1000)})
+            self.receives_event({"type": "websocket.disconnect", "code": message.get("code", 1000)})
 
-    def give(self, message: Message) -> None:
+    def receives_event(self, message: Message) -> None:
         """Let the application receive an event."""
         self._incoming.put_nowait(message)
 
-    def say(self, message: object) -> None:
+    def receives(self, message: object) -> None:
         """Let the application receive what a client sends: text, bytes, or what is made JSON of."""
         key = "bytes" if isinstance(message, bytes) else "text"
         raw = message if isinstance(message, str | bytes) else json.dumps(message)
-        self.give({"type": "websocket.receive", key: raw})
+        self.receives_event({"type": "websocket.receive", key: raw})
 
-    def lose(self) -> None:
+    def disconnects(self) -> None:
         """Let the client vanish."""
-        self.trouble = OSError("the client has gone")
+        self.error = OSError("the client has gone")
         self.writable.set()
-        self.give({"type": "websocket.disconnect", "code": 1005})
+        self.receives_event({"type": "websocket.disconnect", "code": 1005})
 
     async def ended(self) -> None:
         """Wait until the application is through with the socket."""

@@ -27,15 +27,15 @@ from live_inbox.identity.sessions import OpenSessions
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
 
-TRANSPORT = "graphql-transport-ws"
-LEGACY = "graphql-ws"
+GRAPHQL_TRANSPORT_WS = "graphql-transport-ws"
+GRAPHQL_WS = "graphql-ws"
 
 OUR_CLASS = "live_inbox.sockets.server_protocol:socket_protocol"
 PLAIN_CLASS = "websockets-sansio"
-"""The protocol classes for sockets: ours, and uvicorn's own, with which the doors use ASGI alone."""
+"""The protocol classes for sockets: ours, and uvicorn's own, with which the APIs use ASGI alone."""
 
 WAIT_SECONDS = 20.0
-"""How long a test waits for what must come. A test fails by it, and is never decided by it."""
+"""How long a test waits for what must happen. A test only fails by it."""
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -46,7 +46,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class Clock:
-    """The wall clock of the sessions, which can be put forward."""
+    """The wall clock of the sessions, which tests can advance."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -68,7 +68,7 @@ class Client:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
-        is_new = connection.subprotocol == TRANSPORT
+        is_new = connection.subprotocol == GRAPHQL_TRANSPORT_WS
         self.start_type, self.result_type, self.stop_type = (
             ("subscribe", "next", "complete") if is_new else ("start", "data", "stop")
         )
@@ -79,7 +79,7 @@ class Client:
         await self.connection.send(raw)
 
     async def receive(self) -> Any:
-        """Return the next message that is not a sign of life."""
+        """Return the next message that is not a keep-alive message."""
         while True:
             async with asyncio.timeout(WAIT_SECONDS):
                 message = json.loads(await self.connection.recv())
@@ -87,7 +87,7 @@ class Client:
                 return message
 
     async def init(self, payload: object = None) -> None:
-        """Introduce oneself, and be welcome."""
+        """Send `connection_init`, and receive `connection_ack`."""
         await self.send({"type": "connection_init", "payload": payload})
         assert await self.receive() == {"type": "connection_ack"}
 
@@ -131,20 +131,20 @@ class Client:
 
 
 @dataclass
-class Stage:
+class GraphQLServer:
     """The parts of the server that a test moves by hand."""
 
     hub: Hub[Event]
     sessions: OpenSessions
     clock: Clock
-    server: uvicorn.Server
+    uvicorn: uvicorn.Server
     clients: AsyncExitStack
     options: dict[str, Any]
 
     @property
     def port(self) -> int:
         """The port that the system has chosen."""
-        port: int = self.server.servers[0].sockets[0].getsockname()[1]
+        port: int = self.uvicorn.servers[0].sockets[0].getsockname()[1]
         return port
 
     async def until_subscribed(self, count: int) -> None:
@@ -158,8 +158,10 @@ class Stage:
     async def open(
         self, *subprotocols: str, headers: Mapping[str, str] | None = None, **options: Any
     ) -> Client:
-        """Open a socket; without a word, of the newer subprotocol."""
-        return await self.open_with(subprotocols or (TRANSPORT,), headers=headers, **options)
+        """Open a socket; by default of the newer subprotocol."""
+        return await self.open_with(
+            subprotocols or (GRAPHQL_TRANSPORT_WS,), headers=headers, **options
+        )
 
     async def open_with(
         self,
@@ -182,8 +184,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(socket_class: str = OUR_CLASS) -> AsyncIterator[Stage]:
-    """Serve while in the block. `stage.options` are the consumer's, for sockets that are opened later."""
+async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator[GraphQLServer]:
+    """Serve while in the block. `graphql_server.options` are the consumer's, for sockets that are opened later."""
     hub: Hub[Event] = Hub(
         DatabaseLog(), layer=None, decode=decode, rules=HubRules(reconcile_seconds=0.2)
     )
@@ -216,7 +218,7 @@ async def staged(socket_class: str = OUR_CLASS) -> AsyncIterator[Stage]:
     await hub.start()
     try:
         async with doorbell().attached(hub.on_message), AsyncExitStack() as clients:
-            yield Stage(hub, sessions, clock, server, clients, options)
+            yield GraphQLServer(hub, sessions, clock, server, clients, options)
     finally:
         for listener in server.servers:
             listener.close()
