@@ -1,14 +1,19 @@
-"""The Django app, and the doorbell of this process."""
+"""The Django app, with the doorbell and the deployment id of this process."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from channels.layers import get_channel_layer
 from django.apps import AppConfig, apps
 
-from live_inbox.delivery.doorbell import Doorbell, PublishingLayer
+from live_inbox.conf import inbox_settings
+from live_inbox.delivery.channel_layer import ChannelLayer
+from live_inbox.delivery.doorbell import Doorbell
+
+if TYPE_CHECKING:
+    from live_inbox.deployment import DeploymentIds
 
 
 class LiveInboxConfig(AppConfig):
@@ -21,10 +26,26 @@ class LiveInboxConfig(AppConfig):
 
     def ready(self) -> None:
         """Create the doorbell and register the checks. Nothing is connected before the first ring."""
-        self.doorbell = Doorbell(lambda: cast("PublishingLayer | None", get_channel_layer()))
+        # Only now can a module be imported that imports models.
+        self.deployment_ids: DeploymentIds = import_module("live_inbox.deployment").DeploymentIds()
+        self.doorbell = Doorbell(channel_layer, deployment=self.deployment_ids.current)
         import_module("live_inbox.checks")
+
+
+def _config() -> LiveInboxConfig:
+    return cast("LiveInboxConfig", apps.get_app_config("live_inbox"))
+
+
+def channel_layer() -> ChannelLayer | None:
+    """Return the channel layer that carries doorbells; None if the project has none."""
+    return cast("ChannelLayer | None", get_channel_layer(inbox_settings().channel_layer_alias))
+
+
+def deployment_id() -> str:
+    """Return the id of the database. Raises a DatabaseError when it cannot be read."""
+    return _config().deployment_ids.current()
 
 
 def doorbell() -> Doorbell:
     """Return the doorbell of this process."""
-    return cast("LiveInboxConfig", apps.get_app_config("live_inbox")).doorbell
+    return _config().doorbell

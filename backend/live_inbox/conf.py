@@ -86,6 +86,11 @@ class InboxSettings(BaseModel):
     )
 
     # -- delivery -------------------------------------------------------------------------------------
+    channel_layer_alias: str = Field(
+        "default",
+        description="Alias, in Django's setting `CHANNEL_LAYERS`, of the channel layer that carries doorbells "
+        "between processes. Other consumers may use the same layer.",
+    )
     reconcile_seconds: float = Field(
         2.0,
         gt=0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from live_inbox import selectors
+from live_inbox.apps import deployment_id
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.log import Head, LogRange
 from live_inbox.events import Event
@@ -13,10 +14,14 @@ from live_inbox.events import Event
 class DatabaseLog:
     """Reads heads and events from the database, off the event loop."""
 
+    async def deployment(self) -> str:
+        """Return the id of the database."""
+        return await in_database_thread(deployment_id)
+
     async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
         """Return the head of every inbox asked for."""
         return await in_database_thread(selectors.heads, inboxes)
 
-    async def read(self, places: Sequence[LogRange], *, limit: int) -> list[list[Event]]:
-        """Return for each place the events that follow it."""
-        return await in_database_thread(selectors.events, places, limit=limit)
+    async def read(self, ranges: Sequence[LogRange], *, limit: int) -> list[list[Event]]:
+        """Return for each range its events, oldest first: `limit` at most."""
+        return await in_database_thread(selectors.events, ranges, limit=limit)

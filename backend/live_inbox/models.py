@@ -1,4 +1,4 @@
-"""The tables: inboxes, notifications, the log, preferences, revoked tokens.
+"""The tables: inboxes, notifications, the log, preferences, revoked tokens, the id of the database.
 
 Every change goes through `services` or `maintenance`: a change without an event in the log never reaches a device. The
 row of an inbox is the lock of everything that belongs to it.
@@ -24,6 +24,11 @@ READ = Q(read_at__isnull=False)
 def new_epoch() -> str:
     """Return an epoch that no other inbox has had."""
     return secrets.token_hex(6)
+
+
+def new_deployment_key() -> str:
+    """Return an id that no other database has."""
+    return secrets.token_hex(8)
 
 
 class Inbox(models.Model):
@@ -246,3 +251,24 @@ class TokenRevocation(models.Model):
 
     def __str__(self) -> str:
         return f"tokens of user {self.user_id} from before {self.not_before:%Y-%m-%d %H:%M:%S}"
+
+
+class Deployment(models.Model):
+    """The id of this database, in the one row that the table has.
+
+    The names of channel-layer groups contain it. Sites whose databases differ therefore never receive each other's
+    doorbells, though they share a Redis and a prefix and have users with equal keys. A copy of a database has the
+    same id: give one of both sites another prefix, or delete the row in the copy.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    key = models.CharField(max_length=32, default=new_deployment_key, editable=False)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="deployment_has_one_row")
+        ]
+
+    def __str__(self) -> str:
+        return self.key

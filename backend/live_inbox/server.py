@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import cast
 
-from channels.layers import get_channel_layer
-
-from live_inbox.apps import doorbell
+from live_inbox.apps import channel_layer, doorbell
 from live_inbox.checks import refuse_invalid_settings
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.database_log import DatabaseLog
-from live_inbox.delivery.hub import ChannelLayer, Hub, HubRules
+from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.callers import open_sessions
@@ -39,7 +36,7 @@ def inbox_server(http: Application, *, on_started: Callable[[], None] | None = N
     refuse_invalid_settings()
     hub: Hub[Event] = Hub(
         DatabaseLog(),
-        layer=cast("ChannelLayer | None", get_channel_layer()),
+        layer=channel_layer(),
         decode=decode,
         own_doorbell=doorbell().name,
         rules=hub_rules(inbox_settings()),

@@ -36,7 +36,7 @@ def _channel_layer(redis_url: str) -> dict[str, Any]:
         return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     return {
         "BACKEND": "live_inbox.delivery.redis_layer.RedisLayer",
-        "CONFIG": {"url": redis_url, "prefix": "inbox"},
+        "CONFIG": {"hosts": [redis_url], "prefix": "inbox"},
     }
 
 

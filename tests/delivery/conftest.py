@@ -1,4 +1,4 @@
-"""A stage for the hub."""
+"""A simulation for the hub."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.delivery.stage import Stage
+from tests.delivery.simulated_hub import SimulatedHub
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def simulation() -> Iterator[SimulatedHub]:
     """A hub that runs, with a channel layer, in time that stands still."""
-    stage = Stage()
-    yield stage
-    stage.strike()
+    simulation = SimulatedHub()
+    yield simulation
+    simulation.close()

@@ -14,10 +14,11 @@ from channels.layers import InMemoryChannelLayer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live_inbox.delivery.doorbell import BULK_GROUP, Doorbell, group_of
+from live_inbox.delivery.doorbell import Doorbell
 from live_inbox.delivery.hub import Hub
 from tests.delivery.counting import counted
-from tests.delivery.pretend_log import Line, PretendLog, decode, encode
+from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
+from tests.delivery.group_names import BULK, deployment, group_of
 
 LONG = 3600.0
 """Longer than any test: what waits this long has not happened."""
@@ -57,26 +58,26 @@ def deaf(_: Mapping[str, Sequence[bytes]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inbox", "group"),
+    ("inbox", "expected"),
     [
-        ("1", "inbox.1"),
-        ("3f2b8c1e-0d4a-4e5f-9a6b-7c8d9e0f1a2b", "inbox.3f2b8c1e-0d4a-4e5f-9a6b-7c8d9e0f1a2b"),
-        ("a_b", "inbox.a_b"),
-        ("a" * 64, "inbox." + "a" * 64),
-        ("a" * 65, "inbox.sha.635361c48bb9eab14198e76ea8ab7f1a41685d6a"),
-        ("a@b.c", "inbox.sha.d648b243a3e817eaa3309e00e183483f2867baad"),
-        ("", "inbox.sha.e3b0c44298fc1c149afbf4c8996fb92427ae41e4"),
+        ("1", "inbox.d1.1"),
+        ("3f2b8c1e-0d4a-4e5f-9a6b-7c8d9e0f1a2b", "inbox.d1.3f2b8c1e-0d4a-4e5f-9a6b-7c8d9e0f1a2b"),
+        ("a_b", "inbox.d1.a_b"),
+        ("a" * 64, "inbox.d1." + "a" * 64),
+        ("a" * 65, "inbox.d1.sha.635361c48bb9eab14198e76ea8ab7f1a41685d6a"),
+        ("a@b.c", "inbox.d1.sha.d648b243a3e817eaa3309e00e183483f2867baad"),
+        ("", "inbox.d1.sha.e3b0c44298fc1c149afbf4c8996fb92427ae41e4"),
     ],
 )
-def test_the_group_of_an_inbox(inbox: str, group: str) -> None:
-    assert group_of(inbox) == group
+def test_the_group_of_an_inbox(inbox: str, expected: str) -> None:
+    assert group_of(inbox) == expected
 
 
 @given(st.text(max_size=100))
 def test_every_group_is_valid_on_every_layer(inbox: str) -> None:
-    group = group_of(inbox)
-    assert InMemoryChannelLayer().require_valid_group_name(group)
-    assert group != BULK_GROUP
+    name = group_of(inbox)
+    assert InMemoryChannelLayer().require_valid_group_name(name)
+    assert name != BULK
 
 
 @given(st.text(max_size=100), st.text(max_size=100))
@@ -89,7 +90,7 @@ def test_two_inboxes_never_share_a_group(one: str, other: str) -> None:
 
 async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     heard: list[Mapping[str, Sequence[bytes]]] = []
     before = counted("doorbells_rung_total")
     async with bell.attached(heard.append):
@@ -98,7 +99,7 @@ async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others
     assert heard == [{"7": [b"one", b"two"]}]
     assert layer.sent == [
         (
-            "inbox.7",
+            group_of("7"),
             {
                 "type": "inbox.events",
                 "from": bell.name,
@@ -111,21 +112,21 @@ async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others
 
 async def test_each_inbox_has_its_own_message_while_they_are_few() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     async with bell.attached(deaf):
         bell.ring({str(n): [b"x"] for n in range(15)})
-    assert layer.groups == [f"inbox.{n}" for n in range(15)]
+    assert layer.groups == [f"inbox.d1.{n}" for n in range(15)]
     assert all(len(message["inboxes"]) == 1 for _, message in layer.sent)
 
 
 async def test_a_bulk_rings_in_the_common_group_some_inboxes_at_a_time() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     everybody = {str(n): [b"%d" % n] for n in range(450)}
     async with bell.attached(deaf):
         bell.ring({str(n): [b"x"] for n in range(16)})
         bell.ring(everybody)
-    assert layer.groups == [BULK_GROUP] * 4
+    assert layer.groups == [BULK] * 4
     assert [len(message["inboxes"]) for _, message in layer.sent] == [16, 200, 200, 50]
     told: dict[str, list[bytes]] = {}
     for _, message in layer.sent[1:]:
@@ -135,7 +136,7 @@ async def test_a_bulk_rings_in_the_common_group_some_inboxes_at_a_time() -> None
 
 async def test_ringing_for_nobody_does_nothing() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     async with bell.attached(deaf):
         bell.ring({})
     assert layer.sent == []
@@ -143,7 +144,7 @@ async def test_ringing_for_nobody_does_nothing() -> None:
 
 async def test_a_ring_from_another_thread_reaches_the_hub_and_the_layer() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     heard: list[tuple[str, Mapping[str, Sequence[bytes]]]] = []
 
     def hear(rung: Mapping[str, Sequence[bytes]]) -> None:
@@ -152,11 +153,11 @@ async def test_a_ring_from_another_thread_reaches_the_hub_and_the_layer() -> Non
     async with bell.attached(hear):
         await asyncio.to_thread(bell.ring, {"7": [b"x"]})
     assert heard == [(threading.current_thread().name, {"7": [b"x"]})]
-    assert layer.groups == ["inbox.7"]
+    assert layer.groups == [group_of("7")]
 
 
 async def test_without_a_layer_the_hub_is_still_told() -> None:
-    bell = Doorbell(lambda: None)
+    bell = Doorbell(lambda: None, deployment=deployment)
     heard: list[Mapping[str, Sequence[bytes]]] = []
     before = dropped()
     async with bell.attached(heard.append):
@@ -167,11 +168,11 @@ async def test_without_a_layer_the_hub_is_still_told() -> None:
 
 async def test_everything_rung_before_a_server_ends_is_published() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     async with bell.attached(deaf):
         for n in range(300):
             bell.ring({str(n): [b"x"]})
-    assert layer.groups == [f"inbox.{n}" for n in range(300)]
+    assert layer.groups == [f"inbox.d1.{n}" for n in range(300)]
 
 
 async def test_a_slow_layer_does_not_hold_up_the_end_of_a_server() -> None:
@@ -181,7 +182,7 @@ async def test_a_slow_layer_does_not_hold_up_the_end_of_a_server() -> None:
             await super().group_send(group, message)
 
     layer = SlowLayer()
-    bell = Doorbell(lambda: layer, layer_seconds=0.1)
+    bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.1)
     async with bell.attached(deaf):
         for n in range(1000):
             bell.ring({str(n): [b"x"]})
@@ -190,7 +191,7 @@ async def test_a_slow_layer_does_not_hold_up_the_end_of_a_server() -> None:
 
 def test_a_ring_to_a_hub_whose_loop_has_been_closed_is_no_error() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     loop = asyncio.new_event_loop()
     server = bell.attached(deaf)
     loop.run_until_complete(server.__aenter__())
@@ -212,7 +213,7 @@ async def test_while_the_layer_is_away_rings_are_dropped_and_counted_and_logged_
 ) -> None:
     layer = RecordingLayer()
     layer.raising = True
-    bell = Doorbell(lambda: layer, retry_seconds=LONG)
+    bell = Doorbell(lambda: layer, deployment=deployment, retry_seconds=LONG)
     heard: list[Mapping[str, Sequence[bytes]]] = []
     before = dropped()
     async with bell.attached(heard.append):
@@ -234,7 +235,7 @@ async def test_the_layer_is_tried_again_and_its_return_is_logged(
 ) -> None:
     layer = RecordingLayer()
     layer.raising = True
-    bell = Doorbell(lambda: layer, retry_seconds=0.0)
+    bell = Doorbell(lambda: layer, deployment=deployment, retry_seconds=0.0)
     async with bell.attached(deaf):
         for _ in range(3):
             before = dropped()
@@ -242,7 +243,7 @@ async def test_the_layer_is_tried_again_and_its_return_is_logged(
             await _until(lambda goal=before + 1: dropped() == goal)
         layer.raising = False
         bell.ring({"2": [b"x"]})
-    assert layer.groups == ["inbox.2"]
+    assert layer.groups == [group_of("2")]
     assert [record.getMessage() for record in caplog.records] == [
         "The channel layer (publishing) fails: ConnectionError: the layer is away",
         "The channel layer (publishing) works again after 3 failures.",
@@ -252,7 +253,7 @@ async def test_the_layer_is_tried_again_and_its_return_is_logged(
 async def test_a_layer_that_hangs_is_given_up_on(caplog: pytest.LogCaptureFixture) -> None:
     layer = RecordingLayer()
     layer.hanging.set()
-    bell = Doorbell(lambda: layer, layer_seconds=0.05, retry_seconds=LONG)
+    bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.05, retry_seconds=LONG)
     before = dropped()
     async with bell.attached(deaf):
         for n in range(5):
@@ -265,7 +266,7 @@ async def test_a_layer_that_hangs_is_given_up_on(caplog: pytest.LogCaptureFixtur
 async def test_no_more_than_so_many_messages_wait_for_a_slow_layer() -> None:
     layer = RecordingLayer()
     layer.hanging.set()
-    bell = Doorbell(lambda: layer, layer_seconds=0.05, retry_seconds=LONG)
+    bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.05, retry_seconds=LONG)
     before = dropped()
     async with bell.attached(deaf):
         for n in range(10_007):
@@ -280,7 +281,7 @@ async def test_a_layer_that_cannot_even_be_made_is_a_layer_that_is_away(
     def broken() -> RecordingLayer:
         raise ImportError("no such layer")
 
-    bell = Doorbell(broken, retry_seconds=0.0)
+    bell = Doorbell(broken, deployment=deployment, retry_seconds=0.0)
     before = dropped()
     async with bell.attached(deaf):
         bell.ring({"1": [b"x"]})
@@ -297,17 +298,17 @@ async def test_a_layer_that_cannot_even_be_made_is_a_layer_that_is_away(
 
 def test_without_a_server_a_thread_publishes() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     assert bell.flush()
     for n in range(300):
         bell.ring({str(n): [b"x"]})
     assert bell.flush()
-    assert layer.groups == [f"inbox.{n}" for n in range(300)]
+    assert layer.groups == [f"inbox.d1.{n}" for n in range(300)]
 
 
 def test_many_threads_ring_one_doorbell() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
 
     def ring(thread: int) -> None:
         for n in range(50):
@@ -319,10 +320,10 @@ def test_many_threads_ring_one_doorbell() -> None:
     for thread in threads:
         thread.join()
     assert bell.flush()
-    assert sorted(layer.groups) == sorted(f"inbox.{t}-{n}" for t in range(8) for n in range(50))
+    assert sorted(layer.groups) == sorted(f"inbox.d1.{t}-{n}" for t in range(8) for n in range(50))
     for t in range(8):
-        mine = [group for group in layer.groups if group.startswith(f"inbox.{t}-")]
-        assert mine == [f"inbox.{t}-{n}" for n in range(50)]
+        mine = [group for group in layer.groups if group.startswith(f"inbox.d1.{t}-")]
+        assert mine == [f"inbox.d1.{t}-{n}" for n in range(50)]
     publishers = [thread for thread in threading.enumerate() if thread.name == "doorbell"]
     assert len([t for t in publishers if t.daemon]) == len(publishers)
 
@@ -330,7 +331,7 @@ def test_many_threads_ring_one_doorbell() -> None:
 def test_a_flush_that_takes_too_long_says_so() -> None:
     layer = RecordingLayer()
     layer.hanging.set()
-    bell = Doorbell(lambda: layer, layer_seconds=0.5, retry_seconds=LONG)
+    bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.5, retry_seconds=LONG)
     before = dropped()
     bell.ring({"1": [b"x"]})
     assert bell.flush(timeout=0.01) is False
@@ -341,7 +342,7 @@ def test_a_flush_that_takes_too_long_says_so() -> None:
 def test_a_ring_never_waits_for_the_layer() -> None:
     layer = RecordingLayer()
     layer.hanging.set()
-    bell = Doorbell(lambda: layer, layer_seconds=LONG)
+    bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=LONG)
     for n in range(1000):
         bell.ring({str(n): [b"x"]})
     assert bell.flush(timeout=0.01) is False
@@ -349,18 +350,18 @@ def test_a_ring_never_waits_for_the_layer() -> None:
 
 async def test_when_a_server_has_ended_a_thread_takes_over() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     async with bell.attached(deaf):
         bell.ring({"1": [b"x"]})
     bell.ring({"2": [b"x"]})
     assert await asyncio.to_thread(bell.flush)
-    assert layer.groups == ["inbox.1", "inbox.2"]
+    assert layer.groups == [group_of("1"), group_of("2")]
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 def test_a_fork_of_a_server_rings_with_a_thread_of_its_own() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
 
     async def fork_in_a_server() -> None:
         async with bell.attached(deaf):
@@ -369,20 +370,20 @@ def test_a_fork_of_a_server_rings_with_a_thread_of_its_own() -> None:
             _check_in_a_fork(bell, layer)
 
     asyncio.run(fork_in_a_server())
-    assert layer.groups == ["inbox.1"]
+    assert layer.groups == [group_of("1")]
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 def test_a_fork_of_a_worker_rings_with_a_thread_of_its_own() -> None:
     layer = RecordingLayer()
-    bell = Doorbell(lambda: layer)
+    bell = Doorbell(lambda: layer, deployment=deployment)
     bell.ring({"1": [b"x"]})
     assert bell.flush()
     with bell._lock:
         _check_in_a_fork(bell, layer)
     bell.ring({"3": [b"x"]})
     assert bell.flush()
-    assert layer.groups == ["inbox.1", "inbox.3"]
+    assert layer.groups == [group_of("1"), group_of("3")]
 
 
 def _check_in_a_fork(bell: Doorbell, layer: RecordingLayer) -> None:
@@ -407,16 +408,19 @@ def _check_in_a_fork(bell: Doorbell, layer: RecordingLayer) -> None:
 
 
 def test_a_doorbell_is_named_after_its_process() -> None:
-    bell = Doorbell(lambda: None)
+    bell = Doorbell(lambda: None, deployment=deployment)
     assert re.fullmatch(rf"[0-9a-f]{{32}}\.{os.getpid()}", bell.name)
-    assert bell.name != Doorbell(lambda: None).name
+    assert bell.name != Doorbell(lambda: None, deployment=deployment).name
 
 
 async def test_two_hubs_hear_each_other_through_a_layer_in_memory() -> None:
     layer = InMemoryChannelLayer()
-    here, there = Doorbell(lambda: layer), Doorbell(lambda: layer)
-    log = PretendLog()
-    hubs: list[Hub[Line]] = [
+    here, there = (
+        Doorbell(lambda: layer, deployment=deployment),
+        Doorbell(lambda: layer, deployment=deployment),
+    )
+    log = FakeLog()
+    hubs: list[Hub[FakeEntry]] = [
         Hub(log, layer=layer, decode=decode, own_doorbell=bell.name) for bell in (here, there)
     ]
     for hub in hubs:
@@ -427,7 +431,7 @@ async def test_two_hubs_hear_each_other_through_a_layer_in_memory() -> None:
         hubs[0].subscribe("alice") as one,
         hubs[1].subscribe("alice") as other,
     ):
-        await _until(lambda: len(layer.groups.get("inbox.alice", ())) == 2)
+        await _until(lambda: len(layer.groups.get(group_of("alice"), ())) == 2)
         here.ring({"alice": [encode(line) for line in log.write("alice", 2)]})
         assert [line.sequence for line in await one.take()] == [1, 2]
         assert [line.sequence for line in await other.take()] == [1, 2]
@@ -439,7 +443,7 @@ async def test_two_hubs_hear_each_other_through_a_layer_in_memory() -> None:
     assert layer.groups == {}
 
 
-def _frames(log: PretendLog, count: int) -> list[bytes]:
+def _frames(log: FakeLog, count: int) -> list[bytes]:
     return [encode(line) for line in log.write("alice", count)]
 
 
@@ -451,8 +455,36 @@ async def _until(condition: Any) -> None:
 
 
 def test_nothing_is_logged_by_a_doorbell_that_works(caplog: pytest.LogCaptureFixture) -> None:
-    bell = Doorbell(lambda: RecordingLayer())
+    bell = Doorbell(lambda: RecordingLayer(), deployment=deployment)
     with caplog.at_level(logging.DEBUG, logger="backend"):
         bell.ring({"1": [b"x"]})
         assert bell.flush()
     assert caplog.records == []
+
+
+async def test_without_the_deployment_id_only_the_hub_of_this_process_hears(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    layer = RecordingLayer()
+    is_database_down = True
+
+    def read() -> str:
+        if is_database_down:
+            raise ConnectionError("the database is away")
+        return "d1"
+
+    bell = Doorbell(lambda: layer, deployment=read)
+    before = dropped()
+    heard: list[Mapping[str, Sequence[bytes]]] = []
+    async with bell.attached(heard.append):
+        bell.ring({"7": [b"1"]})
+        bell.ring({"7": [b"2"]})
+        is_database_down = False
+        bell.ring({"7": [b"3"]})
+    assert heard == [{"7": [b"1"]}, {"7": [b"2"]}, {"7": [b"3"]}]
+    assert [message["inboxes"] for _, message in layer.sent] == [{"7": [b"3"]}]
+    assert dropped() == before + 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "The reading of the deployment id fails: ConnectionError: the database is away",
+        "The reading of the deployment id works again after 2 failures.",
+    ]

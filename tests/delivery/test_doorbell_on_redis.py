@@ -19,7 +19,8 @@ from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.delivery.position import ORIGIN
 from live_inbox.delivery.redis_layer import RedisLayer
 from tests.delivery.counting import counted
-from tests.delivery.pretend_log import Line, PretendLog, decode, encode
+from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
+from tests.delivery.group_names import BULK, deployment, group_of
 from tests.stacks.redis_server import RedisServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,11 +31,13 @@ ONLY_DOORBELLS = HubRules(reconcile_seconds=3600.0, layer_seconds=1.0)
 class Server:
     """A server process as far as delivery is concerned, with a layer of its own."""
 
-    def __init__(self, url: str, log: PretendLog) -> None:
-        self.layer = RedisLayer(url, reply_seconds=0.5, ping_seconds=0.5)
-        self.bell = Doorbell(lambda: self.layer, layer_seconds=0.5, retry_seconds=0.1)
+    def __init__(self, url: str, log: FakeLog) -> None:
+        self.layer = RedisLayer(hosts=[url], prefix="inbox")
+        self.bell = Doorbell(
+            lambda: self.layer, deployment=deployment, layer_seconds=0.5, retry_seconds=0.1
+        )
         self.log = log
-        self.hub: Hub[Line] = Hub(
+        self.hub: Hub[FakeEntry] = Hub(
             log, layer=self.layer, decode=decode, own_doorbell=self.bell.name, rules=ONLY_DOORBELLS
         )
 
@@ -45,7 +48,7 @@ class Server:
         async with self.bell.attached(self.hub.on_message):
             yield
         await self.hub.stop()
-        await self.layer.close()
+        await self.layer.flush()
 
     def commit(self, inbox: str, count: int = 1) -> None:
         """Write events and ring."""
@@ -54,7 +57,7 @@ class Server:
 
 @pytest.fixture
 async def servers(private_redis: RedisServer) -> AsyncIterator[tuple[Server, Server]]:
-    log = PretendLog()
+    log = FakeLog()
     here, there = Server(private_redis.url, log), Server(private_redis.url, log)
     async with here.running(), there.running():
         yield here, there
@@ -63,7 +66,7 @@ async def servers(private_redis: RedisServer) -> AsyncIterator[tuple[Server, Ser
 def subscribers(server: RedisServer, group: str) -> int:
     """How many connections Redis would send the messages of a group to."""
     with redis.Redis.from_url(server.url, socket_timeout=5) as client:
-        ((_, count),) = client.pubsub_numsub(f"inbox:{group}")
+        ((_, count),) = client.pubsub_numsub(f"inbox__group__{group}")
         return int(count)
 
 
@@ -75,8 +78,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def until_both_listen(private_redis: RedisServer, inbox: str) -> None:
-    await until(lambda: subscribers(private_redis, f"inbox.{inbox}") == 2)
-    await until(lambda: subscribers(private_redis, "inboxes") == 2)
+    await until(lambda: subscribers(private_redis, group_of(inbox)) == 2)
+    await until(lambda: subscribers(private_redis, BULK) == 2)
 
 
 async def test_a_ring_in_one_process_is_heard_in_the_other(
@@ -98,11 +101,11 @@ async def test_a_ring_in_one_process_is_heard_in_the_other(
 
 
 async def test_a_hub_that_stops_leaves_nothing_in_redis(private_redis: RedisServer) -> None:
-    server = Server(private_redis.url, PretendLog())
+    server = Server(private_redis.url, FakeLog())
     async with server.running(), server.hub.subscribe("7"):
-        await until(lambda: subscribers(private_redis, "inbox.7") == 1)
-    await until(lambda: subscribers(private_redis, "inbox.7") == 0)
-    await until(lambda: subscribers(private_redis, "inboxes") == 0)
+        await until(lambda: subscribers(private_redis, group_of("7")) == 1)
+    await until(lambda: subscribers(private_redis, group_of("7")) == 0)
+    await until(lambda: subscribers(private_redis, BULK) == 0)
 
 
 @pytest.mark.parametrize("trouble", ["restarted", "frozen"])
@@ -154,11 +157,11 @@ async def _take_until(subscription: object, sequence: int) -> list[int]:
 _COMMAND = """
 import django
 from django.conf import settings
-layer = {"BACKEND": "live_inbox.delivery.redis_layer.RedisLayer", "CONFIG": {"url": %r}}
+layer = {"BACKEND": "live_inbox.delivery.redis_layer.RedisLayer", "CONFIG": {"hosts": [%r], "prefix": "inbox"}}
 settings.configure(CHANNEL_LAYERS={"default": layer})
 from channels.layers import get_channel_layer
 from live_inbox.delivery.doorbell import Doorbell
-bell = Doorbell(get_channel_layer, layer_seconds=60, exit_seconds=60)
+bell = Doorbell(get_channel_layer, deployment=lambda: "d1", layer_seconds=60, exit_seconds=60)
 bell.ring({"7": [b"from a command"]})
 """
 
@@ -166,7 +169,7 @@ bell.ring({"7": [b"from a command"]})
 def test_a_command_that_ends_at_once_has_rung(private_redis: RedisServer) -> None:
     with redis.Redis.from_url(private_redis.url, socket_timeout=60) as client:
         listener = client.pubsub()
-        listener.subscribe("inbox:inbox.7")
+        listener.subscribe("inbox__group__inbox.d1.7")
         assert listener.get_message(timeout=60)
         done = subprocess.run(
             [sys.executable, "-c", _COMMAND % private_redis.url],

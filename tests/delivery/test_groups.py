@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live_inbox.delivery.doorbell import BULK_GROUP, group_of
 from live_inbox.delivery.groups import Groups
-from tests.delivery.pretend_layer import Health, PretendLayer
+from tests.delivery.fake_layer import FakeLayer, Health
+from tests.delivery.group_names import BULK, DEPLOYMENT, group_of
 from tests.delivery.virtual_loop import VirtualLoop
 
 pytestmark = pytest.mark.stack("embedded")
@@ -27,19 +27,26 @@ ACTIONS = st.lists(
 class Membership:
     """Groups that are kept on a loop of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, layer: FakeLayer | None = None, is_database_down: bool = False) -> None:
         self.loop = VirtualLoop()
-        self.layer = PretendLayer()
+        self.layer = layer or FakeLayer()
         self.joined: list[set[str]] = []
+        self.is_database_down = is_database_down
         self.groups = Groups(
             self.layer,
             "channel",
+            deployment=self.read_deployment,
             on_joined=lambda inboxes: self.joined.append(set(inboxes)),
             limit_seconds=1.0,
             sleep=asyncio.sleep,
         )
         self.loop.create_task(self.layer.receive("channel"))
         self.keeping = self.loop.create_task(self.groups.keep())
+
+    async def read_deployment(self) -> str:
+        if self.is_database_down:
+            raise ConnectionError("the database is away")
+        return DEPLOYMENT
 
     @property
     def members(self) -> set[str]:
@@ -63,7 +70,7 @@ def test_the_common_group_is_joined_before_any_other() -> None:
     membership = Membership()
     membership.groups.join("a")
     membership.loop.settle()
-    assert membership.layer.calls == [("add", BULK_GROUP), ("add", group_of("a"))]
+    assert membership.layer.calls == [("add", BULK), ("add", group_of("a"))]
     assert membership.joined == [{"a"}]
     membership.end()
 
@@ -86,7 +93,7 @@ def test_what_was_joined_before_the_layer_failed_is_reported() -> None:
     membership.layer.group_add = original  # type: ignore[method-assign]
     membership.pass_time()
     assert membership.joined == [{"b"}, {"a", "c"}]
-    assert membership.members == {BULK_GROUP, group_of("a"), group_of("b"), group_of("c")}
+    assert membership.members == {BULK, group_of("a"), group_of("b"), group_of("c")}
     membership.end()
 
 
@@ -173,9 +180,54 @@ def test_whatever_happens_in_the_end_the_groups_are_those_that_were_asked_for(
             membership.loop.advance(value)
     membership.layer.health = Health.WORKS
     membership.pass_time()
-    assert membership.members == {BULK_GROUP, *map(group_of, wanted)}
+    assert membership.members == {BULK, *map(group_of, wanted)}
     # Every member was reported after it had become one, so that the log is compared again.
     assert wanted <= set().union(*membership.joined)
     membership.close()
     assert membership.members == set()
+    membership.end()
+
+
+def test_nothing_is_joined_before_the_deployment_is_known() -> None:
+    membership = Membership(is_database_down=True)
+    membership.groups.join("a")
+    membership.pass_time(2.0)
+    assert membership.layer.calls == []
+    membership.is_database_down = False
+    membership.pass_time(2.0)
+    assert membership.members == {BULK, group_of("a")}
+    membership.end()
+
+
+def test_closing_before_the_deployment_is_known_leaves_nothing() -> None:
+    membership = Membership(is_database_down=True)
+    membership.loop.settle()
+    membership.close()
+    assert membership.layer.calls == []
+    membership.end()
+
+
+def test_memberships_are_renewed_without_joining_what_is_left() -> None:
+    membership = Membership()
+    membership.groups.join("a")
+    membership.groups.join("b")
+    membership.loop.settle()
+    membership.layer.calls.clear()
+    membership.groups.leave("b")
+    membership.groups.renew()
+    membership.loop.settle()
+    assert membership.layer.calls == [
+        ("discard", group_of("b")),
+        ("add", BULK),
+        ("add", group_of("a")),
+    ]
+    assert membership.groups.renew_seconds is None
+    membership.end()
+
+
+def test_memberships_that_expire_are_to_be_renewed_four_times_before() -> None:
+    layer = FakeLayer()
+    layer.group_expiry = 86_400  # type: ignore[attr-defined]
+    membership = Membership(layer=layer)
+    assert membership.groups.renew_seconds == 21_600
     membership.end()

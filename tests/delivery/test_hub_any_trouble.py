@@ -8,13 +8,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from live_inbox.delivery.doorbell import group_of
 from live_inbox.delivery.hub import HubRules
 from live_inbox.delivery.log import Head, Loss
 from live_inbox.delivery.position import ORIGIN, Position
-from tests.delivery.pretend_layer import Health
-from tests.delivery.pretend_log import Line, encode
-from tests.delivery.stage import Follower, Stage
+from tests.delivery.fake_layer import Health
+from tests.delivery.fake_log import FakeEntry, encode
+from tests.delivery.group_names import group_of
+from tests.delivery.simulated_hub import Follower, SimulatedHub
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -32,8 +32,8 @@ class AnyTrouble(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stage = Stage(rules=RULES)
-        self.delayed: list[Line] = []
+        self.simulation = SimulatedHub(rules=RULES)
+        self.delayed: list[FakeEntry] = []
         self.heads: dict[str, list[Head]] = defaultdict(list)
         """What the head of an inbox has been, in order."""
         self.torn = False
@@ -47,7 +47,7 @@ class AnyTrouble(RuleBasedStateMachine):
         ring=st.sampled_from(["now", "later", "never"]),
     )
     def commit(self, inbox: str, count: int, ring: str) -> None:
-        lines = self.stage.log.write(inbox, count)
+        lines = self.simulation.log.write(inbox, count)
         if ring == "now":
             self.hear(lines)
         elif ring == "later":
@@ -56,60 +56,60 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(inbox=st.sampled_from(INBOXES), keep=st.integers(0, 6))
     def prune(self, inbox: str, keep: int) -> None:
-        if inbox in self.stage.log.inboxes:
-            self.stage.log.prune(inbox, keep=keep)
+        if inbox in self.simulation.log.inboxes:
+            self.simulation.log.prune(inbox, keep=keep)
             self.note_heads()
 
     @rule(inbox=st.sampled_from(INBOXES), events=st.integers(0, 9))
     def begin_anew(self, inbox: str, events: int) -> None:
-        self.stage.log.recreate(inbox, events=events)
+        self.simulation.log.recreate(inbox, events=events)
         self.note_heads()
 
     @rule(inbox=st.sampled_from(INBOXES))
     def vanish(self, inbox: str) -> None:
-        if inbox in self.stage.log.inboxes:
-            self.stage.log.remove(inbox)
+        if inbox in self.simulation.log.inboxes:
+            self.simulation.log.remove(inbox)
             self.note_heads()
 
-    @precondition(lambda self: not self.stage.log.failing and not self.stage.log.held)
+    @precondition(lambda self: not self.simulation.log.failing and not self.simulation.log.held)
     @rule(inbox=st.sampled_from(INBOXES), lost=st.integers(1, 5))
     def go_back(self, inbox: str, lost: int) -> None:
         # Nothing is written in the old epoch before everybody has looked: that could not be noticed.
-        written = self.stage.log.inboxes.get(inbox)
+        written = self.simulation.log.inboxes.get(inbox)
         if written is not None and written.last > lost:
-            self.stage.log.go_back(inbox, to=written.last - lost)
+            self.simulation.log.go_back(inbox, to=written.last - lost)
             self.went_back = True
             self.delayed = [line for line in self.delayed if line.inbox != inbox]
             self.note_heads()
-            self.stage.watch()
-            self.stage.watch()
-            self.stage.watch()
+            self.simulation.reconcile()
+            self.simulation.reconcile()
+            self.simulation.reconcile()
 
     @rule(inbox=st.sampled_from(INBOXES), back=st.integers(0, 9))
     def tear(self, inbox: str, back: int) -> None:
-        written = self.stage.log.inboxes.get(inbox)
+        written = self.simulation.log.inboxes.get(inbox)
         if written is not None and written.last > back:
             written.torn.add(written.last - back)
             self.torn = True
 
     @rule(failing=st.booleans())
     def fail(self, failing: bool) -> None:
-        self.stage.log.failing = failing
+        self.simulation.log.failing = failing
 
     @rule(held=st.booleans())
     def hold(self, held: bool) -> None:
-        self.stage.log.held = held
+        self.simulation.log.held = held
         if not held:
-            self.stage.log.release()
+            self.simulation.log.release()
 
-    @precondition(lambda self: self.stage.log.is_stopped)
+    @precondition(lambda self: self.simulation.log.is_stopped)
     @rule()
     def let_on(self) -> None:
-        self.stage.log.let_on()
+        self.simulation.log.let_on()
 
     def note_heads(self) -> None:
         for inbox in INBOXES:
-            head = self.stage.log.head(inbox)
+            head = self.simulation.log.head(inbox)
             if self.heads[inbox][-1:] != [head]:
                 self.heads[inbox].append(head)
 
@@ -123,15 +123,15 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(inbox=st.sampled_from(INBOXES), frame=st.sampled_from([b"", b"alice e1", b"bob x 1 1"]))
     def hear_nonsense(self, inbox: str, frame: bytes) -> None:
-        self.stage.hub.on_message({inbox: [frame]})
+        self.simulation.hub.on_message({inbox: [frame]})
 
-    def hear(self, lines: list[Line]) -> None:
+    def hear(self, lines: list[FakeEntry]) -> None:
         for line in lines:
-            self.stage.hub.on_message({line.inbox: [encode(line)]})
+            self.simulation.hub.on_message({line.inbox: [encode(line)]})
 
     @rule(health=st.sampled_from(Health))
     def suffer(self, health: Health) -> None:
-        self.stage.layer.health = health
+        self.simulation.layer.health = health
 
     # -- people ------------------------------------------------------------------------------------
 
@@ -143,12 +143,12 @@ class AnyTrouble(RuleBasedStateMachine):
             positions |= {Position(at.epoch, max(0, at.sequence + n)) for n in (-9, -2, -1, 0, 1)}
         known = sorted((p for p in positions if p.epoch or not p.sequence), key=str)
         after = data.draw(st.none() | st.sampled_from(known))
-        self.stage.followers.append(Follower(self.stage, inbox, after))
+        self.simulation.followers.append(Follower(self.simulation, inbox, after))
 
-    @precondition(lambda self: self.stage.followers)
+    @precondition(lambda self: self.simulation.followers)
     @rule(data=st.data(), what=st.sampled_from(["leave", "dawdle", "hurry"]))
     def someone(self, data: st.DataObject, what: str) -> None:
-        follower = data.draw(st.sampled_from(self.stage.followers))
+        follower = data.draw(st.sampled_from(self.simulation.followers))
         if what == "leave":
             follower.leave()
         elif what == "dawdle":
@@ -161,34 +161,34 @@ class AnyTrouble(RuleBasedStateMachine):
     @rule(turns=st.integers(1, 6))
     def go_on(self, turns: int) -> None:
         for _ in range(turns):
-            self.stage.loop.step()
+            self.simulation.loop.step()
 
     @rule()
     def come_to_rest(self) -> None:
-        self.stage.settle()
+        self.simulation.settle()
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 2.0, 4.0]))
     def pass_time(self, seconds: float) -> None:
-        self.stage.loop.advance(seconds)
+        self.simulation.loop.advance(seconds)
 
     # -- what must hold ----------------------------------------------------------------------------
 
     @invariant()
     def nobody_has_got_anything_but_the_log(self) -> None:
         # Each follower checks for itself that what it takes has neither gap nor repetition.
-        self.stage.check_followers()
-        assert self.stage.loop.errors == []
+        self.simulation.check_followers()
+        assert self.simulation.loop.errors == []
 
     @invariant()
     def from_now_on_is_not_before(self) -> None:
-        for follower in self.stage.followers:
+        for follower in self.simulation.followers:
             began, came_at = follower.began, follower.came_at
             if follower.after is None and began and came_at and not self.went_back:
                 assert began.epoch != came_at.epoch or began.sequence >= came_at.sequence
 
     @invariant()
     def every_loss_was_one(self) -> None:
-        for follower in self.stage.followers:
+        for follower in self.simulation.followers:
             for position, reason in follower.losses:
                 self.check_loss(follower.inbox, position, reason)
 
@@ -199,43 +199,43 @@ class AnyTrouble(RuleBasedStateMachine):
         assert any(head.loss(position) is reason for head in [untouched_first, *self.heads[inbox]])
 
     def everything_works_again(self) -> None:
-        stage = self.stage
-        stage.layer.health = Health.WORKS
-        stage.log.failing = False
-        stage.log.release()
-        for follower in stage.followers:
+        simulation = self.simulation
+        simulation.layer.health = Health.WORKS
+        simulation.log.failing = False
+        simulation.log.release()
+        for follower in simulation.followers:
             follower.is_free.set()
         for _ in range(6):
-            stage.watch()
+            simulation.reconcile()
 
     def everybody_is_where_the_log_ends(self) -> None:
-        for follower in self.stage.followers:
+        for follower in self.simulation.followers:
             if follower.task.done():
                 assert follower.task.cancelled()
                 continue
             assert follower.position is not None
-            end = self.stage.log.head(follower.inbox).position
+            end = self.simulation.log.head(follower.inbox).position
             # An inbox in which nothing has happened yet may have its epoch already.
             assert follower.position == end or (follower.position.is_origin and not end.sequence)
 
     def doorbells_arrive_again(self) -> None:
-        here = [f for f in self.stage.followers if not f.task.done()]
+        here = [f for f in self.simulation.followers if not f.task.done()]
         for inbox in {follower.inbox for follower in here}:
-            lines = self.stage.log.write(inbox)
-            assert self.stage.ring_through_layer(lines)
+            lines = self.simulation.log.write(inbox)
+            assert self.simulation.ring_through_layer(lines)
         self.everybody_is_where_the_log_ends()
 
     def nothing_is_left_when_everybody_has_left(self) -> None:
-        for follower in self.stage.followers:
+        for follower in self.simulation.followers:
             follower.leave()
         for _ in range(4):
-            self.stage.watch()
-        hub = self.stage.hub
-        assert (hub._taps, hub._reads, hub._opening) == ({}, [], set())
-        assert not {group_of(inbox) for inbox in INBOXES} & set(self.stage.layer.groups)
-        calls = len(self.stage.log.calls)
-        self.stage.watch()
-        assert len(self.stage.log.calls) == calls
+            self.simulation.reconcile()
+        hub = self.simulation.hub
+        assert (hub._open_inboxes, hub._reader._reads, hub._reader._opening) == ({}, [], set())
+        assert not {group_of(inbox) for inbox in INBOXES} & set(self.simulation.layer.groups)
+        calls = len(self.simulation.log.calls)
+        self.simulation.reconcile()
+        assert len(self.simulation.log.calls) == calls
 
     def teardown(self) -> None:
         try:
@@ -244,24 +244,24 @@ class AnyTrouble(RuleBasedStateMachine):
             self.doorbells_arrive_again()
             self.nothing_is_left_when_everybody_has_left()
         finally:
-            self.stage.strike()
+            self.simulation.close()
 
 
 class AnyTroubleAndThenTheEnd(AnyTrouble):
     """The same, but the hub is stopped in the middle of it all."""
 
     def teardown(self) -> None:
-        stopping = self.stage.loop.create_task(self.stage.hub.stop())
-        for follower in self.stage.followers:
+        stopping = self.simulation.loop.create_task(self.simulation.hub.stop())
+        for follower in self.simulation.followers:
             follower.is_free.set()
-        self.stage.settle()
-        self.stage.loop.advance(RULES.layer_seconds)
+        self.simulation.settle()
+        self.simulation.loop.advance(RULES.layer_seconds)
         assert stopping.done()
         try:
-            for follower in self.stage.followers:
+            for follower in self.simulation.followers:
                 assert follower.task.cancelled() or follower.ended
         finally:
-            self.stage.strike()
+            self.simulation.close()
 
 
 TestAnyTrouble = AnyTrouble.TestCase

@@ -9,44 +9,44 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.live_stream import LiveStream, Verdict
 from live_inbox.delivery.position import ORIGIN, Position
-from tests.delivery.pretend_log import Line
+from tests.delivery.fake_log import FakeEntry
 
 pytestmark = pytest.mark.stack("embedded")
 
 
-def a(sequence: int) -> Line:
-    return Line("alice", "a", sequence)
+def a(sequence: int) -> FakeEntry:
+    return FakeEntry("alice", "a", sequence)
 
 
-def b(sequence: int) -> Line:
-    return Line("alice", "b", sequence)
+def b(sequence: int) -> FakeEntry:
+    return FakeEntry("alice", "b", sequence)
 
 
-def anchored(at: Position, *lines: Line, capacity: int = 4) -> LiveStream[Line]:
-    stream: LiveStream[Line] = LiveStream(capacity=capacity, batch_length=2)
+def anchored(at: Position, *lines: FakeEntry, capacity: int = 4) -> LiveStream[FakeEntry]:
+    stream: LiveStream[FakeEntry] = LiveStream(capacity=capacity, batch_length=2)
     stream.anchor(at)
     for line in lines:
         assert stream.offer(line) is Verdict.APPENDED
     return stream
 
 
-def following(stream: LiveStream[Line], sequence: int) -> list[Line] | None:
-    """Everything that follows a sequence, portion after portion."""
-    lines: list[Line] = []
+def following(stream: LiveStream[FakeEntry], sequence: int) -> list[FakeEntry] | None:
+    """Everything that follows a sequence, batch after batch."""
+    lines: list[FakeEntry] = []
     while True:
-        portion = stream.since(sequence)
-        if portion is None:
-            assert not lines, "what follows a portion is at hand if it was"
+        batch = stream.since(sequence)
+        if batch is None:
+            assert not lines, "what follows a batch is at hand if it was"
             return None
-        assert len(portion.items) <= 2
-        lines += portion.items
-        if not portion.items:
+        assert len(batch.items) <= 2
+        lines += batch.items
+        if not batch.items:
             return lines
-        sequence = portion.items[-1].sequence
-        assert portion.is_last is (sequence == stream.head.sequence)
+        sequence = batch.items[-1].sequence
+        assert batch.is_last is (sequence == stream.head.sequence)
 
 
-def held(stream: LiveStream[Line]) -> Sequence[Line]:
+def held(stream: LiveStream[FakeEntry]) -> Sequence[FakeEntry]:
     """Everything that is in the run."""
     for sequence in range(stream.head.sequence + 1):
         run = following(stream, sequence)
@@ -72,7 +72,7 @@ def held(stream: LiveStream[Line]) -> Sequence[Line]:
         (b(1), Verdict.FOREIGN),
     ],
 )
-def test_an_entry_is_judged_by_the_run(entry: Line, verdict: Verdict) -> None:
+def test_an_entry_is_judged_by_the_run(entry: FakeEntry, verdict: Verdict) -> None:
     stream = anchored(Position("a", 5), a(6), a(7))
     assert stream.offer(entry) is verdict
     expected = [a(6), a(7), a(8)] if verdict is Verdict.APPENDED else [a(6), a(7)]
@@ -97,7 +97,7 @@ def test_an_untouched_inbox_takes_its_epoch_from_its_first_event() -> None:
 
 
 def test_what_comes_early_is_judged_when_the_run_begins() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4, batch_length=2)
+    stream: LiveStream[FakeEntry] = LiveStream(capacity=4, batch_length=2)
     assert not stream.is_anchored
     assert not stream.covers(ORIGIN)
     for entry in (a(4), a(5), a(6)):
@@ -109,7 +109,7 @@ def test_what_comes_early_is_judged_when_the_run_begins() -> None:
 
 
 def test_what_comes_early_may_come_in_any_order() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4, batch_length=2)
+    stream: LiveStream[FakeEntry] = LiveStream(capacity=4, batch_length=2)
     for entry in (a(7), a(5), a(6), a(5)):
         stream.offer(entry)
     assert stream.anchor(Position("a", 4)) is True
@@ -117,7 +117,7 @@ def test_what_comes_early_may_come_in_any_order() -> None:
 
 
 def test_the_anchor_tells_when_early_entries_do_not_join() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=4, batch_length=2)
+    stream: LiveStream[FakeEntry] = LiveStream(capacity=4, batch_length=2)
     stream.offer(a(7))
     assert stream.anchor(Position("a", 5)) is False
     assert following(stream, 5) == []
@@ -133,7 +133,7 @@ def test_the_anchor_tells_when_early_entries_do_not_join() -> None:
 
 
 def test_only_the_newest_early_entries_are_kept() -> None:
-    stream: LiveStream[Line] = LiveStream(capacity=2, batch_length=2)
+    stream: LiveStream[FakeEntry] = LiveStream(capacity=2, batch_length=2)
     for sequence in (5, 6, 7):
         stream.offer(a(sequence))
     stream.anchor(Position("a", 4))
@@ -224,12 +224,12 @@ def test_what_a_full_run_has_dropped_has_not_to_become_old() -> None:
     assert held(stream) == [a(7), a(8)]
 
 
-# -- portions ------------------------------------------------------------------------------------------------
+# -- batches ------------------------------------------------------------------------------------------------
 
 
 def test_everybody_at_the_same_place_is_given_the_same_portion() -> None:
     stream = anchored(ORIGIN, a(1), a(2), a(3))
-    stream.share()
+    stream.enable_cache()
     first, second, last = stream.since(0), stream.since(1), stream.since(2)
     assert (first, second, last) == (
         Batch([a(1), a(2)], Position("a", 2)),
@@ -241,21 +241,21 @@ def test_everybody_at_the_same_place_is_given_the_same_portion() -> None:
     assert stream.since(2) is last
 
 
-def change_nothing_but_put_away(stream: LiveStream[Line]) -> None:
-    stream.put_away()
+def change_nothing_but_clear_cache(stream: LiveStream[FakeEntry]) -> None:
+    stream.clear_cache()
 
 
-def append(stream: LiveStream[Line]) -> None:
+def append(stream: LiveStream[FakeEntry]) -> None:
     assert stream.offer(a(4)) is Verdict.APPENDED
 
 
-def begin_anew(stream: LiveStream[Line]) -> None:
+def begin_anew(stream: LiveStream[FakeEntry]) -> None:
     stream.anchor(ORIGIN)
     for sequence in (1, 2, 3):
         stream.offer(b(sequence))
 
 
-def grow_old(stream: LiveStream[Line]) -> None:
+def grow_old(stream: LiveStream[FakeEntry]) -> None:
     stream.age()
     stream.age()
 
@@ -263,17 +263,17 @@ def grow_old(stream: LiveStream[Line]) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (change_nothing_but_put_away, [a(2), a(3)]),
+        (change_nothing_but_clear_cache, [a(2), a(3)]),
         (append, [a(2), a(3)]),
         (begin_anew, [b(2), b(3)]),
         (grow_old, None),
     ],
 )
-def test_a_portion_is_kept_until_the_run_changes_or_it_is_put_away(
-    change: Callable[[LiveStream[Line]], None], expected: list[Line] | None
+def test_a_batch_is_kept_until_the_run_changes_or_it_is_clear_cache(
+    change: Callable[[LiveStream[FakeEntry]], None], expected: list[FakeEntry] | None
 ) -> None:
     stream = anchored(ORIGIN, a(1), a(2), a(3))
-    stream.share()
+    stream.enable_cache()
     before = stream.since(1)
     assert before is not None
     change(stream)
@@ -282,20 +282,20 @@ def test_a_portion_is_kept_until_the_run_changes_or_it_is_put_away(
     assert (None if after is None else after.items) == expected
 
 
-def test_at_other_times_no_portion_is_kept() -> None:
+def test_at_other_times_no_batch_is_kept() -> None:
     stream = anchored(ORIGIN, a(1), a(2), a(3))
     assert stream.since(1) == stream.since(1)
     assert stream.since(1) is not stream.since(1)
-    stream.share()
+    stream.enable_cache()
     shared = stream.since(1)
-    stream.put_away()
+    stream.clear_cache()
     assert stream.since(1) is not shared
     assert stream.since(1) is not stream.since(1)
 
 
 def test_that_there_was_nothing_is_not_remembered() -> None:
     stream = anchored(ORIGIN, a(1))
-    stream.share()
+    stream.enable_cache()
     assert stream.since(1) == Batch([], Position("a", 1), is_last=True)
     stream.offer(a(2))
     assert stream.since(1) == Batch([a(2)], Position("a", 2), is_last=True)
@@ -311,15 +311,15 @@ class AnyDoorbells(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stream: LiveStream[Line] = LiveStream(capacity=self.CAPACITY, batch_length=2)
+        self.stream: LiveStream[FakeEntry] = LiveStream(capacity=self.CAPACITY, batch_length=2)
         self.epoch = "a"
-        self.committed: list[Line] = []
-        self.delayed: list[Line] = []
+        self.committed: list[FakeEntry] = []
+        self.delayed: list[FakeEntry] = []
         self.expected_generation = 0
 
     @initialize(events=st.integers(0, 6))
     def begin(self, events: int) -> None:
-        self.committed = [Line("alice", self.epoch, n) for n in range(1, events + 1)]
+        self.committed = [FakeEntry("alice", self.epoch, n) for n in range(1, events + 1)]
 
     @property
     def true_head(self) -> Position:
@@ -327,7 +327,7 @@ class AnyDoorbells(RuleBasedStateMachine):
 
     @rule(rung=st.booleans())
     def commit(self, rung: bool) -> None:
-        line = Line("alice", self.epoch, len(self.committed) + 1)
+        line = FakeEntry("alice", self.epoch, len(self.committed) + 1)
         self.committed.append(line)
         self.delayed.append(line)
         if rung:
@@ -343,7 +343,7 @@ class AnyDoorbells(RuleBasedStateMachine):
     def hear_of_another_epoch(self, sequence: int) -> None:
         # Of an inbox that has an epoch: one without takes over that of the first event it hears of.
         if self.stream.head.epoch or (self.committed and not self.stream.is_anchored):
-            self.offer(Line("alice", "other", sequence))
+            self.offer(FakeEntry("alice", "other", sequence))
 
     @rule(back=st.integers(0, 8))
     def anchor(self, back: int) -> None:
@@ -353,12 +353,12 @@ class AnyDoorbells(RuleBasedStateMachine):
         self.expected_generation += 1
 
     @precondition(lambda self: self.stream.is_anchored)
-    @rule(sequence=st.integers(0, 20), put_away=st.booleans())
-    def take_a_portion(self, sequence: int, put_away: bool) -> None:
-        self.stream.share()
+    @rule(sequence=st.integers(0, 20), clear_cache=st.booleans())
+    def take_a_portion(self, sequence: int, clear_cache: bool) -> None:
+        self.stream.enable_cache()
         self.stream.since(sequence)
-        if put_away:
-            self.stream.put_away()
+        if clear_cache:
+            self.stream.clear_cache()
 
     @rule()
     def age(self) -> None:
@@ -377,7 +377,7 @@ class AnyDoorbells(RuleBasedStateMachine):
         if self.stream.head.epoch == self.epoch:
             assert self.stream.head.sequence == min(known + limit, len(self.committed))
 
-    def offer(self, line: Line) -> None:
+    def offer(self, line: FakeEntry) -> None:
         was_anchored, head = self.stream.is_anchored, self.stream.head
         verdict = self.stream.offer(line)
         if not was_anchored:

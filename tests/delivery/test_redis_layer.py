@@ -1,4 +1,4 @@
-"""The layer of production on a real Redis that is restarted, frozen, and told to drop connections."""
+"""The channel layer of production on a real Redis that is restarted, frozen, and made to drop connections."""
 
 from __future__ import annotations
 
@@ -6,44 +6,56 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
 
+import msgpack
 import pytest
 import redis
 import uvloop
 from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.test import override_settings
 
+from live_inbox.delivery import redis_layer
 from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.delivery.redis_layer import RedisLayer
-from live_inbox.delivery.redis_mailbox import Mailbox
-from tests.delivery.counting import counted
-from tests.delivery.pretend_log import Line, PretendLog, decode
+from tests.delivery.fake_log import FakeEntry, FakeLog, decode
+from tests.delivery.group_names import group_of
 from tests.stacks.redis_server import RedisServer
 
-PATIENT: dict[str, float] = {"connect_seconds": 30, "reply_seconds": 30, "ping_seconds": 3600}
-"""For tests in which nothing breaks: a slow machine is no trouble."""
-HASTY: dict[str, float] = {"connect_seconds": 2.0, "reply_seconds": 2.0, "ping_seconds": 0.2}
-"""For tests in which it does: limits that are waited for, and that a slow machine keeps."""
+SLOW_MACHINE = {"socket_timeout": 30, "socket_connect_timeout": 30}
+"""Limits for tests in which nothing breaks."""
 
 
-def said(**inboxes: list[bytes]) -> dict[str, Any]:
+def make_layer(url: str, **limits: Any) -> RedisLayer:
+    return RedisLayer(hosts=[{"address": url, **limits}], prefix="inbox")
+
+
+def message(**inboxes: list[bytes]) -> dict[str, Any]:
     return {"type": "inbox.events", "from": "somebody", "inboxes": inboxes}
 
 
 @pytest.fixture
 async def layer(private_redis: RedisServer) -> AsyncIterator[RedisLayer]:
-    layer = RedisLayer(private_redis.url, **PATIENT)  # type: ignore[arg-type]
+    layer = make_layer(private_redis.url, **SLOW_MACHINE)
     yield layer
-    await layer.close()
+    await layer.flush()
 
 
 @pytest.fixture
 async def hasty(private_redis: RedisServer) -> AsyncIterator[RedisLayer]:
-    layer = RedisLayer(private_redis.url, **HASTY)  # type: ignore[arg-type]
+    """A layer with the limits of production, for tests in which Redis does not answer."""
+    layer = make_layer(private_redis.url)
     yield layer
-    await layer.close()
+    await layer.flush()
+
+
+@pytest.fixture(params=["a parser that drains", "channels-redis' own way"])
+def any_parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test twice: the second time as with a redis-py whose parser cannot be extended."""
+    if request.param == "channels-redis' own way":
+        monkeypatch.setattr(redis_layer, "_has_known_parser", lambda: False)
 
 
 def admin(server: RedisServer) -> Any:
@@ -55,10 +67,14 @@ def subscriptions(server: RedisServer) -> set[bytes]:
         return set(client.pubsub_channels())
 
 
-def clients(server: RedisServer, kind: str) -> list[dict[str, Any]]:
+def group_subscriptions(server: RedisServer) -> set[bytes]:
+    return {name for name in subscriptions(server) if name.startswith(b"inbox__group__")}
+
+
+def clients(server: RedisServer) -> list[dict[str, Any]]:
     with admin(server) as client:
         own = client.client_id()
-        return [c for c in client.client_list(_type=kind) if int(c["id"]) != own]
+        return [c for c in client.client_list() if int(c["id"]) != own]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -68,225 +84,186 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def received(layer: RedisLayer, channel: str = "here") -> dict[str, Any]:
+async def listening(layer: RedisLayer, channel: str) -> None:
+    """Have a channel that can be put into groups, as the first call of `receive` makes one."""
+    receiving = asyncio.create_task(layer.receive_many(channel))
+    await until(lambda: channel in layer.channels)
+    await layer.send(channel, {"type": "hello"})
+    while {"type": "hello"} not in await receiving:
+        receiving = asyncio.create_task(layer.receive_many(channel))
+
+
+async def received(layer: RedisLayer, channel: str = "here") -> list[dict[str, Any]]:
     async with asyncio.timeout(60):
-        return await layer.receive(channel)
+        return await layer.receive_many(channel)
 
 
-async def gathered(layer: RedisLayer, channel: str, count: int) -> dict[str, list[bytes]]:
-    """Receive until so many entries have come."""
-    got: dict[str, list[bytes]] = {}
-    while sum(map(len, got.values())) < count:
-        for inbox, frames in (await received(layer, channel))["inboxes"].items():
-            got.setdefault(inbox, []).extend(frames)
-    return got
+async def gathered(layer: RedisLayer, channel: str, count: int) -> list[dict[str, Any]]:
+    """Receive until so many messages have come."""
+    messages: list[dict[str, Any]] = []
+    while len(messages) < count:
+        messages += await received(layer, channel)
+    return messages
 
 
 # -- what it carries ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("any_parser")
 @pytest.mark.parametrize("protocol", [2, 3])
 async def test_a_message_reaches_the_members_of_its_group(
     private_redis: RedisServer, protocol: int
 ) -> None:
-    layer = RedisLayer(f"{private_redis.url}?protocol={protocol}", **PATIENT)  # type: ignore[arg-type]
+    layer = make_layer(f"{private_redis.url}?protocol={protocol}", **SLOW_MACHINE)
+    await listening(layer, "here")
+    await listening(layer, "there")
     await layer.group_add("inbox.7", "here")
     await layer.group_add("inbox.7", "there")
     await layer.group_add("inbox.8", "there")
-    await layer.group_send("inbox.7", said(a=[b"1", b"\x00\r\n"], b=[]))
-    await layer.group_send("inbox.8", said(a=[b"2"]))
-    assert await received(layer, "here") == said(a=[b"1", b"\x00\r\n"], b=[])
-    assert await gathered(layer, "there", 3) == {"a": [b"1", b"\x00\r\n", b"2"], "b": []}
+    seven, eight = message(a=[b"1", b"\x00\r\n"], b=[]), message(a=[b"2"])
+    await layer.group_send("inbox.7", seven)
+    await layer.group_send("inbox.8", eight)
+    assert await gathered(layer, "here", 1) == [seven]
+    assert await gathered(layer, "there", 2) == [seven, eight]
     await layer.group_discard("inbox.7", "here")
-    assert subscriptions(private_redis) == {b"inbox:inbox.7", b"inbox:inbox.8"}
     await layer.group_discard("inbox.7", "there")
-    assert subscriptions(private_redis) == {b"inbox:inbox.8"}
-    await layer.close()
+    await until(lambda: group_subscriptions(private_redis) == {b"inbox__group__inbox.8"})
+    await layer.flush()
 
 
-async def test_when_a_join_returns_redis_has_confirmed_it(
+async def test_a_burst_arrives_whole_in_order_and_in_few_calls(
     layer: RedisLayer, private_redis: RedisServer
 ) -> None:
+    await listening(layer, "here")
     await layer.group_add("a", "here")
-    assert subscriptions(private_redis) == {b"inbox:a"}
-    await asyncio.gather(*(layer.group_add(f"g{n}", "here") for n in range(3000)))
-    assert len(subscriptions(private_redis)) == 3001
-    (listening,) = clients(private_redis, "pubsub")
-    assert int(listening["sub"]) == 3001
+    await until(lambda: bool(group_subscriptions(private_redis)))
+    burst = [message(**{str(n % 7): [b"%d" % n]}) for n in range(10_000)]
+
+    def publish() -> None:
+        with admin(private_redis) as client:
+            pipeline = client.pipeline(transaction=False)
+            for one in burst:
+                pipeline.publish("inbox__group__a", layer.serialize(one))
+            pipeline.execute()
+
+    # The loop is held up, so everything is there when it goes on.
+    publish()
+    calls = 0
+    arrived: list[dict[str, Any]] = []
+    while len(arrived) < 10_000:
+        arrived += await received(layer)
+        calls += 1
+    assert arrived == burst
+    assert calls < 200
 
 
-async def test_joins_of_one_turn_are_one_command(
+@pytest.mark.usefixtures("any_parser")
+async def test_consumers_of_the_host_share_the_layer(layer: RedisLayer) -> None:
+    await listening(layer, "hub")
+    consumer = await layer.new_channel()
+    await layer.group_add("a", "hub")
+    await layer.group_add("a", consumer)
+    await layer.group_send("a", message(a=[b"1"]))
+    await layer.send(consumer, {"type": "chat.message", "text": "hello"})
+    async with asyncio.timeout(60):
+        assert await layer.receive(consumer) == message(a=[b"1"])
+        assert await layer.receive(consumer) == {"type": "chat.message", "text": "hello"}
+    assert await gathered(layer, "hub", 1) == [message(a=[b"1"])]
+    assert layer.channels[consumer].empty()
+
+
+async def test_what_cannot_be_read_is_raised_and_what_follows_arrives(
     layer: RedisLayer, private_redis: RedisServer
 ) -> None:
+    await listening(layer, "here")
     await layer.group_add("a", "here")
+    await until(lambda: bool(group_subscriptions(private_redis)))
+    good = layer.serialize(message(a=[b"1"]))
     with admin(private_redis) as client:
-        client.config_resetstat()
-        await asyncio.gather(*(layer.group_add(f"g{n}", "here") for n in range(500)))
-        assert client.info("commandstats")["cmdstat_subscribe"]["calls"] == 1
+        for payload in (good, b"\xc1", good):
+            client.publish("inbox__group__a", payload)
+    errors = 0
+    arrived: list[dict[str, Any]] = []
+    while len(arrived) < 2 or not errors:
+        try:
+            arrived += await received(layer)
+        except msgpack.FormatError:
+            errors += 1
+    assert (arrived, errors) == ([message(a=[b"1"])] * 2, 1)
 
 
-async def test_the_last_wish_about_a_group_counts(
-    layer: RedisLayer, private_redis: RedisServer
+# -- how it is made -----------------------------------------------------------------------------------------
+
+
+async def test_channels_makes_it_from_the_settings(private_redis: RedisServer) -> None:
+    backend = "live_inbox.delivery.redis_layer.RedisLayer"
+    config = {"hosts": [private_redis.url], "prefix": "other"}
+    with override_settings(CHANNEL_LAYERS={"default": {"BACKEND": backend, "CONFIG": config}}):
+        layer = cast("RedisLayer", get_channel_layer())
+        assert type(layer) is RedisLayer
+        assert issubclass(RedisLayer, RedisPubSubChannelLayer)
+        assert get_channel_layer() is layer
+        await listening(layer, "here")
+        await layer.group_add("a", "here")
+        await until(lambda: b"other__group__a" in subscriptions(private_redis))
+        await layer.flush()
+
+
+async def test_it_uses_several_hosts(
+    private_redis: RedisServer, keeper: Any, layer: RedisLayer
 ) -> None:
-    await layer.group_add("a", "here")
-    await asyncio.gather(
-        layer.group_discard("a", "here"), layer.group_add("b", "here"), layer.group_add("a", "here")
-    )
-    assert subscriptions(private_redis) == {b"inbox:a", b"inbox:b"}
-    await asyncio.gather(layer.group_add("c", "here"), layer.group_discard("c", "here"))
-    assert subscriptions(private_redis) == {b"inbox:a", b"inbox:b"}
+    with RedisServer(keeper) as second:
+        sharded = RedisLayer(hosts=[private_redis.url, second.url], prefix="inbox")
+        await listening(sharded, "here")
+        for n in range(50):
+            await sharded.group_add(f"g{n}", "here")
+        for n in range(50):
+            await sharded.group_send(f"g{n}", message(a=[b"%d" % n]))
+        assert len(await gathered(sharded, "here", 50)) == 50
+        assert group_subscriptions(private_redis)
+        assert group_subscriptions(second)
+        await sharded.flush()
 
 
-async def test_what_was_said_meanwhile_is_one_message_of_each_sender() -> None:
-    mailbox = Mailbox()
-    mailbox.put("x", {"7": [b"1", b"2"]})
-    mailbox.put("y", {"7": [b"3"]})
-    mailbox.put("x", {"8": [b"4"], "7": [b"5"]})
-    assert await mailbox.take() == ("x", {"7": [b"1", b"2", b"5"], "8": [b"4"]})
-    assert await mailbox.take() == ("y", {"7": [b"3"]})
-
-
-async def test_a_burst_arrives_whole_and_in_order(layer: RedisLayer) -> None:
-    await layer.group_add("a", "here")
-    sends = [layer.group_send("a", said(**{str(n % 7): [b"%d" % n]})) for n in range(10_000)]
-    await asyncio.gather(*sends)
-    assert await gathered(layer, "here", 10_000) == {
-        str(i): [b"%d" % n for n in range(i, 10_000, 7)] for i in range(7)
-    }
-
-
-async def test_what_is_said_to_very_many_inboxes_comes_in_parts_that_leave_others_a_turn(
-    layer: RedisLayer,
+def test_a_redis_py_without_such_a_parser_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await layer.group_add("a", "here")
-    inboxes = {str(n): [b"%d" % n] for n in range(1200)}
-    await layer.group_send("a", said(**inboxes))
-    turns: list[str] = []
-    parts = []
-    for _ in range(3):
-        asyncio.get_running_loop().call_soon(turns.append, "turn")
-        parts.append((await received(layer))["inboxes"])
-    assert [len(part) for part in parts] == [500, 500, 200]
-    assert parts[0] | parts[1] | parts[2] == inboxes
-    assert turns == ["turn", "turn", "turn"]
+    monkeypatch.setattr(redis_layer, "_Parser", object)
+    redis_layer._has_known_parser.cache_clear()
+    RedisLayer(hosts=["redis://localhost"])
+    RedisLayer(hosts=["redis://localhost"])
+    redis_layer._has_known_parser.cache_clear()
+    assert [record.getMessage() for record in caplog.records] == [
+        "This redis-py has no parser that can be extended: doorbells are read one by one."
+    ]
 
 
-async def test_senders_are_not_mixed(layer: RedisLayer) -> None:
-    await layer.group_add("a", "here")
-    for who in ("x", "y", "x"):
-        await layer.group_send(
-            "a", {"type": "inbox.events", "from": who, "inboxes": {"7": [who.encode()]}}
-        )
-    got: dict[str, list[bytes]] = {}
-    while sum(map(len, got.values())) < 3:
-        message = await received(layer)
-        got.setdefault(message["from"], []).extend(message["inboxes"]["7"])
-    assert got == {"x": [b"x", b"x"], "y": [b"y"]}
-
-
-async def test_what_cannot_be_read_is_logged_once_and_passed_over(
-    layer: RedisLayer, private_redis: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    await layer.group_add("a", "here")
-    faults = counted("layer_faults_total")
-    with admin(private_redis) as client:
-        for _ in range(3):
-            client.publish("inbox:a", b"?")
-    await layer.group_send("a", said(a=[b"1"]))
-    assert await received(layer) == said(a=[b"1"])
-    assert counted("layer_faults_total") == faults + 3
-    lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == 2
-    assert lines[0].startswith("The reading of doorbells from Redis fails: Unreadable: ")
-    assert lines[1] == "The reading of doorbells from Redis works again after 3 failures."
-
-
-async def test_more_than_it_can_hold_is_dropped_counted_and_told() -> None:
-    mailbox = Mailbox(capacity=10)
-    dropped = counted("doorbells_heard_total", verdict="dropped")
-    for n in range(5):
-        mailbox.put("x", {"7": [b"%d" % n], "8": [b"%d" % n]})
-    mailbox.put("y", {"9": [b"too much"]})
-    mailbox.put("x", {"7": [b"last"]})
-    assert counted("doorbells_heard_total", verdict="dropped") == dropped + 11
-    with pytest.raises(OverflowError, match="doorbells come faster than they are received"):
-        await mailbox.take()
-    assert await mailbox.take() == ("", {})
-    assert await mailbox.take() == ("x", {"7": [b"last"]})
-
-
-async def test_what_is_no_doorbell_is_refused_where_it_is_sent(layer: RedisLayer) -> None:
-    with pytest.raises(KeyError):
-        await layer.group_send("a", {"type": "chat.message", "text": "hello"})
-
-
-# -- whose it is --------------------------------------------------------------------------------------------
-
-
-async def test_who_uses_nothing_has_no_connection(
-    layer: RedisLayer, private_redis: RedisServer
-) -> None:
-    listening = asyncio.create_task(layer.receive("here"))
-    await layer.group_add("a", "here")
-    await layer.group_add("b", "here")
-    assert len(clients(private_redis, "pubsub")) == 1
-    await layer.group_discard("a", "here")
-    await layer.group_discard("b", "here")
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
-    # One that has subscribed to nothing is an ordinary client.
-    await until(lambda: not clients(private_redis, "pubsub") + clients(private_redis, "normal"))
-    # And from the start.
-    await layer.group_add("a", "here")
-    assert subscriptions(private_redis) == {b"inbox:a"}
-
-
-async def test_loops_of_one_process_do_not_share_anything(private_redis: RedisServer) -> None:
-    layer = RedisLayer(private_redis.url, **PATIENT)  # type: ignore[arg-type]
-    at_once = threading.Barrier(3)
-    got: list[dict[str, Any]] = []
+async def test_loops_of_one_process_share_nothing(private_redis: RedisServer) -> None:
+    layer = make_layer(private_redis.url, **SLOW_MACHINE)
+    all_joined = threading.Barrier(3)
+    all_received = threading.Barrier(3)
+    arrived: list[list[dict[str, Any]]] = []
 
     async def take_part() -> None:
+        await listening(layer, "here")
         await layer.group_add("a", "here")
-        await asyncio.to_thread(at_once.wait, 60)
-        await layer.group_send("a", said(a=[b"1"]))
-        got.append(await gathered(layer, "here", 3))
+        await until(lambda: b"inbox__group__a" in subscriptions(private_redis))
+        await asyncio.to_thread(all_joined.wait, 60)
+        await asyncio.sleep(0.2)
+        await layer.group_send("a", message(a=[b"1"]))
+        arrived.append(await gathered(layer, "here", 3))
+        await asyncio.to_thread(all_received.wait, 60)
 
     for _ in range(2):
         threads = [
             threading.Thread(target=run, args=(take_part(),))
-            for run in (asyncio.run, uvloop.run, asyncio.run)
+            for run in (asyncio.run, asyncio.run, uvloop.run)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             await asyncio.to_thread(thread.join)
-        # A loop that has ended takes its connections with it.
-        await until(lambda: not clients(private_redis, "normal") + clients(private_redis, "pubsub"))
-    assert got == [{"a": [b"1", b"1", b"1"]}] * 6
-
-
-async def test_channels_makes_it_from_the_settings(private_redis: RedisServer) -> None:
-    backend = "live_inbox.delivery.redis_layer.RedisLayer"
-    config = {"url": private_redis.url, "prefix": "other"}
-    with override_settings(CHANNEL_LAYERS={"default": {"BACKEND": backend, "CONFIG": config}}):
-        layer: Any = get_channel_layer()
-        assert isinstance(layer, RedisLayer)
-        assert get_channel_layer() is layer
-        await layer.group_add("a", "here")
-        assert subscriptions(private_redis) == {b"other:a"}
-        await layer.close()
-
-
-async def test_closing_lets_nobody_wait(layer: RedisLayer) -> None:
-    receiving = asyncio.create_task(layer.receive("here"))
-    await layer.group_add("a", "here")
-    joining = asyncio.create_task(layer.group_add("b", "here"))
-    await asyncio.sleep(0)
-    await layer.close()
-    for task in (receiving, joining):
-        with pytest.raises(ConnectionError):
-            await asyncio.wait_for(task, 60)
+    assert arrived == [[message(a=[b"1"])] * 3] * 6
 
 
 # -- trouble ------------------------------------------------------------------------------------------------
@@ -301,7 +278,6 @@ def strike(server: RedisServer, fault: str) -> None:
     else:
         with admin(server) as client:
             client.client_kill_filter(_type="pubsub" if fault == "listener killed" else "normal")
-            client.flushall()
 
 
 def mend(server: RedisServer, fault: str) -> None:
@@ -311,138 +287,89 @@ def mend(server: RedisServer, fault: str) -> None:
         server.start()
 
 
-@pytest.mark.parametrize("fault", ["frozen", "stopped", "listener killed"])
-async def test_a_lost_subscription_is_told_once_and_comes_back_by_itself(
+@pytest.mark.parametrize("fault", ["stopped", "listener killed"])
+async def test_a_lost_subscription_is_raised_once_and_comes_back_by_itself(
     hasty: RedisLayer, private_redis: RedisServer, fault: str
 ) -> None:
+    await listening(hasty, "here")
     await hasty.group_add("a", "here")
-    await hasty.group_add("b", "here")
+    await until(lambda: bool(group_subscriptions(private_redis)))
     await asyncio.to_thread(strike, private_redis, fault)
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionError, match="the connection to Redis is lost"):
         await received(hasty)
-    if fault != "listener killed":
-        # A join says that Redis is away, and is remembered; leaving needs no Redis.
-        with pytest.raises(ConnectionError):
-            await hasty.group_add("c", "here")
-        await hasty.group_discard("b", "here")
     await asyncio.to_thread(mend, private_redis, fault)
-    back = await received(hasty)
-    assert back == {"type": "inbox.events", "from": "", "inboxes": {}}
-    wanted = {b"inbox:a", b"inbox:b" if fault == "listener killed" else b"inbox:c"}
-    assert subscriptions(private_redis) == wanted
-    other = RedisLayer(private_redis.url, **PATIENT)  # type: ignore[arg-type]
-    await other.group_send("a", said(a=[b"1"]))
-    assert await received(hasty) == said(a=[b"1"])
-    await other.close()
+    assert await received(hasty) == []
+    assert group_subscriptions(private_redis) == {b"inbox__group__a"}
+    other = make_layer(private_redis.url, **SLOW_MACHINE)
+    await other.group_send("a", message(a=[b"1"]))
+    assert await gathered(hasty, "here", 1) == [message(a=[b"1"])]
+    await other.flush()
 
 
-async def test_without_redis_at_the_start_it_begins_when_there_is_one(
+async def test_a_consumer_of_the_host_hears_nothing_of_a_lost_subscription(
     hasty: RedisLayer, private_redis: RedisServer
 ) -> None:
-    await asyncio.to_thread(private_redis.stop)
-    with pytest.raises(ConnectionError):
-        await hasty.group_add("a", "here")
+    await listening(hasty, "here")
+    consumer = await hasty.new_channel()
+    await asyncio.to_thread(strike, private_redis, "listener killed")
     with pytest.raises(ConnectionError):
         await received(hasty)
-    await asyncio.to_thread(private_redis.start)
-    assert (await received(hasty))["inboxes"] == {}
-    assert subscriptions(private_redis) == {b"inbox:a"}
+    assert await received(hasty) == []
+    await hasty.send(consumer, {"type": "chat.message"})
+    assert await asyncio.wait_for(hasty.receive(consumer), 60) == {"type": "chat.message"}
 
 
 @pytest.mark.parametrize("fault", ["frozen", "stopped", "publisher killed"])
-async def test_sending_fails_in_time_and_works_at_once_when_redis_is_back(
+async def test_sending_fails_in_time_and_works_when_redis_is_back(
     hasty: RedisLayer, private_redis: RedisServer, fault: str
 ) -> None:
-    patient = RedisLayer(private_redis.url, **PATIENT)  # type: ignore[arg-type]
-    await patient.group_add("a", "here")
-    await hasty.group_send("a", said(a=[b"1"]))
-    assert await received(patient) == said(a=[b"1"])
+    await hasty.group_send("a", message(a=[b"1"]))
     await asyncio.to_thread(strike, private_redis, fault)
     if fault != "publisher killed":
-        async with asyncio.timeout(60):
-            sends = [hasty.group_send("a", said(a=[b"2"])) for _ in range(100)]
-            outcomes = await asyncio.gather(*sends, return_exceptions=True)
-        assert all(isinstance(outcome, Exception) for outcome in outcomes)
-        with pytest.raises((ConnectionError, TimeoutError, redis.RedisError)):
-            await hasty.group_send("a", said(a=[b"3"]))
-    else:
-        await until(lambda: _publishers_gone(hasty))
+        began = time.monotonic()
+        with pytest.raises(redis.RedisError):
+            await hasty.group_send("a", message(a=[b"2"]))
+        # One second, and time for a slow machine; without the limit, redis-py 8 waits for 5 seconds.
+        assert time.monotonic() - began < 4.5
     await asyncio.to_thread(mend, private_redis, fault)
-    if fault == "stopped":
-        # Who listens has to be there again.
-        await until(lambda: subscriptions(private_redis) == {b"inbox:a"})
-    await hasty.group_send("a", said(a=[b"4"]))
-    while b"4" not in (got := await _received_in_spite_of_trouble(patient)):
-        assert b"3" not in got
-    await patient.close()
-
-
-def _publishers_gone(layer: RedisLayer) -> bool:
-    connections = [end.publisher._connection for end in layer._ends.values()]
-    return all(connection is None or connection.gone.is_set() for connection in connections)
-
-
-async def _received_in_spite_of_trouble(layer: RedisLayer) -> Sequence[bytes]:
     try:
-        inboxes: dict[str, list[bytes]] = (await received(layer))["inboxes"]
-    except ConnectionError:
-        return []
-    return inboxes.get("a", [])
+        await hasty.group_send("a", message(a=[b"3"]))
+    except redis.ConnectionError:
+        # A connection that was closed meanwhile is noticed when it is used.
+        await hasty.group_send("a", message(a=[b"3"]))
 
 
-async def test_who_gives_up_sending_does_not_disturb_the_others(layer: RedisLayer) -> None:
-    await layer.group_add("a", "here")
-    await layer.group_send("a", said(a=[b"first"]))
-    sends = [asyncio.create_task(layer.group_send("a", said(a=[b"%d" % n]))) for n in range(100)]
-    await asyncio.sleep(0)
-    for send in sends[::2]:
-        send.cancel()
-    await asyncio.gather(*sends, return_exceptions=True)
-    assert [send.cancelled() for send in sends] == [True, False] * 50
-    # They had been written by then: cancelling means to wait no longer.
-    assert len((await gathered(layer, "here", 101))["a"]) == 101
-
-
-async def test_who_gives_up_while_it_connects_does_not_disturb_the_others(
-    layer: RedisLayer,
-) -> None:
-    await layer.group_add("a", "here")
-    sends = [asyncio.create_task(layer.group_send("a", said(a=[b"%d" % n]))) for n in range(3)]
-    await asyncio.sleep(0)
-    sends[0].cancel()
-    await asyncio.gather(*sends, return_exceptions=True)
-    assert [send.cancelled() for send in sends] == [True, False, False]
-    assert await gathered(layer, "here", 2) == {"a": [b"1", b"2"]}
-
-
-async def test_a_password_that_is_refused_is_a_fault_like_any_other(
+async def test_a_password_that_is_refused_is_not_logged(
     private_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    layer = RedisLayer(f"redis://:wrong-one@127.0.0.1:{private_redis.port}/0", **HASTY)  # type: ignore[arg-type]
+    layer = make_layer(f"redis://:wrong-one@127.0.0.1:{private_redis.port}/0")
+    with pytest.raises(redis.AuthenticationError) as refused:
+        await layer.group_send("a", message(a=[b"1"]))
     with pytest.raises(redis.AuthenticationError):
-        await layer.group_send("a", said(a=[b"1"]))
-    with pytest.raises(ConnectionError) as refused:
         await received(layer)
     assert "wrong-one" not in f"{refused.value} {caplog.text}"
-    await layer.close()
+    await layer.flush()
 
 
 async def test_a_hub_compares_every_inbox_when_its_doorbells_are_heard_again(
     hasty: RedisLayer, private_redis: RedisServer
 ) -> None:
-    log = PretendLog()
+    log = FakeLog()
     never = HubRules(reconcile_seconds=3600.0, layer_seconds=3600.0)
-    hub: Hub[Line] = Hub(log, layer=hasty, decode=decode, rules=never)
+    hub: Hub[FakeEntry] = Hub(log, layer=hasty, decode=decode, rules=never)
     await hub.start()
+    name = f"inbox__group__{group_of('7')}".encode()
     async with hub.subscribe("7") as one:
-        await until(lambda: b"inbox:inbox.7" in subscriptions(private_redis))
-        await until(lambda: not hub._behind)
+        await until(lambda: name in subscriptions(private_redis))
+        await until(lambda: not hub._reader._to_reconcile)
         await asyncio.to_thread(private_redis.stop)
-        await until(lambda: hub._layer_fault.is_on)
-        # Nobody rings, so only the log can tell, and only what comes back makes the hub look.
+        assert hub._listener is not None
+        fault = hub._listener._fault
+        await until(lambda: fault.is_on)
+        # No doorbell is rung, so only the log can show the events, and only the reconnection makes the hub read it.
         log.write("7", 2)
         taking = asyncio.create_task(one.take())
         await asyncio.to_thread(private_redis.start)
-        assert [line.sequence for line in await asyncio.wait_for(taking, 60)] == [1, 2]
+        assert [entry.sequence for entry in await asyncio.wait_for(taking, 60)] == [1, 2]
     await hub.stop()

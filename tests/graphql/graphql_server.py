@@ -152,7 +152,7 @@ class GraphQLServer:
         await until(lambda: self._places() == count)
 
     def _places(self) -> int:
-        taps = self.hub._taps.values()
+        taps = self.hub._open_inboxes.values()
         return sum(tap.subscribers for tap in taps if tap.ready.is_set())
 
     async def open(

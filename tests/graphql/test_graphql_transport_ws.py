@@ -166,7 +166,7 @@ async def test_a_bad_operation_is_its_own_error_and_its_siblings_live(
     assert (message["type"], message["id"]) == ("error", "1")
     assert [error["extensions"]["code"] for error in message["payload"]] == [code]
     await ws.ask("mutation { markAllRead { count } }")
-    assert graphql_server.hub._taps, "the sibling has gone"
+    assert graphql_server.hub._open_inboxes, "the sibling has gone"
     # Nothing comes after an error, and its id may be used again.
     await ws.start("1", "{ __typename }")
     assert await ws.result("1") == {"data": {"__typename": "Query"}}

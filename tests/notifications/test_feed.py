@@ -38,7 +38,7 @@ class Server:
     """What of a server process the feed needs."""
 
     def __init__(self) -> None:
-        self.bell = Doorbell(lambda: None)
+        self.bell = Doorbell(lambda: None, deployment=lambda: "d1")
         self.hub: Hub[Event] = Hub(
             DatabaseLog(), layer=None, decode=decode, own_doorbell=self.bell.name, rules=RULES
         )

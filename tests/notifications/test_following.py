@@ -22,8 +22,8 @@ from live_inbox.delivery.log import Head, Loss
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.events import Reset
 from live_inbox.feed import Feed, Following
-from tests.delivery.pretend_log import Line, encode
-from tests.delivery.stage import Stage
+from tests.delivery.fake_log import FakeEntry, encode
+from tests.delivery.simulated_hub import SimulatedHub
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -55,7 +55,7 @@ class FakeClient:
         self.after = after
         self.following: Following | None = None
         self.position: Position | None = None
-        self.received: list[Line] = []
+        self.received: list[FakeEntry] = []
         self.resets: list[tuple[Position, Loss]] = []
         self.failures: list[Exception] = []
         self.has_room = True
@@ -108,7 +108,7 @@ class FakeClient:
         self._room = self._stage.loop.create_future()
         return self._room
 
-    def _record(self, item: Reset | Line) -> None:
+    def _record(self, item: Reset | FakeEntry) -> None:
         assert self.position is not None
         if isinstance(item, Reset):
             self.resets.append((self.position, item.reason))
@@ -161,7 +161,7 @@ class FeedSetup:
     def __init__(self, rules: HubRules = RULES) -> None:
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(feed_module, "in_database_thread", self._state)
-        self.stage = Stage(rules=rules)
+        self.stage = SimulatedHub(rules=rules)
         self._patch.setattr(
             self.stage.hub, "on_message", on_loop(self.stage.loop, self.stage.hub.on_message)
         )
@@ -191,7 +191,7 @@ class FeedSetup:
         try:
             for client in self.clients:
                 client.stop()
-            self.stage.strike()
+            self.stage.close()
             for client in self.clients:
                 if client.task.done() and not client.task.cancelled():
                     client.task.result()
@@ -298,8 +298,8 @@ class TestTheEnd:
         setup.stage.write("alice", 3)
         assert client.received == []
         setup.stage.loop.advance(RULES.linger_seconds)
-        setup.stage.watch()
-        assert setup.stage.hub._taps == {}
+        setup.stage.reconcile()
+        assert setup.stage.hub._open_inboxes == {}
 
     def test_a_stop_while_there_is_no_room_ends_the_task(self, setup: FeedSetup) -> None:
         client = setup.follow("alice")
@@ -371,7 +371,7 @@ class TestTheEnd:
         setup.stage.settle()
         assert client.resets == []
         setup.stage.log.failing = False
-        setup.stage.watch()
+        setup.stage.reconcile()
         assert client.resets == [(Position("another", 3), Loss.EPOCH)]
         assert client.position == Position("e1", 5)
 
@@ -383,7 +383,7 @@ class AnyTrouble(RuleBasedStateMachine):
         super().__init__()
         self.setup = FeedSetup()
         self.stage = self.setup.stage
-        self.delayed: list[Line] = []
+        self.delayed: list[FakeEntry] = []
         self.heads: dict[str, list[Head]] = defaultdict(list)
         """The heads that each inbox has had, in order."""
 
@@ -436,7 +436,7 @@ class AnyTrouble(RuleBasedStateMachine):
     def resume_log(self) -> None:
         self.stage.log.let_on()
 
-    def receive(self, lines: list[Line]) -> None:
+    def receive(self, lines: list[FakeEntry]) -> None:
         for line in lines:
             self.stage.hub.on_message({line.inbox: [encode(line)]})
 
@@ -515,7 +515,7 @@ class AnyTrouble(RuleBasedStateMachine):
         for client in self.setup.clients:
             client.gain_room()
         for _ in range(6):
-            self.stage.watch()
+            self.stage.reconcile()
 
     def everything_was_delivered(self) -> None:
         for client in self.open_clients:
@@ -531,8 +531,8 @@ class AnyTrouble(RuleBasedStateMachine):
         for inbox in INBOXES:
             self.stage.write(inbox, 2)
         for _ in range(4):
-            self.stage.watch()
-        assert (self.stage.hub._taps, self.stage.hub._reads) == ({}, [])
+            self.stage.reconcile()
+        assert (self.stage.hub._open_inboxes, self.stage.hub._reads) == ({}, [])
         assert self.setup.tasks == HUB_TASKS
 
     def teardown(self) -> None:

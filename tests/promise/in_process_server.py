@@ -46,7 +46,7 @@ class InProcessServer:
     @property
     def subscribers(self) -> int:
         """How many subscriptions are live."""
-        taps = self.hub._taps.values()
+        taps = self.hub._open_inboxes.values()
         return sum(tap.subscribers for tap in taps if tap.ready.is_set())
 
     @property

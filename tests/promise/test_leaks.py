@@ -213,18 +213,18 @@ async def test_closed_sockets_leave_nothing_in_memory(
     async with in_process_server(socket_class, linger_seconds=0.1) as server:
         # What the process allocates once, it allocates now.
         await connect_and_disconnect(server, alice, token, 36)
-        await until(lambda: not server.hub._taps)
+        await until(lambda: not server.hub._open_inboxes)
         tasks, fds, rss = len(asyncio.all_tasks()), files(), process.memory_info().rss
         before, others = gauges(), alive()
         await connect_and_disconnect(server, alice, token, rounds)
-        await until(lambda: not server.hub._taps and not server.members)
+        await until(lambda: not server.hub._open_inboxes and not server.members)
         with suppress(TimeoutError):
             # A thread that looks into the database for one that has gone ends when it has its answer.
             await until(lambda: not alive() - others)
         assert not alive() - others
         assert gauges() == before
         assert len(server.sessions) == 0
-        assert (server.sessions._by_user, server.hub._reads, server.hub._opening) == ({}, [], set())
+        assert (server.sessions._by_user, server.hub._reader._reads, server.hub._reader._opening) == ({}, [], set())
         # Some of the threads that look into the database may not have had to before.
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
         assert files() <= fds + 3 * inbox_settings().database_threads

@@ -1,4 +1,4 @@
-"""Portions: events that follow on one another and are told together."""
+"""Batches: consecutive events that are delivered together."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ ItemT = TypeVar("ItemT")
 MadeT = TypeVar("MadeT")
 
 
-# No cycle runs through what doors make of events, so the garbage collector need not look.
+# What APIs encode from events refers to no batch, so there are no cycles for the garbage collector to find.
 class Batch(Struct, Generic[ItemT], gc=False):
     """Some events of one inbox, oldest first.
 
-    All subscribers that an event finds at the same place are given the same portion, one after the other. So it is
-    also where they find what the first of them has made of it: kept as long as it can be of use, and no longer.
+    During a fan-out, all subscribers at the same position get the same batch, one after the other. So the batch also
+    memoizes what the first of them encodes from it, for the others: it lives as long as that is of use.
     """
 
     items: Sequence[ItemT]
     position: Position
-    """That of a client that has seen them."""
+    """The position of a client that has received them."""
     is_last: bool = False
-    """Whether nothing followed when it was made."""
+    """Whether no event followed when the batch was made."""
     _key: Hashable = None
     _made: Any = None
     _others: dict[Hashable, Any] | None = None
 
     def memoize(self, key: Hashable, make: Callable[[Sequence[ItemT]], MadeT]) -> MadeT:
-        """Return what `make` makes of the items, or has made of them for somebody else with an equal key."""
+        """Return what `make` makes of the items, or has made of them for another subscriber with an equal key."""
         made: MadeT
-        # Nearly all who share an inbox ask for the same: a dictionary for each portion would cost them more than this.
+        # Nearly all subscribers of an inbox have the same key: a dictionary for each batch would cost them more.
         if self._key is None:
             made = self._made = make(self.items)
             self._key = key
@@ -52,6 +52,6 @@ class Batch(Struct, Generic[ItemT], gc=False):
 
 
 def in_batches(entries: Sequence[EntryT], length: int) -> list[Batch[EntryT]]:
-    """Return portions of a length that make up the entries."""
+    """Split entries into batches of a length."""
     parts = [entries[start : start + length] for start in range(0, len(entries), length)]
     return [Batch(part, Position(part[-1].epoch, part[-1].sequence)) for part in parts]

@@ -1,33 +1,30 @@
-"""The groups: the hub's channel is a member of those of its open inboxes, as far as the layer answers."""
+"""Group membership: the hub's channel is a member of the groups of its open inboxes, as far as the layer answers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from live_inbox import metrics
-from live_inbox.delivery.doorbell import BULK_GROUP, group_of
+from live_inbox.delivery.channel_layer import GroupLayer, bulk_group, inbox_group
 from live_inbox.faults import Fault
 
 AT_ONCE = 500
-"""Groups that are joined at a time: a layer that can make one message of them."""
-
-
-class GroupLayer(Protocol):
-    """The part of the Channels layer interface that membership needs."""
-
-    # As coroutines, so that many can be under way at a time.
-    def group_add(self, group: str, channel: str) -> Coroutine[Any, Any, None]: ...
-    def group_discard(self, group: str, channel: str) -> Coroutine[Any, Any, None]: ...
+"""Groups that are joined at a time, within one time limit."""
+_REJOINS = 4
+"""How often a membership is renewed before it would end."""
 
 
 class Groups:
     """Joins and leaves the groups of inboxes, in a task of its own.
 
-    Apart from the reader of the log, so that a layer that hangs delays doorbells only. An inbox that was joined
-    is reported to `on_joined`: what was rung there before is not known here, so the log has to be compared again.
+    Apart from the reader of the log, so that a layer that hangs delays doorbells only. Group names contain the id of
+    the database, so nothing is joined before `deployment` has returned it; it is called again while it fails.
+
+    An inbox that was joined is reported to `on_joined`: doorbells rung there before did not arrive here, so the inbox
+    has to be compared with the log again.
     """
 
     def __init__(
@@ -35,12 +32,15 @@ class Groups:
         layer: GroupLayer,
         channel: str,
         *,
+        deployment: Callable[[], Awaitable[str]],
         on_joined: Callable[[set[str]], None],
         limit_seconds: float,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._layer = layer
         self._channel = channel
+        self._read_deployment = deployment
+        self._deployment: str | None = None
         self._on_joined = on_joined
         self._limit_seconds = limit_seconds
         self._sleep = sleep
@@ -50,6 +50,10 @@ class Groups:
         self._leaving: set[str] = set()
         self._work = asyncio.Event()
         self._fault = Fault("channel layer (groups)", metrics.LAYER_FAULTS)
+        self._deployment_fault = Fault("reading of the deployment id", metrics.LOG_FAULTS)
+        expiry = getattr(layer, "group_expiry", None)
+        self.renew_seconds: float | None = expiry / _REJOINS if expiry else None
+        """Seconds after which `renew` is to be called again; None if memberships do not end."""
 
     def join(self, inbox: str) -> None:
         """Become a member of an inbox's group, soon."""
@@ -63,15 +67,22 @@ class Groups:
         self._leaving.add(inbox)
         self._work.set()
 
+    def renew(self) -> None:
+        """Join every group again, soon: some layers end a membership some time after it was asked for."""
+        self._has_bulk = False
+        self._joining |= self._members - self._leaving
+        self._work.set()
+
     async def keep(self) -> None:
-        """Do what was asked for until cancelled, and try again what the layer did not do."""
+        """Join and leave as asked until cancelled, and try again what the layer did not do."""
+        deployment = await self._learn_deployment()
         self._work.set()
         while True:
             await self._work.wait()
             self._work.clear()
             try:
-                await self._leave_all()
-                await self._join_all()
+                await self._leave_all(deployment)
+                await self._join_all(deployment)
             except Exception as error:
                 self._fault.report(error)
                 await self._sleep(self._limit_seconds)
@@ -79,19 +90,30 @@ class Groups:
             else:
                 self._fault.recovered()
 
-    async def _leave_all(self) -> None:
-        while self._leaving:
-            await self._all_of(map(self._leave, islice(self._leaving, AT_ONCE)))
+    async def _learn_deployment(self) -> str:
+        while self._deployment is None:
+            try:
+                self._deployment = await self._read_deployment()
+            except Exception as error:
+                self._deployment_fault.report(error)
+                await self._sleep(self._limit_seconds)
+        self._deployment_fault.recovered()
+        return self._deployment
 
-    async def _leave(self, inbox: str) -> None:
-        await self._layer.group_discard(group_of(inbox), self._channel)
+    async def _leave_all(self, deployment: str) -> None:
+        while self._leaving:
+            chunk = list(islice(self._leaving, AT_ONCE))
+            await self._all_of(self._leave(deployment, inbox) for inbox in chunk)
+
+    async def _leave(self, deployment: str, inbox: str) -> None:
+        await self._layer.group_discard(inbox_group(deployment, inbox), self._channel)
         # Only now: had it failed, it would have to be tried again.
         self._leaving.discard(inbox)
         self._members.discard(inbox)
 
-    async def _join_all(self) -> None:
+    async def _join_all(self, deployment: str) -> None:
         if not self._has_bulk:
-            await self._all_of([self._layer.group_add(BULK_GROUP, self._channel)])
+            await self._all_of([self._layer.group_add(bulk_group(deployment), self._channel)])
             self._has_bulk = True
         joined: set[str] = set()
         try:
@@ -99,20 +121,23 @@ class Groups:
                 chunk = list(islice(self._joining, AT_ONCE))
                 # Before, because a join that seems to fail may have been done.
                 self._members.update(chunk)
-                await self._all_of(self._join(inbox, joined) for inbox in chunk)
+                await self._all_of(self._join(deployment, inbox, joined) for inbox in chunk)
         finally:
             if joined:
                 self._on_joined(joined)
 
-    async def _join(self, inbox: str, joined: set[str]) -> None:
-        await self._layer.group_add(group_of(inbox), self._channel)
+    async def _join(self, deployment: str, inbox: str, joined: set[str]) -> None:
+        await self._layer.group_add(inbox_group(deployment, inbox), self._channel)
         self._joining.discard(inbox)
         joined.add(inbox)
 
     async def close(self) -> None:
         """Leave all groups, if the layer does that in time. `keep` must have ended."""
+        if self._deployment is None:
+            return
+        groups = [bulk_group(self._deployment)]
+        groups += [inbox_group(self._deployment, inbox) for inbox in self._members]
         try:
-            groups = [BULK_GROUP, *map(group_of, self._members)]
             await self._all_of(self._layer.group_discard(group, self._channel) for group in groups)
         except Exception as error:
             self._fault.report(error)

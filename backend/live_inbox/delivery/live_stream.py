@@ -26,38 +26,38 @@ class Verdict(Enum):
 
 
 class LiveStream(Generic[EntryT]):
-    """One short, contiguous run of an inbox's events, fed by doorbells that may lie.
+    """One short, contiguous run of an inbox's events, fed by doorbells that cannot be relied on.
 
-    Doorbells get lost, doubled, delayed and reordered. Whatever is offered, the run stays a piece of the log
-    without holes, and the verdict says whether the log has to be read to continue it. No I/O happens here.
+    Doorbells get lost, doubled, delayed and reordered. Whatever is offered, the run stays a contiguous part of the
+    log, and the verdict says whether the log has to be read to continue it. There is no I/O here.
 
-    `generation` counts how often the run was begun anew at another place; a subscriber that sees it change
-    has to have its position checked again.
+    `generation` counts how often the run has begun anew at another place. A subscriber that sees it change has to
+    have its position checked against the log.
     """
 
     __slots__ = (
+        "_batch_length",
+        "_batches",
         "_capacity",
         "_early",
         "_epoch",
         "_first",
-        "_is_sharing",
+        "_is_caching",
         "_old",
-        "_portion_length",
-        "_portions",
         "_run",
         "generation",
     )
 
     def __init__(self, *, capacity: int, batch_length: int) -> None:
         self._capacity = capacity
-        self._portion_length = batch_length
+        self._batch_length = batch_length
         self._early: list[EntryT] | None = []
         self._epoch = ORIGIN.epoch
         self._first = 1
         self._old = 0
         self._run: list[EntryT] = []
-        self._is_sharing = False
-        self._portions: dict[int, Batch[EntryT]] = {}
+        self._is_caching = False
+        self._batches: dict[int, Batch[EntryT]] = {}
         self.generation = 0
 
     @property
@@ -71,15 +71,15 @@ class LiveStream(Generic[EntryT]):
         return Position(self._epoch, self._first + len(self._run) - 1)
 
     def anchor(self, position: Position) -> bool:
-        """Begin the run right after that position, drop what it held and apply what came early.
+        """Begin the run right after that position, drop what it held and offer it the entries that came early.
 
-        Returns whether all that came early joins; if not, the log has to be read.
+        Returns whether all of these could be appended; if not, the log has to be read.
         """
         early, self._early = self._early or [], None
         self._epoch = position.epoch
         self._first = position.sequence + 1
         self._run = []
-        self._portions.clear()
+        self._batches.clear()
         self._old = 0
         self.generation += 1
         early.sort(key=lambda entry: entry.sequence)
@@ -87,7 +87,7 @@ class LiveStream(Generic[EntryT]):
         return verdicts <= {Verdict.APPENDED, Verdict.KNOWN}
 
     def offer(self, entry: EntryT) -> Verdict:
-        """Append the entry if it continues the run, and say what became of it."""
+        """Append the entry if it continues the run. Returns what became of it."""
         if self._early is not None:
             self._early.append(entry)
             del self._early[: -self._capacity]
@@ -104,7 +104,7 @@ class LiveStream(Generic[EntryT]):
         if entry.sequence > following:
             return Verdict.GAP
         self._run.append(entry)
-        self._portions.clear()
+        self._batches.clear()
         if len(self._run) >= 2 * self._capacity:
             self._trim()
         return Verdict.APPENDED
@@ -116,44 +116,44 @@ class LiveStream(Generic[EntryT]):
         return self._first - 1 <= position.sequence <= self.head.sequence
 
     def since(self, sequence: int) -> Batch[EntryT] | None:
-        """Return the run's events after a sequence, a portion at most; None if the run begins too late to tell.
+        """Return a batch of the run's events after a sequence; None if the run begins too late.
 
-        From `share` to `put_away` it is the same portion for everybody, unless the run changes.
+        From `enable_cache` to `clear_cache`, all callers get the same batch, unless the run changes.
         """
-        portion = self._portions.get(sequence)
-        if portion is not None:
-            return portion
+        batch = self._batches.get(sequence)
+        if batch is not None:
+            return batch
         start = sequence + 1 - self._first
         if start < 0:
             return None
-        end = start + self._portion_length
+        end = start + self._batch_length
         items = self._run[start:end]
         if not items:
             return Batch(items, self.head, is_last=True)
-        # With the epoch that is here already: to compare two strings is to look at both.
+        # With the epoch object that is here already: comparing a string with itself reads no memory.
         last = Position(self._epoch, sequence + len(items))
-        portion = Batch(items, last, end >= len(self._run))
-        if self._is_sharing:
-            self._portions[sequence] = portion
-        return portion
+        batch = Batch(items, last, end >= len(self._run))
+        if self._is_caching:
+            self._batches[sequence] = batch
+        return batch
 
-    def share(self) -> None:
-        """Keep portions for others who want the same: many will be here at once.
+    def enable_cache(self) -> None:
+        """Cache batches, because many subscribers are about to ask for the same one (fan-out).
 
-        At other times each is at a place of its own, of which clients may invent many.
+        At other times each subscriber is at a position of its own, and clients can make up any number of positions.
         """
-        self._is_sharing = True
+        self._is_caching = True
 
-    def put_away(self) -> None:
-        """Keep no portions any more, nor what was made of them: all who wanted them have had them."""
-        self._is_sharing = False
-        self._portions.clear()
+    def clear_cache(self) -> None:
+        """Cache batches no longer. Those that were cached are dropped, with what has been encoded from them."""
+        self._is_caching = False
+        self._batches.clear()
 
     def age(self) -> None:
-        """Drop the events that were here already when this was called before.
+        """Drop the events that were here already when this was last called.
 
-        Everybody who keeps up has had them. Inboxes stay open for days, and the last events of each would be held
-        for as long.
+        Every subscriber that keeps up has had them. Without this, an inbox that stays open for days would hold its
+        last events for as long.
         """
         self._drop(self._old)
         self._old = len(self._run)
@@ -164,6 +164,6 @@ class LiveStream(Generic[EntryT]):
 
     def _drop(self, count: int) -> None:
         del self._run[:count]
-        self._portions.clear()
+        self._batches.clear()
         self._first += count
         self._old = max(0, self._old - count)

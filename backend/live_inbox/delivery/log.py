@@ -1,4 +1,4 @@
-"""What the hub needs to know of the log, which lives in the database."""
+"""The interface between the hub and the log, which is in the database."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Loss(StrEnum):
     EPOCH = "epoch"
     """It belongs to an inbox that was since restored or recreated."""
     AHEAD = "ahead"
-    """It lies beyond the end of the log, so the log has lost events that the holder has seen."""
+    """It is beyond the end of the log, so the log has lost events that the client has received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,20 @@ UNTOUCHED = Head(position=ORIGIN, first_sequence=1)
 
 @dataclass(frozen=True, slots=True)
 class LogRange:
-    """A stretch of one inbox's log that somebody wants: the events after a sequence."""
+    """A part of one inbox's log: the events after a sequence."""
 
     inbox: str
     after: int
 
 
 class Log(Protocol[EntryT]):
-    """The truth, read in batches: one call serves any number of inboxes with few queries."""
+    """The log, read in batches: one call serves any number of inboxes with few queries."""
+
+    async def deployment(self) -> str:
+        """Return the id of the database, which the names of channel-layer groups contain."""
 
     async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
         """Return the head of every inbox asked for; those that do not exist are UNTOUCHED."""
 
-    async def read(self, places: Sequence[LogRange], *, limit: int) -> list[list[EntryT]]:
-        """Return for each place, in the same order, the events that follow it: `limit` at most."""
+    async def read(self, ranges: Sequence[LogRange], *, limit: int) -> list[list[EntryT]]:
+        """Return for each range, in the same order, its events, oldest first: `limit` at most."""

@@ -15,9 +15,9 @@ class InvalidPosition(ValueError):
     """Raised when a string is not a position that this project could have issued."""
 
 
-# Every event makes one for each of its subscribers: a frozen dataclass takes five times as long.
+# Each event creates one for each subscriber: a frozen dataclass takes five times as long.
 class Position(Struct, frozen=True, gc=False):
-    """A place in one inbox's log: the last event that a client has seen.
+    """A place in one inbox's log: the last event that a client has received.
 
     A sequence alone is not enough. Say a client has seen event 7, the database is then restored from a copy
     that ends at 5, and two other events are written: the inbox is at 7 again, the client asks for what comes

@@ -1,126 +1,171 @@
-"""The channel layer between processes: doorbells over Redis' publish and subscribe, and nothing else."""
+"""The channel layer of production: channels-redis' pub/sub layer, which here drains what has arrived in one go.
+
+What channels-redis does for each message, its own receive task does here once for each read of the socket: a timeout,
+a retry, several coroutines and a wake-up of the receiver. The parser of the connection takes all messages out of the
+bytes that were read and puts them into the queues of their receivers.
+
+It leans on three things that neither package documents (tested with channels-redis 4.3.0, redis-py 8.1.0):
+
+- `parser_class`, an argument of redis-py's connections, with the methods overridden in `_DrainingParser`;
+- `channels` and `groups` of channels-redis' layer: the queue of each channel, and the channels of each group;
+- that its `receive` passes whatever is in the queue to `deserialize`.
+
+Where redis-py has no such parser, the layer works as channels-redis' own does, and warns once.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
-from live_inbox.delivery.redis_connection import Address, RedisConnection
-from live_inbox.delivery.redis_subscriber import Subscriber
-from live_inbox.delivery.redis_wire import pack
+import redis.asyncio.connection
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels_redis.utils import decode_hosts
+
+logger = logging.getLogger(__name__)
+
+Published = list[tuple[bytes, bytes]]
+"""Messages that Redis has sent: the Redis channel and the payload of each."""
+
+_RESTORED = b""
+_TIMEOUTS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+_PARSER_METHODS = ("read_response", "read_from_socket", "on_connect", "on_disconnect")
+_Parser: Any = getattr(redis.asyncio.connection, "DefaultParser", object)
 
 
-class RedisLayer:
-    """A backend of Django Channels that carries the messages of `Doorbell`, with the promises that a hub needs.
+class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
+    """`RedisPubSubChannelLayer` with all its configuration, plus `receive_many`.
 
-    Each event loop has two connections, one that listens and one that publishes; they are opened when they are
-    first needed. Nothing is kept in Redis.
+    Channels that are received from by `receive` work as in channels-redis: several consumers can share the layer.
 
-    - `group_add` returns when Redis has confirmed the subscription, and `receive` gives everything that one
-      sender has said since the last call as one message: a burst costs one change of task.
-    - Losing the connection makes `receive` raise ConnectionError once. When all subscriptions are there again, it
-      returns a message from nobody about nothing. In between, doorbells may have been missed.
-    - `group_send` does not try again: it raises, within the limits, when Redis is away, and connects at the next
-      call. Many may be under way at once; each is written without waiting for the one before.
+    Each host gets a socket timeout of 1 s unless its configuration says otherwise: while Redis does not answer,
+    channels-redis holds up all publishers of a process for as long. It gets RESP2 unless its address says otherwise:
+    for RESP3, redis-py formats each message for a debug log.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        prefix: str = "inbox",
-        connect_seconds: float = 1.0,
-        reply_seconds: float = 2.0,
-        ping_seconds: float = 3.0,
-        capacity: int = 20_000,
-    ) -> None:
-        self._address = Address(url, connect_seconds=connect_seconds, reply_seconds=reply_seconds)
-        self._prefix = f"{prefix}:".encode()
-        self._ping_seconds = ping_seconds
-        self._capacity = capacity
-        self._ends: dict[asyncio.AbstractEventLoop, _End] = {}
+    def __init__(self, hosts: Sequence[Any] | None = None, **configuration: Any) -> None:
+        self._batch_channels: set[str] = set()
+        super().__init__(hosts=[self._host(host) for host in decode_hosts(hosts)], **configuration)
 
-    async def receive(self, channel: str) -> dict[str, Any]:
-        """Wait for what one sender has said to the groups of a channel."""
-        who, inboxes = await self._end().subscriber.receive(channel)
-        return {"type": "inbox.events", "from": who, "inboxes": inboxes}
+    async def receive_many(self, channel: str) -> list[dict[str, Any]]:
+        """Wait for messages on a channel, and return all that have arrived, oldest first.
 
-    async def group_add(self, group: str, channel: str) -> None:
-        """Put a channel into a group."""
-        await self._end().subscriber.add(self._name(group), channel)
-
-    async def group_discard(self, group: str, channel: str) -> None:
-        """Take a channel out of a group."""
-        await self._end().subscriber.discard(self._name(group), channel)
-
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        """Publish a doorbell's message to a group."""
-        await self._end().publisher.publish(self._name(group), pack(message))
-
-    async def close(self) -> None:
-        """Close the connections of the running loop."""
-        end = self._ends.pop(asyncio.get_running_loop(), None)
-        if end is not None:
-            end.subscriber.close()
-            end.publisher.close()
-
-    def _name(self, group: str) -> bytes:
-        return self._prefix + group.encode()
-
-    def _end(self) -> _End:
-        loop = asyncio.get_running_loop()
-        end = self._ends.get(loop)
-        if end is None:
-            for other in list(self._ends):
-                if other.is_closed():
-                    self._ends.pop(other, None)
-            end = self._ends[loop] = _End(self._address, self._ping_seconds, self._capacity)
-        return end
-
-
-class _End:
-    """What one event loop has of the layer."""
-
-    def __init__(self, address: Address, ping_seconds: float, capacity: int) -> None:
-        self.subscriber = Subscriber(address, ping_seconds=ping_seconds, capacity=capacity)
-        self.publisher = _Publisher(address)
-
-
-class _Publisher:
-    """One connection that publishes."""
-
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self._connection: RedisConnection | None = None
-        self._opening: asyncio.Task[RedisConnection] | None = None
-
-    async def publish(self, name: bytes, payload: bytes) -> None:
-        """Publish, and wait for Redis to say that it has. Raises when it is away."""
-        connection = self._connection
-        if connection is None or connection.gone.is_set():
-            connection = await self._open()
-        await connection.call("PUBLISH", name, payload)
-
-    def close(self) -> None:
-        """End the connection."""
-        if self._opening is not None:
-            self._opening.cancel()
-        if self._connection is not None:
-            self._connection.close()
-
-    async def _open(self) -> RedisConnection:
-        """Open one connection for everybody who comes meanwhile; whoever goes does not take it away."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._connect(), name="redis publisher")
-        return await asyncio.shield(self._opening)
-
-    async def _connect(self) -> RedisConnection:
+        Raises ConnectionError once when the connection that was subscribed is lost. When Redis has confirmed the
+        subscriptions of a new connection, returns at once, perhaps with no message at all.
+        """
+        self._batch_channels.add(channel)
         try:
-            self._connection = await self._address.open(_ignore)
-            return self._connection
-        finally:
-            self._opening = None
+            messages = [await self.receive(channel)]
+        except asyncio.CancelledError:
+            self._batch_channels.discard(channel)
+            raise
+        queue = self.channels.get(channel)
+        while queue is not None and not queue.empty():
+            payload = queue.get_nowait()
+            try:
+                messages.append(self.deserialize(payload))
+            except Exception as error:
+                # For the next call: this one has messages to return.
+                queue.put_nowait(error)
+                break
+        return [message for message in messages if message]
+
+    def deserialize(self, message: Any) -> dict[str, Any]:
+        """Return the message of a payload; raise an exception that was queued in place of one."""
+        if isinstance(message, Exception):
+            raise message
+        if message is _RESTORED:
+            return {}
+        deserialized: dict[str, Any] = super().deserialize(message)
+        return deserialized
+
+    def signal(self, signal: bytes | Exception) -> None:
+        """Queue a signal for each channel of this loop that is received from by `receive_many`."""
+        queues = self.channels
+        for channel in self._batch_channels & queues.keys():
+            queues[channel].put_nowait(signal)
+
+    def _host(self, host: Mapping[str, Any]) -> dict[str, Any]:
+        defaults: dict[str, Any] = {**_TIMEOUTS, "protocol": 2}
+        if "sentinels" in host:
+            defaults["sentinel_kwargs"] = {**_TIMEOUTS, **host.get("sentinel_kwargs", {})}
+        if _has_known_parser():
+            defaults["parser_class"] = partial(_DrainingParser, layer=self)
+        return defaults | dict(host)
 
 
-def _ignore(name: bytes, payload: bytes) -> None:
-    """Take a message on a connection that has subscribed to none."""
+class _DrainingParser(_Parser):  # type: ignore[misc]
+    """redis-py's parser, which passes published messages to the layer instead of returning them.
+
+    All that Redis says in return to commands goes the usual way, but for confirmed subscriptions, which nobody reads.
+    """
+
+    def __init__(self, *args: Any, layer: RedisLayer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._layer = layer
+        self._published: Published = []
+        self._has_subscribed = False
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the next answer that is no message."""
+        read = super().read_response
+        while True:
+            response = await read(*args, **kwargs)
+            # A list in RESP2, a subclass of it in RESP3.
+            if not isinstance(response, list) or not response:
+                return response
+            if response[0] == b"message":
+                self._published.append((response[1], response[2]))
+            elif response[0] == b"subscribe":
+                self._on_subscribed()
+            else:
+                return response
+
+    async def read_from_socket(self) -> Any:
+        """Deliver what has been read before, then wait for more."""
+        if self._published:
+            published, self._published = self._published, []
+            _deliver(published, self._layer.channels, self._layer.groups)
+        return await super().read_from_socket()
+
+    def on_disconnect(self) -> None:
+        """Report the loss of a connection that was subscribed."""
+        super().on_disconnect()
+        self._published = []
+        if self._has_subscribed:
+            self._has_subscribed = False
+            self._layer.signal(ConnectionError("the connection to Redis is lost"))
+
+    def _on_subscribed(self) -> None:
+        """Report the first confirmation: redis-py subscribes to everything again in one command."""
+        if not self._has_subscribed:
+            self._has_subscribed = True
+            self._layer.signal(_RESTORED)
+
+
+def _deliver(
+    published: Published,
+    queues: Mapping[str, asyncio.Queue[bytes]],
+    groups: Mapping[str, set[str]],
+) -> None:
+    """Put messages into the queues of the channels that they are for, as channels-redis does."""
+    for name_bytes, payload in published:
+        name = name_bytes.decode()
+        channels = (name,) if name in queues else groups.get(name, ())
+        for channel in channels:
+            queue = queues.get(channel)
+            if queue is not None:
+                queue.put_nowait(payload)
+
+
+@lru_cache(maxsize=1)
+def _has_known_parser() -> bool:
+    if all(hasattr(_Parser, method) for method in _PARSER_METHODS):
+        return True
+    logger.warning(
+        "This redis-py has no parser that can be extended: doorbells are read one by one."
+    )
+    return False

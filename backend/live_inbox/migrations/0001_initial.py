@@ -18,6 +18,31 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Deployment",
+            fields=[
+                (
+                    "id",
+                    models.PositiveSmallIntegerField(
+                        default=1, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        default=live_inbox.models.new_deployment_key, editable=False, max_length=32
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="deployment_has_one_row"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="TokenRevocation",
             fields=[
                 (

@@ -72,9 +72,9 @@ def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
 
 
 def _ring(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
-    encoded: dict[str, list[bytes]] = {}
+    event_batch: dict[str, list[bytes]] = {}
     for event, payload in zip(events, payloads, strict=True):
-        encoded.setdefault(event.inbox, []).append(encode(event, payload))
+        event_batch.setdefault(event.inbox, []).append(encode(event, payload))
     for kind, count in Counter(event.kind for event in events).items():
         metrics.EVENTS_COMMITTED.labels(kind.value).inc(count)
-    doorbell().ring(encoded)
+    doorbell().ring(event_batch)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.delivery.position import Position
+from tests.delivery.group_names import DEPLOYMENT
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FakeEntry:
     """One entry of the pretended log."""
 
     inbox: str
@@ -25,15 +26,15 @@ class Line:
         return Position(self.epoch, self.sequence)
 
 
-def encode(line: Line) -> bytes:
+def encode(line: FakeEntry) -> bytes:
     """Write a line as the doorbell carries it."""
     return f"{line.inbox} {line.epoch} {line.sequence}".encode()
 
 
-def decode(frame: bytes) -> Line:
+def decode(frame: bytes) -> FakeEntry:
     """Read what `encode` wrote; ValueError for anything else."""
     inbox, epoch, sequence = frame.decode().split()
-    return Line(inbox, epoch, int(sequence))
+    return FakeEntry(inbox, epoch, int(sequence))
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Written:
         return Head(Position(self.epoch, self.last), first_sequence=self.first)
 
 
-class PretendLog:
+class FakeLog:
     """Stands for the database. Changes are commits: they are visible at once to the next look."""
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ class PretendLog:
 
     # -- commits -----------------------------------------------------------------------------------
 
-    def write(self, inbox: str, count: int = 1) -> list[Line]:
+    def write(self, inbox: str, count: int = 1) -> list[FakeEntry]:
         """Add events."""
         if inbox not in self.inboxes:
             self.recreate(inbox)
@@ -75,13 +76,13 @@ class PretendLog:
         written.last += count
         return self.lines(inbox)[-count:] if count else []
 
-    def lines(self, inbox: str) -> list[Line]:
+    def lines(self, inbox: str) -> list[FakeEntry]:
         """Return what is retained, oldest first."""
         written = self.inboxes.get(inbox)
         if written is None:
             return []
         kept = range(written.first, written.last + 1)
-        return [Line(inbox, written.epoch, n) for n in kept if n not in written.torn]
+        return [FakeEntry(inbox, written.epoch, n) for n in kept if n not in written.torn]
 
     def head(self, inbox: str) -> Head:
         """Return where the log begins and ends now."""
@@ -111,6 +112,12 @@ class PretendLog:
 
     # -- the Log interface -------------------------------------------------------------------------
 
+    async def deployment(self) -> str:
+        """Return the id of the database."""
+        if self.failing:
+            raise ConnectionError("the database is away")
+        return DEPLOYMENT
+
     async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
         """Return the heads; of those that do not exist, nothing or UNTOUCHED."""
         self.calls.append(("heads", len(inboxes)))
@@ -119,13 +126,13 @@ class PretendLog:
         await self._stop()
         return answer
 
-    async def read(self, places: Sequence[LogRange], *, limit: int) -> list[list[Line]]:
+    async def read(self, ranges: Sequence[LogRange], *, limit: int) -> list[list[FakeEntry]]:
         """Return for each place the lines that follow it, as the database does: by bounds, not by count."""
-        self.calls.append(("read", len(places)))
+        self.calls.append(("read", len(ranges)))
         await self._stop()
         answer = [
             [line for line in self.lines(at.inbox) if at.after < line.sequence <= at.after + limit]
-            for at in places
+            for at in ranges
         ]
         await self._stop()
         return answer

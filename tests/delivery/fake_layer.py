@@ -15,7 +15,7 @@ class Health(Enum):
     HANGS = auto()
 
 
-class PretendLayer:
+class FakeLayer:
     """Keeps groups and carries messages. Group membership can be asked of it, to find what leaks."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from live_inbox.delivery.batch import Batch, in_batches
 from live_inbox.delivery.position import ORIGIN, Position
-from tests.delivery.pretend_log import Line
+from tests.delivery.fake_log import FakeEntry
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -24,17 +24,17 @@ class Maker:
 
 
 def test_what_is_made_is_made_once_for_each_key() -> None:
-    portion = Batch([1, 2], ORIGIN)
+    batch = Batch([1, 2], ORIGIN)
     makers = {("p", None): Maker("a"), ("q", None): Maker("b"), ("q", frozenset({"x"})): Maker("c")}
     for _ in range(3):
-        made = [portion.memoize((*key,), make) for key, make in makers.items()]
+        made = [batch.memoize((*key,), make) for key, make in makers.items()]
         assert made == [["a1", "a2"], ["b1", "b2"], ["c1", "c2"]]
     assert [make.count for make in makers.values()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("nothing", [[], None, b""])
 def test_nothing_is_made_once_too(nothing: object) -> None:
-    portion = Batch([1], ORIGIN)
+    batch = Batch([1], ORIGIN)
     calls: list[str] = []
 
     def make(word: str) -> object:
@@ -42,13 +42,13 @@ def test_nothing_is_made_once_too(nothing: object) -> None:
         return nothing
 
     for _ in range(2):
-        assert portion.memoize("first", lambda items: make("first")) is nothing
-        assert portion.memoize("second", lambda items: make("second")) is nothing
+        assert batch.memoize("first", lambda items: make("first")) is nothing
+        assert batch.memoize("second", lambda items: make("second")) is nothing
     assert calls == ["first", "second"]
 
 
 def test_what_cannot_be_made_is_tried_again_for_the_next() -> None:
-    portion = Batch([1], ORIGIN)
+    batch = Batch([1], ORIGIN)
 
     def fail(items: Sequence[int]) -> None:
         raise ValueError("no")
@@ -56,8 +56,8 @@ def test_what_cannot_be_made_is_tried_again_for_the_next() -> None:
     for key in ("first", "second"):
         for _ in range(2):
             with pytest.raises(ValueError, match="no"):
-                portion.memoize(key, fail)
-    made = {key: portion.memoize(key, Maker(key)) for key in ("first", "second")}
+                batch.memoize(key, fail)
+    made = {key: batch.memoize(key, Maker(key)) for key in ("first", "second")}
     assert made == {"first": ["first1"], "second": ["second1"]}
 
 
@@ -66,8 +66,8 @@ def test_what_cannot_be_made_is_tried_again_for_the_next() -> None:
     [(0, []), (1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (5, [[1, 2], [3, 4], [5]])],
 )
 def test_entries_are_cut_into_portions(count: int, expected: list[list[int]]) -> None:
-    lines = [Line("alice", "e", sequence) for sequence in range(1, count + 1)]
+    lines = [FakeEntry("alice", "e", sequence) for sequence in range(1, count + 1)]
     assert [
-        ([line.sequence for line in portion.items], portion.position, portion.is_last)
-        for portion in in_batches(lines, 2)
+        ([line.sequence for line in batch.items], batch.position, batch.is_last)
+        for batch in in_batches(lines, 2)
     ] == [(part, Position("e", part[-1]), False) for part in expected]

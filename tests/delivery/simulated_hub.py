@@ -1,16 +1,16 @@
-"""A hub on a stage: its log, its layer and its clock are ours, and so are its subscribers."""
+"""A hub on a simulation: its log, its layer and its clock are ours, and so are its subscribers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
 
-from live_inbox.delivery.doorbell import BULK_GROUP, group_of
 from live_inbox.delivery.hub import Hub, HubClosed, HubRules, PositionLost
 from live_inbox.delivery.log import Loss
 from live_inbox.delivery.position import Position
-from tests.delivery.pretend_layer import PretendLayer
-from tests.delivery.pretend_log import Line, PretendLog, decode, encode
+from tests.delivery.fake_layer import FakeLayer
+from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
+from tests.delivery.group_names import BULK, group_of
 from tests.delivery.virtual_loop import VirtualLoop
 
 SMALL = HubRules(
@@ -26,8 +26,8 @@ SMALL = HubRules(
 class Follower:
     """A subscriber as the doors are: it takes, remembers, and after a loss goes on from the log's end."""
 
-    def __init__(self, stage: Stage, inbox: str, after: Position | None) -> None:
-        self._stage = stage
+    def __init__(self, simulation: SimulatedHub, inbox: str, after: Position | None) -> None:
+        self._simulation = simulation
         self.inbox = inbox
         self.after = after
         self.began: Position | None = None
@@ -35,14 +35,14 @@ class Follower:
         self.came_at: Position | None = None
         """Where the log ended when it came."""
         self.position: Position | None = None
-        self.got: list[Line] = []
+        self.got: list[FakeEntry] = []
         self.losses: list[tuple[Position, Loss]] = []
         self.ended = False
         """Whether the hub said that it has closed."""
         self.is_free = asyncio.Event()
         """Not set: it is a slow one, and does not come back for more."""
         self.is_free.set()
-        self.task = stage.loop.create_task(self._follow())
+        self.task = simulation.loop.create_task(self._follow())
 
     @property
     def sequences(self) -> list[int]:
@@ -59,9 +59,9 @@ class Follower:
         self.task.cancel()
 
     async def _follow(self) -> None:
-        self.came_at = self._stage.log.head(self.inbox).position
+        self.came_at = self._simulation.log.head(self.inbox).position
         try:
-            async with self._stage.hub.subscribe(self.inbox, self.after) as subscription:
+            async with self._simulation.hub.subscribe(self.inbox, self.after) as subscription:
                 self.began = self.position = subscription.position
                 while True:
                     await self.is_free.wait()
@@ -69,7 +69,7 @@ class Follower:
                         lines = await subscription.take()
                     except PositionLost as lost:
                         self._lost(subscription.position, lost.reason)
-                        head = self._stage.log.head(self.inbox).position
+                        head = self._simulation.log.head(self.inbox).position
                         subscription.restart(head)
                         self.position = head
                     else:
@@ -77,7 +77,7 @@ class Follower:
         except HubClosed:
             self.ended = True
 
-    def _took(self, lines: Iterable[Line]) -> None:
+    def _took(self, lines: Iterable[FakeEntry]) -> None:
         for line in lines:
             assert self.position is not None
             assert line.inbox == self.inbox
@@ -91,14 +91,14 @@ class Follower:
         self.losses.append((position, reason))
 
 
-class Stage:
+class SimulatedHub:
     """Puts up a hub and moves its time. What is not said to happen does not happen."""
 
     def __init__(self, *, rules: HubRules = SMALL, has_layer: bool = True) -> None:
         self.loop = VirtualLoop()
-        self.log = PretendLog()
-        self.layer = PretendLayer()
-        self.hub: Hub[Line] = Hub(
+        self.log = FakeLog()
+        self.layer = FakeLayer()
+        self.hub: Hub[FakeEntry] = Hub(
             self.log,
             layer=self.layer if has_layer else None,
             decode=decode,
@@ -117,37 +117,37 @@ class Stage:
         self.loop.settle()
         return follower
 
-    def write(self, inbox: str, count: int = 1) -> list[Line]:
+    def write(self, inbox: str, count: int = 1) -> list[FakeEntry]:
         """Commit events, and ring for each, as it is in a server that is well."""
         lines = self.log.write(inbox, count)
         self.ring(lines)
         self.loop.settle()
         return lines
 
-    def ring(self, lines: Iterable[Line]) -> None:
+    def ring(self, lines: Iterable[FakeEntry]) -> None:
         """Let the hub hear of events."""
         for line in lines:
             self.hub.on_message({line.inbox: [encode(line)]})
         self.loop.settle()
 
-    def ring_through_layer(self, lines: Iterable[Line], *, sender: str = "other") -> bool:
+    def ring_through_layer(self, lines: Iterable[FakeEntry], *, sender: str = "other") -> bool:
         """Let another process ring; return whether anybody listens to these inboxes."""
         heard = [self._carry(group_of(line.inbox), line, sender) for line in lines]
         self.loop.settle()
         return all(heard)
 
-    def ring_in_bulk(self, lines: Iterable[Line], *, sender: str = "other") -> bool:
+    def ring_in_bulk(self, lines: Iterable[FakeEntry], *, sender: str = "other") -> bool:
         """Let another process ring in the common group."""
-        heard = [self._carry(BULK_GROUP, line, sender) for line in lines]
+        heard = [self._carry(BULK, line, sender) for line in lines]
         self.loop.settle()
         return all(heard)
 
-    def _carry(self, group: str, line: Line, sender: str) -> bool:
+    def _carry(self, group: str, line: FakeEntry, sender: str) -> bool:
         rung = {line.inbox: [encode(line)]}
         message = {"type": "inbox.events", "from": sender, "inboxes": rung}
         return self.layer.deliver(group, message)
 
-    def watch(self) -> None:
+    def reconcile(self) -> None:
         """Let the watch come round."""
         self.loop.advance(self.hub.rules.reconcile_seconds)
 
@@ -159,8 +159,8 @@ class Stage:
         """Stop the hub, which needs no time while the layer is well."""
         self.loop.result_of(self.hub.stop())
 
-    def strike(self) -> None:
-        """Take the stage down; fail if something broke where nobody looked."""
+    def close(self) -> None:
+        """Take the simulation down; fail if something broke where nobody looked."""
         self.loop.run_off()
         self.check_followers()
         assert self.loop.errors == []

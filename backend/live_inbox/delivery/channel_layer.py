@@ -1,0 +1,50 @@
+"""The part of the Channels layer interface that delivery uses, and the names of its groups."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+
+
+class PublishingLayer(Protocol):
+    """What a doorbell needs."""
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None: ...
+
+
+class GroupLayer(Protocol):
+    """What group membership needs. A layer whose memberships end has `group_expiry`, in seconds."""
+
+    # As coroutines, so that many can be under way at a time.
+    def group_add(self, group: str, channel: str) -> Coroutine[Any, Any, None]: ...
+    def group_discard(self, group: str, channel: str) -> Coroutine[Any, Any, None]: ...
+
+
+class ReceivingLayer(Protocol):
+    """What the listener needs. A layer that drains also has `receive_many`: see `RedisLayer`."""
+
+    async def receive(self, channel: str) -> dict[str, Any]: ...
+
+
+class HubLayer(GroupLayer, ReceivingLayer, Protocol):
+    """What a hub needs."""
+
+
+class ChannelLayer(HubLayer, PublishingLayer, Protocol):
+    """A channel layer: any that keeps to the interface of Django Channels."""
+
+
+def inbox_group(deployment: str, inbox: str) -> str:
+    """Return the group of an inbox in a deployment: valid on every layer, whatever the inbox's key looks like."""
+    if _PLAIN_KEY.fullmatch(inbox):
+        return f"inbox.{deployment}.{inbox}"
+    return f"inbox.{deployment}.sha.{hashlib.sha256(inbox.encode()).hexdigest()[:40]}"
+
+
+def bulk_group(deployment: str) -> str:
+    """Return the group of all hubs of a deployment: a bulk send publishes here once, not once for each inbox."""
+    return f"inboxes.{deployment}"

@@ -1,0 +1,104 @@
+"""The channel listener: receives the doorbells of other processes from the channel layer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from live_inbox import metrics
+from live_inbox.delivery.channel_layer import ReceivingLayer
+from live_inbox.delivery.doorbell import EventBatch
+from live_inbox.faults import Fault
+
+logger = logging.getLogger(__name__)
+
+_Receive = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
+
+
+class ChannelListener:
+    """Receives from one channel for as long as the hub runs.
+
+    `on_batch` gets the events of doorbells. `on_missed` is called when the layer works again after a failure:
+    doorbells may have been lost meanwhile.
+    """
+
+    def __init__(
+        self,
+        layer: ReceivingLayer,
+        channel: str,
+        *,
+        own_doorbell: str,
+        on_batch: Callable[[EventBatch], None],
+        on_missed: Callable[[], None],
+        retry_seconds: float,
+        sleep: Callable[[float], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._receive: _Receive = getattr(layer, "receive_many", None) or _one_by_one(layer)
+        self._channel = channel
+        self._own_doorbell = own_doorbell
+        self._on_batch = on_batch
+        self._on_missed = on_missed
+        self._retry_seconds = retry_seconds
+        self._sleep = sleep
+        self._clock = clock
+        self._fault = Fault("channel layer (receiving)", metrics.LAYER_FAULTS)
+
+    async def run(self) -> None:
+        """Receive until cancelled."""
+        while True:
+            began = self._clock()
+            try:
+                messages = await self._receive(self._channel)
+            except Exception as error:
+                if not self._is_idle_timeout(error, self._clock() - began):
+                    await self._fail(error)
+            else:
+                if self._fault.is_on:
+                    self._fault.recovered()
+                    self._on_missed()
+                self._process(messages)
+
+    def _is_idle_timeout(self, error: Exception, waited: float) -> bool:
+        """Whether a wait has ended because nothing was sent.
+
+        channels-redis' core layer waits 5 s for Redis, and redis-py 8 gives up after 5 s without an answer. Its
+        exception is not Python's TimeoutError, but has the same name.
+        """
+        is_timeout = any(base.__name__ == "TimeoutError" for base in type(error).__mro__)
+        return is_timeout and waited >= self._retry_seconds and not self._fault.is_on
+
+    async def _fail(self, error: Exception) -> None:
+        # The first retry comes at once: a layer raises once when it has lost its connection, then waits for the next.
+        is_again = self._fault.is_on
+        self._fault.report(error)
+        if is_again:
+            await self._sleep(self._retry_seconds)
+
+    def _process(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        try:
+            if event_batch := self._merge(messages):
+                self._on_batch(event_batch)
+        except Exception:
+            logger.exception("A message of the channel layer could not be read.")
+            self._on_missed()
+
+    def _merge(self, messages: Iterable[Mapping[str, Any]]) -> EventBatch:
+        """Return the events of all messages by inbox, in order, but for those that this process has published."""
+        merged: dict[str, Sequence[bytes]] = {}
+        for message in messages:
+            if message["from"] == self._own_doorbell:
+                continue
+            for inbox, entries in message["inboxes"].items():
+                earlier = merged.get(inbox)
+                merged[inbox] = entries if earlier is None else [*earlier, *entries]
+        return merged
+
+
+def _one_by_one(layer: ReceivingLayer) -> _Receive:
+    async def receive(channel: str) -> Sequence[Mapping[str, Any]]:
+        return [await layer.receive(channel)]
+
+    return receive

@@ -1,0 +1,54 @@
+"""An open inbox: its live stream, and who is called when something is new."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Generic, Protocol
+
+from live_inbox.delivery.live_stream import LiveStream
+from live_inbox.delivery.log import EntryT, Head
+from live_inbox.delivery.position import Position
+
+
+class Listener(Protocol):
+    """Whoever is called when there may be something new."""
+
+    def on_events(self) -> None:
+        """Read the subscription. Called on the event loop; must neither wait nor raise."""
+
+
+@dataclass(slots=True)
+class OpenInbox(Generic[EntryT]):
+    """An inbox with subscribers in this process, or that had some a moment ago."""
+
+    stream: LiveStream[EntryT]
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    wanted: set[Position] = field(default_factory=set)
+    """Positions of subscribers that came before the stream had a beginning."""
+    subscribers: int = 0
+    unused_since: float = 0.0
+    # In the order of their coming. A dictionary, because a set of a thousand is slow to change while it is used.
+    listeners: dict[Listener, None] = field(default_factory=dict)
+
+    def wake(self) -> None:
+        """Call every listener. Batches are cached during this fan-out: the listeners ask for the same ones."""
+        self.stream.enable_cache()
+        for listener in tuple(self.listeners):
+            listener.on_events()
+        self.stream.clear_cache()
+
+    def restart_at(self, position: Position) -> None:
+        """Begin the stream anew after a position, and let every subscriber check its own against the log."""
+        self.stream.anchor(position)
+        self.wake()
+
+    def beginning(self, head: Head, *, longest: int) -> Position:
+        """Return where a new stream begins: early enough for those who wait for it, if that is not too long ago."""
+        earliest = min(
+            (after.sequence for after in self.wanted if head.loss(after) is None),
+            default=head.position.sequence,
+        )
+        if head.position.sequence - earliest > longest:
+            return head.position
+        return Position(head.position.epoch, earliest)

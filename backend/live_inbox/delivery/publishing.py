@@ -1,0 +1,137 @@
+"""Publishing to the channel layer: from the server's event loop, or from a thread where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from live_inbox import metrics
+from live_inbox.delivery.channel_layer import PublishingLayer
+from live_inbox.faults import Fault
+
+Message = tuple[str, dict[str, Any]]
+"""A group, and what is published to it."""
+
+_MAX_PENDING = 10_000
+
+
+class Publisher:
+    """Publishes messages one after the other on one event loop. While the layer is down, it drops them all."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        layer: Callable[[], PublishingLayer | None],
+        layer_seconds: float,
+        retry_seconds: float,
+    ) -> None:
+        self._loop = loop
+        self._layer = layer
+        self._layer_seconds = layer_seconds
+        self._retry_seconds = retry_seconds
+        self._pending: deque[Message] = deque()
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._down_until = 0.0
+        self._fault = Fault("channel layer (publishing)", metrics.LAYER_FAULTS)
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Queue messages from any thread; drop them if the layer is down or too many are pending."""
+        if time.monotonic() < self._down_until or len(self._pending) + len(messages) > _MAX_PENDING:
+            metrics.DOORBELLS_DROPPED.inc(len(messages))
+            return
+        self._pending.extend(messages)
+        try:
+            self._loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:
+            # The loop has been closed: the server is shutting down.
+            metrics.DOORBELLS_DROPPED.inc(len(messages))
+            self._pending.clear()
+
+    def _wake(self) -> None:
+        self._idle.clear()
+        self._work.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._pending:
+                await self._publish(*self._pending.popleft())
+            if not self._work.is_set():
+                self._idle.set()
+
+    async def _publish(self, group: str, message: dict[str, Any]) -> None:
+        try:
+            layer = self._layer()
+            if layer is None:
+                return
+            async with asyncio.timeout(self._layer_seconds):
+                await layer.group_send(group, message)
+        except Exception as error:
+            self._fault.report(error)
+            self._down_until = time.monotonic() + self._retry_seconds
+            metrics.DOORBELLS_DROPPED.inc(1 + len(self._pending))
+            self._pending.clear()
+        else:
+            self._fault.recovered()
+            metrics.DOORBELLS_RUNG.inc()
+
+    async def drain(self) -> None:
+        """Wait until everything queued has been published or dropped."""
+        await asyncio.sleep(0)
+        await self._idle.wait()
+
+
+class _ThreadLoop(asyncio.SelectorEventLoop):
+    """The event loop of a thread that may block. Resolves host names itself.
+
+    Other loops resolve them in a thread pool, which is closed before the last doorbells of a command are published.
+    """
+
+    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
+        """Resolve a host name."""
+        return socket.getaddrinfo(*args, **kwargs)
+
+
+class ThreadPublisher:
+    """A publisher with a daemon thread and an event loop of its own, for processes without a server loop."""
+
+    def __init__(
+        self, make: Callable[[asyncio.AbstractEventLoop], Publisher], exit_seconds: float
+    ) -> None:
+        self.pid = os.getpid()
+        self._loop = _ThreadLoop()
+        self._publisher = make(self._loop)
+        thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
+        thread.start()
+        atexit.register(self.flush, exit_seconds)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.create_task(self._publisher.run())
+        self._loop.run_forever()
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Queue messages from any thread."""
+        self._publisher.put(messages)
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until the queue is empty; return whether it was within `timeout` seconds."""
+        if self.pid != os.getpid():
+            return True
+        drained = asyncio.run_coroutine_threadsafe(self._publisher.drain(), self._loop)
+        try:
+            drained.result(timeout)
+        except TimeoutError:
+            return False
+        return True
