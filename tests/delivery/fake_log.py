@@ -56,7 +56,8 @@ class Written:
 class FakeLog:
     """Stands for the database. Changes are commits: they are visible at once to the next look."""
 
-    def __init__(self) -> None:
+    def __init__(self, deployment: str = DEPLOYMENT) -> None:
+        self._deployment = deployment
         self.inboxes: dict[str, Written] = {}
         self.calls: list[tuple[str, int]] = []
         """Each call with the number of inboxes or places that it asked for."""
@@ -116,7 +117,7 @@ class FakeLog:
         """Return the id of the database."""
         if self.failing:
             raise ConnectionError("the database is away")
-        return DEPLOYMENT
+        return self._deployment
 
     async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
         """Return the heads; of those that do not exist, nothing or UNTOUCHED."""

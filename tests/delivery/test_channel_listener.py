@@ -51,12 +51,14 @@ class Listening:
         self.loop = VirtualLoop()
         self.layer = layer
         self.batches: list[EventBatch] = []
+        self.lost = 0
         self.missed = 0
         listener = ChannelListener(
             layer,
             "channel",
             own_doorbell="own",
             on_batch=self.batches.append,
+            on_lost=self.count_lost,
             on_missed=self.count_missed,
             retry_seconds=2.0,
             sleep=asyncio.sleep,
@@ -64,6 +66,9 @@ class Listening:
         )
         self.loop.create_task(listener.run())
         self.loop.settle()
+
+    def count_lost(self) -> None:
+        self.lost += 1
 
     def count_missed(self) -> None:
         self.missed += 1
@@ -101,13 +106,13 @@ def test_the_end_of_an_outage_is_reported_as_missed_messages(
 ) -> None:
     listening = Listening(OneByOneLayer())
     listening.give(ConnectionError("lost"))
-    assert listening.missed == 0
+    assert (listening.lost, listening.missed) == (1, 0)
     listening.give(ConnectionError("still lost"))
     listening.loop.advance(2.0)
     listening.give(message(a=[b"1"]))
     assert (listening.missed, listening.batches) == (1, [{"a": [b"1"]}])
     listening.give(message(a=[b"2"]))
-    assert listening.missed == 1
+    assert (listening.lost, listening.missed) == (1, 1)
     assert [record.getMessage() for record in caplog.records] == [
         "The channel layer (receiving) fails: ConnectionError: lost",
         "The channel layer (receiving) works again after 2 failures.",

@@ -57,6 +57,11 @@ class RedisServer(LoopbackServer):
         """The address as clients take it."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
 
+    @property
+    def password(self) -> str:
+        """The password of its clients."""
+        return self._password
+
     def answers(self) -> bool:
         """Whether the server answers a command now."""
         try:

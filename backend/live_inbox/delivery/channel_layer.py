@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Coroutine
+from inspect import getattr_static
 from typing import Any, Protocol
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -36,6 +37,15 @@ class HubLayer(GroupLayer, ReceivingLayer, Protocol):
 
 class ChannelLayer(HubLayer, PublishingLayer, Protocol):
     """A channel layer: any that keeps to the interface of Django Channels."""
+
+
+def extension(layer: object, name: str) -> Any:
+    """Return an attribute that only some layers have, or None.
+
+    Looked up without `__getattr__`: that of channels-redis' pub/sub layer raises RuntimeError outside of a loop.
+    """
+    found = getattr_static(layer, name, None)
+    return None if found is None else getattr(layer, name)
 
 
 def inbox_group(deployment: str, inbox: str) -> str:

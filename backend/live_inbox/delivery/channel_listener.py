@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from live_inbox import metrics
-from live_inbox.delivery.channel_layer import ReceivingLayer
+from live_inbox.delivery.channel_layer import ReceivingLayer, extension
 from live_inbox.delivery.doorbell import EventBatch
 from live_inbox.faults import Fault
 
@@ -20,8 +20,8 @@ _Receive = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
 class ChannelListener:
     """Receives from one channel for as long as the hub runs.
 
-    `on_batch` gets the events of doorbells. `on_missed` is called when the layer works again after a failure:
-    doorbells may have been lost meanwhile.
+    `on_batch` gets the events of doorbells. `on_lost` is called when the layer begins to fail, `on_missed` when it
+    works again: doorbells may have been lost meanwhile.
     """
 
     def __init__(
@@ -31,15 +31,17 @@ class ChannelListener:
         *,
         own_doorbell: str,
         on_batch: Callable[[EventBatch], None],
+        on_lost: Callable[[], None],
         on_missed: Callable[[], None],
         retry_seconds: float,
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._receive: _Receive = getattr(layer, "receive_many", None) or _one_by_one(layer)
+        self._receive: _Receive = extension(layer, "receive_many") or _one_by_one(layer)
         self._channel = channel
         self._own_doorbell = own_doorbell
         self._on_batch = on_batch
+        self._on_lost = on_lost
         self._on_missed = on_missed
         self._retry_seconds = retry_seconds
         self._sleep = sleep
@@ -74,7 +76,9 @@ class ChannelListener:
         # The first retry comes at once: a layer raises once when it has lost its connection, then waits for the next.
         is_again = self._fault.is_on
         self._fault.report(error)
-        if is_again:
+        if not is_again:
+            self._on_lost()
+        else:
             await self._sleep(self._retry_seconds)
 
     def _process(self, messages: Iterable[Mapping[str, Any]]) -> None:

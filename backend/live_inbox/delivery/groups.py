@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from live_inbox import metrics
-from live_inbox.delivery.channel_layer import GroupLayer, bulk_group, inbox_group
+from live_inbox.delivery.channel_layer import GroupLayer, bulk_group, extension, inbox_group
 from live_inbox.faults import Fault
 
 AT_ONCE = 500
@@ -51,7 +51,7 @@ class Groups:
         self._work = asyncio.Event()
         self._fault = Fault("channel layer (groups)", metrics.LAYER_FAULTS)
         self._deployment_fault = Fault("reading of the deployment id", metrics.LOG_FAULTS)
-        expiry = getattr(layer, "group_expiry", None)
+        expiry = extension(layer, "group_expiry")
         self.renew_seconds: float | None = expiry / _REJOINS if expiry else None
         """Seconds after which `renew` is to be called again; None if memberships do not end."""
 

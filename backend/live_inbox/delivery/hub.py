@@ -67,7 +67,7 @@ class Hub(Generic[EntryT]):
         if layer is not None:
             self._connect(layer, log, own_doorbell)
         self._age_at = clock() + self.rules.linger_seconds
-        self._renew_at = clock()
+        self._renew_at = clock() + ((self._groups and self._groups.renew_seconds) or 0.0)
         self._tasks: list[asyncio.Task[None]] = []
         self.is_closed = False
         """Whether the hub has been stopped."""
@@ -89,6 +89,7 @@ class Hub(Generic[EntryT]):
             channel,
             own_doorbell=own_doorbell,
             on_batch=self.on_message,
+            on_lost=self._renew_groups,
             on_missed=self._reconcile_all,
             retry_seconds=self.rules.layer_seconds,
             sleep=self._sleep,
@@ -241,17 +242,17 @@ class Hub(Generic[EntryT]):
             self._age_at = self._clock() + self.rules.linger_seconds
             for open_inbox in self._open_inboxes.values():
                 open_inbox.stream.age()
-        self._renew_groups()
+        if self._clock() >= self._renew_at:
+            self._renew_groups()
         self._reconcile_all()
 
     def _reconcile_all(self) -> None:
         self._reader.reconcile(self._open_inboxes)
 
     def _renew_groups(self) -> None:
-        if self._groups is None or self._groups.renew_seconds is None:
-            return
-        if self._clock() >= self._renew_at + self._groups.renew_seconds:
-            self._renew_at = self._clock()
+        """Join all groups again on a layer that may have forgotten them: by expiry, or with a restart of its server."""
+        if self._groups is not None and self._groups.renew_seconds is not None:
+            self._renew_at = self._clock() + self._groups.renew_seconds
             self._groups.renew()
 
     def _drop_unused(self) -> None:

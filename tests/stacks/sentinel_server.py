@@ -1,0 +1,80 @@
+"""A private Redis Sentinel that watches one Redis: the same binary in another mode."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any, Self
+
+import redis
+
+from tests.stacks.child import Child
+from tests.stacks.keeper import Keeper
+from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.redis_server import RedisServer, redis_binary
+
+MASTER_NAME = "main"
+CONFIGURATION = """\
+bind {host}
+port {port}
+dir "{directory}"
+sentinel monitor {name} {host} {redis_port} 1
+sentinel auth-pass {name} {password}
+sentinel down-after-milliseconds {name} 1000
+"""
+
+
+class SentinelServer:
+    """A Sentinel on a loopback port, to which clients turn for the address of the Redis that it watches."""
+
+    def __init__(self, keeper: Keeper, server: RedisServer) -> None:
+        self._keeper = keeper
+        self._directory = keeper.new_directory("sentinel")
+        self._server = server
+        self._child: Child | None = None
+        self.port = free_port()
+
+    @property
+    def host(self) -> dict[str, Any]:
+        """The entry of `hosts` in the configuration of a layer of channels-redis."""
+        return {
+            "sentinels": [(LOOPBACK, self.port)],
+            "master_name": MASTER_NAME,
+            "password": self._server.password,
+        }
+
+    def start(self) -> Self:
+        """Start the Sentinel and return it when it knows the Redis."""
+        configuration = self._directory / "sentinel.conf"
+        configuration.write_text(
+            CONFIGURATION.format(
+                host=LOOPBACK,
+                port=self.port,
+                directory=self._directory,
+                name=MASTER_NAME,
+                redis_port=self._server.port,
+                password=self._server.password,
+            )
+        )
+        self._child = Child(
+            self._keeper,
+            [str(redis_binary()), str(configuration), "--sentinel"],
+            log=self._directory / "log",
+            environment={"LC_ALL": "C"},
+            directory=self._directory,
+            stop_signal=signal.SIGTERM,
+        )
+        self._child.wait_until(self.answers)
+        return self
+
+    def answers(self) -> bool:
+        """Whether the Sentinel knows the Redis."""
+        try:
+            with redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=1, retry=None) as client:
+                return bool(client.sentinel_master(MASTER_NAME))
+        except redis.RedisError:
+            return False
+
+    def kill(self) -> None:
+        """End the Sentinel with SIGKILL."""
+        if self._child is not None:
+            self._child.kill()
