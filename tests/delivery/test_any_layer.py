@@ -25,7 +25,7 @@ from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.delivery.redis_layer import RedisLayer
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import DEPLOYMENT
-from tests.stacks.keeper import Keeper
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.sentinel_server import SentinelServer
 
@@ -61,7 +61,7 @@ class Carrier:
 
 
 @pytest.fixture(params=[MEMORY, *REDIS_LAYERS])
-def carrier(request: pytest.FixtureRequest, keeper: Keeper) -> Iterator[Carrier]:
+def carrier(request: pytest.FixtureRequest, process_registry: ProcessRegistry) -> Iterator[Carrier]:
     name = request.param
     if name == MEMORY:
         layer = InMemoryChannelLayer()
@@ -71,7 +71,7 @@ def carrier(request: pytest.FixtureRequest, keeper: Keeper) -> Iterator[Carrier]
     if "Sentinel" not in name:
         yield Carrier(lambda: REDIS_LAYERS[name](hosts=[server.url], prefix="inbox"), server)
         return
-    sentinel = SentinelServer(keeper, server).start()
+    sentinel = SentinelServer(process_registry, server).start()
     yield Carrier(lambda: REDIS_LAYERS[name](hosts=[sentinel.host], prefix="inbox"), server)
     sentinel.kill()
     gc.collect()

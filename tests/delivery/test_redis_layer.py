@@ -210,9 +210,9 @@ async def test_channels_makes_it_from_the_settings(private_redis: RedisServer) -
 
 
 async def test_it_uses_several_hosts(
-    private_redis: RedisServer, keeper: Any, layer: RedisLayer
+    private_redis: RedisServer, process_registry: Any, layer: RedisLayer
 ) -> None:
-    with RedisServer(keeper) as second:
+    with RedisServer(process_registry) as second:
         sharded = RedisLayer(hosts=[private_redis.url, second.url], prefix="inbox")
         await listening(sharded, "here")
         for n in range(50):

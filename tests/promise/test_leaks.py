@@ -224,7 +224,11 @@ async def test_closed_sockets_leave_nothing_in_memory(
         assert not alive() - others
         assert gauges() == before
         assert len(server.sessions) == 0
-        assert (server.sessions._by_user, server.hub._reader._reads, server.hub._reader._opening) == ({}, [], set())
+        assert (
+            server.sessions._by_user,
+            server.hub._reader._reads,
+            server.hub._reader._opening,
+        ) == ({}, [], set())
         # Some of the threads that look into the database may not have had to before.
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
         assert files() <= fds + 3 * inbox_settings().database_threads

@@ -8,8 +8,8 @@ from typing import Any, Self
 import redis
 
 from tests.stacks.child import Child
-from tests.stacks.keeper import Keeper
 from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer, redis_binary
 
 MASTER_NAME = "main"
@@ -26,9 +26,9 @@ sentinel down-after-milliseconds {name} 1000
 class SentinelServer:
     """A Sentinel on a loopback port, to which clients turn for the address of the Redis that it watches."""
 
-    def __init__(self, keeper: Keeper, server: RedisServer) -> None:
-        self._keeper = keeper
-        self._directory = keeper.new_directory("sentinel")
+    def __init__(self, process_registry: ProcessRegistry, server: RedisServer) -> None:
+        self._keeper = process_registry
+        self._directory = process_registry.new_directory("sentinel")
         self._server = server
         self._child: Child | None = None
         self.port = free_port()
@@ -69,7 +69,7 @@ class SentinelServer:
     def answers(self) -> bool:
         """Whether the Sentinel knows the Redis."""
         try:
-            with redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=1, retry=None) as client:
+            with redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=1) as client:
                 return bool(client.sentinel_master(MASTER_NAME))
         except redis.RedisError:
             return False

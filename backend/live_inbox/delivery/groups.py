@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from itertools import islice
 from typing import Any
@@ -52,8 +53,8 @@ class Groups:
         self._fault = Fault("channel layer (groups)", metrics.LAYER_FAULTS)
         self._deployment_fault = Fault("reading of the deployment id", metrics.LOG_FAULTS)
         expiry = extension(layer, "group_expiry")
-        self.renew_seconds: float | None = expiry / _REJOINS if expiry else None
-        """Seconds after which `renew` is to be called again; None if memberships do not end."""
+        self.renew_seconds: float = expiry / _REJOINS if expiry else math.inf
+        """Seconds after which `renew` is to be called again; infinite if memberships do not end."""
 
     def join(self, inbox: str) -> None:
         """Become a member of an inbox's group, soon."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -63,11 +64,12 @@ class Hub(Generic[EntryT]):
         self._open_inboxes: dict[str, OpenInbox[EntryT]] = {}
         self._reader = LogReader(log, self._open_inboxes, rules=self.rules, sleep=sleep)
         self._groups: Groups | None = None
+        self._renew_seconds = math.inf
         self._listener: ChannelListener | None = None
         if layer is not None:
             self._connect(layer, log, own_doorbell)
         self._age_at = clock() + self.rules.linger_seconds
-        self._renew_at = clock() + ((self._groups and self._groups.renew_seconds) or 0.0)
+        self._renew_at = clock() + self._renew_seconds
         self._tasks: list[asyncio.Task[None]] = []
         self.is_closed = False
         """Whether the hub has been stopped."""
@@ -84,6 +86,7 @@ class Hub(Generic[EntryT]):
             limit_seconds=self.rules.layer_seconds,
             sleep=self._sleep,
         )
+        self._renew_seconds = self._groups.renew_seconds
         self._listener = ChannelListener(
             layer,
             channel,
@@ -251,8 +254,8 @@ class Hub(Generic[EntryT]):
 
     def _renew_groups(self) -> None:
         """Join all groups again on a layer that may have forgotten them: by expiry, or with a restart of its server."""
-        if self._groups is not None and self._groups.renew_seconds is not None:
-            self._renew_at = self._clock() + self._groups.renew_seconds
+        self._renew_at = self._clock() + self._renew_seconds
+        if self._groups is not None and self._groups.renew_seconds < math.inf:
             self._groups.renew()
 
     def _drop_unused(self) -> None:
