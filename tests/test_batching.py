@@ -1,4 +1,4 @@
-"""Questions that come together are answered together, and nobody pays for another."""
+"""Questions that come together are answered together, and a failure stays with the questions of its call."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.delivery.virtual_loop import VirtualLoop
 pytestmark = pytest.mark.stack("embedded")
 
 
-class Office:
-    """What stands behind a desk: it notes each call, and answers when the test says so."""
+class FakeBackend:
+    """Records each call, and answers when the test calls `answer`."""
 
     def __init__(self) -> None:
         self.calls: list[list[int]] = []
@@ -59,8 +59,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def asking(desk: Batcher[int, str], *questions: int) -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(desk.ask(question)) for question in questions]
+def asking(batcher: Batcher[int, str], *questions: int) -> list[asyncio.Task[str]]:
+    return [asyncio.create_task(batcher.ask(question)) for question in questions]
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -68,40 +68,40 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office()
+def backend() -> FakeBackend:
+    return FakeBackend()
 
 
 @pytest.fixture
-def desk(office: Office) -> Batcher[int, str]:
-    return Batcher(office.answer_all, most=3)
+def batcher(backend: FakeBackend) -> Batcher[int, str]:
+    return Batcher(backend.answer_all, most=3)
 
 
-def test_a_lone_question_is_asked_at_once(office: Office, desk: Batcher[int, str]) -> None:
+def test_a_lone_question_is_asked_at_once(backend: FakeBackend, batcher: Batcher[int, str]) -> None:
     async def scenario() -> None:
-        (one,) = asking(desk, 1)
+        (one,) = asking(batcher, 1)
         await settle()
-        assert office.calls == [[1]]
-        office.answer()
+        assert backend.calls == [[1]]
+        backend.answer()
         assert await one == "1"
 
     run(scenario())
 
 
 def test_questions_gather_while_a_call_is_under_way(
-    office: Office, desk: Batcher[int, str]
+    backend: FakeBackend, batcher: Batcher[int, str]
 ) -> None:
     async def scenario() -> None:
-        first = asking(desk, 1)
+        first = asking(batcher, 1)
         await settle()
-        later = [*asking(desk, 2), *asking(desk, 3, 4, 5)]
+        later = [*asking(batcher, 2), *asking(batcher, 3, 4, 5)]
         await settle()
-        assert office.calls == [[1]]
+        assert backend.calls == [[1]]
         for calls in ([[1], [2, 3, 4]], [[1], [2, 3, 4], [5]]):
-            office.answer()
+            backend.answer()
             await settle()
-            assert office.calls == calls
-        office.answer()
+            assert backend.calls == calls
+        backend.answer()
         assert await asyncio.gather(*first, *later) == ["1", "2", "3", "4", "5"]
 
     run(scenario())
@@ -115,126 +115,132 @@ def test_a_thousand_questions_at_once_are_a_few_calls() -> None:
         return [str(question) for question in questions]
 
     async def scenario() -> None:
-        desk = Batcher(answer_all, most=500)
-        answers = await asyncio.gather(*(desk.ask(number) for number in range(1000)))
+        batcher = Batcher(answer_all, most=500)
+        answers = await asyncio.gather(*(batcher.ask(number) for number in range(1000)))
         assert answers == [str(number) for number in range(1000)]
 
     run(scenario())
     assert calls == [500, 500]
 
 
-def test_a_failed_call_fails_those_who_were_in_it(office: Office, desk: Batcher[int, str]) -> None:
+def test_a_failed_call_fails_the_questions_that_were_in_it(
+    backend: FakeBackend, batcher: Batcher[int, str]
+) -> None:
     async def scenario() -> None:
-        inside = asking(desk, 1, 2)
+        inside = asking(batcher, 1, 2)
         await settle()
-        outside = asking(desk, 3)
+        outside = asking(batcher, 3)
         await settle()
-        office.fail(OSError("away"))
+        backend.fail(OSError("away"))
         await settle()
         for task in inside:
             with pytest.raises(OSError, match="away"):
                 await task
-        assert office.calls == [[1, 2], [3]]
-        office.answer()
+        assert backend.calls == [[1, 2], [3]]
+        backend.answer()
         assert await outside[0] == "3"
 
     run(scenario())
 
 
-def test_who_leaves_does_not_disturb_the_others(office: Office, desk: Batcher[int, str]) -> None:
+def test_a_cancelled_question_does_not_disturb_the_others(
+    backend: FakeBackend, batcher: Batcher[int, str]
+) -> None:
     async def scenario() -> None:
-        inside = asking(desk, 1, 2)
+        inside = asking(batcher, 1, 2)
         await settle()
-        queued = asking(desk, 3, 4)
+        queued = asking(batcher, 3, 4)
         await settle()
         for leaving in (inside[0], queued[0]):
             leaving.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await leaving
-        assert office.is_busy
-        office.answer()
+        assert backend.is_busy
+        backend.answer()
         await settle()
-        assert office.calls == [[1, 2], [4]]
-        office.answer()
+        assert backend.calls == [[1, 2], [4]]
+        backend.answer()
         assert [await inside[1], await queued[1]] == ["2", "4"]
 
     run(scenario())
 
 
-def test_if_all_who_wait_leave_there_is_no_further_call(
-    office: Office, desk: Batcher[int, str]
+def test_if_all_that_wait_are_cancelled_there_is_no_further_call(
+    backend: FakeBackend, batcher: Batcher[int, str]
 ) -> None:
     async def scenario() -> None:
-        first = asking(desk, 1)
+        first = asking(batcher, 1)
         await settle()
-        (second,) = asking(desk, 2)
+        (second,) = asking(batcher, 2)
         await settle()
         second.cancel()
-        office.answer()
+        backend.answer()
         assert await first[0] == "1"
         await settle()
-        assert office.calls == [[1]]
-        (third,) = asking(desk, 3)
+        assert backend.calls == [[1]]
+        (third,) = asking(batcher, 3)
         await settle()
-        office.answer()
+        backend.answer()
         assert await third == "3"
 
     run(scenario())
 
 
 @pytest.mark.parametrize("surplus", [-1, 1])
-def test_a_wrong_number_of_answers_leaves_nobody_waiting(surplus: int) -> None:
+def test_a_wrong_number_of_answers_leaves_no_question_waiting(surplus: int) -> None:
     async def answer_all(questions: Sequence[int]) -> list[str]:
         return ["answer"] * (len(questions) + surplus)
 
     async def scenario() -> None:
-        desk = Batcher(answer_all, most=500)
-        outcomes = await asyncio.gather(*asking(desk, 1, 2), return_exceptions=True)
+        batcher = Batcher(answer_all, most=500)
+        outcomes = await asyncio.gather(*asking(batcher, 1, 2), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [ValueError, ValueError]
 
     run(scenario())
 
 
-def test_the_end_of_the_loop_leaves_nobody_waiting(office: Office, desk: Batcher[int, str]) -> None:
+def test_the_end_of_the_loop_leaves_no_question_waiting(
+    backend: FakeBackend, batcher: Batcher[int, str]
+) -> None:
     tasks = []
 
     async def scenario() -> None:
-        tasks.extend(asking(desk, 1))
+        tasks.extend(asking(batcher, 1))
         await settle()
-        tasks.extend(asking(desk, 2))
+        tasks.extend(asking(batcher, 2))
         await settle()
 
     run(scenario())
     assert [task.cancelled() for task in tasks] == [True, True]
 
 
-def test_a_clerk_that_is_stopped_leaves_nobody_waiting(
-    office: Office, desk: Batcher[int, str]
+def test_a_worker_that_is_stopped_leaves_no_question_waiting(
+    backend: FakeBackend, batcher: Batcher[int, str]
 ) -> None:
     async def scenario() -> None:
-        tasks = asking(desk, 1)
+        tasks = asking(batcher, 1)
         await settle()
-        tasks += asking(desk, 2)
+        tasks += asking(batcher, 2)
         await settle()
-        (clerk,) = asyncio.all_tasks() - {asyncio.current_task(), *tasks}
-        clerk.cancel()
+        (worker,) = asyncio.all_tasks() - {asyncio.current_task(), *tasks}
+        worker.cancel()
         await settle()
         assert [task.cancelled() for task in tasks] == [True, True]
-        (after,) = asking(desk, 3)
+        (after,) = asking(batcher, 3)
         await settle()
-        office.answer()
+        backend.answer()
         assert await after == "3"
 
     asyncio.run(scenario())
 
 
-def test_one_desk_serves_loop_after_loop_and_keeps_none_of_them() -> None:
-    desk = Batcher(at_once, most=500)
+def test_one_batcher_serves_loop_after_loop_and_keeps_none_of_them() -> None:
+    batcher = Batcher(at_once, most=500)
     loops = []
 
     async def scenario() -> None:
         loops.append(weakref.ref(asyncio.get_running_loop()))
-        assert await asyncio.gather(*asking(desk, 1, 2)) == ["1", "2"]
+        assert await asyncio.gather(*asking(batcher, 1, 2)) == ["1", "2"]
 
     for _ in range(3):
         run(scenario())
@@ -269,33 +275,33 @@ STEPS = st.lists(
 
 async def play(steps: Sequence[Any]) -> None:
     """Do these things in this order, and hold what each asker got against the calls that were made."""
-    office = Office()
+    backend = FakeBackend()
     asked: list[asyncio.Task[str]] = []
     left: set[int] = set()
-    desk = Batcher(office.answer_all, most=3)
+    batcher = Batcher(backend.answer_all, most=3)
     failed: list[int] = []
     for step in steps:
         if step == "ask":
-            asked += asking(desk, len(asked))
+            asked += asking(batcher, len(asked))
         elif step == "turn":
             await settle()
-        elif office.is_busy and step == "answer":
-            office.answer()
-        elif office.is_busy and step == "fail":
-            failed.append(len(office.calls) - 1)
-            office.fail(OSError("away"))
+        elif backend.is_busy and step == "answer":
+            backend.answer()
+        elif backend.is_busy and step == "fail":
+            failed.append(len(backend.calls) - 1)
+            backend.fail(OSError("away"))
         elif step[0] == "leave" and step[1] < len(asked) and not asked[step[1]].done():
             asked[step[1]].cancel()
             left.add(step[1])
     await settle()
-    while office.is_busy:
-        office.answer()
+    while backend.is_busy:
+        backend.answer()
         await settle()
-    in_calls = [question for call in office.calls for question in call]
+    in_calls = [question for call in backend.calls for question in call]
     assert in_calls == sorted(set(in_calls)), "asked twice, or out of order"
-    assert all(1 <= len(call) <= 3 for call in office.calls)
+    assert all(1 <= len(call) <= 3 for call in backend.calls)
     assert set(range(len(asked))) - set(in_calls) <= left
-    unlucky = {question for number in failed for question in office.calls[number]}
+    unlucky = {question for number in failed for question in backend.calls[number]}
     for question, task in enumerate(asked):
         assert task.done(), "left waiting"
         if task.cancelled():
@@ -312,7 +318,7 @@ def test_everybody_gets_their_own_answer_whatever_happens(steps: Sequence[Any]) 
 
 
 def test_a_call_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("live_inbox.batching.PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr("live_inbox.batching.SLOW_CALL_SECONDS", -1.0)
     calls: list[list[int]] = []
     gone = asyncio.Event()
 
@@ -323,10 +329,10 @@ def test_a_call_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.Monke
         return [str(question) for question in questions]
 
     async def scenario() -> None:
-        desk = Batcher(answer_all, most=3)
-        (hanging,) = asking(desk, 0)
+        batcher = Batcher(answer_all, most=3)
+        (hanging,) = asking(batcher, 0)
         await settle()
-        assert await desk.ask(1) == "1"
+        assert await batcher.ask(1) == "1"
         assert not hanging.done()
         assert calls == [[0], [1]]
         gone.set()
@@ -336,7 +342,7 @@ def test_a_call_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.Monke
 
 
 def test_there_are_never_more_than_three_calls_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("live_inbox.batching.PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr("live_inbox.batching.SLOW_CALL_SECONDS", -1.0)
     calls: list[list[int]] = []
     back = asyncio.Event()
 
@@ -346,10 +352,10 @@ def test_there_are_never_more_than_three_calls_at_a_time(monkeypatch: pytest.Mon
         return [str(question) for question in questions]
 
     async def scenario() -> None:
-        desk = Batcher(answer_all, most=3)
+        batcher = Batcher(answer_all, most=3)
         asked = []
         for question in range(6):
-            asked += asking(desk, question)
+            asked += asking(batcher, question)
             await settle()
         assert calls == [[0], [1], [2]]
         back.set()
@@ -359,7 +365,7 @@ def test_there_are_never_more_than_three_calls_at_a_time(monkeypatch: pytest.Mon
     run(scenario())
 
 
-def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
+def test_in_a_burst_there_is_a_pause_for_others_to_come() -> None:
     calls: list[int] = []
 
     async def answer_all(questions: Sequence[int]) -> list[str]:
@@ -367,15 +373,15 @@ def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
         return await at_once(questions)
 
     loop = VirtualLoop()
-    desk = Batcher(answer_all, most=100)
+    batcher = Batcher(answer_all, most=100)
 
     def ask(*questions: int) -> list[asyncio.Task[str]]:
-        tasks = [loop.create_task(desk.ask(question)) for question in questions]
+        tasks = [loop.create_task(batcher.ask(question)) for question in questions]
         loop.settle()
         return tasks
 
-    rush = ask(*range(20))
-    assert all(task.done() for task in rush)
+    burst = ask(*range(20))
+    assert all(task.done() for task in burst)
     late = [task for question in range(20, 30) for task in ask(question)]
     assert not any(task.done() for task in late)
     assert calls == [20]
@@ -384,7 +390,7 @@ def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
     loop.advance(0.001)
     assert [task.result() for task in late] == [str(question) for question in range(20, 30)]
     assert calls == [20, 10]
-    # The rush is over only after a call that was for few.
+    # The burst is over only after a call that was for few.
     loop.advance(0.05)
     (lone,) = ask(99)
     assert lone.result() == "99"
@@ -395,21 +401,21 @@ def test_in_a_rush_there_is_a_pause_for_others_to_come() -> None:
     ("count", "pause"),
     [(0, 0), (7, 0), (8, 0.05), (50, 0.05), (75, 0.15), (100, 0.25), (10_000, 0.25)],
 )
-def test_the_more_there_were_the_longer_others_are_waited_for(count: int, pause: float) -> None:
+def test_the_more_there_were_the_longer_the_pause(count: int, pause: float) -> None:
     assert pause_after(count) == pytest.approx(pause)
 
 
-def test_nobody_is_waited_for_when_there_are_enough_for_a_call(office: Office) -> None:
+def test_there_is_no_pause_when_there_are_enough_for_a_call(backend: FakeBackend) -> None:
     async def scenario() -> None:
-        desk = Batcher(office.answer_all, most=10)
-        asking(desk, *range(10))
+        batcher = Batcher(backend.answer_all, most=10)
+        asking(batcher, *range(10))
         await settle()
-        later = asking(desk, *range(10, 20))
+        later = asking(batcher, *range(10, 20))
         await settle()
-        office.answer()
+        backend.answer()
         await settle()
-        assert office.calls == [list(range(10)), list(range(10, 20))]
-        office.answer()
+        assert backend.calls == [list(range(10)), list(range(10, 20))]
+        backend.answer()
         await asyncio.gather(*later)
 
     run(scenario())

@@ -1,4 +1,4 @@
-"""Many questions of the event loop, answered in a few calls."""
+"""Batching: many requests of the event loop, answered by a few calls."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ AnswerAll = Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]
 class Batcher(Generic[Question, Answer]):
     """Answers questions together if they come together.
 
-    While one call is under way, further questions gather; the next call answers them, in the order they came and
-    at most `most` at a time. A question that finds the desk idle is asked at once, together with those of the same
-    turn of the loop. Only in a rush, after a call that was for many, is there a pause for others to come. A call
-    that fails fails those who were in it and nobody else.
+    While a call is under way, further questions are queued; the next call answers them, in the order they came and
+    at most `most` at a time. Without a call under way, a question is answered at once, together with those of the
+    same turn of the loop. After a large call there is a pause, so that more questions are batched. A call that fails
+    fails the questions that were in it and no others.
 
     `answer_all` returns an answer for each question, in their order. Each event loop has its own queue.
     """
@@ -28,97 +28,97 @@ class Batcher(Generic[Question, Answer]):
     def __init__(self, answer_all: AnswerAll[Question, Answer], *, most: int) -> None:
         self._answer_all = answer_all
         self._most = most
-        self._counters: WeakKeyDictionary[asyncio.AbstractEventLoop, _Counter[Question, Answer]] = (
+        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue[Question, Answer]] = (
             WeakKeyDictionary()
         )
 
     async def ask(self, question: Question) -> Answer:
-        """Return the answer, or raise what the call that was to give it has raised."""
+        """Return the answer, or raise what the call for it has raised."""
         loop = asyncio.get_running_loop()
-        counter = self._counters.get(loop)
-        if counter is None:
-            counter = _Counter(self._answer_all, self._most)
-            self._counters[loop] = counter
-        return await counter.queue(question, loop)
+        queue = self._queues.get(loop)
+        if queue is None:
+            queue = _Queue(self._answer_all, self._most)
+            self._queues[loop] = queue
+        return await queue.put(question, loop)
 
 
-MANY = 8
-"""Questions of one call that are a rush."""
+BURST = 8
+"""Questions in one call that are a burst."""
 
-CROWD = 50
+LARGE_BURST = 50
 SHORTEST_PAUSE = 0.05
 LONGEST_PAUSE = 0.25
 PAUSE_FOR_EACH = 0.004
 
 
 def pause_after(count: int) -> float:
-    """Return for how many seconds to wait for others after a call for so many; 0 unless they are a rush.
+    """Return for how many seconds to let questions gather after a call for so many; 0 unless they were a burst.
 
-    More than a crowd are a storm: thousands will have come when it is over. Each of those is waited for longer than
-    it takes a server to let somebody in, so the calls become larger until the pause is the longest.
+    A large burst is the beginning of a reconnect storm of thousands. The pause for each question is longer than a
+    server needs to admit one client, so calls become larger until the pause is the longest.
     """
-    if count < MANY:
+    if count < BURST:
         return 0.0
-    return min(SHORTEST_PAUSE + max(0, count - CROWD) * PAUSE_FOR_EACH, LONGEST_PAUSE)
+    return min(SHORTEST_PAUSE + max(0, count - LARGE_BURST) * PAUSE_FOR_EACH, LONGEST_PAUSE)
 
 
-PATIENCE_SECONDS = 1.0
-"""How long a call may take before the next does not wait for it any more."""
+SLOW_CALL_SECONDS = 1.0
+"""How long a call may take before the next no longer waits for it."""
 
-MOST_CLERKS = 3
-"""Calls that may be under way at a time, if all but the last have taken too long."""
+MOST_WORKERS = 3
+"""Calls that may be under way at a time, if all but the last are slow."""
 
 
-class _Counter(Generic[Question, Answer]):
-    """The desk in one event loop: a queue, and a clerk for as long as somebody stands in it.
+class _Queue(Generic[Question, Answer]):
+    """The queue of one event loop, with a worker task while it is not empty.
 
-    A call that hangs, because its connection is dead and nobody has noticed, must not hold up everybody: then
-    there is a second clerk, and a third.
+    A call that hangs, because its connection is dead and nobody has noticed, must not hold up the others: then there
+    is a second worker, and a third.
     """
 
     def __init__(self, answer_all: AnswerAll[Question, Answer], most: int) -> None:
         self._answer_all = answer_all
         self._most = most
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
-        # Since when each is busy with the same call.
-        self._clerks: dict[asyncio.Task[None], float] = {}
+        # When each worker began its present call.
+        self._workers: dict[asyncio.Task[None], float] = {}
 
-    def queue(self, question: Question, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Answer]:
-        """Return the future answer; who cancels it before the call is not in the call."""
+    def put(self, question: Question, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Answer]:
+        """Return the future answer. A question whose future is cancelled before the call is not in the call."""
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((question, answer))
-        if self._is_understaffed(loop.time()):
-            # In a context of its own: the call is not that of whoever came first.
-            clerk = loop.create_task(self._serve(loop), context=Context())
-            self._clerks[clerk] = loop.time()
+        if self._needs_worker(loop.time()):
+            # In a context of its own: the call is not that of the first who asks.
+            worker = loop.create_task(self._work(loop), context=Context())
+            self._workers[worker] = loop.time()
         return answer
 
-    def _is_understaffed(self, now: float) -> bool:
-        return len(self._clerks) < MOST_CLERKS and all(
-            now - since > PATIENCE_SECONDS for since in self._clerks.values()
+    def _needs_worker(self, now: float) -> bool:
+        return len(self._workers) < MOST_WORKERS and all(
+            now - since > SLOW_CALL_SECONDS for since in self._workers.values()
         )
 
-    async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        clerk = asyncio.current_task()
-        assert clerk is not None
+    async def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        worker = asyncio.current_task()
+        assert worker is not None
         try:
             while batch := self._next():
-                self._clerks[clerk] = loop.time()
+                self._workers[worker] = loop.time()
                 await self._answer(batch)
                 if len(self._waiting) < self._most and (pause := pause_after(len(batch))):
                     await asyncio.sleep(pause)
         finally:
-            del self._clerks[clerk]
-            # Somebody is left only if the clerk was stopped, as it is at the end of its loop.
-            while self._waiting and not self._clerks:
+            del self._workers[worker]
+            # Questions are left only if the worker was cancelled, as it is at the end of its loop.
+            while self._waiting and not self._workers:
                 self._waiting.popleft()[1].cancel()
 
     def _next(self) -> list[tuple[Question, asyncio.Future[Answer]]]:
         batch: list[tuple[Question, asyncio.Future[Answer]]] = []
         while self._waiting and len(batch) < self._most:
-            asked = self._waiting.popleft()
-            if not asked[1].done():
-                batch.append(asked)
+            question = self._waiting.popleft()
+            if not question[1].done():
+                batch.append(question)
         return batch
 
     async def _answer(self, batch: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> None:

@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 class Fault:
     """The state of one dependency, as one part of the program sees it.
 
-    `report` is called for each failure and `recovered` for each success; the log gets one line when the trouble
-    begins and one when it ends, the counter gets them all.
+    Call `report` for each failure and `recovered` for each success. The log gets one line when failures begin and one
+    when they end, the counter gets every failure.
     """
 
     def __init__(self, dependency: str, counter: Counter) -> None:
@@ -45,7 +45,7 @@ class Fault:
 
 
 class RecurringFault:
-    """The state of a dependency that fails many callers, none of whom knows when it works again.
+    """The state of a dependency with many callers, none of which learns when it works again.
 
     The log gets one line a minute at most, the counter every failure.
     """
