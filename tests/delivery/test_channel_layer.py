@@ -11,8 +11,8 @@ from live_inbox.delivery.redis_layer import RedisLayer
 
 
 def test_extensions_are_found_without_an_event_loop() -> None:
-    assert extension(RedisLayer(), "receive_many") is not None
+    assert extension(RedisLayer(), "receive_into") is not None
     assert extension(RedisLayer(), "group_expiry") is None
-    assert extension(RedisPubSubChannelLayer(), "receive_many") is None
+    assert extension(RedisPubSubChannelLayer(), "receive_into") is None
     assert extension(RedisChannelLayer(), "group_expiry") == 86_400
     assert extension(InMemoryChannelLayer(), "group_expiry") == 86_400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -38,7 +38,14 @@ class OneByOneLayer:
 
 
 class DrainingLayer(OneByOneLayer):
-    async def receive_many(self, channel: str) -> list[dict[str, Any]]:
+    """Delivers by a call; what it returns is left to be processed."""
+
+    on_messages: Callable[[list[Any]], None]
+
+    async def receive_into(
+        self, channel: str, on_messages: Callable[[list[Any]], None]
+    ) -> list[dict[str, Any]]:
+        self.on_messages = on_messages
         return [await self.receive(channel)] + [
             self.outcomes.get_nowait() for _ in range(self.outcomes.qsize())
         ]
@@ -98,6 +105,15 @@ def test_what_a_draining_layer_has_received_is_merged_in_order() -> None:
     listening = Listening(DrainingLayer())
     listening.give(message(a=[b"1"]), message("own", a=[b"2"]), message(a=[b"3"], b=[b"4"]))
     assert listening.batches == [{"a": [b"1", b"3"], "b": [b"4"]}]
+    listening.end()
+
+
+def test_what_a_draining_layer_delivers_by_a_call_is_merged_as_well() -> None:
+    layer = DrainingLayer()
+    listening = Listening(layer)
+    layer.on_messages([message(a=[b"1"]), message("own", a=[b"2"]), message(a=[b"3"])])
+    layer.on_messages([message(b=[b"4"])])
+    assert listening.batches == [{"a": [b"1", b"3"]}, {"b": [b"4"]}]
     listening.end()
 
 

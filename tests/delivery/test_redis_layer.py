@@ -17,7 +17,7 @@ from channels.layers import get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.test import override_settings
 
-from live_inbox.delivery import redis_layer
+from live_inbox.delivery import redis_layer, redis_parser
 from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.delivery.redis_layer import RedisLayer
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode
@@ -55,7 +55,7 @@ async def hasty(private_redis: RedisServer) -> AsyncIterator[RedisLayer]:
 def any_parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a test twice: the second time as with a redis-py whose parser cannot be extended."""
     if request.param == "channels-redis' own way":
-        monkeypatch.setattr(redis_layer, "_has_known_parser", lambda: False)
+        monkeypatch.setattr(redis_layer, "can_drain", lambda: False)
 
 
 def admin(server: RedisServer) -> Any:
@@ -192,6 +192,30 @@ async def test_what_cannot_be_read_is_raised_and_what_follows_arrives(
     assert (arrived, errors) == ([message(a=[b"1"])] * 2, 1)
 
 
+@pytest.mark.usefixtures("any_parser")
+async def test_messages_are_delivered_by_a_call_or_returned(layer: RedisLayer) -> None:
+    arrived: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        while True:
+            arrived.extend(await layer.receive_into("here", arrived.extend))
+
+    listening = asyncio.create_task(listen())
+    await until(lambda: "here" in layer.channels)
+    await layer.group_add("a", "here")
+    # To its own channel, as it may take a moment until Redis has confirmed the group.
+    while {"type": "hello"} not in arrived:
+        await layer.group_send("a", {"type": "hello"})
+        await asyncio.sleep(0.01)
+    for n in range(100):
+        await layer.group_send("a", message(a=[b"%d" % n]))
+    await until(lambda: arrived.count(message(a=[b"99"])) == 1)
+    assert arrived[-100:] == [message(a=[b"%d" % n]) for n in range(100)]
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert layer._callbacks == {}
+
+
 # -- how it is made -----------------------------------------------------------------------------------------
 
 
@@ -228,11 +252,11 @@ async def test_it_uses_several_hosts(
 def test_a_redis_py_without_such_a_parser_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(redis_layer, "_Parser", object)
-    redis_layer._has_known_parser.cache_clear()
+    monkeypatch.setattr(redis_parser, "_Parser", object)
+    redis_parser.can_drain.cache_clear()
     RedisLayer(hosts=["redis://localhost"])
     RedisLayer(hosts=["redis://localhost"])
-    redis_layer._has_known_parser.cache_clear()
+    redis_parser.can_drain.cache_clear()
     assert [record.getMessage() for record in caplog.records] == [
         "This redis-py has no parser that can be extended: doorbells are read one by one."
     ]

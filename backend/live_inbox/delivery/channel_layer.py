@@ -26,7 +26,7 @@ class GroupLayer(Protocol):
 
 
 class ReceivingLayer(Protocol):
-    """What the listener needs. A layer that drains also has `receive_many`: see `RedisLayer`."""
+    """What the listener needs. A layer that drains also has `receive_into`: see `RedisLayer`."""
 
     async def receive(self, channel: str) -> dict[str, Any]: ...
 

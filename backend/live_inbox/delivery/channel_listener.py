@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from live_inbox import metrics
@@ -37,7 +38,7 @@ class ChannelListener:
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._receive: _Receive = extension(layer, "receive_many") or _one_by_one(layer)
+        self._receive = self._receive_of(layer)
         self._channel = channel
         self._own_doorbell = own_doorbell
         self._on_batch = on_batch
@@ -47,6 +48,17 @@ class ChannelListener:
         self._sleep = sleep
         self._clock = clock
         self._fault = Fault("channel layer (receiving)", metrics.LAYER_FAULTS)
+
+    def _receive_of(self, layer: ReceivingLayer) -> _Receive:
+        """Return what waits for messages: by far the most arrive by a direct call where the layer has that."""
+        receive_into = extension(layer, "receive_into")
+        if receive_into is not None:
+            return partial(receive_into, on_messages=self._process)
+
+        async def receive(channel: str) -> Sequence[Mapping[str, Any]]:
+            return [await layer.receive(channel)]
+
+        return receive
 
     async def run(self) -> None:
         """Receive until cancelled."""
@@ -99,10 +111,3 @@ class ChannelListener:
                 earlier = merged.get(inbox)
                 merged[inbox] = entries if earlier is None else [*earlier, *entries]
         return merged
-
-
-def _one_by_one(layer: ReceivingLayer) -> _Receive:
-    async def receive(channel: str) -> Sequence[Mapping[str, Any]]:
-        return [await layer.receive(channel)]
-
-    return receive
