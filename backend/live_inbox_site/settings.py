@@ -131,6 +131,8 @@ LOGGING = {
         "uvicorn.access": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         # Of live_inbox.internals.uvicorn_sockets: at INFO, two lines for each socket.
         "uvicorn.sockets": {"level": "WARNING"},
+        # Logs a traceback for each second of an outage of Redis, which the hub reports in two lines.
+        "channels_redis.pubsub": {"level": "CRITICAL"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

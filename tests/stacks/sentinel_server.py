@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from typing import Any, Self
+from typing import Any
 
 import redis
 
 from tests.stacks.child import Child
-from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.local_server import LoopbackServer
+from tests.stacks.ports import LOOPBACK
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer, redis_binary
 
@@ -23,15 +24,13 @@ sentinel down-after-milliseconds {name} 1000
 """
 
 
-class SentinelServer:
-    """A Sentinel on a loopback port, to which clients turn for the address of the Redis that it watches."""
+class SentinelServer(LoopbackServer):
+    """A Sentinel on a loopback port, which tells clients the address of the Redis that it watches."""
 
     def __init__(self, process_registry: ProcessRegistry, server: RedisServer) -> None:
-        self._keeper = process_registry
+        super().__init__(process_registry)
         self._directory = process_registry.new_directory("sentinel")
         self._server = server
-        self._child: Child | None = None
-        self.port = free_port()
 
     @property
     def host(self) -> dict[str, Any]:
@@ -42,8 +41,15 @@ class SentinelServer:
             "password": self._server.password,
         }
 
-    def start(self) -> Self:
-        """Start the Sentinel and return it when it knows the Redis."""
+    def answers(self) -> bool:
+        """Whether the Sentinel knows the Redis."""
+        try:
+            with redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=1) as client:
+                return bool(client.sentinel_master(MASTER_NAME))
+        except redis.RedisError:
+            return False
+
+    def _spawn(self) -> Child:
         configuration = self._directory / "sentinel.conf"
         configuration.write_text(
             CONFIGURATION.format(
@@ -55,26 +61,11 @@ class SentinelServer:
                 password=self._server.password,
             )
         )
-        self._child = Child(
-            self._keeper,
+        return Child(
+            self._process_registry,
             [str(redis_binary()), str(configuration), "--sentinel"],
             log=self._directory / "log",
             environment={"LC_ALL": "C"},
             directory=self._directory,
             stop_signal=signal.SIGTERM,
         )
-        self._child.wait_until(self.answers)
-        return self
-
-    def answers(self) -> bool:
-        """Whether the Sentinel knows the Redis."""
-        try:
-            with redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=1) as client:
-                return bool(client.sentinel_master(MASTER_NAME))
-        except redis.RedisError:
-            return False
-
-    def kill(self) -> None:
-        """End the Sentinel with SIGKILL."""
-        if self._child is not None:
-            self._child.kill()
