@@ -17,9 +17,10 @@ from channels.layers import get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.test import override_settings
 
-from live_inbox.delivery import redis_layer, redis_parser
+from live_inbox.delivery import redis_layer
 from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.delivery.redis_layer import RedisLayer
+from live_inbox.internals import redis_parser
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode
 from tests.delivery.group_names import group_of
 from tests.stacks.redis_server import RedisServer

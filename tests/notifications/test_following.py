@@ -532,7 +532,7 @@ class AnyTrouble(RuleBasedStateMachine):
             self.stage.write(inbox, 2)
         for _ in range(4):
             self.stage.reconcile()
-        assert (self.stage.hub._open_inboxes, self.stage.hub._reads) == ({}, [])
+        assert (self.stage.hub._open_inboxes, self.stage.hub._reader._reads) == ({}, [])
         assert self.setup.tasks == HUB_TASKS
 
     def teardown(self) -> None:

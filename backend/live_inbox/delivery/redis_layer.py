@@ -20,7 +20,7 @@ from typing import Any
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from channels_redis.utils import decode_hosts
 
-from live_inbox.delivery.redis_parser import (
+from live_inbox.internals.redis_parser import (
     RESTORED,
     DrainingParser,
     Groups,
