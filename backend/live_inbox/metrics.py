@@ -7,17 +7,17 @@ from prometheus_client import Counter, Gauge
 EVENTS_COMMITTED = Counter(
     "inbox_events_committed", "Events committed by this process, by kind.", ["kind"]
 )
-DOORBELLS_RUNG = Counter(
-    "inbox_doorbells_rung", "Doorbell messages that this process sent to the channel layer."
+DOORBELLS_SENT = Counter(
+    "inbox_doorbells_sent", "Doorbell messages that this process sent to the channel layer."
 )
 DOORBELLS_DROPPED = Counter(
     "inbox_doorbells_dropped",
     "Doorbell messages not sent: the layer was down or too many were pending.",
 )
-DOORBELLS_HEARD = Counter(
-    "inbox_doorbells_heard",
+DOORBELLS_RECEIVED = Counter(
+    "inbox_doorbells_received",
     "Events that doorbell messages delivered, by what the live stream did with them.",
-    ["verdict"],
+    ["outcome"],
 )
 EVENTS_RECOVERED = Counter(
     "inbox_events_recovered",

@@ -1,4 +1,4 @@
-"""What several arguments have in common: positions, notification types, and the names that clients know."""
+"""Arguments of several fields: positions and types, and their names in errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def named_by_client(inside: str = "", **names: str) -> Iterator[None]:
 
 
 def parse_position(text: str | None, *, field: str) -> Position | None:
-    """Return the position that a client holds; raise InvalidInput if nobody can have given it that."""
+    """Return a client's position; raise InvalidInput for text that is not a position."""
     if text is None:
         return None
     try:

@@ -23,7 +23,7 @@ class CsrfFailed(Exception):
 
 
 async def caller_of_request(request: HttpRequest) -> Caller | None:
-    """Return who makes an HTTP request; None for nobody.
+    """Return the caller of an HTTP request; None for an anonymous one.
 
     With a token, cookies do not count, and nothing can be forged: browsers do not add tokens by
     themselves. A session has to pass Django's CSRF check. Raises AuthenticationFailed for a token that
@@ -52,14 +52,14 @@ def _not_called(request: HttpRequest) -> HttpResponse:
 
 
 class _CsrfCheck(CsrfViewMiddleware):
-    """Django's check, run by hand for those whom it protects; it answers with the reason."""
+    """Django's CSRF check, run for session callers only; returns the reason of a failure."""
 
     def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 
 
 async def caller_of_socket(scope: Mapping[str, Any], payload: object) -> Caller:
-    """Return who opened a socket; raise AuthenticationFailed for nobody.
+    """Return the caller of a socket; raise AuthenticationFailed for an anonymous one.
 
     The token of `connection_init` counts more than the one of the handshake, and any token more than a
     session. The session's cookie is good enough because handshakes of pages on strange origins are refused.

@@ -1,4 +1,4 @@
-"""Cursors: opaque places in the list of notifications."""
+"""Cursors: opaque positions in the list of notifications."""
 
 from __future__ import annotations
 

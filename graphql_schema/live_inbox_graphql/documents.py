@@ -1,4 +1,4 @@
-"""Documents: parsed, checked against the limits, validated; and cached, since clients repeat the same few."""
+"""Documents: parsed, checked against the limits, validated, and cached, since clients repeat the same few."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The ids that clients see. They are unique across types, as the stores of GraphQL clients need them.
 
-A notification's id is its number, the same as at the original JSON door; a user's is `user:<primary key>`.
+A notification's id is its number, the same as in the JSON API; a user's is `user:<primary key>`.
 """
 
 from __future__ import annotations

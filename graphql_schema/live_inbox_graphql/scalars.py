@@ -1,4 +1,4 @@
-"""The scalars that GraphQL does not bring along."""
+"""The scalars that are not part of GraphQL."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=_unchanged,
     ),
 }
-"""What the schema makes of these Python types."""
+"""The scalars of these Python types."""

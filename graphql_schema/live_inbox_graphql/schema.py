@@ -1,4 +1,4 @@
-"""The schema, put together."""
+"""The schema, composed of its types."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from live_inbox_graphql.subscriptions import Subscription
 
 
 class InboxSchema(strawberry.Schema):
-    """A schema whose results are fit for clients, whichever transport asks and whatever went wrong."""
+    """A schema whose results can be sent to clients on any transport: errors are coded and masked."""
 
     def __init__(self, memory: DocumentMemory, **kwargs: Any) -> None:
         super().__init__(extensions=[lambda: Documents(memory)], **kwargs)
@@ -45,13 +45,13 @@ class InboxSchema(strawberry.Schema):
         self._compiler = subscription_compiler(self._core)
 
     def is_subscription(self, request: OperationRequest) -> bool:
-        """Whether a request is for a stream, as far as it is good at all."""
+        """Whether a request is a valid subscription."""
         document = self._memory.document(self._core, request.query)
         operation = document and get_operation_ast(document, request.operation_name)
         return bool(operation and operation.operation is OperationType.SUBSCRIPTION)
 
     def compiled(self, request: OperationRequest) -> CompiledSubscription | None:
-        """Return the compiled subscription that is asked for; None for what only `stream` can answer."""
+        """Return the compiled subscription; None for a request that only `stream` can execute."""
         if self._compiler is None:
             return None
         document = self._memory.document(self._core, request.query)
@@ -75,7 +75,7 @@ class InboxSchema(strawberry.Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        """Leave the log alone: what deserves it is logged where it is hidden from clients."""
+        """Log nothing: errors are logged where they are masked."""
 
 
 async def _fit_all(results: AsyncGenerator[Any, None]) -> AsyncGenerator[ExecutionResult, None]:
@@ -90,7 +90,7 @@ async def _fit_all(results: AsyncGenerator[Any, None]) -> AsyncGenerator[Executi
     except HubClosed:
         raise
     except Exception as error:
-        # Not of the operation but of its making. An operation that ends without a word is worse.
+        # Not a fault of the operation but of its setup. To end without a message would be worse.
         yield _fit(PreExecutionError(None, [GraphQLError(str(error), original_error=error)]))
 
 
@@ -116,7 +116,7 @@ def _fit(result: ExecutionResult) -> ExecutionResult:
 
 
 def build() -> InboxSchema:
-    """Make the schema, with a memory of documents of its own."""
+    """Create the schema, with its own cache of documents."""
     schema = InboxSchema(
         DocumentMemory(),
         query=Query,
@@ -130,7 +130,7 @@ def build() -> InboxSchema:
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:
-    """Say `after: String`, not `after: String = null`: resolvers know what to do without an argument."""
+    """Print `after: String`, not `after: String = null`: resolvers have their own defaults."""
     values: list[GraphQLArgument | GraphQLInputField] = []
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLInputObjectType):

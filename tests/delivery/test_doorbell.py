@@ -92,7 +92,7 @@ async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
     heard: list[Mapping[str, Sequence[bytes]]] = []
-    before = counted("doorbells_rung_total")
+    before = counted("doorbells_sent_total")
     async with bell.attached(heard.append):
         bell.ring({"7": [b"one", b"two"]})
         assert (heard, layer.sent) == ([], [])
@@ -107,7 +107,7 @@ async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others
             },
         )
     ]
-    assert counted("doorbells_rung_total") - before == 1
+    assert counted("doorbells_sent_total") - before == 1
 
 
 async def test_each_inbox_has_its_own_message_while_they_are_few() -> None:

@@ -951,8 +951,8 @@ def test_what_doorbells_brought_and_what_the_log_had_to_make_good_is_counted(
 ) -> None:
     def counts() -> list[float]:
         verdicts = ("appended", "known", "gap")
-        heard = [counted("doorbells_heard_total", verdict=verdict) for verdict in verdicts]
-        return [counted("events_recovered_total"), counted("log_reads_total"), *heard]
+        received = [counted("doorbells_received_total", outcome=verdict) for verdict in verdicts]
+        return [counted("events_recovered_total"), counted("log_reads_total"), *received]
 
     simulation.follow("alice")
     before = counts()

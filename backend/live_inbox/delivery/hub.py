@@ -36,7 +36,9 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 # Finding the counter of a label costs more than counting.
-_COUNTERS = {verdict: metrics.DOORBELLS_HEARD.labels(verdict.name.lower()) for verdict in Verdict}
+_COUNTERS = {
+    verdict: metrics.DOORBELLS_RECEIVED.labels(verdict.name.lower()) for verdict in Verdict
+}
 
 
 class Hub(Generic[EntryT]):

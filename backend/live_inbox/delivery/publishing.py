@@ -84,7 +84,7 @@ class Publisher:
             self._pending.clear()
         else:
             self._fault.recovered()
-            metrics.DOORBELLS_RUNG.inc()
+            metrics.DOORBELLS_SENT.inc()
 
     async def drain(self) -> None:
         """Wait until everything queued has been published or dropped."""

@@ -1,4 +1,4 @@
-"""The original JSON door: the protocol of the system that this one succeeds.
+"""The JSON API: the WebSocket protocol of the original guide.
 
 `docs/legacy-protocol.md` is its specification.
 """

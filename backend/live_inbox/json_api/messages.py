@@ -1,4 +1,4 @@
-"""The vocabulary of the original JSON protocol: what a client may ask, and what the server may say.
+"""The messages of the JSON protocol, of clients and of the server.
 
 `docs/legacy-protocol.md` is the specification of these messages; a test holds the two together.
 """
@@ -18,7 +18,7 @@ from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.events import Event, Snapshot
 
 DEFAULT_LIMIT = 50
-"""Notifications in a list when the client does not say how many: the guide's clients never do."""
+"""Notifications in a list without a `limit`: the guide's clients never send one."""
 
 # -- client → server -------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ class SendNotification:
 
 @dataclass(frozen=True, slots=True)
 class GetNotifications:
-    """Client → server: `get_notifications` asks for the newest page, or for what precedes an id."""
+    """Client → server: `get_notifications` requests the newest page, or the one before an id."""
 
     limit: int = DEFAULT_LIMIT
     before_id: int | None = None
@@ -44,7 +44,7 @@ class GetNotifications:
 
 @dataclass(frozen=True, slots=True)
 class Reload(GetNotifications):
-    """Not on the wire: the protocol needs the newest page, to tell what it has no message for."""
+    """Not on the wire: the protocol sends the newest page in place of an event that it has no message for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class MarkRead:
 
 @dataclass(frozen=True, slots=True)
 class MarkUnread:
-    """Client → server: `mark_unread` marks one notification as not read. Not in the guide."""
+    """Client → server: `mark_unread` marks one notification as unread. Not in the guide."""
 
     notification_id: int
 
@@ -97,7 +97,7 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping]] = {
 
 
 class FaultCode(StrEnum):
-    """What is wrong with a message that cannot be understood."""
+    """The code of an `error` for a message that cannot be understood."""
 
     INVALID_JSON = "INVALID_JSON"
     INVALID_MESSAGE = "INVALID_MESSAGE"
@@ -110,7 +110,7 @@ Change = Literal["notification_marked_read", "notification_marked_unread", "noti
 
 
 class ErrorBody(TypedDict):
-    """Why something failed: `code` is for programs, `message` for people."""
+    """The reason of a failure: `code` is for programs, `message` for people."""
 
     code: str
     message: str
@@ -159,7 +159,7 @@ class NotificationSent(TypedDict):
 
 
 class NotificationChanged(TypedDict):
-    """Server → client: one notification was marked read, marked unread or deleted, here or not."""
+    """Server → client: one notification was marked as read or unread, or deleted, on this device or another."""
 
     type: Change
     notification_id: int | None
@@ -168,7 +168,7 @@ class NotificationChanged(TypedDict):
 
 
 class AllNotificationsMarkedRead(TypedDict):
-    """Server → client: every notification is read now; `count` of them were not before."""
+    """Server → client: all notifications are read; `count` of them were unread before."""
 
     type: Literal["all_notifications_marked_read"]
     success: bool
@@ -205,7 +205,7 @@ ServerMessage = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an action failed; `field` names the key of the client's message that is to blame."""
+    """Why an action failed; `field` is the invalid key of the client's message, if there is one."""
 
     code: str
     message: str
@@ -214,7 +214,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: NotificationError) -> Self:
-        """Return the domain's error in the words of this protocol."""
+        """Return the failure for an error of a service."""
         if isinstance(error, InvalidInput):
             return cls(error.code, error.message, field=WIRE_NAMES.get(error.field, error.field))
         if isinstance(error, RateLimited):
@@ -222,7 +222,7 @@ class Failure:
         return cls(error.code, error.message)
 
     def body(self) -> ErrorBody:
-        """Return the failure as messages carry it."""
+        """Return the failure as part of a message."""
         body: ErrorBody = {"code": self.code, "message": self.message}
         if self.field is not None:
             body["field"] = self.field
@@ -236,14 +236,14 @@ WIRE_NAMES = {"recipient_id": "user_id", "type": "notification_type"}
 
 
 def notification(snapshot: Snapshot) -> NotificationMessage:
-    """Say that a notification has arrived."""
+    """Return the message for a new notification."""
     return {"type": "notification", "notification": _notification_object(snapshot)}
 
 
 def notifications_list(
     notifications: Iterable[Snapshot], *, total: int, unread_count: int
 ) -> NotificationsList:
-    """Answer `get_notifications`."""
+    """Return the reply to `get_notifications`."""
     return {
         "type": "notifications_list",
         "notifications": [_notification_object(snapshot) for snapshot in notifications],
@@ -253,7 +253,7 @@ def notifications_list(
 
 
 def notification_sent(notification_id: int | None) -> NotificationSent:
-    """Answer `send_notification`; without an id, the recipient does not want this type."""
+    """Return the reply to `send_notification`; without an id, the recipient has turned off the type."""
     answer: NotificationSent = {
         "type": "notification_sent",
         "success": True,
@@ -265,22 +265,22 @@ def notification_sent(notification_id: int | None) -> NotificationSent:
 
 
 def notification_changed(change: Change, notification_id: int) -> NotificationChanged:
-    """Say that one notification is read, not read any more, or gone."""
+    """Return the message for a notification that was marked or deleted."""
     return {"type": change, "notification_id": notification_id, "success": True}
 
 
 def all_notifications_marked_read(count: int) -> AllNotificationsMarkedRead:
-    """Say that nothing in the inbox is unread now."""
+    """Return the message for an inbox in which everything was marked as read."""
     return {"type": "all_notifications_marked_read", "success": True, "count": count}
 
 
 def error(code: str, message: str) -> ErrorMessage:
-    """Say that a message was not understood."""
+    """Return the message for a client message that could not be understood."""
     return {"type": "error", "code": code, "message": message}
 
 
 def pong() -> Pong:
-    """Answer `ping`."""
+    """Return the reply to `ping`."""
     return {"type": "pong"}
 
 
@@ -304,14 +304,14 @@ def event_message(event: Event) -> ServerMessage | None:
 
 
 def confirmation(action: MarkRead | MarkUnread | DeleteNotification) -> NotificationChanged:
-    """Answer an action on one notification."""
+    """Return the reply to an action on one notification."""
     return notification_changed(_CHANGES[type(action)], action.notification_id)
 
 
 def refusal(
     action: type[Action], failure: Failure, *, notification_id: int | None = None
 ) -> ServerMessage:
-    """Say that an action failed: by its own confirmation, or by `error` where it has none."""
+    """Return the reply to a failed action: its own confirmation with `success: false`, or else `error`."""
     body = failure.body()
     if change := _CHANGES.get(action):
         return {
@@ -340,7 +340,7 @@ _CHANGES: dict[type[Action], Change] = {
 
 
 def _notification_object(snapshot: Snapshot) -> NotificationObject:
-    told: NotificationObject = {
+    shown: NotificationObject = {
         "id": snapshot.id,
         "title": snapshot.title,
         "message": snapshot.message,
@@ -351,8 +351,8 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
         "link": snapshot.link or None,
     }
     if snapshot.expires_at is not None:
-        told["expires_at"] = _wire_time(snapshot.expires_at)
-    return told
+        shown["expires_at"] = _wire_time(snapshot.expires_at)
+    return shown
 
 
 _WIRE_TIME = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
@@ -361,9 +361,8 @@ _WIRE_TIME = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 def _wire_time(moment: datetime) -> str:
     """Return a time as the guide writes it: UTC, whole seconds.
 
-    Fractions are cut off because these clients were written for the guide's form, and there are
-    parsers, such as Swift's ISO8601DateFormatter, that refuse fractions unless told to expect them.
-    Ids tell the order.
+    Fractions are cut off, because these clients were written for the guide's format, and some parsers, such as
+    Swift's ISO8601DateFormatter, refuse fractions by default. Ids have the order.
     """
-    # Not by strftime: 1.5 instead of 0.3 µs, of what was 4.7 to tell an event.
+    # strftime takes 1.5 µs instead of 0.3, of 4.7 for a whole event.
     return orjson.dumps(moment.astimezone(UTC), option=_WIRE_TIME)[1:-1].decode()

@@ -1,4 +1,4 @@
-"""Compiled selections: what a subscription selects of our events, turned once into a function from event to bytes.
+"""Compiled selections: the selection of a subscription, compiled once into a function from event to bytes.
 
 graphql-core finds out anew for every event which fields a document selects, and Strawberry wants an object for
 each event and notification first. Here the selection is resolved when the subscription begins, with graphql-core's

@@ -1,4 +1,4 @@
-"""From a selection to functions that read it. Which fields are selected is graphql-core's to say, never ours.
+"""From a selection to functions that read it. graphql-core decides which fields are selected.
 
 Each function is one expression of Python, made of text as `dataclasses` makes its methods:
 
@@ -45,25 +45,25 @@ _ARGUMENTS = {"after", "types"}
 
 
 class NotCovered(Exception):
-    """Raised for what has to be left to graphql-core."""
+    """Raised for a selection that has to be left to graphql-core."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What an operation selects of the events."""
+    """The fields of events that an operation selects."""
 
     node: FieldNode
     """The field of the operation, with its arguments."""
     name: str
     """Its name in the response."""
     readers: Mapping[str, Read]
-    """How what is selected of each type of event is read."""
+    """The reader of each type of event."""
     size: int
-    """How many fields there are in all."""
+    """The number of selected fields."""
 
 
 def compile_selection(executor: Executor[Any]) -> Selection:
-    """Return what an operation selects; raise NotCovered, or graphql-core's GraphQLError."""
+    """Return the selection of an operation; raise NotCovered, or graphql-core's GraphQLError."""
     root = executor.schema.subscription_type
     if root is None:
         raise NotCovered("no subscriptions")
@@ -99,14 +99,14 @@ def _grouped(collected: CollectedFields) -> Mapping[str, list[FieldDetails]]:
 
 
 class _Compiler:
-    """Makes the readers of one operation, and counts the fields."""
+    """Compiles the readers of one operation, and counts their fields."""
 
     def __init__(self, executor: Executor[Any]) -> None:
         self._executor = executor
         self.size = 0
 
     def reader(self, parent: GraphQLObjectType, selected_by: list[FieldDetails]) -> Read:
-        """Return what reads all that these fields together select of an object of that type."""
+        """Return the reader of everything that these fields select of an object type."""
         executor = self._executor
         collected = collect_subfields(
             executor.schema,
@@ -130,7 +130,7 @@ class _Compiler:
     def _value(
         self, parent: GraphQLObjectType, details: list[FieldDetails], names: dict[str, object]
     ) -> str:
-        """Return the expression for a field, after giving names to what it uses."""
+        """Return the expression for a field; adds the names that it uses."""
         name = details[0].node.name.value
         if name == "__typename":
             return repr(parent.name)
@@ -154,14 +154,14 @@ def _without_non_null(kind: Any) -> Any:
 
 
 def _named(names: dict[str, object], value: object) -> str:
-    """Return a name of its own for a value that an expression uses."""
+    """Return a new name for a value that an expression uses."""
     name = f"_{len(names)}"
     names[name] = value
     return name
 
 
 def _leaf(source: str, kind: GraphQLLeafType, is_nullable: bool, names: dict[str, object]) -> str:
-    """Return the expression for a scalar. What it would only hand on is not given to the scalar at all.
+    """Return the expression for a scalar. Skips scalars that would return the value unchanged.
 
     Nor is it looked at: an event was checked when it was read, so a string is a string.
     """
@@ -181,7 +181,7 @@ def _leaf(source: str, kind: GraphQLLeafType, is_nullable: bool, names: dict[str
 
 
 def _coerced(kind: GraphQLLeafType, is_nullable: bool) -> Callable[[Any], object]:
-    """Return what the scalar makes of a value."""
+    """Return the scalar's conversion as a function."""
     coerce = kind.coerce_output_value
 
     def coerced(value: Any) -> object:

@@ -1,4 +1,4 @@
-"""From an event to bytes. Who shares them with other sockets is the portion's to say."""
+"""From an event to bytes. `Batch.memoize` shares them between sockets."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from live_inbox_graphql.events import graphql_type_of
 from live_inbox_graphql.scalars import SCALARS
 
 Read = Callable[[Any], Mapping[str, object]]
-"""Makes what is selected of an object, by the names in the response and in their order, of the object's source."""
+"""Reads the selected fields of an object, by their names in the response and in that order."""
 
 
 class Projection:
-    """What one selection makes of events. Two are equal only if they are the same."""
+    """Encodes events for one selection. Compared by identity."""
 
     __slots__ = ("_name", "_readers")
 
@@ -30,21 +30,21 @@ class Projection:
     def render(self, item: Event | Reset) -> bytes:
         """Return the result of the operation for an event, as JSON: `{"data":{"notificationEvents":{...}}}`.
 
-        Raises ValueError for an event of which graphql-core would tell errors, or that cannot be told at all.
+        Raises ValueError for an event for which graphql-core would report errors, or that lacks its payload.
         """
         try:
-            told = self._readers[graphql_type_of(item)](item)
+            data = self._readers[graphql_type_of(item)](item)
         except ValueError:
             raise
         except Exception as error:
-            # As broad as graphql-core, for which an error of any kind in a field is one of that field.
+            # As broad as graphql-core, which turns any exception of a field into an error of that field.
             raise ValueError("the event is not what the schema promises") from error
-        return _dumps({"data": {self._name: told}})
+        return _dumps({"data": {self._name: data}})
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledSubscription:
-    """What one request asks for: the arguments, as graphql-core understands them, and the projection."""
+    """One request: its arguments, as graphql-core coerces them, and its projection."""
 
     after: str | None
     types: list[str] | None
@@ -52,7 +52,7 @@ class CompiledSubscription:
 
 
 def _dumps(value: object) -> bytes:
-    """Return what `json_text.dumps` returns, of a value in which moments in UTC are still to be written."""
+    """Return what `json_text.dumps` returns, for a value that may hold datetimes in UTC."""
     try:
         return orjson.dumps(value, option=orjson.OPT_UTC_Z)
     except TypeError:

@@ -1,4 +1,4 @@
-"""From a client's request to its projection, shared by all who ask the same."""
+"""From a client's request to its projection, which equal requests share."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ MAX_REMEMBERED_CHARACTERS = 131_072
 Most documents are the very ones that `DocumentMemory` holds; were none of them, this would be 18 MB."""
 
 _LONGEST_REMEMBERED = 8192
-"""Longer documents are parsed anew for every socket, so no other socket could find this one again."""
+"""Longer documents are parsed for every socket, so no other socket has the same one."""
 
 _FIELD_CHARACTERS = 4
 """A field takes some 420 bytes of a function and its names; parsed, a character takes 140."""
 
 _ENTRY_CHARACTERS = 8
-"""A projection without fields, or the answer that there is none."""
+"""The size of a projection without fields, and of the result that there is none."""
 
 _CONDITIONS = {GraphQLSkipDirective.name, GraphQLIncludeDirective.name}
 
 
 _Compiled = tuple[Projection, FieldNode]
 _Key = tuple[int, tuple[Any, ...]]
-"""The operation in its document, and the values of the variables that decide on what is selected."""
+"""The operation in its document, and the values of the variables on which the selection depends."""
 
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a document. The document itself is kept, so that no other can have its id."""
+    """The projections of a document, which is kept, so that no other object can have its id."""
 
     document: DocumentNode
     conditions: tuple[str, ...]
-    """The variables that decide on what is selected."""
+    """The variables on which the selection depends."""
     is_plain: bool
-    """Whether no other directives are used than those that conditions stand in."""
+    """Whether the document uses no directives but `skip` and `include`."""
     characters: int = 0
-    """What it counts for, with its projections."""
+    """Its size with its projections, in characters."""
     compiled: dict[_Key, _Compiled | None] = field(default_factory=dict)
 
 
@@ -86,7 +86,7 @@ class Projections:
         operation_name: str | None = None,
         variables: Mapping[str, Any] | None = None,
     ) -> CompiledSubscription | None:
-        """Return what a request asks for, or None to leave it to graphql-core, with all errors there may be.
+        """Return the compiled request; None to leave it to graphql-core, which reports errors.
 
         The document has to be valid: that is not checked again.
         """
