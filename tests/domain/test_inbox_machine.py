@@ -25,8 +25,8 @@ from live_inbox.maintenance.expiry import Expired, expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import InboxEvent
-from tests.notifications.doorbells import RememberingDoorbell
-from tests.notifications.replica import Replica
+from tests.domain.doorbells import RememberingDoorbell
+from tests.domain.replica import Replica
 
 USERS = st.integers(0, 2)
 TYPES = st.sampled_from(["general", "news", "approval"])

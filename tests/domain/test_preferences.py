@@ -10,7 +10,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.models import NotificationPreference
 from live_inbox.selectors import PreferenceState
 from tests.changed_settings import changed_settings
-from tests.notifications.queries import queries
+from tests.domain.queries import queries
 
 
 @pytest.fixture

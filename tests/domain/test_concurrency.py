@@ -22,9 +22,9 @@ from live_inbox.maintenance.expiry import expire_due
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
 from live_inbox.services import Changed, Sent, bulk_sending
-from tests.notifications.at_once import THREADS, at_once
-from tests.notifications.doorbells import RememberingDoorbell
-from tests.notifications.replica import Replica, log_of
+from tests.domain.concurrency import THREADS, at_once
+from tests.domain.doorbells import RememberingDoorbell
+from tests.domain.replica import Replica, log_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
 
@@ -89,8 +89,8 @@ def test_bulks_that_overlap_in_opposite_orders_do_not_run_into_a_deadlock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bulk_sending, "SEND_CHUNK", 25)
-    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(60))
-    keys = [user.pk for user in crowd]
+    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(60))
+    keys = [user.pk for user in users]
     orders = [keys, keys[::-1], keys[30:] + keys[:30], keys[::2] + keys[1::2], keys[::-2]]
 
     def bulk(order: list[int]) -> int:
@@ -100,7 +100,7 @@ def test_bulks_that_overlap_in_opposite_orders_do_not_run_into_a_deadlock(
     results = at_once(*(partial(bulk, order) for order in orders))
     assert results == [360, 360, 360, 360, 180]
     assert set(Inbox.objects.values_list("last_sequence", flat=True)) == {24, 30}
-    assert_in_order(crowd[0], crowd[1], crowd[59])
+    assert_in_order(users[0], users[1], users[59])
 
 
 def test_two_devices_that_mark_the_same_are_told_once(alice: User) -> None:

@@ -13,9 +13,9 @@ from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services import AllRead, Changed, Deleted
-from tests.notifications.conftest import Told
-from tests.notifications.queries import queries
-from tests.notifications.replica import Replica, log_of
+from tests.domain.conftest import VerifyEvents
+from tests.domain.queries import queries
+from tests.domain.replica import Replica, log_of
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ONE_NOTIFICATION = [services.mark_read, services.mark_unread, services.delete]
@@ -39,10 +39,10 @@ def unread(user: User) -> list[str]:
 # -- read and unread -----------------------------------------------------------------------------------------
 
 
-def test_a_notification_is_marked_read(alice: User, bob: User, told: Told) -> None:
+def test_a_notification_is_marked_read(alice: User, bob: User, verify_events: VerifyEvents) -> None:
     send(alice)
     notification = send(alice, sender_id=bob.pk)
-    with told(alice, bob) as bell:
+    with verify_events(alice, bob) as bell:
         changed = services.mark_read(user_id=alice.pk, notification_id=notification.pk, now=NOON)
     assert changed == Changed(notification, True, 1, 2, position(alice))
     assert changed.notification.read_at == NOON
@@ -54,10 +54,10 @@ def test_a_notification_is_marked_read(alice: User, bob: User, told: Told) -> No
     assert event.notification.sender.username == "bob"
 
 
-def test_a_notification_is_marked_unread_again(alice: User, told: Told) -> None:
+def test_a_notification_is_marked_unread_again(alice: User, verify_events: VerifyEvents) -> None:
     notification = send(alice)
     services.mark_read(user_id=alice.pk, notification_id=notification.pk)
-    with told(alice) as bell:
+    with verify_events(alice) as bell:
         changed = services.mark_unread(user_id=alice.pk, notification_id=notification.pk, now=NOON)
     assert changed == Changed(notification, True, 1, 1, position(alice))
     assert changed.notification.read_at is None
@@ -67,13 +67,13 @@ def test_a_notification_is_marked_unread_again(alice: User, told: Told) -> None:
 
 @pytest.mark.parametrize("twice", [services.mark_read, services.mark_unread])
 def test_what_is_so_already_is_told_to_the_caller_and_to_nobody_else(
-    alice: User, told: Told, twice: Callable[..., Changed]
+    alice: User, verify_events: VerifyEvents, twice: Callable[..., Changed]
 ) -> None:
     notification = send(alice)
     if twice is services.mark_read:
         services.mark_read(user_id=alice.pk, notification_id=notification.pk, now=NOON)
     before = Replica.read(alice.pk)
-    with told(alice) as bell:
+    with verify_events(alice) as bell:
         changed = twice(user_id=alice.pk, notification_id=notification.pk)
     assert changed.changed is False
     assert changed.position == position(alice)
@@ -85,13 +85,15 @@ def test_what_is_so_already_is_told_to_the_caller_and_to_nobody_else(
 # -- all read ------------------------------------------------------------------------------------------------
 
 
-def test_all_are_marked_read_by_one_event(alice: User, bob: User, told: Told) -> None:
+def test_all_are_marked_read_by_one_event(
+    alice: User, bob: User, verify_events: VerifyEvents
+) -> None:
     first = send(alice)
     for _ in range(3):
         newest = send(alice)
     send(bob)
     services.mark_read(user_id=alice.pk, notification_id=first.pk)
-    with told(alice, bob) as bell:
+    with verify_events(alice, bob) as bell:
         result = services.mark_all_read(user_id=alice.pk, now=NOON)
     assert result == AllRead(count=3, unread_count=0, total_count=4, position=position(alice))
     (event,) = bell.events(alice.pk)
@@ -102,41 +104,43 @@ def test_all_are_marked_read_by_one_event(alice: User, bob: User, told: Told) ->
     assert Notification.objects.filter(recipient=alice, read_at=NOON).count() == 3
 
 
-def test_what_arrives_after_the_position_stays_unread(alice: User, told: Told) -> None:
+def test_what_arrives_after_the_position_stays_unread(
+    alice: User, verify_events: VerifyEvents
+) -> None:
     for title in ("a", "b"):
         send(alice, title)
     seen = position(alice)
     for title in ("c", "d"):
         send(alice, title)
-    with told(alice):
+    with verify_events(alice):
         result = services.mark_all_read(user_id=alice.pk, up_to=seen)
     assert result == AllRead(count=2, unread_count=2, total_count=4, position=position(alice))
     assert unread(alice) == ["c", "d"]
 
 
 def test_what_was_marked_unread_after_the_position_had_arrived_before(
-    alice: User, told: Told
+    alice: User, verify_events: VerifyEvents
 ) -> None:
     old = send(alice, "old")
     services.mark_read(user_id=alice.pk, notification_id=old.pk)
     seen = position(alice)
     send(alice, "new")
     services.mark_unread(user_id=alice.pk, notification_id=old.pk)
-    with told(alice):
+    with verify_events(alice):
         services.mark_all_read(user_id=alice.pk, up_to=seen)
     assert unread(alice) == ["new"]
 
 
-def test_with_nothing_unread_nothing_happens(alice: User, told: Told) -> None:
+def test_with_nothing_unread_nothing_happens(alice: User, verify_events: VerifyEvents) -> None:
     notification = send(alice)
     before_it_arrived = Position(position(alice).epoch, 0)
     for up_to in (ORIGIN, before_it_arrived):
-        with told(alice) as bell:
+        with verify_events(alice) as bell:
             result = services.mark_all_read(user_id=alice.pk, up_to=up_to)
         assert result == AllRead(0, 1, 1, position(alice))
         assert bell.rings == []
     services.mark_read(user_id=alice.pk, notification_id=notification.pk)
-    with told(alice) as bell:
+    with verify_events(alice) as bell:
         assert services.mark_all_read(user_id=alice.pk) == AllRead(0, 0, 1, position(alice))
     assert bell.rings == []
 
@@ -150,13 +154,13 @@ def test_an_inbox_that_was_never_touched_has_nothing_unread(alice: User) -> None
 
 @pytest.mark.parametrize("foreign", ["ahead", "epoch", "of an untouched inbox"])
 def test_a_position_that_is_not_of_this_inbox_changes_nothing(
-    alice: User, told: Told, foreign: str
+    alice: User, verify_events: VerifyEvents, foreign: str
 ) -> None:
     if foreign != "of an untouched inbox":
         send(alice)
     head = position(alice)
     up_to = Position(head.epoch, 2) if foreign == "ahead" else Position("other", 1)
-    with told(alice) as bell, pytest.raises(InvalidInput) as caught:
+    with verify_events(alice) as bell, pytest.raises(InvalidInput) as caught:
         services.mark_all_read(user_id=alice.pk, up_to=up_to)
     assert caught.value.field == "up_to"
     assert bell.rings == []
@@ -166,12 +170,12 @@ def test_a_position_that_is_not_of_this_inbox_changes_nothing(
 
 
 @pytest.mark.parametrize("read", [False, True])
-def test_a_notification_is_deleted(alice: User, told: Told, read: bool) -> None:
+def test_a_notification_is_deleted(alice: User, verify_events: VerifyEvents, read: bool) -> None:
     send(alice)
     notification = send(alice, type="news")
     if read:
         services.mark_read(user_id=alice.pk, notification_id=notification.pk)
-    with told(alice) as bell:
+    with verify_events(alice) as bell:
         deleted = services.delete(user_id=alice.pk, notification_id=notification.pk, now=NOON)
     assert deleted == Deleted(notification.pk, 1, 1, position(alice))
     (event,) = bell.events(alice.pk)
@@ -202,12 +206,16 @@ def test_the_log_outlives_the_notification(alice: User) -> None:
 @pytest.mark.parametrize("service", ONE_NOTIFICATION)
 @pytest.mark.parametrize("whose", ["another user's", "nobody's", 0, -1, 2**63 - 1, 2**63, 2**100])
 def test_a_notification_that_the_user_does_not_have_is_not_found(
-    alice: User, bob: User, told: Told, service: Callable[..., object], whose: object
+    alice: User,
+    bob: User,
+    verify_events: VerifyEvents,
+    service: Callable[..., object],
+    whose: object,
 ) -> None:
     send(alice)
     ids = {"another user's": send(bob).pk, "nobody's": 10**12}
     notification_id = ids[whose] if isinstance(whose, str) else whose
-    with told(alice, bob) as bell, pytest.raises(NotFound) as caught:
+    with verify_events(alice, bob) as bell, pytest.raises(NotFound) as caught:
         service(user_id=alice.pk, notification_id=notification_id)
     assert (caught.value.code, caught.value.message) == (
         "NOT_FOUND",

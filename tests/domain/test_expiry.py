@@ -1,4 +1,4 @@
-"""Notifications that expire: when they go, what devices are told, and what it costs."""
+"""Notifications that expire: when they go, the events of their devices, and the cost."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.inbox_rows import lock_free
 from tests.delivery.counting import counted
-from tests.notifications.at_once import THREADS, at_once
-from tests.notifications.conftest import Told
-from tests.notifications.crowd import fill, without_triggers
-from tests.notifications.queries import queries
-from tests.notifications.replica import Replica, log_of
+from tests.domain.concurrency import THREADS, at_once
+from tests.domain.conftest import VerifyEvents
+from tests.domain.large_inbox import fill, without_triggers
+from tests.domain.queries import queries
+from tests.domain.replica import Replica, log_of
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ONE = timedelta(seconds=1)
@@ -51,8 +51,10 @@ def expired_ids(user: User) -> list[int | None]:
 
 
 @pytest.mark.django_db
-def test_a_notification_keeps_its_end_and_events_tell_it(alice: User, told: Told) -> None:
-    with told(alice) as bell:
+def test_a_notification_keeps_its_end_and_events_tell_it(
+    alice: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice) as bell:
         send(alice)
     assert Notification.objects.get().expires_at == NOON + ONE
     (event,) = bell.events(alice.pk)
@@ -110,7 +112,7 @@ def test_the_end_is_part_of_what_a_key_stands_for(alice: User) -> None:
 
 @pytest.mark.django_db
 def test_what_has_come_to_its_end_disappears_with_an_event(
-    alice: User, bob: User, told: Told
+    alice: User, bob: User, verify_events: VerifyEvents
 ) -> None:
     gone = send(alice, type="news")
     send(alice, ends=NOON + 2 * ONE, title="later")
@@ -120,7 +122,7 @@ def test_what_has_come_to_its_end_disappears_with_an_event(
     committed = counted("events_committed_total", kind="expired")
     expired = counted("notifications_expired_total")
 
-    with told(alice, bob) as bell:
+    with verify_events(alice, bob) as bell:
         assert expire_due(now=NOON + ONE) == Expired(inboxes=1, notifications=1)
 
     assert bell.events(alice.pk) == [
@@ -157,12 +159,14 @@ def test_until_then_it_is_like_any_other(alice: User) -> None:
 
 
 @pytest.mark.django_db
-def test_several_of_one_inbox_get_consecutive_sequences(alice: User, bob: User, told: Told) -> None:
+def test_several_of_one_inbox_get_consecutive_sequences(
+    alice: User, bob: User, verify_events: VerifyEvents
+) -> None:
     read, unread, other = send(alice), send(alice), send(alice, ends=NOON + 3 * ONE)
     services.mark_read(user_id=alice.pk, notification_id=read.pk, now=NOON)
     theirs = send(bob)
 
-    with told(alice, bob) as bell:
+    with verify_events(alice, bob) as bell:
         assert expire_due(now=NOON + 9 * ONE) == Expired(inboxes=2, notifications=4)
 
     facts = [
@@ -196,14 +200,14 @@ def test_the_clock_is_the_default(alice: User) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("batch", [1, 2, 3, 7, 500])
 def test_the_result_does_not_depend_on_the_batch(
-    alice: User, bob: User, told: Told, batch: int
+    alice: User, bob: User, verify_events: VerifyEvents, batch: int
 ) -> None:
     for n in range(4):
         send(alice, ends=NOON + n % 2 * ONE + ONE)
         send(bob, ends=NOON + ONE)
     send(bob, ends=NOON + 9 * ONE, title="stays")
 
-    with told(alice, bob):
+    with verify_events(alice, bob):
         result = expire_due(now=NOON + 3 * ONE, batch=batch)
 
     assert result == Expired(inboxes=2, notifications=8)
@@ -333,8 +337,8 @@ def assert_in_order(*users: User) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("bell")
 def test_several_that_expire_at_once_tell_everything_once() -> None:
-    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(12))
-    keys = [user.pk for user in crowd]
+    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(12))
+    keys = [user.pk for user in users]
     for _ in range(5):
         services.send_many(recipient_ids=keys, title="x", expires_at=NOON + ONE, now=NOON)
 
@@ -345,9 +349,9 @@ def test_several_that_expire_at_once_tell_everything_once() -> None:
     # An inbox that one of them has locked is left alone by the others, and so, perhaps, to nobody.
     assert sum(counts) + expire_due(now=NOON + ONE).notifications == 60
     assert not Notification.objects.exists()
-    for user in crowd:
+    for user in users:
         assert [event.kind for event in log_of(user.pk)] == [Kind.ADDED] * 5 + [Kind.EXPIRED] * 5
-    assert_in_order(*crowd)
+    assert_in_order(*users)
 
 
 @pytest.mark.django_db(transaction=True)

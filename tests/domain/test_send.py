@@ -17,10 +17,10 @@ from live_inbox.events import Event, Kind, Person, Snapshot
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox.services import Sent, SentMany, bulk_sending
 from tests.delivery.counting import counted
-from tests.notifications.conftest import Commit, Told
-from tests.notifications.doorbells import RememberingDoorbell
-from tests.notifications.queries import queries
-from tests.notifications.replica import Replica, log_of
+from tests.domain.conftest import Commit, VerifyEvents
+from tests.domain.doorbells import RememberingDoorbell
+from tests.domain.queries import queries
+from tests.domain.replica import Replica, log_of
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -44,8 +44,10 @@ def require(settings: Any) -> Callable[..., None]:
 # -- one notification ----------------------------------------------------------------------------------------
 
 
-def test_a_notification_is_stored_logged_and_rung(alice: User, bob: User, told: Told) -> None:
-    with told(alice, bob) as bell:
+def test_a_notification_is_stored_logged_and_rung(
+    alice: User, bob: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice, bob) as bell:
         sent = services.send(
             recipient_id=alice.pk,
             title="Leave approved",
@@ -90,8 +92,10 @@ def test_a_notification_is_stored_logged_and_rung(alice: User, bob: User, told: 
     assert (stored.added_sequence, stored.idempotency_key, stored.read) == (1, None, False)
 
 
-def test_a_notification_needs_a_recipient_and_a_title_only(alice: User, told: Told) -> None:
-    with told(alice):
+def test_a_notification_needs_a_recipient_and_a_title_only(
+    alice: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice):
         services.send(recipient_id=alice.pk, title="Hello")
     stored = Notification.objects.get()
     assert (stored.type, stored.message, stored.link, stored.data) == ("general", "", "", {})
@@ -99,8 +103,10 @@ def test_a_notification_needs_a_recipient_and_a_title_only(alice: User, told: To
     assert abs(stored.created_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_the_events_of_an_inbox_are_numbered_from_one_in_one_epoch(alice: User, told: Told) -> None:
-    with told(alice):
+def test_the_events_of_an_inbox_are_numbered_from_one_in_one_epoch(
+    alice: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice):
         for n in range(5):
             services.send(recipient_id=alice.pk, title=f"n{n}")
     events = log_of(alice.pk)
@@ -188,10 +194,10 @@ def test_a_number_that_is_no_integer_names_nobody(alice: User) -> None:
     ],
 )
 def test_unacceptable_content_changes_nothing(
-    alice: User, told: Told, field: str, value: object
+    alice: User, verify_events: VerifyEvents, field: str, value: object
 ) -> None:
     content: dict[str, Any] = {"title": "x", field: value}
-    with told(alice) as bell, pytest.raises(InvalidInput) as caught:
+    with verify_events(alice) as bell, pytest.raises(InvalidInput) as caught:
         services.send(recipient_id=alice.pk, **content)
     assert caught.value.field == field
     assert nothing_was_written()
@@ -229,8 +235,10 @@ class Undone(Exception):
     """Ends a transaction."""
 
 
-def test_what_is_rolled_back_is_not_rung_and_leaves_no_hole(alice: User, told: Told) -> None:
-    with told(alice) as bell:
+def test_what_is_rolled_back_is_not_rung_and_leaves_no_hole(
+    alice: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice) as bell:
         services.send(recipient_id=alice.pk, title="first")
         with pytest.raises(Undone), transaction.atomic():
             services.send(recipient_id=alice.pk, title="undone")
@@ -245,8 +253,10 @@ def test_what_is_rolled_back_is_not_rung_and_leaves_no_hole(alice: User, told: T
     ]
 
 
-def test_a_first_send_that_is_rolled_back_leaves_no_inbox(alice: User, told: Told) -> None:
-    with told(alice) as bell, pytest.raises(Undone), transaction.atomic():
+def test_a_first_send_that_is_rolled_back_leaves_no_inbox(
+    alice: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice) as bell, pytest.raises(Undone), transaction.atomic():
         services.send(recipient_id=alice.pk, title="undone")
         raise Undone
     assert nothing_was_written()
@@ -274,7 +284,9 @@ def test_a_broken_doorbell_does_not_fail_a_send(
 # -- idempotency ---------------------------------------------------------------------------------------------
 
 
-def test_a_key_that_was_seen_returns_the_first_result(alice: User, bob: User, told: Told) -> None:
+def test_a_key_that_was_seen_returns_the_first_result(
+    alice: User, bob: User, verify_events: VerifyEvents
+) -> None:
     content: dict[str, Any] = {
         "recipient_id": alice.pk,
         "sender_id": bob.pk,
@@ -285,9 +297,9 @@ def test_a_key_that_was_seen_returns_the_first_result(alice: User, bob: User, to
         "data": {"a": [1, 2.5, None, {"b": "☀"}], "c": -0.0, "d": 1.0},
         "idempotency_key": "k1",
     }
-    with told(alice):
+    with verify_events(alice):
         first = services.send(**content, now=NOON)
-    with told(alice) as bell:
+    with verify_events(alice) as bell:
         again = services.send(**content)
     assert again == Sent(first.notification, suppressed=False, replayed=True)
     assert again.notification is not None
@@ -309,7 +321,7 @@ def test_a_key_that_was_seen_returns_the_first_result(alice: User, bob: User, to
     ],
 )
 def test_a_key_that_was_used_for_something_else_is_a_conflict(
-    alice: User, bob: User, told: Told, field: str, value: Any
+    alice: User, bob: User, verify_events: VerifyEvents, field: str, value: Any
 ) -> None:
     content: dict[str, Any] = {
         "recipient_id": alice.pk,
@@ -319,7 +331,7 @@ def test_a_key_that_was_used_for_something_else_is_a_conflict(
     }
     services.send(**content)
     content[field] = bob.pk if value == "bob" else value
-    with told(alice, bob) as bell, pytest.raises(Conflict) as caught:
+    with verify_events(alice, bob) as bell, pytest.raises(Conflict) as caught:
         services.send(**content)
     assert caught.value.code == "CONFLICT"
     assert bell.rings == []
@@ -360,9 +372,11 @@ def test_a_replay_shows_the_notification_as_it_is_by_now(alice: User) -> None:
 # -- preferences ---------------------------------------------------------------------------------------------
 
 
-def test_a_type_that_was_turned_off_is_not_delivered(alice: User, told: Told) -> None:
+def test_a_type_that_was_turned_off_is_not_delivered(
+    alice: User, verify_events: VerifyEvents
+) -> None:
     services.set_preference(user_id=alice.pk, type="news", enabled=False)
-    with told(alice) as bell:
+    with verify_events(alice) as bell:
         sent = services.send(recipient_id=alice.pk, title="x", type="news")
     assert sent == Sent(notification=None, suppressed=True, replayed=False)
     assert bell.rings == []
@@ -392,8 +406,10 @@ def test_a_required_type_is_delivered_whatever_was_said_before_it_was_required(
 # -- approvals -----------------------------------------------------------------------------------------------
 
 
-def test_an_approval_says_which_form_and_item_and_the_decision(alice: User, told: Told) -> None:
-    with told(alice):
+def test_an_approval_says_which_form_and_item_and_the_decision(
+    alice: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice):
         sent = services.send_approval(
             recipient_id=alice.pk,
             title="Leave",
@@ -446,9 +462,9 @@ def test_an_item_can_have_any_key(alice: User, item_id: object, carried: object)
     ],
 )
 def test_an_approval_of_a_users_details(
-    alice: User, told: Told, approved: bool, title: str, message: str
+    alice: User, verify_events: VerifyEvents, approved: bool, title: str, message: str
 ) -> None:
-    with told(alice):
+    with verify_events(alice):
         sent = services.send_user_detail_approval(recipient_id=alice.pk, approved=approved)
     notification = sent.notification
     assert notification is not None
@@ -484,8 +500,10 @@ def test_an_approval_of_a_users_details_can_say_it_differently(alice: User, bob:
 # -- many ----------------------------------------------------------------------------------------------------
 
 
-def test_a_bulk_reaches_each_recipient_once(alice: User, bob: User, told: Told) -> None:
-    with told(alice, bob) as bell:
+def test_a_bulk_reaches_each_recipient_once(
+    alice: User, bob: User, verify_events: VerifyEvents
+) -> None:
+    with verify_events(alice, bob) as bell:
         sent = services.send_many(
             recipient_ids=iter([bob.pk, str(alice.pk), bob.pk, alice.pk]),
             title="x",
@@ -506,25 +524,27 @@ def test_a_bulk_reaches_each_recipient_once(alice: User, bob: User, told: Told) 
     assert len(bell.rings) == 1
 
 
-def test_a_bulk_passes_over_those_who_do_not_want_it(alice: User, bob: User, told: Told) -> None:
+def test_a_bulk_passes_over_those_who_do_not_want_it(
+    alice: User, bob: User, verify_events: VerifyEvents
+) -> None:
     services.set_preference(user_id=alice.pk, type="news", enabled=False)
-    with told(alice, bob):
+    with verify_events(alice, bob):
         sent = services.send_many(recipient_ids=[alice.pk, bob.pk], title="x", type="news")
     assert sent == SentMany(sent=1, suppressed=1)
     assert [each.recipient_id for each in Notification.objects.all()] == [bob.pk]
 
 
-def test_a_bulk_to_nobody_does_nothing(alice: User, told: Told) -> None:
-    with told(alice) as bell:
+def test_a_bulk_to_nobody_does_nothing(alice: User, verify_events: VerifyEvents) -> None:
+    with verify_events(alice) as bell:
         assert services.send_many(recipient_ids=[], title="x") == SentMany(0, 0)
     assert bell.rings == []
 
 
 @pytest.mark.parametrize("wrong", ["x", None, 1.5, 10**30, -1])
 def test_a_bulk_with_somebody_who_does_not_exist_reaches_nobody(
-    alice: User, told: Told, wrong: object
+    alice: User, verify_events: VerifyEvents, wrong: object
 ) -> None:
-    with told(alice) as bell, pytest.raises(InvalidInput) as caught:
+    with verify_events(alice) as bell, pytest.raises(InvalidInput) as caught:
         services.send_many(recipient_ids=[alice.pk, wrong], title="x")
     assert caught.value.field == "recipient_ids"
     assert nothing_was_written()
@@ -539,9 +559,9 @@ def test_a_bulk_from_somebody_who_does_not_exist_reaches_nobody(alice: User) -> 
 
 
 def test_a_bulk_goes_in_chunks_of_a_fixed_number_of_statements(
-    alice: User, told: Told, monkeypatch: pytest.MonkeyPatch
+    alice: User, verify_events: VerifyEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    crowd = [
+    users = [
         user.pk for user in User.objects.bulk_create(User(username=f"u{n}") for n in range(45))
     ]
     monkeypatch.setattr(bulk_sending, "SEND_CHUNK", 20)
@@ -552,31 +572,33 @@ def test_a_bulk_goes_in_chunks_of_a_fixed_number_of_statements(
         return len(statements)
 
     # For each chunk: how many exist; the inboxes of who wants it, the notifications, the events.
-    assert cost(crowd[:1]) == cost(crowd[:20]) == 4
-    assert cost(crowd[:21]) == cost(crowd[:40]) == 8
-    with told(alice) as bell:
-        services.send_many(recipient_ids=[*crowd, alice.pk], title="x")
+    assert cost(users[:1]) == cost(users[:20]) == 4
+    assert cost(users[:21]) == cost(users[:40]) == 8
+    with verify_events(alice) as bell:
+        services.send_many(recipient_ids=[*users, alice.pk], title="x")
     assert [len(rung) for rung in bell.rings] == [20, 20, 6]
     assert Inbox.objects.filter(total_count=3).count() >= 1
-    for user in (crowd[0], crowd[44], alice.pk):
+    for user in (users[0], users[44], alice.pk):
         replica = Replica(ORIGIN, 0, 0, {})
         replica.apply_all(log_of(user))
         assert replica == Replica.read(user)
 
 
-def test_a_full_chunk_fits_into_the_statements_of_every_database(alice: User, told: Told) -> None:
-    crowd = User.objects.bulk_create(
+def test_a_full_chunk_fits_into_the_statements_of_every_database(
+    alice: User, verify_events: VerifyEvents
+) -> None:
+    users = User.objects.bulk_create(
         User(username=f"u{n}") for n in range(bulk_sending.SEND_CHUNK - 1)
     )
-    recipients = [alice.pk, *(user.pk for user in crowd)]
-    with queries() as statements, told(alice):
+    recipients = [alice.pk, *(user.pk for user in users)]
+    with queries() as statements, verify_events(alice):
         sent = services.send_many(recipient_ids=recipients, title="x")
     assert sent == SentMany(sent=500, suppressed=0)
     assert Inbox.objects.filter(last_sequence=1, unread_count=1, total_count=1).count() == 500
     assert InboxEvent.objects.count() == Notification.objects.count() == 500
     writes = [each for each in statements if each.startswith("INSERT")]
     assert len(writes) == 3
-    assert selectors.inbox_state(user_id=crowd[-1].pk).unread_count == 1
+    assert selectors.inbox_state(user_id=users[-1].pk).unread_count == 1
 
 
 @pytest.mark.django_db

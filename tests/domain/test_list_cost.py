@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from live_inbox import selectors, services
 from live_inbox.models import Notification
-from tests.notifications.crowd import fill, without_triggers
+from tests.domain.large_inbox import fill, without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ STEPS = 10
 
 
 @dataclass(frozen=True)
-class Crowd:
+class TwoInboxes:
     """A small and a large inbox, and the ids of the large one's tenths, oldest first; likewise of the small."""
 
     small: User
@@ -37,7 +37,7 @@ class Crowd:
 
 
 @pytest.fixture(scope="module")
-def crowd(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Crowd]:
+def inboxes(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[TwoInboxes]:
     with django_db_blocker.unblock(), transaction.atomic():
         users = [User.objects.create_user(name) for name in ("small", "large")]
         with without_triggers():
@@ -51,7 +51,7 @@ def crowd(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
             tenths[user.pk] = list(ids.values_list("id", flat=True)[:: size // 10])
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-        yield Crowd(users[0], users[1], tenths)
+        yield TwoInboxes(users[0], users[1], tenths)
         transaction.set_rollback(True)
 
 
@@ -157,8 +157,8 @@ BOUNDS: list[dict[str, Any]] = [
 ]
 
 
-def page_of(crowd: Crowd, user: User, arguments: dict[str, Any]) -> Callable[[], object]:
-    tenths = crowd.tenths[user.pk]
+def page_of(inboxes: TwoInboxes, user: User, arguments: dict[str, Any]) -> Callable[[], object]:
+    tenths = inboxes.tenths[user.pk]
     bounds = {
         name: tenths[value] if name.endswith("_than") else value
         for name, value in arguments.items()
@@ -167,11 +167,14 @@ def page_of(crowd: Crowd, user: User, arguments: dict[str, Any]) -> Callable[[],
 
 
 @pytest.mark.parametrize(("filter", "parts"), FILTERS, ids=str)
-def test_a_page_costs_no_more_than_itself(crowd: Crowd, filter: dict[str, Any], parts: int) -> None:
+def test_a_page_costs_no_more_than_itself(
+    inboxes: TwoInboxes, filter: dict[str, Any], parts: int
+) -> None:
     for bounds in BOUNDS:
         beyond = sum(name.endswith("_than") for name in bounds)
         costs = [
-            cost(page_of(crowd, user, {**filter, **bounds})) for user in (crowd.small, crowd.large)
+            cost(page_of(inboxes, user, {**filter, **bounds}))
+            for user in (inboxes.small, inboxes.large)
         ]
         if connection.vendor == "postgresql":
             # Each row is found in an index of its part and then read; one more tells what lies beyond a bound.
@@ -196,9 +199,9 @@ def test_a_page_costs_no_more_than_itself(crowd: Crowd, filter: dict[str, Any], 
 )
 @pytest.mark.parametrize("from_oldest", [False, True])
 def test_each_list_has_an_index_that_gives_its_order(
-    crowd: Crowd, filter: dict[str, Any], index: str, from_oldest: bool
+    inboxes: TwoInboxes, filter: dict[str, Any], index: str, from_oldest: bool
 ) -> None:
-    call = page_of(crowd, crowd.large, {**filter, "from_oldest": from_oldest})
+    call = page_of(inboxes, inboxes.large, {**filter, "from_oldest": from_oldest})
     if connection.vendor == "postgresql":
         ((sql, params),) = statements_of(call)
         with connection.cursor() as cursor:
@@ -211,14 +214,16 @@ def test_each_list_has_an_index_that_gives_its_order(
         assert f"SEARCH live_inbox_notification USING INDEX {index}" in looks
 
 
-def test_the_pages_of_the_large_inbox_are_as_full_as_those_of_the_small_one(crowd: Crowd) -> None:
+def test_the_pages_of_the_large_inbox_are_as_full_as_those_of_the_small_one(
+    inboxes: TwoInboxes,
+) -> None:
     """Without this, the comparison would say little."""
     for filter, _ in FILTERS:
         if filter.get("types") == ["nothing"] or filter == {"types": ["rare"], "read": True}:
             continue
         pages = [
             selectors.page(user_id=user.pk, limit=LIMIT, **filter)
-            for user in (crowd.small, crowd.large)
+            for user in (inboxes.small, inboxes.large)
         ]
         assert [len(page.notifications) >= 3 for page in pages] == [True, True]
 
@@ -226,8 +231,8 @@ def test_the_pages_of_the_large_inbox_are_as_full_as_those_of_the_small_one(crow
 # -- everything else -----------------------------------------------------------------------------------------
 
 
-def test_counts_cost_no_row_of_the_notifications(crowd: Crowd) -> None:
-    for user, size in ((crowd.small, SMALL), (crowd.large, LARGE)):
+def test_counts_cost_no_row_of_the_notifications(inboxes: TwoInboxes) -> None:
+    for user, size in ((inboxes.small, SMALL), (inboxes.large, LARGE)):
         state = selectors.inbox_state(user_id=user.pk)
         assert state.total_count == size
         # The oldest tenth, and every 50th of the others.
@@ -236,9 +241,9 @@ def test_counts_cost_no_row_of_the_notifications(crowd: Crowd) -> None:
         assert "live_inbox_notification" not in statement[0]
 
 
-def test_marking_one_and_deleting_one_costs_the_same(crowd: Crowd) -> None:
+def test_marking_one_and_deleting_one_costs_the_same(inboxes: TwoInboxes) -> None:
     def change(user: User) -> None:
-        middle = crowd.tenths[user.pk][5]
+        middle = inboxes.tenths[user.pk][5]
         with transaction.atomic():
             services.mark_read(user_id=user.pk, notification_id=middle)
             services.mark_unread(user_id=user.pk, notification_id=middle)
@@ -246,9 +251,9 @@ def test_marking_one_and_deleting_one_costs_the_same(crowd: Crowd) -> None:
             transaction.set_rollback(True)
 
     costs = []
-    for user in (crowd.small, crowd.large):
+    for user in (inboxes.small, inboxes.large):
         if connection.vendor == "postgresql":
-            middle = crowd.tenths[user.pk][5]
+            middle = inboxes.tenths[user.pk][5]
             query = Notification.objects.select_related("sender")
             costs.append(
                 rows_read(lambda: query.filter(recipient=user.pk, pk=middle).first())  # noqa: B023
@@ -259,9 +264,9 @@ def test_marking_one_and_deleting_one_costs_the_same(crowd: Crowd) -> None:
     assert large == small == 1 if connection.vendor == "postgresql" else large <= small * 1.5
 
 
-def test_marking_all_read_finds_the_newest_unread_one_at_once(crowd: Crowd) -> None:
+def test_marking_all_read_finds_the_newest_unread_one_at_once(inboxes: TwoInboxes) -> None:
     """What it costs beside is bounded by what is unread: each of these is written."""
-    for user in (crowd.small, crowd.large):
+    for user in (inboxes.small, inboxes.large):
         statements: list[tuple[str, Any]] = []
         with transaction.atomic():
             statements += statements_of(lambda: services.mark_all_read(user_id=user.pk))  # noqa: B023
@@ -280,7 +285,7 @@ def test_marking_all_read_finds_the_newest_unread_one_at_once(crowd: Crowd) -> N
         assert cost(look_again) <= (1 if connection.vendor == "postgresql" else 50)
 
 
-def test_marking_all_read_visits_what_is_unread_and_no_more(crowd: Crowd) -> None:
+def test_marking_all_read_visits_what_is_unread_and_no_more(inboxes: TwoInboxes) -> None:
     """Not what was unread when the database last looked: PostgreSQL keeps it in the index until it tidies up."""
 
     def mark(user: User) -> list[tuple[str, Any]]:
@@ -289,7 +294,7 @@ def test_marking_all_read_visits_what_is_unread_and_no_more(crowd: Crowd) -> Non
             transaction.set_rollback(True)
         return [each for each in statements if each[0].startswith('UPDATE "live_inbox_notif')]
 
-    for user in (crowd.small, crowd.large):
+    for user in (inboxes.small, inboxes.large):
         with transaction.atomic():
             services.mark_all_read(user_id=user.pk)
             for n in range(3):

@@ -19,7 +19,7 @@ from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox.selectors import EMPTY, InboxState, Page, log
-from tests.notifications.queries import queries
+from tests.domain.queries import queries
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -310,17 +310,17 @@ def test_the_moment_of_an_event_is_exact(alice: User, moment: str) -> None:
 
 
 def test_heads_and_events_cost_one_query_for_each_1000_inboxes(alice: User) -> None:
-    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(1010))
-    services.send_many(recipient_ids=[user.pk for user in crowd], title="x")
+    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(1010))
+    services.send_many(recipient_ids=[user.pk for user in users], title="x")
     for size, cost in ((1, 1), (1000, 1), (1001, 2), (1010, 2)):
-        inboxes = [str(user.pk) for user in crowd[:size]]
+        inboxes = [str(user.pk) for user in users[:size]]
         with queries() as statements:
             heads = selectors.heads(inboxes)
         assert (len(statements), len(heads)) == (cost, size)
         with queries() as statements:
             found = selectors.events([LogRange(inbox, 0) for inbox in inboxes], limit=500)
         assert (len(statements), sum(map(len, found))) == (cost, size)
-    many_of_one = [LogRange(str(crowd[0].pk), 0)] * 3000
+    many_of_one = [LogRange(str(users[0].pk), 0)] * 3000
     with queries() as statements:
         assert len(selectors.events(many_of_one, limit=500)) == 3000
     assert len(statements) == 1

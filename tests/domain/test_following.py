@@ -49,7 +49,7 @@ class FakeClient:
     """Stands for a socket: it follows an inbox, and checks each batch that is delivered to it."""
 
     def __init__(self, setup: FeedSetup, inbox: str, after: Position | None) -> None:
-        self._stage = setup.stage
+        self._stage = setup.simulation
         self._feed = setup.feed
         self.inbox = inbox
         self.after = after
@@ -161,19 +161,21 @@ class FeedSetup:
     def __init__(self, rules: HubRules = RULES) -> None:
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(feed_module, "in_database_thread", self._state)
-        self.stage = SimulatedHub(rules=rules)
+        self.simulation = SimulatedHub(rules=rules)
         self._patch.setattr(
-            self.stage.hub, "on_message", on_loop(self.stage.loop, self.stage.hub.on_message)
+            self.simulation.hub,
+            "on_message",
+            on_loop(self.simulation.loop, self.simulation.hub.on_message),
         )
-        self.feed = Feed(cast("Any", self.stage.hub))
+        self.feed = Feed(cast("Any", self.simulation.hub))
         self.clients: list[FakeClient] = []
 
     async def _state(self, read: object, *, user_id: str) -> Any:
         try:
-            await self.stage.log.heads((user_id,))
+            await self.simulation.log.heads((user_id,))
         except ConnectionError as error:
             raise OperationalError from error
-        return SimpleNamespace(position=self.stage.log.head(user_id).position, unread_count=0)
+        return SimpleNamespace(position=self.simulation.log.head(user_id).position, unread_count=0)
 
     def follow(self, inbox: str, after: Position | None = None) -> FakeClient:
         """Open a client."""
@@ -184,14 +186,14 @@ class FeedSetup:
     @property
     def tasks(self) -> int:
         """How many tasks there are."""
-        return len(asyncio.all_tasks(self.stage.loop))
+        return len(asyncio.all_tasks(self.simulation.loop))
 
     def close(self) -> None:
         """Stop everything; fail if a task has failed unnoticed."""
         try:
             for client in self.clients:
                 client.stop()
-            self.stage.close()
+            self.simulation.close()
             for client in self.clients:
                 if client.task.done() and not client.task.cancelled():
                     client.task.result()
@@ -210,11 +212,11 @@ def setup() -> Iterator[FeedSetup]:
 class TestWithoutATask:
     def test_new_events_are_delivered_within_the_doorbell(self, setup: FeedSetup) -> None:
         clients = [setup.follow("alice") for _ in range(50)]
-        setup.stage.settle()
+        setup.simulation.settle()
         assert setup.tasks == HUB_TASKS
-        for line in setup.stage.log.write("alice", 3):
+        for line in setup.simulation.log.write("alice", 3):
             # No turn of the loop in between.
-            setup.stage.hub.on_message({"alice": [encode(line)]})
+            setup.simulation.hub.on_message({"alice": [encode(line)]})
             assert {client.sequences[-1] for client in clients} == {line.sequence}
             assert setup.tasks == HUB_TASKS
 
@@ -222,38 +224,38 @@ class TestWithoutATask:
         self, setup: FeedSetup
     ) -> None:
         first = setup.follow("alice")
-        setup.stage.settle()
+        setup.simulation.settle()
         position = first.position
-        setup.stage.write("alice", BATCH)
+        setup.simulation.write("alice", BATCH)
         second = setup.follow("alice", position)
-        setup.stage.settle()
+        setup.simulation.settle()
         assert second.sequences == [1, 2]
         assert setup.tasks == HUB_TASKS
 
     def test_a_task_exists_only_as_long_as_there_is_no_room(self, setup: FeedSetup) -> None:
         client = setup.follow("alice")
-        setup.stage.settle()
+        setup.simulation.settle()
         client.lose_room()
-        setup.stage.write("alice", 1)
+        setup.simulation.write("alice", 1)
         assert (client.sequences, client.lags) == ([1], True)
-        setup.stage.write("alice", 2)
+        setup.simulation.write("alice", 2)
         assert client.sequences == [1]
         client.gain_room()
-        setup.stage.settle()
+        setup.simulation.settle()
         assert (client.sequences, client.lags) == ([1, 2, 3], False)
         assert setup.tasks == HUB_TASKS
 
     def test_room_is_awaited_between_batches(self, setup: FeedSetup) -> None:
-        setup.stage.log.write("alice", 20)
+        setup.simulation.log.write("alice", 20)
         client = setup.follow("alice", Position("e1", 0))
         client.lose_room()
         for delivered in range(BATCH, 20, BATCH):
-            setup.stage.settle()
+            setup.simulation.settle()
             assert client.sequences == list(range(1, delivered + 1))
             client.gain_room()
             client.lose_room()
         client.gain_room()
-        setup.stage.settle()
+        setup.simulation.settle()
         assert client.sequences == list(range(1, 21))
         assert not client.lags
 
@@ -268,14 +270,14 @@ class TestWhatIsKept:
     ) -> None:
         if by_doorbell:
             clients = [setup.follow("alice") for _ in range(3)]
-            setup.stage.settle()
-            setup.stage.write("alice", count)
+            setup.simulation.settle()
+            setup.simulation.write("alice", count)
         else:
-            setup.stage.log.write("alice", count)
+            setup.simulation.log.write("alice", count)
             clients = [setup.follow("alice", Position("e1", 0)) for _ in range(3)]
         for client in clients:
             client.lose_room()
-        setup.stage.settle()
+        setup.simulation.settle()
         for _ in range(10):
             delivered = {id(batch): batch for client in clients for batch in client.batches}
             for client in clients:
@@ -285,31 +287,31 @@ class TestWhatIsKept:
             for client in clients:
                 client.gain_room()
                 client.lose_room()
-            setup.stage.settle()
+            setup.simulation.settle()
         assert {tuple(client.sequences) for client in clients} == {tuple(range(1, count + 1))}
 
 
 class TestTheEnd:
     def test_after_the_stop_nothing_is_delivered_and_nothing_left(self, setup: FeedSetup) -> None:
         client = setup.follow("alice")
-        setup.stage.settle()
+        setup.simulation.settle()
         client.stop()
         client.stop()
-        setup.stage.write("alice", 3)
+        setup.simulation.write("alice", 3)
         assert client.received == []
-        setup.stage.loop.advance(RULES.linger_seconds)
-        setup.stage.reconcile()
-        assert setup.stage.hub._open_inboxes == {}
+        setup.simulation.loop.advance(RULES.linger_seconds)
+        setup.simulation.reconcile()
+        assert setup.simulation.hub._open_inboxes == {}
 
     def test_a_stop_while_there_is_no_room_ends_the_task(self, setup: FeedSetup) -> None:
         client = setup.follow("alice")
-        setup.stage.settle()
+        setup.simulation.settle()
         client.lose_room()
-        setup.stage.write("alice", 3)
+        setup.simulation.write("alice", 3)
         client.gain_room()
         # Room is there, but its task has not run yet.
         client.stop()
-        setup.stage.settle()
+        setup.simulation.settle()
         assert client.sequences == [1]
         assert setup.tasks == HUB_TASKS
 
@@ -318,21 +320,21 @@ class TestTheEnd:
     def test_a_stop_from_within_a_delivery_is_the_end(
         self, setup: FeedSetup, count: int, has_room: bool
     ) -> None:
-        setup.stage.log.write("alice", count)
+        setup.simulation.log.write("alice", count)
         client = setup.follow("alice", Position("e1", 0))
         client.has_room = has_room
         client.stops_at_next = True
-        setup.stage.settle()
+        setup.simulation.settle()
         assert client.sequences == list(range(1, min(count, BATCH) + 1))
         assert setup.tasks == HUB_TASKS
 
     @pytest.mark.parametrize("count", [1, BATCH + 1, 20])
     def test_a_failure_is_reported_once_and_is_the_end(self, setup: FeedSetup, count: int) -> None:
-        setup.stage.log.write("alice", count)
+        setup.simulation.log.write("alice", count)
         client = setup.follow("alice", Position("e1", 0))
         client.fails_at_next = True
-        setup.stage.settle()
-        setup.stage.write("alice", 1)
+        setup.simulation.settle()
+        setup.simulation.write("alice", 1)
         assert [type(error) for error in client.failures] == [Refusal]
         assert client.received == []
         assert setup.tasks == HUB_TASKS
@@ -341,37 +343,37 @@ class TestTheEnd:
         self, setup: FeedSetup
     ) -> None:
         clients = [setup.follow("alice") for _ in range(3)]
-        setup.stage.settle()
+        setup.simulation.settle()
         clients[0].fails_at_next = True
         clients[1].stops_at_next = True
-        setup.stage.write("alice", 1)
+        setup.simulation.write("alice", 1)
         assert [client.sequences for client in clients] == [[], [1], [1]]
 
     def test_a_hub_that_stops_is_reported_to_all_at_once(self, setup: FeedSetup) -> None:
         idle, full, resuming = (setup.follow("alice") for _ in range(3))
-        setup.stage.settle()
+        setup.simulation.settle()
         full.lose_room()
-        setup.stage.write("alice", 1)
-        setup.stage.log.held = True
+        setup.simulation.write("alice", 1)
+        setup.simulation.log.held = True
         resuming.stop()
         resuming = setup.follow("bob", Position("e9", 1))
-        setup.stage.settle()
-        setup.stage.stop()
+        setup.simulation.settle()
+        setup.simulation.stop()
         full.gain_room()
-        setup.stage.settle()
+        setup.simulation.settle()
         for client in (idle, full, resuming):
             assert [type(error) for error in client.failures] == [HubClosed]
 
     def test_a_reset_whose_state_cannot_be_read_is_delivered_when_it_can(
         self, setup: FeedSetup
     ) -> None:
-        setup.stage.log.write("alice", 5)
+        setup.simulation.log.write("alice", 5)
         client = setup.follow("alice", Position("another", 3))
-        setup.stage.log.failing = True
-        setup.stage.settle()
+        setup.simulation.log.failing = True
+        setup.simulation.settle()
         assert client.resets == []
-        setup.stage.log.failing = False
-        setup.stage.reconcile()
+        setup.simulation.log.failing = False
+        setup.simulation.reconcile()
         assert client.resets == [(Position("another", 3), Loss.EPOCH)]
         assert client.position == Position("e1", 5)
 
@@ -382,7 +384,7 @@ class AnyTrouble(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.setup = FeedSetup()
-        self.stage = self.setup.stage
+        self.simulation = self.setup.simulation
         self.delayed: list[FakeEntry] = []
         self.heads: dict[str, list[Head]] = defaultdict(list)
         """The heads that each inbox has had, in order."""
@@ -395,7 +397,7 @@ class AnyTrouble(RuleBasedStateMachine):
         doorbell=st.sampled_from(["now", "twice", "later", "never"]),
     )
     def commit(self, inbox: str, count: int, doorbell: str) -> None:
-        lines = self.stage.log.write(inbox, count)
+        lines = self.simulation.log.write(inbox, count)
         self.note_heads()
         if doorbell in ("now", "twice"):
             self.receive(lines)
@@ -412,37 +414,37 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(inbox=st.sampled_from(INBOXES), keep=st.integers(0, 6))
     def prune(self, inbox: str, keep: int) -> None:
-        if inbox in self.stage.log.inboxes:
-            self.stage.log.prune(inbox, keep=keep)
+        if inbox in self.simulation.log.inboxes:
+            self.simulation.log.prune(inbox, keep=keep)
             self.note_heads()
 
     @rule(inbox=st.sampled_from(INBOXES), events=st.integers(0, 9))
     def renew_epoch(self, inbox: str, events: int) -> None:
-        self.stage.log.recreate(inbox, events=events)
+        self.simulation.log.recreate(inbox, events=events)
         self.note_heads()
 
     @rule(failing=st.booleans())
     def fail(self, failing: bool) -> None:
-        self.stage.log.failing = failing
+        self.simulation.log.failing = failing
 
     @rule(held=st.booleans())
     def hold(self, held: bool) -> None:
-        self.stage.log.held = held
+        self.simulation.log.held = held
         if not held:
-            self.stage.log.release()
+            self.simulation.log.release()
 
-    @precondition(lambda self: self.stage.log.is_stopped)
+    @precondition(lambda self: self.simulation.log.is_stopped)
     @rule()
     def resume_log(self) -> None:
-        self.stage.log.let_on()
+        self.simulation.log.let_on()
 
     def receive(self, lines: list[FakeEntry]) -> None:
         for line in lines:
-            self.stage.hub.on_message({line.inbox: [encode(line)]})
+            self.simulation.hub.on_message({line.inbox: [encode(line)]})
 
     def note_heads(self) -> None:
         for inbox in INBOXES:
-            head = self.stage.log.head(inbox)
+            head = self.simulation.log.head(inbox)
             if self.heads[inbox][-1:] != [head]:
                 self.heads[inbox].append(head)
 
@@ -483,22 +485,22 @@ class AnyTrouble(RuleBasedStateMachine):
     @rule(iterations=st.integers(1, 6))
     def run_iterations(self, iterations: int) -> None:
         for _ in range(iterations):
-            self.stage.loop.step()
+            self.simulation.loop.step()
 
     @rule()
     def settle(self) -> None:
-        self.stage.settle()
+        self.simulation.settle()
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 2.0, 4.0]))
     def pass_time(self, seconds: float) -> None:
-        self.stage.loop.advance(seconds)
+        self.simulation.loop.advance(seconds)
 
     # -- what must hold ----------------------------------------------------------------------------
 
     @invariant()
     def no_task_failed_unnoticed(self) -> None:
         # Each client checks for itself that what it receives has neither gap nor repetition.
-        assert self.stage.loop.errors == []
+        assert self.simulation.loop.errors == []
         for client in self.setup.clients:
             assert [type(error) for error in client.failures] in ([], [Refusal])
 
@@ -510,16 +512,16 @@ class AnyTrouble(RuleBasedStateMachine):
                 assert any(head.loss(position) is reason for head in heads)
 
     def everything_works_again(self) -> None:
-        self.stage.log.failing = False
-        self.stage.log.release()
+        self.simulation.log.failing = False
+        self.simulation.log.release()
         for client in self.setup.clients:
             client.gain_room()
         for _ in range(6):
-            self.stage.reconcile()
+            self.simulation.reconcile()
 
     def everything_was_delivered(self) -> None:
         for client in self.open_clients:
-            end = self.stage.log.head(client.inbox).position
+            end = self.simulation.log.head(client.inbox).position
             assert client.position is not None
             assert client.position == end or (client.position.is_origin and not end.sequence)
         assert not any(client.lags for client in self.setup.clients)
@@ -529,10 +531,10 @@ class AnyTrouble(RuleBasedStateMachine):
         for client in self.open_clients:
             client.stop()
         for inbox in INBOXES:
-            self.stage.write(inbox, 2)
+            self.simulation.write(inbox, 2)
         for _ in range(4):
-            self.stage.reconcile()
-        assert (self.stage.hub._open_inboxes, self.stage.hub._reader._reads) == ({}, [])
+            self.simulation.reconcile()
+        assert (self.simulation.hub._open_inboxes, self.simulation.hub._reader._reads) == ({}, [])
         assert self.setup.tasks == HUB_TASKS
 
     def teardown(self) -> None:
@@ -550,13 +552,13 @@ class AnyTroubleAndThenTheEnd(AnyTrouble):
     def teardown(self) -> None:
         before = {client: len(client.failures) for client in self.setup.clients}
         ending = self.open_clients
-        stopping = self.stage.loop.create_task(self.stage.hub.stop())
-        self.stage.settle()
+        stopping = self.simulation.loop.create_task(self.simulation.hub.stop())
+        self.simulation.settle()
         for client in self.setup.clients:
             client.gain_room()
-        self.stage.log.release()
-        self.stage.settle()
-        self.stage.loop.advance(RULES.layer_seconds)
+        self.simulation.log.release()
+        self.simulation.settle()
+        self.simulation.loop.advance(RULES.layer_seconds)
         try:
             assert stopping.done()
             for client, failures in before.items():

@@ -1,4 +1,4 @@
-"""Users, and what their devices are told."""
+"""Users, and the events that their devices receive."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 
-from tests.notifications.doorbells import RememberingDoorbell
-from tests.notifications.replica import Replica, log_of
+from tests.domain.doorbells import RememberingDoorbell
+from tests.domain.replica import Replica, log_of
 
 Commit = Callable[[], AbstractContextManager[object]]
-Told = Callable[..., AbstractContextManager[RememberingDoorbell]]
+VerifyEvents = Callable[..., AbstractContextManager[RememberingDoorbell]]
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def committed(
 
 
 @pytest.fixture
-def told(bell: RememberingDoorbell, committed: Commit) -> Told:
+def verify_events(bell: RememberingDoorbell, committed: Commit) -> VerifyEvents:
     """Hold a block to the promise, for each of the users: state before + events emitted = state read anew.
 
-    `with told(alice) as bell:`. What was rung must be what the log says, in the same order.
+    `with verify_events(alice) as bell:`. What was rung must be what the log says, in the same order.
     """
 
     @contextmanager

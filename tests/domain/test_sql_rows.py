@@ -16,7 +16,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.models import InboxEvent, Notification
 from live_inbox.services import bulk_sending, users
 from live_inbox.sql_rows import key_type, key_value, rows_of
-from tests.notifications.conftest import Told
+from tests.domain.conftest import VerifyEvents
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)
 NUMBER = st.integers(-(2**63), 2**63 - 1)
@@ -65,10 +65,10 @@ CONTENTS = [
 @pytest.mark.parametrize("data", CONTENTS, ids=lambda data: next(iter(data)))
 @pytest.mark.parametrize("is_bulk", [False, True])
 def test_any_content_is_kept_by_the_row_the_log_and_the_doorbell(
-    alice: User, told: Told, data: dict[str, Any], is_bulk: bool
+    alice: User, verify_events: VerifyEvents, data: dict[str, Any], is_bulk: bool
 ) -> None:
     title, message = "100% of 'these' \\ \"those\"", "a\nb %s {} \U0001f600"
-    with told(alice) as bell:
+    with verify_events(alice) as bell:
         if is_bulk:
             services.send_many(recipient_ids=[alice.pk], title=title, message=message, data=data)
         else:
@@ -81,12 +81,12 @@ def test_any_content_is_kept_by_the_row_the_log_and_the_doorbell(
     assert InboxEvent.objects.get().payload["notification"]["data"] == data
 
 
-def test_the_copies_of_a_bulk_have_ids_of_their_own_inboxes(told: Told) -> None:
-    crowd = User.objects.bulk_create(User(username=f"u{n}") for n in range(30))
-    services.send_many(recipient_ids=[user.pk for user in crowd[::2]], title="first")
-    with told(*crowd):
-        services.send_many(recipient_ids=[user.pk for user in crowd], title="second")
-    for user in crowd:
+def test_the_copies_of_a_bulk_have_ids_of_their_own_inboxes(verify_events: VerifyEvents) -> None:
+    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(30))
+    services.send_many(recipient_ids=[user.pk for user in users[::2]], title="first")
+    with verify_events(*users):
+        services.send_many(recipient_ids=[user.pk for user in users], title="second")
+    for user in users:
         rows = list(Notification.objects.filter(recipient=user).order_by("id"))
         events = list(InboxEvent.objects.filter(inbox=user.pk).order_by("sequence"))
         assert [row.pk for row in rows] == [event.notification_id for event in events]
@@ -94,7 +94,7 @@ def test_the_copies_of_a_bulk_have_ids_of_their_own_inboxes(told: Told) -> None:
 
 
 def test_who_turns_a_type_off_while_a_bulk_goes_out_is_passed_over(
-    alice: User, bob: User, told: Told, monkeypatch: pytest.MonkeyPatch
+    alice: User, bob: User, verify_events: VerifyEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wish is read by the statement that numbers the inbox, not before."""
     count_users = users.count_users
@@ -104,7 +104,7 @@ def test_who_turns_a_type_off_while_a_bulk_goes_out_is_passed_over(
         return count_users(user_ids)
 
     monkeypatch.setattr(bulk_sending, "count_users", turn_off)
-    with told(alice, bob) as bell:
+    with verify_events(alice, bob) as bell:
         sent = services.send_many(recipient_ids=[alice.pk, bob.pk], title="x", type="news")
     assert sent == services.SentMany(sent=1, suppressed=1)
     assert bell.events(bob.pk) == []

@@ -26,7 +26,7 @@ from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import renew_epochs
 from live_inbox.models import Inbox
 from tests.delivery.counting import counted
-from tests.notifications.replica import Replica
+from tests.domain.replica import Replica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,8 +16,8 @@ from live_inbox import selectors, services
 from live_inbox.delivery.log import UNTOUCHED
 from live_inbox.errors import InvalidInput
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
-from tests.notifications.queries import queries
-from tests.notifications.replica import Replica
+from tests.domain.queries import queries
+from tests.domain.replica import Replica
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -147,7 +147,7 @@ from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import Position
 from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput, NotFound
-from tests.notifications.replica import Replica, log_of
+from tests.domain.replica import Replica, log_of
 
 people = [Person.objects.create(email=f"{n}@x") for n in range(12)]
 alice, bob = people[:2]
