@@ -19,18 +19,6 @@
     return ((sum ^ 0xffffffff) >>> 0) % COLORS;
   }
 
-  /** Returns the link if the service accepts it (a path on this site or an http(s) URL); otherwise null. */
-  function safe(text) {
-    if (/[\u0000-\u0020\\\u007f]/.test(text)) return null;
-    if (/^\/(?!\/)/.test(text)) return text;
-    if (!/^https?:\/\/[^/?#]/i.test(text)) return null;
-    try {
-      return new URL(text).hostname ? text : null;
-    } catch {
-      return null;
-    }
-  }
-
   function show() {
     part("type").textContent = type.value;
     part("type").className = `inbox-badge inbox-type-${color(type.value)}`;
@@ -39,16 +27,9 @@
     part("title").classList.toggle("inbox-missing", title.value.trim() === "");
     part("message").textContent = message.value;
     part("message").hidden = message.value === "";
-    showLink(link.value.trim());
-  }
-
-  function showLink(text) {
-    const address = safe(text);
-    if (address) part("title").setAttribute("href", address);
-    else part("title").removeAttribute("href");
-    const refused = text !== "" && address === null;
-    part("link").textContent = refused ? "The link is not a path or an http(s) URL." : text;
-    part("link").hidden = text === "";
+    // Text only: whether it is acceptable as a link, the service decides when the form is sent.
+    part("link").textContent = link.value.trim();
+    part("link").hidden = link.value.trim() === "";
   }
 
   for (const field of fields) field.addEventListener("input", show);
