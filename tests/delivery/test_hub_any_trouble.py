@@ -205,7 +205,9 @@ class AnyTrouble(RuleBasedStateMachine):
         simulation.log.release()
         for follower in simulation.followers:
             follower.is_free.set()
-        for _ in range(6):
+        # With many readers the reader pauses after each page of the log, and the loop's time jumps: one page a round.
+        longest = max(simulation.log.head(inbox).position.sequence for inbox in INBOXES)
+        for _ in range(6 + longest // simulation.hub.rules.page_length):
             simulation.reconcile()
 
     def everybody_is_where_the_log_ends(self) -> None:
