@@ -13,7 +13,7 @@ from live_inbox.delivery.channel_layer import ChannelLayer
 from live_inbox.delivery.doorbell import Doorbell
 
 if TYPE_CHECKING:
-    from live_inbox.deployment import DeploymentIds
+    from live_inbox.deployment_id import DeploymentIds
 
 
 class LiveInboxConfig(AppConfig):
@@ -27,7 +27,9 @@ class LiveInboxConfig(AppConfig):
     def ready(self) -> None:
         """Create the doorbell and register the checks. Nothing is connected before the first ring."""
         # Only now can a module be imported that imports models.
-        self.deployment_ids: DeploymentIds = import_module("live_inbox.deployment").DeploymentIds()
+        self.deployment_ids: DeploymentIds = import_module(
+            "live_inbox.deployment_id"
+        ).DeploymentIds()
         self.doorbell = Doorbell(channel_layer, deployment=self.deployment_ids.current)
         import_module("live_inbox.checks")
 

@@ -12,7 +12,7 @@ from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
-from live_inbox.identity.callers import open_sessions
+from live_inbox.identity.callers import admissions
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.lifespan import Lifespan
 from live_inbox.maintenance.housekeeping import Housekeeper, jobs
@@ -42,7 +42,7 @@ def inbox_server(http: Application, *, on_started: Callable[[], None] | None = N
         rules=hub_rules(inbox_settings()),
     )
     feed = Feed(hub)
-    sessions = open_sessions()
+    sessions = admissions()
     housekeeper = Housekeeper(jobs(inbox_settings()))
 
     @asynccontextmanager

@@ -14,10 +14,10 @@ django_application = get_asgi_application()
 # These need Django's app registry, which get_asgi_application has filled.
 from live_inbox.asgi import mount
 from live_inbox.sockets.asgi import Application
-from live_inbox_site import garbage
+from live_inbox_site import gc_tuning
 from live_inbox_site.checks import refuse_unsafe_settings
 from live_inbox_site.static_files import with_static_files
 
 refuse_unsafe_settings()
 http = with_static_files(cast("Application", django_application))
-application = mount(http, on_started=garbage.settle)
+application = mount(http, on_started=gc_tuning.settle)

@@ -110,7 +110,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "tokens": {"()": "live_inbox.logs.RedactTokens"},
+        "tokens": {"()": "live_inbox.log_redaction.RedactTokens"},
     },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from live_inbox.conf import inbox_settings
 from live_inbox.feed import Feed
-from live_inbox.identity.sessions import OpenSessions
+from live_inbox.identity.admissions import Admissions
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
 from live_inbox.sockets.session import SocketRules, SocketSession
@@ -35,7 +35,7 @@ class GraphQLConsumer:
         self,
         schema: InboxSchema,
         feed: Feed,
-        sessions: OpenSessions,
+        sessions: Admissions,
         *,
         keep_alive_seconds: float = 20.0,
         init_seconds: float | None = None,

@@ -23,7 +23,7 @@ from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.accounts import account_statuses
-from live_inbox.identity.sessions import OpenSessions
+from live_inbox.identity.admissions import Admissions
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
 
@@ -135,7 +135,7 @@ class GraphQLServer:
     """The parts of the server that a test moves by hand."""
 
     hub: Hub[Event]
-    sessions: OpenSessions
+    sessions: Admissions
     clock: Clock
     uvicorn: uvicorn.Server
     clients: AsyncExitStack
@@ -194,7 +194,7 @@ async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator
     async def read_statuses(user_ids: Any) -> Any:
         return await in_database_thread(account_statuses, user_ids)
 
-    sessions = OpenSessions(read_statuses, clock=clock)
+    sessions = Admissions(read_statuses, clock=clock)
     options: dict[str, Any] = {}
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -17,8 +17,8 @@ from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import Hub
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
+from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import Caller
-from live_inbox.identity.sessions import OpenSessions
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
 from tests.graphql.fake_socket import FakeSocket
@@ -147,7 +147,7 @@ def bare_consumer(**options: Any) -> GraphQLConsumer:
     async def read_statuses(user_ids: Any) -> Any:
         return {}
 
-    return GraphQLConsumer(schema, Feed(hub), OpenSessions(read_statuses), **options)
+    return GraphQLConsumer(schema, Feed(hub), Admissions(read_statuses), **options)
 
 
 INIT = {"type": "connection_init", "payload": {"token": "t"}}

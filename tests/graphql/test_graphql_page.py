@@ -13,9 +13,9 @@ from graphql import parse, validate
 
 from live_inbox.conf import InboxSettings
 from live_inbox.errors import InvalidInput, RateLimited
+from live_inbox.identity.admissions import EndReason
 from live_inbox.identity.credentials import _PAYLOAD_KEYS, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.sessions import EndReason
 from live_inbox.selectors import MAX_TYPES
 from live_inbox_graphql.close_codes import CLOSINGS
 from live_inbox_graphql.documents import MAX_REPEATS

@@ -18,9 +18,9 @@ from live_inbox.identity.accounts import (
     account_statuses,
     check_account_config,
 )
+from live_inbox.identity.admissions import AccountStatus
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.revocation import revoke_tokens
-from live_inbox.identity.sessions import AccountStatus
 from live_inbox.identity.tokens import VerifiedToken
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -17,18 +17,18 @@ from live_inbox.conf import InboxSettings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.identity import callers
 from live_inbox.identity.accounts import accounts_for
+from live_inbox.identity.admissions import EndReason
 from live_inbox.identity.callers import (
     Caller,
+    admissions,
     authenticate,
     caller_for_session,
-    open_sessions,
     verifier_for,
 )
 from live_inbox.identity.config import check_identity_config, identity_config
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
-from live_inbox.identity.sessions import EndReason
 from live_inbox.identity.tokens import TokenVerifier
 from tests.authentication import authenticate_now
 from tests.identity.issuer import SECRET, KeyPair
@@ -270,7 +270,7 @@ def test_open_sockets_are_checked_against_the_database(alice: User) -> None:
     ended: list[tuple[str, EndReason]] = []
 
     async def scenario() -> None:
-        sessions = open_sessions()
+        sessions = admissions()
         for user in (alice, bob):
             caller = await authenticate(await asyncio.to_thread(issue_token, user, ttl_seconds=60))
             name = user.username

@@ -15,8 +15,8 @@ from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind
 from live_inbox.feed import Deliver
+from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import Caller
-from live_inbox.identity.sessions import OpenSessions
 from live_inbox.json_api.close_codes import close_frame_for
 from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.messages import Action, NotificationChanged, notification_changed
@@ -91,7 +91,7 @@ class ServedConnection:
         monkeypatch.setattr("live_inbox.json_api.connection.in_database_thread", self._perform)
         rules = SocketRules(
             api="json",
-            sessions=OpenSessions(_no_statuses),
+            sessions=Admissions(_no_statuses),
             rate=RateLimit.parse("100/second"),
             max_message_bytes=1024,
             admission_seconds=10.0,

@@ -17,8 +17,8 @@ from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import ChannelLayer, Hub, HubRules
 from live_inbox.events import Event, Kind, Snapshot, decode
 from live_inbox.feed import Feed
-from live_inbox.identity.callers import open_sessions
-from live_inbox.identity.sessions import OpenSessions
+from live_inbox.identity.admissions import Admissions
+from live_inbox.identity.callers import admissions
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.models import Inbox
 from live_inbox.services.event_recording import record
@@ -34,7 +34,7 @@ class InProcessServer:
     """The parts of a server that a test looks into."""
 
     hub: Hub[Event]
-    sessions: OpenSessions
+    sessions: Admissions
     server: uvicorn.Server
 
     @property
@@ -68,7 +68,7 @@ async def in_process_server(
         own_doorbell=doorbell().name,
         rules=HubRules(reconcile_seconds=0.2, linger_seconds=linger_seconds),
     )
-    sessions = open_sessions()
+    sessions = admissions()
     protocols: dict[str, Any] = {
         "/graphql/": GraphQLConsumer(schema, Feed(hub), sessions),
         "/ws/notifications/": NotificationConsumer(feed=Feed(hub), sessions=sessions),

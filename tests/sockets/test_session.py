@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from live_inbox.delivery.hub import HubClosed
+from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.callers import Caller
-from live_inbox.identity.sessions import AccountStatus, OpenSessions
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.session import Ending, SocketRules, SocketSession, WireProtocol, is_longer
 
@@ -102,7 +102,7 @@ class Served:
 
     def __init__(self, *, rate: str = "1000/second", drain_seconds: float = 60.0) -> None:
         self.statuses: dict[str, AccountStatus] = {}
-        self.sessions = OpenSessions(self._statuses)
+        self.sessions = Admissions(self._statuses)
         rules = SocketRules(
             api="test",
             sessions=self.sessions,

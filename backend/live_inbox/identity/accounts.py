@@ -15,8 +15,8 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.db import IntegrityError, models
 
+from live_inbox.identity.admissions import AccountStatus
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
-from live_inbox.identity.sessions import AccountStatus
 from live_inbox.identity.tokens import VerifiedToken
 from live_inbox.identity.user_lookup import users_by, value_of
 

@@ -19,9 +19,9 @@ from live_inbox.identity.accounts import (
     account_statuses,
     accounts_for,
 )
+from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.sessions import AccountStatus, OpenSessions
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 
 
@@ -102,10 +102,10 @@ def refresh_caller(caller: Caller) -> Caller:
     return replace(caller, user=user)
 
 
-def open_sessions() -> OpenSessions:
+def admissions() -> Admissions:
     """Return a registry of open sockets that reads account statuses from the database."""
     config = identity_config()
-    return OpenSessions(
+    return Admissions(
         _read_statuses,
         check_seconds=config.session_check_seconds,
         max_age_seconds=config.max_session_seconds,

@@ -8,10 +8,10 @@ from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.faults import Fault
 from live_inbox.feed import Feed
+from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import authenticate
 from live_inbox.identity.credentials import token_from_headers, token_from_query
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.sessions import OpenSessions
 from live_inbox.json_api.close_codes import JsonCloseCode, close_frame, close_frame_for
 from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.protocol import JsonProtocol
@@ -34,7 +34,7 @@ class NotificationConsumer:
     Sockets are authenticated by their token alone, never by a cookie, so a page on any origin may open one.
     """
 
-    def __init__(self, *, feed: Feed, sessions: OpenSessions) -> None:
+    def __init__(self, *, feed: Feed, sessions: Admissions) -> None:
         settings = inbox_settings()
         self._feed = feed
         self._fault = Fault("admission of sockets", metrics.ADMISSION_FAULTS)

@@ -23,8 +23,8 @@ from prometheus_client import Gauge
 
 from live_inbox import metrics
 from live_inbox.delivery.hub import HubClosed
+from live_inbox.identity.admissions import Admission, Admissions, EndReason
 from live_inbox.identity.callers import Caller
-from live_inbox.identity.sessions import EndReason, OpenSession, OpenSessions
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.asgi import Message, Receive, Scope
 from live_inbox.sockets.background_tasks import BackgroundTasks
@@ -53,7 +53,7 @@ class SocketRules:
 
     api: str
     """The API's label in metrics."""
-    sessions: OpenSessions
+    sessions: Admissions
     rate: RateLimit
     max_message_bytes: int
     admission_seconds: float
@@ -133,7 +133,7 @@ class SocketSession:
         self._receive = receive
         self._meter = Meter(rules.rate)
         self._protocol: WireProtocol | None = None
-        self._open_session: OpenSession | None = None
+        self._open_session: Admission | None = None
         self._closing: asyncio.Task[None] | None = None
 
     # -- reading ------------------------------------------------------------------------------------------

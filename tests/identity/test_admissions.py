@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from live_inbox.identity.sessions import AccountStatus, EndReason, OpenSession, OpenSessions
+from live_inbox.identity.admissions import AccountStatus, Admission, Admissions, EndReason
 from tests.identity.issuer import NOW, Clock
 
 InVirtualTime = Callable[[Coroutine[Any, Any, None]], None]
@@ -22,7 +22,7 @@ GOOD = AccountStatus(active=True, not_before=None)
 
 @dataclass(frozen=True)
 class FakeCaller:
-    """The fields of a Caller that OpenSessions reads."""
+    """The fields of a Caller that Admissions reads."""
 
     user_id: str = "1"
     issued_at: float | None = NOW
@@ -30,7 +30,7 @@ class FakeCaller:
 
 
 class Users:
-    """The account statuses that OpenSessions reads."""
+    """The account statuses that Admissions reads."""
 
     def __init__(self) -> None:
         self.account_statuses: dict[str, AccountStatus] = {}
@@ -50,8 +50,8 @@ def users() -> Users:
 
 
 @pytest.fixture
-def sessions(users: Users, clock: Clock) -> OpenSessions:
-    return OpenSessions(users, clock=clock)
+def sessions(users: Users, clock: Clock) -> Admissions:
+    return Admissions(users, clock=clock)
 
 
 def finish(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -70,9 +70,7 @@ class Socket:
 
 
 @pytest.mark.parametrize("ends", ["released", "ended"])
-def test_a_closed_session_holds_no_reference_to_its_socket(
-    sessions: OpenSessions, ends: str
-) -> None:
+def test_a_closed_session_holds_no_reference_to_its_socket(sessions: Admissions, ends: str) -> None:
     """Its heap entry may stay until the expiry."""
     socket = Socket()
     session = sessions.register(FakeCaller(expires_at=NOW + 3600), socket.close)
@@ -86,7 +84,7 @@ def test_a_closed_session_holds_no_reference_to_its_socket(
 # -- expiry ---------------------------------------------------------------------------------------
 
 
-def test_a_socket_is_closed_when_its_token_expires(sessions: OpenSessions, clock: Clock) -> None:
+def test_a_socket_is_closed_when_its_token_expires(sessions: Admissions, clock: Clock) -> None:
     ended: list[tuple[str, EndReason]] = []
     for name, seconds in (("c", 30), ("a", 10), ("b", 20)):
         caller = FakeCaller(expires_at=NOW + seconds)
@@ -99,7 +97,7 @@ def test_a_socket_is_closed_when_its_token_expires(sessions: OpenSessions, clock
     assert len(sessions) == 0
 
 
-def test_a_released_socket_is_not_closed(sessions: OpenSessions, clock: Clock) -> None:
+def test_a_released_socket_is_not_closed(sessions: Admissions, clock: Clock) -> None:
     ended: list[EndReason] = []
     session = sessions.register(FakeCaller(expires_at=NOW + 1), ended.append)
     session.release()
@@ -110,7 +108,7 @@ def test_a_released_socket_is_not_closed(sessions: OpenSessions, clock: Clock) -
     assert (ended, len(sessions)) == ([], 0)
 
 
-def test_close_may_release_and_register_sockets(sessions: OpenSessions, clock: Clock) -> None:
+def test_close_may_release_and_register_sockets(sessions: Admissions, clock: Clock) -> None:
     ended: list[EndReason] = []
 
     def close(reason: EndReason) -> None:
@@ -124,7 +122,7 @@ def test_close_may_release_and_register_sockets(sessions: OpenSessions, clock: C
 
 
 def test_a_failing_close_does_not_keep_other_sockets_open(
-    sessions: OpenSessions, caplog: pytest.LogCaptureFixture
+    sessions: Admissions, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended: list[EndReason] = []
 
@@ -139,7 +137,7 @@ def test_a_failing_close_does_not_keep_other_sockets_open(
 
 
 def test_max_age_bounds_every_socket(users: Users, clock: Clock) -> None:
-    sessions = OpenSessions(users, max_age_seconds=100, clock=clock)
+    sessions = Admissions(users, max_age_seconds=100, clock=clock)
     ended: list[str] = []
     sessions.register(FakeCaller(issued_at=None), lambda _: ended.append("session"))
     sessions.register(FakeCaller(expires_at=NOW + 50), lambda _: ended.append("short token"))
@@ -152,7 +150,7 @@ def test_max_age_bounds_every_socket(users: Users, clock: Clock) -> None:
     assert ended == ["short token", "session", "long token"]
 
 
-def test_many_expired_sockets_are_closed_in_batches(sessions: OpenSessions) -> None:
+def test_many_expired_sockets_are_closed_in_batches(sessions: Admissions) -> None:
     ended: list[EndReason] = []
     for _ in range(450):
         sessions.register(FakeCaller(expires_at=NOW), ended.append)
@@ -163,7 +161,7 @@ def test_many_expired_sockets_are_closed_in_batches(sessions: OpenSessions) -> N
     assert counts == [200, 400, 450]
 
 
-def test_closed_sockets_leave_no_entries_behind(sessions: OpenSessions) -> None:
+def test_closed_sockets_leave_no_entries_behind(sessions: Admissions) -> None:
     stays = sessions.register(FakeCaller("2", expires_at=NOW + 9), lambda _: None)
     for number in range(1000):
         sessions.register(FakeCaller(expires_at=NOW + number), lambda _: None).release()
@@ -180,7 +178,7 @@ def test_closed_sockets_leave_no_entries_behind(sessions: OpenSessions) -> None:
 def test_the_timer_closes_sockets_on_time(users: Users, in_virtual_time: InVirtualTime) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        sessions = OpenSessions(users, check_seconds=5, clock=lambda: NOW + loop.time())
+        sessions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time())
         ended: dict[str, float] = {}
 
         def register(name: str, seconds: float) -> None:
@@ -208,7 +206,7 @@ def test_a_clock_jump_neither_skips_nor_repeats_a_close(
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         offset = 0.0
-        sessions = OpenSessions(users, check_seconds=5, clock=lambda: NOW + loop.time() + offset)
+        sessions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time() + offset)
         ended: list[str] = []
         sessions.start()
         for name, seconds in (("a", 100), ("b", 1000), ("c", 10_000)):
@@ -233,7 +231,7 @@ def test_a_clock_jump_neither_skips_nor_repeats_a_close(
 def test_nothing_happens_after_the_stop(users: Users, in_virtual_time: InVirtualTime) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        sessions = OpenSessions(users, check_seconds=5, clock=lambda: NOW + loop.time())
+        sessions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time())
         ended: list[EndReason] = []
         await sessions.stop()
         sessions.start()
@@ -280,7 +278,7 @@ def test_a_check_closes_the_sockets_of_users_without_access(
     caller: FakeCaller,
     status: AccountStatus,
     reason: EndReason | None,
-    sessions: OpenSessions,
+    sessions: Admissions,
     users: Users,
 ) -> None:
     ended: list[EndReason] = []
@@ -299,13 +297,13 @@ def test_a_user_without_a_status_counts_as_deleted(clock: Clock) -> None:
         return {}
 
     ended: list[EndReason] = []
-    sessions = OpenSessions(no_statuses, clock=clock)
+    sessions = Admissions(no_statuses, clock=clock)
     sessions.register(FakeCaller(), ended.append)
     finish(sessions.check())
     assert ended == [EndReason.DEACTIVATED]
 
 
-def test_without_sockets_no_statuses_are_read(sessions: OpenSessions, users: Users) -> None:
+def test_without_sockets_no_statuses_are_read(sessions: Admissions, users: Users) -> None:
     finish(sessions.check())
     sessions.register(FakeCaller(), lambda _: None).release()
     finish(sessions.check())
@@ -319,14 +317,14 @@ def test_a_socket_opened_during_a_check_is_checked_the_next_time(clock: Clock) -
         opened.register(FakeCaller("2"), lambda _: ended.append("2"))
         return {}
 
-    opened = OpenSessions(slow, clock=clock)
+    opened = Admissions(slow, clock=clock)
     opened.register(FakeCaller("1"), lambda _: ended.append("1"))
     finish(opened.check())
     assert (ended, len(opened)) == (["1"], 1)
 
 
 def test_many_sockets_without_access_are_closed_in_batches(
-    sessions: OpenSessions, users: Users
+    sessions: Admissions, users: Users
 ) -> None:
     ended: list[EndReason] = []
     for _ in range(450):
@@ -344,7 +342,7 @@ def test_an_outage_of_the_database_is_logged_once_and_closes_nothing(
     users: Users, in_virtual_time: InVirtualTime, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        sessions = OpenSessions(users, check_seconds=5, clock=Clock(NOW))
+        sessions = Admissions(users, check_seconds=5, clock=Clock(NOW))
         ended: list[EndReason] = []
         sessions.register(FakeCaller(), ended.append)
         users.account_statuses["1"] = AccountStatus(active=False, not_before=None)
@@ -372,7 +370,7 @@ def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualT
             await asyncio.sleep(1000)
             raise AssertionError("stopped before")
 
-        sessions = OpenSessions(hang, check_seconds=5, clock=lambda: NOW + loop.time())
+        sessions = Admissions(hang, check_seconds=5, clock=lambda: NOW + loop.time())
         ended: list[float] = []
         sessions.register(FakeCaller(expires_at=NOW + 20), lambda _: ended.append(loop.time()))
         sessions.start()
@@ -389,17 +387,17 @@ USER_IDS = st.sampled_from(["1", "2", "3"])
 MOMENTS = st.none() | st.integers(-20, 60).map(lambda seconds: NOW + seconds)
 
 
-class OpenSessionsMachine(RuleBasedStateMachine):
-    """Compares OpenSessions with a simple model: sockets, users and clock jumps in any order."""
+class AdmissionsMachine(RuleBasedStateMachine):
+    """Compares Admissions with a simple model: sockets, users and clock jumps in any order."""
 
     @initialize(max_age=st.none() | st.integers(1, 40))
     def begin(self, max_age: int | None) -> None:
         self.clock, self.users = Clock(NOW), Users()
-        self.sessions = OpenSessions(self.users, max_age_seconds=max_age, clock=self.clock)
+        self.sessions = Admissions(self.users, max_age_seconds=max_age, clock=self.clock)
         self.max_age = max_age if max_age is not None else float("inf")
-        self.open: list[tuple[OpenSession, FakeCaller, float]] = []
-        self.ended: list[tuple[OpenSession, EndReason]] = []
-        self.expected: list[tuple[OpenSession, EndReason]] = []
+        self.open: list[tuple[Admission, FakeCaller, float]] = []
+        self.ended: list[tuple[Admission, EndReason]] = []
+        self.expected: list[tuple[Admission, EndReason]] = []
 
     @rule(user_id=USER_IDS, issued_at=MOMENTS, expires_at=MOMENTS)
     def register(self, user_id: str, issued_at: float | None, expires_at: float | None) -> None:
@@ -464,7 +462,7 @@ class OpenSessionsMachine(RuleBasedStateMachine):
         assert len(self.sessions._expiries) <= 2 * len(self.open) + 64
 
 
-OpenSessionsMachine.TestCase.settings = settings(
+AdmissionsMachine.TestCase.settings = settings(
     max_examples=100, stateful_step_count=40, deadline=None
 )
-TestOpenSessions = OpenSessionsMachine.TestCase
+TestAdmissions = AdmissionsMachine.TestCase

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from live_inbox.apps import deployment_id
 from live_inbox.database_log import DatabaseLog
-from live_inbox.deployment import DeploymentIds
+from live_inbox.deployment_id import DeploymentIds
 from live_inbox.models import Deployment
 from tests.stacks.cleaning import empty_database
 

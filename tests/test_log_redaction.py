@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from live_inbox.logs import RedactTokens
+from live_inbox.log_redaction import RedactTokens
 
 pytestmark = pytest.mark.stack("embedded")
 

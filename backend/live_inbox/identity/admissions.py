@@ -46,7 +46,7 @@ class AccountStatus:
     not_before: float | None
 
 
-class SessionOwner(Protocol):
+class AdmittedCaller(Protocol):
     """The part of a Caller that the registry reads. Times are unix seconds."""
 
     @property
@@ -61,13 +61,13 @@ Close = Callable[[EndReason], None]
 ReadStatuses = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
 
 
-class OpenSession:
+class Admission:
     """One registered socket. Call `release` when the socket has closed; further calls are no-ops."""
 
     __slots__ = ("_close", "_sessions", "is_open", "issued_at", "user_id")
 
     def __init__(
-        self, sessions: OpenSessions, user_id: str, issued_at: float | None, close: Close
+        self, sessions: Admissions, user_id: str, issued_at: float | None, close: Close
     ) -> None:
         self._sessions = sessions
         self._close = close
@@ -92,7 +92,7 @@ class OpenSession:
             logger.exception("Closing a socket failed (%s).", reason)
 
 
-class OpenSessions:
+class Admissions:
     """The registry of open sockets. Construct it anywhere; use it on the event loop only.
 
     All sockets share one timer, set for the earliest expiry and never further ahead than `check_seconds`. So a
@@ -116,8 +116,8 @@ class OpenSessions:
         self._max_age_seconds = max_age_seconds
         self._clock = clock
         self._serial = itertools.count()
-        self._by_user: dict[str, set[OpenSession]] = {}
-        self._expiries: list[tuple[float, int, OpenSession]] = []
+        self._by_user: dict[str, set[Admission]] = {}
+        self._expiries: list[tuple[float, int, Admission]] = []
         self._open = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -143,12 +143,12 @@ class OpenSessions:
             with suppress(asyncio.CancelledError):
                 await checks
 
-    def register(self, caller: SessionOwner, close: Close) -> OpenSession:
+    def register(self, caller: AdmittedCaller, close: Close) -> Admission:
         """Register this caller's socket until it is released. `close` is called with the reason to close it."""
         now = self._clock()
         is_token = caller.expires_at is not None or caller.issued_at is not None
         issued_at = caller.issued_at if is_token else now
-        session = OpenSession(self, caller.user_id, issued_at, close)
+        session = Admission(self, caller.user_id, issued_at, close)
         self._by_user.setdefault(session.user_id, set()).add(session)
         self._open += 1
         self._expire_later(session, self._expiry_of(caller, now))
@@ -198,20 +198,20 @@ class OpenSessions:
             await asyncio.sleep(self._check_seconds)
             await self.check()
 
-    def _expiry_of(self, caller: SessionOwner, now: float) -> float | None:
+    def _expiry_of(self, caller: AdmittedCaller, now: float) -> float | None:
         ends = [caller.expires_at]
         if self._max_age_seconds is not None:
             ends.append(now + self._max_age_seconds)
         return min((end for end in ends if end is not None), default=None)
 
-    def _expire_later(self, session: OpenSession, expires_at: float | None) -> None:
+    def _expire_later(self, session: Admission, expires_at: float | None) -> None:
         if expires_at is None:
             return
         heapq.heappush(self._expiries, (expires_at, next(self._serial), session))
         if self._expiries[0][2] is session:
             self._set_timer()
 
-    def _forget(self, session: OpenSession) -> None:
+    def _forget(self, session: Admission) -> None:
         session.is_open = False
         # The entry in the heap may stay for a while; it must not keep the socket in memory.
         session._close = _do_nothing
@@ -243,7 +243,7 @@ def _do_nothing(reason: EndReason) -> None:
     """The `close` of a socket that has been released."""
 
 
-def _end_reason(session: OpenSession, status: AccountStatus | None) -> EndReason | None:
+def _end_reason(session: Admission, status: AccountStatus | None) -> EndReason | None:
     if status is None or not status.active:
         return EndReason.DEACTIVATED
     if status.not_before is None:
