@@ -10,15 +10,17 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
-from jwt.algorithms import Algorithm
+from jwt.algorithms import Algorithm, HMACAlgorithm
 
 from live_inbox.identity.errors import InvalidIdentityConfig
 
 if TYPE_CHECKING:
     from jwt.algorithms import AllowedPublicKeys
+    from jwt.types import HashlibHash
 
     Key = AllowedPublicKeys | jwt.PyJWK | bytes
 
@@ -113,7 +115,25 @@ def known_algorithms(names: Sequence[str]) -> Sequence[str]:
 
 def signatures(algorithms: Sequence[str]) -> jwt.PyJWS:
     """Return a verifier of signatures that knows these algorithms only and rejects keys that are too short."""
-    return jwt.PyJWS(known_algorithms(algorithms), options={"enforce_minimum_key_length": True})
+    verifier = jwt.PyJWS(algorithms=(), options={"enforce_minimum_key_length": True})
+    for name in dict.fromkeys(known_algorithms(algorithms)):
+        algorithm = _algorithm(name)
+        if isinstance(algorithm, HMACAlgorithm):
+            algorithm = _CachingHMAC(algorithm.hash_alg)
+        verifier.register_algorithm(name, algorithm)
+    return verifier
+
+
+class _CachingHMAC(HMACAlgorithm):
+    """HMAC that prepares each secret once: PyJWT tries for each token to read the secret as a public key."""
+
+    def __init__(self, hash_alg: HashlibHash) -> None:
+        super().__init__(hash_alg)
+        self._cached = lru_cache(maxsize=16)(super().prepare_key)
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        """Return what PyJWT returned for this secret the first time."""
+        return self._cached(key)
 
 
 def _algorithm(name: str) -> Algorithm:
