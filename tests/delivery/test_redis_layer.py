@@ -20,7 +20,7 @@ from django.test import override_settings
 from live_inbox.delivery import redis_layer
 from live_inbox.delivery.hub import Hub, HubRules
 from live_inbox.delivery.redis_layer import RedisLayer
-from live_inbox.internals import redis_parser
+from live_inbox.internals import redis_parser, redis_subscribing
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode
 from tests.delivery.group_names import group_of
 from tests.stacks.redis_server import RedisServer
@@ -248,6 +248,64 @@ async def test_it_uses_several_hosts(
         assert group_subscriptions(private_redis)
         assert group_subscriptions(second)
         await sharded.flush()
+
+
+def subscribe_commands(server: RedisServer) -> int:
+    with admin(server) as client:
+        calls: int = client.info("commandstats").get("cmdstat_subscribe", {}).get("calls", 0)
+        return calls
+
+
+async def test_many_groups_are_joined_by_one_command(
+    private_redis: RedisServer, layer: RedisLayer
+) -> None:
+    await listening(layer, "here")
+    before = subscribe_commands(private_redis)
+    groups = [f"g{n}" for n in range(300)]
+    await layer.group_add_many(groups, "here")
+    await until(lambda: len(group_subscriptions(private_redis)) == 300)
+    await layer.group_add_many([*groups, "g300"], "here")
+    await until(lambda: len(group_subscriptions(private_redis)) == 301)
+    await layer.group_add_many(groups, "here")
+    assert subscribe_commands(private_redis) == before + 2
+    sent = [message(a=[b"%d" % n]) for n in range(301)]
+    for n in range(301):
+        await layer.group_send(f"g{n}", sent[n])
+    assert await gathered(layer, "here", 301) == sent
+    await layer.group_discard("g300", "here")
+    await until(lambda: len(group_subscriptions(private_redis)) == 300)
+
+
+async def test_many_groups_are_joined_one_by_one_where_channels_redis_has_changed(
+    private_redis: RedisServer, layer: RedisLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_subscribing, "_SHARD_ATTRIBUTES", ("_gone",))
+    await listening(layer, "here")
+    await layer.group_add_many(["g1", "g2"], "here")
+    await layer.group_send("g2", message(a=[b"1"]))
+    assert await gathered(layer, "here", 1) == [message(a=[b"1"])]
+
+
+async def test_many_groups_are_joined_by_channels_of_this_process_only(layer: RedisLayer) -> None:
+    with pytest.raises(RuntimeError, match="No channel of this process: 'elsewhere'"):
+        await layer.group_add_many(["g1"], "elsewhere")
+
+
+async def test_a_host_that_is_down_does_not_keep_the_groups_of_others_from_being_joined(
+    private_redis: RedisServer, process_registry: Any
+) -> None:
+    with RedisServer(process_registry) as second:
+        down = second.url
+    for hosts in ([down, private_redis.url], [private_redis.url, down]):
+        sharded = RedisLayer(hosts=hosts, prefix="inbox")
+        # Not by `new_channel`, which subscribes at the one host that the channel's name selects.
+        sharded.channels["here"] = asyncio.Queue()
+        before = group_subscriptions(private_redis)
+        with pytest.raises(redis.ConnectionError):
+            await sharded.group_add_many([f"g{n}" for n in range(50)], "here")
+        await until(lambda before=before: len(group_subscriptions(private_redis)) > 10)
+        await sharded.flush()
+        await until(lambda before=before: group_subscriptions(private_redis) == before)
 
 
 def test_a_redis_py_without_such_a_parser_is_reported_once(

@@ -18,7 +18,10 @@ class PublishingLayer(Protocol):
 
 
 class GroupLayer(Protocol):
-    """What group membership needs. A layer whose memberships end has `group_expiry`, in seconds."""
+    """What group membership needs. A layer whose memberships end has `group_expiry`, in seconds.
+
+    A layer that can join many groups at a time also has `group_add_many`: see `RedisLayer`.
+    """
 
     # As coroutines, so that many can be under way at a time.
     def group_add(self, group: str, channel: str) -> Coroutine[Any, Any, None]: ...

@@ -122,10 +122,21 @@ class Groups:
                 chunk = list(islice(self._joining, AT_ONCE))
                 # Before, because a join that seems to fail may have been done.
                 self._members.update(chunk)
-                await self._all_of(self._join(deployment, inbox, joined) for inbox in chunk)
+                await self._join_chunk(deployment, chunk, joined)
         finally:
             if joined:
                 self._on_joined(joined)
+
+    async def _join_chunk(self, deployment: str, inboxes: list[str], joined: set[str]) -> None:
+        add_many = extension(self._layer, "group_add_many")
+        if add_many is None:
+            await self._all_of(self._join(deployment, inbox, joined) for inbox in inboxes)
+            return
+        groups = [inbox_group(deployment, inbox) for inbox in inboxes]
+        async with asyncio.timeout(self._limit_seconds):
+            await add_many(groups, self._channel)
+        self._joining.difference_update(inboxes)
+        joined.update(inboxes)
 
     async def _join(self, deployment: str, inbox: str, joined: set[str]) -> None:
         await self._layer.group_add(inbox_group(deployment, inbox), self._channel)

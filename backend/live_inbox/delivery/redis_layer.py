@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
@@ -28,13 +29,14 @@ from live_inbox.internals.redis_parser import (
     Queues,
     can_drain,
 )
+from live_inbox.internals.redis_subscribing import group_names_by_shard, subscribe
 
 OnMessages = Callable[[list[dict[str, Any]]], None]
 _TIMEOUTS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
 
 
 class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
-    """`RedisPubSubChannelLayer` with all its configuration, plus `receive_into` and `receive_many`.
+    """`RedisPubSubChannelLayer` with all its configuration, plus `group_add_many`, `receive_into` and `receive_many`.
 
     Channels that are received from by `receive` work as in channels-redis: several consumers can share the layer.
 
@@ -47,6 +49,16 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         self._callbacks: dict[str, OnMessages] = {}
         self._batch_channels: set[str] = set()
         super().__init__(hosts=[self._host(host) for host in decode_hosts(hosts)], **configuration)
+
+    async def group_add_many(self, groups: Sequence[str], channel: str) -> None:
+        """Add a channel to several groups, by one command for each Redis host."""
+        if channel not in self.channels:
+            raise RuntimeError(f"No channel of this process: {channel!r}")
+        shards = group_names_by_shard(self, groups)
+        for name in chain.from_iterable(shards.values()):
+            self.groups.setdefault(name, set()).add(channel)
+        # At a time, so that a host that is down does not keep the groups of another one from being joined.
+        await asyncio.gather(*(subscribe(shard, names) for shard, names in shards.items()))
 
     async def receive_into(self, channel: str, on_messages: OnMessages) -> list[dict[str, Any]]:
         """Call `on_messages` with all messages that arrive on a channel, oldest first, for as long as this waits.

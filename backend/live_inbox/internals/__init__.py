@@ -1,10 +1,11 @@
-"""Everything that relies on internals of uvicorn, Strawberry, graphql-core and redis-py, and nothing else.
+"""All that relies on internals of uvicorn, Strawberry, graphql-core, redis-py and channels-redis, and nothing else.
 
 | module | relies on | when the internal has moved |
 |---|---|---|
 | `uvicorn_sockets`, `uvicorn_waiting` | uvicorn's `WebSocketsSansIOProtocol` | uvicorn's own class serves the sockets |
 | `graphql_execution` | graphql-core's `Executor`, `collect_fields` | graphql-core executes every subscription |
 | `redis_parser` | redis-py's parsers, and the option `parser_class` | channels-redis reads doorbells one by one |
+| `redis_subscribing` | private attributes of channels-redis' connections | groups are joined one by one |
 | `strawberry_schema` | private attributes of Strawberry's `Schema` and `ExecutionContext` | the import fails: a test \
 of each release finds it |
 
