@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,12 +34,15 @@ from tests.stacks.sentinel_server import SentinelServer
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 ONLY_DOORBELLS = HubRules(reconcile_seconds=3600.0, layer_seconds=0.5)
-REDIS_LAYERS: dict[str, type[Any]] = {
+CAPACITY = 1000
+"""More than any test sends: these layers drop what is above it, and here no reconciliation brings that back."""
+
+REDIS_LAYERS: dict[str, Callable[..., Any]] = {
     "RedisLayer": RedisLayer,
     "RedisLayer with Sentinel": RedisLayer,
     "channels-redis pub/sub": RedisPubSubChannelLayer,
     "channels-redis pub/sub with Sentinel": RedisPubSubChannelLayer,
-    "channels-redis core": RedisChannelLayer,
+    "channels-redis core": partial(RedisChannelLayer, capacity=CAPACITY),
     "channels-valkey pub/sub": ValkeyPubSubChannelLayer,
 }
 MEMORY = "in memory"
@@ -64,7 +68,7 @@ class Carrier:
 def carrier(request: pytest.FixtureRequest, process_registry: ProcessRegistry) -> Iterator[Carrier]:
     name = request.param
     if name == MEMORY:
-        layer = InMemoryChannelLayer()
+        layer = InMemoryChannelLayer(capacity=CAPACITY)
         yield Carrier(lambda: layer, None)
         return
     server: RedisServer = request.getfixturevalue("private_redis")
