@@ -23,6 +23,7 @@ class FakeLayer:
         self.groups: dict[str, set[str]] = {}
         self.calls: list[tuple[str, str]] = []
         self.receivers = 0
+        self.swallows_cancellation = False
         self._queues: dict[str, asyncio.Queue[Any]] = {}
 
     async def receive(self, channel: str) -> dict[str, Any]:
@@ -31,6 +32,11 @@ class FakeLayer:
         self.receivers += 1
         try:
             message: dict[str, Any] = await queue.get()
+        except asyncio.CancelledError:
+            if not self.swallows_cancellation:
+                raise
+            self.swallows_cancellation = False
+            message = await queue.get()
         finally:
             self.receivers -= 1
         await self._suffer()

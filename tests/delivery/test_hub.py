@@ -901,6 +901,19 @@ def test_a_hanging_layer_does_not_hold_up_the_stop_for_long(simulation: Simulate
     assert stopping.done()
 
 
+def test_a_layer_that_swallows_a_cancellation_does_not_keep_the_hub_running(
+    simulation: SimulatedHub,
+) -> None:
+    simulation.layer.swallows_cancellation = True
+    stopping = simulation.loop.create_task(simulation.hub.stop())
+    simulation.settle()
+    assert not simulation.layer.swallows_cancellation
+    assert not stopping.done()
+    simulation.loop.advance(1)
+    assert stopping.done()
+    assert simulation.layer.receivers == 0
+
+
 # -- cost ----------------------------------------------------------------------------------------------------
 
 

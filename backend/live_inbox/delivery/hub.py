@@ -35,6 +35,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_CANCEL_AGAIN_SECONDS = 0.5
 # Finding the counter of a label costs more than counting.
 _COUNTERS = {
     verdict: metrics.DOORBELLS_RECEIVED.labels(verdict.name.lower()) for verdict in Verdict
@@ -114,10 +115,8 @@ class Hub(Generic[EntryT]):
     async def stop(self) -> None:
         """End every subscription with HubClosed and leave the channel layer."""
         self.is_closed = True
-        for task in self._tasks:
-            task.cancel()
         # Once the reader has ended, everything that waits for it is pending again.
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _cancel(self._tasks)
         for open_inbox in self._open_inboxes.values():
             open_inbox.ready.set()
             open_inbox.wake()
@@ -268,3 +267,16 @@ class Hub(Generic[EntryT]):
                 if self._groups is not None:
                     self._groups.leave(inbox)
         metrics.OPEN_INBOXES.set(len(self._open_inboxes))
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all have ended.
+
+    Once is not enough: the `receive` of channels-redis' core layer swallows a cancellation that comes with a message.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
