@@ -276,10 +276,11 @@ async def test_many_groups_are_joined_by_one_command(
     await until(lambda: len(group_subscriptions(private_redis)) == 300)
 
 
+@pytest.mark.parametrize("needed", ["_LAYER_METHODS", "_SHARD_ATTRIBUTES"])
 async def test_many_groups_are_joined_one_by_one_where_channels_redis_has_changed(
-    private_redis: RedisServer, layer: RedisLayer, monkeypatch: pytest.MonkeyPatch
+    layer: RedisLayer, monkeypatch: pytest.MonkeyPatch, needed: str
 ) -> None:
-    monkeypatch.setattr(redis_subscribing, "_SHARD_ATTRIBUTES", ("_gone",))
+    monkeypatch.setattr(redis_subscribing, needed, ("_gone",))
     await listening(layer, "here")
     await layer.group_add_many(["g1", "g2"], "here")
     await layer.group_send("g2", message(a=[b"1"]))

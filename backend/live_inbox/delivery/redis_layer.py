@@ -29,7 +29,7 @@ from live_inbox.internals.redis_parser import (
     Queues,
     can_drain,
 )
-from live_inbox.internals.redis_subscribing import group_names_by_shard, subscribe
+from live_inbox.internals.redis_subscribing import can_join_many, group_names_by_shard, subscribe
 
 OnMessages = Callable[[list[dict[str, Any]]], None]
 _TIMEOUTS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
@@ -54,6 +54,10 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         """Add a channel to several groups, by one command for each Redis host."""
         if channel not in self.channels:
             raise RuntimeError(f"No channel of this process: {channel!r}")
+        if not can_join_many():
+            for group in groups:
+                await self.group_add(group, channel)
+            return
         shards = group_names_by_shard(self, groups)
         for name in chain.from_iterable(shards.values()):
             self.groups.setdefault(name, set()).add(channel)

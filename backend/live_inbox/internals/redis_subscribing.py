@@ -12,7 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from channels_redis.pubsub import RedisPubSubLoopLayer
+
+_LAYER_METHODS = ("_get_shard", "_get_group_channel_name")
 _SHARD_ATTRIBUTES = ("_lock", "_pubsub", "_subscribed_to", "_ensure_redis", "_ensure_receiver")
+
+
+def can_join_many() -> bool:
+    """Whether channels-redis' layer has what `group_names_by_shard` relies on."""
+    return all(hasattr(RedisPubSubLoopLayer, name) for name in _LAYER_METHODS)
 
 
 def group_names_by_shard(layer: Any, groups: Iterable[str]) -> dict[Any, list[str]]:
