@@ -30,7 +30,7 @@ test: ## run all tests, on SQLite alone and on PostgreSQL with Redis (ARGS="-k w
 chaos: ## break everything that can break and prove that nothing is lost, 10 minutes (ARGS="--seed 7 --profile mixed")
 	$(call bootstrap,chaos $(ARGS))
 
-bench: ## measure beside peers, an hour or more; writes docs/benchmarks.md (ARGS="--works fanout --peers product,nchan")
+bench: ## measure beside peers, an hour or more; writes docs/benchmarks.md (ARGS="--workloads fanout --peers product,nchan")
 	$(call bootstrap,bench $(ARGS))
 
 bench-quick: ## the same in a few minutes, with fewer peers and sockets
@@ -50,7 +50,7 @@ lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer vers
 
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
-	find backend benchmarks live_inbox_graphql tests -name __pycache__ -prune -exec rm -rf {} +
+	find backend benchmarks graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development
 	.venv/bin/python -m ruff check .

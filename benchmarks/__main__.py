@@ -19,18 +19,18 @@ from benchmarks.peers.registry import QUICK, peers
 from benchmarks.report import section
 from benchmarks.results import DIRECTORY, Results, load
 from benchmarks.testbed import Testbed
-from benchmarks.works.catalogue import WORKS
+from benchmarks.workloads.catalogue import WORKLOADS
 
 QUICK_RESULTS = Path("var/benchmarks")
-QUICK_WORKS = ("fanout", "unicast", "idle")
+QUICK_WORKLOADS = ("fanout", "unicast", "idle")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--works", help=f"of: {', '.join(WORKS)}", default="")
+    parser.add_argument("--workloads", help=f"of: {', '.join(WORKLOADS)}", default="")
     parser.add_argument("--peers", help="names, separated by commas", default="")
-    parser.add_argument("--rounds", type=int, help="how often each peer does each work")
+    parser.add_argument("--rounds", type=int, help="how often each peer does each workload")
     parser.add_argument("--sockets", help="numbers of sockets, separated by commas", default="")
     parser.add_argument("--seconds", type=float, help="how long each measurement lasts")
     parser.add_argument("--quick", action="store_true", help="fewer peers, sockets and rounds")
@@ -48,14 +48,16 @@ def chosen(text: str, default: tuple[str, ...], known: dict[str, object]) -> lis
 
 
 class Suite:
-    """One run: works, peers and rounds, the peers taking turns."""
+    """One run: workloads, peers and rounds, the peers taking turns."""
 
     def __init__(self, options: argparse.Namespace, command: str) -> None:
         all_peers = peers(options.earlier)
         default = QUICK if options.quick else tuple(all_peers)
         self.peers = [all_peers[n] for n in chosen(options.peers, default, dict(all_peers))]
-        works = QUICK_WORKS if options.quick else tuple(WORKS)
-        self.works = [WORKS[name] for name in chosen(options.works, works, dict(WORKS))]
+        workloads = QUICK_WORKLOADS if options.quick else tuple(WORKLOADS)
+        self.workloads = [
+            WORKLOADS[name] for name in chosen(options.workloads, workloads, dict(WORKLOADS))
+        ]
         self.rounds = options.rounds or (1 if options.quick else 3)
         self.sockets = tuple(int(number) for number in options.sockets.split(",") if number)
         self.default_sockets = (500,) if options.quick else (1000,)
@@ -67,10 +69,10 @@ class Suite:
 
     async def run(self, testbed: Testbed) -> None:
         """Measure everything; the results are kept after each step."""
-        for work in self.works:
-            able = [peer for peer in self.peers if work.is_for(peer)]
-            sizes = self.sockets or work.sizes or self.default_sockets
-            results = Results(work.name, describe(self.command))
+        for workload in self.workloads:
+            able = [peer for peer in self.peers if workload.is_for(peer)]
+            sizes = self.sockets or workload.sizes or self.default_sockets
+            results = Results(workload.name, describe(self.command))
             for sockets, number in product(sizes, range(1, self.rounds + 1)):
                 for peer in able:
                     await self._measure(testbed, results, peer, sockets, number)
@@ -82,7 +84,9 @@ class Suite:
         if peer.name in self.missing:
             return
         try:
-            figures = await WORKS[results.work].measure(testbed, peer, sockets, self.seconds)
+            figures = await WORKLOADS[results.workload].measure(
+                testbed, peer, sockets, self.seconds
+            )
         except Missing as missing:
             self.missing.add(peer.name)
             print(f"{peer.name} is left out: {missing}", flush=True)
@@ -92,16 +96,16 @@ class Suite:
             results.failures.append(
                 f"{peer.name}, {sockets} sockets, round {number}: {first_of(error)!r}"
             )
-            print(f"{results.work} {results.failures[-1]}", file=sys.stderr, flush=True)
+            print(f"{results.workload} {results.failures[-1]}", file=sys.stderr, flush=True)
         else:
-            results.rows.append(Row(results.work, peer.name, sockets, number, figures))
+            results.rows.append(Row(results.workload, peer.name, sockets, number, figures))
             shown = "  ".join(f"{name} {value:,.5g}" for name, value in figures.items())
-            print(f"{results.work} {sockets} #{number} {peer.name}: {shown}", flush=True)
+            print(f"{results.workload} {sockets} #{number} {peer.name}: {shown}", flush=True)
 
     def show(self) -> None:
         """Print the tables."""
         for name, results in load(self.output).items():
-            if name in {work.name for work in self.works}:
+            if name in {workload.name for workload in self.workloads}:
                 print(f"\n{section(results)}", flush=True)
 
 

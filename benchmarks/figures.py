@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """The figures of one peer at one work in one round."""
+    """The figures of one peer at one workload in one round."""
 
-    work: str
+    workload: str
     peer: str
     size: int
     round: int

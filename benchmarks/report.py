@@ -20,7 +20,7 @@ from benchmarks.tables import (
     plain_table,
     summary_tables,
 )
-from benchmarks.works.catalogue import WORKS
+from benchmarks.workloads.catalogue import WORKLOADS
 
 DOCUMENTATION = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCUMENTATION / "benchmarks.md"
@@ -52,14 +52,14 @@ OWN = (REFERENCE, "product-json")
 
 
 def section(results: Results) -> str:
-    """Return one work: what it is, the run, the table."""
-    work = WORKS[results.work]
-    make = TABLES.get(results.work, plain_table)
+    """Return one workload: what it is, the run, the table."""
+    workload = WORKLOADS[results.workload]
+    make = TABLES.get(results.workload, plain_table)
     sizes = sorted({row.size for row in results.rows})
     rounds = max((row.round for row in results.rows), default=0)
-    parts = [f"### `{work.name}`: {work.title}"]
-    if work.name in PICTURES:
-        parts.append(f"![{PICTURES[work.name][1]}](benchmarks/{work.name}.svg)")
+    parts = [f"### `{workload.name}`: {workload.title}"]
+    if workload.name in PICTURES:
+        parts.append(f"![{PICTURES[workload.name][1]}](benchmarks/{workload.name}.svg)")
     sockets = ", ".join(f"{size:,}" for size in sizes)
     parts.append(f"Sockets: {sockets}. Rounds: {rounds}. {run_line(results)}")
     if results.rows:
@@ -87,8 +87,8 @@ def versions_line(found: dict[str, Results]) -> str:
 
 
 def picture(results: Results) -> str:
-    """Return the plot of a work, the cheapest first."""
-    figure, title = PICTURES[results.work]
+    """Return the plot of a workload, the cheapest first."""
+    figure, title = PICTURES[results.workload]
     names = {name: peer.title for name, peer in peers(Path()).items()}
     found = ordered(spreads(results.rows, figure))
     return bars(
@@ -125,7 +125,7 @@ def write(
     for name in PICTURES:
         if name in found:
             (plots / f"{name}.svg").write_text(picture(found[name]))
-    parts = [section(found[name]) for name in WORKS if name in found]
+    parts = [section(found[name]) for name in WORKLOADS if name in found]
     if found:
         parts.append(versions_line(found))
     page.write_text(between_marks(page.read_text(), "\n\n".join(parts)))

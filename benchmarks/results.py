@@ -1,4 +1,4 @@
-"""The raw results: one file for each work, so that it can be measured anew without the others.
+"""The raw results: one file for each workload, so that it can be measured anew without the others.
 
 What is compared with each other was measured in one run, on one machine, the peers taking turns.
 """
@@ -17,9 +17,9 @@ DIRECTORY = Path(__file__).with_name("results")
 
 @dataclass
 class Results:
-    """What one run has measured of one work."""
+    """What one run has measured of one workload."""
 
-    work: str
+    workload: str
     head: dict[str, Any]
     rows: list[Row] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -28,16 +28,16 @@ class Results:
         """Write the file."""
         directory.mkdir(parents=True, exist_ok=True)
         rows = [row.to_json() for row in self.rows]
-        value = {"work": self.work, **self.head, "failures": self.failures, "rows": rows}
-        (directory / f"{self.work}.json").write_text(json.dumps(value, indent=1) + "\n")
+        value = {"workload": self.workload, **self.head, "failures": self.failures, "rows": rows}
+        (directory / f"{self.workload}.json").write_text(json.dumps(value, indent=1) + "\n")
 
 
 def load(directory: Path) -> dict[str, Results]:
-    """Return all results that are kept in a directory, by work."""
+    """Return all results that are kept in a directory, by workload."""
     found = {}
     for path in sorted(directory.glob("*.json")):
         value = json.loads(path.read_text())
         rows = [Row.from_json(row) for row in value.pop("rows")]
-        work, failures = value.pop("work"), value.pop("failures")
-        found[work] = Results(work, value, rows, failures)
+        workload, failures = value.pop("workload"), value.pop("failures")
+        found[workload] = Results(workload, value, rows, failures)
     return found

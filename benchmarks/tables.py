@@ -37,7 +37,7 @@ def spread_text(spread: Spread) -> str:
 
 
 def delivery_table(results: Results, titles: Titles) -> str:
-    """Return the table of a work that delivers events."""
+    """Return the table of a workload that delivers events."""
     rows = results.rows
     found = {
         name: spreads(rows, name)
@@ -100,7 +100,7 @@ def growth_table(results: Results, titles: Titles) -> str:
 
 
 def plain_table(results: Results, titles: Titles) -> str:
-    """Return the table of a work of the product alone: a line for each figure."""
+    """Return the table of a workload of the product alone: a line for each figure."""
     names = list(dict.fromkeys(name for row in results.rows for name in row.figures))
     peers = list(dict.fromkeys((row.peer, row.size) for row in results.rows))
     lines = []
@@ -123,10 +123,10 @@ SUMMARY = (
 def summary_tables(found: Mapping[str, Results], titles: Titles) -> str:
     """Return two tables of the most telling figures: absolute, then as multiples of the product's."""
     absolute, multiples = [], []
-    for work, figure, text in SUMMARY:
-        if work not in found:
+    for workload, figure, text in SUMMARY:
+        if workload not in found:
             continue
-        values = spreads(found[work].rows, figure)
+        values = spreads(found[workload].rows, figure)
         for size in sorted(size for peer, size in values if peer == REFERENCE):
             name = text.format(size=size)
             others = [(peer, size) for peer in SUMMARY_PEERS]

@@ -21,7 +21,7 @@ class Missing(Exception):
 
 
 class Peer(ABC):
-    """One server under measurement. The same class is started anew for each work and round."""
+    """One server under measurement. The same class is started anew for each workload and round."""
 
     name: ClassVar[str]
     title: ClassVar[str]

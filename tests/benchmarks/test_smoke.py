@@ -14,14 +14,14 @@ from tests.stacks.uvicorn_server import REPOSITORY
 
 pytestmark = pytest.mark.stack("embedded")
 
-WORKS = ("fanout", "unicast", "idle")
+WORKLOADS = ("fanout", "unicast", "idle")
 PEERS = ("product", "product-json")
 
 
 @pytest.mark.stack("production")
 def test_a_small_run_delivers_everything_and_writes_it_down(tmp_path: Path) -> None:
     options = ["--sockets=20", "--rounds=1", "--seconds=0.1", f"--output={tmp_path}"]
-    chosen = [f"--works={','.join(WORKS)}", f"--peers={','.join(PEERS)}"]
+    chosen = [f"--workloads={','.join(WORKLOADS)}", f"--peers={','.join(PEERS)}"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *chosen, *options],
         cwd=REPOSITORY,
@@ -31,15 +31,15 @@ def test_a_small_run_delivers_everything_and_writes_it_down(tmp_path: Path) -> N
     )
     assert done.returncode == 0, done.stderr
     found = load(tmp_path)
-    assert set(found) == set(WORKS)
-    for work, results in found.items():
-        assert [row.peer for row in results.rows] == list(PEERS), work
+    assert set(found) == set(WORKLOADS)
+    for workload, results in found.items():
+        assert [row.peer for row in results.rows] == list(PEERS), workload
         for row in results.rows:
-            if work == "idle":
+            if workload == "idle":
                 assert row.figures["kilobytes"] > 0
                 continue
             faults = {name: row.figures[name] for name in ("lost", "doubled", "disordered")}
-            assert faults == {"lost": 0, "doubled": 0, "disordered": 0}, (work, row.peer)
+            assert faults == {"lost": 0, "doubled": 0, "disordered": 0}, (workload, row.peer)
             assert row.figures["delivered"] >= 20
     assert "### `fanout`" in done.stdout
 
