@@ -150,7 +150,7 @@ class InboxSettings(BaseModel):
         description="Notification types that users cannot turn off.",
     )
     send_policy: str = Field(
-        "live_inbox.policy.default_policy",
+        "live_inbox.send_policy.default_policy",
         description="Dotted path of the function that decides who may send to whom.",
     )
 

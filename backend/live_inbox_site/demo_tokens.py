@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from live_inbox.identity.issuing import issue_token
-from live_inbox.policy import SEND_SCOPE
+from live_inbox.send_policy import SEND_SCOPE
 from live_inbox_site.environment import site_settings
 
 USERNAMES = ("alice", "bob")

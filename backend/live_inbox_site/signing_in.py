@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
 from live_inbox.web.bundles import Bundles, NotBuilt
-from live_inbox.web.content_policy import protect_inbox
+from live_inbox.web.content_security_policy import protect_inbox
 from live_inbox_site.environment import site_settings
 
 

@@ -1,6 +1,6 @@
 /** The button with the number of unread notifications, and the live region that announces new ones. */
 
-import { element, icon, setAttributes } from "./elements.js";
+import { element, icon, setAttributes } from "./dom.js";
 
 const MAX_ANNOUNCEMENTS = 5;
 

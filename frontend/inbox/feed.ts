@@ -1,7 +1,7 @@
 /** The notifications on the screen: one article each, reachable by keyboard, updated in place. */
 
 import type { Notification } from "../client/index.js";
-import { element, setAttributes } from "./elements.js";
+import { element, setAttributes } from "./dom.js";
 import { Item, type ItemActions } from "./item.js";
 import type { InboxList } from "./list.js";
 

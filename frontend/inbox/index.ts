@@ -1,4 +1,4 @@
-import { NotificationInbox } from "./element.js";
+import { NotificationInbox } from "./notification_inbox.js";
 
 if (!customElements.get("notification-inbox")) {
   customElements.define("notification-inbox", NotificationInbox);

@@ -1,7 +1,7 @@
 /** One notification in the list. */
 
 import type { Notification } from "../client/index.js";
-import { element, icon, setAttributes } from "./elements.js";
+import { element, icon, setAttributes } from "./dom.js";
 import { relativeTime } from "./relative_time.js";
 import { safeLink } from "./safe_link.js";
 

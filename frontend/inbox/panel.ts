@@ -1,6 +1,6 @@
 /** The panel: heading, status, filters, the frame around the list, preferences. It renders, and reports clicks. */
 
-import { element, icon, setAttributes } from "./elements.js";
+import { element, icon, setAttributes } from "./dom.js";
 import { EVERYTHING, type Filter, type InboxList, sameFilter } from "./list.js";
 import type { Preference } from "./source.js";
 import { StatusLine } from "./status_line.js";

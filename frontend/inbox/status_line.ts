@@ -1,7 +1,7 @@
 /** The line of the panel that shows the state of the connection, or why there is none. */
 
 import type { FollowStatus } from "../client/index.js";
-import { element, setAttributes } from "./elements.js";
+import { element, setAttributes } from "./dom.js";
 import { statusText } from "./status_text.js";
 
 const CAUGHT_UP_SHOWN_MS = 8_000;

@@ -1,7 +1,7 @@
 /** One device: an inbox of a chosen user over a chosen protocol, with a plug to pull and a log of its events. */
 
 import type { FollowStatus, NotificationEvent, TokenSource } from "../client/index.js";
-import { element } from "../inbox/elements.js";
+import { element } from "../inbox/dom.js";
 import { GraphQLSource } from "../inbox/graphql_source.js";
 import type { NotificationInbox } from "../inbox/index.js";
 import type { InboxSource } from "../inbox/source.js";

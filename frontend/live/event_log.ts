@@ -1,7 +1,7 @@
 /** The latest events of a device, as a strip that scrolls. Decoration: the list says the same in words. */
 
 import { type NotificationEvent, sequenceOf } from "../client/index.js";
-import { element } from "../inbox/elements.js";
+import { element } from "../inbox/dom.js";
 
 const MAX_EVENTS = 24;
 

@@ -1,6 +1,6 @@
 /** A cable between the server and a device, with a plug to pull: it shows and switches the connection. */
 
-import { element } from "../inbox/elements.js";
+import { element } from "../inbox/dom.js";
 
 const MAX_SPARKS = 12;
 

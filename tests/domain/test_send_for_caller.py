@@ -10,7 +10,7 @@ from live_inbox.errors import Forbidden, InvalidInput, RateLimited
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.models import Notification
-from live_inbox.policy import SEND_SCOPE
+from live_inbox.send_policy import SEND_SCOPE
 from live_inbox.services.send_for_caller import _limiter, send_for_caller
 from tests.delivery.counting import counted
 
@@ -55,7 +55,7 @@ def test_what_a_caller_may_is_read_anew(alice: User, bob: User) -> None:
         send_for_caller(caller, recipient_id=alice.pk, title="x")
 
 
-def test_who_sends_too_fast_is_told_when_to_go_on(
+def test_who_sends_too_fast_learns_when_to_go_on(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = InboxSettings(send_rate="1/minute burst 2")

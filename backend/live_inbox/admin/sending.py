@@ -18,7 +18,7 @@ from live_inbox.admin.key_fields import SafeModelMultipleChoiceField, users_widg
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput, NotificationError
 from live_inbox.models import Notification
-from live_inbox.policy import check_may_send
+from live_inbox.send_policy import check_may_send
 
 FIELDS = ("recipients", "everybody", *CONTENT_FIELDS)
 _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}

@@ -11,7 +11,7 @@ from live_inbox.errors import RateLimited
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
-from live_inbox.policy import check_may_send
+from live_inbox.send_policy import check_may_send
 from live_inbox.services.results import Sent
 from live_inbox.services.sending import send
 

@@ -17,7 +17,7 @@ from django.urls import NoReverseMatch, reverse
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.web.bundles import Bundles, NotBuilt
-from live_inbox.web.content_policy import protect_graphiql
+from live_inbox.web.content_security_policy import protect_graphiql
 
 COMPONENT_SECONDS = 300
 """How long browsers cache the redirect to the web component, and so keep using an old release, in seconds."""

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from live_inbox.identity.issuing import issue_token
 from live_inbox.management.arguments import find_user, positive_number
 from live_inbox.management.inbox_command import InboxCommand
-from live_inbox.policy import SEND_SCOPE
+from live_inbox.send_policy import SEND_SCOPE
 
 
 class Command(InboxCommand):

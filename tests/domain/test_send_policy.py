@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import AbstractUser, Permission, User
 
-from live_inbox import policy
+from live_inbox import send_policy
 from live_inbox.conf import InboxSettings
 from live_inbox.errors import Forbidden
-from live_inbox.policy import SEND_SCOPE, check_may_send, default_policy
+from live_inbox.send_policy import SEND_SCOPE, check_may_send, default_policy
 
 
 def test_everybody_may_send_to_themselves(alice: User) -> None:
     assert default_policy(alice, str(alice.pk), frozenset())
 
 
-def test_nobody_may_send_to_others_without_more(alice: User, bob: User) -> None:
+def test_by_default_no_user_may_send_to_others(alice: User, bob: User) -> None:
     assert not default_policy(alice, str(bob.pk), frozenset())
     assert not default_policy(alice, str(bob.pk), frozenset({"notifications:read"}))
     assert not default_policy(alice, f"0{alice.pk}", frozenset())
@@ -37,7 +37,7 @@ def test_who_has_the_permission_may_send_to_everybody(alice: User, bob: User) ->
     assert default_policy(fresh, str(bob.pk), frozenset())
 
 
-def test_who_may_not_is_told_so(alice: User, bob: User) -> None:
+def test_a_caller_without_the_right_gets_an_error(alice: User, bob: User) -> None:
     check_may_send(alice, recipient_id=str(alice.pk))
     with pytest.raises(Forbidden) as caught:
         check_may_send(alice, recipient_id=str(bob.pk))
@@ -53,9 +53,9 @@ def nobody(caller: AbstractUser, recipient_id: str, scopes: frozenset[str]) -> b
 @pytest.fixture
 def _own_policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings = InboxSettings(send_policy=f"{__name__}.nobody")
-    monkeypatch.setattr(policy, "inbox_settings", lambda: settings)
+    monkeypatch.setattr(send_policy, "inbox_settings", lambda: settings)
     yield
-    policy._policy.cache_clear()
+    send_policy._policy.cache_clear()
 
 
 @pytest.mark.usefixtures("_own_policy")
