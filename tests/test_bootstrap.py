@@ -218,7 +218,7 @@ def test_older_pythons_can_read_the_file_and_are_refused() -> None:
     bootstrap.require_python((3, 11))
 
 
-def test_a_python_without_ensurepip_is_told_what_to_install(
+def test_without_ensurepip_the_message_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

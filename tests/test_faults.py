@@ -20,7 +20,7 @@ def failures(counter: Counter) -> float:
     return next(sample.value for sample in metric.samples if sample.name == "failures_total")
 
 
-def test_trouble_is_logged_when_it_begins_and_when_it_ends_and_counted_each_time(
+def test_an_outage_is_logged_at_its_start_and_end_and_each_failure_is_counted(
     counter: Counter, caplog: pytest.LogCaptureFixture
 ) -> None:
     fault = Fault("coffee machine", counter)
@@ -50,7 +50,7 @@ def test_a_fault_knows_whether_the_last_attempt_failed(counter: Counter) -> None
     assert seen == [False, True, False]
 
 
-def test_trouble_of_which_nobody_sees_the_end_is_logged_once_a_minute(
+def test_an_outage_without_a_known_end_is_logged_once_a_minute(
     counter: Counter, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = 1000.0

@@ -88,7 +88,7 @@ class Socket:
         return self.changes.pop(0)
 
     def note(self, message: dict[str, Any]) -> None:
-        """Remember the change that a message tells, if it tells one."""
+        """Remember the change in a message, if it contains one."""
         raise NotImplementedError
 
     def close(self) -> None:

@@ -146,7 +146,7 @@ def test_unacceptable_content_is_refused_and_nothing_changes(
     assert phone.list().total == 0
 
 
-def test_a_type_that_is_turned_off_is_not_delivered_and_the_sender_is_told(
+def test_a_type_that_is_turned_off_is_not_delivered_and_the_sender_learns_it(
     phone: Device, alice: int
 ) -> None:
     services.set_preference(user_id=alice, type="chatter", enabled=False)

@@ -106,9 +106,9 @@ def test_the_headings_are_those_of_the_source() -> None:
         "| `REDIS_URL` | text | - | ",
     ],
 )
-def test_values_and_defaults_are_told(row: str) -> None:
+def test_values_and_defaults_are_listed(row: str) -> None:
     assert f"\n{row}" in configuration_page()
 
 
-def test_the_page_tells_nothing_of_this_machine() -> None:
+def test_the_page_contains_nothing_of_this_machine() -> None:
     assert str(SITE_DIRECTORY) not in configuration_page()

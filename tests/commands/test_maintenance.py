@@ -92,7 +92,7 @@ def test_inboxes_that_are_right(run: Run) -> None:
     assert (result.code, result.out, result.err) == (0, "No problems found.\n", "")
 
 
-def test_findings_are_told_and_end_with_1(run: Run, alice: User, bob: User) -> None:
+def test_findings_are_printed_and_exit_with_1(run: Run, alice: User, bob: User) -> None:
     Inbox.objects.filter(pk=alice.pk).update(total_count=7)
     InboxEvent.objects.filter(inbox=bob.pk).delete()
 

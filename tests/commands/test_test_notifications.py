@@ -125,7 +125,7 @@ def test_the_doorbell_has_rung_when_the_command_is_over(
     assert flushed == [1]
 
 
-def test_a_doorbell_that_does_not_ring_is_told_of(
+def test_a_doorbell_that_is_not_published_is_reported(
     run: Run, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doorbell(), "flush", lambda: False)

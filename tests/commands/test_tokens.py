@@ -12,7 +12,7 @@ from tests.commands.conftest import Run
 
 
 @pytest.mark.parametrize("by", ["name", "id"])
-def test_a_token_speaks_for_the_user(run: Run, alice: User, by: str) -> None:
+def test_a_token_authenticates_the_user(run: Run, alice: User, by: str) -> None:
     user = "alice" if by == "name" else alice.pk
 
     result = run("issue_token", "--user", user, "--quiet")
@@ -36,7 +36,7 @@ def test_life_and_scopes_are_as_asked(run: Run, alice: User) -> None:
     assert caller.expires_at == pytest.approx(caller.issued_at + 90)
 
 
-def test_without_quiet_it_is_told_whose_token_it_is(run: Run, alice: User) -> None:
+def test_without_quiet_it_prints_whose_token_it_is(run: Run, alice: User) -> None:
     first, token, end = run("issue_token", "--user", "alice", "--ttl", 90).out.split("\n")
 
     assert first == f"Token of alice (user {alice.pk}), good for 90 seconds:"
@@ -54,7 +54,7 @@ def test_a_life_that_makes_no_sense(run: Run, alice: User, ttl: str) -> None:
     )
 
 
-def test_nobody_gets_no_token(run: Run) -> None:
+def test_an_unknown_user_gets_no_token(run: Run) -> None:
     result = run("issue_token", "--user", "nobody", "--quiet")
 
     assert (result.code, result.out) == (1, "")
@@ -102,7 +102,7 @@ def test_revoked_tokens_are_refused_and_new_ones_are_not(run: Run, alice: User, 
     assert authenticate_now(fresh).user == alice
 
 
-def test_nobody_has_no_tokens_to_revoke(run: Run) -> None:
+def test_an_unknown_user_has_no_tokens_to_revoke(run: Run) -> None:
     result = run("revoke_tokens", "--user", "nobody")
 
     assert (result.code, result.out) == (1, "")

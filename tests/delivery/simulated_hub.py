@@ -125,22 +125,22 @@ class SimulatedHub:
         return lines
 
     def ring(self, lines: Iterable[FakeEntry]) -> None:
-        """Let the hub hear of events."""
+        """Give the hub doorbells."""
         for line in lines:
             self.hub.on_message({line.inbox: [encode(line)]})
         self.loop.settle()
 
     def ring_through_layer(self, lines: Iterable[FakeEntry], *, sender: str = "other") -> bool:
-        """Let another process ring; return whether anybody listens to these inboxes."""
-        heard = [self._carry(group_of(line.inbox), line, sender) for line in lines]
+        """Let another process ring; return whether a channel is in the group of each inbox."""
+        arrived = [self._carry(group_of(line.inbox), line, sender) for line in lines]
         self.loop.settle()
-        return all(heard)
+        return all(arrived)
 
     def ring_in_bulk(self, lines: Iterable[FakeEntry], *, sender: str = "other") -> bool:
         """Let another process ring in the common group."""
-        heard = [self._carry(BULK, line, sender) for line in lines]
+        arrived = [self._carry(BULK, line, sender) for line in lines]
         self.loop.settle()
-        return all(heard)
+        return all(arrived)
 
     def _carry(self, group: str, line: FakeEntry, sender: str) -> bool:
         rung = {line.inbox: [encode(line)]}

@@ -1,4 +1,4 @@
-"""Hub and doorbell on every kind of channel layer, with real servers: two processes hear each other by doorbell.
+"""Hub and doorbell on every kind of channel layer, with real servers: two processes ring each other.
 
 Reconciliation does not come round here: what arrives was brought by a doorbell, or found by the log that one led to.
 """
@@ -213,7 +213,9 @@ async def test_a_restart_of_redis_is_survived(carrier: Carrier) -> None:
         assert numbers == list(range(2, 2 + len(numbers)))
 
 
-async def test_deployments_on_one_redis_do_not_hear_each_other(carrier: Carrier) -> None:
+async def test_deployments_on_one_redis_do_not_receive_each_others_doorbells(
+    carrier: Carrier,
+) -> None:
     log, other_log = FakeLog(), FakeLog(deployment="d2")
     here, there = Process(carrier, log), Process(carrier, log)
     stranger = Process(carrier, other_log, deployment="d2")

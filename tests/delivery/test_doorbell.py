@@ -25,7 +25,7 @@ LONG = 3600.0
 
 
 class RecordingLayer:
-    """Keeps what is sent. Can be told to raise, or to hang from a certain message on."""
+    """Keeps what is sent. Can be made to raise, or to hang from a certain message on."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
@@ -50,7 +50,7 @@ def dropped() -> float:
     return counted("doorbells_dropped_total")
 
 
-def deaf(_: Mapping[str, Sequence[bytes]]) -> None:
+def ignore(_: Mapping[str, Sequence[bytes]]) -> None:
     """A hub that does not listen."""
 
 
@@ -88,15 +88,17 @@ def test_two_inboxes_never_share_a_group(one: str, other: str) -> None:
 # -- in a server ---------------------------------------------------------------------------------------------
 
 
-async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others() -> None:
+async def test_in_a_server_the_hub_gets_the_events_directly_and_other_processes_by_the_layer() -> (
+    None
+):
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
-    heard: list[Mapping[str, Sequence[bytes]]] = []
+    received: list[Mapping[str, Sequence[bytes]]] = []
     before = counted("doorbells_sent_total")
-    async with bell.attached(heard.append):
+    async with bell.attached(received.append):
         bell.ring({"7": [b"one", b"two"]})
-        assert (heard, layer.sent) == ([], [])
-    assert heard == [{"7": [b"one", b"two"]}]
+        assert (received, layer.sent) == ([], [])
+    assert received == [{"7": [b"one", b"two"]}]
     assert layer.sent == [
         (
             group_of("7"),
@@ -113,7 +115,7 @@ async def test_in_a_server_the_hub_is_told_directly_and_the_layer_for_the_others
 async def test_each_inbox_has_its_own_message_while_they_are_few() -> None:
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         bell.ring({str(n): [b"x"] for n in range(15)})
     assert layer.groups == [f"inbox.d1.{n}" for n in range(15)]
     assert all(len(message["inboxes"]) == 1 for _, message in layer.sent)
@@ -123,21 +125,21 @@ async def test_a_bulk_rings_in_the_common_group_some_inboxes_at_a_time() -> None
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
     everybody = {str(n): [b"%d" % n] for n in range(450)}
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         bell.ring({str(n): [b"x"] for n in range(16)})
         bell.ring(everybody)
     assert layer.groups == [BULK] * 4
     assert [len(message["inboxes"]) for _, message in layer.sent] == [16, 200, 200, 50]
-    told: dict[str, list[bytes]] = {}
+    sent: dict[str, list[bytes]] = {}
     for _, message in layer.sent[1:]:
-        told |= message["inboxes"]
-    assert told == everybody
+        sent |= message["inboxes"]
+    assert sent == everybody
 
 
-async def test_ringing_for_nobody_does_nothing() -> None:
+async def test_ringing_for_no_inbox_does_nothing() -> None:
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         bell.ring({})
     assert layer.sent == []
 
@@ -145,31 +147,31 @@ async def test_ringing_for_nobody_does_nothing() -> None:
 async def test_a_ring_from_another_thread_reaches_the_hub_and_the_layer() -> None:
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
-    heard: list[tuple[str, Mapping[str, Sequence[bytes]]]] = []
+    received: list[tuple[str, Mapping[str, Sequence[bytes]]]] = []
 
-    def hear(rung: Mapping[str, Sequence[bytes]]) -> None:
-        heard.append((threading.current_thread().name, rung))
+    def on_events(rung: Mapping[str, Sequence[bytes]]) -> None:
+        received.append((threading.current_thread().name, rung))
 
-    async with bell.attached(hear):
+    async with bell.attached(on_events):
         await asyncio.to_thread(bell.ring, {"7": [b"x"]})
-    assert heard == [(threading.current_thread().name, {"7": [b"x"]})]
+    assert received == [(threading.current_thread().name, {"7": [b"x"]})]
     assert layer.groups == [group_of("7")]
 
 
-async def test_without_a_layer_the_hub_is_still_told() -> None:
+async def test_without_a_layer_the_hub_still_gets_the_events() -> None:
     bell = Doorbell(lambda: None, deployment=deployment)
-    heard: list[Mapping[str, Sequence[bytes]]] = []
+    received: list[Mapping[str, Sequence[bytes]]] = []
     before = dropped()
-    async with bell.attached(heard.append):
+    async with bell.attached(received.append):
         bell.ring({"7": [b"x"]})
-    assert heard == [{"7": [b"x"]}]
+    assert received == [{"7": [b"x"]}]
     assert dropped() == before
 
 
 async def test_everything_rung_before_a_server_ends_is_published() -> None:
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         for n in range(300):
             bell.ring({str(n): [b"x"]})
     assert layer.groups == [f"inbox.d1.{n}" for n in range(300)]
@@ -183,7 +185,7 @@ async def test_a_slow_layer_does_not_hold_up_the_end_of_a_server() -> None:
 
     layer = SlowLayer()
     bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.1)
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         for n in range(1000):
             bell.ring({str(n): [b"x"]})
     assert 0 < len(layer.sent) < 1000
@@ -193,7 +195,7 @@ def test_a_ring_to_a_hub_whose_loop_has_been_closed_is_no_error() -> None:
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
     loop = asyncio.new_event_loop()
-    server = bell.attached(deaf)
+    server = bell.attached(ignore)
     loop.run_until_complete(server.__aenter__())
     for task in asyncio.all_tasks(loop):
         task.cancel()
@@ -214,15 +216,15 @@ async def test_while_the_layer_is_away_rings_are_dropped_and_counted_and_logged_
     layer = RecordingLayer()
     layer.raising = True
     bell = Doorbell(lambda: layer, deployment=deployment, retry_seconds=LONG)
-    heard: list[Mapping[str, Sequence[bytes]]] = []
+    received: list[Mapping[str, Sequence[bytes]]] = []
     before = dropped()
-    async with bell.attached(heard.append):
+    async with bell.attached(received.append):
         bell.ring({"1": [b"x"], "2": [b"x"], "3": [b"x"]})
         await _until(lambda: dropped() - before == 3)
         assert layer.calls == 1
         for n in range(100):
             bell.ring({str(n): [b"x"]})
-    assert len(heard) == 101
+    assert len(received) == 101
     assert dropped() - before == 103
     assert layer.calls == 1
     assert [record.getMessage() for record in caplog.records] == [
@@ -236,7 +238,7 @@ async def test_the_layer_is_tried_again_and_its_return_is_logged(
     layer = RecordingLayer()
     layer.raising = True
     bell = Doorbell(lambda: layer, deployment=deployment, retry_seconds=0.0)
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         for _ in range(3):
             before = dropped()
             bell.ring({"1": [b"x"]})
@@ -255,7 +257,7 @@ async def test_a_layer_that_hangs_is_given_up_on(caplog: pytest.LogCaptureFixtur
     layer.hanging.set()
     bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.05, retry_seconds=LONG)
     before = dropped()
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         for n in range(5):
             bell.ring({str(n): [b"x"]})
         await _until(lambda: dropped() - before == 5)
@@ -268,7 +270,7 @@ async def test_no_more_than_so_many_messages_wait_for_a_slow_layer() -> None:
     layer.hanging.set()
     bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.05, retry_seconds=LONG)
     before = dropped()
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         for n in range(10_007):
             bell.ring({str(n): [b"x"]})
         assert dropped() - before == 7
@@ -283,7 +285,7 @@ async def test_a_layer_that_cannot_even_be_made_is_a_layer_that_is_away(
 
     bell = Doorbell(broken, deployment=deployment, retry_seconds=0.0)
     before = dropped()
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         bell.ring({"1": [b"x"]})
         await _until(lambda: dropped() - before == 1)
         bell.ring({"1": [b"x"]})
@@ -351,7 +353,7 @@ def test_a_ring_never_waits_for_the_layer() -> None:
 async def test_when_a_server_has_ended_a_thread_takes_over() -> None:
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)
-    async with bell.attached(deaf):
+    async with bell.attached(ignore):
         bell.ring({"1": [b"x"]})
     bell.ring({"2": [b"x"]})
     assert await asyncio.to_thread(bell.flush)
@@ -364,7 +366,7 @@ def test_a_fork_of_a_server_rings_with_a_thread_of_its_own() -> None:
     bell = Doorbell(lambda: layer, deployment=deployment)
 
     async def fork_in_a_server() -> None:
-        async with bell.attached(deaf):
+        async with bell.attached(ignore):
             bell.ring({"1": [b"x"]})
             await asyncio.sleep(0)
             _check_in_a_fork(bell, layer)
@@ -413,7 +415,7 @@ def test_a_doorbell_is_named_after_its_process() -> None:
     assert bell.name != Doorbell(lambda: None, deployment=deployment).name
 
 
-async def test_two_hubs_hear_each_other_through_a_layer_in_memory() -> None:
+async def test_two_hubs_receive_each_others_doorbells_through_a_layer_in_memory() -> None:
     layer = InMemoryChannelLayer()
     here, there = (
         Doorbell(lambda: layer, deployment=deployment),
@@ -462,7 +464,7 @@ def test_nothing_is_logged_by_a_doorbell_that_works(caplog: pytest.LogCaptureFix
     assert caplog.records == []
 
 
-async def test_without_the_deployment_id_only_the_hub_of_this_process_hears(
+async def test_without_the_deployment_id_only_the_hub_of_this_process_gets_doorbells(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     layer = RecordingLayer()
@@ -475,13 +477,13 @@ async def test_without_the_deployment_id_only_the_hub_of_this_process_hears(
 
     bell = Doorbell(lambda: layer, deployment=read)
     before = dropped()
-    heard: list[Mapping[str, Sequence[bytes]]] = []
-    async with bell.attached(heard.append):
+    received: list[Mapping[str, Sequence[bytes]]] = []
+    async with bell.attached(received.append):
         bell.ring({"7": [b"1"]})
         bell.ring({"7": [b"2"]})
         is_database_down = False
         bell.ring({"7": [b"3"]})
-    assert heard == [{"7": [b"1"]}, {"7": [b"2"]}, {"7": [b"3"]}]
+    assert received == [{"7": [b"1"]}, {"7": [b"2"]}, {"7": [b"3"]}]
     assert [message["inboxes"] for _, message in layer.sent] == [{"7": [b"3"]}]
     assert dropped() == before + 2
     assert [record.getMessage() for record in caplog.records] == [

@@ -82,7 +82,7 @@ async def until_both_listen(private_redis: RedisServer, inbox: str) -> None:
     await until(lambda: subscribers(private_redis, BULK) == 2)
 
 
-async def test_a_ring_in_one_process_is_heard_in_the_other(
+async def test_a_ring_in_one_process_arrives_in_the_other(
     servers: tuple[Server, Server], private_redis: RedisServer
 ) -> None:
     here, there = servers
@@ -108,18 +108,18 @@ async def test_a_hub_that_stops_leaves_nothing_in_redis(private_redis: RedisServ
     await until(lambda: subscribers(private_redis, BULK) == 0)
 
 
-@pytest.mark.parametrize("trouble", ["restarted", "frozen"])
-async def test_after_trouble_doorbells_arrive_again(
+@pytest.mark.parametrize("outage", ["restarted", "frozen"])
+async def test_after_an_outage_doorbells_arrive_again(
     servers: tuple[Server, Server],
     private_redis: RedisServer,
-    trouble: str,
+    outage: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     here, there = servers
     dropped = counted("doorbells_dropped_total")
     async with here.hub.subscribe("7") as one, there.hub.subscribe("7") as other:
         await until_both_listen(private_redis, "7")
-        if trouble == "restarted":
+        if outage == "restarted":
             private_redis.kill()
         else:
             private_redis.freeze()
@@ -131,7 +131,7 @@ async def test_after_trouble_doorbells_arrive_again(
         here.log.write("8", 2)
         async with there.hub.subscribe("8", ORIGIN) as third:
             assert [line.sequence for line in await third.take()] == [1, 2]
-        if trouble == "restarted":
+        if outage == "restarted":
             await asyncio.to_thread(private_redis.start)
         else:
             private_redis.thaw()

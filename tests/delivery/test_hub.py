@@ -149,7 +149,7 @@ def test_a_message_that_makes_no_sense_does_not_stop_the_hub_from_listening(
     assert alice.sequences == [1]
 
 
-def test_an_entry_rung_for_the_wrong_inbox_is_not_believed(simulation: SimulatedHub) -> None:
+def test_an_entry_published_for_the_wrong_inbox_is_ignored(simulation: SimulatedHub) -> None:
     alice = simulation.follow("alice")
     bobs = simulation.log.write("bob")
     simulation.hub.on_message({"alice": [b"bob %s 1" % bobs[0].epoch.encode()]})
@@ -206,7 +206,7 @@ def test_a_gap_among_early_doorbells_is_filled_without_waiting_for_the_watch(
     simulation.close()
 
 
-def test_a_doorbell_of_the_new_epoch_tells_of_a_restored_inbox_at_once(
+def test_a_doorbell_of_the_new_epoch_resets_a_restored_inbox_at_once(
     simulation: SimulatedHub,
 ) -> None:
     simulation.write("alice", 3)
@@ -233,7 +233,7 @@ def test_a_gap_whose_reading_failed_is_read_again_soon(simulation: SimulatedHub)
 # -- slow and late -------------------------------------------------------------------------------------------
 
 
-def test_a_slow_subscriber_loses_nothing_and_holds_nobody_up(simulation: SimulatedHub) -> None:
+def test_a_slow_subscriber_loses_nothing_and_delays_no_other(simulation: SimulatedHub) -> None:
     slow, quick = simulation.follow("alice"), simulation.follow("alice")
     simulation.write("alice")
     slow.is_free.clear()
@@ -272,7 +272,7 @@ def test_a_stream_far_behind_is_filled_at_once_however_small_the_pages() -> None
 
 @pytest.mark.parametrize("run_length", [4, 50])
 @pytest.mark.parametrize("together", [True, False])
-def test_who_comes_without_a_position_gets_nothing_old_because_somebody_else_resumes(
+def test_a_subscriber_without_a_position_gets_no_old_events_when_another_resumes(
     run_length: int, together: bool
 ) -> None:
     simulation = SimulatedHub(
@@ -331,7 +331,7 @@ def test_a_position_beyond_the_end_is_ahead(simulation: SimulatedHub) -> None:
     assert alice.sequences == [4]
 
 
-def test_a_position_of_another_epoch_is_told_so(simulation: SimulatedHub) -> None:
+def test_a_position_of_another_epoch_gets_a_reset(simulation: SimulatedHub) -> None:
     simulation.write("alice", 3)
     alice = simulation.follow("alice", Position("other", 2))
     assert alice.losses == [(Position("other", 2), Loss.EPOCH)]
@@ -378,7 +378,7 @@ def test_the_origin_has_expired_when_nothing_is_retained(simulation: SimulatedHu
     assert simulation.follow("alice", Position("e1", 3)).reasons == []
 
 
-def test_losing_a_position_is_told_to_each_subscriber_by_its_own_reason(
+def test_each_subscriber_that_loses_its_position_gets_its_own_reason(
     simulation: SimulatedHub,
 ) -> None:
     simulation.log.write("alice", 20)
@@ -455,7 +455,7 @@ def test_a_subscriber_of_the_new_epoch_never_gets_entries_of_a_stale_stream(
     assert stale.got[-1] == FakeEntry("alice", "e2", 6)
 
 
-def test_late_doorbells_of_an_epoch_that_is_gone_mislead_nobody(simulation: SimulatedHub) -> None:
+def test_late_doorbells_of_an_earlier_epoch_are_ignored(simulation: SimulatedHub) -> None:
     waiting = simulation.follow("alice", ORIGIN)
     simulation.log.recreate("alice", events=5)
     simulation.ring([FakeEntry("alice", "gone", 1)])
@@ -496,7 +496,7 @@ def test_an_inbox_made_anew_between_the_two_queries_is_not_taken_for_its_success
     assert late.reasons == [Loss.EPOCH]
 
 
-def test_pruning_between_the_two_queries_is_told_and_not_bridged(simulation: SimulatedHub) -> None:
+def test_pruning_between_the_two_queries_causes_a_reset(simulation: SimulatedHub) -> None:
     simulation.log.write("alice", 30)
     simulation.follow("alice")
     simulation.log.held = True
@@ -526,7 +526,7 @@ def test_pruning_past_a_stream_that_is_behind_resets_who_waits_there(
 
 
 @pytest.mark.parametrize("torn", [{6}, {6, 7}, {8}, {6, 7, 8}, {10}, {7, 9}, set(range(6, 40))])
-def test_a_hole_in_the_log_is_told_and_neither_spins_nor_hangs(
+def test_a_hole_in_the_log_causes_a_reset_and_neither_spins_nor_hangs(
     simulation: SimulatedHub, torn: set[int]
 ) -> None:
     simulation.write("alice", 5)
@@ -589,7 +589,7 @@ def test_a_failing_log_is_asked_once_a_second_at_most(simulation: SimulatedHub) 
     assert 5 <= len(simulation.log.calls) <= 11
 
 
-def test_a_log_that_is_never_asked_is_not_said_to_work_again(
+def test_a_log_that_is_never_read_is_not_reported_as_recovered(
     simulation: SimulatedHub, caplog: pytest.LogCaptureFixture
 ) -> None:
     simulation.log.failing = True
@@ -719,7 +719,7 @@ def test_without_a_layer_there_is_the_watch() -> None:
     simulation.close()
 
 
-def test_a_ring_of_this_process_is_not_heard_a_second_time(simulation: SimulatedHub) -> None:
+def test_a_doorbell_of_this_process_is_not_received_a_second_time(simulation: SimulatedHub) -> None:
     alice = simulation.follow("alice")
     lines = simulation.log.write("alice")
     assert simulation.ring_through_layer(lines, sender="own")
@@ -884,7 +884,7 @@ def test_stopping_at_any_moment_of_a_resumption_ends_it(turns: int) -> None:
     simulation.close()
 
 
-def test_nobody_is_let_in_once_the_hub_has_stopped(simulation: SimulatedHub) -> None:
+def test_no_subscription_opens_once_the_hub_has_stopped(simulation: SimulatedHub) -> None:
     simulation.stop()
     assert simulation.follow("alice").ended
     with pytest.raises(HubClosed):

@@ -116,7 +116,7 @@ def test_what_comes_early_may_come_in_any_order() -> None:
     assert following(stream, 4) == [a(5), a(6), a(7)]
 
 
-def test_the_anchor_tells_when_early_entries_do_not_join() -> None:
+def test_the_anchor_shows_when_early_entries_do_not_join() -> None:
     stream: LiveStream[FakeEntry] = LiveStream(capacity=4, batch_length=2)
     stream.offer(a(7))
     assert stream.anchor(Position("a", 5)) is False
@@ -155,7 +155,7 @@ def test_a_new_anchor_begins_a_new_generation_without_the_old_run() -> None:
 # -- what it holds -------------------------------------------------------------------------------------------
 
 
-def test_since_gives_what_follows_or_says_that_it_cannot_tell() -> None:
+def test_since_returns_what_follows_or_that_it_does_not_know() -> None:
     stream = anchored(Position("a", 5), a(6), a(7))
     assert following(stream, 4) is None
     assert following(stream, 5) == [a(6), a(7)]
@@ -341,7 +341,7 @@ class AnyDoorbells(RuleBasedStateMachine):
 
     @rule(sequence=st.integers(1, 20))
     def hear_of_another_epoch(self, sequence: int) -> None:
-        # Of an inbox that has an epoch: one without takes over that of the first event it hears of.
+        # Of an inbox that has an epoch: one without takes over that of its first event.
         if self.stream.head.epoch or (self.committed and not self.stream.is_anchored):
             self.offer(FakeEntry("alice", "other", sequence))
 

@@ -349,10 +349,10 @@ async def test_loops_of_one_process_share_nothing(private_redis: RedisServer) ->
     assert arrived == [[message(a=[b"1"])] * 3] * 6
 
 
-# -- trouble ------------------------------------------------------------------------------------------------
+# -- outages ------------------------------------------------------------------------------------------------
 
 
-def strike(server: RedisServer, fault: str) -> None:
+def break_connection(server: RedisServer, fault: str) -> None:
     """Take the connections away; after `stopped` and `frozen`, there is no Redis until `mend`."""
     if fault == "frozen":
         server.freeze()
@@ -377,7 +377,7 @@ async def test_a_lost_subscription_is_raised_once_and_comes_back_by_itself(
     await listening(hasty, "here")
     await hasty.group_add("a", "here")
     await until(lambda: bool(group_subscriptions(private_redis)))
-    await asyncio.to_thread(strike, private_redis, fault)
+    await asyncio.to_thread(break_connection, private_redis, fault)
     with pytest.raises(ConnectionError, match="the connection to Redis is lost"):
         await received(hasty)
     await asyncio.to_thread(mend, private_redis, fault)
@@ -389,12 +389,12 @@ async def test_a_lost_subscription_is_raised_once_and_comes_back_by_itself(
     await other.flush()
 
 
-async def test_a_consumer_of_the_host_hears_nothing_of_a_lost_subscription(
+async def test_a_consumer_of_the_host_gets_no_message_about_a_lost_subscription(
     hasty: RedisLayer, private_redis: RedisServer
 ) -> None:
     await listening(hasty, "here")
     consumer = await hasty.new_channel()
-    await asyncio.to_thread(strike, private_redis, "listener killed")
+    await asyncio.to_thread(break_connection, private_redis, "listener killed")
     with pytest.raises(ConnectionError):
         await received(hasty)
     assert await received(hasty) == []
@@ -407,7 +407,7 @@ async def test_sending_fails_in_time_and_works_when_redis_is_back(
     hasty: RedisLayer, private_redis: RedisServer, fault: str
 ) -> None:
     await hasty.group_send("a", message(a=[b"1"]))
-    await asyncio.to_thread(strike, private_redis, fault)
+    await asyncio.to_thread(break_connection, private_redis, fault)
     if fault != "publisher killed":
         began = time.monotonic()
         with pytest.raises(redis.RedisError):
@@ -435,7 +435,7 @@ async def test_a_password_that_is_refused_is_not_logged(
     await layer.flush()
 
 
-async def test_a_hub_compares_every_inbox_when_its_doorbells_are_heard_again(
+async def test_a_hub_reconciles_every_inbox_when_its_doorbells_arrive_again(
     hasty: RedisLayer, private_redis: RedisServer
 ) -> None:
     log = FakeLog()

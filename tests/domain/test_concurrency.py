@@ -34,7 +34,7 @@ def send(user: User, **content: Any) -> Sent:
 
 
 def assert_in_order(*users: User) -> None:
-    """The log is whole, its order is that of the ids, and it tells what is in the inbox."""
+    """The log is whole, its order is that of the ids, and replaying it gives the inbox."""
     for user in users:
         replica = Replica(ORIGIN, 0, 0, {})
         replica.apply_all(log_of(user.pk))
@@ -103,7 +103,7 @@ def test_bulks_that_overlap_in_opposite_orders_do_not_run_into_a_deadlock(
     assert_in_order(users[0], users[1], users[59])
 
 
-def test_two_devices_that_mark_the_same_are_told_once(alice: User) -> None:
+def test_two_devices_that_mark_the_same_cause_one_event(alice: User) -> None:
     for _ in range(6):
         notification = send(alice).notification
         assert notification is not None
@@ -115,7 +115,7 @@ def test_two_devices_that_mark_the_same_are_told_once(alice: User) -> None:
     assert_in_order(alice)
 
 
-def test_two_devices_that_delete_the_same_are_told_once(alice: User) -> None:
+def test_two_devices_that_delete_the_same_cause_one_event(alice: User) -> None:
     for _ in range(6):
         notification = send(alice).notification
         assert notification is not None
@@ -233,7 +233,7 @@ def test_an_empty_list_is_of_the_same_moment_as_its_position(alice: User) -> Non
     assert seen <= {0, 1}
 
 
-def test_senders_to_a_user_who_is_being_deleted_are_told_that_there_is_no_such_user() -> None:
+def test_senders_to_a_user_who_is_being_deleted_get_an_unknown_user_error() -> None:
     def send_some(user: User) -> int:
         for sent in range(10):
             try:

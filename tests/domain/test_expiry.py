@@ -51,7 +51,7 @@ def expired_ids(user: User) -> list[int | None]:
 
 
 @pytest.mark.django_db
-def test_a_notification_keeps_its_end_and_events_tell_it(
+def test_a_notification_keeps_its_expiry_and_events_contain_it(
     alice: User, verify_events: VerifyEvents
 ) -> None:
     with verify_events(alice) as bell:
@@ -215,7 +215,7 @@ def test_the_result_does_not_depend_on_the_batch(
 
 
 @pytest.mark.django_db
-def test_each_step_is_a_batch_and_tells_what_is_done_so_far(alice: User, bob: User) -> None:
+def test_each_step_is_a_batch_and_reports_its_progress(alice: User, bob: User) -> None:
     for n in range(3):
         send(alice, ends=NOON + (n + 1) * ONE)
     send(bob, ends=NOON + 4 * ONE)
@@ -336,7 +336,7 @@ def assert_in_order(*users: User) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("bell")
-def test_several_that_expire_at_once_tell_everything_once() -> None:
+def test_concurrent_expiry_records_each_event_once() -> None:
     users = User.objects.bulk_create(User(username=f"u{n}") for n in range(12))
     keys = [user.pk for user in users]
     for _ in range(5):
@@ -387,7 +387,7 @@ def test_expiring_among_bulk_sends_deletions_and_marks(alice: User, bob: User) -
 @pytest.mark.stack("production")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("bell")
-def test_an_inbox_that_somebody_has_locked_is_left_for_later(alice: User, bob: User) -> None:
+def test_a_locked_inbox_is_left_for_later(alice: User, bob: User) -> None:
     """Whoever holds a lock may be frozen: the others' notifications expire all the same."""
     for user in (alice, bob):
         for _ in range(3):

@@ -121,7 +121,9 @@ async def test_an_inbox_that_was_never_touched_has_a_feed(server: Server, alice:
 
 
 @pytest.mark.usefixtures("_deaf")
-async def test_what_no_doorbell_told_is_found_by_the_watch(server: Server, alice: User) -> None:
+async def test_an_event_without_a_doorbell_is_found_by_the_reconciliation(
+    server: Server, alice: User
+) -> None:
     async with server.feed.open(str(alice.pk)) as feed:
         await send(alice, "a", "b")
         server.hub.reconcile()
@@ -170,7 +172,7 @@ async def test_when_the_server_stops_the_feed_says_so(server: Server, alice: Use
 
 
 def write_until(stop: threading.Event, user: User) -> None:
-    """Send, mark and delete until told to stop."""
+    """Send, mark and delete until the stop flag is set."""
     try:
         while not stop.is_set():
             first = services.send(recipient_id=user.pk, title="x").notification

@@ -1,4 +1,4 @@
-"""Following: events that the hub delivers synchronously, on a real hub over a fake log with every kind of trouble."""
+"""Following: events that the hub delivers synchronously, on a real hub over a fake log with every kind of fault."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ class TestWhatIsKept:
 
     @pytest.mark.parametrize("count", [1, BATCH, BATCH + 1, 9])
     @pytest.mark.parametrize("by_doorbell", [True, False])
-    def test_a_batch_that_was_delivered_is_held_by_nobody(
+    def test_a_batch_that_was_delivered_is_freed(
         self, setup: FeedSetup, count: int, by_doorbell: bool
     ) -> None:
         if by_doorbell:

@@ -135,8 +135,8 @@ def test_a_failure_is_logged_once_counted_and_survived(
     loop: VirtualLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = counted("housekeeping_faults_total")
-    trouble = ConnectionError("the database is away")
-    work = Work(loop, trouble, trouble, 1)
+    outage = ConnectionError("the database is away")
+    work = Work(loop, outage, outage, 1)
     with caplog.at_level(logging.WARNING):
         start(loop, housekeeper([Job("pruning of logs", work.begin, 3600)]))
         for _ in range(400):

@@ -93,7 +93,7 @@ class Inboxes(RuleBasedStateMachine):
 
     @contextmanager
     def committed(self) -> Iterator[datetime]:
-        """Do an operation, and let the replicas hear of it."""
+        """Do an operation, and give its events to the replicas."""
         self.now += timedelta(seconds=1)
         self.bell.rings.clear()
         with TestCase.captureOnCommitCallbacks(execute=True):
@@ -356,7 +356,7 @@ class Inboxes(RuleBasedStateMachine):
     # -- what must hold ----------------------------------------------------------------------------
 
     @invariant()
-    def what_was_told_is_what_there_is(self) -> None:
+    def the_events_give_the_inbox(self) -> None:
         for user, replica, model in zip(self.users, self.replicas, self.models, strict=True):
             anew = Replica.read(user.pk)
             anew.check()

@@ -66,7 +66,7 @@ def test_a_notification_is_marked_unread_again(alice: User, verify_events: Verif
 
 
 @pytest.mark.parametrize("twice", [services.mark_read, services.mark_unread])
-def test_what_is_so_already_is_told_to_the_caller_and_to_nobody_else(
+def test_a_change_that_changes_nothing_causes_no_event(
     alice: User, verify_events: VerifyEvents, twice: Callable[..., Changed]
 ) -> None:
     notification = send(alice)

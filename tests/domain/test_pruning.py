@@ -204,7 +204,7 @@ def test_the_settings_are_the_defaults(alice: User, monkeypatch: pytest.MonkeyPa
     assert prune_events(now=NOW) == Pruned(inboxes=1, events=3)
 
 
-def test_a_client_from_before_is_told_so_and_another_resumes(alice: User) -> None:
+def test_a_client_before_the_pruned_events_gets_a_reset_and_another_resumes(alice: User) -> None:
     for days in (40, 39, 1):
         send(alice, days_ago=days)
 

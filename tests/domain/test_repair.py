@@ -111,7 +111,7 @@ def test_damage_is_found_and_left_alone(
 
 
 @every_breakage
-def test_damage_is_repaired_and_every_device_is_told_to_reload(
+def test_damage_is_repaired_and_every_device_gets_a_reset(
     alice: User, damage: Callable[[User], None], flaws: list[tuple[Flaw, int, int]]
 ) -> None:
     seen = position(alice)
@@ -152,7 +152,7 @@ def test_no_sequence_is_ever_used_again(alice: User) -> None:
     assert (inbox.first_sequence, inbox.last_sequence) == (9, 8)
 
 
-def test_rows_before_the_log_are_removed_and_nobody_is_disturbed(alice: User) -> None:
+def test_rows_before_the_log_are_removed_without_an_event(alice: User) -> None:
     seen = position(alice)
     leave_behind(alice)
 

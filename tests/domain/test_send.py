@@ -167,13 +167,13 @@ def test_who_does_not_exist_neither_gets_nor_sends(alice: User, field: str, wron
 @pytest.mark.parametrize(
     "looks_like", ["{}.9", "0{}", "+{}", " {}", "{} ", "{}\n", "1_{}"], ids=lambda form: repr(form)
 )
-def test_a_text_that_only_looks_like_a_key_names_nobody(alice: User, looks_like: str) -> None:
+def test_a_text_that_only_looks_like_a_key_is_an_unknown_user(alice: User, looks_like: str) -> None:
     User.objects.create_user("mallory", id=int(f"1{alice.pk}"))
     with pytest.raises(InvalidInput):
         services.send(recipient_id=looks_like.format(alice.pk), title="x")
 
 
-def test_a_number_that_is_no_integer_names_nobody(alice: User) -> None:
+def test_a_number_that_is_no_integer_is_an_unknown_user(alice: User) -> None:
     User.objects.update(id=1)
     for number in (1.0, 1.9, True, decimal.Decimal("1.5")):
         with pytest.raises(InvalidInput):
@@ -534,14 +534,14 @@ def test_a_bulk_passes_over_those_who_do_not_want_it(
     assert [each.recipient_id for each in Notification.objects.all()] == [bob.pk]
 
 
-def test_a_bulk_to_nobody_does_nothing(alice: User, verify_events: VerifyEvents) -> None:
+def test_a_bulk_to_no_recipients_does_nothing(alice: User, verify_events: VerifyEvents) -> None:
     with verify_events(alice) as bell:
         assert services.send_many(recipient_ids=[], title="x") == SentMany(0, 0)
     assert bell.rings == []
 
 
 @pytest.mark.parametrize("wrong", ["x", None, 1.5, 10**30, -1])
-def test_a_bulk_with_somebody_who_does_not_exist_reaches_nobody(
+def test_a_bulk_with_an_unknown_recipient_reaches_no_user(
     alice: User, verify_events: VerifyEvents, wrong: object
 ) -> None:
     with verify_events(alice) as bell, pytest.raises(InvalidInput) as caught:
@@ -551,7 +551,7 @@ def test_a_bulk_with_somebody_who_does_not_exist_reaches_nobody(
     assert bell.rings == []
 
 
-def test_a_bulk_from_somebody_who_does_not_exist_reaches_nobody(alice: User) -> None:
+def test_a_bulk_from_an_unknown_sender_reaches_no_user(alice: User) -> None:
     with pytest.raises(InvalidInput) as caught:
         services.send_many(recipient_ids=[alice.pk], title="x", sender_id=10**9)
     assert caught.value.field == "sender_id"

@@ -180,7 +180,7 @@ class TestSessions:
         await client.send({"type": "connection_init"})
         assert await client.closed() == Closed(4403, "Forbidden: missing")
 
-    async def test_of_somebody_who_was_deactivated(
+    async def test_of_a_deactivated_user(
         self, graphql_server: GraphQLServer, subprotocol: str, cookie: str, alice: User
     ) -> None:
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)

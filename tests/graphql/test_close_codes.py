@@ -19,7 +19,7 @@ def test_every_code_is_in_the_table() -> None:
 @pytest.mark.parametrize(
     "code", [code for code in GraphQLCloseCode if code is not GraphQLCloseCode.NORMAL]
 )
-def test_the_table_says_truly_who_comes_back(code: GraphQLCloseCode) -> None:
+def test_the_table_matches_which_clients_reconnect(code: GraphQLCloseCode) -> None:
     is_fatal = code in FATAL_TO_GRAPHQL_WS or (1000 <= code < 2000 and code not in NOT_FATAL)
     assert CLOSINGS[code].comes_back is not is_fatal
 

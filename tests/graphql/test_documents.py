@@ -163,7 +163,7 @@ class TestMemory:
         for _ in range(3):
             result = await own.execute(text, context_value=Context(None))
             assert result.data == {"__typename": "Query"}
-            # From now on, only the memory can tell what the text means.
+            # From now on, only the cache knows the document.
             monkeypatch.setattr("strawberry.schema.schema.parse", None)
 
     async def test_a_bad_document_is_refused_again(self) -> None:

@@ -284,7 +284,7 @@ class TestMarking:
         }
 
     @pytest.mark.parametrize("mutation", ["markRead", "markUnread", "delete"])
-    async def test_what_is_somebody_elses_is_not_found(
+    async def test_a_notification_of_another_user_is_not_found(
         self, ask: Ask, bob: User, alice: User, inbox: list[Notification], mutation: str
     ) -> None:
         before, position = await count_rows(), await position_of(alice)

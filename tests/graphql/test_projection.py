@@ -96,7 +96,7 @@ CORE = SCHEMA._schema
 
 
 class GivenFeed:
-    """A feed that tells these items, and ends."""
+    """A feed of these items, which then ends."""
 
     def __init__(self, items: Sequence[Event | Reset]) -> None:
         self._items = items
@@ -105,9 +105,9 @@ class GivenFeed:
     async def open(
         self, inbox: str, after: Position | None = None
     ) -> AsyncIterator[AsyncIterator[Event | Reset]]:
-        yield self._told()
+        yield self._stream()
 
-    async def _told(self) -> AsyncIterator[Event | Reset]:
+    async def _stream(self) -> AsyncIterator[Event | Reset]:
         for item in self._items:
             yield item
 
@@ -118,7 +118,7 @@ def core_results(
     variables: dict[str, Any] | None = None,
     operation_name: str | None = None,
 ) -> list[tuple[bytes, bool]]:
-    """Return what the schema's own stream tells of these items, and whether there were errors."""
+    """Return the results of the schema for these items, and whether there were errors."""
 
     async def run() -> list[tuple[bytes, bool]]:
         feed = cast("Feed", GivenFeed(items))
@@ -170,15 +170,15 @@ def test_a_projection_gives_what_graphql_core_gives(
     subscription = compiled(question.text, question.variables, question.operation_name)
     assert subscription is not None, "every construct that is drawn is covered"
     mine = [subscription.projection.render(item) for item in items]
-    # What is limited to types tells less; that is the socket's to do, and the arguments say it.
-    told = [item for item in items if _is_told(item, subscription.types)]
-    expected = core_results(question.text, told, question.variables, question.operation_name)
-    assert [(answer, False) for answer, item in zip(mine, items, strict=True) if item in told] == (
-        expected
-    )
+    # What is limited to types delivers fewer events. The socket filters them by the arguments.
+    delivered = [item for item in items if _is_delivered(item, subscription.types)]
+    expected = core_results(question.text, delivered, question.variables, question.operation_name)
+    assert [
+        (answer, False) for answer, item in zip(mine, items, strict=True) if item in delivered
+    ] == (expected)
 
 
-def _is_told(item: Event | Reset, types: list[str] | None) -> bool:
+def _is_delivered(item: Event | Reset, types: list[str] | None) -> bool:
     kind = getattr(item, "notification_type", None)
     return types is None or kind is None or kind in types
 
@@ -259,7 +259,7 @@ ODD_EVENTS = st.builds(
 
 @settings(max_examples=200)
 @given(question=questions(CORE), event=ODD_EVENTS)
-def test_of_an_event_that_breaks_promises_it_tells_what_graphql_core_tells_or_nothing(
+def test_an_invalid_event_gives_what_graphql_core_gives_or_nothing(
     question: Question, event: Event
 ) -> None:
     check(question, event)
@@ -273,7 +273,7 @@ FRAMES = [encode(event) for event in EVERY_KIND if isinstance(event, Event)]
 
 @settings(max_examples=200)
 @given(question=questions(CORE), data=st.data())
-def test_of_whatever_a_doorbell_says_it_tells_what_graphql_core_tells_or_nothing(
+def test_any_doorbell_gives_what_graphql_core_gives_or_nothing(
     question: Question, data: st.DataObject
 ) -> None:
     fields = json.loads(data.draw(st.sampled_from(FRAMES)))
@@ -291,8 +291,8 @@ def check(question: Question, event: Event) -> None:
     subscription = compiled(question.text, question.variables, question.operation_name)
     assert subscription is not None
     expected = core_results(question.text, [event], question.variables, question.operation_name)
-    if not _is_told(event, subscription.types):
-        # What is limited to types tells less; that is the socket's to do.
+    if not _is_delivered(event, subscription.types):
+        # The socket filters by types, not the projection.
         assert expected == []
         return
     try:
@@ -573,7 +573,7 @@ TWO = "subscription A { notificationEvents { position } } query B { viewer { id 
         (OPTIONAL, None, {"b": None}),
         (ARGUED, None, {"after": 7}),
         (ARGUED, None, {"types": [None]}),
-        # Documents that are not valid should not come here; nothing is told that graphql-core would not tell.
+        # Documents that are not valid should not come here; nothing is delivered that graphql-core would not deliver.
         ("subscription { a: notificationEvents { position } b: notificationEvents { position } }", None, None),
         ("subscription { __typename }", None, None),
         ("subscription { __schema { types { name } } }", None, None),
@@ -637,7 +637,7 @@ def test_a_selection_of_too_many_fields_is_left_to_graphql_core(
         assert (compiled(text) is not None) is is_covered
 
 
-# -- what cannot be told ------------------------------------------------------------------------------------
+# -- what cannot be sent -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -649,7 +649,7 @@ def test_a_selection_of_too_many_fields_is_left_to_graphql_core(
         replace(ALL_READ, through_id=None),
     ],
 )
-def test_an_event_that_lacks_what_its_kind_promises_is_not_told(item: Event) -> None:
+def test_an_event_without_a_field_of_its_kind_is_not_sent(item: Event) -> None:
     subscription = compiled("subscription { notificationEvents { position } }")
     assert subscription is not None
     with pytest.raises(ValueError, match="lacks the payload of"):
@@ -660,7 +660,7 @@ def test_an_event_that_lacks_what_its_kind_promises_is_not_told(item: Event) -> 
 
 
 @pytest.mark.parametrize("count", [2**31, -(2**31) - 1])
-def test_a_count_that_is_no_int_is_not_told(count: int) -> None:
+def test_a_count_that_is_no_int_is_not_sent(count: int) -> None:
     subscription = compiled("subscription { notificationEvents { unreadCount } }")
     assert subscription is not None
     with pytest.raises(ValueError, match=r".+"):

@@ -52,7 +52,7 @@ NOBODY = {
         ),
     ],
 )
-async def test_nobody_in_particular_gets_nothing(ask: Ask, query: str, field: str) -> None:
+async def test_an_anonymous_caller_gets_an_error(ask: Ask, query: str, field: str) -> None:
     assert await ask.error(query, None) == NOBODY | {"path": [field]}
 
 
@@ -138,7 +138,7 @@ async def test_a_notification_with_nothing_to_spare(
     }
 
 
-async def test_somebody_elses_notification_is_not_found(
+async def test_a_notification_of_another_user_is_not_found(
     ask: Ask, bob: User, bare: Notification
 ) -> None:
     query = "query($id: ID!) { notification(id: $id) { id } }"

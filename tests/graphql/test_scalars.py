@@ -23,7 +23,7 @@ DATETIME = SCALARS[datetime]
         ),
     ],
 )
-def test_moments_are_told_in_utc(moment: datetime, text: str) -> None:
+def test_times_are_formatted_in_utc(moment: datetime, text: str) -> None:
     assert DATETIME.serialize is not None
     assert DATETIME.serialize(moment) == text
 

@@ -1,4 +1,4 @@
-"""What a subscription tells: every event with its exact JSON, on a real socket of each subprotocol.
+"""What a subscription sends: every event with its exact JSON, on a real socket of each subprotocol.
 
 All of it three times: compiled and written straight into the socket, compiled over plain ASGI, and executed by
 graphql-core.

@@ -175,12 +175,12 @@ def test_notification_has_every_key_in_its_place() -> None:
 
 def test_only_a_notification_that_expires_says_when() -> None:
     expires_at = datetime(2024, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
-    told = messages.notification(replace(SNAPSHOT, expires_at=expires_at))["notification"]
-    assert told == {**NOTIFICATION, "expires_at": "2024-01-02T03:04:05Z"}
+    message = messages.notification(replace(SNAPSHOT, expires_at=expires_at))["notification"]
+    assert message == {**NOTIFICATION, "expires_at": "2024-01-02T03:04:05Z"}
     assert "expires_at" not in NOTIFICATION
 
 
-def test_an_expiry_is_told_as_a_deletion() -> None:
+def test_an_expiry_is_sent_as_a_deletion() -> None:
     event = Event(
         "7", "e", 1, Kind.EXPIRED, NEW_YEAR, unread_count=0, total_count=0, notification_id=456
     )
@@ -539,11 +539,11 @@ def ref(path: str) -> dict[str, str]:
     return {"$ref": f"#/{path}"}
 
 
-def test_operations_are_the_actions_with_their_answers_and_what_is_told() -> None:
+def test_operations_are_the_actions_with_their_answers_and_the_published_messages() -> None:
     channel = ref("channels/notifications")
     operations = dict(DOCUMENT["operations"])
-    told = operations.pop("publish")
-    assert told["action"] == "send"
+    message = operations.pop("publish")
+    assert message["action"] == "send"
     assert set(operations) == set(CLIENT_MESSAGES)
     for name, operation in operations.items():
         about, _ = section(name)

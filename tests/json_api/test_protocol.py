@@ -388,7 +388,7 @@ def test_two_equal_actions_have_two_confirmations() -> None:
     assert_sent(protocol, IS_READ_1, IS_READ_1)
 
 
-def test_same_change_by_another_device_is_told_as_well() -> None:
+def test_the_same_change_by_another_device_is_sent_as_well() -> None:
     protocol = JsonProtocol(after=3)
     ask(protocol, READ_1)
     action = take(protocol)

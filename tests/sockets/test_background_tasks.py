@@ -98,7 +98,7 @@ async def test_where_nothing_was_begun_there_is_nothing_to_wait_for(work: Work) 
             over.send(None)
 
 
-async def test_one_that_has_ended_is_kept_by_nobody(work: Work) -> None:
+async def test_a_task_that_has_ended_is_freed(work: Work) -> None:
     tasks = BackgroundTasks()
     work.may_end.set()
     for _ in range(3):

@@ -25,7 +25,7 @@ sentinel down-after-milliseconds {name} 1000
 
 
 class SentinelServer(LoopbackServer):
-    """A Sentinel on a loopback port, which tells clients the address of the Redis that it watches."""
+    """A Sentinel on a loopback port, which gives clients the address of the Redis that it watches."""
 
     def __init__(self, process_registry: ProcessRegistry, server: RedisServer) -> None:
         super().__init__(process_registry)

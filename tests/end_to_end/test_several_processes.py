@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from tests.both_apis.devices import Change
-from tests.promise.conftest import Devices
+from tests.end_to_end.conftest import Devices
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess

@@ -20,7 +20,7 @@ from live_inbox.delivery.hub import HubRules
 from live_inbox.identity.issuing import issue_token
 from live_inbox.models import Inbox
 from live_inbox.sockets.writer import AsgiWriter
-from tests.promise.in_process_server import InProcessServer, in_process_server, write_events
+from tests.end_to_end.in_process_server import InProcessServer, in_process_server, write_events
 from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
 

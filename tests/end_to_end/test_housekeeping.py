@@ -13,7 +13,7 @@ from live_inbox import services
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import InboxEvent
 from tests.both_apis.devices import Device
-from tests.promise.conftest import Devices
+from tests.end_to_end.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
 
 WAIT_SECONDS = 60.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from live_inbox import services
-from tests.promise.conftest import Devices
+from tests.end_to_end.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
 
 IDLE_SECONDS = 11.0

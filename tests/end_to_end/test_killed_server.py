@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from live_inbox import services
 from tests.both_apis.devices import GraphQLDevice
-from tests.promise.conftest import Devices
+from tests.end_to_end.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
 
 BEFORE, MEANWHILE, AFTER = 40, 40, 40

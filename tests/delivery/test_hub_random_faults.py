@@ -49,7 +49,7 @@ class AnyTrouble(RuleBasedStateMachine):
     def commit(self, inbox: str, count: int, ring: str) -> None:
         lines = self.simulation.log.write(inbox, count)
         if ring == "now":
-            self.hear(lines)
+            self.deliver(lines)
         elif ring == "later":
             self.delayed += lines
         self.note_heads()
@@ -119,13 +119,13 @@ class AnyTrouble(RuleBasedStateMachine):
     @rule(data=st.data(), again=st.booleans())
     def hear_late(self, data: st.DataObject, again: bool) -> None:
         index = data.draw(st.integers(0, len(self.delayed) - 1))
-        self.hear([self.delayed[index] if again else self.delayed.pop(index)])
+        self.deliver([self.delayed[index] if again else self.delayed.pop(index)])
 
     @rule(inbox=st.sampled_from(INBOXES), frame=st.sampled_from([b"", b"alice e1", b"bob x 1 1"]))
     def hear_nonsense(self, inbox: str, frame: bytes) -> None:
         self.simulation.hub.on_message({inbox: [frame]})
 
-    def hear(self, lines: list[FakeEntry]) -> None:
+    def deliver(self, lines: list[FakeEntry]) -> None:
         for line in lines:
             self.simulation.hub.on_message({line.inbox: [encode(line)]})
 
