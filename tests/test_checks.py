@@ -69,14 +69,20 @@ def test_production_refuses_unsafe_settings_and_says_what_to_do() -> None:
     assert "ALLOWED_HOSTS is empty." in done.stderr
 
 
+def test_production_needs_a_secret_or_public_keys_for_tokens() -> None:
+    done = manage("check", ENVIRONMENT="production", SECRET_KEY="k" * 50, JWT_SECRET="")
+    assert done.returncode == 1
+    assert "JWT_SECRET is empty." in done.stderr
+
+
 def test_production_accepts_safe_settings() -> None:
     done = manage("check", ENVIRONMENT="production", SECRET_KEY="k" * 50)
     assert done.returncode == 0
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUIRED_TYPES", " security, billing ,")
-    assert SiteSettings().required_types == ["security", "billing"]
+    monkeypatch.setenv("JWT_USER_CLAIMS", " user, sub ,")
+    assert SiteSettings().jwt_user_claims == ["user", "sub"]
 
 
 @pytest.mark.parametrize(

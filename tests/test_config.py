@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from live_inbox.notification_types import NotificationType
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings, site_settings
 
 
@@ -67,7 +68,6 @@ def test_every_setting_has_a_description(name: str) -> None:
         ("ALLOWED_HOSTS", "a.example,b.example", ["a.example", "b.example"]),
         ("ALLOWED_HOSTS", " a.example , ,b.example,", ["a.example", "b.example"]),
         ("ALLOWED_ORIGINS", "https://a.example", ["https://a.example"]),
-        ("REQUIRED_TYPES", "alarm", ["alarm"]),
         ("JWT_ALGORITHMS", "RS256,ES256", ["RS256", "ES256"]),
         ("BEHIND_PROXY", "true", True),
         ("BEHIND_PROXY", "0", False),
@@ -83,6 +83,12 @@ def test_a_setting_is_read_from_the_environment_variable_of_its_name(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
 ) -> None:
     assert getattr(read(monkeypatch, **{name: text}), name.lower()) == value
+
+
+def test_types_are_declared_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read(monkeypatch, TYPES='{"security": {"label": "Security", "required": true}}')
+    assert settings.types == {"security": NotificationType(label="Security", required=True)}
+    assert settings.required_types == {"security"}
 
 
 @pytest.mark.parametrize("name", ["ENVIRONMENT", "RECONCILE_SECONDS", "ALLOWED_HOSTS", "PAGES"])
@@ -115,6 +121,8 @@ def test_other_environment_variables_are_ignored(monkeypatch: pytest.MonkeyPatch
         ("MAX_DATA_BYTES", "262145"),
         ("MAX_PAGE_SIZE", "0"),
         ("BEHIND_PROXY", "perhaps"),
+        ("TYPES", "security"),
+        ("TYPES", '{"no slug": {}}'),
     ],
 )
 def test_an_invalid_value_is_refused_with_the_name_of_its_setting(

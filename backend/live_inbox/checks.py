@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from live_inbox.conf import inbox_settings
-from live_inbox.identity.config import check_identity_config
+from live_inbox.identity.config import can_verify_tokens, check_identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
 
 
 @register(Tags.security)
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Return the errors in `LIVE_INBOX`: live_inbox.E002 (tokens), E004 (rate limits), E005 (send policy)."""
+    """Return what is wrong in `LIVE_INBOX`.
+
+    live_inbox.E001: an unknown name or an invalid value. E002: tokens. E004: a rate limit. E005: the send policy.
+    live_inbox.W001: no key to verify tokens with, so that all of them are refused.
+    """
+    try:
+        inbox_settings()
+    except ImproperlyConfigured as error:
+        hint = "docs/configuration.md lists every setting."
+        return [Error(str(error), hint=hint, id="live_inbox.E001")]
     return list(_errors())
 
 
@@ -36,6 +45,12 @@ def refuse(messages: Sequence[CheckMessage]) -> None:
 def _errors() -> Iterator[CheckMessage]:
     try:
         check_identity_config()
+        if not can_verify_tokens():
+            yield Warning(
+                "There is no key to verify tokens with: all are refused. Sessions work.",
+                hint="Set JWT_SECRET, or a SECRET_KEY of at least 32 bytes.",
+                id="live_inbox.W001",
+            )
     except InvalidIdentityConfig as error:
         yield Error(str(error), hint="See the JWT_ settings.", id="live_inbox.E002")
     settings = inbox_settings()

@@ -1,16 +1,20 @@
 """Every setting of the inbox, declared once: name, type, default and description.
 
-A project sets them in Django's settings, in the dictionary `LIVE_INBOX`, by these names in capitals:
+A project sets them in Django's settings, in the dictionary `LIVE_INBOX`, by these names in capitals. Those that begin
+with `JWT_` may also stand in a dictionary of their own, without the prefix:
 
-    LIVE_INBOX = {"JWT_SECRET": "...", "RECONCILE_SECONDS": 1}
+    LIVE_INBOX = {"RECONCILE_SECONDS": 1, "JWT": {"AUDIENCE": "shop"}}
 
 The standalone site reads the same settings from environment variables (`live_inbox_site.environment`).
 """
 
 from __future__ import annotations
 
+import json
 import re
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 from django.conf import settings as django_settings
@@ -18,6 +22,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from live_inbox.notification_types import NotificationType, is_type
+
+NESTED = "JWT"
+"""The group of settings that may stand in a dictionary of its own."""
 
 
 def _split(value: object) -> object:
@@ -35,6 +44,24 @@ def _origins(values: list[str]) -> list[str]:
     for value in values:
         if not re.fullmatch(r"https?://[^/\s]+", value):
             raise ValueError(f"{value!r} is not an origin, such as https://app.example.com")
+    return values
+
+
+def _json_object(value: object) -> object:
+    """Return a JSON object, as an environment variable holds it, as a dictionary."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+
+
+def _types(values: dict[str, NotificationType]) -> dict[str, NotificationType]:
+    """Raise ValueError for a key that is not a type."""
+    for slug in values:
+        if not is_type(slug):
+            raise ValueError(f"{slug!r} is not a type, such as billing.invoice")
     return values
 
 
@@ -145,9 +172,13 @@ class InboxSettings(BaseModel):
         le=262_144,
         description="Size limit of a notification's `data`, in bytes of JSON.",
     )
-    required_types: CommaSeparated = Field(
-        default_factory=list,
-        description="Notification types that users cannot turn off.",
+    types: Annotated[
+        dict[str, NotificationType], BeforeValidator(_json_object), AfterValidator(_types)
+    ] = Field(
+        default_factory=dict,
+        description="Declared types of notification: for each slug an object with, all optional, `label` and "
+        "`description` for users, and `required`: whether users cannot turn it off. Other types may be "
+        'sent, too. Example: `{"security": {"label": "Security", "required": true}}`.',
     )
     send_policy: str = Field(
         "live_inbox.send_policy.default_policy",
@@ -157,8 +188,9 @@ class InboxSettings(BaseModel):
     # -- identity -------------------------------------------------------------------------------------
     jwt_secret: str = Field(
         "",
-        description="Shared secret that signs tokens: at least 32 characters in production. "
-        "Development generates one and keeps it in `var/`.",
+        description="Shared secret that signs tokens, of at least 32 bytes. In a project of your own, the default is "
+        "Django's SECRET_KEY with its SECRET_KEY_FALLBACKS. The standalone site needs one in production; in "
+        "development it generates one and keeps it in `var/`.",
     )
     jwt_previous_secrets: CommaSeparated = Field(
         default_factory=list,
@@ -253,6 +285,11 @@ class InboxSettings(BaseModel):
         """Whether browsers are served GraphiQL at `/graphql/`."""
         return bool(django_settings.DEBUG) if self.graphiql is None else self.graphiql
 
+    @cached_property
+    def required_types(self) -> frozenset[str]:
+        """The declared types that users cannot turn off."""
+        return frozenset(slug for slug, declared in self.types.items() if declared.required)
+
 
 @lru_cache(maxsize=1)
 def inbox_settings() -> InboxSettings:
@@ -260,19 +297,55 @@ def inbox_settings() -> InboxSettings:
 
     Raises ImproperlyConfigured, naming each wrong setting.
     """
-    given: dict[str, Any] = getattr(django_settings, "LIVE_INBOX", {})
+    given = _flat(getattr(django_settings, "LIVE_INBOX", {}))
+    problems = list(_unknown(given))
     try:
-        return InboxSettings(**{name.lower(): value for name, value in given.items()})
+        if not problems:
+            return InboxSettings(**{name.lower(): value for name, value in given.items()})
     except ValidationError as error:
-        raise ImproperlyConfigured(f"Wrong settings in LIVE_INBOX: {explain(error)}.") from None
+        problems = [explain(error)]
+    raise ImproperlyConfigured(f"Wrong settings in LIVE_INBOX: {'; '.join(problems)}.")
+
+
+def _flat(given: object) -> dict[str, Any]:
+    """Return the settings with the nested group as prefixed names. Raises ImproperlyConfigured."""
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured("LIVE_INBOX must be a dictionary.")
+    flat = {str(name): value for name, value in given.items() if name != NESTED}
+    group = given.get(NESTED, {})
+    if not isinstance(group, Mapping):
+        raise ImproperlyConfigured(f"Wrong settings in LIVE_INBOX: {NESTED} must be a dictionary.")
+    for name, value in group.items():
+        prefixed = f"{NESTED}_{name}"
+        if prefixed in flat:
+            raise ImproperlyConfigured(
+                f"Wrong settings in LIVE_INBOX: {prefixed} is set twice, here and in {NESTED}."
+            )
+        flat[prefixed] = value
+    return flat
+
+
+def _unknown(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each name that is not a setting, with the nearest one that is."""
+    known = [name.upper() for name in InboxSettings.model_fields]
+    for name in given:
+        if name not in known:
+            nearest = get_close_matches(name.upper(), known, n=1)
+            yield f"there is no {name}" + (f"; did you mean {nearest[0]}?" if nearest else "")
 
 
 def explain(error: ValidationError) -> str:
     """Return the errors with the names of the settings, in one line."""
     return "; ".join(
-        f"{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
+        f"{_place(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
         for problem in error.errors()
     )
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Return the name of a setting, with the keys below it: `TYPES.billing.label`."""
+    name, *keys = map(str, location)
+    return ".".join([name.upper(), *keys])
 
 
 @receiver(setting_changed)

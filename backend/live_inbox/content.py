@@ -7,7 +7,6 @@ needs.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,15 +27,14 @@ import orjson
 
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput
+from live_inbox.notification_types import TYPE_LENGTH, is_type
 from live_inbox.storable import is_storable_text
 
 TITLE_LENGTH = 200
 MESSAGE_LENGTH = 4000
 LINK_LENGTH = 2000
-TYPE_LENGTH = 64
 KEY_LENGTH = 200
 
-_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 _MAX_DEPTH = 32
 _EXACT_BELOW = 2.0**53
 
@@ -75,7 +73,7 @@ def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
 def clean_type(value: object, *, field: str = "type") -> str:
     """Return a notification type: a slug such as `general` or `billing.invoice`."""
     text = _clean_text(field, value, TYPE_LENGTH)
-    if not _TYPE.fullmatch(text):
+    if not is_type(text):
         raise InvalidInput(
             "A type consists of letters, digits, '-', '_' and '.', and begins with a letter or digit.",
             field=field,

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Func, Q
 
-from live_inbox.content import KEY_LENGTH, LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH, TYPE_LENGTH
+from live_inbox.content import KEY_LENGTH, LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
 from live_inbox.delivery.position import Position
 from live_inbox.events import Kind
+from live_inbox.notification_types import TYPE_LENGTH
 
 UNREAD = Q(read_at__isnull=True)
 READ = Q(read_at__isnull=False)

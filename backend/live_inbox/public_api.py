@@ -97,7 +97,7 @@ def delete(*, user: Any, notification_id: int) -> Deleted:
 def set_preference(*, user: Any, type: str, enabled: bool) -> NotificationPreference:
     """Turn a type of notification on or off for a user.
 
-    Raises InvalidInput for what is not a type, and for turning off one of the setting REQUIRED_TYPES.
+    Raises InvalidInput for what is not a type, and for turning off one that the setting TYPES requires.
     """
     return services.set_preference(user_id=_key(user), type=type, enabled=enabled)
 

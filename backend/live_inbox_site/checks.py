@@ -31,30 +31,36 @@ def _unsafe(settings: SiteSettings) -> Iterator[CheckMessage]:
             f"SECRET_KEY must have at least {SECRET_KEY_LENGTH} characters in production.",
             hint="Set it to a random string, the same for every process of the site; or set "
             "ENVIRONMENT=development on a machine of your own.",
-            id="live_inbox.E001",
+            id="live_inbox_site.E001",
+        )
+    if not (settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url):
+        yield Error(
+            "JWT_SECRET is empty.",
+            hint="Set it to a random string of 32 characters or more, or set JWT_PUBLIC_KEY or JWT_JWKS_URL.",
+            id="live_inbox_site.E002",
         )
     if not settings.allowed_hosts:
         yield Error(
             "ALLOWED_HOSTS is empty.",
             hint="Set it to the host names of the site, separated by commas.",
-            id="live_inbox.E003",
+            id="live_inbox_site.E003",
         )
     if "*" in settings.allowed_hosts:
         yield Warning(
             "ALLOWED_HOSTS lets any host name pass.",
             hint="Name the hosts of the site, unless a proxy in front checks them.",
-            id="live_inbox.W001",
+            id="live_inbox_site.W001",
         )
     if settings.database_url.startswith("sqlite"):
         yield Warning(
             "The database is SQLite.",
             hint="Set DATABASE_URL to a PostgreSQL database if more than one machine serves the site.",
-            id="live_inbox.W002",
+            id="live_inbox_site.W002",
         )
     if not settings.redis_url:
         yield Warning(
             "There is no Redis to carry doorbells between processes.",
             hint=f"Set REDIS_URL, or accept that other processes learn of a change within "
             f"RECONCILE_SECONDS ({settings.reconcile_seconds:g} s).",
-            id="live_inbox.W003",
+            id="live_inbox_site.W003",
         )

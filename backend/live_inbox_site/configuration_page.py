@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
@@ -22,7 +23,9 @@ _INTRODUCTION = """\
 backend/live_inbox_site/environment.py: change it there. -->
 
 In a project of your own, these are keys of the dictionary `LIVE_INBOX` in Django's settings, except for those of the
-first table, which only the standalone site has.
+first table, which only the standalone site has. Those that begin with `JWT_` may also stand in a dictionary of their
+own: `LIVE_INBOX = {"JWT": {"AUDIENCE": "shop"}}` sets `JWT_AUDIENCE`. A name that does not exist and a value that makes
+no sense are errors of `manage.py check`.
 
 The standalone site reads every setting from an environment variable, or from a line of the file `.env` at the top of
 the checkout, which `make run` makes. One that is empty counts as not set; one whose value makes no sense stops the
@@ -71,6 +74,8 @@ def _type(field: FieldInfo) -> str:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) is list:
         return "list"
+    if get_origin(annotation) is dict:
+        return "JSON object"
     bounds = " and ".join(_bounds(field.metadata))
     return _TYPES.get(annotation, "text") + (f" {bounds}" if bounds else "")  # type: ignore[arg-type]  # any other type is written as text
 
@@ -95,6 +100,8 @@ def _default(value: object) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
         value = ",".join(value)
+    if isinstance(value, dict):
+        value = json.dumps(value) if value else ""
     if isinstance(value, float):
         value = f"{value:g}"
     text = str(value).replace(str(SITE_DIRECTORY), "<repository>")

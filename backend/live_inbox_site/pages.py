@@ -6,8 +6,9 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
-from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH, TYPE_LENGTH
+from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
 from live_inbox.database_threads import in_database_thread
+from live_inbox.notification_types import TYPE_LENGTH
 from live_inbox.web.content_security_policy import protect_inbox
 from live_inbox.web.views import (
     address_of,

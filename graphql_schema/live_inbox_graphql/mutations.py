@@ -9,8 +9,7 @@ from typing import Annotated
 
 import strawberry
 
-from live_inbox import services
-from live_inbox.conf import inbox_settings
+from live_inbox import selectors, services
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.position import Position
 from live_inbox.identity.callers import Caller
@@ -125,5 +124,4 @@ def _delete(user_id: str, id: str) -> DeletePayload:
 def _set_preference(user_id: str, input: NotificationPreferenceInput) -> NotificationPreference:
     with named_by_client("input"):
         set = services.set_preference(user_id=user_id, type=input.type, enabled=input.enabled)
-    required = set.type in inbox_settings().required_types
-    return NotificationPreference(type=set.type, enabled=set.enabled, required=required)
+    return NotificationPreference.of(selectors.preference_state(set.type, enabled=set.enabled))

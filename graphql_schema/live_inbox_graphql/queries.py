@@ -81,7 +81,7 @@ class Query:
         return await in_database_thread(_notification, caller_of(info).user_id, id)
 
     @strawberry.field(
-        description="The types that the caller has turned on or off, and the required types, sorted by type. "
+        description="The declared types, and those that the caller has turned on or off, sorted by type. "
         "Types that are not listed are delivered."
     )
     async def notification_preferences(self, info: Info) -> list[NotificationPreference]:
@@ -114,7 +114,4 @@ def _notification(user_id: str, id: str) -> Notification:
 
 
 def _preferences(user_id: str) -> list[NotificationPreference]:
-    return [
-        NotificationPreference(type=state.type, enabled=state.enabled, required=state.required)
-        for state in selectors.preferences(user_id=user_id)
-    ]
+    return [NotificationPreference.of(state) for state in selectors.preferences(user_id=user_id)]

@@ -174,3 +174,21 @@ class NotificationPreference:
         description="Whether notifications of this type are delivered."
     )
     required: bool = strawberry.field(description="Whether this type cannot be turned off.")
+    label: str = strawberry.field(
+        description="The name of the type for users; the type itself if the site declares none."
+    )
+    explanation: str = strawberry.field(
+        name="description",
+        description="What the type is about; empty if the site declares nothing.",
+    )
+
+    @classmethod
+    def of(cls, state: selectors.PreferenceState) -> NotificationPreference:
+        """Return the preference for what is known of it."""
+        return cls(
+            type=state.type,
+            enabled=state.enabled,
+            required=state.required,
+            label=state.label,
+            explanation=state.description,
+        )

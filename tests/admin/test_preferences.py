@@ -31,7 +31,7 @@ def change(preference: NotificationPreference) -> str:
 
 @pytest.fixture
 def news_is_required() -> Iterator[None]:
-    with changed_settings(REQUIRED_TYPES=["news"]):
+    with changed_settings(TYPES={"news": {"required": True}}):
         yield
 
 

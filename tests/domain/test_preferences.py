@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import translation
+from django.utils.translation import gettext_lazy
 
 from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput
@@ -13,9 +15,14 @@ from tests.changed_settings import changed_settings
 from tests.domain.queries import queries
 
 
+def state(type: str, enabled: bool, *, required: bool = False) -> PreferenceState:
+    """The state of a type that is declared without texts, or not at all."""
+    return PreferenceState(type, enabled, required, label=type, description="")
+
+
 @pytest.fixture
 def _required() -> Iterator[None]:
-    with changed_settings(REQUIRED_TYPES=["alarm", "billing"]):
+    with changed_settings(TYPES={"alarm": {"required": True}, "billing": {"required": True}}):
         yield
 
 
@@ -27,7 +34,7 @@ def test_a_preference_is_remembered_and_can_be_changed(alice: User, bob: User) -
             "news",
             enabled,
         )
-        assert selectors.preferences(user_id=alice.pk) == [PreferenceState("news", enabled, False)]
+        assert selectors.preferences(user_id=alice.pk) == [state("news", enabled)]
     assert NotificationPreference.objects.count() == 1
     assert selectors.preferences(user_id=bob.pk) == []
 
@@ -36,9 +43,9 @@ def test_preferences_are_sorted_by_type(alice: User) -> None:
     for type in ("b", "a", "c"):
         services.set_preference(user_id=alice.pk, type=type, enabled=type == "b")
     assert selectors.preferences(user_id=alice.pk) == [
-        PreferenceState("a", False, False),
-        PreferenceState("b", True, False),
-        PreferenceState("c", False, False),
+        state("a", False),
+        state("b", True),
+        state("c", False),
     ]
 
 
@@ -58,10 +65,25 @@ def test_what_was_turned_off_before_it_was_required_is_shown_as_on(
     services.set_preference(user_id=alice.pk, type="news", enabled=False)
     request.getfixturevalue("_required")
     assert selectors.preferences(user_id=alice.pk) == [
-        PreferenceState("alarm", True, True),
-        PreferenceState("billing", True, True),
-        PreferenceState("news", False, False),
+        state("alarm", True, required=True),
+        state("billing", True, required=True),
+        state("news", False),
     ]
+
+
+def test_declared_types_are_listed_with_their_texts(alice: User) -> None:
+    services.set_preference(user_id=alice.pk, type="own", enabled=False)
+    services.set_preference(user_id=alice.pk, type="news", enabled=False)
+    declared = {
+        "news": {"label": "News", "description": "What is new."},
+        "sums": {"label": gettext_lazy("Yes")},
+    }
+    with changed_settings(TYPES=declared), translation.override("de"):
+        assert selectors.preferences(user_id=alice.pk) == [
+            PreferenceState("news", False, False, label="News", description="What is new."),
+            state("own", False),
+            PreferenceState("sums", True, False, label="Ja", description=""),
+        ]
 
 
 @pytest.mark.parametrize("type", ["", "no slug", "x" * 65, None])

@@ -36,7 +36,9 @@ def require(settings: Any) -> Callable[..., None]:
     """Make types required for one test."""
 
     def require(*types: str) -> None:
-        settings.LIVE_INBOX = settings.LIVE_INBOX | {"REQUIRED_TYPES": list(types)}
+        settings.LIVE_INBOX = settings.LIVE_INBOX | {
+            "TYPES": {type: {"required": True} for type in types}
+        }
 
     return require
 

@@ -362,7 +362,7 @@ class TestPreferences:
     async def test_a_required_type_cannot_be_turned_off(
         self, ask: Ask, alice: User, configure: Callable[..., None]
     ) -> None:
-        configure(REQUIRED_TYPES="security")
+        configure(TYPES={"security": {"required": True}})
         on, off = ({"type": "security", "enabled": enabled} for enabled in (True, False))
         assert await ask.error(self.SET, alice, {"input": off}) == {
             "message": "Notifications of this type cannot be turned off.",

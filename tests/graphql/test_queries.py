@@ -299,16 +299,24 @@ async def test_a_null_where_none_may_be_is_the_clients_fault(ask: Ask, alice: Us
     }
 
 
+def entry(type: str, enabled: bool, **others: Any) -> dict[str, Any]:
+    """A preference as GraphQL returns it."""
+    texts = {"label": type, "description": ""}
+    return {"type": type, "enabled": enabled, "required": False} | texts | others
+
+
 async def test_preferences(
     ask: Ask, alice: User, muted: None, configure: Callable[..., None]
 ) -> None:
-    configure(REQUIRED_TYPES="security,billing")
-    query = "{ notificationPreferences { type enabled required } }"
+    configure(
+        TYPES={"security": {"required": True, "label": "Security"}, "billing": {"required": True}}
+    )
+    query = "{ notificationPreferences { type enabled required label description } }"
     assert await ask.data(query, alice) == [
-        {"type": "approval", "enabled": False, "required": False},
-        {"type": "billing", "enabled": True, "required": True},
-        {"type": "news", "enabled": True, "required": False},
-        {"type": "security", "enabled": True, "required": True},
+        entry("approval", False),
+        entry("billing", True, required=True),
+        entry("news", True),
+        entry("security", True, required=True, label="Security"),
     ]
 
 

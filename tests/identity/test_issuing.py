@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 import pytest
 from django.contrib.auth.models import User
+from django.test import override_settings
 
 from live_inbox.conf import InboxSettings
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
@@ -114,5 +115,24 @@ def test_issuing_without_a_secret_raises(
     with pytest.raises(InvalidIdentityConfig, match="signed elsewhere"):
         issue_token(alice, ttl_seconds=60)
     configure(jwt_secret="")
-    with pytest.raises(InvalidIdentityConfig, match="JWT_SECRET is empty"):
+    with (
+        override_settings(SECRET_KEY="too short to sign"),
+        pytest.raises(InvalidIdentityConfig, match="JWT_SECRET is empty"),
+    ):
         issue_token(alice, ttl_seconds=60)
+
+
+def test_without_a_secret_djangos_keys_sign_and_verify(alice: User, configure: Configure) -> None:
+    configure(jwt_secret="")
+    with override_settings(SECRET_KEY=NEW_SECRET):
+        token = issue_token(alice, ttl_seconds=60)
+        assert authenticate_now(token).user == alice
+    with override_settings(SECRET_KEY="another " * 5, SECRET_KEY_FALLBACKS=["short", NEW_SECRET]):
+        assert authenticate_now(token).user == alice
+    with override_settings(SECRET_KEY="another " * 5), pytest.raises(AuthenticationFailed) as wrong:
+        authenticate_now(token)
+    assert wrong.value.reason is Reason.WRONG_KEY
+    # A key of Django's that is too short to sign is no error of the project's: tokens are refused.
+    with override_settings(SECRET_KEY="short"), pytest.raises(AuthenticationFailed) as none:
+        authenticate_now(token)
+    assert none.value.reason is Reason.WRONG_KEY

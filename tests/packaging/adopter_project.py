@@ -44,7 +44,7 @@ DATABASES = {"default": {
 }}
 USE_TZ = True
 STATIC_URL = "/static/"
-LIVE_INBOX = {"JWT_SECRET": SECRET_KEY, "RECONCILE_SECONDS": 0.2}
+LIVE_INBOX = {"RECONCILE_SECONDS": 0.2, "TYPES": {"billing": {"label": "Billing"}}}
 """
 
 USER = """

@@ -13,7 +13,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
 from django.urls import include, path
 
-from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH, TYPE_LENGTH
+from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
+from live_inbox.notification_types import TYPE_LENGTH
 from live_inbox.web import bundles
 from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView

@@ -41,9 +41,9 @@ class TypeFilter(SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: ModelAdmin[Any]
     ) -> Iterable[tuple[str, str]]:
-        """Return the types of the newest rows, the required types and the selected one."""
+        """Return the types of the newest rows, the declared types and the selected one."""
         newest = model_admin.model._default_manager.order_by("-pk")[: self.newest_rows]
-        types = {*newest.values_list("type", flat=True), *inbox_settings().required_types}
+        types = {*newest.values_list("type", flat=True), *inbox_settings().types}
         if chosen := request.GET.get(self.parameter_name):
             types.add(chosen)
         return [(type, type) for type in sorted(types)]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from live_inbox.conf import inbox_settings
+from django.conf import settings as django_settings
+
+from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.identity.accounts import AccountConfig, check_account_config
+from live_inbox.identity.keys import fits_as_secret
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier
 
 
@@ -25,7 +28,7 @@ def identity_config() -> IdentityConfig:
     return IdentityConfig(
         tokens=TokenConfig(
             algorithms=tuple(settings.jwt_algorithms),
-            secrets=tuple(filter(None, (settings.jwt_secret, *settings.jwt_previous_secrets))),
+            secrets=_secrets(settings),
             # Environment files often cannot hold line breaks, so `\\n` stands for one.
             public_key=settings.jwt_public_key.replace("\\n", "\n"),
             jwks_url=settings.jwt_jwks_url,
@@ -43,8 +46,26 @@ def identity_config() -> IdentityConfig:
     )
 
 
+def _secrets(settings: InboxSettings) -> tuple[str, ...]:
+    """Return the shared secrets: those of the settings or, as with simplejwt, Django's secret keys.
+
+    Of Django's, those that are too short for a signature are left out: that they suffice for Django is no error.
+    """
+    if settings.jwt_secret:
+        return (settings.jwt_secret, *filter(None, settings.jwt_previous_secrets))
+    keys = (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
+    algorithms = tuple(settings.jwt_algorithms)
+    return tuple(str(key) for key in keys if fits_as_secret(str(key), algorithms))
+
+
 def check_identity_config() -> None:
     """Raise InvalidIdentityConfig if the settings cannot work; the message says what to change."""
     config = identity_config()
     TokenVerifier(config.tokens)
     check_account_config(config.accounts)
+
+
+def can_verify_tokens() -> bool:
+    """Whether there is any key to verify tokens with."""
+    tokens = identity_config().tokens
+    return tokens.signed_elsewhere or bool(tokens.secrets)

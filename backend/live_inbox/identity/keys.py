@@ -73,6 +73,28 @@ class SharedSecrets:
         return False
 
 
+class NoKeys:
+    """No key at all: every token is refused. For projects that use sessions only."""
+
+    def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[Key]:
+        """Return nothing."""
+        return ()
+
+    def may_block(self, key_id: str | None) -> bool:
+        """Return False: there is nothing to fetch."""
+        return False
+
+
+@lru_cache(maxsize=16)
+def fits_as_secret(secret: str, algorithms: tuple[str, ...]) -> bool:
+    """Whether a secret is long enough to sign with each of these algorithms."""
+    try:
+        SharedSecrets([secret], algorithms)
+    except InvalidIdentityConfig:
+        return False
+    return True
+
+
 class PublicKeys:
     """One or more concatenated PEM public keys of one kind."""
 

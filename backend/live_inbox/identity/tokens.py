@@ -14,7 +14,14 @@ import jwt
 
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.jwks import JwksKeys
-from live_inbox.identity.keys import Keys, PublicKeys, SharedSecrets, signatures
+from live_inbox.identity.keys import (
+    Keys,
+    NoKeys,
+    PublicKeys,
+    SharedSecrets,
+    known_algorithms,
+    signatures,
+)
 
 if TYPE_CHECKING:
     from live_inbox.identity.keys import Key
@@ -27,7 +34,7 @@ FAR = 10**12
 
 @dataclass(frozen=True, slots=True)
 class TokenConfig:
-    """Which tokens are accepted. The keys come from `jwks_url`, else `public_key`, else `secrets`."""
+    """Which tokens are accepted. The keys come from `jwks_url`, else `public_key`, else `secrets`, else none."""
 
     algorithms: tuple[str, ...] = ("HS256",)
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -132,6 +139,9 @@ def _keys(config: TokenConfig) -> Keys:
         return JwksKeys(config.jwks_url, config.algorithms)
     if config.public_key:
         return PublicKeys(config.public_key, config.algorithms)
+    if not config.secrets:
+        known_algorithms(config.algorithms)
+        return NoKeys()
     return SharedSecrets(config.secrets, config.algorithms)
 
 

@@ -3,7 +3,7 @@
 from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
 from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page
 from live_inbox.selectors.log import events, heads
-from live_inbox.selectors.preferences import PreferenceState, preferences
+from live_inbox.selectors.preferences import PreferenceState, preference_state, preferences
 
 __all__ = [
     "EMPTY",
@@ -16,5 +16,6 @@ __all__ = [
     "inbox_state",
     "notification",
     "page",
+    "preference_state",
     "preferences",
 ]

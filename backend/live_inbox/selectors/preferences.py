@@ -7,20 +7,39 @@ from typing import Any
 
 from live_inbox.conf import inbox_settings
 from live_inbox.models import NotificationPreference
+from live_inbox.notification_types import NotificationType
+
+_UNDECLARED = NotificationType()
 
 
 @dataclass(frozen=True, slots=True)
 class PreferenceState:
-    """What a user wants of a type; `required` ones cannot be turned off."""
+    """What a user wants of a type. Required types cannot be turned off.
+
+    `label` is the type itself unless it is declared with one. Declared texts are in Django's active language.
+    """
 
     type: str
     enabled: bool
     required: bool
+    label: str
+    description: str
 
 
 def preferences(*, user_id: Any) -> list[PreferenceState]:
-    """Return the types that the user has turned on or off, and the required ones, sorted by type."""
-    required = set(inbox_settings().required_types)
+    """Return the declared types and those that the user has turned on or off, sorted by type."""
     rows = NotificationPreference.objects.filter(user=user_id).values_list("type", "enabled")
-    states = dict(rows) | dict.fromkeys(required, True)
-    return [PreferenceState(type, states[type], type in required) for type in sorted(states)]
+    enabled = dict.fromkeys(inbox_settings().types, True) | dict(rows)
+    return [preference_state(type, enabled=enabled[type]) for type in sorted(enabled)]
+
+
+def preference_state(type: str, *, enabled: bool) -> PreferenceState:
+    """Return the state of a preference, with what is declared about the type."""
+    declared = inbox_settings().types.get(type, _UNDECLARED)
+    return PreferenceState(
+        type,
+        enabled or declared.required,
+        declared.required,
+        label=str(declared.label) or type,
+        description=str(declared.description),
+    )

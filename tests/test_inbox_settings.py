@@ -1,0 +1,89 @@
+"""The setting LIVE_INBOX of a project of one's own: what is read, what is refused, and by which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from live_inbox.conf import inbox_settings
+
+SECRET = "s" * 32
+
+
+def ids_and_texts() -> dict[str | None, str]:
+    """The messages of this app's checks, by id."""
+    return {
+        message.id: message.msg
+        for message in run_checks()
+        if message.id and message.id.startswith("live_inbox.")
+    }
+
+
+def test_without_the_setting_everything_has_its_default() -> None:
+    with override_settings():
+        from django.conf import settings
+
+        del settings.LIVE_INBOX
+        inbox_settings.cache_clear()
+        assert inbox_settings().reconcile_seconds == 2
+        assert inbox_settings().types == {}
+    assert ids_and_texts() == {}
+
+
+def test_jwt_settings_may_stand_in_a_dictionary_of_their_own() -> None:
+    nested = {"JWT": {"SECRET": SECRET, "ALGORITHMS": ["HS384"]}, "MAX_PAGE_SIZE": 7}
+    with override_settings(LIVE_INBOX=nested):
+        assert inbox_settings().jwt_secret == SECRET
+        assert inbox_settings().jwt_algorithms == ["HS384"]
+        assert inbox_settings().max_page_size == 7
+
+
+def test_overridden_settings_are_read_at_once_and_given_back() -> None:
+    before = inbox_settings().max_page_size
+    with override_settings(LIVE_INBOX={"MAX_PAGE_SIZE": 3}):
+        assert inbox_settings().max_page_size == 3
+    assert inbox_settings().max_page_size == before
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"SEND_RATES": "1/second"}, "there is no SEND_RATES; did you mean SEND_RATE?"),
+        ({"send_rate": "1/second"}, "there is no send_rate; did you mean SEND_RATE?"),
+        ({"JWT": {"SECRT": SECRET}}, "there is no JWT_SECRT; did you mean JWT_SECRET?"),
+        ({"XYZZY": 1}, "there is no XYZZY."),
+        ({"JWT": {"SECRET": SECRET}, "JWT_SECRET": SECRET}, "JWT_SECRET is set twice"),
+        ({"JWT": "secret"}, "JWT must be a dictionary"),
+        (["JWT"], "LIVE_INBOX must be a dictionary."),
+        ({"RECONCILE_SECONDS": 0}, "RECONCILE_SECONDS: Input should be greater than 0"),
+        ({"TYPES": {"no slug": {}}}, "TYPES: 'no slug' is not a type, such as billing.invoice"),
+        (
+            {"TYPES": {"news": {"label": 5}}},
+            "TYPES.news.label: it is a string, or a lazy translation",
+        ),
+        (
+            {"TYPES": {"news": {"lable": "News"}}},
+            "TYPES.news.lable: Extra inputs are not permitted",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_when_it_is_used_and_by_the_check(given: Any, problem: str) -> None:
+    with override_settings(LIVE_INBOX=given):
+        with pytest.raises(ImproperlyConfigured) as wrong:
+            inbox_settings()
+        assert problem in str(wrong.value)
+        assert problem in ids_and_texts()["live_inbox.E001"]
+
+
+def test_a_secret_that_is_too_short_is_an_error() -> None:
+    with override_settings(LIVE_INBOX={"JWT": {"SECRET": "short"}}):
+        assert "is too short for HS256" in ids_and_texts()["live_inbox.E002"]
+
+
+def test_a_secret_key_that_is_too_short_to_sign_is_a_warning() -> None:
+    with override_settings(LIVE_INBOX={}, SECRET_KEY="short"):
+        assert list(ids_and_texts()) == ["live_inbox.W001"]
