@@ -43,7 +43,7 @@ format: .development ## bring the code into shape
 	.venv/bin/python -m ruff check --fix .
 
 pictures: .development ## make the pictures of the README anew
-	.venv/bin/python -m tests.pages.pictures
+	.venv/bin/python -m tests.pages.screenshots
 
 lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	$(call bootstrap,lock $(ARGS))

@@ -14,6 +14,6 @@ def mount(http: Application, *, on_started: Callable[[], None] | None = None) ->
     hub has started. Raises ImproperlyConfigured for settings that cannot work.
     """
     # Not at import: the models can be imported only once Django has been set up.
-    from live_inbox.server import inbox_server
+    from live_inbox.application import build_application
 
-    return inbox_server(http, on_started=on_started)
+    return build_application(http, on_started=on_started)

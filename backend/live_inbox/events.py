@@ -15,14 +15,13 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import msgspec
 from msgspec import Struct
 
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 
-ResetReason = Loss
 ReadT = TypeVar("ReadT")
 
 
-class Payload(Enum):
+class PayloadType(Enum):
     """What an event carries beside its place in the log and the counts."""
 
     NOTIFICATION = auto()
@@ -52,12 +51,12 @@ class Kind(StrEnum):
     module's event types are those of the GraphQL schema.
     """
 
-    payload: Payload
+    payload: PayloadType
     graphql_type: GraphQLType
     json_message: JSONMessage
 
     def __new__(
-        cls, value: str, payload: Payload, graphql_type: GraphQLType, json_message: JSONMessage
+        cls, value: str, payload: PayloadType, graphql_type: GraphQLType, json_message: JSONMessage
     ) -> Self:
         """Return a member with its declaration as attributes: they are read for every event."""
         kind = str.__new__(cls, value)
@@ -67,17 +66,17 @@ class Kind(StrEnum):
         kind.json_message = json_message
         return kind
 
-    ADDED = "added", Payload.NOTIFICATION, "NotificationAdded", "notification"
-    READ = "read", Payload.NOTIFICATION, "NotificationUpdated", "notification_marked_read"
-    UNREAD = "unread", Payload.NOTIFICATION, "NotificationUpdated", "notification_marked_unread"
-    DELETED = "deleted", Payload.REMOVAL, "NotificationDeleted", "notification_deleted"
+    ADDED = "added", PayloadType.NOTIFICATION, "NotificationAdded", "notification"
+    READ = "read", PayloadType.NOTIFICATION, "NotificationUpdated", "notification_marked_read"
+    UNREAD = "unread", PayloadType.NOTIFICATION, "NotificationUpdated", "notification_marked_unread"
+    DELETED = "deleted", PayloadType.REMOVAL, "NotificationDeleted", "notification_deleted"
     ALL_READ = (
         "all_read",
-        Payload.ALL_READ,
+        PayloadType.ALL_READ,
         "AllNotificationsRead",
         "all_notifications_marked_read",
     )
-    EXPIRED = "expired", Payload.REMOVAL, "NotificationDeleted", "notification_deleted"
+    EXPIRED = "expired", PayloadType.REMOVAL, "NotificationDeleted", "notification_deleted"
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]

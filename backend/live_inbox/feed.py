@@ -14,7 +14,7 @@ from live_inbox import metrics, selectors
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import Hub, PositionLost, Subscription
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Reset
 from live_inbox.faults import Fault
@@ -101,7 +101,7 @@ class OpenFeed:
                 # The database has just gone away, and the subscription has not moved: `ask` waits until it is back.
                 self._fault.report(error)
 
-    async def _reset(self, reason: Loss) -> Reset:
+    async def _reset(self, reason: ResetReason) -> Reset:
         """Move a lost subscription to the inbox as it is now, and return the reset that reports it."""
         inbox = self._subscription.inbox
         state = await in_database_thread(selectors.inbox_state, user_id=inbox)

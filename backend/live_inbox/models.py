@@ -86,7 +86,7 @@ def forget_sender(collector: Any, field: Any, notifications: Any, using: str) ->
 forget_sender.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
-class Backwards(Func):
+class NegatedId(Func):
     """Minus a number: the order of lists, newest first.
 
     On purpose, the primary key does not have this order. For the newest rows of an inbox by id, PostgreSQL may scan the
@@ -98,7 +98,7 @@ class Backwards(Func):
     output_field = models.BigIntegerField()
 
 
-class BackwardsInType(Backwards):
+class NegatedIdWithinType(NegatedId):
     """The same for lists of one type: written so that only the indexes that begin with the type give it."""
 
     template = "(0 - %(expressions)s)"
@@ -142,22 +142,22 @@ class Notification(models.Model):
         permissions: ClassVar = [("send_notification", "Can send notifications to other users")]
         # One index for each list that is read from one end: all, unread, read, unread and read of a type.
         indexes: ClassVar = [
-            models.Index("recipient", Backwards("id"), name="notification_list"),
+            models.Index("recipient", NegatedId("id"), name="notification_list"),
             models.Index(
-                "recipient", Backwards("id"), name="notification_unread", condition=UNREAD
+                "recipient", NegatedId("id"), name="notification_unread", condition=UNREAD
             ),
-            models.Index("recipient", Backwards("id"), name="notification_read", condition=READ),
+            models.Index("recipient", NegatedId("id"), name="notification_read", condition=READ),
             models.Index(
                 "recipient",
                 "type",
-                BackwardsInType("id"),
+                NegatedIdWithinType("id"),
                 name="notification_type_unread",
                 condition=UNREAD,
             ),
             models.Index(
                 "recipient",
                 "type",
-                BackwardsInType("id"),
+                NegatedIdWithinType("id"),
                 name="notification_type_read",
                 condition=READ,
             ),

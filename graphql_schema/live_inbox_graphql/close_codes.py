@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from live_inbox.sockets.session import Ending
+from live_inbox.sockets.session import CloseReason
 
 _LONGEST_REASON = 123
 """Bytes that a close frame has room for."""
@@ -88,10 +88,10 @@ def reason_for(code: GraphQLCloseCode, detail: str = "") -> str:
 
 
 _ENDINGS = {
-    Ending.RATE_LIMITED: (GraphQLCloseCode.TRY_AGAIN, "too many messages"),
-    Ending.NOT_ALLOWED: (GraphQLCloseCode.FORBIDDEN, ""),
-    Ending.RESTARTING: (GraphQLCloseCode.RESTARTING, ""),
-    Ending.FAILED: (GraphQLCloseCode.TRY_AGAIN, "internal error"),
+    CloseReason.RATE_LIMITED: (GraphQLCloseCode.TRY_AGAIN, "too many messages"),
+    CloseReason.ACCESS_ENDED: (GraphQLCloseCode.FORBIDDEN, ""),
+    CloseReason.RESTARTING: (GraphQLCloseCode.RESTARTING, ""),
+    CloseReason.FAILED: (GraphQLCloseCode.TRY_AGAIN, "internal error"),
 }
 
 
@@ -100,7 +100,7 @@ def close_frame(code: GraphQLCloseCode, detail: str = "") -> tuple[int, str]:
     return code.value, reason_for(code, detail)
 
 
-def close_frame_for(ending: Ending, detail: str) -> tuple[int, str]:
+def close_frame_for(ending: CloseReason, detail: str) -> tuple[int, str]:
     """Return the code and the reason for an ending by the session."""
     code, usual_detail = _ENDINGS[ending]
     return close_frame(code, detail or usual_detail)

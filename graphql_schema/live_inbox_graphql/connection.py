@@ -13,7 +13,7 @@ from graphql import GraphQLError
 from live_inbox.database_threads import UNAVAILABLE_ERRORS
 from live_inbox.feed import Feed
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.sockets.session import Ending, SocketSession, WireProtocol
+from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import caller_of_socket
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame
@@ -34,7 +34,7 @@ class NotAdmitted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class GraphQLRules:
+class GraphQLConfig:
     """What all GraphQL connections of a server have in common."""
 
     schema: InboxSchema
@@ -49,23 +49,23 @@ class GraphQLRules:
 
 
 class GraphQLConnection(WireProtocol, ABC):
-    """A connection of either subprotocol; the subclasses add its names and rules."""
+    """A connection of either subprotocol; the subclasses add its names and messages."""
 
     __slots__ = (
         "_init_timer",
         "_is_init_received",
+        "config",
         "is_acknowledged",
         "operations",
-        "rules",
         "session",
     )
 
     result_type: ClassVar[str]
     """The type of the message that carries a result."""
 
-    def __init__(self, session: SocketSession, rules: GraphQLRules) -> None:
+    def __init__(self, session: SocketSession, config: GraphQLConfig) -> None:
         self.session = session
-        self.rules = rules
+        self.config = config
         self.is_acknowledged = False
         self.operations: dict[str, Operation] = {}
         self._init_timer: asyncio.TimerHandle | None = None
@@ -93,7 +93,7 @@ class GraphQLConnection(WireProtocol, ABC):
     def start(self) -> None:
         """Expect `connection_init` in time."""
         self._init_timer = asyncio.get_running_loop().call_later(
-            self.rules.init_seconds, self.close, GraphQLCloseCode.INIT_TIMEOUT
+            self.config.init_seconds, self.close, GraphQLCloseCode.INIT_TIMEOUT
         )
 
     async def handle_text(self, text: str) -> None:
@@ -122,11 +122,11 @@ class GraphQLConnection(WireProtocol, ABC):
         if busy:
             self.session.background.run(self._drain_and_close(busy))
         else:
-            self.session.close_for(Ending.RESTARTING)
+            self.session.close_for(CloseReason.RESTARTING)
 
     async def _drain_and_close(self, busy: set[asyncio.Task[None]]) -> None:
         await asyncio.wait(busy)
-        self.session.close_for(Ending.RESTARTING)
+        self.session.close_for(CloseReason.RESTARTING)
 
     def on_close(self) -> None:
         """End all operations, before the client learns of the close."""
@@ -180,7 +180,7 @@ class GraphQLConnection(WireProtocol, ABC):
 
     async def start_operation(self, request: OperationRequest) -> None:
         """Start an operation, or send an error if there are too many. Its id must not be in use."""
-        if len(self.operations) < self.rules.max_operations:
+        if len(self.operations) < self.config.max_operations:
             self.operations[request.id] = operation = Operation(self, request.id)
             operation.start(request)
             return

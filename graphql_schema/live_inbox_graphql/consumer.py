@@ -9,11 +9,11 @@ from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
-from live_inbox.sockets.session import SocketRules, SocketSession
+from live_inbox.sockets.session import SocketConfig, SocketSession
 from live_inbox.sockets.writer import writer_for
 from live_inbox_graphql import graphql_transport_ws, graphql_ws
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame, close_frame_for
-from live_inbox_graphql.connection import GraphQLConnection, GraphQLRules
+from live_inbox_graphql.connection import GraphQLConfig, GraphQLConnection
 from live_inbox_graphql.origins import OriginCheck
 from live_inbox_graphql.schema import InboxSchema
 
@@ -35,7 +35,7 @@ class GraphQLConsumer:
         self,
         schema: InboxSchema,
         feed: Feed,
-        sessions: Admissions,
+        admissions: Admissions,
         *,
         keep_alive_seconds: float = 20.0,
         init_seconds: float | None = None,
@@ -43,16 +43,16 @@ class GraphQLConsumer:
         settings = inbox_settings()
         seconds = settings.connection_init_seconds if init_seconds is None else init_seconds
         self._origins = OriginCheck(settings.allowed_origins)
-        self._socket_rules = SocketRules(
+        self._socket_config = SocketConfig(
             api="graphql",
-            sessions=sessions,
+            admissions=admissions,
             rate=RateLimit.parse(settings.socket_rate),
             max_message_bytes=settings.max_message_bytes,
             admission_seconds=seconds,
             drain_seconds=settings.drain_seconds,
             close_frame=close_frame_for,
         )
-        self._rules = GraphQLRules(
+        self._config = GraphQLConfig(
             schema=schema,
             feed=feed,
             max_operations=settings.max_subscriptions_per_socket,
@@ -65,7 +65,7 @@ class GraphQLConsumer:
         """Serve one socket until it closes."""
         if (await receive())["type"] != "websocket.connect":
             return
-        session = SocketSession(scope, receive, writer_for(scope, send), self._socket_rules)
+        session = SocketSession(scope, receive, writer_for(scope, send), self._socket_config)
         if not self._origins.allows(scope):
             await session.refuse()
             return
@@ -79,7 +79,7 @@ class GraphQLConsumer:
         if name is None:
             session.close(*close_frame(GraphQLCloseCode.NO_SUBPROTOCOL))
             return None
-        return _SUBPROTOCOLS[name](session, self._rules)
+        return _SUBPROTOCOLS[name](session, self._config)
 
 
 def _best(offered: list[str]) -> str | None:

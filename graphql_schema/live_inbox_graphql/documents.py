@@ -33,7 +33,7 @@ MAX_REPEATS = 50
 takes half a second, of 50 a twentieth."""
 
 MAX_REMEMBERED_CHARACTERS = 131_072
-"""Length of all documents that are remembered. Parsed, a character takes 140 bytes: 18 MB."""
+"""Length of all documents in the cache. Parsed, a character takes 140 bytes: 18 MB."""
 
 _LONGEST_REMEMBERED = 8192
 
@@ -45,7 +45,7 @@ NAME_THE_OPERATION = GraphQLError(
 )
 
 
-class DocumentMemory:
+class DocumentCache:
     """A least-recently-used cache of valid documents, bounded by the length of their texts."""
 
     def __init__(self) -> None:
@@ -55,14 +55,14 @@ class DocumentMemory:
     def __len__(self) -> int:
         return len(self._documents)
 
-    def recall(self, text: str) -> DocumentNode | None:
+    def get(self, text: str) -> DocumentNode | None:
         """Return the document of this text, if it is in the cache."""
         document = self._documents.get(text)
         if document is not None:
             self._documents.move_to_end(text)
         return document
 
-    def remember(self, text: str, document: DocumentNode) -> None:
+    def put(self, text: str, document: DocumentNode) -> None:
         """Add a valid document to the cache."""
         if len(text) > _LONGEST_REMEMBERED or text in self._documents:
             return
@@ -78,12 +78,12 @@ class DocumentMemory:
         """Return the errors of a document; add it to the cache if it has none."""
         errors = excesses(document) or validate_document(schema, document, rules)
         if not errors:
-            self.remember(text, document)
+            self.put(text, document)
         return errors
 
     def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
         """Return the document of this text, or None if it is invalid; executing it reports the errors."""
-        document = self.recall(text)
+        document = self.get(text)
         if document is None:
             try:
                 document = parse(text, max_tokens=inbox_settings().max_query_tokens)
@@ -97,8 +97,8 @@ class DocumentMemory:
 class Documents(SchemaExtension):
     """Turns the text of one operation into a valid document within the limits, or into errors."""
 
-    def __init__(self, memory: DocumentMemory) -> None:
-        self._memory = memory
+    def __init__(self, cache: DocumentCache) -> None:
+        self._cache = cache
 
     def on_operation(self) -> Iterator[None]:
         """Let the parser stop at the limit of tokens."""
@@ -108,7 +108,7 @@ class Documents(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         """Save the parser's work for documents that are known."""
         execution = self.execution_context
-        execution.graphql_document = self._memory.recall(execution.query or "")
+        execution.graphql_document = self._cache.get(execution.query or "")
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -120,10 +120,10 @@ class Documents(SchemaExtension):
         if not names_operation(execution) and has_several_operations(document):
             # Strawberry would run the first.
             execution.pre_execution_errors = [NAME_THE_OPERATION]
-        elif document is self._memory.recall(text):
+        elif document is self._cache.get(text):
             execution.pre_execution_errors = []
         else:
-            errors = self._memory.check(
+            errors = self._cache.check(
                 core_schema(execution.schema), text, document, execution.validation_rules
             )
             execution.pre_execution_errors = mark_invalid(errors)

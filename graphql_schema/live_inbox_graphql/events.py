@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import strawberry
 
-from live_inbox.events import Event, Payload, Reset
+from live_inbox.events import Event, PayloadType, Reset
 from live_inbox_graphql import ids
 from live_inbox_graphql.types import Notification
 
@@ -115,13 +115,13 @@ def to_graphql(item: Event | Reset) -> NotificationEvent:
 
 def _payload(event: Event) -> dict[str, object]:
     match event.kind.payload:
-        case Payload.NOTIFICATION:
+        case PayloadType.NOTIFICATION:
             assert event.notification is not None
             return {"notification": Notification.of(event.notification)}
-        case Payload.REMOVAL:
+        case PayloadType.REMOVAL:
             assert event.notification_id is not None
             return {"notification_id": ids.notification_id(event.notification_id)}
-        case Payload.ALL_READ:
+        case PayloadType.ALL_READ:
             assert event.through_id is not None
             return {"count": event.count, "through_id": ids.notification_id(event.through_id)}
         case _:
@@ -129,7 +129,7 @@ def _payload(event: Event) -> dict[str, object]:
 
 
 # Looked up for every event; attributes of an enumeration are slow to find.
-_NOTIFICATION, _REMOVAL = Payload.NOTIFICATION, Payload.REMOVAL
+_NOTIFICATION, _REMOVAL = PayloadType.NOTIFICATION, PayloadType.REMOVAL
 
 
 def graphql_type_of(item: Event | Reset) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from live_inbox.sockets.session import SocketSession
 from live_inbox_graphql import json_text
 from live_inbox_graphql.close_codes import GraphQLCloseCode
-from live_inbox_graphql.connection import GraphQLConnection, GraphQLRules, NotAdmitted
+from live_inbox_graphql.connection import GraphQLConfig, GraphQLConnection, NotAdmitted
 from live_inbox_graphql.messages import (
     InvalidMessage,
     OperationRequest,
@@ -34,8 +34,8 @@ class GraphQLWSProtocol(GraphQLConnection):
 
     result_type = "data"
 
-    def __init__(self, session: SocketSession, rules: GraphQLRules) -> None:
-        super().__init__(session, rules)
+    def __init__(self, session: SocketSession, config: GraphQLConfig) -> None:
+        super().__init__(session, config)
         self._keep_alive: asyncio.TimerHandle | None = None
 
     async def handle(self, message: Any) -> None:
@@ -82,7 +82,7 @@ class GraphQLWSProtocol(GraphQLConnection):
 
     def on_acknowledged(self) -> None:
         """Begin to send keep-alive messages."""
-        seconds = self.rules.keep_alive_seconds
+        seconds = self.config.keep_alive_seconds
         if seconds > 0:
             # Room is not waited for: the server's pings detect a client that does not read.
             self.session.write(_KEEP_ALIVE)

@@ -1,6 +1,6 @@
 """One operation of a GraphQL connection.
 
-There are two ways. A subscription whose selection could be compiled (`live_inbox_graphql.projection`) follows the feed
+There are two ways. A subscription whose selection could be compiled (`live_inbox_graphql.compiled`) follows the feed
 without a task: each event is encoded as JSON once for all sockets that select the same, and written with this
 operation's id around it. Everything else is executed by Strawberry and graphql-core, in a task.
 """
@@ -20,19 +20,19 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Event, Reset
 from live_inbox.feed import Feed, Following, Item
-from live_inbox.sockets.session import Ending, SocketSession
+from live_inbox.sockets.session import CloseReason, SocketSession
 from live_inbox_graphql import json_text
 from live_inbox_graphql.arguments import parse_position, parse_types
+from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.errors import as_clients_see_exception
 from live_inbox_graphql.events import concerns
 from live_inbox_graphql.messages import OperationRequest
-from live_inbox_graphql.projection.rendering import CompiledSubscription, Projection
 from live_inbox_graphql.schema import InboxSchema
 
 
-class OperationRules(Protocol):
-    """What an operation needs of a server's rules."""
+class OperationConfig(Protocol):
+    """What an operation needs of a server's config."""
 
     @property
     def schema(self) -> InboxSchema: ...
@@ -49,7 +49,7 @@ class OperationOwner(Protocol):
     session: SocketSession
 
     @property
-    def rules(self) -> OperationRules: ...
+    def config(self) -> OperationConfig: ...
 
     async def fail_operation(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
         """Send that the operation has failed."""
@@ -103,7 +103,7 @@ class Operation:
     def _fail(self, error: Exception) -> None:
         session = self._owner.session
         if isinstance(error, HubClosed):
-            session.close_for(Ending.RESTARTING)
+            session.close_for(CloseReason.RESTARTING)
         else:
             # In the background: this may be called by the hub, which does not wait for a client that does not read.
             seen = as_clients_see_exception(error)
@@ -115,15 +115,15 @@ class Operation:
         # A document without the word has no subscription; other documents are not parsed and checked twice.
         if "subscription" not in request.query:
             return None
-        rules = self._owner.rules
-        self._is_stream = rules.schema.is_subscription(request)
-        if not self._is_stream or not rules.compiles_selections:
+        config = self._owner.config
+        self._is_stream = config.schema.is_subscription(request)
+        if not self._is_stream or not config.compiles_selections:
             return None
-        return rules.schema.compiled(request)
+        return config.schema.compiled(request)
 
     async def _follow(self, compiled: CompiledSubscription) -> bool:
         """Follow the feed; return False if graphql-core has to report an error in the arguments."""
-        session, rules = self._owner.session, self._owner.rules
+        session, config = self._owner.session, self._owner.config
         caller = session.caller
         try:
             after = parse_position(compiled.after, field="after")
@@ -132,13 +132,13 @@ class Operation:
             return False
         if caller is None:
             return False
-        following = await rules.feed.follow(caller.user_id, after)
+        following = await config.feed.follow(caller.user_id, after)
         self._following = following
         start = b'{"id":%b,"type":"%b","payload":' % (
             json_text.dumps(self.id),
             self._owner.result_type.encode(),
         )
-        sender = _EventSender(start, compiled.projection, types, session.writer.write)
+        sender = _EventSender(start, compiled.selection, types, session.writer.write)
         following.start(sender.deliver, self._fail)
         return True
 
@@ -146,11 +146,11 @@ class Operation:
 
     async def _execute(self, request: OperationRequest) -> None:
         """Send the results of an operation, and how it ended."""
-        rules = self._owner.rules
-        results = await rules.schema.stream(
+        config = self._owner.config
+        results = await config.schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=Context(caller=self._owner.session.caller, feed=rules.feed),
+            context_value=Context(caller=self._owner.session.caller, feed=config.feed),
             operation_name=request.operation_name,
         )
         async with aclosing(results):
@@ -174,19 +174,19 @@ class Operation:
 class _EventSender:
     """Encodes and writes the events of one subscription."""
 
-    __slots__ = ("_key", "_projection", "_start", "_types", "_write")
+    __slots__ = ("_key", "_selection", "_start", "_types", "_write")
 
     def __init__(
         self,
         start: bytes,
-        projection: Projection,
+        selection: CompiledSelection,
         types: frozenset[str] | None,
         write: Callable[[Sequence[bytes]], Awaitable[None] | None],
     ) -> None:
         self._start = start
-        self._projection = projection
+        self._selection = selection
         self._types = types
-        self._key: Hashable = projection if types is None else (projection, types)
+        self._key: Hashable = selection if types is None else (selection, types)
         self._write = write
 
     def deliver(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
@@ -197,5 +197,5 @@ class _EventSender:
 
     def _encode(self, items: Sequence[Item]) -> list[bytes]:
         """Return the results of the selected events, each with the brace that ends its message."""
-        render, types = self._projection.render, self._types
+        render, types = self._selection.render, self._types
         return [render(item) + b"}" for item in items if concerns(item, types)]

@@ -23,13 +23,13 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExe
 
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.internals.strawberry_schema import core_schema
-from live_inbox_graphql.documents import DocumentMemory, Documents, has_several_operations
+from live_inbox_graphql.compiled.loading import subscription_compiler
+from live_inbox_graphql.compiled.rendering import CompiledSubscription
+from live_inbox_graphql.documents import DocumentCache, Documents, has_several_operations
 from live_inbox_graphql.errors import as_clients_see
 from live_inbox_graphql.events import EVENT_TYPES
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.mutations import Mutation
-from live_inbox_graphql.projection.loading import subscription_compiler
-from live_inbox_graphql.projection.rendering import CompiledSubscription
 from live_inbox_graphql.queries import Query
 from live_inbox_graphql.scalars import SCALARS
 from live_inbox_graphql.subscriptions import Subscription
@@ -38,15 +38,15 @@ from live_inbox_graphql.subscriptions import Subscription
 class InboxSchema(strawberry.Schema):
     """A schema whose results can be sent to clients on any transport: errors are coded and masked."""
 
-    def __init__(self, memory: DocumentMemory, **kwargs: Any) -> None:
-        super().__init__(extensions=[lambda: Documents(memory)], **kwargs)
-        self._memory = memory
+    def __init__(self, cache: DocumentCache, **kwargs: Any) -> None:
+        super().__init__(extensions=[lambda: Documents(cache)], **kwargs)
+        self._cache = cache
         self._core = core_schema(self)
         self._compiler = subscription_compiler(self._core)
 
     def is_subscription(self, request: OperationRequest) -> bool:
         """Whether a request is a valid subscription."""
-        document = self._memory.document(self._core, request.query)
+        document = self._cache.document(self._core, request.query)
         operation = document and get_operation_ast(document, request.operation_name)
         return bool(operation and operation.operation is OperationType.SUBSCRIPTION)
 
@@ -54,7 +54,7 @@ class InboxSchema(strawberry.Schema):
         """Return the compiled subscription; None for a request that only `stream` can execute."""
         if self._compiler is None:
             return None
-        document = self._memory.document(self._core, request.query)
+        document = self._cache.document(self._core, request.query)
         if document is None or (
             request.operation_name is None and has_several_operations(document)
         ):
@@ -118,7 +118,7 @@ def _fit(result: ExecutionResult) -> ExecutionResult:
 def build() -> InboxSchema:
     """Create the schema, with its own cache of documents."""
     schema = InboxSchema(
-        DocumentMemory(),
+        DocumentCache(),
         query=Query,
         mutation=Mutation,
         subscription=Subscription,

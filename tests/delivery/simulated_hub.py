@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from live_inbox.delivery.hub import Hub, HubClosed, HubRules, PositionLost
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.hub import Hub, HubClosed, HubConfig, PositionLost
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from tests.delivery.fake_layer import FakeLayer
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, group_of
 from tests.delivery.virtual_loop import VirtualLoop
 
-SMALL = HubRules(
+SMALL = HubConfig(
     run_length=4,
     page_length=10,
     reconcile_seconds=2.0,
@@ -36,7 +36,7 @@ class Follower:
         """Where the log ended when it came."""
         self.position: Position | None = None
         self.got: list[FakeEntry] = []
-        self.losses: list[tuple[Position, Loss]] = []
+        self.losses: list[tuple[Position, ResetReason]] = []
         self.ended = False
         """Whether the hub said that it has closed."""
         self.is_free = asyncio.Event()
@@ -50,7 +50,7 @@ class Follower:
         return [line.sequence for line in self.got]
 
     @property
-    def reasons(self) -> list[Loss]:
+    def reasons(self) -> list[ResetReason]:
         """Why it lost its position, each time that it did."""
         return [reason for _, reason in self.losses]
 
@@ -86,7 +86,7 @@ class Follower:
             self.got.append(line)
             self.position = line.position
 
-    def _lost(self, position: Position, reason: Loss) -> None:
+    def _lost(self, position: Position, reason: ResetReason) -> None:
         assert position == self.position
         self.losses.append((position, reason))
 
@@ -94,7 +94,7 @@ class Follower:
 class SimulatedHub:
     """Puts up a hub and moves its time. What is not said to happen does not happen."""
 
-    def __init__(self, *, rules: HubRules = SMALL, has_layer: bool = True) -> None:
+    def __init__(self, *, config: HubConfig = SMALL, has_layer: bool = True) -> None:
         self.loop = VirtualLoop()
         self.log = FakeLog()
         self.layer = FakeLayer()
@@ -103,7 +103,7 @@ class SimulatedHub:
             layer=self.layer if has_layer else None,
             decode=decode,
             own_doorbell="own",
-            rules=rules,
+            config=config,
             clock=self.loop.time,
             sleep=asyncio.sleep,
         )
@@ -149,7 +149,7 @@ class SimulatedHub:
 
     def reconcile(self) -> None:
         """Let the watch come round."""
-        self.loop.advance(self.hub.rules.reconcile_seconds)
+        self.loop.advance(self.hub.config.reconcile_seconds)
 
     def settle(self) -> None:
         """Let everything happen that needs no time."""

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from live_inbox.delivery.doorbell import Doorbell
 from live_inbox.delivery.hub import Hub
-from tests.delivery.counting import counted
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, deployment, group_of
+from tests.delivery.metric_values import counted
 
 LONG = 3600.0
 """Longer than any test: what waits this long has not happened."""

@@ -15,16 +15,16 @@ import pytest
 import redis
 
 from live_inbox.delivery.doorbell import Doorbell
-from live_inbox.delivery.hub import Hub, HubRules
+from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.delivery.position import ORIGIN
 from live_inbox.delivery.redis_layer import RedisLayer
-from tests.delivery.counting import counted
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, deployment, group_of
+from tests.delivery.metric_values import counted
 from tests.stacks.redis_server import RedisServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ONLY_DOORBELLS = HubRules(reconcile_seconds=3600.0, layer_seconds=1.0)
+ONLY_DOORBELLS = HubConfig(reconcile_seconds=3600.0, layer_seconds=1.0)
 """The watch does not come round: what arrives was brought by a doorbell."""
 
 
@@ -38,7 +38,7 @@ class Server:
         )
         self.log = log
         self.hub: Hub[FakeEntry] = Hub(
-            log, layer=self.layer, decode=decode, own_doorbell=self.bell.name, rules=ONLY_DOORBELLS
+            log, layer=self.layer, decode=decode, own_doorbell=self.bell.name, config=ONLY_DOORBELLS
         )
 
     @asynccontextmanager

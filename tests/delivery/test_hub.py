@@ -5,13 +5,13 @@ import logging
 
 import pytest
 
-from live_inbox.delivery.hub import HubClosed, HubRules
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.hub import HubClosed, HubConfig
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
-from tests.delivery.counting import counted
 from tests.delivery.fake_layer import Health
 from tests.delivery.fake_log import FakeEntry
 from tests.delivery.group_names import BULK, group_of
+from tests.delivery.metric_values import counted
 from tests.delivery.simulated_hub import SMALL, Follower, SimulatedHub
 
 pytestmark = pytest.mark.stack("embedded")
@@ -213,12 +213,12 @@ def test_a_doorbell_of_the_new_epoch_resets_a_restored_inbox_at_once(
     alice = simulation.follow("alice")
     simulation.log.recreate("alice", events=3)
     simulation.write("alice")
-    assert alice.losses == [(Position("e1", 3), Loss.EPOCH)]
+    assert alice.losses == [(Position("e1", 3), ResetReason.EPOCH)]
     assert alice.position == Position("e2", 4)
 
 
 def test_a_gap_whose_reading_failed_is_read_again_soon(simulation: SimulatedHub) -> None:
-    simulation = SimulatedHub(rules=dataclasses.replace(SMALL, reconcile_seconds=60.0))
+    simulation = SimulatedHub(config=dataclasses.replace(SMALL, reconcile_seconds=60.0))
     alice = simulation.follow("alice")
     lines = simulation.log.write("alice", 3)
     simulation.log.failing = True
@@ -262,7 +262,7 @@ def test_a_stream_far_behind_is_filled_page_by_page(simulation: SimulatedHub) ->
 
 
 def test_a_stream_far_behind_is_filled_at_once_however_small_the_pages() -> None:
-    simulation = SimulatedHub(rules=dataclasses.replace(SMALL, run_length=100, page_length=7))
+    simulation = SimulatedHub(config=dataclasses.replace(SMALL, run_length=100, page_length=7))
     alice = simulation.follow("alice")
     simulation.log.write("alice", 95)
     simulation.reconcile()
@@ -276,7 +276,7 @@ def test_a_subscriber_without_a_position_gets_no_old_events_when_another_resumes
     run_length: int, together: bool
 ) -> None:
     simulation = SimulatedHub(
-        rules=dataclasses.replace(SMALL, run_length=run_length, page_length=5)
+        config=dataclasses.replace(SMALL, run_length=run_length, page_length=5)
     )
     simulation.log.write("alice", 40)
     simulation.log.held = True
@@ -326,7 +326,7 @@ def test_who_comes_without_a_position_begins_behind_what_is_lost(simulation: Sim
 def test_a_position_beyond_the_end_is_ahead(simulation: SimulatedHub) -> None:
     simulation.write("alice", 3)
     alice = simulation.follow("alice", Position("e1", 4))
-    assert alice.losses == [(Position("e1", 4), Loss.AHEAD)]
+    assert alice.losses == [(Position("e1", 4), ResetReason.AHEAD)]
     simulation.write("alice")
     assert alice.sequences == [4]
 
@@ -334,7 +334,7 @@ def test_a_position_beyond_the_end_is_ahead(simulation: SimulatedHub) -> None:
 def test_a_position_of_another_epoch_gets_a_reset(simulation: SimulatedHub) -> None:
     simulation.write("alice", 3)
     alice = simulation.follow("alice", Position("other", 2))
-    assert alice.losses == [(Position("other", 2), Loss.EPOCH)]
+    assert alice.losses == [(Position("other", 2), ResetReason.EPOCH)]
     simulation.write("alice")
     assert alice.sequences == [4]
 
@@ -343,7 +343,7 @@ def test_a_position_of_an_inbox_that_does_not_exist_is_of_another_epoch(
     simulation: SimulatedHub,
 ) -> None:
     alice = simulation.follow("alice", Position("e9", 2))
-    assert alice.reasons == [Loss.EPOCH]
+    assert alice.reasons == [ResetReason.EPOCH]
     assert alice.position == ORIGIN
     simulation.write("alice")
     assert alice.sequences == [1]
@@ -365,7 +365,7 @@ def test_a_position_before_the_retained_log_has_expired(
     simulation.log.write("alice", 8)
     simulation.log.prune("alice", keep=2)
     alice = simulation.follow("alice", after)
-    assert alice.reasons == ([Loss.EXPIRED] if lost else [])
+    assert alice.reasons == ([ResetReason.EXPIRED] if lost else [])
     assert alice.sequences == ([] if lost else numbers(after.sequence + 1, 8))
     simulation.write("alice")
     assert alice.sequences[-1:] == [9]
@@ -374,7 +374,7 @@ def test_a_position_before_the_retained_log_has_expired(
 def test_the_origin_has_expired_when_nothing_is_retained(simulation: SimulatedHub) -> None:
     simulation.log.write("alice", 3)
     simulation.log.prune("alice", keep=0)
-    assert simulation.follow("alice", ORIGIN).reasons == [Loss.EXPIRED]
+    assert simulation.follow("alice", ORIGIN).reasons == [ResetReason.EXPIRED]
     assert simulation.follow("alice", Position("e1", 3)).reasons == []
 
 
@@ -389,9 +389,9 @@ def test_each_subscriber_that_loses_its_position_gets_its_own_reason(
     simulation.log.release()
     simulation.settle()
     assert [follower.reasons for follower in followers] == [
-        [Loss.EXPIRED],
-        [Loss.EPOCH],
-        [Loss.AHEAD],
+        [ResetReason.EXPIRED],
+        [ResetReason.EPOCH],
+        [ResetReason.AHEAD],
         [],
     ]
     assert followers[3].sequences == [18, 19, 20]
@@ -405,7 +405,7 @@ def test_an_inbox_that_is_made_anew_resets_its_subscribers(simulation: Simulated
     alice = simulation.follow("alice")
     simulation.log.recreate("alice", events=5)
     simulation.reconcile()
-    assert alice.losses == [(Position("e1", 3), Loss.EPOCH)]
+    assert alice.losses == [(Position("e1", 3), ResetReason.EPOCH)]
     simulation.write("alice")
     assert alice.got == [FakeEntry("alice", "e2", 6)]
 
@@ -417,7 +417,7 @@ def test_an_inbox_that_vanishes_resets_its_subscribers_to_the_origin(
     alice = simulation.follow("alice")
     simulation.log.remove("alice")
     simulation.reconcile()
-    assert alice.reasons == [Loss.EPOCH]
+    assert alice.reasons == [ResetReason.EPOCH]
     simulation.write("alice", 2)
     assert alice.got == [FakeEntry("alice", "e2", 1), FakeEntry("alice", "e2", 2)]
 
@@ -429,7 +429,7 @@ def test_a_database_that_went_back_resets_who_has_seen_more(simulation: Simulate
     simulation.write("alice", 2)
     simulation.log.go_back("alice", to=6)
     simulation.reconcile()
-    assert seen.losses == [(Position("e1", 7), Loss.AHEAD)]
+    assert seen.losses == [(Position("e1", 7), ResetReason.AHEAD)]
     assert behind.reasons == []
     behind.is_free.set()
     simulation.settle()
@@ -449,7 +449,7 @@ def test_a_subscriber_of_the_new_epoch_never_gets_entries_of_a_stale_stream(
     simulation.log.recreate("alice", events=5)
     fresh = simulation.follow("alice", Position("e2", 2))
     assert fresh.got == [FakeEntry("alice", "e2", n) for n in (3, 4, 5)]
-    assert stale.reasons == [Loss.EPOCH]
+    assert stale.reasons == [ResetReason.EPOCH]
     simulation.write("alice")
     assert fresh.got[3:] == stale.got[9:] or fresh.got[3:] == [FakeEntry("alice", "e2", 6)]
     assert stale.got[-1] == FakeEntry("alice", "e2", 6)
@@ -493,7 +493,7 @@ def test_an_inbox_made_anew_between_the_two_queries_is_not_taken_for_its_success
     simulation.log.release()
     simulation.settle()
     assert late.got == []
-    assert late.reasons == [Loss.EPOCH]
+    assert late.reasons == [ResetReason.EPOCH]
 
 
 def test_pruning_between_the_two_queries_causes_a_reset(simulation: SimulatedHub) -> None:
@@ -508,7 +508,7 @@ def test_pruning_between_the_two_queries_causes_a_reset(simulation: SimulatedHub
     simulation.log.prune("alice", keep=5)
     simulation.log.release()
     simulation.settle()
-    assert late.losses == [(Position("e1", 6), Loss.EXPIRED)]
+    assert late.losses == [(Position("e1", 6), ResetReason.EXPIRED)]
     assert late.got == []
 
 
@@ -520,7 +520,7 @@ def test_pruning_past_a_stream_that_is_behind_resets_who_waits_there(
     simulation.log.write("alice", 20)
     simulation.log.prune("alice", keep=3)
     simulation.reconcile()
-    assert alice.losses == [(Position("e1", 2), Loss.EXPIRED)]
+    assert alice.losses == [(Position("e1", 2), ResetReason.EXPIRED)]
     simulation.write("alice")
     assert alice.sequences == [23]
 
@@ -538,7 +538,7 @@ def test_a_hole_in_the_log_causes_a_reset_and_neither_spins_nor_hangs(
     simulation.reconcile()
     for follower in (waiting, late):
         assert follower.position == Position("e1", 45)
-        assert set(follower.reasons) == {Loss.EXPIRED}
+        assert set(follower.reasons) == {ResetReason.EXPIRED}
         assert not set(follower.sequences) & torn
     calls = len(simulation.log.calls)
     simulation.settle()
@@ -918,7 +918,7 @@ def test_a_layer_that_swallows_a_cancellation_does_not_keep_the_hub_running(
 
 
 def test_a_thousand_subscribers_that_open_at_once_cost_a_handful_of_queries() -> None:
-    simulation = SimulatedHub(rules=HubRules())
+    simulation = SimulatedHub(config=HubConfig())
     for n in range(1000):
         simulation.log.write(f"user{n}", 5)
     followers = [
@@ -934,7 +934,7 @@ def test_a_thousand_subscribers_that_open_at_once_cost_a_handful_of_queries() ->
 
 
 def test_a_thousand_subscribers_that_lag_at_once_cost_a_handful_of_queries() -> None:
-    simulation = SimulatedHub(rules=dataclasses.replace(SMALL, page_length=100))
+    simulation = SimulatedHub(config=dataclasses.replace(SMALL, page_length=100))
     followers = [simulation.follow("alice") for _ in range(1000)]
     for follower in followers:
         follower.is_free.clear()

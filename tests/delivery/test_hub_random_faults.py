@@ -8,8 +8,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from live_inbox.delivery.hub import HubRules
-from live_inbox.delivery.log import Head, Loss
+from live_inbox.delivery.hub import HubConfig
+from live_inbox.delivery.log import Head, ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from tests.delivery.fake_layer import Health
 from tests.delivery.fake_log import FakeEntry, encode
@@ -19,7 +19,7 @@ from tests.delivery.simulated_hub import Follower, SimulatedHub
 pytestmark = pytest.mark.stack("embedded")
 
 INBOXES = ("alice", "bob")
-RULES = HubRules(
+RULES = HubConfig(
     run_length=3, page_length=4, reconcile_seconds=2.0, linger_seconds=3.0, layer_seconds=1.0
 )
 
@@ -32,7 +32,7 @@ class AnyTrouble(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.simulation = SimulatedHub(rules=RULES)
+        self.simulation = SimulatedHub(config=RULES)
         self.delayed: list[FakeEntry] = []
         self.heads: dict[str, list[Head]] = defaultdict(list)
         """What the head of an inbox has been, in order."""
@@ -192,8 +192,8 @@ class AnyTrouble(RuleBasedStateMachine):
             for position, reason in follower.losses:
                 self.check_loss(follower.inbox, position, reason)
 
-    def check_loss(self, inbox: str, position: Position, reason: Loss) -> None:
-        if reason is Loss.EXPIRED and self.torn:
+    def check_loss(self, inbox: str, position: Position, reason: ResetReason) -> None:
+        if reason is ResetReason.EXPIRED and self.torn:
             return
         untouched_first = Head(ORIGIN, first_sequence=1)
         assert any(head.loss(position) is reason for head in [untouched_first, *self.heads[inbox]])
@@ -207,7 +207,7 @@ class AnyTrouble(RuleBasedStateMachine):
             follower.is_free.set()
         # With many readers the reader pauses after each page of the log, and the loop's time jumps: one page a round.
         longest = max(simulation.log.head(inbox).position.sequence for inbox in INBOXES)
-        for _ in range(6 + longest // simulation.hub.rules.page_length):
+        for _ in range(6 + longest // simulation.hub.config.page_length):
             simulation.reconcile()
 
     def everybody_is_where_the_log_ends(self) -> None:

@@ -18,7 +18,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.test import override_settings
 
 from live_inbox.delivery import redis_layer
-from live_inbox.delivery.hub import Hub, HubRules
+from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.delivery.redis_layer import RedisLayer
 from live_inbox.internals import redis_parser, redis_subscribing
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode
@@ -439,8 +439,8 @@ async def test_a_hub_reconciles_every_inbox_when_its_doorbells_arrive_again(
     hasty: RedisLayer, private_redis: RedisServer
 ) -> None:
     log = FakeLog()
-    never = HubRules(reconcile_seconds=3600.0, layer_seconds=3600.0)
-    hub: Hub[FakeEntry] = Hub(log, layer=hasty, decode=decode, rules=never)
+    never = HubConfig(reconcile_seconds=3600.0, layer_seconds=3600.0)
+    hub: Hub[FakeEntry] = Hub(log, layer=hasty, decode=decode, config=never)
     await hub.start()
     name = f"inbox__group__{group_of('7')}".encode()
     async with hub.subscribe("7") as one:

@@ -19,12 +19,12 @@ from live_inbox.maintenance import expiry
 from live_inbox.maintenance.expiry import Expired, WrongCounts, expire_due, expire_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
-from live_inbox.services.inbox_rows import lock_free
-from tests.delivery.counting import counted
+from live_inbox.services.inbox_rows import lock_skip_locked
+from tests.delivery.metric_values import counted
 from tests.domain.concurrency import THREADS, at_once
 from tests.domain.conftest import VerifyEvents
 from tests.domain.large_inbox import fill, without_triggers
-from tests.domain.queries import queries
+from tests.domain.query_counting import queries
 from tests.domain.replica import Replica, log_of
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -429,12 +429,12 @@ def test_what_is_deleted_after_the_look_does_not_expire(
     deleted, expired, mine = send(alice, ends=later), send(alice), send(alice, ends=later)
 
     def overtaken(users: Any) -> Any:
-        monkeypatch.setattr(expiry, "lock_free", lock_free)
+        monkeypatch.setattr(expiry, "lock_skip_locked", lock_skip_locked)
         services.delete(user_id=alice.pk, notification_id=deleted.pk)
         assert expire_due(now=NOON + ONE).notifications == 1
-        return lock_free(users)
+        return lock_skip_locked(users)
 
-    monkeypatch.setattr(expiry, "lock_free", overtaken)
+    monkeypatch.setattr(expiry, "lock_skip_locked", overtaken)
     assert expire_due(now=later) == Expired(inboxes=1, notifications=1)
     assert expired_ids(alice) == [expired.pk, mine.pk]
     assert_in_order(alice)

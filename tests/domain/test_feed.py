@@ -17,20 +17,20 @@ from live_inbox import selectors, services
 from live_inbox.database_log import DatabaseLog
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.doorbell import Doorbell
-from live_inbox.delivery.hub import Hub, HubClosed, HubRules
-from live_inbox.delivery.log import Head, LogRange
+from live_inbox.delivery.hub import Hub, HubClosed, HubConfig
+from live_inbox.delivery.log import Head, LogRange, ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
-from live_inbox.events import Event, Kind, Reset, ResetReason, decode
+from live_inbox.events import Event, Kind, Reset, decode
 from live_inbox.feed import Feed, OpenFeed
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import renew_epochs
 from live_inbox.models import Inbox
-from tests.delivery.counting import counted
+from tests.delivery.metric_values import counted
 from tests.domain.replica import Replica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RULES = HubRules(run_length=8, page_length=20, reconcile_seconds=3600.0)
+RULES = HubConfig(run_length=8, page_length=20, reconcile_seconds=3600.0)
 """The watch comes round when a test says so."""
 
 
@@ -40,7 +40,7 @@ class Server:
     def __init__(self) -> None:
         self.bell = Doorbell(lambda: None, deployment=lambda: "d1")
         self.hub: Hub[Event] = Hub(
-            DatabaseLog(), layer=None, decode=decode, own_doorbell=self.bell.name, rules=RULES
+            DatabaseLog(), layer=None, decode=decode, own_doorbell=self.bell.name, config=RULES
         )
         self.feed = Feed(self.hub)
 

@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from live_inbox import feed as feed_module
 from live_inbox.delivery.batch import Batch
-from live_inbox.delivery.hub import HubClosed, HubRules
-from live_inbox.delivery.log import Head, Loss
+from live_inbox.delivery.hub import HubClosed, HubConfig
+from live_inbox.delivery.log import Head, ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.events import Reset
 from live_inbox.feed import Feed, Following
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.stack("embedded")
 
 INBOXES = ("alice", "bob")
 BATCH = 2
-RULES = HubRules(
+RULES = HubConfig(
     run_length=3,
     page_length=4,
     batch_length=BATCH,
@@ -56,7 +56,7 @@ class FakeClient:
         self.following: Following | None = None
         self.position: Position | None = None
         self.received: list[FakeEntry] = []
-        self.resets: list[tuple[Position, Loss]] = []
+        self.resets: list[tuple[Position, ResetReason]] = []
         self.failures: list[Exception] = []
         self.has_room = True
         self.stops_at_next = False
@@ -158,10 +158,10 @@ def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None]) -> Cal
 class FeedSetup:
     """A hub with a feed and clients, whose resets read the fake log as well."""
 
-    def __init__(self, rules: HubRules = RULES) -> None:
+    def __init__(self, config: HubConfig = RULES) -> None:
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr(feed_module, "in_database_thread", self._state)
-        self.simulation = SimulatedHub(rules=rules)
+        self.simulation = SimulatedHub(config=config)
         self._patch.setattr(
             self.simulation.hub,
             "on_message",
@@ -374,7 +374,7 @@ class TestTheEnd:
         assert client.resets == []
         setup.simulation.log.failing = False
         setup.simulation.reconcile()
-        assert client.resets == [(Position("another", 3), Loss.EPOCH)]
+        assert client.resets == [(Position("another", 3), ResetReason.EPOCH)]
         assert client.position == Position("e1", 5)
 
 
@@ -518,7 +518,7 @@ class AnyTrouble(RuleBasedStateMachine):
             client.gain_room()
         # With many readers the reader pauses after each page of the log, and the loop's time jumps: one page a round.
         longest = max(self.simulation.log.head(inbox).position.sequence for inbox in INBOXES)
-        for _ in range(6 + longest // self.simulation.hub.rules.page_length):
+        for _ in range(6 + longest // self.simulation.hub.config.page_length):
             self.simulation.reconcile()
 
     def everything_was_delivered(self) -> None:

@@ -20,7 +20,7 @@ from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Housekeeper, Job,
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import InboxEvent, Notification
-from tests.delivery.counting import counted
+from tests.delivery.metric_values import counted
 from tests.delivery.virtual_loop import VirtualLoop
 
 

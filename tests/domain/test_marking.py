@@ -14,7 +14,7 @@ from live_inbox.events import Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services import AllRead, Changed, Deleted
 from tests.domain.conftest import VerifyEvents
-from tests.domain.queries import queries
+from tests.domain.query_counting import queries
 from tests.domain.replica import Replica, log_of
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.models import NotificationPreference
 from live_inbox.selectors import PreferenceState
 from tests.changed_settings import changed_settings
-from tests.domain.queries import queries
+from tests.domain.query_counting import queries
 
 
 def state(type: str, enabled: bool, *, required: bool = False) -> PreferenceState:

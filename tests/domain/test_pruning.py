@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from live_inbox import selectors, services
 from live_inbox.conf import InboxSettings
-from live_inbox.delivery.log import LogRange, Loss
+from live_inbox.delivery.log import LogRange, ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.maintenance import pruning
 from live_inbox.maintenance.pruning import Pruned, prune_events
@@ -212,7 +212,7 @@ def test_a_client_before_the_pruned_events_gets_a_reset_and_another_resumes(alic
 
     epoch = Inbox.objects.get().epoch
     head = selectors.heads([str(alice.pk)])[str(alice.pk)]
-    assert head.loss(Position(epoch, 1)) is Loss.EXPIRED
+    assert head.loss(Position(epoch, 1)) is ResetReason.EXPIRED
     assert head.loss(Position(epoch, 2)) is None
     (events,) = selectors.events([LogRange(str(alice.pk), 2)], limit=10)
     assert [event.sequence for event in events] == [3]

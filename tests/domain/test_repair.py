@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from live_inbox import selectors, services
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.maintenance import repair
 from live_inbox.maintenance.repair import Finding, Flaw, check_inboxes, renew_epochs
@@ -39,7 +39,7 @@ def position(user: User) -> Position:
     return selectors.inbox_state(user_id=user.pk).position
 
 
-def loss(user: User, after: Position) -> Loss | None:
+def loss(user: User, after: Position) -> ResetReason | None:
     return selectors.heads([str(user.pk)])[str(user.pk)].loss(after)
 
 
@@ -120,7 +120,7 @@ def test_damage_is_repaired_and_every_device_gets_a_reset(
     assert list(check_inboxes(fix=True)) == [finding(alice, *flaw) for flaw in flaws]
 
     assert list(check_inboxes()) == []
-    assert loss(alice, seen) is Loss.EPOCH
+    assert loss(alice, seen) is ResetReason.EPOCH
     assert loss(alice, position(alice)) is None
     assert not InboxEvent.objects.exists()
 
@@ -175,7 +175,7 @@ def test_a_lost_inbox_is_made_anew(alice: User) -> None:
     state = selectors.inbox_state(user_id=alice.pk)
     assert (state.unread_count, state.total_count) == (3, 4)
     assert state.position.sequence == 4  # as the newest notification says
-    assert loss(alice, seen) is Loss.EPOCH
+    assert loss(alice, seen) is ResetReason.EPOCH
 
 
 def test_rows_that_came_without_the_services_are_counted(db: None) -> None:
@@ -259,7 +259,7 @@ def test_renewed_epochs_are_new_and_the_log_stays(alice: User) -> None:
 
     for user, old in seen.items():
         assert position(user).sequence == old.sequence
-        assert loss(user, old) is Loss.EPOCH
+        assert loss(user, old) is ResetReason.EPOCH
         assert loss(user, position(user)) is None
     assert position(alice).epoch != position(bob).epoch
     assert list(check_inboxes()) == []
@@ -280,7 +280,7 @@ def test_after_a_restored_backup_no_device_takes_new_events_for_known_ones(alice
         services.send(recipient_id=alice.pk, title="another")
 
     assert position(alice).sequence == seen.sequence
-    assert loss(alice, seen) is Loss.EPOCH
+    assert loss(alice, seen) is ResetReason.EPOCH
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,7 @@ from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox.selectors import EMPTY, InboxState, Page, log
-from tests.domain.queries import queries
+from tests.domain.query_counting import queries
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -16,10 +16,10 @@ from live_inbox.errors import Conflict, InvalidInput
 from live_inbox.events import Event, Kind, Person, Snapshot
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox.services import Sent, SentMany, bulk_sending
-from tests.delivery.counting import counted
+from tests.delivery.metric_values import counted
 from tests.domain.conftest import Commit, VerifyEvents
 from tests.domain.doorbells import RememberingDoorbell
-from tests.domain.queries import queries
+from tests.domain.query_counting import queries
 from tests.domain.replica import Replica, log_of
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.models import Notification
 from live_inbox.send_policy import SEND_SCOPE
 from live_inbox.services.send_for_caller import _limiter, send_for_caller
-from tests.delivery.counting import counted
+from tests.delivery.metric_values import counted
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from live_inbox import selectors, services
 from live_inbox.delivery.log import UNTOUCHED
 from live_inbox.errors import InvalidInput
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
-from tests.domain.queries import queries
+from tests.domain.query_counting import queries
 from tests.domain.replica import Replica
 
 REPOSITORY = Path(__file__).resolve().parents[2]

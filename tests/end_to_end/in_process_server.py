@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from live_inbox.apps import doorbell
 from live_inbox.database_log import DatabaseLog
-from live_inbox.delivery.hub import ChannelLayer, Hub, HubRules
+from live_inbox.delivery.hub import ChannelLayer, Hub, HubConfig
 from live_inbox.events import Event, Kind, Snapshot, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
-from live_inbox.identity.callers import admissions
+from live_inbox.identity.callers import build_admissions
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.models import Inbox
 from live_inbox.services.event_recording import record
@@ -34,7 +34,7 @@ class InProcessServer:
     """The parts of a server that a test looks into."""
 
     hub: Hub[Event]
-    sessions: Admissions
+    admissions: Admissions
     server: uvicorn.Server
 
     @property
@@ -66,12 +66,12 @@ async def in_process_server(
         layer=cast("ChannelLayer | None", get_channel_layer()),
         decode=decode,
         own_doorbell=doorbell().name,
-        rules=HubRules(reconcile_seconds=0.2, linger_seconds=linger_seconds),
+        config=HubConfig(reconcile_seconds=0.2, linger_seconds=linger_seconds),
     )
-    sessions = admissions()
+    admissions = build_admissions()
     protocols: dict[str, Any] = {
-        "/graphql/": GraphQLConsumer(schema, Feed(hub), sessions),
-        "/ws/notifications/": NotificationConsumer(feed=Feed(hub), sessions=sessions),
+        "/graphql/": GraphQLConsumer(schema, Feed(hub), admissions),
+        "/ws/notifications/": NotificationConsumer(feed=Feed(hub), admissions=admissions),
     }
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -92,7 +92,7 @@ async def in_process_server(
     server.lifespan = settings.lifespan_class(settings)
     await server.startup()
     await hub.start()
-    running = InProcessServer(hub, sessions, server)
+    running = InProcessServer(hub, admissions, server)
     try:
         async with doorbell().attached(hub.on_message):
             yield running

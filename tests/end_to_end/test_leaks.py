@@ -223,9 +223,9 @@ async def test_closed_sockets_leave_nothing_in_memory(
             await until(lambda: not alive() - others)
         assert not alive() - others
         assert gauges() == before
-        assert len(server.sessions) == 0
+        assert len(server.admissions) == 0
         assert (
-            server.sessions._by_user,
+            server.admissions._by_user,
             server.hub._reader._reads,
             server.hub._reader._opening,
         ) == ({}, [], set())

@@ -16,7 +16,7 @@ from django.contrib.auth import get_user_model
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from live_inbox.delivery.hub import HubRules
+from live_inbox.delivery.hub import HubConfig
 from live_inbox.identity.issuing import issue_token
 from live_inbox.models import Inbox
 from live_inbox.sockets.writer import AsgiWriter
@@ -31,7 +31,7 @@ MESSAGE = "x" * 1900
 LONGEST_FRAME = 2500
 HIGH_WATER = 64 * 1024
 """From there on, asyncio's transports say that there is no more room."""
-BOUND = HIGH_WATER + HubRules().batch_length * LONGEST_FRAME
+BOUND = HIGH_WATER + HubConfig().batch_length * LONGEST_FRAME
 """What the server holds for a client that does not read: it stops after the batch with which the room ran out."""
 SLOW_CLIENTS = 200
 BYTES_FOR_EACH = 1024 * 1024

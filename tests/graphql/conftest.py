@@ -10,7 +10,6 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.changed_settings import changed_settings
-from tests.graphql.asking import Ask, bearer
 from tests.graphql.graphql_server import (
     GRAPHQL_TRANSPORT_WS,
     GRAPHQL_WS,
@@ -19,6 +18,7 @@ from tests.graphql.graphql_server import (
     GraphQLServer,
     running_graphql_server,
 )
+from tests.graphql.http_client import Ask, bearer
 
 
 @pytest.fixture

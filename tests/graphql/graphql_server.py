@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from live_inbox.apps import doorbell
 from live_inbox.database_log import DatabaseLog
 from live_inbox.database_threads import in_database_thread
-from live_inbox.delivery.hub import Hub, HubRules
+from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.accounts import account_statuses
@@ -46,7 +46,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 class Clock:
-    """The wall clock of the sessions, which tests can advance."""
+    """The wall clock of the admissions, which tests can advance."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -135,7 +135,7 @@ class GraphQLServer:
     """The parts of the server that a test moves by hand."""
 
     hub: Hub[Event]
-    sessions: Admissions
+    admissions: Admissions
     clock: Clock
     uvicorn: uvicorn.Server
     clients: AsyncExitStack
@@ -187,18 +187,18 @@ class GraphQLServer:
 async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator[GraphQLServer]:
     """Serve while in the block. `graphql_server.options` are the consumer's, for sockets that are opened later."""
     hub: Hub[Event] = Hub(
-        DatabaseLog(), layer=None, decode=decode, rules=HubRules(reconcile_seconds=0.2)
+        DatabaseLog(), layer=None, decode=decode, config=HubConfig(reconcile_seconds=0.2)
     )
     clock = Clock()
 
     async def read_statuses(user_ids: Any) -> Any:
         return await in_database_thread(account_statuses, user_ids)
 
-    sessions = Admissions(read_statuses, clock=clock)
+    admissions = Admissions(read_statuses, clock=clock)
     options: dict[str, Any] = {}
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        consumer = GraphQLConsumer(schema, Feed(hub), sessions, **options)
+        consumer = GraphQLConsumer(schema, Feed(hub), admissions, **options)
         await consumer(scope, receive, send)
 
     settings = uvicorn.Config(
@@ -218,12 +218,12 @@ async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator
     await hub.start()
     try:
         async with doorbell().attached(hub.on_message), AsyncExitStack() as clients:
-            yield GraphQLServer(hub, sessions, clock, server, clients, options)
+            yield GraphQLServer(hub, admissions, clock, server, clients, options)
     finally:
         for listener in server.servers:
             listener.close()
         # The clients have gone: nothing may be left of any socket.
         async with asyncio.timeout(WAIT_SECONDS):
             await asyncio.gather(*server.server_state.tasks)
-        assert len(sessions) == 0
+        assert len(admissions) == 0
         await hub.stop()

@@ -24,7 +24,7 @@ from graphql import (
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind, Person, Reset, Snapshot
 from live_inbox_graphql.documents import excesses
@@ -369,7 +369,7 @@ def events_of(kind: Kind) -> st.SearchStrategy[Event]:
 RESETS = st.builds(
     Reset,
     position=st.builds(Position, st.sampled_from(["", "e1"]), COUNTS),
-    reason=st.sampled_from(Loss),
+    reason=st.sampled_from(ResetReason),
     unread_count=COUNTS,
     occurred_at=MOMENTS,
 )

@@ -233,10 +233,10 @@ class TestClients:
         socket.receives({"type": "subscribe", "id": "1", "payload": {"query": SUBSCRIBE}})
         await until(lambda: "connection_ack" in socket.types)
         await settle()
-        assert len(made._socket_rules.sessions) == 1
+        assert len(made._socket_config.admissions) == 1
         socket.task.cancel()
         await asyncio.wait({socket.task})
-        assert len(made._socket_rules.sessions) == 0
+        assert len(made._socket_config.admissions) == 0
         assert {task.get_name() for task in asyncio.all_tasks()} == {
             asyncio.current_task().get_name()  # type: ignore[union-attr]
         }
@@ -360,5 +360,5 @@ async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
     closes = [index for index, each in enumerate(socket.types) if each == "close"]
     assert closes in ([], [len(socket.types) - 1])
     assert socket.types[0] == "accept"
-    assert len(made._socket_rules.sessions) == 0
+    assert len(made._socket_config.admissions) == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -1,4 +1,4 @@
-"""The limits of documents, and the memory for good ones."""
+"""The limits of documents, and the cache for good ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from live_inbox_graphql.context import Context
 from live_inbox_graphql.documents import (
     MAX_REMEMBERED_CHARACTERS,
     MAX_REPEATS,
-    DocumentMemory,
+    DocumentCache,
     excesses,
 )
 from live_inbox_graphql.schema import build, schema
@@ -133,29 +133,29 @@ async def test_introspection_that_goes_in_circles_is_refused() -> None:
 
 class TestMemory:
     def test_what_is_remembered_is_recalled(self) -> None:
-        memory = DocumentMemory()
+        cache = DocumentCache()
         document = parse("{a}")
-        assert memory.recall("{a}") is None
+        assert cache.get("{a}") is None
         for _ in range(2):
-            memory.remember("{a}", document)
-            assert memory.recall("{a}") is document
-            assert len(memory) == 1
+            cache.put("{a}", document)
+            assert cache.get("{a}") is document
+            assert len(cache) == 1
 
     def test_it_forgets_what_was_not_used_for_longest(self) -> None:
-        memory = DocumentMemory()
+        cache = DocumentCache()
         document = parse("{a}")
         texts = [f"{number:8192}" for number in range(MAX_REMEMBERED_CHARACTERS // 8192)]
         for text in texts:
-            memory.remember(text, document)
-        memory.recall(texts[0])
-        memory.remember("a", document)
-        assert len(memory) == len(texts)
-        assert [memory.recall(text) for text in texts[:3]] == [document, None, document]
+            cache.put(text, document)
+        cache.get(texts[0])
+        cache.put("a", document)
+        assert len(cache) == len(texts)
+        assert [cache.get(text) for text in texts[:3]] == [document, None, document]
 
     def test_long_documents_are_not_kept(self) -> None:
-        memory = DocumentMemory()
-        memory.remember("x" * 8193, parse("{a}"))
-        assert len(memory) == 0
+        cache = DocumentCache()
+        cache.put("x" * 8193, parse("{a}"))
+        assert len(cache) == 0
 
     async def test_a_document_is_parsed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         own = build()

@@ -13,7 +13,7 @@ from graphql import parse, validate
 
 from live_inbox.conf import InboxSettings
 from live_inbox.errors import InvalidInput, RateLimited
-from live_inbox.identity.admissions import EndReason
+from live_inbox.identity.admissions import AccessEnd
 from live_inbox.identity.credentials import _PAYLOAD_KEYS, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.selectors import MAX_TYPES
@@ -76,7 +76,7 @@ def test_the_reasons() -> None:
     assert documented is not None
     reasons = {reason.value for reason in Reason}
     assert words(documented[1]) == reasons
-    ends = {reason.value for reason in EndReason}
+    ends = {reason.value for reason in AccessEnd}
     assert ends - reasons == {"deactivated"}
     assert "`deactivated`" in SECTIONS["Close codes"]
 

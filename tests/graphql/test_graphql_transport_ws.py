@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from tests.graphql.asking import bearer
 from tests.graphql.graphql_server import GRAPHQL_TRANSPORT_WS, Client, Closed, GraphQLServer
+from tests.graphql.http_client import bearer
 
 SUBSCRIBE = "subscription { notificationEvents { position } }"
 OPERATION = {"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }"}}

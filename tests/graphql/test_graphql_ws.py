@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from tests.graphql.asking import bearer
 from tests.graphql.graphql_server import GRAPHQL_WS, WAIT_SECONDS, Client, Closed, GraphQLServer
+from tests.graphql.http_client import bearer
 from tests.graphql.test_graphql_transport_ws import INVALID_AT_ANY_TIME
 
 SUBSCRIBE = "subscription { notificationEvents { position } }"

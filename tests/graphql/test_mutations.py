@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from live_inbox import selectors, services
 from live_inbox.database_threads import in_database_thread
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
-from tests.graphql.asking import Ask
+from tests.graphql.http_client import Ask
 
 SEND = """mutation($input: SendInput!) {
   send(input: $input) {

@@ -17,7 +17,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox.models import Notification
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.schema import schema
-from tests.graphql.asking import Ask
+from tests.graphql.http_client import Ask
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)
 

@@ -108,7 +108,8 @@ def without_descriptions(name: str) -> str:
         "type MarkUnreadPayload { notification: Notification! unreadCount: Int! position: String! }",
         "type MarkAllReadPayload { count: Int! unreadCount: Int! position: String! }",
         "type DeletePayload { notificationId: ID! unreadCount: Int! position: String! }",
-        "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! label: String! description: String! }",
+        "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! "
+        "label: String! description: String! }",
         "input NotificationPreferenceInput { type: String! enabled: Boolean! }",
     ],
 )

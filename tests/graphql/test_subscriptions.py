@@ -19,9 +19,9 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event
 from live_inbox.models import Inbox, InboxEvent, Notification
-from live_inbox_graphql.projection.rendering import Projection
-from tests.graphql.asking import bearer
+from live_inbox_graphql.compiled.rendering import CompiledSelection
 from tests.graphql.graphql_server import OUR_CLASS, PLAIN_CLASS, Client, Closed, GraphQLServer
+from tests.graphql.http_client import bearer
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 0, UTC)
 LATER = MOMENT + timedelta(minutes=1)
@@ -217,15 +217,15 @@ class TestEvents:
 class TestSharing:
     @pytest.fixture
     def made(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-        """The number of each event that a projection has made JSON of."""
+        """The number of each event that a selection has made JSON of."""
         made: list[int] = []
-        render = Projection.render
+        render = CompiledSelection.render
 
-        def rendered(projection: Projection, item: Event) -> bytes:
+        def rendered(selection: CompiledSelection, item: Event) -> bytes:
             made.append(item.sequence)
-            return render(projection, item)
+            return render(selection, item)
 
-        monkeypatch.setattr(Projection, "render", rendered)
+        monkeypatch.setattr(CompiledSelection, "render", rendered)
         return made
 
     async def test_an_event_is_made_json_once_for_all_who_ask_the_same(

@@ -19,7 +19,7 @@ from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView
-from tests.graphql.asking import bearer, post
+from tests.graphql.http_client import bearer, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

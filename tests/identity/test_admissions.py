@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from live_inbox.identity.admissions import AccountStatus, Admission, Admissions, EndReason
+from live_inbox.identity.admissions import AccessEnd, AccountStatus, Admission, Admissions
 from tests.identity.issuer import NOW, Clock
 
 InVirtualTime = Callable[[Coroutine[Any, Any, None]], None]
@@ -50,7 +50,7 @@ def users() -> Users:
 
 
 @pytest.fixture
-def sessions(users: Users, clock: Clock) -> Admissions:
+def admissions(users: Users, clock: Clock) -> Admissions:
     return Admissions(users, clock=clock)
 
 
@@ -64,112 +64,114 @@ def finish(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 class Socket:
-    """A socket that a session closes."""
+    """A socket that an admission closes."""
 
-    def close(self, reason: EndReason) -> None: ...
+    def close(self, reason: AccessEnd) -> None: ...
 
 
 @pytest.mark.parametrize("ends", ["released", "ended"])
-def test_a_closed_session_holds_no_reference_to_its_socket(sessions: Admissions, ends: str) -> None:
+def test_a_closed_session_holds_no_reference_to_its_socket(
+    admissions: Admissions, ends: str
+) -> None:
     """Its heap entry may stay until the expiry."""
     socket = Socket()
-    session = sessions.register(FakeCaller(expires_at=NOW + 3600), socket.close)
+    admission = admissions.register(FakeCaller(expires_at=NOW + 3600), socket.close)
     trace = weakref.ref(socket)
     del socket
     assert trace() is not None
-    session.release() if ends == "released" else session.end(EndReason.REVOKED)
+    admission.release() if ends == "released" else admission.end(AccessEnd.REVOKED)
     assert trace() is None
 
 
 # -- expiry ---------------------------------------------------------------------------------------
 
 
-def test_a_socket_is_closed_when_its_token_expires(sessions: Admissions, clock: Clock) -> None:
-    ended: list[tuple[str, EndReason]] = []
+def test_a_socket_is_closed_when_its_token_expires(admissions: Admissions, clock: Clock) -> None:
+    ended: list[tuple[str, AccessEnd]] = []
     for name, seconds in (("c", 30), ("a", 10), ("b", 20)):
         caller = FakeCaller(expires_at=NOW + seconds)
-        sessions.register(caller, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
-    assert len(sessions) == 3
+        admissions.register(caller, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
+    assert len(admissions) == 3
     for seconds, so_far in ((9, ""), (10, "a"), (25, "ab"), (25, "ab"), (99, "abc")):
         clock.now = NOW + seconds
-        sessions.end_expired()
-        assert ended == [(name, EndReason.EXPIRED) for name in so_far]
-    assert len(sessions) == 0
+        admissions.end_expired()
+        assert ended == [(name, AccessEnd.EXPIRED) for name in so_far]
+    assert len(admissions) == 0
 
 
-def test_a_released_socket_is_not_closed(sessions: Admissions, clock: Clock) -> None:
-    ended: list[EndReason] = []
-    session = sessions.register(FakeCaller(expires_at=NOW + 1), ended.append)
-    session.release()
-    session.release()
-    session.end(EndReason.REVOKED)
+def test_a_released_socket_is_not_closed(admissions: Admissions, clock: Clock) -> None:
+    ended: list[AccessEnd] = []
+    admission = admissions.register(FakeCaller(expires_at=NOW + 1), ended.append)
+    admission.release()
+    admission.release()
+    admission.end(AccessEnd.REVOKED)
     clock.now += 5
-    sessions.end_expired()
-    assert (ended, len(sessions)) == ([], 0)
+    admissions.end_expired()
+    assert (ended, len(admissions)) == ([], 0)
 
 
-def test_close_may_release_and_register_sockets(sessions: Admissions, clock: Clock) -> None:
-    ended: list[EndReason] = []
+def test_close_may_release_and_register_sockets(admissions: Admissions, clock: Clock) -> None:
+    ended: list[AccessEnd] = []
 
-    def close(reason: EndReason) -> None:
+    def close(reason: AccessEnd) -> None:
         ended.append(reason)
-        session.release()
-        sessions.register(FakeCaller(expires_at=NOW + 60), ended.append)
+        admission.release()
+        admissions.register(FakeCaller(expires_at=NOW + 60), ended.append)
 
-    session = sessions.register(FakeCaller(expires_at=NOW), close)
-    sessions.end_expired()
-    assert (ended, len(sessions)) == ([EndReason.EXPIRED], 1)
+    admission = admissions.register(FakeCaller(expires_at=NOW), close)
+    admissions.end_expired()
+    assert (ended, len(admissions)) == ([AccessEnd.EXPIRED], 1)
 
 
 def test_a_failing_close_does_not_keep_other_sockets_open(
-    sessions: Admissions, caplog: pytest.LogCaptureFixture
+    admissions: Admissions, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ended: list[EndReason] = []
+    ended: list[AccessEnd] = []
 
-    def fail(reason: EndReason) -> None:
+    def fail(reason: AccessEnd) -> None:
         raise RuntimeError("the socket is broken")
 
-    sessions.register(FakeCaller(expires_at=NOW - 1), fail)
-    sessions.register(FakeCaller(expires_at=NOW), ended.append)
-    sessions.end_expired()
-    assert (ended, len(sessions)) == ([EndReason.EXPIRED], 0)
+    admissions.register(FakeCaller(expires_at=NOW - 1), fail)
+    admissions.register(FakeCaller(expires_at=NOW), ended.append)
+    admissions.end_expired()
+    assert (ended, len(admissions)) == ([AccessEnd.EXPIRED], 0)
     assert [record.message for record in caplog.records] == ["Closing a socket failed (expired)."]
 
 
 def test_max_age_bounds_every_socket(users: Users, clock: Clock) -> None:
-    sessions = Admissions(users, max_age_seconds=100, clock=clock)
+    admissions = Admissions(users, max_age_seconds=100, clock=clock)
     ended: list[str] = []
-    sessions.register(FakeCaller(issued_at=None), lambda _: ended.append("session"))
-    sessions.register(FakeCaller(expires_at=NOW + 50), lambda _: ended.append("short token"))
-    sessions.register(FakeCaller(expires_at=NOW + 500), lambda _: ended.append("long token"))
+    admissions.register(FakeCaller(issued_at=None), lambda _: ended.append("admission"))
+    admissions.register(FakeCaller(expires_at=NOW + 50), lambda _: ended.append("short token"))
+    admissions.register(FakeCaller(expires_at=NOW + 500), lambda _: ended.append("long token"))
     clock.now += 99
-    sessions.end_expired()
+    admissions.end_expired()
     assert ended == ["short token"]
     clock.now += 1
-    sessions.end_expired()
-    assert ended == ["short token", "session", "long token"]
+    admissions.end_expired()
+    assert ended == ["short token", "admission", "long token"]
 
 
-def test_many_expired_sockets_are_closed_in_batches(sessions: Admissions) -> None:
-    ended: list[EndReason] = []
+def test_many_expired_sockets_are_closed_in_batches(admissions: Admissions) -> None:
+    ended: list[AccessEnd] = []
     for _ in range(450):
-        sessions.register(FakeCaller(expires_at=NOW), ended.append)
+        admissions.register(FakeCaller(expires_at=NOW), ended.append)
     counts = []
     for _ in range(3):
-        sessions.end_expired()
+        admissions.end_expired()
         counts.append(len(ended))
     assert counts == [200, 400, 450]
 
 
-def test_closed_sockets_leave_no_entries_behind(sessions: Admissions) -> None:
-    stays = sessions.register(FakeCaller("2", expires_at=NOW + 9), lambda _: None)
+def test_closed_sockets_leave_no_entries_behind(admissions: Admissions) -> None:
+    stays = admissions.register(FakeCaller("2", expires_at=NOW + 9), lambda _: None)
     for number in range(1000):
-        sessions.register(FakeCaller(expires_at=NOW + number), lambda _: None).release()
-    assert len(sessions) == 1
-    assert len(sessions._expiries) < 100
-    assert list(sessions._by_user) == ["2"]
+        admissions.register(FakeCaller(expires_at=NOW + number), lambda _: None).release()
+    assert len(admissions) == 1
+    assert len(admissions._expiries) < 100
+    assert list(admissions._by_user) == ["2"]
     stays.release()
-    assert not sessions._by_user
+    assert not admissions._by_user
 
 
 # -- the timer ------------------------------------------------------------------------------------
@@ -178,16 +180,16 @@ def test_closed_sockets_leave_no_entries_behind(sessions: Admissions) -> None:
 def test_the_timer_closes_sockets_on_time(users: Users, in_virtual_time: InVirtualTime) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        sessions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time())
+        admissions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time())
         ended: dict[str, float] = {}
 
         def register(name: str, seconds: float) -> None:
             caller = FakeCaller(expires_at=NOW + seconds)
-            sessions.register(caller, lambda _: ended.update({name: loop.time()}))
+            admissions.register(caller, lambda _: ended.update({name: loop.time()}))
 
         register("before the start", 3)
-        sessions.start()
-        sessions.start()
+        admissions.start()
+        admissions.start()
         register("later", 3600)
         register("sooner", 1)
         register("over", -1)
@@ -195,7 +197,7 @@ def test_the_timer_closes_sockets_on_time(users: Users, in_virtual_time: InVirtu
         await asyncio.sleep(4000)
         assert list(ended) == ["over", "sooner", "before the start", "later"]
         assert list(ended.values()) == pytest.approx([0.01, 1, 3, 3600], abs=0.02)
-        await sessions.stop()
+        await admissions.stop()
 
     in_virtual_time(scenario())
 
@@ -206,12 +208,12 @@ def test_a_clock_jump_neither_skips_nor_repeats_a_close(
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
         offset = 0.0
-        sessions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time() + offset)
+        admissions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time() + offset)
         ended: list[str] = []
-        sessions.start()
+        admissions.start()
         for name, seconds in (("a", 100), ("b", 1000), ("c", 10_000)):
             caller = FakeCaller(expires_at=NOW + seconds)
-            sessions.register(caller, lambda _, name=name: ended.append(name))  # type: ignore[misc]
+            admissions.register(caller, lambda _, name=name: ended.append(name))  # type: ignore[misc]
         offset = 500  # forward: "a" is overdue and must not wait for the old timer
         await asyncio.sleep(5.1)
         assert ended == ["a"]
@@ -223,7 +225,7 @@ def test_a_clock_jump_neither_skips_nor_repeats_a_close(
         offset = 1e9
         await asyncio.sleep(5.1)
         assert ended == ["a", "b", "c"]
-        await sessions.stop()
+        await admissions.stop()
 
     in_virtual_time(scenario())
 
@@ -231,20 +233,20 @@ def test_a_clock_jump_neither_skips_nor_repeats_a_close(
 def test_nothing_happens_after_the_stop(users: Users, in_virtual_time: InVirtualTime) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        sessions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time())
-        ended: list[EndReason] = []
-        await sessions.stop()
-        sessions.start()
-        sessions.register(FakeCaller(expires_at=NOW + 10), ended.append)
+        admissions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time())
+        ended: list[AccessEnd] = []
+        await admissions.stop()
+        admissions.start()
+        admissions.register(FakeCaller(expires_at=NOW + 10), ended.append)
         await asyncio.sleep(6)
-        await sessions.stop()
-        sessions.register(FakeCaller(expires_at=NOW), ended.append)
+        await admissions.stop()
+        admissions.register(FakeCaller(expires_at=NOW), ended.append)
         await asyncio.sleep(100)
-        assert (ended, len(users.questions), len(sessions)) == ([], 1, 2)
-        sessions.start()
+        assert (ended, len(users.questions), len(admissions)) == ([], 1, 2)
+        admissions.start()
         await asyncio.sleep(1)
-        assert ended == [EndReason.EXPIRED, EndReason.EXPIRED]
-        await sessions.stop()
+        assert ended == [AccessEnd.EXPIRED, AccessEnd.EXPIRED]
+        await admissions.stop()
 
     in_virtual_time(scenario())
 
@@ -256,38 +258,38 @@ def test_nothing_happens_after_the_stop(users: Users, in_virtual_time: InVirtual
     ("caller", "status", "reason"),
     [
         (FakeCaller(), GOOD, None),
-        (FakeCaller(), AccountStatus(active=False, not_before=None), EndReason.DEACTIVATED),
-        (FakeCaller(), AccountStatus(active=False, not_before=NOW + 1), EndReason.DEACTIVATED),
+        (FakeCaller(), AccountStatus(active=False, not_before=None), AccessEnd.DEACTIVATED),
+        (FakeCaller(), AccountStatus(active=False, not_before=NOW + 1), AccessEnd.DEACTIVATED),
         (FakeCaller(), AccountStatus(active=True, not_before=NOW), None),
-        (FakeCaller(), AccountStatus(active=True, not_before=NOW + 0.001), EndReason.REVOKED),
+        (FakeCaller(), AccountStatus(active=True, not_before=NOW + 0.001), AccessEnd.REVOKED),
         (FakeCaller(issued_at=None, expires_at=NOW + 9), GOOD, None),
         (
             FakeCaller(issued_at=None, expires_at=NOW + 9),
             AccountStatus(True, 0.0),
-            EndReason.REVOKED,
+            AccessEnd.REVOKED,
         ),
         (FakeCaller(issued_at=None), AccountStatus(active=True, not_before=NOW), None),
         (
             FakeCaller(issued_at=None),
             AccountStatus(active=True, not_before=NOW + 1),
-            EndReason.REVOKED,
+            AccessEnd.REVOKED,
         ),
     ],
 )
 def test_a_check_closes_the_sockets_of_users_without_access(
     caller: FakeCaller,
     status: AccountStatus,
-    reason: EndReason | None,
-    sessions: Admissions,
+    reason: AccessEnd | None,
+    admissions: Admissions,
     users: Users,
 ) -> None:
-    ended: list[EndReason] = []
+    ended: list[AccessEnd] = []
     for _ in range(2):
-        sessions.register(caller, ended.append)
-    sessions.register(FakeCaller("2"), ended.append)
+        admissions.register(caller, ended.append)
+    admissions.register(FakeCaller("2"), ended.append)
     users.account_statuses["1"] = status
     for _ in range(2):
-        finish(sessions.check())
+        finish(admissions.check())
     assert ended == ([reason, reason] if reason else [])
     assert users.questions == [["1", "2"], ["2"] if reason else ["1", "2"]]
 
@@ -296,17 +298,17 @@ def test_a_user_without_a_status_counts_as_deleted(clock: Clock) -> None:
     async def no_statuses(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
         return {}
 
-    ended: list[EndReason] = []
-    sessions = Admissions(no_statuses, clock=clock)
-    sessions.register(FakeCaller(), ended.append)
-    finish(sessions.check())
-    assert ended == [EndReason.DEACTIVATED]
+    ended: list[AccessEnd] = []
+    admissions = Admissions(no_statuses, clock=clock)
+    admissions.register(FakeCaller(), ended.append)
+    finish(admissions.check())
+    assert ended == [AccessEnd.DEACTIVATED]
 
 
-def test_without_sockets_no_statuses_are_read(sessions: Admissions, users: Users) -> None:
-    finish(sessions.check())
-    sessions.register(FakeCaller(), lambda _: None).release()
-    finish(sessions.check())
+def test_without_sockets_no_statuses_are_read(admissions: Admissions, users: Users) -> None:
+    finish(admissions.check())
+    admissions.register(FakeCaller(), lambda _: None).release()
+    finish(admissions.check())
     assert users.questions == []
 
 
@@ -324,13 +326,13 @@ def test_a_socket_opened_during_a_check_is_checked_the_next_time(clock: Clock) -
 
 
 def test_many_sockets_without_access_are_closed_in_batches(
-    sessions: Admissions, users: Users
+    admissions: Admissions, users: Users
 ) -> None:
-    ended: list[EndReason] = []
+    ended: list[AccessEnd] = []
     for _ in range(450):
-        sessions.register(FakeCaller(), ended.append)
+        admissions.register(FakeCaller(), ended.append)
     users.account_statuses["1"] = AccountStatus(active=False, not_before=None)
-    check = sessions.check()
+    check = admissions.check()
     for count in (200, 400):
         check.send(None)
         assert len(ended) == count
@@ -342,18 +344,18 @@ def test_an_outage_of_the_database_is_logged_once_and_closes_nothing(
     users: Users, in_virtual_time: InVirtualTime, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        sessions = Admissions(users, check_seconds=5, clock=Clock(NOW))
-        ended: list[EndReason] = []
-        sessions.register(FakeCaller(), ended.append)
+        admissions = Admissions(users, check_seconds=5, clock=Clock(NOW))
+        ended: list[AccessEnd] = []
+        admissions.register(FakeCaller(), ended.append)
         users.account_statuses["1"] = AccountStatus(active=False, not_before=None)
         users.is_down = True
-        sessions.start()
+        admissions.start()
         await asyncio.sleep(16)
         assert (len(users.questions), ended) == (3, [])
         users.is_down = False
         await asyncio.sleep(5)
-        assert (len(users.questions), ended) == (4, [EndReason.DEACTIVATED])
-        await sessions.stop()
+        assert (len(users.questions), ended) == (4, [AccessEnd.DEACTIVATED])
+        await admissions.stop()
 
     in_virtual_time(scenario())
     assert [record.message for record in caplog.records] == [
@@ -370,13 +372,13 @@ def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualT
             await asyncio.sleep(1000)
             raise AssertionError("stopped before")
 
-        sessions = Admissions(hang, check_seconds=5, clock=lambda: NOW + loop.time())
+        admissions = Admissions(hang, check_seconds=5, clock=lambda: NOW + loop.time())
         ended: list[float] = []
-        sessions.register(FakeCaller(expires_at=NOW + 20), lambda _: ended.append(loop.time()))
-        sessions.start()
+        admissions.register(FakeCaller(expires_at=NOW + 20), lambda _: ended.append(loop.time()))
+        admissions.start()
         await asyncio.sleep(30)
         assert ended == pytest.approx([20], abs=0.02)
-        await sessions.stop()
+        await admissions.stop()
 
     in_virtual_time(scenario())
 
@@ -393,19 +395,19 @@ class AdmissionsMachine(RuleBasedStateMachine):
     @initialize(max_age=st.none() | st.integers(1, 40))
     def begin(self, max_age: int | None) -> None:
         self.clock, self.users = Clock(NOW), Users()
-        self.sessions = Admissions(self.users, max_age_seconds=max_age, clock=self.clock)
+        self.admissions = Admissions(self.users, max_age_seconds=max_age, clock=self.clock)
         self.max_age = max_age if max_age is not None else float("inf")
         self.open: list[tuple[Admission, FakeCaller, float]] = []
-        self.ended: list[tuple[Admission, EndReason]] = []
-        self.expected: list[tuple[Admission, EndReason]] = []
+        self.ended: list[tuple[Admission, AccessEnd]] = []
+        self.expected: list[tuple[Admission, AccessEnd]] = []
 
     @rule(user_id=USER_IDS, issued_at=MOMENTS, expires_at=MOMENTS)
     def register(self, user_id: str, issued_at: float | None, expires_at: float | None) -> None:
         caller = FakeCaller(user_id, issued_at, expires_at)
-        session = self.sessions.register(
-            caller, lambda reason: self.ended.append((session, reason))
+        admission = self.admissions.register(
+            caller, lambda reason: self.ended.append((admission, reason))
         )
-        self.open.append((session, caller, self.clock.now))
+        self.open.append((admission, caller, self.clock.now))
 
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
@@ -425,41 +427,41 @@ class AdmissionsMachine(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         now, infinite = self.clock.now, float("inf")
-        for session, caller, since in self.open:
+        for admission, caller, since in self.open:
             ends_at = infinite if caller.expires_at is None else caller.expires_at
             if min(ends_at, since + self.max_age) <= now:
-                self.expected.append((session, EndReason.EXPIRED))
-        self.sessions.end_expired()
+                self.expected.append((admission, AccessEnd.EXPIRED))
+        self.admissions.end_expired()
         self._compare()
 
     @rule()
     def check(self) -> None:
-        for session, caller, since in self.open:
+        for admission, caller, since in self.open:
             status = self.users.account_statuses.get(caller.user_id, GOOD)
             is_session = caller.issued_at is None and caller.expires_at is None
             issued_at = since if is_session else caller.issued_at
             if not status.active:
-                self.expected.append((session, EndReason.DEACTIVATED))
+                self.expected.append((admission, AccessEnd.DEACTIVATED))
             elif status.not_before is not None and (
                 issued_at is None or issued_at < status.not_before
             ):
-                self.expected.append((session, EndReason.REVOKED))
-        finish(self.sessions.check())
+                self.expected.append((admission, AccessEnd.REVOKED))
+        finish(self.admissions.check())
         self._compare()
 
     def _compare(self) -> None:
         assert len(self.ended) == len(self.expected)
         assert set(self.ended) == set(self.expected)
-        gone = {session for session, _ in self.ended}
+        gone = {admission for admission, _ in self.ended}
         assert len(gone) == len(self.ended)
         self.open = [entry for entry in self.open if entry[0] not in gone]
 
     @invariant()
     def nothing_else_ends(self) -> None:
         assert len(self.ended) == len(self.expected)
-        assert len(self.sessions) == len(self.open)
-        assert all(session.is_open for session, _, _ in self.open)
-        assert len(self.sessions._expiries) <= 2 * len(self.open) + 64
+        assert len(self.admissions) == len(self.open)
+        assert all(admission.is_open for admission, _, _ in self.open)
+        assert len(self.admissions._expiries) <= 2 * len(self.open) + 64
 
 
 AdmissionsMachine.TestCase.settings = settings(

@@ -17,11 +17,11 @@ from live_inbox.conf import InboxSettings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.identity import callers
 from live_inbox.identity.accounts import accounts_for
-from live_inbox.identity.admissions import EndReason
+from live_inbox.identity.admissions import AccessEnd
 from live_inbox.identity.callers import (
     Caller,
-    admissions,
     authenticate,
+    build_admissions,
     caller_for_session,
     verifier_for,
 )
@@ -267,19 +267,19 @@ def test_a_cancelled_caller_does_not_affect_the_others_of_its_batch(alice: User)
 
 def test_open_sockets_are_checked_against_the_database(alice: User) -> None:
     bob = User.objects.create_user("bob")
-    ended: list[tuple[str, EndReason]] = []
+    ended: list[tuple[str, AccessEnd]] = []
 
     async def scenario() -> None:
-        sessions = admissions()
+        admissions = build_admissions()
         for user in (alice, bob):
             caller = await authenticate(await asyncio.to_thread(issue_token, user, ttl_seconds=60))
             name = user.username
-            sessions.register(caller, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
-        await sessions.check()
+            admissions.register(caller, lambda reason, name=name: ended.append((name, reason)))  # type: ignore[misc]
+        await admissions.check()
         assert ended == []
         await in_database_thread(revoke_tokens, user_id=alice.pk)
         await in_database_thread(bob.delete)
-        await sessions.check()
+        await admissions.check()
 
     asyncio.run(scenario())
-    assert sorted(ended) == [("alice", EndReason.REVOKED), ("bob", EndReason.DEACTIVATED)]
+    assert sorted(ended) == [("alice", AccessEnd.REVOKED), ("bob", AccessEnd.DEACTIVATED)]

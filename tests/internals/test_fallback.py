@@ -77,8 +77,8 @@ class TestGraphQLCore:
             monkeypatch,
             "graphql.execution.collect_fields",
             "live_inbox.internals.graphql_execution",
-            "live_inbox_graphql.projection.compilation",
-            "live_inbox_graphql.projection.subscriptions",
+            "live_inbox_graphql.compiled.compilation",
+            "live_inbox_graphql.compiled.subscriptions",
         )
         schema = build()
         for _ in range(2):

@@ -22,7 +22,7 @@ from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.messages import Action, NotificationChanged, notification_changed
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
-from live_inbox.sockets.session import SocketRules, SocketSession
+from live_inbox.sockets.session import SocketConfig, SocketSession
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -89,16 +89,16 @@ class ServedConnection:
         self.socket, self.following = FakeSocket(), FakeFollowing()
         self.may_perform = asyncio.Event()
         monkeypatch.setattr("live_inbox.json_api.connection.in_database_thread", self._perform)
-        rules = SocketRules(
+        config = SocketConfig(
             api="json",
-            sessions=Admissions(_no_statuses),
+            admissions=Admissions(_no_statuses),
             rate=RateLimit.parse("100/second"),
             max_message_bytes=1024,
             admission_seconds=10.0,
             drain_seconds=drain_seconds,
             close_frame=close_frame_for,
         )
-        self.session = SocketSession({}, self.socket.receive, self.socket, rules)
+        self.session = SocketSession({}, self.socket.receive, self.socket, config)
         self.session.caller = object.__new__(Caller)
         self.task = asyncio.create_task(self.session.run(self._open))
 

@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from live_inbox.delivery.batch import Batch
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
-from live_inbox.events import Event, Kind, Reset, ResetReason
+from live_inbox.events import Event, Kind, Reset
 from live_inbox.json_api.encoded_events import ENCODING, encode_all
 from live_inbox.json_api.protocol import JsonProtocol
 

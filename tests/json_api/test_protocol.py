@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from live_inbox.delivery.batch import Batch
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
-from live_inbox.events import Event, Kind, Reset, ResetReason, Snapshot
+from live_inbox.events import Event, Kind, Reset, Snapshot
 from live_inbox.json_api.close_codes import JsonCloseCode
 from live_inbox.json_api.messages import (
     Action,

@@ -14,19 +14,25 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.callers import Caller
 from live_inbox.limits.rate import RateLimit
-from live_inbox.sockets.session import Ending, SocketRules, SocketSession, WireProtocol, is_longer
+from live_inbox.sockets.session import (
+    CloseReason,
+    SocketConfig,
+    SocketSession,
+    WireProtocol,
+    is_longer,
+)
 
 pytestmark = pytest.mark.stack("embedded")
 
 CODES = {
-    Ending.RATE_LIMITED: 4001,
-    Ending.NOT_ALLOWED: 4002,
-    Ending.RESTARTING: 4003,
-    Ending.FAILED: 4004,
+    CloseReason.RATE_LIMITED: 4001,
+    CloseReason.ACCESS_ENDED: 4002,
+    CloseReason.RESTARTING: 4003,
+    CloseReason.FAILED: 4004,
 }
 
 
-def close_frame(ending: Ending, detail: str) -> tuple[int, str]:
+def close_frame(ending: CloseReason, detail: str) -> tuple[int, str]:
     return CODES[ending], detail
 
 
@@ -102,10 +108,10 @@ class Served:
 
     def __init__(self, *, rate: str = "1000/second", drain_seconds: float = 60.0) -> None:
         self.statuses: dict[str, AccountStatus] = {}
-        self.sessions = Admissions(self._statuses)
-        rules = SocketRules(
+        self.admissions = Admissions(self._statuses)
+        config = SocketConfig(
             api="test",
-            sessions=self.sessions,
+            admissions=self.admissions,
             rate=RateLimit.parse(rate),
             max_message_bytes=10,
             admission_seconds=0.01,
@@ -113,7 +119,7 @@ class Served:
             close_frame=close_frame,
         )
         self.socket = FakeSocket()
-        self.session = SocketSession({}, self.socket.receive, self.socket, rules)
+        self.session = SocketSession({}, self.socket.receive, self.socket, config)
         self.protocol = EchoProtocol(self.session)
         self.task = asyncio.create_task(self.session.run(self._open))
 
@@ -128,7 +134,7 @@ class Served:
         await self.task
         assert self.socket.is_discarded
         assert self.protocol.calls[-1] == "stop"
-        assert len(self.sessions) == 0
+        assert len(self.admissions) == 0
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return self.socket.closes
 
@@ -217,8 +223,8 @@ async def test_a_hub_that_has_stopped_closes_the_socket_as_a_restart(
 async def test_a_caller_who_may_no_longer_be_here_is_closed() -> None:
     served = Served()
     await served.session.admit(authenticated())
-    assert len(served.sessions) == 1
-    await served.sessions.check()
+    assert len(served.admissions) == 1
+    await served.admissions.check()
     assert await served.ended() == [(4002, "deactivated")]
 
 
@@ -241,7 +247,7 @@ async def test_a_session_that_is_closed_instead_of_opened_sends_the_close_and_en
     await settle()
     served.socket.disconnects()
     await served.ended()
-    other = SocketSession({}, FakeSocket().receive, socket := FakeSocket(), served.session.rules)
+    other = SocketSession({}, FakeSocket().receive, socket := FakeSocket(), served.session.config)
 
     async def refuse(session: SocketSession) -> None:
         session.close(4403, "no")
@@ -258,7 +264,7 @@ async def test_while_it_drains_no_message_is_handled_and_the_protocol_closes() -
     await settle()
     assert served.protocol.calls == ["start", "drain"]
     assert served.socket.closes == []
-    served.session.close_for(Ending.RESTARTING)
+    served.session.close_for(CloseReason.RESTARTING)
     assert await served.ended() == [(4003, "")]
     assert served.protocol.calls == ["start", "drain", "on_close", "stop"]
 

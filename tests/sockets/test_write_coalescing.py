@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from live_inbox.sockets.write_coalescing import _TOGETHER, Outbox, outbox
+from live_inbox.sockets.write_coalescing import _TOGETHER, WriteCoalescer, write_coalescer
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -17,7 +17,7 @@ class FakeSocket:
     def __init__(self, name: int, written: list[int]) -> None:
         self.name = name
         self.written = written
-        self.then: tuple[Outbox, FakeSocket] | None = None
+        self.then: tuple[WriteCoalescer, FakeSocket] | None = None
 
     def flush(self) -> None:
         """Write."""
@@ -34,17 +34,17 @@ def written() -> list[int]:
 
 
 async def test_each_event_loop_has_one() -> None:
-    mine = outbox(asyncio.get_running_loop())
-    assert outbox(asyncio.get_running_loop()) is mine
+    mine = write_coalescer(asyncio.get_running_loop())
+    assert write_coalescer(asyncio.get_running_loop()) is mine
 
-    async def other() -> Outbox:
-        return outbox(asyncio.get_running_loop())
+    async def other() -> WriteCoalescer:
+        return write_coalescer(asyncio.get_running_loop())
 
     assert await asyncio.to_thread(lambda: asyncio.run(other())) is not mine
 
 
 async def test_it_is_written_at_the_end_of_the_iteration(written: list[int]) -> None:
-    box = Outbox(asyncio.get_running_loop())
+    box = WriteCoalescer(asyncio.get_running_loop())
     for iteration in range(2):
         for name in range(3):
             box.add(FakeSocket(10 * iteration + name, written))
@@ -54,7 +54,7 @@ async def test_it_is_written_at_the_end_of_the_iteration(written: list[int]) -> 
 
 
 async def test_so_many_do_not_wait_for_the_end_of_the_iteration(written: list[int]) -> None:
-    box = Outbox(asyncio.get_running_loop())
+    box = WriteCoalescer(asyncio.get_running_loop())
     for name in range(2 * _TOGETHER + 1):
         box.add(FakeSocket(name, written))
     assert written == list(range(2 * _TOGETHER))
@@ -63,7 +63,7 @@ async def test_so_many_do_not_wait_for_the_end_of_the_iteration(written: list[in
 
 
 async def test_what_comes_while_it_is_written_is_written_next(written: list[int]) -> None:
-    box = Outbox(asyncio.get_running_loop())
+    box = WriteCoalescer(asyncio.get_running_loop())
     first = FakeSocket(1, written)
     first.then = (box, FakeSocket(2, written))
     box.add(first)

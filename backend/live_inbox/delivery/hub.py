@@ -15,19 +15,19 @@ from live_inbox import metrics
 from live_inbox.delivery.channel_layer import ChannelLayer, HubLayer
 from live_inbox.delivery.channel_listener import ChannelListener
 from live_inbox.delivery.groups import Groups
+from live_inbox.delivery.hub_config import HubConfig
 from live_inbox.delivery.live_stream import LiveStream, Verdict
 from live_inbox.delivery.log import EntryT, Log
 from live_inbox.delivery.log_reader import LogReader
 from live_inbox.delivery.open_inbox import Listener, OpenInbox
 from live_inbox.delivery.position import Position
-from live_inbox.delivery.rules import HubRules
 from live_inbox.delivery.subscription import HubClosed, PositionLost, Subscription
 
 __all__ = [
     "ChannelLayer",
     "Hub",
     "HubClosed",
-    "HubRules",
+    "HubConfig",
     "Listener",
     "PositionLost",
     "Subscription",
@@ -56,22 +56,22 @@ class Hub(Generic[EntryT]):
         layer: HubLayer | None,
         decode: Callable[[bytes], EntryT],
         own_doorbell: str = "",
-        rules: HubRules | None = None,
+        config: HubConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._decode = decode
-        self.rules = rules or HubRules()
+        self.config = config or HubConfig()
         self._clock = clock
         self._sleep = sleep
         self._open_inboxes: dict[str, OpenInbox[EntryT]] = {}
-        self._reader = LogReader(log, self._open_inboxes, rules=self.rules, sleep=sleep)
+        self._reader = LogReader(log, self._open_inboxes, config=self.config, sleep=sleep)
         self._groups: Groups | None = None
         self._renew_seconds = math.inf
         self._listener: ChannelListener | None = None
         if layer is not None:
             self._connect(layer, log, own_doorbell)
-        self._age_at = clock() + self.rules.linger_seconds
+        self._age_at = clock() + self.config.linger_seconds
         self._renew_at = clock() + self._renew_seconds
         self._tasks: list[asyncio.Task[None]] = []
         self.is_closed = False
@@ -86,7 +86,7 @@ class Hub(Generic[EntryT]):
             channel,
             deployment=log.deployment,
             on_joined=self._reader.reconcile,
-            limit_seconds=self.rules.layer_seconds,
+            limit_seconds=self.config.layer_seconds,
             sleep=self._sleep,
         )
         self._renew_seconds = self._groups.renew_seconds
@@ -97,7 +97,7 @@ class Hub(Generic[EntryT]):
             on_batch=self.on_message,
             on_lost=self._renew_groups,
             on_missed=self._reconcile_all,
-            retry_seconds=self.rules.layer_seconds,
+            retry_seconds=self.config.layer_seconds,
             sleep=self._sleep,
             clock=self._clock,
         )
@@ -173,7 +173,7 @@ class Hub(Generic[EntryT]):
     async def _catch_up_with_log(self, inbox: str, open_inbox: OpenInbox[EntryT]) -> None:
         """Have a stream that was open before read what it lacks: "from now on" begins after that."""
         page: Sequence[EntryT] | None = None
-        while page is None or len(page) == self.rules.page_length:
+        while page is None or len(page) == self.config.page_length:
             with suppress(PositionLost):  # then the stream has begun anew
                 page = await self.read(inbox, open_inbox.stream.head)
 
@@ -181,7 +181,7 @@ class Hub(Generic[EntryT]):
         open_inbox = self._open_inboxes.get(inbox)
         if open_inbox is None:
             stream: LiveStream[EntryT] = LiveStream(
-                capacity=self.rules.run_length, batch_length=self.rules.batch_length
+                capacity=self.config.run_length, batch_length=self.config.batch_length
             )
             open_inbox = self._open_inboxes[inbox] = OpenInbox(stream)
             self._reader.open(inbox)
@@ -236,14 +236,14 @@ class Hub(Generic[EntryT]):
 
     async def _reconcile_forever(self) -> None:
         while True:
-            await self._sleep(self.rules.reconcile_seconds)
+            await self._sleep(self.config.reconcile_seconds)
             self.reconcile()
 
     def reconcile(self) -> None:
         """Compare every live stream with the log, soon; drop what is unused, and renew group memberships when due."""
         self._drop_unused()
         if self._clock() >= self._age_at:
-            self._age_at = self._clock() + self.rules.linger_seconds
+            self._age_at = self._clock() + self.config.linger_seconds
             for open_inbox in self._open_inboxes.values():
                 open_inbox.stream.age()
         if self._clock() >= self._renew_at:
@@ -260,7 +260,7 @@ class Hub(Generic[EntryT]):
             self._groups.renew()
 
     def _drop_unused(self) -> None:
-        horizon = self._clock() - self.rules.linger_seconds
+        horizon = self._clock() - self.config.linger_seconds
         for inbox, open_inbox in list(self._open_inboxes.items()):
             if not open_inbox.subscribers and open_inbox.unused_since <= horizon:
                 del self._open_inboxes[inbox]

@@ -24,7 +24,7 @@ class Entry(Protocol):
 EntryT = TypeVar("EntryT", bound=Entry)
 
 
-class Loss(StrEnum):
+class ResetReason(StrEnum):
     """Why a position cannot be resumed."""
 
     EXPIRED = "expired"
@@ -43,14 +43,14 @@ class Head:
     first_sequence: int
     """The oldest retained event; one more than the last when none is retained."""
 
-    def loss(self, after: Position) -> Loss | None:
+    def loss(self, after: Position) -> ResetReason | None:
         """Why the log cannot give every event that follows `after`; None when it can."""
         if not after.is_origin and after.epoch != self.position.epoch:
-            return Loss.EPOCH
+            return ResetReason.EPOCH
         if after.sequence > self.position.sequence:
-            return Loss.AHEAD
+            return ResetReason.AHEAD
         if after.sequence < self.first_sequence - 1:
-            return Loss.EXPIRED
+            return ResetReason.EXPIRED
         return None
 
 

@@ -9,11 +9,11 @@ from typing import Generic
 
 from live_inbox import metrics
 from live_inbox.batching import pause_after
+from live_inbox.delivery.hub_config import HubConfig
 from live_inbox.delivery.live_stream import Verdict
-from live_inbox.delivery.log import UNTOUCHED, EntryT, Head, Log, LogRange, Loss
+from live_inbox.delivery.log import UNTOUCHED, EntryT, Head, Log, LogRange, ResetReason
 from live_inbox.delivery.open_inbox import OpenInbox
 from live_inbox.delivery.position import Position
-from live_inbox.delivery.rules import HubRules
 from live_inbox.delivery.subscription import HubClosed, PositionLost
 from live_inbox.faults import Fault
 
@@ -58,12 +58,12 @@ class LogReader(Generic[EntryT]):
         log: Log[EntryT],
         open_inboxes: dict[str, OpenInbox[EntryT]],
         *,
-        rules: HubRules,
+        config: HubConfig,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._log = log
         self._open_inboxes = open_inboxes
-        self._rules = rules
+        self._config = config
         self._sleep = sleep
         self._opening: set[str] = set()
         self._to_reconcile: set[str] = set()
@@ -127,7 +127,7 @@ class LogReader(Generic[EntryT]):
                 self._opening |= {inbox for inbox in opening if inbox in self._open_inboxes}
                 self._to_reconcile |= to_reconcile
                 self._reads += [read for read in reads if not read.answer.done()]
-                await self._sleep(min(1.0, self._rules.reconcile_seconds))
+                await self._sleep(min(1.0, self._config.reconcile_seconds))
                 self._work.set()
 
     async def _serve(
@@ -170,7 +170,7 @@ class LogReader(Generic[EntryT]):
         stream = open_inbox.stream
         if known is None:
             # At most one page, too: a subscriber without a position begins at the end of what has been read.
-            longest = min(self._rules.run_length, self._rules.page_length)
+            longest = min(self._config.run_length, self._config.page_length)
             if not stream.anchor(open_inbox.beginning(head, longest=longest)):
                 self.reconcile({inbox})
         elif _went_back(known, head) or stream.head.sequence < head.first_sequence - 1:
@@ -189,7 +189,7 @@ class LogReader(Generic[EntryT]):
     async def _fetch(self, gaps: list[_Gap], reads: list[_Read[EntryT]]) -> None:
         ranges = [LogRange(gap.inbox, gap.after) for gap in gaps]
         ranges += [LogRange(read.inbox, read.after.sequence) for read in reads]
-        pages = await self._log.read(ranges, limit=self._rules.page_length)
+        pages = await self._log.read(ranges, limit=self._config.page_length)
         metrics.LOG_READS.inc(len(ranges))
         for gap, page in zip(gaps, pages, strict=False):
             self._fill(gap, page)
@@ -206,7 +206,7 @@ class LogReader(Generic[EntryT]):
         if following:
             read.resolve(following)
         elif read.is_retry:
-            read.resolve(PositionLost(Loss.EXPIRED))
+            read.resolve(PositionLost(ResetReason.EXPIRED))
         else:
             read.is_retry = True
             self._request(read)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Generic, Protocol
 
 from live_inbox.delivery.batch import Batch, in_batches
-from live_inbox.delivery.log import EntryT, Loss
+from live_inbox.delivery.hub_config import HubConfig
+from live_inbox.delivery.log import EntryT, ResetReason
 from live_inbox.delivery.open_inbox import Listener, OpenInbox
 from live_inbox.delivery.position import Position
-from live_inbox.delivery.rules import HubRules
 
 
 class HubClosed(Exception):
@@ -20,7 +20,7 @@ class HubClosed(Exception):
 class PositionLost(Exception):
     """Raised when a position cannot be resumed. After `Subscription.restart` the stream goes on."""
 
-    def __init__(self, reason: Loss) -> None:
+    def __init__(self, reason: ResetReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
 
@@ -28,7 +28,7 @@ class PositionLost(Exception):
 class SubscriptionSource(Protocol[EntryT]):
     """What a subscription needs of its hub."""
 
-    rules: HubRules
+    config: HubConfig
     is_closed: bool
 
     async def read(self, inbox: str, after: Position) -> list[EntryT]:
@@ -101,7 +101,7 @@ class Subscription(Generic[EntryT]):
         generation = self._open_inbox.stream.generation
         entries = await self._hub.read(self.inbox, self.position)
         self._generation = generation
-        page = in_batches(entries, self._hub.rules.batch_length)
+        page = in_batches(entries, self._hub.config.batch_length)
         if page:
             self.position = page[-1].position
         return page

@@ -30,7 +30,7 @@ _MIN_TIMER_SECONDS = 0.01
 _MAX_STALE_ENTRIES = 64
 
 
-class EndReason(StrEnum):
+class AccessEnd(StrEnum):
     """Why a socket is closed."""
 
     EXPIRED = "expired"
@@ -57,19 +57,19 @@ class AdmittedCaller(Protocol):
     def expires_at(self) -> float | None: ...
 
 
-Close = Callable[[EndReason], None]
+Close = Callable[[AccessEnd], None]
 ReadStatuses = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
 
 
 class Admission:
     """One registered socket. Call `release` when the socket has closed; further calls are no-ops."""
 
-    __slots__ = ("_close", "_sessions", "is_open", "issued_at", "user_id")
+    __slots__ = ("_admissions", "_close", "is_open", "issued_at", "user_id")
 
     def __init__(
-        self, sessions: Admissions, user_id: str, issued_at: float | None, close: Close
+        self, admissions: Admissions, user_id: str, issued_at: float | None, close: Close
     ) -> None:
-        self._sessions = sessions
+        self._admissions = admissions
         self._close = close
         self.user_id = user_id
         self.issued_at = issued_at
@@ -78,14 +78,14 @@ class Admission:
     def release(self) -> None:
         """Unregister the socket: its `close` is not called any more."""
         if self.is_open:
-            self._sessions._forget(self)
+            self._admissions._forget(self)
 
-    def end(self, reason: EndReason) -> None:
+    def end(self, reason: AccessEnd) -> None:
         """Close the socket for this reason; a no-op after `end` or `release`."""
         if not self.is_open:
             return
         close = self._close
-        self._sessions._forget(self)
+        self._admissions._forget(self)
         try:
             close(reason)
         except Exception:  # one failing socket must not keep the others open
@@ -100,7 +100,7 @@ class Admissions:
     Neither closes a socket twice.
 
     A Django session has no expiry: `max_age_seconds` bounds its socket. A revocation closes it once, so that
-    the client reconnects and its session is checked again.
+    the client reconnects and its admission is checked again.
     """
 
     def __init__(
@@ -148,11 +148,11 @@ class Admissions:
         now = self._clock()
         is_token = caller.expires_at is not None or caller.issued_at is not None
         issued_at = caller.issued_at if is_token else now
-        session = Admission(self, caller.user_id, issued_at, close)
-        self._by_user.setdefault(session.user_id, set()).add(session)
+        admission = Admission(self, caller.user_id, issued_at, close)
+        self._by_user.setdefault(admission.user_id, set()).add(admission)
         self._open += 1
-        self._expire_later(session, self._expiry_of(caller, now))
-        return session
+        self._expire_later(admission, self._expiry_of(caller, now))
+        return admission
 
     def end_expired(self) -> None:
         """Close the sockets that have expired, at most one batch (200) at a time."""
@@ -160,7 +160,7 @@ class Admissions:
         for _ in range(_BATCH):
             if not self._expiries or self._expiries[0][0] > now:
                 return
-            heapq.heappop(self._expiries)[2].end(EndReason.EXPIRED)
+            heapq.heappop(self._expiries)[2].end(AccessEnd.EXPIRED)
 
     async def check(self) -> None:
         """Read the status of all users with open sockets, and close the sockets of those without access.
@@ -184,11 +184,11 @@ class Admissions:
         ended = 0
         for user_id in user_ids:
             status = statuses.get(user_id)
-            for session in tuple(self._by_user.get(user_id, ())):
-                reason = _end_reason(session, status)
+            for admission in tuple(self._by_user.get(user_id, ())):
+                reason = _end_reason(admission, status)
                 if reason is None:
                     continue
-                session.end(reason)
+                admission.end(reason)
                 ended += 1
                 if ended % _BATCH == 0:
                     await asyncio.sleep(0)
@@ -204,22 +204,22 @@ class Admissions:
             ends.append(now + self._max_age_seconds)
         return min((end for end in ends if end is not None), default=None)
 
-    def _expire_later(self, session: Admission, expires_at: float | None) -> None:
+    def _expire_later(self, admission: Admission, expires_at: float | None) -> None:
         if expires_at is None:
             return
-        heapq.heappush(self._expiries, (expires_at, next(self._serial), session))
-        if self._expiries[0][2] is session:
+        heapq.heappush(self._expiries, (expires_at, next(self._serial), admission))
+        if self._expiries[0][2] is admission:
             self._set_timer()
 
-    def _forget(self, session: Admission) -> None:
-        session.is_open = False
+    def _forget(self, admission: Admission) -> None:
+        admission.is_open = False
         # The entry in the heap may stay for a while; it must not keep the socket in memory.
-        session._close = _do_nothing
+        admission._close = _do_nothing
         self._open -= 1
-        user_sessions = self._by_user[session.user_id]
-        user_sessions.discard(session)
-        if not user_sessions:
-            del self._by_user[session.user_id]
+        user_admissions = self._by_user[admission.user_id]
+        user_admissions.discard(admission)
+        if not user_admissions:
+            del self._by_user[admission.user_id]
         if len(self._expiries) > 2 * self._open + _MAX_STALE_ENTRIES:
             self._expiries = [entry for entry in self._expiries if entry[2].is_open]
             heapq.heapify(self._expiries)
@@ -239,15 +239,15 @@ class Admissions:
         self._set_timer()
 
 
-def _do_nothing(reason: EndReason) -> None:
+def _do_nothing(reason: AccessEnd) -> None:
     """The `close` of a socket that has been released."""
 
 
-def _end_reason(session: Admission, status: AccountStatus | None) -> EndReason | None:
+def _end_reason(admission: Admission, status: AccountStatus | None) -> AccessEnd | None:
     if status is None or not status.active:
-        return EndReason.DEACTIVATED
+        return AccessEnd.DEACTIVATED
     if status.not_before is None:
         return None
-    if session.issued_at is None or session.issued_at < status.not_before:
-        return EndReason.REVOKED
+    if admission.issued_at is None or admission.issued_at < status.not_before:
+        return AccessEnd.REVOKED
     return None

@@ -102,7 +102,7 @@ def refresh_caller(caller: Caller) -> Caller:
     return replace(caller, user=user)
 
 
-def admissions() -> Admissions:
+def build_admissions() -> Admissions:
     """Return a registry of open sockets that reads account statuses from the database."""
     config = identity_config()
     return Admissions(

@@ -1,6 +1,6 @@
 """How graphql-core finds out which fields an operation selects, used to compile selections once per subscription.
 
-graphql-core does this anew for every event. `live_inbox_graphql.projection` does it once, with graphql-core's own code,
+graphql-core does this anew for every event. `live_inbox_graphql.compiled` does it once, with graphql-core's own code,
 so that the result cannot differ.
 
 What it relies on: `Executor.build` and the attributes `schema`, `fragments`, `variable_values` and `operation` of its

@@ -32,7 +32,7 @@ from live_inbox.internals.uvicorn_waiting import MessageQueue, WritableFlag
 from live_inbox.sockets.asgi import Message
 from live_inbox.sockets.frames import text_header
 from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_RATE, SHUTDOWN_SECONDS
-from live_inbox.sockets.write_coalescing import outbox
+from live_inbox.sockets.write_coalescing import write_coalescer
 from live_inbox.sockets.writer import DIRECT
 
 require(
@@ -58,8 +58,8 @@ class DirectSocketProtocol(WebSocketsSansIOProtocol):
     # Everything that writing an event reads, uvicorn's own attributes too, lies side by side. In a dictionary of fifty
     # entries it is scattered, and not in the processor's cache when an event comes for one socket of many.
     __slots__ = (
+        "_coalescer",
         "_cut_off_timer",
-        "_outbox",
         "_shutdown_timer",
         "_unsent",
         "_unsent_bytes",
@@ -77,7 +77,7 @@ class DirectSocketProtocol(WebSocketsSansIOProtocol):
         self.queue = MessageQueue()  # type: ignore[assignment]  # has every method that uvicorn calls
         self.writable = WritableFlag()  # type: ignore[assignment]
         self.writable.set()
-        self._outbox = outbox(self.loop)
+        self._coalescer = write_coalescer(self.loop)
         self._unsent: list[bytes] | None = None
         self._unsent_bytes = 0
         self.on_shutdown: Callable[[], None] | None = None
@@ -108,7 +108,7 @@ class DirectSocketProtocol(WebSocketsSansIOProtocol):
         if size > MOST_UNSENT:
             self.flush()
         elif is_first:
-            self._outbox.add(self)
+            self._coalescer.add(self)
         return None if self.writable.is_set() else DrainWaiter(self)
 
     def flush(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from live_inbox.sockets.session import Ending
+from live_inbox.sockets.session import CloseReason
 
 
 class JsonCloseCode(IntEnum):
@@ -50,10 +50,10 @@ CLOSINGS = {
 """Every code with its meaning; `docs/legacy-protocol.md` has the same table."""
 
 _CODES = {
-    Ending.RATE_LIMITED: JsonCloseCode.RATE_LIMITED,
-    Ending.NOT_ALLOWED: JsonCloseCode.EXPIRED,
-    Ending.RESTARTING: JsonCloseCode.RESTARTING,
-    Ending.FAILED: JsonCloseCode.INTERNAL_ERROR,
+    CloseReason.RATE_LIMITED: JsonCloseCode.RATE_LIMITED,
+    CloseReason.ACCESS_ENDED: JsonCloseCode.EXPIRED,
+    CloseReason.RESTARTING: JsonCloseCode.RESTARTING,
+    CloseReason.FAILED: JsonCloseCode.INTERNAL_ERROR,
 }
 
 
@@ -62,6 +62,6 @@ def close_frame(code: JsonCloseCode) -> tuple[int, str]:
     return code.value, CLOSINGS[code].reason
 
 
-def close_frame_for(ending: Ending, detail: str) -> tuple[int, str]:
+def close_frame_for(ending: CloseReason, detail: str) -> tuple[int, str]:
     """Return the code and the reason for an ending by the session. This API sends no detail."""
     return close_frame(_CODES[ending])

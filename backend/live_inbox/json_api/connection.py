@@ -20,7 +20,7 @@ from live_inbox.json_api.actions import perform
 from live_inbox.json_api.close_codes import close_frame
 from live_inbox.json_api.messages import Action, Failure
 from live_inbox.json_api.protocol import JsonProtocol, State
-from live_inbox.sockets.session import Ending, SocketSession, WireProtocol
+from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 
 logger = logging.getLogger(__name__)
 _database = RecurringFault("database (JSON API)", metrics.DATABASE_FAULTS.labels("json"))
@@ -105,7 +105,7 @@ class JsonConnection(WireProtocol):
 
     def _close_if_drained(self) -> None:
         if not self._protocol.is_busy:
-            self._session.close_for(Ending.RESTARTING)
+            self._session.close_for(CloseReason.RESTARTING)
 
     # -- actions ------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
-from live_inbox.sockets.session import Ending, SocketRules, SocketSession
+from live_inbox.sockets.session import CloseReason, SocketConfig, SocketSession
 from live_inbox.sockets.writer import writer_for
 
 _CLOSE_CODES = {
@@ -34,13 +34,13 @@ class NotificationConsumer:
     Sockets are authenticated by their token alone, never by a cookie, so a page on any origin may open one.
     """
 
-    def __init__(self, *, feed: Feed, sessions: Admissions) -> None:
+    def __init__(self, *, feed: Feed, admissions: Admissions) -> None:
         settings = inbox_settings()
         self._feed = feed
         self._fault = Fault("admission of sockets", metrics.ADMISSION_FAULTS)
-        self._rules = SocketRules(
+        self._config = SocketConfig(
             api="json",
-            sessions=sessions,
+            admissions=admissions,
             rate=RateLimit.parse(settings.socket_rate),
             max_message_bytes=settings.max_message_bytes,
             admission_seconds=settings.connection_init_seconds,
@@ -54,7 +54,7 @@ class NotificationConsumer:
             return
         # Accepted before the token is checked: browsers do not show why a handshake was refused.
         await send({"type": "websocket.accept"})
-        session = SocketSession(scope, receive, writer_for(scope, send), self._rules)
+        session = SocketSession(scope, receive, writer_for(scope, send), self._config)
         await session.run(self._open)
 
     async def _open(self, session: SocketSession) -> JsonConnection | None:
@@ -82,13 +82,13 @@ class NotificationConsumer:
     async def _connect(self, session: SocketSession) -> JsonConnection | None:
         assert session.caller is not None
         try:
-            async with asyncio.timeout(self._rules.admission_seconds):
+            async with asyncio.timeout(self._config.admission_seconds):
                 following = await self._feed.follow(session.caller.user_id)
         except TimeoutError:
             # The database does not answer, and nobody reads the socket so far: the client had better come back.
-            session.close_for(Ending.FAILED)
+            session.close_for(CloseReason.FAILED)
             return None
         protocol = JsonProtocol(
-            after=following.position.sequence, max_message_bytes=self._rules.max_message_bytes
+            after=following.position.sequence, max_message_bytes=self._config.max_message_bytes
         )
         return JsonConnection(session, protocol, following)

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from live_inbox.delivery.batch import Batch
-from live_inbox.events import Event, Reset, ResetReason
+from live_inbox.delivery.log import ResetReason
+from live_inbox.events import Event, Reset
 from live_inbox.json_api.close_codes import JsonCloseCode
 from live_inbox.json_api.codec import Malformed, Refused, decode, encode
 from live_inbox.json_api.encoded_events import ENCODING, EncodedEvent, encode_all

@@ -21,7 +21,7 @@ from live_inbox import metrics
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import advance, lock_free, save_all
+from live_inbox.services.inbox_rows import advance, lock_skip_locked, save_all
 
 BATCH = 500
 """Notifications that one transaction deletes. Writers of the same inboxes wait for one such transaction."""
@@ -105,7 +105,7 @@ def _expire(
 ) -> Mapping[Any, int]:
     """Delete a batch in one transaction; return the number of deletions of each inbox."""
     with transaction.atomic():
-        inboxes = lock_free({each.user_id for each in due})
+        inboxes = lock_skip_locked({each.user_id for each in due})
         found = _still_due([each.id for each in due], inboxes, horizon)
         wrong.update(user for user in found if not _can_lose(inboxes[user], found[user]))
         for user in wrong & found.keys():

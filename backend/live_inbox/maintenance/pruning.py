@@ -1,7 +1,7 @@
 """Pruning: removes old events, so that the logs do not grow without limit.
 
 It removes only the beginning of a log, and moves `Inbox.first_sequence` in the same transaction, under the inbox's
-lock. So the rest has no holes, and a client with an older position gets a reset (`Loss.EXPIRED`).
+lock. So the rest has no holes, and a client with an older position gets a reset (`ResetReason.EXPIRED`).
 """
 
 from __future__ import annotations

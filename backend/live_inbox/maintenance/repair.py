@@ -2,8 +2,8 @@
 
 The services keep counts and logs exact, so every difference comes from outside: SQL by hand, a restored backup, a
 broken disk. Then it is unknown what devices have received. So a wrong count or a broken log is not corrected silently:
-the inbox gets a new epoch and an empty log, and every device, open or returning, reloads (`Loss.EPOCH`). Open sockets
-get the reset at the hub's next reconciliation.
+the inbox gets a new epoch and an empty log, and every device, open or returning, reloads (`ResetReason.EPOCH`). Open
+sockets get the reset at the hub's next reconciliation.
 """
 
 from __future__ import annotations

@@ -212,32 +212,32 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         models.F("recipient"),
-                        live_inbox.models.Backwards("id"),
+                        live_inbox.models.NegatedId("id"),
                         name="notification_list",
                     ),
                     models.Index(
                         models.F("recipient"),
-                        live_inbox.models.Backwards("id"),
+                        live_inbox.models.NegatedId("id"),
                         condition=models.Q(("read_at__isnull", True)),
                         name="notification_unread",
                     ),
                     models.Index(
                         models.F("recipient"),
-                        live_inbox.models.Backwards("id"),
+                        live_inbox.models.NegatedId("id"),
                         condition=models.Q(("read_at__isnull", False)),
                         name="notification_read",
                     ),
                     models.Index(
                         models.F("recipient"),
                         models.F("type"),
-                        live_inbox.models.BackwardsInType("id"),
+                        live_inbox.models.NegatedIdWithinType("id"),
                         condition=models.Q(("read_at__isnull", True)),
                         name="notification_type_unread",
                     ),
                     models.Index(
                         models.F("recipient"),
                         models.F("type"),
-                        live_inbox.models.BackwardsInType("id"),
+                        live_inbox.models.NegatedIdWithinType("id"),
                         condition=models.Q(("read_at__isnull", False)),
                         name="notification_type_read",
                     ),

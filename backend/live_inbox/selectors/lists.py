@@ -13,7 +13,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.content import clean_type
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput, NotFound
-from live_inbox.models import READ, UNREAD, Backwards, BackwardsInType, Inbox, Notification
+from live_inbox.models import READ, UNREAD, Inbox, NegatedId, NegatedIdWithinType, Notification
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
 
 MAX_TYPES = 20
@@ -96,7 +96,7 @@ class _Wanted:
         Each list is made of parts, of each of which an index gives the first rows. They are taken before
         anything is joined, and merged: to sort the whole list would cost what the inbox holds of it.
         """
-        order = Backwards if self.types is None else BackwardsInType
+        order = NegatedId if self.types is None else NegatedIdWithinType
         query = Notification.objects.alias(order=order("id")).order_by(
             "-order" if from_oldest else "order"
         )

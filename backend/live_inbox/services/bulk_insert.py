@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from django.db import connection
 
 from live_inbox.models import Notification
-from live_inbox.services.inbox_rows import Numbered
+from live_inbox.services.inbox_rows import SequencedInbox
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 _OWN = ("id", "recipient_id", "added_sequence")
 """The columns in which the copies of a notification differ."""
 
 
-def insert_copies(notification: Notification, inboxes: Sequence[Numbered]) -> list[int]:
+def insert_copies(notification: Notification, inboxes: Sequence[SequencedInbox]) -> list[int]:
     """Insert a copy of an unsaved notification for each inbox; return their ids, in the order of the inboxes.
 
     One statement, in which the shared values occur once. Django's bulk_create repeats them for each row, which takes

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from live_inbox.content import ContentFields, clean_content
 from live_inbox.errors import InvalidInput
-from live_inbox.services.inserting import deliver, unsaved
+from live_inbox.services.inserting import insert_notifications, unsaved
 from live_inbox.services.results import SentMany
 from live_inbox.services.users import count_users, load_sender, user_key
 
@@ -44,7 +44,7 @@ def send_many(
     for chunk in _chunks(recipients):
         with transaction.atomic():
             moment = now or timezone.now()
-            sent += len(deliver(unsaved(content, sender, moment), chunk, moment))
+            sent += len(insert_notifications(unsaved(content, sender, moment), chunk, moment))
     return SentMany(sent=sent, suppressed=len(recipients) - sent)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from live_inbox.events import Kind
 from live_inbox.models import Notification
 from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import lock_with_notification, number_change
+from live_inbox.services.inbox_rows import allocate_sequence, lock_with_notification
 from live_inbox.services.results import Deleted
 
 
@@ -20,7 +20,7 @@ def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -
     with transaction.atomic():
         inbox, notification = lock_with_notification(user_id, notification_id)
         Notification.objects.filter(pk=notification.pk).delete()
-        numbered = number_change(inbox, unread=0 if notification.read else -1, total=-1)
+        numbered = allocate_sequence(inbox, unread=0 if notification.read else -1, total=-1)
         event = event_of(
             Kind.DELETED,
             numbered,

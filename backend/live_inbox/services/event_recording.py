@@ -14,11 +14,11 @@ from live_inbox import metrics
 from live_inbox.apps import doorbell
 from live_inbox.events import Event, Kind, encode, to_payload
 from live_inbox.models import InboxEvent
-from live_inbox.services.inbox_rows import Numbered
+from live_inbox.services.inbox_rows import SequencedInbox
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 
-def event_of(kind: Kind, inbox: Numbered, now: datetime, **details: Any) -> Event:
+def event_of(kind: Kind, inbox: SequencedInbox, now: datetime, **details: Any) -> Event:
     """Return the event of a change for which a sequence has just been taken."""
     return Event(
         inbox=str(inbox.user_id),

@@ -26,7 +26,7 @@ _WANTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class SequencedInbox:
     """An inbox right after its next sequence has been taken."""
 
     user_id: Any
@@ -36,7 +36,9 @@ class Numbered:
     total_count: int
 
 
-def number_arrivals(user_ids: Collection[Any], *, unless_off: str | None = None) -> list[Numbered]:
+def allocate_sequences(
+    user_ids: Collection[Any], *, unless_off: str | None = None
+) -> list[SequencedInbox]:
     """Take the next sequence of each inbox for one new, unread notification; create missing inboxes.
 
     With a type, skips the inboxes of users who have turned it off. One statement for all inboxes. The rows are locked
@@ -66,7 +68,9 @@ def number_arrivals(user_ids: Collection[Any], *, unless_off: str | None = None)
         )
         found = cursor.fetchall()
     to_python = get_user_model()._meta.pk.to_python
-    return sorted((Numbered(to_python(row[0]), *row[1:]) for row in found), key=lambda n: n.user_id)
+    return sorted(
+        (SequencedInbox(to_python(row[0]), *row[1:]) for row in found), key=lambda n: n.user_id
+    )
 
 
 def lock(user_id: Any) -> Inbox | None:
@@ -85,7 +89,7 @@ def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, N
     raise NotFound("You have no such notification.")
 
 
-def lock_free(user_ids: Collection[Any]) -> dict[Any, Inbox]:
+def lock_skip_locked(user_ids: Collection[Any]) -> dict[Any, Inbox]:
     """Return those of the inboxes that are not locked by others, locked until the transaction ends.
 
     For work that can be done later: it never waits. Locks in the order of the users, too. On SQLite, a transaction
@@ -95,19 +99,19 @@ def lock_free(user_ids: Collection[Any]) -> dict[Any, Inbox]:
     return {inbox.pk: inbox for inbox in free.order_by("pk")}
 
 
-def number_change(inbox: Inbox, *, unread: int = 0, total: int = 0) -> Numbered:
+def allocate_sequence(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
     """Take the next sequence of a locked inbox for one change, and add to its counts."""
     numbered = advance(inbox, unread=unread, total=total)
     inbox.save(update_fields=["last_sequence", "unread_count", "total_count"])
     return numbered
 
 
-def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> Numbered:
+def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
     """Do the same without saving: for several changes, after which the inbox must be saved."""
     inbox.last_sequence += 1
     inbox.unread_count += unread
     inbox.total_count += total
-    return Numbered(
+    return SequencedInbox(
         inbox.pk, inbox.epoch, inbox.last_sequence, inbox.unread_count, inbox.total_count
     )
 

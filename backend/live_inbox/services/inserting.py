@@ -14,7 +14,7 @@ from live_inbox.events import Kind
 from live_inbox.models import Notification
 from live_inbox.services.bulk_insert import insert_copies
 from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import Numbered, number_arrivals
+from live_inbox.services.inbox_rows import SequencedInbox, allocate_sequences
 from live_inbox.services.snapshots import snapshot
 
 
@@ -23,15 +23,17 @@ def unsaved(content: Content, sender: Any, created_at: datetime) -> Notification
     return Notification(sender=sender, created_at=created_at, **content.values())
 
 
-def deliver(
+def insert_notifications(
     notification: Notification, recipient_ids: Sequence[Any], now: datetime
-) -> list[tuple[Numbered, int]]:
+) -> list[tuple[SequencedInbox, int]]:
     """Insert a copy of a notification, and its event, into each inbox whose user wants the type.
 
     Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients.
     """
     is_required = notification.type in inbox_settings().required_types
-    inboxes = number_arrivals(recipient_ids, unless_off=None if is_required else notification.type)
+    inboxes = allocate_sequences(
+        recipient_ids, unless_off=None if is_required else notification.type
+    )
     if not inboxes:
         return []
     ids = insert_copies(notification, inboxes)

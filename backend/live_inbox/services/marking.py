@@ -11,9 +11,9 @@ from django.utils import timezone
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Kind
-from live_inbox.models import Backwards, Notification
+from live_inbox.models import NegatedId, Notification
 from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import lock, lock_with_notification, number_change
+from live_inbox.services.inbox_rows import allocate_sequence, lock, lock_with_notification
 from live_inbox.services.results import AllRead, Changed
 from live_inbox.services.snapshots import snapshot
 
@@ -39,7 +39,7 @@ def _mark(
         if changed:
             notification.read_at = read_at
             notification.save(update_fields=["read_at"])
-            numbered = number_change(inbox, unread=-1 if becomes_read else 1)
+            numbered = allocate_sequence(inbox, unread=-1 if becomes_read else 1)
             kind = Kind.READ if becomes_read else Kind.UNREAD
             about = snapshot(notification)
             record(
@@ -68,12 +68,12 @@ def mark_all_read(
             unread = unread.filter(added_sequence__lte=up_to.sequence)
         # Read along the index, and no further than the unread count: otherwise PostgreSQL, which does not know
         # how many there are, may visit every row that was ever marked since its last vacuum.
-        ids = unread.order_by(Backwards("id")).values_list("id", flat=True)[: inbox.unread_count]
+        ids = unread.order_by(NegatedId("id")).values_list("id", flat=True)[: inbox.unread_count]
         through_id = ids.first()
         count = 0
         if through_id is not None:
             count = Notification.objects.filter(id__in=ids).update(read_at=moment)
-            numbered = number_change(inbox, unread=-count)
+            numbered = allocate_sequence(inbox, unread=-count)
             event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
             record([event])
     return AllRead(count, inbox.unread_count, inbox.total_count, inbox.position)

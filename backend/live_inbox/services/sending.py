@@ -11,7 +11,7 @@ from django.utils import timezone
 from live_inbox.content import Content, ContentFields, clean_content, clean_key
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
-from live_inbox.services.inserting import deliver, unsaved
+from live_inbox.services.inserting import insert_notifications, unsaved
 from live_inbox.services.results import Sent
 from live_inbox.services.users import load_users, user_key
 
@@ -63,7 +63,7 @@ def _send(
     sender = load_users(recipient_id, sender_id)
     notification = unsaved(content, sender, created_at or now)
     notification.idempotency_key = key
-    delivered = deliver(notification, [recipient_id], now)
+    delivered = insert_notifications(notification, [recipient_id], now)
     if not delivered:
         return Sent(notification=None, suppressed=True)
     ((inbox, notification.pk),) = delivered

@@ -23,7 +23,7 @@ from prometheus_client import Gauge
 
 from live_inbox import metrics
 from live_inbox.delivery.hub import HubClosed
-from live_inbox.identity.admissions import Admission, Admissions, EndReason
+from live_inbox.identity.admissions import AccessEnd, Admission, Admissions
 from live_inbox.identity.callers import Caller
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.asgi import Message, Receive, Scope
@@ -33,27 +33,27 @@ from live_inbox.sockets.writer import SocketWriter, direct_socket
 logger = logging.getLogger(__name__)
 
 
-class Ending(Enum):
+class CloseReason(Enum):
     """Why the session itself closes a socket. Each API has its own close code for it."""
 
     RATE_LIMITED = auto()
-    NOT_ALLOWED = auto()
+    ACCESS_ENDED = auto()
     """The token has expired, or the user or the token is no longer accepted."""
     RESTARTING = auto()
     FAILED = auto()
 
 
-CloseFrame = Callable[[Ending, str], tuple[int, str]]
-"""Returns the close code and the reason of an ending. The string is an `EndReason` for NOT_ALLOWED, else empty."""
+CloseFrame = Callable[[CloseReason, str], tuple[int, str]]
+"""Returns the close code and the reason of an ending. The string is an `AccessEnd` for ACCESS_ENDED, else empty."""
 
 
 @dataclass(slots=True)
-class SocketRules:
+class SocketConfig:
     """What all sockets of one API have in common."""
 
     api: str
     """The API's label in metrics."""
-    sessions: Admissions
+    admissions: Admissions
     rate: RateLimit
     max_message_bytes: int
     admission_seconds: float
@@ -104,26 +104,26 @@ class SocketSession:
 
     # Thousands of sockets are idle, and memory limits their number: slots, no task and no timer of the session's own.
     __slots__ = (
+        "_admission",
         "_closing",
         "_meter",
-        "_open_session",
         "_protocol",
         "_receive",
         "background",
         "caller",
+        "config",
         "is_draining",
         "is_open",
-        "rules",
         "scope",
         "writer",
     )
 
     def __init__(
-        self, scope: Scope, receive: Receive, writer: SocketWriter, rules: SocketRules
+        self, scope: Scope, receive: Receive, writer: SocketWriter, config: SocketConfig
     ) -> None:
         self.scope = scope
         self.writer = writer
-        self.rules = rules
+        self.config = config
         self.background = BackgroundTasks()
         self.caller: Caller | None = None
         self.is_open = True
@@ -131,9 +131,9 @@ class SocketSession:
         self.is_draining = False
         """Whether the server stops, and the socket is closed as soon as nothing is in progress."""
         self._receive = receive
-        self._meter = Meter(rules.rate)
+        self._meter = Meter(config.rate)
         self._protocol: WireProtocol | None = None
-        self._open_session: Admission | None = None
+        self._admission: Admission | None = None
         self._closing: asyncio.Task[None] | None = None
 
     # -- reading ------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class SocketSession:
 
         `open_protocol` returns the protocol, or closes the session and returns None.
         """
-        with self.rules.gauge.track_inprogress():
+        with self.config.gauge.track_inprogress():
             try:
                 self._protocol = await open_protocol(self)
                 if self._protocol is not None:
@@ -185,10 +185,10 @@ class SocketSession:
         assert self._protocol is not None
         if self._meter.check() is not None:
             metrics.RATE_LIMITED.labels("socket").inc()
-            self.close_for(Ending.RATE_LIMITED)
+            self.close_for(CloseReason.RATE_LIMITED)
             return None
         message = data or b"" if text is None else text
-        if is_longer(message, self.rules.max_message_bytes):
+        if is_longer(message, self.config.max_message_bytes):
             return self._protocol.handle_oversized(message)
         if isinstance(message, bytes):
             return self._protocol.handle_binary(message)
@@ -196,8 +196,8 @@ class SocketSession:
 
     async def _release(self) -> None:
         self.is_open = False
-        if self._open_session is not None:
-            self._open_session.release()
+        if self._admission is not None:
+            self._admission.release()
         tasks = () if self._protocol is None else self._protocol.stop()
         self.writer.discard()
         await self.background.end(tasks)
@@ -209,16 +209,16 @@ class SocketSession:
 
         Raises TimeoutError after `admission_seconds`, and whatever the authentication raises.
         """
-        async with asyncio.timeout(self.rules.admission_seconds):
+        async with asyncio.timeout(self.config.admission_seconds):
             self.caller = caller = await authentication
-        self._open_session = self.rules.sessions.register(caller, self._end)
+        self._admission = self.config.admissions.register(caller, self._end)
         direct = direct_socket(self.scope)
         if direct is not None:
             direct.forget_handshake()
         return caller
 
-    def _end(self, reason: EndReason) -> None:
-        self.close_for(Ending.NOT_ALLOWED, reason.value)
+    def _end(self, reason: AccessEnd) -> None:
+        self.close_for(CloseReason.ACCESS_ENDED, reason.value)
 
     # -- writing ------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class SocketSession:
 
     async def refuse(self) -> None:
         """Refuse the handshake, instead of accepting the socket: the client sees HTTP 403."""
-        metrics.SOCKETS_CLOSED.labels(self.rules.api, "403").inc()
+        metrics.SOCKETS_CLOSED.labels(self.config.api, "403").inc()
         await self.writer.close(1000, "")
 
     def close(self, code: int, reason: str) -> None:
@@ -238,24 +238,24 @@ class SocketSession:
         if not self.is_open:
             return
         self.is_open = False
-        metrics.SOCKETS_CLOSED.labels(self.rules.api, str(int(code))).inc()
+        metrics.SOCKETS_CLOSED.labels(self.config.api, str(int(code))).inc()
         self._closing = self.background.run(self.writer.close(code, reason))
         if self._protocol is not None:
             self._protocol.on_close()
 
-    def close_for(self, ending: Ending, detail: str = "") -> None:
+    def close_for(self, ending: CloseReason, detail: str = "") -> None:
         """Close the socket with the API's code for an ending."""
-        self.close(*self.rules.close_frame(ending, detail))
+        self.close(*self.config.close_frame(ending, detail))
 
     def fail(self, error: Exception) -> None:
         """Close the socket with the code that an exception deserves; log all but HubClosed."""
         if isinstance(error, HubClosed):
-            self.close_for(Ending.RESTARTING)
+            self.close_for(CloseReason.RESTARTING)
             return
         logger.error(
-            "A socket of the %s API failed; its client reconnects.", self.rules.api, exc_info=error
+            "A socket of the %s API failed; its client reconnects.", self.config.api, exc_info=error
         )
-        self.close_for(Ending.FAILED)
+        self.close_for(CloseReason.FAILED)
 
     def shut_down(self) -> None:
         """Close the socket, because the server stops, once everything in progress is answered (graceful shutdown)."""
@@ -266,8 +266,8 @@ class SocketSession:
             self.background.run(self._force_close())
 
     async def _force_close(self) -> None:
-        await asyncio.sleep(self.rules.drain_seconds)
-        self.close_for(Ending.RESTARTING)
+        await asyncio.sleep(self.config.drain_seconds)
+        self.close_for(CloseReason.RESTARTING)
 
     async def _closed(self) -> None:
         """Wait until the close frame is sent, if there is one to send."""

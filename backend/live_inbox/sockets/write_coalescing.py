@@ -22,8 +22,8 @@ class Unsent(Protocol):
         """Write it. Must not raise."""
 
 
-class Outbox:
-    """The sockets that have something to write. One for each event loop: see `outbox`."""
+class WriteCoalescer:
+    """The sockets that have something to write. One for each event loop: see `write_coalescer`."""
 
     __slots__ = ("_loop", "_waiting")
 
@@ -45,12 +45,12 @@ class Outbox:
             unsent.flush()
 
 
-_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()
+_coalescers: WeakKeyDictionary[asyncio.AbstractEventLoop, WriteCoalescer] = WeakKeyDictionary()
 
 
-def outbox(loop: asyncio.AbstractEventLoop) -> Outbox:
-    """Return the outbox of an event loop."""
-    found = _outboxes.get(loop)
+def write_coalescer(loop: asyncio.AbstractEventLoop) -> WriteCoalescer:
+    """Return the write coalescer of an event loop."""
+    found = _coalescers.get(loop)
     if found is None:
-        found = _outboxes[loop] = Outbox(loop)
+        found = _coalescers[loop] = WriteCoalescer(loop)
     return found

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from live_inbox import selectors, services
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.maintenance.expiry import Expired, expire_due
@@ -374,7 +374,7 @@ class Inboxes(RuleBasedStateMachine):
             assert list(rows.values_list("sequence", flat=True)) == expected
             head = heads[str(user.pk)]
             assert (head.first_sequence, head.position.sequence) == (model.first, model.sequence)
-            assert (head.loss(ORIGIN) is Loss.EXPIRED) is (model.first > 1)
+            assert (head.loss(ORIGIN) is ResetReason.EXPIRED) is (model.first > 1)
         assert list(check_inboxes(user_ids=[user.pk for user in self.users])) == []
 
 

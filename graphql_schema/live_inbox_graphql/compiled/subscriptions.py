@@ -1,4 +1,4 @@
-"""From a client's request to its projection, which equal requests share."""
+"""From a client's request to its compiled selection, which equal requests share."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from graphql import (
 )
 
 from live_inbox.internals.graphql_execution import Executor
-from live_inbox_graphql.projection.compilation import NotCovered, compile_selection
-from live_inbox_graphql.projection.rendering import CompiledSubscription, Projection
+from live_inbox_graphql.compiled.compilation import UnsupportedSelection, compile_selection
+from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
 
 MAX_REMEMBERED_CHARACTERS = 131_072
-"""Length of all documents whose projections are remembered; a field of a projection counts as some characters.
-Most documents are the very ones that `DocumentMemory` holds; were none of them, this would be 18 MB."""
+"""Length of all documents whose compiled selections are cached; each compiled field counts as some characters. Most
+documents are the very ones that `DocumentCache` holds; were none of them, this would be 18 MB."""
 
 _LONGEST_REMEMBERED = 8192
 """Longer documents are parsed for every socket, so no other socket has the same one."""
@@ -36,19 +36,19 @@ _FIELD_CHARACTERS = 4
 """A field takes some 420 bytes of a function and its names; parsed, a character takes 140."""
 
 _ENTRY_CHARACTERS = 8
-"""The size of a projection without fields, and of the result that there is none."""
+"""The size of a compiled selection without fields, and of the result that there is none."""
 
 _CONDITIONS = {GraphQLSkipDirective.name, GraphQLIncludeDirective.name}
 
 
-_Compiled = tuple[Projection, FieldNode]
+_Compiled = tuple[CompiledSelection, FieldNode]
 _Key = tuple[int, tuple[Any, ...]]
 """The operation in its document, and the values of the variables on which the selection depends."""
 
 
 @dataclass(slots=True)
 class _Known:
-    """The projections of a document, which is kept, so that no other object can have its id."""
+    """The compiled selections of a document, which is kept, so that no other object can have its id."""
 
     document: DocumentNode
     conditions: tuple[str, ...]
@@ -56,15 +56,15 @@ class _Known:
     is_plain: bool
     """Whether the document uses no directives but `skip` and `include`."""
     characters: int = 0
-    """Its size with its projections, in characters."""
+    """Its size with its compiled selections, in characters."""
     compiled: dict[_Key, _Compiled | None] = field(default_factory=dict)
 
 
-class Projections:
-    """Compiles subscriptions, and caches projections: the least recently used documents are dropped first.
+class CompiledSubscriptions:
+    """Compiles subscriptions, and caches compiled selections: the least recently used documents are dropped first.
 
     All sockets whose documents are the same object, and whose variables decide alike on what is selected, share
-    one projection, and with it the encoded events that are sent to all of them. For one event loop.
+    one compiled selection, and with it the encoded events that are sent to all of them. For one event loop.
     """
 
     def __init__(
@@ -108,16 +108,16 @@ class Projections:
             return None
 
     def _with_arguments(
-        self, executor: Executor[Any], projection: Projection, node: FieldNode
+        self, executor: Executor[Any], selection: CompiledSelection, node: FieldNode
     ) -> CompiledSubscription:
         root = self._schema.subscription_type
         assert root is not None
         definition = root.fields[node.name.value]
         arguments = get_argument_values(definition, node, executor.variable_values)
-        return CompiledSubscription(arguments.get("after"), arguments.get("types"), projection)
+        return CompiledSubscription(arguments.get("after"), arguments.get("types"), selection)
 
     def _compiled(self, document: DocumentNode, executor: Executor[Any]) -> _Compiled | None:
-        known = self._recall(document)
+        known = self._known_of(document)
         if not known.is_plain:
             return None
         values = executor.variable_values.coerced
@@ -127,16 +127,16 @@ class Projections:
             return known.compiled[key]
         try:
             selection = compile_selection(executor)
-        except NotCovered:
+        except UnsupportedSelection:
             known.compiled[key] = compiled = None
             self._grow(known, _ENTRY_CHARACTERS)
         else:
-            projection = Projection(selection.name, selection.readers)
-            known.compiled[key] = compiled = (projection, selection.node)
+            made = CompiledSelection(selection.name, selection.readers)
+            known.compiled[key] = compiled = (made, selection.node)
             self._grow(known, _ENTRY_CHARACTERS + _FIELD_CHARACTERS * selection.size)
         return compiled
 
-    def _recall(self, document: DocumentNode) -> _Known:
+    def _known_of(self, document: DocumentNode) -> _Known:
         known = self._known.get(id(document))
         if known is not None:
             self._known.move_to_end(id(document))

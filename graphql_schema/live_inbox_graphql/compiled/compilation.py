@@ -34,17 +34,17 @@ from live_inbox.internals.graphql_execution import (
     collect_fields,
     collect_subfields,
 )
-from live_inbox_graphql.projection.rendering import Read
-from live_inbox_graphql.projection.sources import NAMES, SOURCES
+from live_inbox_graphql.compiled.field_expressions import NAMES, SOURCES
+from live_inbox_graphql.compiled.rendering import Read
 
 MAX_FIELDS = 2000
-"""Fields of one projection, all types of events together. Few documents within the limits come to a quarter."""
+"""Fields of one compiled selection, all types of events together. Few documents within the limits come to a quarter."""
 
 _ROOT_FIELD = "notificationEvents"
 _ARGUMENTS = {"after", "types"}
 
 
-class NotCovered(Exception):
+class UnsupportedSelection(Exception):
     """Raised for a selection that has to be left to graphql-core."""
 
 
@@ -63,16 +63,16 @@ class Selection:
 
 
 def compile_selection(executor: Executor[Any]) -> Selection:
-    """Return the selection of an operation; raise NotCovered, or graphql-core's GraphQLError."""
+    """Return the selection of an operation; raise UnsupportedSelection, or graphql-core's GraphQLError."""
     root = executor.schema.subscription_type
     if root is None:
-        raise NotCovered("no subscriptions")
+        raise UnsupportedSelection("no subscriptions")
     collected = collect_fields(
         executor.schema, executor.fragments, executor.variable_values, root, executor.operation
     )
     groups = _grouped(collected)
     if len(groups) != 1:
-        raise NotCovered("not one root field")
+        raise UnsupportedSelection("not one root field")
     ((name, details),) = groups.items()
     node = details[0].node
     events = _type_of_events(root, node.name.value)
@@ -85,16 +85,16 @@ def compile_selection(executor: Executor[Any]) -> Selection:
 def _type_of_events(root: GraphQLObjectType, name: str) -> GraphQLInterfaceType:
     field = root.fields.get(name)
     if name != _ROOT_FIELD or field is None or set(field.args) != _ARGUMENTS:
-        raise NotCovered("another root field")
+        raise UnsupportedSelection("another root field")
     events = _without_non_null(field.type)
     if not isinstance(events, GraphQLInterfaceType):
-        raise NotCovered("another type")
+        raise UnsupportedSelection("another type")
     return events
 
 
 def _grouped(collected: CollectedFields) -> Mapping[str, list[FieldDetails]]:
     if collected.new_defer_usages:
-        raise NotCovered("incremental delivery")
+        raise UnsupportedSelection("incremental delivery")
     return collected.grouped_field_set
 
 
@@ -119,7 +119,7 @@ class _Compiler:
         groups = _grouped(collected)
         self.size += len(groups)
         if self.size > MAX_FIELDS:
-            raise NotCovered("too many fields")
+            raise UnsupportedSelection("too many fields")
         names: dict[str, object] = {**NAMES, "UTC": UTC}
         fields = [
             f"{name!r}: {self._value(parent, details, names)}" for name, details in groups.items()
@@ -137,7 +137,7 @@ class _Compiler:
         field = parent.fields.get(name)
         source = SOURCES.get(parent.name, {}).get(name)
         if field is None or field.args or source is None:
-            raise NotCovered(f"{parent.name}.{name}")
+            raise UnsupportedSelection(f"{parent.name}.{name}")
         kind = _without_non_null(field.type)
         is_nullable = kind is field.type
         if isinstance(kind, GraphQLObjectType):
@@ -146,7 +146,7 @@ class _Compiler:
             return f"({null} if (value := {source}) is None else {read}(value))"
         if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
             return _leaf(source, kind, is_nullable, names)
-        raise NotCovered(f"{parent.name}.{name}")
+        raise UnsupportedSelection(f"{parent.name}.{name}")
 
 
 def _without_non_null(kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Takes the screenshots for the README from a real server: `python -m tests.pages.pictures`."""
+"""Takes the screenshots for the README from a real server: `python -m tests.pages.screenshots`."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from graphql import DocumentNode, GraphQLSchema
 
-from live_inbox_graphql.projection.rendering import CompiledSubscription
+from live_inbox_graphql.compiled.rendering import CompiledSubscription
 
 logger = logging.getLogger(__name__)
 
 
 class SubscriptionCompiler(Protocol):
-    """Compiles subscriptions: `live_inbox_graphql.projection.subscriptions.Projections`."""
+    """Compiles subscriptions: `live_inbox_graphql.compiled.subscriptions.CompiledSubscriptions`."""
 
     def compile(
         self,
@@ -28,7 +28,7 @@ class SubscriptionCompiler(Protocol):
 def subscription_compiler(schema: GraphQLSchema) -> SubscriptionCompiler | None:
     """Return the compiler for a schema; None, with a warning in the log, if graphql-core's internals have changed."""
     try:
-        from live_inbox_graphql.projection.subscriptions import Projections
+        from live_inbox_graphql.compiled.subscriptions import CompiledSubscriptions
     except (ImportError, AttributeError):
         logger.warning(
             "This version of graphql-core does not fit the compiled selections; graphql-core executes every "
@@ -36,4 +36,4 @@ def subscription_compiler(schema: GraphQLSchema) -> SubscriptionCompiler | None:
             exc_info=True,
         )
         return None
-    return Projections(schema)
+    return CompiledSubscriptions(schema)

@@ -6,9 +6,9 @@ own code, and what remains per event is a dictionary of values read from the eve
 
 - `sources`: where each field is in an event. Whatever is not in that table is left to graphql-core.
 - `compilation`: from a selection to its readers.
-- `rendering`: from an event to bytes, once for all sockets that have the same projection.
-- `subscriptions`: from a client's request to its projection, shared by all who ask the same.
+- `rendering`: from an event to bytes, once for all sockets that have the same compiled selection.
+- `subscriptions`: from a client's request to its compiled selection, shared by all who ask the same.
 
 What comes out is byte for byte what graphql-core's result gives, for every document that is covered:
-`tests/graphql/test_projection.py` holds it to that with random documents and events.
+`tests/graphql/test_compiled.py` holds it to that with random documents and events.
 """

@@ -22,7 +22,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from channels_valkey.pubsub import ValkeyPubSubChannelLayer
 
 from live_inbox.delivery.doorbell import Doorbell
-from live_inbox.delivery.hub import Hub, HubRules
+from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.delivery.redis_layer import RedisLayer
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import DEPLOYMENT
@@ -33,7 +33,7 @@ from tests.stacks.sentinel_server import SentinelServer
 # channels-redis never closes its connections to Sentinels: the garbage collector does, and complains.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-ONLY_DOORBELLS = HubRules(reconcile_seconds=3600.0, layer_seconds=0.5)
+ONLY_DOORBELLS = HubConfig(reconcile_seconds=3600.0, layer_seconds=0.5)
 CAPACITY = 1000
 """More than any test sends: these layers drop what is above it, and here no reconciliation brings that back."""
 
@@ -91,7 +91,7 @@ class Process:
         )
         self.log = log
         self.hub: Hub[FakeEntry] = Hub(
-            log, layer=self.layer, decode=decode, own_doorbell=self.bell.name, rules=ONLY_DOORBELLS
+            log, layer=self.layer, decode=decode, own_doorbell=self.bell.name, config=ONLY_DOORBELLS
         )
 
     @asynccontextmanager

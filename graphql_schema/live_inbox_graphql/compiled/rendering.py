@@ -18,7 +18,7 @@ Read = Callable[[Any], Mapping[str, object]]
 """Reads the selected fields of an object, by their names in the response and in that order."""
 
 
-class Projection:
+class CompiledSelection:
     """Encodes events for one selection. Compared by identity."""
 
     __slots__ = ("_name", "_readers")
@@ -44,11 +44,11 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class CompiledSubscription:
-    """One request: its arguments, as graphql-core coerces them, and its projection."""
+    """One request: its arguments, as graphql-core coerces them, and its compiled selection."""
 
     after: str | None
     types: list[str] | None
-    projection: Projection
+    selection: CompiledSelection
 
 
 def _dumps(value: object) -> bytes:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class HubRules:
-    """Limits and intervals of a hub."""
+class HubConfig:
+    """Limits and intervals of a hub. A server passes those of the settings; the defaults are for hubs without any."""
 
     run_length: int = 128
     """Events that a live stream keeps, at least, for subscribers that lag or come back."""

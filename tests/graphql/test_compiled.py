@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from live_inbox.delivery.log import Loss
+from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import (
     Event,
@@ -39,12 +39,12 @@ from live_inbox.events import (
 from live_inbox.feed import Feed
 from live_inbox.identity.callers import Caller
 from live_inbox_graphql import json_text
+from live_inbox_graphql.compiled import compilation
+from live_inbox_graphql.compiled.field_expressions import SOURCES
+from live_inbox_graphql.compiled.rendering import CompiledSubscription
+from live_inbox_graphql.compiled.subscriptions import CompiledSubscriptions
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.events import to_graphql
-from live_inbox_graphql.projection import compilation
-from live_inbox_graphql.projection.rendering import CompiledSubscription
-from live_inbox_graphql.projection.sources import SOURCES
-from live_inbox_graphql.projection.subscriptions import Projections
 from live_inbox_graphql.schema import build
 from tests.graphql.selections import ITEMS, TEXTS, Question, questions
 
@@ -88,7 +88,7 @@ ALL_READ = Event(
     count=2,
     through_id=41,
 )
-RESET = Reset(position=Position("", 0), reason=Loss.AHEAD, unread_count=1, occurred_at=NOON)
+RESET = Reset(position=Position("", 0), reason=ResetReason.AHEAD, unread_count=1, occurred_at=NOON)
 EVERY_KIND: list[Event | Reset] = [ADDED, READ, UNREAD, DELETED, EXPIRED, ALL_READ, RESET]
 
 SCHEMA = build()
@@ -142,14 +142,14 @@ def compiled(
     """Compile a document that must be valid."""
     document = parse(text)
     assert validate(CORE, document, specified_rules) == []
-    return Projections(CORE).compile(document, operation_name, variables)
+    return CompiledSubscriptions(CORE).compile(document, operation_name, variables)
 
 
 def rendered(text: str, item: Event | Reset, variables: dict[str, Any] | None = None) -> Any:
     """Return the value of the root field, after comparing all of it with graphql-core's."""
     subscription = compiled(text, variables)
     assert subscription is not None
-    answer = subscription.projection.render(item)
+    answer = subscription.selection.render(item)
     assert core_results(text, [item], variables) == [(answer, False)]
     (value,) = json.loads(answer)["data"].values()
     return value
@@ -164,12 +164,12 @@ def selected(selection: str, item: Event | Reset) -> Any:
 
 @settings(max_examples=200)
 @given(question=questions(CORE), items=st.lists(ITEMS, min_size=1, max_size=4))
-def test_a_projection_gives_what_graphql_core_gives(
+def test_a_compiled_selection_gives_what_graphql_core_gives(
     question: Question, items: list[Event | Reset]
 ) -> None:
     subscription = compiled(question.text, question.variables, question.operation_name)
     assert subscription is not None, "every construct that is drawn is covered"
-    mine = [subscription.projection.render(item) for item in items]
+    mine = [subscription.selection.render(item) for item in items]
     # What is limited to types delivers fewer events. The socket filters them by the arguments.
     delivered = [item for item in items if _is_delivered(item, subscription.types)]
     expected = core_results(question.text, delivered, question.variables, question.operation_name)
@@ -210,7 +210,7 @@ def test_the_documents_that_are_drawn_have_every_construct_and_select_something(
         seen.update((+question.constructs).keys())
         subscription = compiled(question.text, question.variables, question.operation_name)
         assert subscription is not None
-        (shown,) = json.loads(subscription.projection.render(event))["data"].values()
+        (shown,) = json.loads(subscription.selection.render(event))["data"].values()
         notifications = [value for value in shown.values() if isinstance(value, dict)]
         people = [v for n in notifications for v in n.values() if isinstance(v, dict) and v]
         seen.update(
@@ -292,11 +292,11 @@ def check(question: Question, event: Event) -> None:
     assert subscription is not None
     expected = core_results(question.text, [event], question.variables, question.operation_name)
     if not _is_delivered(event, subscription.types):
-        # The socket filters by types, not the projection.
+        # The socket filters by types, not the selection.
         assert expected == []
         return
     try:
-        answer = subscription.projection.render(event)
+        answer = subscription.selection.render(event)
     except ValueError:
         assert [has_errors for _, has_errors in expected] == [True]
     else:
@@ -309,7 +309,7 @@ def check(question: Question, event: Event) -> None:
 def test_the_whole_result_with_the_name_that_the_client_gave_to_the_field() -> None:
     subscription = compiled("subscription { inbox: notificationEvents { unreadCount position } }")
     assert subscription is not None
-    assert subscription.projection.render(ADDED) == (
+    assert subscription.selection.render(ADDED) == (
         b'{"data":{"inbox":{"unreadCount":3,"position":"e1.5"}}}'
     )
 
@@ -588,10 +588,10 @@ TWO = "subscription A { notificationEvents { position } } query B { viewer { id 
 def test_what_is_unusual_is_left_to_graphql_core(
     text: str, operation_name: str | None, variables: dict[str, Any] | None
 ) -> None:
-    projections = Projections(CORE)
+    subscriptions = CompiledSubscriptions(CORE)
     document = parse(text)
     for _ in range(2):
-        assert projections.compile(document, operation_name, variables) is None
+        assert subscriptions.compile(document, operation_name, variables) is None
 
 
 def test_a_field_that_is_not_known_is_left_to_graphql_core(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -624,7 +624,7 @@ def test_a_schema_that_has_become_another_is_left_to_graphql_core(
     """)
     document = parse("subscription { notificationEvents { position } }")
     assert validate(schema, document) == []
-    assert Projections(schema).compile(document) is None
+    assert CompiledSubscriptions(schema).compile(document) is None
 
 
 def test_a_selection_of_too_many_fields_is_left_to_graphql_core(
@@ -656,7 +656,7 @@ def test_an_event_without_a_field_of_its_kind_is_not_sent(item: Event) -> None:
         to_graphql(item)
     for _ in range(2):
         with pytest.raises(ValueError, match="lacks the payload of"):
-            subscription.projection.render(item)
+            subscription.selection.render(item)
 
 
 @pytest.mark.parametrize("count", [2**31, -(2**31) - 1])
@@ -664,7 +664,7 @@ def test_a_count_that_is_no_int_is_not_sent(count: int) -> None:
     subscription = compiled("subscription { notificationEvents { unreadCount } }")
     assert subscription is not None
     with pytest.raises(ValueError, match=r".+"):
-        subscription.projection.render(replace(ADDED, unread_count=count))
+        subscription.selection.render(replace(ADDED, unread_count=count))
 
 
 # -- what is remembered -------------------------------------------------------------------------------------
@@ -672,14 +672,14 @@ def test_a_count_that_is_no_int_is_not_sent(count: int) -> None:
 POSITION = parse("subscription { notificationEvents { position } }")
 
 
-def projection_of(subscription: CompiledSubscription | None) -> Any:
+def selection_of(subscription: CompiledSubscription | None) -> Any:
     assert subscription is not None
-    return subscription.projection
+    return subscription.selection
 
 
 class TestProjections:
     def test_the_same_document_and_conditions_have_one_projection(self) -> None:
-        projections = Projections(CORE)
+        subscriptions = CompiledSubscriptions(CORE)
         document = parse(CONDITIONS)
         asked: list[dict[str, Any]] = [
             {"yes": True},
@@ -689,92 +689,92 @@ class TestProjections:
             {"yes": True, "no": True},
         ]
         made = {
-            projection_of(projections.compile(document, None, variables)) for variables in asked
+            selection_of(subscriptions.compile(document, None, variables)) for variables in asked
         }
         assert len(made) == 3
-        assert len(projections) == 3
+        assert len(subscriptions) == 3
 
     def test_the_operations_of_a_document_have_their_own(self) -> None:
-        projections = Projections(CORE)
+        subscriptions = CompiledSubscriptions(CORE)
         document = parse(
             "subscription A { notificationEvents { position } }"
             "subscription B { notificationEvents { unreadCount } }"
         )
-        assert projection_of(projections.compile(document, "A")).render(ADDED) == (
+        assert selection_of(subscriptions.compile(document, "A")).render(ADDED) == (
             b'{"data":{"notificationEvents":{"position":"e1.5"}}}'
         )
-        assert projection_of(projections.compile(document, "B")).render(ADDED) == (
+        assert selection_of(subscriptions.compile(document, "B")).render(ADDED) == (
             b'{"data":{"notificationEvents":{"unreadCount":3}}}'
         )
-        assert projections.compile(document, "A") == projections.compile(document, "A")
+        assert subscriptions.compile(document, "A") == subscriptions.compile(document, "A")
 
     def test_a_name_for_the_only_operation_makes_no_difference(self) -> None:
-        projections = Projections(CORE)
+        subscriptions = CompiledSubscriptions(CORE)
         document = parse("subscription A { notificationEvents { position } }")
-        first = projection_of(projections.compile(document, "A"))
-        assert projection_of(projections.compile(document)) is first
+        first = selection_of(subscriptions.compile(document, "A"))
+        assert selection_of(subscriptions.compile(document)) is first
 
     def test_it_forgets_the_documents_not_used_for_longest(self) -> None:
-        projections = Projections(CORE, max_characters=1000)
+        subscriptions = CompiledSubscriptions(CORE, max_characters=1000)
         documents = [
             parse(f"subscription S{n} {{ notificationEvents {{ position }} }}") for n in range(9)
         ]
         # A document's characters, 8 for the entry and 4 for each of the five types.
         assert 12 * (51 + 8 + 20) <= 1000 < 13 * (51 + 8 + 20)
-        first = [projection_of(projections.compile(document)) for document in documents]
-        assert len(projections) == 9
-        again = projection_of(projections.compile(documents[0]))
+        first = [selection_of(subscriptions.compile(document)) for document in documents]
+        assert len(subscriptions) == 9
+        again = selection_of(subscriptions.compile(documents[0]))
         assert again is first[0]
         more = [
             parse(f"subscription T{n} {{ notificationEvents {{ position }} }}") for n in range(9)
         ]
         for document in more:
-            projections.compile(document)
-        assert len(projections) == 12
-        assert projection_of(projections.compile(documents[0])) is first[0]
-        assert projection_of(projections.compile(documents[1])) is not first[1]
+            subscriptions.compile(document)
+        assert len(subscriptions) == 12
+        assert selection_of(subscriptions.compile(documents[0])) is first[0]
+        assert selection_of(subscriptions.compile(documents[1])) is not first[1]
 
     def test_many_conditions_in_one_document_are_bounded_as_well(self) -> None:
-        projections = Projections(CORE, max_characters=2000)
+        subscriptions = CompiledSubscriptions(CORE, max_characters=2000)
         names = [f"b{n}" for n in range(7)]
         declared = " ".join(f"${name}: Boolean!" for name in names)
         fields = " ".join(f"{name}: position @skip(if: ${name})" for name in names)
         document = parse(f"subscription ({declared}) {{ notificationEvents {{ {fields} }} }}")
         for number in range(128):
             values = {name: bool(number >> place & 1) for place, name in enumerate(names)}
-            answer = projection_of(projections.compile(document, None, values)).render(ADDED)
+            answer = selection_of(subscriptions.compile(document, None, values)).render(ADDED)
             shown = json.loads(answer)["data"]["notificationEvents"]
             assert list(shown) == [name for name in names if not values[name]]
-            assert projections._characters <= 2000
-            assert len(projections) <= 2000 // 8
+            assert subscriptions._characters <= 2000
+            assert len(subscriptions) <= 2000 // 8
 
     def test_documents_that_fail_for_what_was_sent_along_are_bounded_as_well(self) -> None:
-        projections = Projections(CORE, max_characters=1000)
+        subscriptions = CompiledSubscriptions(CORE, max_characters=1000)
         for _ in range(100):
-            assert projections.compile(parse(OPTIONAL), None, {"b": None}) is None
-            assert projections._characters <= 1000
-        assert len(projections._known) == 1000 // len(OPTIONAL)
+            assert subscriptions.compile(parse(OPTIONAL), None, {"b": None}) is None
+            assert subscriptions._characters <= 1000
+        assert len(subscriptions._known) == 1000 // len(OPTIONAL)
 
     def test_long_documents_are_compiled_but_not_remembered(self) -> None:
-        projections = Projections(CORE)
+        subscriptions = CompiledSubscriptions(CORE)
         document = parse("subscription { notificationEvents { position } }" + " " * 8192)
-        assert projection_of(projections.compile(document)).render(ADDED) == (
+        assert selection_of(subscriptions.compile(document)).render(ADDED) == (
             b'{"data":{"notificationEvents":{"position":"e1.5"}}}'
         )
-        assert (len(projections), projections._characters) == (0, 0)
+        assert (len(subscriptions), subscriptions._characters) == (0, 0)
 
     def test_a_document_without_places_is_compiled_but_not_remembered(self) -> None:
-        projections = Projections(CORE)
+        subscriptions = CompiledSubscriptions(CORE)
         document = parse("subscription { notificationEvents { position } }", no_location=True)
-        assert projections.compile(document) is not None
-        assert len(projections) == 0
+        assert subscriptions.compile(document) is not None
+        assert len(subscriptions) == 0
 
     def test_that_a_document_is_not_covered_is_remembered(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        projections = Projections(CORE)
+        subscriptions = CompiledSubscriptions(CORE)
         document = parse("subscription { notificationEvents { nothing } }")
-        assert projections.compile(document) is None
-        monkeypatch.setattr("live_inbox_graphql.projection.subscriptions.compile_selection", None)
-        assert projections.compile(document) is None
-        assert len(projections) == 1
+        assert subscriptions.compile(document) is None
+        monkeypatch.setattr("live_inbox_graphql.compiled.subscriptions.compile_selection", None)
+        assert subscriptions.compile(document) is None
+        assert len(subscriptions) == 1

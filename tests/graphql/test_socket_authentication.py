@@ -16,8 +16,8 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
-from tests.graphql.asking import bearer
 from tests.graphql.graphql_server import GRAPHQL_WS, Client, Closed, GraphQLServer, until
+from tests.graphql.http_client import bearer
 
 VIEWER = "{ viewer { username } }"
 
@@ -221,34 +221,34 @@ class TestEnds:
         await client.start("1", "subscription { notificationEvents { position } }")
         await graphql_server.until_subscribed(1)
         graphql_server.clock.ahead = 590
-        graphql_server.sessions.end_expired()
+        graphql_server.admissions.end_expired()
         assert await name_of(client) == "alice"
         graphql_server.clock.ahead = 620
-        graphql_server.sessions.end_expired()
+        graphql_server.admissions.end_expired()
         assert await client.closed() == Closed(4403, "Forbidden: expired")
         await graphql_server.until_subscribed(0)
-        assert len(graphql_server.sessions) == 0
+        assert len(graphql_server.admissions) == 0
 
     async def test_when_tokens_are_revoked(
         self, graphql_server: GraphQLServer, client: Client, alice: User
     ) -> None:
         await in_database_thread(revoke_tokens, user_id=alice.pk)
-        await graphql_server.sessions.check()
+        await graphql_server.admissions.check()
         assert await client.closed() == Closed(4403, "Forbidden: revoked")
 
     async def test_when_the_user_is_deactivated(
         self, graphql_server: GraphQLServer, client: Client, alice: User
     ) -> None:
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
-        await graphql_server.sessions.check()
+        await graphql_server.admissions.check()
         assert await client.closed() == Closed(4403, "Forbidden: deactivated")
 
     async def test_a_socket_that_is_gone_is_forgotten(
         self, graphql_server: GraphQLServer, client: Client
     ) -> None:
-        assert len(graphql_server.sessions) == 1
+        assert len(graphql_server.admissions) == 1
         await client.connection.close()
-        await until(lambda: len(graphql_server.sessions) == 0)
+        await until(lambda: len(graphql_server.admissions) == 0)
 
     async def test_what_a_user_may_do_is_looked_at_anew(
         self, client: Client, alice: User, bob: User
