@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from live_inbox.conf import inbox_settings
 from live_inbox.web import views
+from live_inbox.web.preferences import preferences
 from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView
 
@@ -16,4 +17,5 @@ graphql_view = GraphQLView.as_view(
 urlpatterns = [
     re_path(r"^graphql/?$", graphql_view, name="graphql"),
     path("notification-inbox.js", views.component, name="component"),
+    path("notifications/preferences/", preferences, name="preferences"),
 ]
