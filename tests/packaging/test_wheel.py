@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 import tarfile
-import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +14,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 import live_inbox
-from live_inbox_site.environment import SiteSettings
 from tests.packaging.adopter_project import FILES, SEND
+from tests.packaging.installation import Installation, outside_environment, run
 from tests.stacks.child import Child
 from tests.stacks.ports import LOOPBACK, free_port
 from tests.stacks.process_registry import ProcessRegistry
@@ -32,57 +28,6 @@ POSITION = "{ notifications { position } }"
 EVENTS = """subscription ($after: String) {
   notificationEvents(after: $after) { __typename ... on NotificationAdded { notification { id title } } }
 }"""
-
-
-def outside_environment() -> dict[str, str]:
-    """Return this process's environment without what the tests and their Python have put there."""
-    ours = {name.upper() for name in SiteSettings.model_fields} | {"DJANGO_SETTINGS_MODULE"}
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ours and not name.startswith("PYTHON")
-    }
-
-
-def run(*command: object, cwd: Path, **environment: str) -> str:
-    """Run a command outside of this process's environment; return what it prints."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**outside_environment(), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean checkout: the files that git tracks or would add, and nothing that was built."""
-    directory = tmp_path_factory.mktemp("checkout")
-    names = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=REPOSITORY)
-    for name in names.splitlines():
-        if (REPOSITORY / name).is_file():
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, directory / name)
-    # The npm packages of this checkout, where they are installed: to install them again takes a minute.
-    packages = REPOSITORY / "frontend" / "node_modules"
-    if packages.is_dir():
-        (directory / "frontend" / "node_modules").symlink_to(packages)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def distributions(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The wheel and the source distribution, built with the build backend of this environment."""
-    target = tmp_path_factory.mktemp("dist")
-    hatch = [sys.executable, "-m", "hatchling", "build", "-d", str(target)]
-    run(*hatch, "-t", "wheel", "-t", "sdist", cwd=checkout)
-    (wheel,) = target.glob("*.whl")
-    (source,) = target.glob("*.tar.gz")
-    return wheel, source
 
 
 def test_the_wheel_holds_everything_that_is_needed_at_run_time(
@@ -134,42 +79,15 @@ def test_the_source_distribution_builds_the_same_wheel_without_node(
         assert set(second.namelist()) == set(first.namelist())
 
 
-class Adopter:
-    """The other project, in an environment of its own outside of the repository."""
-
-    def __init__(self, directory: Path, wheel: Path) -> None:
-        self.directory = directory / "project"
-        self.python = directory / "venv" / "bin" / "python"
-        venv.create(directory / "venv", with_pip=True, symlinks=True)
-        constraints = directory / "constraints.txt"
-        constraints.write_text(_pins())
-        pip = [self.python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run(*pip, "-c", constraints, f"{wheel}[site]", cwd=directory)
-        for name, text in FILES.items():
-            (self.directory / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.directory / name).write_text(text)
-
-    def django(self, *arguments: str) -> str:
-        """Run a management command of the project."""
-        return self.run("-m", "django", *arguments)
-
-    def run(self, *arguments: str) -> str:
-        """Run the project's Python, which finds the project's packages in the working directory."""
-        return run(
-            self.python, *arguments, cwd=self.directory, DJANGO_SETTINGS_MODULE="backend.settings"
-        )
-
-
-def _pins() -> str:
-    """Return the locked versions without their hashes, as constraints."""
-    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
-    return "\n".join(line.rstrip(" \\") for line in lines if line and not line.startswith(" "))
-
-
 @pytest.fixture(scope="module")
-def adopter(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Adopter:
-    """The project with the wheel installed, migrated, and one user."""
-    project = Adopter(tmp_path_factory.mktemp("adopter"), distributions[0])
+def adopter(
+    distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Installation:
+    """A project with the wheel installed, migrated, and one user."""
+    project = Installation(tmp_path_factory.mktemp("adopter"), f"{distributions[0]}[site]")
+    for name, text in FILES.items():
+        (project.directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.directory / name).write_text(text)
     project.django("makemigrations", "accounts", "notifications")
     project.django("migrate")
     create = "from backend.accounts.models import User; User.objects.create_user('ada@example.com')"
@@ -177,7 +95,7 @@ def adopter(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathF
     return project
 
 
-def test_the_project_passes_its_checks_with_the_inbox_in_it(adopter: Adopter) -> None:
+def test_the_project_passes_its_checks_with_the_inbox_in_it(adopter: Installation) -> None:
     assert "no issues" in adopter.django("check", "--fail-level", "WARNING")
     assert "No changes" in adopter.django("makemigrations", "--check", "--dry-run")
     tables = adopter.django("sqlmigrate", "live_inbox", "0001")
@@ -188,7 +106,7 @@ def test_the_project_passes_its_checks_with_the_inbox_in_it(adopter: Adopter) ->
 
 
 @pytest.fixture
-def server(adopter: Adopter, process_registry: ProcessRegistry) -> Iterator[str]:
+def server(adopter: Installation, process_registry: ProcessRegistry) -> Iterator[str]:
     """The project under uvicorn, as `host:port`."""
     port = free_port()
     command = [str(adopter.python), "-m", "uvicorn", "backend.asgi:application"]
@@ -221,7 +139,7 @@ def receive(socket: ClientConnection, type: str) -> dict[str, Any]:
             return message
 
 
-def test_what_the_project_sends_arrives_at_both_apis(adopter: Adopter, server: str) -> None:
+def test_what_the_project_sends_arrives_at_both_apis(adopter: Installation, server: str) -> None:
     token = adopter.django("issue_token", "--user", "ada@example.com", "--quiet").strip()
     with (
         connect(f"ws://{server}/graphql/", subprotocols=["graphql-transport-ws"]) as graphql,  # type: ignore[list-item]

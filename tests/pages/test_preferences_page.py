@@ -42,12 +42,8 @@ def alice(db: Any) -> User:
 
 def boxes(html: str) -> dict[str, set[str]]:
     """The checkboxes of a page, by type, with their flags."""
-    return {
-        re.search(r'value="([^"]*)"', box)[1]: {
-            flag for flag in ("checked", "disabled") if flag in box
-        }  # type: ignore[index]
-        for box in re.findall(r"<input type=\"checkbox\"[^>]*>", html)
-    }
+    found = re.findall(r'<input type="checkbox" name="type" value="([^"]*)"([^>]*)>', html)
+    return {type: {"checked", "disabled"} & set(flags.split()) for type, flags in found}
 
 
 def test_the_page_lists_the_declared_types_and_the_users_own(browser: Client, alice: User) -> None:
