@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -156,6 +157,21 @@ async def test_a_ring_from_another_thread_reaches_the_hub_and_the_layer() -> Non
         await asyncio.to_thread(bell.ring, {"7": [b"x"]})
     assert received == [(threading.current_thread().name, {"7": [b"x"]})]
     assert layer.groups == [group_of("7")]
+
+
+async def test_a_layer_that_swallows_a_cancellation_does_not_keep_the_doorbell_running() -> None:
+    class Swallowing(RecordingLayer):
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            """Hang through the timeout's cancellation and through the first of the shutdown."""
+            for _ in range(2):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            await asyncio.Event().wait()
+
+    layer = Swallowing()
+    bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.05)
+    async with asyncio.timeout(10), bell.attached(ignore):
+        bell.ring({"7": [b"x"]})
 
 
 async def test_without_a_layer_the_hub_still_gets_the_events() -> None:

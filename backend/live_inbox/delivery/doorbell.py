@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import islice
 
 from live_inbox import metrics
+from live_inbox.delivery.cancelling import cancel_all
 from live_inbox.delivery.channel_layer import PublishingLayer, bulk_group, inbox_group
 from live_inbox.delivery.publishing import Message, Publisher, ThreadPublisher
 from live_inbox.faults import Fault
@@ -115,8 +116,7 @@ class Doorbell:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._layer_seconds):
                     await publisher.drain()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancel_all([task])
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until everything rung outside of a server has been published; return whether it was in time."""

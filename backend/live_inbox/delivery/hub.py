@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Generic
 
 from live_inbox import metrics
+from live_inbox.delivery.cancelling import cancel_all
 from live_inbox.delivery.channel_layer import ChannelLayer, HubLayer
 from live_inbox.delivery.channel_listener import ChannelListener
 from live_inbox.delivery.groups import Groups
@@ -35,7 +36,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_CANCEL_AGAIN_SECONDS = 0.5
 # Finding the counter of a label costs more than counting.
 _COUNTERS = {
     verdict: metrics.DOORBELLS_RECEIVED.labels(verdict.name.lower()) for verdict in Verdict
@@ -116,7 +116,7 @@ class Hub(Generic[EntryT]):
         """End every subscription with HubClosed and leave the channel layer."""
         self.is_closed = True
         # Once the reader has ended, everything that waits for it is pending again.
-        await _cancel(self._tasks)
+        await cancel_all(self._tasks)
         for open_inbox in self._open_inboxes.values():
             open_inbox.ready.set()
             open_inbox.wake()
@@ -267,16 +267,3 @@ class Hub(Generic[EntryT]):
                 if self._groups is not None:
                     self._groups.leave(inbox)
         metrics.OPEN_INBOXES.set(len(self._open_inboxes))
-
-
-async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks until all have ended.
-
-    Once is not enough: the `receive` of channels-redis' core layer swallows a cancellation that comes with a message.
-    """
-    pending = {task for task in tasks if not task.done()}
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
-    await asyncio.gather(*tasks, return_exceptions=True)
