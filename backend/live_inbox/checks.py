@@ -55,6 +55,7 @@ def _errors() -> Iterator[CheckMessage]:
         yield Error(str(error), hint="See the JWT_ settings.", id="live_inbox.E002")
     settings = inbox_settings()
     yield from _rate_errors("SEND_RATE", settings.send_rate)
+    yield from _rate_errors("SERVICE_SEND_RATE", settings.service_send_rate)
     yield from _rate_errors("SOCKET_RATE", settings.socket_rate)
     try:
         import_string(settings.send_policy)

@@ -249,6 +249,14 @@ class InboxSettings(BaseModel):
         "600/minute burst 100",
         description="Rate limit for one user's sends; counted in each process.",
     )
+    service_send_rate: str = Field(
+        "60000/minute burst 20000",
+        description="Rate limit for the sends of one service: a caller whose token has the scope "
+        "`notifications:send`. Each recipient of a bulk counts; counted in each process.",
+    )
+    max_recipients: int = Field(
+        10_000, ge=1, description="Maximum number of recipients of one `sendMany`."
+    )
     socket_rate: str = Field(
         "50/second burst 200",
         description="Rate limit for one socket's messages; a socket that exceeds it is closed.",

@@ -57,16 +57,23 @@ def send(
 
 
 def send_many(
-    *, recipients: Iterable[Any], sender: Any = None, **content: Unpack[ContentFields]
+    *,
+    recipients: Iterable[Any],
+    sender: Any = None,
+    idempotency_key: str | None = None,
+    **content: Unpack[ContentFields],
 ) -> SentMany:
     """Put the same notification into the inboxes of many users, each once. The content is that of `send`.
 
     Each 500 recipients are a transaction of their own, unless the caller has opened one. All recipients are looked up
-    first: after InvalidInput nobody has received anything.
+    first: after InvalidInput nobody has received anything. With an idempotency key, unique for each sender, a call
+    that died half-way is completed by the same call, and no one has the notification twice; Conflict is raised for a
+    key that was used with other content.
     """
     return services.send_many(
         recipient_ids=[_key(recipient) for recipient in recipients],
         sender_id=_key(sender),
+        idempotency_key=idempotency_key,
         **content,
     )
 

@@ -36,9 +36,16 @@ def _policy(path: str) -> Policy:
     return policy
 
 
+def may_send(
+    caller: AbstractUser, *, recipient_id: str, scopes: frozenset[str] = frozenset()
+) -> bool:
+    """Whether the policy lets this caller send to that user. May query the database."""
+    return _policy(inbox_settings().send_policy)(caller, recipient_id, scopes)
+
+
 def check_may_send(
     caller: AbstractUser, *, recipient_id: str, scopes: frozenset[str] = frozenset()
 ) -> None:
     """Raise Forbidden unless the policy lets this caller send to that user. May query the database."""
-    if not _policy(inbox_settings().send_policy)(caller, recipient_id, scopes):
+    if not may_send(caller, recipient_id=recipient_id, scopes=scopes):
         raise Forbidden("You may not send notifications to this user.")

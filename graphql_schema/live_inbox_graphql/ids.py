@@ -35,12 +35,17 @@ def user_id(primary_key: str) -> strawberry.ID:
     return strawberry.ID(f"{_USER_PREFIX}{primary_key}")
 
 
+def plain_user_id(text: str) -> str:
+    """Return the primary key, as text, in a user's id or in the plain primary key. It may be that of nobody."""
+    return text.removeprefix(_USER_PREFIX)
+
+
 def parse_user_id(text: str, *, field: str) -> str:
     """Return the primary key that a user's id or the plain primary key stands for, in its one form as text.
 
     Raises InvalidInput for what cannot be a primary key. Whether there is such a user is not looked at.
     """
-    plain = text.removeprefix(_USER_PREFIX)
+    plain = plain_user_id(text)
     try:
         key = get_user_model()._meta.pk.to_python(plain) if plain.isprintable() else None
     except ValidationError:

@@ -23,9 +23,10 @@ from live_inbox_graphql.payloads import (
     MarkAllReadPayload,
     MarkReadPayload,
     MarkUnreadPayload,
+    SendManyPayload,
     SendPayload,
 )
-from live_inbox_graphql.types import NotificationPreference, SendInput
+from live_inbox_graphql.types import NotificationPreference, SendInput, SendManyInput
 
 NotificationId = Annotated[
     strawberry.ID, strawberry.argument(description="The id of a notification of your inbox.")
@@ -46,6 +47,19 @@ class Mutation:
         input: Annotated[SendInput, strawberry.argument(description="The notification.")],
     ) -> SendPayload:
         return await in_database_thread(_send, caller_of(info), input)
+
+    @strawberry.mutation(
+        description="Send the same notification to many users, with permission. Each recipient has a result: one who "
+        "does not exist does not keep the others from theirs. The rate is limited; each recipient counts."
+    )
+    async def send_many(
+        self,
+        info: Info,
+        input: Annotated[
+            SendManyInput, strawberry.argument(description="The notification and its recipients.")
+        ],
+    ) -> SendManyPayload:
+        return await in_database_thread(_send_many, caller_of(info), input)
 
     @strawberry.mutation(description="Mark a notification as read. Does nothing if it is read.")
     async def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
@@ -99,6 +113,18 @@ def _send(caller: Caller, input: SendInput) -> SendPayload:
             **input.content(),
         )
     return SendPayload.of(sent)
+
+
+def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:
+    with named_by_client("input"):
+        results = services.send_many_for_caller(
+            caller,
+            recipient_ids=[ids.plain_user_id(id) for id in input.recipient_ids],
+            recipient_refs=input.recipient_refs,
+            idempotency_key=input.idempotency_key,
+            **input.content(),
+        )
+    return SendManyPayload.of(results, [*input.recipient_ids, *input.recipient_refs])
 
 
 def _mark_read(user_id: str, id: str) -> MarkReadPayload:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum
+
 import strawberry
 
 from live_inbox import services
@@ -35,6 +38,56 @@ class SendPayload:
             notification=None if row is None else Notification.of(services.snapshot(row)),
             suppressed=sent.suppressed,
             replayed=sent.replayed,
+        )
+
+
+@strawberry.enum(description="What became of one recipient of `sendMany`.")
+class SendStatus(Enum):
+    SENT = strawberry.enum_value("sent", description="The recipient has the notification.")
+    SUPPRESSED = strawberry.enum_value(
+        "suppressed", description="The recipient has turned off the type."
+    )
+    UNKNOWN_RECIPIENT = strawberry.enum_value(
+        "unknown_recipient", description="There is no such user."
+    )
+    FORBIDDEN = strawberry.enum_value(
+        "forbidden", description="The caller may not send to this user."
+    )
+
+
+@strawberry.type(description="The result of `sendMany` for one recipient.")
+class RecipientResult:
+    recipient: str = strawberry.field(description="The recipient, as in the input.")
+    status: SendStatus = strawberry.field(description="What became of it.")
+    notification_id: strawberry.ID | None = strawberry.field(
+        description="The id of the recipient's notification; null if there is none."
+    )
+
+
+@strawberry.type(description="The result of `sendMany`.")
+class SendManyPayload:
+    results: list[RecipientResult] = strawberry.field(
+        description="A result for each recipient, in the order of `recipientIds`, then of `recipientRefs`."
+    )
+    sent_count: int = strawberry.field(description="How many recipients have the notification.")
+
+    @classmethod
+    def of(
+        cls, results: Sequence[services.RecipientResult], names: Sequence[str]
+    ) -> SendManyPayload:
+        """Return the payload for the results, with the names that the client gave to the recipients."""
+        return cls(
+            results=[
+                RecipientResult(
+                    recipient=name,
+                    status=SendStatus(result.status.value),
+                    notification_id=None
+                    if result.notification_id is None
+                    else ids.notification_id(result.notification_id),
+                )
+                for name, result in zip(names, results, strict=True)
+            ],
+            sent_count=sum(result.status is services.SendStatus.SENT for result in results),
         )
 
 

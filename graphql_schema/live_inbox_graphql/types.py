@@ -63,11 +63,10 @@ class Notification:
         )
 
 
-@strawberry.input(description="A notification to send.")
-class SendInput:
-    recipient_id: strawberry.ID = strawberry.field(
-        description="The recipient: a user's id or plain primary key."
-    )
+@strawberry.input(description="The content of a notification.")
+class ContentInput:
+    """The fields that are common to what sends: not a type of the schema by itself."""
+
     title: str = strawberry.field(description="The title: one line of at most 200 characters.")
     message: str = strawberry.field(default="", description="The text, at most 4000 characters.")
     type: str = strawberry.field(
@@ -86,11 +85,6 @@ class SendInput:
         description="When it is deleted automatically: a time in the future. It is deleted a few seconds later, "
         "as if by the recipient.",
     )
-    idempotency_key: str | None = strawberry.field(
-        default=None,
-        description="A string of your choice that makes retries safe: the same key with the same content "
-        "returns the first result; with other content it is a CONFLICT.",
-    )
 
     def content(self) -> ContentFields:
         """Return the content as the service takes it; the schema's null is the default of a field."""
@@ -99,6 +93,34 @@ class SendInput:
             value = getattr(self, name)
             content[name] = declared.default if value is None else value
         return cast("ContentFields", content)
+
+
+@strawberry.input(description="A notification to send.")
+class SendInput(ContentInput):
+    recipient_id: strawberry.ID = strawberry.field(
+        description="The recipient: a user's id or plain primary key."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="A string of your choice that makes retries safe: the same key with the same content "
+        "returns the first result; with other content it is a CONFLICT.",
+    )
+
+
+@strawberry.input(description="A notification to send to many users. Name at least one.")
+class SendManyInput(ContentInput):
+    recipient_ids: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="Recipients: users' ids or plain primary keys."
+    )
+    recipient_refs: list[str] = strawberry.field(
+        default_factory=list,
+        description="Recipients as tokens name them: for services whose accounts live elsewhere. Where tokens create "
+        "users, a service token creates those who are missing.",
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="A string of your choice that makes retries safe: each recipient gets one notification for a key.",
+    )
 
 
 @strawberry.type(description="A notification in a list, with its cursor.")

@@ -11,7 +11,8 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.models import Notification
 from live_inbox.send_policy import SEND_SCOPE
-from live_inbox.services.send_for_caller import _limiter, send_for_caller
+from live_inbox.services.send_for_caller import send_for_caller
+from live_inbox.services.send_rate import _limiter
 from tests.delivery.metric_values import counted
 
 
@@ -59,7 +60,7 @@ def test_who_sends_too_fast_learns_when_to_go_on(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = InboxSettings(send_rate="1/minute burst 2")
-    monkeypatch.setattr("live_inbox.services.send_for_caller.inbox_settings", lambda: settings)
+    monkeypatch.setattr("live_inbox.services.send_rate.inbox_settings", lambda: settings)
     before = counted("rate_limited_total", limit="send")
     for _ in range(2):
         send_for_caller(Caller(alice), recipient_id=alice.pk, title="x")

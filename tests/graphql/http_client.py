@@ -31,10 +31,10 @@ class Ask:
         return body
 
     async def data(
-        self, query: str, user: User | None, variables: dict[str, Any] | None = None
+        self, query: str, user: User | None, variables: dict[str, Any] | None = None, *scopes: str
     ) -> Any:
         """Ask what must succeed, and return the value of the only field."""
-        body = await self(query, user, variables)
+        body = await self(query, user, variables, *scopes)
         assert "errors" not in body, body
         (value,) = body["data"].values()
         return value

@@ -248,6 +248,73 @@ class TestSend:
         assert await Notification.objects.acount() == 2
 
 
+class TestSendMany:
+    SEND_MANY = """mutation($input: SendManyInput!) {
+      sendMany(input: $input) { sentCount results { recipient status notificationId } }
+    }"""
+
+    async def test_each_recipient_has_a_result(self, ask: Ask, alice: User, bob: User) -> None:
+        names = [f"user:{bob.pk}", "nobody", str(alice.pk)]
+        input = {"recipientIds": names, "title": "Hi", "idempotencyKey": "k"}
+        sent = await ask.data(self.SEND_MANY, alice, {"input": input}, "notifications:send")
+        ids = {
+            row.recipient_id: str(row.pk)
+            for row in await in_database_thread(lambda: list(Notification.objects.all()))
+        }
+        expected = {
+            "sentCount": 2,
+            "results": [
+                {"recipient": names[0], "status": "SENT", "notificationId": ids[bob.pk]},
+                {
+                    "recipient": "nobody",
+                    "status": "UNKNOWN_RECIPIENT",
+                    "notificationId": None,
+                },
+                {"recipient": names[2], "status": "SENT", "notificationId": ids[alice.pk]},
+            ],
+        }
+        assert sent == expected
+        # A retry has the same results, and nobody gets it twice.
+        again = await ask.data(self.SEND_MANY, alice, {"input": input}, "notifications:send")
+        assert again == expected
+        assert await Notification.objects.acount() == 2
+
+    async def test_without_permission_only_the_callers_own_inbox_gets_it(
+        self, ask: Ask, alice: User, bob: User
+    ) -> None:
+        input = {"recipientIds": [str(bob.pk), str(alice.pk)], "title": "Hi"}
+        sent = await ask.data(self.SEND_MANY, alice, {"input": input})
+        assert [result["status"] for result in sent["results"]] == ["FORBIDDEN", "SENT"]
+        assert sent["sentCount"] == 1
+
+    async def test_recipients_by_what_tokens_call_them(
+        self, ask: Ask, alice: User, configure: Callable[..., None]
+    ) -> None:
+        token_user = {"JWT_USER_FIELD": "username", "JWT_CREATE_USERS": True}
+        configure(**token_user)
+        input = {"recipientRefs": ["alice", "zoe"], "title": "Hi"}
+        sent = await ask.data(self.SEND_MANY, alice, {"input": input}, "notifications:send")
+        assert [result["status"] for result in sent["results"]] == ["SENT", "SENT"]
+        zoe = await User.objects.aget(username="zoe")
+        assert await Notification.objects.filter(recipient=zoe).acount() == 1
+
+    @pytest.mark.parametrize(
+        ("change", "field"),
+        [
+            ({"recipientIds": []}, "input.recipientIds"),
+            ({"title": ""}, "input.title"),
+            ({"idempotencyKey": ""}, "input.idempotencyKey"),
+        ],
+    )
+    async def test_bad_input_is_refused_as_a_whole(
+        self, ask: Ask, alice: User, change: dict[str, Any], field: str
+    ) -> None:
+        input = {"recipientIds": [str(alice.pk)], "title": "Hi"} | change
+        error = await ask.error(self.SEND_MANY, alice, {"input": input})
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
+        assert await Notification.objects.acount() == 0
+
+
 class TestMarking:
     async def test_mark_read_and_unread(
         self, ask: Ask, alice: User, inbox: list[Notification]

@@ -73,7 +73,8 @@ def without_descriptions(name: str) -> str:
         "type Query { viewer: User! notifications( first: Int after: String last: Int before: String "
         "filter: NotificationFilter ): NotificationConnection! notification( id: ID! ): Notification "
         "notificationPreferences: [NotificationPreference!]! }",
-        "type Mutation { send( input: SendInput! ): SendPayload! markRead( id: ID! ): MarkReadPayload! "
+        "type Mutation { send( input: SendInput! ): SendPayload! "
+        "sendMany( input: SendManyInput! ): SendManyPayload! markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
         "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
         "): NotificationPreference! }",
@@ -100,9 +101,15 @@ def without_descriptions(name: str) -> str:
         "type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String "
         "endCursor: String }",
         "input NotificationFilter { types: [String!] read: Boolean }",
-        'input SendInput { recipientId: ID! title: String! message: String! = "" '
+        'input SendInput { title: String! message: String! = "" '
         'type: String! = "general" data: JSON link: String expiresAt: DateTime '
-        "idempotencyKey: String }",
+        "recipientId: ID! idempotencyKey: String }",
+        'input SendManyInput { title: String! message: String! = "" '
+        'type: String! = "general" data: JSON link: String expiresAt: DateTime '
+        "recipientIds: [ID!]! = [] recipientRefs: [String!]! = [] idempotencyKey: String }",
+        "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",
+        "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
+        "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN }",
         "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",
         "type MarkReadPayload { notification: Notification! unreadCount: Int! position: String! }",
         "type MarkUnreadPayload { notification: Notification! unreadCount: Int! position: String! }",
@@ -125,11 +132,15 @@ def test_there_are_no_other_types() -> None:
         *(
             "NotificationFilter",
             "SendInput",
+            "SendManyInput",
             "NotificationPreferenceInput",
             "NotificationPreference",
         ),
         *(
             "SendPayload",
+            "SendManyPayload",
+            "RecipientResult",
+            "SendStatus",
             "MarkReadPayload",
             "MarkUnreadPayload",
             "MarkAllReadPayload",

@@ -22,6 +22,7 @@ from live_inbox.identity.user_lookup import users_by, value_of
 
 # SQLite accepts at most 32,766 parameters in one statement.
 _STATUSES_PER_QUERY = 10_000
+_NAMES_PER_QUERY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,25 @@ def accounts_for(tokens: Sequence[VerifiedToken], config: AccountConfig) -> list
     """
     users = users_by(_field(config), {token.user_ref for token in tokens})
     return [_account_result(token, users.get(token.user_ref)) for token in tokens]
+
+
+def users_named(
+    user_refs: Collection[str], config: AccountConfig, *, create: bool
+) -> dict[str, AbstractBaseUser]:
+    """Return the users that tokens name so, by that name; unknown ones are absent.
+
+    With `create`, creates them where the configuration lets tokens do so. Makes one query for each thousand, and some
+    for each user that is created.
+    """
+    refs = list(dict.fromkeys(user_refs))
+    found: dict[str, AbstractBaseUser] = {}
+    for start in range(0, len(refs), _NAMES_PER_QUERY):
+        found |= users_by(_field(config), refs[start : start + _NAMES_PER_QUERY])
+    if create and config.create_users:
+        for ref in refs:
+            if ref not in found and (user := _create(ref, config)) is not None:
+                found[ref] = user
+    return found
 
 
 def account_statuses(user_ids: Collection[str]) -> dict[str, AccountStatus]:

@@ -6,6 +6,7 @@ Expiry, pruning and repair write as well, by the same locking: see `live_inbox.m
 """
 
 from live_inbox.services.approvals import send_approval, send_user_detail_approval
+from live_inbox.services.bulk_for_caller import RecipientResult, SendStatus, send_many_for_caller
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.deleting import delete
 from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
@@ -18,6 +19,8 @@ __all__ = [
     "AllRead",
     "Changed",
     "Deleted",
+    "RecipientResult",
+    "SendStatus",
     "Sent",
     "SentMany",
     "delete",
@@ -28,6 +31,7 @@ __all__ = [
     "send",
     "send_approval",
     "send_many",
+    "send_many_for_caller",
     "send_user_detail_approval",
     "set_preference",
     "snapshot",

@@ -10,11 +10,15 @@ from live_inbox.models import Notification
 from live_inbox.services.inbox_rows import SequencedInbox
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
-_OWN = ("id", "recipient_id", "added_sequence")
+_OWN = ("id", "recipient_id", "added_sequence", "idempotency_key")
 """The columns in which the copies of a notification differ."""
 
 
-def insert_copies(notification: Notification, inboxes: Sequence[SequencedInbox]) -> list[int]:
+def insert_copies(
+    notification: Notification,
+    inboxes: Sequence[SequencedInbox],
+    idempotency_keys: Sequence[str | None],
+) -> list[int]:
     """Insert a copy of an unsaved notification for each inbox; return their ids, in the order of the inboxes.
 
     One statement, in which the shared values occur once. Django's bulk_create repeats them for each row, which takes
@@ -26,15 +30,16 @@ def insert_copies(notification: Notification, inboxes: Sequence[SequencedInbox])
     ]
     keys = [key_value(inbox.user_id) for inbox in inboxes]
     given, document = rows_of(
-        {"recipient_id": key_type(), "added_sequence": "bigint"},
-        zip(keys, (inbox.sequence for inbox in inboxes), strict=True),
+        {"recipient_id": key_type(), "added_sequence": "bigint", "idempotency_key": "text"},
+        zip(keys, (inbox.sequence for inbox in inboxes), idempotency_keys, strict=True),
     )
     columns = ", ".join(connection.ops.quote_name(field.attname) for field in fields)
     values = ", ".join(["%s"] * len(fields))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table_of(Notification)} (recipient_id, added_sequence, {columns})"
-            f" SELECT recipient_id, added_sequence, {values} FROM {given}"
+            f"INSERT INTO {table_of(Notification)} "
+            f" (recipient_id, added_sequence, idempotency_key, {columns})"
+            f" SELECT recipient_id, added_sequence, idempotency_key, {values} FROM {given}"
             " RETURNING recipient_id, id",
             [*shared, document],
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, Unpack
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from live_inbox.content import ContentFields, clean_content
+from live_inbox.content import Content, ContentFields, clean_content, clean_key
 from live_inbox.errors import InvalidInput
+from live_inbox.services.bulk_keys import already_sent, key_of_recipient
 from live_inbox.services.inserting import insert_notifications, unsaved
 from live_inbox.services.results import SentMany
 from live_inbox.services.users import count_users, load_sender, user_key
@@ -25,6 +26,7 @@ def send_many(
     *,
     recipient_ids: Iterable[Any],
     sender_id: Any = None,
+    idempotency_key: str | None = None,
     now: datetime | None = None,
     **fields: Unpack[ContentFields],
 ) -> SentMany:
@@ -32,20 +34,52 @@ def send_many(
 
     Costs a fixed number of statements for each chunk of SEND_CHUNK recipients; each chunk is a transaction of
     its own. All recipients are looked up before the first chunk: after InvalidInput nobody has received anything.
+
+    With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: who has
+    the notification does not get it again. Raises Conflict for a key that was used with other content.
     """
     content = clean_content(now=now or timezone.now(), **fields)
+    key = clean_key(idempotency_key)
     recipients = sorted({user_key(value, field="recipient_ids") for value in recipient_ids})
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     sender = load_sender(sender_key)
     missing = sum(len(chunk) - count_users(chunk) for chunk in _chunks(recipients))
     if missing:
         raise InvalidInput(f"{missing} recipients do not exist.", field="recipient_ids")
-    sent = 0
+    sent, replayed = dict[Any, int](), dict[Any, int]()
     for chunk in _chunks(recipients):
-        with transaction.atomic():
-            moment = now or timezone.now()
-            sent += len(insert_notifications(unsaved(content, sender, moment), chunk, moment))
-    return SentMany(sent=sent, suppressed=len(recipients) - sent)
+        keys = {each: None if key is None else key_of_recipient(key, each) for each in chunk}
+        fresh, known = _send_chunk(content, sender, keys, now)
+        sent |= fresh
+        replayed |= known
+    return SentMany(
+        sent=len(sent),
+        suppressed=len(recipients) - len(sent) - len(replayed),
+        replayed=len(replayed),
+        notification_ids=sent | replayed,
+    )
+
+
+def _send_chunk(
+    content: Content, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
+) -> tuple[dict[Any, int], dict[Any, int]]:
+    """Send to the recipients of one chunk; return the ids of the notifications, new ones and those of before."""
+    try:
+        return _try_chunk(content, sender, keys, now)
+    except IntegrityError:
+        # A concurrent call has used the key since the look-up. It has committed, so now its notifications are found.
+        return _try_chunk(content, sender, keys, now)
+
+
+@transaction.atomic
+def _try_chunk(
+    content: Content, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
+) -> tuple[dict[Any, int], dict[Any, int]]:
+    known = already_sent(sender and sender.pk, keys, content)
+    missing = {each: key for each, key in keys.items() if each not in known}
+    moment = now or timezone.now()
+    inserted = insert_notifications(unsaved(content, sender, moment), missing, moment)
+    return {inbox.user_id: id for inbox, id in inserted}, known
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +24,12 @@ def unsaved(content: Content, sender: Any, created_at: datetime) -> Notification
 
 
 def insert_notifications(
-    notification: Notification, recipient_ids: Sequence[Any], now: datetime
+    notification: Notification, recipient_ids: Mapping[Any, str | None], now: datetime
 ) -> list[tuple[SequencedInbox, int]]:
     """Insert a copy of a notification, and its event, into each inbox whose user wants the type.
 
-    Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients.
+    `recipient_ids` gives each recipient the idempotency key of their copy. Returns the inboxes and the ids of the
+    copies. Makes three statements for any number of recipients.
     """
     is_required = notification.type in inbox_settings().required_types
     inboxes = allocate_sequences(
@@ -36,7 +37,7 @@ def insert_notifications(
     )
     if not inboxes:
         return []
-    ids = insert_copies(notification, inboxes)
+    ids = insert_copies(notification, inboxes, [recipient_ids[inbox.user_id] for inbox in inboxes])
     shared = snapshot(notification)
     record(
         [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from live_inbox.delivery.position import Position
 from live_inbox.models import Notification
@@ -22,10 +24,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SentMany:
-    """How many recipients of a bulk send got the notification, and how many do not want its type."""
+    """How many recipients of a bulk send got the notification, do not want its type, or had it by the same key.
+
+    `notification_ids` has the id of each copy, by the recipient's primary key; a suppressed one is absent.
+    """
 
     sent: int
     suppressed: int
+    replayed: int = 0
+    notification_ids: Mapping[Any, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from live_inbox import metrics
-from live_inbox.conf import inbox_settings
-from live_inbox.errors import RateLimited
 from live_inbox.identity.callers import Caller, refresh_caller
-from live_inbox.limits.keyed import KeyedLimiter
-from live_inbox.limits.rate import RateLimit
 from live_inbox.send_policy import check_may_send
 from live_inbox.services.results import Sent
+from live_inbox.services.send_rate import take_sends
 from live_inbox.services.sending import send
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
-
-
-@lru_cache(maxsize=4)
-def _limiter(rate: str) -> KeyedLimiter:
-    return KeyedLimiter(RateLimit.parse(rate))
 
 
 def send_for_caller(caller: Caller, *, recipient_id: Any, **content: Any) -> Sent:
@@ -30,10 +20,7 @@ def send_for_caller(caller: Caller, *, recipient_id: Any, **content: Any) -> Sen
     Raises RateLimited, AuthenticationFailed and Forbidden beside what `services.send` raises. The rate comes
     first: a caller who may not send costs a query to find that out.
     """
-    retry_after = _limiter(inbox_settings().send_rate).check(caller.user_id)
-    if retry_after is not None:
-        metrics.RATE_LIMITED.labels("send").inc()
-        raise RateLimited("You send too fast.", retry_after=retry_after)
+    take_sends(caller)
     # The caller of a socket may be hours old, and Django keeps permissions with the row.
     user = cast("AbstractUser", refresh_caller(caller).user)
     check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)

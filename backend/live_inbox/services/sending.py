@@ -62,12 +62,12 @@ def _send(
         return _replay(first, content, recipient_id)
     sender = load_users(recipient_id, sender_id)
     notification = unsaved(content, sender, created_at or now)
-    notification.idempotency_key = key
-    delivered = insert_notifications(notification, [recipient_id], now)
+    delivered = insert_notifications(notification, {recipient_id: key}, now)
     if not delivered:
         return Sent(notification=None, suppressed=True)
     ((inbox, notification.pk),) = delivered
     notification.recipient_id = inbox.user_id
+    notification.idempotency_key = key
     notification.added_sequence = inbox.sequence
     notification._state.adding = False
     notification._state.db = connection.alias

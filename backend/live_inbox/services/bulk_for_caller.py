@@ -1,0 +1,104 @@
+"""Sending to many users in the name of a caller, with a result for each: for services that send over an API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
+
+from live_inbox.conf import inbox_settings
+from live_inbox.errors import InvalidInput
+from live_inbox.identity.accounts import users_named
+from live_inbox.identity.callers import Caller, refresh_caller
+from live_inbox.identity.config import identity_config
+from live_inbox.send_policy import SEND_SCOPE, may_send
+from live_inbox.services.bulk_sending import send_many
+from live_inbox.services.results import SentMany
+from live_inbox.services.send_rate import take_sends
+from live_inbox.services.users import existing_users, user_key
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractUser
+
+
+class SendStatus(StrEnum):
+    """What became of one recipient of a bulk send."""
+
+    SENT = "sent"
+    SUPPRESSED = "suppressed"
+    UNKNOWN_RECIPIENT = "unknown_recipient"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientResult:
+    """The result for one recipient, who is named as the caller did."""
+
+    recipient: str
+    status: SendStatus
+    notification_id: int | None = None
+
+
+def send_many_for_caller(
+    caller: Caller,
+    *,
+    recipient_ids: Sequence[str] = (),
+    recipient_refs: Sequence[str] = (),
+    **content: Any,
+) -> list[RecipientResult]:
+    """Send as `services.send_many` does, in the caller's name; return a result for each recipient, in their order.
+
+    `recipient_ids` are primary keys. `recipient_refs` are what tokens call the users: values of JWT_USER_FIELD. With
+    JWT_CREATE_USERS, a service creates those users who are missing. A recipient who does not exist, or to whom the
+    caller may not send, does not keep the others from theirs.
+
+    Raises RateLimited, AuthenticationFailed, and InvalidInput for more than MAX_RECIPIENTS and for the content.
+    """
+    count = len(recipient_ids) + len(recipient_refs)
+    most = inbox_settings().max_recipients
+    if not 0 < count <= most:
+        raise InvalidInput(f"A bulk has 1 to {most} recipients.", field="recipient_ids")
+    take_sends(caller, count=count, field="recipient_ids")
+    user = cast("AbstractUser", refresh_caller(caller).user)
+    may_create = SEND_SCOPE in caller.scopes
+    recipients = [*_by_key(recipient_ids), *_by_ref(recipient_refs, create=may_create)]
+    allowed = {
+        key
+        for _, key in recipients
+        if key is not None and may_send(user, recipient_id=str(key), scopes=caller.scopes)
+    }
+    sent = send_many(recipient_ids=allowed, sender_id=user.pk, **content)
+    return [_result(name, key, allowed, sent) for name, key in recipients]
+
+
+def _by_key(texts: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield each text with the key of the user; None if there is no such user."""
+    keys = {text: _key(text) for text in texts}
+    existing = existing_users([key for key in keys.values() if key is not None])
+    for text in texts:
+        yield text, keys[text] if keys[text] in existing else None
+
+
+def _by_ref(refs: Sequence[str], *, create: bool) -> Iterator[tuple[str, Any]]:
+    users = users_named(refs, identity_config().accounts, create=create)
+    for ref in refs:
+        yield ref, users[ref].pk if ref in users else None
+
+
+def _key(text: str) -> Any:
+    try:
+        return user_key(text, field="recipient_ids")
+    except InvalidInput:
+        return None
+
+
+def _result(name: str, key: Any, allowed: set[Any], sent: SentMany) -> RecipientResult:
+    if key is None:
+        return RecipientResult(name, SendStatus.UNKNOWN_RECIPIENT)
+    if key not in allowed:
+        return RecipientResult(name, SendStatus.FORBIDDEN)
+    notification_id = sent.notification_ids.get(key)
+    if notification_id is None:
+        return RecipientResult(name, SendStatus.SUPPRESSED)
+    return RecipientResult(name, SendStatus.SENT, notification_id)
