@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection
-
+from live_inbox import database
 from live_inbox.models import Deployment
 
 DatabaseName = tuple[object, ...]
@@ -16,7 +15,7 @@ class DeploymentIds:
         self._ids: dict[DatabaseName, str] = {}
 
     def current(self) -> str:
-        """Return the id of the default database. Raises a DatabaseError when it has to be read and cannot be.
+        """Return the id of the database of the inbox. Raises a DatabaseError when it has to be read and cannot be.
 
         Within a transaction it is read each time: the row may be undone with the transaction that created it.
         """
@@ -25,20 +24,27 @@ class DeploymentIds:
         if known is not None:
             return known
         key = _read()
-        if not connection.in_atomic_block:
+        if not database.connection().in_atomic_block:
             self._ids[name] = key
         return key
 
 
 def _database_name() -> DatabaseName:
+    connection = database.connection()
     settings = connection.settings_dict
     return connection.vendor, settings["NAME"], settings["HOST"], settings["PORT"]
 
 
 def _read() -> str:
-    key = Deployment.objects.values_list("key", flat=True).first()
+    keys = database.queryset(Deployment).values_list("key", flat=True)
+    key = keys.first()
     if key is None:
         # Of several processes that come at once, the database lets one insert; all read the same row.
-        Deployment.objects.bulk_create([Deployment()], ignore_conflicts=True)
-        key = Deployment.objects.values_list("key", flat=True).get()
+        _create()
+        key = keys.get()
     return key
+
+
+@database.transactional
+def _create() -> None:
+    database.queryset(Deployment).bulk_create([Deployment()], ignore_conflicts=True)

@@ -8,6 +8,7 @@ import hmac
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.models import Inbox
@@ -35,7 +36,7 @@ async def ready(request: HttpRequest) -> HttpResponse:
 
 def _query_database() -> None:
     # A table of this app, so that a database without migrations does not count as ready.
-    Inbox.objects.exists()
+    database.queryset(Inbox).exists()
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:

@@ -2,21 +2,26 @@
 
 A parameter for each value costs more than inserting the row: the driver escapes and joins thousands of them, and SQLite
 limits their number. Here the database expands a JSON document instead.
+
+Every function takes the connection that the statement is for: look it up once for each statement.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from django.db import connection
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox.models import Inbox
 
 
-def rows_of(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> tuple[str, str]:
+def rows_of(
+    connection: BaseDatabaseWrapper, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]
+) -> tuple[str, str]:
     """Return the SQL of a table named `given` with these rows, and its one parameter.
 
     `columns` maps names to SQL types, which SQLite does not need. A value is what the driver would take, or a fragment
@@ -32,17 +37,21 @@ def rows_of(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> tuple[
     return f"(SELECT {named} FROM json_each(%s)) AS given", document
 
 
-@cache
-def key_type() -> str:
+def key_type(connection: BaseDatabaseWrapper) -> str:
     """Return the SQL type of the column with an inbox's user."""
-    return Inbox._meta.pk.db_type(connection) or ""
+    return _key_type(connection.alias)
 
 
-def key_value(user_id: Any) -> Any:
+@lru_cache(maxsize=8)
+def _key_type(alias: str) -> str:
+    return Inbox._meta.pk.db_type(connections[alias]) or ""
+
+
+def key_value(connection: BaseDatabaseWrapper, user_id: Any) -> Any:
     """Return the primary key of a user as that column holds it."""
     return Inbox._meta.pk.get_db_prep_save(user_id, connection)
 
 
-def table_of(model: type[Any]) -> str:
+def table_of(connection: BaseDatabaseWrapper, model: type[Any]) -> str:
     """Return the quoted name of a model's table."""
     return connection.ops.quote_name(model._meta.db_table)

@@ -368,10 +368,10 @@ def rows_given() -> Iterator[list[int]]:
     """Give a list that holds, after the block, how many rows each query of the log has returned."""
     counts: list[int] = []
 
-    def count(rows: Iterable[Sequence[Any]]) -> Iterator[Event]:
+    def count(connection: Any, rows: Iterable[Sequence[Any]]) -> Iterator[Event]:
         found = list(rows)
         counts.append(len(found))
-        return readable(found)
+        return readable(connection, found)
 
     readable = log._readable
     with pytest.MonkeyPatch.context() as patch:

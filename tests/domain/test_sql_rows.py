@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,8 +24,9 @@ ROW = st.tuples(NUMBER, TEXT, st.none() | NUMBER)
 
 
 def select(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    given, document = rows_of({"number": "bigint", "label": "text", "other": "bigint"}, rows)
-    with connection.cursor() as cursor:
+    columns = {"number": "bigint", "label": "text", "other": "bigint"}
+    given, document = rows_of(connections["default"], columns, rows)
+    with connections["default"].cursor() as cursor:
         cursor.execute(f"SELECT number, label, other FROM {given}", [document])
         return list(cursor.fetchall())
 
@@ -44,12 +45,13 @@ def test_thousands_of_rows_are_one_parameter() -> None:
 
 def test_a_row_that_lacks_a_value_is_refused() -> None:
     with pytest.raises(ValueError, match="zip"):
-        rows_of({"number": "bigint", "label": "text"}, [(1,)])
+        rows_of(connections["default"], {"number": "bigint", "label": "text"}, [(1,)])
 
 
 def test_the_keys_of_users_are_what_the_column_holds() -> None:
-    assert key_type() == "integer"
-    assert key_value("7") == key_value(7) == 7
+    connection = connections["default"]
+    assert key_type(connection) == "integer"
+    assert key_value(connection, "7") == key_value(connection, 7) == 7
 
 
 CONTENTS = [

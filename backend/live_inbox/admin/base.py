@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from live_inbox import database
 from live_inbox.admin.key_fields import can_be_key
 
 # These classes are generic for the type checker only.
@@ -28,6 +29,10 @@ else:
 
 class InboxModelAdmin(_Page):
     """Answers invalid keys and filter values with a redirect, as Django does for most of them, not with a 500."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows of the database of the inbox: a replica may lack what was just changed here."""
+        return super().get_queryset(request).using(database.alias())
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

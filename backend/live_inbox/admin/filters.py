@@ -9,6 +9,7 @@ from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from live_inbox import database
 from live_inbox.conf import inbox_settings
 
 
@@ -42,7 +43,7 @@ class TypeFilter(SimpleListFilter):
         self, request: HttpRequest, model_admin: ModelAdmin[Any]
     ) -> Iterable[tuple[str, str]]:
         """Return the types of the newest rows, the declared types and the selected one."""
-        newest = model_admin.model._default_manager.order_by("-pk")[: self.newest_rows]
+        newest = database.queryset(model_admin.model).order_by("-pk")[: self.newest_rows]
         types = {*newest.values_list("type", flat=True), *inbox_settings().types}
         if chosen := request.GET.get(self.parameter_name):
             types.add(chosen)

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 
-from live_inbox import services
+from live_inbox import database, services
 from live_inbox.admin.key_fields import SafeModelMultipleChoiceField, users_widget
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput, NotificationError
@@ -93,7 +93,7 @@ class SendForm(forms.Form):
             column: Any = Notification._meta.get_field(name)
             self.fields[name] = column.formfield(required=False)
         recipients: Any = self.fields["recipients"]
-        recipients.queryset = get_user_model()._default_manager.all()
+        recipients.queryset = database.queryset(get_user_model())
         recipients.widget = users_widget(
             Notification._meta.get_field("recipient"), site, recipients.choices
         )
@@ -132,6 +132,6 @@ class SendForm(forms.Form):
 
     def _recipients(self) -> Sequence[Any]:
         if self.cleaned_data["everybody"]:
-            users = get_user_model()._default_manager.filter(is_active=True)
+            users = database.queryset(get_user_model()).filter(is_active=True)
             return list(users.values_list("pk", flat=True))
         return sorted(user.pk for user in self.cleaned_data["recipients"])

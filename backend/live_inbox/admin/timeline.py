@@ -10,6 +10,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from live_inbox import database
 from live_inbox.admin.rendering import kind_badge, type_badge
 from live_inbox.events import Kind
 from live_inbox.models import Inbox, InboxEvent, Notification
@@ -44,7 +45,7 @@ def timeline(inbox: Inbox, *, linked: bool) -> Timeline:
 
     It reads rows, not decoded events, so an event that a newer version of the code wrote is shown as well.
     """
-    rows = InboxEvent.objects.filter(inbox=inbox).order_by("-sequence")
+    rows = database.queryset(InboxEvent).filter(inbox=inbox).order_by("-sequence")
     newest = list(rows[: MAX_EVENTS + 1])
     shown = newest[:MAX_EVENTS]
     existing = _existing_ids(shown) if linked else set()
@@ -55,7 +56,8 @@ def timeline(inbox: Inbox, *, linked: bool) -> Timeline:
 def _existing_ids(rows: list[InboxEvent]) -> set[int]:
     """Return the ids of the notifications that still exist."""
     ids = {row.notification_id for row in rows if row.notification_id is not None}
-    return set(Notification.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    notifications = database.queryset(Notification).filter(pk__in=ids)
+    return set(notifications.values_list("pk", flat=True))
 
 
 def _timeline_row(row: InboxEvent, existing: Collection[int]) -> TimelineRow:

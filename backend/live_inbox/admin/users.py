@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.utils import NestedObjects
-from django.contrib.auth import get_user_model
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
+from live_inbox import database
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ class InboxUserAdminMixin(_ModelAdmin):
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """Return the deleted objects, the counts by model, the missing permissions, and the protected objects."""
         users = list(objs)
-        collector = _CollectorWithoutInboxes(
-            using=get_user_model()._default_manager.db, origin=users
-        )
+        collector = _CollectorWithoutInboxes(using=database.alias(), origin=users)
         collector.collect(users)
         found: Any = collector.model_objs
         counts = {str(model._meta.verbose_name_plural): len(rows) for model, rows in found.items()}
@@ -80,7 +78,9 @@ class _CollectorWithoutInboxes(NestedObjects):
 
 def _count_inboxes(users: Sequence[Any]) -> dict[str, int]:
     counts = {
-        str(model._meta.verbose_name_plural): model._default_manager.filter(**{path: users}).count()
+        str(model._meta.verbose_name_plural): database.queryset(model)
+        .filter(**{path: users})
+        .count()
         for model, path in _USER_PATHS.items()
     }
     return {name: count for name, count in counts.items() if count}

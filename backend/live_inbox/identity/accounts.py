@@ -15,6 +15,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.db import IntegrityError, models
 
+from live_inbox import database
 from live_inbox.identity.admissions import AccountStatus
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.tokens import VerifiedToken
@@ -141,10 +142,19 @@ def _create(user_ref: str, config: AccountConfig) -> AbstractBaseUser | None:
     if value is None:
         return None
     try:
-        user, _ = model._default_manager.get_or_create(**{field.name: value}, defaults=defaults)
+        return _get_or_create({field.name: value}, defaults)
     except IntegrityError:
-        return None  # another user has this username
-    return user
+        # Another user has this username; or a concurrent call has created the user, and the isolation of the
+        # database hides that from this transaction.
+        return users_by(field, [user_ref]).get(user_ref)
+
+
+@database.transactional
+def _get_or_create(lookup: dict[str, Any], defaults: dict[str, Any]) -> AbstractBaseUser:
+    # By the model's own manager, which a project may have taught to create users.
+    users = get_user_model()._default_manager.db_manager(database.alias())
+    user, _ = users.get_or_create(**lookup, defaults=defaults)
+    return database.queryset(type(user)).select_related("token_revocation").get(pk=user.pk)
 
 
 def _max_length(model: type[AbstractBaseUser], name: str) -> float:
@@ -163,8 +173,10 @@ def _read_statuses(user_ids: list[str]) -> dict[str, AccountStatus]:
     model = get_user_model()
     # A custom user model may lack the column `is_active`; its users are always active.
     flags = [field.name for field in model._meta.concrete_fields if field.name == "is_active"]
-    rows = model._default_manager.filter(pk__in=user_ids).values_list(
-        "pk", "token_revocation__not_before", *flags
+    rows = (
+        database.queryset(model)
+        .filter(pk__in=user_ids)
+        .values_list("pk", "token_revocation__not_before", *flags)
     )
     return {
         str(pk): AccountStatus(active=all(active), not_before=not_before and not_before.timestamp())

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
+from live_inbox import database
 from live_inbox.batching import Batcher
 from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.accounts import (
@@ -94,7 +95,7 @@ def refresh_caller(caller: Caller) -> Caller:
 
     A socket's caller may be hours old, and the user's permissions with it. Synchronous: one query.
     """
-    user = get_user_model()._default_manager.filter(pk=caller.user.pk).first()
+    user = database.queryset(get_user_model()).filter(pk=caller.user.pk).first()
     if user is None:
         raise AuthenticationFailed(Reason.UNKNOWN_USER)
     if not user.is_active:

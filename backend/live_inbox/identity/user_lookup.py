@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.db import connections, models
+from django.db import models
 
+from live_inbox import database
 from live_inbox.storable import is_storable_text
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _one_by_one(field: Field, values: Iterable[Any]) -> Mapping[Any, AbstractBas
 
 
 def _users() -> models.QuerySet[AbstractBaseUser]:
-    return get_user_model()._default_manager.select_related("token_revocation").order_by()
+    return database.queryset(get_user_model()).select_related("token_revocation").order_by()
 
 
 def _column(field: Field) -> Field:
@@ -88,6 +89,6 @@ def _column(field: Field) -> Field:
 def _is_in_range(field: Field, number: int) -> bool:
     if not isinstance(field, models.IntegerField):
         return True
-    operations = connections[get_user_model()._default_manager.db].ops
+    operations = database.connection().ops
     lowest, highest = operations.integer_field_range(field.get_internal_type())
     return lowest <= number <= highest

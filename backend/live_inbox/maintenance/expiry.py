@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.utils import timezone
 
-from live_inbox import metrics
+from live_inbox import database, metrics
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.event_recording import event_of, record
@@ -76,6 +75,7 @@ def expire_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Itera
         done = _expire(due, horizon, now or timezone.now(), wrong)
         inboxes.update(done)
         notifications += sum(done.values())
+        metrics.NOTIFICATIONS_EXPIRED.inc(sum(done.values()))
         yield Expired(inboxes=len(inboxes), notifications=notifications)
     if wrong:
         users = ", ".join(sorted(map(str, wrong)))
@@ -96,27 +96,26 @@ def _expired(horizon: datetime, batch: int) -> Iterator[Sequence[_Due]]:
 
 
 def _due(horizon: datetime) -> QuerySet[Notification, Any]:
-    rows = Notification.objects.filter(expires_at__lte=horizon).order_by("expires_at", "id")
-    return rows.values_list("expires_at", "id", "recipient_id")
+    rows = database.queryset(Notification).filter(expires_at__lte=horizon)
+    return rows.order_by("expires_at", "id").values_list("expires_at", "id", "recipient_id")
 
 
+@database.transactional
 def _expire(
     due: Sequence[_Due], horizon: datetime, now: datetime, wrong: set[Any]
 ) -> Mapping[Any, int]:
     """Delete a batch in one transaction; return the number of deletions of each inbox."""
-    with transaction.atomic():
-        inboxes = lock_skip_locked({each.user_id for each in due})
-        found = _still_due([each.id for each in due], inboxes, horizon)
-        wrong.update(user for user in found if not _can_lose(inboxes[user], found[user]))
-        for user in wrong & found.keys():
-            del found[user]
-        rows = [row for user in found for row in found[user]]
-        if rows:
-            Notification.objects.filter(pk__in=[row.id for row in rows]).delete()
-            events = [_expiry_event(inboxes[row.user_id], row, now) for row in rows]
-            save_all([inboxes[user] for user in found])
-            record(events)
-    metrics.NOTIFICATIONS_EXPIRED.inc(len(rows))
+    inboxes = lock_skip_locked({each.user_id for each in due})
+    found = _still_due([each.id for each in due], inboxes, horizon)
+    wrong.update(user for user in found if not _can_lose(inboxes[user], found[user]))
+    for user in wrong & found.keys():
+        del found[user]
+    rows = [row for user in found for row in found[user]]
+    if rows:
+        database.queryset(Notification).filter(pk__in=[row.id for row in rows]).delete()
+        events = [_expiry_event(inboxes[row.user_id], row, now) for row in rows]
+        save_all([inboxes[user] for user in found])
+        record(events)
     return {user: len(deleted) for user, deleted in found.items()}
 
 
@@ -128,7 +127,7 @@ def _still_due(
     Skips rows that are locked although their inbox is not: their recipient or sender is being deleted.
     """
     found: dict[Any, list[_Row]] = defaultdict(list)
-    free = Notification.objects.select_for_update(skip_locked=True)
+    free = database.queryset(Notification).select_for_update(skip_locked=True)
     rows = free.filter(pk__in=ids, recipient__in=users, expires_at__lte=horizon)
     for row in rows.order_by("recipient_id", "pk").values_list(
         "id", "recipient_id", "type", "read_at"

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from live_inbox import metrics
+from live_inbox import database, metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.models import Inbox, InboxEvent
+from live_inbox.sql_rows import key_value, table_of
 
 BATCH = 500
 """Events that one transaction removes. Writers of the same inboxes wait for one such transaction."""
@@ -89,7 +89,8 @@ def _cuts_by_age(horizon: datetime, batch: int) -> Iterator[Cut]:
     after = 0
     while True:
         rows = list(
-            InboxEvent.objects.filter(pk__gt=after)
+            database.queryset(InboxEvent)
+            .filter(pk__gt=after)
             .order_by("pk")
             .values_list("pk", "inbox_id", "sequence", "created_at")[:batch]
         )
@@ -121,8 +122,9 @@ def _cuts_by_count(keep: int, batch: int) -> Iterator[Cut]:
 
 
 def _inboxes_with_more_than(keep: int, page: int) -> Iterator[tuple[Any, int, int]]:
-    too_long = Inbox.objects.filter(last_sequence__gte=F("first_sequence") + keep).order_by("pk")
-    rows = too_long.values_list("pk", "first_sequence", "last_sequence")
+    too_long = F("first_sequence") + keep
+    inboxes = database.queryset(Inbox).filter(last_sequence__gte=too_long).order_by("pk")
+    rows = inboxes.values_list("pk", "first_sequence", "last_sequence")
     found = list(rows[:page])
     while found:
         yield from found
@@ -130,17 +132,22 @@ def _inboxes_with_more_than(keep: int, page: int) -> Iterator[tuple[Any, int, in
 
 
 def _apply(cut: Cut, tally: _Tally) -> Pruned:
-    """Move the beginnings of logs and remove the events before them, in one transaction; return the totals so far."""
-    with transaction.atomic():
-        # In the order of users, as every writer that locks several inboxes, so that none of them deadlock.
-        inboxes = Inbox.objects.select_for_update(no_key=True).filter(pk__in=list(cut))
-        moves = {inbox.pk: _move(inbox, cut[inbox.pk]) for inbox in inboxes.order_by("pk")}
-        moved = {user_id: first for user_id, first in moves.items() if first is not None}
-        removed = _write(moved) if moved else 0
+    """Apply a cut; return the totals so far."""
+    moved, removed = _remove(cut)
     tally.inboxes.update(moved)
     tally.events += removed
     metrics.EVENTS_PRUNED.inc(removed)
     return Pruned(inboxes=len(tally.inboxes), events=tally.events)
+
+
+@database.transactional
+def _remove(cut: Cut) -> tuple[Cut, int]:
+    """Move the beginnings of logs and remove the events before them; return what has moved, and how many they were."""
+    # In the order of users, as every writer that locks several inboxes, so that none of them deadlock.
+    inboxes = database.queryset(Inbox).select_for_update(no_key=True).filter(pk__in=list(cut))
+    moves = {inbox.pk: _move(inbox, cut[inbox.pk]) for inbox in inboxes.order_by("pk")}
+    moved = {user_id: first for user_id, first in moves.items() if first is not None}
+    return moved, _write(moved) if moved else 0
 
 
 def _move(inbox: Inbox, first_sequence: int) -> int | None:
@@ -155,10 +162,9 @@ def _write(firsts: Cut) -> int:
     Uses many small statements, sent together: building Django's bulk_update takes longer than executing all of
     these, and a single DELETE makes PostgreSQL read the whole log.
     """
-    key = Inbox._meta.pk
-    rows = [(first, key.get_db_prep_save(user_id, connection)) for user_id, first in firsts.items()]
-    inboxes = connection.ops.quote_name(Inbox._meta.db_table)
-    events = connection.ops.quote_name(InboxEvent._meta.db_table)
+    connection = database.connection()
+    rows = [(first, key_value(connection, user_id)) for user_id, first in firsts.items()]
+    inboxes, events = table_of(connection, Inbox), table_of(connection, InboxEvent)
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {inboxes} SET first_sequence = %s WHERE user_id = %s", rows)
         cursor.executemany(f"DELETE FROM {events} WHERE sequence < %s AND inbox_id = %s", rows)

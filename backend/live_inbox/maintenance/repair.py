@@ -15,11 +15,12 @@ from itertools import islice
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
 from django.db.models import Count, F, Max, Q
 
+from live_inbox import database
 from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch
 from live_inbox.services.inbox_rows import lock
+from live_inbox.sql_rows import key_value, table_of
 
 BATCH = 250
 """Users whose inboxes one set of queries compares, or one transaction gives new epochs."""
@@ -101,21 +102,23 @@ def renew_epochs(*, batch: int = BATCH) -> int:
     the lost events would take the new ones for known. With a new epoch, its position is recognised as outdated, and
     it reloads. The restored log is correct as far as it goes, so it stays.
     """
-    renewed = 0
-    for users in _batches(None, batch):
-        with transaction.atomic():
-            # In the order of users, as every writer that locks several inboxes, so that none of them deadlock.
-            inboxes = Inbox.objects.select_for_update(no_key=True).filter(pk__in=users)
-            found = list(inboxes.order_by("pk").values_list("pk", flat=True))
-            _save_epochs(found)
-        renewed += len(found)
-    return renewed
+    return sum(_renew(users) for users in _batches(None, batch))
+
+
+@database.transactional
+def _renew(users: Sequence[Any]) -> int:
+    """Give the inboxes of these users new epochs, and return their number."""
+    # In the order of users, as every writer that locks several inboxes, so that none of them deadlock.
+    inboxes = database.queryset(Inbox).select_for_update(no_key=True).filter(pk__in=users)
+    found = list(inboxes.order_by("pk").values_list("pk", flat=True))
+    _save_epochs(found)
+    return len(found)
 
 
 def _save_epochs(users: Sequence[Any]) -> None:
-    table = connection.ops.quote_name(Inbox._meta.db_table)
-    key = Inbox._meta.pk
-    rows = [(new_epoch(), key.get_db_prep_save(user_id, connection)) for user_id in users]
+    connection = database.connection()
+    table = table_of(connection, Inbox)
+    rows = [(new_epoch(), key_value(connection, user_id)) for user_id in users]
     with connection.cursor() as cursor:
         # Much faster than bulk_update while the inboxes are locked.
         cursor.executemany(f"UPDATE {table} SET epoch = %s WHERE user_id = %s", rows)
@@ -128,7 +131,8 @@ def _batches(user_ids: Iterable[Any] | None, batch: int) -> Iterator[list[Any]]:
         while chunk := list(islice(given, batch)):
             yield chunk
         return
-    keys = get_user_model()._base_manager.order_by("pk").values_list("pk", flat=True)
+    users = get_user_model()._base_manager.using(database.alias())
+    keys = users.order_by("pk").values_list("pk", flat=True)
     chunk = list(keys[:batch])
     while chunk:
         yield chunk
@@ -140,7 +144,7 @@ def _batches(user_ids: Iterable[Any] | None, batch: int) -> Iterator[list[Any]]:
 
 def _examine(users: Sequence[Any]) -> dict[Any, list[Finding]]:
     """Compare the inboxes of these users with their rows: three queries for any number of them."""
-    inboxes = Inbox.objects.in_bulk(users)
+    inboxes = database.queryset(Inbox).in_bulk(users)
     rows = _rows(users)
     return {user_id: _compare(user_id, inboxes.get(user_id), rows[user_id]) for user_id in users}
 
@@ -155,7 +159,8 @@ def _rows(users: Sequence[Any]) -> dict[Any, _Rows]:
 
 
 def _aggregates_of_notifications(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
-    query = Notification.objects.filter(recipient__in=users).order_by().values("recipient_id")
+    rows = database.queryset(Notification).filter(recipient__in=users)
+    query = rows.order_by().values("recipient_id")
     found: Iterable[Any] = query.annotate(
         notifications=Count("pk"),
         unread=Count("pk", filter=Q(read_at__isnull=True)),
@@ -165,7 +170,8 @@ def _aggregates_of_notifications(users: Sequence[Any]) -> dict[Any, dict[str, in
 
 
 def _aggregates_of_events(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
-    query = InboxEvent.objects.filter(inbox__in=users).order_by().values("inbox_id")
+    rows = database.queryset(InboxEvent).filter(inbox__in=users)
+    query = rows.order_by().values("inbox_id")
     below = Q(sequence__lt=F("inbox__first_sequence"))
     above = Q(sequence__gt=F("inbox__last_sequence"))
     found: Iterable[Any] = query.annotate(
@@ -200,27 +206,29 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
 # -- repairing -------------------------------------------------------------------------------------------
 
 
+@database.transactional
 def _settle(user_id: Any, *, fix: bool) -> list[Finding]:
     """Compare again under the inbox's lock; return the problems, corrected with `fix`."""
-    with transaction.atomic():
-        inbox = lock(user_id)
-        if inbox is None:
-            return _settle_lost(user_id, fix=fix)
-        rows = _rows([user_id])[user_id]
-        findings = _compare(user_id, inbox, rows)
-        if fix and findings:
-            _repair(inbox, rows, harmless={finding.kind for finding in findings} <= HARMLESS)
+    inbox = lock(user_id)
+    if inbox is None:
+        return _settle_lost(user_id, fix=fix)
+    rows = _rows([user_id])[user_id]
+    findings = _compare(user_id, inbox, rows)
+    if fix and findings:
+        _repair(inbox, rows, harmless={finding.kind for finding in findings} <= HARMLESS)
     return findings
 
 
 def _settle_lost(user_id: Any, *, fix: bool) -> list[Finding]:
     """Check again whether the inbox is missing, and create it with `fix`."""
     # One statement, which sees the first notification of an inbox together with the inbox, or neither.
-    lost = Notification.objects.filter(recipient=user_id, recipient__inbox__isnull=True)
+    notifications = database.queryset(Notification)
+    lost = notifications.filter(recipient=user_id, recipient__inbox__isnull=True)
     if not lost.exists():
         return []
     if fix:
-        Inbox.objects.bulk_create([Inbox(user_id=user_id)], ignore_conflicts=True)
+        inboxes = database.queryset(Inbox)
+        inboxes.bulk_create([Inbox(user_id=user_id)], ignore_conflicts=True)
         inbox = lock(user_id)
         if inbox is not None:
             _repair(inbox, _rows([user_id])[user_id], harmless=False)
@@ -229,7 +237,7 @@ def _settle_lost(user_id: Any, *, fix: bool) -> list[Finding]:
 
 def _repair(inbox: Inbox, rows: _Rows, *, harmless: bool) -> None:
     """Correct a locked inbox from its rows."""
-    log = InboxEvent.objects.filter(inbox=inbox)
+    log = database.queryset(InboxEvent).filter(inbox=inbox)
     if harmless:
         log.filter(sequence__lt=inbox.first_sequence).delete()
         return
@@ -240,4 +248,4 @@ def _repair(inbox: Inbox, rows: _Rows, *, harmless: bool) -> None:
     inbox.first_sequence = inbox.last_sequence + 1
     inbox.unread_count = rows.unread
     inbox.total_count = rows.notifications
-    inbox.save()
+    inbox.save(using=database.alias())

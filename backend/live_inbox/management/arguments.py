@@ -13,6 +13,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
+from live_inbox import database
+
 
 def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]:
     """Return a parser of whole numbers within these bounds."""
@@ -58,7 +60,7 @@ def find_user(name_or_id: str | int) -> AbstractBaseUser:
     The key comes first, so that a user who takes the number of another one as username gains nothing.
     """
     model = get_user_model()
-    users = model._default_manager
+    users = database.queryset(model)
     text = str(name_or_id)
     try:
         user = users.filter(pk=model._meta.pk.to_python(text)).first()

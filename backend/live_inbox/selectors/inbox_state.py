@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from live_inbox import database
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.models import Inbox
 
@@ -23,7 +24,7 @@ EMPTY = InboxState(ORIGIN, 0, 0)
 
 def inbox_state(*, user_id: Any) -> InboxState:
     """Return the counts of an inbox and its position, in one snapshot."""
-    inbox = Inbox.objects.filter(pk=user_id).first()
+    inbox = database.queryset(Inbox).filter(pk=user_id).first()
     if inbox is None:
         return EMPTY
     return InboxState(inbox.position, inbox.unread_count, inbox.total_count)

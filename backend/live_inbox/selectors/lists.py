@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
+from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.content import clean_type
 from live_inbox.delivery.position import Position
@@ -97,8 +98,10 @@ class _Wanted:
         anything is joined, and merged: to sort the whole list would cost what the inbox holds of it.
         """
         order = NegatedId if self.types is None else NegatedIdWithinType
-        query = Notification.objects.alias(order=order("id")).order_by(
-            "-order" if from_oldest else "order"
+        query = (
+            database.queryset(Notification)
+            .alias(order=order("id"))
+            .order_by("-order" if from_oldest else "order")
         )
         stretch = query.filter(recipient=self.user_id)
         if older_than is not None:
@@ -133,7 +136,8 @@ def _within(bound: int) -> int:
 def _union(parts: Sequence[QuerySet[Notification]]) -> RawSQL:
     selects, parameters = [], list[Any]()
     for part in parts:
-        sql, values = part.values("id").query.sql_with_params()
+        compiler = part.values("id").query.get_compiler(using=part.db)
+        sql, values = compiler.as_sql()
         selects.append(f"SELECT id FROM ({sql}) AS part")
         parameters.extend(values)
     return RawSQL(" UNION ALL ".join(selects), parameters)
@@ -159,7 +163,8 @@ def _read_with_inbox(
         # No row carries the inbox's state: read it together with the fact that there are no rows. If there
         # are by now, look again.
         first = Subquery(rows[:1].values("pk"))
-        inbox = Inbox.objects.filter(pk=user_id).annotate(first=first).first()
+        inboxes = database.queryset(Inbox).filter(pk=user_id)
+        inbox = inboxes.annotate(first=first).first()
         if inbox is None:
             return [], EMPTY
         if inbox.first is None:
@@ -168,7 +173,7 @@ def _read_with_inbox(
 
 def notification(*, user_id: Any, notification_id: int) -> Notification:
     """Return one of the user's notifications, its sender loaded; raise NotFound if they have no such."""
-    query = Notification.objects.select_related("sender")
+    query = database.queryset(Notification).select_related("sender")
     found = query.filter(recipient=user_id, pk=notification_id).first()
     if found is None:
         raise NotFound("You have no such notification.")

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from live_inbox import database
 from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, from_payload
@@ -32,14 +33,19 @@ _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 def heads(inboxes: Collection[str]) -> dict[str, Head]:
     """Return where the logs of inboxes begin and end; inboxes that do not exist are UNTOUCHED."""
+    connection = database.connection()
     result = dict.fromkeys(inboxes, UNTOUCHED)
     to_python = get_user_model()._meta.pk.to_python
     for chunk in _chunks(list(result)):
-        given, document = rows_of({"inbox_id": key_type()}, ((key_value(key),) for key in chunk))
+        given, document = rows_of(
+            connection,
+            {"inbox_id": key_type(connection)},
+            ((key_value(connection, key),) for key in chunk),
+        )
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT user_id, epoch, last_sequence, first_sequence"
-                f" FROM {given} JOIN {table_of(Inbox)} ON user_id = inbox_id",
+                f" FROM {given} JOIN {table_of(connection, Inbox)} ON user_id = inbox_id",
                 [document],
             )
             for user_id, epoch, last, first in cursor.fetchall():
@@ -75,24 +81,26 @@ def _merged(ranges: Sequence[LogRange], limit: int) -> list[tuple[str, int, int]
 
 def _read(merged: Sequence[tuple[str, int, int]]) -> Iterator[Event]:
     """Yield the events of some ranges, in no order."""
+    connection = database.connection()
     given, document = rows_of(
-        {"inbox": key_type(), "after": "bigint", "through": "bigint"},
-        ((key_value(inbox), after, through) for inbox, after, through in merged),
+        connection,
+        {"inbox": key_type(connection), "after": "bigint", "through": "bigint"},
+        ((key_value(connection, inbox), after, through) for inbox, after, through in merged),
     )
-    log = table_of(InboxEvent)
+    log = table_of(connection, InboxEvent)
     with connection.cursor() as cursor:
         # Raw SQL: one condition for each range would cost Django and the database more than the reading.
         cursor.execute(
-            f"SELECT inbox_id, epoch, sequence, kind, notification_id, {_moment()}, payload"
-            f" FROM {given} JOIN {table_of(Inbox)} ON user_id = inbox JOIN {log}"
+            f"SELECT inbox_id, epoch, sequence, kind, notification_id, {_moment(connection)}, payload"
+            f" FROM {given} JOIN {table_of(connection, Inbox)} ON user_id = inbox JOIN {log}"
             " ON inbox_id = inbox AND sequence > after AND sequence <= through",
             [document],
         )
         while rows := cursor.fetchmany(_ROWS):
-            yield from _readable(rows)
+            yield from _readable(connection, rows)
 
 
-def _moment() -> str:
+def _moment(connection: BaseDatabaseWrapper) -> str:
     """Return the SQL that selects when an event happened.
 
     On PostgreSQL it selects a number: parsing a timestamp costs Django as much as the rest of the row.
@@ -102,7 +110,7 @@ def _moment() -> str:
     return "created_at"
 
 
-def _moment_of() -> Callable[[Any], datetime]:
+def _moment_of(connection: BaseDatabaseWrapper) -> Callable[[Any], datetime]:
     """Return the function that converts what `_moment` selects."""
     if connection.vendor == "postgresql":
         return _moment_after_microseconds
@@ -121,14 +129,14 @@ def _moment_after_microseconds(microseconds: int) -> datetime:
     return _1970 + timedelta(microseconds=microseconds)
 
 
-def _readable(rows: Iterable[Sequence[Any]]) -> Iterator[Event]:
+def _readable(connection: BaseDatabaseWrapper, rows: Iterable[Sequence[Any]]) -> Iterator[Event]:
     """Yield the events that this version of the code understands.
 
     Events of a newer version are left out and logged. A reader of the log sees a hole there and reports it, and
     the other inboxes of the same query get their events.
     """
     to_python = get_user_model()._meta.pk.to_python
-    moment_of = _moment_of()
+    moment_of = _moment_of(connection)
     for user_id, epoch, sequence, kind, notification_id, created_at, payload in rows:
         inbox = str(to_python(user_id))
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.models import NotificationPreference
 from live_inbox.notification_types import NotificationType
@@ -28,8 +29,9 @@ class PreferenceState:
 
 def preferences(*, user_id: Any) -> list[PreferenceState]:
     """Return the declared types and those that the user has turned on or off, sorted by type."""
-    rows = NotificationPreference.objects.filter(user=user_id).values_list("type", "enabled")
-    enabled = dict.fromkeys(inbox_settings().types, True) | dict(rows)
+    rows = database.queryset(NotificationPreference).filter(user=user_id)
+    stored = dict(rows.values_list("type", "enabled"))
+    enabled = dict.fromkeys(inbox_settings().types, True) | stored
     return [preference_state(type, enabled=enabled[type]) for type in sorted(enabled)]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import connection
-
+from live_inbox import database
 from live_inbox.models import Notification
 from live_inbox.services.inbox_rows import SequencedInbox
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
@@ -24,20 +23,26 @@ def insert_copies(
     One statement, in which the shared values occur once. Django's bulk_create repeats them for each row, which takes
     longer than inserting.
     """
+    connection = database.connection()
     fields = [field for field in Notification._meta.concrete_fields if field.attname not in _OWN]
     shared = [
         field.get_db_prep_save(getattr(notification, field.attname), connection) for field in fields
     ]
-    keys = [key_value(inbox.user_id) for inbox in inboxes]
+    keys = [key_value(connection, inbox.user_id) for inbox in inboxes]
     given, document = rows_of(
-        {"recipient_id": key_type(), "added_sequence": "bigint", "idempotency_key": "text"},
+        connection,
+        {
+            "recipient_id": key_type(connection),
+            "added_sequence": "bigint",
+            "idempotency_key": "text",
+        },
         zip(keys, (inbox.sequence for inbox in inboxes), idempotency_keys, strict=True),
     )
     columns = ", ".join(connection.ops.quote_name(field.attname) for field in fields)
     values = ", ".join(["%s"] * len(fields))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table_of(Notification)} "
+            f"INSERT INTO {table_of(connection, Notification)}"
             f" (recipient_id, added_sequence, idempotency_key, {columns})"
             f" SELECT recipient_id, added_sequence, idempotency_key, {values} FROM {given}"
             " RETURNING recipient_id, id",

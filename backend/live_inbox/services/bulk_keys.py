@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from live_inbox import database
 from live_inbox.content import Content
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
@@ -27,7 +28,7 @@ def already_sent(
     wanted = [key for key in keys.values() if key is not None]
     if not wanted:
         return {}
-    rows = Notification.objects.filter(sender=sender_id, idempotency_key__in=wanted)
+    rows = database.queryset(Notification).filter(sender=sender_id, idempotency_key__in=wanted)
     found = {}
     for row in rows:
         if Content.of(row) != content:

@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Unpack
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
+from live_inbox import database
 from live_inbox.content import Content, ContentFields, clean_content, clean_key
 from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
@@ -71,7 +72,7 @@ def _send_chunk(
         return _try_chunk(content, sender, keys, now)
 
 
-@transaction.atomic
+@database.transactional
 def _try_chunk(
     content: Content, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
 ) -> tuple[dict[Any, int], dict[Any, int]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
+from live_inbox import database
 from live_inbox.events import Kind
 from live_inbox.models import Notification
 from live_inbox.services.event_recording import event_of, record
@@ -15,18 +15,18 @@ from live_inbox.services.inbox_rows import allocate_sequence, lock_with_notifica
 from live_inbox.services.results import Deleted
 
 
+@database.transactional
 def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Deleted:
     """Delete one of the user's notifications; raise NotFound if they have no such notification."""
-    with transaction.atomic():
-        inbox, notification = lock_with_notification(user_id, notification_id)
-        Notification.objects.filter(pk=notification.pk).delete()
-        numbered = allocate_sequence(inbox, unread=0 if notification.read else -1, total=-1)
-        event = event_of(
-            Kind.DELETED,
-            numbered,
-            now or timezone.now(),
-            notification_id=notification.pk,
-            type=notification.type,
-        )
-        record([event])
+    inbox, notification = lock_with_notification(user_id, notification_id)
+    database.queryset(Notification).filter(pk=notification.pk).delete()
+    numbered = allocate_sequence(inbox, unread=0 if notification.read else -1, total=-1)
+    event = event_of(
+        Kind.DELETED,
+        numbered,
+        now or timezone.now(),
+        notification_id=notification.pk,
+        type=notification.type,
+    )
+    record([event])
     return Deleted(notification.pk, inbox.unread_count, inbox.total_count, inbox.position)

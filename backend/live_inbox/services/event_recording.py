@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 
-from live_inbox import metrics
+from live_inbox import database, metrics
 from live_inbox.apps import doorbell
 from live_inbox.events import Event, Kind, encode, to_payload
 from live_inbox.models import InboxEvent
@@ -38,13 +38,15 @@ def record(events: Sequence[Event]) -> None:
     _write(events, payloads)
     # robust: whatever happens to the doorbell, the commit has succeeded. A lambda, because Django logs the
     # function's name when it fails, and a partial has none.
-    transaction.on_commit(lambda: _ring(events, payloads), robust=True)
+    transaction.on_commit(lambda: _ring(events, payloads), using=database.alias(), robust=True)
 
 
 def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
+    connection = database.connection()
     given, document = rows_of(
+        connection,
         {
-            "inbox_id": key_type(),
+            "inbox_id": key_type(connection),
             "sequence": "bigint",
             "kind": "text",
             "notification_id": "bigint",
@@ -53,7 +55,7 @@ def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
         },
         (
             (
-                key_value(event.inbox),
+                key_value(connection, event.inbox),
                 event.sequence,
                 event.kind.value,
                 event.notification_id,
@@ -66,7 +68,7 @@ def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
     columns = "inbox_id, sequence, kind, notification_id, payload, created_at"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table_of(InboxEvent)} ({columns}) SELECT {columns} FROM {given}",
+            f"INSERT INTO {table_of(connection, InboxEvent)} ({columns}) SELECT {columns} FROM {given}",
             [document],
         )
 

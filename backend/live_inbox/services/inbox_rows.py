@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import connection
 
+from live_inbox import database
 from live_inbox.errors import NotFound
 from live_inbox.models import Inbox, Notification, NotificationPreference, new_epoch
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
@@ -44,11 +44,13 @@ def allocate_sequences(
     With a type, skips the inboxes of users who have turned it off. One statement for all inboxes. The rows are locked
     in the order of the users, as everywhere, so bulk sends that overlap wait for each other and do not deadlock.
     """
-    table = table_of(Inbox)
+    connection = database.connection()
+    table = table_of(connection, Inbox)
     given, document = rows_of(
-        {"place": "integer", "user_id": key_type(), "epoch": "text"},
+        connection,
+        {"place": "integer", "user_id": key_type(connection), "epoch": "text"},
         (
-            (place, key_value(user_id), new_epoch())
+            (place, key_value(connection, user_id), new_epoch())
             for place, user_id in enumerate(sorted(user_ids))
         ),
     )
@@ -75,14 +77,14 @@ def allocate_sequences(
 
 def lock(user_id: Any) -> Inbox | None:
     """Return the inbox, locked until the transaction ends; None if it does not exist yet."""
-    return Inbox.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+    return database.queryset(Inbox).select_for_update(no_key=True).filter(pk=user_id).first()
 
 
 def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, Notification]:
     """Lock an inbox and load one of its notifications; raise NotFound if it has none with this id."""
     inbox = lock(user_id)
     if inbox is not None:
-        query = Notification.objects.select_related("sender")
+        query = database.queryset(Notification).select_related("sender")
         notification = query.filter(recipient=user_id, pk=notification_id).first()
         if notification is not None:
             return inbox, notification
@@ -95,14 +97,16 @@ def lock_skip_locked(user_ids: Collection[Any]) -> dict[Any, Inbox]:
     For work that can be done later: it never waits. Locks in the order of the users, too. On SQLite, a transaction
     locks everything when it begins.
     """
-    free = Inbox.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=user_ids)
-    return {inbox.pk: inbox for inbox in free.order_by("pk")}
+    free = database.queryset(Inbox).select_for_update(no_key=True, skip_locked=True)
+    return {inbox.pk: inbox for inbox in free.filter(pk__in=user_ids).order_by("pk")}
 
 
 def allocate_sequence(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
     """Take the next sequence of a locked inbox for one change, and add to its counts."""
     numbered = advance(inbox, unread=unread, total=total)
-    inbox.save(update_fields=["last_sequence", "unread_count", "total_count"])
+    inbox.save(
+        using=database.alias(), update_fields=["last_sequence", "unread_count", "total_count"]
+    )
     return numbered
 
 
@@ -118,14 +122,20 @@ def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
 
 def save_all(inboxes: Collection[Inbox]) -> None:
     """Save the sequences and counts of locked inboxes, in statements that are sent together."""
+    connection = database.connection()
     rows = [
-        (inbox.last_sequence, inbox.unread_count, inbox.total_count, key_value(inbox.pk))
+        (
+            inbox.last_sequence,
+            inbox.unread_count,
+            inbox.total_count,
+            key_value(connection, inbox.pk),
+        )
         for inbox in inboxes
     ]
     with connection.cursor() as cursor:
         # Building Django's bulk_update takes longer than executing all of these.
         cursor.executemany(
-            f"UPDATE {table_of(Inbox)} SET last_sequence = %s, unread_count = %s, total_count = %s"
+            f"UPDATE {table_of(connection, Inbox)} SET last_sequence = %s, unread_count = %s, total_count = %s"
             " WHERE user_id = %s",
             rows,
         )

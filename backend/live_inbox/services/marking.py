@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
+from live_inbox import database
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Kind
@@ -29,25 +29,24 @@ def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = No
     return _mark(user_id, notification_id, read_at=None, now=now or timezone.now())
 
 
+@database.transactional
 def _mark(
     user_id: Any, notification_id: int, *, read_at: datetime | None, now: datetime
 ) -> Changed:
-    with transaction.atomic():
-        inbox, notification = lock_with_notification(user_id, notification_id)
-        becomes_read = read_at is not None
-        changed = notification.read != becomes_read
-        if changed:
-            notification.read_at = read_at
-            notification.save(update_fields=["read_at"])
-            numbered = allocate_sequence(inbox, unread=-1 if becomes_read else 1)
-            kind = Kind.READ if becomes_read else Kind.UNREAD
-            about = snapshot(notification)
-            record(
-                [event_of(kind, numbered, now, notification=about, notification_id=notification.pk)]
-            )
+    inbox, notification = lock_with_notification(user_id, notification_id)
+    becomes_read = read_at is not None
+    changed = notification.read != becomes_read
+    if changed:
+        notification.read_at = read_at
+        notification.save(using=database.alias(), update_fields=["read_at"])
+        numbered = allocate_sequence(inbox, unread=-1 if becomes_read else 1)
+        kind = Kind.READ if becomes_read else Kind.UNREAD
+        about = snapshot(notification)
+        record([event_of(kind, numbered, now, notification=about, notification_id=notification.pk)])
     return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
 
 
+@database.transactional
 def mark_all_read(
     *, user_id: Any, up_to: Position | None = None, now: datetime | None = None
 ) -> AllRead:
@@ -57,25 +56,25 @@ def mark_all_read(
     InvalidInput if the position is not of this inbox. The cost is bounded by what is unread.
     """
     moment = now or timezone.now()
-    with transaction.atomic():
-        inbox = lock(user_id)
-        if inbox is None:
-            _check_up_to(Position("", 0), up_to)
-            return AllRead(0, 0, 0, Position("", 0))
-        _check_up_to(inbox.position, up_to)
-        unread = Notification.objects.filter(recipient=user_id, read_at__isnull=True)
-        if up_to is not None:
-            unread = unread.filter(added_sequence__lte=up_to.sequence)
-        # Read along the index, and no further than the unread count: otherwise PostgreSQL, which does not know
-        # how many there are, may visit every row that was ever marked since its last vacuum.
-        ids = unread.order_by(NegatedId("id")).values_list("id", flat=True)[: inbox.unread_count]
-        through_id = ids.first()
-        count = 0
-        if through_id is not None:
-            count = Notification.objects.filter(id__in=ids).update(read_at=moment)
-            numbered = allocate_sequence(inbox, unread=-count)
-            event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
-            record([event])
+    inbox = lock(user_id)
+    if inbox is None:
+        _check_up_to(Position("", 0), up_to)
+        return AllRead(0, 0, 0, Position("", 0))
+    _check_up_to(inbox.position, up_to)
+    notifications = database.queryset(Notification)
+    unread = notifications.filter(recipient=user_id, read_at__isnull=True)
+    if up_to is not None:
+        unread = unread.filter(added_sequence__lte=up_to.sequence)
+    # Read along the index, and no further than the unread count: otherwise PostgreSQL, which does not know
+    # how many there are, may visit every row that was ever marked since its last vacuum.
+    ids = unread.order_by(NegatedId("id")).values_list("id", flat=True)[: inbox.unread_count]
+    through_id = ids.first()
+    count = 0
+    if through_id is not None:
+        count = notifications.filter(id__in=ids).update(read_at=moment)
+        numbered = allocate_sequence(inbox, unread=-count)
+        event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
+        record([event])
     return AllRead(count, inbox.unread_count, inbox.total_count, inbox.position)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Unpack
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
+from live_inbox import database
 from live_inbox.content import Content, ContentFields, clean_content, clean_key
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
@@ -37,9 +38,7 @@ def send(
     recipient_key = user_key(recipient_id, field="recipient_id")
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     try:
-        with transaction.atomic():
-            moment = now or timezone.now()
-            return _send(content, recipient_key, sender_key, key, moment, created_at)
+        return _send(content, recipient_key, sender_key, key, now, created_at)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)
@@ -49,20 +48,22 @@ def send(
         raise
 
 
+@database.transactional
 def _send(
     content: Content,
     recipient_id: Any,
     sender_id: Any,
     key: str | None,
-    now: datetime,
+    now: datetime | None,
     created_at: datetime | None,
 ) -> Sent:
     first = _find_by_key(sender_id, key)
     if first is not None:
         return _replay(first, content, recipient_id)
     sender = load_users(recipient_id, sender_id)
-    notification = unsaved(content, sender, created_at or now)
-    delivered = insert_notifications(notification, {recipient_id: key}, now)
+    moment = now or timezone.now()
+    notification = unsaved(content, sender, created_at or moment)
+    delivered = insert_notifications(notification, {recipient_id: key}, moment)
     if not delivered:
         return Sent(notification=None, suppressed=True)
     ((inbox, notification.pk),) = delivered
@@ -70,14 +71,14 @@ def _send(
     notification.idempotency_key = key
     notification.added_sequence = inbox.sequence
     notification._state.adding = False
-    notification._state.db = connection.alias
+    notification._state.db = database.alias()
     return Sent(notification=notification)
 
 
 def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
     if key is None:
         return None
-    query = Notification.objects.select_related("sender")
+    query = database.queryset(Notification).select_related("sender")
     return query.filter(sender=sender_id, idempotency_key=key).first()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
+from live_inbox import database
 from live_inbox.errors import InvalidInput
 from live_inbox.storable import is_storable_integer
 
@@ -28,13 +29,13 @@ def user_key(value: Any, *, field: str) -> Any:
 
 def count_users(user_ids: Sequence[Any]) -> int:
     """Return how many of these users exist."""
-    return get_user_model()._default_manager.filter(pk__in=user_ids).count()
+    return database.queryset(get_user_model()).filter(pk__in=user_ids).count()
 
 
 def existing_users(user_ids: Collection[Any]) -> set[Any]:
     """Return those of these primary keys that a user has. One query for each thousand."""
     ids = list(user_ids)
-    users = get_user_model()._default_manager
+    users = database.queryset(get_user_model())
     found: set[Any] = set()
     for start in range(0, len(ids), 1000):
         found.update(users.filter(pk__in=ids[start : start + 1000]).values_list("pk", flat=True))
@@ -44,7 +45,8 @@ def existing_users(user_ids: Collection[Any]) -> set[Any]:
 def load_users(recipient_id: Any, sender_id: Any) -> Any:
     """Return the sender, or None without one; raise InvalidInput if a user does not exist."""
     keys = {recipient_id} if sender_id is None else {recipient_id, sender_id}
-    users = {user.pk: user for user in get_user_model()._default_manager.filter(pk__in=keys)}
+    found = database.queryset(get_user_model()).filter(pk__in=keys)
+    users = {user.pk: user for user in found}
     for key, field in ((recipient_id, "recipient_id"), (sender_id, "sender_id")):
         if key is not None and key not in users:
             raise InvalidInput("There is no such user.", field=field)
@@ -55,7 +57,7 @@ def load_sender(sender_id: Any) -> Any:
     """Return the sender, or None without one; raise InvalidInput if there is no such user."""
     if sender_id is None:
         return None
-    sender = get_user_model()._default_manager.filter(pk=sender_id).first()
+    sender = database.queryset(get_user_model()).filter(pk=sender_id).first()
     if sender is None:
         raise InvalidInput("There is no such user.", field="sender_id")
     return sender

@@ -1,0 +1,129 @@
+"""The database of the inbox, and transactions on it.
+
+The project's routers choose it: it is where they write the model `Inbox`. Reads go there as well: a replica that lags
+would give a position that is too old, or not know the user whom a send is for.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import OperationalError, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model, QuerySet
+
+from live_inbox.models import Inbox
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+
+ATTEMPTS = 6
+"""How often a transaction is tried that other transactions conflict with."""
+
+RETRY_SECONDS = 0.01
+"""The longest wait before the second attempt. It doubles with each further one, and has a random length."""
+
+_CONFLICTS = frozenset({"40001", "40P01"})
+"""The SQLSTATEs of `serialization_failure` and `deadlock_detected`: nothing was written, and a retry may succeed."""
+
+
+def alias() -> str:
+    """Return the alias, in Django's setting `DATABASES`, of the database of the inbox."""
+    return router.db_for_write(Inbox)
+
+
+def connection() -> BaseDatabaseWrapper:
+    """Return this thread's connection to the database of the inbox."""
+    return connections[alias()]
+
+
+def queryset(model: type[M]) -> QuerySet[M]:
+    """Return all rows of a model in the database of the inbox: of one of ours, or of the user model."""
+    return model._default_manager.using(alias())
+
+
+def transactional(function: Callable[P, T]) -> Callable[P, T]:
+    """Run a function in one transaction on the database of the inbox, or as a part of the caller's.
+
+    Where other transactions conflict with it (a serialization failure or a deadlock), the function is called again, in
+    a new transaction: it must change nothing but the database. Raises the OperationalError of the conflict after
+    ATTEMPTS, and at once within a transaction of the caller's, who alone can repeat it.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        using = alias()
+        try:
+            with _transaction(using):
+                return function(*args, **kwargs)
+        except OperationalError as error:
+            if not _may_retry(error, using):
+                raise
+        return _retry(lambda: function(*args, **kwargs), using)
+
+    return call
+
+
+def _transaction(using: str) -> AbstractContextManager[Any]:
+    if connections[using].vendor == "sqlite":
+        return _ImmediateTransaction(using, savepoint=True, durable=False)
+    return transaction.atomic(using=using)
+
+
+def _retry(function: Callable[[], T], using: str) -> T:
+    for attempt in range(1, ATTEMPTS):
+        time.sleep(random.uniform(0, RETRY_SECONDS * 2 ** (attempt - 1)))
+        try:
+            with _transaction(using):
+                _read_committed(using)
+                return function()
+        except OperationalError as error:
+            if attempt == ATTEMPTS - 1 or not _may_retry(error, using):
+                raise
+    raise AssertionError("unreachable")
+
+
+def _read_committed(using: str) -> None:
+    """Let this transaction see what others have committed before each of its statements.
+
+    The locks of inboxes need no more. With a default of REPEATABLE READ or SERIALIZABLE, every transaction that had to
+    wait for a lock fails. Of 48 that wait for one inbox, most would fail again and again.
+    """
+    if connections[using].vendor == "postgresql":
+        with connections[using].cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def _may_retry(error: OperationalError, using: str) -> bool:
+    cause = error.__cause__
+    # psycopg's name for it, and psycopg2's.
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    if state not in _CONFLICTS:
+        return False
+    connection = connections[using]
+    return not connection.in_atomic_block and connection.get_autocommit()
+
+
+class _ImmediateTransaction(transaction.Atomic):
+    """A transaction on SQLite that takes the write lock when it begins, whatever the option `transaction_mode` says.
+
+    By default, a transaction of SQLite begins as a reader. When it writes, and another has written meanwhile, it fails
+    with "database is locked", without waiting for the timeout.
+    """
+
+    def __enter__(self) -> None:
+        connection: Any = connections[self.using or "default"]
+        # To connect sets the mode, from the settings.
+        connection.ensure_connection()
+        mode = connection.transaction_mode
+        connection.transaction_mode = "EXCLUSIVE" if mode == "EXCLUSIVE" else "IMMEDIATE"
+        try:
+            super().__enter__()
+        finally:
+            connection.transaction_mode = mode

@@ -1,0 +1,1 @@
+"""The database set-ups of adopters: routers, replicas, isolation levels, poolers."""
