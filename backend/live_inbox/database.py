@@ -70,6 +70,13 @@ def transactional(function: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
+def non_atomic(view: Callable[P, T]) -> Callable[P, T]:
+    """Exempt an asynchronous view from ATOMIC_REQUESTS of every database: Django refuses such views otherwise."""
+    for using in connections:
+        view = transaction.non_atomic_requests(using=using)(view)
+    return view
+
+
 def _transaction(using: str) -> AbstractContextManager[Any]:
     if connections[using].vendor == "sqlite":
         return _ImmediateTransaction(using, savepoint=True, durable=False)

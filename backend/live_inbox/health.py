@@ -16,11 +16,13 @@ from live_inbox.models import Inbox
 DATABASE_SECONDS = 2.0
 
 
+@database.non_atomic
 async def alive(request: HttpRequest) -> HttpResponse:
     """Liveness: answer 200 if the event loop runs. Checks no dependency: a restart does not repair a database."""
     return JsonResponse({"status": "alive"})
 
 
+@database.non_atomic
 async def ready(request: HttpRequest) -> HttpResponse:
     """Readiness: answer 200, or 503 if the database does not answer within DATABASE_SECONDS (2).
 
@@ -39,6 +41,7 @@ def _query_database() -> None:
     database.queryset(Inbox).exists()
 
 
+@database.non_atomic
 async def metrics(request: HttpRequest) -> HttpResponse:
     """Answer with this process's metrics as Prometheus text, for local requests or with METRICS_TOKEN; else 403."""
     if not _may_read_metrics(request):

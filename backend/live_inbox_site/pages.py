@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
+from live_inbox import database
 from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
 from live_inbox.database_threads import in_database_thread
 from live_inbox.notification_types import TYPE_LENGTH
@@ -37,6 +38,7 @@ Admin              /admin/
 """
 
 
+@database.non_atomic
 async def front(request: HttpRequest) -> HttpResponse:
     """Show the live inbox where the pages are switched on; elsewhere say in plain text what is served here."""
     if not site_settings().serves_pages:
@@ -47,11 +49,13 @@ async def front(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@database.non_atomic
 async def graphiql(request: HttpRequest) -> HttpResponse:
     """Show GraphiQL with the demo users to choose from."""
     return render_graphiql(request, await _facts(request))
 
 
+@database.non_atomic
 async def give_demo_token(request: HttpRequest) -> HttpResponse:
     """Give a token of a demo user to a page of this site. In development only."""
     seconds = _whole(request.GET.get("seconds", str(LONGEST_SECONDS)))

@@ -22,6 +22,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from live_inbox import database
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import CsrfFailed, caller_of_request
@@ -49,9 +50,10 @@ _OPERATION_TYPES = {
 class GraphQLView(View):
     """Serves the schema: `GraphQLView.as_view(schema=schema)`.
 
-    The view is exempt from Django's CSRF middleware and makes the same check itself, for requests that a session
-    authenticates. `page` is the view that answers browsers which prefer HTML, such as GraphiQL's; without one
-    they receive an error that says what to send.
+    The view is exempt from ATOMIC_REQUESTS: each mutation is a transaction of its own. It is also exempt from
+    Django's CSRF middleware and makes the same check itself, for requests that a session authenticates. `page` is
+    the view that answers browsers which prefer HTML, such as GraphiQL's; without one they receive an error that
+    says what to send.
     """
 
     schema: BaseSchema | None = None
@@ -61,7 +63,7 @@ class GraphQLView(View):
     @classonlymethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
         """Return the view for a URL pattern."""
-        return csrf_exempt(super().as_view(**initkwargs))
+        return database.non_atomic(csrf_exempt(super().as_view(**initkwargs)))
 
     async def dispatch(  # type: ignore[override]  # an async view
         self, request: HttpRequest, *args: Any, **kwargs: Any

@@ -14,6 +14,7 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 
+from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.web.bundles import Bundles, NotBuilt
@@ -23,6 +24,7 @@ COMPONENT_SECONDS = 300
 """How long browsers cache the redirect to the web component, and so keep using an old release, in seconds."""
 
 
+@database.non_atomic
 async def graphiql(request: HttpRequest) -> HttpResponse:
     """Serve GraphiQL. The GraphQL view calls this for browsers if GraphiQL is enabled."""
     return render_graphiql(request, await in_database_thread(page_facts, request))
@@ -37,6 +39,7 @@ def render_graphiql(request: HttpRequest, facts: dict[str, Any]) -> HttpResponse
     return response
 
 
+@database.non_atomic
 async def component(request: HttpRequest) -> HttpResponse:
     """Redirect to the script of `<notification-inbox>`: a stable URL for other sites to embed. 503 if not built."""
     try:
