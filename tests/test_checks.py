@@ -50,6 +50,7 @@ def test_an_invalid_value_is_refused_in_one_line(name: str, value: str, reason: 
         ("SEND_RATE", "fast", "SEND_RATE: 'fast' is not a rate limit"),
         ("SOCKET_RATE", "0/second", "SOCKET_RATE: "),
         ("SEND_POLICY", "no.such", "SEND_POLICY cannot be imported"),
+        ("SENDER_NAME", "no.such", "SENDER_NAME cannot be imported"),
         ("JWT_ALGORITHMS", "none", "none"),
     ],
 )

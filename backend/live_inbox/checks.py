@@ -20,6 +20,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     """Return what is wrong in `LIVE_INBOX`.
 
     live_inbox.E001: an unknown name or an invalid value. E002: tokens. E004: a rate limit. E005: the send policy.
+    E020: the sender's name.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused.
     """
     try:
@@ -57,14 +58,17 @@ def _errors() -> Iterator[CheckMessage]:
     yield from _rate_errors("SEND_RATE", settings.send_rate)
     yield from _rate_errors("SERVICE_SEND_RATE", settings.service_send_rate)
     yield from _rate_errors("SOCKET_RATE", settings.socket_rate)
+    yield from _path_errors("SEND_POLICY", settings.send_policy, "live_inbox.E005")
+    if settings.sender_name:
+        yield from _path_errors("SENDER_NAME", settings.sender_name, "live_inbox.E020")
+
+
+def _path_errors(name: str, path: str, id: str) -> Iterator[CheckMessage]:
     try:
-        import_string(settings.send_policy)
+        import_string(path)
     except ImportError as error:
-        yield Error(
-            f"SEND_POLICY cannot be imported: {error}.",
-            hint="Name a function as package.module.function.",
-            id="live_inbox.E005",
-        )
+        hint = "Name a function as package.module.function."
+        yield Error(f"{name} cannot be imported: {error}.", hint=hint, id=id)
 
 
 def _rate_errors(name: str, rate: str) -> Iterator[CheckMessage]:

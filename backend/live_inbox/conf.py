@@ -184,6 +184,11 @@ class InboxSettings(BaseModel):
         "live_inbox.send_policy.default_policy",
         description="Dotted path of the function that decides who may send to whom.",
     )
+    sender_name: str = Field(
+        "",
+        description="Dotted path of a function that takes a user and returns the name that other users see. With "
+        "it, they see no username. Not set: the full name and the username, but never an e-mail address.",
+    )
 
     # -- identity -------------------------------------------------------------------------------------
     jwt_secret: str = Field(

@@ -42,6 +42,9 @@ NOTIFICATIONS_EXPIRED = Counter(
     "inbox_notifications_expired", "Notifications that this process deleted after their expiry."
 )
 HOUSEKEEPING_FAULTS = Counter("inbox_housekeeping_faults", "Runs of expiry or pruning that failed.")
+SENDER_NAME_FAULTS = Counter(
+    "inbox_sender_name_faults", "Failures of the project's function SENDER_NAME."
+)
 OPEN_INBOXES = Gauge("inbox_open_inboxes", "Inboxes with a live stream in this process.")
 SUBSCRIPTIONS = Gauge("inbox_subscriptions", "Subscribers of live streams in this process.")
 SOCKETS = Gauge("inbox_sockets", "Open sockets in this process, by API.", ["api"])

@@ -17,8 +17,10 @@ from live_inbox_graphql.scalars import JSON
 @strawberry.type(description="A user, as other users see them.")
 class User:
     id: strawberry.ID = strawberry.field(description="`user:` and the primary key.")
-    username: str = strawberry.field(description="The username.")
-    name: str = strawberry.field(description="The full name; empty if unknown.")
+    username: str = strawberry.field(
+        description="The username; empty if it is an e-mail address, or if the site does not show usernames."
+    )
+    name: str = strawberry.field(description="The name to display; empty if unknown.")
 
     @classmethod
     def of(cls, person: Person) -> User:

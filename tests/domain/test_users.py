@@ -164,7 +164,7 @@ events = selectors.events([LogRange(key, 0), LogRange(str(bob.pk), 0)], limit=10
 assert [[event.sequence for event in found] for found in events] == [[1, 2, 3, 4, 5, 6], [1]]
 assert {event.inbox for event in events[0]} == {key}
 assert events[0][0].notification.sender.id == str(bob.pk)
-assert events[0][0].notification.sender.username == "1@x"
+assert events[0][0].notification.sender.username == ""
 newest = selectors.page(user_id=key, limit=1).notifications[0]
 services.mark_read(user_id=key, notification_id=newest.pk)
 services.set_preference(user_id=key, type="news", enabled=False)

@@ -17,6 +17,7 @@ from live_inbox import database, services
 from live_inbox.admin.key_fields import SafeModelMultipleChoiceField, users_widget
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput, NotificationError
+from live_inbox.identity.accounts import active_users
 from live_inbox.models import Notification
 from live_inbox.send_policy import check_may_send
 
@@ -132,6 +133,5 @@ class SendForm(forms.Form):
 
     def _recipients(self) -> Sequence[Any]:
         if self.cleaned_data["everybody"]:
-            users = database.queryset(get_user_model()).filter(is_active=True)
-            return list(users.values_list("pk", flat=True))
+            return list(active_users().values_list("pk", flat=True))
         return sorted(user.pk for user in self.cleaned_data["recipients"])

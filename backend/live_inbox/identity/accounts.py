@@ -89,6 +89,12 @@ def account_statuses(user_ids: Collection[str]) -> dict[str, AccountStatus]:
     return found
 
 
+def active_users() -> models.QuerySet[AbstractBaseUser]:
+    """Return the users who may sign in."""
+    users = database.queryset(get_user_model())
+    return users.filter(is_active=True) if _has_active_column() else users
+
+
 def check_account_config(config: AccountConfig) -> None:
     """Raise InvalidIdentityConfig if the configuration does not fit the user model."""
     try:
@@ -134,7 +140,7 @@ def _create(user_ref: str, config: AccountConfig) -> AbstractBaseUser | None:
     model = get_user_model()
     field = _field(config)
     names = {field.name, model.USERNAME_FIELD}
-    if any(len(user_ref) > _max_length(model, name) for name in names):
+    if any(len(user_ref) > _max_length(model._meta.get_field(name)) for name in names):
         return None
     defaults = {model.USERNAME_FIELD: user_ref, "password": make_password(None)}
     defaults.pop(field.name, None)
@@ -157,8 +163,10 @@ def _get_or_create(lookup: dict[str, Any], defaults: dict[str, Any]) -> Abstract
     return database.queryset(type(user)).select_related("token_revocation").get(pk=user.pk)
 
 
-def _max_length(model: type[AbstractBaseUser], name: str) -> float:
-    return getattr(model._meta.get_field(name), "max_length", None) or float("inf")
+def _max_length(field: object) -> float:
+    # Only of text: the length of a UUID's column is without dashes.
+    limit = field.max_length if isinstance(field, models.CharField) else None
+    return limit or float("inf")
 
 
 def _not_before(user: AbstractBaseUser) -> float | None:
@@ -169,10 +177,15 @@ def _not_before(user: AbstractBaseUser) -> float | None:
     return float(revocation.not_before.timestamp())
 
 
+def _has_active_column() -> bool:
+    """Whether users can be inactive. A custom user model may lack the column; its users are always active."""
+    columns = get_user_model()._meta.concrete_fields
+    return any(field.name == "is_active" for field in columns)
+
+
 def _read_statuses(user_ids: list[str]) -> dict[str, AccountStatus]:
     model = get_user_model()
-    # A custom user model may lack the column `is_active`; its users are always active.
-    flags = [field.name for field in model._meta.concrete_fields if field.name == "is_active"]
+    flags = ["is_active"] if _has_active_column() else []
     rows = (
         database.queryset(model)
         .filter(pk__in=user_ids)

@@ -7,6 +7,7 @@ from typing import Any
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.events import Person, Snapshot
 from live_inbox.models import Notification
+from live_inbox.services.shown_names import shown_names
 
 
 def snapshot(notification: Notification) -> Snapshot:
@@ -23,6 +24,5 @@ def snapshot(notification: Notification) -> Snapshot:
 
 def person(user: Any) -> Person:
     """Return a user as others see them."""
-    # Django does not require a full name of a custom user model.
-    full_name = getattr(user, "get_full_name", str)
-    return Person(id=str(user.pk), username=user.get_username(), name=full_name())
+    username, name = shown_names(user)
+    return Person(id=str(user.pk), username=username, name=name)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from live_inbox import database
 from live_inbox.errors import InvalidInput
-from live_inbox.storable import is_storable_integer
+from live_inbox.storable import is_storable_integer, is_storable_text
 
 
 def user_key(value: Any, *, field: str) -> Any:
@@ -18,6 +18,8 @@ def user_key(value: Any, *, field: str) -> Any:
     try:
         key = get_user_model()._meta.pk.to_python(value)
     except (ValidationError, OverflowError):
+        key = None
+    if isinstance(key, str) and not is_storable_text(key):
         key = None
     # Not what only Python takes for a number (1.9, True, "1_0"): the policy is asked about the text.
     if key is None or (

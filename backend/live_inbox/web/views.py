@@ -77,16 +77,24 @@ def page_facts(request: HttpRequest) -> dict[str, Any]:
         "jsonEndpoint": "/ws/notifications/",
         "tokens": None,
         "demo": [],
-        "viewer": person_facts(request.user) if request.user.is_authenticated else None,
+        "viewer": _viewer(request),
         "tokenSeconds": None,
         "csrfHeader": "X-CSRFToken",
         "csrfCookie": settings.CSRF_COOKIE_NAME,
     }
 
 
+def _viewer(request: HttpRequest) -> dict[str, str] | None:
+    """Return the signed-in user; None without one, or if the project does not use sessions."""
+    user = getattr(request, "user", None)
+    return person_facts(user) if user is not None and user.is_authenticated else None
+
+
 def person_facts(user: Any) -> dict[str, str]:
     """Return a user as JSON for the scripts of a page."""
-    name = user.get_short_name() or user.get_username()
+    # Django does not require a short name of a custom user model.
+    short_name = getattr(user, "get_short_name", str)
+    name = short_name() or user.get_username()
     return {"id": str(user.pk), "username": user.get_username(), "name": name}
 
 

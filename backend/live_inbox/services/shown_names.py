@@ -1,0 +1,61 @@
+"""The names under which users see each other. They never contain an e-mail address unless the project says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from live_inbox import metrics
+from live_inbox.conf import inbox_settings
+from live_inbox.faults import RecurringFault
+from live_inbox.storable import is_storable_text
+
+SenderName = Callable[[Any], str]
+"""Takes a user, and returns the name that other users see: the type of the setting SENDER_NAME."""
+
+_fault = RecurringFault("function of SENDER_NAME", metrics.SENDER_NAME_FAULTS)
+
+
+def shown_names(user: Any) -> tuple[str, str]:
+    """Return a user's username and full name as others see them; empty where there is nothing to show.
+
+    With SENDER_NAME, the name is what that function returns, and the username is empty: it may be private, too. If the
+    function fails, the name is empty and the notification is sent all the same.
+    """
+    path = inbox_settings().sender_name
+    if path:
+        return "", _chosen_name(path, user)
+    # Django does not require a full name of a custom user model.
+    full_name = getattr(user, "get_full_name", str)
+    return _without_address(user.get_username()), _without_address(full_name())
+
+
+def _chosen_name(path: str, user: Any) -> str:
+    try:
+        name = _plain(_function(path)(user))
+        if not is_storable_text(name):
+            raise ValueError(f"the database cannot hold {name!r}")
+    except Exception as error:
+        _fault.report(error)
+        return ""
+    return name
+
+
+@lru_cache(maxsize=4)
+def _function(path: str) -> SenderName:
+    function: SenderName = import_string(path)
+    return function
+
+
+def _without_address(value: object) -> str:
+    """Return a name; nothing for an e-mail address. A name may begin with an `@`."""
+    name = _plain(value)
+    return "" if "@" in name[1:] else name
+
+
+def _plain(value: object) -> str:
+    """Return a value as a string of exactly that type: events cannot hold lazy translations or safe strings."""
+    return "" if value is None else "".join([str(value)])
