@@ -1,4 +1,4 @@
-"""The site as a Django app: its checks, commands, templates and admin pages. It has no models."""
+"""The site as a Django app: its checks, commands and templates. It has no models."""
 
 from __future__ import annotations
 

@@ -57,6 +57,8 @@ INSTALLED_APPS = [
     "channels",
     "live_inbox_site",
     "live_inbox",
+    # Last: it extends the user admin, which has to be registered by then.
+    "live_inbox.admin_site_extras",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

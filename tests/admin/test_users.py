@@ -37,7 +37,8 @@ def _notifications(alice: User, bob: User) -> None:
 
 def test_deleting_a_user_deletes_the_inbox(browser: Client, alice: User, bob: User) -> None:
     asked = browser.get(delete(alice)).content.decode()
-    for line in ("User: alice", "Notifications: 3", "Inbox events: 3", "Inboxes: 1"):
+    assert f'User: <a href="{LIST}{alice.pk}/change/">alice</a>' in asked
+    for line in ("Notifications: 3", "Inbox events: 3", "Inboxes: 1"):
         assert line in asked
 
     assert browser.post(delete(alice), {"post": "yes"}).headers["Location"] == LIST

@@ -1,8 +1,8 @@
 """The admin pages of the inbox. Every change goes through the services, so that connected devices receive it.
 
-Django's autodiscovery imports this module, which registers the models of this app and no others. A project that
-wants users to be deleted together with their inboxes adds `live_inbox.admin.users.InboxUserAdminMixin` to its own
-user admin.
+Django's autodiscovery imports this module, which registers the models of this app and changes nothing else of the site.
+The app `live_inbox.admin_site_extras` changes the site and the project's user admin; so does
+`live_inbox.admin.users.InboxUserAdminMixin`, for one class.
 """
 
 from __future__ import annotations

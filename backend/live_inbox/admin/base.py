@@ -62,7 +62,24 @@ class InboxModelAdmin(_Page):
         return HttpResponseRedirect(request.get_full_path())
 
 
-class ReadOnlyAdmin(InboxModelAdmin):
+class UndeletableAdmin(InboxModelAdmin):
+    """An admin whose own pages do not delete, for superusers too.
+
+    Django asks it as well before rows are deleted with what they belong to, such as a user. Those it does not protect:
+    otherwise nobody could delete that.
+    """
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether a row may be deleted on this page: only along with something else."""
+        return obj is not None and not self._is_own_page(request)
+
+    def _is_own_page(self, request: HttpRequest) -> bool:
+        page = request.resolver_match
+        own = f"{self.opts.app_label}_{self.opts.model_name}_"
+        return page is None or (page.url_name or own).startswith(own)
+
+
+class ReadOnlyAdmin(UndeletableAdmin):
     """An admin without adding, changing and deleting, for superusers too."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -70,9 +87,5 @@ class ReadOnlyAdmin(InboxModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False."""
         return False

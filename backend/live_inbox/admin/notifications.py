@@ -182,7 +182,10 @@ class NotificationAdmin(InboxModelAdmin):
 
     def _redirect_after_deletion(self, request: HttpRequest) -> HttpResponseRedirect:
         self.message_user(request, "The user has deleted this notification.", messages.WARNING)
-        return HttpResponseRedirect(reverse("admin:live_inbox_notification_changelist"))
+        # The site may have a name of its own.
+        site = self.admin_site.name
+        address = reverse("admin:live_inbox_notification_changelist", current_app=site)
+        return HttpResponseRedirect(address)
 
     # -- many notifications -------------------------------------------------------------------------------
 

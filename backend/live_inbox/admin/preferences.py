@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from live_inbox import services
-from live_inbox.admin.base import InboxModelAdmin, InboxModelForm
+from live_inbox.admin.base import InboxModelForm, UndeletableAdmin
 from live_inbox.admin.filters import TypeFilter
 from live_inbox.admin.key_fields import user_widget
 from live_inbox.admin.rendering import user_search
@@ -35,7 +35,7 @@ class PreferenceForm(InboxModelForm):
         return values
 
 
-class PreferenceAdmin(InboxModelAdmin):
+class PreferenceAdmin(UndeletableAdmin):
     """Turns existing preferences on or off; their user and type cannot change.
 
     Preferences cannot be deleted here: a missing row means on, so turning one on has the same effect.
@@ -58,10 +58,6 @@ class PreferenceAdmin(InboxModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return the user and type of an existing preference, which cannot change."""
         return () if obj is None else ("user", "type")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
 
     def save_model(
         self, request: HttpRequest, obj: NotificationPreference, form: Any, change: bool

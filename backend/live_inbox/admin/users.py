@@ -1,4 +1,4 @@
-"""Deletes users together with their inboxes, in any project's user admin."""
+"""Shows what an inbox holds before its user is deleted, in any project's user admin."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import ModelAdmin
-from django.contrib.admin.utils import NestedObjects
-from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
@@ -29,13 +27,12 @@ _USER_PATHS = {
 
 
 class InboxUserAdminMixin(_ModelAdmin):
-    """Lets an administrator delete users whose inboxes have rows.
+    """Counts the rows of an inbox on the page that asks whether to delete its user.
 
-    By default, Django's confirmation page loads and lists every related row, an inbox of a million notifications
-    included. It also asks for the delete permission of each model, which nobody has for the event log. This mixin
-    counts the rows of an inbox instead, and requires no permission for them beyond that of deleting the user.
+    Without the mixin, users are deleted with their inboxes all the same; the page just does not mention them. Deleting
+    a user requires no permission for the rows of the inbox.
 
-    Put it before the project's own class:
+    Put it before the project's own class, or let `live_inbox.admin_site_extras` do that:
 
         class UserAdmin(InboxUserAdminMixin, django.contrib.auth.admin.UserAdmin): ...
 
@@ -48,32 +45,11 @@ class InboxUserAdminMixin(_ModelAdmin):
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """Return the deleted objects, the counts by model, the missing permissions, and the protected objects."""
         users = list(objs)
-        collector = _CollectorWithoutInboxes(using=database.alias(), origin=users)
-        collector.collect(users)
-        found: Any = collector.model_objs
-        counts = {str(model._meta.verbose_name_plural): len(rows) for model, rows in found.items()}
+        found: Any = super().get_deleted_objects(users, request)
+        listed, counts, lacking, protected = found
         inboxes = _count_inboxes(users)
-        lacking = {
-            str(model._meta.verbose_name) for model in found if not self._may_delete(request, model)
-        }
-        listed = collector.nested(_describe)
-        listed.extend(f"{capfirst(name)}: {count}" for name, count in inboxes.items())
-        return listed, counts | inboxes, lacking, [_describe(obj) for obj in collector.protected]
-
-    def _may_delete(self, request: HttpRequest, model: type[Model]) -> bool:
-        if not self.admin_site.is_registered(model):
-            return True
-        return self.admin_site.get_model_admin(model).has_delete_permission(request)
-
-
-class _CollectorWithoutInboxes(NestedObjects):
-    """Collects the rows that are deleted with a user, without loading those of inboxes."""
-
-    def related_objects(
-        self, related_model: type[Model], related_fields: Any, objs: Any
-    ) -> QuerySet[Any]:
-        found = super().related_objects(related_model, related_fields, objs)
-        return found.none() if related_model in _USER_PATHS else found
+        lines = [f"{capfirst(name)}: {count}" for name, count in inboxes.items()]
+        return [*listed, *lines], {**counts, **inboxes}, lacking, protected
 
 
 def _count_inboxes(users: Sequence[Any]) -> dict[str, int]:
@@ -84,7 +60,3 @@ def _count_inboxes(users: Sequence[Any]) -> dict[str, int]:
         for model, path in _USER_PATHS.items()
     }
     return {name: count for name, count in counts.items() if count}
-
-
-def _describe(obj: Model) -> str:
-    return f"{capfirst(str(obj._meta.verbose_name))}: {obj}"

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=live_inbox.models.delete_rows,
                         primary_key=True,
                         related_name="token_revocation",
                         serialize=False,
@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=live_inbox.models.delete_rows,
                         primary_key=True,
                         related_name="inbox",
                         serialize=False,
@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_index=False,
                         editable=False,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=live_inbox.models.delete_rows,
                         related_name="events",
                         to="live_inbox.inbox",
                     ),
@@ -190,7 +190,7 @@ class Migration(migrations.Migration):
                     "recipient",
                     models.ForeignKey(
                         db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=live_inbox.models.delete_rows,
                         related_name="notifications",
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
                     "user",
                     models.ForeignKey(
                         db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=live_inbox.models.delete_rows,
                         related_name="notification_preferences",
                         to=settings.AUTH_USER_MODEL,
                     ),
