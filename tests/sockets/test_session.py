@@ -276,6 +276,19 @@ async def test_a_drain_that_takes_too_long_is_cut_short() -> None:
     assert await served.ended() == [(4003, "")]
 
 
+async def test_a_cancelled_session_closes_its_socket_as_a_restart() -> None:
+    served = Served()
+    served.socket.receives("a")
+    await asyncio.sleep(0)
+    served.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await served.task
+    assert served.socket.closes == [(4003, "")]
+    assert served.socket.is_discarded
+    assert served.protocol.calls[-1] == "stop"
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_socket_is_closed_once_and_nothing_is_written_after_it() -> None:
     served = Served()
     await settle()

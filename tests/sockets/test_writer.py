@@ -185,6 +185,21 @@ async def test_a_server_that_breaks_is_logged_once_and_the_socket_counts_as_gone
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]
 
 
+@pytest.mark.parametrize(("code", "sent"), [(1012, 4012), (1009, 4009), (4403, 4403)])
+async def test_a_code_that_the_server_refuses_is_replaced_by_one_of_an_application(
+    code: int, sent: int
+) -> None:
+    codes: list[int] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["code"] < 3000:
+            raise Exception("invalid close code")  # what autobahn raises
+        codes.append(message["code"])
+
+    await AsgiWriter(send).close(code, "why")
+    assert codes == [sent]
+
+
 async def test_a_close_that_fails_raises_nothing(server: Server) -> None:
     server.reads.set()
     writer = AsgiWriter(server.send)

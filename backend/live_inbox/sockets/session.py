@@ -153,6 +153,11 @@ class SocketSession:
                     await self._read()
                 else:
                     await self._closed()
+            except asyncio.CancelledError:
+                # How hypercorn and daphne stop, and `asyncio.run`. Their own codes would have clients give up.
+                self.close_for(CloseReason.RESTARTING)
+                await self._closed()
+                raise
             except Exception as error:
                 self.fail(error)
                 await self._closed()

@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 DIRECT = "live_inbox.direct"
 """The ASGI extension by which a server offers a DirectSocket."""
 
+APPLICATION_CODES = 3000
+"""Where close codes begin that every server lets applications use (RFC 6455, section 7.4.2). A server that refuses 1012
+gets 4012."""
+
 _CLOSE_SECONDS = 5.0
 """How long a closing socket may take to accept its last frames: a limit for clients that do not read."""
 
@@ -149,3 +153,8 @@ async def _send_close(send: Send, code: int, reason: str) -> None:
         await send({"type": "websocket.close", "code": code, "reason": reason})
     except (OSError, RuntimeError):
         logger.debug("A socket was gone before it was closed.")
+    except Exception:
+        if code >= APPLICATION_CODES:
+            raise
+        # autobahn, and so daphne, allows applications no code of the WebSocket protocol but 1000.
+        await _send_close(send, code + APPLICATION_CODES, reason)
