@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 
-from live_inbox.log_redaction import RedactTokens
+from live_inbox.log_redaction import SERVER_LOGGERS, RedactTokens, redact_server_logs
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -60,3 +61,35 @@ def test_a_record_with_invalid_arguments_does_not_raise() -> None:
     assert RedactTokens().filter(line)
     with pytest.raises(TypeError):
         line.getMessage()
+
+
+def test_the_arguments_are_redacted_where_a_formatter_reads_them() -> None:
+    access = ("127.0.0.1:9", "GET", "/demo?token=abc", "1.1", 200)
+    line = record('%s - "%s %s HTTP/%s" %d', *access)
+    RedactTokens().filter(line)
+    assert line.args == ("127.0.0.1:9", "GET", "/demo?token=***", "1.1", 200)
+
+
+@pytest.fixture
+def _as_before() -> Iterator[None]:
+    """Take the filters away again."""
+    filters = {name: list(logging.getLogger(name).filters) for name in SERVER_LOGGERS}
+    yield
+    for name, before in filters.items():
+        logging.getLogger(name).filters[:] = before
+
+
+@pytest.mark.usefixtures("_as_before")
+def test_the_logs_of_servers_are_redacted_once(caplog: pytest.LogCaptureFixture) -> None:
+    redact_server_logs()
+    redact_server_logs()
+    for name in SERVER_LOGGERS:
+        logger = logging.getLogger(name)
+        assert [type(each) for each in logger.filters] == [RedactTokens]
+        caplog.clear()
+        logger.addHandler(caplog.handler)
+        logger.error("GET %s", "/ws/notifications/?token=abc")
+        logger.removeHandler(caplog.handler)
+        assert {each.getMessage() for each in caplog.records} == {
+            "GET /ws/notifications/?token=***"
+        }
