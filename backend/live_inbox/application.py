@@ -1,9 +1,13 @@
-"""The inbox of one server process: the hub, everything that lives as long as the hub, and the sockets of both APIs."""
+"""The inbox of one event loop: the hub, everything that lives as long as the hub, and the sockets of both APIs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
+
+from django.urls import URLPattern, re_path
 
 from live_inbox.apps import channel_layer, doorbell
 from live_inbox.checks import refuse_invalid_settings
@@ -12,11 +16,15 @@ from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
+from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import build_admissions
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.lifespan import Lifespan
+from live_inbox.log_redaction import redact_server_logs
 from live_inbox.maintenance.housekeeping import Housekeeper, jobs
-from live_inbox.socket_router import SocketRouter
+from live_inbox.per_loop import PerLoop
+from live_inbox.socket_paths import SOCKET_PATHS, socket_paths
+from live_inbox.socket_router import Apis, SocketEndpoint, SocketRouter
 from live_inbox.sockets.asgi import Application
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import schema
@@ -32,36 +40,82 @@ def hub_config(settings: InboxSettings) -> HubConfig:
 
 
 def build_application(
-    http: Application, *, on_started: Callable[[], None] | None = None
+    http: Application | None,
+    *,
+    websocket: Application | None = None,
+    prefix: str | None = None,
+    on_started: Callable[[], None] | None = None,
 ) -> Application:
-    """Return the application described in `live_inbox.asgi.mount`, with a hub of its own."""
+    """Return the application described in `live_inbox.asgi.mount`."""
+    endpoints = _endpoints()
+
+    async def start() -> None:
+        await running_inboxes().start()
+        if on_started is not None:
+            on_started()
+
+    return SocketRouter(
+        http,
+        endpoints,
+        websocket=websocket,
+        prefix=prefix,
+        lifespan=Lifespan(http, start=start, stop=running_inboxes().stop),
+    )
+
+
+def build_routes(prefix: str) -> list[URLPattern]:
+    """Return the routes described in `live_inbox.asgi.websocket_urlpatterns`."""
+    endpoints = _endpoints()
+    return [
+        re_path(rf"^{re.escape(path)}/?$", endpoints[name], name=name)  # type: ignore[arg-type]  # Channels' callables
+        for path, name in socket_paths(prefix).items()
+    ]
+
+
+def _endpoints() -> dict[str, Application]:
     refuse_invalid_settings()
-    hub: Hub[Event] = Hub(
+    redact_server_logs()
+    return {name: SocketEndpoint(name, running_inboxes()) for name in SOCKET_PATHS}
+
+
+@lru_cache(maxsize=1)
+def running_inboxes() -> PerLoop[Apis]:
+    """Return the inboxes of this process: all that is mounted in it shares the one of its event loop."""
+    return PerLoop(_running_inbox)
+
+
+@asynccontextmanager
+async def _running_inbox() -> AsyncIterator[Apis]:
+    """Run an inbox on the running event loop while in the block."""
+    hub = _hub()
+    admissions = build_admissions()
+    housekeeper = Housekeeper(jobs(inbox_settings()))
+    await hub.start()
+    admissions.start()
+    try:
+        async with doorbell().attached(hub.on_message):
+            housekeeper.start()
+            try:
+                yield _apis(Feed(hub), admissions)
+            finally:
+                await housekeeper.stop()
+    finally:
+        await admissions.stop()
+        await hub.stop()
+
+
+def _hub() -> Hub[Event]:
+    return Hub(
         DatabaseLog(),
         layer=channel_layer(),
         decode=decode,
         own_doorbell=doorbell().name,
         config=hub_config(inbox_settings()),
     )
-    feed = Feed(hub)
-    admissions = build_admissions()
-    housekeeper = Housekeeper(jobs(inbox_settings()))
 
-    @asynccontextmanager
-    async def running() -> AsyncIterator[None]:
-        await hub.start()
-        admissions.start()
-        async with doorbell().attached(hub.on_message):
-            housekeeper.start()
-            if on_started is not None:
-                on_started()
-            yield
-            await housekeeper.stop()
-        await admissions.stop()
-        await hub.stop()
 
-    apis: dict[str, Application] = {
+def _apis(feed: Feed, admissions: Admissions) -> Apis:
+    return {
         "graphql": GraphQLConsumer(schema, feed, admissions),
-        "ws/notifications": NotificationConsumer(feed=feed, admissions=admissions),
+        "json": NotificationConsumer(feed=feed, admissions=admissions),
     }
-    return Lifespan(SocketRouter(http, apis), running)

@@ -1,19 +1,42 @@
-"""Puts the inbox in front of a project's ASGI application."""
+"""Puts the inbox into a project's ASGI application: in front of it, or among its own consumers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from live_inbox.sockets.asgi import Application
 
+if TYPE_CHECKING:
+    from django.urls import URLPattern
 
-def mount(http: Application, *, on_started: Callable[[], None] | None = None) -> Application:
-    """Return an ASGI application that serves the inbox's sockets, and leaves HTTP to `http`.
 
-    Call it once for each process, after `django.core.asgi.get_asgi_application()`. `on_started` is called when the
-    hub has started. Raises ImproperlyConfigured for settings that cannot work.
+def mount(
+    http: Application | None = None,
+    *,
+    websocket: Application | None = None,
+    prefix: str | None = None,
+    on_started: Callable[[], None] | None = None,
+) -> Application:
+    """Return an ASGI application that serves the inbox's sockets, and leaves the rest to the project's applications.
+
+    Call it after `django.core.asgi.get_asgi_application()`. `http` gets all requests, and the server's lifespan if it
+    has one. `websocket` gets the sockets at other paths; without it they are refused. `prefix` is where the sockets
+    are ("inbox/"); by default, where `include("live_inbox.urls")` is. `on_started` is called by a server with
+    lifespan, when the inbox has started. Raises ImproperlyConfigured for settings that cannot work.
     """
     # Not at import: the models can be imported only once Django has been set up.
     from live_inbox.application import build_application
 
-    return build_application(http, on_started=on_started)
+    return build_application(http, websocket=websocket, prefix=prefix, on_started=on_started)
+
+
+def websocket_urlpatterns(prefix: str = "") -> list[URLPattern]:
+    """Return the routes of both APIs for Channels' URLRouter: `URLRouter([*websocket_urlpatterns(), ...])`.
+
+    `prefix` as in `path(prefix, include("live_inbox.urls"))`. Raises ImproperlyConfigured for settings that cannot
+    work.
+    """
+    from live_inbox.application import build_routes
+
+    return build_routes(prefix)

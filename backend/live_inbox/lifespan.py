@@ -2,57 +2,86 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 
-from live_inbox.sockets.asgi import Application, Receive, Scope, Send
+from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
+Step = Callable[[], Awaitable[None]]
+
 
 class Lifespan:
-    """Wraps an application; keeps a context open from the server's start to its end.
+    """Serves the ASGI lifespan protocol around that of an application, which need not have it.
 
-    On a server without the ASGI lifespan protocol (daphne) the context is entered with the first socket and
-    never left: the process's end does that.
+    Django's application and Channels' router refuse the protocol with an exception; then it is served without them.
+    `stop` may be called twice.
     """
 
-    def __init__(
-        self, application: Application, running: Callable[[], AbstractAsyncContextManager[None]]
-    ) -> None:
+    def __init__(self, application: Application | None, *, start: Step, stop: Step) -> None:
         self._application = application
-        self._running = running
-        self._lock = asyncio.Lock()
-        self._entered: AbstractAsyncContextManager[None] | None = None
+        self._start = start
+        self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection, or the server's lifespan."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        if scope["type"] == "websocket" and self._entered is None:
-            await self._enter()
-        await self._application(scope, receive, send)
-
-    async def _enter(self) -> None:
-        async with self._lock:
-            if self._entered is None:
-                context = self._running()
-                await context.__aenter__()
-                self._entered = context
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
+        """Serve one lifespan, from the server's start to its end."""
+        startup = await receive()
         try:
-            await self._enter()
+            await self._start()
         except Exception as error:
             logger.exception("The server cannot start.")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        if self._entered is not None:
-            await self._entered.__aexit__(None, None, None)
+        try:
+            if await self._is_served_within(scope, startup, receive, send):
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        finally:
+            await self._stop_in_order()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _is_served_within(
+        self, scope: Scope, startup: Message, receive: Receive, send: Send
+    ) -> bool:
+        """Let the application serve the protocol; return whether it does. Raises what it raises after its start."""
+        if self._application is None:
+            return False
+        inner = _Inner(startup, receive, send, self._stop_in_order)
+        try:
+            await self._application(scope, inner.receive, inner.send)
+        except Exception:
+            if inner.has_answered:
+                raise
+            logger.debug("The application has no lifespan.", exc_info=True)
+        return inner.has_answered
+
+    async def _stop_in_order(self) -> None:
+        try:
+            await self._stop()
+        except Exception:
+            logger.exception("The inbox did not stop in order.")
+
+
+class _Inner:
+    """The lifespan as the application sees it. Before the server learns that it has ended, `stop` is called."""
+
+    def __init__(self, startup: Message, receive: Receive, send: Send, stop: Step) -> None:
+        self.has_answered = False
+        self._startup: Message | None = startup
+        self._receive = receive
+        self._send = send
+        self._stop = stop
+
+    async def receive(self) -> Message:
+        """Return the startup that was received already, then what the server sends."""
+        startup, self._startup = self._startup, None
+        return await self._receive() if startup is None else startup
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the application on."""
+        self.has_answered = True
+        if message["type"] != "lifespan.startup.complete":
+            await self._stop()
+        await self._send(message)

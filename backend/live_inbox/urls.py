@@ -1,21 +1,68 @@
-"""The HTTP addresses of the inbox: `path("", include("live_inbox.urls"))`."""
+"""The HTTP addresses of the inbox: `path("", include("live_inbox.urls"))`, or below any prefix.
+
+The sockets are at two of the same addresses: `live_inbox.asgi.mount` finds them by the names of the patterns.
+"""
 
 from __future__ import annotations
 
-from django.urls import path, re_path
+from functools import lru_cache
+from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from live_inbox import database
 from live_inbox.conf import inbox_settings
+from live_inbox.socket_paths import SOCKET_PATHS
 from live_inbox.web import views
 from live_inbox.web.preferences import preferences
-from live_inbox_graphql.schema import schema
-from live_inbox_graphql.view import GraphQLView
+from live_inbox_graphql.view import GraphQLView, Page
 
-graphql_view = GraphQLView.as_view(
-    schema=schema, page=views.graphiql if inbox_settings().serves_graphiql else None
-)
+app_name = "live_inbox"
+
+
+def graphql_view(graphiql: Page) -> Any:
+    """Return the view of GraphQL. Where GraphiQL is enabled, it answers browsers with that page."""
+
+    # The view behind it makes the CSRF check itself, for requests that a session authenticates.
+    @database.non_atomic
+    @csrf_exempt
+    async def graphql(request: HttpRequest) -> HttpResponseBase:
+        page = graphiql if inbox_settings().serves_graphiql else None
+        response: HttpResponseBase = await _view(page)(request)
+        return response
+
+    return graphql
+
+
+@lru_cache(maxsize=4)
+def _view(page: Page | None) -> Any:
+    # Not at import, which builds the schema.
+    from live_inbox_graphql.schema import schema
+
+    return GraphQLView.as_view(schema=schema, page=page)
+
+
+@database.non_atomic
+async def sockets_only(request: HttpRequest) -> HttpResponse:
+    """Refuse a plain request to the JSON API. Most often, a proxy has not passed on that it asked for a WebSocket."""
+    return HttpResponse(
+        "This address is for WebSockets; the request was not an upgrade to one.\n",
+        # Not 426, which needs a header that WSGI and HTTP/2 forbid.
+        status=400,
+        content_type="text/plain; charset=utf-8",
+    )
+
+
+graphql = graphql_view(views.graphiql)
 
 urlpatterns = [
-    re_path(r"^graphql/?$", graphql_view, name="graphql"),
+    path(SOCKET_PATHS["graphql"], graphql, name="graphql"),
+    path(SOCKET_PATHS["graphql"].rstrip("/"), graphql),
+    path(SOCKET_PATHS["json"], sockets_only, name="json"),
     path("notification-inbox.js", views.component, name="component"),
+    path("notifications/preferences/", preferences, name="preferences"),
     path("notifications/preferences/", preferences, name="preferences"),
 ]

@@ -7,23 +7,19 @@ from django.urls import include, path, re_path
 
 from live_inbox import health
 from live_inbox.admin.urls import original_admin_redirects
-from live_inbox.conf import inbox_settings
-from live_inbox_graphql.schema import schema
-from live_inbox_graphql.view import GraphQLView
+from live_inbox.urls import graphql_view
 from live_inbox_site import pages
 from live_inbox_site.signing_in import SignIn, SignOut
 
 # Before the app's own view of the same address: this page knows the demo users.
-graphql_view = GraphQLView.as_view(
-    schema=schema, page=pages.graphiql if inbox_settings().serves_graphiql else None
-)
+graphql = graphql_view(pages.graphiql)
 
 urlpatterns = [
     path("", pages.front, name="front"),
     path("sign-in/", SignIn.as_view(), name="sign-in"),
     path("sign-out/", SignOut.as_view(), name="sign-out"),
     path("demo-token", pages.give_demo_token, name="demo-token"),
-    re_path(r"^graphql/?$", graphql_view),
+    re_path(r"^graphql/?$", graphql),
     path("", include("live_inbox.urls")),
     *original_admin_redirects,
     path("admin/", admin.site.urls),

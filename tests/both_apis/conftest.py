@@ -24,9 +24,11 @@ def server(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[Se
 
     Housekeeping is off: between tests the database belongs to others.
     """
-    with changed_settings(HOUSEKEEPING=False, FAST_PATH=request.param):
-        server = ServerThread(socket_class=OUR_CLASS if request.param else PLAIN_CLASS)
-    with server as running:
+    socket_class = OUR_CLASS if request.param else PLAIN_CLASS
+    with ExitStack() as opened:
+        # The inbox reads the settings when it starts with its server.
+        with changed_settings(HOUSEKEEPING=False, FAST_PATH=request.param):
+            running = opened.enter_context(ServerThread(socket_class=socket_class))
         yield running
 
 

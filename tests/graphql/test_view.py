@@ -449,4 +449,4 @@ class TestFaults:
 
 
 def test_the_url_name() -> None:
-    assert reverse("graphql") == "/graphql"
+    assert reverse("live_inbox:graphql") == "/graphql/"

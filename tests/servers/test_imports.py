@@ -1,0 +1,45 @@
+"""What a project imports before it serves: no work is done then."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from django.test import Client
+
+pytestmark = pytest.mark.stack("embedded")
+
+SETTINGS = """
+from django.conf import settings
+settings.configure(
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "live_inbox"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    LIVE_INBOX={"NO_SUCH_SETTING": 1},
+)
+import django
+django.setup()
+"""
+URLS = f"""{SETTINGS}
+import sys
+import live_inbox.urls
+assert "live_inbox_graphql.schema" not in sys.modules
+"""
+ASGI = """
+import sys
+import live_inbox.asgi
+assert callable(live_inbox.asgi.mount)
+assert "channels" not in sys.modules and "strawberry" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("script", [URLS, ASGI], ids=["urls", "asgi"])
+def test_an_import_builds_no_schema_and_reads_no_settings(script: str) -> None:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_plain_request_to_the_json_api_gets_an_explanation(client: Client) -> None:
+    response = client.get("/ws/notifications/")
+    assert response.status_code == 400
+    assert b"for WebSockets" in response.content
