@@ -6,14 +6,15 @@ needs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from enum import Enum
 from typing import (
     Annotated,
     Any,
     Literal,
+    Protocol,
     Required,
     Self,
     TypedDict,
@@ -24,30 +25,42 @@ from typing import (
 from urllib.parse import urlsplit
 
 import orjson
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.functional import Promise
 
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput
 from live_inbox.notification_types import TYPE_LENGTH, is_type
-from live_inbox.storable import is_storable_text
+from live_inbox.plain_values import check_storable, is_object, plain_json, plain_scalar
 
 TITLE_LENGTH = 200
 MESSAGE_LENGTH = 4000
 LINK_LENGTH = 2000
 KEY_LENGTH = 200
 
-_MAX_DEPTH = 32
-_EXACT_BELOW = 2.0**53
+
+class HasAddress(Protocol):
+    """An object with a page of its own, such as an object of most models."""
+
+    def get_absolute_url(self) -> str:
+        """Return the path of the page."""
+
+
+Text = str | Promise | Enum
+"""A text, perhaps a lazy translation or the member of an enum."""
 
 
 class ContentFields(TypedDict, total=False):
     """The fields as keyword arguments of `send`, not yet validated."""
 
-    type: str
-    title: Required[str]
-    message: str
-    link: str
-    data: dict[str, Any] | None
-    expires_at: datetime | None
+    type: Text
+    title: Required[Text]
+    message: Text
+    link: Text | HasAddress
+    data: Any
+    expires_at: date | None
 
 
 def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
@@ -64,10 +77,15 @@ def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
         raise TypeError("A notification needs the field 'title'.")
     return Content(
         **{
-            name: declared.clean(values.get(name, declared.default), now)
+            name: _clean_field(name, values.get(name, declared.default), now)
             for name, declared in CONTENT_FIELDS.items()
         }
     )
+
+
+def clean_created_at(value: object) -> datetime | None:
+    """Return when an imported notification was created, in UTC; None when it is new."""
+    return None if value is None else _clean_moment("created_at", value)
 
 
 def clean_type(value: object, *, field: str = "type") -> str:
@@ -91,20 +109,29 @@ def clean_key(value: object) -> str | None:
     return text
 
 
+def _clean_field(name: str, value: object, now: datetime) -> Any:
+    """Return the value of a field as it is stored. Raises InvalidInput, also when code of the project fails on the way.
+
+    That is the function of a lazy text, or `get_absolute_url`. A database error is raised as it is: it may have ended
+    the caller's transaction.
+    """
+    try:
+        return CONTENT_FIELDS[name].clean(value, now)
+    except (InvalidInput, ImproperlyConfigured, DatabaseError):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InvalidInput(f"{name} cannot be read: {reason}.", field=name) from error
+
+
 def _clean_text(name: str, value: object, length: int) -> str:
-    if not isinstance(value, str):
+    text = plain_scalar(value)
+    if not isinstance(text, str):
         raise InvalidInput(f"{name} must be a string.", field=name)
-    if len(value) > length:
+    if len(text) > length:
         raise InvalidInput(f"{name} must have {length} characters at most.", field=name)
-    _check_storable(name, value)
-    return value
-
-
-def _check_storable(name: str, text: str) -> None:
-    if "\x00" in text:
-        raise InvalidInput(f"{name} must not contain NUL characters.", field=name)
-    if not is_storable_text(text):
-        raise InvalidInput(f"{name} must be valid Unicode.", field=name)
+    check_storable(text, field=name)
+    return text
 
 
 def _clean_type_field(value: object, now: datetime) -> str:
@@ -123,8 +150,12 @@ def _clean_message(value: object, now: datetime) -> str:
 
 
 def _clean_link(value: object, now: datetime) -> str:
-    """Return a path on this site or an http(s) address; never `javascript:` or a disguise of it."""
-    text = _clean_text("link", value, LINK_LENGTH)
+    """Return a path on this site or an http(s) address; never `javascript:` or a disguise of it.
+
+    An object with a method `get_absolute_url`, such as a model's, stands for what that returns.
+    """
+    address_of = None if isinstance(value, str) else getattr(value, "get_absolute_url", None)
+    text = _clean_text("link", value if address_of is None else address_of(), LINK_LENGTH)
     if not text:
         return ""
     # Browsers drop control characters and read a backslash as a slash, so these could disguise a link.
@@ -146,59 +177,43 @@ def _clean_expiry(value: object, now: datetime) -> datetime | None:
     """Return a moment that is yet to come, in UTC; None when there is none."""
     if value is None:
         return None
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidInput("expires_at must be a moment with a time zone.", field="expires_at")
-    try:
-        moment = value.astimezone(UTC)
-    except OverflowError:
-        # Just inside the calendar where it was written, and beyond its end in UTC.
-        raise InvalidInput("expires_at is out of range.", field="expires_at") from None
+    moment = _clean_moment("expires_at", value)
     if moment <= now:
         raise InvalidInput("expires_at must be later than now.", field="expires_at")
     return moment
 
 
+def _clean_moment(name: str, value: object) -> datetime:
+    """Return a moment in UTC. As in Django's fields, one without a time zone is in TIME_ZONE, and a date begins it."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    if not isinstance(value, datetime):
+        raise InvalidInput(f"{name} must be a datetime or a date.", field=name)
+    try:
+        if value.utcoffset() is None:
+            value = value.replace(tzinfo=timezone.get_default_timezone())
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        # Just inside the calendar where it was written, and beyond its end in UTC.
+        raise InvalidInput(f"{name} is out of range.", field=name) from None
+    return datetime.combine(moment.date(), moment.time(), UTC)
+
+
 def _clean_data(value: object, now: datetime) -> dict[str, Any]:
+    value = plain_scalar(value)
     if value is None:
         return {}
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise InvalidInput("data must be a JSON object.", field="data")
-    _check_json(value, depth=1)
+    data: dict[str, Any] = plain_json(value, field="data")
     limit = inbox_settings().max_data_bytes
     try:
-        size = len(orjson.dumps(value))
+        size = len(orjson.dumps(data))
     except TypeError as error:
         raise InvalidInput(f"data cannot be written as JSON: {error}.", field="data") from None
     if size > limit:
         raise InvalidInput(f"data must have {limit} bytes of JSON at most.", field="data")
-    return value
-
-
-def _check_json(value: object, *, depth: int) -> None:
-    """Refuse what does not come back from the database, or from JSON, as it went in."""
-    if depth > _MAX_DEPTH:
-        raise InvalidInput(f"data must be nested {_MAX_DEPTH} levels deep at most.", field="data")
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise InvalidInput("The keys of data must be strings.", field="data")
-            _check_storable("data", key)
-            _check_json(item, depth=depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _check_json(item, depth=depth + 1)
-    elif isinstance(value, str):
-        _check_storable("data", value)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidInput("data must not contain NaN or infinite numbers.", field="data")
-        # PostgreSQL gives 1e20 back as an integer, of another value or of more digits than JSON readers take.
-        if abs(value) >= _EXACT_BELOW:
-            raise InvalidInput(
-                "data must not contain floating-point numbers from 2^53.", field="data"
-            )
-    elif value is not None and not isinstance(value, bool | int):
-        raise InvalidInput("data must consist of JSON values only.", field="data")
+    return data
 
 
 # -- the declaration -------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """What `live_inbox` exports: the functions that other code calls, each with an asynchronous twin.
 
 A function opens a transaction or joins the caller's; either way, devices are notified after the outermost commit, and
-not at all after a rollback. `recipient`, `sender` and `user` are a user or the primary key of one.
+not at all after a rollback. `recipient`, `sender` and `user` are a user or the primary key of one. docs/sending.md says
+what else may be passed, and from where.
 
 The twins, `asend` and so on, run in asgiref's thread-sensitive thread, as Django's own asynchronous ORM methods do. A
 transaction belongs to a thread. So a twin joins the transaction that synchronous code holds open in that thread (a
@@ -12,17 +13,17 @@ to join, and each call commits its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import datetime
+from datetime import date
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from asgiref.sync import sync_to_async
-from django.db.models import Model
 
 from live_inbox import services
 from live_inbox.content import ContentFields
 from live_inbox.delivery.position import Position
 from live_inbox.models import NotificationPreference
 from live_inbox.services import AllRead, Changed, Deleted, Sent, SentMany
+from live_inbox.services.users import key_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,14 +34,15 @@ def send(
     recipient: Any,
     sender: Any = None,
     idempotency_key: str | None = None,
-    created_at: datetime | None = None,
+    created_at: date | None = None,
     **content: Unpack[ContentFields],
 ) -> Sent:
     """Put a notification into a user's inbox.
 
-    The content is `title` and, all optional, `message`, `type` (a slug, "general" by default), `link` (a path or an
-    http(s) address), `data` (a JSON object) and `expires_at` (a time zone aware moment); `live_inbox.content` has
-    their limits. With an idempotency key, unique for each sender, a repeated call returns the first result.
+    The content is `title` and, all optional, `message`, `type` (a slug, "general" by default), `link` (a path, an
+    http(s) address or an object with `get_absolute_url`), `data` (a JSON object) and `expires_at` (a datetime or a
+    date); `live_inbox.content` has their limits. With an idempotency key, unique for each sender, a repeated call
+    returns the first result.
     `created_at` is for notifications that are imported: they show their old time.
 
     The result's `notification` is None, and `suppressed` true, if the recipient has turned off the type. Raises
@@ -48,8 +50,8 @@ def send(
     used with other content. Nothing is written then.
     """
     return services.send(
-        recipient_id=_key(recipient),
-        sender_id=_key(sender),
+        recipient_id=recipient,
+        sender_id=sender,
         idempotency_key=idempotency_key,
         created_at=created_at,
         **content,
@@ -71,8 +73,8 @@ def send_many(
     key that was used with other content.
     """
     return services.send_many(
-        recipient_ids=[_key(recipient) for recipient in recipients],
-        sender_id=_key(sender),
+        recipient_ids=recipients,
+        sender_id=sender,
         idempotency_key=idempotency_key,
         **content,
     )
@@ -110,7 +112,7 @@ def set_preference(*, user: Any, type: str, enabled: bool) -> NotificationPrefer
 
 
 def _key(user: Any) -> Any:
-    return user.pk if isinstance(user, Model) else user
+    return key_of(user, field="user")
 
 
 def _async(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:

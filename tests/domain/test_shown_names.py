@@ -73,9 +73,13 @@ def test_the_project_chooses_the_name_with_a_function(alice: User, bob: User) ->
     }
 
 
-@pytest.mark.parametrize(
-    ("function", "faults"), [("nothing", 0), ("unstorable", 1), ("initials", 1)]
-)
+def test_what_the_database_cannot_hold_is_left_out_of_a_name(alice: User, bob: User) -> None:
+    with changed_settings(SENDER_NAME=f"{HERE}.unstorable"):
+        services.send(recipient_id=alice.pk, sender_id=bob.pk, title="x")
+    assert InboxEvent.objects.get().payload["notification"]["sender"]["name"] == "ab"
+
+
+@pytest.mark.parametrize(("function", "faults"), [("nothing", 0), ("initials", 1)])
 def test_without_a_name_the_notification_is_sent_all_the_same(
     function: str, faults: int, alice: User, bob: User
 ) -> None:

@@ -147,7 +147,7 @@ class Inbox:
     def _send(self, action: SendNotification) -> tuple[ServerMessage, int | None]:
         id_ = self.next_id
         self.next_id += 1
-        content = action.content
+        content: Any = action.content
         if content.get("type") == "muted":
             return notification_sent(None), None
         if action.user_id != ME:

@@ -17,8 +17,8 @@ def send_websocket_notification(
     title: str,
     message: str,
     notification_type: str = "general",
-    data: dict[str, Any] | None = None,
-    link: str | None = None,
+    data: Any = None,
+    link: Any = None,
     sender_id: Any = None,
     expires_at: datetime | None = None,
 ) -> Notification | None:
@@ -29,7 +29,7 @@ def send_websocket_notification(
         message=message,
         type=notification_type,
         data=data,
-        link=link or "",
+        link="" if link is None else link,
         sender_id=sender_id,
         expires_at=expires_at,
     )
@@ -44,8 +44,8 @@ def send_approval_notification(
     item_id: Any,
     approved: bool,
     sender_id: Any = None,
-    link: str | None = None,
-    data: dict[str, Any] | None = None,
+    link: Any = None,
+    data: Any = None,
     expires_at: datetime | None = None,
 ) -> Notification | None:
     """Tell a user that a form of theirs was approved or not, as a notification of type `approval`."""
@@ -57,7 +57,7 @@ def send_approval_notification(
         item_id=item_id,
         approved=approved,
         sender_id=sender_id,
-        link=link or "",
+        link="" if link is None else link,
         data=data,
         expires_at=expires_at,
     )
@@ -71,7 +71,7 @@ def send_user_detail_approval_notification(
     title: str | None = None,
     message: str | None = None,
     item_id: Any = None,
-    link: str | None = None,
+    link: Any = None,
     expires_at: datetime | None = None,
 ) -> Notification | None:
     """Tell a user that their details were approved or not.
@@ -85,7 +85,7 @@ def send_user_detail_approval_notification(
         title=title,
         message=message,
         item_id=item_id,
-        link=link or "",
+        link="" if link is None else link,
         expires_at=expires_at,
     )
     return sent.notification

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Model
+
+from live_inbox.plain_values import object_of, plain_scalar
 from live_inbox.services.results import Sent
 from live_inbox.services.sending import send
+from live_inbox.services.users import key_of
 
 
 def send_approval(
@@ -19,7 +23,7 @@ def send_approval(
     approved: bool,
     sender_id: Any = None,
     link: str = "",
-    data: dict[str, Any] | None = None,
+    data: Any = None,
     idempotency_key: str | None = None,
     expires_at: datetime | None = None,
     now: datetime | None = None,
@@ -28,6 +32,7 @@ def send_approval(
 
     Sends a notification of type `approval` whose data holds the form, the item and the decision.
     """
+    given = {} if data is None else object_of(data, field="data")
     decision = {"form_type": form_type, "item_id": _plain(item_id), "approved": approved}
     return send(
         recipient_id=recipient_id,
@@ -35,7 +40,7 @@ def send_approval(
         message=message,
         type="approval",
         link=link,
-        data={**(data or {}), **decision},
+        data={**given, **decision},
         sender_id=sender_id,
         idempotency_key=idempotency_key,
         expires_at=expires_at,
@@ -63,7 +68,7 @@ def send_user_detail_approval(
         title=f"Details {outcome.capitalize()}" if title is None else title,
         message=f"Your details have been {outcome}" if message is None else message,
         form_type="userdetail",
-        item_id=recipient_id if item_id is None else item_id,
+        item_id=key_of(recipient_id, field="recipient_id") if item_id is None else item_id,
         approved=approved,
         sender_id=sender_id,
         link=link,
@@ -74,5 +79,6 @@ def send_user_detail_approval(
 
 
 def _plain(value: Any) -> Any:
-    """Return a primary key as JSON can carry it."""
-    return value if value is None or isinstance(value, int | str) else str(value)
+    """Return an item, or the primary key of one, as JSON can carry it."""
+    key = plain_scalar(value.pk if isinstance(value, Model) else value)
+    return key if key is None or isinstance(key, int | str) else str(key)

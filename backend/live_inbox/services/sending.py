@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Unpack
 
 from django.db import IntegrityError
 from django.utils import timezone
 
 from live_inbox import database
-from live_inbox.content import Content, ContentFields, clean_content, clean_key
+from live_inbox.content import (
+    Content,
+    ContentFields,
+    clean_content,
+    clean_created_at,
+    clean_key,
+)
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
 from live_inbox.services.inserting import insert_notifications, unsaved
@@ -22,7 +28,7 @@ def send(
     recipient_id: Any,
     sender_id: Any = None,
     idempotency_key: str | None = None,
-    created_at: datetime | None = None,
+    created_at: date | None = None,
     now: datetime | None = None,
     **fields: Unpack[ContentFields],
 ) -> Sent:
@@ -35,10 +41,11 @@ def send(
     """
     content = clean_content(now=now or timezone.now(), **fields)
     key = clean_key(idempotency_key)
+    created = clean_created_at(created_at)
     recipient_key = user_key(recipient_id, field="recipient_id")
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     try:
-        return _send(content, recipient_key, sender_key, key, now, created_at)
+        return _send(content, recipient_key, sender_key, key, now, created)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)

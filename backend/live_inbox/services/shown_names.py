@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.faults import RecurringFault
-from live_inbox.storable import is_storable_text
+from live_inbox.plain_values import display_text
 
 SenderName = Callable[[Any], str]
 """Takes a user, and returns the name that other users see: the type of the setting SENDER_NAME."""
@@ -35,9 +35,7 @@ def shown_names(user: Any) -> tuple[str, str]:
 
 def _chosen_name(path: str, user: Any) -> str:
     try:
-        name = _plain(_function(path)(user))
-        if not is_storable_text(name):
-            raise ValueError(f"the database cannot hold {name!r}")
+        name = display_text(_function(path)(user))
     except Exception as error:
         _fault.report(error)
         return ""
@@ -52,10 +50,5 @@ def _function(path: str) -> SenderName:
 
 def _without_address(value: object) -> str:
     """Return a name; nothing for an e-mail address. A name may begin with an `@`."""
-    name = _plain(value)
+    name = display_text(value)
     return "" if "@" in name[1:] else name
-
-
-def _plain(value: object) -> str:
-    """Return a value as a string of exactly that type: events cannot hold lazy translations or safe strings."""
-    return "" if value is None else "".join([str(value)])

@@ -7,6 +7,7 @@ from typing import Any
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.events import Person, Snapshot
 from live_inbox.models import Notification
+from live_inbox.plain_values import display_text
 from live_inbox.services.shown_names import shown_names
 
 
@@ -25,4 +26,4 @@ def snapshot(notification: Notification) -> Snapshot:
 def person(user: Any) -> Person:
     """Return a user as others see them."""
     username, name = shown_names(user)
-    return Person(id=str(user.pk), username=username, name=name)
+    return Person(id=display_text(user.pk), username=username, name=name)

@@ -7,23 +7,40 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 
 from live_inbox import database
 from live_inbox.errors import InvalidInput
+from live_inbox.plain_values import plain_scalar
 from live_inbox.storable import is_storable_integer, is_storable_text
 
 
+def key_of(user: Any, *, field: str) -> Any:
+    """Return the primary key of a user; a key as it is. Raises InvalidInput for an object of another model.
+
+    In migrations users are of a historical model, which has the name of the user model alone in common with it.
+    """
+    if not isinstance(user, Model):
+        return user
+    model = get_user_model()
+    if isinstance(user, model) or user._meta.label == model._meta.label:
+        return user.pk
+    raise InvalidInput(f"A user is needed, not an object of {user._meta.label}.", field=field)
+
+
 def user_key(value: Any, *, field: str) -> Any:
-    """Return a primary key of the user model from the key itself or its text. Raises InvalidInput."""
+    """Return a primary key of the user model from a user, from the key itself or its text. Raises InvalidInput."""
+    given = key_of(value, field=field)
     try:
+        value = plain_scalar(given)
         key = get_user_model()._meta.pk.to_python(value)
-    except (ValidationError, OverflowError):
-        key = None
-    if isinstance(key, str) and not is_storable_text(key):
+    except (ValidationError, OverflowError, TypeError, ValueError):
         key = None
     # Not what only Python takes for a number (1.9, True, "1_0"): the policy is asked about the text.
-    if key is None or (
-        isinstance(key, int) and (str(key) != str(value) or not is_storable_integer(key))
+    if (
+        key is None
+        or (isinstance(key, int) and (str(key) != str(value) or not is_storable_integer(key)))
+        or (isinstance(key, str) and not is_storable_text(key))
     ):
         raise InvalidInput("There is no such user.", field=field)
     return key
