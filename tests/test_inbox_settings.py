@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
+import live_inbox
+from live_inbox.checks import check_settings
 from live_inbox.conf import inbox_settings
 
 SECRET = "s" * 32
@@ -31,6 +34,17 @@ def test_without_the_setting_everything_has_its_default() -> None:
         inbox_settings.cache_clear()
         assert inbox_settings().reconcile_seconds == 2
         assert inbox_settings().types == {}
+    assert ids_and_texts() == {}
+
+
+@pytest.mark.django_db
+def test_a_project_without_time_zones_is_refused_in_one_sentence() -> None:
+    sentence = "The inbox needs USE_TZ = True: its events are ordered moments in UTC."
+    with override_settings(USE_TZ=False):
+        (error,) = check_settings(None)
+        assert (error.id, error.msg) == ("live_inbox.E001", sentence)
+        with pytest.raises(ImproperlyConfigured, match=r"^The inbox needs USE_TZ = True"):
+            live_inbox.send(recipient=1, title="x", expires_at=datetime(2999, 1, 1))  # noqa: DTZ001
     assert ids_and_texts() == {}
 
 

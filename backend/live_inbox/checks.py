@@ -19,8 +19,8 @@ from live_inbox.limits.rate import InvalidRateLimit, RateLimit
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong in `LIVE_INBOX`.
 
-    live_inbox.E001: an unknown name or an invalid value. E002: tokens. E004: a rate limit. E005: the send policy.
-    E020: the sender's name.
+    live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
+    E005: the send policy. E020: the sender's name.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused.
     """
     try:

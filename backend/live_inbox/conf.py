@@ -308,8 +308,13 @@ class InboxSettings(BaseModel):
 def inbox_settings() -> InboxSettings:
     """Return the settings, read from Django's settings at the first call and memoized.
 
-    Raises ImproperlyConfigured, naming each wrong setting.
+    Raises ImproperlyConfigured, naming each wrong setting, or without USE_TZ.
     """
+    if not django_settings.USE_TZ:
+        # Without it, the databases drop the time zones of moments, and an hour of each autumn is ambiguous.
+        raise ImproperlyConfigured(
+            "The inbox needs USE_TZ = True: its events are ordered moments in UTC."
+        )
     given = _flat(getattr(django_settings, "LIVE_INBOX", {}))
     problems = list(_unknown(given))
     try:
@@ -364,5 +369,5 @@ def _place(location: tuple[int | str, ...]) -> str:
 @receiver(setting_changed)
 def _read_again(*, setting: str, **kwargs: Any) -> None:
     """Read the settings again after a test has overridden them."""
-    if setting in ("LIVE_INBOX", "DEBUG"):
+    if setting in ("LIVE_INBOX", "DEBUG", "USE_TZ"):
         inbox_settings.cache_clear()

@@ -69,6 +69,7 @@ def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
     Raises InvalidInput, naming the first field that is not acceptable, and TypeError for a field that does not exist
     or a title that is missing: those are mistakes of the calling code.
     """
+    inbox_settings()  # Invalid settings are reported before anything else, such as moments without USE_TZ.
     values: dict[str, Any] = {**given}
     unknown = values.keys() - CONTENT_FIELDS.keys()
     if unknown:
