@@ -105,7 +105,7 @@ export class GraphQLSource implements InboxSource {
   }
 
   async preferences(): Promise<Preference[]> {
-    const document = "query Preferences { notificationPreferences { type enabled required } }";
+    const document = "query Preferences { notificationPreferences { type enabled required label description } }";
     type Result = { notificationPreferences: Preference[] };
     return (await this.execute<Result>(document)).notificationPreferences;
   }

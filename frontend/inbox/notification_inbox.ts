@@ -100,8 +100,10 @@ export class NotificationInbox extends HTMLElement {
     const hadFocus = this.root.activeElement !== null;
     this.isOpen = open;
     this.renderFrame();
-    if (open) this.panel.root.focus();
-    else if (hadFocus) this.bell.button.focus();
+    if (open) {
+      this.panel.moveIntoView();
+      this.panel.root.focus();
+    } else if (hadFocus) this.bell.button.focus();
   }
 
   // -- the life cycle ----------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ export interface PanelActions {
 const KEYS =
   "Arrow keys move between notifications. R marks as read or unread, Delete deletes, Enter opens.";
 
+/** Pixels between the panel and the edge of the page. */
+const MARGIN = 8;
+
 export class Panel {
   private readonly markAll = tool("checks", "Mark all as read");
   private readonly preferencesButton = tool("tune", "Preferences");
@@ -86,6 +89,16 @@ export class Panel {
     this.showView(this.showsPreferences && canFilter);
   }
 
+  /** Shift the panel sideways as far as it is outside of the page, wherever the bell is. */
+  moveIntoView(): void {
+    this.root.style.translate = "none";
+    const { left, right } = this.root.getBoundingClientRect();
+    const most = document.documentElement.clientWidth - MARGIN;
+    const shift = left < MARGIN ? MARGIN - left : Math.min(0, most - right);
+    // A panel that fills the page, as on phones, stays where it is.
+    if (shift && right - left <= most - MARGIN) this.root.style.translate = `${shift}px 0`;
+  }
+
   render(list: InboxList, isLoaded: boolean): void {
     const { notifications, filter, unreadCount, hasMore } = list;
     this.count.textContent = isLoaded ? (unreadCount ? `${unreadCount} unread` : "all read") : "";
@@ -106,12 +119,12 @@ export class Panel {
   }
 
   showPreferences(rows: Preference[]): void {
-    const switches = rows.map(({ type, enabled, required }) => {
+    const switches = rows.map(({ type, label, description, enabled, required }) => {
       const input = element("input", { type: "checkbox", role: "switch", disabled: required });
       input.checked = enabled;
       input.addEventListener("change", () => this.actions.setPreference(type, input.checked));
       const note = required && element("small", {}, "always on");
-      return element("label", {}, element("span", {}, type), note, input);
+      return element("label", { title: description }, element("span", {}, label), note, input);
     });
     const intro = "What should reach you? What is in the inbox stays.";
     this.preferences.replaceChildren(element("p", {}, intro), ...switches);

@@ -7,6 +7,8 @@ export interface Preference {
   type: string;
   enabled: boolean;
   required: boolean;
+  label: string;
+  description: string;
 }
 
 export interface SourceListener {

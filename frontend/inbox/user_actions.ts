@@ -121,7 +121,7 @@ export class UserActions implements ItemActions, PanelActions {
 function withTypes(preferences: Preference[], types: Iterable<string>): Preference[] {
   const rows = new Map(preferences.map((each) => [each.type, each]));
   for (const type of types) {
-    if (!rows.has(type)) rows.set(type, { type, enabled: true, required: false });
+    if (!rows.has(type)) rows.set(type, { type, enabled: true, required: false, label: type, description: "" });
   }
   return [...rows.values()].sort((a, b) => a.type.localeCompare(b.type));
 }

@@ -54,6 +54,25 @@ async def test_component_works_on_another_site(
     await expect(bell).to_be_focused()
 
 
+@pytest.mark.parametrize("place", ["start", "center", "end"])
+async def test_the_panel_opens_inside_the_page_wherever_the_bell_is(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path], place: str
+) -> None:
+    address, directory = other_site
+    monitor.origins.add(urlsplit(address).netloc)
+    token = site.token("alice")
+    script = f"document.body.style.textAlign = '{place}';"
+    embed(directory, site, f'token="{token}"', script)
+    for width in (1000, 500):
+        await page.set_viewport_size({"width": width, "height": 700})
+        await page.goto(address)
+        await page.locator("notification-inbox").get_by_role("button").first.click()
+        panel = page.locator("notification-inbox").get_by_role("dialog")
+        box = await panel.bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= width) == (True, True)
+
+
 async def test_component_requests_tokens_from_its_page(
     page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path]
 ) -> None:

@@ -110,6 +110,12 @@ class Stack:
             self._copy(self._template, name)
         return self._database_url(name)
 
+    def empty_database(self, name: str) -> str:
+        """Return the address of a new database without tables, for a project that migrates it itself."""
+        if self.cluster is not None:
+            self.cluster.create_database(name)
+        return self._database_url(name)
+
     def _copy(self, source: str, name: str) -> None:
         if self.cluster is not None:
             self.cluster.create_database(name, template=source)
