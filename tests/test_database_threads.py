@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 import pytest
-from django.db import connection
 
-from live_inbox import database_threads
 from live_inbox.database_threads import in_database_thread
 
 
@@ -76,41 +72,3 @@ def test_a_cancelled_caller_stops_waiting_and_the_call_finishes() -> None:
         assert await asyncio.to_thread(ended.wait, 30)
 
     asyncio.run(scenario())
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_expired_connection_is_closed_before_and_after_the_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def age() -> None:
-        connection.ensure_connection()
-        connection.close_at = 0  # long ago
-
-    def was_closed_and_ages_again() -> bool:
-        was_closed = connection.connection is None
-        age()
-        return was_closed
-
-    with ThreadPoolExecutor(1) as thread:
-        monkeypatch.setattr(database_threads, "_executor", lambda: thread)
-        thread.submit(age).result(30)
-        assert asyncio.run(in_database_thread(was_closed_and_ages_again))
-        assert thread.submit(lambda: connection.connection is None).result(30)
-
-
-def test_a_connection_that_cannot_be_closed_does_not_lose_the_result(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    outcomes = [None, OSError("reset by peer")]
-
-    def close() -> None:
-        if error := outcomes.pop(0):
-            raise error
-
-    monkeypatch.setattr(database_threads, "close_old_connections", close)
-    with caplog.at_level(logging.WARNING, logger="live_inbox.database_threads"):
-        assert asyncio.run(in_database_thread(lambda: "committed")) == "committed"
-    (record,) = caplog.records
-    assert record.getMessage() == "A database connection could not be closed properly."
-    assert record.exc_info is not None
-    assert str(record.exc_info[1]) == "reset by peer"

@@ -108,8 +108,8 @@ class InboxSettings(BaseModel):
         4,
         ge=1,
         le=64,
-        description="Threads, and with PostgreSQL pooled connections, that one process uses for "
-        "queries of its sockets and of GraphQL.",
+        description="Threads that one process uses for queries of its sockets and of GraphQL. Each keeps a database "
+        "connection, or takes one from psycopg's pool for each query.",
     )
 
     # -- delivery -------------------------------------------------------------------------------------

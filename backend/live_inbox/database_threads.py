@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError
 
 from live_inbox.conf import inbox_settings
+from live_inbox.thread_connections import ThreadConnections
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
-
 UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
 """The exceptions for a database that does not answer. The statement may have been executed all the same."""
+
+_connections = ThreadConnections()
 
 
 @lru_cache(maxsize=1)
 def _executor() -> ThreadPoolExecutor:
-    # Bounded, because each thread holds a database connection while it runs.
+    # Bounded, because each thread holds a database connection.
     return ThreadPoolExecutor(inbox_settings().database_threads, thread_name_prefix="database")
 
 
 async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a synchronous function that uses the ORM, without blocking the event loop.
 
-    Closes broken and expired connections before and after the call. The function runs in a copy of the caller's
+    The thread keeps its connections for the next call, while they work. The function runs in a copy of the caller's
     context variables, so its changes to them, to Django's active language and to its time zone stay in the thread.
     Cancelling the caller does not stop a call that has begun. Raises what the function raises.
     """
     # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
     # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
-    call = partial(copy_context().run, _with_fresh_connections, partial(function, *args, **kwargs))
+    call = partial(copy_context().run, _with_connections, partial(function, *args, **kwargs))
     return await asyncio.get_running_loop().run_in_executor(_executor(), call)
 
 
-def _with_fresh_connections(call: Callable[[], T]) -> T:
-    _close_old_connections()
+def _with_connections(call: Callable[[], T]) -> T:
+    _connections.prepare()
+    failed = True
     try:
-        return call()
+        result = call()
+        failed = False
     except StopIteration as error:
         # A future rejects StopIteration, and its awaiter would wait for ever.
         raise RuntimeError("The function raised StopIteration.") from error
     finally:
-        _close_old_connections()
-
-
-def _close_old_connections() -> None:
-    try:
-        close_old_connections()
-    except Exception:
-        # Django has discarded the connection all the same. The call's commits stand: raising here would make its
-        # caller retry.
-        logger.warning("A database connection could not be closed properly.", exc_info=True)
+        _connections.clean_up(failed=failed)
+    return result
