@@ -1,0 +1,93 @@
+"""A private PgBouncer in transaction mode. Needs the program `pgbouncer`, which no package of Python brings."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+
+from tests.stacks.child import Child, ServerFailed
+from tests.stacks.local_server import LoopbackServer
+from tests.stacks.ports import LOOPBACK
+from tests.stacks.postgres_cluster import SUPERUSER
+from tests.stacks.postgres_server import UNPRIVILEGED
+from tests.stacks.process_registry import ProcessRegistry
+
+CONFIGURATION = """\
+[databases]
+* = host={cluster} user={user}
+[pgbouncer]
+listen_addr = {host}
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {pool}
+ignore_startup_parameters = options
+"""
+PING: LiteralString = "SELECT 1"
+
+
+def pgbouncer_binary() -> str | None:
+    """Return the program; None if this machine has none."""
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+
+
+class PgBouncerServer(LoopbackServer):
+    """A PgBouncer on a loopback port, in front of the PostgreSQL whose socket is in `cluster`.
+
+    Each transaction gets one of `pool` sessions, so that whatever depends on a session goes wrong.
+    """
+
+    def __init__(self, process_registry: ProcessRegistry, cluster: Path, *, pool: int = 2) -> None:
+        super().__init__(process_registry)
+        self._cluster = cluster
+        self._pool = pool
+        self._directory = process_registry.new_directory("pgbouncer")
+        # Like PostgreSQL, it refuses to be run by root.
+        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+
+    def url(self, database: str) -> str:
+        """Return the address of a database, as clients take it."""
+        return f"postgres://{SUPERUSER}@{LOOPBACK}:{self.port}/{database}"
+
+    def answers(self) -> bool:
+        """Whether it passes a statement on now."""
+        try:
+            with psycopg.connect(self.url("postgres"), connect_timeout=2) as connection:
+                return connection.execute(PING).fetchone() == (1,)
+        except psycopg.OperationalError:
+            return False
+
+    def _spawn(self) -> Child:
+        binary = pgbouncer_binary()
+        if binary is None:
+            raise ServerFailed("There is no program `pgbouncer`.")
+        configuration = self._directory / "pgbouncer.ini"
+        configuration.write_text(
+            CONFIGURATION.format(
+                cluster=self._cluster,
+                user=SUPERUSER,
+                host=LOOPBACK,
+                port=self.port,
+                pool=self._pool,
+            )
+        )
+        if self._user is not None:
+            owner = pwd.getpwnam(self._user)
+            for path in (self._directory, configuration):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        return Child(
+            self._process_registry,
+            [binary, str(configuration)],
+            log=self._directory / "log",
+            environment={"LC_ALL": "C"},
+            directory=self._directory,
+            stop_signal=signal.SIGINT,
+            user=self._user,
+        )
