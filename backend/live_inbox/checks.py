@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.utils.module_loading import import_string
 
+from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.config import can_verify_tokens, check_identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
+
+SUPPORTED_DATABASES = frozenset({"postgresql", "sqlite"})
+"""The vendors, as Django names them, whose upserts, locks and JSON functions the statements use."""
 
 
 @register(Tags.security)
@@ -20,7 +26,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     """Return what is wrong in `LIVE_INBOX`.
 
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
-    E005: the send policy. E020: the sender's name.
+    E005: the send policy. E006: a database that cannot hold the inbox. E020: the sender's name.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused.
     """
     try:
@@ -61,6 +67,7 @@ def _errors() -> Iterator[CheckMessage]:
     yield from _path_errors("SEND_POLICY", settings.send_policy, "live_inbox.E005")
     if settings.sender_name:
         yield from _path_errors("SENDER_NAME", settings.sender_name, "live_inbox.E020")
+    yield from _database_errors()
 
 
 def _path_errors(name: str, path: str, id: str) -> Iterator[CheckMessage]:
@@ -69,6 +76,26 @@ def _path_errors(name: str, path: str, id: str) -> Iterator[CheckMessage]:
     except ImportError as error:
         hint = "Name a function as package.module.function."
         yield Error(f"{name} cannot be imported: {error}.", hint=hint, id=id)
+
+
+def _database_errors() -> Iterator[CheckMessage]:
+    """Yield what is wrong with the database that the routers choose. Connects to nothing."""
+    alias, vendor = database.alias(), database.connection().vendor
+    if vendor not in SUPPORTED_DATABASES:
+        yield Error(
+            f"The inbox needs PostgreSQL or SQLite, and the database {alias!r} is {vendor}.",
+            hint="Write a router that sends the app live_inbox, and the users, to another database.",
+            id="live_inbox.E006",
+        )
+    user_model = get_user_model()
+    users = router.db_for_write(user_model)
+    if users != alias:
+        yield Error(
+            f"The inbox is in the database {alias!r} and {user_model._meta.label} in {users!r}: notifications have "
+            "foreign keys to users.",
+            hint="Let your routers return one alias for both.",
+            id="live_inbox.E006",
+        )
 
 
 def _rate_errors(name: str, rate: str) -> Iterator[CheckMessage]:
