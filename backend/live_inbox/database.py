@@ -65,6 +65,26 @@ def transactional(function: Callable[P, T]) -> Callable[P, T]:
         except OperationalError as error:
             if not _may_retry(error, using):
                 raise
+        return _retry(lambda: _in_read_committed(function, using, *args, **kwargs), using)
+
+    return call
+
+
+def reading(function: Callable[P, T]) -> Callable[P, T]:
+    """Call a function that only reads, outside of a transaction of its own, again where others conflict with it.
+
+    With SERIALIZABLE as the default isolation, even a single SELECT may have to be repeated. Raises what
+    `transactional` raises.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except OperationalError as error:
+            using = alias()
+            if not _may_retry(error, using):
+                raise
         return _retry(lambda: function(*args, **kwargs), using)
 
     return call
@@ -83,28 +103,31 @@ def _transaction(using: str) -> AbstractContextManager[Any]:
     return transaction.atomic(using=using)
 
 
-def _retry(function: Callable[[], T], using: str) -> T:
-    for attempt in range(1, ATTEMPTS):
-        time.sleep(random.uniform(0, RETRY_SECONDS * 2 ** (attempt - 1)))
-        try:
-            with _transaction(using):
-                _read_committed(using)
-                return function()
-        except OperationalError as error:
-            if attempt == ATTEMPTS - 1 or not _may_retry(error, using):
-                raise
-    raise AssertionError("unreachable")
-
-
-def _read_committed(using: str) -> None:
-    """Let this transaction see what others have committed before each of its statements.
+def _in_read_committed(
+    function: Callable[P, T], using: str, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run a function in a transaction that sees what others have committed before each of its statements.
 
     The locks of inboxes need no more. With a default of REPEATABLE READ or SERIALIZABLE, every transaction that had to
     wait for a lock fails. Of 48 that wait for one inbox, most would fail again and again.
     """
-    if connections[using].vendor == "postgresql":
-        with connections[using].cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    with _transaction(using):
+        if connections[using].vendor == "postgresql":
+            with connections[using].cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        return function(*args, **kwargs)
+
+
+def _retry(attempt: Callable[[], T], using: str) -> T:
+    """Make all attempts but the first, each after a random wait."""
+    for number in range(1, ATTEMPTS):
+        time.sleep(random.uniform(0, RETRY_SECONDS * 2 ** (number - 1)))
+        try:
+            return attempt()
+        except OperationalError as error:
+            if number == ATTEMPTS - 1 or not _may_retry(error, using):
+                raise
+    raise AssertionError("unreachable")
 
 
 def _may_retry(error: OperationalError, using: str) -> bool:

@@ -14,8 +14,15 @@ from pytest_django import Settings
 
 import live_inbox
 from live_inbox import database, selectors
+from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import ORIGIN
-from live_inbox.identity.accounts import AccountConfig, account_for
+from live_inbox.identity.accounts import (
+    AccountConfig,
+    account_for,
+    account_statuses,
+    accounts_for,
+)
+from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.tokens import VerifiedToken
 from live_inbox.maintenance.repair import check_inboxes
@@ -161,12 +168,13 @@ def plain(add_database: AddDatabase, settings: Settings, bell: RememberingDoorbe
 
 
 @pytest.fixture
-def conflicts(plain: str) -> Iterator[list[int]]:
-    """Make as many statements of transactions fail with a serialization failure as the first item says."""
+def conflicts(plain: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Make as many statements fail with a serialization failure as the first item says."""
+    monkeypatch.setattr(database, "RETRY_SECONDS", 0)
     remaining = [0]
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if remaining[0] and sql.startswith("INSERT INTO"):
+        if remaining[0] and sql.startswith(("INSERT INTO", "SELECT")):
             remaining[0] -= 1
             execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", None, False, context)
         return execute(sql, params, many, context)
@@ -186,6 +194,32 @@ def test_a_conflict_is_retried_a_few_times(plain: str, conflicts: list[int]) -> 
     conflicts[0] = 0
     _assert_whole(user)
     assert len(log_of(user.pk)) == 1
+
+
+def _reads(user: User, notification: int) -> dict[str, Callable[[], object]]:
+    key = user.pk
+    token = VerifiedToken(user_ref=str(key), scopes=frozenset(), issued_at=None, expires_at=2e9)
+    return {
+        "page": partial(selectors.page, user_id=key, limit=5),
+        "notification": partial(selectors.notification, user_id=key, notification_id=notification),
+        "heads": partial(selectors.heads, [str(key)]),
+        "events": partial(selectors.events, [LogRange(str(key), 0)], limit=5),
+        "state": partial(selectors.inbox_state, user_id=key),
+        "preferences": partial(selectors.preferences, user_id=key),
+        "accounts": partial(accounts_for, [token], AccountConfig()),
+        "statuses": partial(account_statuses, [str(key)]),
+        "caller": partial(refresh_caller, Caller(user)),
+    }
+
+
+def test_reads_are_repeated_as_well(plain: str, conflicts: list[int]) -> None:
+    """With SERIALIZABLE, a single SELECT can fail."""
+    user = User.objects.db_manager(plain).create_user("alice")
+    for name, read in _reads(user, _send(user)).items():
+        expected = read()
+        conflicts[0] = database.ATTEMPTS - 1
+        assert read() == expected, name
+        assert conflicts[0] == 0, name
 
 
 def test_the_connection_has_its_own_isolation_again_after_a_retry(

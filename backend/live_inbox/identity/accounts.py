@@ -51,6 +51,7 @@ def account_for(token: VerifiedToken, config: AccountConfig) -> AbstractBaseUser
     return result
 
 
+@database.reading
 def accounts_for(tokens: Sequence[VerifiedToken], config: AccountConfig) -> list[AccountResult]:
     """Return for each token, in order, the active user that it names, or the reason for a refusal.
 
@@ -80,6 +81,7 @@ def users_named(
     return found
 
 
+@database.reading
 def account_statuses(user_ids: Collection[str]) -> dict[str, AccountStatus]:
     """Return the current status of each of these users by primary key; deleted users are absent."""
     ids = list(user_ids)

@@ -90,6 +90,7 @@ def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
     return Caller(user=user)
 
 
+@database.reading
 def refresh_caller(caller: Caller) -> Caller:
     """Return the caller with the user's current row; raise AuthenticationFailed if the user is gone or inactive.
 

@@ -22,6 +22,7 @@ class InboxState:
 EMPTY = InboxState(ORIGIN, 0, 0)
 
 
+@database.reading
 def inbox_state(*, user_id: Any) -> InboxState:
     """Return the counts of an inbox and its position, in one snapshot."""
     inbox = database.queryset(Inbox).filter(pk=user_id).first()

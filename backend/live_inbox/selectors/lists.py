@@ -33,6 +33,7 @@ class Page:
     has_older: bool
 
 
+@database.reading
 def page(
     *,
     user_id: Any,
@@ -171,6 +172,7 @@ def _read_with_inbox(
             return [], InboxState(inbox.position, inbox.unread_count, inbox.total_count)
 
 
+@database.reading
 def notification(*, user_id: Any, notification_id: int) -> Notification:
     """Return one of the user's notifications, its sender loaded; raise NotFound if they have no such."""
     query = database.queryset(Notification).select_related("sender")

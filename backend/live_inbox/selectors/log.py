@@ -31,6 +31,7 @@ _ROWS = 500
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@database.reading
 def heads(inboxes: Collection[str]) -> dict[str, Head]:
     """Return where the logs of inboxes begin and end; inboxes that do not exist are UNTOUCHED."""
     connection = database.connection()
@@ -54,6 +55,7 @@ def heads(inboxes: Collection[str]) -> dict[str, Head]:
     return result
 
 
+@database.reading
 def events(ranges: Sequence[LogRange], *, limit: int) -> list[list[Event]]:
     """Return for each range the events that follow its sequence, at most `limit` of them.
 

@@ -27,6 +27,7 @@ class PreferenceState:
     description: str
 
 
+@database.reading
 def preferences(*, user_id: Any) -> list[PreferenceState]:
     """Return the declared types and those that the user has turned on or off, sorted by type."""
     rows = database.queryset(NotificationPreference).filter(user=user_id)
