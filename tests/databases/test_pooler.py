@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,14 +15,12 @@ from django.db import connections
 from pytest_django import Settings
 
 import live_inbox
-from live_inbox import database, selectors
+from live_inbox import database
 from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.log import LogRange
-from live_inbox.identity.revocation import revoke_tokens
-from live_inbox.maintenance.expiry import expire_due
-from live_inbox.maintenance.pruning import prune_events
-from live_inbox.maintenance.repair import check_inboxes, renew_epochs
+from live_inbox.maintenance.repair import check_inboxes
 from tests.databases.conftest import AddDatabase, Router
+from tests.databases.everything import call_everything
 from tests.domain.concurrency import at_once
 from tests.domain.doorbells import RememberingDoorbell
 from tests.stacks.pgbouncer_server import PgBouncerServer, pgbouncer_binary
@@ -79,7 +76,7 @@ def statements(
 
 def test_everything_works_through_pgbouncer(pooled: str) -> None:
     users = [User.objects.db_manager(pooled).create_user(f"user{n}") for n in range(3)]
-    results = at_once(*[partial(_everything, users)] * CLIENTS)
+    results = at_once(*[partial(call_everything, users)] * CLIENTS)
     assert [result for result in results if isinstance(result, Exception)] == []
     assert list(check_inboxes()) == []
 
@@ -103,28 +100,6 @@ def test_our_threads_read_through_pgbouncer(pooled: str) -> None:
 def test_no_statement_depends_on_the_session(statements: list[str]) -> None:
     alias = database.alias()
     users = [User.objects.db_manager(alias).create_user(f"user{n}") for n in range(2)]
-    _everything(users)
+    call_everything(users)
     assert len(statements) > 40
     assert [sql for sql in statements if NEEDS_A_SESSION.search(sql)] == []
-
-
-_names = count()
-
-
-def _everything(users: list[User]) -> None:
-    user = users[0]
-    live_inbox.send_many(recipients=users, title="x")
-    sent = live_inbox.send(recipient=user, title="x", idempotency_key=f"k{next(_names)}")
-    assert sent.notification is not None
-    change: Callable[..., Any]
-    for change in (live_inbox.mark_read, live_inbox.mark_unread, live_inbox.delete):
-        change(user=user, notification_id=sent.notification.pk)
-    live_inbox.mark_all_read(user=users[1])
-    live_inbox.set_preference(user=user, type="news", enabled=False)
-    revoke_tokens(user_id=user.pk)
-    selectors.page(user_id=user.pk, limit=5)
-    selectors.heads([str(user.pk)])
-    selectors.events([LogRange(str(user.pk), 0)], limit=5)
-    expire_due()
-    prune_events(keep_events=2)
-    renew_epochs()
