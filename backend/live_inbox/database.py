@@ -18,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
 from live_inbox.models import Inbox
+from live_inbox.sqlstates import CONFLICTS, sqlstate
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,9 +29,6 @@ ATTEMPTS = 6
 
 RETRY_SECONDS = 0.01
 """The longest wait before the second attempt. It doubles with each further one, and has a random length."""
-
-_CONFLICTS = frozenset({"40001", "40P01"})
-"""The SQLSTATEs of `serialization_failure` and `deadlock_detected`: nothing was written, and a retry may succeed."""
 
 
 def alias() -> str:
@@ -131,10 +129,7 @@ def _retry(attempt: Callable[[], T], using: str) -> T:
 
 
 def _may_retry(error: OperationalError, using: str) -> bool:
-    cause = error.__cause__
-    # psycopg's name for it, and psycopg2's.
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    if state not in _CONFLICTS:
+    if sqlstate(error) not in CONFLICTS:
         return False
     connection = connections[using]
     return not connection.in_atomic_block and connection.get_autocommit()

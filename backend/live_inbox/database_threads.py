@@ -7,11 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from live_inbox.conf import inbox_settings
+from live_inbox.sqlstates import READ_ONLY, sqlstate
 from live_inbox.thread_connections import ThreadConnections
 
 P = ParamSpec("P")
@@ -34,7 +35,8 @@ async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwarg
 
     The thread keeps its connections for the next call, while they work. The function runs in a copy of the caller's
     context variables, so its changes to them, to Django's active language and to its time zone stay in the thread.
-    Cancelling the caller does not stop a call that has begun. Raises what the function raises.
+    Cancelling the caller does not stop a call that has begun. Raises what the function raises; a write to a server that
+    is read-only, as after a failover, is an OperationalError.
     """
     # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
     # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
@@ -44,13 +46,20 @@ async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwarg
 
 def _with_connections(call: Callable[[], T]) -> T:
     _connections.prepare()
-    failed = True
     try:
         result = call()
-        failed = False
-    except StopIteration as error:
+    except BaseException as error:
+        _connections.clean_up(error)
+        _raise(error)
+    _connections.clean_up(None)
+    return result
+
+
+def _raise(error: BaseException) -> NoReturn:
+    """Raise an error as the awaiter shall get it."""
+    if isinstance(error, StopIteration):
         # A future rejects StopIteration, and its awaiter would wait for ever.
         raise RuntimeError("The function raised StopIteration.") from error
-    finally:
-        _connections.clean_up(failed=failed)
-    return result
+    if isinstance(error, InternalError) and sqlstate(error) == READ_ONLY:
+        raise OperationalError("The database is read-only.") from error
+    raise error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -24,7 +25,7 @@ async def alive(request: HttpRequest) -> HttpResponse:
 
 @database.non_atomic
 async def ready(request: HttpRequest) -> HttpResponse:
-    """Readiness: answer 200, or 503 if the database does not answer within DATABASE_SECONDS (2).
+    """Readiness: answer 200, or 503 if the database does not answer within DATABASE_SECONDS (2), or takes no writes.
 
     Redis is not checked: without it, reconciliation delivers the events.
     """
@@ -39,6 +40,12 @@ async def ready(request: HttpRequest) -> HttpResponse:
 def _query_database() -> None:
     # A table of this app, so that a database without migrations does not count as ready.
     database.queryset(Inbox).exists()
+    connection = database.connection()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_read_only")
+            if cursor.fetchone() == ("on",):
+                raise OperationalError("The database is read-only.")
 
 
 @database.non_atomic

@@ -10,10 +10,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from django.core import mail
-from django.db import close_old_connections, connections
+from django.db import DataError, Error, IntegrityError, close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 KEEP_SECONDS = 600.0
@@ -36,19 +35,20 @@ class ThreadConnections(threading.local):
         """Close what is broken or too old, before a call."""
         _quietly(close_old_connections)
         if time.monotonic() - self._used_at > IDLE_SECONDS:
-            _close_where(lambda connection: not connection.is_usable())
+            _close_unusable()
 
-    def clean_up(self, *, failed: bool) -> None:
-        """Close what cannot be kept, after a call.
+    def clean_up(self, error: BaseException | None) -> None:
+        """Close what cannot be kept, after a call that has raised the error given.
 
-        If the call failed, these are the connections with errors: one to a server that has become read-only, for
-        example, would stay so. Connections of a pool go back to it. Within tests, all are closed: Django cannot drop
-        the test database while a thread is connected to it.
+        After an error of the database, all are closed: one to a server that has become read-only, for example, would
+        stay so. Connections of a pool go back to it. Within tests, too, all are closed: Django cannot drop the test
+        database while a thread is connected to it.
         """
         self._keep_new()
-        if failed:
-            _close_where(lambda connection: connection.errors_occurred)
-        _quietly(connections.close_all if _is_testing() else close_old_connections)
+        if _is_testing() or _is_failure(error):
+            _quietly(connections.close_all)
+        else:
+            _quietly(close_old_connections)
         self._used_at = time.monotonic()
 
     def _keep_new(self) -> None:
@@ -64,10 +64,15 @@ def _keep(connection: BaseDatabaseWrapper) -> None:
         connection.close_at = max(connection.close_at, time.monotonic() + KEEP_SECONDS)
 
 
-def _close_where(must_close: Callable[[BaseDatabaseWrapper], Any]) -> None:
+def _close_unusable() -> None:
     for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and must_close(connection):
+        if connection.connection is not None and not connection.is_usable():
             _quietly(connection.close)
+
+
+def _is_failure(error: BaseException | None) -> bool:
+    """Whether this is an error of the database that is not about the values in a statement."""
+    return isinstance(error, Error) and not isinstance(error, (DataError, IntegrityError))
 
 
 def _is_testing() -> bool:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from threading import Barrier
 from typing import Any
 
 import dj_database_url
 import pytest
 from django.apps import apps
+from django.core import mail
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from pytest_django import Settings
 
+from live_inbox import database_threads
 from tests.domain.doorbells import RememberingDoorbell
 from tests.stacks.stack import Stack
 
@@ -116,3 +120,24 @@ def routed(
     refuse("default")
     refuse(replica)
     return alias
+
+
+@pytest.fixture
+def thread(add_database: AddDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One thread that was not used before, in a process that is not set up for tests."""
+    monkeypatch.delattr(mail, "outbox")
+    with ThreadPoolExecutor(1) as executor:
+        monkeypatch.setattr(database_threads, "_executor", lambda: executor)
+        yield
+        close_connections(executor, threads=1)
+
+
+def close_connections(executor: ThreadPoolExecutor, *, threads: int) -> None:
+    """Close the connections of all threads of an executor."""
+    all_threads = Barrier(threads)
+
+    def close(_: int) -> None:
+        all_threads.wait(60)
+        connections.close_all()
+
+    list(executor.map(close, range(threads)))

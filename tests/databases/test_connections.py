@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,22 +14,12 @@ from django.db import Error, connections
 
 from live_inbox import database_threads, thread_connections
 from live_inbox.database_threads import in_database_thread
-from tests.databases.conftest import AddDatabase
+from tests.databases.conftest import AddDatabase, close_connections
 from tests.stacks.postgres_server import PostgresServer
 from tests.stacks.stack import Stack
 
 THREADS = 3
 Identify = Callable[[], int]
-
-
-@pytest.fixture
-def thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One thread that was not used before, in a process that is not set up for tests."""
-    monkeypatch.delattr(mail, "outbox")
-    with ThreadPoolExecutor(1) as executor:
-        monkeypatch.setattr(database_threads, "_executor", lambda: executor)
-        yield
-        close_connections(executor, threads=1)
 
 
 @pytest.fixture
@@ -195,14 +184,3 @@ def open_aliases() -> list[str]:
     """Return the aliases to which this thread is connected."""
     found = connections.all(initialized_only=True)
     return [connection.alias for connection in found if connection.connection is not None]
-
-
-def close_connections(executor: ThreadPoolExecutor, *, threads: int) -> None:
-    """Close the connections of all threads of an executor."""
-    all_threads = Barrier(threads)
-
-    def close(_: int) -> None:
-        all_threads.wait(60)
-        connections.close_all()
-
-    list(executor.map(close, range(threads)))
