@@ -80,11 +80,17 @@ def _path_errors(name: str, path: str, id: str) -> Iterator[CheckMessage]:
 
 def _database_errors() -> Iterator[CheckMessage]:
     """Yield what is wrong with the database that the routers choose. Connects to nothing."""
-    alias, vendor = database.alias(), database.connection().vendor
-    if vendor not in SUPPORTED_DATABASES:
+    alias, connection = database.alias(), database.connection()
+    if connection.vendor not in SUPPORTED_DATABASES:
         yield Error(
-            f"The inbox needs PostgreSQL or SQLite, and the database {alias!r} is {vendor}.",
+            f"The inbox needs PostgreSQL or SQLite, and the database {alias!r} is {connection.vendor}.",
             hint="Write a router that sends the app live_inbox, and the users, to another database.",
+            id="live_inbox.E006",
+        )
+    elif not connection.features.can_return_columns_from_insert:
+        yield Error(
+            f"The inbox needs SQLite 3.35 or later, and the database {alias!r} is older.",
+            hint="Use a Python that is linked with a newer SQLite, or PostgreSQL.",
             id="live_inbox.E006",
         )
     user_model = get_user_model()

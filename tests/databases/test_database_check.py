@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from pytest_django import Settings
 
 from live_inbox.checks import check_settings, refuse_invalid_settings
@@ -54,6 +55,17 @@ def test_another_vendor_beside_the_inbox_is_accepted(
     alias = add_database()
     settings.DATABASE_ROUTERS = [Router(write=alias, read=alias)]
     assert errors() == []
+
+
+def test_a_sqlite_without_returning_is_refused(
+    monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
+    """As Debian 11 has it, which Django 5.2 still accepts."""
+    features = connections["default"].features
+    monkeypatch.setattr(features, "can_return_columns_from_insert", False)
+    assert errors() == [
+        "live_inbox.E006: The inbox needs SQLite 3.35 or later, and the database 'default' is older."
+    ]
 
 
 def test_users_in_another_database_are_refused(

@@ -46,6 +46,7 @@ def user_key(value: Any, *, field: str) -> Any:
     return key
 
 
+@database.reading
 def count_users(user_ids: Sequence[Any]) -> int:
     """Return how many of these users exist."""
     return database.queryset(get_user_model()).filter(pk__in=user_ids).count()
@@ -72,6 +73,7 @@ def load_users(recipient_id: Any, sender_id: Any) -> Any:
     return users.get(sender_id)
 
 
+@database.reading
 def load_sender(sender_id: Any) -> Any:
     """Return the sender, or None without one; raise InvalidInput if there is no such user."""
     if sender_id is None:
