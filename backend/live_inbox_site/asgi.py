@@ -20,4 +20,9 @@ from live_inbox_site.static_files import with_static_files
 
 refuse_unsafe_settings()
 http = with_static_files(cast("Application", django_application))
-application = mount(http, on_started=gc_tuning.settle)
+application = mount(http)
+
+
+def served_application() -> Application:
+    """Return the application for a process of its own, whose garbage collector it may tune (`manage.py serve`)."""
+    return mount(http, on_started=gc_tuning.settle)

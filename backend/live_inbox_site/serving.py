@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 from live_inbox.conf import InboxSettings
 from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_SECONDS
 
-APPLICATION = "live_inbox_site.asgi:application"
+APPLICATION = "live_inbox_site.asgi:served_application"
 SOCKET_PROTOCOL = "live_inbox.sockets.server_protocol:socket_protocol"
 PING_SECONDS = 20
 """Between pings, and for the pong: a device that is gone is noticed within 40 seconds."""
@@ -66,6 +66,7 @@ def server_config(settings: InboxSettings, *, workers: int = 1) -> uvicorn.Confi
     """Return how uvicorn runs this product."""
     return uvicorn.Config(
         APPLICATION,
+        factory=True,
         lifespan="on",
         workers=workers,
         ws=SOCKET_PROTOCOL,

@@ -107,7 +107,8 @@ def test_uvicorn_runs_as_this_product_needs_it() -> None:
         SiteSettings(environment="test", max_message_bytes=2048), workers=3
     )
 
-    assert config.app == "live_inbox_site.asgi:application"
+    assert config.app == "live_inbox_site.asgi:served_application"
+    assert config.factory is True
     assert config.ws == "live_inbox.sockets.server_protocol:socket_protocol"
     assert config.ws_max_size == 4 * 2048
     assert (config.ws_ping_interval, config.ws_ping_timeout) == (20, 20)
