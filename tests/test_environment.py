@@ -77,6 +77,7 @@ def test_every_setting_has_a_description(name: str) -> None:
         ("LINGER_SECONDS", "0", 0.0),
         ("DATABASE_THREADS", "64", 64),
         ("REDIS_URL", "redis://h:1/0", "redis://h:1/0"),
+        ("FORCE_SCRIPT_NAME", "/inbox/", "/inbox"),
     ],
 )
 def test_a_setting_is_read_from_the_environment_variable_of_its_name(
@@ -121,6 +122,7 @@ def test_other_environment_variables_are_ignored(monkeypatch: pytest.MonkeyPatch
         ("MAX_DATA_BYTES", "262145"),
         ("MAX_PAGE_SIZE", "0"),
         ("BEHIND_PROXY", "perhaps"),
+        ("FORCE_SCRIPT_NAME", "inbox"),
         ("TYPES", "security"),
         ("TYPES", '{"no slug": {}}'),
     ],

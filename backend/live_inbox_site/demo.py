@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
 from django.core.management import call_command
+from django.urls import reverse
 
 from live_inbox import services
 from live_inbox.identity.issuing import issue_token
@@ -76,7 +77,7 @@ def _send_samples(alice: AbstractUser, bob: AbstractUser) -> None:
         title="The report is ready",
         message="42 pages, 3 of them with pictures.",
         type="report",
-        link="/graphql/",
+        link=reverse("live_inbox:graphql"),
         data={"pages": 42},
         sender_id=alice.pk,
     )
@@ -85,7 +86,7 @@ def _send_samples(alice: AbstractUser, bob: AbstractUser) -> None:
 def welcome(demo: Demo, *, host: str, port: int) -> str:
     """Return what to open and what to paste."""
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
-    site = f"{shown}:{port}"
+    site = f"{shown}:{port}{site_settings().force_script_name}"
     python = shlex.quote(_python())
     socket = f"ws://{site}/ws/notifications/?token={demo.alice_token}"
     return f"""\

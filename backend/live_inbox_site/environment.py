@@ -37,6 +37,13 @@ def _redis_address(text: str) -> str:
     return text
 
 
+def _script_name(text: str) -> str:
+    """Raise ValueError for what is no path; return it without a slash at its end."""
+    if text and not text.startswith("/"):
+        raise ValueError("it begins with a slash")
+    return text.rstrip("/")
+
+
 class WrongSettings(Exception):
     """Raised when environment variables have values that make no sense; the message names the variables."""
 
@@ -63,6 +70,11 @@ class SiteSettings(InboxSettings, BaseSettings):
         default_factory=list,
         description="Host names that this server answers to (Django's ALLOWED_HOSTS). "
         "Development answers to localhost.",
+    )
+    force_script_name: Annotated[str, AfterValidator(_script_name)] = Field(
+        "",
+        description="Path below which the site is served (`/inbox`), where the proxy in front does not say so to the "
+        "server (Django's FORCE_SCRIPT_NAME).",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 
 from live_inbox import database
 from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
@@ -12,7 +13,7 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.notification_types import TYPE_LENGTH
 from live_inbox.web.content_security_policy import protect_inbox
 from live_inbox.web.views import (
-    address_of,
+    addresses,
     page_facts,
     person_facts,
     render_graphiql,
@@ -32,9 +33,9 @@ FORM_LIMITS = {
 WHAT_IS_SERVED = """\
 A real-time notification inbox.
 
-GraphQL            POST /graphql/ and WebSocket /graphql/
-JSON API           WebSocket /ws/notifications/?token=JWT
-Admin              /admin/
+GraphQL            POST {graphql} and WebSocket {graphql}
+JSON API           WebSocket {json}?token=JWT
+Admin              {admin}
 """
 
 
@@ -42,7 +43,7 @@ Admin              /admin/
 async def front(request: HttpRequest) -> HttpResponse:
     """Show the live inbox where the pages are switched on; elsewhere say in plain text what is served here."""
     if not site_settings().serves_pages:
-        return HttpResponse(WHAT_IS_SERVED, content_type="text/plain; charset=utf-8")
+        return HttpResponse(_what_is_served(), content_type="text/plain; charset=utf-8")
     facts = await _facts(request) | {"limits": FORM_LIMITS}
     response = render_page(request, "live_inbox_site/live.html", "live", facts)
     protect_inbox(request, response)
@@ -69,15 +70,23 @@ async def give_demo_token(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"token": token}, headers={"Cache-Control": "no-store"})
 
 
+def _what_is_served() -> str:
+    return WHAT_IS_SERVED.format(
+        graphql=reverse("live_inbox:graphql"),
+        json=reverse("live_inbox:json"),
+        admin=reverse("admin:index"),
+    )
+
+
 async def _facts(request: HttpRequest) -> dict[str, Any]:
-    # Addresses here and not in the thread, which does not know where the site is mounted.
-    return await in_database_thread(_facts_with, request, address_of("demo-token"))
+    own = {"home": reverse("front"), "tokens": reverse("demo-token")}
+    return await in_database_thread(_facts_with, request, addresses() | own)
 
 
-def _facts_with(request: HttpRequest, tokens: str | None) -> dict[str, Any]:
+def _facts_with(request: HttpRequest, addresses: dict[str, Any]) -> dict[str, Any]:
     demo = [person_facts(user) for user in demo_users()]
-    return page_facts(request) | {
-        "tokens": tokens if demo else None,
+    return page_facts(request, addresses) | {
+        "tokens": addresses["tokens"] if demo else None,
         "demo": demo,
         "tokenSeconds": _whole(request.GET.get("token-seconds", "")),
     }

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+FORCE_SCRIPT_NAME = _settings.force_script_name or None
 ROOT_URLCONF = "live_inbox_site.urls"
 ASGI_APPLICATION = "live_inbox_site.asgi.application"
 TEMPLATES = [
@@ -94,7 +95,8 @@ CHANNEL_LAYERS = {"default": _channel_layer(_settings.redis_url)}
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
-STATIC_URL = "/static/"
+# Relative: Django puts FORCE_SCRIPT_NAME or the server's root path before it.
+STATIC_PATH = STATIC_URL = "static/"
 STATIC_ROOT = SITE_DIRECTORY / "var" / "static"
 
 X_FRAME_OPTIONS = "DENY"
@@ -122,8 +124,6 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": _settings.log_level},
     "loggers": {
-        # uvicorn writes the addresses of sockets, token included, into its log: all its lines pass our
-        # filter.
         "uvicorn": {"handlers": ["console"], "level": _settings.log_level, "propagate": False},
         "uvicorn.error": {
             "handlers": ["console"],

@@ -17,7 +17,7 @@ class SignIn(auth_views.LoginView):
     """A form for name and password. Leads back to `next`, if that is on this site, or else to the front."""
 
     template_name = "live_inbox_site/sign_in.html"
-    next_page = "/"
+    next_page = "front"
     redirect_authenticated_user = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -41,4 +41,4 @@ class SignIn(auth_views.LoginView):
 class SignOut(auth_views.LogoutView):
     """Ends the session of who posts to it."""
 
-    next_page = "/"
+    next_page = "front"

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from servestatic import ServeStaticASGI
 
-from live_inbox.sockets.asgi import Application
+from live_inbox.socket_paths import path_in_project
+from live_inbox.sockets.asgi import Application, Receive, Scope, Send
 
 HASHED_NAME = r"^.+\.(?:[0-9a-f]{12}|[A-Z2-7]{8})\.[a-z0-9]+$"
 """Names with a hash of the content, as ManifestStaticFilesStorage and esbuild make them: cached for ever."""
 
 
-def with_static_files(application: Application) -> Application:
-    """Serve STATIC_URL from static files and pass other requests on.
+class StaticFiles:
+    """Serves the paths below STATIC_PATH from static files and passes other requests on.
 
     In front of Django, whose middleware would add work to every request. In production the files are those that
     `collectstatic` has collected; elsewhere those that it would collect, so that a new build is seen at once.
     """
-    files = ServeStaticASGI(
-        application, immutable_file_test=HASHED_NAME, autorefresh=settings.DEBUG
-    )
-    if not settings.IS_PRODUCTION:
-        for finder in get_finders():
-            for storage in getattr(finder, "storages", {}).values():
-                prefix = getattr(storage, "prefix", None) or ""
-                files.add_files(str(storage.location), prefix=f"{settings.STATIC_URL}{prefix}")
-    elif Path(settings.STATIC_ROOT).is_dir():
-        files.add_files(str(settings.STATIC_ROOT), prefix=settings.STATIC_URL)
-    return cast("Application", files)
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._path = f"/{settings.STATIC_PATH}"
+        self._files = ServeStaticASGI(
+            application, immutable_file_test=HASHED_NAME, autorefresh=settings.DEBUG
+        )
+        for directory, path in _directories(self._path):
+            self._files.add_files(directory, prefix=path)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request."""
+        if scope["type"] == "http":
+            # Files are found by their path in the project, wherever the server has put the project.
+            path = path_in_project(scope)
+            if path.startswith(self._path):
+                return self._serve({**scope, "path": path, "root_path": ""}, receive, send)
+        return self._application(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._files(scope, receive, send)
+
+
+def _directories(path: str) -> list[tuple[str, str]]:
+    """Return the directories of static files, each with the path below which its files are served."""
+    if settings.IS_PRODUCTION:
+        collected = Path(settings.STATIC_ROOT)
+        return [(str(collected), path)] if collected.is_dir() else []
+    storages = [
+        storage for finder in get_finders() for storage in getattr(finder, "storages", {}).values()
+    ]
+    return [(str(each.location), f"{path}{getattr(each, 'prefix', '') or ''}") for each in storages]

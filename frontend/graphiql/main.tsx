@@ -22,7 +22,7 @@ function Explorer() {
   return (
     <>
       <header className="toolbar">
-        <a href="/">Live Inbox</a>
+        {facts.home ? <a href={facts.home}>Live Inbox</a> : <span>Live Inbox</span>}
         <CallerChoice session={session} />
         <output className={status?.isError ? "status error" : "status"}>{status?.text}</output>
       </header>

@@ -9,6 +9,8 @@ export interface Person {
 export interface PageFacts {
   endpoint: string;
   jsonEndpoint: string;
+  /** The address of the page of the live inbox, where there is one. */
+  home: string | null;
   /** The address that returns tokens of demo users; null outside of development. */
   tokens: string | null;
   demo: Person[];

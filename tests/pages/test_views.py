@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client, override_settings
+from django.test.utils import override_script_prefix
 from django.urls import include, path
 
 from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
@@ -145,6 +146,18 @@ def test_a_user_name_is_escaped_in_the_page(
     html = client.get("/").content.decode()
     assert "<script>alert" not in html
     assert facts(html)["viewer"]["name"] == name
+
+
+@pytest.mark.usefixtures("development")
+@pytest.mark.parametrize("page", ["/", "/graphql/"])
+def test_the_scripts_of_a_page_get_addresses_below_the_prefix(client: Client, page: str) -> None:
+    with override_script_prefix("/inbox/"):
+        response = client.get(page, headers={"Accept": "text/html"})
+    page_facts = facts(response.content.decode())
+    assert page_facts["endpoint"] == "/inbox/graphql/"
+    assert page_facts["jsonEndpoint"] == "/inbox/ws/notifications/"
+    assert page_facts["tokens"] == "/inbox/demo-token"
+    assert page_facts["home"] == "/inbox/"
 
 
 def test_outside_of_development_the_front_page_lists_the_apis(client: Client) -> None:

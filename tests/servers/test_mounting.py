@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from django.urls import include, path
@@ -17,12 +16,12 @@ from websockets.sync.client import connect
 
 import live_inbox
 import live_inbox.asgi
-from live_inbox.identity.issuing import issue_token
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send
 from live_inbox_site.asgi import http
 from tests.both_apis.devices import GraphQLDevice, JsonDevice
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
+from tests.servers.delivery import check_delivery
 
 urlpatterns = [path("inbox/", include("live_inbox.urls"))]
 
@@ -40,30 +39,11 @@ _ROUTES: list[Any] = [path("echo/", echo)]  # type: ignore[arg-type]
 THEIRS = cast("Application", URLRouter(_ROUTES))
 
 
-@pytest.fixture
-def alice(transactional_db: None) -> int:
-    """The primary key of a user."""
-    return get_user_model().objects.create_user(username="alice").pk
-
-
-@pytest.fixture
-def token(alice: int) -> str:
-    """A token of that user."""
-    return issue_token(get_user_model().objects.get(pk=alice), ttl_seconds=600)
-
-
 @contextmanager
 def served(application: Application) -> Iterator[ServerThread]:
     """Serve an application while in the block. Between tests the database belongs to others: no housekeeping."""
     with changed_settings(HOUSEKEEPING=False), ServerThread(application) as server:
         yield server
-
-
-def check_delivery(address: str, user_id: int, token: str) -> None:
-    """Check that both APIs at an address deliver what this process sends."""
-    with GraphQLDevice(address, token) as graphql, JsonDevice(address, token) as original:
-        live_inbox.send(recipient=user_id, title="Hello")
-        assert [graphql.next_change().what, original.next_change().what] == ["added", "added"]
 
 
 def refusal(address: str) -> int:

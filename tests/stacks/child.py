@@ -85,7 +85,15 @@ class Child:
         if not self.running:
             return self._ended()
         self.thaw()
-        self._process.send_signal(self._stop_signal)
+        self.ask_to_stop(self._stop_signal)
+        return self.wait(seconds=seconds)
+
+    def ask_to_stop(self, stop_signal: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal that asks the process to end."""
+        self._process.send_signal(stop_signal)
+
+    def wait(self, *, seconds: float) -> int:
+        """Return the exit code of a process that ends. Raise ServerFailed, after killing it, if it does not."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -27,7 +27,8 @@ def _redirect(old: str, name: str) -> URLPattern:
 original_admin_redirects = [
     path(
         "admin/authentication/",
-        RedirectView.as_view(url="/admin/live_inbox/", permanent=True),
+        RedirectView.as_view(pattern_name="admin:app_list", permanent=True),
+        {"app_label": "live_inbox"},
     ),
     *(
         _redirect(f"{model}/{page}", f"{name}_{view}")

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
+from django.templatetags.static import static
 
 DIST = Path(__file__).resolve().parents[1] / "static" / "live_inbox" / "web"
 PREFIX = "live_inbox/web/"
-"""Their path below STATIC_URL."""
+"""Their path among the static files."""
 
 
 class NotBuilt(Exception):
@@ -40,4 +40,4 @@ class Bundles:
 
     def url(self, name: str) -> str:
         """Return the URL of one file; raise KeyError for an unknown name."""
-        return f"{settings.STATIC_URL}{PREFIX}{self.names[name]}"
+        return static(f"{PREFIX}{self.names[name]}")

@@ -27,7 +27,7 @@ COMPONENT_SECONDS = 300
 @database.non_atomic
 async def graphiql(request: HttpRequest) -> HttpResponse:
     """Serve GraphiQL. The GraphQL view calls this for browsers if GraphiQL is enabled."""
-    return render_graphiql(request, await in_database_thread(page_facts, request))
+    return render_graphiql(request, await in_database_thread(page_facts, request, addresses()))
 
 
 def render_graphiql(request: HttpRequest, facts: dict[str, Any]) -> HttpResponse:
@@ -58,7 +58,8 @@ def render_page(
     try:
         bundles = Bundles.read()
     except NotBuilt as error:
-        return render(request, "live_inbox/not_built.html", {"problem": str(error)}, status=503)
+        problem = {"problem": str(error), "links": _links()}
+        return render(request, "live_inbox/not_built.html", problem, status=503)
     context = {
         "facts": facts,
         "script": bundles.url(f"{bundle}.js"),
@@ -70,12 +71,19 @@ def render_page(
     return render(request, template, context)
 
 
-def page_facts(request: HttpRequest) -> dict[str, Any]:
-    """Return the configuration for the scripts of a page: URLs, the signed-in user, names for the CSRF check."""
+def addresses() -> dict[str, Any]:
+    """Return the URLs for the scripts of a page. Called on the event loop: threads do not know the script prefix."""
     return {
-        "endpoint": "/graphql/",
-        "jsonEndpoint": "/ws/notifications/",
+        "endpoint": reverse("live_inbox:graphql"),
+        "jsonEndpoint": reverse("live_inbox:json"),
+        "home": None,
         "tokens": None,
+    }
+
+
+def page_facts(request: HttpRequest, addresses: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration for the scripts of a page: URLs, the signed-in user, names for the CSRF check."""
+    return addresses | {
         "demo": [],
         "viewer": _viewer(request),
         "tokenSeconds": None,
@@ -100,7 +108,9 @@ def person_facts(user: Any) -> dict[str, str]:
 
 def _links() -> dict[str, str | None]:
     return {
-        "graphiql": "/graphql/" if inbox_settings().serves_graphiql else None,
+        "graphql": reverse("live_inbox:graphql"),
+        "json": reverse("live_inbox:json"),
+        "graphiql": reverse("live_inbox:graphql") if inbox_settings().serves_graphiql else None,
         "admin": address_of("admin:index"),
     }
 

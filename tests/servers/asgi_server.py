@@ -1,0 +1,98 @@
+"""The site on any ASGI server, as its documentation starts it, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.stacks.child import Child
+from tests.stacks.process_registry import ProcessRegistry
+from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+
+SITE = "live_inbox_site.asgi:application"
+
+
+@dataclass(frozen=True)
+class Server:
+    """An ASGI server: how it is started, and what it does when it stops."""
+
+    name: str
+    command: Callable[[str, int], Sequence[str]]
+    """Returns the arguments of Python for an application and a port."""
+    stop_code: int
+    """The close code that open sockets get, as clients see it: 1006 is a connection that is cut."""
+    exit_code: int = 0
+    too_big_code: int = 1009
+
+
+SERVERS = {
+    each.name: each
+    for each in (
+        Server(
+            "uvicorn",
+            lambda site, port: ["-m", "uvicorn", site, f"--port={port}"],
+            stop_code=1012,
+            exit_code=-signal.SIGTERM,
+        ),
+        Server(
+            "gunicorn",
+            lambda site, port: [
+                *("-m", "gunicorn", "-k", "uvicorn_worker.UvicornWorker"),
+                *("-b", f"127.0.0.1:{port}", "--access-logfile=-", site),
+            ],
+            stop_code=1012,
+        ),
+        Server(
+            "hypercorn",
+            lambda site, port: [
+                *("-m", "hypercorn", f"--bind=127.0.0.1:{port}"),
+                *("--graceful-timeout=1", "--access-logfile=-", site),
+            ],
+            stop_code=1012,
+        ),
+        Server(
+            "daphne",
+            lambda site, port: ["-m", "daphne", f"-p{port}", "--access-log=-", site],
+            stop_code=1006,
+            too_big_code=4009,
+        ),
+        Server(
+            "granian",
+            lambda site, port: [
+                *("-m", "granian", "--interface=asgi", f"--port={port}"),
+                *("--access-log", site),
+            ],
+            stop_code=1006,
+        ),
+    )
+}
+
+
+class AsgiServer(ServerProcess):
+    """A server process on a loopback port."""
+
+    def __init__(
+        self,
+        process_registry: ProcessRegistry,
+        server: Server,
+        environment: Mapping[str, str | None],
+        *,
+        application: str = SITE,
+        options: Sequence[str] = (),
+    ) -> None:
+        super().__init__(process_registry, environment)
+        self.server = server
+        self._application = application
+        self._options = options
+
+    def _spawn(self) -> Child:
+        arguments = [*self.server.command(self._application, self.port), *self._options]
+        return Child(
+            self._process_registry,
+            [sys.executable, *arguments],
+            log=self._directory / "log",
+            environment=self._environment,
+            directory=REPOSITORY,
+        )
