@@ -14,6 +14,7 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.callers import Caller
 from live_inbox.limits.rate import RateLimit
+from live_inbox.sockets import session
 from live_inbox.sockets.session import (
     CloseReason,
     SocketConfig,
@@ -287,6 +288,18 @@ async def test_a_cancelled_session_closes_its_socket_as_a_restart() -> None:
     assert served.socket.is_discarded
     assert served.protocol.calls[-1] == "stop"
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_client_that_does_not_answer_the_close_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "DISCONNECT_SECONDS", 0.01)
+    served = Served()
+    # The server reports no disconnect.
+    monkeypatch.setattr(served.socket, "disconnects", lambda: None)
+    await asyncio.sleep(0)
+    served.session.close(4005, "why")
+    assert await served.ended() == [(4005, "why")]
 
 
 async def test_a_socket_is_closed_once_and_nothing_is_written_after_it() -> None:

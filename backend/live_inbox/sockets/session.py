@@ -33,6 +33,11 @@ from live_inbox.sockets.writer import SocketWriter, direct_socket
 logger = logging.getLogger(__name__)
 
 
+DISCONNECT_SECONDS = 2.0
+"""How long a session waits for the server's disconnect after it has closed its socket. hypercorn reports none as long
+as the client does not answer the close, and one that has lost its network never does."""
+
+
 class CloseReason(Enum):
     """Why the session itself closes a socket. Each API has its own close code for it."""
 
@@ -106,9 +111,11 @@ class SocketSession:
     __slots__ = (
         "_admission",
         "_closing",
+        "_disconnect_timer",
         "_meter",
         "_protocol",
         "_receive",
+        "_task",
         "background",
         "caller",
         "config",
@@ -135,6 +142,8 @@ class SocketSession:
         self._protocol: WireProtocol | None = None
         self._admission: Admission | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._disconnect_timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[Any] | None = None
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -145,6 +154,7 @@ class SocketSession:
 
         `open_protocol` returns the protocol, or closes the session and returns None.
         """
+        self._task = asyncio.current_task()
         with self.config.gauge.track_inprogress():
             try:
                 self._protocol = await open_protocol(self)
@@ -154,6 +164,8 @@ class SocketSession:
                 else:
                     await self._closed()
             except asyncio.CancelledError:
+                if self._has_given_up():
+                    return
                 # How hypercorn and daphne stop, and `asyncio.run`. Their own codes would have clients give up.
                 self.close_for(CloseReason.RESTARTING)
                 await self._closed()
@@ -201,6 +213,9 @@ class SocketSession:
 
     async def _release(self) -> None:
         self.is_open = False
+        self._task = None
+        if self._disconnect_timer is not None:
+            self._disconnect_timer.cancel()
         if self._admission is not None:
             self._admission.release()
         tasks = () if self._protocol is None else self._protocol.stop()
@@ -245,6 +260,7 @@ class SocketSession:
         self.is_open = False
         metrics.SOCKETS_CLOSED.labels(self.config.api, str(int(code))).inc()
         self._closing = self.background.run(self.writer.close(code, reason))
+        self._closing.add_done_callback(self._expect_disconnect)
         if self._protocol is not None:
             self._protocol.on_close()
 
@@ -273,6 +289,22 @@ class SocketSession:
     async def _force_close(self) -> None:
         await asyncio.sleep(self.config.drain_seconds)
         self.close_for(CloseReason.RESTARTING)
+
+    def _expect_disconnect(self, closing: asyncio.Task[None]) -> None:
+        if self._task is not None:
+            loop = asyncio.get_running_loop()
+            self._disconnect_timer = loop.call_later(DISCONNECT_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        """End the session without the server's disconnect."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    def _has_given_up(self) -> bool:
+        """Whether the session has cancelled itself. If so, take that back: its server has not cancelled it."""
+        task = asyncio.current_task()
+        return self._task is None and task is not None and not task.uncancel()
 
     async def _closed(self) -> None:
         """Wait until the close frame is sent, if there is one to send."""
