@@ -97,6 +97,14 @@ class InboxSettings(BaseModel):
         description="Seconds that operations on sockets get to finish when the server stops. After that "
         "their sockets are closed without a response, and 8 seconds later the process exits in any case.",
     )
+    heartbeat_seconds: float | None = Field(
+        None,
+        ge=0,
+        le=300,
+        description="Seconds between the `ping` messages of graphql-transport-ws sockets; a client that has sent "
+        "nothing until the next one is disconnected. 0: none. Not set: 20 on servers that send no WebSocket pings "
+        "(hypercorn, granian), none on others.",
+    )
     fast_path: bool = Field(
         True,
         description="Use the server's own WebSocket protocol class and compiled GraphQL selections, which rely on "

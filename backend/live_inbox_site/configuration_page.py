@@ -37,6 +37,7 @@ _TYPES = {
     bool | None: "`true` or `false`",
     int: "whole number",
     float: "number",
+    float | None: "number",
 }
 
 

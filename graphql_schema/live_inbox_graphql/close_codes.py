@@ -46,7 +46,8 @@ CLOSINGS = {
     GraphQLCloseCode.RESTARTING: GraphQLClosing("Service restart", "the server stops", True),
     GraphQLCloseCode.TRY_AGAIN: GraphQLClosing(
         "Try again later",
-        "the client sends faster than SOCKET_RATE, the server cannot find out who is asking, or it has failed",
+        "the client sends faster than SOCKET_RATE or does not answer pings, the server cannot find out who is "
+        "asking, or it has failed",
         True,
     ),
     GraphQLCloseCode.INVALID_MESSAGE: GraphQLClosing(

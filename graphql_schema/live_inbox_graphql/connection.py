@@ -44,6 +44,8 @@ class GraphQLConfig:
     """How long a client may take to send `connection_init`."""
     keep_alive_seconds: float
     """Between `ka` messages, of the older subprotocol only; in the newer one, WebSocket's pings do that. 0: never."""
+    heartbeat_seconds: float
+    """Between `ping` messages, of the newer subprotocol only, on servers that send no WebSocket pings. 0: never."""
     compiles_selections: bool
     """Whether subscriptions run on compiled selections where possible (the setting FAST_PATH)."""
 

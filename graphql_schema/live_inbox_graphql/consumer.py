@@ -9,6 +9,7 @@ from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
+from live_inbox.sockets.heartbeat import heartbeat_seconds
 from live_inbox.sockets.session import SocketConfig, SocketSession
 from live_inbox.sockets.writer import writer_for
 from live_inbox_graphql import graphql_transport_ws, graphql_ws
@@ -58,6 +59,7 @@ class GraphQLConsumer:
             max_operations=settings.max_subscriptions_per_socket,
             init_seconds=seconds,
             keep_alive_seconds=keep_alive_seconds,
+            heartbeat_seconds=heartbeat_seconds(settings.heartbeat_seconds),
             compiles_selections=settings.fast_path,
         )
 

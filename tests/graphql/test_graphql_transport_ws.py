@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
+from live_inbox.sockets.heartbeat import heartbeat_seconds
+from tests.changed_settings import changed_settings
 from tests.graphql.graphql_server import GRAPHQL_TRANSPORT_WS, Client, Closed, GraphQLServer
 from tests.graphql.http_client import bearer
 
@@ -240,3 +243,37 @@ async def test_half_a_surrogate_pair_is_repeated_as_it_came(ws: Client) -> None:
     raw = '{"type": "subscribe", "id": "\\ud800", "payload": {"query": "{ __typename }"}}'
     await ws.connection.send(raw)
     assert json.loads(await ws.connection.recv())["id"] == "\ud800"
+
+
+async def test_with_a_heartbeat_a_silent_client_is_closed_with_1013(
+    graphql_server: GraphQLServer, alice: User
+) -> None:
+    with changed_settings(HEARTBEAT_SECONDS=0.02):
+        client = await graphql_server.open(GRAPHQL_TRANSPORT_WS)
+        await client.send({"type": "connection_init", "payload": {"token": bearer(alice)}})
+        assert json.loads(await client.connection.recv()) == {"type": "connection_ack"}
+        assert json.loads(await client.connection.recv()) == {"type": "ping"}
+        assert await client.closed() == Closed(1013, "Try again later: no pong")
+
+
+async def test_with_a_heartbeat_a_client_that_answers_stays(
+    graphql_server: GraphQLServer, alice: User
+) -> None:
+    with changed_settings(HEARTBEAT_SECONDS=1):
+        client = await graphql_server.open(GRAPHQL_TRANSPORT_WS)
+        await client.send({"type": "connection_init", "payload": {"token": bearer(alice)}})
+        assert json.loads(await client.connection.recv()) == {"type": "connection_ack"}
+        assert json.loads(await client.connection.recv()) == {"type": "ping"}
+        await client.send({"type": "pong"})
+        assert json.loads(await client.connection.recv()) == {"type": "ping"}
+
+
+async def test_on_a_server_with_pings_there_is_no_heartbeat(
+    ws: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert heartbeat_seconds(None) == 0
+    await ws.start("1", "{ __typename }")
+    assert json.loads(await ws.connection.recv())["type"] == "next"
+    monkeypatch.setitem(sys.modules, "granian", sys)
+    assert heartbeat_seconds(None) == 20
+    assert heartbeat_seconds(0) == 0
