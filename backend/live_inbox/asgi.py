@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from live_inbox.sockets.asgi import Application
-
-if TYPE_CHECKING:
-    from django.urls import URLPattern
 
 
 def mount(
@@ -31,8 +28,10 @@ def mount(
     return build_application(http, websocket=websocket, prefix=prefix, on_started=on_started)
 
 
-def websocket_urlpatterns(prefix: str = "") -> list[URLPattern]:
+def websocket_urlpatterns(prefix: str = "") -> list[Any]:
     """Return the routes of both APIs for Channels' URLRouter: `URLRouter([*websocket_urlpatterns(), ...])`.
+
+    They are Django's URLPatterns with ASGI applications in place of views, a type that only Channels' stubs have.
 
     `prefix` as in `path(prefix, include("live_inbox.urls"))`. Raises ImproperlyConfigured for settings that cannot
     work.

@@ -35,8 +35,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.close"})
 
 
-_ROUTES: list[Any] = [path("echo/", echo)]  # type: ignore[arg-type]
-THEIRS = cast("Application", URLRouter(_ROUTES))
+ECHO: Any = path("echo/", cast("Any", echo))
+THEIRS = cast("Application", URLRouter([ECHO]))
 
 
 @contextmanager
@@ -103,8 +103,7 @@ def test_without_the_urls_the_sockets_are_at_the_root(alice: int, token: str) ->
 
 
 def test_the_project_may_route_the_sockets_itself(alice: int, token: str) -> None:
-    theirs = path("echo/", echo)  # type: ignore[arg-type]
-    routes: list[Any] = [*live_inbox.asgi.websocket_urlpatterns("inbox/"), theirs]
+    routes = [*live_inbox.asgi.websocket_urlpatterns("inbox/"), ECHO]
     application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(routes)})
     with served(cast("Application", application)) as server:
         # No lifespan: it starts with the first socket.

@@ -1,0 +1,149 @@
+"""Both APIs on every ASGI server: delivery, close codes, tokens in logs, and how each server stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+import live_inbox
+from tests.both_apis.devices import Change, GraphQLDevice, JsonDevice, Socket
+from tests.servers.asgi_server import SERVERS, AsgiServer
+from tests.servers.conftest import StartServer
+from tests.sockets.socket_server import raw_client, until
+
+pytestmark = pytest.mark.stack("embedded")
+
+GRAPHQL_TRANSPORT_WS = Subprotocol("graphql-transport-ws")
+STOP_SECONDS = 15.0
+"""How long a server may take to stop. Each takes less than one, hypercorn its graceful timeout."""
+
+
+def query(server: AsgiServer, token: str, text: str) -> Any:
+    """Send a query over HTTP; return its data."""
+    request = urllib.request.Request(
+        f"{server.http}/graphql/",
+        json.dumps({"query": text}).encode(),
+        {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+    )
+    with urllib.request.urlopen(request) as response:
+        return json.loads(response.read())["data"]
+
+
+def close_code(connection: ClientConnection) -> int:
+    """Read until the server closes the socket; return the code as a client sees it."""
+    try:
+        while True:
+            connection.recv(timeout=STOP_SECONDS)
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else 1006
+
+
+def graphql_close_code(server: AsgiServer, first_message: str) -> int:
+    """Open a GraphQL socket and send a message; return the code of the close that follows."""
+    address = f"{server.ws}/graphql/"
+    with connect(address, subprotocols=[GRAPHQL_TRANSPORT_WS]) as connection:
+        connection.send(first_message)
+        return close_code(connection)
+
+
+def refused_codes(server: AsgiServer) -> dict[str, int]:
+    """Return the code with which each socket is closed, or the HTTP status with which it is refused."""
+    bad_token = json.dumps({"type": "connection_init", "payload": {"token": "bad"}})
+    with connect(f"{server.ws}/ws/notifications/?token=bad") as connection:
+        json_code = close_code(connection)
+    with pytest.raises(InvalidStatus) as refusal:
+        connect(f"{server.ws}/elsewhere/")
+    return {
+        "json, bad token": json_code,
+        "graphql, bad token": graphql_close_code(server, bad_token),
+        "graphql, too big": graphql_close_code(server, "x" * 70_000),
+        "elsewhere": refusal.value.response.status_code,
+    }
+
+
+def changes_after_send(devices: list[Socket], user_id: int) -> list[Change]:
+    """Send a notification from this process; return what each device receives, without the notification."""
+    sent = live_inbox.send(recipient=user_id, title="From another process")
+    assert sent.notification is not None
+    changes = [device.next_change() for device in devices]
+    assert {change.notification_id for change in changes} == {sent.notification.pk}
+    return changes
+
+
+def open_graphql_sockets(server: AsgiServer) -> float:
+    """Return how many GraphQL sockets the server counts."""
+    with urllib.request.urlopen(f"{server.http}/metrics") as response:
+        lines = response.read().decode().splitlines()
+    (count,) = [
+        line.split()[-1] for line in lines if line.startswith('inbox_sockets{api="graphql"}')
+    ]
+    return float(count)
+
+
+def check_log(server: AsgiServer, token: str) -> None:
+    """Check that nothing in the log is a token, or the remains of something that did not end in order."""
+    log = server.log()
+    assert token not in log
+    for remains in ("was destroyed but it is pending", "never retrieved", "never awaited"):
+        assert remains not in log
+    assert "live_inbox" not in "".join(line for line in log.splitlines() if "Error" in line)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_both_apis_are_served(name: str, start: StartServer, alice: int, token: str) -> None:
+    server = start(name)
+    listed = query(server, token, "{ notifications { totalCount } }")
+    assert listed == {"notifications": {"totalCount": 0}}
+    assert refused_codes(server) == {
+        "json, bad token": 4401,
+        "graphql, bad token": 4403,
+        "graphql, too big": SERVERS[name].too_big_code,
+        "elsewhere": 403,
+    }
+    with GraphQLDevice(server.ws, token) as graphql, JsonDevice(server.ws, token) as original:
+        changes = changes_after_send([graphql, original], alice)
+        assert [change.what for change in changes] == ["added", "added"]
+        server.child.ask_to_stop()
+        codes = {close_code(graphql.connection), close_code(original.connection)}
+    assert codes <= SERVERS[name].stop_codes
+    assert server.child.wait(seconds=STOP_SECONDS) == SERVERS[name].exit_code
+    check_log(server, token)
+
+
+@pytest.mark.parametrize("name", ["hypercorn", "granian"])
+async def test_a_silent_client_is_dropped_where_the_server_sends_no_pings(
+    name: str, start: StartServer, token: str
+) -> None:
+    server = start(name, HEARTBEAT_SECONDS="0.1")
+    init = {"type": "connection_init", "payload": {"token": token}}
+    async with raw_client(server.port) as client:
+        await client.handshake("/graphql/", subprotocol=GRAPHQL_TRANSPORT_WS)
+        await client.send_text(json.dumps(init))
+        received = b""
+        while b"no pong" not in received:
+            received += await client.receive()
+        assert b'{"type":"connection_ack"}' in received
+        assert b'{"type":"ping"}' in received
+        # It does not answer the close either, and is not counted any more all the same.
+        await until(lambda: open_graphql_sockets(server) == 0)
+
+
+def test_without_lifespan_the_inbox_starts_with_the_first_socket_and_stops_with_the_loop(
+    start: StartServer, alice: int, token: str
+) -> None:
+    server = start("uvicorn", "--lifespan=off")
+    with GraphQLDevice(server.ws, token) as graphql, JsonDevice(server.ws, token) as original:
+        changes = changes_after_send([graphql, original], alice)
+        assert [change.what for change in changes] == ["added", "added"]
+        server.child.ask_to_stop(signal.SIGINT)
+        codes = {close_code(graphql.connection), close_code(original.connection)}
+    assert codes == {1012}
+    assert server.child.wait(seconds=STOP_SECONDS) in (0, -signal.SIGINT)
+    check_log(server, token)
