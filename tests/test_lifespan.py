@@ -52,7 +52,14 @@ async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError("Django can only handle ASGI/HTTP connections, not lifespan.")
 
 
-@pytest.mark.parametrize("application", [None, refusing, ProtocolTypeRouter({})])
+async def answering_all_as_requests(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200})
+
+
+@pytest.mark.parametrize(
+    "application", [None, refusing, ProtocolTypeRouter({}), answering_all_as_requests]
+)
 async def test_the_inbox_starts_and_stops_without_a_lifespan_of_the_project(
     application: Application | None,
 ) -> None:

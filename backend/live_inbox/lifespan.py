@@ -80,7 +80,9 @@ class _Inner:
         return await self._receive() if startup is None else startup
 
     async def send(self, message: Message) -> None:
-        """Pass a message of the application on."""
+        """Pass a message of the application on. Raises ValueError for one that is not of the protocol."""
+        if not message["type"].startswith("lifespan."):
+            raise ValueError(f"A lifespan has no message of the type {message['type']!r}.")
         self.has_answered = True
         if message["type"] != "lifespan.startup.complete":
             await self._stop()

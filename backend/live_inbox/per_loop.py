@@ -29,6 +29,7 @@ class PerLoop(Generic[T]):
     def __init__(self, make_context: Callable[[], AbstractAsyncContextManager[T]]) -> None:
         self._make_context = make_context
         self._keepers: dict[asyncio.AbstractEventLoop, _Keeper[T]] = {}
+        atexit.register(self._stop_idle_loops)
 
     def current(self) -> T | None:
         """Return what the running loop's context has given, also after it was left; None before its start."""
@@ -50,10 +51,10 @@ class PerLoop(Generic[T]):
             await keeper.stop()
 
     def _keep(self, loop: asyncio.AbstractEventLoop) -> _Keeper[T]:
-        if not self._keepers:
-            atexit.register(self._stop_idle_loops)
-        # Loops of the past; a loop's context refers to its loop, so weak references would not do.
-        self._keepers = {each: kept for each, kept in self._keepers.items() if not each.is_closed()}
+        # A context refers to its loop, so weak references to loops would not let go of those of the past.
+        for each in list(self._keepers):
+            if each.is_closed():
+                self._keepers.pop(each, None)
         keeper = self._keepers[loop] = _Keeper(self._make_context(), loop)
         return keeper
 

@@ -259,7 +259,7 @@ async def test_with_a_heartbeat_a_silent_client_is_closed_with_1013(
 async def test_with_a_heartbeat_a_client_that_answers_stays(
     graphql_server: GraphQLServer, alice: User
 ) -> None:
-    with changed_settings(HEARTBEAT_SECONDS=1):
+    with changed_settings(HEARTBEAT_SECONDS=0.5):
         client = await graphql_server.open(GRAPHQL_TRANSPORT_WS)
         await client.send({"type": "connection_init", "payload": {"token": bearer(alice)}})
         assert json.loads(await client.connection.recv()) == {"type": "connection_ack"}
