@@ -87,8 +87,8 @@ def running_inboxes() -> PerLoop[Apis]:
 @asynccontextmanager
 async def _running_inbox() -> AsyncIterator[Apis]:
     """Run an inbox on the running event loop while in the block."""
-    hub = _hub()
     admissions = build_admissions()
+    hub = _hub(admissions)
     housekeeper = Housekeeper(jobs(inbox_settings()))
     await hub.start()
     admissions.start()
@@ -104,12 +104,13 @@ async def _running_inbox() -> AsyncIterator[Apis]:
         await hub.stop()
 
 
-def _hub() -> Hub[Event]:
+def _hub(admissions: Admissions) -> Hub[Event]:
     return Hub(
         DatabaseLog(),
         layer=channel_layer(),
         decode=decode,
         own_doorbell=doorbell().name,
+        on_empty=admissions.check_soon,
         config=hub_config(inbox_settings()),
     )
 

@@ -25,13 +25,14 @@ class LiveInboxConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Create the doorbell and register the checks. Nothing is connected before the first ring."""
+        """Create the doorbell, register checks and signals. Nothing is connected before the first ring."""
         # Only now can a module be imported that imports models.
         self.deployment_ids: DeploymentIds = import_module(
             "live_inbox.deployment_id"
         ).DeploymentIds()
         self.doorbell = Doorbell(channel_layer, deployment=self.deployment_ids.current)
         import_module("live_inbox.checks")
+        import_module("live_inbox.account_signals").connect()
 
 
 def _config() -> LiveInboxConfig:

@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
+from live_inbox.identity.authenticators import authenticator
 from live_inbox.identity.config import can_verify_tokens, check_identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
@@ -27,6 +28,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
 
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
     E005: the send policy. E006: a database that cannot hold the inbox. E020: the sender's name.
+    E021: the authenticator.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused.
     """
     try:
@@ -68,6 +70,14 @@ def _errors() -> Iterator[CheckMessage]:
     if settings.sender_name:
         yield from _path_errors("SENDER_NAME", settings.sender_name, "live_inbox.E020")
     yield from _database_errors()
+    try:
+        authenticator(settings.authenticator)
+    except Exception as error:  # its constructor may raise anything
+        yield Error(
+            f"AUTHENTICATOR cannot be used: {type(error).__name__}: {error}.",
+            hint="Name a class with an async method authenticate: docs/authentication.md.",
+            id="live_inbox.E021",
+        )
 
 
 def _path_errors(name: str, path: str, id: str) -> Iterator[CheckMessage]:

@@ -199,6 +199,11 @@ class InboxSettings(BaseModel):
     )
 
     # -- identity -------------------------------------------------------------------------------------
+    authenticator: str = Field(
+        "live_inbox.authentication.TokenOrSessionAuthenticator",
+        description="Dotted path of the class that finds the caller for what a client presents. The default takes "
+        "tokens by the `JWT_` settings and Django sessions.",
+    )
     jwt_secret: str = Field(
         "",
         description="Shared secret that signs tokens, of at least 32 bytes. In a project of your own, the default is "

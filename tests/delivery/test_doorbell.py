@@ -137,6 +137,17 @@ async def test_a_bulk_rings_in_the_common_group_some_inboxes_at_a_time() -> None
     assert sent == everybody
 
 
+async def test_a_doorbell_without_events_rings_in_the_common_group() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer, deployment=deployment)
+    received: list[Mapping[str, Sequence[bytes]]] = []
+    async with bell.attached(received.append):
+        bell.ring_empty(["7"])
+        bell.ring_empty([])
+    assert received == [{"7": ()}]
+    assert [(group, message["inboxes"]) for group, message in layer.sent] == [(BULK, {"7": []})]
+
+
 async def test_ringing_for_no_inbox_does_nothing() -> None:
     layer = RecordingLayer()
     bell = Doorbell(lambda: layer, deployment=deployment)

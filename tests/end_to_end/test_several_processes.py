@@ -8,6 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+from django.contrib.auth import get_user_model
+from websockets.exceptions import ConnectionClosed
+
 from tests.both_apis.devices import Change
 from tests.end_to_end.conftest import Devices
 from tests.stacks.redis_server import RedisServer
@@ -51,6 +55,20 @@ def test_a_command_in_another_process_reaches_open_sockets(
     for device in opened:
         shown = [device.next_change().notification for _ in range(3)]
         assert [each.message for each in shown if each is not None] == ["Hello World"] * 3
+
+
+@pytest.mark.stack("production")
+def test_a_user_who_is_deleted_in_another_process_loses_the_sockets_at_once(
+    start_server: Start, devices: Devices, alice: int
+) -> None:
+    server = start_server(SESSION_CHECK_SECONDS="300")
+    opened = [devices.graphql(server), devices.original(server)]
+    get_user_model().objects.get(pk=alice).delete()
+    for device in opened:
+        with pytest.raises(ConnectionClosed) as closed:
+            device.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4403
 
 
 def test_without_redis_reconciliation_delivers(

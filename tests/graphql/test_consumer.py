@@ -133,7 +133,7 @@ def consumer(alice: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Grap
     async def authenticate(token: str) -> Caller:
         return Caller(alice)
 
-    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", authenticate)
+    monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", authenticate)
 
     def make(**options: Any) -> GraphQLConsumer:
         return bare_consumer(**options)
@@ -344,7 +344,7 @@ async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
         return {"id": "user:1"}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("live_inbox_graphql.authentication.authenticate", authenticate)
+        patch.setattr("live_inbox.identity.authenticators.authenticate", authenticate)
         patch.setattr("live_inbox_graphql.queries.in_database_thread", crossing)
         made = bare_consumer()
         socket = FakeSocket(made, subprotocols=[subprotocol])

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import OperationalError
+from django.test import AsyncClient as AsyncBrowser
 from django.test import Client as Browser
+from pytest_django import Settings
 from websockets.exceptions import InvalidStatus
 
 from live_inbox.database_threads import in_database_thread
@@ -108,7 +111,7 @@ async def test_when_keys_are_out_of_reach_clients_are_to_try_again(
     async def fail(token: str) -> None:
         raise AuthenticationFailed(Reason.KEYS_UNAVAILABLE)
 
-    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
+    monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", fail)
     client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later: keys_unavailable")
@@ -120,7 +123,7 @@ async def test_when_it_takes_too_long_clients_are_to_try_again(
     async def hang(token: str) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", hang)
+    monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", hang)
     graphql_server.options["init_seconds"] = 0.05
     client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
@@ -136,7 +139,7 @@ async def test_when_it_cannot_be_found_out_clients_are_to_try_again(
     async def fail(token: str) -> None:
         raise ConnectionError("the database is away")
 
-    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
+    monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", fail)
     client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later: internal error")
@@ -187,6 +190,69 @@ class TestSessions:
         client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
         await client.send({"type": "connection_init"})
         assert (await client.closed()).code == 4403
+
+    async def test_another_password_closes_the_socket(
+        self, graphql_server: GraphQLServer, subprotocol: str, cookie: str, alice: User
+    ) -> None:
+        client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
+        await client.init()
+        alice.set_password("another")
+        await alice.asave()
+        await graphql_server.admissions.check()
+        assert await client.closed() == Closed(4403, "Forbidden: revoked")
+
+    async def test_a_session_of_an_earlier_secret_key_is_accepted_and_stays(
+        self, graphql_server: GraphQLServer, subprotocol: str, cookie: str, settings: Settings
+    ) -> None:
+        """The browser has the old cookie still, and keeps it until its next request over HTTP."""
+        earlier = settings.SECRET_KEY
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another " * 8, [earlier]
+        for _ in range(2):
+            client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
+            await client.init()
+            assert await name_of(client) == "alice"
+        browser = AsyncBrowser()
+        browser.cookies.load(cookie)
+        before = browser.cookies["sessionid"].value
+        answer = await browser.get("/graphql/", {"query": VIEWER})
+        assert answer.json() == {"data": {"viewer": {"username": "alice"}}}
+        assert browser.cookies["sessionid"].value not in ("", before)
+
+    async def test_a_session_of_a_forgotten_secret_key_is_refused_but_not_deleted(
+        self, graphql_server: GraphQLServer, subprotocol: str, cookie: str, settings: Settings
+    ) -> None:
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another " * 8, []
+        client = await graphql_server.open(subprotocol, headers={"Cookie": cookie})
+        await client.send({"type": "connection_init"})
+        assert await client.closed() == Closed(4403, "Forbidden: missing")
+        assert await Session.objects.acount() == 1
+
+    @pytest.mark.parametrize("missing", ["SessionMiddleware", "AuthenticationMiddleware"])
+    async def test_a_project_without_sessions_takes_tokens_only(
+        self,
+        graphql_server: GraphQLServer,
+        cookie: str,
+        settings: Settings,
+        missing: str,
+        alice: User,
+    ) -> None:
+        """The admin demands both, so all that stands on them goes, too."""
+        gone = ("SessionMiddleware", "AuthenticationMiddleware", "MessageMiddleware")
+        settings.MIDDLEWARE = [
+            path
+            for path in settings.MIDDLEWARE
+            if not path.endswith(gone if missing == "SessionMiddleware" else gone[1:])
+        ]
+        client = await graphql_server.open(headers={"Cookie": cookie})
+        await client.send({"type": "connection_init"})
+        assert await client.closed() == Closed(4403, "Forbidden: missing")
+        browser = AsyncBrowser()
+        browser.cookies.load(cookie)
+        anonymous = await browser.get("/graphql/", {"query": VIEWER})
+        assert anonymous.json()["errors"][0]["extensions"]["reason"] == "missing"
+        headers = {"Authorization": bearer(alice)}
+        answer = await browser.get("/graphql/", {"query": VIEWER}, headers=headers)
+        assert answer.json() == {"data": {"viewer": {"username": "alice"}}}
 
 
 class TestOrigins:
@@ -284,7 +350,7 @@ async def test_while_the_database_is_away_clients_are_to_try_again(
     async def fail(token: str) -> None:
         raise OperationalError("terminating connection")
 
-    monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
+    monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", fail)
     client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
     assert await client.closed() == Closed(1013, "Try again later")

@@ -100,7 +100,7 @@ class TestCallers:
         async def fail(token: str) -> None:
             raise AuthenticationFailed(Reason.KEYS_UNAVAILABLE)
 
-        monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
+        monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", fail)
         response = await post(VIEWER, Authorization="Bearer x.y.z")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         assert body(response)["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
@@ -109,7 +109,7 @@ class TestCallers:
         async def fail(token: str) -> None:
             raise OperationalError("terminating connection due to administrator command")
 
-        monkeypatch.setattr("live_inbox_graphql.authentication.authenticate", fail)
+        monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", fail)
         response = await post(VIEWER, Authorization="Bearer x.y.z")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         (error,) = body(response)["errors"]

@@ -203,9 +203,9 @@ def test_account_statuses_take_one_query(alice: User) -> None:
     dave.delete()
     with CaptureQueriesContext(connection) as queries:
         assert account_statuses(ids) == {
-            ids[0]: AccountStatus(active=True, not_before=None),
-            ids[1]: AccountStatus(active=False, not_before=None),
-            ids[2]: AccountStatus(active=True, not_before=NOON.timestamp()),
+            ids[0]: AccountStatus(True, None, alice.password),
+            ids[1]: AccountStatus(False, None, bob.password),
+            ids[2]: AccountStatus(True, NOON.timestamp(), carol.password),
         }
     assert len(queries) == 1
 

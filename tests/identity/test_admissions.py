@@ -27,6 +27,7 @@ class FakeCaller:
     user_id: str = "1"
     issued_at: float | None = NOW
     expires_at: float | None = None
+    password: str | None = None
 
 
 class Users:
@@ -362,6 +363,49 @@ def test_an_outage_of_the_database_is_logged_once_and_closes_nothing(
         "The check of open sessions fails: ConnectionError: the database is down",
         "The check of open sessions works again after 3 failures.",
     ]
+
+
+def test_the_sockets_of_a_changed_account_are_checked_at_once(
+    users: Users, in_virtual_time: InVirtualTime
+) -> None:
+    ended: list[str] = []
+
+    async def scenario() -> None:
+        admissions = Admissions(users, check_seconds=300)
+        for name in ("1", "2", "3"):
+            admissions.register(FakeCaller(name), lambda reason, name=name: ended.append(name))  # type: ignore[misc]
+        admissions.check_soon("1")
+        assert users.questions == []
+        admissions.start()
+        users.account_statuses["1"] = users.account_statuses["3"] = AccountStatus(False, None)
+        for name in ("1", "2", "unknown"):
+            admissions.check_soon(name)
+        await asyncio.sleep(1)
+        assert (users.questions, ended) == ([["1", "2"]], ["1"])
+        admissions.check_soon("3")
+        await asyncio.sleep(1)
+        assert (users.questions[1:], ended) == ([["3"]], ["1", "3"])
+        await admissions.stop()
+
+    in_virtual_time(scenario())
+
+
+def test_a_session_ends_with_the_password(users: Users, in_virtual_time: InVirtualTime) -> None:
+    ended: list[tuple[str, AccessEnd]] = []
+
+    async def scenario() -> None:
+        admissions = Admissions(users)
+        session = FakeCaller(issued_at=None, password="old")
+        admissions.register(session, lambda reason: ended.append(("session", reason)))
+        admissions.register(FakeCaller(), lambda reason: ended.append(("token", reason)))
+        users.account_statuses["1"] = AccountStatus(True, None, "old")
+        await admissions.check()
+        assert ended == []
+        users.account_statuses["1"] = AccountStatus(True, None, "new")
+        await admissions.check()
+
+    in_virtual_time(scenario())
+    assert ended == [("session", AccessEnd.REVOKED)]
 
 
 def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualTime) -> None:

@@ -72,7 +72,7 @@ def test_refused_tokens(alice: User) -> None:
 
 
 def test_the_caller_of_a_session(alice: User) -> None:
-    assert caller_for_session(alice) == Caller(alice, frozenset(), None, None)
+    assert caller_for_session(alice) == Caller(alice, password=alice.password)
     with pytest.raises(AuthenticationFailed) as failure:
         caller_for_session(AnonymousUser())
     assert failure.value.reason is Reason.MISSING

@@ -21,6 +21,7 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
         (b"bearer abc", "abc"),
         (b"BEARER   abc ", "abc"),
         (b"JWT abc", "abc"),
+        (b"Token abc", "abc"),
         (b"abc", "abc"),
         (b"Bearer", None),
         (b"Bearer ", None),

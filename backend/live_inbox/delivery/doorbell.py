@@ -17,7 +17,7 @@ from live_inbox.delivery.publishing import Message, Publisher, ThreadPublisher
 from live_inbox.faults import Fault
 
 EventBatch = Mapping[str, Sequence[bytes]]
-"""What a doorbell carries: encoded events by inbox."""
+"""What a doorbell carries: encoded events by inbox. None at all: the account of the inbox's user has changed."""
 
 _BULK_FROM = 16
 _BULK_INBOXES = 200
@@ -64,8 +64,18 @@ class Doorbell:
         """The sender of this process's messages: its own hub ignores them, as it has been called directly."""
         return f"{self._token}.{os.getpid()}"
 
+    def ring_empty(self, inboxes: Sequence[str]) -> None:
+        """Publish to all hubs that the accounts of these users have changed. Thread-safe; returns at once.
+
+        Even to hubs where none of the inboxes is open: their users may have sockets there without a subscription.
+        """
+        self._ring(dict.fromkeys(inboxes, ()), to_all=True)
+
     def ring(self, event_batch: EventBatch) -> None:
         """Publish events to the hubs of all processes. Thread-safe; returns at once."""
+        self._ring(event_batch, to_all=False)
+
+    def _ring(self, event_batch: EventBatch, *, to_all: bool) -> None:
         if not event_batch:
             return
         if self._pid != os.getpid():
@@ -83,10 +93,12 @@ class Doorbell:
             return
         self._fault.recovered()
         publisher = self._server_publisher or self._thread()
-        publisher.put(list(self._messages(deployment, event_batch)))
+        publisher.put(list(self._messages(deployment, event_batch, to_all=to_all)))
 
-    def _messages(self, deployment: str, event_batch: EventBatch) -> Iterator[Message]:
-        if len(event_batch) < _BULK_FROM:
+    def _messages(
+        self, deployment: str, event_batch: EventBatch, *, to_all: bool
+    ) -> Iterator[Message]:
+        if len(event_batch) < _BULK_FROM and not to_all:
             for inbox, entries in event_batch.items():
                 yield inbox_group(deployment, inbox), self._message({inbox: list(entries)})
             return

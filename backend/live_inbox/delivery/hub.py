@@ -46,7 +46,8 @@ class Hub(Generic[EntryT]):
     """Keeps the live stream of every inbox that has a subscriber in this process.
 
     One task receives from the channel layer, one keeps its groups, one reads the log, one starts reconciliation.
-    There are no queues and no tasks for single subscribers.
+    There are no queues and no tasks for single subscribers. `on_empty` is called with an inbox whose doorbell carries
+    no events: the account of its user has changed.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Hub(Generic[EntryT]):
         layer: HubLayer | None,
         decode: Callable[[bytes], EntryT],
         own_doorbell: str = "",
+        on_empty: Callable[[str], None] | None = None,
         config: HubConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._decode = decode
+        self._on_empty = on_empty
         self.config = config or HubConfig()
         self._clock = clock
         self._sleep = sleep
@@ -207,6 +210,8 @@ class Hub(Generic[EntryT]):
             open_inbox = self._open_inboxes.get(inbox)
             if open_inbox is not None:
                 verdicts += self._offer(inbox, open_inbox, entries)
+            if not entries and self._on_empty is not None:
+                self._on_empty(inbox)
         for verdict, counter in _COUNTERS.items():
             if count := verdicts.count(verdict):
                 counter.inc(count)

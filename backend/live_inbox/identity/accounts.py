@@ -94,7 +94,7 @@ def account_statuses(user_ids: Collection[str]) -> dict[str, AccountStatus]:
 def active_users() -> models.QuerySet[AbstractBaseUser]:
     """Return the users who may sign in."""
     users = database.queryset(get_user_model())
-    return users.filter(is_active=True) if _has_active_column() else users
+    return users.filter(is_active=True) if _has_column("is_active") else users
 
 
 def check_account_config(config: AccountConfig) -> None:
@@ -144,7 +144,9 @@ def _create(user_ref: str, config: AccountConfig) -> AbstractBaseUser | None:
     names = {field.name, model.USERNAME_FIELD}
     if any(len(user_ref) > _max_length(model._meta.get_field(name)) for name in names):
         return None
-    defaults = {model.USERNAME_FIELD: user_ref, "password": make_password(None)}
+    defaults = {model.USERNAME_FIELD: user_ref}
+    if _has_column("password"):
+        defaults["password"] = make_password(None)
     defaults.pop(field.name, None)
     value = value_of(field, user_ref)
     if value is None:
@@ -179,21 +181,25 @@ def _not_before(user: AbstractBaseUser) -> float | None:
     return float(revocation.not_before.timestamp())
 
 
-def _has_active_column() -> bool:
-    """Whether users can be inactive. A custom user model may lack the column; its users are always active."""
-    columns = get_user_model()._meta.concrete_fields
-    return any(field.name == "is_active" for field in columns)
+def _has_column(name: str) -> bool:
+    """Whether users have a field of this name. Users without `is_active` are always active."""
+    return any(field.name == name for field in get_user_model()._meta.concrete_fields)
 
 
 def _read_statuses(user_ids: list[str]) -> dict[str, AccountStatus]:
     model = get_user_model()
-    flags = ["is_active"] if _has_active_column() else []
+    columns = [name for name in ("is_active", "password") if _has_column(name)]
     rows = (
         database.queryset(model)
         .filter(pk__in=user_ids)
-        .values_list("pk", "token_revocation__not_before", *flags)
+        .values_list("pk", "token_revocation__not_before", *columns)
     )
-    return {
-        str(pk): AccountStatus(active=all(active), not_before=not_before and not_before.timestamp())
-        for pk, not_before, *active in rows
-    }
+    found = {}
+    for pk, not_before, *values in rows:
+        status = dict(zip(columns, values, strict=True))
+        found[str(pk)] = AccountStatus(
+            active=status.get("is_active", True),
+            not_before=not_before and not_before.timestamp(),
+            password=status.get("password"),
+        )
+    return found

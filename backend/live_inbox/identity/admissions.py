@@ -13,8 +13,7 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -40,10 +39,13 @@ class AccessEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """A user's current access: whether active, and before which moment (unix seconds) tokens are revoked."""
+    """A user's current access: whether active, before which moment (unix seconds) tokens are revoked, and the password
+    as stored, whose change ends sessions.
+    """
 
     active: bool
     not_before: float | None
+    password: str | None = field(default=None, repr=False)
 
 
 class AdmittedCaller(Protocol):
@@ -55,6 +57,8 @@ class AdmittedCaller(Protocol):
     def issued_at(self) -> float | None: ...
     @property
     def expires_at(self) -> float | None: ...
+    @property
+    def password(self) -> str | None: ...
 
 
 Close = Callable[[AccessEnd], None]
@@ -64,15 +68,21 @@ ReadStatuses = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]
 class Admission:
     """One registered socket. Call `release` when the socket has closed; further calls are no-ops."""
 
-    __slots__ = ("_admissions", "_close", "is_open", "issued_at", "user_id")
+    __slots__ = ("_admissions", "_close", "is_open", "issued_at", "password", "user_id")
 
     def __init__(
-        self, admissions: Admissions, user_id: str, issued_at: float | None, close: Close
+        self,
+        admissions: Admissions,
+        user_id: str,
+        issued_at: float | None,
+        password: str | None,
+        close: Close,
     ) -> None:
         self._admissions = admissions
         self._close = close
         self.user_id = user_id
         self.issued_at = issued_at
+        self.password = password
         self.is_open = True
 
     def release(self) -> None:
@@ -122,6 +132,8 @@ class Admissions:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._checks: asyncio.Task[None] | None = None
+        self._changed: set[str] = set()
+        self._early_check: asyncio.Task[None] | None = None
         self._fault = Fault("check of open sessions", SESSION_CHECK_FAULTS)
 
     def __len__(self) -> int:
@@ -136,19 +148,20 @@ class Admissions:
 
     async def stop(self) -> None:
         """Stop the checks. The sockets stay open."""
-        checks, self._checks, self._loop = self._checks, None, None
+        tasks = [task for task in (self._checks, self._early_check) if task is not None]
+        self._checks = self._early_check = self._loop = None
+        self._changed.clear()
         self._set_timer()
-        if checks is not None:
-            checks.cancel()
-            with suppress(asyncio.CancelledError):
-                await checks
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def register(self, caller: AdmittedCaller, close: Close) -> Admission:
         """Register this caller's socket until it is released. `close` is called with the reason to close it."""
         now = self._clock()
         is_token = caller.expires_at is not None or caller.issued_at is not None
         issued_at = caller.issued_at if is_token else now
-        admission = Admission(self, caller.user_id, issued_at, close)
+        admission = Admission(self, caller.user_id, issued_at, caller.password, close)
         self._by_user.setdefault(admission.user_id, set()).add(admission)
         self._open += 1
         self._expire_later(admission, self._expiry_of(caller, now))
@@ -167,7 +180,23 @@ class Admissions:
 
         If the read fails, no socket is closed; the next check tries again.
         """
-        user_ids = list(self._by_user)
+        await self._check(list(self._by_user))
+
+    def check_soon(self, user_id: str) -> None:
+        """Check the sockets of this user at once, if there are any: the account has changed."""
+        if self._loop is None or user_id not in self._by_user:
+            return
+        self._changed.add(user_id)
+        if self._early_check is None:
+            self._early_check = self._loop.create_task(self._check_changed())
+
+    async def _check_changed(self) -> None:
+        while self._changed:
+            user_ids, self._changed = self._changed, set()
+            await self._check(list(user_ids))
+        self._early_check = None
+
+    async def _check(self, user_ids: Collection[str]) -> None:
         if not user_ids:
             return
         try:
@@ -246,6 +275,8 @@ def _do_nothing(reason: AccessEnd) -> None:
 def _end_reason(admission: Admission, status: AccountStatus | None) -> AccessEnd | None:
     if status is None or not status.active:
         return AccessEnd.DEACTIVATED
+    if admission.password is not None and admission.password != status.password:
+        return AccessEnd.REVOKED
     if status.not_before is None:
         return None
     if admission.issued_at is None or admission.issued_at < status.not_before:

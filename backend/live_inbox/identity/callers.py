@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from django.contrib.auth import get_user_model
@@ -30,13 +30,19 @@ from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 class Caller:
     """A user with the rights of one token or session. Times are unix seconds; a session has none.
 
-    `user` is the row as it was at authentication. Read it again (`refresh_caller`) where a change matters.
+    `user` is the row as it was at authentication. Read it again (`refresh_caller`) where a change matters. A socket is
+    closed at `expires_at`; without `issued_at`, a revocation of the user's tokens closes it whenever they were issued.
     """
 
     user: AbstractBaseUser
     scopes: frozenset[str] = frozenset()
     issued_at: float | None = None
     expires_at: float | None = None
+    password: str | None = field(default=None, repr=False)
+    """The password as stored, for a session: its socket is closed when the user gets another one."""
+    checks_csrf: bool = True
+    """Whether a request over HTTP without `Authorization` needs Django's CSRF check. Not where the credentials were in
+    a header of their own: browsers add cookies by themselves, but no such header."""
 
     @property
     def user_id(self) -> str:
@@ -87,7 +93,8 @@ def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
         raise AuthenticationFailed(Reason.MISSING)
     if not user.is_active:
         raise AuthenticationFailed(Reason.INACTIVE)
-    return Caller(user=user)
+    # A project whose users have no passwords may have removed the column.
+    return Caller(user=user, password=getattr(user, "password", None))
 
 
 @database.reading

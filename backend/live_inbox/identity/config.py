@@ -46,6 +46,11 @@ def identity_config() -> IdentityConfig:
     )
 
 
+def authenticator_path() -> str:
+    """Return the dotted path of the authenticator."""
+    return inbox_settings().authenticator
+
+
 def _secrets(settings: InboxSettings) -> tuple[str, ...]:
     """Return the shared secrets: those of the settings or, as with simplejwt, Django's secret keys.
 

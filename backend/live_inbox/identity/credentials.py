@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
-_SCHEMES = frozenset({"bearer", "jwt"})
+# `Token` is that of Django REST framework.
+_SCHEMES = frozenset({"bearer", "jwt", "token"})
 _PAYLOAD_KEYS = ("Authorization", "authorization", "token", "authToken")
 _MAX_QUERY_FIELDS = 100
 

@@ -9,7 +9,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.faults import Fault
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
-from live_inbox.identity.callers import authenticate
+from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.credentials import token_from_headers, token_from_query
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.json_api.close_codes import JsonCloseCode, close_frame, close_frame_for
@@ -68,9 +68,11 @@ class NotificationConsumer:
     async def _admit(self, session: SocketSession) -> JsonCloseCode | None:
         """Learn who the caller is; return a close code for nobody."""
         scope = session.scope
-        token = token_from_headers(scope["headers"]) or token_from_query(scope["query_string"])
+        # Without cookies: pages of any origin may open a socket here.
+        headers = [header for header in scope["headers"] if header[0] != b"cookie"]
+        token = token_from_headers(headers) or token_from_query(scope["query_string"])
         try:
-            await session.admit(authenticate(token))
+            await session.admit(required_caller(Credentials(token=token, headers=headers)))
         except AuthenticationFailed as failure:
             return _CLOSE_CODES.get(failure.reason, JsonCloseCode.UNAUTHENTICATED)
         except Exception as error:  # the database does not answer, most likely

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from live_inbox.account_signals import announce
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.management.arguments import find_user
@@ -27,6 +28,7 @@ class Command(InboxCommand):
         """Revoke, and print when it takes effect."""
         user = find_user(options["user"])
         moment = revoke_tokens(user_id=user.pk)
+        announce(user.pk)
         self.stdout.write(
             f"Tokens of {user.get_username()} from before {moment:%Y-%m-%d %H:%M:%S} UTC are refused; "
             f"open sockets are closed within {inbox_settings().session_check_seconds:g} seconds."

@@ -1,0 +1,67 @@
+"""Rings the doorbell when a user is deleted or deactivated, so that every process closes the user's sockets at once.
+
+A change behind Django's back, by SQL or by `update`, sends no signal. The periodic check of open sockets finds it,
+within SESSION_CHECK_SECONDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save
+
+from live_inbox.apps import doorbell
+
+
+def connect() -> None:
+    """Listen to the user model and its proxies: Django sends signals with the class of the instance."""
+    for model in _user_models():
+        name = f"live_inbox.{model._meta.label}"
+        post_delete.connect(_on_deleted, sender=model, dispatch_uid=name)
+        post_save.connect(_on_saved, sender=model, dispatch_uid=name)
+
+
+def announce(user_id: Any, *, using: str | None = None) -> None:
+    """Have every process check the sockets of this user, after the commit.
+
+    The users of one deletion share a doorbell: there may be thousands.
+    """
+    connection = transaction.get_connection(using)
+    pending = connection.run_on_commit
+    if pending and isinstance(pending[-1][1], _Announcement):
+        pending[-1][1].user_ids.append(str(user_id))
+    else:
+        transaction.on_commit(_Announcement(str(user_id)), using=using, robust=True)
+
+
+class _Announcement:
+    """Rings for the users of a transaction when it has been committed."""
+
+    def __init__(self, user_id: str) -> None:
+        self.user_ids = [user_id]
+        # Django logs it if the call fails.
+        self.__qualname__ = type(self).__qualname__
+
+    def __call__(self) -> None:
+        doorbell().ring_empty(self.user_ids)
+
+
+def _user_models() -> Iterator[type[Model]]:
+    concrete = get_user_model()._meta.concrete_model
+    return (model for model in apps.get_models() if model._meta.concrete_model is concrete)
+
+
+def _on_deleted(instance: Any, using: str, **kwargs: Any) -> None:
+    announce(instance.pk, using=using)
+
+
+def _on_saved(instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
+    # Users are saved all the time, at each sign-in for example. Only this ends anything.
+    is_active = vars(instance).get("is_active", True)
+    if not created and not raw and not is_active:
+        announce(instance.pk, using=using)

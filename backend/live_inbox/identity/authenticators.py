@@ -1,0 +1,110 @@
+"""Who is calling: the project's authenticator, or ours, which takes tokens and Django sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Protocol, runtime_checkable
+
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from live_inbox.database_threads import in_database_thread
+from live_inbox.identity.callers import Caller, authenticate, caller_for_session
+from live_inbox.identity.config import authenticator_path
+from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.sessions import user_of_session
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client has presented. Nothing of it is verified.
+
+    The JSON API has no cookies here, because it serves pages of any origin.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    """The token of the header `Authorization`, of `connection_init`, or of the JSON API's `?token=`."""
+    session_key: str | None = field(default=None, repr=False)
+    """The value of Django's session cookie."""
+    headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
+    """The headers of the request or of the handshake, as in an ASGI scope: names in lower case."""
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The payload of `connection_init`; empty elsewhere."""
+    request: HttpRequest | None = None
+    """The request; None for a socket."""
+
+    def header(self, name: str) -> str | None:
+        """Return the first header with this name, whatever its case."""
+        wanted = name.lower().encode("latin-1")
+        values = (value.decode("latin-1") for key, value in self.headers if key == wanted)
+        return next(values, None)
+
+
+@runtime_checkable
+class Authenticator(Protocol):
+    """What the setting AUTHENTICATOR names: a class that is called without arguments, once."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """Return the caller; None for a client without credentials. Raises AuthenticationFailed for wrong ones.
+
+        Called for each request over HTTP and once for each socket. It must not block the event loop.
+        """
+
+
+class TokenOrSessionAuthenticator:
+    """Takes JSON web tokens by the settings in `JWT`, or else Django sessions.
+
+    A token takes precedence: if it is not accepted, the session is not tried.
+    """
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """Return the caller of the token or of the session; None without either."""
+        if credentials.token is not None:
+            return await authenticate(credentials.token)
+        if credentials.request is not None:
+            return await in_database_thread(_caller_of_request, credentials.request)
+        if credentials.session_key is not None:
+            return await in_database_thread(_caller_of_session, credentials.session_key)
+        return None
+
+
+def _caller_of_request(request: HttpRequest) -> Caller | None:
+    # The project decides by its middleware who it is. Without that, there are no sessions.
+    user = getattr(request, "user", None)
+    return caller_for_session(user) if user is not None and user.is_authenticated else None
+
+
+def _caller_of_session(session_key: str) -> Caller | None:
+    user = user_of_session(session_key)
+    return caller_for_session(user) if user.is_authenticated else None
+
+
+async def caller_of(credentials: Credentials) -> Caller | None:
+    """Return the caller that the authenticator of the settings finds; None for an anonymous one.
+
+    Raises AuthenticationFailed for credentials that are not accepted, and for an inactive user whatever the
+    authenticator says.
+    """
+    caller = await authenticator(authenticator_path()).authenticate(credentials)
+    if caller is not None and not caller.user.is_active:
+        raise AuthenticationFailed(Reason.INACTIVE)
+    return caller
+
+
+async def required_caller(credentials: Credentials) -> Caller:
+    """Return the caller; raise AuthenticationFailed for an anonymous one, too."""
+    caller = await caller_of(credentials)
+    if caller is None:
+        raise AuthenticationFailed(Reason.MISSING)
+    return caller
+
+
+@lru_cache(maxsize=4)
+def authenticator(path: str) -> Authenticator:
+    """Return the authenticator with this dotted path. Raises ImportError, or TypeError if it is none."""
+    found = import_string(path)()
+    if not isinstance(found, Authenticator):
+        raise TypeError(f"{path} has no method authenticate")
+    return found

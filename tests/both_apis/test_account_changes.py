@@ -1,0 +1,94 @@
+"""What becomes of open sockets when the account behind them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import transaction
+from websockets.exceptions import ConnectionClosed
+
+from live_inbox.identity.issuing import issue_token
+from tests.both_apis.conftest import DEVICES
+from tests.both_apis.devices import Socket
+from tests.both_apis.server_thread import ServerThread
+from tests.changed_settings import changed_settings
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def patient_server(django_db_setup: None) -> Iterator[ServerThread]:
+    """A server that checks open sockets every five minutes: what happens in a test, a doorbell has caused."""
+    with (
+        changed_settings(HOUSEKEEPING=False, SESSION_CHECK_SECONDS=300),
+        ServerThread() as server,
+    ):
+        yield server
+
+
+@pytest.fixture(params=["graphql", "json"])
+def device(
+    request: pytest.FixtureRequest, patient_server: ServerThread, alice: int
+) -> Iterator[Socket]:
+    """An open device of alice."""
+    with ExitStack() as opened:
+        token = issue_token(User.objects.get(pk=alice), ttl_seconds=600)
+        yield opened.enter_context(DEVICES[request.param](patient_server.ws, token))
+
+
+def close_code(device: Socket) -> int | None:
+    """Return the code with which the server closes a device."""
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            device.receive()
+    return None if closed.value.rcvd is None else closed.value.rcvd.code
+
+
+def delete_one(key: int) -> None:
+    User.objects.get(pk=key).delete()
+
+
+def delete_many(key: int) -> None:
+    User.objects.bulk_create(User(username=f"user {number}") for number in range(30))
+    User.objects.all().delete()
+
+
+def deactivate(key: int) -> None:
+    user = User.objects.get(pk=key)
+    user.is_active = False
+    user.save()
+
+
+def revoke(key: int) -> None:
+    call_command("revoke_tokens", user=str(key), verbosity=0)
+
+
+@pytest.mark.parametrize("change", [delete_one, delete_many, deactivate, revoke])
+def test_sockets_are_closed_at_once(
+    device: Socket, alice: int, change: Callable[[int], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(alice)
+    assert close_code(device) == 4403
+
+
+def test_nothing_is_closed_for_a_deletion_that_is_rolled_back(
+    device: Any, alice: int, bob: int
+) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        delete_one(alice)
+        raise RuntimeError
+    delete_one(bob)
+    assert device.list().total == 0
+
+
+def test_other_changes_of_the_account_close_nothing(device: Any, alice: int) -> None:
+    user = get_user_model().objects.get(pk=alice)
+    user.first_name = "Alice"
+    user.save()
+    assert device.list().total == 0

@@ -1,0 +1,58 @@
+"""Authenticators as projects write them."""
+
+from __future__ import annotations
+
+import time
+
+from django.contrib.auth.models import User
+from django.http.cookie import parse_cookie
+
+from live_inbox.authentication import AuthenticationFailed, Caller, Credentials, Reason
+
+
+class NameIsToken:
+    """Takes the username as token: of `Authorization`, `connection_init` or the JSON API's query."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """Return the user with that name, for ten minutes."""
+        if credentials.token is None:
+            return None
+        user = await User.objects.filter(username=credentials.token).afirst()
+        if user is None:
+            raise AuthenticationFailed(Reason.UNKNOWN_USER)
+        return Caller(user, expires_at=time.time() + 600)
+
+
+class NameInHeader:
+    """Takes the username from a header of its own, on requests and handshakes."""
+
+    checks_csrf = False
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """Return the user with that name."""
+        name = credentials.header("X-User")
+        user = await User.objects.filter(username=name).afirst()
+        return None if user is None else Caller(user, checks_csrf=self.checks_csrf)
+
+
+class NameInCookie:
+    """Takes the username from a cookie, which browsers add to what other sites request."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """Return the user with that name."""
+        cookies = parse_cookie(credentials.header("cookie") or "")
+        user = await User.objects.filter(username=cookies.get("user")).afirst()
+        return None if user is None else Caller(user)
+
+
+class NameInPayload:
+    """Takes the username from the payload of `connection_init`."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """Return the user with that name."""
+        user = await User.objects.filter(username=credentials.payload.get("user")).afirst()
+        return None if user is None else Caller(user)
+
+
+class Broken:
+    """Has nothing that authenticates."""
