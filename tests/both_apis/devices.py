@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -69,10 +70,14 @@ class Device(Protocol):
 class Socket:
     """A socket whose messages are JSON, some of which wait until somebody asks for them."""
 
-    def __init__(self, address: str, *protocols: str) -> None:
+    def __init__(
+        self, address: str, *protocols: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._opened = ExitStack()
         offered = [Subprotocol(name) for name in protocols] or None
-        self.connection = self._opened.enter_context(connect(address, subprotocols=offered))
+        self.connection = self._opened.enter_context(
+            connect(address, subprotocols=offered, additional_headers=headers)
+        )
         self.changes: list[Change] = []
 
     def send_json(self, message: dict[str, Any]) -> None:

@@ -11,10 +11,16 @@ import uvicorn
 
 from live_inbox.asgi import mount
 from live_inbox.sockets.asgi import Application
-from live_inbox_site.asgi import http
 from tests.sockets.socket_server import PLAIN_CLASS
 
 START_SECONDS = 30.0
+
+
+def _site() -> Application:
+    # Not at import: it sets Django up with the settings of the site.
+    from live_inbox_site.asgi import http
+
+    return mount(http)
 
 
 class ServerThread:
@@ -24,7 +30,7 @@ class ServerThread:
         self, application: Application | None = None, *, socket_class: str = PLAIN_CLASS
     ) -> None:
         settings = uvicorn.Config(
-            application or mount(http),
+            application or _site(),
             host="127.0.0.1",
             port=0,
             ws=socket_class,

@@ -1,0 +1,74 @@
+"""What works with any user model."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from django.core.management import call_command
+
+import live_inbox
+from live_inbox import selectors
+from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import Inbox, InboxEvent, Notification
+from tests.users.people import both_devices, close_code, new_user, serving
+
+
+def check_the_system_checks_find_nothing() -> None:
+    call_command("check", fail_level="WARNING", stdout=io.StringIO())
+
+
+def check_that_what_is_sent_is_listed() -> None:
+    alice, bob = new_user(), new_user()
+    live_inbox.send(recipient=alice, sender=bob, title="one")
+    live_inbox.send_many(recipients=[alice, bob], title="many")
+    page = selectors.page(user_id=str(alice.pk), limit=5)
+    assert [row.title for row in page.notifications] == ["many", "one"]
+    assert page.notifications[1].sender == bob
+    assert list(check_inboxes(user_ids=[alice.pk, bob.pk])) == []
+
+
+def check_that_both_apis_serve_the_user() -> None:
+    alice, bob = new_user(), new_user()
+    with serving() as server, both_devices(server, alice) as (graphql, original):
+        key: Any = str(alice.pk)
+        assert graphql.send(key, "by GraphQL") == original.next_change().notification_id
+        graphql.next_change()
+        assert original.send(key, "by JSON") == graphql.next_change().notification_id
+        live_inbox.send(recipient=alice, sender=bob, title="by the project")
+        shown = graphql.next_change().notification
+        assert shown is not None
+        assert shown.title == "by the project"
+        assert original.list().total == 3
+
+
+def check_that_a_sender_is_shown_without_an_address() -> None:
+    alice, bob = new_user(), new_user()
+    query = "{ notifications { nodes { sender { username name } } } viewer { id } }"
+    live_inbox.send(recipient=alice, sender=bob, title="x")
+    with serving() as server, both_devices(server, alice) as (graphql, _):
+        answer = graphql.ask(query)
+    assert answer["notifications"]["nodes"] == [{"sender": {"username": "", "name": ""}}]
+    assert answer["viewer"] == {"id": f"user:{alice.pk}"}
+
+
+def check_that_a_deleted_user_loses_sockets_and_inbox() -> None:
+    alice, bob = new_user(), new_user()
+    sent = live_inbox.send(recipient=bob, sender=alice, title="x").notification
+    live_inbox.send(recipient=alice, title="x")
+    key = alice.pk
+    with serving() as server, both_devices(server, alice) as devices:
+        alice.delete()
+        assert [close_code(device) for device in devices] == [4403, 4403]
+    assert not Inbox.objects.filter(pk=key).exists()
+    assert not InboxEvent.objects.filter(inbox=key).exists()
+    assert sent is not None
+    assert Notification.objects.get(pk=sent.pk).sender is None
+
+
+def check_that_commands_find_users_by_name() -> None:
+    alice = new_user()
+    printed = io.StringIO()
+    call_command("issue_token", user=alice.get_username(), quiet=True, stdout=printed)
+    assert printed.getvalue().count(".") == 2
+    call_command("revoke_tokens", user=alice.get_username(), stdout=io.StringIO())

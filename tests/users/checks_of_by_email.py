@@ -1,0 +1,104 @@
+"""What works with UUIDs, e-mail addresses and a user admin of the project's own."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import admin
+from django.test import Client
+
+import live_inbox
+from live_inbox.identity.accounts import AccountConfig, account_for
+from live_inbox.identity.tokens import VerifiedToken
+from live_inbox.models import Notification
+from tests.both_apis.devices import Socket
+from tests.users.by_email.admin import ProjectUserAdmin
+from tests.users.by_email.models import Attachment, Customer, User
+from tests.users.people import both_devices, close_code, new_user, serving
+
+BACKEND = "tests.users.by_email.backends.SingleSignOn"
+
+
+def check_that_the_admin_site_is_that_of_the_project() -> None:
+    assert (admin.site.site_header, admin.site.site_title) == (
+        "Django administration",
+        "Django site admin",
+    )
+    assert type(admin.site.get_model_admin(User)) is ProjectUserAdmin
+    ours = {model._meta.model_name for model in admin.site._registry if "live_inbox" in str(model)}
+    assert ours == {"notification", "notificationpreference", "inbox", "inboxevent"}
+
+
+def check_that_the_admin_pages_open() -> None:
+    browser = _browser_of_the_boss()
+    alice = new_user()
+    live_inbox.send(recipient=alice, title="x")
+    for name in ("notification", "notificationpreference", "inbox", "inboxevent"):
+        page = f"/admin/live_inbox/{name}/"
+        assert browser.get(page, {"q": alice.email}).status_code == 200, name
+    assert browser.get(f"/admin/live_inbox/inbox/{alice.pk}/change/").status_code == 200
+    form = {"everybody": "on", "type": "general", "title": "to all", "data": "{}"}
+    assert browser.post("/admin/live_inbox/notification/add/", form).status_code == 302
+    assert Notification.objects.filter(title="to all", recipient=alice).count() == 1
+
+
+def check_that_the_admin_of_the_project_deletes_users() -> None:
+    browser = _browser_of_the_boss()
+    alice = new_user()
+    live_inbox.send(recipient=alice, title="x")
+    address = f"/admin/by_email/user/{alice.pk}/delete/"
+    assert "Are you sure" in browser.get(address).content.decode()
+    assert browser.post(address, {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(pk=alice.pk).exists()
+
+
+def check_that_rows_of_the_project_are_deleted_with_a_notification() -> None:
+    """Then Django's CASCADE handles the notifications, and its admin lists them and demands no permission."""
+    browser = _browser_of_the_boss()
+    alice, bob = new_user(), new_user()
+    for user in (alice, bob):
+        sent = live_inbox.send(recipient=user, title="x").notification
+        Attachment._default_manager.create(notification=sent)
+    User.objects.filter(pk=alice.pk).delete()
+    assert Attachment._default_manager.get().notification.recipient == bob
+    browser.post(f"/admin/by_email/user/{bob.pk}/delete/", {"post": "yes"})
+    assert not Attachment._default_manager.exists()
+    assert not User.objects.filter(pk=bob.pk).exists()
+
+
+def check_that_deletion_by_a_proxy_closes_sockets() -> None:
+    alice = new_user()
+    with serving() as server, both_devices(server, alice) as devices:
+        Customer.objects.get(pk=alice.pk).delete()
+        assert [close_code(device) for device in devices] == [4403, 4403]
+
+
+def check_that_a_session_of_another_backend_opens_a_socket() -> None:
+    alice = new_user()
+    browser = Client()
+    browser.force_login(alice, backend=BACKEND)
+    query = {"query": "{ viewer { id } }"}
+    answer = browser.get("/graphql/", query).json()
+    assert answer == {"data": {"viewer": {"id": f"user:{alice.pk}"}}}
+    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+    with (
+        serving() as server,
+        Socket(f"{server.ws}/graphql/", "graphql-transport-ws", headers=cookie) as socket,
+    ):
+        socket.send_json({"type": "connection_init"})
+        assert socket.receive() == {"type": "connection_ack"}
+
+
+def check_that_a_token_creates_a_user_with_a_uuid() -> None:
+    key = str(uuid.uuid4())
+    token = VerifiedToken(key, frozenset(), None, 4e9)
+    created = account_for(token, AccountConfig("id", create_users=True))
+    assert created == User.objects.get(pk=key)
+    assert account_for(token, AccountConfig("id", create_users=True)) == created
+
+
+def _browser_of_the_boss() -> Client:
+    browser = Client()
+    boss = new_user(is_staff=True, is_superuser=True)
+    browser.force_login(boss, backend=BACKEND)
+    return browser
