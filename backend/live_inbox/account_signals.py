@@ -1,4 +1,6 @@
-"""Rings the doorbell when a user is deleted or deactivated, so that every process closes the user's sockets at once.
+"""Rings the doorbell when an account changes, so that every process closes sockets that have lost access at once.
+
+Users are deleted, deactivated, and given other passwords, which end their sessions.
 
 A change behind Django's back, by SQL or by `update`, sends no signal. The periodic check of open sockets finds it,
 within SESSION_CHECK_SECONDS.
@@ -61,7 +63,12 @@ def _on_deleted(instance: Any, using: str, **kwargs: Any) -> None:
 
 
 def _on_saved(instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
-    # Users are saved all the time, at each sign-in for example. Only this ends anything.
-    is_active = vars(instance).get("is_active", True)
-    if not created and not raw and not is_active:
+    if not created and not raw and _may_end_access(instance):
         announce(instance.pk, using=using)
+
+
+def _may_end_access(user: Any) -> bool:
+    """Whether a saved user may have lost access. Most have not: each sign-in saves the user, too."""
+    # Until `save` has ended, Django's base class has here the password that `set_password` was called with.
+    has_new_password = getattr(user, "_password", None) is not None
+    return has_new_password or not vars(user).get("is_active", True)

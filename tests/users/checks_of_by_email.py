@@ -73,7 +73,7 @@ def check_that_deletion_by_a_proxy_closes_sockets() -> None:
         assert [close_code(device) for device in devices] == [4403, 4403]
 
 
-def check_that_a_session_of_another_backend_opens_a_socket() -> None:
+def check_that_a_session_of_another_backend_opens_a_socket_until_the_password_changes() -> None:
     alice = new_user()
     browser = Client()
     browser.force_login(alice, backend=BACKEND)
@@ -87,6 +87,9 @@ def check_that_a_session_of_another_backend_opens_a_socket() -> None:
     ):
         socket.send_json({"type": "connection_init"})
         assert socket.receive() == {"type": "connection_ack"}
+        alice.set_password("another")
+        alice.save()
+        assert close_code(socket) == 4403
 
 
 def check_that_a_token_creates_a_user_with_a_uuid() -> None:
