@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import pytest
 from django.contrib.auth.models import User
 from django.test import AsyncClient
@@ -13,7 +15,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from live_inbox.checks import check_settings
-from live_inbox.identity.authenticators import Credentials
+from live_inbox.database_threads import in_database_thread
+from live_inbox.identity.admissions import AccessEnd
+from live_inbox.identity.authenticators import Credentials, required_caller
+from live_inbox.identity.callers import build_admissions
+from live_inbox.identity.config import identity_config
+from live_inbox.identity.revocation import revoke_tokens
+from live_inbox.models import TokenRevocation
 from tests.both_apis.devices import GraphQLDevice, JsonDevice, Socket
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
@@ -93,6 +101,38 @@ def test_a_client_that_the_project_does_not_take_is_closed(
 async def test_an_inactive_user_is_refused_whatever_the_authenticator_says(alice: User) -> None:
     await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
     assert await viewer(Authorization="Bearer alice") == (401, "UNAUTHENTICATED")
+
+
+async def test_a_revocation_ends_what_was_admitted_before_it(alice: User) -> None:
+    ended: list[AccessEnd] = []
+    admissions = build_admissions()
+    for path in (f"{HERE}.NameIsToken", "live_inbox.authentication.TokenOrSessionAuthenticator"):
+        token = "alice" if "NameIsToken" in path else await _token_without_times(alice)
+        with changed_settings(AUTHENTICATOR=path):
+            admissions.register(await required_caller(Credentials(token=token)), ended.append)
+        await admissions.check()
+        assert ended == []
+        await in_database_thread(revoke_tokens, user_id=alice.pk)
+        await admissions.check()
+        assert ended == [AccessEnd.REVOKED]
+        ended.clear()
+        await in_database_thread(TokenRevocation.objects.all().delete)
+
+
+async def test_an_earlier_revocation_does_not(alice: User) -> None:
+    ended: list[AccessEnd] = []
+    admissions = build_admissions()
+    await in_database_thread(revoke_tokens, user_id=alice.pk)
+    with changed_settings(AUTHENTICATOR=f"{HERE}.NameIsToken"):
+        admissions.register(await required_caller(Credentials(token="alice")), ended.append)
+    await admissions.check()
+    assert ended == []
+
+
+async def _token_without_times(user: User) -> str:
+    """Return a token that does not say when it was issued."""
+    (secret, *_) = identity_config().tokens.secrets
+    return jwt.encode({"user_id": str(user.pk), "exp": time.time() + 600}, secret)
 
 
 async def test_a_header_of_its_own_needs_no_csrf_token_if_the_project_says_so(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
@@ -85,12 +86,16 @@ async def caller_of(credentials: Credentials) -> Caller | None:
     """Return the caller that the authenticator of the settings finds; None for an anonymous one.
 
     Raises AuthenticationFailed for credentials that are not accepted, and for an inactive user whatever the
-    authenticator says.
+    authenticator says. A caller without a time of issue gets the current one: later revocations end its sockets,
+    earlier ones do not.
     """
+    now = time.time()
     caller = await authenticator(authenticator_path()).authenticate(credentials)
-    if caller is not None and not caller.user.is_active:
+    if caller is None:
+        return None
+    if not caller.user.is_active:
         raise AuthenticationFailed(Reason.INACTIVE)
-    return caller
+    return caller if caller.issued_at is not None else replace(caller, issued_at=now)
 
 
 async def required_caller(credentials: Credentials) -> Caller:

@@ -31,7 +31,7 @@ class Caller:
     """A user with the rights of one token or session. Times are unix seconds; a session has none.
 
     `user` is the row as it was at authentication. Read it again (`refresh_caller`) where a change matters. A socket is
-    closed at `expires_at`; without `issued_at`, a revocation of the user's tokens closes it whenever they were issued.
+    closed at `expires_at`, and by a revocation of the user's tokens after `issued_at`.
     """
 
     user: AbstractBaseUser
