@@ -1,6 +1,6 @@
 """Rings the doorbell when an account changes, so that every process closes sockets that have lost access at once.
 
-Users are deleted, deactivated, and given other passwords, which end their sessions.
+Users are deleted and deactivated; they sign out, and get other passwords, which end their sessions.
 
 A change behind Django's back, by SQL or by `update`, sends no signal. The periodic check of open sockets finds it,
 within SESSION_CHECK_SECONDS.
@@ -13,11 +13,17 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
 from django.db import transaction
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 
+from live_inbox import metrics
 from live_inbox.apps import doorbell
+from live_inbox.faults import RecurringFault
+from live_inbox.identity.admissions import SIGNED_OUT
+
+_fault = RecurringFault("announcement of sign-outs", metrics.SESSION_CHECK_FAULTS)
 
 
 def connect() -> None:
@@ -26,10 +32,11 @@ def connect() -> None:
         name = f"live_inbox.{model._meta.label}"
         post_delete.connect(_on_deleted, sender=model, dispatch_uid=name)
         post_save.connect(_on_saved, sender=model, dispatch_uid=name)
+    user_logged_out.connect(_on_signed_out, dispatch_uid="live_inbox")
 
 
 def announce(user_id: Any, *, using: str | None = None) -> None:
-    """Have every process check the sockets of this user, after the commit.
+    """Have every process call `Admissions.on_account_changed` with this key of a user, after the commit.
 
     The users of one deletion share a doorbell: there may be thousands.
     """
@@ -65,6 +72,15 @@ def _on_deleted(instance: Any, using: str, **kwargs: Any) -> None:
 def _on_saved(instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
     if not created and not raw and _may_end_access(instance):
         announce(instance.pk, using=using)
+
+
+def _on_signed_out(user: Any, **kwargs: Any) -> None:
+    if user is None:
+        return
+    try:
+        announce(f"{SIGNED_OUT}{user.pk}")
+    except Exception as error:  # a sign-out may need no database, and must not fail without one
+        _fault.report(error)
 
 
 def _may_end_access(user: Any) -> bool:

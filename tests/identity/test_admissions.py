@@ -374,15 +374,15 @@ def test_the_sockets_of_a_changed_account_are_checked_at_once(
         admissions = Admissions(users, check_seconds=300)
         for name in ("1", "2", "3"):
             admissions.register(FakeCaller(name), lambda reason, name=name: ended.append(name))  # type: ignore[misc]
-        admissions.check_soon("1")
+        admissions.on_account_changed("1")
         assert users.questions == []
         admissions.start()
         users.account_statuses["1"] = users.account_statuses["3"] = AccountStatus(False, None)
         for name in ("1", "2", "unknown"):
-            admissions.check_soon(name)
+            admissions.on_account_changed(name)
         await asyncio.sleep(1)
         assert (users.questions, ended) == ([["1", "2"]], ["1"])
-        admissions.check_soon("3")
+        admissions.on_account_changed("3")
         await asyncio.sleep(1)
         assert (users.questions[1:], ended) == ([["3"]], ["1", "3"])
         await admissions.stop()
@@ -406,6 +406,19 @@ def test_a_session_ends_with_the_password(users: Users, in_virtual_time: InVirtu
 
     in_virtual_time(scenario())
     assert ended == [("session", AccessEnd.REVOKED)]
+
+
+def test_a_sign_out_ends_the_sessions_of_the_user(admissions: Admissions) -> None:
+    ended: list[str] = []
+    for name, caller in {
+        "session": FakeCaller("1", password="x"),
+        "another": FakeCaller("1", password=""),
+        "token": FakeCaller("1"),
+        "somebody": FakeCaller("11", password="x"),
+    }.items():
+        admissions.register(caller, lambda reason, name=name: ended.append(f"{name} {reason}"))  # type: ignore[misc]
+    admissions.on_account_changed("signed-out.1")
+    assert sorted(ended) == ["another revoked", "session revoked"]
 
 
 def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualTime) -> None:

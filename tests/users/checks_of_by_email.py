@@ -80,16 +80,47 @@ def check_that_a_session_of_another_backend_opens_a_socket_until_the_password_ch
     query = {"query": "{ viewer { id } }"}
     answer = browser.get("/graphql/", query).json()
     assert answer == {"data": {"viewer": {"id": f"user:{alice.pk}"}}}
-    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
-    with (
-        serving() as server,
-        Socket(f"{server.ws}/graphql/", "graphql-transport-ws", headers=cookie) as socket,
-    ):
-        socket.send_json({"type": "connection_init"})
-        assert socket.receive() == {"type": "connection_ack"}
+    with serving() as server, _session_socket(server.ws, browser) as socket:
         alice.set_password("another")
         alice.save()
         assert close_code(socket) == 4403
+
+
+def check_that_a_sign_out_closes_the_sockets_of_sessions() -> None:
+    alice = new_user()
+    browser, another = Client(), Client()
+    for each in (browser, another):
+        each.force_login(alice, backend=BACKEND)
+    with (
+        serving() as server,
+        _session_socket(server.ws, browser) as here,
+        _session_socket(server.ws, another) as there,
+        both_devices(server, alice) as (by_token, _),
+    ):
+        cookie = browser.cookies["sessionid"].value
+        browser.logout()
+        assert [close_code(here), close_code(there)] == [4403, 4403]
+        assert by_token.list().total == 0
+        with _session_socket(server.ws, another):
+            pass
+        browser.cookies["sessionid"] = cookie
+        with _opened(server.ws, browser) as socket:
+            assert close_code(socket) == 4403
+
+
+def _opened(address: str, browser: Client) -> Socket:
+    """Open a socket with the cookie of a browser."""
+    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+    socket = Socket(f"{address}/graphql/", "graphql-transport-ws", headers=cookie)
+    socket.send_json({"type": "connection_init"})
+    return socket
+
+
+def _session_socket(address: str, browser: Client) -> Socket:
+    """Open a socket with the cookie of a browser, which is good enough."""
+    socket = _opened(address, browser)
+    assert socket.receive() == {"type": "connection_ack"}
+    return socket
 
 
 def check_that_a_token_creates_a_user_with_a_uuid() -> None:

@@ -200,6 +200,6 @@ def _read_statuses(user_ids: list[str]) -> dict[str, AccountStatus]:
         found[str(pk)] = AccountStatus(
             active=status.get("is_active", True),
             not_before=not_before and not_before.timestamp(),
-            password=status.get("password"),
+            password=status.get("password", ""),
         )
     return found

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 # Sockets closed before other tasks get a turn. Tokens issued together expire together.
 _BATCH = 200
 _MIN_TIMER_SECONDS = 0.01
+SIGNED_OUT = "signed-out."
+"""Stands before a user's key where an account change is that the user has signed out of a session."""
 # Entries of closed sockets that may stay in the heap before it is rebuilt.
 _MAX_STALE_ENTRIES = 64
 
@@ -45,7 +47,7 @@ class AccountStatus:
 
     active: bool
     not_before: float | None
-    password: str | None = field(default=None, repr=False)
+    password: str = field(default="", repr=False)
 
 
 class AdmittedCaller(Protocol):
@@ -182,13 +184,23 @@ class Admissions:
         """
         await self._check(list(self._by_user))
 
-    def check_soon(self, user_id: str) -> None:
-        """Check the sockets of this user at once, if there are any: the account has changed."""
+    def on_account_changed(self, user_id: str) -> None:
+        """Check the sockets of this user at once, if there are any. After SIGNED_OUT, close those of sessions.
+
+        The sessions that are still signed in reconnect.
+        """
+        if user_id.startswith(SIGNED_OUT):
+            self._end_sessions(user_id.removeprefix(SIGNED_OUT))
         if self._loop is None or user_id not in self._by_user:
             return
         self._changed.add(user_id)
         if self._early_check is None:
             self._early_check = self._loop.create_task(self._check_changed())
+
+    def _end_sessions(self, user_id: str) -> None:
+        for admission in tuple(self._by_user.get(user_id, ())):
+            if admission.password is not None:
+                admission.end(AccessEnd.REVOKED)
 
     async def _check_changed(self) -> None:
         while self._changed:

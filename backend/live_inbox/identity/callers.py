@@ -39,7 +39,7 @@ class Caller:
     issued_at: float | None = None
     expires_at: float | None = None
     password: str | None = field(default=None, repr=False)
-    """The password as stored, for a session: its socket is closed when the user gets another one."""
+    """The password as stored, for a session: its socket is closed when the user gets another one. None for a token."""
     checks_csrf: bool = True
     """Whether a request over HTTP without `Authorization` needs Django's CSRF check. Not where the credentials were in
     a header of their own: browsers add cookies by themselves, but no such header."""
@@ -94,7 +94,7 @@ def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
     if not user.is_active:
         raise AuthenticationFailed(Reason.INACTIVE)
     # A project whose users have no passwords may have removed the column.
-    return Caller(user=user, password=getattr(user, "password", None))
+    return Caller(user=user, password=getattr(user, "password", None) or "")
 
 
 @database.reading
