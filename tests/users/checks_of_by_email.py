@@ -5,15 +5,16 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import admin
-from django.test import Client
+from django.test import Client, override_settings
 
 import live_inbox
 from live_inbox.identity.accounts import AccountConfig, account_for
 from live_inbox.identity.tokens import VerifiedToken
 from live_inbox.models import Notification
-from tests.both_apis.devices import Socket
+from tests.both_apis.devices import GraphQLDevice, JsonDevice, Socket
 from tests.users.by_email.admin import ProjectUserAdmin
 from tests.users.by_email.models import Attachment, Customer, User
+from tests.users.documented import documented
 from tests.users.people import both_devices, close_code, new_user, serving
 
 BACKEND = "tests.users.by_email.backends.SingleSignOn"
@@ -106,6 +107,25 @@ def check_that_a_sign_out_closes_the_sockets_of_sessions() -> None:
         browser.cookies["sessionid"] = cookie
         with _opened(server.ws, browser) as socket:
             assert close_code(socket) == 4403
+
+
+def check_the_example_for_session_tokens_of_allauth() -> None:
+    alice = new_user()
+    browser = Client()
+    browser.force_login(alice, backend=BACKEND)
+    token = browser.cookies["sessionid"].value
+    inbox = {"HOUSEKEEPING": False, "AUTHENTICATOR": documented("AllauthAuthenticator")}
+    with override_settings(LIVE_INBOX=inbox), serving() as server:
+        with GraphQLDevice(server.ws, token) as graphql, JsonDevice(server.ws, token) as original:
+            sent = live_inbox.send(recipient=alice, title="x").notification
+            assert sent is not None
+            assert graphql.next_change().notification_id == sent.pk
+            assert original.next_change().notification_id == sent.pk
+        app, query = Client(enforce_csrf_checks=True), {"query": "{ viewer { id } }"}
+        for header, status in ((token, 200), ("0" * 32, 401)):
+            headers = {"X-Session-Token": header}
+            answer = app.post("/graphql/", query, "application/json", headers=headers)
+            assert answer.status_code == status
 
 
 def _opened(address: str, browser: Client) -> Socket:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import time
-from pathlib import Path
 from typing import Any
 
 from django.test import override_settings
@@ -13,9 +10,9 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 import live_inbox
 from tests.both_apis.devices import GraphQLDevice, JsonDevice, Socket
+from tests.users.documented import documented
 from tests.users.people import User, close_code, serving
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "authentication.md"
 LIVE_INBOX = {"HOUSEKEEPING": False, "SESSION_CHECK_SECONDS": 300}
 
 
@@ -33,7 +30,9 @@ def check_that_a_refresh_token_of_simplejwt_opens_nothing() -> None:
 def check_the_example_for_tokens_of_rest_framework() -> None:
     bob = User.objects.create_user("bob")
     token = Token.objects.create(user=bob).key
-    with override_settings(LIVE_INBOX=LIVE_INBOX | {"AUTHENTICATOR": _path("TokenAuthenticator")}):
+    with override_settings(
+        LIVE_INBOX=LIVE_INBOX | {"AUTHENTICATOR": documented("TokenAuthenticator")}
+    ):
         _serves(bob, token)
         with serving() as server:
             assert _close_code(server.ws, "0" * 40) == 4401
@@ -43,26 +42,12 @@ def check_the_example_for_tokens_of_rest_framework() -> None:
 def check_the_example_for_simplejwt_with_its_own_checks() -> None:
     carol = User.objects.create_user("carol")
     token = str(AccessToken.for_user(carol))
-    path = _path("SimpleJWTAuthenticator")
+    path = documented("SimpleJWTAuthenticator")
     with override_settings(LIVE_INBOX=LIVE_INBOX | {"AUTHENTICATOR": path}):
         _serves(carol, token)
         carol.delete()
         with serving() as server:
             assert _close_code(server.ws, token) == 4403
-
-
-def _path(name: str) -> str:
-    """Return the path of a class of the documentation, which is made here."""
-    (text,) = [block for block in _examples() if f"class {name}" in block]
-    imports = _examples()[1].partition("class")[0]
-    names: dict[str, Any] = {"time": time, "__name__": __name__}
-    exec("from asgiref.sync import sync_to_async\n" + imports + text, names)
-    globals()[name] = names[name]
-    return f"{__name__}.{name}"
-
-
-def _examples() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def _serves(user: Any, token: str) -> None:
