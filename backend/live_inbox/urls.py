@@ -64,5 +64,4 @@ urlpatterns = [
     path(SOCKET_PATHS["json"], sockets_only, name="json"),
     path("notification-inbox.js", views.component, name="component"),
     path("notifications/preferences/", preferences, name="preferences"),
-    path("notifications/preferences/", preferences, name="preferences"),
 ]

@@ -34,7 +34,7 @@ def check_that_http_takes_tokens_only() -> None:
 
 def check_that_pages_know_no_viewer() -> None:
     request = Client().get("/graphql/", VIEWER).wsgi_request
-    assert page_facts(request)["viewer"] is None
+    assert page_facts(request, {})["viewer"] is None
 
 
 def check_that_the_default_policy_needs_no_permissions() -> None:
