@@ -1,4 +1,4 @@
-"""Recording: writes events into the log, and rings the doorbell for them after the commit."""
+"""Recording: writes events into the log; after the commit, rings the doorbell and sends the signals for them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from live_inbox import database, metrics
 from live_inbox.apps import doorbell
 from live_inbox.events import Event, Kind, encode, to_payload
 from live_inbox.models import InboxEvent
+from live_inbox.services.event_signals import has_receivers, send_signals
 from live_inbox.services.inbox_rows import SequencedInbox
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
@@ -33,12 +34,16 @@ def event_of(kind: Kind, inbox: SequencedInbox, now: datetime, **details: Any) -
 
 
 def record(events: Sequence[Event]) -> None:
-    """Write events into the log, and ring the doorbell when the transaction has been committed."""
+    """Write events into the log; ring the doorbell and send the signals when the transaction has been committed."""
     payloads = [to_payload(event) for event in events]
     _write(events, payloads)
     # robust: whatever happens to the doorbell, the commit has succeeded. A lambda, because Django logs the
     # function's name when it fails, and a partial has none.
-    transaction.on_commit(lambda: _ring(events, payloads), using=database.alias(), robust=True)
+    using = database.alias()
+    transaction.on_commit(lambda: _ring(events, payloads), using=using, robust=True)
+    # After the doorbell: devices do not wait for receivers.
+    if has_receivers(events):
+        transaction.on_commit(lambda: send_signals(events), using=using, robust=True)
 
 
 def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:

@@ -38,7 +38,7 @@ def _mark(
     changed = notification.read != becomes_read
     if changed:
         notification.read_at = read_at
-        notification.save(using=database.alias(), update_fields=["read_at"])
+        database.queryset(Notification).filter(pk=notification.pk).update(read_at=read_at)
         numbered = allocate_sequence(inbox, unread=-1 if becomes_read else 1)
         kind = Kind.READ if becomes_read else Kind.UNREAD
         about = snapshot(notification)

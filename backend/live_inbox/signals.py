@@ -1,0 +1,45 @@
+"""Django signals of what happens in inboxes, for your own code: sent after the commit, and not after a rollback.
+
+    from django.dispatch import receiver
+    from live_inbox.signals import notification_sent
+
+    @receiver(notification_sent)
+    def push(sender, *, event, user_id, notification, **kwargs): ...
+
+Every signal has the class `Notification` as its sender. Receivers run in the process, and in the thread, that made the
+change. A receiver that fails is logged to `django.dispatch`; neither the change nor another receiver notices.
+
+Arguments of all signals but `notifications_sent`:
+
+- `event`: the `live_inbox.events.Event` of the log;
+- `user_id`: the primary key of the user whose inbox it is, of the type that the user model has;
+- `notification`: the `live_inbox.events.Snapshot` of the notification right after the event. It is None after a
+  deletion or an expiry, where `event.notification_id` and `event.type` say what is gone, and after all were read.
+
+Django's `post_save` is not sent for notifications: services write them by statements of their own.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+notification_sent = Signal()
+"""A notification was put into an inbox. A bulk send gives one signal for each recipient."""
+
+notifications_sent = Signal()
+"""The same, once for each send, and for each 500 recipients of a bulk send. Its one argument is `events`, a list."""
+
+notification_read = Signal()
+"""A notification was marked as read."""
+
+notification_unread = Signal()
+"""A notification was marked as unread."""
+
+all_notifications_read = Signal()
+"""Notifications were marked as read together: `event.count` of them, none newer than `event.through_id`."""
+
+notification_deleted = Signal()
+"""A notification was deleted. Deleting a user, with their inbox, is no event and gives no signal."""
+
+notification_expired = Signal()
+"""A notification was deleted because its `expires_at` has passed."""
