@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         NotFound,
         NotificationError,
         RateLimited,
+        UnrecordedWrite,
     )
     from live_inbox.public_api import (
         adelete,
@@ -58,6 +59,7 @@ __all__ = [
     "RateLimited",
     "Sent",
     "SentMany",
+    "UnrecordedWrite",
     "__version__",
     "adelete",
     "amark_all_read",
@@ -83,6 +85,7 @@ _MODULES = {
         "NotFound",
         "NotificationError",
         "RateLimited",
+        "UnrecordedWrite",
     },
     "live_inbox.delivery.position": {"Position"},
     "live_inbox.services": {"AllRead", "Changed", "Deleted", "Sent", "SentMany"},

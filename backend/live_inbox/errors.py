@@ -7,7 +7,8 @@ NotificationError
 ├── Conflict         CONFLICT
 └── RateLimited      RATE_LIMITED
 
-The APIs turn them into errors of their protocols; the messages are for the people who call.
+The APIs turn them into errors of their protocols; the messages are for the people who call. UnrecordedWrite is for
+programmers: code that bypasses the services.
 """
 
 from __future__ import annotations
@@ -61,3 +62,13 @@ class RateLimited(NotificationError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class UnrecordedWrite(TypeError):
+    """Raised when code writes notifications with the ORM: no device would notice, and the counts would be wrong."""
+
+    def __init__(self, attempt: str, instead: str) -> None:
+        super().__init__(
+            f"Notifications cannot be written by {attempt}: use {instead}."
+            " To write behind the inbox's back all the same, docs/other-writers.md says how."
+        )

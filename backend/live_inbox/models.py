@@ -1,13 +1,14 @@
 """The tables: inboxes, notifications, the log, preferences, revoked tokens, the id of the database.
 
-Every change goes through `services` or `maintenance`: a change without an event in the log never reaches a device. The
-row of an inbox is the lock of everything that belongs to it.
+Every change goes through `services` or `maintenance`: a change without an event in the log never reaches a device.
+`Notification.objects` therefore refuses to write. The row of an inbox is the lock of everything that belongs to it.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Any, ClassVar
+from importlib import import_module
+from typing import Any, ClassVar, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -16,7 +17,9 @@ from django.db.models.deletion import get_candidate_relations_to_delete
 
 from live_inbox.content import KEY_LENGTH, LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
 from live_inbox.delivery.position import Position
+from live_inbox.errors import NotFound, UnrecordedWrite
 from live_inbox.events import Kind
+from live_inbox.guarded_queryset import GuardedQuerySet
 from live_inbox.notification_types import TYPE_LENGTH
 
 UNREAD = Q(read_at__isnull=True)
@@ -161,6 +164,10 @@ class Notification(models.Model):
         editable=False, help_text="Sequence of the event that added it."
     )
 
+    objects = models.Manager.from_queryset(GuardedQuerySet)()
+    unguarded: ClassVar[models.Manager[Notification]] = models.Manager()
+    """For the services, and for imports that are followed by `manage.py check_inboxes --fix`."""
+
     class Meta:
         ordering: ClassVar = ["-id"]
         permissions: ClassVar = [("send_notification", "Can send notifications to other users")]
@@ -207,6 +214,20 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise UnrecordedWrite: what devices have shown cannot be changed. Fixtures do not call this."""
+        raise UnrecordedWrite("save()", "live_inbox.send(), mark_read() or mark_unread()")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete it as `live_inbox.delete` does, on all devices too. Returns what Django's `delete` does."""
+        # The services import this module.
+        services = import_module("live_inbox.services")
+        try:
+            services.delete(user_id=self.recipient_id, notification_id=self.pk)
+        except NotFound:
+            return 0, {}
+        return 1, {self._meta.label: 1}
 
     @property
     def read(self) -> bool:

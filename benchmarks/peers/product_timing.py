@@ -35,7 +35,7 @@ def bare_transaction(user_id: Any) -> None:
         inbox.unread_count += 1
         inbox.total_count += 1
         inbox.save(update_fields=["last_sequence", "unread_count", "total_count"])
-        notification = Notification.objects.create(
+        notification = Notification(
             recipient_id=user_id,
             type=KIND,
             title="Invoice paid",
@@ -45,6 +45,7 @@ def bare_transaction(user_id: Any) -> None:
             created_at=now,
             added_sequence=inbox.last_sequence,
         )
+        notification.save_base(force_insert=True)
         InboxEvent.objects.create(
             inbox_id=user_id,
             sequence=inbox.last_sequence,

@@ -102,8 +102,9 @@ def test_findings_are_printed_and_exit_with_1(run: Run, alice: User, bob: User) 
     assert result.out == (
         f"User {alice.pk}: 7 notifications are counted, 4 are there.\n"
         f"User {bob.pk}: the log has 0 of 1 events.\n"
+        f"User {bob.pk}: notifications that the log did not add, or not with this content: 1.\n"
     )
-    assert result.err == "CommandError: 2 findings. Repair with --fix.\n"
+    assert result.err == "CommandError: 3 findings. Repair with --fix.\n"
 
 
 def test_findings_are_repaired(run: Run, alice: User) -> None:

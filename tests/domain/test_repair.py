@@ -16,7 +16,8 @@ from live_inbox import selectors, services
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.maintenance import repair
-from live_inbox.maintenance.repair import Finding, Flaw, check_inboxes, renew_epochs
+from live_inbox.maintenance.findings import Finding, Flaw
+from live_inbox.maintenance.repair import check_inboxes, renew_epochs
 from live_inbox.models import Inbox, InboxEvent, Notification
 
 
@@ -52,7 +53,8 @@ def miscount_total(user: User) -> None:
 
 
 def delete_row(user: User) -> None:
-    Notification.objects.filter(recipient=user).earliest("pk").delete()
+    oldest = Notification.objects.filter(recipient=user).earliest("pk")
+    Notification.unguarded.filter(pk=oldest.pk).delete()
 
 
 def tear_hole(user: User) -> None:
@@ -73,17 +75,53 @@ def leave_behind(user: User) -> None:
 
 def add_later(user: User) -> None:
     newest = Notification.objects.filter(recipient=user).latest("pk")
-    Notification.objects.filter(pk=newest.pk).update(added_sequence=8)
+    Notification.unguarded.filter(pk=newest.pk).update(added_sequence=8)
+
+
+def insert(user: User, **fields: object) -> int:
+    """Insert a notification without an event; return its id."""
+    values = {"title": "x", "created_at": timezone.now(), **fields}
+    (row,) = Notification.unguarded.bulk_create([Notification(recipient=user, **values)])
+    return row.pk
+
+
+def replace_row(user: User) -> None:
+    """The counts stay right."""
+    delete_row(user)
+    insert(user, added_sequence=1)
+
+
+def rewrite(user: User) -> None:
+    oldest = Notification.objects.filter(recipient=user).earliest("pk")
+    Notification.unguarded.filter(pk=oldest.pk).update(title="y")
+
+
+def bring_back(user: User) -> None:
+    """What a user has deleted comes back by a fixture, in place of another; the counts stay right."""
+    first, second = Notification.objects.filter(recipient=user).order_by("pk")[:2]
+    pk, sequence = first.pk, first.added_sequence
+    services.delete(user_id=user.pk, notification_id=pk)
+    Notification.unguarded.filter(pk=second.pk).delete()
+    insert(user, pk=pk, added_sequence=sequence)
+
+
+def give_away(user: User) -> None:
+    other = User.objects.create_user("other")
+    oldest = Notification.objects.filter(recipient=user).earliest("pk")
+    Notification.unguarded.filter(pk=oldest.pk).update(recipient=other)
 
 
 BREAKAGES: list[tuple[Callable[[User], None], list[tuple[Flaw, int, int]]]] = [
     (miscount_unread, [(Flaw.UNREAD_COUNT, 3, 1)]),
     (miscount_total, [(Flaw.TOTAL_COUNT, 4, 9)]),
-    (delete_row, [(Flaw.UNREAD_COUNT, 2, 3), (Flaw.TOTAL_COUNT, 3, 4)]),
-    (tear_hole, [(Flaw.LOG_HOLES, 5, 4)]),
-    (lose_end, [(Flaw.LOG_HOLES, 5, 3)]),
+    (delete_row, [(Flaw.UNREAD_COUNT, 2, 3), (Flaw.TOTAL_COUNT, 3, 4), (Flaw.NOT_REMOVED, 0, 1)]),
+    (tear_hole, [(Flaw.LOG_HOLES, 5, 4), (Flaw.NOT_AS_ADDED, 0, 1)]),
+    (lose_end, [(Flaw.LOG_HOLES, 5, 3), (Flaw.NOT_AS_ADDED, 0, 1)]),
     (go_back, [(Flaw.LOG_ABOVE_LAST, 0, 1)]),
-    (add_later, [(Flaw.ADDED_SEQUENCE, 5, 8)]),
+    (add_later, [(Flaw.ADDED_SEQUENCE, 5, 8), (Flaw.NOT_AS_ADDED, 0, 1)]),
+    (replace_row, [(Flaw.NOT_AS_ADDED, 0, 1), (Flaw.NOT_REMOVED, 0, 1)]),
+    (rewrite, [(Flaw.NOT_AS_ADDED, 0, 1)]),
+    (bring_back, [(Flaw.NOT_REMOVED, 0, 1), (Flaw.REMOVED, 0, 1)]),
 ]
 every_breakage = pytest.mark.parametrize(
     ("damage", "flaws"), BREAKAGES, ids=[damage.__name__ for damage, _ in BREAKAGES]
@@ -181,11 +219,45 @@ def test_a_lost_inbox_is_made_anew(alice: User) -> None:
 def test_rows_that_came_without_the_services_are_counted(db: None) -> None:
     user = User.objects.create_user("imported")
     content = {"title": "x", "created_at": timezone.now(), "added_sequence": 0}
-    Notification.objects.bulk_create([Notification(recipient=user, **content) for _ in range(3)])
+    Notification.unguarded.bulk_create([Notification(recipient=user, **content) for _ in range(3)])
 
     list(check_inboxes(fix=True))
 
     assert selectors.inbox_state(user_id=user.pk).total_count == 3
+    assert list(check_inboxes()) == []
+
+
+def test_a_notification_in_the_wrong_inbox_is_found(alice: User) -> None:
+    give_away(alice)
+
+    assert list(check_inboxes(fix=True)) == [
+        finding(alice, Flaw.UNREAD_COUNT, 2, 3),
+        finding(alice, Flaw.TOTAL_COUNT, 3, 4),
+        finding(alice, Flaw.NOT_REMOVED, 0, 1),
+        finding(User.objects.get(username="other"), Flaw.NO_INBOX, 1, 0),
+    ]
+    assert list(check_inboxes()) == []
+
+
+def test_a_new_row_that_claims_to_be_older_than_the_log_is_found(alice: User) -> None:
+    """The log begins with event 3; the first row, of event 1, is exchanged for one with a new id."""
+    leave_behind(alice)
+    list(check_inboxes(fix=True))
+    assert list(check_inboxes()) == []
+    third = Notification.objects.get(added_sequence=3)
+    oldest = Notification.objects.earliest("pk")
+    Notification.unguarded.filter(pk=oldest.pk).delete()
+    new = insert(alice, added_sequence=1)
+
+    assert list(check_inboxes(fix=True)) == [finding(alice, Flaw.ID_ORDER, third.pk, new)]
+    assert list(check_inboxes()) == []
+
+
+def test_content_of_every_kind_agrees_with_its_event(db: None) -> None:
+    user = User.objects.create_user("u")
+    for title in ("true", "null", "1", '"', "\\u0041 \\", "Ünï😀", "a\nb", "{}"):
+        services.send(recipient_id=user.pk, title=title, message=title, link="/?a=%22", type="a-b")
+
     assert list(check_inboxes()) == []
 
 
@@ -239,8 +311,8 @@ def test_a_batch_costs_the_same_for_one_inbox_as_for_many(db: None) -> None:
     for _ in range(3):
         services.send_many(recipient_ids=[user.pk for user in users], title="x")
 
-    # The users of the batch and whether there are more; their inboxes, notifications and events.
-    assert one == cost() == 5
+    # The users of the batch and whether there are more; their inboxes, notifications and events, and what differs.
+    assert one == cost() == 7
 
 
 def test_a_finding_is_a_sentence() -> None:
@@ -270,7 +342,7 @@ def test_after_a_restored_backup_no_device_takes_new_events_for_known_ones(alice
     for _ in range(2):
         services.send(recipient_id=alice.pk, title="forgotten by the backup")
     seen = position(alice)
-    Notification.objects.filter(added_sequence__gt=5).delete()
+    Notification.unguarded.filter(added_sequence__gt=5).delete()
     InboxEvent.objects.filter(sequence__gt=5).delete()
     Inbox.objects.update(last_sequence=5, unread_count=3, total_count=4)
     assert list(check_inboxes()) == []

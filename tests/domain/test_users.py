@@ -81,7 +81,7 @@ def test_a_prolific_sender_is_deleted_by_a_fixed_number_of_statements(
 def test_the_database_itself_holds_keys_unique(alice: User, bob: User) -> None:
     def insert(**fields: Any) -> None:
         with transaction.atomic():
-            Notification.objects.create(
+            row = Notification(
                 recipient=alice,
                 title="x",
                 created_at=alice.date_joined,
@@ -89,6 +89,7 @@ def test_the_database_itself_holds_keys_unique(alice: User, bob: User) -> None:
                 idempotency_key="k",
                 **fields,
             )
+            row.save_base(force_insert=True)
 
     insert(sender=None)
     insert(sender=bob)

@@ -112,7 +112,9 @@ def _expire(
         del found[user]
     rows = [row for user in found for row in found[user]]
     if rows:
-        database.queryset(Notification).filter(pk__in=[row.id for row in rows]).delete()
+        Notification.unguarded.using(database.alias()).filter(
+            pk__in=[row.id for row in rows]
+        ).delete()
         events = [_expiry_event(inboxes[row.user_id], row, now) for row in rows]
         save_all([inboxes[user] for user in found])
         record(events)

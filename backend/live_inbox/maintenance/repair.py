@@ -1,71 +1,31 @@
 """Repair: compares every inbox with its rows, and corrects what differs.
 
-The services keep counts and logs exact, so every difference comes from outside: SQL by hand, a restored backup, a
-broken disk. Then it is unknown what devices have received. So a wrong count or a broken log is not corrected silently:
-the inbox gets a new epoch and an empty log, and every device, open or returning, reloads (`ResetReason.EPOCH`). Open
-sockets get the reset at the hub's next reconciliation.
+The services keep counts and logs exact, so every difference comes from outside: SQL by hand, a fixture, a restored
+backup, a broken disk. Then it is unknown what devices have received. So a wrong count or a broken log is not corrected
+silently: the inbox gets a new epoch and an empty log, and every device, open or returning, reloads
+(`ResetReason.EPOCH`). Open sockets get the reset at the hub's next reconciliation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, F, Max, Min, Q
 
 from live_inbox import database
+from live_inbox.events import Kind
+from live_inbox.maintenance import log_comparison
+from live_inbox.maintenance.findings import HARMLESS, Finding, Flaw
 from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch
 from live_inbox.services.inbox_rows import lock
 from live_inbox.sql_rows import key_value, table_of
 
 BATCH = 250
 """Users whose inboxes one set of queries compares, or one transaction gives new epochs."""
-
-
-class Flaw(StrEnum):
-    """A problem of an inbox. The comments say what `expected` and `found` of a finding count."""
-
-    NO_INBOX = "no_inbox"  # inboxes of a user who has notifications
-    UNREAD_COUNT = "unread_count"  # unread notifications: there, counted
-    TOTAL_COUNT = "total_count"  # notifications: there, counted
-    LOG_HOLES = "log_holes"  # events between the first and the last sequence
-    LOG_BELOW_FIRST = "log_below_first"  # events left behind before the first sequence
-    LOG_ABOVE_LAST = (
-        "log_above_last"  # events whose sequences would be taken again: sends would fail
-    )
-    ADDED_SEQUENCE = "added_sequence"  # the last event: of the inbox, according to a notification
-
-
-_SENTENCES = {
-    Flaw.NO_INBOX: "there are notifications, but no inbox that counts them",
-    Flaw.UNREAD_COUNT: "{found} unread notifications are counted, {expected} are there",
-    Flaw.TOTAL_COUNT: "{found} notifications are counted, {expected} are there",
-    Flaw.LOG_HOLES: "the log has {found} of {expected} events",
-    Flaw.LOG_BELOW_FIRST: "events before the beginning of the log: {found}",
-    Flaw.LOG_ABOVE_LAST: "events beyond the end of the log: {found}",
-    Flaw.ADDED_SEQUENCE: "a notification came with event {found}, but the last is {expected}",
-}
-
-HARMLESS = frozenset({Flaw.LOG_BELOW_FIRST})
-"""Problems that are corrected without a reset: clients have received nothing wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A problem of one inbox, with the expected and the found number."""
-
-    user: str
-    kind: Flaw
-    expected: int
-    found: int
-
-    def __str__(self) -> str:
-        said = _SENTENCES[self.kind].format(expected=self.expected, found=self.found)
-        return f"User {self.user}: {said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +35,28 @@ class _Rows:
     notifications: int = 0
     unread: int = 0
     last_added: int = 0
+    last_old_id: int | None = None
+    """The largest id of a notification from before the log."""
     events: int = 0
     events_below: int = 0
     events_above: int = 0
     last_event: int = 0
+    first_added_id: int | None = None
+    """The smallest id of a notification that the log added."""
+    not_as_added: int = 0
+    not_removed: int = 0
+    removed: int = 0
+
+    @property
+    def misplaced_id(self) -> tuple[int, int]:
+        """The first id of the log, and a larger one from before the log: ids grow with sequences. Else, zeros."""
+        if self.last_old_id is None or self.first_added_id is None:
+            return 0, 0
+        return (
+            (self.first_added_id, self.last_old_id)
+            if self.last_old_id > self.first_added_id
+            else (0, 0)
+        )
 
 
 def check_inboxes(
@@ -143,33 +121,41 @@ def _batches(user_ids: Iterable[Any] | None, batch: int) -> Iterator[list[Any]]:
 
 
 def _examine(users: Sequence[Any]) -> dict[Any, list[Finding]]:
-    """Compare the inboxes of these users with their rows: three queries for any number of them."""
+    """Compare the inboxes of these users with their rows: five queries for any number of them."""
     inboxes = database.queryset(Inbox).in_bulk(users)
     rows = _rows(users)
     return {user_id: _compare(user_id, inboxes.get(user_id), rows[user_id]) for user_id in users}
 
 
 def _rows(users: Sequence[Any]) -> dict[Any, _Rows]:
-    notifications = _aggregates_of_notifications(users)
-    events = _aggregates_of_events(users)
-    return {
-        user_id: _Rows(**notifications.get(user_id, {}), **events.get(user_id, {}))
-        for user_id in users
-    }
+    parts = (
+        _aggregates_of_notifications(users),
+        _aggregates_of_events(users),
+        log_comparison.not_as_added(users),
+        log_comparison.presence(users),
+    )
+    rows = {}
+    for user_id in users:
+        counted: dict[str, Any] = {}
+        for part in parts:
+            counted |= part.get(user_id, {})
+        rows[user_id] = _Rows(**counted)
+    return rows
 
 
-def _aggregates_of_notifications(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
+def _aggregates_of_notifications(users: Sequence[Any]) -> dict[Any, dict[str, Any]]:
     rows = database.queryset(Notification).filter(recipient__in=users)
     query = rows.order_by().values("recipient_id")
     found: Iterable[Any] = query.annotate(
         notifications=Count("pk"),
         unread=Count("pk", filter=Q(read_at__isnull=True)),
         last_added=Max("added_sequence"),
+        last_old_id=Max("pk", filter=Q(added_sequence__lt=F("recipient__inbox__first_sequence"))),
     )
     return {row.pop("recipient_id"): row for row in found}
 
 
-def _aggregates_of_events(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
+def _aggregates_of_events(users: Sequence[Any]) -> dict[Any, dict[str, Any]]:
     rows = database.queryset(InboxEvent).filter(inbox__in=users)
     query = rows.order_by().values("inbox_id")
     below = Q(sequence__lt=F("inbox__first_sequence"))
@@ -179,6 +165,7 @@ def _aggregates_of_events(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
         events_below=Count("pk", filter=below),
         events_above=Count("pk", filter=above),
         last_event=Max("sequence"),
+        first_added_id=Min("notification_id", filter=Q(kind=Kind.ADDED) & ~below),
     )
     return {row.pop("inbox_id"): row for row in found}
 
@@ -195,6 +182,10 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
             (Flaw.LOG_BELOW_FIRST, 0, rows.events_below),
             (Flaw.LOG_ABOVE_LAST, 0, rows.events_above),
             (Flaw.ADDED_SEQUENCE, min(rows.last_added, inbox.last_sequence), rows.last_added),
+            (Flaw.NOT_AS_ADDED, 0, rows.not_as_added),
+            (Flaw.NOT_REMOVED, 0, rows.not_removed),
+            (Flaw.REMOVED, 0, rows.removed),
+            (Flaw.ID_ORDER, *rows.misplaced_id),
         ]
     return [
         Finding(str(user_id), kind, expected, found)

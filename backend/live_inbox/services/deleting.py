@@ -19,7 +19,7 @@ from live_inbox.services.results import Deleted
 def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Deleted:
     """Delete one of the user's notifications; raise NotFound if they have no such notification."""
     inbox, notification = lock_with_notification(user_id, notification_id)
-    database.queryset(Notification).filter(pk=notification.pk).delete()
+    Notification.unguarded.using(database.alias()).filter(pk=notification.pk).delete()
     numbered = allocate_sequence(inbox, unread=0 if notification.read else -1, total=-1)
     event = event_of(
         Kind.DELETED,

@@ -38,7 +38,9 @@ def _mark(
     changed = notification.read != becomes_read
     if changed:
         notification.read_at = read_at
-        database.queryset(Notification).filter(pk=notification.pk).update(read_at=read_at)
+        Notification.unguarded.using(database.alias()).filter(pk=notification.pk).update(
+            read_at=read_at
+        )
         numbered = allocate_sequence(inbox, unread=-1 if becomes_read else 1)
         kind = Kind.READ if becomes_read else Kind.UNREAD
         about = snapshot(notification)
@@ -71,7 +73,9 @@ def mark_all_read(
     through_id = ids.first()
     count = 0
     if through_id is not None:
-        count = notifications.filter(id__in=ids).update(read_at=moment)
+        count = (
+            Notification.unguarded.using(database.alias()).filter(id__in=ids).update(read_at=moment)
+        )
         numbered = allocate_sequence(inbox, unread=-count)
         event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
         record([event])

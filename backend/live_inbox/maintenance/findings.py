@@ -1,0 +1,56 @@
+"""What can be wrong with an inbox, and how a person reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Flaw(StrEnum):
+    """A problem of an inbox. The comments say what `expected` and `found` of a finding count."""
+
+    NO_INBOX = "no_inbox"  # inboxes of a user who has notifications
+    UNREAD_COUNT = "unread_count"  # unread notifications: there, counted
+    TOTAL_COUNT = "total_count"  # notifications: there, counted
+    LOG_HOLES = "log_holes"  # events between the first and the last sequence
+    LOG_BELOW_FIRST = "log_below_first"  # events left behind before the first sequence
+    LOG_ABOVE_LAST = (
+        "log_above_last"  # events whose sequences would be taken again: sends would fail
+    )
+    ADDED_SEQUENCE = "added_sequence"  # the last event: of the inbox, according to a notification
+    NOT_AS_ADDED = "not_as_added"  # notifications whose event is missing, or has other content
+    NOT_REMOVED = "not_removed"  # notifications that are gone, though no event removed them
+    REMOVED = "removed"  # notifications that are there, though an event removed them
+    ID_ORDER = "id_order"  # the oldest id in the log, and a larger one that claims to be older
+
+
+_SENTENCES = {
+    Flaw.NO_INBOX: "there are notifications, but no inbox that counts them",
+    Flaw.UNREAD_COUNT: "{found} unread notifications are counted, {expected} are there",
+    Flaw.TOTAL_COUNT: "{found} notifications are counted, {expected} are there",
+    Flaw.LOG_HOLES: "the log has {found} of {expected} events",
+    Flaw.LOG_BELOW_FIRST: "events before the beginning of the log: {found}",
+    Flaw.LOG_ABOVE_LAST: "events beyond the end of the log: {found}",
+    Flaw.ADDED_SEQUENCE: "a notification came with event {found}, but the last is {expected}",
+    Flaw.NOT_AS_ADDED: "notifications that the log did not add, or not with this content: {found}",
+    Flaw.NOT_REMOVED: "notifications that are gone without an event: {found}",
+    Flaw.REMOVED: "notifications that are there although an event removed them: {found}",
+    Flaw.ID_ORDER: "notification {found} claims to be older than the log, which begins with {expected}",
+}
+
+HARMLESS = frozenset({Flaw.LOG_BELOW_FIRST})
+"""Problems that are corrected without a reset: clients have received nothing wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem of one inbox, with the expected and the found number."""
+
+    user: str
+    kind: Flaw
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        said = _SENTENCES[self.kind].format(expected=self.expected, found=self.found)
+        return f"User {self.user}: {said}"
