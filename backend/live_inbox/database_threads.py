@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from functools import lru_cache, partial
 from typing import NoReturn, ParamSpec, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.db import InterfaceError, InternalError, OperationalError
 
 from live_inbox.conf import inbox_settings
@@ -22,6 +24,22 @@ UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
 """The exceptions for a database that does not answer. The statement may have been executed all the same."""
 
 _connections = ThreadConnections()
+
+
+_in_thread_of_caller = ContextVar("in_thread_of_caller", default=False)
+
+
+@contextmanager
+def in_thread_of_caller() -> Iterator[None]:
+    """Have `in_database_thread` use asgiref's thread-sensitive thread, for this context and the tasks made in it.
+
+    For tests: in a `TestCase` that is the thread whose transaction holds everything.
+    """
+    token = _in_thread_of_caller.set(True)
+    try:
+        yield
+    finally:
+        _in_thread_of_caller.reset(token)
 
 
 @lru_cache(maxsize=1)
@@ -38,6 +56,8 @@ async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwarg
     Cancelling the caller does not stop a call that has begun. Raises what the function raises; a write to a server that
     is read-only, as after a failover, is an OperationalError.
     """
+    if _in_thread_of_caller.get():
+        return await sync_to_async(function, thread_sensitive=True)(*args, **kwargs)
     # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
     # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
     call = partial(copy_context().run, _with_connections, partial(function, *args, **kwargs))
