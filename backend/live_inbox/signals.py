@@ -23,23 +23,23 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-notification_sent = Signal()
+notification_sent = Signal(use_caching=True)
 """A notification was put into an inbox. A bulk send gives one signal for each recipient."""
 
-notifications_sent = Signal()
+notifications_sent = Signal(use_caching=True)
 """The same, once for each send, and for each 500 recipients of a bulk send. Its one argument is `events`, a list."""
 
-notification_read = Signal()
+notification_read = Signal(use_caching=True)
 """A notification was marked as read."""
 
-notification_unread = Signal()
+notification_unread = Signal(use_caching=True)
 """A notification was marked as unread."""
 
-all_notifications_read = Signal()
+all_notifications_read = Signal(use_caching=True)
 """Notifications were marked as read together: `event.count` of them, none newer than `event.through_id`."""
 
-notification_deleted = Signal()
+notification_deleted = Signal(use_caching=True)
 """A notification was deleted. Deleting a user, with their inbox, is no event and gives no signal."""
 
-notification_expired = Signal()
+notification_expired = Signal(use_caching=True)
 """A notification was deleted because its `expires_at` has passed."""

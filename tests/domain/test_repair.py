@@ -105,6 +105,13 @@ def bring_back(user: User) -> None:
     insert(user, pk=pk, added_sequence=sequence)
 
 
+def mark_without_events(user: User) -> None:
+    """The newest was read; the counts stay right."""
+    first, *_, newest = Notification.objects.filter(recipient=user).order_by("pk")
+    Notification.unguarded.filter(pk=newest.pk).update(read_at=None)
+    Notification.unguarded.filter(pk=first.pk).update(read_at=timezone.now())
+
+
 def give_away(user: User) -> None:
     other = User.objects.create_user("other")
     oldest = Notification.objects.filter(recipient=user).earliest("pk")
@@ -121,6 +128,7 @@ BREAKAGES: list[tuple[Callable[[User], None], list[tuple[Flaw, int, int]]]] = [
     (add_later, [(Flaw.ADDED_SEQUENCE, 5, 8), (Flaw.NOT_AS_ADDED, 0, 1)]),
     (replace_row, [(Flaw.NOT_AS_ADDED, 0, 1), (Flaw.NOT_REMOVED, 0, 1)]),
     (rewrite, [(Flaw.NOT_AS_ADDED, 0, 1)]),
+    (mark_without_events, [(Flaw.READ_STATE, 0, 2)]),
     (bring_back, [(Flaw.NOT_REMOVED, 0, 1), (Flaw.REMOVED, 0, 1)]),
 ]
 every_breakage = pytest.mark.parametrize(
@@ -253,6 +261,24 @@ def test_a_new_row_that_claims_to_be_older_than_the_log_is_found(alice: User) ->
     assert list(check_inboxes()) == []
 
 
+def test_the_last_event_says_whether_a_notification_is_read(alice: User) -> None:
+    """Every way to mark agrees with the log; what all were marked with is compared, too."""
+    first, second, third, _ = Notification.objects.order_by("pk")
+    services.mark_all_read(user_id=alice.pk, up_to=Position(position(alice).epoch, 2))
+    services.mark_unread(user_id=alice.pk, notification_id=first.pk)
+    services.send(recipient_id=alice.pk, title="x")
+    assert list(check_inboxes()) == []
+    services.mark_all_read(user_id=alice.pk)
+    services.mark_unread(user_id=alice.pk, notification_id=third.pk)
+    assert list(check_inboxes()) == []
+
+    Notification.unguarded.filter(pk=second.pk).update(read_at=None)
+    Notification.unguarded.filter(pk=third.pk).update(read_at=timezone.now())
+
+    assert list(check_inboxes(fix=True)) == [finding(alice, Flaw.READ_STATE, 0, 2)]
+    assert list(check_inboxes()) == []
+
+
 def test_content_of_every_kind_agrees_with_its_event(db: None) -> None:
     user = User.objects.create_user("u")
     for title in ("true", "null", "1", '"', "\\u0041 \\", "Ünï😀", "a\nb", "{}"):
@@ -312,7 +338,7 @@ def test_a_batch_costs_the_same_for_one_inbox_as_for_many(db: None) -> None:
         services.send_many(recipient_ids=[user.pk for user in users], title="x")
 
     # The users of the batch and whether there are more; their inboxes, notifications and events, and what differs.
-    assert one == cost() == 7
+    assert one == cost() == 8
 
 
 def test_a_finding_is_a_sentence() -> None:

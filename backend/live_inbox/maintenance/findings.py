@@ -21,6 +21,7 @@ class Flaw(StrEnum):
     NOT_AS_ADDED = "not_as_added"  # notifications whose event is missing, or has other content
     NOT_REMOVED = "not_removed"  # notifications that are gone, though no event removed them
     REMOVED = "removed"  # notifications that are there, though an event removed them
+    READ_STATE = "read_state"  # notifications that are not read or unread as the last event says
     ID_ORDER = "id_order"  # the oldest id in the log, and a larger one that claims to be older
 
 
@@ -35,6 +36,7 @@ _SENTENCES = {
     Flaw.NOT_AS_ADDED: "notifications that the log did not add, or not with this content: {found}",
     Flaw.NOT_REMOVED: "notifications that are gone without an event: {found}",
     Flaw.REMOVED: "notifications that are there although an event removed them: {found}",
+    Flaw.READ_STATE: "notifications that were marked without an event: {found}",
     Flaw.ID_ORDER: "notification {found} claims to be older than the log, which begins with {expected}",
 }
 

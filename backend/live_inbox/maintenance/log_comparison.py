@@ -1,16 +1,29 @@
 """Compares notifications with the log, one by one: differences that cancel out in the counts are found here.
 
-The log says of every notification that it has an event about whether it is there, and of those that it added what they
-say. It says nothing of notifications from before its beginning that nothing has happened to since.
+The log says of every notification that it has an event about whether it is there and whether it is read, and of those
+that it added what they say. It says nothing of notifications from before its beginning without an event since.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
-from django.db.models import Case, Count, Exists, F, IntegerField, Max, OuterRef, Q, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Subquery,
+    When,
+)
 from django.db.models.fields.json import KT
 
 from live_inbox import database
@@ -42,19 +55,83 @@ def not_as_added(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
     return {row.pop("recipient_id"): row for row in found}
 
 
-def presence(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
-    """Count the notifications of users that are gone, or there, where the log says the opposite."""
-    # Grouping sorts the events once; a subquery for each of them would read the log again and again.
+def not_as_last_event(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
+    """Count the notifications of users that are there, gone, read or unread where their last event says otherwise.
+
+    One row for each notification that the log has an event about comes from the database: a mark-all-read concerns
+    them all, and to look for it from each row would have SQLite read the log again and again.
+    """
+    all_reads, none = _all_reads(users), _AllReads()
+    counts: dict[Any, Counter[str]] = {}
+    for inbox_id, notification_id, removed, read, unread, state in _last_events(users):
+        marked = all_reads.get(inbox_id, none)
+        is_read = read > unread or marked.cover(notification_id, after=unread)
+        flaw = _flaw(is_removed=bool(removed), is_read=is_read, state=state)
+        if flaw is not None:
+            counts.setdefault(inbox_id, Counter())[flaw] += 1
+    return {user_id: dict(count) for user_id, count in counts.items()}
+
+
+def _flaw(*, is_removed: bool, is_read: bool, state: int | None) -> str | None:
+    if is_removed or state is None:
+        return None if is_removed == (state is None) else "removed" if is_removed else "not_removed"
+    return None if is_read == bool(state) else "read_state"
+
+
+def _last_events(users: Sequence[Any]) -> Iterator[Any]:
+    """Yield (inbox, notification, 1 if removed, last read, last unread, state of the row) from the log.
+
+    The marks are sequences, 0 for none. The state is 1 for a read notification, 0 for an unread one, None without one.
+    """
     events = database.queryset(InboxEvent).filter(inbox__in=users, notification_id__isnull=False)
     about: Any = events.order_by().values("inbox_id", "notification_id")
     row = Notification.objects.filter(
         pk=OuterRef("notification_id"), recipient=OuterRef("inbox_id")
     )
-    removed = Case(When(kind__in=_REMOVALS, then=1), default=0, output_field=IntegerField())
-    wrong = about.annotate(removed=Max(removed), there=Exists(row)).filter(
-        Q(removed=1, there=True) | Q(removed=0, there=False)
+    return iter(
+        about.annotate(
+            removed=Max(_one_if(kind__in=_REMOVALS)),
+            last_read=Max(_sequence_if(kind=Kind.READ)),
+            last_unread=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNREAD))),
+            state=Subquery(row.values_list(_one_if(read_at__isnull=False))[:1]),
+        )
+        .values_list("inbox_id", "notification_id", "removed", "last_read", "last_unread", "state")
+        .iterator()
     )
-    counts: dict[Any, Counter[str]] = {}
-    for inbox_id, there in wrong.values_list("inbox_id", "there"):
-        counts.setdefault(inbox_id, Counter())["removed" if there else "not_removed"] += 1
-    return {user_id: dict(count) for user_id, count in counts.items()}
+
+
+def _one_if(**condition: Any) -> Case:
+    return Case(When(**condition, then=1), default=0, output_field=IntegerField())
+
+
+def _sequence_if(**condition: Any) -> Case:
+    return Case(When(**condition, then=F("sequence")), default=0, output_field=BigIntegerField())
+
+
+class _AllReads:
+    """The mark-all-read events of one inbox."""
+
+    def __init__(self, events: Sequence[tuple[int, int]] = ()) -> None:
+        """Take (sequence, id of the newest notification that was marked), in the order of the log."""
+        self._sequences = [sequence for sequence, _ in events]
+        newest_first = accumulate((through_id for _, through_id in reversed(events)), max)
+        self._through_ids = list(newest_first)[::-1]
+
+    def cover(self, notification_id: int, *, after: int) -> bool:
+        """Whether one of those after a sequence has marked the notification."""
+        place = bisect_right(self._sequences, after)
+        return place < len(self._sequences) and notification_id <= self._through_ids[place]
+
+
+def _all_reads(users: Sequence[Any]) -> dict[Any, _AllReads]:
+    found: dict[Any, list[tuple[int, int]]] = {}
+    events = (
+        database.queryset(InboxEvent)
+        .filter(inbox__in=users, kind=Kind.ALL_READ)
+        .order_by("sequence")
+    )
+    for inbox_id, sequence, through_id in events.values_list(
+        "inbox_id", "sequence", "payload__through"
+    ):
+        found.setdefault(inbox_id, []).append((sequence, through_id))
+    return {inbox_id: _AllReads(each) for inbox_id, each in found.items()}

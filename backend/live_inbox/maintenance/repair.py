@@ -46,6 +46,7 @@ class _Rows:
     not_as_added: int = 0
     not_removed: int = 0
     removed: int = 0
+    read_state: int = 0
 
     @property
     def misplaced_id(self) -> tuple[int, int]:
@@ -121,7 +122,7 @@ def _batches(user_ids: Iterable[Any] | None, batch: int) -> Iterator[list[Any]]:
 
 
 def _examine(users: Sequence[Any]) -> dict[Any, list[Finding]]:
-    """Compare the inboxes of these users with their rows: five queries for any number of them."""
+    """Compare the inboxes of these users with their rows: six queries for any number of them."""
     inboxes = database.queryset(Inbox).in_bulk(users)
     rows = _rows(users)
     return {user_id: _compare(user_id, inboxes.get(user_id), rows[user_id]) for user_id in users}
@@ -132,7 +133,7 @@ def _rows(users: Sequence[Any]) -> dict[Any, _Rows]:
         _aggregates_of_notifications(users),
         _aggregates_of_events(users),
         log_comparison.not_as_added(users),
-        log_comparison.presence(users),
+        log_comparison.not_as_last_event(users),
     )
     rows = {}
     for user_id in users:
@@ -185,6 +186,7 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
             (Flaw.NOT_AS_ADDED, 0, rows.not_as_added),
             (Flaw.NOT_REMOVED, 0, rows.not_removed),
             (Flaw.REMOVED, 0, rows.removed),
+            (Flaw.READ_STATE, 0, rows.read_state),
             (Flaw.ID_ORDER, *rows.misplaced_id),
         ]
     return [
