@@ -67,7 +67,7 @@ class Inbox(models.Model):
     """
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=delete_rows, primary_key=True, related_name="inbox"
+        settings.AUTH_USER_MODEL, on_delete=delete_rows, primary_key=True, related_name="live_inbox"
     )
     epoch = models.CharField(max_length=32, default=new_epoch, editable=False)
     last_sequence = models.BigIntegerField(default=0, editable=False)
@@ -141,7 +141,7 @@ class Notification(models.Model):
     recipient = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=delete_rows,
-        related_name="notifications",
+        related_name="live_inbox_notifications",
         db_index=False,
     )
     sender = models.ForeignKey(
@@ -149,7 +149,7 @@ class Notification(models.Model):
         on_delete=forget_sender,
         null=True,
         blank=True,
-        related_name="notifications_sent",
+        related_name="live_inbox_sent",
     )
     type = models.CharField(max_length=TYPE_LENGTH, default="general")
     title = models.CharField(max_length=TITLE_LENGTH)
@@ -265,7 +265,7 @@ class NotificationPreference(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=delete_rows,
-        related_name="notification_preferences",
+        related_name="live_inbox_preferences",
         db_index=False,
     )
     type = models.CharField(max_length=TYPE_LENGTH)
@@ -287,7 +287,7 @@ class TokenRevocation(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=delete_rows,
         primary_key=True,
-        related_name="token_revocation",
+        related_name="live_inbox_token_revocation",
     )
     not_before = models.DateTimeField(help_text="Tokens issued before this moment are refused.")
 

@@ -75,7 +75,7 @@ def test_a_service_creates_users_where_tokens_do(service: Caller, alice: User) -
     assert outcome(results) == [("carol", "sent"), ("x" * 151, "unknown_recipient")]
     assert outcome(again) == [("carol", "sent")]
     assert outcome(other) == [("dave", "unknown_recipient")]
-    assert User.objects.get(username="carol").notifications.count() == 2
+    assert User.objects.get(username="carol").live_inbox_notifications.count() == 2
 
 
 def test_invalid_content_reaches_no_recipient(service: Caller, bob: User) -> None:

@@ -74,10 +74,13 @@ REFUSED: dict[str, tuple[str, Write]] = {
         lambda user, one: async_to_sync(Notification.objects.all().aupdate)(title="y"),
     ),
     "adelete": ("delete()", lambda user, one: async_to_sync(Notification.objects.all().adelete)()),
-    "related create": ("send()", lambda user, one: user.notifications.create(**row(user))),
-    "related delete": ("delete()", lambda user, one: user.notifications.all().delete()),
-    "related update": ("mark", lambda user, one: user.notifications.update(title="y")),
-    "sender's clear": ("mark", lambda user, one: user.notifications_sent.clear()),
+    "related create": (
+        "send()",
+        lambda user, one: user.live_inbox_notifications.create(**row(user)),
+    ),
+    "related delete": ("delete()", lambda user, one: user.live_inbox_notifications.all().delete()),
+    "related update": ("mark", lambda user, one: user.live_inbox_notifications.update(title="y")),
+    "sender's clear": ("mark", lambda user, one: user.live_inbox_sent.clear()),
 }
 
 

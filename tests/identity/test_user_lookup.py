@@ -182,6 +182,6 @@ def test_users_are_loaded_with_their_revocation(people: list[User]) -> None:
     field = User._meta.get_field("username")
     found = users_by(field, ["carol", "alice"])
     with CaptureQueriesContext(connection) as queries:
-        assert found["carol"].token_revocation.not_before == NOON  # type: ignore[attr-defined]
-        assert not hasattr(found["alice"], "token_revocation")
+        assert found["carol"].live_inbox_token_revocation.not_before == NOON  # type: ignore[attr-defined]
+        assert not hasattr(found["alice"], "live_inbox_token_revocation")
     assert len(queries) == 0

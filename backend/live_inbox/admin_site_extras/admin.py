@@ -26,7 +26,7 @@ class InboxUserAdmin(InboxUserAdminMixin, InboxModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the users with their unread counts: one join, no further query."""
         users: Any = super().get_queryset(request)
-        found: QuerySet[Any] = users.annotate(unread_notifications=F("inbox__unread_count"))
+        found: QuerySet[Any] = users.annotate(unread_notifications=F("live_inbox__unread_count"))
         return found
 
     @admin.display(description="unread", empty_value="0")

@@ -164,7 +164,9 @@ def _get_or_create(lookup: dict[str, Any], defaults: dict[str, Any]) -> Abstract
     # By the model's own manager, which a project may have taught to create users.
     users = get_user_model()._default_manager.db_manager(database.alias())
     user, _ = users.get_or_create(**lookup, defaults=defaults)
-    return database.queryset(type(user)).select_related("token_revocation").get(pk=user.pk)
+    return (
+        database.queryset(type(user)).select_related("live_inbox_token_revocation").get(pk=user.pk)
+    )
 
 
 def _max_length(field: object) -> float:
@@ -175,7 +177,7 @@ def _max_length(field: object) -> float:
 
 def _not_before(user: AbstractBaseUser) -> float | None:
     try:
-        revocation = user.token_revocation  # type: ignore[attr-defined]  # the reverse side of our model
+        revocation = user.live_inbox_token_revocation  # type: ignore[attr-defined]  # the reverse side of our model
     except ObjectDoesNotExist:
         return None
     return float(revocation.not_before.timestamp())
@@ -192,7 +194,7 @@ def _read_statuses(user_ids: list[str]) -> dict[str, AccountStatus]:
     rows = (
         database.queryset(model)
         .filter(pk__in=user_ids)
-        .values_list("pk", "token_revocation__not_before", *columns)
+        .values_list("pk", "live_inbox_token_revocation__not_before", *columns)
     )
     found = {}
     for pk, not_before, *values in rows:

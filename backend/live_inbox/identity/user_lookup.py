@@ -76,7 +76,9 @@ def _one_by_one(field: Field, values: Iterable[Any]) -> Mapping[Any, AbstractBas
 
 
 def _users() -> models.QuerySet[AbstractBaseUser]:
-    return database.queryset(get_user_model()).select_related("token_revocation").order_by()
+    return (
+        database.queryset(get_user_model()).select_related("live_inbox_token_revocation").order_by()
+    )
 
 
 def _column(field: Field) -> Field:

@@ -49,7 +49,7 @@ def not_as_added(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
     rows = database.queryset(Notification).filter(
         ~Exists(added),
         recipient__in=users,
-        added_sequence__gte=F("recipient__inbox__first_sequence"),
+        added_sequence__gte=F("recipient__live_inbox__first_sequence"),
     )
     found: Any = rows.order_by().values("recipient_id").annotate(not_as_added=Count("pk"))
     return {row.pop("recipient_id"): row for row in found}

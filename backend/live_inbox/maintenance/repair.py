@@ -151,7 +151,9 @@ def _aggregates_of_notifications(users: Sequence[Any]) -> dict[Any, dict[str, An
         notifications=Count("pk"),
         unread=Count("pk", filter=Q(read_at__isnull=True)),
         last_added=Max("added_sequence"),
-        last_old_id=Max("pk", filter=Q(added_sequence__lt=F("recipient__inbox__first_sequence"))),
+        last_old_id=Max(
+            "pk", filter=Q(added_sequence__lt=F("recipient__live_inbox__first_sequence"))
+        ),
     )
     return {row.pop("recipient_id"): row for row in found}
 
@@ -216,7 +218,7 @@ def _settle_lost(user_id: Any, *, fix: bool) -> list[Finding]:
     """Check again whether the inbox is missing, and create it with `fix`."""
     # One statement, which sees the first notification of an inbox together with the inbox, or neither.
     notifications = database.queryset(Notification)
-    lost = notifications.filter(recipient=user_id, recipient__inbox__isnull=True)
+    lost = notifications.filter(recipient=user_id, recipient__live_inbox__isnull=True)
     if not lost.exists():
         return []
     if fix:

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                     models.OneToOneField(
                         on_delete=live_inbox.models.delete_rows,
                         primary_key=True,
-                        related_name="token_revocation",
+                        related_name="live_inbox_token_revocation",
                         serialize=False,
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                     models.OneToOneField(
                         on_delete=live_inbox.models.delete_rows,
                         primary_key=True,
-                        related_name="inbox",
+                        related_name="live_inbox",
                         serialize=False,
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -191,7 +191,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_index=False,
                         on_delete=live_inbox.models.delete_rows,
-                        related_name="notifications",
+                        related_name="live_inbox_notifications",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
@@ -201,7 +201,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         null=True,
                         on_delete=live_inbox.models.forget_sender,
-                        related_name="notifications_sent",
+                        related_name="live_inbox_sent",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
@@ -281,7 +281,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_index=False,
                         on_delete=live_inbox.models.delete_rows,
-                        related_name="notification_preferences",
+                        related_name="live_inbox_preferences",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),

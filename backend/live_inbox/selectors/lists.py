@@ -149,10 +149,10 @@ def _read_with_inbox(
 ) -> tuple[list[Notification], InboxState]:
     """Read rows and the inbox's state in one statement, which is one snapshot on every database."""
     annotated = rows.select_related("sender").annotate(
-        inbox_epoch=F("recipient__inbox__epoch"),
-        inbox_sequence=F("recipient__inbox__last_sequence"),
-        inbox_unread=F("recipient__inbox__unread_count"),
-        inbox_total=F("recipient__inbox__total_count"),
+        inbox_epoch=F("recipient__live_inbox__epoch"),
+        inbox_sequence=F("recipient__live_inbox__last_sequence"),
+        inbox_unread=F("recipient__live_inbox__unread_count"),
+        inbox_total=F("recipient__live_inbox__total_count"),
     )
     while True:
         # `all`, because a query set keeps what it has found and would find it again.
