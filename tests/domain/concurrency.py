@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 
 T = TypeVar("T")
 
@@ -34,3 +34,15 @@ def at_once(*calls: Callable[[], T]) -> list[T | Exception]:
     for thread in threads:
         thread.join()
     return results
+
+
+def is_blocked() -> bool:
+    """Whether a session of this PostgreSQL database waits for a lock."""
+    with connection.cursor() as cursor:
+        # Within a transaction, the view shows what it has shown at first.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])

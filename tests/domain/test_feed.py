@@ -12,8 +12,10 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, connections
+from django.utils import timezone
 
 from live_inbox import selectors, services
+from live_inbox.content import clean_content
 from live_inbox.database_log import DatabaseLog
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.doorbell import Doorbell
@@ -22,6 +24,8 @@ from live_inbox.delivery.log import Head, LogRange, ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.events import Event, Kind, Reset, decode
 from live_inbox.feed import Feed, OpenFeed
+from live_inbox.importing.rows import ImportRow
+from live_inbox.importing.writing import write
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import renew_epochs
 from live_inbox.models import Inbox
@@ -166,6 +170,35 @@ async def test_when_the_server_stops_the_feed_says_so(server: Server, alice: Use
     with pytest.raises(HubClosed):
         async with server.feed.open(str(alice.pk)):
             pass
+
+
+async def test_an_import_resets_open_feeds_once(server: Server, alice: User, bob: User) -> None:
+    await send(alice, "before")
+    users = (alice, bob)
+    async with server.feed.open(str(alice.pk)) as one, server.feed.open(str(bob.pk)) as other:
+        await in_database_thread(write, [imported(user, n) for n in (1, 2) for user in users])
+        server.hub.reconcile()
+        resets = [*await take(one, 1), *await take(other, 1)]
+        assert [reset.reason for reset in resets] == [ResetReason.EXPIRED] * 2
+        assert [reset.position.sequence for reset in resets] == [3, 2]
+        assert [reset.unread_count for reset in resets] == [3, 2]
+        for user in users:
+            await send(user, "after")
+        assert titles([*await take(one, 1), *await take(other, 1)]) == ["after", "after"]
+
+
+def imported(user: User, number: int) -> ImportRow:
+    """Return a row of an import."""
+    now = timezone.now()
+    return ImportRow(
+        place=f"line {number}",
+        key=f"old:{user.pk}:{number}",
+        recipient_id=user.pk,
+        sender_id=None,
+        created_at=now,
+        read_at=None,
+        content=clean_content(now=now, title=f"n{number}"),
+    )
 
 
 # -- lists and feeds -----------------------------------------------------------------------------------------
