@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 
+from live_inbox import services
 from live_inbox.models import Inbox, Notification
 from tests.commands.conftest import Run
 
@@ -304,6 +305,29 @@ def test_a_model_whose_keys_have_no_order_is_read_in_the_order_of_its_times(
     assert list(rows) == moments
     refused = run(*command, *options, "--after", "0-0")
     assert refused.err == "CommandError: The keys of sessions.Session have no order.\n"
+
+
+def test_what_a_user_has_deleted_does_not_come_again_when_an_import_is_resumed(
+    run: Run, alice: User, bob: User
+) -> None:
+    model = ("--from", "guide", "--model", "auth.User", "--resume")
+    columns = ("--column", "recipient=pk", "--column", "title=username")
+    command = ("import_notifications", *model, *columns)
+    assert run(*command).out == summary("2 rows", f"auth.User {bob.pk}", new=2)
+    services.delete(user_id=alice.pk, notification_id=Notification.objects.earliest("id").pk)
+    # A key that looks like those of another source, and one that is no number.
+    for key in ("guide:auth.users:999999", "guide:auth.user:x"):
+        services.send(recipient_id=bob.pk, title="sent", idempotency_key=key)
+    carol = User.objects.create_user("carol")
+
+    resumed = run(*command)
+    refused = run("import_notifications", "--from", "csv", __file__, "--resume")
+
+    assert resumed.out == summary("1 row", f"auth.User {carol.pk}", new=1)
+    assert (titles(alice), titles(carol)) == ([], ["carol"])
+    assert refused.err == (
+        "CommandError: --resume is for tables; for a file, name the line: --after LINE.\n"
+    )
 
 
 @pytest.mark.parametrize(

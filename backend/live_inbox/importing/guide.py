@@ -71,13 +71,18 @@ class GuideSource:
         content = {name: row[name] for name in _CONTENT if row.get(name) is not None}
         return SourceRow(
             place=f"{self._model._meta.label} {pk}",
-            key=f"guide:{self._model._meta.label_lower}:{pk}",
+            key=f"{key_prefix(self._model)}{pk}",
             recipient=row["recipient"],
             sender=row.get("sender"),
             created_at=row.get("created_at"),
             read=row.get("read_at") or bool(row.get("read")),
             content={"type": to_type(row.get("type")), **content},
         )
+
+
+def key_prefix(model: type[Model]) -> str:
+    """Return what a row's idempotency key begins with; its primary key follows."""
+    return f"guide:{model._meta.label_lower}:"
 
 
 def _find_columns(model: type[Model]) -> dict[str, str]:

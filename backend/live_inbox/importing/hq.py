@@ -14,6 +14,9 @@ from live_inbox.importing.types import to_type
 
 MODEL = "notifications.Notification"
 
+KEY_PREFIX = "hq:"
+"""What a row's idempotency key begins with; its primary key follows."""
+
 TypeFrom = Literal["level", "verb"]
 
 
@@ -79,7 +82,7 @@ class HqSource:
             yield [self._to_source(row, references) for row in rows]
 
     def _to_source(self, row: _Row, references: References) -> SourceRow | Skipped:
-        place = f"hq:{row.pk}"
+        place = f"{KEY_PREFIX}{row.pk}"
         if row.deleted:
             return Skipped(place, "deleted")
         kind = row.level if self._type_from == "level" else row.verb

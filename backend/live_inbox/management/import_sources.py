@@ -12,8 +12,9 @@ from django.core.management.base import CommandError
 from django.db.models import Model
 
 from live_inbox.importing import hq
-from live_inbox.importing.guide import CANDIDATES, GuideSource
+from live_inbox.importing.guide import CANDIDATES, GuideSource, key_prefix
 from live_inbox.importing.hq import HqSource
+from live_inbox.importing.resuming import last_imported
 from live_inbox.importing.rows import Source
 from live_inbox.importing.text_files import FILE_SOURCES
 from live_inbox.importing.text_rows import COLUMNS
@@ -35,6 +36,8 @@ def make_source(options: Mapping[str, Any]) -> Source:
 
 
 def _file_source(name: str, options: Mapping[str, Any]) -> Source:
+    if options["resume"]:
+        raise CommandError("--resume is for tables; for a file, name the line: --after LINE.")
     if options["file"] is None:
         raise CommandError(f"--from {name} needs a file.")
     path = Path(options["file"])
@@ -56,7 +59,7 @@ def _hq_source(options: Mapping[str, Any]) -> Source:
             f"{model._meta.label} is not a model of django-notifications-hq: it has no field {missing[0]!r}. "
             "Name the model: --model APP.MODEL."
         )
-    after = _key(model, options["after"])
+    after = _after(model, options, hq.KEY_PREFIX)
     return HqSource(model, type_from=options["type_from"], after=after)
 
 
@@ -65,7 +68,8 @@ def _guide_source(options: Mapping[str, Any]) -> Source:
         raise CommandError("--from guide needs the model: --model APP.MODEL.")
     model = _model(options["model"])
     columns = _columns(options, known=tuple(CANDIDATES))
-    return GuideSource(model, columns=columns, after=_key(model, options["after"]))
+    after = _after(model, options, key_prefix(model))
+    return GuideSource(model, columns=columns, after=after)
 
 
 def _model(label: str) -> type[Model]:
@@ -91,7 +95,11 @@ def _has_field(model: type[Model], name: str) -> bool:
     return True
 
 
-def _key(model: type[Model], text: str | None) -> Any:
+def _after(model: type[Model], options: Mapping[str, Any], prefix: str) -> Any:
+    """Return the primary key up to which rows are left out; None without one."""
+    if options["resume"]:
+        return last_imported(prefix)
+    text = options["after"]
     if text is None:
         return None
     try:

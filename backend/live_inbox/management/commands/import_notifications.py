@@ -75,10 +75,16 @@ class Command(InboxCommand):
         parser.add_argument(
             "--truncate", action="store_true", help="Shorten titles and messages that are too long."
         )
-        parser.add_argument(
+        start = parser.add_mutually_exclusive_group()
+        start.add_argument(
             "--after",
             metavar="KEY",
             help="Leave out the rows up to this primary key of the table, or line of the file.",
+        )
+        start.add_argument(
+            "--resume",
+            action="store_true",
+            help="Leave out the rows of the table up to the last one that has been imported.",
         )
         parser.add_argument(
             "--errors", metavar="FILE", help="Also write the rows that fail into this CSV file."
