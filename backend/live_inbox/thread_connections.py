@@ -34,8 +34,12 @@ class ThreadConnections(threading.local):
     def prepare(self) -> None:
         """Close what is broken or too old, before a call."""
         _quietly(close_old_connections)
-        if time.monotonic() - self._used_at > IDLE_SECONDS:
-            _close_unusable()
+        was_idle = time.monotonic() - self._used_at > IDLE_SECONDS
+        for connection in connections.all(initialized_only=True):
+            if was_idle and connection.connection is not None and not connection.is_usable():
+                _quietly(connection.close)
+            # CONN_HEALTH_CHECKS is for threads that wait for requests. Here it would be a query for each call.
+            connection.health_check_done = True  # type: ignore[attr-defined]  # not in the stubs
 
     def clean_up(self, error: BaseException | None) -> None:
         """Close what cannot be kept, after a call that has raised the error given.
@@ -62,12 +66,6 @@ def _keep(connection: BaseDatabaseWrapper) -> None:
     is_pooled = connection.settings_dict["OPTIONS"].get("pool")
     if connection.close_at is not None and not is_pooled:
         connection.close_at = max(connection.close_at, time.monotonic() + KEEP_SECONDS)
-
-
-def _close_unusable() -> None:
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and not connection.is_usable():
-            _quietly(connection.close)
 
 
 def _is_failure(error: BaseException | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database_threads, thread_connections
 from live_inbox.database_threads import in_database_thread
@@ -119,6 +120,26 @@ def test_the_connections_of_other_threads_stay_as_they_are(identify: Identify) -
 def test_in_tests_nothing_stays_open(identify: Identify, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail, "outbox", [], raising=False)
     assert open_after_call(identify) == []
+
+
+def test_calls_that_follow_each_other_make_no_health_checks(
+    add_database: AddDatabase, thread: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alias = add_database(CONN_HEALTH_CHECKS=True)
+    wrapper = type(connections[alias])
+    is_usable, checked = wrapper.is_usable, list[str]()
+
+    def check(connection: BaseDatabaseWrapper) -> bool:
+        checked.append(connection.alias)
+        return is_usable(connection)
+
+    monkeypatch.setattr(wrapper, "is_usable", check)
+    monkeypatch.setattr(thread_connections, "IDLE_SECONDS", 3600)
+    run(*[identifier(alias)] * 5)
+    assert checked == []
+    monkeypatch.setattr(thread_connections, "IDLE_SECONDS", -1)
+    run(*[identifier(alias)] * 5)
+    assert checked == [alias] * 5
 
 
 @pytest.mark.stack("production")
