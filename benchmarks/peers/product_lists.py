@@ -150,7 +150,8 @@ def mark_all() -> dict[str, float]:
 def _make_unread(user_id: Any) -> None:
     """Take back the last mark-all-read, the log excepted."""
     with transaction.atomic():
-        Notification.unguarded.filter(pk__in=_last_ids(user_id)).update(read_at=None)
+        # An earlier checkout has no manager of its own for writing.
+        Notification._base_manager.filter(pk__in=_last_ids(user_id)).update(read_at=None)
         Inbox.objects.filter(pk=user_id).update(unread_count=UNREAD)
 
 

@@ -109,8 +109,8 @@ class SentNotifications(Sequence[SentNotification]):
 
 
 def key_of(user: Any) -> Any:
-    """Return the primary key of a user, given as a user or as a primary key."""
-    return user.pk if isinstance(user, Model) else user
+    """Return the primary key of a user, given as a user, as a primary key, or as the text of one."""
+    return user.pk if isinstance(user, Model) else get_user_model()._meta.pk.to_python(user)
 
 
 def _value(notification: Snapshot, name: str, value: Any) -> bool:
