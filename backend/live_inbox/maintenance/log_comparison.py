@@ -31,7 +31,8 @@ from live_inbox.events import Kind
 from live_inbox.models import InboxEvent, Notification
 
 _CONTENT = ("type", "title", "message", "link")
-"""The fields that are compared: those that are text in the log, too."""
+"""The fields that are compared: text in the log, too. Not every field of CONTENT_FIELDS, because events from before a
+field was added do not have it."""
 
 _REMOVALS = (Kind.DELETED, Kind.EXPIRED)
 
