@@ -53,6 +53,25 @@ def delete_rows(collector: Any, field: Any, rows: Any, using: str) -> None:
         below = manager.filter(**{f"{relation.field.name}__in": rows})
         delete_rows(collector, relation.field, below, using)
     collector.fast_deletes.append(rows)
+    if rows.model is Inbox:
+        collector.fast_deletes.insert(0, _InboxLock(rows))
+
+
+class _InboxLock:
+    """Locks inboxes, as the first of a deletion's statements, in the order of the users as everywhere.
+
+    What is being sent to them is committed before, and so deleted, too; what is sent later waits and finds no user.
+    Without the lock, a notification that is committed between two statements would fail the deletion.
+    """
+
+    def __init__(self, rows: models.QuerySet[Any]) -> None:
+        self.model = rows.model
+        self._rows = rows
+
+    def _raw_delete(self, using: str) -> int:
+        locked = self._rows.using(using).select_for_update().order_by("pk")
+        list(locked.values_list("pk", flat=True))
+        return 0
 
 
 # Django passes the query instead of loading its rows first.

@@ -276,6 +276,27 @@ def test_senders_to_a_user_who_is_being_deleted_get_an_unknown_user_error() -> N
     assert not Inbox.objects.exists()
 
 
+def test_a_user_with_an_inbox_is_deleted_while_others_send() -> None:
+    """At the first attempt: the deletion waits for what is being sent."""
+
+    def send_until_refused(user: User) -> str:
+        while True:
+            try:
+                send(user)
+            except InvalidInput as error:
+                return error.field
+
+    for n in range(4):
+        user = User.objects.create_user(f"user{n}")
+        send(user)
+        calls: list[Callable[[], object]] = [partial(send_until_refused, user)] * (THREADS - 1)
+        *sent, deleted = at_once(*calls, user.delete)
+        assert sent == ["recipient_id"] * (THREADS - 1)
+        assert isinstance(deleted, tuple), deleted
+    assert not Notification.objects.exists()
+    assert not Inbox.objects.exists()
+
+
 def test_positions_only_move_forward(alice: User) -> None:
     """A reader never sees an inbox go back: commits are visible in the order of their sequences."""
     stop = threading.Event()
