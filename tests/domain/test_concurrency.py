@@ -297,6 +297,34 @@ def test_a_user_with_an_inbox_is_deleted_while_others_send() -> None:
     assert not Inbox.objects.exists()
 
 
+def test_a_bulk_send_leaves_out_users_who_are_deleted_meanwhile() -> None:
+    others = [User.objects.create_user(f"other{n}") for n in range(3)]
+    rounds = 0
+
+    def send_until_refused(user: User) -> int:
+        calls = 0
+        while True:
+            keys = [user.pk, *(other.pk for other in others)]
+            try:
+                services.send_many(recipient_ids=keys, title="x")
+            except InvalidInput as error:
+                assert error.field == "recipient_ids"
+                return calls
+            calls += 1
+
+    for n in range(4):
+        user = User.objects.create_user(f"user{n}")
+        send(user)
+        calls: list[Callable[[], object]] = [partial(send_until_refused, user)] * (THREADS - 1)
+        *sent, deleted = at_once(*calls, user.delete)
+        assert isinstance(deleted, tuple), deleted
+        for count in sent:
+            assert isinstance(count, int), count
+            rounds += count
+    assert Notification.objects.count() == 3 * rounds
+    assert list(check_inboxes()) == []
+
+
 def test_positions_only_move_forward(alice: User) -> None:
     """A reader never sees an inbox go back: commits are visible in the order of their sequences."""
     stop = threading.Event()

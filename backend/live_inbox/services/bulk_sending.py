@@ -16,7 +16,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
 from live_inbox.services.inserting import insert_notifications, unsaved
 from live_inbox.services.results import SentMany
-from live_inbox.services.users import count_users, load_sender, user_key
+from live_inbox.services.users import count_users, existing_users, load_sender, user_key
 
 SEND_CHUNK = 500
 """Recipients whose inboxes one transaction of `send_many` locks. Larger chunks gain nothing measurable, and keep the
@@ -35,6 +35,7 @@ def send_many(
 
     Costs a fixed number of statements for each chunk of SEND_CHUNK recipients; each chunk is a transaction of
     its own. All recipients are looked up before the first chunk: after InvalidInput nobody has received anything.
+    A user who is deleted after that is left out, and counts as suppressed.
 
     With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: who has
     the notification does not get it again. Raises Conflict for a key that was used with other content.
@@ -68,8 +69,13 @@ def _send_chunk(
     try:
         return _try_chunk(content, sender, keys, now)
     except IntegrityError:
-        # A concurrent call has used the key since the look-up. It has committed, so now its notifications are found.
-        return _try_chunk(content, sender, keys, now)
+        # Since the look-up, a concurrent call has used the key, or users were deleted. Both have been committed by now:
+        # the notifications of that call are found, and the others need not go without theirs.
+        if sender is not None:
+            load_sender(sender.pk)
+        existing = existing_users(keys)
+        left = {each: key for each, key in keys.items() if each in existing}
+        return _try_chunk(content, sender, left, now)
 
 
 @database.transactional
