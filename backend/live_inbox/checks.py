@@ -28,7 +28,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
 
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
     E005: the send policy. E006: a database that cannot hold the inbox. E020: the sender's name.
-    E021: the authenticator.
+    E021: the authenticator. E022: the language of recipients.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused.
     """
     try:
@@ -69,6 +69,10 @@ def _errors() -> Iterator[CheckMessage]:
     yield from _path_errors("SEND_POLICY", settings.send_policy, "live_inbox.E005")
     if settings.sender_name:
         yield from _path_errors("SENDER_NAME", settings.sender_name, "live_inbox.E020")
+    if settings.recipient_language:
+        yield from _path_errors(
+            "RECIPIENT_LANGUAGE", settings.recipient_language, "live_inbox.E022"
+        )
     yield from _database_errors()
     try:
         authenticator(settings.authenticator)

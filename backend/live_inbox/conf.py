@@ -198,6 +198,13 @@ class InboxSettings(BaseModel):
         "it, they see no username. Not set: the full name and the username, but never an e-mail address.",
     )
 
+    recipient_language: str = Field(
+        "",
+        description="Dotted path of a function that takes a user and returns their language code, or None. Lazy "
+        "translations in a notification are resolved in the language of its recipient. Not set: in the active "
+        "language.",
+    )
+
     # -- identity -------------------------------------------------------------------------------------
     authenticator: str = Field(
         "live_inbox.authentication.TokenOrSessionAuthenticator",

@@ -79,6 +79,20 @@ def plain_json(value: object, *, field: str, depth: int = 1) -> Any:
             raise InvalidInput(f"{field} must consist of JSON values only.", field=field)
 
 
+def is_lazy(value: object, *, depth: int = 0) -> bool:
+    """Whether the active language may matter for what a value becomes: lazy texts, and objects with an address."""
+    if type(value) in _PLAIN - {dict, list} or depth > MAX_DEPTH:
+        return False
+    if isinstance(value, LazyObject | Promise):
+        return True
+    if is_object(value):
+        items = object_of(value, field="data").items()
+        return any(is_lazy(each, depth=depth + 1) for item in items for each in item)
+    if isinstance(value, list | tuple):
+        return any(is_lazy(item, depth=depth + 1) for item in value)
+    return hasattr(value, "get_absolute_url")
+
+
 def is_object(value: object) -> bool:
     """Whether a value is an object in JSON: a dictionary or a dataclass."""
     return isinstance(value, dict) or (is_dataclass(value) and not isinstance(value, type))

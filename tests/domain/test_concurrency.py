@@ -18,11 +18,10 @@ from django.utils import timezone
 from live_inbox import selectors, services
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput, NotFound
-from live_inbox.events import Kind
 from live_inbox.maintenance.expiry import expire_due
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
-from live_inbox.services import Changed, Sent, SentMany, bulk_sending
+from live_inbox.services import Changed, Sent, bulk_sending
 from tests.domain.concurrency import THREADS, at_once
 from tests.domain.doorbells import RememberingDoorbell
 from tests.domain.replica import Replica, log_of
@@ -102,19 +101,6 @@ def test_bulks_that_overlap_in_opposite_orders_do_not_run_into_a_deadlock(
     assert results == [360, 360, 360, 360, 180]
     assert set(Inbox.objects.values_list("last_sequence", flat=True)) == {24, 30}
     assert_in_order(users[0], users[1], users[59])
-
-
-def test_a_bulk_that_is_sent_twice_at_once_by_one_key_arrives_once() -> None:
-    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(30))
-    keys = [user.pk for user in users]
-    sends = [partial(services.send_many, recipient_ids=keys, title="x", idempotency_key="k")]
-    results = at_once(*sends * THREADS)
-    counts = [(each.sent, each.replayed) for each in results if isinstance(each, SentMany)]
-    assert len(counts) == THREADS, results
-    assert sum(sent for sent, _ in counts) == Notification.objects.count() == 30
-    assert {sent + replayed for sent, replayed in counts} == {30}
-    for key in keys:
-        assert [event.kind for event in log_of(key)] == [Kind.ADDED]
 
 
 def test_two_devices_that_mark_the_same_cause_one_event(alice: User) -> None:

@@ -15,7 +15,7 @@ from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput
 from live_inbox.events import Event, Kind, Person, Snapshot
 from live_inbox.models import Inbox, InboxEvent, Notification
-from live_inbox.services import Sent, SentMany, bulk_sending, inserting
+from live_inbox.services import Sent, SentMany, bulk_sending
 from tests.delivery.metric_values import counted
 from tests.domain.conftest import Commit, VerifyEvents
 from tests.domain.doorbells import RememberingDoorbell
@@ -557,58 +557,6 @@ def test_a_bulk_from_an_unknown_sender_reaches_no_user(alice: User) -> None:
     with pytest.raises(InvalidInput) as caught:
         services.send_many(recipient_ids=[alice.pk], title="x", sender_id=10**9)
     assert caught.value.field == "sender_id"
-    assert nothing_was_written()
-
-
-def test_a_bulk_that_died_half_way_is_completed_by_the_same_call(
-    alice: User, bob: User, verify_events: VerifyEvents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(5))
-    recipients = [alice.pk, *(user.pk for user in users)]
-    monkeypatch.setattr(bulk_sending, "SEND_CHUNK", 2)
-    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
-        chunks = 0
-
-        def dies(*arguments: Any) -> Any:
-            nonlocal chunks
-            chunks += 1
-            if chunks == 3:
-                raise ConnectionError("the database is away")
-            return insert(*arguments)
-
-        insert = inserting.insert_notifications
-        patch.setattr(bulk_sending, "insert_notifications", dies)
-        services.send_many(recipient_ids=recipients, title="x", idempotency_key="k")
-    first = dict(Notification.objects.values_list("recipient", "pk"))
-    assert len(first) == 4
-    with verify_events(alice):
-        sent = services.send_many(
-            recipient_ids=[*recipients, bob.pk], title="x", idempotency_key="k"
-        )
-    assert sent == SentMany(sent=3, suppressed=0, replayed=4)
-    rows = dict(Notification.objects.values_list("recipient", "pk"))
-    assert sent.notification_ids == rows
-    assert rows.items() >= first.items()
-    assert rows.keys() == {*recipients, bob.pk}
-    assert Notification.objects.count() == 7
-
-
-def test_keys_of_bulks_are_those_of_their_sender_and_content(alice: User, bob: User) -> None:
-    both: dict[str, Any] = {"recipient_ids": [alice.pk, bob.pk], "idempotency_key": "k"}
-    assert services.send_many(title="x", **both).sent == 2
-    assert services.send_many(title="x", sender_id=bob.pk, **both).sent == 2
-    with pytest.raises(Conflict):
-        services.send_many(title="other", **both)
-    # A single send by the same key is another thing.
-    assert not services.send(recipient_id=alice.pk, title="x", idempotency_key="k").replayed
-    assert Notification.objects.count() == 5
-
-
-@pytest.mark.parametrize("key", ["", " ", "x" * 201, "\x00", 5])
-def test_the_key_of_a_bulk_has_the_form_of_any_key(alice: User, key: Any) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        services.send_many(recipient_ids=[alice.pk], title="x", idempotency_key=key)
-    assert caught.value.field == "idempotency_key"
     assert nothing_was_written()
 
 

@@ -20,6 +20,8 @@ def insert_copies(
 ) -> list[int]:
     """Insert a copy of an unsaved notification for each inbox; return their ids, in the order of the inboxes.
 
+    With idempotency keys, one for each inbox, each copy has its own in place of the notification's.
+
     One statement, in which the shared values occur once. Django's bulk_create repeats them for each row, which takes
     longer than inserting.
     """

@@ -10,6 +10,7 @@ from live_inbox import database
 from live_inbox.content import Content
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
+from live_inbox.services.languages import Contents
 
 
 def key_of_recipient(bulk_key: str, recipient_id: Any) -> str:
@@ -19,7 +20,7 @@ def key_of_recipient(bulk_key: str, recipient_id: Any) -> str:
 
 
 def already_sent(
-    sender_id: Any, keys: Mapping[Any, str | None], content: Content
+    sender_id: Any, keys: Mapping[Any, str | None], contents: Contents
 ) -> dict[Any, int]:
     """Return the ids of the notifications that recipients have by these keys, by recipient.
 
@@ -31,7 +32,7 @@ def already_sent(
     rows = database.queryset(Notification).filter(sender=sender_id, idempotency_key__in=wanted)
     found = {}
     for row in rows:
-        if Content.of(row) != content:
+        if Content.of(row) != contents.of(row.recipient_id):
             raise Conflict("This idempotency key was used for another notification.")
         found[row.recipient_id] = row.pk
     return found

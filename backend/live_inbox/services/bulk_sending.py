@@ -11,10 +11,11 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from live_inbox import database
-from live_inbox.content import Content, ContentFields, clean_content, clean_key
+from live_inbox.content import ContentFields, clean_key
 from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
-from live_inbox.services.inserting import insert_notifications, unsaved
+from live_inbox.services.inserting import Draft, insert_notifications, unsaved
+from live_inbox.services.languages import Contents, contents_for
 from live_inbox.services.results import SentMany
 from live_inbox.services.users import count_users, existing_users, load_sender, user_key
 
@@ -38,20 +39,26 @@ def send_many(
     A user who is deleted after that is left out, and counts as suppressed.
 
     With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: who has
-    the notification does not get it again. Raises Conflict for a key that was used with other content.
+    the notification does not get it again. That costs one more statement for each chunk. Raises Conflict for a key that
+    was used with other content; nobody has received anything then.
     """
-    content = clean_content(now=now or timezone.now(), **fields)
-    key = clean_key(idempotency_key)
     recipients = sorted({user_key(value, field="recipient_ids") for value in recipient_ids})
+    contents = contents_for(recipients, now=now or timezone.now(), fields=fields)
+    key = clean_key(idempotency_key)
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     sender = load_sender(sender_key)
     missing = sum(len(chunk) - count_users(chunk) for chunk in _chunks(recipients))
     if missing:
         raise InvalidInput(f"{missing} recipients do not exist.", field="recipient_ids")
-    sent, replayed = dict[Any, int](), dict[Any, int]()
-    for chunk in _chunks(recipients):
-        keys = {each: None if key is None else key_of_recipient(key, each) for each in chunk}
-        fresh, known = _send_chunk(content, sender, keys, now)
+    keys = {each: None if key is None else key_of_recipient(key, each) for each in recipients}
+    replayed = dict[Any, int]()
+    if key is not None:
+        # All of them before the first chunk: after Conflict, nobody has received anything.
+        for chunk in _chunks(recipients):
+            replayed |= already_sent(sender_key, {each: keys[each] for each in chunk}, contents)
+    sent = dict[Any, int]()
+    for chunk in _chunks([each for each in recipients if each not in replayed]):
+        fresh, known = _send_chunk(contents, sender, {each: keys[each] for each in chunk}, now)
         sent |= fresh
         replayed |= known
     return SentMany(
@@ -63,30 +70,36 @@ def send_many(
 
 
 def _send_chunk(
-    content: Content, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
+    contents: Contents, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
 ) -> tuple[dict[Any, int], dict[Any, int]]:
     """Send to the recipients of one chunk; return the ids of the notifications, new ones and those of before."""
-    try:
-        return _try_chunk(content, sender, keys, now)
-    except IntegrityError:
-        # Since the look-up, a concurrent call has used the key, or users were deleted. Both have been committed by now:
-        # the notifications of that call are found, and the others need not go without theirs.
-        if sender is not None:
-            load_sender(sender.pk)
-        existing = existing_users(keys)
-        left = {each: key for each, key in keys.items() if each in existing}
-        return _try_chunk(content, sender, left, now)
+    known = dict[Any, int]()
+    while True:
+        try:
+            return _insert_chunk(contents, sender, keys, now), known
+        except IntegrityError:
+            # Since the look-up, a concurrent call has used the key, or users were deleted. Both have been committed by
+            # now: the notifications of that call are found, and the others need not go without theirs.
+            if sender is not None:
+                load_sender(sender.pk)
+            known |= already_sent(sender and sender.pk, keys, contents)
+            existing = existing_users(keys)
+            left = {each: keys[each] for each in keys if each in existing and each not in known}
+            if len(left) == len(keys):
+                raise
+            keys = left
 
 
 @database.transactional
-def _try_chunk(
-    content: Content, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
-) -> tuple[dict[Any, int], dict[Any, int]]:
-    known = already_sent(sender and sender.pk, keys, content)
-    missing = {each: key for each, key in keys.items() if each not in known}
+def _insert_chunk(
+    contents: Contents, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
+) -> dict[Any, int]:
     moment = now or timezone.now()
-    inserted = insert_notifications(unsaved(content, sender, moment), missing, moment)
-    return {inbox.user_id: id for inbox, id in inserted}, known
+    drafts = [
+        Draft(unsaved(content, sender, moment), {each: keys[each] for each in recipients})
+        for content, recipients in contents.grouped(list(keys))
+    ]
+    return {inbox.user_id: id for inbox, id in insert_notifications(drafts, moment)}
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:

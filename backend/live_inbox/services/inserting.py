@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +11,20 @@ from msgspec.structs import replace
 
 from live_inbox.conf import inbox_settings
 from live_inbox.content import Content
-from live_inbox.events import Kind
+from live_inbox.events import Event, Kind
 from live_inbox.models import Notification
 from live_inbox.services.bulk_insert import insert_copies
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import SequencedInbox, allocate_sequences
 from live_inbox.services.snapshots import snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A notification without a recipient, not saved; and who gets a copy, each with the idempotency key of the copy."""
+
+    notification: Notification
+    keys: Mapping[Any, str | None]
 
 
 def unsaved(content: Content, sender: Any, created_at: datetime) -> Notification:
@@ -24,27 +33,51 @@ def unsaved(content: Content, sender: Any, created_at: datetime) -> Notification
 
 
 def insert_notifications(
-    notification: Notification, recipient_ids: Mapping[Any, str | None], now: datetime
+    drafts: Sequence[Draft], now: datetime
 ) -> list[tuple[SequencedInbox, int]]:
-    """Insert a copy of a notification, and its event, into each inbox whose user wants the type.
+    """Insert copies of notifications of one type, and their events, into each inbox whose user wants the type.
 
-    `recipient_ids` gives each recipient the idempotency key of their copy. Returns the inboxes and the ids of the
-    copies. Makes three statements for any number of recipients.
+    Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients of one draft, and
+    one more for each further draft.
     """
-    is_required = notification.type in inbox_settings().required_types
-    inboxes = allocate_sequences(
-        recipient_ids, unless_off=None if is_required else notification.type
-    )
-    if not inboxes:
+    recipients = [recipient_id for draft in drafts for recipient_id in draft.keys]
+    if not recipients:
         return []
-    ids = insert_copies(notification, inboxes, [recipient_ids[inbox.user_id] for inbox in inboxes])
+    type = drafts[0].notification.type
+    is_required = type in inbox_settings().required_types
+    inboxes = allocate_sequences(recipients, unless_off=None if is_required else type)
+    inserted: list[tuple[SequencedInbox, int]] = []
+    events: list[Event] = []
+    for draft, wanted in _by_draft(drafts, inboxes):
+        ids = insert_copies(
+            draft.notification, wanted, [draft.keys[each.user_id] for each in wanted]
+        )
+        copies = list(zip(wanted, ids, strict=True))
+        inserted += copies
+        events += _added(draft.notification, copies, now)
+    if events:
+        record(events)
+    return inserted
+
+
+def _by_draft(
+    drafts: Sequence[Draft], inboxes: list[SequencedInbox]
+) -> Iterator[tuple[Draft, list[SequencedInbox]]]:
+    """Yield the drafts that somebody wants, with the inboxes of those."""
+    if len(drafts) == 1:
+        if inboxes:
+            yield drafts[0], inboxes
+        return
+    by_user = {inbox.user_id: inbox for inbox in inboxes}
+    for draft in drafts:
+        if wanted := [by_user[each] for each in draft.keys if each in by_user]:
+            yield draft, wanted
+
+
+def _added(
+    notification: Notification, copies: Sequence[tuple[SequencedInbox, int]], now: datetime
+) -> Iterator[Event]:
     shared = snapshot(notification)
-    record(
-        [
-            event_of(
-                Kind.ADDED, inbox, now, notification=replace(shared, id=id), notification_id=id
-            )
-            for inbox, id in zip(inboxes, ids, strict=True)
-        ]
-    )
-    return list(zip(inboxes, ids, strict=True))
+    for inbox, id in copies:
+        own = replace(shared, id=id)
+        yield event_of(Kind.ADDED, inbox, now, notification=own, notification_id=id)

@@ -12,13 +12,13 @@ from live_inbox import database
 from live_inbox.content import (
     Content,
     ContentFields,
-    clean_content,
     clean_created_at,
     clean_key,
 )
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
-from live_inbox.services.inserting import insert_notifications, unsaved
+from live_inbox.services.inserting import Draft, insert_notifications, unsaved
+from live_inbox.services.languages import content_for
 from live_inbox.services.results import Sent
 from live_inbox.services.users import load_users, user_key
 
@@ -39,10 +39,10 @@ def send(
     time, while the event in the log has the current one. A few seconds after `expires_at`, the notification is
     deleted. Raises InvalidInput for content or users that are not acceptable.
     """
-    content = clean_content(now=now or timezone.now(), **fields)
+    recipient_key = user_key(recipient_id, field="recipient_id")
+    content = content_for(recipient_key, now=now or timezone.now(), fields=fields)
     key = clean_key(idempotency_key)
     created = clean_created_at(created_at)
-    recipient_key = user_key(recipient_id, field="recipient_id")
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     try:
         return _send(content, recipient_key, sender_key, key, now, created)
@@ -70,7 +70,7 @@ def _send(
     sender = load_users(recipient_id, sender_id)
     moment = now or timezone.now()
     notification = unsaved(content, sender, created_at or moment)
-    delivered = insert_notifications(notification, {recipient_id: key}, moment)
+    delivered = insert_notifications([Draft(notification, {recipient_id: key})], moment)
     if not delivered:
         return Sent(notification=None, suppressed=True)
     ((inbox, notification.pk),) = delivered

@@ -62,11 +62,16 @@ def existing_users(user_ids: Collection[Any]) -> set[Any]:
     return found
 
 
+def load_by_key(user_ids: Sequence[Any]) -> dict[Any, Any]:
+    """Return those of the users who exist, by their keys."""
+    found = database.queryset(get_user_model()).filter(pk__in=user_ids)
+    return {user.pk: user for user in found}
+
+
 def load_users(recipient_id: Any, sender_id: Any) -> Any:
     """Return the sender, or None without one; raise InvalidInput if a user does not exist."""
     keys = {recipient_id} if sender_id is None else {recipient_id, sender_id}
-    found = database.queryset(get_user_model()).filter(pk__in=keys)
-    users = {user.pk: user for user in found}
+    users = load_by_key(list(keys))
     for key, field in ((recipient_id, "recipient_id"), (sender_id, "sender_id")):
         if key is not None and key not in users:
             raise InvalidInput("There is no such user.", field=field)
