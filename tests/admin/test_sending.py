@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from live_inbox.maintenance.expiry import expire_due
 from live_inbox.models import InboxEvent, Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device
+from tests.domain.concurrency import THREADS, at_once
 
 ADD = "/admin/live_inbox/notification/add/"
 LIST = "/admin/live_inbox/notification/"
@@ -125,6 +127,68 @@ def test_users_who_turned_the_type_off_receive_nothing(
     assert shown_messages(browser) == ["Sent to 0 users. 1 turned off this type."]
 
     assert list(Notification.objects.values_list("recipient__username", flat=True)) == ["bob"]
+
+
+def token_of(browser: Client) -> str:
+    (token,) = re.findall(
+        r'<input type="hidden" name="token" value="([0-9a-f]{32})"',
+        browser.get(ADD).content.decode(),
+    )
+    return str(token)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_form_that_is_submitted_twice_sends_once(
+    browser: Client, alice: User, bob: User, many: bool
+) -> None:
+    recipients = (alice, bob) if many else (alice,)
+    token = token_of(browser)
+
+    assert submit(browser, *recipients, token=token).status_code == 302
+    assert submit(browser, *recipients, token=token).status_code == 302
+
+    assert Notification.objects.count() == LogEntry.objects.count() + many == 1 + many
+    users = "2 users" if many else "1 user"
+    assert shown_messages(browser) == [
+        f"Sent to {users}.",
+        f"Already sent to {users}. Nothing was sent again.",
+    ]
+
+
+def test_a_form_that_is_submitted_again_with_more_recipients_reaches_the_others(
+    browser: Client, alice: User, bob: User
+) -> None:
+    token = token_of(browser)
+    submit(browser, alice, token=token)
+    submit(browser, alice, bob, token=token)
+    assert shown_messages(browser)[1:] == ["Sent to 1 user. 1 user had it already."]
+    assert Notification.objects.count() == 2
+
+
+def test_other_forms_and_other_content_are_other_notifications(
+    browser: Client, alice: User
+) -> None:
+    first, second = token_of(browser), token_of(browser)
+    assert first != second
+    for token, title in ((first, "a"), (second, "a"), (first, "b"), ("", "a"), ("", "a")):
+        submit(browser, alice, token=token, title=title)
+    assert Notification.objects.count() == LogEntry.objects.count() == 5
+
+
+def test_a_refused_form_keeps_its_token(browser: Client, alice: User) -> None:
+    token = token_of(browser)
+    assert f'value="{token}"' in submit(browser, alice, title=" ", token=token).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_double_click_sends_once(boss: User, alice: User, bob: User) -> None:
+    browsers = [Client() for _ in range(THREADS)]
+    for browser in browsers:
+        browser.force_login(boss)
+    for n, recipients in enumerate([(alice,), (alice, bob)]):
+        posts = [partial(submit, browser, *recipients, token=f"t{n}") for browser in browsers]
+        assert [getattr(each, "status_code", each) for each in at_once(*posts)] == [302] * THREADS
+    assert Notification.objects.count() == 3
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,9 @@ class NotificationAdmin(InboxModelAdmin):
             raise PermissionDenied
         form = SendForm(request.POST or None, site=self.admin_site)
         if form.is_valid() and (outcome := form.send(request.user)) is not None:
-            self._record(request, outcome, form.cleaned_data["title"])
-            level = messages.SUCCESS if outcome.sent else messages.WARNING
+            if not outcome.is_repeated:
+                self._record(request, outcome, form.cleaned_data["title"])
+            level = messages.SUCCESS if outcome.sent or outcome.replayed else messages.WARNING
             self.message_user(request, str(outcome), level)
             return self.response_post_save_add(request, outcome.notification)
         context = {**self._send_context(request, form), **(extra_context or {})}

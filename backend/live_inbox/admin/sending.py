@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from django import forms
@@ -20,8 +22,9 @@ from live_inbox.errors import InvalidInput, NotificationError
 from live_inbox.identity.accounts import active_users
 from live_inbox.models import Notification
 from live_inbox.send_policy import check_may_send
+from live_inbox.services.bulk_keys import key_of_recipient
 
-FIELDS = ("recipients", "everybody", *CONTENT_FIELDS)
+FIELDS = ("recipients", "everybody", *CONTENT_FIELDS, "token")
 _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}
 
 
@@ -31,12 +34,29 @@ class Outcome:
 
     sent: int
     suppressed: int
+    replayed: int = 0
     notification: Notification | None = None
 
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the form was submitted before, and nothing was sent now."""
+        return self.replayed > 0 and self.sent == 0
+
     def __str__(self) -> str:
-        users = "1 user" if self.sent == 1 else f"{self.sent} users"
+        if self.is_repeated:
+            return f"Already sent to {_users(self.replayed)}. Nothing was sent again."
+        repeated = f" {_users(self.replayed)} had it already." if self.replayed else ""
         unwanted = f" {self.suppressed} turned off this type." if self.suppressed else ""
-        return f"Sent to {users}.{unwanted}"
+        return f"Sent to {_users(self.sent)}.{repeated}{unwanted}"
+
+
+def _users(count: int) -> str:
+    return "1 user" if count == 1 else f"{count} users"
+
+
+def new_token() -> str:
+    """Return a token that no other form has."""
+    return secrets.token_hex(16)
 
 
 class JSONField(forms.JSONField):
@@ -56,7 +76,11 @@ class JSONField(forms.JSONField):
 
 
 class SendForm(forms.Form):
-    """Accepts any content. The services validate it when it is sent."""
+    """Accepts any content. The services validate it when it is sent.
+
+    A form that is submitted twice, by a double click or a reload, sends once: its hidden token, with the content, is
+    the idempotency key. With other content, it is another notification.
+    """
 
     recipients = SafeModelMultipleChoiceField(
         queryset=get_user_model()._default_manager.none(),
@@ -86,6 +110,7 @@ class SendForm(forms.Form):
         required=False,
         help_text="When the notification is deleted automatically. Empty: never.",
     )
+    token = forms.CharField(widget=forms.HiddenInput, required=False, initial=new_token)
 
     def __init__(self, *args: Any, site: AdminSite, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,13 +150,35 @@ class SendForm(forms.Form):
             name: self.cleaned_data[name] or declared.default
             for name, declared in CONTENT_FIELDS.items()
         }
+        key = self._key(content)
         if len(recipients) == 1:
-            sent = services.send(recipient_id=recipients[0], sender_id=sender.pk, **content)
-            return Outcome(int(not sent.suppressed), int(sent.suppressed), sent.notification)
-        many = services.send_many(recipient_ids=recipients, sender_id=sender.pk, **content)
-        return Outcome(many.sent, many.suppressed)
+            return _send_to_one(recipients[0], sender, key, content)
+        many = services.send_many(
+            recipient_ids=recipients, sender_id=sender.pk, idempotency_key=key, **content
+        )
+        return Outcome(many.sent, many.suppressed, many.replayed)
+
+    def _key(self, content: dict[str, Any]) -> str | None:
+        """Return the idempotency key of this form with this content; None for a form without a token."""
+        token = self.cleaned_data["token"]
+        if not token:
+            return None
+        return sha256(repr((token, content)).encode(errors="backslashreplace")).hexdigest()
 
     def _recipients(self) -> Sequence[Any]:
         if self.cleaned_data["everybody"]:
             return list(active_users().values_list("pk", flat=True))
         return sorted(user.pk for user in self.cleaned_data["recipients"])
+
+
+def _send_to_one(recipient_id: Any, sender: Any, key: str | None, content: Any) -> Outcome:
+    """Send with the key that a bulk send would use: of two submissions, one may be to more users."""
+    sent = services.send(
+        recipient_id=recipient_id,
+        sender_id=sender.pk,
+        idempotency_key=None if key is None else key_of_recipient(key, recipient_id),
+        **content,
+    )
+    if sent.replayed:
+        return Outcome(0, 0, 1, sent.notification)
+    return Outcome(int(not sent.suppressed), int(sent.suppressed), 0, sent.notification)
