@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
+from multiprocessing import parent_process
 
 from live_inbox import metrics
 from live_inbox.delivery.cancelling import cancel_all
@@ -24,11 +25,15 @@ _BULK_INBOXES = 200
 
 
 class Doorbell:
-    """Publishes events after commits. Never blocks and never fails: a lost doorbell costs time, not events.
+    """Publishes events after commits. Never fails: a lost doorbell costs time, not events.
 
     In a server process the hub is called directly (`attached`), and the server's own event loop publishes to the
     channel layer, for the other processes. In any other process (a command, a worker, a WSGI server) one background
     thread publishes; when such a process exits, it waits up to `exit_seconds` for what is pending.
+
+    A forked process, such as a Celery worker's, may end by `os._exit` right after a task, and then no thread and no
+    exit handler runs. There, `ring` waits up to `exit_seconds` until it has published: a millisecond. If the layer
+    hangs, that is once in `retry_seconds`. Elsewhere, `ring` does not wait.
 
     `deployment` returns the id of the database, which group names contain. It is called by `ring`, in the caller's
     thread.
@@ -49,6 +54,7 @@ class Doorbell:
         self._exit_seconds = exit_seconds
         self._retry_seconds = retry_seconds
         self._token = uuid.uuid4().hex
+        self._created_in = os.getpid()
         self._fault = Fault("reading of the deployment id", metrics.LOG_FAULTS)
         self._begin()
 
@@ -72,7 +78,7 @@ class Doorbell:
         self._ring(dict.fromkeys(inboxes, ()), to_all=True)
 
     def ring(self, event_batch: EventBatch) -> None:
-        """Publish events to the hubs of all processes. Thread-safe; returns at once."""
+        """Publish events to the hubs of all processes. Thread-safe."""
         self._ring(event_batch, to_all=False)
 
     def _ring(self, event_batch: EventBatch, *, to_all: bool) -> None:
@@ -92,8 +98,19 @@ class Doorbell:
             metrics.DOORBELLS_DROPPED.inc()
             return
         self._fault.recovered()
-        publisher = self._server_publisher or self._thread()
-        publisher.put(list(self._messages(deployment, event_batch, to_all=to_all)))
+        messages = list(self._messages(deployment, event_batch, to_all=to_all))
+        server = self._server_publisher
+        if server is not None:
+            server.put(messages)
+            return
+        thread = self._thread()
+        thread.put(messages)
+        if self._may_end_abruptly():
+            thread.flush(self._exit_seconds)
+
+    def _may_end_abruptly(self) -> bool:
+        """Whether this process was made by fork or by multiprocessing, which end processes by `os._exit`."""
+        return self._created_in != self._pid or parent_process() is not None
 
     def _messages(
         self, deployment: str, event_batch: EventBatch, *, to_all: bool

@@ -6,10 +6,12 @@ import asyncio
 import atexit
 import os
 import socket
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from live_inbox import metrics
@@ -110,13 +112,26 @@ class ThreadPublisher:
         self, make: Callable[[asyncio.AbstractEventLoop], Publisher], exit_seconds: float
     ) -> None:
         self.pid = os.getpid()
-        self._loop = _ThreadLoop()
-        self._publisher = make(self._loop)
-        thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
-        thread.start()
+        self._make = make
+        self._failure: OSError | None = None
+        ready = _system_lock()
+        ready.acquire()
+        _start_system_thread(partial(self._run, ready.release))
+        ready.acquire()
+        if self._failure is not None:
+            raise self._failure
         atexit.register(self.flush, exit_seconds)
 
-    def _run(self) -> None:
+    def _run(self, ready: Callable[[], None]) -> None:
+        try:
+            # In the thread itself: gevent's sockets and selectors belong to the thread that creates them.
+            self._loop = _ThreadLoop()
+            self._publisher = self._make(self._loop)
+        except OSError as error:
+            self._failure = error
+            return
+        finally:
+            ready()
         asyncio.set_event_loop(self._loop)
         self._loop.create_task(self._publisher.run())
         self._loop.run_forever()
@@ -135,3 +150,27 @@ class ThreadPublisher:
         except TimeoutError:
             return False
         return True
+
+
+def _start_system_thread(run: Callable[[], None]) -> None:
+    """Start a daemon thread of the operating system.
+
+    Where gevent has replaced threads by greenlets, all greenlets would see the event loop of this one as running in
+    their own thread, and there Django refuses to use the database.
+    """
+    gevent = _patched_by_gevent()
+    if gevent is None:
+        threading.Thread(target=run, name="doorbell", daemon=True).start()
+    else:
+        gevent.get_original("_thread", "start_new_thread")(run, ())
+
+
+def _system_lock() -> Any:
+    gevent = _patched_by_gevent()
+    return threading.Lock() if gevent is None else gevent.get_original("_thread", "allocate_lock")()
+
+
+def _patched_by_gevent() -> Any:
+    """Return `gevent.monkey` if it has replaced threads; None otherwise."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey if monkey is not None and monkey.is_module_patched("threading") else None
