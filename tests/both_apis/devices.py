@@ -216,8 +216,9 @@ class GraphQLDevice(Socket):
         return Listed(shown, answer["totalCount"], answer["unreadCount"])
 
     def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
-        if "expires_at" in more:
-            more["expiresAt"] = more.pop("expires_at")
+        for name, shown in (("expires_at", "expiresAt"), ("idempotency_key", "idempotencyKey")):
+            if name in more:
+                more[shown] = more.pop(name)
         sent = self.ask(
             "mutation ($input: SendInput!) { send(input: $input) { notification { id } } }",
             input={"recipientId": str(user_id), "title": title, "message": message} | more,

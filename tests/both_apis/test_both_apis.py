@@ -146,6 +146,18 @@ def test_unacceptable_content_is_refused_and_nothing_changes(
     assert phone.list().total == 0
 
 
+def test_a_send_that_is_repeated_with_its_key_is_one(
+    phone: Device, laptop: Device, alice: int
+) -> None:
+    first = phone.send(alice, "hello", idempotency_key="k")
+    assert laptop.send(alice, "hello", idempotency_key="k") == first
+    with pytest.raises(Refused, match="CONFLICT"):
+        phone.send(alice, "another", idempotency_key="k")
+    with pytest.raises(Refused, match="BAD_USER_INPUT"):
+        phone.send(alice, "hello", idempotency_key="")
+    assert phone.list().total == 1
+
+
 def test_a_type_that_is_turned_off_is_not_delivered_and_the_sender_learns_it(
     phone: Device, alice: int
 ) -> None:

@@ -230,6 +230,20 @@ def test_each_form_of_a_send_is_a_send(frame: str) -> None:
     assert decode(frame, max_bytes=MAX_BYTES) == sent
 
 
+def test_a_send_may_have_an_idempotency_key() -> None:
+    def key_of(value: str) -> object:
+        frame = f'{{"type":"send_notification",{REST},"idempotency_key":{value}}}'
+        sent = decode(frame, max_bytes=MAX_BYTES)
+        assert isinstance(sent, SendNotification)
+        return sent.idempotency_key
+
+    assert [key_of('"k"'), key_of("null"), key_of('""')] == ["k", None, ""]
+    for value in ("7", "[]", "true", "0", "false", "{}"):
+        with pytest.raises(Refused) as caught:
+            key_of(value)
+        assert caught.value.failure.field == "idempotency_key"
+
+
 @pytest.mark.parametrize("frame", MALFORMED)
 def test_frame_that_is_no_message_is_malformed(frame: str) -> None:
     with pytest.raises(Malformed) as caught:
@@ -294,7 +308,7 @@ def test_nothing_but_malformed_and_refused_is_raised(frame: str) -> None:
 
 KEYS = [
     *("type", "user_id", "title", "message", "notification_type", "data", "link"),
-    *("limit", "before_id", "notification_id", "expires_at"),
+    *("limit", "before_id", "notification_id", "expires_at", "idempotency_key"),
 ]
 TYPES = ["send_notification", "get_notifications", "mark_read", "mark_all_read", "approval", "ping"]
 VALUES = st.recursive(

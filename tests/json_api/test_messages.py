@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from dataclasses import replace as replace_field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints
@@ -16,7 +17,6 @@ from msgspec.structs import replace
 from live_inbox.conf import InboxSettings
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import (
-    Conflict,
     Forbidden,
     InvalidInput,
     NotFound,
@@ -342,7 +342,7 @@ def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
     if kind is SendNotification:
         content = {messages.WIRE_NAMES.get(name, name): name == "title" for name in CONTENT_FIELDS}
-        return {"type": True, "user_id": True, **content}
+        return {"type": True, "user_id": True, **content, "idempotency_key": False}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}
         return {"type": True, **own}
@@ -417,7 +417,8 @@ def test_three_forms_of_a_send_are_one() -> None:
     sends = [decode(example, max_bytes=1024) for example in examples(text)]
     send = _send(data={"item": 5}, link="/some/url")
     ends = _send(expires_at=datetime(2124, 1, 1, tzinfo=UTC))
-    assert sends == [send] * 3 + [ends]
+    with_key = replace_field(_send(), idempotency_key="order-7-shipped")
+    assert sends == [send] * 3 + [ends, with_key]
 
 
 @pytest.mark.parametrize("name", SERVER_MESSAGES)
@@ -491,8 +492,7 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
 def test_page_document_and_code_agree_on_errors() -> None:
     text = PAGE.partition("\n## Errors\n")[2].partition("\n## ")[0]
     failures, _, faults = text.partition("is a *fault*")
-    # A send at this door has no idempotency key to be in conflict with.
-    codes = {kind.code for kind in NotificationError.__subclasses__()} - {Conflict.code}
+    codes = {kind.code for kind in NotificationError.__subclasses__()}
     codes.add("INTERNAL_SERVER_ERROR")
     assert set(rows(failures, under="key")) == set(keys(ErrorBody))
     assert set(rows(failures, under="code")) == codes

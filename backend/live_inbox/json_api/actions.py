@@ -51,11 +51,16 @@ def perform(caller: Caller, action: Action) -> Performed:
 
 
 def _send(caller: Caller, action: SendNotification) -> Performed:
-    sent = send_for_caller(caller, recipient_id=action.user_id, **action.content)
+    sent = send_for_caller(
+        caller,
+        recipient_id=action.user_id,
+        idempotency_key=action.idempotency_key,
+        **action.content,
+    )
     if sent.notification is None:
         return messages.notification_sent(None), None
-    to_self = sent.notification.recipient_id == caller.user.pk
-    sequence = sent.notification.added_sequence if to_self else None
+    is_added = sent.notification.recipient_id == caller.user.pk and not sent.replayed
+    sequence = sent.notification.added_sequence if is_added else None
     return messages.notification_sent(sent.notification.pk), sequence
 
 

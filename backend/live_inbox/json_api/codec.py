@@ -166,7 +166,10 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
         fields = {**fields, "notification_type": types[-1]}
     user_id = _user_id(fields.get("user_id"))
     content: Any = {name: _content(name, fields) for name in CONTENT_FIELDS}
-    return SendNotification(user_id, content)
+    key = fields.get("idempotency_key")
+    if key is not None:
+        key = _text("idempotency_key", key)
+    return SendNotification(user_id, content, key)
 
 
 def _content(name: str, fields: dict[str, Any]) -> Any:

@@ -32,6 +32,7 @@ class SendNotification:
 
     user_id: str
     content: ContentFields
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
