@@ -51,6 +51,8 @@ def test_an_invalid_value_is_refused_in_one_line(name: str, value: str, reason: 
         ("SOCKET_RATE", "0/second", "SOCKET_RATE: "),
         ("SEND_POLICY", "no.such", "SEND_POLICY cannot be imported"),
         ("SENDER_NAME", "no.such", "SENDER_NAME cannot be imported"),
+        ("GRAPHQL_SCHEMA", "no.such", "GRAPHQL_SCHEMA cannot be imported"),
+        ("GRAPHQL_SCHEMA", "django.VERSION", "GRAPHQL_SCHEMA is a tuple, and no schema."),
         ("JWT_ALGORITHMS", "none", "none"),
     ],
 )

@@ -15,7 +15,7 @@ from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.events import Event, decode
-from live_inbox.feed import Feed
+from live_inbox.feed import Feed, serving
 from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import build_admissions
 from live_inbox.json_api.consumer import NotificationConsumer
@@ -27,7 +27,7 @@ from live_inbox.socket_paths import SOCKET_PATHS, socket_paths
 from live_inbox.socket_router import Apis, SocketEndpoint, SocketRouter
 from live_inbox.sockets.asgi import Application
 from live_inbox_graphql.consumer import GraphQLConsumer
-from live_inbox_graphql.schema import schema
+from live_inbox_graphql.schema import configured_schema
 
 
 def hub_config(settings: InboxSettings) -> HubConfig:
@@ -96,12 +96,19 @@ async def _running_inbox() -> AsyncIterator[Apis]:
         async with doorbell().attached(hub.on_message):
             housekeeper.start()
             try:
-                yield _apis(Feed(hub), admissions)
+                feed = Feed(hub)
+                with serving(feed):
+                    yield _apis(feed, admissions)
             finally:
                 await housekeeper.stop()
     finally:
         await admissions.stop()
         await hub.stop()
+
+
+async def start_inbox() -> None:
+    """Start the inbox of the running event loop, for `live_inbox.feed.current_feed`, unless it runs."""
+    await running_inboxes().start()
 
 
 def _hub(admissions: Admissions) -> Hub[Event]:
@@ -117,6 +124,6 @@ def _hub(admissions: Admissions) -> Hub[Event]:
 
 def _apis(feed: Feed, admissions: Admissions) -> Apis:
     return {
-        "graphql": GraphQLConsumer(schema, feed, admissions),
+        "graphql": GraphQLConsumer(configured_schema(), feed, admissions),
         "json": NotificationConsumer(feed=feed, admissions=admissions),
     }

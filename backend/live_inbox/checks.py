@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import strawberry
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
@@ -27,8 +28,8 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     """Return what is wrong in `LIVE_INBOX`.
 
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
-    E005: the send policy. E006: a database that cannot hold the inbox. E020: the sender's name.
-    E021: the authenticator. E022: the language of recipients.
+    E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E020: the
+    sender's name. E021: the authenticator. E022: the language of recipients.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused.
     """
     try:
@@ -74,6 +75,7 @@ def _errors() -> Iterator[CheckMessage]:
             "RECIPIENT_LANGUAGE", settings.recipient_language, "live_inbox.E022"
         )
     yield from _database_errors()
+    yield from _schema_errors(settings.graphql_schema)
     try:
         authenticator(settings.authenticator)
     except Exception as error:  # its constructor may raise anything
@@ -116,6 +118,20 @@ def _database_errors() -> Iterator[CheckMessage]:
             hint="Let your routers return one alias for both.",
             id="live_inbox.E006",
         )
+
+
+def _schema_errors(path: str) -> Iterator[CheckMessage]:
+    if not path:
+        return
+    hint = "Name a strawberry.Schema as package.module.name."
+    try:
+        schema = import_string(path)
+    except ImportError as error:
+        yield Error(f"GRAPHQL_SCHEMA cannot be imported: {error}.", hint=hint, id="live_inbox.E007")
+        return
+    if not isinstance(schema, strawberry.Schema):
+        message = f"GRAPHQL_SCHEMA is a {type(schema).__name__}, and no schema."
+        yield Error(message, hint=hint, id="live_inbox.E007")
 
 
 def _rate_errors(name: str, rate: str) -> Iterator[CheckMessage]:

@@ -110,6 +110,16 @@ class InboxSettings(BaseModel):
         description="Use the server's own WebSocket protocol class and compiled GraphQL selections, which rely on "
         "internals of uvicorn and graphql-core; `false` turns both off.",
     )
+    graphql_schema: str = Field(
+        "",
+        description="The `strawberry.Schema` that the GraphQL API serves, as `package.module.name`: your own schema, "
+        "with the inbox's types in it. Not set: the inbox's own.",
+    )
+    compile_despite_extensions: bool = Field(
+        False,
+        description="Deliver subscriptions by compiled selections although the schema of `GRAPHQL_SCHEMA` has "
+        "extensions. They then do not run for these subscriptions.",
+    )
 
     # -- dependencies ---------------------------------------------------------------------------------
     database_threads: int = Field(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
+from functools import partial
 from typing import (
     Annotated,
     Any,
@@ -18,6 +19,7 @@ from typing import (
     Required,
     Self,
     TypedDict,
+    TypeVar,
     Unpack,
     get_args,
     get_type_hints,
@@ -34,6 +36,8 @@ from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput
 from live_inbox.notification_types import TYPE_LENGTH, is_type
 from live_inbox.plain_values import check_storable, is_object, plain_json, plain_scalar
+
+ReadT = TypeVar("ReadT")
 
 TITLE_LENGTH = 200
 MESSAGE_LENGTH = 4000
@@ -60,7 +64,7 @@ class ContentFields(TypedDict, total=False):
     message: Text
     link: Text | HasAddress
     data: Any
-    expires_at: date | None
+    expires_at: datetime | None
 
 
 def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
@@ -78,20 +82,33 @@ def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
         raise TypeError("A notification needs the field 'title'.")
     return Content(
         **{
-            name: _clean_field(name, values.get(name, declared.default), now)
+            name: _read(name, partial(declared.clean, values.get(name, declared.default), now))
             for name, declared in CONTENT_FIELDS.items()
         }
     )
 
 
 def clean_created_at(value: object) -> datetime | None:
-    """Return when an imported notification was created, in UTC; None when it is new."""
-    return None if value is None else _clean_moment("created_at", value)
+    """Return when an imported notification was created, in UTC; None when it is new.
+
+    As in Django's fields, a moment without a time zone is in TIME_ZONE, and a date stands for its beginning.
+    """
+    return None if value is None else _read("created_at", partial(_clean_created_at, value))
+
+
+def _clean_created_at(value: object) -> datetime:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    if not isinstance(value, datetime):
+        raise InvalidInput("created_at must be a datetime or a date.", field="created_at")
+    if value.utcoffset() is None:
+        value = value.replace(tzinfo=timezone.get_default_timezone())
+    return _in_utc("created_at", value)
 
 
 def clean_type(value: object, *, field: str = "type") -> str:
     """Return a notification type: a slug such as `general` or `billing.invoice`."""
-    text = _clean_text(field, value, TYPE_LENGTH)
+    text = _read(field, partial(_clean_text, field, value, TYPE_LENGTH))
     if not is_type(text):
         raise InvalidInput(
             "A type consists of letters, digits, '-', '_' and '.', and begins with a letter or digit.",
@@ -104,20 +121,20 @@ def clean_key(value: object) -> str | None:
     """Return an idempotency key; None when there is none."""
     if value is None:
         return None
-    text = _clean_text("idempotency_key", value, KEY_LENGTH)
+    text = _read("idempotency_key", partial(_clean_text, "idempotency_key", value, KEY_LENGTH))
     if not text.strip():
         raise InvalidInput("An idempotency key must not be blank.", field="idempotency_key")
     return text
 
 
-def _clean_field(name: str, value: object, now: datetime) -> Any:
-    """Return the value of a field as it is stored. Raises InvalidInput, also when code of the project fails on the way.
+def _read(name: str, clean: Callable[[], ReadT]) -> ReadT:
+    """Return what a validation returns. Raises InvalidInput, also when code of the project fails on the way.
 
     That is the function of a lazy text, or `get_absolute_url`. A database error is raised as it is: it may have ended
     the caller's transaction.
     """
     try:
-        return CONTENT_FIELDS[name].clean(value, now)
+        return clean()
     except (InvalidInput, ImproperlyConfigured, DatabaseError):
         raise
     except Exception as error:
@@ -178,25 +195,22 @@ def _clean_expiry(value: object, now: datetime) -> datetime | None:
     """Return a moment that is yet to come, in UTC; None when there is none."""
     if value is None:
         return None
-    moment = _clean_moment("expires_at", value)
+    # Read in the wrong time zone, it would be deleted at the wrong time. So the zone is not guessed.
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInput("expires_at must be a moment with a time zone.", field="expires_at")
+    moment = _in_utc("expires_at", value)
     if moment <= now:
         raise InvalidInput("expires_at must be later than now.", field="expires_at")
     return moment
 
 
-def _clean_moment(name: str, value: object) -> datetime:
-    """Return a moment in UTC. As in Django's fields, one without a time zone is in TIME_ZONE, and a date begins it."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time.min)
-    if not isinstance(value, datetime):
-        raise InvalidInput(f"{name} must be a datetime or a date.", field=name)
+def _in_utc(name: str, value: datetime) -> datetime:
     try:
-        if value.utcoffset() is None:
-            value = value.replace(tzinfo=timezone.get_default_timezone())
         moment = value.astimezone(UTC)
     except OverflowError:
         # Just inside the calendar where it was written, and beyond its end in UTC.
         raise InvalidInput(f"{name} is out of range.", field=name) from None
+    # A plain datetime: subclasses encode themselves in other ways.
     return datetime.combine(moment.date(), moment.time(), UTC)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+from importlib import import_module
 from typing import Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
@@ -217,3 +220,32 @@ def _discard(batch: Batch[Event] | Batch[Reset]) -> None:
 
 def _raise(error: Exception) -> None:
     raise error
+
+
+@lru_cache(maxsize=1)
+def _running() -> WeakKeyDictionary[asyncio.AbstractEventLoop, Feed]:
+    """Return the feed of each event loop on which an inbox runs."""
+    return WeakKeyDictionary()
+
+
+@contextmanager
+def serving(feed: Feed) -> Iterator[None]:
+    """Let `current_feed` return this feed on the running event loop while in the block."""
+    loop = asyncio.get_running_loop()
+    _running()[loop] = feed
+    try:
+        yield
+    finally:
+        _running().pop(loop, None)
+
+
+async def current_feed() -> Feed:
+    """Return the feed of the inbox that runs on this event loop; start one if there is none.
+
+    For code that is served by others, such as Strawberry's consumers.
+    """
+    loop = asyncio.get_running_loop()
+    if loop not in _running():
+        # Not imported: the application is composed of layers above this one.
+        await import_module("live_inbox.application").start_inbox()
+    return _running()[loop]

@@ -39,10 +39,7 @@ def graphql_view(graphiql: Page) -> Any:
 
 @lru_cache(maxsize=4)
 def _view(page: Page | None) -> Any:
-    # Not at import, which builds the schema.
-    from live_inbox_graphql.schema import schema
-
-    return GraphQLView.as_view(schema=schema, page=page)
+    return GraphQLView.as_view(page=page)
 
 
 @database.non_atomic

@@ -33,7 +33,7 @@ _SCALARS = {
     "JSON": "unknown",
     "String": "string",
 }
-_OBJECTS = ("User", "Notification")
+_OBJECTS = ("InboxUser", "Notification")
 _EVENTS = "NotificationEvent"
 
 

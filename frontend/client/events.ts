@@ -5,11 +5,11 @@ import type * as schema from "./schema.js";
 export { EVENTS_DOCUMENT, NOTIFICATION_FIELDS } from "./schema.js";
 export type {
   InboxReset,
+  InboxUser,
   Notification,
   NotificationAdded,
   NotificationDeleted,
   NotificationUpdated,
-  User,
 } from "./schema.js";
 
 /**

@@ -4,7 +4,7 @@
  */
 
 /** A user, as other users see them. */
-export interface User {
+export interface InboxUser {
   id: string;
   username: string;
   name: string;
@@ -22,7 +22,7 @@ export interface Notification {
   readAt: string | null;
   createdAt: string;
   expiresAt: string | null;
-  sender: User | null;
+  sender: InboxUser | null;
 }
 
 export type ResetReason =

@@ -20,7 +20,7 @@ from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame
 from live_inbox_graphql.errors import TOO_MANY_OPERATIONS, ClientError, client_error
 from live_inbox_graphql.messages import InvalidMessage, OperationRequest, init_payload
 from live_inbox_graphql.operations import Operation
-from live_inbox_graphql.schema import InboxSchema
+from live_inbox_graphql.served_schema import ServedSchema
 
 
 class NotAdmitted(Exception):
@@ -37,7 +37,7 @@ class NotAdmitted(Exception):
 class GraphQLConfig:
     """What all GraphQL connections of a server have in common."""
 
-    schema: InboxSchema
+    schema: ServedSchema
     feed: Feed
     max_operations: int
     init_seconds: float

@@ -16,7 +16,7 @@ from live_inbox_graphql import graphql_transport_ws, graphql_ws
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame, close_frame_for
 from live_inbox_graphql.connection import GraphQLConfig, GraphQLConnection
 from live_inbox_graphql.origins import OriginCheck
-from live_inbox_graphql.schema import InboxSchema
+from live_inbox_graphql.served_schema import ServedSchema
 
 _SUBPROTOCOLS: Mapping[str, type[GraphQLConnection]] = {
     graphql_transport_ws.NAME: graphql_transport_ws.GraphQLTransportWSProtocol,
@@ -34,7 +34,7 @@ class GraphQLConsumer:
 
     def __init__(
         self,
-        schema: InboxSchema,
+        schema: ServedSchema,
         feed: Feed,
         admissions: Admissions,
         *,

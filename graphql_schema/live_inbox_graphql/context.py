@@ -1,32 +1,71 @@
-"""The context that resolvers get with each operation."""
+"""The context that resolvers get with each operation that our own view and our own sockets serve."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import strawberry
+from django.contrib.auth.models import AnonymousUser
 
 from live_inbox.feed import Feed
 from live_inbox.identity.callers import Caller
-from live_inbox.identity.errors import AuthenticationFailed, Reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Context:
-    """The context of one operation. Each operation of a socket gets a new one, so nothing is shared or outdated."""
+    """The context of one operation. Each operation of a socket gets a new one, so nothing is shared or outdated.
+
+    A project's own resolvers find in it what Strawberry's contexts have: `context.request.user`, or
+    `context["request"]`. Extensions may add attributes.
+    """
 
     caller: Caller | None
     """None for an anonymous caller, who may only read the schema."""
     feed: Feed | None = None
     """None where there are no subscriptions: on HTTP."""
+    request: Any = None
+    """The HttpRequest, whose user is the caller; on a socket, a SocketRequest."""
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return getattr(self, key)
+        except AttributeError:
+            raise KeyError(key) from None
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        setattr(self, key, value)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an attribute, or the default."""
+        return getattr(self, key, default)
 
 
-Info = strawberry.Info[Context, None]
+class SocketRequest:
+    """A socket's handshake as a project's resolvers read it: `request.user`, `request.scope["user"]`."""
+
+    def __init__(self, scope: Mapping[str, Any], caller: Caller | None) -> None:
+        self._scope = scope
+        self.user: Any = AnonymousUser() if caller is None else caller.user
+
+    @cached_property
+    def scope(self) -> dict[str, Any]:
+        """The ASGI scope, with the caller as `user`."""
+        return {**self._scope, "user": self.user}
+
+    @property
+    def consumer(self) -> SocketRequest:
+        """Itself: with Channels, the scope is that of `request.consumer`."""
+        return self
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers of the handshake, by their names in lower case."""
+        pairs = self._scope["headers"]
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
 
 
-def caller_of(info: Info) -> Caller:
-    """Return the caller; raise AuthenticationFailed if there is none."""
-    caller = info.context.caller
-    if caller is None:
-        raise AuthenticationFailed(Reason.MISSING)
-    return caller
+Info = strawberry.Info[Any, Any]
+"""The context is ours, or that of a view or a consumer of Strawberry (`callers.py`)."""

@@ -23,9 +23,10 @@ from graphql import (
     specified_rules,
 )
 from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import ExecutionContext
 
 from live_inbox.conf import inbox_settings
-from live_inbox.internals.strawberry_schema import core_schema, names_operation, validate_document
+from live_inbox.internals.strawberry_schema import names_operation, validate_document
 from live_inbox_graphql.errors import Code, mark_invalid
 
 MAX_REPEATS = 50
@@ -76,6 +77,7 @@ class DocumentCache:
         self, schema: GraphQLSchema, text: str, document: DocumentNode, rules: Rules
     ) -> list[GraphQLError]:
         """Return the errors of a document; add it to the cache if it has none."""
+        assert validate_document is not None
         errors = excesses(document) or validate_document(schema, document, rules)
         if not errors:
             self.put(text, document)
@@ -84,26 +86,51 @@ class DocumentCache:
     def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
         """Return the document of this text, or None if it is invalid; executing it reports the errors."""
         document = self.get(text)
-        if document is None:
-            try:
-                document = parse(text, max_tokens=inbox_settings().max_query_tokens)
-            except (GraphQLError, RecursionError):
-                return None
-            if self.check(schema, text, document, specified_rules):
-                return None
+        if document is not None or validate_document is None:
+            return document
+        document = self.parsed(text)
+        if document is None or self.check(schema, text, document, specified_rules):
+            return None
         return document
 
+    def parsed(self, text: str) -> DocumentNode | None:
+        """Return the document of this text, valid or not; None if it is not GraphQL."""
+        try:
+            return self.get(text) or parse(text, max_tokens=inbox_settings().max_query_tokens)
+        except (GraphQLError, RecursionError):
+            return None
 
-class Documents(SchemaExtension):
-    """Turns the text of one operation into a valid document within the limits, or into errors."""
 
-    def __init__(self, cache: DocumentCache) -> None:
-        self._cache = cache
+class LimitedDocuments(SchemaExtension):
+    """Holds the documents of operations to the limits. Strawberry and other extensions validate them."""
 
     def on_operation(self) -> Iterator[None]:
         """Let the parser stop at the limit of tokens."""
         self.execution_context.parse_options["max_tokens"] = inbox_settings().max_query_tokens
         yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Refuse what exceeds a limit; code the errors that validation finds."""
+        execution = self.execution_context
+        document = execution.graphql_document
+        assert document is not None
+        execution.pre_execution_errors = _refusals(execution, document) or None
+        yield
+        mark_invalid(execution.pre_execution_errors or ())
+
+
+def _refusals(execution: ExecutionContext, document: DocumentNode) -> list[GraphQLError]:
+    if not names_operation(execution) and has_several_operations(document):
+        # Strawberry would run the first.
+        return [NAME_THE_OPERATION]
+    return excesses(document)
+
+
+class Documents(LimitedDocuments):
+    """Does so with a cache: a document that was valid once is valid. For schemas without other extensions."""
+
+    def __init__(self, cache: DocumentCache) -> None:
+        self._cache = cache
 
     def on_parse(self) -> Iterator[None]:
         """Save the parser's work for documents that are known."""
@@ -112,22 +139,19 @@ class Documents(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Leave the errors of the document, or an empty list, where the schema looks for them."""
+        """Let a document that is known pass; check any other, and remember it if it has no errors."""
         execution = self.execution_context
         document, text = execution.graphql_document, execution.query
-        assert document is not None
-        assert text is not None
-        if not names_operation(execution) and has_several_operations(document):
-            # Strawberry would run the first.
+        if document is None or text is None or document is not self._cache.get(text):
+            yield from super().on_validate()
+            if document is not None and not execution.pre_execution_errors:
+                self._cache.put(text or "", document)
+        elif not names_operation(execution) and has_several_operations(document):
             execution.pre_execution_errors = [NAME_THE_OPERATION]
-        elif document is self._cache.get(text):
-            execution.pre_execution_errors = []
+            yield
         else:
-            errors = self._cache.check(
-                core_schema(execution.schema), text, document, execution.validation_rules
-            )
-            execution.pre_execution_errors = mark_invalid(errors)
-        yield
+            execution.pre_execution_errors = []
+            yield
 
 
 def excesses(document: DocumentNode) -> list[GraphQLError]:

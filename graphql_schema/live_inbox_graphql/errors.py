@@ -25,6 +25,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 
 from live_inbox import metrics
 from live_inbox.database_threads import UNAVAILABLE_ERRORS
+from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.errors import AuthenticationFailed, Reason
@@ -125,6 +126,15 @@ _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
     (InvalidOperationTypeError, _wrong_operation_type),
     (MissingQueryError, lambda e: ClientError(Code.BAD_REQUEST, "`query` is missing.", {})),
     (UNAVAILABLE_ERRORS, _unavailable),
+    # Only where others serve the subscription: our sockets are closed instead.
+    (
+        HubClosed,
+        lambda e: ClientError(
+            Code.SERVICE_UNAVAILABLE,
+            "The server stops. Subscribe again after the last position.",
+            {},
+        ),
+    ),
     (
         RecursionError,
         lambda e: ClientError(Code.GRAPHQL_PARSE_FAILED, "The document is nested too deeply.", {}),
@@ -148,10 +158,11 @@ TOO_MANY_OPERATIONS = ClientError(
 
 
 def mark_invalid(errors: Iterable[GraphQLError]) -> list[GraphQLError]:
-    """Set the code of validation errors, and return them."""
+    """Set the code of validation errors that have none, and return them."""
     marked = list(errors)
     for error in marked:
-        error.extensions = {"code": Code.GRAPHQL_VALIDATION_FAILED.value}
+        if "code" not in (error.extensions or {}):
+            error.extensions = {"code": Code.GRAPHQL_VALIDATION_FAILED.value}
     return marked
 
 
@@ -170,29 +181,31 @@ def as_clients_see(error: GraphQLError) -> GraphQLError:
     )
 
 
+def is_about_request(error: GraphQLError) -> bool:
+    """Whether an error is about the request or its arguments, and not about what a field did."""
+    original = error.original_error
+    return error.path is None or (isinstance(original, GraphQLError) and bool(original.nodes))
+
+
 def as_clients_see_exception(error: Exception) -> GraphQLError:
     """Return the GraphQL error for an exception that was raised outside GraphQL."""
+    if isinstance(error, GraphQLError):
+        return as_clients_see(error)
     shown = client_error(error)
     return GraphQLError(shown.message, extensions=shown.extensions)
 
 
 def _client_error_of(error: GraphQLError) -> ClientError:
+    # Of other errors, graphql-core raises those about a result that does not have the type in the schema: with the path
+    # of a field, and without a location in the document.
     original = error.original_error
-    if original is not None and not (isinstance(original, GraphQLError) and _is_about_input(error)):
+    if original is not None and not (
+        isinstance(original, GraphQLError) and is_about_request(error)
+    ):
         return client_error(original)
     if isinstance(error, GraphQLSyntaxError):
         return ClientError(Code.GRAPHQL_PARSE_FAILED, error.message, {})
     return ClientError(Code.BAD_USER_INPUT, error.message, _named_field(error))
-
-
-def _is_about_input(error: GraphQLError) -> bool:
-    """Whether an error of graphql-core is about the client's input.
-
-    Otherwise it is about a result that does not have the type in the schema: graphql-core raises such an error
-    with the path of a field and without a location in the document.
-    """
-    original = error.original_error
-    return error.path is None or (isinstance(original, GraphQLError) and bool(original.nodes))
 
 
 def _named_field(error: GraphQLError) -> dict[str, Any]:

@@ -10,13 +10,12 @@ from typing import Annotated
 import strawberry
 
 from live_inbox import selectors, services
-from live_inbox.database_threads import in_database_thread
-from live_inbox.delivery.position import Position
 from live_inbox.identity.callers import Caller
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
-from live_inbox_graphql.context import Info, caller_of
+from live_inbox_graphql.context import Info
+from live_inbox_graphql.fields import for_caller
 from live_inbox_graphql.inputs import NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
     DeletePayload,
@@ -41,36 +40,36 @@ class Mutation:
     @strawberry.mutation(
         description="Send a notification: to yourself, or to others with permission. The rate is limited."
     )
-    async def send(
+    def send(
         self,
         info: Info,
         input: Annotated[SendInput, strawberry.argument(description="The notification.")],
     ) -> SendPayload:
-        return await in_database_thread(_send, caller_of(info), input)
+        return for_caller(info, _send, input)
 
     @strawberry.mutation(
         description="Send the same notification to many users, with permission. Each recipient has a result: one who "
         "does not exist does not keep the others from theirs. The rate is limited; each recipient counts."
     )
-    async def send_many(
+    def send_many(
         self,
         info: Info,
         input: Annotated[
             SendManyInput, strawberry.argument(description="The notification and its recipients.")
         ],
     ) -> SendManyPayload:
-        return await in_database_thread(_send_many, caller_of(info), input)
+        return for_caller(info, _send_many, input)
 
     @strawberry.mutation(description="Mark a notification as read. Does nothing if it is read.")
-    async def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
-        return await in_database_thread(_mark_read, caller_of(info).user_id, id)
+    def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
+        return for_caller(info, _mark_read, id)
 
     @strawberry.mutation(description="Mark a notification as unread. Does nothing if it is unread.")
-    async def mark_unread(self, info: Info, id: NotificationId) -> MarkUnreadPayload:
-        return await in_database_thread(_mark_unread, caller_of(info).user_id, id)
+    def mark_unread(self, info: Info, id: NotificationId) -> MarkUnreadPayload:
+        return for_caller(info, _mark_unread, id)
 
     @strawberry.mutation(description="Mark all notifications of the inbox as read.")
-    async def mark_all_read(
+    def mark_all_read(
         self,
         info: Info,
         up_to: Annotated[
@@ -81,18 +80,16 @@ class Mutation:
             ),
         ] = None,
     ) -> MarkAllReadPayload:
-        caller = caller_of(info)
-        position = parse_position(up_to, field="upTo")
-        return await in_database_thread(_mark_all_read, caller.user_id, position)
+        return for_caller(info, _mark_all_read, up_to)
 
     @strawberry.mutation(description="Delete a notification permanently.")
-    async def delete(self, info: Info, id: NotificationId) -> DeletePayload:
-        return await in_database_thread(_delete, caller_of(info).user_id, id)
+    def delete(self, info: Info, id: NotificationId) -> DeletePayload:
+        return for_caller(info, _delete, id)
 
     @strawberry.mutation(
         description="Turn notifications of a type on or off, from now on. The inbox keeps what it has."
     )
-    async def set_notification_preference(
+    def set_notification_preference(
         self,
         info: Info,
         input: Annotated[
@@ -100,7 +97,7 @@ class Mutation:
             strawberry.argument(description="The type, and whether it is delivered."),
         ],
     ) -> NotificationPreference:
-        return await in_database_thread(_set_preference, caller_of(info).user_id, input)
+        return for_caller(info, _set_preference, input)
 
 
 def _send(caller: Caller, input: SendInput) -> SendPayload:
@@ -127,27 +124,32 @@ def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:
     return SendManyPayload.of(results, [*input.recipient_ids, *input.recipient_refs])
 
 
-def _mark_read(user_id: str, id: str) -> MarkReadPayload:
+def _mark_read(caller: Caller, id: str) -> MarkReadPayload:
     number = ids.parse_notification_id(id)
-    return MarkReadPayload.of(services.mark_read(user_id=user_id, notification_id=number))
+    return MarkReadPayload.of(services.mark_read(user_id=caller.user_id, notification_id=number))
 
 
-def _mark_unread(user_id: str, id: str) -> MarkUnreadPayload:
+def _mark_unread(caller: Caller, id: str) -> MarkUnreadPayload:
     number = ids.parse_notification_id(id)
-    return MarkUnreadPayload.of(services.mark_unread(user_id=user_id, notification_id=number))
+    return MarkUnreadPayload.of(
+        services.mark_unread(user_id=caller.user_id, notification_id=number)
+    )
 
 
-def _mark_all_read(user_id: str, up_to: Position | None) -> MarkAllReadPayload:
+def _mark_all_read(caller: Caller, up_to: str | None) -> MarkAllReadPayload:
+    position = parse_position(up_to, field="upTo")
     with named_by_client():
-        return MarkAllReadPayload.of(services.mark_all_read(user_id=user_id, up_to=up_to))
+        return MarkAllReadPayload.of(services.mark_all_read(user_id=caller.user_id, up_to=position))
 
 
-def _delete(user_id: str, id: str) -> DeletePayload:
+def _delete(caller: Caller, id: str) -> DeletePayload:
     number = ids.parse_notification_id(id)
-    return DeletePayload.of(services.delete(user_id=user_id, notification_id=number))
+    return DeletePayload.of(services.delete(user_id=caller.user_id, notification_id=number))
 
 
-def _set_preference(user_id: str, input: NotificationPreferenceInput) -> NotificationPreference:
+def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> NotificationPreference:
     with named_by_client("input"):
-        set = services.set_preference(user_id=user_id, type=input.type, enabled=input.enabled)
+        set = services.set_preference(
+            user_id=caller.user_id, type=input.type, enabled=input.enabled
+        )
     return NotificationPreference.of(selectors.preference_state(set.type, enabled=set.enabled))

@@ -24,18 +24,18 @@ from live_inbox.sockets.session import CloseReason, SocketSession
 from live_inbox_graphql import json_text
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
-from live_inbox_graphql.context import Context
+from live_inbox_graphql.context import Context, SocketRequest
 from live_inbox_graphql.errors import as_clients_see_exception
 from live_inbox_graphql.events import concerns
 from live_inbox_graphql.messages import OperationRequest
-from live_inbox_graphql.schema import InboxSchema
+from live_inbox_graphql.served_schema import ServedSchema
 
 
 class OperationConfig(Protocol):
     """What an operation needs of a server's config."""
 
     @property
-    def schema(self) -> InboxSchema: ...
+    def schema(self) -> ServedSchema: ...
     @property
     def feed(self) -> Feed: ...
     @property
@@ -150,7 +150,7 @@ class Operation:
         results = await config.schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=Context(caller=self._owner.session.caller, feed=config.feed),
+            context_value=self._context(),
             operation_name=request.operation_name,
         )
         async with aclosing(results):
@@ -160,6 +160,11 @@ class Operation:
                     return
                 await self._send_result(result)
         await self._owner.end_operation(self, {"id": self.id, "type": "complete"})
+
+    def _context(self) -> Context:
+        session = self._owner.session
+        request = SocketRequest(session.scope, session.caller)
+        return Context(caller=session.caller, feed=self._owner.config.feed, request=request)
 
     async def _send_result(self, result: ExecutionResult) -> None:
         payload: dict[str, object] = {"data": result.data}

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NewType
+from typing import Any
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
-
-JSON = NewType("JSON", object)
-"""Any JSON value, in Python's types."""
 
 
 def _serialize_datetime(value: datetime) -> str:
@@ -47,4 +45,4 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=_unchanged,
     ),
 }
-"""The scalars of these Python types."""
+"""The scalars of these Python types, in our own schema. Another schema has Strawberry's or its own."""

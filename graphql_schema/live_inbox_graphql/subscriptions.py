@@ -5,16 +5,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
 
 from live_inbox.delivery.position import Position
-from live_inbox.feed import Feed
+from live_inbox.feed import Feed, current_feed
+from live_inbox.identity.callers import Caller
+from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox_graphql.arguments import parse_position, parse_types
-from live_inbox_graphql.context import Info, caller_of
+from live_inbox_graphql.callers import caller_in
+from live_inbox_graphql.context import Context, Info
 from live_inbox_graphql.events import NotificationEvent, concerns, to_graphql
+from live_inbox_graphql.fields import coded_errors
 
 
 @strawberry.type(description="The subscription.")
@@ -43,12 +50,50 @@ class Subscription:
             ),
         ] = None,
     ) -> AsyncGenerator[NotificationEvent, None]:
-        caller = caller_of(info)
-        feed = info.context.feed
-        if feed is None:
-            raise RuntimeError("this transport has no feed")
-        position = parse_position(after, field="after")
-        return events_of(feed, caller.user_id, position, parse_types(types, field="types"))
+        context = info.context
+        if isinstance(context, Context):
+            # Served by us: errors get their codes in the end, and the socket's admission ends with the token.
+            if context.feed is None:
+                raise RuntimeError("this transport has no feed")
+            return _events(context.feed, await caller_in(context), after, types)
+        with coded_errors():
+            caller = await caller_in(context)
+            return _until_expiry(_events(await current_feed(), caller, after, types), caller)
+
+
+def _events(
+    feed: Feed, caller: Caller, after: str | None, types: list[str] | None
+) -> AsyncGenerator[NotificationEvent, None]:
+    position = parse_position(after, field="after")
+    return events_of(feed, caller.user_id, position, parse_types(types, field="types"))
+
+
+async def _until_expiry(
+    events: AsyncGenerator[NotificationEvent, None], caller: Caller
+) -> AsyncGenerator[NotificationEvent, None]:
+    """Yield the events while the caller's token is valid; then raise the error UNAUTHENTICATED, `expired`."""
+    remaining = None if caller.expires_at is None else max(caller.expires_at - time.time(), 0)
+    loop = asyncio.get_running_loop()
+    deadline = None if remaining is None else loop.time() + remaining
+    with coded_errors():
+        async with aclosing(events):
+            while True:
+                event = await _next_before(deadline, events)
+                if event is None:
+                    return
+                yield event
+
+
+async def _next_before(
+    deadline: float | None, events: AsyncGenerator[NotificationEvent, None]
+) -> NotificationEvent | None:
+    try:
+        async with asyncio.timeout_at(deadline) as limit:
+            return await anext(events, None)
+    except TimeoutError:
+        if limit.expired():
+            raise AuthenticationFailed(Reason.EXPIRED) from None
+        raise
 
 
 async def events_of(

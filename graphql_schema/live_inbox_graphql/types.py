@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Any, cast
 
 import strawberry
+from strawberry.relay import PageInfo
+from strawberry.scalars import JSON
 
 from live_inbox import selectors, services
 from live_inbox.content import CONTENT_FIELDS, ContentFields
 from live_inbox.events import Person, Snapshot
 from live_inbox_graphql import cursors, ids
-from live_inbox_graphql.scalars import JSON
 
 
 @strawberry.type(description="A user, as other users see them.")
-class User:
+class InboxUser:
     id: strawberry.ID = strawberry.field(description="`user:` and the primary key.")
     username: str = strawberry.field(
         description="The username; empty if it is an e-mail address, or if the site does not show usernames."
@@ -23,7 +24,7 @@ class User:
     name: str = strawberry.field(description="The name to display; empty if unknown.")
 
     @classmethod
-    def of(cls, person: Person) -> User:
+    def of(cls, person: Person) -> InboxUser:
         """Return the user for a person in an event."""
         return cls(id=ids.user_id(person.id), username=person.username, name=person.name)
 
@@ -46,7 +47,7 @@ class Notification:
     expires_at: datetime | None = strawberry.field(
         description="When it is deleted automatically, with a `NotificationDeleted` event; null if never."
     )
-    sender: User | None = strawberry.field(
+    sender: InboxUser | None = strawberry.field(
         description="The sender; null for the system and for deleted users."
     )
 
@@ -60,7 +61,7 @@ class Notification:
             read=snapshot.read,
             read_at=snapshot.read_at,
             created_at=snapshot.created_at,
-            sender=None if snapshot.sender is None else User.of(snapshot.sender),
+            sender=None if snapshot.sender is None else InboxUser.of(snapshot.sender),
             **content,
         )
 
@@ -129,20 +130,6 @@ class SendManyInput(ContentInput):
 class NotificationEdge:
     cursor: str = strawberry.field(description="An opaque cursor for `after` and `before`.")
     node: Notification = strawberry.field(description="The notification.")
-
-
-@strawberry.type(description="The position of a page in the list, as in Relay's specification.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether older notifications follow.")
-    has_previous_page: bool = strawberry.field(
-        description="Whether newer notifications come before."
-    )
-    start_cursor: str | None = strawberry.field(
-        description="The cursor of the page's newest notification; null on an empty page."
-    )
-    end_cursor: str | None = strawberry.field(
-        description="The cursor of the page's oldest notification; null on an empty page."
-    )
 
 
 @strawberry.type(

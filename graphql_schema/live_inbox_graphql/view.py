@@ -17,7 +17,6 @@ from django.utils.decorators import classonlymethod
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from strawberry.http import process_result
-from strawberry.schema.base import BaseSchema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
@@ -37,6 +36,8 @@ from live_inbox_graphql.http_request import (
     read_parameters,
     response_type,
 )
+from live_inbox_graphql.schema import configured_schema
+from live_inbox_graphql.served_schema import ServedSchema
 
 Page = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 """An async Django view."""
@@ -48,7 +49,7 @@ _OPERATION_TYPES = {
 
 
 class GraphQLView(View):
-    """Serves the schema: `GraphQLView.as_view(schema=schema)`.
+    """Serves a schema: `GraphQLView.as_view(schema=schema)`; without one, that of GRAPHQL_SCHEMA.
 
     The view is exempt from ATOMIC_REQUESTS: each mutation is a transaction of its own. It is also exempt from
     Django's CSRF middleware and makes the same check itself, for requests that a session authenticates. `page` is
@@ -56,7 +57,7 @@ class GraphQLView(View):
     says what to send.
     """
 
-    schema: BaseSchema | None = None
+    schema: ServedSchema | None = None
     page: Page | None = None
     view_is_async = True
 
@@ -97,9 +98,9 @@ class GraphQLView(View):
     async def _result(
         self, parameters: Parameters, context: Context, allowed: set[OperationType]
     ) -> ExecutionResult:
-        assert self.schema is not None
+        schema = self.schema or configured_schema()
         try:
-            return await self.schema.execute(
+            return await schema.execute(
                 parameters.query,
                 variable_values=parameters.variables,
                 context_value=context,
@@ -120,12 +121,16 @@ async def _context(request: HttpRequest) -> Context:
     caller then fails by itself.
     """
     try:
-        return Context(caller=await caller_of_request(request))
+        caller = await caller_of_request(request)
     except AuthenticationFailed as failure:
         raise _unauthenticated(client_error(failure)) from failure
     except CsrfFailed as failure:
         message = f"{failure} Send the CSRF cookie's value as X-CSRFToken, or use a token."
         raise HttpError(HTTPStatus.FORBIDDEN, ClientError(Code.FORBIDDEN, message, {})) from failure
+    if caller is not None:
+        # For a project's own fields: a token counts more than a session there, too.
+        request.user = caller.user  # type: ignore[assignment]
+    return Context(caller=caller, request=request)
 
 
 def _response(result: ExecutionResult, content_type: str) -> HttpResponse:

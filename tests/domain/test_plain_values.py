@@ -21,7 +21,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from live_inbox.content import CONTENT_FIELDS, Content, clean_content, clean_key
+from live_inbox.content import (
+    CONTENT_FIELDS,
+    Content,
+    clean_content,
+    clean_created_at,
+    clean_key,
+    clean_type,
+)
 from live_inbox.errors import InvalidInput
 from live_inbox.plain_values import display_text, plain_scalar
 
@@ -197,6 +204,17 @@ def test_what_fails_on_the_way_is_refused_with_its_field(
         clean(**{name: value()})
     assert caught.value.field == name
     assert caught.value.__cause__ is not None
+
+
+def test_a_key_a_type_and_a_creation_that_fail_on_the_way_are_refused() -> None:
+    for name, clean_one in (
+        ("idempotency_key", clean_key),
+        ("type", clean_type),
+        ("created_at", clean_created_at),
+    ):
+        with pytest.raises(InvalidInput, match=f"^{name} cannot be read: ") as caught:
+            clean_one(SimpleLazyObject(fail))
+        assert caught.value.field == name
 
 
 def test_a_database_error_on_the_way_is_raised_as_it_is() -> None:

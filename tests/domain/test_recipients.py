@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import UTC, time
 from typing import Any
 
 import pytest
@@ -68,6 +69,8 @@ def test_a_user_may_be_named_in_any_of_these_forms(ada: User, form: Any) -> None
         lambda: Group(pk=4711),
         lambda: SimpleLazyObject(lambda: Group(pk=4711)),
         lambda: User,
+        lambda: SimpleLazyObject(lambda: 1 / 0),
+        lambda: time(12, tzinfo=UTC),
     ],
 )
 def test_nothing_else_is_a_user(ada: User, field: str, wrong: Any) -> None:

@@ -21,6 +21,7 @@ from live_inbox import services
 from live_inbox.content import Content
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Event
+from live_inbox.internals.strawberry_schema import core_schema
 from live_inbox.json_api.encoded_events import encode_all
 from live_inbox.models import Inbox, Notification
 from live_inbox_graphql.compiled.subscriptions import CompiledSubscriptions
@@ -70,7 +71,9 @@ def alice(db: None) -> User:
 
 def graphql_answer(event: Event) -> Any:
     """Return the notification of an event as the GraphQL API encodes it."""
-    subscription = CompiledSubscriptions(build()._schema).compile(parse(SELECTION), None, None)
+    subscription = CompiledSubscriptions(core_schema(build().schema)).compile(
+        parse(SELECTION), None, None
+    )
     assert subscription is not None
     return orjson.loads(subscription.selection.render(event))["data"]["notificationEvents"]
 

@@ -23,7 +23,7 @@ from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.models import Inbox
 from live_inbox.services.event_recording import record
 from live_inbox_graphql.consumer import GraphQLConsumer
-from live_inbox_graphql.schema import schema
+from tests.graphql.own_schema import schema
 from tests.sockets.socket_server import OUR_CLASS, until
 
 CHUNK = 200

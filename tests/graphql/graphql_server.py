@@ -25,7 +25,7 @@ from live_inbox.feed import Feed
 from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.admissions import Admissions
 from live_inbox_graphql.consumer import GraphQLConsumer
-from live_inbox_graphql.schema import schema
+from live_inbox_graphql.schema import configured_schema
 
 GRAPHQL_TRANSPORT_WS = "graphql-transport-ws"
 GRAPHQL_WS = "graphql-ws"
@@ -198,7 +198,7 @@ async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator
     options: dict[str, Any] = {}
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        consumer = GraphQLConsumer(schema, Feed(hub), admissions, **options)
+        consumer = GraphQLConsumer(configured_schema(), Feed(hub), admissions, **options)
         await consumer(scope, receive, send)
 
     settings = uvicorn.Config(

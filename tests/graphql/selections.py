@@ -96,7 +96,7 @@ class _Writer:
     def _names(self) -> Names:
         names: Names = {}
         self._name_events(names)
-        for other in ("Notification", "User"):
+        for other in ("Notification", "InboxUser"):
             kind = self.schema.type_map[other]
             assert isinstance(kind, GraphQLObjectType)
             taken: set[str] = set()
@@ -137,7 +137,12 @@ class _Writer:
 
     def _fragment(self, number: int) -> None:
         """Write a named fragment, which may spread those that were written before it."""
-        parents = [self.events.name, *(kind.name for kind in self.kinds), "Notification", "User"]
+        parents = [
+            self.events.name,
+            *(kind.name for kind in self.kinds),
+            "Notification",
+            "InboxUser",
+        ]
         condition = self.draw(st.sampled_from(parents))
         outer, self.uses = self.uses, set()
         body = self._selections(condition, 3)

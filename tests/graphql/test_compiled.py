@@ -92,7 +92,7 @@ RESET = Reset(position=Position("", 0), reason=ResetReason.AHEAD, unread_count=1
 EVERY_KIND: list[Event | Reset] = [ADDED, READ, UNREAD, DELETED, EXPIRED, ALL_READ, RESET]
 
 SCHEMA = build()
-CORE = SCHEMA._schema
+CORE = SCHEMA.schema._schema
 
 
 class GivenFeed:
@@ -566,7 +566,7 @@ TWO = "subscription A { notificationEvents { position } } query B { viewer { id 
         (TWO, None, None),
         (TWO, "B", None),
         (TWO, "C", None),
-        ("fragment F on User { id }", None, None),
+        ("fragment F on InboxUser { id }", None, None),
         # What graphql-core has errors for.
         (CONDITIONAL, None, None),
         (CONDITIONAL, None, {"b": "yes"}),

@@ -20,7 +20,6 @@ from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import Caller
 from live_inbox_graphql.consumer import GraphQLConsumer
-from live_inbox_graphql.schema import schema
 from tests.graphql.fake_socket import FakeSocket
 from tests.graphql.graphql_server import (
     GRAPHQL_TRANSPORT_WS,
@@ -30,6 +29,7 @@ from tests.graphql.graphql_server import (
     GraphQLServer,
     until,
 )
+from tests.graphql.own_schema import schema
 
 PING = {"type": "ping"}
 SUBSCRIBE = "subscription { notificationEvents { position } }"
@@ -345,7 +345,7 @@ async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("live_inbox.identity.authenticators.authenticate", authenticate)
-        patch.setattr("live_inbox_graphql.queries.in_database_thread", crossing)
+        patch.setattr("live_inbox_graphql.fields.in_database_thread", crossing)
         made = bare_consumer()
         socket = FakeSocket(made, subprotocols=[subprotocol])
         for message in messages:

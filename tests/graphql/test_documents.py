@@ -14,7 +14,8 @@ from live_inbox_graphql.documents import (
     DocumentCache,
     excesses,
 )
-from live_inbox_graphql.schema import build, schema
+from live_inbox_graphql.schema import build
+from tests.graphql.own_schema import schema
 
 
 def nested(depth: int) -> str:

@@ -17,7 +17,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.cursors import encode
 from live_inbox_graphql.pagination import Window, window
-from live_inbox_graphql.schema import schema
+from tests.graphql.own_schema import schema
 
 
 def ask(**arguments: Any) -> Window:

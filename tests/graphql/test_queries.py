@@ -16,8 +16,8 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.callers import Caller
 from live_inbox.models import Notification
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.schema import schema
 from tests.graphql.http_client import Ask
+from tests.graphql.own_schema import schema
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)
 
@@ -357,6 +357,6 @@ async def statements_of(query: str, user: User) -> list[str]:
         return await in_database_thread(counting, function, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("live_inbox_graphql.queries.in_database_thread", crossing)
+        patch.setattr("live_inbox_graphql.fields.in_database_thread", crossing)
         await schema.execute(query, context_value=Context(Caller(user)))
     return seen

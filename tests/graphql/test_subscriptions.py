@@ -406,7 +406,7 @@ async def test_a_subscription_makes_no_query_for_an_event(
 
     await client.start("1", EVENTS, {"after": "0"})
     await graphql_server.until_subscribed(1)
-    for module in ("queries", "mutations", "authentication"):
+    for module in ("fields", "callers", "authentication"):
         monkeypatch.setattr(f"live_inbox_graphql.{module}.in_database_thread", crossing)
     await send(alice, sender_id=alice.pk)
     assert (await client.data("1"))["notification"]["sender"]["username"] == "alice"

@@ -17,9 +17,9 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
-from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView
 from tests.graphql.http_client import bearer, post
+from tests.graphql.own_schema import schema
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

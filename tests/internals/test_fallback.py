@@ -10,10 +10,14 @@ import pytest
 from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from live_inbox.internals import strawberry_schema
 from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
 from live_inbox.sockets.server_protocol import protocol_class
+from live_inbox_graphql.context import Context
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.schema import build
+from live_inbox_graphql.served_schema import ServedSchema
+from tests.graphql.project_schema import project_schema
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -87,3 +91,38 @@ class TestGraphQLCore:
         assert warning.startswith("This version of graphql-core does not fit")
         result = await schema.execute("{ __typename }")
         assert result.data == {"__typename": "Query"}
+
+
+class TestStrawberry:
+    @pytest.fixture(autouse=True)
+    def _not_warned(self) -> Iterator[None]:
+        """Let the one warning be logged anew, before and after."""
+        strawberry_schema.warn_once.cache_clear()
+        yield
+        strawberry_schema.warn_once.cache_clear()
+
+    async def test_without_its_private_attributes_everything_is_executed(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(strawberry_schema, "_CORE", "moved")
+        monkeypatch.setattr(strawberry_schema, "_NAMED", "moved")
+        own = ServedSchema(project_schema(), is_own=True)
+        for _ in range(2):
+            assert own.compiled(SUBSCRIPTION) is None
+            assert own.is_subscription(SUBSCRIPTION)
+            assert (await own.execute("{ __typename }")).data == {"__typename": "Query"}
+            refused = await own.execute("{ nothing }")
+            assert refused.errors is not None
+            assert refused.errors[0].extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
+        (warning,) = warnings(caplog)
+        assert warning.startswith("This version of Strawberry does not fit")
+
+    async def test_without_its_validation_a_document_is_compiled_once_it_was_executed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("live_inbox_graphql.documents.validate_document", None)
+        schema = build()
+        assert schema.compiled(SUBSCRIPTION) is None
+        results = await schema.stream(SUBSCRIPTION.query, context_value=Context(None))
+        assert [result.data async for result in results] == [None]
+        assert schema.compiled(SUBSCRIPTION) is not None

@@ -17,11 +17,11 @@ from django.urls import include, path
 from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
 from live_inbox.notification_types import TYPE_LENGTH
 from live_inbox.web import bundles
-from live_inbox_graphql.schema import schema
 from live_inbox_graphql.view import GraphQLView
 from live_inbox_site import pages
 from live_inbox_site.environment import SiteSettings, site_settings
 from tests.authentication import authenticate_now
+from tests.graphql.own_schema import schema
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,7 +23,8 @@ django.setup()
 URLS = f"""{SETTINGS}
 import sys
 import live_inbox.urls
-assert "live_inbox_graphql.schema" not in sys.modules
+from live_inbox_graphql.schema import own_schema
+assert own_schema.cache_info().currsize == 0
 """
 ASGI = """
 import sys

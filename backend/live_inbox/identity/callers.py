@@ -72,8 +72,19 @@ async def authenticate(token: str | None) -> Caller:
         result = await in_database_thread(account_for, verified, config.accounts)
     if isinstance(result, Reason):
         raise AuthenticationFailed(result)
+    return _caller_with_token(result, verified)
+
+
+def authenticate_synchronously(token: str | None) -> Caller:
+    """Do the same without an event loop: verify in this thread, and look up the account in its connection."""
+    config = identity_config()
+    verified = verifier_for(config.tokens).verify(token or "")
+    return _caller_with_token(account_for(verified, config.accounts), verified)
+
+
+def _caller_with_token(user: AbstractBaseUser, verified: VerifiedToken) -> Caller:
     return Caller(
-        user=result,
+        user=user,
         scopes=verified.scopes,
         issued_at=verified.issued_at,
         expires_at=verified.expires_at,

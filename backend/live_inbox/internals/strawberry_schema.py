@@ -1,30 +1,71 @@
-"""What Strawberry keeps private of a schema and of an execution, and this product needs.
+"""What Strawberry keeps private of a schema and of an execution, and this product uses.
 
 - The graphql-core schema, to check documents and compile selections without building an operation of Strawberry's.
 - Whether the client named the operation: Strawberry runs the first of several without asking.
 - How Strawberry validates a document: with rules of its own for input objects.
+- Which Python class a type of the schema was made of.
 
 What it relies on: `strawberry.Schema._schema`, `ExecutionContext._provided_operation_name`,
-`strawberry.schema.schema.validate_document`. Tested with Strawberry 0.341.
+`strawberry.schema.schema.validate_document`, the key `strawberry-definition` in the extensions of graphql-core's types.
+Tested with the Strawberry releases that `make matrix` installs.
+
+Without the schema or the definitions, no subscription is compiled. Without `validate_document`, only documents that
+Strawberry has executed once are. Without the name, the first of several operations runs.
 """
 
 from __future__ import annotations
 
+import logging
+from functools import lru_cache
 from typing import Any
 
-from graphql import GraphQLSchema
-from strawberry.schema.schema import validate_document
+from graphql import GraphQLSchema, build_schema
 from strawberry.types.execution import ExecutionContext
 
-__all__ = ["core_schema", "names_operation", "validate_document"]
+try:
+    from strawberry.schema.schema import validate_document
+except ImportError:
+    validate_document = None  # type: ignore[assignment]
+
+__all__ = ["core_schema", "definition_of", "names_operation", "validate_document"]
+
+logger = logging.getLogger(__name__)
+
+_CORE = "_schema"
+_NAMED = "_provided_operation_name"
 
 
 def core_schema(schema: Any) -> GraphQLSchema:
-    """Return the graphql-core schema of a Strawberry schema."""
-    core: GraphQLSchema = schema._schema
-    return core
+    """Return the graphql-core schema of a Strawberry schema; if that has moved, one made from its SDL."""
+    core = getattr(schema, _CORE, None)
+    if isinstance(core, GraphQLSchema):
+        return core
+    warn_once()
+    return build_schema(schema.as_str())
 
 
 def names_operation(execution: ExecutionContext) -> bool:
-    """Return whether the client named the operation that is executed."""
-    return execution._provided_operation_name is not None
+    """Return whether the client named the operation that is executed; True if Strawberry no longer says."""
+    try:
+        return getattr(execution, _NAMED) is not None
+    except AttributeError:
+        warn_once()
+        return True
+
+
+def definition_of(core: Any) -> Any:
+    """Return Strawberry's definition of a type or field of graphql-core; None for one that it did not make."""
+    return core.extensions.get("strawberry-definition")
+
+
+@lru_cache(maxsize=1)
+def warn_once() -> None:
+    """Log that internals have moved, at the first call."""
+    logger.warning(
+        "This version of Strawberry does not fit the compiled selections; graphql-core executes every subscription, "
+        "which costs more time for each event."
+    )
+
+
+if validate_document is None:
+    warn_once()

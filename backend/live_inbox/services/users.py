@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.db.models import Model
 
 from live_inbox import database
@@ -16,25 +16,31 @@ from live_inbox.storable import is_storable_integer, is_storable_text
 
 
 def key_of(user: Any, *, field: str) -> Any:
-    """Return the primary key of a user; a key as it is. Raises InvalidInput for an object of another model.
+    """Return the primary key of a user; a key as it is. Raises InvalidInput for an object of another model."""
+    return _key_of(user, get_user_model(), field=field)
 
-    In migrations users are of a historical model, which has the name of the user model alone in common with it.
-    """
+
+def _key_of(user: Any, model: type[Model], *, field: str) -> Any:
+    if isinstance(user, model):
+        return user.pk
     if not isinstance(user, Model):
         return user
-    model = get_user_model()
-    if isinstance(user, model) or user._meta.label == model._meta.label:
+    # In migrations, users are of a historical model, which has nothing but the name in common with the user model.
+    if user._meta.label == model._meta.label:
         return user.pk
     raise InvalidInput(f"A user is needed, not an object of {user._meta.label}.", field=field)
 
 
 def user_key(value: Any, *, field: str) -> Any:
     """Return a primary key of the user model from a user, from the key itself or its text. Raises InvalidInput."""
-    given = key_of(value, field=field)
+    model = get_user_model()
     try:
-        value = plain_scalar(given)
-        key = get_user_model()._meta.pk.to_python(value)
-    except (ValidationError, OverflowError, TypeError, ValueError):
+        value = plain_scalar(_key_of(value, model, field=field))
+        key = model._meta.pk.to_python(value)
+    except (InvalidInput, DatabaseError):
+        raise
+    except Exception:
+        # Whatever a lazy object, or the key's field, raises for what is no key.
         key = None
     # Not what only Python takes for a number (1.9, True, "1_0"): the policy is asked about the text.
     if (

@@ -21,7 +21,7 @@ from live_inbox.feed import Feed, OpenFeed
 from live_inbox.identity.callers import Caller
 from live_inbox.testing.sent import key_of
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.schema import schema
+from live_inbox_graphql.schema import configured_schema
 
 Item = Event | Reset
 T = TypeVar("T")
@@ -193,7 +193,7 @@ async def subscribe(
         beginning = (await sync_to_async(selectors.inbox_state)(user_id=key)).position
         context = Context(Caller(await load(pk=key)), _FeedAfter(hub, beginning))
         with in_thread_of_caller():
-            results = await schema.stream(query, dict(variables or {}), context)
+            results = await configured_schema().stream(query, dict(variables or {}), context)
         try:
             yield GraphQLDevice(hub, results)
         finally:

@@ -19,11 +19,13 @@ from typing import Any, NoReturn
 from graphql import (
     FieldNode,
     GraphQLEnumType,
+    GraphQLField,
     GraphQLInterfaceType,
     GraphQLLeafType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
+    specified_scalar_types,
 )
 from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 
@@ -34,14 +36,16 @@ from live_inbox.internals.graphql_execution import (
     collect_fields,
     collect_subfields,
 )
+from live_inbox.internals.strawberry_schema import definition_of, warn_once
 from live_inbox_graphql.compiled.field_expressions import NAMES, SOURCES
 from live_inbox_graphql.compiled.rendering import Read
+from live_inbox_graphql.scalars import SCALARS
 
 MAX_FIELDS = 2000
 """Fields of one compiled selection, all types of events together. Few documents within the limits come to a quarter."""
 
-_ROOT_FIELD = "notificationEvents"
 _ARGUMENTS = {"after", "types"}
+_RESOLVERS = "live_inbox_graphql.subscriptions"
 
 
 class UnsupportedSelection(Exception):
@@ -78,18 +82,38 @@ def compile_selection(executor: Executor[Any]) -> Selection:
     events = _type_of_events(root, node.name.value)
     compiler = _Compiler(executor)
     kinds = executor.schema.get_possible_types(events)
-    readers = {kind.name: compiler.reader(kind, details) for kind in kinds}
+    readers = {_class_name(kind): compiler.reader(kind, details) for kind in kinds}
     return Selection(node, name, readers, compiler.size)
 
 
 def _type_of_events(root: GraphQLObjectType, name: str) -> GraphQLInterfaceType:
+    """Return the interface of events that a field of the subscription type returns; the field has to be ours."""
     field = root.fields.get(name)
-    if name != _ROOT_FIELD or field is None or set(field.args) != _ARGUMENTS:
+    if field is None or not _is_ours(field) or not set(field.args) <= _ARGUMENTS:
         raise UnsupportedSelection("another root field")
     events = _without_non_null(field.type)
     if not isinstance(events, GraphQLInterfaceType):
         raise UnsupportedSelection("another type")
     return events
+
+
+def _is_ours(field: GraphQLField) -> bool:
+    """Return whether a field is `notificationEvents` as we declare it: a project's subclass may have its own."""
+    definition = definition_of(field)
+    if definition is None:
+        warn_once()
+        return False
+    resolver = definition.base_resolver
+    is_plain = not definition.extensions and not definition.permission_classes
+    return is_plain and resolver is not None and resolver.wrapped_func.__module__ == _RESOLVERS
+
+
+def _class_name(kind: GraphQLObjectType) -> str:
+    """Return the name of our class that a type was made of, whatever its name in the schema; else an empty one."""
+    origin: Any = getattr(definition_of(kind), "origin", None)
+    if origin is None or not origin.__module__.startswith("live_inbox_graphql."):
+        return ""
+    return str(origin.__name__)
 
 
 def _grouped(collected: CollectedFields) -> Mapping[str, list[FieldDetails]]:
@@ -135,7 +159,7 @@ class _Compiler:
         if name == "__typename":
             return repr(parent.name)
         field = parent.fields.get(name)
-        source = SOURCES.get(parent.name, {}).get(name)
+        source = SOURCES.get(_class_name(parent), {}).get(name)
         if field is None or field.args or source is None:
             raise UnsupportedSelection(f"{parent.name}.{name}")
         kind = _without_non_null(field.type)
@@ -165,11 +189,14 @@ def _leaf(source: str, kind: GraphQLLeafType, is_nullable: bool, names: dict[str
 
     Nor is it looked at: an event was checked when it was read, so a string is a string.
     """
-    match kind.name:
+    # A project's schema may have scalars of its own by these names.
+    is_known = kind in specified_scalar_types.values() or definition_of(kind) in SCALARS.values()
+    known = kind.name if is_known else ""
+    match known:
         case "String" | "ID" | "Boolean" | "JSON":
             return source
     coerced = _named(names, _coerced(kind, is_nullable))
-    match kind.name:
+    match known:
         case "Int":
             is_plain = f"{GRAPHQL_MIN_INT} <= (value := {source}) <= {GRAPHQL_MAX_INT}"
         case "DateTime":

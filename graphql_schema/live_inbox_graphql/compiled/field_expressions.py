@@ -47,13 +47,13 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "createdAt": "it.created_at",
         "sender": "it.sender",
     },
-    "User": {
+    "InboxUser": {
         "id": "user_id(it.id)",
         "username": "it.username",
         "name": "it.name",
     },
 }
-"""A Python expression for each field, in which `it` is an event, a snapshot or a person."""
+"""By our classes' names, a Python expression for each field, in which `it` is an event, a snapshot or a person."""
 
 NAMES: Mapping[str, object] = {
     "ResetReason": ResetReason,

@@ -1,0 +1,136 @@
+"""A Strawberry schema as our view and our sockets serve it: limits, coded errors, compiled subscriptions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final
+
+import strawberry
+from graphql import GraphQLError, OperationType, get_operation_ast
+from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExecutionError
+
+from live_inbox.conf import inbox_settings
+from live_inbox.delivery.hub import HubClosed
+from live_inbox.internals.strawberry_schema import core_schema
+from live_inbox_graphql.compiled.loading import subscription_compiler
+from live_inbox_graphql.compiled.rendering import CompiledSubscription
+from live_inbox_graphql.documents import (
+    DocumentCache,
+    Documents,
+    LimitedDocuments,
+    has_several_operations,
+)
+from live_inbox_graphql.errors import as_clients_see, is_about_request
+from live_inbox_graphql.messages import OperationRequest
+
+
+class ServedSchema:
+    """Executes operations of a schema: our own, or a project's, which has our types in it.
+
+    A project's extensions run for every operation. Nobody knows what they do, so with any of them no document counts
+    as valid because it was valid before, and no subscription is compiled (unless COMPILE_DESPITE_EXTENSIONS is on).
+
+    Errors of a project's own fields are left to the project.
+    """
+
+    def __init__(self, schema: strawberry.Schema, *, is_own: bool = False) -> None:
+        self._cache = DocumentCache()
+        self._is_own = is_own
+        self._has_extensions = bool(schema.extensions)
+        self.schema: Final = self._with_documents(schema)
+        self._core = core_schema(schema)
+        self._compiler = subscription_compiler(self._core)
+
+    def _with_documents(self, schema: strawberry.Schema) -> strawberry.Schema:
+        """Return a copy: the project may serve its schema elsewhere, too, without our limits."""
+        served = copy.copy(schema)
+        served.extensions = (self._documents, *schema.extensions)
+        if self._is_own:
+            # Errors are logged where they are masked.
+            served.process_errors = _log_nothing  # type: ignore[method-assign]
+        return served
+
+    def _documents(self) -> SchemaExtension:
+        return LimitedDocuments() if self._has_extensions else Documents(self._cache)
+
+    def is_subscription(self, request: OperationRequest) -> bool:
+        """Whether a request is a subscription."""
+        document = self._cache.parsed(request.query)
+        operation = document and get_operation_ast(document, request.operation_name)
+        return bool(operation and operation.operation is OperationType.SUBSCRIPTION)
+
+    def compiled(self, request: OperationRequest) -> CompiledSubscription | None:
+        """Return the compiled subscription; None for a request that only `stream` can execute."""
+        if self._compiler is None or not self._may_compile():
+            return None
+        document = self._cache.document(self._core, request.query)
+        if document is None or (
+            request.operation_name is None and has_several_operations(document)
+        ):
+            return None
+        return self._compiler.compile(document, request.operation_name, request.variables)
+
+    def _may_compile(self) -> bool:
+        return not self._has_extensions or inbox_settings().compile_despite_extensions
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        """Run a query or mutation. A result without a single field is a PreExecutionError."""
+        return self._fit(await self.schema.execute(*args, **kwargs))
+
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[ExecutionResult, None]:
+        """Run any operation. A PreExecutionError is the last result: there is nothing, or no more, to come.
+
+        Raises HubClosed when the server stops, so that the transport can tell clients to come back.
+        """
+        return self._fit_all(await self.schema.stream(*args, **kwargs))
+
+    async def _fit_all(
+        self, results: AsyncGenerator[Any, None]
+    ) -> AsyncGenerator[ExecutionResult, None]:
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    _raise_if_stopped(result)
+                    fit = self._fit(result)
+                    yield fit
+                    if isinstance(fit, PreExecutionError):
+                        return
+        except HubClosed:
+            raise
+        except Exception as error:
+            # Not a fault of the operation but of its setup. To end without a message would be worse.
+            yield self._fit(
+                PreExecutionError(None, [GraphQLError(str(error), original_error=error)])
+            )
+
+    def _fit(self, result: ExecutionResult) -> ExecutionResult:
+        """Return the result with the errors that clients see.
+
+        Without data, an error that belongs to no field means that the request was refused or, in a stream, that
+        its source has failed.
+        """
+        if not result.errors:
+            return result
+        is_final = result.data is None and any(error.path is None for error in result.errors)
+        errors = [self._seen(error) for error in result.errors]
+        if is_final or isinstance(result, PreExecutionError):
+            return PreExecutionError(data=None, errors=errors, extensions=result.extensions)
+        return ExecutionResult(data=result.data, errors=errors, extensions=result.extensions)
+
+    def _seen(self, error: GraphQLError) -> GraphQLError:
+        return as_clients_see(error) if self._is_own or is_about_request(error) else error
+
+
+def _log_nothing(
+    errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+) -> None:
+    """Stand for `strawberry.Schema.process_errors`."""
+
+
+def _raise_if_stopped(result: ExecutionResult) -> None:
+    for error in result.errors or ():
+        if isinstance(error.original_error, HubClosed):
+            raise error.original_error
