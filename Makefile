@@ -48,8 +48,11 @@ pictures: .development ## make the pictures of the README anew
 lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	$(call bootstrap,lock $(ARGS))
 
+matrix: .development ## run a part of the tests with the lowest and the newest dependencies (ARGS="lowest newest-3.14")
+	.venv/bin/python -m tests.versions $(ARGS)
+
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/matrix var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
 	find backend benchmarks graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development
@@ -72,4 +75,4 @@ check-django: .development
 .development:
 	$(call bootstrap,development)
 
-.PHONY: help run test chaos bench bench-quick check format pictures lock clean check-style check-types check-imports check-django .development
+.PHONY: help run test chaos bench bench-quick check format pictures lock matrix clean check-style check-types check-imports check-django .development

@@ -37,6 +37,7 @@ from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.served_schema import ServedSchema
 from live_inbox_graphql.subscriptions import _until_expiry, events_of
 from tests.graphql import project_schema
+from tests.graphql.compiling import CAN_COMPILE
 from tests.graphql.graphql_server import GRAPHQL_TRANSPORT_WS, running_graphql_server
 from tests.graphql.http_client import bearer, post
 
@@ -448,8 +449,10 @@ class TestOurEndpoint:
             await server.until_subscribed(1)
             await send(alice, "Hello")
             event = await client.data("1")
-        assert (event["notification"]["title"], bool(rendered)) == ("Hello", compiles)
-        assert recorded == documents
+        assert event["notification"]["title"] == "Hello"
+        assert bool(rendered) == (compiles and CAN_COMPILE)
+        if CAN_COMPILE:
+            assert recorded == documents
 
     async def test_the_projects_scalars_and_names_are_the_same_compiled_and_executed(
         self, alice: User, configure: Callable[..., None]
@@ -475,7 +478,7 @@ class TestCompiling:
     def test_a_prefix_does_not_matter(self) -> None:
         config = StrawberryConfig(name_converter=live_inbox_graphql.name_converter(prefix="Inbox"))
         query = EVENTS.replace("on NotificationAdded", "on InboxNotificationAdded")
-        assert self.compiles(project_schema.project_schema(config=config), query)
+        assert self.compiles(project_schema.project_schema(config=config), query) is CAN_COMPILE
 
     def test_a_resolver_of_the_project_is_not_bypassed(self) -> None:
         @strawberry.type

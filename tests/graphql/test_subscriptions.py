@@ -20,6 +20,7 @@ from live_inbox.delivery.position import Position
 from live_inbox.events import Event
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox_graphql.compiled.rendering import CompiledSelection
+from tests.graphql.compiling import CAN_COMPILE, needs_compiled_selections
 from tests.graphql.graphql_server import OUR_CLASS, PLAIN_CLASS, Client, Closed, GraphQLServer
 from tests.graphql.http_client import bearer
 
@@ -214,6 +215,7 @@ class TestEvents:
         assert titles == {"all": ["1", "2"], "some": ["2"]}
 
 
+@needs_compiled_selections
 class TestSharing:
     @pytest.fixture
     def made(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -359,7 +361,8 @@ class TestFailures:
         def fail(*arguments: object) -> None:
             raise KeyError("secret")
 
-        module = "subscriptions" if way == "executed" else "operations"
+        is_executed = way == "executed" or not CAN_COMPILE
+        module = "subscriptions" if is_executed else "operations"
         monkeypatch.setattr(f"live_inbox_graphql.{module}.concerns", fail)
         await client.start("1", EVENTS, {"after": "0", "types": ["general"]})
         await send(alice)

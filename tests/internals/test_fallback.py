@@ -17,6 +17,7 @@ from live_inbox_graphql.context import Context
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.schema import build
 from live_inbox_graphql.served_schema import ServedSchema
+from tests.graphql.compiling import needs_compiled_selections
 from tests.graphql.project_schema import project_schema
 
 pytestmark = pytest.mark.stack("embedded")
@@ -70,6 +71,7 @@ class TestUvicorn:
         assert len(warnings(caplog)) == 1
 
 
+@needs_compiled_selections
 class TestGraphQLCore:
     def test_a_subscription_is_compiled(self) -> None:
         assert build().compiled(SUBSCRIPTION) is not None
@@ -101,6 +103,7 @@ class TestStrawberry:
         yield
         strawberry_schema.warn_once.cache_clear()
 
+    @needs_compiled_selections
     async def test_without_its_private_attributes_everything_is_executed(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -117,6 +120,7 @@ class TestStrawberry:
         (warning,) = warnings(caplog)
         assert warning.startswith("This version of Strawberry does not fit")
 
+    @needs_compiled_selections
     async def test_without_its_validation_a_document_is_compiled_once_it_was_executed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
