@@ -100,10 +100,10 @@ async def received(layer: RedisLayer, channel: str = "here") -> list[dict[str, A
 
 
 async def gathered(layer: RedisLayer, channel: str, count: int) -> list[dict[str, Any]]:
-    """Receive until so many messages have come."""
+    """Receive until so many messages have come. Other loops' `listening` may still greet the channel of this name."""
     messages: list[dict[str, Any]] = []
     while len(messages) < count:
-        messages += await received(layer, channel)
+        messages += [each for each in await received(layer, channel) if each["type"] != "hello"]
     return messages
 
 
