@@ -121,6 +121,9 @@ async def test_a_message_reaches_the_members_of_its_group(
     await layer.group_add("inbox.7", "here")
     await layer.group_add("inbox.7", "there")
     await layer.group_add("inbox.8", "there")
+    # channels-redis does not wait for Redis to confirm, and another connection publishes.
+    both = {b"inbox__group__inbox.7", b"inbox__group__inbox.8"}
+    await until(lambda: group_subscriptions(private_redis) == both)
     seven, eight = message(a=[b"1", b"\x00\r\n"], b=[]), message(a=[b"2"])
     await layer.group_send("inbox.7", seven)
     await layer.group_send("inbox.8", eight)
@@ -159,11 +162,14 @@ async def test_a_burst_arrives_whole_in_order_and_in_few_calls(
 
 
 @pytest.mark.usefixtures("any_parser")
-async def test_consumers_of_the_host_share_the_layer(layer: RedisLayer) -> None:
+async def test_consumers_of_the_host_share_the_layer(
+    layer: RedisLayer, private_redis: RedisServer
+) -> None:
     await listening(layer, "hub")
     consumer = await layer.new_channel()
     await layer.group_add("a", "hub")
     await layer.group_add("a", consumer)
+    await until(lambda: bool(group_subscriptions(private_redis)))
     await layer.group_send("a", message(a=[b"1"]))
     await layer.send(consumer, {"type": "chat.message", "text": "hello"})
     async with asyncio.timeout(60):
@@ -242,6 +248,8 @@ async def test_it_uses_several_hosts(
         await listening(sharded, "here")
         for n in range(50):
             await sharded.group_add(f"g{n}", "here")
+        servers = (private_redis, second)
+        await until(lambda: sum(len(group_subscriptions(each)) for each in servers) == 50)
         for n in range(50):
             await sharded.group_send(f"g{n}", message(a=[b"%d" % n]))
         assert len(await gathered(sharded, "here", 50)) == 50
@@ -278,11 +286,12 @@ async def test_many_groups_are_joined_by_one_command(
 
 @pytest.mark.parametrize("needed", ["_LAYER_METHODS", "_SHARD_ATTRIBUTES"])
 async def test_many_groups_are_joined_one_by_one_where_channels_redis_has_changed(
-    layer: RedisLayer, monkeypatch: pytest.MonkeyPatch, needed: str
+    layer: RedisLayer, private_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, needed: str
 ) -> None:
     monkeypatch.setattr(redis_subscribing, needed, ("_gone",))
     await listening(layer, "here")
     await layer.group_add_many(["g1", "g2"], "here")
+    await until(lambda: len(group_subscriptions(private_redis)) == 2)
     await layer.group_send("g2", message(a=[b"1"]))
     assert await gathered(layer, "here", 1) == [message(a=[b"1"])]
 
