@@ -10,12 +10,12 @@ from contextvars import ContextVar, copy_context
 from functools import lru_cache, partial
 from typing import NoReturn, ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import AsyncToSync, sync_to_async
 from django.db import InterfaceError, InternalError, OperationalError
 
 from live_inbox.conf import inbox_settings
 from live_inbox.sqlstates import READ_ONLY, sqlstate
-from live_inbox.thread_connections import ThreadConnections
+from live_inbox.thread_connections import ThreadConnections, is_testing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,12 +56,21 @@ async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwarg
     Cancelling the caller does not stop a call that has begun. Raises what the function raises; a write to a server that
     is read-only, as after a failover, is an OperationalError.
     """
-    if _in_thread_of_caller.get():
+    if _in_thread_of_caller.get() or (is_testing() and _has_waiting_thread()):
         return await sync_to_async(function, thread_sensitive=True)(*args, **kwargs)
     # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
     # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
     call = partial(copy_context().run, _with_connections, partial(function, *args, **kwargs))
     return await asyncio.get_running_loop().run_in_executor(_executor(), call)
+
+
+def _has_waiting_thread() -> bool:
+    """Whether synchronous code waits for this task, by asgiref's `async_to_sync`.
+
+    Django's test clients do so with our asynchronous views. In a `TestCase`, only that thread sees what the test has
+    written.
+    """
+    return getattr(AsyncToSync.executors, "current", None) is not None
 
 
 def _with_connections(call: Callable[[], T]) -> T:

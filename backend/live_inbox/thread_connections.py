@@ -49,7 +49,7 @@ class ThreadConnections(threading.local):
         database while a thread is connected to it.
         """
         self._keep_new()
-        if _is_testing() or _is_failure(error):
+        if is_testing() or _is_failure(error):
             _quietly(connections.close_all)
         else:
             _quietly(close_old_connections)
@@ -73,7 +73,7 @@ def _is_failure(error: BaseException | None) -> bool:
     return isinstance(error, Error) and not isinstance(error, (DataError, IntegrityError))
 
 
-def _is_testing() -> bool:
+def is_testing() -> bool:
     """Whether Django's test runner, or pytest-django, has set this process up for tests."""
     return hasattr(mail, "outbox")
 

@@ -152,6 +152,7 @@ class Known:
     user_id = "1"
     issued_at = None
     expires_at = None
+    password = None
 
 
 async def authenticated() -> Caller:

@@ -48,4 +48,4 @@ def test_the_examples_of_the_documentation_pass(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^9 passed", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^10 passed", done.stdout, re.MULTILINE), done.stdout

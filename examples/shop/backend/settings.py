@@ -73,8 +73,9 @@ if REDIS_URL:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-# The inbox: the types that customers find among their preferences.
+# The inbox: the shop's schema, with the inbox in it; and the types that customers find among their preferences.
 LIVE_INBOX = {
+    "GRAPHQL_SCHEMA": "backend.schema.schema",
     "TYPES": {
         "order": {"label": _("Orders"), "description": _("Received, shipped, delivered.")},
         "security": {"label": _("Security"), "required": True},
