@@ -96,8 +96,8 @@ def _last_events(users: Sequence[Any]) -> Iterator[Any]:
             last_unread=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNREAD))),
             state=Subquery(row.values_list(_one_if(read_at__isnull=False))[:1]),
         )
+        # Not by `iterator()`, whose server-side cursor does not outlive a statement behind PgBouncer.
         .values_list("inbox_id", "notification_id", "removed", "last_read", "last_unread", "state")
-        .iterator()
     )
 
 
