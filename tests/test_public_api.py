@@ -135,3 +135,13 @@ class TestInsideTestCase(TestCase):
         await live_inbox.asend(recipient=alice, title="Hello")
         assert await Notification.objects.acount() == 1
         assert connection.vendor in ("sqlite", "postgresql")
+
+
+def test_the_public_modules_need_no_import_of_their_own() -> None:
+    script = "import live_inbox; print(live_inbox.asgi.mount.__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "mount\n"
+    with pytest.raises(AttributeError, match="has no attribute 'feeds'"):
+        getattr(live_inbox, "feeds")  # noqa: B009

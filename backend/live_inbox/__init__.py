@@ -92,9 +92,14 @@ _MODULES = {
 }
 """Where public names come from that are not functions."""
 
+_PUBLIC_MODULES = frozenset({"asgi", "signals", "testing"})
+"""Modules that need no import of their own: `live_inbox.asgi.mount` works after `import live_inbox`."""
+
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: INSTALLED_APPS imports this package before there are models."""
+    if name in _PUBLIC_MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = next(
