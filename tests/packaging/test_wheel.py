@@ -105,6 +105,24 @@ def test_the_project_passes_its_checks_with_the_inbox_in_it(adopter: Installatio
     )
 
 
+def test_the_environment_and_the_packages_directory_are_left_alone(adopter: Installation) -> None:
+    """Names that the site reads may mean something else in the project."""
+    theirs = {
+        "ENVIRONMENT": "staging",
+        "LOG_LEVEL": "debug",
+        "DATABASE_URL": "postgis://host/name",
+        "REDIS_URL": "http://elsewhere",
+        "RECONCILE_SECONDS": "never",
+        "JWT_SECRET": "short",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    packages = adopter.python.parents[1] / "lib"
+    before = {path for path in packages.rglob("*") if "__pycache__" not in path.parts}
+    assert "no issues" in adopter.django("check", "--fail-level", "WARNING", **theirs)
+    adopter.run("-c", SEND, **theirs)
+    assert {path for path in packages.rglob("*") if "__pycache__" not in path.parts} == before
+
+
 @pytest.fixture
 def server(adopter: Installation, process_registry: ProcessRegistry) -> Iterator[str]:
     """The project under uvicorn, as `host:port`."""
