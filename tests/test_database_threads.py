@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from contextvars import ContextVar
 
 import pytest
 
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import _executor, in_database_thread
 
 
 def test_the_function_runs_in_another_thread_with_its_arguments() -> None:
@@ -72,3 +73,16 @@ def test_a_cancelled_caller_stops_waiting_and_the_call_finishes() -> None:
         assert await asyncio.to_thread(ended.wait, 30)
 
     asyncio.run(scenario())
+
+
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    assert _executor().submit(lambda: 1).result() == 1
+    reader, writer = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            os.write(writer, repr(_executor().submit(lambda: 2).result(10)).encode())
+        except BaseException as error:
+            os.write(writer, repr(error).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(reader, 1000) == b"2"

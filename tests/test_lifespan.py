@@ -106,8 +106,28 @@ async def test_a_project_that_breaks_after_its_start_stops_the_inbox_and_is_repo
     assert server.happened == ["start inbox", "startup.complete", "stop inbox"]
 
 
+async def test_an_inbox_whose_start_fails_half_way_is_stopped() -> None:
+    happened: list[str] = []
+
+    async def start() -> None:
+        happened.append("start")
+        raise RuntimeError("what the site does on its start")
+
+    async def stop() -> None:
+        happened.append("stop")
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        happened.append(message["type"])
+
+    await Lifespan(None, start=start, stop=stop)({"type": "lifespan"}, receive, send)
+    assert happened == ["start", "stop", "lifespan.startup.failed"]
+
+
 async def test_an_inbox_that_fails_to_start_fails_the_server(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert await LifespanServer(None, error=OSError("no")).run() == ["startup.failed"]
+    assert await LifespanServer(None, error=OSError("no")).run() == ["stop inbox", "startup.failed"]
     assert "The server cannot start." in caplog.text

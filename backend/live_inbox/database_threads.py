@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -46,6 +47,10 @@ def in_thread_of_caller() -> Iterator[None]:
 def _executor() -> ThreadPoolExecutor:
     # Bounded, because each thread holds a database connection.
     return ThreadPoolExecutor(inbox_settings().database_threads, thread_name_prefix="database")
+
+
+# The parent's threads do not run in a process that is forked from it.
+os.register_at_fork(after_in_child=_executor.cache_clear)
 
 
 async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -31,6 +31,7 @@ class Lifespan:
             await self._start()
         except Exception as error:
             logger.exception("The server cannot start.")
+            await self._stop_in_order()
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         try:

@@ -5,10 +5,11 @@ Each test runs a program. Its first lines make a doorbell, which stands in for `
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,32 @@ def test_a_thread_that_cannot_be_set_up_fails_its_ring_and_not_the_next(
         bell.ring({"7": [b"x"]})
     bell.ring({"7": [b"x"]})
     assert bell.flush()
+
+
+def in_a_fork(function: Callable[[], object]) -> bytes:
+    """Return the repr of what a function returns, or raises, in a process that is forked from this one."""
+    reader, writer = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            os.write(writer, repr(function()).encode())
+        except BaseException as error:
+            os.write(writer, repr(error).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return os.read(reader, 1000)
+
+
+def test_a_server_that_is_forked_keeps_its_hub() -> None:
+    """As gunicorn does with `--preload`: the doorbell was made in the parent."""
+    bell = Doorbell(lambda: None, deployment=deployment)
+
+    async def serve() -> list[object]:
+        received: list[object] = []
+        async with bell.attached(received.append):
+            for text in (b"one", b"two"):
+                bell.ring({"7": [text]})
+                await asyncio.sleep(0)
+        return received
+
+    expected = b"[{'7': [b'one']}, {'7': [b'two']}]"
+    assert in_a_fork(lambda: asyncio.run(serve())) == expected

@@ -25,7 +25,7 @@ _BULK_INBOXES = 200
 
 
 class Doorbell:
-    """Publishes events after commits. Never fails: a lost doorbell costs time, not events.
+    """Publishes events after commits. A lost doorbell costs time, not events. It fails only without threads.
 
     In a server process the hub is called directly (`attached`), and the server's own event loop publishes to the
     channel layer, for the other processes. In any other process (a command, a worker, a WSGI server) one background
@@ -59,11 +59,17 @@ class Doorbell:
         self._begin()
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._hubs: list[tuple[asyncio.AbstractEventLoop, Callable[[EventBatch], None]]] = []
         self._server_publisher: Publisher | None = None
         self._thread_publisher: ThreadPublisher | None = None
+        # Last: another thread that sees this process's id uses the rest.
+        self._pid = os.getpid()
+
+    def _leave_parent(self) -> None:
+        """After a fork, forget loops and threads: they are the parent's, and do not run here."""
+        if self._pid != os.getpid():
+            self._begin()
 
     @property
     def name(self) -> str:
@@ -71,7 +77,7 @@ class Doorbell:
         return f"{self._token}.{os.getpid()}"
 
     def ring_empty(self, inboxes: Sequence[str]) -> None:
-        """Publish to all hubs that the accounts of these users have changed. Thread-safe; returns at once.
+        """Publish to all hubs that the accounts of these users have changed. Thread-safe.
 
         Even to hubs where none of the inboxes is open: their users may have sockets there without a subscription.
         """
@@ -84,9 +90,7 @@ class Doorbell:
     def _ring(self, event_batch: EventBatch, *, to_all: bool) -> None:
         if not event_batch:
             return
-        if self._pid != os.getpid():
-            # A fork. Loops and threads are the parent's, and do not run here.
-            self._begin()
+        self._leave_parent()
         for loop, on_message in list(self._hubs):
             # Fails only when that loop has been closed, and then its hub has ended.
             with suppress(RuntimeError):
@@ -130,6 +134,7 @@ class Doorbell:
     @asynccontextmanager
     async def attached(self, on_message: Callable[[EventBatch], None]) -> AsyncIterator[None]:
         """Call a hub of this process directly, and publish from the running loop, while in the block."""
+        self._leave_parent()
         loop = asyncio.get_running_loop()
         publisher = self._make_publisher(loop)
         task = asyncio.create_task(publisher.run(), name="doorbell")
