@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 
-from live_inbox import metrics
+from live_inbox import database, metrics
 from live_inbox.apps import doorbell
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.admissions import SIGNED_OUT
@@ -40,12 +40,17 @@ def announce(user_id: Any, *, using: str | None = None) -> None:
 
     The users of one deletion share a doorbell: there may be thousands.
     """
+    using = using or database.alias()
     connection = transaction.get_connection(using)
     pending = connection.run_on_commit
     if pending and isinstance(pending[-1][1], _Announcement):
         pending[-1][1].user_ids.append(str(user_id))
-    else:
+    elif connection.in_atomic_block or connection.get_autocommit():
         transaction.on_commit(_Announcement(str(user_id)), using=using, robust=True)
+    else:
+        # With autocommit off, Django lets a call wait only within a block. It comes when autocommit is on again.
+        with transaction.atomic(using=using):
+            transaction.on_commit(_Announcement(str(user_id)), using=using, robust=True)
 
 
 class _Announcement:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.admin import site
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_out
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
 import live_inbox
-from live_inbox import selectors
+from live_inbox import account_signals, selectors
 from live_inbox.admin.sending import SendForm
 from live_inbox.admin.timeline import timeline
 from live_inbox.apps import deployment_id
@@ -30,11 +33,13 @@ from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.tokens import VerifiedToken
+from live_inbox.importing.resuming import last_imported
 from live_inbox.maintenance.expiry import expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes, renew_epochs
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
 from live_inbox.services.send_for_caller import send_for_caller
+from live_inbox.testing import SentNotifications, inbox_of
 from tests.domain.doorbells import RememberingDoorbell
 from tests.domain.replica import Replica
 
@@ -207,3 +212,53 @@ def _send(user: User, **content: Any) -> int:
     sent = live_inbox.send(recipient=user, title="x", **content)
     assert sent.notification is not None
     return int(sent.notification.pk)
+
+
+class Bell:
+    """A doorbell that remembers whom it was rung for without events."""
+
+    def __init__(self) -> None:
+        self.rung: list[list[str]] = []
+
+    def ring_empty(self, inboxes: Sequence[str]) -> None:
+        """Remember them."""
+        self.rung.append(list(inboxes))
+
+
+def test_what_ends_sockets_is_announced_after_the_commit_of_the_inboxs_database(
+    alice: User, routed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell = Bell()
+    monkeypatch.setattr(account_signals, "doorbell", lambda: bell)
+    with transaction.atomic(using=routed):
+        user_logged_out.send(sender=User, request=None, user=alice)
+        call_command("revoke_tokens", user="alice", stdout=StringIO())
+        assert bell.rung == []
+    assert bell.rung == [[f"signed-out.{alice.pk}", str(alice.pk)]]
+
+
+def test_a_project_without_autocommit_deactivates_and_sends(
+    alice: User, routed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There, Django lets nothing wait for a commit outside of a block, and calls it once autocommit is on again."""
+    bell = Bell()
+    monkeypatch.setattr(account_signals, "doorbell", lambda: bell)
+    transaction.set_autocommit(False, using=routed)
+    try:
+        alice.is_active = False
+        alice.save()
+        _send(alice)
+        transaction.commit(using=routed)
+        assert bell.rung == []
+    finally:
+        transaction.set_autocommit(True, using=routed)
+    assert bell.rung == [[str(alice.pk)]]
+    assert Notification.objects.using(routed).get().recipient_id == alice.pk
+
+
+def test_the_tools_for_tests_read_the_inboxs_database(alice: User, routed: str) -> None:
+    sent = SentNotifications()
+    live_inbox.send(recipient=alice, title="one", idempotency_key="p:7")
+    assert sent.titles == ["one"]
+    assert inbox_of(alice).titles == ["one"]
+    assert last_imported("p:") == 7

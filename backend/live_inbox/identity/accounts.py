@@ -73,12 +73,17 @@ def users_named(
     refs = list(dict.fromkeys(user_refs))
     found: dict[str, AbstractBaseUser] = {}
     for start in range(0, len(refs), _NAMES_PER_QUERY):
-        found |= users_by(_field(config), refs[start : start + _NAMES_PER_QUERY])
+        found |= _named(refs[start : start + _NAMES_PER_QUERY], config)
     if create and config.create_users:
         for ref in refs:
             if ref not in found and (user := _create(ref, config)) is not None:
                 found[ref] = user
     return found
+
+
+@database.reading
+def _named(user_refs: Sequence[str], config: AccountConfig) -> dict[str, AbstractBaseUser]:
+    return users_by(_field(config), user_refs)
 
 
 @database.reading

@@ -7,6 +7,7 @@ import re
 from django.db.models import BigIntegerField, Max
 from django.db.models.functions import Cast, Substr
 
+from live_inbox import database
 from live_inbox.models import Notification
 
 
@@ -17,7 +18,7 @@ def last_imported(prefix: str) -> int | None:
     no index has this order.
     """
     # Of 18 digits at most, which every database can hold: anybody who sends may have made up such a key.
-    imported = Notification.objects.filter(
+    imported = database.queryset(Notification).filter(
         idempotency_key__regex=rf"^{re.escape(prefix)}[0-9]{{1,18}}$"
     )
     number = Cast(Substr("idempotency_key", len(prefix) + 1), BigIntegerField())

@@ -42,6 +42,7 @@ class Keyed:
     conflicting: list[ImportRow] = field(default_factory=list)
 
 
+@database.reading
 def look_up_keys(rows: Sequence[ImportRow]) -> Keyed:
     """Return which of the rows are new; of rows with equal keys, the first is. Makes one query."""
     keyed = Keyed()

@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import get_user_model
 from django.db import connections
 
-from live_inbox import selectors
+from live_inbox import database, selectors
 from live_inbox.database_log import DatabaseLog
 from live_inbox.database_threads import in_thread_of_caller
 from live_inbox.delivery.hub import Hub, HubConfig
@@ -188,7 +188,7 @@ async def subscribe(
     Without a position in the variables it begins here, not with the first `next`.
     """
     key = key_of(user)
-    load = sync_to_async(get_user_model()._base_manager.get)
+    load = sync_to_async(get_user_model()._base_manager.using(database.alias()).get)
     async with _running_hub() as hub:
         beginning = (await sync_to_async(selectors.inbox_state)(user_id=key)).position
         context = Context(Caller(await load(pk=key)), _FeedAfter(hub, beginning))

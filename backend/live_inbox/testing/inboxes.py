@@ -8,7 +8,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from live_inbox import selectors
+from live_inbox import database, selectors
 from live_inbox.delivery.position import Position
 from live_inbox.models import Notification
 from live_inbox.testing.sent import key_of
@@ -43,7 +43,12 @@ class InboxContents:
 def inbox_of(user: Any) -> InboxContents:
     """Return what the inbox of a user holds now: all of it, without pages. `user` may be a primary key."""
     key = key_of(user)
-    rows = Notification.objects.filter(recipient=key).select_related("sender").order_by("-pk")
+    rows = (
+        database.queryset(Notification)
+        .filter(recipient=key)
+        .select_related("sender")
+        .order_by("-pk")
+    )
     state = selectors.inbox_state(user_id=key)
     return InboxContents(list(rows), state.unread_count, state.total_count, state.position)
 

@@ -8,10 +8,12 @@ from typing import Any, overload
 
 import msgspec
 from django.contrib.auth import get_user_model
-from django.db.models import Max, Model, QuerySet
+from django.db.models import Max, QuerySet
 
+from live_inbox import database
 from live_inbox.events import Kind, Snapshot
 from live_inbox.models import InboxEvent
+from live_inbox.services.users import user_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class SentNotifications(Sequence[SentNotification]):
 
     def clear(self) -> None:
         """Forget what was sent until now."""
-        newest = InboxEvent.objects.aggregate(newest=Max("pk"))["newest"]
+        newest = database.queryset(InboxEvent).aggregate(newest=Max("pk"))["newest"]
         self._after = newest or 0
 
     def to(self, user: Any) -> list[SentNotification]:
@@ -94,11 +96,17 @@ class SentNotifications(Sequence[SentNotification]):
         return repr(list(self))
 
     def _events(self) -> QuerySet[InboxEvent]:
-        return InboxEvent.objects.filter(pk__gt=self._after, kind=Kind.ADDED).order_by("pk")
+        return (
+            database.queryset(InboxEvent).filter(pk__gt=self._after, kind=Kind.ADDED).order_by("pk")
+        )
 
     def _read(self, events: QuerySet[InboxEvent]) -> list[SentNotification]:
         rows = list(events)
-        users = get_user_model()._base_manager.in_bulk({row.inbox_id for row in rows})
+        users = (
+            get_user_model()
+            ._base_manager.using(database.alias())
+            .in_bulk({row.inbox_id for row in rows})
+        )
         return [
             SentNotification(
                 recipient=users[row.inbox_id],
@@ -109,8 +117,8 @@ class SentNotifications(Sequence[SentNotification]):
 
 
 def key_of(user: Any) -> Any:
-    """Return the primary key of a user, given as a user, as a primary key, or as the text of one."""
-    return user.pk if isinstance(user, Model) else get_user_model()._meta.pk.to_python(user)
+    """Return the primary key of a user, from the user, the key or its text. Raises InvalidInput for others."""
+    return user_key(user, field="user")
 
 
 def _value(notification: Snapshot, name: str, value: Any) -> bool:
