@@ -8,9 +8,9 @@
 | one that the project makes | any of these, or `user` |
 
 In all but ours, the user whom the project has authenticated comes first: `context.user`, `request.user` or
-`scope["user"]`. Otherwise a token of ours is looked for. How requests are protected against forgery is a matter of the
-project's view; but a session on a WebSocket counts only if the page's origin is allowed, since a browser sends cookies
-along with every handshake.
+`scope["user"]`. Otherwise AUTHENTICATOR is asked, without cookies. How requests are protected against forgery is a
+matter of the project's view; but a session on a WebSocket counts only if the page's origin is allowed, since a
+browser sends cookies along with every handshake.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.errors import Forbidden
+from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.callers import (
     Caller,
-    authenticate,
     authenticate_synchronously,
     caller_for_session,
 )
+from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.credentials import token_from_headers, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox_graphql.context import Context
@@ -52,7 +54,7 @@ async def caller_in(context: Any) -> Caller:
     found = _Found.of(context)
     # A user may be lazy, and then takes a query.
     caller = await in_database_thread(found.signed_in)
-    return caller or await authenticate(found.token())
+    return caller or await required_caller(found.credentials())
 
 
 def caller_in_synchronously(context: Any) -> Caller:
@@ -60,7 +62,13 @@ def caller_in_synchronously(context: Any) -> Caller:
     if isinstance(context, Context):
         return _admitted(context.caller)
     found = _Found.of(context)
-    return found.signed_in() or authenticate_synchronously(found.token())
+    caller = found.signed_in()
+    if caller is not None:
+        return caller
+    if authenticator_path() == DEFAULT_AUTHENTICATOR:
+        # In this thread, and so in the request's own connection and transaction.
+        return authenticate_synchronously(found.token())
+    return async_to_sync(required_caller)(found.credentials())
 
 
 def _admitted(caller: Caller | None) -> Caller:
@@ -113,6 +121,12 @@ class _Found:
     def token(self) -> str | None:
         """Return the token of a socket's `connection_init`, or else of the headers."""
         return token_from_payload(self.payload) or token_from_headers(self.headers)
+
+    def credentials(self) -> Credentials:
+        """Return what the authenticator may look at: no session, which is the project's to authenticate here."""
+        payload = self.payload if isinstance(self.payload, Mapping) else {}
+        headers = [header for header in self.headers if header[0] != b"cookie"]
+        return Credentials(token=self.token(), headers=headers, payload=payload)
 
     def _check_origin(self) -> None:
         origins = OriginCheck(inbox_settings().allowed_origins)

@@ -8,6 +8,8 @@ from enum import Enum
 from typing import Any, assert_never
 
 import strawberry
+from graphql import GraphQLAbstractType, GraphQLResolveInfo
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from live_inbox.events import Event, PayloadType, Reset
 from live_inbox_graphql import ids
@@ -40,6 +42,19 @@ class NotificationEvent:
         description="The number of unread notifications in the whole inbox after this event."
     )
     occurred_at: datetime = strawberry.field(description="When it happened.")
+
+    @classmethod
+    def resolve_type(
+        cls, value: object, info: GraphQLResolveInfo[Any], abstract: GraphQLAbstractType
+    ) -> str:
+        """Return the name that the schema has for the type of an event.
+
+        Strawberry returns that of the class, which a name converter may have changed.
+        """
+        for kind in info.schema.get_possible_types(abstract):
+            if kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].origin is type(value):
+                return kind.name
+        raise TypeError(f"{type(value).__name__} is no type of event of this schema.")
 
 
 @strawberry.type(description="A notification arrived. It belongs at the top of the list.")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -127,9 +128,14 @@ async def _context(request: HttpRequest) -> Context:
     except CsrfFailed as failure:
         message = f"{failure} Send the CSRF cookie's value as X-CSRFToken, or use a token."
         raise HttpError(HTTPStatus.FORBIDDEN, ClientError(Code.FORBIDDEN, message, {})) from failure
-    if caller is not None:
-        # For a project's own fields: a token counts more than a session there, too.
-        request.user = caller.user  # type: ignore[assignment]
+    # For a project's own fields: whom the authenticator has found, and nobody else.
+    user = AnonymousUser() if caller is None else caller.user
+    request.user = user  # type: ignore[assignment]
+
+    async def auser() -> Any:
+        return user
+
+    request.auser = auser
     return Context(caller=caller, request=request)
 
 

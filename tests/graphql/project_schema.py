@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from strawberry import relay
 from strawberry.django.views import AsyncGraphQLView, GraphQLView
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
 
 import live_inbox_graphql
 
@@ -40,6 +41,12 @@ class Query(live_inbox_graphql.Query):
     @strawberry.field
     def key(self, info: strawberry.Info[Any, Any]) -> str:
         return str(info.context["request"].user.pk)
+
+    @strawberry.field
+    async def usernames(self, info: strawberry.Info[Any, Any]) -> list[str]:
+        """Whom the request names, by both of Django's ways to ask it."""
+        request = info.context.request
+        return [request.user.get_username(), (await request.auser()).get_username()]
 
     @strawberry.field
     def broken(self) -> str:
@@ -88,6 +95,9 @@ def project_schema(**options: Any) -> strawberry.Schema:
 
 schema = project_schema()
 schema_with_extension = project_schema(extensions=[Recording])
+prefixed = project_schema(
+    config=StrawberryConfig(name_converter=live_inbox_graphql.name_converter(prefix="Inbox"))
+)
 
 urlpatterns = [
     path("async/", csrf_exempt(AsyncGraphQLView.as_view(schema=schema))),

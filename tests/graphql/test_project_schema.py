@@ -13,7 +13,7 @@ import strawberry
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from graphql import GraphQLError, print_type
 from strawberry.channels import (
     GraphQLHTTPConsumer,
@@ -32,6 +32,7 @@ from live_inbox.delivery.hub import Hub
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed, current_feed, serving
 from live_inbox.identity.callers import Caller
+from live_inbox.testing import subscribe
 from live_inbox_graphql.compiled.rendering import CompiledSelection
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.served_schema import ServedSchema
@@ -172,6 +173,24 @@ class TestStrawberrysViews:
 
 
 class TestContexts:
+    async def test_the_authenticator_of_the_settings_is_asked(
+        self, alice: User, configure: Callable[..., None]
+    ) -> None:
+        request = RequestFactory().get("/", headers={"Authorization": bearer(alice)})
+        request.user = AnonymousUser()
+        query, context = "{ viewer { username } }", {"request": request}
+        result = await project_schema.schema.execute(query, context_value=context)
+        assert result.data == {"viewer": {"username": "alice"}}
+        configure(AUTHENTICATOR="tests.identity.project_authenticators.TakesNobody")
+        result = await project_schema.schema.execute(query, context_value=context)
+        assert result.errors is not None
+        assert result.errors[0].extensions == {"code": "UNAUTHENTICATED", "reason": "missing"}
+        found = await in_database_thread(
+            project_schema.schema.execute_sync, query, context_value=context
+        )
+        assert found.errors is not None
+        assert found.errors[0].extensions == {"code": "UNAUTHENTICATED", "reason": "missing"}
+
     async def test_a_dictionary_with_a_user_is_enough(self, alice: User) -> None:
         result = await project_schema.schema.execute(
             "{ viewer { username } }", context_value={"user": alice}
@@ -339,6 +358,22 @@ class TestStrawberrysConsumers:
         errors = payload["errors"] if isinstance(payload, dict) else payload
         assert errors[0]["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
         await socket.close()
+
+
+async def test_events_have_the_names_of_a_schema_with_a_prefix(
+    transactional_db: None, alice: User, configure: Callable[..., None]
+) -> None:
+    configure(GRAPHQL_SCHEMA=f"{PATH}.prefixed")
+    query = """subscription { notificationEvents {
+      __typename ... on InboxNotificationAdded { notification { title } } } }"""
+    async with subscribe(alice, query) as device:
+        await send(alice, "Hello")
+        assert await device.next() == {
+            "notificationEvents": {
+                "__typename": "InboxNotificationAdded",
+                "notification": {"title": "Hello"},
+            }
+        }
 
 
 async def test_the_first_subscription_of_an_event_loop_starts_an_inbox(

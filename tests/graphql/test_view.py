@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -180,6 +181,37 @@ class TestSessions:
         browser = AsyncClient(enforce_csrf_checks=True)
         response = await self.send(browser, TYPENAME)
         assert body(response) == {"data": {"__typename": "Query"}}
+
+
+class TestTheUserOfTheRequest:
+    """A project's own fields ask the request, and find whom the authenticator has found."""
+
+    @pytest.fixture(autouse=True)
+    def project_schema(self, configure: Callable[..., None]) -> None:
+        configure(GRAPHQL_SCHEMA="tests.graphql.project_schema.schema")
+
+    @pytest.fixture
+    async def browser(self, alice: User) -> AsyncClient:
+        """Return a browser with the session of alice."""
+        browser = AsyncClient()
+        await browser.aforce_login(alice)
+        return browser
+
+    async def names(self, browser: AsyncClient, **headers: str) -> Any:
+        response = await browser.get(URL, {"query": "{ usernames }"}, headers=headers)
+        return body(response)["data"]["usernames"]
+
+    async def test_of_a_session(self, browser: AsyncClient) -> None:
+        assert await self.names(browser) == ["alice", "alice"]
+
+    async def test_of_a_token_beside_a_session(self, browser: AsyncClient, bob: User) -> None:
+        assert await self.names(browser, Authorization=bearer(bob)) == ["bob", "bob"]
+
+    async def test_nobody_if_the_authenticator_finds_nobody(
+        self, browser: AsyncClient, configure: Callable[..., None]
+    ) -> None:
+        configure(AUTHENTICATOR="tests.identity.project_authenticators.TakesNobody")
+        assert await self.names(browser) == ["", ""]
 
 
 BIG = {"query": "{ __typename }", "variables": {"x": "x" * 3_000_000}}

@@ -421,6 +421,27 @@ def test_a_sign_out_ends_the_sessions_of_the_user(admissions: Admissions) -> Non
     assert sorted(ended) == ["another revoked", "session revoked"]
 
 
+def test_a_session_that_reconnects_before_its_sign_out_is_done_is_ended_later(
+    in_virtual_time: InVirtualTime, users: Users
+) -> None:
+    ended: list[float] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        admissions = Admissions(users, check_seconds=5, clock=lambda: NOW + loop.time())
+        admissions.start()
+        admissions.on_account_changed("signed-out.1")
+        # Django announces the sign-out before it deletes the session.
+        caller = FakeCaller("1", password="x")
+        admissions.register(caller, lambda reason: ended.append(loop.time()))
+        await asyncio.sleep(6)
+        assert ended == [5]
+        admissions.on_account_changed("signed-out.1")
+        await admissions.stop()
+
+    in_virtual_time(scenario())
+
+
 def test_expiry_does_not_wait_for_a_check_that_hangs(in_virtual_time: InVirtualTime) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()

@@ -20,6 +20,7 @@ from live_inbox.identity.admissions import AccessEnd
 from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.callers import build_admissions
 from live_inbox.identity.config import identity_config
+from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.models import TokenRevocation
 from tests.both_apis.devices import GraphQLDevice, JsonDevice, Socket
@@ -192,3 +193,16 @@ def test_a_header_is_found_whatever_its_case() -> None:
     credentials = Credentials(headers=[(b"x-user", b"alice"), (b"x-user", b"bob")])
     assert credentials.header("X-User") == "alice"
     assert credentials.header("X-Other") is None
+
+
+async def test_credentials_from_before_a_revocation_are_refused(alice: User) -> None:
+    issued_at = time.time() - 60
+    token = f"{alice.username} {issued_at}"
+    with changed_settings(AUTHENTICATOR=f"{HERE}.NameAndTimeIsToken"):
+        assert (await required_caller(Credentials(token=token))).issued_at == issued_at
+        await in_database_thread(revoke_tokens, user_id=alice.pk)
+        with pytest.raises(AuthenticationFailed) as refused:
+            await required_caller(Credentials(token=token))
+        assert refused.value.reason is Reason.REVOKED
+        fresh = Credentials(token=f"{alice.username} {time.time() + 1}")
+        assert (await required_caller(fresh)).user == alice

@@ -132,6 +132,11 @@ def test_without_a_secret_djangos_keys_sign_and_verify(alice: User, configure: C
     with override_settings(SECRET_KEY="another " * 5), pytest.raises(AuthenticationFailed) as wrong:
         authenticate_now(token)
     assert wrong.value.reason is Reason.WRONG_KEY
+    # Django's keys sign other things, too: what is not said to be an access token is none.
+    other = jwt.encode({"user_id": alice.pk, "exp": 4e9, "purpose": "unsubscribe"}, NEW_SECRET)
+    with override_settings(SECRET_KEY=NEW_SECRET), pytest.raises(AuthenticationFailed) as refused:
+        authenticate_now(other)
+    assert refused.value.reason is Reason.REFRESH
     # A key of Django's that is too short to sign is no error of the project's: tokens are refused.
     with override_settings(SECRET_KEY="short"), pytest.raises(AuthenticationFailed) as none:
         authenticate_now(token)

@@ -111,8 +111,8 @@ class Admissions:
     wall clock that is set forward still closes sockets in time; one that is set back makes them live longer.
     Neither closes a socket twice.
 
-    A Django session has no expiry: `max_age_seconds` bounds its socket. A revocation closes it once, so that
-    the client reconnects and its admission is checked again.
+    A Django session has no expiry: `max_age_seconds` bounds its socket. A revocation closes it, and the client, whose
+    session still counts, comes back.
     """
 
     def __init__(
@@ -135,6 +135,7 @@ class Admissions:
         self._timer: asyncio.TimerHandle | None = None
         self._checks: asyncio.Task[None] | None = None
         self._changed: set[str] = set()
+        self._signed_out: dict[str, asyncio.TimerHandle] = {}
         self._early_check: asyncio.Task[None] | None = None
         self._fault = Fault("check of open sessions", SESSION_CHECK_FAULTS)
 
@@ -153,6 +154,9 @@ class Admissions:
         tasks = [task for task in (self._checks, self._early_check) if task is not None]
         self._checks = self._early_check = self._loop = None
         self._changed.clear()
+        for later in self._signed_out.values():
+            later.cancel()
+        self._signed_out.clear()
         self._set_timer()
         for task in tasks:
             task.cancel()
@@ -191,11 +195,25 @@ class Admissions:
         """
         if user_id.startswith(SIGNED_OUT):
             self._end_sessions(user_id.removeprefix(SIGNED_OUT))
+            self._end_sessions_later(user_id.removeprefix(SIGNED_OUT))
         if self._loop is None or user_id not in self._by_user:
             return
         self._changed.add(user_id)
         if self._early_check is None:
             self._early_check = self._loop.create_task(self._check_changed())
+
+    def _end_sessions_later(self, user_id: str) -> None:
+        """Close them once more after `check_seconds`.
+
+        Django announces a sign-out before it deletes the session: a client that reconnects at once is still admitted.
+        """
+        if self._loop is not None and user_id not in self._signed_out:
+            later = self._loop.call_later(self._check_seconds, self._end_announced, user_id)
+            self._signed_out[user_id] = later
+
+    def _end_announced(self, user_id: str) -> None:
+        del self._signed_out[user_id]
+        self._end_sessions(user_id)
 
     def _end_sessions(self, user_id: str) -> None:
         for admission in tuple(self._by_user.get(user_id, ())):

@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from live_inbox.database_threads import in_database_thread
+from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.callers import Caller, authenticate, caller_for_session
-from live_inbox.identity.config import authenticator_path
+from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.sessions import user_of_session
 
@@ -85,17 +86,30 @@ def _caller_of_session(session_key: str) -> Caller | None:
 async def caller_of(credentials: Credentials) -> Caller | None:
     """Return the caller that the authenticator of the settings finds; None for an anonymous one.
 
-    Raises AuthenticationFailed for credentials that are not accepted, and for an inactive user whatever the
-    authenticator says. A caller without a time of issue gets the current one: later revocations end its sockets,
-    earlier ones do not.
+    Raises AuthenticationFailed for credentials that are not accepted; and, whatever the authenticator says, for an
+    inactive user and for credentials that were issued before a revocation. A caller without a time of issue gets
+    the current one: later revocations end its sockets, earlier ones do not.
     """
     now = time.time()
-    caller = await authenticator(authenticator_path()).authenticate(credentials)
+    path = authenticator_path()
+    caller = await authenticator(path).authenticate(credentials)
     if caller is None:
         return None
     if not caller.user.is_active:
         raise AuthenticationFailed(Reason.INACTIVE)
-    return caller if caller.issued_at is not None else replace(caller, issued_at=now)
+    if caller.issued_at is None:
+        return replace(caller, issued_at=now)
+    if path != DEFAULT_AUTHENTICATOR:
+        # Ours has looked already.
+        await in_database_thread(_refuse_revoked, caller)
+    return caller
+
+
+def _refuse_revoked(caller: Caller) -> None:
+    status = account_statuses([caller.user_id]).get(caller.user_id)
+    not_before = None if status is None else status.not_before
+    if not_before is not None and caller.issued_at is not None and caller.issued_at < not_before:
+        raise AuthenticationFailed(Reason.REVOKED)
 
 
 async def required_caller(credentials: Credentials) -> Caller:

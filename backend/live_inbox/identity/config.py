@@ -37,6 +37,7 @@ def identity_config() -> IdentityConfig:
             leeway_seconds=settings.jwt_leeway_seconds,
             max_ttl_seconds=settings.jwt_max_ttl_seconds,
             user_claims=tuple(settings.jwt_user_claims),
+            requires_token_type=not settings.jwt_secret,
         ),
         accounts=AccountConfig(
             user_field=settings.jwt_user_field, create_users=settings.jwt_create_users
@@ -44,6 +45,9 @@ def identity_config() -> IdentityConfig:
         session_check_seconds=settings.session_check_seconds,
         max_session_seconds=settings.jwt_max_ttl_seconds,
     )
+
+
+DEFAULT_AUTHENTICATOR: str = InboxSettings.model_fields["authenticator"].default
 
 
 def authenticator_path() -> str:

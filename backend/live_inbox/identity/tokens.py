@@ -45,6 +45,9 @@ class TokenConfig:
     leeway_seconds: float = 10
     max_ttl_seconds: float = 86_400
     user_claims: tuple[str, ...] = ("user_id", "sub")
+    requires_token_type: bool = False
+    """Whether a token must say that it is an access token. For secrets that sign other things as well, such as
+    Django's: a link to unsubscribe must not be a login."""
 
     @property
     def signed_elsewhere(self) -> bool:
@@ -94,7 +97,8 @@ class TokenVerifier:
         claims = self._signed_claims(token, self._keys.candidates(_key_id(token), fetch=fetch))
         _check_issuer(claims, self._config)
         _check_audience(claims, self._config)
-        if "token_type" in claims and claims["token_type"] != "access":
+        is_required = self._config.requires_token_type and not self._config.signed_elsewhere
+        if claims.get("token_type", None if is_required else "access") != "access":
             raise AuthenticationFailed(Reason.REFRESH)
         now = self._clock()
         expires_at = self._expiry(claims, now)
