@@ -93,6 +93,32 @@ def test_what_is_wrong_is_named_when_it_is_used_and_by_the_check(given: Any, pro
         assert problem in ids_and_texts()["live_inbox.E001"]
 
 
+def test_a_function_that_is_none_and_a_layer_that_does_not_exist_are_named() -> None:
+    given = {"SEND_POLICY": "django.VERSION", "CHANNEL_LAYER_ALIAS": "nope"}
+    with override_settings(LIVE_INBOX={"JWT": {"SECRET": SECRET}} | given):
+        found = ids_and_texts()
+    assert found["live_inbox.E005"] == "SEND_POLICY is a tuple, and no function."
+    assert found["live_inbox.W003"].startswith("CHANNEL_LAYERS has no 'nope'")
+
+
+@pytest.mark.parametrize(
+    ("module", "id", "text"),
+    [
+        ("clashing", "live_inbox.E007", "GRAPHQL_SCHEMA cannot be imported: DuplicatedTypeName: "),
+        ("failing", "live_inbox.E007", "GRAPHQL_SCHEMA cannot be imported: ZeroDivisionError: "),
+        (
+            "lacking",
+            "live_inbox.W002",
+            "GRAPHQL_SCHEMA lacks notifications, markRead, notificationEvents, which",
+        ),
+    ],
+)
+def test_a_schema_that_cannot_serve_the_inbox_is_named(module: str, id: str, text: str) -> None:
+    path = f"tests.graphql.wrong_schemas.{module}.schema"
+    with override_settings(LIVE_INBOX={"JWT": {"SECRET": SECRET}, "GRAPHQL_SCHEMA": path}):
+        assert ids_and_texts()[id].startswith(text)
+
+
 def test_a_secret_that_is_too_short_is_an_error() -> None:
     with override_settings(LIVE_INBOX={"JWT": {"SECRET": "short"}}):
         assert "is too short for HS256" in ids_and_texts()["live_inbox.E002"]

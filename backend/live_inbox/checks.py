@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import strawberry
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.utils.module_loading import import_string
+from strawberry.exceptions import DuplicatedTypeName
+from strawberry.types import get_object_definition
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
@@ -18,6 +21,14 @@ from live_inbox.identity.authenticators import authenticator
 from live_inbox.identity.config import can_verify_tokens, check_identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
+
+_NEEDED = (
+    ("query", "notifications"),
+    ("query", "notificationPreferences"),
+    ("mutation", "markRead"),
+    ("subscription", "notificationEvents"),
+)
+"""Fields that clients of the inbox need, by their root types."""
 
 SUPPORTED_DATABASES = frozenset({"postgresql", "sqlite"})
 """The vendors, as Django names them, whose upserts, locks and JSON functions the statements use."""
@@ -30,7 +41,8 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
     E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E020: the
     sender's name. E021: the authenticator. E022: the language of recipients.
-    live_inbox.W001: no key to verify tokens with, so that all of them are refused.
+    live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without
+    fields of the inbox that its clients need. W003: a channel layer that does not exist.
     """
     try:
         inbox_settings()
@@ -74,6 +86,7 @@ def _errors() -> Iterator[CheckMessage]:
         yield from _path_errors(
             "RECIPIENT_LANGUAGE", settings.recipient_language, "live_inbox.E022"
         )
+    yield from _layer_warnings(settings.channel_layer_alias)
     yield from _database_errors()
     yield from _schema_errors(settings.graphql_schema)
     try:
@@ -87,11 +100,25 @@ def _errors() -> Iterator[CheckMessage]:
 
 
 def _path_errors(name: str, path: str, id: str) -> Iterator[CheckMessage]:
+    hint = "Name a function as package.module.function."
     try:
-        import_string(path)
-    except ImportError as error:
-        hint = "Name a function as package.module.function."
+        function = import_string(path)
+    except Exception as error:  # the project's module may raise anything
         yield Error(f"{name} cannot be imported: {error}.", hint=hint, id=id)
+        return
+    if not callable(function):
+        yield Error(f"{name} is a {type(function).__name__}, and no function.", hint=hint, id=id)
+
+
+def _layer_warnings(alias: str) -> Iterator[CheckMessage]:
+    layers = getattr(django_settings, "CHANNEL_LAYERS", {})
+    if layers and alias not in layers:
+        yield Warning(
+            f"CHANNEL_LAYERS has no {alias!r}, which CHANNEL_LAYER_ALIAS names: what other processes send is shown "
+            "within RECONCILE_SECONDS.",
+            hint=f"There are {', '.join(layers)}.",
+            id="live_inbox.W003",
+        )
 
 
 def _database_errors() -> Iterator[CheckMessage]:
@@ -126,12 +153,30 @@ def _schema_errors(path: str) -> Iterator[CheckMessage]:
     hint = "Name a strawberry.Schema as package.module.name."
     try:
         schema = import_string(path)
-    except ImportError as error:
-        yield Error(f"GRAPHQL_SCHEMA cannot be imported: {error}.", hint=hint, id="live_inbox.E007")
+    except Exception as error:  # the project's module may raise anything
+        if isinstance(error, DuplicatedTypeName):
+            hint = "Give the inbox's types a prefix: `live_inbox_graphql.name_converter` (docs/graphql.md)."
+        message = f"GRAPHQL_SCHEMA cannot be imported: {type(error).__name__}: {error}."
+        yield Error(message, hint=hint, id="live_inbox.E007")
         return
     if not isinstance(schema, strawberry.Schema):
         message = f"GRAPHQL_SCHEMA is a {type(schema).__name__}, and no schema."
         yield Error(message, hint=hint, id="live_inbox.E007")
+    elif missing := [name for root, name in _NEEDED if not _has_field(schema, root, name)]:
+        yield Warning(
+            f"GRAPHQL_SCHEMA lacks {', '.join(missing)}, which the web component and other clients ask for.",
+            hint="Let your root types extend those of live_inbox_graphql, and give fields of yours other names.",
+            id="live_inbox.W002",
+        )
+
+
+def _has_field(schema: strawberry.Schema, root: str, name: str) -> bool:
+    """Whether a root type has the inbox's field of this name, not one of the project's."""
+    root_type = getattr(schema, root)
+    if root_type is None:
+        return False
+    field = schema.get_field_for_type(name, get_object_definition(root_type, strict=True).name)
+    return field is not None and field.origin.__module__.startswith("live_inbox_graphql.")
 
 
 def _rate_errors(name: str, rate: str) -> Iterator[CheckMessage]:

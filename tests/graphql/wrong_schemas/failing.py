@@ -1,0 +1,3 @@
+"""A module that fails."""
+
+schema = 1 / 0
