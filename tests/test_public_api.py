@@ -145,3 +145,47 @@ def test_the_public_modules_need_no_import_of_their_own() -> None:
     assert done.stdout == "mount\n"
     with pytest.raises(AttributeError, match="has no attribute 'feeds'"):
         getattr(live_inbox, "feeds")  # noqa: B009
+
+
+def test_a_notification_is_named_by_its_number_or_by_itself(alice: User) -> None:
+    sent = live_inbox.send(
+        recipient=alice, title="x", message=None, link=None, type=None
+    ).notification
+    assert sent is not None
+    assert (sent.message, sent.link, sent.type) == ("", "", "general")
+    assert live_inbox.mark_read(user=str(alice.pk), notification_id=sent).changed
+    assert live_inbox.mark_unread(user=alice, notification_id=str(sent.pk)).changed
+    assert live_inbox.delete(user=alice.pk, notification_id=sent.pk).total_count == 0
+
+
+@pytest.mark.parametrize("wrong", ["abc", None, 1.5, True, 2**63, "", "²"])
+def test_what_is_no_number_of_a_notification_is_refused(alice: User, wrong: Any) -> None:
+    for function in (live_inbox.mark_read, live_inbox.mark_unread, live_inbox.delete):
+        with pytest.raises(live_inbox.InvalidInput) as caught:
+            function(user=alice, notification_id=wrong)
+        assert caught.value.field == "notification_id"
+
+
+@pytest.mark.parametrize("user", ["no key", None, 10**30, -1])
+def test_what_is_no_user_is_refused(alice: User, user: Any) -> None:
+    calls: list[Any] = [
+        lambda: live_inbox.send(recipient=user, title="x"),
+        lambda: live_inbox.set_preference(user=user, type="news", enabled=False),
+    ]
+    if user != -1:
+        calls += [
+            lambda: live_inbox.mark_read(user=user, notification_id=1),
+            lambda: live_inbox.mark_all_read(user=user),
+            lambda: live_inbox.delete(user=user, notification_id=1),
+        ]
+    for call in calls:
+        with transaction.atomic(), pytest.raises(live_inbox.InvalidInput) as caught:
+            call()
+        assert caught.value.field in ("recipient", "user")
+
+
+@pytest.mark.parametrize("enabled", ["no", None, 1])
+def test_a_preference_is_true_or_false(alice: User, enabled: Any) -> None:
+    with pytest.raises(live_inbox.InvalidInput) as caught:
+        live_inbox.set_preference(user=alice, type="news", enabled=enabled)
+    assert caught.value.field == "enabled"

@@ -57,12 +57,12 @@ Text = str | Promise | Enum
 
 
 class ContentFields(TypedDict, total=False):
-    """The fields as keyword arguments of `send`, not yet validated."""
+    """The fields as keyword arguments of `send`, not yet validated. None stands for the default."""
 
-    type: Text
+    type: Text | None
     title: Required[Text]
-    message: Text
-    link: Text | HasAddress
+    message: Text | None
+    link: Text | HasAddress | None
     data: Any
     expires_at: datetime | None
 
@@ -82,10 +82,16 @@ def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
         raise TypeError("A notification needs the field 'title'.")
     return Content(
         **{
-            name: _read(name, partial(declared.clean, values.get(name, declared.default), now))
+            name: _read(name, partial(declared.clean, _given(values, name), now))
             for name, declared in CONTENT_FIELDS.items()
         }
     )
+
+
+def _given(values: Mapping[str, Any], name: str) -> object:
+    """Return the value of a field; its default if it is not given, or None."""
+    value = values.get(name)
+    return CONTENT_FIELDS[name].default if value is None else value
 
 
 def clean_created_at(value: object) -> datetime | None:

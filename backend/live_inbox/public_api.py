@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import date
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from asgiref.sync import sync_to_async
@@ -21,14 +22,37 @@ from asgiref.sync import sync_to_async
 from live_inbox import services
 from live_inbox.content import ContentFields
 from live_inbox.delivery.position import Position
-from live_inbox.models import NotificationPreference
+from live_inbox.errors import InvalidInput
+from live_inbox.models import Notification, NotificationPreference
 from live_inbox.services import AllRead, Changed, Deleted, Sent, SentMany
-from live_inbox.services.users import key_of
+from live_inbox.services.preferences import check_preference
+from live_inbox.services.users import existing_users, user_key
+from live_inbox.storable import is_storable_integer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_ARGUMENTS = {"recipient_id": "recipient", "recipient_ids": "recipients", "sender_id": "sender"}
+"""The arguments of these functions, by the names that the services have for them."""
+
+
+def _named_as_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Let InvalidInput name the argument as these functions do."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except InvalidInput as error:
+            if error.field not in _ARGUMENTS:
+                raise
+            raise InvalidInput(error.message, field=_ARGUMENTS[error.field]) from error
+
+    return call
+
+
+@_named_as_arguments
 def send(
     *,
     recipient: Any,
@@ -40,10 +64,10 @@ def send(
     """Put a notification into a user's inbox.
 
     The content is `title` and, all optional, `message`, `type` (a slug, "general" by default), `link` (a path, an
-    http(s) address or an object with `get_absolute_url`), `data` (a JSON object) and `expires_at` (a datetime or a
-    date); `live_inbox.content` has their limits. With an idempotency key, unique for each sender, a repeated call
-    returns the first result.
-    `created_at` is for notifications that are imported: they show their old time.
+    http(s) address or an object with `get_absolute_url`), `data` (a JSON object) and `expires_at` (a datetime with
+    a time zone); `live_inbox.content` has their limits. None stands for the default. With an idempotency key,
+    unique for each sender, a repeated call returns the first result. `created_at` is for notifications that are
+    imported: they show their old time.
 
     The result's `notification` is None, and `suppressed` true, if the recipient has turned off the type. Raises
     InvalidInput, naming the field, for content or users that are not acceptable, and Conflict for a key that was
@@ -58,6 +82,7 @@ def send(
     )
 
 
+@_named_as_arguments
 def send_many(
     *,
     recipients: Iterable[Any],
@@ -80,39 +105,63 @@ def send_many(
     )
 
 
-def mark_read(*, user: Any, notification_id: int) -> Changed:
-    """Mark a notification of a user as read. Raises NotFound if they have none with this id."""
-    return services.mark_read(user_id=_key(user), notification_id=notification_id)
+@_named_as_arguments
+def mark_read(*, user: Any, notification_id: Any) -> Changed:
+    """Mark a notification of a user as read: by its number, or the object itself.
+
+    Raises NotFound if they have none with this number, and InvalidInput for what is no user or no number.
+    """
+    return services.mark_read(user_id=_key(user), notification_id=_number(notification_id))
 
 
-def mark_unread(*, user: Any, notification_id: int) -> Changed:
-    """Mark a notification of a user as unread. Raises NotFound if they have none with this id."""
-    return services.mark_unread(user_id=_key(user), notification_id=notification_id)
+@_named_as_arguments
+def mark_unread(*, user: Any, notification_id: Any) -> Changed:
+    """Mark a notification of a user as unread. Takes and raises what `mark_read` does."""
+    return services.mark_unread(user_id=_key(user), notification_id=_number(notification_id))
 
 
+@_named_as_arguments
 def mark_all_read(*, user: Any, up_to: Position | None = None) -> AllRead:
     """Mark all notifications of a user as read, or those that had arrived at a position.
 
-    Raises InvalidInput for a position of another inbox.
+    Raises InvalidInput for a position of another inbox, and for what is no user.
     """
     return services.mark_all_read(user_id=_key(user), up_to=up_to)
 
 
-def delete(*, user: Any, notification_id: int) -> Deleted:
-    """Delete a notification of a user. Raises NotFound if they have none with this id."""
-    return services.delete(user_id=_key(user), notification_id=notification_id)
+@_named_as_arguments
+def delete(*, user: Any, notification_id: Any) -> Deleted:
+    """Delete a notification of a user. Takes and raises what `mark_read` does."""
+    return services.delete(user_id=_key(user), notification_id=_number(notification_id))
 
 
+@_named_as_arguments
 def set_preference(*, user: Any, type: str, enabled: bool) -> NotificationPreference:
     """Turn a type of notification on or off for a user.
 
-    Raises InvalidInput for what is not a type, and for turning off one that the setting TYPES requires.
+    Raises InvalidInput for a user who does not exist, for what is not a type, and for turning off one that the setting
+    TYPES requires.
     """
-    return services.set_preference(user_id=_key(user), type=type, enabled=enabled)
+    check_preference(type=type, enabled=enabled)
+    key = _key(user)
+    if not existing_users([key]):
+        # The database would refuse it only at the commit.
+        raise InvalidInput("There is no such user.", field="user")
+    return services.set_preference(user_id=key, type=type, enabled=enabled)
 
 
 def _key(user: Any) -> Any:
-    return key_of(user, field="user")
+    return user_key(user, field="user")
+
+
+def _number(notification: Any) -> int:
+    number = notification.pk if isinstance(notification, Notification) else notification
+    if isinstance(number, str) and number.isascii() and number.isdigit():
+        number = int(number)
+    if not isinstance(number, int) or isinstance(number, bool) or not is_storable_integer(number):
+        message = "notification_id must be the number of a notification, or the object itself."
+        raise InvalidInput(message, field="notification_id")
+    return number
 
 
 def _async(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:

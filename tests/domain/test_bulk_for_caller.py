@@ -59,6 +59,14 @@ def test_a_user_may_send_to_themselves_only(alice: User, bob: User) -> None:
     assert Notification.objects.get().recipient_id == alice.pk
 
 
+def test_who_may_not_send_to_others_does_not_learn_who_exists(alice: User, bob: User) -> None:
+    with changed_settings(JWT_USER_FIELD="username"):
+        results = send_many_for_caller(
+            Caller(alice), recipient_ids=["99999999"], recipient_refs=["bob", "carol"], title="Hi"
+        )
+    assert {status for _, status in outcome(results)} == {"forbidden"}
+
+
 def test_recipients_are_found_by_what_tokens_call_them(service: Caller, bob: User) -> None:
     with changed_settings(JWT_USER_FIELD="username"):
         results = send_many_for_caller(service, recipient_refs=["bob", "carol", "bob"], title="Hi")
@@ -74,7 +82,7 @@ def test_a_service_creates_users_where_tokens_do(service: Caller, alice: User) -
         other = send_many_for_caller(Caller(alice), recipient_refs=["dave"], title="Hi")
     assert outcome(results) == [("carol", "sent"), ("x" * 151, "unknown_recipient")]
     assert outcome(again) == [("carol", "sent")]
-    assert outcome(other) == [("dave", "unknown_recipient")]
+    assert outcome(other) == [("dave", "forbidden")]
     assert User.objects.get(username="carol").live_inbox_notifications.count() == 2
 
 

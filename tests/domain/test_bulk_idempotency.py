@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy
 
 import live_inbox
 from live_inbox import services
@@ -163,3 +164,35 @@ def test_overlapping_bulks_within_transactions_are_one_for_each_user(
     assert [type(result) for result in results] == [SentMany] * THREADS
     assert [titles(user) for user in users] == [["x"]] * 10
     assert list(check_inboxes()) == []
+
+
+def test_a_bulk_is_completed_after_a_recipient_has_changed_the_language(
+    users: list[User], settings: Any
+) -> None:
+    settings.LIVE_INBOX = settings.LIVE_INBOX | {"RECIPIENT_LANGUAGE": f"{__name__}.language"}
+    bulk: dict[str, Any] = {"title": gettext_lazy("Yes"), "idempotency_key": "k"}
+    live_inbox.send_many(recipients=users[:1], **bulk)
+    User.objects.filter(pk=users[0].pk).update(last_name="de")
+    assert live_inbox.send_many(recipients=users[:2], **bulk) == SentMany(1, 0, replayed=1)
+    assert (titles(users[0]), titles(users[1])) == (["Yes"], ["Yes"])
+
+
+def language(user: User) -> str:
+    """The function of the setting."""
+    return user.last_name
+
+
+def test_the_users_of_a_large_bulk_are_read_in_parts(db: None, settings: Any) -> None:
+    settings.LIVE_INBOX = settings.LIVE_INBOX | {"RECIPIENT_LANGUAGE": f"{__name__}.language"}
+    users = User.objects.bulk_create(User(username=f"m{n}") for n in range(1001))
+    with queries() as statements:
+        assert live_inbox.send_many(recipients=users, title=gettext_lazy("Yes")).sent == 1001
+    reads = [each for each in statements if each.startswith("SELECT") and "last_name" in each]
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize("recipients", ["12", b"12", None, 5, User(pk=1)])
+def test_what_is_not_several_users_is_refused(db: None, recipients: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        live_inbox.send_many(recipients=recipients, title="x")
+    assert caught.value.field == "recipients"

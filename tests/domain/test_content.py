@@ -96,9 +96,14 @@ def test_each_text_has_a_longest(field: str, longest: int) -> None:
 
 
 @pytest.mark.parametrize("field", ["type", "title", "message", "link"])
-@pytest.mark.parametrize("value", [None, 7, 1.5, True, b"x", ["x"], {"x": 1}])
+@pytest.mark.parametrize("value", [7, 1.5, True, b"x", ["x"], {"x": 1}])
 def test_each_text_must_be_one(field: str, value: object) -> None:
     assert refusal(**{field: value}) == (field, f"{field} must be a string.")
+
+
+def test_none_stands_for_the_default() -> None:
+    assert clean(type=None, message=None, link=None, data=None) == clean()
+    assert refusal(title=None) == ("title", "title must be a string.")
 
 
 @pytest.mark.parametrize("field", ["type", "title", "message", "link"])

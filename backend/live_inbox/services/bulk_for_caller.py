@@ -51,7 +51,8 @@ def send_many_for_caller(
 
     `recipient_ids` are primary keys. `recipient_refs` are what tokens call the users: values of JWT_USER_FIELD. With
     JWT_CREATE_USERS, a service creates those users who are missing. A recipient who does not exist, or to whom the
-    caller may not send, does not keep the others from theirs.
+    caller may not send, does not keep the others from theirs. To a caller who may not send to just anybody, users who
+    do not exist are FORBIDDEN, too.
 
     Raises RateLimited, AuthenticationFailed, and InvalidInput for more than MAX_RECIPIENTS and for the content.
     """
@@ -68,8 +69,10 @@ def send_many_for_caller(
         for _, key in recipients
         if key is not None and may_send(user, recipient_id=str(key), scopes=caller.scopes)
     }
+    # Who may not send to users who do not exist must not learn who does: by `send`, they cannot either.
+    may_know = may_send(user, recipient_id="", scopes=caller.scopes)
     sent = send_many(recipient_ids=allowed, sender_id=user.pk, **content)
-    return [_result(name, key, allowed, sent) for name, key in recipients]
+    return [_result(name, key, allowed, sent, may_know=may_know) for name, key in recipients]
 
 
 def _by_key(texts: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -93,8 +96,10 @@ def _key(text: str) -> Any:
         return None
 
 
-def _result(name: str, key: Any, allowed: set[Any], sent: SentMany) -> RecipientResult:
-    if key is None:
+def _result(
+    name: str, key: Any, allowed: set[Any], sent: SentMany, *, may_know: bool
+) -> RecipientResult:
+    if key is None and may_know:
         return RecipientResult(name, SendStatus.UNKNOWN_RECIPIENT)
     if key not in allowed:
         return RecipientResult(name, SendStatus.FORBIDDEN)

@@ -19,6 +19,7 @@ def key_of_recipient(bulk_key: str, recipient_id: Any) -> str:
     return f"bulk:{digest}"
 
 
+@database.reading
 def already_sent(
     sender_id: Any, keys: Mapping[Any, str | None], contents: Contents
 ) -> dict[Any, int]:
@@ -32,7 +33,8 @@ def already_sent(
     rows = database.queryset(Notification).filter(sender=sender_id, idempotency_key__in=wanted)
     found = {}
     for row in rows:
-        if Content.of(row) != contents.of(row.recipient_id):
+        # In any of its languages: the recipient may have changed theirs since.
+        if Content.of(row) not in contents.by_language.values():
             raise Conflict("This idempotency key was used for another notification.")
         found[row.recipient_id] = row.pk
     return found

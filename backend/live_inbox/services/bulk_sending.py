@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Unpack
 
 from django.db import IntegrityError
+from django.db.models import Model
 from django.utils import timezone
 
 from live_inbox import database
@@ -42,7 +43,7 @@ def send_many(
     the notification does not get it again. That costs one more statement for each chunk. Raises Conflict for a key that
     was used with other content; nobody has received anything then.
     """
-    recipients = sorted({user_key(value, field="recipient_ids") for value in recipient_ids})
+    recipients = _recipients(recipient_ids)
     contents = contents_for(recipients, now=now or timezone.now(), fields=fields)
     key = clean_key(idempotency_key)
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
@@ -67,6 +68,16 @@ def send_many(
         replayed=len(replayed),
         notification_ids=sent | replayed,
     )
+
+
+def _recipients(given: Iterable[Any]) -> list[Any]:
+    """Return the keys of the recipients, in the order in which inboxes are locked."""
+    # A text is a sequence, too: of texts that may be keys of others.
+    if isinstance(given, str | bytes | Model) or not isinstance(given, Iterable):
+        raise InvalidInput(
+            "Several users are needed: a list or a query set, for example.", field="recipient_ids"
+        )
+    return sorted({user_key(value, field="recipient_ids") for value in given})
 
 
 def _send_chunk(

@@ -14,6 +14,8 @@ from live_inbox.models import NotificationPreference
 def check_preference(*, type: str, enabled: bool) -> str:
     """Return the type, normalized; raise InvalidInput for an invalid type, or for turning off a required one."""
     cleaned = clean_type(type)
+    if not isinstance(enabled, bool):
+        raise InvalidInput("enabled must be true or false.", field="enabled")
     if not enabled and cleaned in inbox_settings().required_types:
         raise InvalidInput("Notifications of this type cannot be turned off.", field="enabled")
     return cleaned

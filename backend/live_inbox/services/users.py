@@ -58,6 +58,7 @@ def count_users(user_ids: Sequence[Any]) -> int:
     return database.queryset(get_user_model()).filter(pk__in=user_ids).count()
 
 
+@database.reading
 def existing_users(user_ids: Collection[Any]) -> set[Any]:
     """Return those of these primary keys that a user has. One query for each thousand."""
     ids = list(user_ids)
@@ -68,10 +69,14 @@ def existing_users(user_ids: Collection[Any]) -> set[Any]:
     return found
 
 
+@database.reading
 def load_by_key(user_ids: Sequence[Any]) -> dict[Any, Any]:
-    """Return those of the users who exist, by their keys."""
-    found = database.queryset(get_user_model()).filter(pk__in=user_ids)
-    return {user.pk: user for user in found}
+    """Return those of the users who exist, by their keys. One query for each thousand."""
+    users = database.queryset(get_user_model())
+    found: dict[Any, Any] = {}
+    for start in range(0, len(user_ids), 1000):
+        found |= {user.pk: user for user in users.filter(pk__in=user_ids[start : start + 1000])}
+    return found
 
 
 def load_users(recipient_id: Any, sender_id: Any) -> Any:
