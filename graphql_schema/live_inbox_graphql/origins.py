@@ -20,15 +20,13 @@ Origin = tuple[str, str, int | None]
 
 
 class OriginCheck:
-    """The check of one server. `allowed_origins` are those of pages on other hosts, or `*` for all.
+    """The check of one server. `allowed_origins` are those of pages on other hosts.
 
     Raises ValueError for a value that is no origin.
     """
 
     def __init__(self, allowed_origins: Iterable[str]) -> None:
-        origins = set(allowed_origins)
-        self._allows_all = "*" in origins
-        self._allowed = {_required(each) for each in origins - {"*"}}
+        self._allowed = {_required(each) for each in allowed_origins}
 
     def allows(self, scope: Mapping[str, Any]) -> bool:
         """Return whether the page that opens a socket may do so, which then acts with the user's cookies.
@@ -37,7 +35,7 @@ class OriginCheck:
         """
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         text = headers.get(b"origin")
-        if text is None or headers.get(b"sec-fetch-site") == "same-origin" or self._allows_all:
+        if text is None or headers.get(b"sec-fetch-site") == "same-origin":
             return True
         origin = parse_origin(text)
         if origin is not None and (

@@ -58,10 +58,7 @@ def test_a_page_of_our_own_or_of_an_allowed_origin_may_open_a_socket(
     assert OriginCheck(["https://allowed.example"]).allows(scope(**headers)) is expected
 
 
-def test_a_star_allows_all() -> None:
-    assert OriginCheck(["*"]).allows(scope(origin="null"))
-
-
-def test_a_value_that_is_no_origin_is_an_error() -> None:
-    with pytest.raises(ValueError, match="'app' is no origin"):
-        OriginCheck(["app"])
+@pytest.mark.parametrize("value", ["app", "*"])
+def test_a_value_that_is_no_origin_is_an_error(value: str) -> None:
+    with pytest.raises(ValueError, match="is no origin"):
+        OriginCheck([value])
