@@ -1,8 +1,9 @@
 """A real-time notification inbox for Django: ordered, gap-free and resumable on every device.
 
-The names below are the public surface, with `live_inbox.asgi`, `live_inbox.urls`, `live_inbox.signals`,
-`live_inbox.testing`, the setting `LIVE_INBOX` and the functions of the original guide in `live_inbox.json_api.sending`.
-Everything else is private: it may change in any release.
+The names below are the public surface, with `live_inbox.asgi`, `live_inbox.urls`, `live_inbox.authentication`,
+`live_inbox.signals`, `live_inbox.testing`, `live_inbox.admin.users.InboxUserAdminMixin`, the app
+`live_inbox.admin_site_extras`, the package `live_inbox_graphql`, the setting `LIVE_INBOX`, and the functions of the
+original guide in `live_inbox.json_api.sending`. Everything else is private: it may change in any release.
 
     import live_inbox
 

@@ -200,7 +200,10 @@ class InboxSettings(BaseModel):
     )
     send_policy: str = Field(
         "live_inbox.send_policy.default_policy",
-        description="Dotted path of the function that decides who may send to whom.",
+        description="Dotted path of the function that decides who may send to whom over the APIs. It takes the "
+        "caller, the primary key of the recipient as text, and the scopes of the caller's token, and returns a bool. "
+        "By default everybody may send to themselves, and staff, users with the permission "
+        "`live_inbox.send_notification` and tokens with the scope `notifications:send` to anybody.",
     )
     sender_name: str = Field(
         "",

@@ -15,9 +15,10 @@ from live_inbox.models import TokenRevocation
 def revoke_tokens(*, user_id: str | int, now: datetime | None = None) -> datetime:
     """Revoke every token of this user that was issued before `now`, and return the moment in force.
 
-    That moment never moves back. Every server closes the user's open sockets at its next session check. Most
-    issuers write `iat` in whole seconds, so a token that one of them issues within the same second is revoked
-    as well. Raises the user model's DoesNotExist for an unknown user.
+    That moment never moves back. Every server closes the user's open sockets at its next check of them, after
+    SESSION_CHECK_SECONDS at most; `account_signals.announce` brings that forward. Most issuers write `iat` in whole
+    seconds, so a token that one of them issues within the same second is revoked as well. Raises the user model's
+    DoesNotExist for an unknown user.
     """
     moment = now or timezone.now()
     user = database.queryset(get_user_model()).get(pk=user_id)

@@ -31,6 +31,7 @@ class Command(InboxCommand):
         announce(user.pk)
         self.stdout.write(
             f"Tokens of {user.get_username()} from before {moment:%Y-%m-%d %H:%M:%S} UTC are refused; "
-            f"open sockets are closed within {inbox_settings().session_check_seconds:g} seconds."
+            "open sockets are closed now, or, without a channel layer, within "
+            f"{inbox_settings().session_check_seconds:g} seconds."
         )
         return None
