@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import lru_cache, partial
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from asgiref.sync import AsyncToSync, sync_to_async
 from django.db import InterfaceError, InternalError, OperationalError
@@ -62,7 +62,8 @@ async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwarg
     is read-only, as after a failover, is an OperationalError.
     """
     if _in_thread_of_caller.get() or (is_testing() and _has_waiting_thread()):
-        return await sync_to_async(function, thread_sensitive=True)(*args, **kwargs)
+        call = partial(_raising_for_awaiter, partial(function, *args, **kwargs))
+        return await sync_to_async(call, thread_sensitive=True)()
     # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
     # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
     call = partial(copy_context().run, _with_connections, partial(function, *args, **kwargs))
@@ -81,19 +82,22 @@ def _has_waiting_thread() -> bool:
 def _with_connections(call: Callable[[], T]) -> T:
     _connections.prepare()
     try:
-        result = call()
+        result = _raising_for_awaiter(call)
     except BaseException as error:
         _connections.clean_up(error)
-        _raise(error)
+        raise
     _connections.clean_up(None)
     return result
 
 
-def _raise(error: BaseException) -> NoReturn:
-    """Raise an error as the awaiter shall get it."""
-    if isinstance(error, StopIteration):
+def _raising_for_awaiter(call: Callable[[], T]) -> T:
+    """Call a function, and raise its errors as its awaiter shall get them."""
+    try:
+        return call()
+    except StopIteration as error:
         # A future rejects StopIteration, and its awaiter would wait for ever.
         raise RuntimeError("The function raised StopIteration.") from error
-    if isinstance(error, InternalError) and sqlstate(error) == READ_ONLY:
-        raise OperationalError("The database is read-only.") from error
-    raise error
+    except InternalError as error:
+        if sqlstate(error) == READ_ONLY:
+            raise OperationalError("The database is read-only.") from error
+        raise

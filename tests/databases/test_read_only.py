@@ -42,6 +42,8 @@ def _read_only(alias: str, alice: User) -> Iterator[None]:
     name = connections[alias].settings_dict["NAME"]
     with connections[alias].cursor() as cursor:
         cursor.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    # Django's test client is served in this thread.
+    connections[alias].close()
     yield
     connections[alias].close()
 
