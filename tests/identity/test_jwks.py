@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,6 +21,7 @@ from jwt.warnings import InsecureKeyLengthWarning
 from live_inbox.identity import tokens as tokens_module
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.jwks import JwksKeys
+from live_inbox.identity.jwks_document import MAX_BYTES
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
 
@@ -359,3 +362,65 @@ def test_keys_of_another_use_or_family_do_not_verify(
         token(key_pairs["RS256"], "one", algorithm="PS256"),
     ):
         assert refusal(checked, refused) is Reason.WRONG_KEY
+
+
+class Dripping:
+    """An issuer that sends a byte from time to time, for ever."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}/jwks"
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        accepted, _ = self.listening.accept()
+        with accepted, suppress(OSError):
+            accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while not self.stopped.wait(0.05):
+                accepted.sendall(b" ")
+
+    def close(self) -> None:
+        self.stopped.set()
+        self.thread.join()
+        self.listening.close()
+
+
+def test_an_issuer_that_drips_counts_as_unreachable(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A timeout for each read would never end the request."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    issuer = Dripping()
+    keys = JwksKeys(issuer.url, ["RS256"], timeout_seconds=0.3)
+    with pytest.raises(AuthenticationFailed) as failure:
+        keys.candidates("1")
+    assert failure.value.reason is Reason.KEYS_UNAVAILABLE
+    assert "0.3 s" in caplog.text
+    issuer.close()
+
+
+def test_name_resolution_that_hangs_counts_as_unreachable(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    resolved = threading.Event()
+
+    def resolve(*args: Any, **kwargs: Any) -> Any:
+        resolved.wait(30)
+        raise OSError("no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    keys = JwksKeys("http://issuer.example/jwks", ["RS256"], timeout_seconds=0.2)
+    with pytest.raises(AuthenticationFailed) as failure:
+        keys.candidates("1")
+    resolved.set()
+    assert failure.value.reason is Reason.KEYS_UNAVAILABLE
+    assert "0.2 s" in caplog.text
+
+
+def test_a_document_without_end_is_refused(
+    issuer: Issuer, verifier: Callable[..., TokenVerifier], key_pairs: dict[str, KeyPair]
+) -> None:
+    issuer.body = b" " * (MAX_BYTES + 1)
+    assert refusal(verifier(), token(key_pairs["RS256"], "1")) is Reason.KEYS_UNAVAILABLE

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import jwt
 
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
+from live_inbox.identity.jwks_document import BoundedClient
 from live_inbox.identity.keys import known_algorithms
 
 logger = logging.getLogger(__name__)
@@ -28,9 +29,10 @@ RETRY_SECONDS = 5.0
 class JwksKeys:
     """The keys of a JWKS document: fetched on first use, when stale, and when a token names an unknown key.
 
-    One thread at a time fetches, and rate limits apply, so that neither invented key ids nor an outage cause
-    a flood of requests. While the issuer is unreachable, the keys of the last response stay in use for
-    TRUSTED_SECONDS. A key without `alg` counts as RS256, or as the algorithm of its curve.
+    A request ends within `timeout_seconds`, including name resolution. One thread at a time fetches, and rate limits
+    apply, so that neither invented key ids nor an outage cause a flood of requests. While the issuer is unreachable,
+    the keys of the last response stay in use for TRUSTED_SECONDS. A key without `alg` counts as RS256, or as the
+    algorithm of its curve.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class JwksKeys:
                 "set JWT_ALGORITHMS to the issuer's, for example RS256."
             )
         try:
-            self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=timeout_seconds)
+            self._client = BoundedClient(url, cache_jwk_set=False, timeout=timeout_seconds)
         except jwt.PyJWTError as error:
             raise InvalidIdentityConfig("JWT_JWKS_URL is not an http(s) address.") from error
         self._algorithms = frozenset(algorithms)
