@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from live_inbox.database_threads import _executor, in_database_thread
+from live_inbox.database_threads import in_database_thread
 
 
 def test_the_function_runs_in_another_thread_with_its_arguments() -> None:
@@ -76,11 +76,14 @@ def test_a_cancelled_caller_stops_waiting_and_the_call_finishes() -> None:
 
 
 def test_a_forked_process_has_threads_of_its_own() -> None:
-    assert _executor().submit(lambda: 1).result() == 1
+    async def call(number: int) -> int:
+        return await asyncio.wait_for(in_database_thread(lambda: number), 10)
+
+    assert asyncio.run(call(1)) == 1
     reader, writer = os.pipe()
     if (pid := os.fork()) == 0:
         try:
-            os.write(writer, repr(_executor().submit(lambda: 2).result(10)).encode())
+            os.write(writer, repr(asyncio.run(call(2))).encode())
         except BaseException as error:
             os.write(writer, repr(error).encode())
         os._exit(0)

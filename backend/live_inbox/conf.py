@@ -127,7 +127,34 @@ class InboxSettings(BaseModel):
         ge=1,
         le=64,
         description="Threads that one process uses for queries of its sockets and of GraphQL. Each keeps a database "
-        "connection, or takes one from psycopg's pool for each query.",
+        "connection. The log, authentication, readiness, bulk sends and housekeeping have six more, so that they never "
+        "wait for these.",
+    )
+    database_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="Seconds that a request waits for the database, including the wait for a thread. After that it "
+        "fails with `SERVICE_UNAVAILABLE`, and its connection is closed.",
+    )
+    lock_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=300,
+        description="Seconds that a statement waits for a lock: PostgreSQL's `lock_timeout`, and on SQLite the wait "
+        "for the write lock. 0: as the database says.",
+    )
+    idle_transaction_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=300,
+        description="Seconds that a transaction may be idle, so that a frozen process cannot hold an inbox: "
+        "PostgreSQL's `idle_in_transaction_session_timeout`. 0: as the database says.",
+    )
+    postgres_limits: bool = Field(
+        True,
+        description="Ask PostgreSQL for `lock_timeout`, `statement_timeout` and `idle_in_transaction_session_timeout` "
+        "when connecting. Set it to `false` for a pooler that refuses the startup parameter `options`.",
     )
 
     # -- delivery -------------------------------------------------------------------------------------

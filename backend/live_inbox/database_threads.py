@@ -1,31 +1,32 @@
-"""Runs database code in threads, off the event loop."""
+"""Runs database code in threads, off the event loop, in lanes and with deadlines."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from functools import lru_cache, partial
-from typing import ParamSpec, TypeVar
+from functools import cache, lru_cache, partial
+from typing import Any, NoReturn, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import AsyncToSync, sync_to_async
 from django.db import InterfaceError, InternalError, OperationalError
 
-from live_inbox.conf import inbox_settings
+from live_inbox import metrics
+from live_inbox.faults import RecurringFault
+from live_inbox.lane_threads import Call, DatabaseTimeout, LaneThreads
+from live_inbox.lanes import Lane
+from live_inbox.shares import Share, Shares
 from live_inbox.sqlstates import READ_ONLY, sqlstate
-from live_inbox.thread_connections import ThreadConnections, is_testing
+from live_inbox.thread_connections import is_testing
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
 """The exceptions for a database that does not answer. The statement may have been executed all the same."""
-
-_connections = ThreadConnections()
-
 
 _in_thread_of_caller = ContextVar("in_thread_of_caller", default=False)
 
@@ -43,31 +44,110 @@ def in_thread_of_caller() -> Iterator[None]:
         _in_thread_of_caller.reset(token)
 
 
+@cache
+def threads_of(lane: Lane) -> LaneThreads:
+    """Return the threads of a lane in this process."""
+    return LaneThreads(lane, most=lane.threads, statement_seconds=lane.statement_seconds)
+
+
 @lru_cache(maxsize=1)
-def _executor() -> ThreadPoolExecutor:
-    # Bounded, because each thread holds a database connection.
-    return ThreadPoolExecutor(inbox_settings().database_threads, thread_name_prefix="database")
+def _shares() -> WeakKeyDictionary[asyncio.AbstractEventLoop, Shares]:
+    """Return the shares of the lane REQUESTS on each event loop."""
+    return WeakKeyDictionary()
+
+
+@cache
+def _fault(lane: Lane) -> RecurringFault:
+    return RecurringFault(f"database (lane {lane})", metrics.DATABASE_DEADLINES.labels(lane))
+
+
+def _forget_threads() -> None:
+    threads_of.cache_clear()
+    _shares.cache_clear()
 
 
 # The parent's threads do not run in a process that is forked from it.
-os.register_at_fork(after_in_child=_executor.cache_clear)
+os.register_at_fork(after_in_child=_forget_threads)
 
 
 async def in_database_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a synchronous function that uses the ORM in the lane REQUESTS. See `in_lane`."""
+    return await in_lane(Lane.REQUESTS, function, *args, **kwargs)
+
+
+async def in_lane(lane: Lane, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a synchronous function that uses the ORM, without blocking the event loop.
 
     The thread keeps its connections for the next call, while they work. The function runs in a copy of the caller's
     context variables, so its changes to them, to Django's active language and to its time zone stay in the thread.
     Cancelling the caller does not stop a call that has begun. Raises what the function raises; a write to a server that
     is read-only, as after a failover, is an OperationalError.
+
+    Raises DatabaseTimeout, an OperationalError, at the deadline of the lane. The call's connection is then closed,
+    which ends the call; it may have been executed all the same.
     """
+    return await _call(lane, lane.seconds, (), partial(function, *args, **kwargs))
+
+
+async def in_lane_within(
+    lane: Lane, seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do as `in_lane`, with another deadline."""
+    return await _call(lane, seconds, (), partial(function, *args, **kwargs))
+
+
+async def in_shares(
+    shares: Sequence[Share], function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do as `in_lane` in the lane REQUESTS, with a thread that counts against these shares of it.
+
+    Waiting for a share is a part of the time until the deadline. A share is held until the call has really ended.
+    """
+    lane = Lane.REQUESTS
+    return await _call(lane, lane.seconds, shares, partial(function, *args, **kwargs))
+
+
+async def _call(
+    lane: Lane, seconds: float, shares: Sequence[Share], function: Callable[[], T]
+) -> T:
     if _in_thread_of_caller.get() or (is_testing() and _has_waiting_thread()):
-        call = partial(_raising_for_awaiter, partial(function, *args, **kwargs))
-        return await sync_to_async(call, thread_sensitive=True)()
+        return await sync_to_async(partial(_run, function), thread_sensitive=True)()
     # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
     # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
-    call = partial(copy_context().run, _with_connections, partial(function, *args, **kwargs))
-    return await asyncio.get_running_loop().run_in_executor(_executor(), call)
+    run = partial(copy_context().run, _run, function)
+    try:
+        on_end = None
+        if shares:
+            seconds, on_end = await _take(shares, seconds)
+        call = Call(run, seconds, on_end)
+        threads_of(lane).put(call)
+        try:
+            result: T = await call.outcome
+        except asyncio.CancelledError:
+            call.drop()
+            raise
+    except DatabaseTimeout as error:
+        _fault(lane).report(error)
+        raise
+    return result
+
+
+async def _take(shares: Sequence[Share], seconds: float) -> tuple[float, Callable[[], None]]:
+    """Wait for shares; return the seconds that are left, and what gives the shares back."""
+    loop = asyncio.get_running_loop()
+    held = _shares().get(loop)
+    if held is None:
+        held = _shares()[loop] = Shares()
+    release = partial(held.release, shares)
+    if held.take(shares):
+        return seconds, release
+    began = loop.time()
+    try:
+        async with asyncio.timeout(seconds):
+            await held.wait(shares)
+    except TimeoutError:
+        raise DatabaseTimeout(seconds, was_slow=True) from None
+    return max(0.0, seconds - (loop.time() - began)), release
 
 
 def _has_waiting_thread() -> bool:
@@ -79,25 +159,18 @@ def _has_waiting_thread() -> bool:
     return getattr(AsyncToSync.executors, "current", None) is not None
 
 
-def _with_connections(call: Callable[[], T]) -> T:
-    _connections.prepare()
+def _run(function: Callable[[], Any]) -> Any:
+    """Call a function; raise its errors as the awaiter shall get them."""
     try:
-        result = _raising_for_awaiter(call)
+        return function()
     except BaseException as error:
-        _connections.clean_up(error)
-        raise
-    _connections.clean_up(None)
-    return result
+        _raise(error)
 
 
-def _raising_for_awaiter(call: Callable[[], T]) -> T:
-    """Call a function, and raise its errors as its awaiter shall get them."""
-    try:
-        return call()
-    except StopIteration as error:
+def _raise(error: BaseException) -> NoReturn:
+    if isinstance(error, StopIteration):
         # A future rejects StopIteration, and its awaiter would wait for ever.
         raise RuntimeError("The function raised StopIteration.") from error
-    except InternalError as error:
-        if sqlstate(error) == READ_ONLY:
-            raise OperationalError("The database is read-only.") from error
-        raise
+    if isinstance(error, InternalError) and sqlstate(error) == READ_ONLY:
+        raise OperationalError("The database is read-only.") from error
+    raise error

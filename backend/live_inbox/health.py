@@ -11,7 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_lane
+from live_inbox.lanes import Lane
 from live_inbox.models import Inbox
 
 DATABASE_SECONDS = 2.0
@@ -31,7 +32,7 @@ async def ready(request: HttpRequest) -> HttpResponse:
     """
     try:
         async with asyncio.timeout(DATABASE_SECONDS):
-            await in_database_thread(_query_database)
+            await in_lane(Lane.READINESS, _query_database)
     except Exception as error:
         return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503)
     return JsonResponse({"status": "ready", "database": "ok"})

@@ -31,6 +31,11 @@ DATABASE_FAULTS = Counter(
     "Requests and actions that failed because the database did not answer, by API.",
     ["api"],
 )
+DATABASE_DEADLINES = Counter(
+    "inbox_database_deadlines",
+    "Database calls that did not end within the deadline of their lane.",
+    ["lane"],
+)
 SESSION_CHECK_FAULTS = Counter(
     "inbox_session_check_faults", "Failures to check whether open sockets are still allowed."
 )

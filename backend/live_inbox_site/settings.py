@@ -7,9 +7,14 @@ from typing import Any
 
 import dj_database_url
 
+from live_inbox.connection_parameters import on_the_network, with_limits
 from live_inbox_site.environment import SITE_DIRECTORY, site_settings
 
 _settings = site_settings()
+
+POOL_SIZE = 6
+STATEMENT_SECONDS = 120
+"""How long PostgreSQL may work on one statement of a page or a command."""
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -26,8 +31,11 @@ def _database(url: str) -> dict[str, Any]:
         }
         database["CONN_MAX_AGE"] = None
     else:
-        options.setdefault("connect_timeout", 5)
-        options["pool"] = {"min_size": 0, "max_size": _settings.database_threads + 2, "timeout": 10}
+        # For the pages of the admin, and commands. The inbox's own threads have connections of their own.
+        options |= with_limits(
+            on_the_network(options), _settings, statement_seconds=STATEMENT_SECONDS
+        )
+        options["pool"] = {"min_size": 0, "max_size": POOL_SIZE, "timeout": 5}
     return database
 
 

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_lane
 from live_inbox.identity.authenticators import Credentials, caller_of, required_caller
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.credentials import token_from_headers, token_from_payload
 from live_inbox.identity.sessions import session_key_in
+from live_inbox.lanes import Lane
 
 
 class CsrfFailed(Exception):
@@ -38,7 +39,7 @@ async def caller_of_request(request: HttpRequest) -> Caller | None:
     )
     if caller is not None and token is None and caller.checks_csrf:
         # The session, which may hold the CSRF token, is in the database.
-        await in_database_thread(_check_csrf, request)
+        await in_lane(Lane.ACCESS, _check_csrf, request)
     return caller
 
 

@@ -23,7 +23,7 @@ from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 
 from live_inbox.conf import inbox_settings
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_lane
 from live_inbox.errors import Forbidden
 from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.callers import (
@@ -34,6 +34,7 @@ from live_inbox.identity.callers import (
 from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.credentials import token_from_headers, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.lanes import Lane
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.origins import OriginCheck
 
@@ -53,7 +54,7 @@ async def caller_in(context: Any) -> Caller:
         return _admitted(context.caller)
     found = _Found.of(context)
     # A user may be lazy, and then takes a query.
-    caller = await in_database_thread(found.signed_in)
+    caller = await in_lane(Lane.ACCESS, found.signed_in)
     return caller or await required_caller(found.credentials())
 
 

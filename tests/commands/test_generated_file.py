@@ -90,7 +90,13 @@ def test_the_headings_are_those_of_the_source() -> None:
         "identity",
         "limits",
     ]
-    assert groups()["dependencies"] == ["database_threads"]
+    assert groups()["dependencies"] == [
+        "database_threads",
+        "database_seconds",
+        "lock_seconds",
+        "idle_transaction_seconds",
+        "postgres_limits",
+    ]
 
 
 @pytest.mark.parametrize(

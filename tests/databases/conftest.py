@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count
-from threading import Barrier
 from typing import Any
 
 import dj_database_url
@@ -18,6 +17,7 @@ from django.db.backends.signals import connection_created
 from pytest_django import Settings
 
 from live_inbox import database_threads
+from live_inbox.lane_threads import LaneThreads
 from tests.domain.doorbells import RememberingDoorbell
 from tests.stacks.stack import Stack
 
@@ -126,18 +126,14 @@ def routed(
 def thread(add_database: AddDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One thread that was not used before, in a process that is not set up for tests."""
     monkeypatch.delattr(mail, "outbox")
-    with ThreadPoolExecutor(1) as executor:
-        monkeypatch.setattr(database_threads, "_executor", lambda: executor)
+    with own_threads(monkeypatch, 1):
         yield
-        close_connections(executor, threads=1)
 
 
-def close_connections(executor: ThreadPoolExecutor, *, threads: int) -> None:
-    """Close the connections of all threads of an executor."""
-    all_threads = Barrier(threads)
-
-    def close(_: int) -> None:
-        all_threads.wait(60)
-        connections.close_all()
-
-    list(executor.map(close, range(threads)))
+@contextmanager
+def own_threads(monkeypatch: pytest.MonkeyPatch, most: int) -> Iterator[None]:
+    """Have calls made in threads that were not used before, at most so many; they and their connections end."""
+    threads = LaneThreads("test", most=most, statement_seconds=60)
+    monkeypatch.setattr(database_threads, "threads_of", lambda lane: threads)
+    yield
+    threads.close(60)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,9 +12,9 @@ from django.core import mail
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from live_inbox import database_threads, thread_connections
+from live_inbox import thread_connections
 from live_inbox.database_threads import in_database_thread
-from tests.databases.conftest import AddDatabase, close_connections
+from tests.databases.conftest import AddDatabase, own_threads
 from tests.stacks.postgres_server import PostgresServer
 from tests.stacks.stack import Stack
 
@@ -59,15 +58,11 @@ def test_a_connection_is_used_by_many_calls_at_the_default_of_conn_max_age(
 def test_there_are_no_more_connections_than_threads(
     identify: Identify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    executor = ThreadPoolExecutor(THREADS)
-    monkeypatch.setattr(database_threads, "_executor", lambda: executor)
-
     async def scenario() -> set[int]:
         return set(await asyncio.gather(*(in_database_thread(identify) for _ in range(60))))
 
-    with executor:
+    with own_threads(monkeypatch, THREADS):
         assert 1 <= len(asyncio.run(scenario())) <= THREADS
-        close_connections(executor, threads=THREADS)
 
 
 def test_a_connection_that_is_too_old_is_closed(
@@ -143,9 +138,12 @@ def test_calls_that_follow_each_other_make_no_health_checks(
 
 
 @pytest.mark.stack("production")
-def test_a_connection_of_a_pool_goes_back_to_it(thread: None, transactional_db: None) -> None:
+def test_a_thread_keeps_a_connection_of_its_own_beside_a_pool(
+    thread: None, transactional_db: None
+) -> None:
+    """Who takes from a pool waits for those who hold its connections."""
     assert connections["default"].settings_dict["OPTIONS"]["pool"]
-    assert open_after_call(identifier("default")) == []
+    assert open_after_call(identifier("default")) == ["default"]
 
 
 @pytest.mark.stack("production")

@@ -403,14 +403,15 @@ async def test_a_subscription_makes_no_query_for_an_event(
     """Everything that is delivered is in the event: a thousand devices cost one read of the log."""
     crossings: list[str] = []
 
-    async def crossing(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    async def crossing(where: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         crossings.append(function.__name__)
         return await in_database_thread(function, *args, **kwargs)
 
     await client.start("1", EVENTS, {"after": "0"})
     await graphql_server.until_subscribed(1)
-    for module in ("fields", "callers", "authentication"):
-        monkeypatch.setattr(f"live_inbox_graphql.{module}.in_database_thread", crossing)
+    monkeypatch.setattr("live_inbox_graphql.fields.in_request_thread", crossing)
+    for module in ("callers", "authentication"):
+        monkeypatch.setattr(f"live_inbox_graphql.{module}.in_lane", crossing)
     await send(alice, sender_id=alice.pk)
     assert (await client.data("1"))["notification"]["sender"]["username"] == "alice"
     assert crossings == []

@@ -68,7 +68,9 @@ class Hub(Generic[EntryT]):
         self._clock = clock
         self._sleep = sleep
         self._open_inboxes: dict[str, OpenInbox[EntryT]] = {}
-        self._reader = LogReader(log, self._open_inboxes, config=self.config, sleep=sleep)
+        self._reader = LogReader(
+            log, self._open_inboxes, config=self.config, sleep=sleep, clock=clock
+        )
         self._groups: Groups | None = None
         self._renew_seconds = math.inf
         self._listener: ChannelListener | None = None

@@ -60,7 +60,9 @@ class LogReader(Generic[EntryT]):
         *,
         config: HubConfig,
         sleep: Callable[[float], Awaitable[None]],
+        clock: Callable[[], float],
     ) -> None:
+        self._clock = clock
         self._log = log
         self._open_inboxes = open_inboxes
         self._config = config
@@ -113,6 +115,7 @@ class LogReader(Generic[EntryT]):
             opening, self._opening = self._opening, set()
             to_reconcile, self._to_reconcile = self._to_reconcile, set()
             reads, self._reads = self._reads, []
+            began = self._clock()
             try:
                 await self._serve(opening, to_reconcile, reads)
                 # Thousands of clients that come back come within seconds; without a pause, each read would be for
@@ -127,7 +130,9 @@ class LogReader(Generic[EntryT]):
                 self._opening |= {inbox for inbox in opening if inbox in self._open_inboxes}
                 self._to_reconcile |= to_reconcile
                 self._reads += [read for read in reads if not read.answer.done()]
-                await self._sleep(min(1.0, self._config.reconcile_seconds))
+                # A failure that took long has been waited for enough.
+                pause = min(1.0, self._config.reconcile_seconds)
+                await self._sleep(max(0.0, pause - (self._clock() - began)))
                 self._work.set()
 
     async def _serve(

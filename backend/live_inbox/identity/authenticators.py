@@ -11,12 +11,13 @@ from typing import Any, Protocol, runtime_checkable
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_lane
 from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.callers import Caller, authenticate, caller_for_session
 from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.sessions import user_of_session
+from live_inbox.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ class TokenOrSessionAuthenticator:
         if credentials.token is not None:
             return await authenticate(credentials.token)
         if credentials.request is not None:
-            return await in_database_thread(_caller_of_request, credentials.request)
+            return await in_lane(Lane.ACCESS, _caller_of_request, credentials.request)
         if credentials.session_key is not None:
-            return await in_database_thread(_caller_of_session, credentials.session_key)
+            return await in_lane(Lane.ACCESS, _caller_of_session, credentials.session_key)
         return None
 
 
@@ -101,7 +102,7 @@ async def caller_of(credentials: Credentials) -> Caller | None:
         return replace(caller, issued_at=now)
     if path != DEFAULT_AUTHENTICATOR:
         # Ours has looked already.
-        await in_database_thread(_refuse_revoked, caller)
+        await in_lane(Lane.ACCESS, _refuse_revoked, caller)
     return caller
 
 

@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from live_inbox import database
 from live_inbox.batching import Batcher
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_database_thread, in_lane
 from live_inbox.identity.accounts import (
     AccountResult,
     account_for,
@@ -24,6 +24,7 @@ from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
+from live_inbox.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ async def authenticate(token: str | None) -> Caller:
     verified = await _verify(verifier_for(config.tokens), token or "")
     result = await _accounts.ask(verified)
     if result is Reason.UNKNOWN_USER and config.accounts.create_users:
-        # Outside the batch: the write would delay the other tokens.
+        # Outside the batch and its lane: the write, which may wait for a lock, would delay the other tokens.
         result = await in_database_thread(account_for, verified, config.accounts)
     if isinstance(result, Reason):
         raise AuthenticationFailed(result)
@@ -133,11 +134,11 @@ def build_admissions() -> Admissions:
 
 
 async def _read_statuses(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
-    return await in_database_thread(account_statuses, user_ids)
+    return await in_lane(Lane.ACCESS, account_statuses, user_ids)
 
 
 async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[AccountResult]:
-    return await in_database_thread(accounts_for, tokens, identity_config().accounts)
+    return await in_lane(Lane.ACCESS, accounts_for, tokens, identity_config().accounts)
 
 
 # Enough tokens that the query outweighs the thread hop, and few enough that a thread is free again soon.

@@ -7,11 +7,13 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from live_inbox import metrics
 from live_inbox.conf import InboxSettings
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_lane
 from live_inbox.faults import Fault
+from live_inbox.lanes import Lane
 from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.pruning import prune_in_steps
 
@@ -26,6 +28,9 @@ STOP_SECONDS = 5.0
 
 Steps = Iterator[object]
 Run = Callable[[Callable[[Steps, None], object], Steps, None], Awaitable[object]]
+
+
+_in_thread: Run = partial(in_lane, Lane.HOUSEKEEPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
 
 
 class Housekeeper:
-    """Runs the jobs while the server runs, each in a task of its own, with at most one database thread for each.
+    """Runs the jobs while the server runs, each in a task of its own; they share one database thread.
 
     Every process runs them, and they may run concurrently. Waits have a random length of at least three quarters of
     the configured one, so processes seldom run a job at the same time.
@@ -65,7 +70,7 @@ class Housekeeper:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
-        run: Run = in_database_thread,
+        run: Run = _in_thread,
     ) -> None:
         self._jobs = jobs
         self._sleep = sleep
