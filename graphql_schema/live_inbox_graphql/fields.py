@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.callers import Caller
+from live_inbox.request_threads import BULK, Use, in_request_thread
 from live_inbox_graphql.callers import caller_in, caller_in_synchronously
 from live_inbox_graphql.context import Info
 from live_inbox_graphql.errors import as_clients_see_exception
@@ -19,25 +19,72 @@ T = TypeVar("T")
 def for_caller(
     info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Call a function that uses the ORM with the caller and these arguments, and return its result.
+    """Call a function that reads by the ORM with the caller and these arguments, and return its result.
 
     Where there is an event loop, the result is a coroutine, and the function runs in a database thread; graphql-core
     awaits it. Without one (Strawberry's synchronous view), it runs here, in the request's own connection and
     transaction. Raises GraphQLError with the code of what was raised.
     """
+    return _call(info, _reading, function, *args, **kwargs)
+
+
+def changing_own(
+    info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do as `for_caller`, for a function that changes the caller's inbox."""
+    return _call(info, _changing, function, *args, **kwargs)
+
+
+def changing(
+    inbox: str,
+    info: Info,
+    function: Callable[Concatenate[Caller, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Do as `for_caller`, for a function that changes the inbox of the user with this primary key."""
+    return _call(info, lambda caller: Use(caller.user_id, inbox), function, *args, **kwargs)
+
+
+def changing_many(
+    info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do as `for_caller`, for a function that changes many inboxes."""
+    return _call(info, lambda _: BULK, function, *args, **kwargs)
+
+
+def _reading(caller: Caller) -> Use:
+    return Use(caller.user_id)
+
+
+def _changing(caller: Caller) -> Use:
+    return Use(caller.user_id, caller.user_id)
+
+
+def _call(
+    info: Info,
+    use: Callable[[Caller], Use],
+    function: Callable[Concatenate[Caller, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return _here(info, function, *args, **kwargs)
-    return cast("T", _in_thread(info, function, *args, **kwargs))
+    return cast("T", _in_thread(info, use, function, *args, **kwargs))
 
 
 async def _in_thread(
-    info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
+    info: Info,
+    use: Callable[[Caller], Use],
+    function: Callable[Concatenate[Caller, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> T:
     with coded_errors():
         caller = await caller_in(info.context)
-        return await in_database_thread(function, caller, *args, **kwargs)
+        return await in_request_thread(use(caller), function, caller, *args, **kwargs)
 
 
 def _here(

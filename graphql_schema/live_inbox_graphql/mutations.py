@@ -15,7 +15,7 @@ from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
 from live_inbox_graphql.context import Info
-from live_inbox_graphql.fields import for_caller
+from live_inbox_graphql.fields import changing, changing_many, changing_own
 from live_inbox_graphql.inputs import NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
     DeletePayload,
@@ -45,7 +45,7 @@ class Mutation:
         info: Info,
         input: Annotated[SendInput, strawberry.argument(description="The notification.")],
     ) -> SendPayload:
-        return for_caller(info, _send, input)
+        return changing(input.recipient_id, info, _send, input)
 
     @strawberry.mutation(
         description="Send the same notification to many users, with permission. Each recipient has a result: one who "
@@ -58,15 +58,15 @@ class Mutation:
             SendManyInput, strawberry.argument(description="The notification and its recipients.")
         ],
     ) -> SendManyPayload:
-        return for_caller(info, _send_many, input)
+        return changing_many(info, _send_many, input)
 
     @strawberry.mutation(description="Mark a notification as read. Does nothing if it is read.")
     def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
-        return for_caller(info, _mark_read, id)
+        return changing_own(info, _mark_read, id)
 
     @strawberry.mutation(description="Mark a notification as unread. Does nothing if it is unread.")
     def mark_unread(self, info: Info, id: NotificationId) -> MarkUnreadPayload:
-        return for_caller(info, _mark_unread, id)
+        return changing_own(info, _mark_unread, id)
 
     @strawberry.mutation(description="Mark all notifications of the inbox as read.")
     def mark_all_read(
@@ -80,11 +80,11 @@ class Mutation:
             ),
         ] = None,
     ) -> MarkAllReadPayload:
-        return for_caller(info, _mark_all_read, up_to)
+        return changing_own(info, _mark_all_read, up_to)
 
     @strawberry.mutation(description="Delete a notification permanently.")
     def delete(self, info: Info, id: NotificationId) -> DeletePayload:
-        return for_caller(info, _delete, id)
+        return changing_own(info, _delete, id)
 
     @strawberry.mutation(
         description="Turn notifications of a type on or off, from now on. The inbox keeps what it has."
@@ -97,7 +97,7 @@ class Mutation:
             strawberry.argument(description="The type, and whether it is delivered."),
         ],
     ) -> NotificationPreference:
-        return for_caller(info, _set_preference, input)
+        return changing_own(info, _set_preference, input)
 
 
 def _send(caller: Caller, input: SendInput) -> SendPayload:

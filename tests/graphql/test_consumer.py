@@ -19,6 +19,7 @@ from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import Caller
+from live_inbox.request_threads import Use
 from live_inbox_graphql.consumer import GraphQLConsumer
 from tests.graphql.fake_socket import FakeSocket
 from tests.graphql.graphql_server import (
@@ -340,12 +341,12 @@ async def converse(messages: list[Any], subprotocol: str, leaves: bool) -> None:
     async def authenticate(token: str) -> Caller:
         return Caller(user)
 
-    async def crossing(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    async def crossing(use: Use, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return {"id": "user:1"}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("live_inbox.identity.authenticators.authenticate", authenticate)
-        patch.setattr("live_inbox_graphql.fields.in_database_thread", crossing)
+        patch.setattr("live_inbox_graphql.fields.in_request_thread", crossing)
         made = bare_consumer()
         socket = FakeSocket(made, subprotocols=[subprotocol])
         for message in messages:

@@ -15,6 +15,7 @@ from live_inbox import selectors, services
 from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.callers import Caller
 from live_inbox.models import Notification
+from live_inbox.request_threads import Use
 from live_inbox_graphql.context import Context
 from tests.graphql.http_client import Ask
 from tests.graphql.own_schema import schema
@@ -354,10 +355,10 @@ async def statements_of(query: str, user: User) -> list[str]:
         with connection.execute_wrapper(note):
             return function(*args, **kwargs)
 
-    async def crossing(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    async def crossing(use: Use, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await in_database_thread(counting, function, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("live_inbox_graphql.fields.in_database_thread", crossing)
+        patch.setattr("live_inbox_graphql.fields.in_request_thread", crossing)
         await schema.execute(query, context_value=Context(Caller(user)))
     return seen

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from msgspec.structs import replace
 
 from live_inbox.delivery.batch import Batch
@@ -22,6 +23,7 @@ from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.messages import Action, NotificationChanged, notification_changed
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
+from live_inbox.request_threads import Use
 from live_inbox.sockets.session import SocketConfig, SocketSession
 
 pytestmark = pytest.mark.stack("embedded")
@@ -88,7 +90,7 @@ class ServedConnection:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, drain_seconds: float = 2.0) -> None:
         self.socket, self.following = FakeSocket(), FakeFollowing()
         self.may_perform = asyncio.Event()
-        monkeypatch.setattr("live_inbox.json_api.connection.in_database_thread", self._perform)
+        monkeypatch.setattr("live_inbox.json_api.connection.in_request_thread", self._perform)
         config = SocketConfig(
             api="json",
             admissions=Admissions(_no_statuses),
@@ -99,7 +101,7 @@ class ServedConnection:
             close_frame=close_frame_for,
         )
         self.session = SocketSession({}, self.socket.receive, self.socket, config)
-        self.session.caller = object.__new__(Caller)
+        self.session.caller = Caller(User(pk=1))
         self.task = asyncio.create_task(self.session.run(self._open))
 
     async def _open(self, session: SocketSession) -> JsonConnection:
@@ -107,7 +109,7 @@ class ServedConnection:
         return JsonConnection(session, JsonProtocol(after=0), following)
 
     async def _perform(
-        self, function: Any, caller: Caller, action: Action
+        self, use: Use, function: Any, caller: Caller, action: Action
     ) -> tuple[NotificationChanged, int]:
         await self.may_perform.wait()
         return notification_changed("notification_marked_read", 5), 1

@@ -23,6 +23,16 @@ Performed = tuple[ServerMessage, int | None]
 """The answer, and the sequence of the caller's inbox after the action if it was touched."""
 
 
+def changed_inbox(caller: Caller, action: Action) -> str | None:
+    """Return the primary key of the user whose inbox an action changes; None for one that only reads."""
+    match action:
+        case SendNotification():
+            return action.user_id
+        case GetNotifications():
+            return None
+    return caller.user_id
+
+
 def perform(caller: Caller, action: Action) -> Performed:
     """Do what a client asked for; raise NotificationError when that cannot be done."""
     user_id = caller.user.pk

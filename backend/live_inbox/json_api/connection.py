@@ -9,17 +9,18 @@ import uuid
 from collections.abc import Awaitable
 
 from live_inbox import metrics
-from live_inbox.database_threads import UNAVAILABLE_ERRORS, in_database_thread
+from live_inbox.database_threads import UNAVAILABLE_ERRORS
 from live_inbox.delivery.batch import Batch
 from live_inbox.errors import NotificationError
 from live_inbox.events import Event, Reset
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Following
 from live_inbox.identity.errors import AuthenticationFailed
-from live_inbox.json_api.actions import perform
+from live_inbox.json_api.actions import changed_inbox, perform
 from live_inbox.json_api.close_codes import close_frame
 from live_inbox.json_api.messages import Action, Failure
 from live_inbox.json_api.protocol import JsonProtocol, State
+from live_inbox.request_threads import Use, in_request_thread
 from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,9 @@ class JsonConnection(WireProtocol):
         caller = self._session.caller
         assert caller is not None
         try:
-            answer, sequence = await in_database_thread(perform, caller, action)
+            answer, sequence = await in_request_thread(
+                Use(caller.user_id, changed_inbox(caller, action)), perform, caller, action
+            )
         except NotificationError as error:
             self._protocol.action_failed(action, Failure.of(error))
         except AuthenticationFailed as error:

@@ -1,0 +1,61 @@
+"""Runs the database code of requests in threads, so that no user and no locked inbox uses up the threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ParamSpec, TypeVar
+
+from django.db import connections
+
+from live_inbox import database
+from live_inbox.database_threads import in_lane, in_shares
+from live_inbox.lanes import Lane
+from live_inbox.shares import Share
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a request uses the database for: whose request it is, and the user whose inbox it changes, if it does."""
+
+    caller_id: str
+    changed_inbox: str | None = None
+
+
+BULK = Use("")
+"""The use of a request that changes many inboxes. It has a lane of its own."""
+
+
+async def in_request_thread(
+    use: Use, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Call a synchronous function that uses the ORM, as `live_inbox.database_threads.in_lane` does.
+
+    Calls beyond a share of the threads wait in the event loop:
+
+    - one call may change an inbox at a time: its row's lock lets through no more;
+    - on SQLite, one call at a time may change anything: the file's lock lets through no more. Elsewhere, one thread is
+      left for calls that only read;
+    - one caller's reads may use half of the threads.
+    """
+    if use is BULK:
+        return await in_lane(Lane.BULK, function, *args, **kwargs)
+    return await in_shares(_shares_of(use), function, *args, **kwargs)
+
+
+def _shares_of(use: Use) -> Sequence[Share]:
+    threads = Lane.REQUESTS.threads
+    if use.changed_inbox is None:
+        return (Share(("reads of", use.caller_id), (threads + 1) // 2),)
+    changing = 1 if _has_one_lock(database.alias()) else max(1, threads - 1)
+    return Share(("inbox", use.changed_inbox), 1), Share("changes", changing)
+
+
+@lru_cache(maxsize=16)
+def _has_one_lock(alias: str) -> bool:
+    """Whether a database has one lock for all who write. Memoized: an event loop has connections for each task."""
+    return connections[alias].vendor == "sqlite"
