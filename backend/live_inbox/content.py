@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 import orjson
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import Error
 from django.utils import timezone
 from django.utils.functional import Promise
 
@@ -141,7 +141,7 @@ def _read(name: str, clean: Callable[[], ReadT]) -> ReadT:
     """
     try:
         return clean()
-    except (InvalidInput, ImproperlyConfigured, DatabaseError):
+    except (InvalidInput, ImproperlyConfigured, Error):
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import AsyncToSync, sync_to_async
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import InternalError, OperationalError
 
 from live_inbox import metrics
 from live_inbox.faults import RecurringFault
@@ -25,8 +25,6 @@ from live_inbox.thread_connections import is_testing
 P = ParamSpec("P")
 T = TypeVar("T")
 
-UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
-"""The exceptions for a database that does not answer. The statement may have been executed all the same."""
 
 _in_thread_of_caller = ContextVar("in_thread_of_caller", default=False)
 

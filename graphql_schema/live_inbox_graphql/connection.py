@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 
 from graphql import GraphQLError
 
-from live_inbox.database_threads import UNAVAILABLE_ERRORS
+from live_inbox import metrics
+from live_inbox.database_errors import kind_of
+from live_inbox.faults import RecurringFault
 from live_inbox.feed import Feed
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
@@ -21,6 +23,8 @@ from live_inbox_graphql.errors import TOO_MANY_OPERATIONS, ClientError, client_e
 from live_inbox_graphql.messages import InvalidMessage, OperationRequest, init_payload
 from live_inbox_graphql.operations import Operation
 from live_inbox_graphql.served_schema import ServedSchema
+
+_timeouts = RecurringFault("authentication (GraphQL)", metrics.ADMISSION_FAULTS)
 
 
 class NotAdmitted(Exception):
@@ -166,12 +170,17 @@ class GraphQLConnection(WireProtocol, ABC):
     async def _admit(self, payload: Mapping[str, Any]) -> None:
         try:
             await self.session.admit(caller_of_socket(self.session.scope, payload))
-        except TimeoutError:
-            raise _not_admitted(AuthenticationFailed(Reason.KEYS_UNAVAILABLE)) from None
+        except TimeoutError as error:
+            _timeouts.report(error)
+            raise _not_admitted(AuthenticationFailed(Reason.TIMEOUT)) from None
         except AuthenticationFailed as failure:
             raise _not_admitted(failure) from failure
-        except UNAVAILABLE_ERRORS as error:
-            raise NotAdmitted(GraphQLCloseCode.TRY_AGAIN, client_error(error), "") from error
+        except Exception as error:
+            kind = kind_of(error)
+            if not kind.is_temporary:
+                raise
+            refusal = client_error(error)
+            raise NotAdmitted(GraphQLCloseCode.TRY_AGAIN, refusal, kind.value) from error
 
     def _stop_init_timer(self) -> None:
         if self._init_timer is not None:
@@ -222,6 +231,6 @@ class GraphQLConnection(WireProtocol, ABC):
 
 
 def _not_admitted(failure: AuthenticationFailed) -> NotAdmitted:
-    is_ours = failure.reason is Reason.KEYS_UNAVAILABLE
-    code = GraphQLCloseCode.TRY_AGAIN if is_ours else GraphQLCloseCode.FORBIDDEN
+    is_temporary = failure.reason.is_temporary
+    code = GraphQLCloseCode.TRY_AGAIN if is_temporary else GraphQLCloseCode.FORBIDDEN
     return NotAdmitted(code, client_error(failure), failure.reason.value)

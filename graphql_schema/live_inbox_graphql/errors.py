@@ -24,11 +24,11 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from live_inbox import metrics
-from live_inbox.database_threads import UNAVAILABLE_ERRORS
+from live_inbox.database_errors import MESSAGES, kind_of
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.faults import RecurringFault
-from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.errors import AuthenticationFailed
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Code(StrEnum):
     TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
     """The socket has too many open operations. Complete one first."""
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
-    """The database, or the issuer's keys, cannot be reached. Retry later; the operation may have been executed."""
+    """What `reason` names is not available. Retry later; the operation may have been executed."""
     INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
     """An error in the server. The log has the details under `errorId`."""
     BAD_REQUEST = "BAD_REQUEST"
@@ -84,9 +84,9 @@ class ClientError:
 
 
 def _authentication(error: AuthenticationFailed) -> ClientError:
-    # Without the keys the token may well be valid, so a client must not sign its user out.
-    keys_unavailable = error.reason is Reason.KEYS_UNAVAILABLE
-    code = Code.SERVICE_UNAVAILABLE if keys_unavailable else Code.UNAUTHENTICATED
+    # The token may well be valid then, so a client must not sign its user out.
+    is_temporary = error.reason.is_temporary
+    code = Code.SERVICE_UNAVAILABLE if is_temporary else Code.UNAUTHENTICATED
     return ClientError(code, error.message, {"reason": error.reason.value})
 
 
@@ -107,9 +107,8 @@ _database = RecurringFault("database (GraphQL)", metrics.DATABASE_FAULTS.labels(
 def _unavailable(error: Exception) -> ClientError:
     # No traceback for each: when the database is down, every request fails.
     _database.report(error)
-    return ClientError(
-        Code.SERVICE_UNAVAILABLE, "The database does not answer. Try again later.", {}
-    )
+    kind = kind_of(error)
+    return ClientError(Code.SERVICE_UNAVAILABLE, MESSAGES[kind], {"reason": kind.value})
 
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]
@@ -125,14 +124,13 @@ _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
     (CannotGetOperationTypeError, _operation_resolution),
     (InvalidOperationTypeError, _wrong_operation_type),
     (MissingQueryError, lambda e: ClientError(Code.BAD_REQUEST, "`query` is missing.", {})),
-    (UNAVAILABLE_ERRORS, _unavailable),
     # Only where others serve the subscription: our sockets are closed instead.
     (
         HubClosed,
         lambda e: ClientError(
             Code.SERVICE_UNAVAILABLE,
             "The server stops. Subscribe again after the last position.",
-            {},
+            {"reason": "restart"},
         ),
     ),
     (
@@ -147,6 +145,8 @@ def client_error(error: Exception) -> ClientError:
     for kinds, show in _TABLE:
         if isinstance(error, kinds):
             return show(error)
+    if kind_of(error).is_temporary:
+        return _unavailable(error)
     error_id = uuid.uuid4().hex
     logger.error("GraphQL failed (error id %s).", error_id, exc_info=error)
     return ClientError(Code.INTERNAL_SERVER_ERROR, "Internal server error", {"errorId": error_id})

@@ -160,5 +160,5 @@ def test_a_database_without_tables_is_one_line(run: Run, alice: User) -> None:
 
     assert result.code == 1
     assert result.err.startswith("CommandError: The database refuses: ")
-    assert result.err.endswith("Is it up, and has `manage.py migrate` been run?\n")
+    assert result.err.endswith("Has `manage.py migrate` been run?\n")
     assert result.err.count("\n") == 1

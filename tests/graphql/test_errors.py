@@ -69,8 +69,8 @@ def test_an_outage_of_the_database_is_logged_once(
     monkeypatch.setattr(errors, "_database", RecurringFault("database", FAULTS))
     for _ in range(3):
         assert client_error(error).formatted == {
-            "message": "The database does not answer. Try again later.",
-            "extensions": {"code": "SERVICE_UNAVAILABLE"},
+            "message": "The database is not available at the moment. Try again later.",
+            "extensions": {"code": "SERVICE_UNAVAILABLE", "reason": "database_unavailable"},
         }
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 

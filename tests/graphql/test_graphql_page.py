@@ -12,6 +12,7 @@ import pytest
 from graphql import parse, validate
 
 from live_inbox.conf import InboxSettings
+from live_inbox.database_errors import ErrorKind
 from live_inbox.errors import InvalidInput, RateLimited
 from live_inbox.identity.admissions import AccessEnd
 from live_inbox.identity.credentials import _PAYLOAD_KEYS, token_from_payload
@@ -72,10 +73,14 @@ def test_the_extensions_of_each_code() -> None:
 
 
 def test_the_reasons() -> None:
-    documented = re.search(r"^The values of `reason`:(.*?)\.\n", SECTIONS["Errors"], re.M | re.S)
+    pattern = r"^The values of `reason` with `UNAUTHENTICATED`:(.*?)\. With"
+    documented = re.search(pattern, SECTIONS["Errors"], re.M | re.S)
     assert documented is not None
     reasons = {reason.value for reason in Reason}
-    assert words(documented[1]) == reasons
+    temporary = {reason.value for reason in Reason if reason.is_temporary}
+    assert words(documented[1]) == reasons - temporary
+    outages = {kind.value for kind in ErrorKind if kind.is_temporary}
+    assert set(rows("Errors", under="reason")) == {*temporary, *outages, "restart"}
     ends = {reason.value for reason in AccessEnd}
     assert ends - reasons == {"deactivated"}
     assert "`deactivated`" in SECTIONS["Close codes"]

@@ -356,7 +356,7 @@ class TestStrawberrysConsumers:
         await hub.stop()
         _, payload = await socket.receive()
         errors = payload["errors"] if isinstance(payload, dict) else payload
-        assert errors[0]["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+        assert errors[0]["extensions"] == {"code": "SERVICE_UNAVAILABLE", "reason": "restart"}
         await socket.close()
 
 

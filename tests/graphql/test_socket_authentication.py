@@ -127,7 +127,7 @@ async def test_when_it_takes_too_long_clients_are_to_try_again(
     graphql_server.options["init_seconds"] = 0.05
     client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
-    assert await client.closed() == Closed(1013, "Try again later: keys_unavailable")
+    assert await client.closed() == Closed(1013, "Try again later: timeout")
 
 
 async def test_when_it_cannot_be_found_out_clients_are_to_try_again(
@@ -353,6 +353,6 @@ async def test_while_the_database_is_away_clients_are_to_try_again(
     monkeypatch.setattr("live_inbox.identity.authenticators.authenticate", fail)
     client = await graphql_server.open(subprotocol)
     await client.send({"type": "connection_init", "payload": {"token": "x.y.z"}})
-    assert await client.closed() == Closed(1013, "Try again later")
+    assert await client.closed() == Closed(1013, "Try again later: database_unavailable")
     # Every client has that, and many come back: not a traceback for each.
     assert "Traceback" not in caplog.text

@@ -114,7 +114,10 @@ class TestCallers:
         response = await post(VIEWER, Authorization="Bearer x.y.z")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
         (error,) = body(response)["errors"]
-        assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+        assert error["extensions"] == {
+            "code": "SERVICE_UNAVAILABLE",
+            "reason": "database_unavailable",
+        }
 
     async def test_other_authorization_schemes_are_ignored(self) -> None:
         response = await post(TYPENAME, Authorization="Basic YTpi")

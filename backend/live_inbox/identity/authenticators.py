@@ -14,7 +14,8 @@ from django.utils.module_loading import import_string
 from live_inbox.database_threads import in_lane
 from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.callers import Caller, authenticate, caller_for_session
-from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
+from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path, identity_config
+from live_inbox.identity.deadlines import database_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.sessions import user_of_session
 from live_inbox.lanes import Lane
@@ -66,10 +67,11 @@ class TokenOrSessionAuthenticator:
         """Return the caller of the token or of the session; None without either."""
         if credentials.token is not None:
             return await authenticate(credentials.token)
-        if credentials.request is not None:
-            return await in_lane(Lane.ACCESS, _caller_of_request, credentials.request)
-        if credentials.session_key is not None:
-            return await in_lane(Lane.ACCESS, _caller_of_session, credentials.session_key)
+        async with database_within(identity_config().database_seconds):
+            if credentials.request is not None:
+                return await in_lane(Lane.ACCESS, _caller_of_request, credentials.request)
+            if credentials.session_key is not None:
+                return await in_lane(Lane.ACCESS, _caller_of_session, credentials.session_key)
         return None
 
 

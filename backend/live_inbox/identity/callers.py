@@ -22,6 +22,7 @@ from live_inbox.identity.accounts import (
 )
 from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.config import identity_config
+from live_inbox.identity.deadlines import database_within, keys_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 from live_inbox.lanes import Lane
@@ -63,14 +64,22 @@ def verifier_for(config: TokenConfig) -> TokenVerifier:
 async def authenticate(token: str | None) -> Caller:
     """Return the caller that this token authenticates; raise AuthenticationFailed. Never blocks the event loop.
 
-    Concurrent calls are batched: thousands of tokens that arrive together cost a few queries.
+    Concurrent calls are batched: thousands of tokens that arrive together cost a few queries. Raises OperationalError
+    if the database does not answer in time.
     """
     config = identity_config()
-    verified = await _verify(verifier_for(config.tokens), token or "")
-    result = await _accounts.ask(verified)
-    if result is Reason.UNKNOWN_USER and config.accounts.create_users:
-        # Outside the batch and its lane: the write, which may wait for a lock, would delay the other tokens.
-        result = await in_database_thread(account_for, verified, config.accounts)
+    verifier = verifier_for(config.tokens)
+    if verifier.may_block(token or ""):
+        # Not in a database thread: a slow issuer must not occupy all of them.
+        async with keys_within(config.keys_seconds):
+            verified = await asyncio.to_thread(verifier.verify, token or "")
+    else:
+        verified = verifier.verify(token or "", fetch=False)
+    async with database_within(config.database_seconds):
+        result = await _accounts.ask(verified)
+        if result is Reason.UNKNOWN_USER and config.accounts.create_users:
+            # Outside the batch and its lane: the write, which may wait for a lock, would delay the other tokens.
+            result = await in_database_thread(account_for, verified, config.accounts)
     if isinstance(result, Reason):
         raise AuthenticationFailed(result)
     return _caller_with_token(result, verified)
@@ -90,13 +99,6 @@ def _caller_with_token(user: AbstractBaseUser, verified: VerifiedToken) -> Calle
         issued_at=verified.issued_at,
         expires_at=verified.expires_at,
     )
-
-
-async def _verify(verifier: TokenVerifier, token: str) -> VerifiedToken:
-    if verifier.may_block(token):
-        # Not in a database thread: a slow issuer must not occupy all of them.
-        return await asyncio.to_thread(verifier.verify, token)
-    return verifier.verify(token, fetch=False)
 
 
 def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:

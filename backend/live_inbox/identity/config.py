@@ -20,6 +20,11 @@ class IdentityConfig:
     accounts: AccountConfig
     session_check_seconds: float
     max_session_seconds: float
+    keys_seconds: float = 4.0
+    """The longest wait for the keys of an issuer. With `database_seconds` less than CONNECTION_INIT_SECONDS, so that
+    the part that is slow fails, and not the whole."""
+    database_seconds: float = 5.0
+    """The longest wait for the database to say who a caller is."""
 
 
 def identity_config() -> IdentityConfig:
@@ -44,6 +49,8 @@ def identity_config() -> IdentityConfig:
         ),
         session_check_seconds=settings.session_check_seconds,
         max_session_seconds=settings.jwt_max_ttl_seconds,
+        keys_seconds=0.4 * settings.connection_init_seconds,
+        database_seconds=0.5 * settings.connection_init_seconds,
     )
 
 

@@ -13,6 +13,7 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     WRONG_KEY = "wrong_key"
     KEYS_UNAVAILABLE = "keys_unavailable"
+    TIMEOUT = "timeout"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
     WRONG_AUDIENCE = "wrong_audience"
@@ -23,6 +24,11 @@ class Reason(StrEnum):
     INACTIVE = "inactive"
     REVOKED = "revoked"
 
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the credentials may well be valid: they could not be checked, and may be presented again."""
+        return self in (Reason.KEYS_UNAVAILABLE, Reason.TIMEOUT)
+
 
 # Callers read these messages, so none repeats a claim or reveals which accounts exist.
 _MESSAGES = {
@@ -30,6 +36,7 @@ _MESSAGES = {
     Reason.MALFORMED: "The token is malformed.",
     Reason.WRONG_KEY: "The token is not signed with a key that this server trusts.",
     Reason.KEYS_UNAVAILABLE: "The token cannot be checked at the moment; try again later.",
+    Reason.TIMEOUT: "Authentication takes too long at the moment; try again later.",
     Reason.EXPIRED: "The token has expired.",
     Reason.NOT_YET_VALID: "The token is not valid yet.",
     Reason.WRONG_AUDIENCE: "The token is meant for another service.",

@@ -57,9 +57,10 @@ _CODES = {
 }
 
 
-def close_frame(code: JsonCloseCode) -> tuple[int, str]:
-    """Return the code and the reason as they are sent."""
-    return code.value, CLOSINGS[code].reason
+def close_frame(code: JsonCloseCode, detail: str = "") -> tuple[int, str]:
+    """Return the code and the reason as they are sent; the detail of a failure after a colon."""
+    reason = CLOSINGS[code].reason
+    return code.value, f"{reason}: {detail}" if detail else reason
 
 
 def close_frame_for(ending: CloseReason, detail: str) -> tuple[int, str]:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Awaitable
 
 from live_inbox import metrics
-from live_inbox.database_threads import UNAVAILABLE_ERRORS
+from live_inbox.database_errors import MESSAGES, ErrorKind, kind_of
 from live_inbox.delivery.batch import Batch
 from live_inbox.errors import NotificationError
 from live_inbox.events import Event, Reset
@@ -25,9 +25,6 @@ from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 
 logger = logging.getLogger(__name__)
 _database = RecurringFault("database (JSON API)", metrics.DATABASE_FAULTS.labels("json"))
-
-UNAVAILABLE = Failure("SERVICE_UNAVAILABLE", "The database does not answer. Try again later.")
-"""Why an action failed that may or may not have been done."""
 
 
 class JsonConnection(WireProtocol):
@@ -136,13 +133,19 @@ class JsonConnection(WireProtocol):
             self._protocol.action_failed(action, Failure.of(error))
         except AuthenticationFailed as error:
             self._protocol.action_failed(action, Failure(error.code, error.message))
-        except UNAVAILABLE_ERRORS as error:
-            _database.report(error)
-            self._protocol.action_failed(action, UNAVAILABLE)
         except Exception as error:
-            self._protocol.action_failed(action, _internal(error))
+            self._protocol.action_failed(action, _failure_of(error))
         else:
             self._protocol.action_done(action, answer, sequence=sequence)
+
+
+def _failure_of(error: Exception) -> Failure:
+    """Return the failure for an error that is not the client's. The action may have been performed all the same."""
+    kind = kind_of(error)
+    if kind is ErrorKind.OURS:
+        return _internal(error)
+    _database.report(error)
+    return Failure("SERVICE_UNAVAILABLE", MESSAGES[kind], reason=kind.value)
 
 
 def _internal(error: Exception) -> Failure:

@@ -6,6 +6,7 @@ import asyncio
 
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
+from live_inbox.database_errors import ErrorKind, kind_of
 from live_inbox.faults import Fault
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
@@ -17,15 +18,21 @@ from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
-from live_inbox.sockets.session import CloseReason, SocketConfig, SocketSession
+from live_inbox.sockets.session import SocketConfig, SocketSession
 from live_inbox.sockets.writer import writer_for
 
 _CLOSE_CODES = {
     Reason.EXPIRED: JsonCloseCode.EXPIRED,
     Reason.REVOKED: JsonCloseCode.EXPIRED,
-    # Not the client's fault: it may come back with the same token.
-    Reason.KEYS_UNAVAILABLE: JsonCloseCode.INTERNAL_ERROR,
 }
+
+
+def _refusal(reason: Reason) -> tuple[int, str]:
+    """Return the close frame for somebody whose credentials were not accepted."""
+    if reason.is_temporary:
+        # Not the client's fault: it may come back with the same token.
+        return close_frame(JsonCloseCode.INTERNAL_ERROR, reason.value)
+    return close_frame(_CLOSE_CODES.get(reason, JsonCloseCode.UNAUTHENTICATED))
 
 
 class NotificationConsumer:
@@ -61,12 +68,12 @@ class NotificationConsumer:
         """Admit the caller and subscribe to the inbox; or close the session and return None."""
         refusal = await self._admit(session)
         if refusal is not None:
-            session.close(*close_frame(refusal))
+            session.close(*refusal)
             return None
         return await self._connect(session)
 
-    async def _admit(self, session: SocketSession) -> JsonCloseCode | None:
-        """Learn who the caller is; return a close code for nobody."""
+    async def _admit(self, session: SocketSession) -> tuple[int, str] | None:
+        """Learn who the caller is; return the close frame for nobody."""
         scope = session.scope
         # Without cookies: pages of any origin may open a socket here.
         headers = [header for header in scope["headers"] if header[0] != b"cookie"]
@@ -74,10 +81,15 @@ class NotificationConsumer:
         try:
             await session.admit(required_caller(Credentials(token=token, headers=headers)))
         except AuthenticationFailed as failure:
-            return _CLOSE_CODES.get(failure.reason, JsonCloseCode.UNAUTHENTICATED)
-        except Exception as error:  # the database does not answer, most likely
+            return _refusal(failure.reason)
+        except TimeoutError as error:
             self._fault.report(error)
-            return JsonCloseCode.INTERNAL_ERROR
+            return _refusal(Reason.TIMEOUT)
+        except Exception as error:
+            self._fault.report(error)
+            kind = kind_of(error)
+            detail = kind.value if kind.is_temporary else ""
+            return close_frame(JsonCloseCode.INTERNAL_ERROR, detail)
         self._fault.recovered()
         return None
 
@@ -86,9 +98,11 @@ class NotificationConsumer:
         try:
             async with asyncio.timeout(self._config.admission_seconds):
                 following = await self._feed.follow(session.caller.user_id)
-        except TimeoutError:
+        except TimeoutError as error:
             # The database does not answer, and nobody reads the socket so far: the client had better come back.
-            session.close_for(CloseReason.FAILED)
+            self._fault.report(error)
+            reason = ErrorKind.UNAVAILABLE.value
+            session.close(*close_frame(JsonCloseCode.INTERNAL_ERROR, reason))
             return None
         protocol = JsonProtocol(
             after=following.position.sequence, max_message_bytes=self._config.max_message_bytes

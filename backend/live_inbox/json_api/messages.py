@@ -117,6 +117,7 @@ class ErrorBody(TypedDict):
     message: str
     field: NotRequired[str]
     retry_after: NotRequired[float]
+    reason: NotRequired[str]
 
 
 class NotificationObject(TypedDict):
@@ -185,6 +186,7 @@ class ErrorMessage(TypedDict):
     message: str
     field: NotRequired[str]
     retry_after: NotRequired[float]
+    reason: NotRequired[str]
 
 
 class Pong(TypedDict):
@@ -206,12 +208,16 @@ ServerMessage = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an action failed; `field` is the invalid key of the client's message, if there is one."""
+    """Why an action failed; `field` is the invalid key of the client's message, if there is one.
+
+    `reason` says what is not available.
+    """
 
     code: str
     message: str
     field: str | None = None
     retry_after: float | None = None
+    reason: str | None = None
 
     @classmethod
     def of(cls, error: NotificationError) -> Self:
@@ -229,6 +235,8 @@ class Failure:
             body["field"] = self.field
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
+        if self.reason is not None:
+            body["reason"] = self.reason
         return body
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.checks import Tags
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import Error
 
+from live_inbox.database_errors import kind_of
 from live_inbox.errors import NotificationError
 from live_inbox.identity.errors import InvalidIdentityConfig
 
@@ -27,8 +28,11 @@ class InboxCommand(BaseCommand):
             raise CommandError(error.message) from error
         except (InvalidIdentityConfig, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
-        except DatabaseError as error:
+        except Error as error:
             reason = str(error).strip().partition("\n")[0]
-            raise CommandError(
-                f"The database refuses: {reason}. Is it up, and has `manage.py migrate` been run?"
-            ) from error
+            hint = (
+                "The same command may succeed later."
+                if kind_of(error).is_temporary
+                else "Has `manage.py migrate` been run?"
+            )
+            raise CommandError(f"The database refuses: {reason}. {hint}") from error

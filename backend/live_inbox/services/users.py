@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Model
 
 from live_inbox import database
@@ -37,7 +37,7 @@ def user_key(value: Any, *, field: str) -> Any:
     try:
         value = plain_scalar(_key_of(value, model, field=field))
         key = model._meta.pk.to_python(value)
-    except (InvalidInput, DatabaseError):
+    except (InvalidInput, Error):
         raise
     except Exception:
         # Whatever a lazy object, or the key's field, raises for what is no key.
