@@ -45,7 +45,14 @@ if TYPE_CHECKING:
         send_many,
         set_preference,
     )
-    from live_inbox.services import AllRead, Changed, Deleted, Sent, SentMany
+    from live_inbox.services import (
+        AllRead,
+        Changed,
+        Deleted,
+        SendManyInterrupted,
+        Sent,
+        SentMany,
+    )
 
 __all__ = [
     "AllRead",
@@ -58,6 +65,7 @@ __all__ = [
     "NotificationError",
     "Position",
     "RateLimited",
+    "SendManyInterrupted",
     "Sent",
     "SentMany",
     "UnrecordedWrite",
@@ -89,7 +97,14 @@ _MODULES = {
         "UnrecordedWrite",
     },
     "live_inbox.delivery.position": {"Position"},
-    "live_inbox.services": {"AllRead", "Changed", "Deleted", "Sent", "SentMany"},
+    "live_inbox.services": {
+        "AllRead",
+        "Changed",
+        "Deleted",
+        "SendManyInterrupted",
+        "Sent",
+        "SentMany",
+    },
 }
 """Where public names come from that are not functions."""
 

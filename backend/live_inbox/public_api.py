@@ -93,9 +93,11 @@ def send_many(
     """Put the same notification into the inboxes of many users, each once. The content is that of `send`.
 
     Each 500 recipients are a transaction of their own, unless the caller has opened one. All recipients are looked up
-    first: after InvalidInput nobody has received anything. With an idempotency key, unique for each sender, a call
-    that died half-way is completed by the same call, and no one has the notification twice; Conflict is raised for a
-    key that was used with other content.
+    first: after InvalidInput nobody has received anything. Users who are deleted after that are skipped, and named in
+    the result. With an idempotency key, unique for each sender, a call that died half-way is completed by the same
+    call, and no one has the notification twice; Conflict is raised for a key that was used with other content.
+
+    When the database fails half-way, SendManyInterrupted says how far the call came.
     """
     return services.send_many(
         recipient_ids=recipients,

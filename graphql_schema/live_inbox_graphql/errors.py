@@ -29,6 +29,7 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.errors import AuthenticationFailed
+from live_inbox.services import SendManyInterrupted
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,14 @@ def _unavailable(error: Exception) -> ClientError:
     return ClientError(Code.SERVICE_UNAVAILABLE, MESSAGES[kind], {"reason": kind.value})
 
 
+def _interrupted(error: SendManyInterrupted) -> ClientError:
+    _database.report(error)
+    done = error.progress.sent + error.progress.replayed
+    kind = kind_of(error)
+    details = {"reason": kind.value, "sentCount": done, "remainingCount": error.remaining}
+    return ClientError(Code.SERVICE_UNAVAILABLE, str(error), details)
+
+
 _Kinds = type[Exception] | tuple[type[Exception], ...]
 
 _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
@@ -121,6 +130,7 @@ _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
     ),
     (NotificationError, lambda e: ClientError(Code(e.code), e.message, {})),
     (AuthenticationFailed, _authentication),
+    (SendManyInterrupted, _interrupted),
     (CannotGetOperationTypeError, _operation_resolution),
     (InvalidOperationTypeError, _wrong_operation_type),
     (MissingQueryError, lambda e: ClientError(Code.BAD_REQUEST, "`query` is missing.", {})),

@@ -22,6 +22,7 @@ from live_inbox.errors import InvalidInput, NotificationError
 from live_inbox.identity.accounts import active_users
 from live_inbox.models import Notification
 from live_inbox.send_policy import check_may_send
+from live_inbox.services import SendManyInterrupted
 from live_inbox.services.bulk_keys import key_of_recipient
 
 FIELDS = ("recipients", "everybody", *CONTENT_FIELDS, "token")
@@ -140,6 +141,9 @@ class SendForm(forms.Form):
             self.add_error(_FIELD_OF.get(error.field, error.field), error.message)
         except NotificationError as error:
             self.add_error("recipients", error.message)
+        except SendManyInterrupted as error:
+            # The form has a key: submitted once more, it reaches the others.
+            self.add_error("recipients", str(error))
         return None
 
     def _send(self, sender: Any) -> Outcome:
@@ -154,7 +158,11 @@ class SendForm(forms.Form):
         if len(recipients) == 1:
             return _send_to_one(recipients[0], sender, key, content)
         many = services.send_many(
-            recipient_ids=recipients, sender_id=sender.pk, idempotency_key=key, **content
+            recipient_ids=recipients,
+            sender_id=sender.pk,
+            idempotency_key=key,
+            must_exist=not self.cleaned_data["everybody"],
+            **content,
         )
         return Outcome(many.sent, many.suppressed, many.replayed)
 

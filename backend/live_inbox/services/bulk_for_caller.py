@@ -52,9 +52,10 @@ def send_many_for_caller(
     `recipient_ids` are primary keys. `recipient_refs` are what tokens call the users: values of JWT_USER_FIELD. With
     JWT_CREATE_USERS, a service creates those users who are missing. A recipient who does not exist, or to whom the
     caller may not send, does not keep the others from theirs. To a caller who may not send to just anybody, users who
-    do not exist are FORBIDDEN, too.
+    do not exist are FORBIDDEN, too. One who is deleted meanwhile counts as one who does not exist.
 
-    Raises RateLimited, AuthenticationFailed, and InvalidInput for more than MAX_RECIPIENTS and for the content.
+    Raises RateLimited, AuthenticationFailed, InvalidInput for more than MAX_RECIPIENTS and for the content, and
+    SendManyInterrupted.
     """
     count = len(recipient_ids) + len(recipient_refs)
     most = inbox_settings().max_recipients
@@ -71,7 +72,7 @@ def send_many_for_caller(
     }
     # Who may not send to users who do not exist must not learn who does: by `send`, they cannot either.
     may_know = may_send(user, recipient_id="", scopes=caller.scopes)
-    sent = send_many(recipient_ids=allowed, sender_id=user.pk, **content)
+    sent = send_many(recipient_ids=allowed, sender_id=user.pk, must_exist=False, **content)
     return [_result(name, key, allowed, sent, may_know=may_know) for name, key in recipients]
 
 
@@ -99,9 +100,10 @@ def _key(text: str) -> Any:
 def _result(
     name: str, key: Any, allowed: set[Any], sent: SentMany, *, may_know: bool
 ) -> RecipientResult:
-    if key is None and may_know:
+    is_unknown = key is None or key in sent.skipped_recipients
+    if is_unknown and may_know:
         return RecipientResult(name, SendStatus.UNKNOWN_RECIPIENT)
-    if key not in allowed:
+    if is_unknown or key not in allowed:
         return RecipientResult(name, SendStatus.FORBIDDEN)
     notification_id = sent.notification_ids.get(key)
     if notification_id is None:

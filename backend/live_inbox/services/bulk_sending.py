@@ -7,14 +7,16 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Unpack
 
-from django.db import IntegrityError
+from django.db import Error, IntegrityError
 from django.db.models import Model
 from django.utils import timezone
 
 from live_inbox import database
 from live_inbox.content import ContentFields, clean_key
+from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
+from live_inbox.services.bulk_progress import BulkProgress, SendManyInterrupted
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
 from live_inbox.services.languages import Contents, contents_for
 from live_inbox.services.results import SentMany
@@ -30,6 +32,7 @@ def send_many(
     recipient_ids: Iterable[Any],
     sender_id: Any = None,
     idempotency_key: str | None = None,
+    must_exist: bool = True,
     now: datetime | None = None,
     **fields: Unpack[ContentFields],
 ) -> SentMany:
@@ -37,37 +40,53 @@ def send_many(
 
     Costs a fixed number of statements for each chunk of SEND_CHUNK recipients; each chunk is a transaction of
     its own. All recipients are looked up before the first chunk: after InvalidInput nobody has received anything.
-    A user who is deleted after that is left out, and counts as suppressed.
+    A user who is deleted after that is skipped; without `must_exist`, so is one who has never existed.
 
     With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: who has
-    the notification does not get it again. That costs one more statement for each chunk. Raises Conflict for a key that
-    was used with other content; nobody has received anything then.
+    the notification does not get it again, and who has been deleted since is skipped. The keys of the notifications,
+    written in the transaction of each chunk, are the record of how far it came. That costs one more statement for each
+    chunk. Raises Conflict for a key that was used with other content; nobody has received anything then.
+
+    Raises SendManyInterrupted when the database fails after the look-up; within a transaction of the caller's, where
+    nothing is done by halves, the database's own error.
     """
     recipients = _recipients(recipient_ids)
     contents = contents_for(recipients, now=now or timezone.now(), fields=fields)
     key = clean_key(idempotency_key)
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     sender = load_sender(sender_key)
-    missing = sum(len(chunk) - count_users(chunk) for chunk in _chunks(recipients))
-    if missing:
-        raise InvalidInput(f"{missing} recipients do not exist.", field="recipient_ids")
     keys = {each: None if key is None else key_of_recipient(key, each) for each in recipients}
     replayed = dict[Any, int]()
     if key is not None:
         # All of them before the first chunk: after Conflict, nobody has received anything.
         for chunk in _chunks(recipients):
             replayed |= already_sent(sender_key, {each: keys[each] for each in chunk}, contents)
-    sent = dict[Any, int]()
-    for chunk in _chunks([each for each in recipients if each not in replayed]):
-        fresh, known = _send_chunk(contents, sender, {each: keys[each] for each in chunk}, now)
-        sent |= fresh
-        replayed |= known
-    return SentMany(
-        sent=len(sent),
-        suppressed=len(recipients) - len(sent) - len(replayed),
-        replayed=len(replayed),
-        notification_ids=sent | replayed,
-    )
+    skipped = _missing(recipients)
+    # Once somebody has it, all existed when it was first sent.
+    if skipped and must_exist and not replayed:
+        raise InvalidInput(f"{len(skipped)} recipients do not exist.", field="recipient_ids")
+    progress = BulkProgress(len(recipients), replayed=replayed, skipped=skipped)
+    dealt_with = replayed.keys() | skipped
+    is_atomic = database.connection().in_atomic_block
+    for chunk in _chunks([each for each in recipients if each not in dealt_with]):
+        try:
+            _send_chunk(contents, sender, {each: keys[each] for each in chunk}, now, progress)
+        except Error as error:
+            if is_atomic or not kind_of(error).is_temporary:
+                raise
+            raise SendManyInterrupted(
+                progress.result(), remaining=progress.remaining, has_key=key is not None
+            ) from error
+    return progress.result()
+
+
+def _missing(recipients: Sequence[Any]) -> set[Any]:
+    """Return those of the recipients who do not exist."""
+    missing = set[Any]()
+    for chunk in _chunks(recipients):
+        if count_users(chunk) < len(chunk):
+            missing |= set(chunk) - existing_users(chunk)
+    return missing
 
 
 def _recipients(given: Iterable[Any]) -> list[Any]:
@@ -81,21 +100,27 @@ def _recipients(given: Iterable[Any]) -> list[Any]:
 
 
 def _send_chunk(
-    contents: Contents, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
-) -> tuple[dict[Any, int], dict[Any, int]]:
-    """Send to the recipients of one chunk; return the ids of the notifications, new ones and those of before."""
-    known = dict[Any, int]()
+    contents: Contents,
+    sender: Any,
+    keys: Mapping[Any, str | None],
+    now: datetime | None,
+    progress: BulkProgress,
+) -> None:
+    """Send to the recipients of one chunk, and add it to the progress."""
+    chunk, known, skipped = keys, dict[Any, int](), set[Any]()
     while True:
         try:
-            return _insert_chunk(contents, sender, keys, now), known
+            sent = _insert_chunk(contents, sender, keys, now)
+            progress.add(chunk, sent=sent, replayed=known, skipped=skipped)
+            return
         except IntegrityError:
             # Since the look-up, a concurrent call has used the key, or users were deleted. Both have been committed by
             # now: the notifications of that call are found, and the others need not go without theirs.
             if sender is not None:
                 load_sender(sender.pk)
             known |= already_sent(sender and sender.pk, keys, contents)
-            existing = existing_users(keys)
-            left = {each: keys[each] for each in keys if each in existing and each not in known}
+            skipped |= keys.keys() - existing_users(keys) - known.keys()
+            left = {each: keys[each] for each in keys if each not in skipped and each not in known}
             if len(left) == len(keys):
                 raise
             keys = left

@@ -24,15 +24,19 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SentMany:
-    """How many recipients of a bulk send got the notification, do not want its type, or had it by the same key.
+    """How many recipients of a bulk send got the notification, do not want its type, had it by the same key, or were
+    skipped because they have been deleted.
 
-    `notification_ids` has the id of each copy, by the recipient's primary key; a suppressed one is absent.
+    `notification_ids` has the id of each copy, by the recipient's primary key; those who are suppressed or skipped are
+    absent. `skipped_recipients` are the primary keys of those who were skipped.
     """
 
     sent: int
     suppressed: int
     replayed: int = 0
+    skipped: int = 0
     notification_ids: Mapping[Any, int] = field(default_factory=dict, compare=False, repr=False)
+    skipped_recipients: frozenset[Any] = field(default=frozenset(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
