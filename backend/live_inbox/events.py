@@ -115,12 +115,18 @@ class Event(
     Struct,
     frozen=True,
     gc=False,
-    rename={"unread_count": "unread", "total_count": "total", "through_id": "through"},
+    rename={
+        "unread_count": "unread",
+        "total_count": "total",
+        "through_id": "through",
+        "previous_fingerprint": "previous",
+    },
 ):
     """One change of an inbox.
 
     `unread_count` and `total_count` are those of the whole inbox right after the change. The payload of the kind
-    says which of the other fields are set.
+    says which of the other fields are set. `fingerprint` is a random number, and `previous_fingerprint` that of the
+    event before, so that two events of the same sequence can be told apart, and what follows them; 0 is unknown.
     """
 
     inbox: str
@@ -135,6 +141,8 @@ class Event(
     type: str | None = None
     count: int = 0
     through_id: int | None = None
+    fingerprint: int = 0
+    previous_fingerprint: int = 0
 
     @property
     def notification_type(self) -> str | None:
@@ -144,7 +152,7 @@ class Event(
     @property
     def position(self) -> Position:
         """The position of a client that has seen this event."""
-        return Position(self.epoch, self.sequence)
+        return Position(self.epoch, self.sequence, self.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,8 @@ class _LogColumns(Struct, frozen=True, gc=False):
     kind: Kind
     occurred_at: Moment
     notification_id: int | None
+    fingerprint: int
+    previous: int
 
 
 class _LogPayload(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -207,6 +217,8 @@ def from_payload(
     notification_id: int | None,
     occurred_at: datetime,
     payload: str | bytes,
+    fingerprint: int = 0,
+    previous_fingerprint: int = 0,
 ) -> Event:
     """Return the event of which `to_payload` made that payload; raise ValueError for anything else."""
     kept = _read(_payloads, payload)
@@ -224,6 +236,8 @@ def from_payload(
         kept.type,
         kept.count,
         kept.through,
+        fingerprint,
+        previous_fingerprint,
     )
 
 
@@ -236,6 +250,8 @@ def encode(event: Event, payload: bytes | None = None) -> bytes:
         event.kind,
         event.occurred_at,
         event.notification_id,
+        event.fingerprint,
+        event.previous_fingerprint,
     )
     kept = to_payload(event) if payload is None else payload
     # Joins two JSON objects, neither of which is empty.

@@ -1,32 +1,34 @@
 /**
- * Positions: what a client stores to resume. The text is `<epoch>.<sequence>`; an epoch is opaque, and
- * within one epoch the sequence grows by one with every change of the inbox. `"0"` is before everything.
+ * Positions: what a client stores to resume. The text is `<epoch>.<sequence>.<fingerprint>`; an epoch is opaque,
+ * and within one epoch the sequence grows by one with every change of the inbox. The fingerprint tells the event
+ * from another one with that sequence, in a database that was restored; it may be absent. `"0"` is before
+ * everything.
  */
 
 interface Parts {
   epoch: string;
   sequence: bigint;
+  fingerprint: string | undefined;
 }
 
 function parse(position: string): Parts | undefined {
-  const dot = position.lastIndexOf(".");
-  const digits = position.slice(dot + 1);
-  if (!/^\d{1,19}$/.test(digits)) return undefined;
-  return { epoch: dot < 0 ? "" : position.slice(0, dot), sequence: BigInt(digits) };
+  const [, epoch = "", digits, fingerprint] = /^(?:([0-9a-z]+)\.)?(\d{1,19})(?:\.(\d+))?$/.exec(position) ?? [];
+  return digits === undefined ? undefined : { epoch, sequence: BigInt(digits), fingerprint };
 }
 
 /**
  * Whether a client at `reached` has already received the event at `position`.
  *
- * Positions of different epochs cannot be compared; then the answer is false, which at worst applies an event
- * twice and never drops one.
+ * Positions of different epochs cannot be compared, nor can different events with one sequence; then the answer is
+ * false, which at worst applies an event twice and never drops one.
  */
 export function isApplied(position: string, reached: string | undefined): boolean {
   if (reached === undefined) return false;
   const a = parse(position);
   const b = parse(reached);
   if (!a || !b || a.epoch !== b.epoch) return position === reached;
-  return a.sequence <= b.sequence;
+  if (a.sequence !== b.sequence) return a.sequence < b.sequence;
+  return !a.fingerprint || !b.fingerprint || a.fingerprint === b.fingerprint;
 }
 
 /** The number of an event within its inbox, for display. */

@@ -25,7 +25,19 @@ test("a text that is no position equals only itself", () => {
   assert.equal(isApplied("e.x", "e.y"), false);
 });
 
-test("the sequence is what follows the last dot", () => {
-  assert.equal(sequenceOf("a.b.17"), 17);
+test("two events with one sequence are told apart by their fingerprints, if both are known", () => {
+  assert.equal(isApplied("e.5.1", "e.5.1"), true);
+  assert.equal(isApplied("e.5.1", "e.5.2"), false);
+  assert.equal(isApplied("e.4.1", "e.5.2"), true);
+  assert.equal(isApplied("e.6.1", "e.5.1"), false);
+  assert.equal(isApplied("e.5", "e.5.2"), true);
+  assert.equal(isApplied("e.5.1", "e.5"), true);
+  assert.equal(isApplied("7.5.1", "7.5.1"), true);
+});
+
+test("the sequence is what follows the epoch", () => {
+  assert.equal(sequenceOf("a1.17"), 17);
+  assert.equal(sequenceOf("a1.17.123456789"), 17);
+  assert.equal(sequenceOf("7.17"), 17);
   assert.equal(sequenceOf("0"), 0);
 });

@@ -19,8 +19,10 @@ class Place:
 
     @classmethod
     def parse(cls, position: str) -> Place:
-        """Return the place that a position names."""
-        epoch, _, sequence = position.rpartition(".")
+        """Return the place that a position names. Its fingerprint is random, so it is left out."""
+        if position == "0":
+            return cls("", 0)
+        epoch, sequence, *_ = position.split(".")
         return cls(epoch, int(sequence))
 
 

@@ -19,22 +19,26 @@ class FakeEntry:
     inbox: str
     epoch: str
     sequence: int
+    fingerprint: int = field(default=0, compare=False)
+    previous_fingerprint: int = field(default=0, compare=False)
 
     @property
     def position(self) -> Position:
         """The position of who has seen it."""
-        return Position(self.epoch, self.sequence)
+        return Position(self.epoch, self.sequence, self.fingerprint)
 
 
 def encode(line: FakeEntry) -> bytes:
     """Write a line as the doorbell carries it."""
-    return f"{line.inbox} {line.epoch} {line.sequence}".encode()
+    fingerprints = f"{line.fingerprint} {line.previous_fingerprint}"
+    return f"{line.inbox} {line.epoch} {line.sequence} {fingerprints}".encode()
 
 
 def decode(frame: bytes) -> FakeEntry:
     """Read what `encode` wrote; ValueError for anything else."""
-    inbox, epoch, sequence = frame.decode().split()
-    return FakeEntry(inbox, epoch, int(sequence))
+    inbox, epoch, *numbers = frame.decode().split()
+    sequence, fingerprint, previous = map(int, numbers)
+    return FakeEntry(inbox, epoch, sequence, fingerprint, previous)
 
 
 @dataclass
@@ -46,11 +50,17 @@ class Written:
     last: int = 0
     torn: set[int] = field(default_factory=set)
     """Lines that are missing although the head promises them: a damaged database."""
+    fingerprints: dict[int, int] = field(default_factory=dict)
+    """Of each line that ever was, if the log has fingerprints."""
 
     @property
     def head(self) -> Head:
         """Where it begins and ends."""
-        return Head(Position(self.epoch, self.last), first_sequence=self.first)
+        return Head(self.position(self.last), first_sequence=self.first)
+
+    def position(self, sequence: int) -> Position:
+        """The position of who has seen that line."""
+        return Position(self.epoch, sequence, self.fingerprints.get(sequence, 0))
 
 
 class FakeLog:
@@ -66,6 +76,9 @@ class FakeLog:
         """Whether each call stops twice: before it has looked, and before it answers."""
         self._stopped: deque[asyncio.Future[None]] = deque()
         self._epochs = 0
+        self.has_fingerprints = False
+        """Without them, positions are those of before there were any."""
+        self._fingerprints = 0
 
     # -- commits -----------------------------------------------------------------------------------
 
@@ -74,7 +87,7 @@ class FakeLog:
         if inbox not in self.inboxes:
             self.recreate(inbox)
         written = self.inboxes[inbox]
-        written.last += count
+        self._add(written, count)
         return self.lines(inbox)[-count:] if count else []
 
     def lines(self, inbox: str) -> list[FakeEntry]:
@@ -83,7 +96,12 @@ class FakeLog:
         if written is None:
             return []
         kept = range(written.first, written.last + 1)
-        return [FakeEntry(inbox, written.epoch, n) for n in kept if n not in written.torn]
+        known = written.fingerprints
+        return [
+            FakeEntry(inbox, written.epoch, n, known.get(n, 0), known.get(n - 1, 0))
+            for n in kept
+            if n not in written.torn
+        ]
 
     def head(self, inbox: str) -> Head:
         """Return where the log begins and ends now."""
@@ -98,7 +116,15 @@ class FakeLog:
     def recreate(self, inbox: str, *, events: int = 0) -> None:
         """Begin the inbox anew, in an epoch that there never was."""
         self._epochs += 1
-        self.inboxes[inbox] = Written(f"e{self._epochs}", last=events)
+        self.inboxes[inbox] = Written(f"e{self._epochs}")
+        self._add(self.inboxes[inbox], events)
+
+    def _add(self, written: Written, count: int) -> None:
+        for _ in range(count):
+            written.last += 1
+            if self.has_fingerprints:
+                self._fingerprints += 1
+                written.fingerprints[written.last] = self._fingerprints
 
     def remove(self, inbox: str) -> None:
         """Remove the inbox, as the deletion of its user does."""

@@ -83,6 +83,8 @@ class Follower:
             assert line.inbox == self.inbox
             assert line.sequence == self.position.sequence + 1, "a gap, or a repetition"
             assert self.position.is_origin or line.epoch == self.position.epoch, "another epoch"
+            follows, seen = line.previous_fingerprint, self.position.fingerprint
+            assert follows == seen or 0 in (follows, seen), "it follows what this one never got"
             self.got.append(line)
             self.position = line.position
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -453,6 +454,81 @@ def test_a_subscriber_of_the_new_epoch_never_gets_entries_of_a_stale_stream(
     simulation.write("alice")
     assert fresh.got[3:] == stale.got[9:] or fresh.got[3:] == [FakeEntry("alice", "e2", 6)]
     assert stale.got[-1] == FakeEntry("alice", "e2", 6)
+
+
+@pytest.fixture
+def failover(simulation: SimulatedHub) -> Callable[..., list[FakeEntry]]:
+    """Lose the newest events of alice, and write others in their places, without a doorbell."""
+    simulation.log.has_fingerprints = True
+
+    def fail_over(*, to: int, events: int) -> list[FakeEntry]:
+        simulation.log.go_back("alice", to=to)
+        return simulation.log.write("alice", events)
+
+    return fail_over
+
+
+@pytest.mark.parametrize("events", [1, 2, 3, 9])
+def test_a_log_that_has_gone_on_differently_resets_who_has_seen_what_it_lost(
+    simulation: SimulatedHub, failover: Callable[..., list[FakeEntry]], events: int
+) -> None:
+    simulation.write("alice", 5)
+    follower = simulation.follow("alice")
+    simulation.write("alice", 2)
+    seen = follower.position
+    # The new log ends before, at, and after the place where the old one ended.
+    failover(to=5, events=events)
+    simulation.reconcile()
+    assert seen is not None
+    reason = ResetReason.AHEAD if events < 2 else ResetReason.EPOCH
+    assert follower.losses == [(seen, reason)]
+    (last,) = simulation.write("alice")
+    assert follower.got[-1] == last
+    assert follower.reasons == [reason]
+
+
+@pytest.mark.parametrize("events", [2, 3, 9])
+def test_who_resumes_in_a_log_that_has_gone_on_differently_is_reset(
+    simulation: SimulatedHub, failover: Callable[..., list[FakeEntry]], events: int
+) -> None:
+    five = simulation.write("alice", 5)[-1]
+    lost = simulation.write("alice", 2)
+    others = failover(to=5, events=events)
+    ahead, kept = simulation.follow("alice", lost[-1].position), five.position
+    between = simulation.follow("alice", lost[0].position)
+    before, unknown = (
+        simulation.follow("alice", kept),
+        simulation.follow("alice", Position("e1", 7)),
+    )
+    assert ahead.reasons == between.reasons == [ResetReason.EPOCH]
+    assert before.got == others
+    # As a position from before there were fingerprints.
+    assert (unknown.reasons, unknown.got) == ([], others[2:])
+
+
+def test_who_has_seen_lost_events_that_were_pruned_since_is_reset(
+    simulation: SimulatedHub, failover: Callable[..., list[FakeEntry]]
+) -> None:
+    simulation.write("alice", 5)
+    lost = simulation.write("alice", 2)
+    failover(to=5, events=4)
+    simulation.log.prune("alice", keep=2)
+    follower = simulation.follow("alice", lost[-1].position)
+    assert follower.reasons == [ResetReason.EPOCH]
+
+
+def test_doorbells_that_continue_another_log_are_not_delivered(
+    simulation: SimulatedHub, failover: Callable[..., list[FakeEntry]]
+) -> None:
+    simulation.write("alice", 5)
+    follower = simulation.follow("alice")
+    simulation.write("alice", 2)
+    others = failover(to=5, events=3)
+    got = list(follower.got)
+    simulation.ring(others[-1:])
+    assert follower.got == got
+    assert follower.reasons == [ResetReason.EPOCH]
+    assert follower.position == others[-1].position
 
 
 def test_late_doorbells_of_an_earlier_epoch_are_ignored(simulation: SimulatedHub) -> None:

@@ -19,6 +19,8 @@ SEQUENCES = st.integers(0, 10**18 - 1)
         (Position("3f9c01a2b7de", 7), "3f9c01a2b7de.7"),
         (Position("a", 0), "a.0"),
         (Position("0", 0), "0.0"),
+        (Position("a", 7, 1), "a.7.1"),
+        (Position("a", 7, 999_999_999), "a.7.999999999"),
         (Position("z" * 32, 999_999_999_999_999_999), "z" * 32 + ".999999999999999999"),
     ],
 )
@@ -49,7 +51,10 @@ def test_the_origin_belongs_to_no_epoch() -> None:
         ".7",
         "a.-1",
         "a.+1",
-        "a.1.2",
+        "a.1.",
+        "a.1.2.3",
+        "a.1.-2",
+        "a.1.1234567890",
         "a.1e3",
         "a.1_0",
         "a. 1",
@@ -70,19 +75,22 @@ def test_what_was_never_issued_is_refused(text: str) -> None:
         Position.parse(text)
 
 
-@given(EPOCHS, SEQUENCES)
-def test_every_position_survives_being_printed(epoch: str, sequence: int) -> None:
-    position = Position(epoch, sequence)
+@given(EPOCHS, SEQUENCES, st.integers(0, 999_999_999))
+def test_every_position_survives_being_printed(epoch: str, sequence: int, mark: int) -> None:
+    position = Position(epoch, sequence, mark)
     assert Position.parse(str(position)) == position
 
 
-@given(st.text(max_size=60) | st.from_regex(r"[0-9a-z]{0,33}\.?[0-9]{0,19}", fullmatch=True))
+@given(
+    st.text(max_size=60)
+    | st.from_regex(r"[0-9a-z]{0,33}\.?[0-9]{0,19}\.?[0-9]{0,10}", fullmatch=True)
+)
 def test_a_text_is_refused_or_is_a_position(text: str) -> None:
     try:
         position = Position.parse(text)
     except InvalidPosition:
         return
-    # Leading zeros of the sequence are the one thing that is read but not printed.
-    epoch, _, sequence = text.rpartition(".")
-    assert position == Position(epoch, int(sequence))
+    # Leading zeros of the numbers are the one thing that is read but not printed.
+    epoch, sequence, fingerprint = [*text.split("."), "0"][:3] if text != "0" else ("", "0", "0")
+    assert position == Position(epoch, int(sequence), int(fingerprint))
     assert Position.parse(str(position)) == position

@@ -118,7 +118,7 @@ def test_what_has_come_to_its_end_disappears_with_an_event(
     send(alice, ends=NOON + 2 * ONE, title="later")
     send(alice, ends=None, title="never")
     send(bob, ends=None, title="never")
-    epoch = Inbox.objects.get(pk=alice.pk).epoch
+    before = Inbox.objects.get(pk=alice.pk)
     committed = counted("events_committed_total", kind="expired")
     expired = counted("notifications_expired_total")
 
@@ -128,7 +128,7 @@ def test_what_has_come_to_its_end_disappears_with_an_event(
     assert bell.events(alice.pk) == [
         Event(
             inbox=str(alice.pk),
-            epoch=epoch,
+            epoch=before.epoch,
             sequence=4,
             kind=Kind.EXPIRED,
             occurred_at=NOON + ONE,
@@ -136,6 +136,8 @@ def test_what_has_come_to_its_end_disappears_with_an_event(
             total_count=2,
             notification_id=gone.pk,
             type="news",
+            fingerprint=Inbox.objects.get(pk=alice.pk).fingerprint,
+            previous_fingerprint=before.fingerprint,
         )
     ]
     assert bell.events(bob.pk) == []

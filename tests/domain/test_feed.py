@@ -31,6 +31,7 @@ from live_inbox.maintenance.repair import renew_epochs
 from live_inbox.models import Inbox
 from tests.delivery.metric_values import counted
 from tests.domain.replica import Replica
+from tests.domain.table_copies import copy_tables, restore_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -338,6 +339,80 @@ async def test_an_open_feed_learns_that_its_inbox_was_restored(server: Server, a
         assert (reset.reason, reset.unread_count) == (ResetReason.EPOCH, 1)
         await send(alice, "b")
         assert titles(await take(feed, 1)) == ["b"]
+
+
+@pytest.mark.usefixtures("_deaf")
+@pytest.mark.parametrize(
+    ("lost", "written", "reason"),
+    [
+        (2, 1, ResetReason.AHEAD),
+        (2, 2, ResetReason.EPOCH),
+        (1, 1, ResetReason.EPOCH),
+        (1, 40, ResetReason.EPOCH),
+    ],
+)
+async def test_an_open_feed_learns_that_its_log_was_restored_and_has_gone_on_differently(
+    server: Server, alice: User, lost: int, written: int, reason: ResetReason
+) -> None:
+    await send(alice, "a", "b")
+    copy = await in_database_thread(copy_tables)
+    async with server.feed.open(str(alice.pk)) as feed:
+        await send(alice, *["lost"] * lost)
+        server.hub.reconcile()
+        await take(feed, lost)
+        await in_database_thread(restore_tables, copy)
+        await send(alice, *["other"] * written)
+        server.hub.reconcile()
+        (reset,) = await take(feed, 1)
+        assert (reset.reason, reset.position.sequence) == (reason, 2 + written)
+        await send(alice, "c")
+        server.hub.reconcile()
+        assert titles(await take(feed, 1)) == ["c"]
+
+
+@pytest.mark.parametrize("kept", [10, 1, 0])
+async def test_who_resumes_after_an_event_that_was_lost_in_a_restore_is_reset(
+    server: Server, alice: User, kept: int
+) -> None:
+    await send(alice, "a", "b")
+    before = (await in_database_thread(selectors.inbox_state, user_id=alice.pk)).position
+    copy = await in_database_thread(copy_tables)
+    await send(alice, "lost")
+    seen = (await in_database_thread(selectors.inbox_state, user_id=alice.pk)).position
+    await in_database_thread(restore_tables, copy)
+    await send(alice, "other")
+    if not kept:
+        await in_database_thread(prune_events, keep_events=0)
+    elif kept == 1:
+        await send(alice, "more")
+        await in_database_thread(prune_events, keep_events=1)
+    else:
+        async with server.feed.open(str(alice.pk), before) as feed:
+            assert titles(await take(feed, 1)) == ["other"]
+    async with server.feed.open(str(alice.pk), Position.parse(str(seen))) as feed:
+        (reset,) = await take(feed, 1)
+        assert reset.reason is ResetReason.EPOCH
+
+
+async def test_an_import_is_in_the_fingerprints_of_what_follows(
+    server: Server, alice: User
+) -> None:
+    await send(alice, "a")
+    copy = await in_database_thread(copy_tables)
+    await in_database_thread(write, [imported(alice, 1)])
+    seen = (await in_database_thread(selectors.inbox_state, user_id=alice.pk)).position
+    await send(alice, "b")
+    async with server.feed.open(str(alice.pk), seen) as feed:
+        assert titles(await take(feed, 1)) == ["b"]
+    await in_database_thread(restore_tables, copy)
+    await send(alice, "b", "c")
+    async with server.feed.open(str(alice.pk), seen) as feed:
+        # Until the stream has been compared with the log, it may still have what was lost.
+        server.hub.reconcile()
+        items = await take(feed, 1)
+        if not isinstance(items[0], Reset):
+            items = await take(feed, 1)
+        assert items[0].reason is ResetReason.EPOCH
 
 
 async def test_an_open_feed_learns_that_its_inbox_is_gone(server: Server, alice: User) -> None:

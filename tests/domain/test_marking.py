@@ -16,6 +16,7 @@ from live_inbox.services import AllRead, Changed, Deleted
 from tests.domain.conftest import VerifyEvents
 from tests.domain.query_counting import queries
 from tests.domain.replica import Replica, log_of
+from tests.domain.table_copies import copy_tables, restore_tables
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ONE_NOTIFICATION = [services.mark_read, services.mark_unread, services.delete]
@@ -116,6 +117,23 @@ def test_what_arrives_after_the_position_stays_unread(
         result = services.mark_all_read(user_id=alice.pk, up_to=seen)
     assert result == AllRead(count=2, unread_count=2, total_count=4, position=position(alice))
     assert unread(alice) == ["c", "d"]
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_position_of_an_event_that_the_log_has_lost_is_refused(alice: User, later: int) -> None:
+    send(alice)
+    kept = position(alice)
+    copy = copy_tables()
+    send(alice, "lost")
+    lost = position(alice)
+    restore_tables(copy)
+    for title in ["other", *["later"] * later]:
+        send(alice, title)
+    with pytest.raises(InvalidInput, match="not a position of your inbox"):
+        services.mark_all_read(user_id=alice.pk, up_to=lost)
+    unknown = Position(lost.epoch, lost.sequence)
+    for up_to, count in ((kept, 1), (unknown, 1), (position(alice), later)):
+        assert services.mark_all_read(user_id=alice.pk, up_to=up_to).count == count
 
 
 def test_what_was_marked_unread_after_the_position_had_arrived_before(

@@ -112,6 +112,16 @@ def mark_without_events(user: User) -> None:
     Notification.unguarded.filter(pk=first.pk).update(read_at=timezone.now())
 
 
+def restore_inbox_alone(user: User) -> None:
+    """The inbox's row comes from another database than its log; it counts as much."""
+    Inbox.objects.filter(pk=user.pk).update(fingerprint=1)
+
+
+def replace_event(user: User) -> None:
+    """An event comes from another database; the counts stay right."""
+    InboxEvent.objects.filter(inbox=user.pk, sequence=2).update(fingerprint=F("fingerprint") + 1)
+
+
 def give_away(user: User) -> None:
     other = User.objects.create_user("other")
     oldest = Notification.objects.filter(recipient=user).earliest("pk")
@@ -182,9 +192,22 @@ def test_life_goes_on_after_a_repair(
     services.send(recipient_id=alice.pk, title="y")
     services.mark_all_read(user_id=alice.pk, up_to=position(alice))
 
-    assert position(alice) == Position(head.epoch, head.sequence + 2)
+    end = position(alice)
+    assert (end.epoch, end.sequence) == (head.epoch, head.sequence + 2)
     assert selectors.inbox_state(user_id=alice.pk).unread_count == 0
     assert list(check_inboxes()) == []
+
+
+@pytest.mark.parametrize("damage", [restore_inbox_alone, replace_event])
+def test_rows_of_different_histories_are_found_and_repaired(
+    alice: User, damage: Callable[[User], None]
+) -> None:
+    seen = position(alice)
+    damage(alice)
+    assert [found.kind for found in check_inboxes()] == [Flaw.FINGERPRINTS]
+    assert [found.kind for found in check_inboxes(fix=True)] == [Flaw.FINGERPRINTS]
+    assert list(check_inboxes()) == []
+    assert loss(alice, seen) is ResetReason.EPOCH
 
 
 def test_no_sequence_is_ever_used_again(alice: User) -> None:
@@ -370,7 +393,8 @@ def test_after_a_restored_backup_no_device_takes_new_events_for_known_ones(alice
     seen = position(alice)
     Notification.unguarded.filter(added_sequence__gt=5).delete()
     InboxEvent.objects.filter(sequence__gt=5).delete()
-    Inbox.objects.update(last_sequence=5, unread_count=3, total_count=4)
+    fingerprint = InboxEvent.objects.get(sequence=5).fingerprint
+    Inbox.objects.update(last_sequence=5, unread_count=3, total_count=4, fingerprint=fingerprint)
     assert list(check_inboxes()) == []
 
     renew_epochs()

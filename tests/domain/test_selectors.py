@@ -250,9 +250,10 @@ def test_the_heads_of_inboxes(alice: User, bob: User) -> None:
     for _ in range(3):
         send(alice)
     Inbox.objects.filter(pk=alice.pk).update(first_sequence=2)
-    epoch = Inbox.objects.get().epoch
+    inbox = Inbox.objects.get()
+    head = Position(inbox.epoch, 3, inbox.fingerprint)
     assert selectors.heads([str(alice.pk), str(bob.pk), "123456789"]) == {
-        str(alice.pk): Head(Position(epoch, 3), first_sequence=2),
+        str(alice.pk): Head(head, first_sequence=2),
         str(bob.pk): UNTOUCHED,
         "123456789": UNTOUCHED,
     }

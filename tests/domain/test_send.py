@@ -86,6 +86,7 @@ def test_a_notification_is_stored_logged_and_rung(
         total_count=1,
         notification=snapshot,
         notification_id=notification.pk,
+        fingerprint=inbox.fingerprint,
     )
     assert bell.events(alice.pk) == log_of(alice.pk) == [event]
     assert bell.events(bob.pk) == []
@@ -123,7 +124,8 @@ def test_every_inbox_has_an_epoch_of_its_own(alice: User, bob: User) -> None:
     services.send_many(recipient_ids=[alice.pk, bob.pk], title="x")
     one, other = Inbox.objects.all()
     assert one.epoch != other.epoch
-    assert Position.parse(str(one.position)) == one.position == Position(one.epoch, 1)
+    assert Position.parse(str(one.position)) == one.position
+    assert one.position == Position(one.epoch, 1, one.fingerprint)
 
 
 @pytest.mark.parametrize("form", [int, str])

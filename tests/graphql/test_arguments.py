@@ -13,9 +13,10 @@ def test_a_position_is_read() -> None:
     assert parse_position(None, field="after") is None
     assert parse_position("0", field="after") == Position("", 0)
     assert parse_position("abc.12", field="after") == Position("abc", 12)
+    assert parse_position("abc.12.345", field="after") == Position("abc", 12, 345)
 
 
-@pytest.mark.parametrize("text", ["", "1", "abc", "abc.", "abc.-1", "abc.1.2", "ABC.1", "\ud800"])
+@pytest.mark.parametrize("text", ["", "1", "abc", "abc.", "abc.-1", "abc.1.2.3", "ABC.1", "\ud800"])
 def test_what_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_position(text, field="upTo")

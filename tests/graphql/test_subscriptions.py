@@ -60,6 +60,11 @@ async def position_of(user: User) -> Position:
     return state.position
 
 
+def placed(event: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without the fingerprint in its position, which is random."""
+    return event | {"position": event["position"].rpartition(".")[0]}
+
+
 @pytest.fixture(params=["direct", "compiled", "executed"], autouse=True)
 def way(request: pytest.FixtureRequest) -> str:
     """How a subscription is served: compiled on our protocol class or on uvicorn's, or executed by graphql-core."""
@@ -105,22 +110,21 @@ class TestEvents:
             "createdAt": "2026-01-31T12:00:00Z",
             "sender": {"id": f"user:{bob.pk}", "username": "bob", "name": ""},
         }
-        assert await client.result("1") == {
-            "data": {
-                "notificationEvents": {
-                    "__typename": "NotificationAdded",
-                    "position": f"{epoch}.1",
-                    "unreadCount": 1,
-                    "occurredAt": "2026-01-31T12:00:00Z",
-                    "notification": shown,
-                }
-            }
+        result = await client.result("1")
+        assert result.keys() == {"data"}
+        assert result["data"].keys() == {"notificationEvents"}
+        assert placed(result["data"]["notificationEvents"]) == {
+            "__typename": "NotificationAdded",
+            "position": f"{epoch}.1",
+            "unreadCount": 1,
+            "occurredAt": "2026-01-31T12:00:00Z",
+            "notification": shown,
         }
 
         ids = {"user_id": alice.pk, "notification_id": first.pk, "now": LATER}
         await do(services.mark_read, **ids)
         read = shown | {"read": True, "readAt": "2026-01-31T12:01:00Z"}
-        assert await client.data("1") == {
+        assert placed(await client.data("1")) == {
             "__typename": "NotificationUpdated",
             "position": f"{epoch}.2",
             "unreadCount": 0,
@@ -129,7 +133,7 @@ class TestEvents:
         }
 
         await do(services.mark_unread, **ids)
-        assert await client.data("1") == {
+        assert placed(await client.data("1")) == {
             "__typename": "NotificationUpdated",
             "position": f"{epoch}.3",
             "unreadCount": 1,
@@ -138,12 +142,12 @@ class TestEvents:
         }
 
         second = await send(alice, "Plain", now=MOMENT)
-        added = await client.data("1")
+        added = placed(await client.data("1"))
         assert (added["position"], added["unreadCount"]) == (f"{epoch}.4", 2)
         assert (added["notification"]["link"], added["notification"]["sender"]) == (None, None)
 
         await do(services.mark_all_read, user_id=alice.pk, now=LATER)
-        assert await client.data("1") == {
+        assert placed(await client.data("1")) == {
             "__typename": "AllNotificationsRead",
             "position": f"{epoch}.5",
             "unreadCount": 0,
@@ -153,7 +157,7 @@ class TestEvents:
         }
 
         await do(services.delete, **ids)
-        assert await client.data("1") == {
+        assert placed(await client.data("1")) == {
             "__typename": "NotificationDeleted",
             "position": f"{epoch}.6",
             "unreadCount": 0,
@@ -171,7 +175,7 @@ class TestEvents:
         delivered = [(await client.data("1"))["notification"]["title"] for _ in range(3)]
         assert delivered == ["2", "3", "4"]
         await send(alice, "5")
-        assert (await client.data("1"))["position"] == f"{epoch}.6"
+        assert placed(await client.data("1"))["position"] == f"{epoch}.6"
 
     async def test_a_list_and_the_subscription_after_its_position_join(
         self, client: Client, alice: User
@@ -311,13 +315,13 @@ class TestResets:
             "reason": reason,
         }
         await do(services.mark_all_read, user_id=alice.pk)
-        assert (await client.data("1"))["position"] == f"{head.epoch}.6"
+        assert placed(await client.data("1"))["position"] == f"{head.epoch}.6"
 
     async def test_a_position_that_the_log_still_covers_is_resumed(
         self, client: Client, head: Position
     ) -> None:
         await client.start("1", EVENTS, {"after": f"{head.epoch}.3"})
-        assert (await client.data("1"))["position"] == f"{head.epoch}.4"
+        assert placed(await client.data("1"))["position"] == f"{head.epoch}.4"
 
 
 def forget_first_events(user: User) -> None:

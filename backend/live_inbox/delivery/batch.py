@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from live_inbox.delivery.log import EntryT
+from live_inbox.delivery.log import EntryT, position_of
 from live_inbox.delivery.position import Position
 
 ItemT = TypeVar("ItemT")
@@ -54,4 +54,4 @@ class Batch(Struct, Generic[ItemT], gc=False):
 def in_batches(entries: Sequence[EntryT], length: int) -> list[Batch[EntryT]]:
     """Split entries into batches of a length."""
     parts = [entries[start : start + length] for start in range(0, len(entries), length)]
-    return [Batch(part, Position(part[-1].epoch, part[-1].sequence)) for part in parts]
+    return [Batch(part, position_of(part[-1])) for part in parts]

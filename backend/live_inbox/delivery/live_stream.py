@@ -7,7 +7,7 @@ from typing import Generic
 
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.log import EntryT
-from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.delivery.position import ORIGIN, Position, is_other_event
 
 
 class Verdict(Enum):
@@ -18,7 +18,7 @@ class Verdict(Enum):
     KNOWN = auto()
     """It is in the run already, or older than the run."""
     GAP = auto()
-    """Entries before it are missing: the log has to be read."""
+    """Entries before it are missing, or it follows another event than the run's last: the log has to be read."""
     FOREIGN = auto()
     """It belongs to another epoch: the head has to be read."""
     EARLY = auto()
@@ -36,6 +36,7 @@ class LiveStream(Generic[EntryT]):
     """
 
     __slots__ = (
+        "_base",
         "_batch_length",
         "_batches",
         "_capacity",
@@ -54,6 +55,7 @@ class LiveStream(Generic[EntryT]):
         self._early: list[EntryT] | None = []
         self._epoch = ORIGIN.epoch
         self._first = 1
+        self._base = ORIGIN.fingerprint
         self._old = 0
         self._run: list[EntryT] = []
         self._is_caching = False
@@ -68,7 +70,7 @@ class LiveStream(Generic[EntryT]):
     @property
     def head(self) -> Position:
         """The position of the newest event that this stream knows of."""
-        return Position(self._epoch, self._first + len(self._run) - 1)
+        return Position(self._epoch, self._first + len(self._run) - 1, self._last_fingerprint())
 
     def anchor(self, position: Position) -> bool:
         """Begin the run right after that position, drop what it held and offer it the entries that came early.
@@ -78,6 +80,7 @@ class LiveStream(Generic[EntryT]):
         early, self._early = self._early or [], None
         self._epoch = position.epoch
         self._first = position.sequence + 1
+        self._base = position.fingerprint
         self._run = []
         self._batches.clear()
         self._old = 0
@@ -103,6 +106,10 @@ class LiveStream(Generic[EntryT]):
             return Verdict.KNOWN
         if entry.sequence > following:
             return Verdict.GAP
+        if is_other_event(entry.previous_fingerprint, self._last_fingerprint()):
+            return Verdict.GAP
+        if not self._run and not self._base:
+            self._base = entry.previous_fingerprint
         self._run.append(entry)
         self._batches.clear()
         if len(self._run) >= 2 * self._capacity:
@@ -113,7 +120,14 @@ class LiveStream(Generic[EntryT]):
         """Whether every event that follows the position, up to the head, is in the run."""
         if not self.is_anchored or (not position.is_origin and position.epoch != self._epoch):
             return False
-        return self._first - 1 <= position.sequence <= self.head.sequence
+        place = position.sequence - self._first
+        if not -1 <= place < len(self._run):
+            return False
+        fingerprint = self._base if place < 0 else self._run[place].fingerprint
+        return not is_other_event(position.fingerprint, fingerprint)
+
+    def _last_fingerprint(self) -> int:
+        return self._run[-1].fingerprint if self._run else self._base
 
     def since(self, sequence: int) -> Batch[EntryT] | None:
         """Return a batch of the run's events after a sequence; None if the run begins too late.
@@ -131,7 +145,7 @@ class LiveStream(Generic[EntryT]):
         if not items:
             return Batch(items, self.head, is_last=True)
         # With the epoch object that is here already: comparing a string with itself reads no memory.
-        last = Position(self._epoch, sequence + len(items))
+        last = Position(self._epoch, sequence + len(items), items[-1].fingerprint)
         batch = Batch(items, last, end >= len(self._run))
         if self._is_caching:
             self._batches[sequence] = batch
@@ -163,6 +177,8 @@ class LiveStream(Generic[EntryT]):
         self._drop(len(self._run) - self._capacity)
 
     def _drop(self, count: int) -> None:
+        if count > 0:
+            self._base = self._run[count - 1].fingerprint
         del self._run[:count]
         self._batches.clear()
         self._first += count

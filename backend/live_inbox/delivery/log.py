@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from live_inbox.delivery.position import ORIGIN, Position
+from live_inbox.delivery.position import ORIGIN, Position, is_other_event
 
 
 class Entry(Protocol):
@@ -19,6 +19,10 @@ class Entry(Protocol):
     def epoch(self) -> str: ...
     @property
     def sequence(self) -> int: ...
+    @property
+    def fingerprint(self) -> int: ...
+    @property
+    def previous_fingerprint(self) -> int: ...
 
 
 EntryT = TypeVar("EntryT", bound=Entry)
@@ -30,7 +34,7 @@ class ResetReason(StrEnum):
     EXPIRED = "expired"
     """Events after it are no longer retained."""
     EPOCH = "epoch"
-    """It belongs to an inbox that was since restored or recreated."""
+    """It belongs to an inbox that was since recreated, or to a log that was restored and has gone on differently."""
     AHEAD = "ahead"
     """It is beyond the end of the log, so the log has lost events that the client has received."""
 
@@ -44,14 +48,36 @@ class Head:
     """The oldest retained event; one more than the last when none is retained."""
 
     def loss(self, after: Position) -> ResetReason | None:
-        """Why the log cannot give every event that follows `after`; None when it can."""
+        """Why the log cannot give every event that follows `after`; None when it can, as far as the head shows.
+
+        Whether a position before the head's belongs to this log, only the event after it shows: see `continues`.
+        """
         if not after.is_origin and after.epoch != self.position.epoch:
             return ResetReason.EPOCH
         if after.sequence > self.position.sequence:
             return ResetReason.AHEAD
         if after.sequence < self.first_sequence - 1:
             return ResetReason.EXPIRED
+        if after.sequence == self.position.sequence and is_other_event(
+            after.fingerprint, self.position.fingerprint
+        ):
+            return ResetReason.EPOCH
         return None
+
+
+def position_of(entry: Entry) -> Position:
+    """Return the position of a client that has received an entry."""
+    return Position(entry.epoch, entry.sequence, entry.fingerprint)
+
+
+def continues(entry: Entry, position: Position) -> bool:
+    """Whether an entry follows the very event that the position is of, by its sequence and its fingerprints.
+
+    The epoch is not compared.
+    """
+    return entry.sequence == position.sequence + 1 and not is_other_event(
+        entry.previous_fingerprint, position.fingerprint
+    )
 
 
 UNTOUCHED = Head(position=ORIGIN, first_sequence=1)

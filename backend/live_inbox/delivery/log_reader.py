@@ -11,19 +11,27 @@ from live_inbox import metrics
 from live_inbox.batching import pause_after
 from live_inbox.delivery.hub_config import HubConfig
 from live_inbox.delivery.live_stream import Verdict
-from live_inbox.delivery.log import UNTOUCHED, EntryT, Head, Log, LogRange, ResetReason
+from live_inbox.delivery.log import (
+    UNTOUCHED,
+    EntryT,
+    Head,
+    Log,
+    LogRange,
+    ResetReason,
+    continues,
+)
 from live_inbox.delivery.open_inbox import OpenInbox
-from live_inbox.delivery.position import Position
+from live_inbox.delivery.position import Position, is_other_event
 from live_inbox.delivery.subscription import HubClosed, PositionLost
 from live_inbox.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """The part of the log that a live stream lacks: what follows a sequence, up to the head."""
+    """The part of the log that a live stream lacks: what follows its own head, up to that of the log."""
 
     inbox: str
-    after: int
+    after: Position
     head: Position
 
 
@@ -157,7 +165,7 @@ class LogReader(Generic[EntryT]):
         for inbox, open_inbox in compared.items():
             head = heads.get(inbox, UNTOUCHED)
             if self._reconcile_head(inbox, open_inbox, head, known.get(inbox)):
-                gaps.append(_Gap(inbox, open_inbox.stream.head.sequence, head.position))
+                gaps.append(_Gap(inbox, open_inbox.stream.head, head.position))
         pending = [
             read for read in reads if not self._resolve_read(read, heads.get(read.inbox, UNTOUCHED))
         ]
@@ -192,7 +200,7 @@ class LogReader(Generic[EntryT]):
         return read.answer.done()
 
     async def _fetch(self, gaps: list[_Gap], reads: list[_Read[EntryT]]) -> None:
-        ranges = [LogRange(gap.inbox, gap.after) for gap in gaps]
+        ranges = [LogRange(gap.inbox, gap.after.sequence) for gap in gaps]
         ranges += [LogRange(read.inbox, read.after.sequence) for read in reads]
         pages = await self._log.read(ranges, limit=self._config.page_length)
         metrics.LOG_READS.inc(len(ranges))
@@ -204,11 +212,14 @@ class LogReader(Generic[EntryT]):
     def _resolve_with_page(self, read: _Read[EntryT], page: list[EntryT]) -> None:
         """Answer a read with the part of its page that follows without a hole.
 
-        Nothing follows when the log has lost its beginning since the head was read: the read is repeated, and the
+        A page that continues another event than that of the position is of a log that has gone on differently. Nothing
+        follows when the log has lost its beginning since the head was read: the read is repeated, and the
         next head shows the loss. If it does not, there is a hole where the head promises none, and events are lost.
         """
         following = _contiguous(page, read.after)
-        if following:
+        if following and not continues(following[0], read.after):
+            read.resolve(PositionLost(ResetReason.EPOCH))
+        elif following:
             read.resolve(following)
         elif read.is_retry:
             read.resolve(PositionLost(ResetReason.EXPIRED))
@@ -219,6 +230,14 @@ class LogReader(Generic[EntryT]):
     def _fill(self, gap: _Gap, page: list[EntryT]) -> None:
         open_inbox = self._open_inboxes.get(gap.inbox)
         if open_inbox is None:
+            return
+        if (
+            page
+            and page[0].sequence == gap.after.sequence + 1
+            and not continues(page[0], gap.after)
+        ):
+            # The log was restored or failed over, and has gone on differently from what this stream holds.
+            open_inbox.restart_at(gap.head)
             return
         recovered = [open_inbox.stream.offer(entry) for entry in page].count(Verdict.APPENDED)
         if recovered:
@@ -236,9 +255,12 @@ class LogReader(Generic[EntryT]):
 
 def _went_back(known: Position, head: Head) -> bool:
     """Whether the database has lost what was known, and so committed, before the head was read."""
+    now = head.position
     if known.is_origin:
         return False
-    return known.epoch != head.position.epoch or known.sequence > head.position.sequence
+    if known.epoch != now.epoch or known.sequence > now.sequence:
+        return True
+    return known.sequence == now.sequence and is_other_event(known.fingerprint, now.fingerprint)
 
 
 def _contiguous(page: list[EntryT], after: Position) -> list[EntryT]:

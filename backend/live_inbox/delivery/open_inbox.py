@@ -49,6 +49,7 @@ class OpenInbox(Generic[EntryT]):
             (after.sequence for after in self.wanted if head.loss(after) is None),
             default=head.position.sequence,
         )
-        if head.position.sequence - earliest > longest:
+        if not 0 < head.position.sequence - earliest <= longest:
             return head.position
+        # Without a client's fingerprint, which the log has yet to confirm.
         return Position(head.position.epoch, earliest)

@@ -23,6 +23,7 @@ class Flaw(StrEnum):
     REMOVED = "removed"  # notifications that are there, though an event removed them
     READ_STATE = "read_state"  # notifications that are not read or unread as the last event says
     ID_ORDER = "id_order"  # the oldest id in the log, and a larger one that claims to be older
+    FINGERPRINTS = "fingerprints"  # the last fingerprint: according to the log, of the inbox
 
 
 _SENTENCES = {
@@ -38,6 +39,7 @@ _SENTENCES = {
     Flaw.REMOVED: "notifications that are there although an event removed them: {found}",
     Flaw.READ_STATE: "notifications that were marked without an event: {found}",
     Flaw.ID_ORDER: "notification {found} claims to be older than the log, which begins with {expected}",
+    Flaw.FINGERPRINTS: "the fingerprints of the log lead to {expected}, but the inbox has {found}",
 }
 
 HARMLESS = frozenset({Flaw.LOG_BELOW_FIRST})

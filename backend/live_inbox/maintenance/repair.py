@@ -14,13 +14,13 @@ from itertools import islice
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Count, F, Max, Min, Q, Sum
 
 from live_inbox import database
 from live_inbox.events import Kind
 from live_inbox.maintenance import log_comparison
 from live_inbox.maintenance.findings import HARMLESS, Finding, Flaw
-from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch
+from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fingerprint
 from live_inbox.services.inbox_rows import lock
 from live_inbox.sql_rows import key_value, table_of
 
@@ -43,10 +43,25 @@ class _Rows:
     last_event: int = 0
     first_added_id: int | None = None
     """The smallest id of a notification that the log added."""
+    fingerprints_before: int | None = None
+    """The fingerprint that the first event of the log names as that of the event before it."""
+    fingerprints_added: int | None = None
+    """The sum of the differences between the fingerprints of events and those that they name."""
+    least_fingerprint: int | None = None
     not_as_added: int = 0
     not_removed: int = 0
     removed: int = 0
     read_state: int = 0
+
+    @property
+    def last_fingerprint(self) -> int | None:
+        """The fingerprint at the end of the log if each event names that of the event before; None if unknown.
+
+        If one names another, this is no event's fingerprint.
+        """
+        if self.fingerprints_before is None or not self.least_fingerprint:
+            return None
+        return self.fingerprints_before + (self.fingerprints_added or 0)
 
     @property
     def misplaced_id(self) -> tuple[int, int]:
@@ -163,11 +178,16 @@ def _aggregates_of_events(users: Sequence[Any]) -> dict[Any, dict[str, Any]]:
     query = rows.order_by().values("inbox_id")
     below = Q(sequence__lt=F("inbox__first_sequence"))
     above = Q(sequence__gt=F("inbox__last_sequence"))
+    is_first = Q(sequence=F("inbox__first_sequence"))
+    added = F("fingerprint") - F("previous_fingerprint")
     found: Iterable[Any] = query.annotate(
         events=Count("pk", filter=~below & ~above),
         events_below=Count("pk", filter=below),
         events_above=Count("pk", filter=above),
         last_event=Max("sequence"),
+        fingerprints_before=Max("previous_fingerprint", filter=is_first),
+        fingerprints_added=Sum(added, filter=~below & ~above),
+        least_fingerprint=Min("fingerprint", filter=~below & ~above),
         first_added_id=Min("notification_id", filter=Q(kind=Kind.ADDED) & ~below),
     )
     return {row.pop("inbox_id"): row for row in found}
@@ -178,6 +198,8 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
         facts = [(Flaw.NO_INBOX, 1 if rows.notifications else 0, 0)]
     else:
         log = inbox.last_sequence - inbox.first_sequence + 1
+        is_whole = rows.events == log and not rows.events_above
+        end = rows.last_fingerprint if is_whole else None
         facts = [
             (Flaw.UNREAD_COUNT, rows.unread, inbox.unread_count),
             (Flaw.TOTAL_COUNT, rows.notifications, inbox.total_count),
@@ -190,6 +212,7 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
             (Flaw.REMOVED, 0, rows.removed),
             (Flaw.READ_STATE, 0, rows.read_state),
             (Flaw.ID_ORDER, *rows.misplaced_id),
+            (Flaw.FINGERPRINTS, inbox.fingerprint if end is None else end, inbox.fingerprint),
         ]
     return [
         Finding(str(user_id), kind, expected, found)
@@ -241,6 +264,7 @@ def _repair(inbox: Inbox, rows: _Rows, *, harmless: bool) -> None:
     # Beyond every sequence in any table, so that none is used twice.
     inbox.last_sequence = max(inbox.last_sequence, rows.last_event, rows.last_added)
     inbox.first_sequence = inbox.last_sequence + 1
+    inbox.fingerprint = new_fingerprint()
     inbox.unread_count = rows.unread
     inbox.total_count = rows.notifications
     inbox.save(using=database.alias())

@@ -93,6 +93,12 @@ class Migration(migrations.Migration):
                         help_text="Oldest event that is still in the log.",
                     ),
                 ),
+                (
+                    "fingerprint",
+                    models.IntegerField(
+                        default=0, editable=False, help_text="Fingerprint of the newest event."
+                    ),
+                ),
                 ("unread_count", models.PositiveIntegerField(default=0, editable=False)),
                 ("total_count", models.PositiveIntegerField(default=0, editable=False)),
             ],
@@ -145,6 +151,13 @@ class Migration(migrations.Migration):
                 ("notification_id", models.BigIntegerField(editable=False, null=True)),
                 ("payload", models.JSONField(editable=False)),
                 ("created_at", models.DateTimeField(editable=False)),
+                ("fingerprint", models.IntegerField(default=0, editable=False)),
+                (
+                    "previous_fingerprint",
+                    models.IntegerField(
+                        default=0, editable=False, help_text="Fingerprint of the event before."
+                    ),
+                ),
                 (
                     "inbox",
                     models.ForeignKey(

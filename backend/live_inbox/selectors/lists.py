@@ -151,6 +151,7 @@ def _read_with_inbox(
     annotated = rows.select_related("sender").annotate(
         inbox_epoch=F("recipient__live_inbox__epoch"),
         inbox_sequence=F("recipient__live_inbox__last_sequence"),
+        inbox_fingerprint=F("recipient__live_inbox__fingerprint"),
         inbox_unread=F("recipient__live_inbox__unread_count"),
         inbox_total=F("recipient__live_inbox__total_count"),
     )
@@ -159,7 +160,7 @@ def _read_with_inbox(
         found: list[Any] = list(annotated.all())
         if found:
             row = found[0]
-            position = Position(row.inbox_epoch, row.inbox_sequence)
+            position = Position(row.inbox_epoch, row.inbox_sequence, row.inbox_fingerprint)
             return found, InboxState(position, row.inbox_unread, row.inbox_total)
         # No row carries the inbox's state: read it together with the fact that there are no rows. If there
         # are by now, look again.

@@ -45,12 +45,12 @@ def heads(inboxes: Collection[str]) -> dict[str, Head]:
         )
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT user_id, epoch, last_sequence, first_sequence"
+                "SELECT user_id, epoch, last_sequence, fingerprint, first_sequence"
                 f" FROM {given} JOIN {table_of(connection, Inbox)} ON user_id = inbox_id",
                 [document],
             )
-            for user_id, epoch, last, first in cursor.fetchall():
-                head = Head(Position(epoch, last), first_sequence=first)
+            for user_id, epoch, last, fingerprint, first in cursor.fetchall():
+                head = Head(Position(epoch, last, fingerprint), first_sequence=first)
                 result[str(to_python(user_id))] = head
     return result
 
@@ -93,7 +93,8 @@ def _read(merged: Sequence[tuple[str, int, int]]) -> Iterator[Event]:
     with connection.cursor() as cursor:
         # Raw SQL: one condition for each range would cost Django and the database more than the reading.
         cursor.execute(
-            f"SELECT inbox_id, epoch, sequence, kind, notification_id, {_moment(connection)}, payload"
+            f"SELECT inbox_id, epoch, sequence, kind, notification_id, {_moment(connection)}, payload,"
+            f" {log}.fingerprint, previous_fingerprint"
             f" FROM {given} JOIN {table_of(connection, Inbox)} ON user_id = inbox JOIN {log}"
             " ON inbox_id = inbox AND sequence > after AND sequence <= through",
             [document],
@@ -139,7 +140,7 @@ def _readable(connection: BaseDatabaseWrapper, rows: Iterable[Sequence[Any]]) ->
     """
     to_python = get_user_model()._meta.pk.to_python
     moment_of = _moment_of(connection)
-    for user_id, epoch, sequence, kind, notification_id, created_at, payload in rows:
+    for user_id, epoch, sequence, kind, notification_id, created_at, payload, own, previous in rows:
         inbox = str(to_python(user_id))
         try:
             yield from_payload(
@@ -150,6 +151,8 @@ def _readable(connection: BaseDatabaseWrapper, rows: Iterable[Sequence[Any]]) ->
                 notification_id=notification_id,
                 occurred_at=moment_of(created_at),
                 payload=payload,
+                fingerprint=own,
+                previous_fingerprint=previous,
             )
         except Exception:
             logger.exception("Event %s of inbox %s cannot be read.", sequence, inbox)

@@ -29,6 +29,8 @@ def event_of(kind: Kind, inbox: SequencedInbox, now: datetime, **details: Any) -
         occurred_at=now,
         unread_count=inbox.unread_count,
         total_count=inbox.total_count,
+        fingerprint=inbox.fingerprint,
+        previous_fingerprint=inbox.previous_fingerprint,
         **details,
     )
 
@@ -57,6 +59,8 @@ def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
             "notification_id": "bigint",
             "payload": "jsonb",
             "created_at": "timestamptz",
+            "fingerprint": "integer",
+            "previous_fingerprint": "integer",
         },
         (
             (
@@ -66,11 +70,16 @@ def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
                 event.notification_id,
                 orjson.Fragment(payload),
                 connection.ops.adapt_datetimefield_value(event.occurred_at),
+                event.fingerprint,
+                event.previous_fingerprint,
             )
             for event, payload in zip(events, payloads, strict=True)
         ),
     )
-    columns = "inbox_id, sequence, kind, notification_id, payload, created_at"
+    columns = (
+        "inbox_id, sequence, kind, notification_id, payload, created_at,"
+        " fingerprint, previous_fingerprint"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table_of(connection, InboxEvent)} ({columns}) SELECT {columns} FROM {given}",

@@ -15,8 +15,15 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from live_inbox import database
+from live_inbox.delivery.position import FINGERPRINTS
 from live_inbox.errors import NotFound
-from live_inbox.models import Inbox, Notification, NotificationPreference, new_epoch
+from live_inbox.models import (
+    Inbox,
+    Notification,
+    NotificationPreference,
+    new_epoch,
+    new_fingerprint,
+)
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 _WANTED = (
@@ -34,6 +41,8 @@ class SequencedInbox:
     sequence: int
     unread_count: int
     total_count: int
+    fingerprint: int = 0
+    previous_fingerprint: int = 0
 
 
 def allocate_sequences(
@@ -56,23 +65,35 @@ def allocate_sequences(
     )
     # SQLite needs the condition to tell ON CONFLICT from a join.
     wanted, off = ("TRUE", []) if unless_off is None else (_WANTED, [unless_off])
+    added = new_fingerprint()
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table}"
-            " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count)"
-            f" SELECT user_id, epoch, 1, 1, 1, 1 FROM {given} WHERE {wanted} ORDER BY place"
+            " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, fingerprint)"
+            f" SELECT user_id, epoch, 1, 1, 1, 1, {added} FROM {given} WHERE {wanted} ORDER BY place"
             " ON CONFLICT (user_id) DO UPDATE SET"
             f" last_sequence = {table}.last_sequence + 1,"
             f" unread_count = {table}.unread_count + 1,"
-            f" total_count = {table}.total_count + 1"
-            " RETURNING user_id, epoch, last_sequence, unread_count, total_count",
+            f" total_count = {table}.total_count + 1,"
+            f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
+            " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint",
             [document, *off],
         )
         found = cursor.fetchall()
     to_python = get_user_model()._meta.pk.to_python
-    return sorted(
-        (SequencedInbox(to_python(row[0]), *row[1:]) for row in found), key=lambda n: n.user_id
-    )
+    numbered = [
+        SequencedInbox(
+            to_python(user_id),
+            epoch,
+            sequence,
+            unread_count,
+            total_count,
+            fingerprint,
+            (fingerprint - added) % FINGERPRINTS,
+        )
+        for user_id, epoch, sequence, unread_count, total_count, fingerprint in found
+    ]
+    return sorted(numbered, key=lambda n: n.user_id)
 
 
 def lock(user_id: Any) -> Inbox | None:
@@ -105,18 +126,27 @@ def allocate_sequence(inbox: Inbox, *, unread: int = 0, total: int = 0) -> Seque
     """Take the next sequence of a locked inbox for one change, and add to its counts."""
     numbered = advance(inbox, unread=unread, total=total)
     inbox.save(
-        using=database.alias(), update_fields=["last_sequence", "unread_count", "total_count"]
+        using=database.alias(),
+        update_fields=["last_sequence", "unread_count", "total_count", "fingerprint"],
     )
     return numbered
 
 
 def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
     """Do the same without saving: for several changes, after which the inbox must be saved."""
+    previous = inbox.fingerprint
     inbox.last_sequence += 1
+    inbox.fingerprint = (previous + new_fingerprint()) % FINGERPRINTS
     inbox.unread_count += unread
     inbox.total_count += total
     return SequencedInbox(
-        inbox.pk, inbox.epoch, inbox.last_sequence, inbox.unread_count, inbox.total_count
+        inbox.pk,
+        inbox.epoch,
+        inbox.last_sequence,
+        inbox.unread_count,
+        inbox.total_count,
+        inbox.fingerprint,
+        previous,
     )
 
 
@@ -128,6 +158,7 @@ def save_all(inboxes: Collection[Inbox]) -> None:
             inbox.last_sequence,
             inbox.unread_count,
             inbox.total_count,
+            inbox.fingerprint,
             key_value(connection, inbox.pk),
         )
         for inbox in inboxes
@@ -135,7 +166,7 @@ def save_all(inboxes: Collection[Inbox]) -> None:
     with connection.cursor() as cursor:
         # Building Django's bulk_update takes longer than executing all of these.
         cursor.executemany(
-            f"UPDATE {table_of(connection, Inbox)} SET last_sequence = %s, unread_count = %s, total_count = %s"
-            " WHERE user_id = %s",
+            f"UPDATE {table_of(connection, Inbox)} SET last_sequence = %s, unread_count = %s, total_count = %s,"
+            " fingerprint = %s WHERE user_id = %s",
             rows,
         )

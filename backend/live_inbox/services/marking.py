@@ -8,10 +8,10 @@ from typing import Any
 from django.utils import timezone
 
 from live_inbox import database
-from live_inbox.delivery.position import Position
+from live_inbox.delivery.position import Position, is_other_event
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Kind
-from live_inbox.models import NegatedId, Notification
+from live_inbox.models import Inbox, InboxEvent, NegatedId, Notification
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import allocate_sequence, lock, lock_with_notification
 from live_inbox.services.results import AllRead, Changed
@@ -60,9 +60,9 @@ def mark_all_read(
     moment = now or timezone.now()
     inbox = lock(user_id)
     if inbox is None:
-        _check_up_to(Position("", 0), up_to)
+        _check_up_to(None, up_to)
         return AllRead(0, 0, 0, Position("", 0))
-    _check_up_to(inbox.position, up_to)
+    _check_up_to(inbox, up_to)
     notifications = database.queryset(Notification)
     unread = notifications.filter(recipient=user_id, read_at__isnull=True)
     if up_to is not None:
@@ -82,8 +82,22 @@ def mark_all_read(
     return AllRead(count, inbox.unread_count, inbox.total_count, inbox.position)
 
 
-def _check_up_to(head: Position, up_to: Position | None) -> None:
+def _check_up_to(inbox: Inbox | None, up_to: Position | None) -> None:
     if up_to is None or up_to.is_origin:
         return
-    if up_to.epoch != head.epoch or up_to.sequence > head.sequence:
+    if (
+        inbox is None
+        or up_to.epoch != inbox.epoch
+        or up_to.sequence > inbox.last_sequence
+        or (up_to.fingerprint and is_other_event(up_to.fingerprint, _fingerprint_at(inbox, up_to)))
+    ):
         raise InvalidInput("This is not a position of your inbox.", field="up_to")
+
+
+def _fingerprint_at(inbox: Inbox, up_to: Position) -> int:
+    """Return the fingerprint that the inbox's own event of that sequence has; 0 if it is known no more."""
+    if up_to.sequence == inbox.last_sequence:
+        return inbox.fingerprint
+    # Asked of the event that follows, which is retained longer.
+    following = database.queryset(InboxEvent).filter(inbox=inbox, sequence=up_to.sequence + 1)
+    return following.values_list("previous_fingerprint", flat=True).first() or 0

@@ -16,7 +16,7 @@ from live_inbox_graphql import ids
 from live_inbox_graphql.events import ResetReason
 
 _EVERY_EVENT: Mapping[str, str] = {
-    "position": "position_text(it.epoch, it.sequence)",
+    "position": "position_text(it.epoch, it.sequence, it.fingerprint)",
     "unreadCount": "it.unread_count",
     "occurredAt": "it.occurred_at",
 }
