@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache, lru_cache, partial
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import AsyncToSync, sync_to_async
@@ -157,7 +157,7 @@ def _has_waiting_thread() -> bool:
     return getattr(AsyncToSync.executors, "current", None) is not None
 
 
-def _run(function: Callable[[], Any]) -> Any:
+def _run(function: Callable[[], T]) -> T:
     """Call a function; raise its errors as the awaiter shall get them."""
     try:
         return function()
