@@ -1,0 +1,164 @@
+"""What the database holds after each change of an inbox, in the shapes in which both APIs send it.
+
+Nothing of the product's encoding is used: rows are read, and each field is written as the pages of the APIs say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from live_inbox.models import Inbox, InboxEvent, Notification
+
+GRAPHQL_TYPES = {
+    "added": "NotificationAdded",
+    "read": "NotificationUpdated",
+    "unread": "NotificationUpdated",
+    "deleted": "NotificationDeleted",
+    "expired": "NotificationDeleted",
+    "all_read": "AllNotificationsRead",
+}
+JSON_TYPES = {
+    "added": "notification",
+    "read": "notification_marked_read",
+    "unread": "notification_marked_unread",
+    "deleted": "notification_deleted",
+    "expired": "notification_deleted",
+    "all_read": "all_notifications_marked_read",
+}
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CommittedEvent:
+    """An event as clients should see it."""
+
+    type: str | None
+    """The type of the notification that it is about; None if it is about the whole inbox."""
+    graphql: Json
+    """As GraphQL sends it, every field; `position` is the pair of epoch and sequence."""
+    json: Json
+    """As the JSON API sends it."""
+
+
+def graphql_moment(moment: datetime | None) -> str | None:
+    """Return a time as GraphQL writes it."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def json_moment(moment: datetime) -> str:
+    """Return a time as the JSON API writes it: in whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def graphql_notification(row: Notification) -> Json:
+    """Return every field of GraphQL's Notification."""
+    sender = row.sender
+    return {
+        "id": str(row.pk),
+        "type": row.type,
+        "title": row.title,
+        "message": row.message,
+        "link": row.link or None,
+        "data": row.data,
+        "read": row.read_at is not None,
+        "readAt": graphql_moment(row.read_at),
+        "createdAt": graphql_moment(row.created_at),
+        "expiresAt": graphql_moment(row.expires_at),
+        "sender": None
+        if sender is None
+        else {
+            "id": f"user:{sender.pk}",
+            "username": sender.get_username(),
+            "name": sender.get_full_name(),
+        },
+    }
+
+
+def json_notification(row: Notification) -> Json:
+    """Return the notification object of the JSON API."""
+    shown = {
+        "id": row.pk,
+        "title": row.title,
+        "message": row.message,
+        "type": row.type,
+        "read": row.read_at is not None,
+        "created_at": json_moment(row.created_at),
+        "data": row.data,
+        "link": row.link or None,
+    }
+    return shown if row.expires_at is None else shown | {"expires_at": json_moment(row.expires_at)}
+
+
+class CommittedEvents:
+    """The events of one inbox, read after each change, when the rows are as the event left them."""
+
+    def __init__(self, user_id: int) -> None:
+        self._user_id = user_id
+        self._read = 0
+        self.events: list[CommittedEvent] = []
+
+    def note(self) -> None:
+        """Read what the last change has committed: one event, or several deletions of read notifications."""
+        rows = list(self._new())
+        inbox = Inbox.objects.get(pk=self._user_id)
+        assert rows, "the change has left no event in the log"
+        assert len(rows) == 1 or {row.kind for row in rows} == {"expired"}
+        assert inbox.last_sequence == rows[-1].sequence
+        for row in rows:
+            self.events.append(self._event(row, inbox))
+            self._read = row.sequence
+
+    def _new(self) -> Iterator[InboxEvent]:
+        events = InboxEvent.objects.filter(inbox=self._user_id, sequence__gt=self._read)
+        yield from events.order_by("sequence")
+
+    def _event(self, event: InboxEvent, inbox: Inbox) -> CommittedEvent:
+        shared = {
+            "__typename": GRAPHQL_TYPES[event.kind],
+            "position": (inbox.epoch, event.sequence),
+            "unreadCount": inbox.unread_count,
+            "occurredAt": graphql_moment(event.created_at),
+        }
+        json: Json = {"type": JSON_TYPES[event.kind]}
+        match event.kind:
+            case "added" | "read" | "unread":
+                row = self._row(event)
+                shown = shared | {"notification": graphql_notification(row)}
+                about: Json = {"notification": json_notification(row)}
+                changed = {"notification_id": row.pk, "success": True}
+                return CommittedEvent(
+                    row.type, shown, json | (about if event.kind == "added" else changed)
+                )
+            case "deleted" | "expired":
+                number = event.notification_id
+                shown = shared | {"notificationId": str(number)}
+                gone: Json = {"notification_id": number, "success": True}
+                return CommittedEvent(self._types[number], shown, json | gone)
+        count, through = self._marked(event)
+        shown = shared | {"count": count, "throughId": str(through)}
+        return CommittedEvent(None, shown, json | {"success": True, "count": count})
+
+    def _row(self, event: InboxEvent) -> Notification:
+        assert event.notification_id is not None
+        row = Notification.objects.select_related("sender").get(pk=event.notification_id)
+        assert row.recipient_id == self._user_id
+        return row
+
+    @property
+    def _types(self) -> Mapping[Any, str]:
+        """The types of the notifications that were added, some of which are no more."""
+        return {
+            each.json["notification"]["id"]: each.json["notification"]["type"]
+            for each in self.events
+            if "notification" in each.json
+        }
+
+    def _marked(self, event: InboxEvent) -> tuple[int, int]:
+        """Return how many rows a mark-all-read has changed, and the newest of them."""
+        marked = Notification.objects.filter(recipient=self._user_id, read_at=event.created_at)
+        ids = sorted(marked.values_list("id", flat=True))
+        return len(ids), ids[-1]
