@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import transaction
+from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed
 
 from live_inbox.identity.issuing import issue_token
@@ -91,4 +92,18 @@ def test_other_changes_of_the_account_close_nothing(device: Any, alice: int) -> 
     user = get_user_model().objects.get(pk=alice)
     user.first_name = "Alice"
     user.save()
+    assert device.list().total == 0
+
+
+def test_a_sign_out_closes_the_sockets_of_sessions_and_no_others(
+    device: Any, patient_server: ServerThread, alice: int
+) -> None:
+    browser = Browser()
+    browser.force_login(User.objects.get(pk=alice))
+    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+    with Socket(f"{patient_server.ws}/graphql/", "graphql-transport-ws", headers=cookie) as page:
+        page.send_json({"type": "connection_init"})
+        assert page.receive()["type"] == "connection_ack"
+        browser.logout()
+        assert close_code(page) == 4403
     assert device.list().total == 0

@@ -197,6 +197,10 @@ class FeedSetup:
             for client in self.clients:
                 if client.task.done() and not client.task.cancelled():
                     client.task.result()
+                for error in client.failures:
+                    # A check of the client, which the feed takes for a failure of its socket.
+                    if isinstance(error, AssertionError):
+                        raise error
         finally:
             self._patch.undo()
 
@@ -329,6 +333,22 @@ class TestTheEnd:
         setup.simulation.settle()
         assert client.sequences == list(range(1, min(count, BATCH) + 1))
         assert setup.tasks == HUB_TASKS
+
+    def test_a_client_that_is_stopped_by_another_gets_nothing_of_the_same_fan_out(
+        self, setup: FeedSetup
+    ) -> None:
+        first, second = setup.follow("alice"), setup.follow("alice")
+        deliver = first._deliver
+
+        def stop_the_other(batch: Batch[Any]) -> Awaitable[None] | None:
+            second.stop()
+            return deliver(batch)
+
+        first._deliver = stop_the_other  # type: ignore[method-assign]
+        setup.simulation.settle()
+        setup.simulation.write("alice")
+        assert first.sequences == [1]
+        assert (second.sequences, second.failures) == ([], [])
 
     @pytest.mark.parametrize("count", [1, BATCH + 1, 20])
     def test_a_failure_is_reported_once_and_is_the_end(self, setup: FeedSetup, count: int) -> None:

@@ -29,6 +29,14 @@ def test_a_caller_sends_in_their_own_name(alice: User) -> None:
     assert (sent.notification.sender, sent.notification.type) == (alice, "note")
 
 
+def test_what_is_sent_to_others_is_in_the_callers_name(alice: User, bob: User) -> None:
+    caller = Caller(alice, scopes=frozenset({SEND_SCOPE}))
+    sent = send_for_caller(caller, recipient_id=bob.pk, title="hello").notification
+    assert sent is not None
+    stored = Notification.objects.get(pk=sent.pk)
+    assert (stored.sender, stored.recipient) == (alice, bob)
+
+
 def test_who_may_not_send_to_others_sends_nothing(alice: User, bob: User) -> None:
     for recipient in (bob.pk, str(bob.pk), 10**9, "nobody"):
         with pytest.raises(Forbidden):
