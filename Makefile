@@ -30,6 +30,9 @@ test: ## run all tests, on SQLite alone and on PostgreSQL with Redis (ARGS="-k w
 chaos: ## break everything that can break and prove that nothing is lost, 10 minutes (ARGS="--seed 7 --profile mixed")
 	$(call bootstrap,chaos $(ARGS))
 
+prove: ## plant bugs one by one and prove that the tests notice each within a minute (ARGS="--list")
+	$(call bootstrap,prove $(ARGS))
+
 bench: ## measure beside peers, an hour or more; writes docs/benchmarks.md (ARGS="--workloads fanout --peers product,nchan")
 	$(call bootstrap,bench $(ARGS))
 
@@ -75,4 +78,4 @@ check-django: .development
 .development:
 	$(call bootstrap,development)
 
-.PHONY: help run test chaos bench bench-quick check format pictures lock matrix clean check-style check-types check-imports check-django .development
+.PHONY: help run test chaos prove bench bench-quick check format pictures lock matrix clean check-style check-types check-imports check-django .development

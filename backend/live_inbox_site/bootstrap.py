@@ -258,6 +258,11 @@ def chaos(*arguments: str) -> None:
     become(prepared(DEVELOPMENT_LOCK), "-m", "tests.chaos", *arguments)
 
 
+def prove(*arguments: str) -> None:
+    """Plant bugs in a copy of the checkout, and prove that the tests notice each of them."""
+    become(prepared(DEVELOPMENT_LOCK), "-m", "tests.planted", *arguments)
+
+
 def bench(*arguments: str) -> None:
     """Measure the product beside its peers."""
     become(prepared(BENCHMARK_LOCK), "-m", "benchmarks", *arguments)
@@ -312,6 +317,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "test": test,
     "chaos": chaos,
+    "prove": prove,
     "bench": bench,
     "development": development,
     "lock": lock,

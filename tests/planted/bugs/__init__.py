@@ -1,0 +1,19 @@
+"""The planted bugs, by the part of the product that they break.
+
+Texts are short, so that they fit after most changes. `make test` fails when one no longer does; then bring it up to
+date, and see that `make prove ARGS=<its name>` still finds it.
+"""
+
+from tests.planted.bugs import accounts, delivery, encoding, feed, log, reading, writing
+from tests.planted.planted_bug import PlantedBug
+
+BUGS: tuple[PlantedBug, ...] = (
+    *delivery.BUGS,
+    *log.BUGS,
+    *feed.BUGS,
+    *encoding.BUGS,
+    *writing.BUGS,
+    *reading.BUGS,
+    *accounts.BUGS,
+)
+"""All of them, each with a name of its own."""

@@ -1,0 +1,86 @@
+"""Bugs in lists, counts and preferences as they are read."""
+
+from tests.planted.planted_bug import PlantedBug
+
+SELECTORS = "backend/live_inbox/selectors"
+
+BUGS = (
+    PlantedBug(
+        name="page-repeats-its-bound",
+        breaks="The next page begins with the last notification of the one before.",
+        file=f"{SELECTORS}/lists.py",
+        original="filter(order__gt=-_within(older_than))",
+        replacement="filter(order__gte=-_within(older_than))",
+        caught_by=(
+            "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
+        ),
+    ),
+    PlantedBug(
+        name="page-one-too-long",
+        breaks="A page has one notification more than it was asked for.",
+        file=f"{SELECTORS}/lists.py",
+        original="len(rows) > limit, rows[:limit]",
+        replacement="len(rows) > limit, rows[: limit + 1]",
+        caught_by=(
+            "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
+        ),
+    ),
+    PlantedBug(
+        name="no-further-page",
+        breaks="A list says that there is nothing older where there is.",
+        file=f"{SELECTORS}/lists.py",
+        original="has_older = has_older or more",
+        replacement="has_older = has_older",
+        caught_by=(
+            "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
+        ),
+    ),
+    PlantedBug(
+        name="list-of-everybody",
+        breaks="A list shows the notifications of all users.",
+        file=f"{SELECTORS}/lists.py",
+        original="stretch = query.filter(recipient=self.user_id)",
+        replacement="stretch = query.filter(recipient__isnull=False)",
+        caught_by=(
+            "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
+        ),
+    ),
+    PlantedBug(
+        name="notification-of-another-user",
+        breaks="A user can read any notification by its id.",
+        file=f"{SELECTORS}/lists.py",
+        original="query.filter(recipient=user_id, pk=notification_id)",
+        replacement="query.filter(pk=notification_id)",
+        caught_by=(
+            "tests/domain/test_selectors.py::test_what_the_user_does_not_have_is_not_found",
+        ),
+    ),
+    PlantedBug(
+        name="list-position-one-too-late",
+        breaks="Who subscribes after the position of a list misses an event.",
+        file=f"{SELECTORS}/lists.py",
+        original="Position(row.inbox_epoch, row.inbox_sequence)",
+        replacement="Position(row.inbox_epoch, row.inbox_sequence + 1)",
+        caught_by=(
+            "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
+        ),
+    ),
+    PlantedBug(
+        name="filter-shows-all",
+        breaks="A list of the read notifications shows the unread ones.",
+        file=f"{SELECTORS}/lists.py",
+        original="READ if self.read else UNREAD",
+        replacement="UNREAD if self.read else READ",
+        caught_by=("tests/domain/test_selectors.py::test_a_list_can_be_filtered",),
+    ),
+    PlantedBug(
+        name="preferences-of-everybody",
+        breaks="A user sees what others have turned off.",
+        file=f"{SELECTORS}/preferences.py",
+        original=".filter(user=user_id)",
+        replacement=".filter(user__isnull=False)",
+        caught_by=(
+            "tests/domain/test_preferences.py::test_a_preference_is_remembered_and_can_be_changed",
+        ),
+    ),
+)

@@ -1,0 +1,188 @@
+"""Bugs in the services: what is committed, counted, recorded and refused."""
+
+from tests.planted.planted_bug import PlantedBug
+
+SERVICES = "backend/live_inbox/services"
+
+BUGS = (
+    PlantedBug(
+        name="answered-then-rolled-back",
+        breaks="A send is answered with success, and its transaction rolled back.",
+        file=f"{SERVICES}/sending.py",
+        original="notification._state.adding = False",
+        replacement="notification._state.adding = database.connection().set_rollback(True)",
+        caught_by=("tests/domain/test_send.py::test_a_notification_is_stored_logged_and_rung",),
+    ),
+    PlantedBug(
+        name="mark-read-sometimes-unrecorded",
+        breaks="Every fifth change of an inbox, if it is a read or an unread, leaves no event.",
+        file=f"{SERVICES}/marking.py",
+        original="record([event_of(kind,",
+        replacement="numbered.sequence % 5 and record([event_of(kind,",
+        caught_by=(
+            "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
+        ),
+    ),
+    PlantedBug(
+        name="expiry-without-an-event",
+        breaks="What has expired stays on every open device.",
+        file="backend/live_inbox/maintenance/expiry.py",
+        original="record(events)",
+        replacement="record([])",
+        caught_by=(
+            "tests/domain/test_expiry.py::test_what_has_come_to_its_end_disappears_with_an_event",
+        ),
+    ),
+    PlantedBug(
+        name="expired-still-counted",
+        breaks="What has expired stays in the counts.",
+        file="backend/live_inbox/maintenance/expiry.py",
+        original="unread=-1 if row.read_at is None else 0, total=-1",
+        replacement="unread=0, total=0",
+        caught_by=(
+            "tests/domain/test_expiry.py::test_what_has_come_to_its_end_disappears_with_an_event",
+        ),
+    ),
+    PlantedBug(
+        name="expires-a-moment-late",
+        breaks="What expires at this moment is left until a later run.",
+        file="backend/live_inbox/maintenance/expiry.py",
+        original="filter(expires_at__lte=horizon)",
+        replacement="filter(expires_at__lt=horizon)",
+        caught_by=("tests/domain/test_expiry.py::test_the_end_is_part_of_what_a_key_stands_for",),
+    ),
+    PlantedBug(
+        name="deleted-still-unread",
+        breaks="A deleted notification stays in the number of the unread ones.",
+        file=f"{SERVICES}/deleting.py",
+        original="unread=0 if notification.read else -1",
+        replacement="unread=0",
+        caught_by=("tests/domain/test_marking.py::test_a_notification_is_deleted",),
+    ),
+    PlantedBug(
+        name="unread-not-counted",
+        breaks="What is marked as unread is not counted as such.",
+        file=f"{SERVICES}/marking.py",
+        original="unread=-1 if becomes_read else 1",
+        replacement="unread=-1 if becomes_read else 0",
+        caught_by=("tests/domain/test_marking.py::test_a_notification_is_marked_unread_again",),
+    ),
+    PlantedBug(
+        name="marks-one-too-few",
+        breaks="`markAllRead(upTo:)` leaves the newest notification that the user sees unread.",
+        file=f"{SERVICES}/marking.py",
+        original="added_sequence__lte=up_to.sequence",
+        replacement="added_sequence__lt=up_to.sequence",
+        caught_by=(
+            "tests/domain/test_marking.py::test_what_arrives_after_the_position_stays_unread",
+        ),
+    ),
+    PlantedBug(
+        name="through-the-oldest",
+        breaks="AllNotificationsRead names the oldest notification that became read, not the newest.",
+        file=f"{SERVICES}/marking.py",
+        original="through_id = ids.first()",
+        replacement="through_id = list(ids)[-1] if ids else None",
+        caught_by=("tests/domain/test_marking.py::test_all_are_marked_read_by_one_event",),
+    ),
+    PlantedBug(
+        name="copies-swapped",
+        breaks="The recipients of a bulk get events with the id of another one's notification.",
+        file=f"{SERVICES}/bulk_insert.py",
+        original="return [ids[key] for key in keys]",
+        replacement="return [ids[key] for key in reversed(keys)]",
+        caught_by=(
+            "tests/domain/test_sql_rows.py::test_the_copies_of_a_bulk_have_ids_of_their_own_inboxes",
+        ),
+    ),
+    PlantedBug(
+        name="idempotency-key-ignored",
+        breaks="A send that is repeated with its key is sent twice.",
+        file=f"{SERVICES}/sending.py",
+        original="Draft(notification, {recipient_id: key})",
+        replacement="Draft(notification, {recipient_id: None})",
+        caught_by=("tests/domain/test_send.py::test_a_key_that_was_seen_returns_the_first_result",),
+    ),
+    PlantedBug(
+        name="idempotency-key-of-other-content",
+        breaks="A key that was used for another notification is no conflict: nothing is sent, and success is answered.",
+        file=f"{SERVICES}/sending.py",
+        original="if Content.of(first) != content or first",
+        replacement="if first",
+        caught_by=(
+            "tests/domain/test_send.py::test_a_key_that_was_used_for_something_else_is_a_conflict",
+        ),
+    ),
+    PlantedBug(
+        name="idempotency-key-of-everybody",
+        breaks="A key that another sender has used counts.",
+        file=f"{SERVICES}/sending.py",
+        original="filter(sender=sender_id, idempotency_key=key)",
+        replacement="filter(idempotency_key=key)",
+        caught_by=("tests/domain/test_send.py::test_a_key_belongs_to_its_sender",),
+    ),
+    PlantedBug(
+        name="bulk-key-of-every-recipient",
+        breaks="All recipients of a bulk have one key: the second fails or is left out.",
+        file=f"{SERVICES}/bulk_keys.py",
+        original='f"{bulk_key}\\n{recipient_id}"',
+        replacement='f"{bulk_key}"',
+        caught_by=(
+            "tests/domain/test_bulk_idempotency.py::test_a_repeated_bulk_reaches_nobody_twice",
+        ),
+    ),
+    PlantedBug(
+        name="preferences-ignored",
+        breaks="Users get notifications of types that they have turned off.",
+        file=f"{SERVICES}/inserting.py",
+        original="unless_off=None if is_required else type",
+        replacement="unless_off=None",
+        caught_by=("tests/domain/test_send.py::test_a_type_that_was_turned_off_is_not_delivered",),
+    ),
+    PlantedBug(
+        name="required-types-turned-off",
+        breaks="A required type does not reach a user who had turned it off.",
+        file=f"{SERVICES}/inserting.py",
+        original="unless_off=None if is_required else type",
+        replacement="unless_off=type",
+        caught_by=(
+            "tests/domain/test_send.py::test_a_required_type_is_delivered_whatever_was_said_before_it_was_required",
+        ),
+    ),
+    PlantedBug(
+        name="suppressed-counts-as-sent",
+        breaks="A bulk says `sent` of a recipient who has turned the type off.",
+        file=f"{SERVICES}/bulk_for_caller.py",
+        original="RecipientResult(name, SendStatus.SUPPRESSED)",
+        replacement="RecipientResult(name, SendStatus.SENT)",
+        caught_by=(
+            "tests/domain/test_bulk_for_caller.py::test_each_recipient_has_a_result_in_their_order",
+        ),
+    ),
+    PlantedBug(
+        name="log-drops-every-50th",
+        breaks="Every 50th event of an inbox is not written into the log.",
+        file=f"{SERVICES}/event_recording.py",
+        original="for event, payload in zip(events, payloads, strict=True)\n        ),",
+        replacement="for event, payload in zip(events, payloads, strict=True) if event.sequence % 50\n        ),",
+        caught_by=("tests/domain/test_feed.py::test_a_feed_resumes_after_a_position",),
+    ),
+    PlantedBug(
+        name="sequence-skipped",
+        breaks="A bulk takes two sequences for one event: a hole in the log.",
+        file=f"{SERVICES}/inbox_rows.py",
+        original='last_sequence = {table}.last_sequence + 1,"',
+        replacement='last_sequence = {table}.last_sequence + 2,"',
+        caught_by=(
+            "tests/domain/test_send.py::test_the_events_of_an_inbox_are_numbered_from_one_in_one_epoch",
+        ),
+    ),
+    PlantedBug(
+        name="signals-before-the-commit",
+        breaks="Signals are sent for what may be rolled back.",
+        file=f"{SERVICES}/event_recording.py",
+        original="transaction.on_commit(lambda: send_signals(events), using=using, robust=True)",
+        replacement="send_signals(events)",
+        caught_by=("tests/domain/test_signals.py::test_signals_wait_for_the_outermost_commit",),
+    ),
+)
