@@ -65,6 +65,8 @@ class PostgresServer(PostgresCluster, LocalServer):
         PostgresCluster.__init__(self, process_registry.new_directory("postgres"))
         LocalServer.__init__(self, process_registry)
         self._durable = durable
+        self.socket_directory = self.directory
+        """Where clients find the server from its next start on."""
         # PostgreSQL refuses to be run by root.
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
 
@@ -81,6 +83,36 @@ class PostgresServer(PostgresCluster, LocalServer):
         """End the server and its sessions with SIGKILL; the next start recovers from the log."""
         super().kill()
         self._remove_shared_memory()
+
+    def copy_data(self, name: str) -> None:
+        """Keep a copy of the stopped server's files under a name. Raise ServerFailed if that fails."""
+        self._run_tool("cp", "-a", str(self._data), str(self.directory / name))
+
+    def replace_data(self, name: str, *, is_promoted: bool) -> None:
+        """Let the stopped server go on from such a copy; on a new timeline, if a standby is to have been promoted."""
+        shutil.rmtree(self._data)
+        (self.directory / name).rename(self._data)
+        if is_promoted:
+            signal_file = self._data / "recovery.signal"
+            signal_file.touch()
+            with (self._data / "postgresql.auto.conf").open("a") as settings:
+                settings.write("restore_command = 'false'\n")
+            if self._user is not None:
+                entry = pwd.getpwnam(self._user)
+                os.chown(signal_file, entry.pw_uid, entry.pw_gid)
+
+    def apart(self) -> Path:
+        """Make a directory in which a server can listen where no client looks for it."""
+        directory = self._process_registry.new_directory("apart")
+        if self._user is not None:
+            entry = pwd.getpwnam(self._user)
+            os.chown(directory, entry.pw_uid, entry.pw_gid)
+        return directory
+
+    def _run_tool(self, *command: str) -> None:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ServerFailed(f"{command[0]} ended with {done.returncode}.\n{done.stderr}")
 
     @property
     def _data(self) -> Path:
@@ -115,7 +147,7 @@ class PostgresServer(PostgresCluster, LocalServer):
 
     def _spawn(self) -> Child:
         settings = ALWAYS | ({} if self._durable else FAST)
-        settings["unix_socket_directories"] = str(self.directory)
+        settings["unix_socket_directories"] = str(self.socket_directory)
         options = [f"--{name}={value}" for name, value in settings.items()]
         return Child(
             self._process_registry,
