@@ -27,7 +27,7 @@ run: ## serve the product on http://localhost:8000 (PORT=9000 for another port)
 test: ## run all tests, on SQLite alone and on PostgreSQL with Redis (ARGS="-k word" for pytest)
 	$(call bootstrap,test $(ARGS))
 
-chaos: ## break everything that can break and prove that nothing is lost, 10 minutes (ARGS="--seed 7 --profile mixed")
+chaos: ## break everything that can break and prove that nothing is lost, 15 minutes (ARGS="--seed 7 --profile mixed")
 	$(call bootstrap,chaos $(ARGS))
 
 prove: ## plant bugs one by one and prove that the tests notice each within a minute (ARGS="--list")

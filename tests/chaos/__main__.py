@@ -92,6 +92,8 @@ def run(
         system.start()
         chaos_run = Run(system, profile, report_progress)
         chaos_run.begin(writers=not is_jitter)
+        if not is_jitter:
+            chaos_run.quiet()
         if is_jitter:
             jitter(system, options.seconds)
         else:

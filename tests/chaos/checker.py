@@ -6,22 +6,30 @@ events, and the list that is in the database at the end must be what they make.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
     COMMITTED,
+    CONTENT,
+    DELETED,
+    EVENT,
     ROLLED_BACK,
+    SUPPRESSED,
     Claim,
     Closed,
     EpochLog,
+    EventContent,
     Follower,
     Inbox,
     Listed,
     Message,
+    Notification,
     Opened,
     Original,
     Place,
@@ -29,6 +37,9 @@ from tests.chaos.history import (
     Reset,
     Segment,
 )
+
+JSON_CONTENT = tuple(name for name in CONTENT if name != "sender")
+"""What the JSON API shows."""
 
 
 class Wrong(StrEnum):
@@ -47,6 +58,8 @@ class Wrong(StrEnum):
     NOT_UNDONE = "what was rolled back is in the log"
     RESET_UNEXPECTED = "a reset came without a reason"
     RESET_MISSING = "a necessary reset did not come"
+    TOO_EARLY = "a notification expired before its time"
+    NOT_AS_SENT = "what was committed is not what was sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,105 +74,226 @@ class Violation:
         return f"{self.who}: {self.wrong.value}: {self.detail}"
 
 
+Comparisons = Counter[str]
+"""How often which field of what was compared, for which kind of client: `transport event.message`."""
+
+
 def check(
     inboxes: Mapping[int, Inbox],
     claims: Iterable[Claim],
     followers: Iterable[Follower],
     originals: Iterable[Original],
+    comparisons: Comparisons | None = None,
 ) -> list[Violation]:
     """Return everything that is wrong with a run after which every client had time to catch up."""
-    found = [each for user, inbox in inboxes.items() for each in check_log(user, inbox)]
-    found += check_claims(inboxes, claims)
+    counted = Comparisons() if comparisons is None else comparisons
+    found = [each for user, inbox in inboxes.items() for each in check_log(user, inbox, counted)]
+    found += check_claims(inboxes, claims, counted)
     for follower in followers:
-        found += check_follower(follower, inboxes[follower.inbox])
+        found += check_follower(follower, inboxes[follower.inbox], counted)
     for original in originals:
-        found += check_original(original, inboxes[original.inbox])
+        found += check_original(original, inboxes[original.inbox], counted)
     return found
+
+
+def _differences(
+    actual: object, expected: object, names: Sequence[str], what: str, counted: Comparisons
+) -> list[str]:
+    """Compare the named attributes, and count that; return what differs."""
+    found = []
+    for name in names:
+        counted[f"{what}.{name}"] += 1
+        if getattr(actual, name) != getattr(expected, name):
+            found.append(f"{name} {getattr(actual, name)!r}, not {getattr(expected, name)!r}")
+    return found
+
+
+def _list_differences(
+    actual: Sequence[Notification],
+    expected: Sequence[Notification],
+    what: str,
+    counted: Comparisons,
+    names: Sequence[str] = CONTENT,
+) -> list[str]:
+    """Compare two lists in full, and in their order."""
+    counted[f"{what}.order"] += 1
+    if [each.id for each in actual] != [each.id for each in expected]:
+        missing = {each.id for each in expected} - {each.id for each in actual}
+        more = {each.id for each in actual} - {each.id for each in expected}
+        return [f"missing {sorted(missing)}, more {sorted(more)}, or another order"]
+    return [
+        f"{one.id}: {difference}"
+        for one, other in zip(actual, expected, strict=True)
+        for difference in _differences(one, other, names, what, counted)
+    ]
 
 
 # -- the log ---------------------------------------------------------------------------------------------
 
 
-def check_log(user: int, inbox: Inbox) -> Iterator[Violation]:
+def check_log(user: int, inbox: Inbox, counted: Comparisons) -> Iterator[Violation]:
     """Yield what is wrong with an inbox's log itself, whatever was delivered."""
     who = f"inbox {user}"
     for epoch_log in inbox.epoch_logs:
-        for sequence, (content, state) in enumerate(
-            zip(epoch_log.events, epoch_log.states[1:], strict=True), 1
-        ):
-            if content.unread != state.unread:
-                detail = f"{epoch_log.epoch}.{sequence} says {content.unread} unread, there are {state.unread}"
-                yield Violation(Wrong.MISCOUNTED, who, detail)
+        yield from _check_counts(who, epoch_log, counted)
+        yield from _check_snapshots(who, epoch_log, counted)
     if inbox.last.states[-1].digest != inbox.digest:
         yield Violation(
             Wrong.LIST, who, f"{len(inbox.notifications)} notifications are in the list"
         )
     actual = (sum(not read for read in inbox.notifications.values()), len(inbox.notifications))
     if actual != (inbox.unread, inbox.total):
-        counted = (
+        row = (
             f"{inbox.unread} unread of {inbox.total} are counted, {actual[0]} of {actual[1]} there"
         )
-        yield Violation(Wrong.MISCOUNTED, who, counted)
+        yield Violation(Wrong.MISCOUNTED, who, row)
+    replayed = None if inbox.rows is None else inbox.last.list_at(len(inbox.last.events))
+    if inbox.rows is not None and replayed is not None:
+        for detail in _list_differences(inbox.rows, replayed, "database list", counted):
+            yield Violation(Wrong.LIST, who, detail)
+    for detail in inbox.too_early:
+        yield Violation(Wrong.TOO_EARLY, who, detail)
+
+
+def _check_counts(who: str, epoch_log: EpochLog, counted: Comparisons) -> Iterator[Violation]:
+    for sequence, (content, state) in enumerate(
+        zip(epoch_log.events, epoch_log.states[1:], strict=True), 1
+    ):
+        counted["log event.unread"] += 1
+        counted["log event.total"] += content.total is not None
+        if content.unread != state.unread:
+            detail = f"{epoch_log.epoch}.{sequence} says {content.unread} unread, there are {state.unread}"
+            yield Violation(Wrong.MISCOUNTED, who, detail)
+        if content.total not in (None, state.total):
+            detail = (
+                f"{epoch_log.epoch}.{sequence} says {content.total} in all, there are {state.total}"
+            )
+            yield Violation(Wrong.MISCOUNTED, who, detail)
+
+
+def _check_snapshots(who: str, epoch_log: EpochLog, counted: Comparisons) -> Iterator[Violation]:
+    """An event about a notification shows it as it was added, but for whether it is read."""
+    added: dict[int, Notification] = {}
+    for sequence, content in enumerate(epoch_log.events, 1):
+        shown = content.notification
+        if shown is None:
+            continue
+        before = added.setdefault(shown.id, shown)
+        same = replace(before, read_at=shown.read_at)
+        for detail in _differences(shown, same, CONTENT, "log event", counted):
+            yield Violation(Wrong.GARBLED, who, f"{epoch_log.epoch}.{sequence}: {detail}")
 
 
 # -- writers ---------------------------------------------------------------------------------------------
 
 
-def check_claims(inboxes: Mapping[int, Inbox], claims: Iterable[Claim]) -> Iterator[Violation]:
+def check_claims(
+    inboxes: Mapping[int, Inbox], claims: Iterable[Claim], counted: Comparisons
+) -> Iterator[Violation]:
     """Yield every difference between what writers recorded and what is in the logs."""
     places = {user: _places(inbox) for user, inbox in inboxes.items()}
     tried: dict[int, set[str]] = {user: set() for user in inboxes}
     for claim in claims:
         tried[claim.inbox].add(claim.title)
-        yield from _check_claim(claim, places[claim.inbox])
+        yield from _check_claim(claim, places[claim.inbox], counted)
     for user, found in places.items():
         for what, _, title in found:
             if what == ADDED and title not in tried[user]:
                 yield Violation(Wrong.INVENTED, f"inbox {user}", f"no writer sent {title!r}")
 
 
-_Places = Mapping[tuple[str, int, str], list[Place]]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An event in a log: in which one of the inbox's, and where there."""
+
+    log: int
+    place: Place
+    content: EventContent
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+
+_Places = Mapping[tuple[str, int, str], list[_Found]]
+
+
+def _key(what: str, notification_id: int, title: str) -> tuple[str, int, str]:
+    """By title alone what was added, and by place alone what was marked together: writers do not know more."""
+    if what == ADDED:
+        return (what, 0, title)
+    return (what, 0 if what == ALL_READ else notification_id, "")
 
 
 def _places(inbox: Inbox) -> _Places:
-    """Where each change is: by kind, notification and, for those added, title alone."""
-    found: dict[tuple[str, int, str], list[Place]] = {}
-    for epoch_log in inbox.epoch_logs:
+    """Where each change is, by its key."""
+    found: dict[tuple[str, int, str], list[_Found]] = {}
+    for number, epoch_log in enumerate(inbox.epoch_logs):
         for sequence, content in enumerate(epoch_log.events, 1):
-            added = content.what == ADDED
-            key = (
-                (content.what, 0, content.title)
-                if added
-                else (content.what, content.notification_id, "")
-            )
-            found.setdefault(key, []).append(Place(epoch_log.epoch, sequence))
+            key = _key(content.what, content.notification_id, content.title)
+            place = Place(epoch_log.epoch, sequence)
+            found.setdefault(key, []).append(_Found(number, place, content))
     return found
 
 
-def _check_claim(claim: Claim, places: _Places) -> Iterator[Violation]:
+def _check_claim(claim: Claim, places: _Places, counted: Comparisons) -> Iterator[Violation]:
     name = claim.title or f"{claim.what} {claim.notification_id}"
-    key = (claim.what, 0, claim.title) if claim.what == ADDED else None
-    key = key or (claim.what, claim.notification_id, "")
-    found = places.get(key, [])
-    if claim.outcome == COMMITTED:
-        if not any(claim.sequence in (0, place.sequence) for place in found):
+    found = places.get(_key(claim.what, claim.notification_id, claim.title), [])
+    if claim.outcome == COMMITTED and claim.what in (ADDED, ALL_READ, DELETED, "read", "unread"):
+        counted[f"writer {claim.path}.commit"] += 1
+        if claim.what == "read" and not claim.sequence:
+            # The writer does not know whether it was read already, perhaps with all others.
+            found = found + places.get((ALL_READ, 0, ""), [])
+        if not any(claim.sequence in (0, each.place.sequence) for each in found):
             yield Violation(Wrong.FORGOTTEN, claim.writer, f"{name} in inbox {claim.inbox}")
-    elif claim.outcome == ROLLED_BACK and found:
+    elif claim.outcome in (ROLLED_BACK, SUPPRESSED) and found:
         yield Violation(Wrong.NOT_UNDONE, claim.writer, f"{name} at {found[0]}")
-    if claim.what == ADDED and len(found) > len({place.epoch for place in found}):
-        yield Violation(Wrong.REPEATED, claim.writer, f"{name} at {', '.join(map(str, found))}")
+    if claim.what != ADDED:
+        return
+    for before, after in pairwise(found):
+        if before.log == after.log and not (claim.key and _is_gone(before, after, places)):
+            yield Violation(Wrong.REPEATED, claim.writer, f"{name} at {before} and {after}")
+    for each in found[:1]:
+        for detail in _unlike(claim, each.content.notification, counted):
+            yield Violation(Wrong.NOT_AS_SENT, claim.writer, f"{name} at {each}: {detail}")
+
+
+def _is_gone(before: _Found, after: _Found, places: _Places) -> bool:
+    """Whether a notification was deleted before another with its key was added: a key lives as long as that."""
+    deletions = places.get((DELETED, before.content.notification_id, ""), [])
+    return any(
+        each.log == before.log
+        and before.place.sequence < each.place.sequence < after.place.sequence
+        for each in deletions
+    )
+
+
+def _unlike(claim: Claim, shown: Notification | None, counted: Comparisons) -> Iterator[str]:
+    for field, sent in (claim.content or {}).items():
+        if shown is None:
+            return
+        counted[f"writer {claim.path}.{field}"] += 1
+        committed = getattr(shown, field)
+        if field == "sender":
+            committed = committed and committed.split(",")[0].strip('["')
+        if committed != sent:
+            yield f"{field} {committed!r}, not {sent!r}"
 
 
 # -- clients that hold positions -------------------------------------------------------------------------
 
 
 class _Reader:
-    """Goes through one history, item by item, at a place of the log."""
+    """Goes through one history, item by item, at a place of the log.
 
-    def __init__(self, follower: Follower, inbox: Inbox) -> None:
+    Where an epoch has two logs, the history has to be that of one of them: `_logs` are those that it can be.
+    """
+
+    def __init__(self, follower: Follower, inbox: Inbox, counted: Comparisons) -> None:
         self._follower = follower
         self._inbox = inbox
+        self._counted = counted
         self._place: Place | None = None
+        self._logs: list[EpochLog] = []
         self._missing: dict[Place, Place] = {}
         self._seen: set[Place] = set()
         self.resets: set[str] = set()
@@ -168,29 +302,54 @@ class _Reader:
     def note(self, wrong: Wrong, detail: str) -> None:
         self.found.append(Violation(wrong, self._follower.name, detail))
 
+    def _holding(self, place: Place) -> list[EpochLog]:
+        """Return the logs that have this place, the newest one last."""
+        logs = self._inbox.logs_of(place.epoch)
+        return [each for each in logs if 0 <= place.sequence <= len(each.events)]
+
     def listed(self, listed: Listed) -> None:
-        epoch_log = self._inbox.epoch_log(listed.place.epoch)
-        if epoch_log is None or listed.place.sequence > len(epoch_log.events):
+        logs = self._holding(listed.place)
+        if not logs:
             self.note(Wrong.INVENTED, f"a list at {listed.place}")
             return
-        state = epoch_log.states[listed.place.sequence]
-        if (listed.unread, listed.total) != (state.unread, state.total):
+        for name in ("unread", "total"):
+            self._counted[f"{self._follower.kind} list.{name}"] += 1
+        states = [each.states[listed.place.sequence] for each in logs]
+        if all((listed.unread, listed.total) != (state.unread, state.total) for state in states):
             says = f"{listed.unread} unread of {listed.total} at {listed.place}"
-            self.note(Wrong.MISCOUNTED, f"{says}: there were {state.unread} of {state.total}")
+            there = f"{states[-1].unread} of {states[-1].total}"
+            self.note(Wrong.MISCOUNTED, f"{says}: there were {there}")
+        found = [self._unlike(listed, each) for each in logs]
+        if all(found):
+            self.note(Wrong.LIST, f"at {listed.place}: {'; '.join(found[-1][:3])}")
+
+    def _unlike(self, listed: Listed, epoch_log: EpochLog) -> list[str]:
+        expected = epoch_log.list_at(listed.place.sequence)
+        if listed.is_final:
+            expected = self._inbox.rows
+        elif not listed.first:
+            return []
+        if expected is None:
+            return []
+        shown = expected if listed.is_final else expected[: listed.first]
+        what = f"{self._follower.kind} {'final list' if listed.is_final else 'list'}"
+        return _list_differences(listed.notifications, shown, what, self._counted)
 
     def opened(self, opened: Opened) -> None:
         if self._place is None:
             self._place = opened.after
+            self._logs = self._holding(opened.after)
         elif opened.after != self._place:
             # The client's own fault, but then the rest of its history proves nothing.
             self.note(Wrong.NOT_THE_LOG, f"it was at {self._place} and resumed at {opened.after}")
             self._place = opened.after
 
     def received(self, received: Received) -> None:
-        self._compare(received)
         at, place = self._place, received.place
+        agreeing = self._agreeing(received)
         if at is None or place.epoch != at.epoch:
             self.note(Wrong.RESET_MISSING, f"{place} was delivered after {at}")
+            self._logs = agreeing
         elif place.sequence <= at.sequence:
             late = self._missing.pop(place, None)
             if late is None or place in self._seen:
@@ -202,31 +361,57 @@ class _Reader:
         else:
             for sequence in range(at.sequence + 1, place.sequence):
                 self._missing[Place(place.epoch, sequence)] = place
+            if agreeing and not any(each in agreeing for each in self._logs):
+                self.note(Wrong.RESET_MISSING, f"{place} is of another log than what was before")
+                self._logs = agreeing
+            self._logs = [each for each in self._logs if each in agreeing] or self._logs
         self._seen.add(place)
         self._place = place
 
-    def _compare(self, received: Received) -> None:
-        epoch_log = self._inbox.epoch_log(received.place.epoch)
-        if epoch_log is None or not 0 < received.place.sequence <= len(epoch_log.events):
-            self.note(Wrong.INVENTED, f"{received.place}: {received.content}")
-        elif epoch_log.events[received.place.sequence - 1] != received.content:
-            committed = epoch_log.events[received.place.sequence - 1]
-            self.note(Wrong.GARBLED, f"{received.place}: {received.content} instead of {committed}")
+    def _agreeing(self, received: Received) -> list[EpochLog]:
+        """Return the logs that have this event at its place; note what is wrong if none has."""
+        place = received.place
+        logs = self._holding(place) if place.sequence else []
+        if not logs:
+            self.note(Wrong.INVENTED, f"{place}: {received.content}")
+            return []
+        details: list[str] = []
+        agreeing = []
+        for each in logs:
+            details = self._unlike_event(received.content, each.events[place.sequence - 1])
+            if not details:
+                agreeing.append(each)
+        if not agreeing:
+            self.note(Wrong.GARBLED, f"{place}: {'; '.join(details)}")
+        return agreeing
+
+    def _unlike_event(self, received: EventContent, committed: EventContent) -> list[str]:
+        what = f"{self._follower.kind} event"
+        found = _differences(received, committed, EVENT, what, self._counted)
+        if received.notification is None or committed.notification is None:
+            if received.notification is not committed.notification:
+                found.append(f"{received.notification}, not {committed.notification}")
+            return found
+        shown, there = received.notification, committed.notification
+        return found + _differences(shown, there, CONTENT, what, self._counted)
 
     def reset(self, reset: Reset) -> None:
         self.resets.add(reset.reason)
-        epoch_log = self._inbox.epoch_log(reset.place.epoch)
-        if epoch_log is None or reset.place.sequence > len(epoch_log.events):
+        logs = self._holding(reset.place)
+        if not logs:
             self.note(Wrong.INVENTED, f"a reset to {reset.place}")
-        elif not self._is_justified(reset, epoch_log):
+        elif not self._is_justified(reset, logs[-1]):
             detail = f"{reset.reason} at {self._place}, to {reset.place}"
             self.note(Wrong.RESET_UNEXPECTED, detail)
-        self._place = reset.place
+        self._counted[f"{self._follower.kind} reset.{reset.reason}"] += 1
+        self._place, self._logs = reset.place, logs
 
     def _is_justified(self, reset: Reset, epoch_log: EpochLog) -> bool:
         at = self._place
         if at is None:
             return False
+        if any(each.was_cut for each in self._inbox.logs_of(at.epoch)):
+            return True
         if at.epoch != epoch_log.epoch:
             epochs = [each.epoch for each in self._inbox.epoch_logs]
             is_older = at.epoch in epochs and epochs.index(at.epoch) < epochs.index(epoch_log.epoch)
@@ -244,13 +429,16 @@ class _Reader:
         at, head = self._place, self._inbox.last.head
         if at is None or at.epoch != head.epoch:
             self.note(Wrong.RESET_MISSING, f"it is still at {at}, the inbox is at {head}")
+        elif at.sequence > head.sequence or self._inbox.last not in self._logs:
+            if not any(each.wrong in (Wrong.INVENTED, Wrong.GARBLED) for each in self.found):
+                self.note(Wrong.RESET_MISSING, f"it is at {at} of a log that is no more: {head}")
         elif at.sequence < head.sequence:
             self.note(Wrong.LOST, f"everything after {at}, up to {head}")
 
 
-def check_follower(follower: Follower, inbox: Inbox) -> list[Violation]:
+def check_follower(follower: Follower, inbox: Inbox, counted: Comparisons) -> list[Violation]:
     """Return what is wrong with the history of a client that holds positions."""
-    reader = _Reader(follower, inbox)
+    reader = _Reader(follower, inbox, counted)
     for item in follower.items:
         match item:
             case Listed():
@@ -270,7 +458,7 @@ def check_follower(follower: Follower, inbox: Inbox) -> list[Violation]:
 # -- clients of the JSON API -----------------------------------------------------------------------------
 
 
-def check_original(original: Original, inbox: Inbox) -> list[Violation]:
+def check_original(original: Original, inbox: Inbox, counted: Comparisons) -> list[Violation]:
     """Return what is wrong with the history of a client of the JSON API.
 
     It holds no positions, but whatever it was delivered after a list must be one unbroken stretch of the log, and its
@@ -284,11 +472,45 @@ def check_original(original: Original, inbox: Inbox) -> list[Violation]:
             for epoch_log, script in zip(inbox.epoch_logs, scripts, strict=True)
         ):
             found.append(Violation(Wrong.NOT_THE_LOG, original.name, _why(segment, inbox)))
+        counted[f"{original.kind} segment.order"] += 1
+        found += _check_shown(original, segment, inbox, counted)
+    if original.rows is not None and inbox.rows is not None:
+        expected = [each.as_json() for each in inbox.rows]
+        what = f"{original.kind} final list"
+        for detail in _list_differences(original.rows, expected, what, counted, JSON_CONTENT):
+            found.append(Violation(Wrong.LIST, original.name, detail))
     last = original.segments[-1].digest if original.segments else None
     if last != inbox.digest:
         detail = "its list is not complete" if last is None else "its list is not the inbox's"
         found.append(Violation(Wrong.LOST, original.name, f"{detail} at the end"))
     return found
+
+
+def _check_shown(
+    original: Original, segment: Segment, inbox: Inbox, counted: Comparisons
+) -> Iterator[Violation]:
+    """Yield notifications that were shown in another form than that in which they were committed.
+
+    Whether they were read is compared by the digest.
+    """
+    committed = {
+        (log, content.notification.id): content.notification.as_json()
+        for log, each in enumerate(inbox.epoch_logs)
+        for content in each.events
+        if content.notification is not None
+    }
+    for shown in segment.shown:
+        found = []
+        for log in range(len(inbox.epoch_logs)):
+            expected = committed.get((log, shown.id))
+            if expected is not None:
+                same = replace(expected, read_at=shown.read_at)
+                what = f"{original.kind} event"
+                found.append(_differences(shown, same, JSON_CONTENT, what, counted))
+        if not found:
+            yield Violation(Wrong.INVENTED, original.name, f"{shown}")
+        elif all(found):
+            yield Violation(Wrong.GARBLED, original.name, f"{shown.id}: {'; '.join(found[-1])}")
 
 
 def _why(segment: Segment, inbox: Inbox) -> str:

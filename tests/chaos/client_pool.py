@@ -28,6 +28,7 @@ CLIENT_CLASSES: dict[str, type[Client]] = {
 }
 CONNECTS_PER_SECOND = 150
 """How fast the clients come at first, so that connecting does not saturate a small machine."""
+FINAL_LISTS_SECONDS = 120.0
 
 
 class ClientPool:
@@ -53,6 +54,11 @@ class ClientPool:
             return [[client.is_following, client.known_state()] for client in self.clients]
         if what == "histories":
             return self._write_histories(Path(request["path"]))
+        if what == "read_final_lists":
+            async with asyncio.timeout(FINAL_LISTS_SECONDS):
+                for client in self.clients:
+                    await client.read_final_list()
+            return None
         chosen = request.pop("clients", range(len(self.clients)))
         for number in chosen:
             getattr(self.clients[number], what)(**request)
@@ -65,7 +71,13 @@ class ClientPool:
             if isinstance(client, TransportClient)
         ]
         originals = [
-            Original(client.spec.name, client.spec.inbox, client.finish(), client.mismatches)
+            Original(
+                client.spec.name,
+                client.spec.inbox,
+                client.finish(),
+                client.mismatches,
+                client.rows(),
+            )
             for client in self.clients
             if isinstance(client, OriginalClient)
         ]

@@ -59,6 +59,7 @@ class Client(ABC):
         self._dropper: asyncio.Task[None] | None = None
         self._reading_paused = False
         self._failed = ""
+        self._was_cut = False
         self._reading: asyncio.Task[str] | None = None
 
     # -- requests -----------------------------------------------------------------------------------------
@@ -67,6 +68,7 @@ class Client(ABC):
         """Break the connection without a close frame, and reconnect after about `away` seconds."""
         self._away = away * self._rng.uniform(0.8, 1.2)
         if self._connection is not None:
+            self._was_cut = True
             self._connection.transport.abort()
 
     def stay_away(self) -> None:
@@ -129,6 +131,8 @@ class Client(ABC):
             began = time.monotonic()
             why = await self._one_connection(began)
             was_following, self.is_following = self.is_following, False
+            if self._was_cut:
+                why, self._was_cut = "cut off", False
             self.items.append(Closed(time.monotonic(), why))
             wait = FIRST_WAIT if was_following else min(2 * wait, LONGEST_WAIT)
             away, self._away = self._away, 0.0
@@ -191,6 +195,9 @@ class Client(ABC):
 
     def end(self) -> None:  # noqa: B027  # not every client has something to note
         """Record that the connection has ended."""
+
+    async def read_final_list(self) -> None:  # noqa: B027  # not every client has to ask for it
+        """Read the whole list once more, over the open connection."""
 
     @abstractmethod
     def known_state(self) -> object:

@@ -24,35 +24,78 @@ from tests.chaos.history import (
     EpochLog,
     EventContent,
     Inbox,
+    Notification,
     Place,
+    canonical_json,
+    canonical_time,
+    sender_text,
 )
 from tests.stacks.postgres_cluster import PostgresCluster
 
 HEADS: LiteralString = "SELECT user_id, epoch, last_sequence, first_sequence FROM live_inbox_inbox"
 COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM live_inbox_inbox"
-LISTS: LiteralString = "SELECT recipient_id, id, read_at IS NOT NULL FROM live_inbox_notification"
+LISTS: LiteralString = """
+    SELECT note.recipient_id, note.id, note.type, note.title, note.message, note.link, note.data, note.created_at,
+           note.expires_at, note.read_at, sender.id, sender.username, sender.first_name, sender.last_name
+    FROM live_inbox_notification AS note LEFT JOIN auth_user AS sender ON sender.id = note.sender_id
+    ORDER BY note.id DESC
+"""
 EVENTS: LiteralString = """
-    SELECT event.inbox_id, inbox.epoch, event.sequence, event.kind, event.notification_id, event.payload,
-           event.created_at
+    SELECT inbox_id, sequence, kind, notification_id, payload, created_at
     FROM (SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM live_inbox_inboxevent
           UNION ALL SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM chaos_pruned) AS event
-    JOIN live_inbox_inbox AS inbox ON inbox.user_id = event.inbox_id
-    ORDER BY event.inbox_id, event.sequence
+    ORDER BY inbox_id, sequence
 """
-# What is pruned is kept elsewhere, so that at the end there is the whole log to compare with.
-KEEP_PRUNED: LiteralString = (
-    "CREATE TABLE chaos_pruned AS SELECT * FROM live_inbox_inboxevent WHERE 1 = 0"
+EPOCHS: LiteralString = "SELECT user_id, epoch, last_sequence FROM chaos_epochs ORDER BY number"
+DUE: LiteralString = """
+    SELECT COUNT(*) FROM live_inbox_notification WHERE expires_at IS NOT NULL AND expires_at <= {soon}
+"""
+TOO_EARLY: LiteralString = """
+    SELECT gone.recipient_id, gone.id, gone.expires_at, gone.deleted_at FROM chaos_deleted AS gone
+    WHERE gone.deleted_at < gone.expires_at AND gone.id IN (
+        SELECT notification_id FROM live_inbox_inboxevent WHERE kind = 'expired'
+        UNION SELECT notification_id FROM chaos_pruned WHERE kind = 'expired')
+"""
+# What is pruned or repaired is kept elsewhere, so that at the end there is the whole log to compare with; so are the
+# epochs that inboxes had, and when notifications were deleted by the database's own clock. A bulk send that is to be
+# killed on its way is slow.
+TABLES: tuple[LiteralString, ...] = (
+    "CREATE TABLE chaos_pruned AS SELECT * FROM live_inbox_inboxevent WHERE 1 = 0",
+    "CREATE TABLE chaos_epochs AS SELECT user_id, epoch, last_sequence, last_sequence AS number"
+    " FROM live_inbox_inbox WHERE 1 = 0",
+    "CREATE TABLE chaos_deleted AS SELECT recipient_id, id, expires_at, created_at AS deleted_at"
+    " FROM live_inbox_notification WHERE 1 = 0",
 )
-POSTGRES_TRIGGER: LiteralString = """
+POSTGRES_TRIGGERS: LiteralString = """
+    CREATE SEQUENCE chaos_epoch_numbers;
     CREATE FUNCTION chaos_keep() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN INSERT INTO chaos_pruned SELECT OLD.*; RETURN OLD; END';
     CREATE TRIGGER chaos_keep BEFORE DELETE ON live_inbox_inboxevent
-        FOR EACH ROW EXECUTE FUNCTION chaos_keep()
+        FOR EACH ROW EXECUTE FUNCTION chaos_keep();
+    CREATE FUNCTION chaos_epoch() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO chaos_epochs VALUES
+            (OLD.user_id, OLD.epoch, OLD.last_sequence, nextval(''chaos_epoch_numbers'')); RETURN NEW; END';
+    CREATE TRIGGER chaos_epoch AFTER UPDATE OF epoch ON live_inbox_inbox
+        FOR EACH ROW WHEN (OLD.epoch <> NEW.epoch) EXECUTE FUNCTION chaos_epoch();
+    CREATE FUNCTION chaos_slow() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_sleep(0.03); RETURN NEW; END';
+    CREATE TRIGGER chaos_slow BEFORE INSERT ON live_inbox_notification
+        FOR EACH ROW WHEN (NEW.title LIKE 'bulk %') EXECUTE FUNCTION chaos_slow();
+    CREATE FUNCTION chaos_deletion() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO chaos_deleted VALUES
+            (OLD.recipient_id, OLD.id, OLD.expires_at, clock_timestamp()); RETURN OLD; END';
+    CREATE TRIGGER chaos_deletion BEFORE DELETE ON live_inbox_notification
+        FOR EACH ROW EXECUTE FUNCTION chaos_deletion()
 """
-SQLITE_TRIGGER: LiteralString = """
-    CREATE TRIGGER chaos_keep BEFORE DELETE ON live_inbox_inboxevent
-    BEGIN INSERT INTO chaos_pruned SELECT * FROM live_inbox_inboxevent WHERE id = OLD.id; END
-"""
+SQLITE_TRIGGERS: tuple[LiteralString, ...] = (
+    """CREATE TRIGGER chaos_keep BEFORE DELETE ON live_inbox_inboxevent
+    BEGIN INSERT INTO chaos_pruned SELECT * FROM live_inbox_inboxevent WHERE id = OLD.id; END""",
+    """CREATE TRIGGER chaos_epoch AFTER UPDATE OF epoch ON live_inbox_inbox WHEN OLD.epoch <> NEW.epoch
+    BEGIN INSERT INTO chaos_epochs SELECT OLD.user_id, OLD.epoch, OLD.last_sequence, COUNT(*) FROM chaos_epochs; END""",
+    """CREATE TRIGGER chaos_deletion BEFORE DELETE ON live_inbox_notification
+    BEGIN INSERT INTO chaos_deleted
+    VALUES (OLD.recipient_id, OLD.id, OLD.expires_at, strftime('%Y-%m-%d %H:%M:%f', 'now')); END""",
+)
 
 
 class Database(ABC):
@@ -62,7 +105,7 @@ class Database(ABC):
 
     @abstractmethod
     def rows(self, query: LiteralString) -> Sequence[tuple[Any, ...]]:
-        """Return what a query finds."""
+        """Return what a statement finds; commit what it changes."""
 
     @abstractmethod
     def keep_pruned(self) -> None:
@@ -76,8 +119,14 @@ class Database(ABC):
     def put_back(self) -> None:
         """Restore the copy. No session may be connected."""
 
-    def cut(self) -> None:  # noqa: B027  # a file has no connections
-        """End all connections, where the database has connections."""
+    def cut(self) -> int:
+        """End all connections, where the database has connections, and return how many there were."""
+        return 0
+
+    @property
+    @abstractmethod
+    def due_soon(self) -> int:
+        """How many notifications expire within three seconds, or should have expired."""
 
     def heads(self) -> dict[int, Place]:
         """Return where each inbox's log ends."""
@@ -89,17 +138,39 @@ class PostgresDatabase(Database):
 
     def __init__(self, cluster: PostgresCluster, url: str) -> None:
         self.url = url
-        self._cluster = cluster
+        self.cluster = self._cluster = cluster
         self._name = url.rpartition("/")[2]
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket of the server."""
+        return self._cluster.directory / ".s.PGSQL.5432"
+
+    @property
+    def name(self) -> str:
+        """The name of the database."""
+        return self._name
+
+    def copy(self, name: str) -> str:
+        """Make another database of the copy that `copy_aside` made, and return its address."""
+        self._cluster.drop_database(name)
+        return self._cluster.create_database(name, template=f"{self._name}_copy")
 
     def rows(self, query: LiteralString) -> Sequence[tuple[Any, ...]]:
         with psycopg.connect(self.url, connect_timeout=10) as connection:
-            return connection.execute(query).fetchall()
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+    @property
+    def due_soon(self) -> int:
+        ((count,),) = self.rows(DUE.replace("{soon}", "clock_timestamp() + interval '3 seconds'"))
+        return int(count)
 
     def keep_pruned(self) -> None:
         with psycopg.connect(self.url) as connection:
-            connection.execute(KEEP_PRUNED)
-            connection.execute(POSTGRES_TRIGGER)
+            for statement in TABLES:
+                connection.execute(statement)
+            connection.execute(POSTGRES_TRIGGERS)
 
     def copy_aside(self) -> None:
         self._cluster.create_database(f"{self._name}_copy", template=self._name)
@@ -108,11 +179,12 @@ class PostgresDatabase(Database):
         self._cluster.drop_database(self._name)
         self._cluster.create_database(self._name, template=f"{self._name}_copy")
 
-    def cut(self) -> None:
-        self.rows(
+    def cut(self) -> int:
+        ended = self.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+        return len(ended)
 
 
 class SqliteDatabase(Database):
@@ -120,20 +192,26 @@ class SqliteDatabase(Database):
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._file = Path(url.removeprefix("sqlite:///"))
+        self.file = self._file = Path(url.removeprefix("sqlite:///"))
 
     def keep_pruned(self) -> None:
         with closing(sqlite3.connect(self._file)) as connection:
-            connection.execute(KEEP_PRUNED)
-            connection.execute(SQLITE_TRIGGER)
+            for statement in TABLES + SQLITE_TRIGGERS:
+                connection.execute(statement)
 
     @property
     def _copy(self) -> Path:
         return self._file.with_suffix(".copy")
 
     def rows(self, query: LiteralString) -> Sequence[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self._file, timeout=20)) as connection:
+        with closing(sqlite3.connect(self._file, timeout=20)) as connection, connection:
             return connection.execute(query).fetchall()
+
+    @property
+    def due_soon(self) -> int:
+        soon = "strftime('%Y-%m-%d %H:%M:%f', 'now', '+3 seconds')"
+        ((count,),) = self.rows(DUE.replace("{soon}", soon))
+        return int(count)
 
     def copy_aside(self) -> None:
         with closing(sqlite3.connect(self._file)) as connection:
@@ -151,62 +229,159 @@ class IncompleteArchive(Exception):
 
 
 class Archive:
-    """Everything that was ever committed. `capture` has to be called before a restore."""
+    """Everything that was ever committed. `capture` has to be called before anything of it is lost."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._epoch_logs: dict[int, dict[str, EpochLog]] = {}
+        self._logs: dict[int, list[EpochLog]] = {}
+        self._too_early: dict[int, list[str]] = {}
+        self.expired: set[tuple[int, int]] = set()
+        """What has expired: user and notification."""
 
     def capture(self) -> None:
         """Read what is new in the logs."""
         since = time.time() - time.monotonic()
-        for (
-            user,
-            epoch,
-            sequence,
-            kind,
-            notification_id,
-            payload,
-            created_at,
-        ) in self._database.rows(EVENTS):
-            epoch_log = self._epoch_log(user, epoch)
-            if sequence > len(epoch_log.events) + 1:
-                raise IncompleteArchive(
-                    f"{epoch}.{len(epoch_log.events) + 1} of inbox {user} is missing"
-                )
-            if sequence == len(epoch_log.events) + 1:
-                epoch_log.events.append(_content(kind, notification_id, payload))
-                epoch_log.moments.append(_moment(created_at) - since)
-        for user, epoch, _, first in self._database.rows(HEADS):
-            epoch_log = self._epoch_log(user, epoch)
+        events: dict[int, list[tuple[EventContent, float]]] = {}
+        for user, sequence, kind, notification_id, payload, created_at in self._database.rows(
+            EVENTS
+        ):
+            log = events.setdefault(user, [])
+            if kind == "expired":
+                self.expired.add((user, notification_id))
+            if sequence != len(log) + 1:
+                raise IncompleteArchive(f"event {len(log) + 1} of inbox {user} is missing")
+            content = _content(kind, notification_id, payload, created_at)
+            log.append((content, _moment(created_at) - since))
+        ended: dict[int, list[tuple[str, int]]] = {}
+        for user, epoch, last in self._database.rows(EPOCHS):
+            ended.setdefault(user, []).append((epoch, last))
+        for user, epoch, last, first in self._database.rows(HEADS):
+            log = events.get(user, [])
+            if len(log) < last:
+                raise IncompleteArchive(f"event {last} of inbox {user} is missing")
+            for old_epoch, old_last in ended.get(user, []):
+                self._extend(user, old_epoch, log[:old_last], is_ended=True)
+            epoch_log = self._extend(user, epoch, log[:last], is_ended=False)
             epoch_log.first = max(epoch_log.first, first)
-            if len(epoch_log.events) < first - 1:
-                raise IncompleteArchive(f"{epoch}.{first - 1} of inbox {user} is missing")
+        for user, id, due, deleted in self._database.rows(TOO_EARLY):
+            detail = f"notification {id} was due at {due} and deleted at {deleted}"
+            known = self._too_early.setdefault(user, [])
+            if detail not in known:
+                known.append(detail)
 
-    def _epoch_log(self, user: int, epoch: str) -> EpochLog:
-        return self._epoch_logs.setdefault(user, {}).setdefault(epoch, EpochLog(epoch, []))
+    def _extend(
+        self, user: int, epoch: str, rows: Sequence[tuple[EventContent, float]], *, is_ended: bool
+    ) -> EpochLog:
+        """Add what is new of an epoch to its log; begin another log of it where it goes on differently.
+
+        An epoch that has ended and is shorter than its log has lost its end, and so its log has, too.
+        """
+        logs = self._logs.setdefault(user, [])
+        known = next((each for each in reversed(logs) if each.epoch == epoch), None)
+        contents = [content for content, _ in rows]
+        if known is not None:
+            shared = min(len(contents), len(known.events))
+            is_same = contents[:shared] == known.events[:shared]
+            if is_same and (len(contents) >= len(known.events) or is_ended):
+                known.was_cut = known.was_cut or len(contents) < len(known.events)
+                known.events += contents[shared:]
+                known.moments += [moment for _, moment in rows[shared:]]
+                return known
+            known.was_cut = True
+        log = EpochLog(epoch, contents, moments=[moment for _, moment in rows])
+        logs.append(log)
+        return log
 
     def inboxes(self) -> dict[int, Inbox]:
         """Return all inboxes, with their lists as they are now. No writer may be running."""
         self.capture()
-        lists: dict[int, dict[int, bool]] = {}
-        for user, notification_id, read in self._database.rows(LISTS):
-            lists.setdefault(user, {})[notification_id] = bool(read)
+        rows: dict[int, list[Notification]] = {}
+        for user, *columns in self._database.rows(LISTS):
+            rows.setdefault(user, []).append(_row(*columns))
         return {
-            user: Inbox(list(self._epoch_logs[user].values()), lists.get(user, {}), unread, total)
+            user: Inbox(
+                self._logs[user],
+                {each.id: bool(each.read_at) for each in rows.get(user, [])},
+                unread,
+                total,
+                rows.get(user, []),
+                self._too_early.get(user, []),
+            )
             for user, unread, total in self._database.rows(COUNTS)
         }
 
 
-def _content(kind: str, notification_id: int | None, payload: Any) -> EventContent:
+def _content(
+    kind: str, notification_id: int | None, payload: Any, created_at: datetime | str
+) -> EventContent:
     data = json.loads(payload) if isinstance(payload, str) else payload
-    unread = data["unread"]
+    unread, total, moment = data["unread"], data["total"], canonical_time(created_at)
     if kind == ALL_READ:
-        return EventContent(ALL_READ, data["through"], unread, number=data["count"])
+        return EventContent(
+            ALL_READ,
+            data["through"],
+            unread,
+            number=data["count"],
+            occurred_at=moment,
+            total=total,
+        )
     # Any other kind can only say that something is gone.
     what = kind if kind in (ADDED, READ, UNREAD) else DELETED
-    title = data["notification"]["title"] if what != DELETED else ""
-    return EventContent(what, notification_id or 0, unread, title)
+    shown = _shown(data["notification"]) if what != DELETED else None
+    return EventContent(
+        what,
+        notification_id or 0,
+        unread,
+        shown.title if shown else "",
+        notification=shown,
+        occurred_at=moment,
+        total=total,
+    )
+
+
+def _shown(snapshot: dict[str, Any]) -> Notification:
+    """Return the notification of an event's payload."""
+    sender = snapshot["sender"]
+    return Notification(
+        id=snapshot["id"],
+        type=snapshot["type"],
+        title=snapshot["title"],
+        message=snapshot["message"],
+        link=snapshot["link"],
+        data=canonical_json(snapshot["data"]),
+        sender=sender_text(sender and (sender["id"], sender["username"], sender["name"])),
+        created_at=canonical_time(snapshot["created_at"]),
+        expires_at=canonical_time(snapshot.get("expires_at")),
+        read_at=canonical_time(snapshot["read_at"]),
+    )
+
+
+def _row(
+    id: int,
+    type: str,
+    title: str,
+    message: str,
+    link: str,
+    data: Any,
+    created_at: Any,
+    expires_at: Any,
+    read_at: Any,
+    *sender: Any,
+) -> Notification:
+    """Return the notification of a row."""
+    key, username, first_name, last_name = sender
+    return Notification(
+        id=id,
+        type=type,
+        title=title,
+        message=message,
+        link=link,
+        data=canonical_json(json.loads(data) if isinstance(data, str) else data),
+        sender=sender_text(key and (key, username, f"{first_name} {last_name}".strip())),
+        created_at=canonical_time(created_at),
+        expires_at=canonical_time(expires_at),
+        read_at=canonical_time(read_at),
+    )
 
 
 def _moment(created_at: datetime | str) -> float:

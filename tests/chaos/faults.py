@@ -1,19 +1,45 @@
-"""The faults: what each does to the system when it begins, and how it ends."""
+"""The faults of Redis, PostgreSQL, servers, doorbells, clocks, clients and data. Other modules have more of them."""
 
 from __future__ import annotations
 
 import json
 import random
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import psycopg
 import redis
 
-from tests.chaos.history import Place
+from tests.chaos import connection_faults, database_faults, server_faults, stranger_faults
+from tests.chaos.database import HEADS
+from tests.chaos.fault import (
+    DATABASE_ENDINGS,
+    FAULTS,
+    SERVER_ENDINGS,
+    SLOW_DATABASE_ENDINGS,
+    ActiveFault,
+    Fault,
+    counted_in,
+    fault,
+    one_server,
+    possible,
+    put_file,
+    wait_until,
+)
+from tests.chaos.history import COMMITTED, ROLLED_BACK, Place
 from tests.chaos.schedule import EVERYTHING
 from tests.chaos.system import LIVE_EVENTS, SINGLE_CLIENT_INBOXES, SystemUnderTest
-from tests.stacks.uvicorn_server import ServerProcess
+
+__all__ = [
+    "FAULTS",
+    "ActiveFault",
+    "Fault",
+    "connection_faults",
+    "database_faults",
+    "possible",
+    "server_faults",
+    "stranger_faults",
+]
 
 BAD_DOORBELLS = {"lost": 0.3, "doubled": 0.3, "late": 0.4, "seconds": 1.5}
 HOUR = 3600
@@ -22,157 +48,149 @@ GONE_SECONDS = 90.0
 MEGABYTE = 1 << 20
 KEPT_EVENTS = 5
 
-ActiveFault = Generator[None]
-Injection = Callable[[SystemUnderTest, random.Random], ActiveFault]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault: its target, what it needs, and the injection: a generator that begins the fault, yields, and ends it.
-
-    `least_seconds` is how long it has to last in order to be one; an instant one ends as soon as it has begun. One that
-    is for `only_alone` takes too long to be mixed with others.
-    """
-
-    target: str
-    needs: str
-    inject: Injection
-    least_seconds: float = 0.0
-    is_instant: bool = False
-    only_alone: bool = False
-
-    def is_possible(self, system: SystemUnderTest) -> bool:
-        """Whether the system has the part that this breaks."""
-        return not self.needs or getattr(system, self.needs) is not None
-
-
-FAULTS: dict[str, Fault] = {}
-
-
-def _fault(
-    name: str,
-    *,
-    target: str,
-    needs: str = "",
-    least_seconds: float = 0.0,
-    is_instant: bool = False,
-    only_alone: bool = False,
-) -> Callable[[Injection], Injection]:
-    def register(inject: Injection) -> Injection:
-        FAULTS[name] = Fault(target, needs, inject, least_seconds, is_instant, only_alone)
-        return inject
-
-    return register
-
-
-def possible(system: SystemUnderTest) -> dict[str, str]:
-    """Return the faults that the system can have, with their targets."""
-    return {name: fault.target for name, fault in FAULTS.items() if fault.is_possible(system)}
-
 
 # -- Redis -----------------------------------------------------------------------------------------------
 
 
-@_fault("redis-stop", target="redis", needs="redis")
+@fault("redis-stop", target="redis", needs="redis")
 def _redis_stop(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.redis is not None
     system.redis.stop()
+    system.effect("redis-stop", "attempts refused", not system.redis.answers())
     yield
     system.redis.start()
 
 
-@_fault("redis-restart", target="redis", needs="redis", is_instant=True)
+@fault("redis-restart", target="redis", needs="redis", is_instant=True)
 def _redis_restart(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.redis is not None
+    before = system.redis.child.pid
     system.redis.restart()
+    system.effect("redis-restart", "new processes", system.redis.child.pid != before)
     yield
 
 
-@_fault("redis-freeze", target="redis", needs="redis")
+@fault("redis-freeze", target="redis", needs="redis")
 def _redis_freeze(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.redis is not None
     system.redis.freeze()
+    system.effect("redis-freeze", "attempts unanswered", not system.redis.answers())
     yield
     system.redis.thaw()
 
 
-@_fault("redis-flush", target="redis", needs="redis", is_instant=True)
+@fault("redis-flush", target="redis", needs="redis", is_instant=True)
 def _redis_flush(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.redis is not None
     with redis.Redis.from_url(system.redis.url) as client:
-        client.flushall()
+        system.effect("redis-flush", "commands", bool(client.flushall()))
     yield
 
 
-@_fault("redis-cut", target="redis", needs="redis", is_instant=True)
+@fault("redis-cut", target="redis", needs="redis", is_instant=True)
 def _redis_cut(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.redis is not None
     with redis.Redis.from_url(system.redis.url) as client:
         for kind in ("pubsub", "normal"):
-            client.client_kill_filter(_type=kind, skipme=True)
+            killed = client.client_kill_filter(_type=kind, skipme=True)
+            system.effect("redis-cut", "connections cut", killed)
     yield
+
+
+def _answers(system: SystemUnderTest) -> bool:
+    assert system.postgres is not None
+    try:
+        with psycopg.connect(system.postgres.url(), connect_timeout=1) as connection:
+            return connection.execute("SELECT 1").fetchone() is not None
+    except psycopg.OperationalError:
+        return False
 
 
 # -- PostgreSQL ------------------------------------------------------------------------------------------
 
 
-@_fault("postgres-restart", target="postgres", needs="postgres")
+@fault(
+    "postgres-restart",
+    target="postgres",
+    needs="postgres",
+    endings=DATABASE_ENDINGS,
+    holds=True,
+)
 def _postgres_restart(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.postgres is not None
     system.postgres.stop()
+    system.effect("postgres-restart", "attempts refused", not _answers(system))
     yield
     system.postgres.start()
 
 
-@_fault("postgres-kill", target="postgres", needs="postgres")
+@fault(
+    "postgres-kill",
+    target="postgres",
+    needs="postgres",
+    endings=DATABASE_ENDINGS,
+    holds=True,
+)
 def _postgres_kill(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.postgres is not None
     system.postgres.kill()
+    system.effect("postgres-kill", "attempts refused", not _answers(system))
     yield
     system.postgres.start()
 
 
-@_fault("postgres-freeze", target="postgres", needs="postgres")
+@fault(
+    "postgres-freeze",
+    target="postgres",
+    needs="postgres",
+    endings=SLOW_DATABASE_ENDINGS,
+    holds=True,
+)
 def _postgres_freeze(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     assert system.postgres is not None
     system.postgres.freeze()
+    system.effect("postgres-freeze", "attempts refused", not _answers(system))
     yield
     system.postgres.thaw()
 
 
-@_fault("database-cut", target="postgres", is_instant=True)
+@fault(
+    "database-cut",
+    target="postgres",
+    needs="relay",
+    is_instant=True,
+    endings=DATABASE_ENDINGS,
+)
 def _database_cut(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    system.database.cut()
+    system.effect("database-cut", "connections cut", system.database.cut())
     yield
 
 
 # -- servers ---------------------------------------------------------------------------------------------
 
 
-def _one(system: SystemUnderTest, rng: random.Random) -> ServerProcess:
-    """Choose a server. Clients choose a server for each connection, so one that was down has none at first."""
-    return system.servers[rng.randrange(len(system.servers))]
-
-
-@_fault("server-kill", target="server")
+@fault("server-kill", target="server", endings=SERVER_ENDINGS, holds=True)
 def _server_kill(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    server = _one(system, rng)
+    server = one_server(system, rng)
+    system.effect("server-kill", "sockets", system.metric("inbox_sockets{", [server]))
     server.kill()
     yield
     server.start()
 
 
-@_fault("server-stop", target="server")
+@fault("server-stop", target="server", endings=SERVER_ENDINGS, holds=True)
 def _server_stop(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    server = _one(system, rng)
+    server = one_server(system, rng)
+    system.effect("server-stop", "sockets", system.metric("inbox_sockets{", [server]))
     server.stop()
     yield
     server.start()
 
 
-@_fault("server-freeze", target="server")
+@fault("server-freeze", target="server", endings=SERVER_ENDINGS, holds=True)
 def _server_freeze(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    server = _one(system, rng)
+    server = one_server(system, rng)
+    system.effect("server-freeze", "sockets", system.metric("inbox_sockets{", [server]))
     server.freeze()
     yield
     server.thaw()
@@ -181,36 +199,53 @@ def _server_freeze(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
 # -- doorbells and clocks --------------------------------------------------------------------------------
 
 
-@_fault("doorbells", target="doorbells")
+@fault("doorbells", target="doorbells")
 def _doorbells(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     orders = system.directory / "doorbells"
-    _put(system, "doorbells", json.dumps(BAD_DOORBELLS | {"seed": rng.randrange(1000)}))
+    put_file(system, "doorbells", json.dumps(BAD_DOORBELLS | {"seed": rng.randrange(1000)}))
+    before = {what: counted_in(system, f"doorbells.{what}") for what in ("lost", "doubled", "late")}
     yield
     orders.unlink()
+    for what, count in before.items():
+        now = counted_in(system, f"doorbells.{what}")
+        system.effect("doorbells", f"doorbells {what}", now - count)
 
 
-@_fault("clock-ahead", target="clock")
+@fault("clock-ahead", target="clock")
 def _clock_ahead(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    _put(system, "clock", str(HOUR))
+    for clock in system.clocks:
+        put_file(system, clock, str(HOUR))
     yield
-    (system.directory / "clock").unlink()
+    for clock in system.clocks:
+        (system.directory / clock).unlink()
+        system.effect("clock-ahead", f"readings of {clock}", counted_in(system, f"{clock}.read"))
 
 
-@_fault("clock-behind", target="clock")
+@fault("clock-behind", target="clock")
 def _clock_behind(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    _put(system, "clock", str(-HOUR))
+    for clock in system.clocks:
+        put_file(system, clock, str(-HOUR))
     yield
-    (system.directory / "clock").unlink()
-
-
-def _put(system: SystemUnderTest, name: str, text: str) -> None:
-    """Write a file that others read at any moment."""
-    unfinished = system.directory / f"{name}.unfinished"
-    unfinished.write_text(text)
-    unfinished.replace(system.directory / name)
+    for clock in system.clocks:
+        (system.directory / clock).unlink()
+        system.effect("clock-behind", f"readings of {clock}", counted_in(system, f"{clock}.read"))
 
 
 # -- clients ---------------------------------------------------------------------------------------------
+
+
+@fault("clock-of-one", target="clock", least_seconds=4.0)
+def _clock_of_one(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
+    """One server's clock is an hour ahead. What expires in half an hour must stay."""
+    clock = system.clocks[1 + rng.randrange(len(system.servers))]
+    put_file(system, clock, str(HOUR))
+    yield
+    (system.directory / clock).unlink()
+    system.effect("clock-of-one", "readings", counted_in(system, f"{clock}.read"))
+    later = sum(
+        claim.content is not None and claim.content["expires_at"] != "" for claim in system.claims()
+    )
+    system.effect("clock-of-one", "notifications that expire", later)
 
 
 def _some(system: SystemUnderTest, rng: random.Random, share: float) -> list[int]:
@@ -218,22 +253,23 @@ def _some(system: SystemUnderTest, rng: random.Random, share: float) -> list[int
     return sorted(rng.sample(numbers, max(1, int(len(numbers) * share))))
 
 
-@_fault("clients-storm", target="clients", is_instant=True)
+@fault("clients-storm", target="clients", is_instant=True, holds=True)
 def _clients_storm(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """Every client is cut off at once, and all come back together."""
-    system.client_pool.request("drop", away=1.0)
+    system.effect("clients-storm", "clients", system.client_pool.request("drop", away=1.0))
     yield
 
 
-@_fault("clients-drop", target="clients")
+@fault("clients-drop", target="clients", holds=True)
 def _clients_drop(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     some = _some(system, rng, 0.5)
+    system.effect("clients-drop", "clients", len(some))
     system.client_pool.request("drop_often", clients=some, every=2.0, away=0.5)
     yield
     system.client_pool.request("drop_often", clients=some, every=0, away=0)
 
 
-@_fault("clients-deaf", target="clients")
+@fault("clients-deaf", target="clients", holds=True)
 def _clients_deaf(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """Half of the devices of one inbox stop reading while a flood of long messages goes there."""
     inbox = system.users[rng.randrange(len(system.users) - SINGLE_CLIENT_INBOXES)][0]
@@ -244,6 +280,8 @@ def _clients_deaf(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     system.write("flood", "flood", per_second=FLOOD_PER_SECOND, inboxes=[inbox])
     yield
     system.kill_writers("flood")
+    sent = sum(claim.outcome == COMMITTED for claim in system.claims("flood"))
+    system.effect("clients-deaf", "long messages", sent)
     # Of those that were there before: another fault may have ended one.
     grown = sum(now - before[pid] for pid, now in system.memory().items() if pid in before)
     system.notes.append(
@@ -252,22 +290,24 @@ def _clients_deaf(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     system.client_pool.request("resume_reading", clients=paused)
 
 
-@_fault("clients-half-open", target="clients")
+@fault("clients-half-open", target="clients", holds=True)
 def _clients_half_open(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     some = _some(system, rng, 0.2)
+    system.effect("clients-half-open", "clients", len(some))
     system.client_pool.request("abandon", clients=some)
     yield
     system.client_pool.request("close_abandoned", clients=some)
 
 
-@_fault("clients-gone", target="clients", only_alone=True)
+@fault("clients-gone", target="clients", only_alone=True, holds=True)
 def _clients_gone(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """Half-open connections, until the servers have closed every one of them."""
     some = _some(system, rng, 0.2)
     system.client_pool.request("abandon", clients=some)
+    system.effect("clients-gone", "clients", len(some))
     began = time.monotonic()
     yield
-    _until(lambda: system.sockets() <= len(system.specs), seconds=GONE_SECONDS)
+    wait_until(lambda: system.sockets() <= len(system.specs), seconds=GONE_SECONDS)
     seconds = time.monotonic() - began
     system.notes.append(f"clients-gone: {len(some)} were noticed within {seconds:.0f} s")
     system.client_pool.request("close_abandoned", clients=some)
@@ -276,7 +316,7 @@ def _clients_gone(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
 # -- the data --------------------------------------------------------------------------------------------
 
 
-@_fault("pruned", target="postgres")
+@fault("pruned", target="postgres", holds=True)
 def _pruned(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """A client is away while more is written to its inbox than the log keeps, and than is kept in memory."""
     number = len(system.specs) - 1 - rng.randrange(SINGLE_CLIENT_INBOXES)
@@ -286,21 +326,26 @@ def _pruned(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     system.write("pruned", "steady", per_second=60, inboxes=[spec.inbox])
     yield
     enough = Place.parse(before).sequence + 3 * LIVE_EVENTS
-    _until(lambda: system.database.heads()[spec.inbox].sequence > enough)
+    wait_until(lambda: system.database.heads()[spec.inbox].sequence > enough)
     system.kill_writers("pruned")
     system.python("manage.py", "prune_events", "--events", str(KEPT_EVENTS))
     system.expected_resets[spec.name] = "EXPIRED"
+    pruned = max(first for _, _, _, first in system.database.rows(HEADS)) - 1
+    system.effect("pruned", "events pruned", pruned)
     system.client_pool.request("come_back", clients=[number])
 
 
-@_fault("restored", target=EVERYTHING)
+@fault("restored", target=EVERYTHING, endings=SERVER_ENDINGS, holds=True, ends_epochs=True)
 def _restored(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """The database is lost, and restored from a copy that was made before the beginning."""
     system.stop_writers()
     for server in system.servers:
         server.stop()
     system.archive.capture()
+    before = sum(head.sequence for head in system.database.heads().values())
     system.database.put_back()
+    lost = before - sum(head.sequence for head in system.database.heads().values())
+    system.effect("restored", "events lost", lost)
     system.python("manage.py", "check_inboxes", "--restored")
     system.expected_resets |= {
         spec.name: "EPOCH" for spec in system.specs if spec.protocol != "original"
@@ -311,7 +356,7 @@ def _restored(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     system.start_writers()
 
 
-@_fault("quarrel", target="quarrel")
+@fault("quarrel", target="quarrel")
 def _quarrel(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """Writers whose transactions overlap, deadlock and are rolled back."""
     inboxes: Sequence[int] = [user for user, _ in system.users[: 2 * SINGLE_CLIENT_INBOXES]]
@@ -320,11 +365,6 @@ def _quarrel(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     yield
     for number in range(2):
         system.kill_writers(f"quarrel-{number}")
-
-
-def _until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("What the fault waits for did not happen.")
-        time.sleep(0.1)
+    for outcome in (COMMITTED, ROLLED_BACK):
+        count = sum(claim.outcome == outcome for claim in system.claims("quarrel-"))
+        system.effect("quarrel", f"sends {outcome}", count)

@@ -37,15 +37,25 @@ class DoorbellRules:
     def delays(self) -> list[float]:
         """Return after how many seconds the next doorbell rings: none if it is lost, two if it comes twice."""
         rules = self._read()
-        if not rules or self._rng.random() < rules.get("lost", 0):
-            return [] if rules else [0.0]
+        if not rules:
+            return [0.0]
+        if self._rng.random() < rules.get("lost", 0):
+            return self._done("lost", [])
         times = 2 if self._rng.random() < rules.get("doubled", 0) else 1
-        return [self._delay(rules) for _ in range(times)]
+        delays = [self._delay(rules) for _ in range(times)]
+        return delays if times == 1 else self._done("doubled", delays)
 
     def _delay(self, rules: dict[str, float]) -> float:
         if self._rng.random() < rules.get("late", 0):
-            return self._rng.uniform(0, rules.get("seconds", 1.0))
+            (delay,) = self._done("late", [self._rng.uniform(0, rules.get("seconds", 1.0))])
+            return delay
         return 0.0
+
+    def _done(self, what: str, delays: list[float]) -> list[float]:
+        """Count what was done, where all processes count it: by the size of a file."""
+        with self._file.with_name(f"{self._file.name}.{what}").open("a") as count:
+            count.write(".")
+        return delays
 
     def _read(self) -> dict[str, float]:
         if self._clock() - self._read_at >= POLL_SECONDS:
@@ -54,6 +64,9 @@ class DoorbellRules:
                 rules = json.loads(self._file.read_text() or "{}")
             except FileNotFoundError:
                 rules = {}
+            except OSError:
+                # Another fault has taken the process's descriptors.
+                rules = self._rules
             if rules != self._rules:
                 self._rules, self._rng = rules, random.Random(rules.get("seed"))
         return self._rules

@@ -1,7 +1,7 @@
 """The product's settings, with what the chaos harness can break from outside: doorbells and the clock.
 
 CHAOS_DIRECTORY names a directory with two files: `doorbells` (JSON, see faulty_layer) and `clock` (seconds by
-which the clock is wrong). Without them, everything works.
+which the clock is wrong), or what CHAOS_CLOCK calls it. Without them, everything works.
 """
 
 from __future__ import annotations
@@ -21,4 +21,4 @@ _layer["BACKEND"] = (
 )
 _layer["CONFIG"] = {**_layer.get("CONFIG", {}), "rules": str(_directory / "doorbells")}
 
-wrong_clock.install(_directory / "clock")
+wrong_clock.install(_directory / os.environ.get("CHAOS_CLOCK", "clock"))

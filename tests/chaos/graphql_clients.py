@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -18,21 +19,31 @@ from tests.chaos.history import (
     UNREAD,
     EventContent,
     Listed,
+    Notification,
     Opened,
     Place,
     Received,
     Reset,
+    canonical_json,
+    canonical_time,
+    sender_text,
 )
 
-LIST = "{ notifications(first: 1) { position unreadCount totalCount } }"
-EVENTS = """subscription ($after: String) { notificationEvents(after: $after) {
-    __typename position unreadCount
-    ... on NotificationAdded { notification { id title message data } }
-    ... on NotificationUpdated { notification { id title read } }
-    ... on NotificationDeleted { notificationId }
-    ... on AllNotificationsRead { count throughId }
-    ... on InboxReset { reason }
-} }"""
+NOTIFICATION = """id type title message link data read readAt createdAt expiresAt
+    sender { id username name }"""
+LIST = f"""query ($first: Int, $after: String) {{ notifications(first: $first, after: $after) {{
+    position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
+}} }}"""
+EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
+    __typename position unreadCount occurredAt
+    ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
+    ... on NotificationUpdated {{ notification {{ {NOTIFICATION} }} }}
+    ... on NotificationDeleted {{ notificationId }}
+    ... on AllNotificationsRead {{ count throughId }}
+    ... on InboxReset {{ reason }}
+}} }}"""
+FIRST = 20
+PAGE = 100
 
 
 class TransportClient(Client):
@@ -45,6 +56,9 @@ class TransportClient(Client):
     def __init__(self, spec: ClientSpec, servers: Sequence[str]) -> None:
         super().__init__(spec, servers)
         self.place: Place | None = None
+        self._position = ""
+        self._pages: list[Notification] = []
+        self._page: asyncio.Future[dict[str, Any]] | None = None
 
     async def begin(self, connection: ClientConnection, began: float) -> None:
         """Authenticate, read the list the first time, and subscribe after the position."""
@@ -56,13 +70,36 @@ class TransportClient(Client):
             await self._request_list(connection)
             while self.place is None:
                 await self.on_message(connection, await _receive(connection))
-        payload = {"query": EVENTS, "variables": {"after": str(self.place)}}
+        payload = {"query": EVENTS, "variables": {"after": self._position}}
         await _send(connection, {"type": self.start, "id": "events", "payload": payload})
         self.items.append(Opened(time.monotonic(), self.place, began))
         self.is_following = True
 
     async def _request_list(self, connection: ClientConnection) -> None:
-        await _send(connection, {"type": self.start, "id": "list", "payload": {"query": LIST}})
+        await self._request_page(connection, "list", FIRST, None)
+
+    async def _request_page(
+        self, connection: ClientConnection, id: str, first: int, after: str | None
+    ) -> None:
+        payload = {"query": LIST, "variables": {"first": first, "after": after}}
+        await _send(connection, {"type": self.start, "id": id, "payload": payload})
+
+    async def read_final_list(self) -> None:
+        """Read all pages; no writer may be running."""
+        assert self._connection is not None
+        rows: list[Notification] = []
+        after: str | None = None
+        while True:
+            self._page = asyncio.get_running_loop().create_future()
+            await self._request_page(self._connection, "page", PAGE, after)
+            page = await self._page
+            rows += map(notification_of, page["nodes"])
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        place = Place.parse(page["position"])
+        counts = page["unreadCount"], page["totalCount"]
+        self.items.append(Listed(time.monotonic(), place, *counts, rows, len(rows), is_final=True))
 
     async def on_message(self, connection: ClientConnection, message: dict[str, Any]) -> None:
         """Process an event, a list or a keep-alive message."""
@@ -79,9 +116,15 @@ class TransportClient(Client):
                 "payload": {"data": {"notifications": listed}},
             }:
                 self._listed(listed)
+            case {
+                "type": self.result,
+                "id": "page",
+                "payload": {"data": {"notifications": page}},
+            } if self._page is not None:
+                self._page.set_result(page)
             case {"type": "ping"}:
                 await _send(connection, {"type": "pong"})
-            case {"type": "complete", "id": "list"} | {"type": "pong" | "ka"}:
+            case {"type": "complete", "id": "list" | "page"} | {"type": "pong" | "ka"}:
                 pass
             case {"id": "list"} if self.place is not None:
                 pass  # after a reset, while the database was away: there will be others
@@ -91,11 +134,14 @@ class TransportClient(Client):
     def _listed(self, listed: dict[str, Any]) -> None:
         place = Place.parse(listed["position"])
         counts = listed["unreadCount"], listed["totalCount"]
-        self.items.append(Listed(time.monotonic(), place, *counts))
-        self.place = self.place or place
+        rows = [notification_of(node) for node in listed["nodes"]]
+        self.items.append(Listed(time.monotonic(), place, *counts, rows, FIRST))
+        if self.place is None:
+            self.place, self._position = place, listed["position"]
 
     async def _take(self, connection: ClientConnection, event: dict[str, Any]) -> None:
-        self.place = Place.parse(event["position"])
+        self._position = event["position"]
+        self.place = Place.parse(self._position)
         if event["__typename"] == "InboxReset":
             self.items.append(Reset(time.monotonic(), self.place, event["reason"]))
             await self._request_list(connection)
@@ -116,18 +162,43 @@ class OlderClient(TransportClient):
 
 def event_content(event: dict[str, Any]) -> EventContent:
     """Return the content of an event of the subscription."""
-    unread = event["unreadCount"]
+    unread, at = event["unreadCount"], canonical_time(event["occurredAt"])
     match event:
         case {"__typename": "NotificationAdded", "notification": added}:
-            return EventContent(ADDED, int(added["id"]), unread, added["title"])
+            return _about(ADDED, added, unread, at)
         case {"__typename": "NotificationUpdated", "notification": updated}:
-            what = READ if updated["read"] else UNREAD
-            return EventContent(what, int(updated["id"]), unread, updated["title"])
+            return _about(READ if updated["read"] else UNREAD, updated, unread, at)
         case {"__typename": "NotificationDeleted", "notificationId": id}:
-            return EventContent(DELETED, int(id), unread)
+            return EventContent(DELETED, int(id), unread, occurred_at=at)
         case {"__typename": "AllNotificationsRead", "count": count, "throughId": through}:
-            return EventContent(ALL_READ, int(through), unread, number=count)
+            return EventContent(ALL_READ, int(through), unread, number=count, occurred_at=at)
     raise ServerRefused(f"an event of an unknown type: {event}")
+
+
+def _about(what: str, node: dict[str, Any], unread: int, at: str) -> EventContent:
+    shown = notification_of(node)
+    return EventContent(what, shown.id, unread, shown.title, notification=shown, occurred_at=at)
+
+
+def notification_of(node: dict[str, Any]) -> Notification:
+    """Return a notification as it is compared. Raise ServerRefused if its two fields about reading disagree."""
+    if node["read"] != (node["readAt"] is not None):
+        raise ServerRefused(f"read and readAt disagree: {node}")
+    sender = node["sender"]
+    if sender is not None:
+        sender = (sender["id"].removeprefix("user:"), sender["username"], sender["name"])
+    return Notification(
+        id=int(node["id"]),
+        type=node["type"],
+        title=node["title"],
+        message=node["message"],
+        link=node["link"] or "",
+        data=canonical_json(node["data"]),
+        sender=sender_text(sender),
+        created_at=canonical_time(node["createdAt"]),
+        expires_at=canonical_time(node["expiresAt"]),
+        read_at=canonical_time(node["readAt"]),
+    )
 
 
 async def _send(connection: ClientConnection, message: dict[str, Any]) -> None:

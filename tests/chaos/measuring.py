@@ -6,7 +6,17 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.history import Closed, Follower, Inbox, Opened, Place, Received, Reset
+from tests.chaos.history import (
+    ADDED,
+    Claim,
+    Closed,
+    Follower,
+    Inbox,
+    Opened,
+    Place,
+    Received,
+    Reset,
+)
 
 WRONG_CLOCKS = (0.0, 3600.0, -3600.0)
 """By how much the writers' clocks can have been wrong: moments of commits come from there."""
@@ -101,13 +111,40 @@ def _reaches(place: Place, head: Place) -> bool:
 
 
 def _delays(follower: Follower, inbox: Inbox, window: Window) -> Iterable[float]:
+    return (delay for _, delay in _delayed(follower, inbox, window))
+
+
+def _delayed(follower: Follower, inbox: Inbox, window: Window) -> Iterable[tuple[Received, float]]:
     for item in follower.items:
         if isinstance(item, Received) and item.at >= window.began:
             epoch_log = inbox.epoch_log(item.place.epoch)
             if epoch_log is not None and item.place.sequence <= len(epoch_log.moments):
                 moment = _true(epoch_log.moments[item.place.sequence - 1], item.at)
                 if window.began <= moment <= window.after:
-                    yield item.at - moment
+                    yield item, item.at - moment
+
+
+def delays_by_path(
+    window: Window,
+    followers: Sequence[Follower],
+    inboxes: Mapping[int, Inbox],
+    claims: Iterable[Claim],
+) -> dict[str, list[float]]:
+    """Return the delays of what was added in a window, by the path of the writer that sent it."""
+    paths = {claim.title: claim.path for claim in claims if claim.what == ADDED}
+    found: dict[str, list[float]] = {}
+    for follower in followers:
+        for item, delay in _delayed(follower, inboxes[follower.inbox], window):
+            path = paths.get(item.content.title) if item.content.what == ADDED else None
+            if path:
+                found.setdefault(path, []).append(delay)
+    return found
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """Return the value that so much of them did not exceed; 0 if there are none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
 
 
 def _true(moment: float, seen: float) -> float:
@@ -131,8 +168,7 @@ class Replays:
 
     def percentile(self, part: float) -> float:
         """Return the latency that so much of the reconnects did not exceed."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
+        return percentile(self.latencies, part)
 
 
 def replays(followers: Sequence[Follower], inboxes: Mapping[int, Inbox]) -> Replays:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
 from tests.chaos.clients import Client, ClientSpec, ServerRefused
-from tests.chaos.history import ADDED, ALL_READ, DELETED, READ, UNREAD, Message, Segment, digest_of
+from tests.chaos.history import (
+    ADDED,
+    ALL_READ,
+    DELETED,
+    READ,
+    UNREAD,
+    Message,
+    Notification,
+    Segment,
+    canonical_json,
+    canonical_time,
+    digest_of,
+)
 
 PAGE = 100
 CHANGES = {
@@ -29,6 +42,7 @@ class OriginalClient(Client):
         self.segments: list[Segment] = []
         self.mismatches: list[str] = []
         self._began = 0.0
+        self._contents: dict[int, Notification] = {}
         self._begin_segment()
         # The lists that were asked for and have not come: before which id, or None for the newest.
         self._asked: list[int | None] = []
@@ -36,6 +50,7 @@ class OriginalClient(Client):
     def _begin_segment(self) -> None:
         self._list: dict[int, bool] = {}
         self._messages: list[Message] = []
+        self._shown: list[Notification] = []
         self._is_complete = False
         self._completed_at = 0.0
 
@@ -58,7 +73,8 @@ class OriginalClient(Client):
         match message:
             case {"type": "notifications_list"}:
                 await self._take_page(connection, message)
-            case {"type": "notification", "notification": {"id": int(id), "read": read}}:
+            case {"type": "notification", "notification": {"id": int(id), "read": read} as row}:
+                self._show(row)
                 self._report_mismatch(id in self._list or read, message)
                 self._list[id] = False
                 self._messages.append((ADDED, id))
@@ -99,11 +115,27 @@ class OriginalClient(Client):
             self._begin_segment()
             self._asked.clear()
             is_last = len(rows) >= page["total"]
+        for row in rows:
+            self._show(row)
+        ids = [row["id"] for row in rows]
+        self._report_mismatch(ids != sorted(ids, reverse=True), {"order": ids})
         self._list |= {row["id"]: row["read"] for row in rows}
         if is_last:
             self._complete(page)
         else:
             await self._request_page(connection, min(self._list))
+
+    def _show(self, row: dict[str, Any]) -> None:
+        shown = notification_of(row)
+        self._shown.append(shown)
+        self._contents[shown.id] = shown
+
+    def rows(self) -> list[Notification]:
+        """Return the list as it now is, newest first."""
+        return [
+            replace(self._contents[id], read_at="read" if self._list[id] else "")
+            for id in sorted(self._list, reverse=True)
+        ]
 
     def _complete(self, page: dict[str, Any]) -> None:
         counted = page["total"], page["unread_count"]
@@ -122,14 +154,32 @@ class OriginalClient(Client):
 
     def _keep(self) -> None:
         digest = digest_of(self._list) if self._is_complete else None
-        self.segments.append(Segment(self._messages, digest, self._completed_at, self._began))
+        self.segments.append(self._segment(digest))
+
+    def _segment(self, digest: int | None) -> Segment:
+        return Segment(self._messages, digest, self._completed_at, self._began, self._shown)
 
     def finish(self) -> list[Segment]:
         """Return all segments, the present one included."""
         digest = digest_of(self._list) if self._is_complete and self.is_following else None
-        going_on = Segment(self._messages, digest, self._completed_at, self._began)
-        return [*self.segments, going_on]
+        return [*self.segments, self._segment(digest)]
 
     def known_state(self) -> object:
         """Return the digest of the list; None while it is not complete."""
         return digest_of(self._list) if self._is_complete and self.is_following else None
+
+
+def notification_of(row: dict[str, Any]) -> Notification:
+    """Return a notification in the form of `Notification.as_json`."""
+    return Notification(
+        id=row["id"],
+        type=row["type"],
+        title=row["title"],
+        message=row["message"],
+        link=row["link"] or "",
+        data=canonical_json(row["data"]),
+        sender="",
+        created_at=canonical_time(row["created_at"])[:19],
+        expires_at=canonical_time(row.get("expires_at"))[:19],
+        read_at="read" if row["read"] else "",
+    )

@@ -76,6 +76,9 @@ class Report:
             lines += ["", f"## {outcome.profile}", "", *_summary(outcome)]
             if outcome.measured:
                 lines += ["", *_table(outcome)]
+            if outcome.counts:
+                lines += ["", "What was done, counted:", ""]
+                lines += [f"- {name}: {count:g}" for name, count in outcome.counts.items()]
             if outcome.tracebacks:
                 lines += ["", "Tracebacks in the servers' logs:", ""]
                 lines += [f"- {count} x `{error}`" for error, count in outcome.tracebacks.items()]
@@ -88,7 +91,7 @@ def _summary(outcome: Outcome) -> Iterator[str]:
         f"{outcome.profile}: {wrong or 'no'} violations; {outcome.events} events committed, "
         f"{outcome.deliveries} deliveries over {outcome.connections} connections compared; "
         f"{sum(outcome.tracebacks.values())} tracebacks; servers had {outcome.memory[0] / MEGABYTE:.0f} MB "
-        f"before and {outcome.memory[1] / MEGABYTE:.0f} MB after"
+        f"before and {outcome.memory[1] / MEGABYTE:.0f} MB after; {outcome.seconds:.0f} s"
     )
     if outcome.profile == "jitter" and outcome.replays is not None:
         yield _replays(outcome.replays)

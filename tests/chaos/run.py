@@ -7,18 +7,42 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.checker import Violation, check
+from tests.chaos import evidence
+from tests.chaos.checker import Comparisons, Violation, check
+from tests.chaos.endings import Explanation, closings_of, unexplained
 from tests.chaos.faults import FAULTS, ActiveFault
 from tests.chaos.history import ADDED, COMMITTED, Claim, Inbox, Opened, Received
-from tests.chaos.measuring import Measured, Replays, Window, measure, replays
+from tests.chaos.measuring import (
+    Measured,
+    Replays,
+    Window,
+    delays_by_path,
+    measure,
+    percentile,
+    replays,
+)
 from tests.chaos.schedule import Planned, steps
 from tests.chaos.seeding import FIRST_NOTIFICATIONS, TITLE
 from tests.chaos.system import Histories, SystemUnderTest
 
 MOST_VIOLATIONS = 50
+EXPIRED_SECONDS = 30.0
 AFTERMATH_SECONDS = 3.0
 """How long after the end of a fault events still count as concerned by it."""
 ReportProgress = Callable[[str], None]
+
+
+QUIET_SECONDS = 5.0
+DOORBELL_SECONDS = 0.5
+"""What 99 of 100 events take at most when nothing is broken, by each path: a dead doorbell takes RECONCILE_SECONDS."""
+RECOVERED_SHARE = 0.3
+"""How many events the log may have to deliver, instead of a doorbell, when nothing is broken: on a busy machine, some
+doorbells are overtaken."""
+WARM_UP_SECONDS = 3.0
+MARGIN_SECONDS = 3.0
+"""Added to what docs/delivery.md says, for a busy machine."""
+CAUGHT_UP_SECONDS = 10.0
+"""When every client has what was committed during a fault: servers may have to start, and clients to come back."""
 
 
 @dataclass
@@ -36,10 +60,15 @@ class Outcome:
     tracebacks: dict[str, int] = field(default_factory=dict)
     memory: tuple[int, int] = (0, 0)
     notes: list[str] = field(default_factory=list)
+    counts: dict[str, float] = field(default_factory=dict)
+    """What was written, compared and broken, by name."""
+    recovered_share: float = 0.0
+    """The share of events that came from the log instead of by doorbell while nothing was broken."""
+    seconds: float = 0.0
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was wrong."""
+        """Whether nothing was wrong. A traceback is a failure, whatever the clients received."""
         return not self.violations and not self.failures
 
 
@@ -47,11 +76,21 @@ class Run:
     """Injects faults into the system, and then compares what all clients received."""
 
     def __init__(
-        self, system: SystemUnderTest, profile: str, report_progress: ReportProgress
+        self,
+        system: SystemUnderTest,
+        profile: str,
+        report_progress: ReportProgress,
+        *,
+        is_timed: bool = True,
     ) -> None:
+        self.is_timed = is_timed
+        """Whether delays are held against the bounds: not in tests, which share the machine."""
         self._system = system
         self._report_progress = report_progress
         self._windows: list[Window] = []
+        self._quiet: Window | None = None
+        self._explanations: list[Explanation] = []
+        self._began = time.monotonic()
         self.outcome = Outcome(profile)
 
     def begin(self, *, writers: bool = True) -> None:
@@ -60,6 +99,29 @@ class Run:
         self.outcome.memory = (sum(self._system.memory().values()), 0)
         if writers:
             self._system.start_writers()
+
+    def quiet(self, seconds: float = QUIET_SECONDS) -> None:
+        """Let some time pass in which nothing is broken, and see by which way events come."""
+        beginning = self._delivered()
+        while self._delivered() == beginning:
+            time.sleep(0.1)  # the writers are starting
+        time.sleep(WARM_UP_SECONDS)
+        began, before = time.monotonic(), self._delivered()
+        time.sleep(seconds)
+        ended, heads = time.monotonic(), self._system.database.heads()
+        recovered, by_doorbell = (
+            now - then for now, then in zip(self._delivered(), before, strict=True)
+        )
+        self.outcome.recovered_share = recovered / max(1.0, recovered + by_doorbell)
+        self._settle("while nothing was broken")
+        self._quiet = Window("nothing", began, ended, ended, heads)
+        self._windows.append(self._quiet)
+
+    def _delivered(self) -> tuple[float, float]:
+        """Return how many events came to the servers from the log, and how many by doorbell."""
+        metric = self._system.metric
+        appended = metric('inbox_doorbells_received_total{outcome="appended"}')
+        return metric("inbox_events_recovered_total"), appended
 
     def each(self, planned: Sequence[Planned]) -> None:
         """Inject one fault after the other; wait after each until every client has caught up."""
@@ -71,7 +133,7 @@ class Run:
             active = self._begin(plan)
             seconds = 0.0 if fault.is_instant else max(plan.seconds, fault.least_seconds)
             time.sleep(max(0.0, seconds - (time.monotonic() - began)))
-            _end(active)
+            self._end(plan, active, began)
             ended, heads = time.monotonic(), self._system.database.heads()
             self._settle(plan.fault)
             settled = time.monotonic()
@@ -90,15 +152,15 @@ class Run:
     def mixed(self, planned: Sequence[Planned]) -> None:
         """Inject faults that overlap, by their schedule, which waits while something begins or ends."""
         clock = time.monotonic()
-        active: dict[Planned, ActiveFault] = {}
+        active: dict[Planned, tuple[ActiveFault, float]] = {}
         try:
             for step in steps(planned):
                 time.sleep(max(0.0, clock + step.at - time.monotonic()))
                 due = time.monotonic()
                 if step.begins:
-                    active[step.planned] = self._begin(step.planned)
+                    active[step.planned] = self._begin(step.planned), due
                 else:
-                    _end(active.pop(step.planned))
+                    self._end(step.planned, *active.pop(step.planned))
                 took = time.monotonic() - due
                 clock += took
                 state = "begun" if step.begins else "ended"
@@ -106,13 +168,34 @@ class Run:
                     f"  {step.at:6.1f} s  {step.planned.fault} has {state}, in {took:.1f} s"
                 )
         finally:
-            for each in active.values():
-                _end(each)
+            for planned_fault, each in active.items():
+                self._end(planned_fault, *each)
 
     def _begin(self, plan: Planned) -> ActiveFault:
         active = FAULTS[plan.fault].inject(self._system, random.Random(plan.choice))
-        next(active)
+        self._system.effects.setdefault(plan.fault, {})
+        # Until it has ended, it explains everything from now on.
+        self._explanations.append(_explanation(plan, time.monotonic(), float("inf")))
+        self._advance(plan, active)
         return active
+
+    def _advance(self, plan: Planned, active: ActiveFault) -> None:
+        """Begin a fault, or end it. If that fails, the run goes on, so that it shows what else is wrong."""
+        try:
+            next(active, None)
+        except Exception as error:
+            self.outcome.failures.append(f"{plan.fault} broke off: {error!r}")
+            self._report_progress(f"  {plan.fault} broke off: {error!r}")
+
+    def _end(self, plan: Planned, active: ActiveFault, began: float) -> None:
+        self._advance(plan, active)
+        endless = next(
+            each
+            for each in self._explanations
+            if each.fault == plan.fault and each.ended == float("inf")
+        )
+        self._explanations.remove(endless)
+        self._explanations.append(_explanation(plan, began, time.monotonic()))
 
     def _settle(self, when: str) -> None:
         behind = self._system.wait_until_caught_up(self._system.database.heads())
@@ -128,6 +211,7 @@ class Run:
         """Stop the writers, wait until all clients have caught up, and compare."""
         system, outcome = self._system, self.outcome
         system.stop_writers()
+        self._wait_until_expired()
         self._settle("at the end")
         inboxes = system.archive.inboxes()
         different = system.wait_until_lists_match(
@@ -135,18 +219,99 @@ class Run:
         )
         if different:
             outcome.failures.append(f"other lists than the database: {', '.join(different[:5])}")
+        try:
+            system.client_pool.request("read_final_lists")
+        except RuntimeError as error:
+            outcome.failures.append(f"the final lists could not be read: {error}")
         histories = system.histories()
         claims = system.claims() + _seeded(inboxes)
-        found = check(inboxes, claims, histories.followers, histories.originals)
+        comparisons = Comparisons()
+        found = check(inboxes, claims, histories.followers, histories.originals, comparisons)
         outcome.violations = found[:MOST_VIOLATIONS]
         outcome.measured = [measure(w, histories.followers, inboxes) for w in self._windows]
         outcome.replays = replays(histories.followers, inboxes)
         outcome.tracebacks = system.tracebacks()
         outcome.memory = (outcome.memory[0], sum(system.memory().values()))
         outcome.notes = system.notes
+        outcome.seconds = time.monotonic() - self._began
         self._count(inboxes, histories)
+        self._count_evidence(inboxes, claims, comparisons)
+        self._check_endings(histories)
+        self._check_delays(histories, inboxes, claims)
         self._check_inboxes()
+        outcome.failures += system.failures
+        outcome.failures += [f"{n} x {error}" for error, n in outcome.tracebacks.items()]
         return outcome
+
+    def _wait_until_expired(self) -> None:
+        deadline = time.monotonic() + EXPIRED_SECONDS
+        while self._system.database.due_soon and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if self._system.database.due_soon:
+            self.outcome.failures.append("what had expired was not deleted")
+
+    def _count_evidence(
+        self, inboxes: Mapping[int, Inbox], claims: Sequence[Claim], comparisons: Comparisons
+    ) -> None:
+        """Count everything that was done; what has to be done and was not is a failure."""
+        system, outcome = self._system, self.outcome
+        counts = evidence.of_claims(claims)
+        counts.update({f"compared {name}": count for name, count in comparisons.items()})
+        counts["events expired"] = len(system.archive.expired)
+        required = list(evidence.required_of_checker(spec.protocol for spec in system.specs))
+        if system.was_mixed:
+            required += evidence.required_of_writers()
+        else:
+            required += ["commit service send_many"]
+        outcome.failures += evidence.idle(counts, required)
+        for fault, effects in system.effects.items():
+            effects = effects or {"anything": 0}
+            counts.update({f"effect {fault}: {what}": int(n) for what, n in effects.items()})
+            names = [f"effect {fault}: {what}" for what in effects]
+            outcome.failures += evidence.idle(counts, names)
+        positions_end = any(FAULTS[fault].ends_epochs for fault in system.effects)
+        outcome.failures += evidence.unexpected_refusals(claims, positions_end=positions_end)
+        outcome.counts = dict(sorted(counts.items()))
+
+    def _check_endings(self, histories: Histories) -> None:
+        closings = closings_of(histories.followers) + list(histories.closings.items())
+        found = unexplained(closings, self._explanations)
+        self.outcome.failures += found[:MOST_VIOLATIONS]
+        if len(found) > MOST_VIOLATIONS:
+            self.outcome.failures.append(f"{len(found)} endings that nothing explains")
+
+    def _check_delays(
+        self, histories: Histories, inboxes: Mapping[int, Inbox], claims: Sequence[Claim]
+    ) -> None:
+        """Hold what was measured against what docs/delivery.md promises."""
+        failures, reconcile = self.outcome.failures, self._system.size.reconcile_seconds
+        if self.outcome.recovered_share > RECOVERED_SHARE:
+            share = 100 * self.outcome.recovered_share
+            failures.append(f"{share:.0f} % of the events came without a doorbell in quiet time")
+        if self._quiet is not None and self.is_timed:
+            paths = delays_by_path(self._quiet, histories.followers, inboxes, claims)
+            for path, delays in sorted(paths.items()):
+                p99 = percentile(delays, 0.99)
+                self.outcome.notes.append(
+                    f"nothing broken, by {path}: {len(delays)} deliveries, p50 "
+                    f"{1000 * percentile(delays, 0.5):.0f} ms, p99 {1000 * p99:.0f} ms"
+                )
+                if p99 > DOORBELL_SECONDS:
+                    failures.append(f"by {path}: p99 {p99:.2f} s while nothing was broken")
+        if not self.is_timed:
+            return
+        for each in self.outcome.measured:
+            fault = FAULTS.get(each.fault)
+            if fault is None:
+                continue
+            bound = reconcile * fault.rounds + MARGIN_SECONDS
+            bound += each.lasted + CAUGHT_UP_SECONDS if fault.holds else 0
+            if each.delay_longest > bound:
+                failures.append(
+                    f"{each.fault}: an event took {each.delay_longest:.1f} s, not {bound:.1f} s"
+                )
+            if each.caught_up_longest > CAUGHT_UP_SECONDS:
+                failures.append(f"{each.fault}: caught up after {each.caught_up_longest:.1f} s")
 
     def _count(self, inboxes: Mapping[int, Inbox], histories: Histories) -> None:
         epoch_logs = [epoch_log for inbox in inboxes.values() for epoch_log in inbox.epoch_logs]
@@ -164,9 +329,8 @@ class Run:
             self.outcome.failures.append(str(error))
 
 
-def _end(active: ActiveFault) -> None:
-    if next(active, None) is not None:
-        raise RuntimeError("A fault has to yield exactly once.")
+def _explanation(plan: Planned, began: float, ended: float) -> Explanation:
+    return Explanation(plan.fault, began, ended, FAULTS[plan.fault].endings)
 
 
 def _seeded(inboxes: Mapping[int, Inbox]) -> list[Claim]:

@@ -1,6 +1,6 @@
 """Makes the users of a run, their first notifications and their tokens: `python -m tests.chaos.seeding COUNT`.
 
-Prints `[[user, token], ...]` as JSON.
+The first user may send to anybody. Prints `[[user, token], ...]` as JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ def main(count: int) -> None:
     from live_inbox import services
     from live_inbox.identity.issuing import issue_token
 
-    users = [get_user_model().objects.create_user(username=f"user-{n}") for n in range(count)]
+    users = [
+        get_user_model().objects.create_user(
+            username=f"user-{n}", first_name="Jörg", last_name=f"Nr. {n}", is_staff=n == 0
+        )
+        for n in range(count)
+    ]
     for number in range(FIRST_NOTIFICATIONS):
         services.send_many(recipient_ids=[user.pk for user in users], title=f"{TITLE} {number}")
     # Issued in the past and good for long, so that clocks that jump by an hour do not matter.

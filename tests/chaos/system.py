@@ -20,9 +20,10 @@ from typing import Any
 import psutil
 
 from tests.chaos.clients import ClientSpec
-from tests.chaos.database import Archive, Database
+from tests.chaos.database import Archive, Database, PostgresDatabase
 from tests.chaos.history import Claim, Follower, Item, Original, Place
-from tests.chaos.writers import Orders
+from tests.chaos.relay_process import RelayProcess
+from tests.chaos.writing import Orders
 from tests.stacks.child import Child
 from tests.stacks.postgres_server import PostgresServer
 from tests.stacks.process_registry import ProcessRegistry
@@ -34,6 +35,7 @@ SINGLE_CLIENT_INBOXES = 2
 """Inboxes that only one client follows: no second client keeps them open."""
 LINGER_SECONDS = 1.0
 """Short, so that live streams without subscribers are soon dropped."""
+EXPIRY_SECONDS = 1.0
 LIVE_EVENTS = 64
 """Fewer than usual, so that a run reads the log often."""
 WAIT_SECONDS = 120.0
@@ -79,6 +81,13 @@ class SystemUnderTest:
         self.archive = Archive(database)
         self.expected_resets: dict[str, str] = {}
         self.notes: list[str] = []
+        self.failures: list[str] = []
+        """What the faults themselves have found wrong."""
+        self.effects: dict[str, dict[str, float]] = {}
+        """What each fault has done, counted: by fault, then by what was counted."""
+        self.relay: RelayProcess | None = None
+        self.clocks = ["clock"]
+        """The files that set clocks wrong: that of all writers and commands, then one for each server."""
         self.rng = random.Random(size.seed)
         self._process_registry = process_registry
         self.directory = process_registry.new_directory("chaos")
@@ -91,6 +100,7 @@ class SystemUnderTest:
             "RECONCILE_SECONDS": str(size.reconcile_seconds),
             "LINGER_SECONDS": str(LINGER_SECONDS),
             "LIVE_EVENTS": str(LIVE_EVENTS),
+            "EXPIRY_SECONDS": str(EXPIRY_SECONDS),
             "SEND_RATE": "1000000/minute burst 1000000",
         }
         self.servers: list[ServerProcess] = []
@@ -98,7 +108,9 @@ class SystemUnderTest:
         self.specs: list[ClientSpec] = []
         self._writers: list[tuple[Orders, Child]] = []
         self._records: list[Path] = []
+        self._writer_count = 0
         self._client_pool: ClientPoolProcess | None = None
+        self._was_mixed = False
 
     # -- beginning and end --------------------------------------------------------------------------------
 
@@ -108,15 +120,33 @@ class SystemUnderTest:
         self.users = [(user, token) for user, token in json.loads(printed)]
         self.database.keep_pruned()
         self.database.copy_aside()
+        if isinstance(self.database, PostgresDatabase):
+            self.relay = RelayProcess(
+                self.spawn,
+                self.directory,
+                database=self.database.socket,
+                redis=self.redis.port if self.redis else None,
+            )
+        self.clocks += [f"clock-of-server-{n}" for n in range(self.size.servers)]
         self.servers = [
-            ServerProcess(self._process_registry, self.environment).start()
-            for _ in range(self.size.servers)
+            ServerProcess(
+                self._process_registry, self.server_environment | {"CHAOS_CLOCK": clock}
+            ).start()
+            for clock in self.clocks[1:]
         ]
         self.specs = self._client_specs()
         addresses = [server.ws for server in self.servers]
-        self._client_pool = ClientPoolProcess(
-            self._process_registry, self._spawn, self.directory, self.specs, addresses
-        )
+        self._client_pool = ClientPoolProcess(self.spawn, self.directory, self.specs, addresses)
+
+    @property
+    def server_environment(self) -> dict[str, str]:
+        """The environment of the servers: they use the database and Redis by way of the relay."""
+        if self.relay is None:
+            return self.environment
+        through = {"DATABASE_URL": self.relay.database_url(self.database.url)}
+        if self.redis is not None:
+            through["REDIS_URL"] = self.relay.redis_url(self.redis.url)
+        return self.environment | through
 
     def _client_specs(self) -> list[ClientSpec]:
         """Give every client its inbox and protocol. The inboxes with a single client are the last ones."""
@@ -146,6 +176,8 @@ class SystemUnderTest:
             self._client_pool.close()
         for server in self.servers:
             server.kill()
+        if self.relay is not None:
+            self.relay.close()
 
     def python(self, *arguments: str) -> str:
         """Run a module or script of the repository in the run's environment, and return what it prints."""
@@ -163,46 +195,78 @@ class SystemUnderTest:
             )
         return done.stdout
 
-    def _spawn(self, name: str, *arguments: str) -> Child:
+    def spawn(
+        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Child:
+        """Start a module of the repository in the run's environment, or in another one."""
         return Child(
             self._process_registry,
             [sys.executable, *arguments],
             log=self.directory / f"{name}.log",
-            environment={**os.environ, **self.environment},
+            environment={**os.environ, **(environment or self.environment)},
             directory=REPOSITORY,
             stop_signal=signal.SIGTERM,
         )
 
+    @property
+    def sqlite(self) -> Database | None:
+        """The database, if it is a file."""
+        return self.database if self.relay is None else None
+
     # -- writers ------------------------------------------------------------------------------------------
 
     def start_writers(self) -> None:
-        """Start those that write all the time: two by the services, one by GraphQL."""
+        """Start those that write all the time: two by the services, two by GraphQL."""
         rate = self.size.rate
-        self.write("worker-1", "mixed", per_second=rate * 0.4)
-        self.write("worker-2", "mixed", per_second=rate * 0.4)
+        self.write("worker-1", "mixed", per_second=rate * 0.3)
+        self.write("worker-2", "mixed", per_second=rate * 0.3)
         self.write("http", "http", per_second=rate * 0.2)
+        self.write("socket", "socket", per_second=rate * 0.2)
+        self._was_mixed = True
+
+    @property
+    def was_mixed(self) -> bool:
+        """Whether the writers that do everything have been started."""
+        return self._was_mixed
 
     def write(
-        self, name: str, style: str, *, per_second: float, inboxes: Sequence[int] | None = None
-    ) -> None:
-        """Start a writer. It writes to all inboxes unless some are given."""
+        self,
+        name: str,
+        style: str,
+        *,
+        per_second: float,
+        inboxes: Sequence[int] | None = None,
+        environment: Mapping[str, str] | None = None,
+        title: str = "",
+        is_recorded: bool = True,
+    ) -> Child:
+        """Start a writer. It writes to all inboxes unless some are given.
+
+        What a writer of another database does is not recorded: this system must not show it.
+        """
         chosen = [(user, token) for user, token in self.users if inboxes is None or user in inboxes]
-        record = self.directory / f"{name}-{len(self._records)}.record"
-        self._records.append(record)
+        record = self.directory / f"{name}-{self._writer_count}.record"
+        self._writer_count += 1
+        if is_recorded:
+            self._records.append(record)
         orders = Orders(
             name=name,
             style=style,
-            seed=self.size.seed + len(self._records),
+            seed=self.size.seed + self._writer_count,
             inboxes=[user for user, _ in chosen],
             tokens=[token for _, token in chosen],
             servers=[server.http for server in self.servers],
             per_second=per_second,
             record=str(record),
+            operator=self.users[0],
+            title=title,
         )
         file = self.directory / f"{record.name}.orders"
         file.write_text(json.dumps(asdict(orders)))
-        child = self._spawn(name, "-m", "tests.chaos.writers", str(file))
+        arguments = ("-m", "tests.chaos.writers", str(file))
+        child = self.spawn(name, *arguments, environment=environment)
         self._writers.append((orders, child))
+        return child
 
     def stop_writers(self) -> None:
         """Stop all writers; each finishes what it does."""
@@ -220,9 +284,10 @@ class SystemUnderTest:
                 child.kill()
         self._writers = [each for each in self._writers if each[0].name != name]
 
-    def claims(self) -> list[Claim]:
-        """Return what all writers have recorded."""
-        written = [record.read_text() for record in self._records if record.exists()]
+    def claims(self, writer: str = "") -> list[Claim]:
+        """Return what all writers have recorded, or those whose names begin so."""
+        records = [each for each in self._records if each.name.startswith(writer)]
+        written = [record.read_text() for record in records if record.exists()]
         lines = [line for text in written for line in text.splitlines()]
         return [Claim(**json.loads(line)) for line in lines]
 
@@ -293,20 +358,34 @@ class SystemUnderTest:
 
     def sockets(self) -> int:
         """Return how many sockets the servers have open, by their own metrics."""
+        return int(self.metric("inbox_sockets{"))
+
+    def metric(self, beginning: str, servers: Sequence[ServerProcess] | None = None) -> float:
+        """Return the sum of all metrics whose lines begin so, of all servers unless some are given."""
         found = 0.0
-        for server in self.servers:
+        for server in self.servers if servers is None else servers:
             with urllib.request.urlopen(f"{server.http}/metrics", timeout=10) as answer:
                 lines = answer.read().decode().splitlines()
-            found += sum(
-                float(line.split()[-1]) for line in lines if line.startswith("inbox_sockets{")
-            )
-        return int(found)
+            found += sum(float(line.split()[-1]) for line in lines if line.startswith(beginning))
+        return found
+
+    def effect(self, fault: str, what: str, count: float) -> None:
+        """Record what a fault has done. A fault that did nothing is a failure of the run."""
+        counted = self.effects.setdefault(fault, {})
+        counted[what] = counted.get(what, 0) + count
+
+    def expect(self, condition: bool, failure: str) -> None:
+        """Record a failure of the run unless the condition holds."""
+        if not condition:
+            self.failures.append(failure)
 
     def tracebacks(self) -> dict[str, int]:
-        """Return how often the servers have logged which error with a traceback."""
+        """Return how often servers, writers and clients have logged which error with a traceback."""
         found: dict[str, int] = {}
-        for server in self.servers:
-            for error in _errors(server.log().splitlines()):
+        logs = [server.log() for server in self.servers]
+        logs += [path.read_text(errors="replace") for path in self.directory.glob("*.log")]
+        for log in logs:
+            for error in _errors(log.splitlines()):
                 found[error] = found.get(error, 0) + 1
         return found
 
@@ -345,7 +424,6 @@ class ClientPoolProcess:
 
     def __init__(
         self,
-        process_registry: ProcessRegistry,
         spawn: Any,
         directory: Path,
         specs: Sequence[ClientSpec],

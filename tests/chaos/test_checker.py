@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.chaos.checker import Wrong, check
+from tests.chaos.checker import Comparisons, Wrong, check
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
     COMMITTED,
+    CONTENT,
     DELETED,
+    EVENT,
     READ,
     ROLLED_BACK,
+    SUPPRESSED,
     UNKNOWN,
     UNREAD,
     Claim,
@@ -28,6 +31,7 @@ from tests.chaos.history import (
     Item,
     Listed,
     Message,
+    Notification,
     Opened,
     Original,
     Place,
@@ -392,3 +396,151 @@ def _final(events: Sequence[EventContent]) -> dict[int, bool]:
     """Return the list after a log, by another way than the checker's."""
     last = {content.notification_id: content.what for content in events}
     return {id: what == READ for id, what in last.items() if what != DELETED}
+
+
+# -- content ---------------------------------------------------------------------------------------------
+
+NOTE = Notification(11, "general", "a", "text", "/x", '{"k":1}', '["1","u","U"]', "t1", "t9", "")
+WITH_CONTENT = [
+    EventContent(ADDED, 11, 1, "a", notification=NOTE, occurred_at="t1", total=1),
+    EventContent(
+        READ, 11, 0, "a", notification=replace(NOTE, read_at="t2"), occurred_at="t2", total=1
+    ),
+    EventContent(
+        ADDED, 12, 1, "b", notification=replace(NOTE, id=12, title="b"), occurred_at="t3", total=2
+    ),
+    EventContent(ALL_READ, 12, 0, number=1, occurred_at="t4", total=2),
+]
+ROWS = [replace(NOTE, id=12, title="b", read_at="t4"), replace(NOTE, read_at="t2")]
+TWO_SENT = [Claim("w", USER, ADDED, COMMITTED, title=title) for title in "ab"]
+
+
+def full(
+    events: Sequence[EventContent] = WITH_CONTENT, rows: Sequence[Notification] = ROWS
+) -> Inbox:
+    return Inbox([EpochLog("e", list(events))], {11: True, 12: True}, 0, 2, list(rows))
+
+
+def received_in(events: Sequence[EventContent]) -> list[Item]:
+    return [opened(0), *(received(n + 1, events=events) for n in range(len(events)))]
+
+
+def test_full_content_passes_and_every_field_is_counted() -> None:
+    comparisons = Comparisons()
+    final = Listed(0, Place("e", 4), 0, 2, ROWS, 2, is_final=True)
+    page = Listed(0, Place("e", 3), 1, 2, [replace(ROWS[0], read_at=""), ROWS[1]], 20)
+    follower = Follower("transport 1", USER, [*received_in(WITH_CONTENT), page, final])
+    assert check({USER: full()}, TWO_SENT, [follower], [], comparisons) == []
+    for field in (*CONTENT, *EVENT):
+        assert comparisons[f"transport event.{field}"] > 0
+    for field in CONTENT:
+        assert comparisons[f"transport list.{field}"] > 0
+        assert comparisons[f"transport final list.{field}"] > 0
+
+
+@pytest.mark.parametrize("field", [name for name in CONTENT if name != "id"])
+def test_any_field_of_an_event_that_differs_is_found(field: str) -> None:
+    """As when the events of a batch are all sent with the content of its first one."""
+    other = {**asdict(ROWS[0]), "read_at": "", field: "other"}
+    wrong = replace(WITH_CONTENT[2], notification=Notification(**other))
+    history = received_in([*WITH_CONTENT[:2], wrong, WITH_CONTENT[3]])
+    assert found(*history, at=full(), claims=TWO_SENT) == [Wrong.GARBLED]
+
+
+def test_another_time_of_an_event_is_found() -> None:
+    wrong = replace(WITH_CONTENT[0], occurred_at="t7")
+    history = received_in([wrong, *WITH_CONTENT[1:]])
+    assert found(*history, at=full(), claims=TWO_SENT) == [Wrong.GARBLED]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [replace(ROWS[0], message="other"), ROWS[1]],
+        [replace(ROWS[0], read_at=""), ROWS[1]],
+        [ROWS[1], ROWS[0]],
+        [ROWS[0]],
+    ],
+    ids=["message", "read", "order", "missing"],
+)
+def test_a_list_that_differs_in_content_read_state_or_order_is_found(
+    rows: list[Notification],
+) -> None:
+    page = Listed(0, Place("e", 4), 0, 2, rows, 20)
+    history = received_in(WITH_CONTENT)
+    assert found(*history, page, at=full(), claims=TWO_SENT) == [Wrong.LIST]
+    final = Listed(0, Place("e", 4), 0, 2, rows, len(rows), is_final=True)
+    assert found(*history, final, at=full(), claims=TWO_SENT) == [Wrong.LIST]
+
+
+def test_a_wrong_total_in_the_log_is_found() -> None:
+    wrong = [replace(WITH_CONTENT[0], total=2), *WITH_CONTENT[1:]]
+    assert found_with(*TWO_SENT, at=full(wrong)) == [Wrong.MISCOUNTED]
+
+
+def test_a_row_that_differs_from_its_log_is_found() -> None:
+    rows = [ROWS[0], replace(ROWS[1], data="{}")]
+    assert found_with(*TWO_SENT, at=full(rows=rows)) == [Wrong.LIST]
+
+
+def test_what_was_committed_is_compared_with_what_was_sent() -> None:
+    sent = {"message": "text", "link": "/x", "data": '{"k":1}', "type": "general", "sender": "1"}
+    good = Claim("w", USER, ADDED, COMMITTED, title="a", content=sent)
+    assert found_with(*TWO_SENT, good, at=full()) == []
+    for field in sent:
+        bad = replace(good, content=sent | {field: "other"})
+        assert found_with(*TWO_SENT, bad, at=full()) == [Wrong.NOT_AS_SENT]
+
+
+def test_a_key_lives_as_long_as_its_notification() -> None:
+    deleted = EventContent(DELETED, 13, 1)
+    events = [*EVENTS[:4], deleted, EventContent(ADDED, 14, 2, "c")]
+    rows = {11: True, 12: False, 14: False}
+    again = inbox(EpochLog("e", events), notifications=rows, unread=2)
+    keyed = [replace(each, key=True) for each in SENT]
+    assert found_with(*keyed, at=again) == []
+    assert found_with(*SENT, at=again) == [Wrong.REPEATED]
+
+
+def test_what_was_suppressed_must_not_be_there() -> None:
+    assert found_with(*SENT, Claim("w", USER, ADDED, SUPPRESSED, title="a")) == [Wrong.NOT_UNDONE]
+
+
+def test_what_expired_too_early_is_found() -> None:
+    early = replace(inbox(), too_early=["notification 12 was due later"])
+    assert found_with(*SENT, at=early) == [Wrong.TOO_EARLY]
+
+
+def test_a_json_client_is_compared_in_full() -> None:
+    comparisons = Comparisons()
+    shown = [NOTE.as_json(), replace(NOTE, id=12, title="b").as_json()]
+    segment = Segment([each.short() for each in WITH_CONTENT], full().digest, shown=shown)
+    rows = [each.as_json() for each in ROWS]
+    good = Original("original 1", USER, [segment], rows=rows)
+    assert check({USER: full()}, TWO_SENT, [], [good], comparisons) == []
+    assert comparisons["original event.message"] == 2
+    garbled = replace(segment, shown=[shown[0], replace(shown[1], message="first")])
+    other_rows = [replace(rows[0], message="first"), rows[1]]
+    for bad, wrong in (
+        (replace(good, segments=[garbled]), Wrong.GARBLED),
+        (replace(good, rows=other_rows), Wrong.LIST),
+    ):
+        assert [each.wrong for each in check({USER: full()}, TWO_SENT, [], [bad])] == [wrong]
+
+
+# -- a database that failed over to a copy ---------------------------------------------------------------
+
+
+def test_a_client_of_a_log_that_is_no_more_needs_a_reset() -> None:
+    lost = EpochLog("e", EVENTS[:4], was_cut=True)
+    other = [*EVENTS[:2], EventContent(READ, 12, 1, "b"), EventContent(ADDED, 14, 2, "c")]
+    now = inbox(
+        lost, EpochLog("e", other), notifications={11: False, 12: True, 14: False}, unread=2
+    )
+    seen: list[Item] = [opened(2), *map(received, (3, 4))]
+    here = [received(n, events=other) for n in (3, 4)]
+    assert found(opened(2), *here, at=now) == []
+    assert found(*seen, reset(4, "EPOCH"), at=now) == []
+    assert found(*seen, reset(2, "AHEAD"), *here, at=now) == []
+    assert found(*seen, at=now) == [Wrong.RESET_MISSING]
+    assert found(opened(2), received(3), received(4, events=other), at=now) == [Wrong.RESET_MISSING]

@@ -1,0 +1,121 @@
+"""Doorbells that are not of this site: of a second deployment on the same Redis, replayed ones and forged ones."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import Any
+
+import msgpack
+import psycopg
+import redis
+
+from tests.chaos.database import PostgresDatabase
+from tests.chaos.fault import ActiveFault, fault
+from tests.chaos.history import Place
+from tests.chaos.system import SystemUnderTest
+
+STRANGERS_PER_SECOND = 60
+STRANGE_INBOXES = 4
+RECORD_SECONDS = 2.0
+FORGED = "forged"
+Recorded = list[tuple[bytes, bytes]]
+
+
+@fault("second-deployment", target="redis", needs="redis", least_seconds=8.0)
+def _second_deployment(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
+    """A copy of this site, with a secret of its own, uses the same Redis and writes. Nobody here may see it."""
+    assert isinstance(system.database, PostgresDatabase)
+    url = system.database.copy("second_deployment")
+    secret = "the-secret-key-of-the-second-deployment-which-is-long-enough"
+    environment = {**system.environment, "DATABASE_URL": url, "SECRET_KEY": secret}
+    inboxes = [user for user, _ in rng.sample(system.users, STRANGE_INBOXES)]
+    before = system.database.heads()
+    # Its next events have the epochs and the numbers of ours.
+    with psycopg.connect(url) as connection:
+        for user, head in before.items():
+            connection.execute(
+                "UPDATE live_inbox_inbox SET epoch = %s, last_sequence = %s WHERE user_id = %s",
+                [head.epoch, head.sequence, user],
+            )
+    system.write(
+        "stranger",
+        "steady",
+        per_second=STRANGERS_PER_SECOND,
+        inboxes=inboxes,
+        environment=environment,
+        is_recorded=False,
+    )
+    yield
+    system.kill_writers("stranger")
+    other = PostgresDatabase(system.database.cluster, url).heads()
+    written = sum(other[user].sequence - before[user].sequence for user in inboxes)
+    system.effect("second-deployment", "events of the other", written)
+
+
+def _record(system: SystemUnderTest, client: redis.Redis) -> Recorded:
+    """Return what is published for a while."""
+    recorded: Recorded = []
+    with client.pubsub() as subscription:  # type: ignore[no-untyped-call]
+        subscription.psubscribe("*")
+        deadline = time.monotonic() + RECORD_SECONDS
+        while time.monotonic() < deadline:
+            message = subscription.get_message(timeout=0.2)
+            if message and message["type"] == "pmessage":
+                recorded.append((message["channel"], message["data"]))
+    return recorded
+
+
+@fault("doorbells-replayed", target="doorbells", needs="redis")
+def _doorbells_replayed(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
+    """Somebody who can read Redis publishes old doorbells again, in any order."""
+    assert system.redis is not None
+    with redis.Redis.from_url(system.redis.url) as client:
+        recorded = _record(system, client)
+        yield
+        rng.shuffle(recorded)
+        received = sum(client.publish(channel, data) for channel, data in recorded)
+    system.effect("doorbells-replayed", "deliveries", received)
+
+
+@fault("doorbells-forged", target="doorbells", needs="redis")
+def _doorbells_forged(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
+    """Somebody publishes doorbells with the right epoch and the next number, but with other content."""
+    assert system.redis is not None
+    received = 0
+    with redis.Redis.from_url(system.redis.url) as client:
+        recorded = _record(system, client)
+        heads = {str(user): place for user, place in system.database.heads().items()}
+        for channel, data in recorded:
+            forged = _forge(msgpack.unpackb(data, raw=False), heads)
+            received += client.publish(channel, msgpack.packb(forged, use_bin_type=True))
+        yield
+    system.effect("doorbells-forged", "deliveries", received)
+
+
+def _forge(value: Any, heads: dict[str, Place]) -> Any:
+    """Return a message in which every event is another one, and which comes from another process."""
+    match value:
+        case dict():
+            changed = {key: _forge(each, heads) for key, each in value.items()}
+            return changed | {"from": FORGED} if "from" in changed else changed
+        case list():
+            return [_forge(each, heads) for each in value]
+        case bytes():
+            return _forged_event(value, heads)
+    return value
+
+
+def _forged_event(encoded: bytes, heads: dict[str, Place]) -> bytes:
+    try:
+        event = json.loads(encoded)
+    except ValueError:
+        return encoded
+    if not isinstance(event, dict) or event.get("inbox") not in heads:
+        return encoded
+    place = heads[event["inbox"]]
+    event |= {"epoch": place.epoch, "sequence": place.sequence + 1}
+    if event.get("notification"):
+        event["notification"] |= {"title": FORGED, "message": FORGED}
+    return json.dumps(event).encode()
