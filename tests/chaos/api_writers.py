@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPException
 from typing import IO, Any
 
@@ -273,7 +274,9 @@ class SocketWriter(ApiWriter):
         except (OSError, WebSocketException) as error:
             broken = self._connections.pop(token, None)
             if broken is not None:
-                broken.socket.close()
+                with suppress(OSError):
+                    # Without waiting for a server that may not answer; the thread that reads then ends.
+                    broken.socket.shutdown(socket.SHUT_RDWR)
             raise Unavailable(str(error)) from None
 
     def _connect(self, token: str) -> ClientConnection:
@@ -289,6 +292,7 @@ class SocketWriter(ApiWriter):
             proxy=None,
             open_timeout=REQUEST_SECONDS,
             close_timeout=1,
+            ping_interval=None,
         )
         self._connections[token] = connection
         init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}

@@ -458,6 +458,10 @@ def check_follower(follower: Follower, inbox: Inbox, counted: Comparisons) -> li
 # -- clients of the JSON API -----------------------------------------------------------------------------
 
 
+_Script = tuple[list[Message], list[int], dict[Message, list[int]]]
+"""The messages of an epoch, their sequences, and where each message is."""
+
+
 def check_original(original: Original, inbox: Inbox, counted: Comparisons) -> list[Violation]:
     """Return what is wrong with the history of a client of the JSON API.
 
@@ -467,11 +471,11 @@ def check_original(original: Original, inbox: Inbox, counted: Comparisons) -> li
     found = [Violation(Wrong.DOUBLED, original.name, each) for each in original.mismatches]
     scripts = [_script(epoch_log) for epoch_log in inbox.epoch_logs]
     for segment in original.segments:
-        if not any(
-            _fits(segment, epoch_log, *script)
-            for epoch_log, script in zip(inbox.epoch_logs, scripts, strict=True)
-        ):
+        if not _fits_any(segment, inbox, scripts) and not _fits_in_two(segment, inbox, scripts):
             found.append(Violation(Wrong.NOT_THE_LOG, original.name, _why(segment, inbox)))
+        if len(inbox.epoch_logs) < 2:
+            # Otherwise the epoch may have ended there, and what the list then lacked is in the one that replaced it.
+            found += [Violation(Wrong.DOUBLED, original.name, each) for each in segment.mismatches]
         counted[f"{original.kind} segment.order"] += 1
         found += _check_shown(original, segment, inbox, counted)
     if original.rows is not None and inbox.rows is not None:
@@ -484,6 +488,24 @@ def check_original(original: Original, inbox: Inbox, counted: Comparisons) -> li
         detail = "its list is not complete" if last is None else "its list is not the inbox's"
         found.append(Violation(Wrong.LOST, original.name, f"{detail} at the end"))
     return found
+
+
+def _fits_any(segment: Segment, inbox: Inbox, scripts: Sequence[_Script]) -> bool:
+    return any(
+        _fits(segment, epoch_log, *script)
+        for epoch_log, script in zip(inbox.epoch_logs, scripts, strict=True)
+    )
+
+
+def _fits_in_two(segment: Segment, inbox: Inbox, scripts: Sequence[_Script]) -> bool:
+    """Whether the epoch ended within the segment: what follows the reset may come before the list that replaces all."""
+    if not segment.was_replaced or len(inbox.epoch_logs) < 2:
+        return False
+    return any(
+        _fits_any(replace(segment, messages=segment.messages[:split]), inbox, scripts)
+        and _fits_any(replace(segment, messages=segment.messages[split:]), inbox, scripts)
+        for split in range(1, len(segment.messages))
+    )
 
 
 def _check_shown(
@@ -521,9 +543,6 @@ def _why(segment: Segment, inbox: Inbox) -> str:
         if _fits(unlisted, epoch_log, *_script(epoch_log)):
             return f"the list does not fit, {received} in epoch {epoch_log.epoch}"
     return received
-
-
-_Script = tuple[list[Message], list[int], dict[Message, list[int]]]
 
 
 def _script(epoch_log: EpochLog) -> _Script:

@@ -329,6 +329,10 @@ class Segment:
     at: float = 0.0
     since: float = 0.0
     shown: Sequence[Notification] = ()
+    was_replaced: bool = False
+    """Whether a list that the client had not asked for has replaced its list."""
+    mismatches: Sequence[str] = ()
+    """Messages that did not fit the list that was then replaced."""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ class OriginalClient(Client):
         self._list: dict[int, bool] = {}
         self._messages: list[Message] = []
         self._shown: list[Notification] = []
+        self._unfitting: list[str] = []
         self._is_complete = False
         self._completed_at = 0.0
 
@@ -111,7 +112,7 @@ class OriginalClient(Client):
             # An unrequested list: there was an event for which this protocol has no message. Start anew. The segment
             # may hold what came after that event, but not the event itself: this list fits no place of it.
             self._is_complete = False
-            self._keep()
+            self._keep(was_replaced=True)
             self._begin_segment()
             self._asked.clear()
             is_last = len(rows) >= page["total"]
@@ -146,15 +147,20 @@ class OriginalClient(Client):
 
     def _report_mismatch(self, condition: bool, message: object) -> None:
         if condition:
-            self.mismatches.append(json.dumps(message)[:300])
+            self._unfitting.append(json.dumps(message)[:300])
 
     def end(self) -> None:
         """Keep the segment that ends with the connection."""
         self._keep()
 
-    def _keep(self) -> None:
+    def _keep(self, *, was_replaced: bool = False) -> None:
         digest = digest_of(self._list) if self._is_complete else None
-        self.segments.append(self._segment(digest))
+        segment = self._segment(digest)
+        if was_replaced:
+            segment = replace(segment, was_replaced=True, mismatches=self._unfitting)
+        else:
+            self.mismatches += self._unfitting
+        self.segments.append(segment)
 
     def _segment(self, digest: int | None) -> Segment:
         return Segment(self._messages, digest, self._completed_at, self._began, self._shown)
@@ -162,6 +168,7 @@ class OriginalClient(Client):
     def finish(self) -> list[Segment]:
         """Return all segments, the present one included."""
         digest = digest_of(self._list) if self._is_complete and self.is_following else None
+        self.mismatches += self._unfitting
         return [*self.segments, self._segment(digest)]
 
     def known_state(self) -> object:

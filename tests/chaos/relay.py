@@ -43,6 +43,11 @@ class Route:
         await link.run(reader, behind[0])
         self._links.discard(link)
 
+    @property
+    def open(self) -> int:
+        """How many connections there are, forgotten ones included."""
+        return len(self._links)
+
     def forget(self) -> int:
         """Let the connections that are open carry nothing any more; return how many they are."""
         chosen = [link for link in self._links if not link.is_forgotten]

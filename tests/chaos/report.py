@@ -86,7 +86,7 @@ class Report:
 
 
 def _summary(outcome: Outcome) -> Iterator[str]:
-    wrong = len(outcome.violations) + len(outcome.failures)
+    wrong = sum(outcome.found.values()) + len(outcome.failures)
     yield (
         f"{outcome.profile}: {wrong or 'no'} violations; {outcome.events} events committed, "
         f"{outcome.deliveries} deliveries over {outcome.connections} connections compared; "
@@ -96,7 +96,8 @@ def _summary(outcome: Outcome) -> Iterator[str]:
     if outcome.profile == "jitter" and outcome.replays is not None:
         yield _replays(outcome.replays)
     yield from (f"- {note}" for note in outcome.notes)
-    yield from (f"- {violation}" for violation in outcome.violations)
+    yield from (f"- {count} x {kind}" for kind, count in outcome.found.items())
+    yield from (f"- {str(violation)[:400]}" for violation in outcome.violations)
     yield from (f"- {failure}" for failure in outcome.failures)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +26,8 @@ from tests.chaos.schedule import Planned, steps
 from tests.chaos.seeding import FIRST_NOTIFICATIONS, TITLE
 from tests.chaos.system import Histories, SystemUnderTest
 
-MOST_VIOLATIONS = 50
+MOST_OF_A_KIND = 10
+MOST_ENDINGS = 20
 EXPIRED_SECONDS = 30.0
 AFTERMATH_SECONDS = 3.0
 """How long after the end of a fault events still count as concerned by it."""
@@ -51,6 +53,8 @@ class Outcome:
 
     profile: str
     violations: list[Violation] = field(default_factory=list)
+    """Some of each kind; `found` is how many there are."""
+    found: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     replays: Replays | None = None
@@ -227,7 +231,14 @@ class Run:
         claims = system.claims() + _seeded(inboxes)
         comparisons = Comparisons()
         found = check(inboxes, claims, histories.followers, histories.originals, comparisons)
-        outcome.violations = found[:MOST_VIOLATIONS]
+        kinds = Counter(each.wrong for each in found)
+        # Some of each kind: of one, there may be thousands.
+        outcome.violations = [
+            each
+            for kind in kinds
+            for each in [other for other in found if other.wrong == kind][:MOST_OF_A_KIND]
+        ]
+        outcome.found = {kind.value: count for kind, count in kinds.items()}
         outcome.measured = [measure(w, histories.followers, inboxes) for w in self._windows]
         outcome.replays = replays(histories.followers, inboxes)
         outcome.tracebacks = system.tracebacks()
@@ -276,8 +287,8 @@ class Run:
     def _check_endings(self, histories: Histories) -> None:
         closings = closings_of(histories.followers) + list(histories.closings.items())
         found = unexplained(closings, self._explanations)
-        self.outcome.failures += found[:MOST_VIOLATIONS]
-        if len(found) > MOST_VIOLATIONS:
+        self.outcome.failures += found[:MOST_ENDINGS]
+        if len(found) > MOST_ENDINGS:
             self.outcome.failures.append(f"{len(found)} endings that nothing explains")
 
     def _check_delays(

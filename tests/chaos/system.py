@@ -38,7 +38,8 @@ LINGER_SECONDS = 1.0
 EXPIRY_SECONDS = 1.0
 LIVE_EVENTS = 64
 """Fewer than usual, so that a run reads the log often."""
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 60.0
+LISTS_SECONDS = 20.0
 STOP_SECONDS = 60.0
 
 
@@ -322,7 +323,7 @@ class SystemUnderTest:
         return behind
 
     def wait_until_lists_match(
-        self, digests: Mapping[int, int], *, seconds: float = WAIT_SECONDS
+        self, digests: Mapping[int, int], *, seconds: float = LISTS_SECONDS
     ) -> list[str]:
         """Wait until every client of the JSON API has the list that is in the database."""
         deadline = time.monotonic() + seconds

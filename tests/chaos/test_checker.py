@@ -272,6 +272,22 @@ def test_messages_that_are_no_segment_of_the_log_are_found(messages: list[Messag
     assert found_at_original(Segment(messages, digest_of(LIST))) == [Wrong.NOT_THE_LOG]
 
 
+def test_an_epoch_may_end_within_a_segment_whose_list_is_replaced() -> None:
+    renewed = inbox(EpochLog("e", EVENTS), EpochLog("f", EVENTS))
+    around = Segment([*MESSAGES[:2], *MESSAGES[4:]], None, was_replaced=True)
+    last = Segment([], digest_of(LIST))
+
+    def wrong(at: Inbox, segment: Segment) -> list[Wrong]:
+        original = Original("o", USER, [segment, last])
+        return [each.wrong for each in check({USER: at}, SENT, [], [original])]
+
+    assert wrong(renewed, around) == []
+    assert wrong(inbox(), around) == [Wrong.NOT_THE_LOG]
+    assert wrong(renewed, replace(around, was_replaced=False)) == [Wrong.NOT_THE_LOG]
+    twice = replace(around, messages=[MESSAGES[0], MESSAGES[2], MESSAGES[5]])
+    assert wrong(renewed, twice) == [Wrong.NOT_THE_LOG]
+
+
 def test_a_list_that_lacks_something_from_before_the_first_message_is_found() -> None:
     without_11 = digest_of({13: True})
     assert found_at_original(Segment([(DELETED, 12)], without_11)) == [

@@ -51,6 +51,42 @@ def test_a_killed_one_has_what_was_committed_and_nothing_else(
     assert answer(private_postgres, "SELECT sum(number) FROM kept") == 1
 
 
+@pytest.mark.parametrize("is_promoted", [False, True])
+def test_an_older_copy_goes_on_without_what_came_later(
+    private_postgres: PostgresServer, is_promoted: bool
+) -> None:
+    timeline: LiteralString = "SELECT timeline_id FROM pg_control_checkpoint()"
+    with connect(private_postgres) as connection:
+        connection.execute("CREATE TABLE kept (number int)")
+    private_postgres.stop()
+    private_postgres.copy_data("older")
+    private_postgres.start()
+    before = answer(private_postgres, timeline)
+    with connect(private_postgres) as connection:
+        connection.execute("INSERT INTO kept VALUES (1)")
+    private_postgres.stop()
+    private_postgres.replace_data("older", is_promoted=is_promoted)
+    private_postgres.start()
+    recovering: LiteralString = "SELECT pg_is_in_recovery()"
+    private_postgres.child.wait_until(lambda: answer(private_postgres, recovering) is False)
+    assert answer(private_postgres, "SELECT count(*) FROM kept") == 0
+    with connect(private_postgres) as connection:
+        connection.execute("INSERT INTO kept VALUES (2)")
+        connection.execute("CHECKPOINT")
+    after = answer(private_postgres, timeline)
+    assert isinstance(before, int)
+    assert after == before + is_promoted
+
+
+def test_one_can_listen_where_no_client_looks(private_postgres: PostgresServer) -> None:
+    address = private_postgres.url()
+    private_postgres.stop()
+    private_postgres.socket_directory = private_postgres.apart()
+    private_postgres.start()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(address)
+
+
 def test_a_durable_one_has_the_settings_of_production(private_postgres: PostgresServer) -> None:
     settings: tuple[LiteralString, ...] = (
         "fsync",
