@@ -336,9 +336,9 @@ class TokenRevocation(models.Model):
 class Deployment(models.Model):
     """The id of this database, in the one row that the table has.
 
-    The names of channel-layer groups contain it. Sites whose databases differ therefore never receive each other's
-    doorbells, though they share a Redis and a prefix and have users with equal keys. A copy of a database has the
-    same id: give one of both sites another prefix, or delete the row in the copy.
+    The names of channel-layer groups are made of it and of the place of the database (`live_inbox.deployment_id`).
+    Sites whose databases differ therefore never receive each other's doorbells, though they share a Redis and a prefix
+    and have users with equal keys. A copy of a database has the same row, but another place.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)

@@ -110,6 +110,13 @@ class Stack:
             self._copy(self._template, name)
         return self._database_url(name)
 
+    def copy_of(self, url: str) -> str:
+        """Return the address of a copy of a database, which nobody may be connected to."""
+        name = f"copy_{next(self._numbers)}"
+        source = url.removeprefix("sqlite:///")
+        self._copy(source if self.cluster is None else source.rsplit("/", 1)[1], name)
+        return self._database_url(name)
+
     def empty_database(self, name: str) -> str:
         """Return the address of a new database without tables, for a project that migrates it itself."""
         if self.cluster is not None:
