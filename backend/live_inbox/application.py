@@ -117,6 +117,7 @@ def _hub(admissions: Admissions) -> Hub[Event]:
         layer=channel_layer(),
         decode=decode,
         own_doorbell=doorbell().name,
+        codec=doorbell().codec,
         on_empty=admissions.on_account_changed,
         config=hub_config(inbox_settings()),
     )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from channels.layers import get_channel_layer
 from django.apps import AppConfig, apps
+from django.conf import settings
 
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.channel_layer import ChannelLayer
 from live_inbox.delivery.doorbell import Doorbell
+from live_inbox.delivery.doorbell_message import DoorbellCodec, derive_keys
 
 if TYPE_CHECKING:
     from live_inbox.deployment_id import DeploymentIds
@@ -30,9 +32,16 @@ class LiveInboxConfig(AppConfig):
         self.deployment_ids: DeploymentIds = import_module(
             "live_inbox.deployment_id"
         ).DeploymentIds()
-        self.doorbell = Doorbell(channel_layer, deployment=self.deployment_ids.current)
+        self.doorbell = Doorbell(
+            channel_layer, deployment=self.deployment_ids.current, codec=DoorbellCodec(_keys)
+        )
         import_module("live_inbox.checks")
         import_module("live_inbox.account_signals").connect()
+
+
+def _keys() -> tuple[bytes, ...]:
+    """Return the keys of doorbells. Like sessions, they survive a rotation of SECRET_KEY with SECRET_KEY_FALLBACKS."""
+    return derive_keys(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 def _config() -> LiveInboxConfig:

@@ -19,6 +19,20 @@ DOORBELLS_RECEIVED = Counter(
     "Events that doorbell messages delivered, by what the live stream did with them.",
     ["outcome"],
 )
+DOORBELLS_REFUSED = Counter(
+    "inbox_doorbells_refused",
+    "Messages of the channel layer that are no doorbells of this site, by reason.",
+    ["reason"],
+)
+DOORBELLS_UNREADABLE = Counter(
+    "inbox_doorbells_unreadable",
+    "Events of doorbells that this version cannot read. The log was read instead.",
+)
+CONTRADICTIONS = Counter(
+    "inbox_contradictions",
+    "Doorbells that contradicted a live stream, by which of both the log contradicts.",
+    ["wrong"],
+)
 EVENTS_RECOVERED = Counter(
     "inbox_events_recovered",
     "Events that live streams read from the log because no doorbell delivered them.",

@@ -66,6 +66,11 @@ class SiteSettings(InboxSettings, BaseSettings):
         description="Django's secret key: at least 50 characters in production. "
         "Development makes one up and keeps it in `var/`.",
     )
+    secret_key_fallbacks: CommaSeparated = Field(
+        default_factory=list,
+        description="Earlier secret keys, or the next one, which are still accepted while the key is rotated (Django's "
+        "SECRET_KEY_FALLBACKS).",
+    )
     allowed_hosts: CommaSeparated = Field(
         default_factory=list,
         description="Host names that this server answers to (Django's ALLOWED_HOSTS). "

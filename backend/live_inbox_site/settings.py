@@ -51,6 +51,7 @@ def _channel_layer(redis_url: str) -> dict[str, Any]:
 IS_PRODUCTION = _settings.is_production
 DEBUG = _settings.is_development
 SECRET_KEY = _settings.secret_key
+SECRET_KEY_FALLBACKS = list(_settings.secret_key_fallbacks)
 
 ALLOWED_HOSTS = list(_settings.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(_settings.allowed_origins)

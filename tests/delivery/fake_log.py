@@ -21,6 +21,8 @@ class FakeEntry:
     sequence: int
     fingerprint: int = field(default=0, compare=False)
     previous_fingerprint: int = field(default=0, compare=False)
+    text: str = ""
+    """Empty for what was committed: a wrong entry has another one."""
 
     @property
     def position(self) -> Position:
@@ -31,14 +33,16 @@ class FakeEntry:
 def encode(line: FakeEntry) -> bytes:
     """Write a line as the doorbell carries it."""
     fingerprints = f"{line.fingerprint} {line.previous_fingerprint}"
-    return f"{line.inbox} {line.epoch} {line.sequence} {fingerprints}".encode()
+    text = f"#{line.text}" if line.text else ""
+    return f"{line.inbox} {line.epoch} {line.sequence} {fingerprints}{text}".encode()
 
 
 def decode(frame: bytes) -> FakeEntry:
     """Read what `encode` wrote; ValueError for anything else."""
-    inbox, epoch, *numbers = frame.decode().split()
+    text, _, written = frame.decode().partition("#")
+    inbox, epoch, *numbers = text.split()
     sequence, fingerprint, previous = map(int, numbers)
-    return FakeEntry(inbox, epoch, sequence, fingerprint, previous)
+    return FakeEntry(inbox, epoch, sequence, fingerprint, previous, written)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from live_inbox.delivery.hub import Hub, HubClosed, HubConfig, PositionLost
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
+from tests.delivery.doorbell_messages import doorbell_message
 from tests.delivery.fake_layer import FakeLayer
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, group_of
@@ -145,8 +146,7 @@ class SimulatedHub:
         return all(arrived)
 
     def _carry(self, group: str, line: FakeEntry, sender: str) -> bool:
-        rung = {line.inbox: [encode(line)]}
-        message = {"type": "inbox.events", "from": sender, "inboxes": rung}
+        message = doorbell_message({line.inbox: [encode(line)]}, sender=sender)
         return self.layer.deliver(group, message)
 
     def reconcile(self) -> None:

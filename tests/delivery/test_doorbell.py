@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from channels.layers import InMemoryChannelLayer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live_inbox.delivery.doorbell import Doorbell
 from live_inbox.delivery.hub import Hub
+from tests.delivery.doorbell_messages import inboxes_of
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, deployment, group_of
 from tests.delivery.metric_values import counted
@@ -100,16 +101,9 @@ async def test_in_a_server_the_hub_gets_the_events_directly_and_other_processes_
         bell.ring({"7": [b"one", b"two"]})
         assert (received, layer.sent) == ([], [])
     assert received == [{"7": [b"one", b"two"]}]
-    assert layer.sent == [
-        (
-            group_of("7"),
-            {
-                "type": "inbox.events",
-                "from": bell.name,
-                "inboxes": {"7": [b"one", b"two"]},
-            },
-        )
-    ]
+    ((group, message),) = layer.sent
+    assert (group, message["type"], message["version"]) == (group_of("7"), "inbox.events", 2)
+    assert (message["from"], inboxes_of(message)) == (bell.name, {"7": [b"one", b"two"]})
     assert counted("doorbells_sent_total") - before == 1
 
 
@@ -119,7 +113,7 @@ async def test_each_inbox_has_its_own_message_while_they_are_few() -> None:
     async with bell.attached(ignore):
         bell.ring({str(n): [b"x"] for n in range(15)})
     assert layer.groups == [f"inbox.d1.{n}" for n in range(15)]
-    assert all(len(message["inboxes"]) == 1 for _, message in layer.sent)
+    assert all(len(inboxes_of(message)) == 1 for _, message in layer.sent)
 
 
 async def test_a_bulk_rings_in_the_common_group_some_inboxes_at_a_time() -> None:
@@ -130,11 +124,54 @@ async def test_a_bulk_rings_in_the_common_group_some_inboxes_at_a_time() -> None
         bell.ring({str(n): [b"x"] for n in range(16)})
         bell.ring(everybody)
     assert layer.groups == [BULK] * 4
-    assert [len(message["inboxes"]) for _, message in layer.sent] == [16, 200, 200, 50]
+    assert [len(inboxes_of(message)) for _, message in layer.sent] == [16, 200, 200, 50]
     sent: dict[str, list[bytes]] = {}
     for _, message in layer.sent[1:]:
-        sent |= message["inboxes"]
+        sent |= inboxes_of(message)
     assert sent == everybody
+
+
+async def sent_for(event_batch: Mapping[str, Sequence[bytes]]) -> list[dict[str, list[bytes]]]:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer, deployment=deployment)
+    async with bell.attached(ignore):
+        bell.ring(event_batch)
+    return [inboxes_of(message) for _, message in layer.sent]
+
+
+async def test_many_events_are_published_in_messages_of_a_megabyte() -> None:
+    events = [bytes([n]) * 300_000 for n in range(10)]
+    sent = await sent_for({"7": events, "8": [b"x"]})
+    assert [len(inboxes["7"]) for inboxes in sent[:-1]] == [4, 4, 2]
+    assert [event for inboxes in sent[:-1] for event in inboxes["7"]] == events
+    assert sent[-1] == {"8": [b"x"]}
+
+
+@given(st.lists(st.lists(st.integers(1, 700_000), min_size=1, max_size=3), min_size=1, max_size=25))
+@settings(max_examples=30, deadline=None)
+def test_however_a_batch_is_split_its_events_arrive_in_order(lengths: list[list[int]]) -> None:
+    batch = {
+        str(n): [bytes([part]) * length for part, length in enumerate(each)]
+        for n, each in enumerate(lengths)
+    }
+    sent = asyncio.run(sent_for(batch))
+    arrived: dict[str, list[bytes]] = {}
+    for inboxes in sent:
+        assert all(inboxes.values()), "an inbox without events is a change of an account"
+        assert sum(len(event) for events in inboxes.values() for event in events) < 2 * 1024 * 1024
+        for inbox, events in inboxes.items():
+            arrived.setdefault(inbox, []).extend(events)
+    assert arrived == batch
+
+
+async def test_every_message_has_a_mac_of_its_own() -> None:
+    layer = RecordingLayer()
+    bell = Doorbell(lambda: layer, deployment=deployment, clock=lambda: 1.0)
+    async with bell.attached(ignore):
+        for _ in range(2):
+            bell.ring_empty(["7"])
+            bell.ring({"7": [b"x"]})
+    assert len({message["mac"] for _, message in layer.sent}) == 4
 
 
 async def test_a_doorbell_without_events_rings_in_the_common_group() -> None:
@@ -145,7 +182,7 @@ async def test_a_doorbell_without_events_rings_in_the_common_group() -> None:
         bell.ring_empty(["7"])
         bell.ring_empty([])
     assert received == [{"7": ()}]
-    assert [(group, message["inboxes"]) for group, message in layer.sent] == [(BULK, {"7": []})]
+    assert [(group, inboxes_of(message)) for group, message in layer.sent] == [(BULK, {"7": []})]
 
 
 async def test_ringing_for_no_inbox_does_nothing() -> None:
@@ -511,7 +548,7 @@ async def test_without_the_deployment_id_only_the_hub_of_this_process_gets_doorb
         is_database_down = False
         bell.ring({"7": [b"3"]})
     assert received == [{"7": [b"1"]}, {"7": [b"2"]}, {"7": [b"3"]}]
-    assert [message["inboxes"] for _, message in layer.sent] == [{"7": [b"3"]}]
+    assert [inboxes_of(message) for _, message in layer.sent] == [{"7": [b"3"]}]
     assert dropped() == before + 2
     assert [record.getMessage() for record in caplog.records] == [
         "The reading of the deployment id fails: ConnectionError: the database is away",

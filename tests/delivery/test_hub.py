@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Callable
 
 import pytest
@@ -9,8 +8,9 @@ import pytest
 from live_inbox.delivery.hub import HubClosed, HubConfig
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
+from tests.delivery.doorbell_messages import doorbell_message
 from tests.delivery.fake_layer import Health
-from tests.delivery.fake_log import FakeEntry
+from tests.delivery.fake_log import FakeEntry, encode
 from tests.delivery.group_names import BULK, group_of
 from tests.delivery.metric_values import counted
 from tests.delivery.simulated_hub import SMALL, Follower, SimulatedHub
@@ -129,7 +129,7 @@ def test_a_doorbell_that_cannot_be_read_makes_the_hub_read_the_log(
     simulation.hub.on_message({"alice": frames})
     simulation.settle()
     assert alice.sequences == [1, 2]
-    assert "could not be read" in caplog.text
+    assert "The reading of doorbells fails" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,7 @@ def test_a_message_that_makes_no_sense_does_not_stop_the_hub_from_listening(
     simulation: SimulatedHub, rung: object
 ) -> None:
     alice = simulation.follow("alice")
-    simulation.layer.deliver_to_everybody(
-        {"type": "inbox.events", "from": "other", "inboxes": rung}
-    )
+    simulation.layer.deliver_to_everybody(doorbell_message({}) | {"body": rung})
     simulation.layer.deliver_to_everybody({"type": "something.else"})
     simulation.layer.deliver_to_everybody(rung)
     simulation.loop.advance(1.0)
@@ -158,6 +156,139 @@ def test_an_entry_published_for_the_wrong_inbox_is_ignored(simulation: Simulated
     assert alice.got == []
     simulation.write("alice")
     assert [line.inbox for line in alice.got] == ["alice"]
+
+
+# -- doorbells that are wrong, and authentic: a bug, or a copy of the database with the same keys ------------------
+
+
+def wrong(sequence: int) -> FakeEntry:
+    """An entry that was never committed: it differs from the one of its sequence."""
+    return FakeEntry("alice", "e1", sequence, "wrong")
+
+
+def contradictions(wrong: str) -> float:
+    return counted("contradictions_total", wrong=wrong)
+
+
+def test_an_inbox_without_events_takes_no_epoch_from_a_doorbell(simulation: SimulatedHub) -> None:
+    alice = simulation.follow("alice")
+    simulation.log.calls.clear()
+    simulation.ring([FakeEntry("alice", "foreign", 1), FakeEntry("alice", "foreign", 2)])
+    assert (alice.got, simulation.log.calls) == ([], [("heads", 1)])
+    simulation.write("alice", 3)
+    assert alice.sequences == [1, 2, 3]
+    assert {line.epoch for line in alice.got} == {"e1"}
+    assert alice.losses == []
+
+
+def test_the_first_event_of_an_inbox_costs_one_read(simulation: SimulatedHub) -> None:
+    alice = simulation.follow("alice")
+    simulation.log.calls.clear()
+    simulation.write("alice")
+    simulation.write("alice")
+    assert alice.sequences == [1, 2]
+    assert simulation.log.calls == [("heads", 1), ("read", 1)]
+
+
+def test_a_doorbell_that_contradicts_what_the_log_has_changes_nothing(
+    simulation: SimulatedHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulation.log.write("alice")
+    alice = simulation.follow("alice")
+    simulation.write("alice", 2)
+    before = contradictions("doorbell"), contradictions("stream")
+    simulation.ring([wrong(3), wrong(2)])
+    assert (alice.sequences, alice.losses) == ([2, 3], [])
+    assert (contradictions("doorbell"), contradictions("stream")) == (before[0] + 2, before[1])
+    assert [record.getMessage() for record in caplog.records] == [
+        "The doorbell of an inbox fails: Contradiction: event 2 of inbox alice is another one in the log"
+    ]
+
+
+def test_of_several_contradictions_the_log_decides_about_each(simulation: SimulatedHub) -> None:
+    simulation.log.write("alice")
+    alice = simulation.follow("alice")
+    simulation.write("alice")
+    simulation.ring([wrong(3)])
+    committed = simulation.log.write("alice")
+    simulation.hub.on_message({"alice": [encode(wrong(2)), *map(encode, committed)]})
+    simulation.settle()
+    assert alice.reasons == [ResetReason.EPOCH]
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_a_stream_that_contradicts_the_log_begins_anew_with_resets(
+    simulation: SimulatedHub, caplog: pytest.LogCaptureFixture, is_slow: bool
+) -> None:
+    simulation.log.write("alice")
+    alice = simulation.follow("alice")
+    bystander = simulation.follow("alice", ORIGIN)
+    simulation.ring([wrong(2)])
+    assert alice.got == [wrong(2)]
+    if is_slow:
+        alice.is_free.clear()
+    before = contradictions("stream")
+    simulation.write("alice")
+    simulation.write("alice")
+    assert contradictions("stream") == before + 1
+    alice.is_free.set()
+    simulation.settle()
+    assert alice.reasons == bystander.reasons == [ResetReason.EPOCH]
+    newcomer = simulation.follow("alice", Position("e1", 1))
+    simulation.write("alice")
+    assert newcomer.sequences == [2, 3, 4]
+    assert (alice.sequences[-1], bystander.sequences[-1]) == (4, 4)
+    assert wrong(2) not in newcomer.got
+    assert [record.getMessage() for record in caplog.records] == [
+        "The stream of an inbox fails: Contradiction: event 2 of inbox alice is another one in the log"
+    ]
+
+
+def test_a_contradiction_waits_for_a_database_that_is_away(simulation: SimulatedHub) -> None:
+    simulation.log.write("alice")
+    alice = simulation.follow("alice")
+    simulation.ring([wrong(2)])
+    simulation.log.failing = True
+    simulation.write("alice")
+    assert alice.reasons == []
+    simulation.log.failing = False
+    simulation.loop.advance(1.0)
+    assert alice.reasons == [ResetReason.EPOCH]
+    simulation.write("alice")
+    assert alice.sequences == [2, 3]
+
+
+def test_events_that_arrive_while_the_log_decides_are_not_lost(simulation: SimulatedHub) -> None:
+    simulation.log.write("alice")
+    alice = simulation.follow("alice")
+    simulation.ring([wrong(2)])
+    simulation.log.held = True
+    simulation.write("alice")
+    for _ in range(3):
+        simulation.log.let_on()
+        simulation.settle()
+        simulation.write("alice")
+    simulation.log.release()
+    simulation.settle()
+    assert alice.reasons == [ResetReason.EPOCH]
+    simulation.write("alice")
+    assert alice.position == simulation.log.head("alice").position
+
+
+@pytest.mark.parametrize("entry", [wrong(2), FakeEntry("alice", "gone", 2)])
+def test_old_doorbells_sent_again_and_again_do_not_have_the_log_read_again_and_again(
+    simulation: SimulatedHub, entry: FakeEntry
+) -> None:
+    simulation.log.write("alice")
+    alice = simulation.follow("alice")
+    simulation.write("alice")
+    for _ in range(2):
+        simulation.log.calls.clear()
+        for _ in range(1000):
+            simulation.ring([entry])
+        assert len(simulation.log.calls) <= 21
+        simulation.reconcile()
+    assert (alice.sequences, alice.losses) == ([2], [])
 
 
 def test_doorbells_between_the_look_at_the_head_and_the_reading_of_the_log_are_not_lost(
@@ -649,11 +780,12 @@ def test_a_database_that_is_away_delays_and_loses_nothing(
 def test_subscribers_that_are_up_to_date_do_not_notice_that_the_database_is_away(
     simulation: SimulatedHub,
 ) -> None:
+    simulation.log.write("alice")
     alice = simulation.follow("alice")
     simulation.log.failing = True
     simulation.reconcile()
     simulation.write("alice", 2)
-    assert alice.sequences == [1, 2]
+    assert alice.sequences == [2, 3]
 
 
 def test_a_failing_log_is_asked_once_a_second_at_most(simulation: SimulatedHub) -> None:
@@ -1043,6 +1175,7 @@ def test_what_doorbells_brought_and_what_the_log_had_to_make_good_is_counted(
         received = [counted("doorbells_received_total", outcome=verdict) for verdict in verdicts]
         return [counted("events_recovered_total"), counted("log_reads_total"), *received]
 
+    simulation.log.write("alice")
     simulation.follow("alice")
     before = counts()
     first, _, third = simulation.log.write("alice", 3)
@@ -1050,14 +1183,16 @@ def test_what_doorbells_brought_and_what_the_log_had_to_make_good_is_counted(
     assert [new - old for old, new in zip(before, counts(), strict=True)] == [2, 1, 1, 1, 1]
 
 
-def test_an_unreadable_doorbell_is_logged_with_its_inbox(
+def test_unreadable_doorbells_are_counted_and_logged_once_a_minute(
     simulation: SimulatedHub, caplog: pytest.LogCaptureFixture
 ) -> None:
     simulation.follow("alice")
-    with caplog.at_level(logging.ERROR):
-        simulation.hub.on_message({"alice": [b"?"], "bob": [b"?"]})
+    before = counted("doorbells_unreadable_total")
+    simulation.hub.on_message({"alice": [b"alice e1 x", b"bob e1 1"], "bob": [b"?"]})
+    simulation.hub.on_message({"alice": [b"alice e1 x"]})
+    assert counted("doorbells_unreadable_total") == before + 3
     assert [record.getMessage() for record in caplog.records] == [
-        "A doorbell for inbox alice could not be read; the log is read instead."
+        "The reading of doorbells fails: ValueError: invalid literal for int() with base 10: 'x'"
     ]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import strategies as st
@@ -12,6 +13,10 @@ from live_inbox.delivery.position import ORIGIN, Position
 from tests.delivery.fake_log import FakeEntry
 
 pytestmark = pytest.mark.stack("embedded")
+
+
+START = Position("a", 0)
+"""Before the first event of a log that has begun."""
 
 
 def a(sequence: int) -> FakeEntry:
@@ -81,11 +86,34 @@ def test_an_entry_is_judged_by_the_run(entry: FakeEntry, verdict: Verdict) -> No
     assert stream.generation == 1
 
 
-def test_an_untouched_inbox_takes_its_epoch_from_its_first_event() -> None:
+def wrong(entry: FakeEntry) -> FakeEntry:
+    """Return another entry of the same place."""
+    return replace(entry, text="wrong")
+
+
+def test_an_entry_that_differs_from_the_run_is_a_contradiction() -> None:
+    stream = anchored(Position("a", 5), a(6), a(7))
+    assert [stream.offer(entry) for entry in (a(6), a(7))] == [Verdict.KNOWN] * 2
+    assert [stream.offer(wrong(entry)) for entry in (a(6), a(7))] == [Verdict.CONTRADICTED] * 2
+    # What is older than the run cannot be compared, and another epoch is not compared.
+    assert stream.offer(wrong(a(5))) is Verdict.KNOWN
+    assert stream.offer(wrong(b(6))) is Verdict.FOREIGN
+    assert [stream.held(sequence) for sequence in (5, 6, 7, 8)] == [None, a(6), a(7), None]
+    assert stream.generation == 1
+
+
+def test_an_untouched_inbox_takes_its_epoch_from_the_log_and_never_from_an_event() -> None:
     stream = anchored(ORIGIN)
     assert stream.head == ORIGIN
-    assert stream.offer(a(2)) is Verdict.GAP
+    assert [stream.offer(entry) for entry in (a(1), a(2), b(1))] == [Verdict.GAP] * 3
     assert stream.head == ORIGIN
+    stream.begin_epoch("")
+    assert stream.head == ORIGIN
+    stream.begin_epoch("b")
+    assert stream.head == Position("b", 0)
+    assert stream.covers(ORIGIN)
+    assert stream.generation == 1
+    stream.begin_epoch("a")
     assert stream.offer(b(1)) is Verdict.APPENDED
     assert stream.head == Position("b", 1)
     assert stream.offer(a(2)) is Verdict.FOREIGN
@@ -184,14 +212,14 @@ def test_a_position_is_covered_if_all_that_follows_is_in_the_run(
 
 def test_the_origin_is_covered_by_a_run_that_begins_with_the_first_event() -> None:
     assert anchored(ORIGIN).covers(ORIGIN)
-    assert anchored(ORIGIN, a(1), a(2)).covers(ORIGIN)
+    assert anchored(Position("a", 0), a(1), a(2)).covers(ORIGIN)
     assert anchored(Position("a", 0), a(1)).covers(ORIGIN)
     assert not anchored(Position("a", 1), a(2)).covers(ORIGIN)
     assert not anchored(ORIGIN).covers(Position("a", 0))
 
 
 def test_a_full_run_drops_its_oldest_half() -> None:
-    stream = anchored(ORIGIN, *map(a, range(1, 8)), capacity=4)
+    stream = anchored(START, *map(a, range(1, 8)), capacity=4)
     assert following(stream, 0) == [a(n) for n in range(1, 8)]
     assert stream.offer(a(8)) is Verdict.APPENDED
     assert following(stream, 3) is None
@@ -201,7 +229,7 @@ def test_a_full_run_drops_its_oldest_half() -> None:
 
 
 def test_what_has_become_old_is_dropped() -> None:
-    stream = anchored(ORIGIN, a(1), a(2))
+    stream = anchored(START, a(1), a(2))
     stream.age()
     assert held(stream) == [a(1), a(2)]
     stream.offer(a(3))
@@ -215,7 +243,7 @@ def test_what_has_become_old_is_dropped() -> None:
 
 
 def test_what_a_full_run_has_dropped_has_not_to_become_old() -> None:
-    stream = anchored(ORIGIN, *map(a, range(1, 7)), capacity=4)
+    stream = anchored(START, *map(a, range(1, 7)), capacity=4)
     stream.age()
     stream.offer(a(7))
     stream.offer(a(8))
@@ -228,7 +256,7 @@ def test_what_a_full_run_has_dropped_has_not_to_become_old() -> None:
 
 
 def test_everybody_at_the_same_place_is_given_the_same_portion() -> None:
-    stream = anchored(ORIGIN, a(1), a(2), a(3))
+    stream = anchored(START, a(1), a(2), a(3))
     stream.enable_cache()
     first, second, last = stream.since(0), stream.since(1), stream.since(2)
     assert (first, second, last) == (
@@ -250,7 +278,7 @@ def append(stream: LiveStream[FakeEntry]) -> None:
 
 
 def begin_anew(stream: LiveStream[FakeEntry]) -> None:
-    stream.anchor(ORIGIN)
+    stream.anchor(Position("b", 0))
     for sequence in (1, 2, 3):
         stream.offer(b(sequence))
 
@@ -272,7 +300,7 @@ def grow_old(stream: LiveStream[FakeEntry]) -> None:
 def test_a_batch_is_kept_until_the_run_changes_or_it_is_clear_cache(
     change: Callable[[LiveStream[FakeEntry]], None], expected: list[FakeEntry] | None
 ) -> None:
-    stream = anchored(ORIGIN, a(1), a(2), a(3))
+    stream = anchored(START, a(1), a(2), a(3))
     stream.enable_cache()
     before = stream.since(1)
     assert before is not None
@@ -283,7 +311,7 @@ def test_a_batch_is_kept_until_the_run_changes_or_it_is_clear_cache(
 
 
 def test_at_other_times_no_batch_is_kept() -> None:
-    stream = anchored(ORIGIN, a(1), a(2), a(3))
+    stream = anchored(START, a(1), a(2), a(3))
     assert stream.since(1) == stream.since(1)
     assert stream.since(1) is not stream.since(1)
     stream.enable_cache()
@@ -294,7 +322,7 @@ def test_at_other_times_no_batch_is_kept() -> None:
 
 
 def test_that_there_was_nothing_is_not_remembered() -> None:
-    stream = anchored(ORIGIN, a(1))
+    stream = anchored(START, a(1))
     stream.enable_cache()
     assert stream.since(1) == Batch([], Position("a", 1), is_last=True)
     stream.offer(a(2))
@@ -305,7 +333,7 @@ def test_that_there_was_nothing_is_not_remembered() -> None:
 
 
 class AnyDoorbells(RuleBasedStateMachine):
-    """A true log; doorbells lost, doubled, delayed, reordered and foreign; fills from the log."""
+    """A true log; doorbells lost, doubled, delayed, reordered, foreign and contradicting; fills from the log."""
 
     CAPACITY = 3
 
@@ -341,9 +369,13 @@ class AnyDoorbells(RuleBasedStateMachine):
 
     @rule(sequence=st.integers(1, 20))
     def hear_of_another_epoch(self, sequence: int) -> None:
-        # Of an inbox that has an epoch: one without takes over that of its first event.
-        if self.stream.head.epoch or (self.committed and not self.stream.is_anchored):
-            self.offer(FakeEntry("alice", "other", sequence))
+        self.offer(FakeEntry("alice", "other", sequence))
+
+    @precondition(lambda self: self.stream.is_anchored and self.stream.head.sequence)
+    @rule(data=st.data())
+    def hear_a_contradiction(self, data: st.DataObject) -> None:
+        sequence = data.draw(st.integers(1, self.stream.head.sequence))
+        self.offer(wrong(FakeEntry("alice", self.epoch, sequence)))
 
     @rule(back=st.integers(0, 8))
     def anchor(self, back: int) -> None:
@@ -371,10 +403,12 @@ class AnyDoorbells(RuleBasedStateMachine):
     @precondition(lambda self: self.stream.is_anchored)
     @rule(limit=st.integers(1, 5))
     def fill_from_the_log(self, limit: int) -> None:
+        if self.committed:
+            self.stream.begin_epoch(self.epoch)
         known = self.stream.head.sequence
         for line in self.committed[known : known + limit]:
             self.offer(line)
-        if self.stream.head.epoch == self.epoch:
+        if self.committed:
             assert self.stream.head.sequence == min(known + limit, len(self.committed))
 
     def offer(self, line: FakeEntry) -> None:
@@ -382,10 +416,12 @@ class AnyDoorbells(RuleBasedStateMachine):
         verdict = self.stream.offer(line)
         if not was_anchored:
             assert verdict is Verdict.EARLY
-        elif line.epoch != head.epoch and head.epoch:
-            assert verdict is Verdict.FOREIGN
+        elif line.epoch != head.epoch:
+            assert verdict is (Verdict.FOREIGN if head.epoch else Verdict.GAP)
         elif line.sequence <= head.sequence:
-            assert verdict is Verdict.KNOWN
+            in_run = self.stream.held(line.sequence)
+            is_wrong = in_run is not None and line.text != ""
+            assert verdict is (Verdict.CONTRADICTED if is_wrong else Verdict.KNOWN)
         elif line.sequence > head.sequence + 1:
             assert verdict is Verdict.GAP
         else:

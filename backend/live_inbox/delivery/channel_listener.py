@@ -11,7 +11,14 @@ from typing import Any
 from live_inbox import metrics
 from live_inbox.delivery.channel_layer import ReceivingLayer, extension
 from live_inbox.delivery.doorbell import EventBatch
-from live_inbox.faults import Fault
+from live_inbox.delivery.doorbell_message import (
+    DoorbellCodec,
+    DoorbellMessage,
+    Refusal,
+    RefusedMessage,
+)
+from live_inbox.delivery.replay_guard import ReplayGuard
+from live_inbox.faults import Fault, RecurringFault
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +30,10 @@ class ChannelListener:
 
     `on_batch` gets the events of doorbells. `on_lost` is called when the layer begins to fail, `on_missed` when it
     works again: doorbells may have been lost meanwhile.
+
+    Anybody who can publish on the layer can send anything. What is no doorbell of this deployment changes nothing: it
+    is counted, and logged once a minute at most. Nor does a change of an account that is announced again, whereas
+    events may come any number of times. `deployment` returns the id of the database, or None while it is not known.
     """
 
     def __init__(
@@ -30,6 +41,8 @@ class ChannelListener:
         layer: ReceivingLayer,
         channel: str,
         *,
+        codec: DoorbellCodec,
+        deployment: Callable[[], str | None],
         own_doorbell: str,
         on_batch: Callable[[EventBatch], None],
         on_lost: Callable[[], None],
@@ -37,9 +50,12 @@ class ChannelListener:
         retry_seconds: float,
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._receive = self._receive_of(layer)
         self._channel = channel
+        self._codec = codec
+        self._deployment = deployment
         self._own_doorbell = own_doorbell
         self._on_batch = on_batch
         self._on_lost = on_lost
@@ -47,7 +63,16 @@ class ChannelListener:
         self._retry_seconds = retry_seconds
         self._sleep = sleep
         self._clock = clock
+        self._replay_guard = ReplayGuard(clock=wall_clock)
         self._fault = Fault("channel layer (receiving)", metrics.LAYER_FAULTS)
+        self._refusals = {
+            refusal: RecurringFault(
+                f"check of doorbells ({refusal.value})",
+                metrics.DOORBELLS_REFUSED.labels(refusal.value),
+                clock=clock,
+            )
+            for refusal in Refusal
+        }
 
     def _receive_of(self, layer: ReceivingLayer) -> _Receive:
         """Return what waits for messages: by far the most arrive by a direct call where the layer has that."""
@@ -102,12 +127,29 @@ class ChannelListener:
             self._on_missed()
 
     def _merge(self, messages: Iterable[Mapping[str, Any]]) -> EventBatch:
-        """Return the events of all messages by inbox, in order, but for those that this process has published."""
+        """Return the events of all doorbells by inbox, in order, but for those that this process has published."""
         merged: dict[str, Sequence[bytes]] = {}
+        deployment = self._deployment()
         for message in messages:
-            if message["from"] == self._own_doorbell:
+            if isinstance(message, dict) and message.get("from") == self._own_doorbell:
                 continue
-            for inbox, entries in message["inboxes"].items():
+            try:
+                inboxes = self._authenticated(message, deployment).inboxes
+            except RefusedMessage as refused:
+                self._refusals[refused.refusal].report(refused)
+                continue
+            for inbox, entries in inboxes.items():
                 earlier = merged.get(inbox)
                 merged[inbox] = entries if earlier is None else [*earlier, *entries]
         return merged
+
+    def _authenticated(self, message: Mapping[str, Any], deployment: str | None) -> DoorbellMessage:
+        opened = self._codec.decode(message, deployment=deployment)
+        if opened.has_account_changes:
+            if self._replay_guard.is_stale(opened.sent_at):
+                raise RefusedMessage(
+                    Refusal.STALE, "its time is far from this server's: compare the clocks"
+                )
+            if not self._replay_guard.is_first(message["mac"], opened.sent_at):
+                raise RefusedMessage(Refusal.REPLAYED, "it was received before")
+        return opened

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import islice
 from multiprocessing import parent_process
 
 from live_inbox import metrics
 from live_inbox.delivery.cancelling import cancel_all
 from live_inbox.delivery.channel_layer import PublishingLayer, bulk_group, inbox_group
+from live_inbox.delivery.doorbell_message import DoorbellCodec, DoorbellMessage
 from live_inbox.delivery.publishing import Message, Publisher, ThreadPublisher
 from live_inbox.faults import Fault
 
@@ -22,6 +23,9 @@ EventBatch = Mapping[str, Sequence[bytes]]
 
 _BULK_FROM = 16
 _BULK_INBOXES = 200
+_MESSAGE_BYTES = 1024 * 1024
+"""Of encoded events in one message; one event more may go beyond it."""
+_NONCE_BYTES = 8
 
 
 class Doorbell:
@@ -35,8 +39,8 @@ class Doorbell:
     exit handler runs. There, `ring` waits up to `exit_seconds` until it has published: a millisecond. If the layer
     hangs, that is once in `retry_seconds`. Elsewhere, `ring` does not wait.
 
-    `deployment` returns the id of the database, which group names contain. It is called by `ring`, in the caller's
-    thread.
+    `deployment` returns the id of the database, which group names and messages contain. `codec` has the keys that
+    authenticate messages. Both are called by `ring`, in the caller's thread. `clock` returns unix seconds.
     """
 
     def __init__(
@@ -44,12 +48,17 @@ class Doorbell:
         layer: Callable[[], PublishingLayer | None],
         *,
         deployment: Callable[[], str],
+        codec: DoorbellCodec | None = None,
         layer_seconds: float = 1.0,
         retry_seconds: float = 2.0,
         exit_seconds: float = 1.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._layer = layer
         self._deployment = deployment
+        self.codec = codec or DoorbellCodec()
+        """Reads the messages that the doorbells of this site have written."""
+        self._clock = clock
         self._layer_seconds = layer_seconds
         self._exit_seconds = exit_seconds
         self._retry_seconds = retry_seconds
@@ -121,15 +130,18 @@ class Doorbell:
     ) -> Iterator[Message]:
         if len(event_batch) < _BULK_FROM and not to_all:
             for inbox, entries in event_batch.items():
-                yield inbox_group(deployment, inbox), self._message({inbox: list(entries)})
+                group = inbox_group(deployment, inbox)
+                for chunk in _chunks({inbox: entries}):
+                    yield group, self._message(deployment, chunk)
             return
-        items = iter(event_batch.items())
         group = bulk_group(deployment)
-        while chunk := {inbox: list(entries) for inbox, entries in islice(items, _BULK_INBOXES)}:
-            yield group, self._message(chunk)
+        for chunk in _chunks(event_batch):
+            yield group, self._message(deployment, chunk)
 
-    def _message(self, inboxes: dict[str, list[bytes]]) -> dict[str, object]:
-        return {"type": "inbox.events", "from": self.name, "inboxes": inboxes}
+    def _message(self, deployment: str, inboxes: dict[str, list[bytes]]) -> dict[str, object]:
+        return self.codec.encode(
+            DoorbellMessage(deployment, self.name, self._clock(), os.urandom(_NONCE_BYTES), inboxes)
+        )
 
     @asynccontextmanager
     async def attached(self, on_message: Callable[[EventBatch], None]) -> AsyncIterator[None]:
@@ -164,3 +176,23 @@ class Doorbell:
 
     def _make_publisher(self, loop: asyncio.AbstractEventLoop) -> Publisher:
         return Publisher(loop, self._layer, self._layer_seconds, self._retry_seconds)
+
+
+def _chunks(event_batch: EventBatch) -> Iterator[dict[str, list[bytes]]]:
+    """Split a batch into messages of limited length, in order. An inbox without events stays without events."""
+    chunk: dict[str, list[bytes]] = {}
+    size = 0
+    for inbox, entries in event_batch.items():
+        if len(chunk) == _BULK_INBOXES or size >= _MESSAGE_BYTES:
+            yield chunk
+            chunk, size = {}, 0
+        part = chunk[inbox] = []
+        for entry in entries:
+            if size >= _MESSAGE_BYTES:
+                yield chunk
+                part = []
+                chunk, size = {inbox: part}, 0
+            part.append(entry)
+            size += len(entry)
+    if chunk:
+        yield chunk

@@ -56,6 +56,11 @@ class Groups:
         self.renew_seconds: float = expiry / _REJOINS if expiry else math.inf
         """Seconds after which `renew` is to be called again; infinite if memberships do not end."""
 
+    @property
+    def deployment(self) -> str | None:
+        """The id of the database; None until it has been read."""
+        return self._deployment
+
     def join(self, inbox: str) -> None:
         """Become a member of an inbox's group, soon."""
         self._leaving.discard(inbox)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Generic
@@ -15,6 +15,7 @@ from live_inbox import metrics
 from live_inbox.delivery.cancelling import cancel_all
 from live_inbox.delivery.channel_layer import ChannelLayer, HubLayer
 from live_inbox.delivery.channel_listener import ChannelListener
+from live_inbox.delivery.doorbell_message import DoorbellCodec
 from live_inbox.delivery.groups import Groups
 from live_inbox.delivery.hub_config import HubConfig
 from live_inbox.delivery.live_stream import LiveStream, Verdict
@@ -23,6 +24,7 @@ from live_inbox.delivery.log_reader import LogReader
 from live_inbox.delivery.open_inbox import Listener, OpenInbox
 from live_inbox.delivery.position import Position
 from live_inbox.delivery.subscription import HubClosed, PositionLost, Subscription
+from live_inbox.faults import RecurringFault
 
 __all__ = [
     "ChannelLayer",
@@ -34,7 +36,8 @@ __all__ = [
     "Subscription",
 ]
 
-logger = logging.getLogger(__name__)
+_DOUBTS = 10
+"""Doorbells of one inbox, between two reconciliations, for which the log is read although no event follows them."""
 
 # Finding the counter of a label costs more than counting.
 _COUNTERS = {
@@ -47,7 +50,8 @@ class Hub(Generic[EntryT]):
 
     One task receives from the channel layer, one keeps its groups, one reads the log, one starts reconciliation.
     There are no queues and no tasks for single subscribers. `on_empty` is called with an inbox whose doorbell carries
-    no events: the account of its user has changed.
+    no events: the account of its user has changed. `codec` authenticates what arrives over the layer. `wall_clock`
+    returns unix seconds.
     """
 
     def __init__(
@@ -57,9 +61,11 @@ class Hub(Generic[EntryT]):
         layer: HubLayer | None,
         decode: Callable[[bytes], EntryT],
         own_doorbell: str = "",
+        codec: DoorbellCodec | None = None,
         on_empty: Callable[[str], None] | None = None,
         config: HubConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._decode = decode
@@ -68,6 +74,10 @@ class Hub(Generic[EntryT]):
         self._clock = clock
         self._sleep = sleep
         self._open_inboxes: dict[str, OpenInbox[EntryT]] = {}
+        self._doubts: Counter[str] = Counter()
+        self._unreadable = RecurringFault(
+            "reading of doorbells", metrics.DOORBELLS_UNREADABLE, clock=clock
+        )
         self._reader = LogReader(
             log, self._open_inboxes, config=self.config, sleep=sleep, clock=clock
         )
@@ -75,18 +85,25 @@ class Hub(Generic[EntryT]):
         self._renew_seconds = math.inf
         self._listener: ChannelListener | None = None
         if layer is not None:
-            self._connect(layer, log, own_doorbell)
+            self._connect(layer, log, own_doorbell, codec or DoorbellCodec(), wall_clock)
         self._age_at = clock() + self.config.linger_seconds
         self._renew_at = clock() + self._renew_seconds
         self._tasks: list[asyncio.Task[None]] = []
         self.is_closed = False
         """Whether the hub has been stopped."""
 
-    def _connect(self, layer: HubLayer, log: Log[EntryT], own_doorbell: str) -> None:
+    def _connect(
+        self,
+        layer: HubLayer,
+        log: Log[EntryT],
+        own_doorbell: str,
+        codec: DoorbellCodec,
+        wall_clock: Callable[[], float],
+    ) -> None:
         # Unlike `new_channel()`, a name of our own leaves no queue behind when Redis is down. It is unique, so no
         # other deployment on the same Redis has it.
         channel = f"inbox-hub.{uuid.uuid4().hex}"
-        self._groups = Groups(
+        groups = self._groups = Groups(
             layer,
             channel,
             deployment=log.deployment,
@@ -98,6 +115,8 @@ class Hub(Generic[EntryT]):
         self._listener = ChannelListener(
             layer,
             channel,
+            codec=codec,
+            deployment=lambda: groups.deployment,
             own_doorbell=own_doorbell,
             on_batch=self.on_message,
             on_lost=self._renew_groups,
@@ -105,6 +124,7 @@ class Hub(Generic[EntryT]):
             retry_seconds=self.config.layer_seconds,
             sleep=self._sleep,
             clock=self._clock,
+            wall_clock=wall_clock,
         )
 
     # -- start and stop -----------------------------------------------------------------------------------
@@ -227,17 +247,24 @@ class Hub(Generic[EntryT]):
                 entry = self._decode(encoded)
                 if entry.inbox != inbox:
                     raise ValueError(f"an entry of inbox {entry.inbox}")
-                verdicts.append(open_inbox.stream.offer(entry))
-            except Exception:
-                logger.exception(
-                    "A doorbell for inbox %s could not be read; the log is read instead.", inbox
-                )
-                verdicts.append(Verdict.GAP)
+                verdict = open_inbox.stream.offer(entry)
+            except Exception as error:
+                self._unreadable.report(error)
+                verdict = Verdict.GAP
+            else:
+                if verdict is Verdict.CONTRADICTED and self._may_doubt(inbox):
+                    self._reader.dispute(entry)
+            verdicts.append(verdict)
         if Verdict.APPENDED in verdicts:
             open_inbox.wake()
-        if Verdict.GAP in verdicts or Verdict.FOREIGN in verdicts:
+        if Verdict.GAP in verdicts or (Verdict.FOREIGN in verdicts and self._may_doubt(inbox)):
             self._reader.reconcile({inbox})
         return verdicts
+
+    def _may_doubt(self, inbox: str) -> bool:
+        """Count a doorbell that may be an old one, which anybody could send again and again."""
+        self._doubts[inbox] += 1
+        return self._doubts[inbox] <= _DOUBTS
 
     # -- reconciliation -----------------------------------------------------------------------------------
 
@@ -248,6 +275,7 @@ class Hub(Generic[EntryT]):
 
     def reconcile(self) -> None:
         """Compare every live stream with the log, soon; drop what is unused, and renew group memberships when due."""
+        self._doubts.clear()
         self._drop_unused()
         if self._clock() >= self._age_at:
             self._age_at = self._clock() + self.config.linger_seconds

@@ -18,9 +18,12 @@ class Verdict(Enum):
     KNOWN = auto()
     """It is in the run already, or older than the run."""
     GAP = auto()
-    """Entries before it are missing, or it follows another event than the run's last: the log has to be read."""
+    """Entries before it are missing, it follows another event than the run's last, or the run has no epoch yet: the log
+    has to be read."""
     FOREIGN = auto()
     """It belongs to another epoch: the head has to be read."""
+    CONTRADICTED = auto()
+    """The run holds another entry at its place: the log has to decide."""
     EARLY = auto()
     """The run does not have a beginning yet; the entry is kept until it has."""
 
@@ -29,7 +32,8 @@ class LiveStream(Generic[EntryT]):
     """One short, contiguous run of an inbox's events, fed by doorbells that cannot be relied on.
 
     Doorbells get lost, doubled, delayed and reordered. Whatever is offered, the run stays a contiguous part of the
-    log, and the verdict says whether the log has to be read to continue it. There is no I/O here.
+    log, and the verdict says whether the log has to be read to continue it. Only the log begins an epoch: what is
+    offered never does. There is no I/O here.
 
     `generation` counts how often the run has begun anew at another place. A subscriber that sees it change has to
     have its position checked against the log.
@@ -89,6 +93,10 @@ class LiveStream(Generic[EntryT]):
         verdicts = {self.offer(entry) for entry in early}
         return verdicts <= {Verdict.APPENDED, Verdict.KNOWN}
 
+    def begin_epoch(self, epoch: str) -> None:
+        """Take over the epoch that the log has begun. Does nothing if the run has one."""
+        self._epoch = self._epoch or epoch
+
     def offer(self, entry: EntryT) -> Verdict:
         """Append the entry if it continues the run. Returns what became of it."""
         if self._early is not None:
@@ -97,13 +105,10 @@ class LiveStream(Generic[EntryT]):
             return Verdict.EARLY
         following = self._first + len(self._run)
         if entry.epoch != self._epoch:
-            if self._epoch != ORIGIN.epoch:
-                return Verdict.FOREIGN
-            if entry.sequence != following:
-                return Verdict.GAP
-            self._epoch = entry.epoch
+            return Verdict.FOREIGN if self._epoch != ORIGIN.epoch else Verdict.GAP
         if entry.sequence < following:
-            return Verdict.KNOWN
+            held = self.held(entry.sequence)
+            return Verdict.KNOWN if held is None or held == entry else Verdict.CONTRADICTED
         if entry.sequence > following:
             return Verdict.GAP
         if is_other_event(entry.previous_fingerprint, self._last_fingerprint()):
@@ -115,6 +120,11 @@ class LiveStream(Generic[EntryT]):
         if len(self._run) >= 2 * self._capacity:
             self._trim()
         return Verdict.APPENDED
+
+    def held(self, sequence: int) -> EntryT | None:
+        """Return the run's entry of a sequence; None if it is not in the run."""
+        place = sequence - self._first
+        return self._run[place] if 0 <= place < len(self._run) else None
 
     def covers(self, position: Position) -> bool:
         """Whether every event that follows the position, up to the head, is in the run."""

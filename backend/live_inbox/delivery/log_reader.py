@@ -9,6 +9,7 @@ from typing import Generic
 
 from live_inbox import metrics
 from live_inbox.batching import pause_after
+from live_inbox.delivery.disputes import Disputes
 from live_inbox.delivery.hub_config import HubConfig
 from live_inbox.delivery.live_stream import Verdict
 from live_inbox.delivery.log import (
@@ -78,6 +79,7 @@ class LogReader(Generic[EntryT]):
         self._opening: set[str] = set()
         self._to_reconcile: set[str] = set()
         self._reads: list[_Read[EntryT]] = []
+        self._disputes = Disputes(log, open_inboxes)
         self._work = asyncio.Event()
         self._fault = Fault("inbox log", metrics.LOG_FAULTS)
 
@@ -95,6 +97,11 @@ class LogReader(Generic[EntryT]):
     def reconcile(self, inboxes: Iterable[str]) -> None:
         """Compare the streams of inboxes with the log, soon."""
         self._to_reconcile.update(inboxes)
+        self._work.set()
+
+    def dispute(self, entry: EntryT) -> None:
+        """Have the log decide about an entry that contradicts its stream, soon."""
+        self._disputes.add(entry)
         self._work.set()
 
     async def read(self, inbox: str, after: Position) -> list[EntryT]:
@@ -158,8 +165,18 @@ class LogReader(Generic[EntryT]):
             for inbox, open_inbox in compared.items()
             if open_inbox.stream.is_anchored
         }
-        if not compared and not reads:
-            return
+        if compared or reads:
+            await self._serve_from_heads(opening, compared, known, reads)
+        if self._disputes:
+            self.reconcile(await self._disputes.settle())
+
+    async def _serve_from_heads(
+        self,
+        opening: set[str],
+        compared: dict[str, OpenInbox[EntryT]],
+        known: dict[str, Position],
+        reads: list[_Read[EntryT]],
+    ) -> None:
         heads = await self._log.heads(compared.keys() | {read.inbox for read in reads})
         gaps: list[_Gap] = []
         for inbox, open_inbox in compared.items():
@@ -188,6 +205,7 @@ class LogReader(Generic[EntryT]):
                 self.reconcile({inbox})
         elif _went_back(known, head) or stream.head.sequence < head.first_sequence - 1:
             open_inbox.restart_at(head.position)
+        stream.begin_epoch(head.position.epoch)
         return stream.head.sequence < head.position.sequence
 
     def _resolve_read(self, read: _Read[EntryT], head: Head) -> bool:

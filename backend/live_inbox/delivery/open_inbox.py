@@ -26,6 +26,8 @@ class OpenInbox(Generic[EntryT]):
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     wanted: set[Position] = field(default_factory=set)
     """Positions of subscribers that came before the stream had a beginning."""
+    trusted_generation: int = 0
+    """The stream's oldest generation whose entries were not contradicted by the log."""
     subscribers: int = 0
     unused_since: float = 0.0
     # In the order of their coming. A dictionary, because a set of a thousand is slow to change while it is used.
@@ -42,6 +44,11 @@ class OpenInbox(Generic[EntryT]):
         """Begin the stream anew after a position, and let every subscriber check its own against the log."""
         self.stream.anchor(position)
         self.wake()
+
+    def restart_in_doubt(self, position: Position) -> None:
+        """Do the same, but every subscriber that has received something loses its position: it may have been wrong."""
+        self.trusted_generation = self.stream.generation + 1
+        self.restart_at(position)
 
     def beginning(self, head: Head, *, longest: int) -> Position:
         """Return where a new stream begins: early enough for those who wait for it, if that is not too long ago."""

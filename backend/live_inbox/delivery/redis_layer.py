@@ -32,7 +32,13 @@ from live_inbox.internals.redis_parser import (
 from live_inbox.internals.redis_subscribing import can_join_many, group_names_by_shard, subscribe
 
 OnMessages = Callable[[list[dict[str, Any]]], None]
+UNREADABLE: dict[str, Any] = {"type": "unreadable"}
+"""Stands for a message whose payload cannot be read: anybody can publish anything."""
 _TIMEOUTS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+
+
+class UnreadablePayload(ValueError):
+    """Raised for a payload that is no message of this layer."""
 
 
 class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
@@ -69,6 +75,7 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
 
         It is called where the socket is read, without waking a task, and must not raise. Ends as `receive_many` does,
         with messages that could not be delivered so; call it again then. Messages in between are delivered as well.
+        A payload that cannot be read is delivered as UNREADABLE.
         """
         self._callbacks[channel] = on_messages
         try:
@@ -89,24 +96,37 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         except asyncio.CancelledError:
             self._batch_channels.discard(channel)
             raise
+        except UnreadablePayload:
+            messages = [UNREADABLE]
         queue = self.channels.get(channel)
         while queue is not None and not queue.empty():
             payload = queue.get_nowait()
-            try:
-                messages.append(self.deserialize(payload))
-            except Exception as error:
+            if isinstance(payload, Exception):
                 # For the next call: this one has messages to return.
-                queue.put_nowait(error)
+                queue.put_nowait(payload)
                 break
+            messages.append(self._read(payload))
         return [message for message in messages if message]
 
+    def _read(self, payload: Any) -> dict[str, Any]:
+        try:
+            return self.deserialize(payload)
+        except UnreadablePayload:
+            return UNREADABLE
+
     def deserialize(self, message: Any) -> dict[str, Any]:
-        """Return the message of a payload; raise an exception that was queued in place of one."""
+        """Return the message of a payload; raise an exception that was queued in place of one.
+
+        Raises UnreadablePayload for a payload that is no message.
+        """
         if isinstance(message, Exception):
             raise message
         if message is RESTORED:
             return {}
-        deserialized: dict[str, Any] = super().deserialize(message)
+        try:
+            deserialized: dict[str, Any] = super().deserialize(message)
+        except Exception as error:
+            raise UnreadablePayload(str(error)) from error
         return deserialized
 
     def deliver(self, published: Published, queues: Queues, groups: Groups) -> None:
@@ -121,12 +141,7 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
                 if channel not in self._callbacks:
                     queue.put_nowait(payload)
                     continue
-                try:
-                    message = self.deserialize(payload)
-                except Exception as error:
-                    queue.put_nowait(error)
-                else:
-                    direct.setdefault(channel, []).append(message)
+                direct.setdefault(channel, []).append(self._read(payload))
         for channel, messages in direct.items():
             self._callbacks[channel](messages)
 

@@ -98,6 +98,8 @@ class Subscription(Generic[EntryT]):
 
         Raises PositionLost when the log cannot give every event (call `restart`), and HubClosed.
         """
+        if 0 <= self._generation < self._open_inbox.trusted_generation:
+            raise PositionLost(ResetReason.EPOCH)
         generation = self._open_inbox.stream.generation
         entries = await self._hub.read(self.inbox, self.position)
         self._generation = generation
