@@ -163,7 +163,7 @@ def test_an_entry_published_for_the_wrong_inbox_is_ignored(simulation: Simulated
 
 def wrong(sequence: int) -> FakeEntry:
     """An entry that was never committed: it differs from the one of its sequence."""
-    return FakeEntry("alice", "e1", sequence, "wrong")
+    return FakeEntry("alice", "e1", sequence, text="wrong")
 
 
 def contradictions(wrong: str) -> float:

@@ -230,7 +230,7 @@ async def test_deployments_on_one_redis_do_not_receive_each_others_doorbells(
         await asyncio.sleep(0.2)
         there.commit("7")
         await until(lambda: bool(arrived))
-        assert arrived == [{"7": [b"7 e1 1"]}]
+        assert arrived == [{"7": [b"7 e1 1 0 0"]}]
 
 
 async def test_an_idle_core_layer_is_no_fault(

@@ -28,6 +28,7 @@ class Relay:
         self._started = threading.Event()
         self._stopping = asyncio.Event()
         self._is_open = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._forgotten = 0
         self._accepted = 0
         self.port = 0
@@ -91,6 +92,10 @@ class Relay:
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._accepted += 1
         number = self._accepted
+        # Nothing else refers to one that was forgotten: it would be collected, and closed.
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         try:
             far_reader, far_writer = await asyncio.open_unix_connection(str(self._target))
             ways = [(reader, far_writer), (far_reader, writer)]

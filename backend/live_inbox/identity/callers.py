@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from live_inbox import database
 from live_inbox.batching import Batcher
-from live_inbox.database_threads import in_database_thread, in_lane
+from live_inbox.database_threads import in_lane
 from live_inbox.identity.accounts import (
     AccountResult,
     account_for,
@@ -26,6 +26,7 @@ from live_inbox.identity.deadlines import database_within, keys_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 from live_inbox.lanes import Lane
+from live_inbox.request_threads import Use, in_request_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ async def authenticate(token: str | None) -> Caller:
         result = await _accounts.ask(verified)
         if result is Reason.UNKNOWN_USER and config.accounts.create_users:
             # Outside the batch and its lane: the write, which may wait for a lock, would delay the other tokens.
-            result = await in_database_thread(account_for, verified, config.accounts)
+            use = Use(verified.user_ref, changed_inbox=f"of a new user: {verified.user_ref}")
+            result = await in_request_thread(use, account_for, verified, config.accounts)
     if isinstance(result, Reason):
         raise AuthenticationFailed(result)
     return _caller_with_token(result, verified)
