@@ -10,13 +10,16 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model, QuerySet
+from django.db.models import DateTimeField, Func, Model, QuerySet
+from django.utils import timezone
 
+from live_inbox.clock import clock
 from live_inbox.models import Inbox
 from live_inbox.sqlstates import CONFLICTS, sqlstate
 
@@ -44,6 +47,27 @@ def connection() -> BaseDatabaseWrapper:
 def queryset(model: type[M]) -> QuerySet[M]:
     """Return all rows of a model in the database of the inbox: of one of ours, or of the user model."""
     return model._default_manager.using(alias())
+
+
+def now() -> datetime:
+    """Return the database's time, by a query of its own. SQLite has the clock of the machine that it runs on."""
+    using = connection()
+    if using.vendor != "postgresql":
+        return timezone.now()
+    began = clock.monotonic()
+    with using.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    clock.measured(moment.timestamp(), began=began, ended=clock.monotonic())
+    return moment
+
+
+class ClockTimestamp(Func):
+    """PostgreSQL's time of day at the moment of the call, whenever the transaction has begun."""
+
+    function = "CLOCK_TIMESTAMP"
+    arity = 0
+    output_field = DateTimeField()
 
 
 def transactional(function: Callable[P, T]) -> Callable[P, T]:
@@ -93,6 +117,11 @@ def non_atomic(view: Callable[P, T]) -> Callable[P, T]:
     for using in connections:
         view = transaction.non_atomic_requests(using=using)(view)
     return view
+
+
+def transaction_block() -> AbstractContextManager[Any]:
+    """Return a transaction that is not repeated, for checks."""
+    return transaction.atomic(using=alias())
 
 
 def _transaction(using: str) -> AbstractContextManager[Any]:

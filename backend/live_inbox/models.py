@@ -7,6 +7,7 @@ Every change goes through `services` or `maintenance`: a change without an event
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
@@ -106,6 +107,9 @@ class Inbox(models.Model):
     )
     unread_count = models.PositiveIntegerField(default=0, editable=False)
     total_count = models.PositiveIntegerField(default=0, editable=False)
+
+    locked_at: datetime | None = None
+    """The database's time when the row was locked. Not a column."""
 
     class Meta:
         verbose_name_plural = "inboxes"

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
 
+from live_inbox.clock import clock
 from live_inbox.delivery.position import Position
 from live_inbox.feed import Feed, current_feed
 from live_inbox.identity.callers import Caller
@@ -72,7 +72,7 @@ async def _until_expiry(
     events: AsyncGenerator[NotificationEvent, None], caller: Caller
 ) -> AsyncGenerator[NotificationEvent, None]:
     """Yield the events while the caller's token is valid; then raise the error UNAUTHENTICATED, `expired`."""
-    remaining = None if caller.expires_at is None else max(caller.expires_at - time.time(), 0)
+    remaining = None if caller.expires_at is None else max(caller.expires_at - clock.time(), 0)
     loop = asyncio.get_running_loop()
     deadline = None if remaining is None else loop.time() + remaining
     with coded_errors():

@@ -111,6 +111,8 @@ class Admissions:
     wall clock that is set forward still closes sockets in time; one that is set back makes them live longer.
     Neither closes a socket twice.
 
+    `on_checked` is called after each periodic check that succeeded.
+
     A Django session has no expiry: `max_age_seconds` bounds its socket. A revocation closes it, and the client, whose
     session still counts, comes back.
     """
@@ -122,11 +124,13 @@ class Admissions:
         check_seconds: float = 5.0,
         max_age_seconds: float | None = None,
         clock: Callable[[], float] = time.time,
+        on_checked: Callable[[], None] = lambda: None,
     ) -> None:
         self._read_statuses = read_statuses
         self._check_seconds = check_seconds
         self._max_age_seconds = max_age_seconds
         self._clock = clock
+        self._on_checked = on_checked
         self._serial = itertools.count()
         self._by_user: dict[str, set[Admission]] = {}
         self._expiries: list[tuple[float, int, Admission]] = []
@@ -186,7 +190,8 @@ class Admissions:
 
         If the read fails, no socket is closed; the next check tries again.
         """
-        await self._check(list(self._by_user))
+        if await self._check(list(self._by_user)):
+            self._on_checked()
 
     def on_account_changed(self, user_id: str) -> None:
         """Check the sockets of this user at once, if there are any. After SIGNED_OUT, close those of sessions.
@@ -226,16 +231,18 @@ class Admissions:
             await self._check(list(user_ids))
         self._early_check = None
 
-    async def _check(self, user_ids: Collection[str]) -> None:
+    async def _check(self, user_ids: Collection[str]) -> bool:
+        """Return whether it could be done."""
         if not user_ids:
-            return
+            return True
         try:
             statuses = await self._read_statuses(user_ids)
         except Exception as error:
             self._fault.report(error)
-            return
+            return False
         self._fault.recovered()
         await self._end_disallowed(user_ids, statuses)
+        return True
 
     async def _end_disallowed(
         self, user_ids: Collection[str], statuses: Mapping[str, AccountStatus]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -11,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
+from live_inbox.clock import clock
 from live_inbox.database_threads import in_lane
 from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.callers import Caller, authenticate, caller_for_session
@@ -93,7 +93,7 @@ async def caller_of(credentials: Credentials) -> Caller | None:
     inactive user and for credentials that were issued before a revocation. A caller without a time of issue gets
     the current one: later revocations end its sockets, earlier ones do not.
     """
-    now = time.time()
+    now = clock.time()
     path = authenticator_path()
     caller = await authenticator(path).authenticate(credentials)
     if caller is None:

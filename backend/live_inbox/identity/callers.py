@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from live_inbox import database
 from live_inbox.batching import Batcher
+from live_inbox.clock import clock
 from live_inbox.database_threads import in_lane
 from live_inbox.identity.accounts import (
     AccountResult,
@@ -59,7 +60,7 @@ def verifier_for(config: TokenConfig) -> TokenVerifier:
 
     Changed settings make another configuration, so nothing needs invalidating.
     """
-    return TokenVerifier(config)
+    return TokenVerifier(config, clock=clock.time)
 
 
 async def authenticate(token: str | None) -> Caller:
@@ -127,13 +128,15 @@ def refresh_caller(caller: Caller) -> Caller:
     return replace(caller, user=user)
 
 
-def build_admissions() -> Admissions:
+def build_admissions(*, on_checked: Callable[[], None] = lambda: None) -> Admissions:
     """Return a registry of open sockets that reads account statuses from the database."""
     config = identity_config()
     return Admissions(
         _read_statuses,
         check_seconds=config.session_check_seconds,
         max_age_seconds=config.max_session_seconds,
+        clock=clock.time,
+        on_checked=on_checked,
     )
 
 

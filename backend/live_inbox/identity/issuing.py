@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import jwt
 from django.contrib.auth.base_user import AbstractBaseUser
 
+from live_inbox.clock import clock
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.identity.keys import secret_id
@@ -36,7 +36,7 @@ def issue_token(
     if not 0 < ttl_seconds < float("inf"):
         raise ValueError("A token must live for more than 0 seconds.")
     user_ref = str(getattr(user, config.accounts.user_field))
-    claims = _claims(config.tokens, user_ref, ttl_seconds, time.time() if now is None else now)
+    claims = _claims(config.tokens, user_ref, ttl_seconds, clock.time() if now is None else now)
     if scope := " ".join(scopes):
         claims["scope"] = scope
     return _signed(config.tokens, claims)

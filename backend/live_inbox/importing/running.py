@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import IntegrityError
-from django.utils import timezone
 
+from live_inbox import database
 from live_inbox.importing.preparing import prepare
 from live_inbox.importing.rows import Page, Problem, Skipped, Source, SourceRow
 from live_inbox.importing.user_keys import UserField
@@ -65,7 +65,7 @@ def run_import(
     """
     tally = Tally()
     for page in source.pages():
-        problems = _import_page(page, options, tally, now or timezone.now())
+        problems = _import_page(page, options, tally, now or database.now())
         tally.problems.update(problem.message for problem in problems)
         yield Step(tally, problems)
 

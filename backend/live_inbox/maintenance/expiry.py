@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
-from django.utils import timezone
 
 from live_inbox import database, metrics
 from live_inbox.events import Event, Kind
@@ -66,13 +65,16 @@ def expire_due(*, now: datetime | None = None, batch: int = BATCH) -> Expired:
 
 
 def expire_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[Expired]:
-    """Do what `expire_due` does, one transaction for each step; yield what has been deleted so far."""
+    """Do what `expire_due` does, one transaction for each step; yield what has been deleted so far.
+
+    What has expired is decided by the database's clock, in the search and under the locks: this server's may be wrong.
+    """
     if batch < 1:
         raise ValueError("The batch must be at least 1.")
-    horizon = now or timezone.now()
+    horizon = now or database.now()
     inboxes, notifications, wrong = set[Any](), 0, set[Any]()
     for due in _expired(horizon, batch):
-        done = _expire(due, horizon, now or timezone.now(), wrong)
+        done = _expire(due, horizon, now, wrong)
         inboxes.update(done)
         notifications += sum(done.values())
         metrics.NOTIFICATIONS_EXPIRED.inc(sum(done.values()))
@@ -102,7 +104,7 @@ def _due(horizon: datetime) -> QuerySet[Notification, Any]:
 
 @database.transactional
 def _expire(
-    due: Sequence[_Due], horizon: datetime, now: datetime, wrong: set[Any]
+    due: Sequence[_Due], horizon: datetime, now: datetime | None, wrong: set[Any]
 ) -> Mapping[Any, int]:
     """Delete a batch in one transaction; return the number of deletions of each inbox."""
     inboxes = lock_skip_locked({each.user_id for each in due})
@@ -144,6 +146,6 @@ def _can_lose(inbox: Inbox, rows: Sequence[_Row]) -> bool:
     return 0 <= unread <= inbox.total_count - len(rows)
 
 
-def _expiry_event(inbox: Inbox, row: _Row, now: datetime) -> Event:
+def _expiry_event(inbox: Inbox, row: _Row, now: datetime | None) -> Event:
     numbered = advance(inbox, unread=-1 if row.read_at is None else 0, total=-1)
     return event_of(Kind.EXPIRED, numbered, now, notification_id=row.id, type=row.type)

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F
-from django.utils import timezone
 
 from live_inbox import database, metrics
 from live_inbox.conf import inbox_settings
@@ -72,7 +71,7 @@ def prune_in_steps(
         raise ValueError(
             "keep_days and keep_events must not be negative, and the batch at least 1."
         )
-    horizon = (now or timezone.now()) - timedelta(days=days)
+    horizon = (now or database.now()) - timedelta(days=days)
     tally = _Tally()
     for cut in _cuts_by_age(horizon, batch):
         yield _apply(cut, tally)

@@ -9,9 +9,9 @@ from typing import Any, Unpack
 
 from django.db import Error, IntegrityError
 from django.db.models import Model
-from django.utils import timezone
 
 from live_inbox import database
+from live_inbox.clock import clock
 from live_inbox.content import ContentFields, clean_key
 from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
@@ -51,7 +51,7 @@ def send_many(
     nothing is done by halves, the database's own error.
     """
     recipients = _recipients(recipient_ids)
-    contents = contents_for(recipients, now=now or timezone.now(), fields=fields)
+    contents = contents_for(recipients, now=now or clock.now(), fields=fields)
     key = clean_key(idempotency_key)
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     sender = load_sender(sender_key)
@@ -130,12 +130,11 @@ def _send_chunk(
 def _insert_chunk(
     contents: Contents, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
 ) -> dict[Any, int]:
-    moment = now or timezone.now()
     drafts = [
-        Draft(unsaved(content, sender, moment), {each: keys[each] for each in recipients})
+        Draft(unsaved(content, sender, now), {each: keys[each] for each in recipients})
         for content, recipients in contents.grouped(list(keys))
     ]
-    return {inbox.user_id: id for inbox, id in insert_notifications(drafts, moment)}
+    return {inbox.user_id: id for inbox, id in insert_notifications(drafts, now)}
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from live_inbox import database
 from live_inbox.events import Kind
 from live_inbox.models import Notification
@@ -24,7 +22,7 @@ def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -
     event = event_of(
         Kind.DELETED,
         numbered,
-        now or timezone.now(),
+        now,
         notification_id=notification.pk,
         type=notification.type,
     )

@@ -19,14 +19,14 @@ from live_inbox.services.inbox_rows import SequencedInbox
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 
-def event_of(kind: Kind, inbox: SequencedInbox, now: datetime, **details: Any) -> Event:
-    """Return the event of a change for which a sequence has just been taken."""
+def event_of(kind: Kind, inbox: SequencedInbox, now: datetime | None, **details: Any) -> Event:
+    """Return the event of a change for which a sequence has just been taken, by default at that moment."""
     return Event(
         inbox=str(inbox.user_id),
         epoch=inbox.epoch,
         sequence=inbox.sequence,
         kind=kind,
-        occurred_at=now,
+        occurred_at=now or inbox.at,
         unread_count=inbox.unread_count,
         total_count=inbox.total_count,
         fingerprint=inbox.fingerprint,

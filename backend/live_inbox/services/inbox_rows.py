@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from live_inbox import database
 from live_inbox.delivery.position import FINGERPRINTS
@@ -41,6 +44,8 @@ class SequencedInbox:
     sequence: int
     unread_count: int
     total_count: int
+    at: datetime
+    """The database's time at that moment, or when the row was locked."""
     fingerprint: int = 0
     previous_fingerprint: int = 0
 
@@ -66,6 +71,7 @@ def allocate_sequences(
     # SQLite needs the condition to tell ON CONFLICT from a join.
     wanted, off = ("TRUE", []) if unless_off is None else (_WANTED, [unless_off])
     added = new_fingerprint()
+    time = ", clock_timestamp()" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table}"
@@ -76,10 +82,11 @@ def allocate_sequences(
             f" unread_count = {table}.unread_count + 1,"
             f" total_count = {table}.total_count + 1,"
             f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
-            " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint",
+            f" RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint{time}",
             [document, *off],
         )
         found = cursor.fetchall()
+    own_time = () if time else (timezone.now(),)
     to_python = get_user_model()._meta.pk.to_python
     numbered = [
         SequencedInbox(
@@ -88,17 +95,33 @@ def allocate_sequences(
             sequence,
             unread_count,
             total_count,
+            *(at or own_time),
             fingerprint,
             (fingerprint - added) % FINGERPRINTS,
         )
-        for user_id, epoch, sequence, unread_count, total_count, fingerprint in found
+        for user_id, epoch, sequence, unread_count, total_count, fingerprint, *at in found
     ]
     return sorted(numbered, key=lambda n: n.user_id)
 
 
 def lock(user_id: Any) -> Inbox | None:
     """Return the inbox, locked until the transaction ends; None if it does not exist yet."""
-    return database.queryset(Inbox).select_for_update(no_key=True).filter(pk=user_id).first()
+    return (
+        _timed(database.queryset(Inbox).select_for_update(no_key=True)).filter(pk=user_id).first()
+    )
+
+
+def _timed(inboxes: QuerySet[Inbox]) -> QuerySet[Inbox]:
+    if database.connection().vendor != "postgresql":
+        return inboxes
+    # To the type checker it is an attribute of the model already.
+    time: dict[str, Any] = {"locked_at": database.ClockTimestamp()}
+    return inboxes.annotate(**time)
+
+
+def moment_of(inbox: Inbox) -> datetime:
+    """Return the database's time when a locked inbox was locked: that of a change of it."""
+    return inbox.locked_at or timezone.now()
 
 
 def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, Notification]:
@@ -118,7 +141,7 @@ def lock_skip_locked(user_ids: Collection[Any]) -> dict[Any, Inbox]:
     For work that can be done later: it never waits. Locks in the order of the users, too. On SQLite, a transaction
     locks everything when it begins.
     """
-    free = database.queryset(Inbox).select_for_update(no_key=True, skip_locked=True)
+    free = _timed(database.queryset(Inbox).select_for_update(no_key=True, skip_locked=True))
     return {inbox.pk: inbox for inbox in free.filter(pk__in=user_ids).order_by("pk")}
 
 
@@ -145,6 +168,7 @@ def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
         inbox.last_sequence,
         inbox.unread_count,
         inbox.total_count,
+        moment_of(inbox),
         inbox.fingerprint,
         previous,
     )

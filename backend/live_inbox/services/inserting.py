@@ -27,15 +27,18 @@ class Draft:
     keys: Mapping[Any, str | None]
 
 
-def unsaved(content: Content, sender: Any, created_at: datetime) -> Notification:
-    """Return a notification without a recipient, not saved."""
-    return Notification(sender=sender, created_at=created_at, **content.values())
+def unsaved(content: Content, sender: Any, created_at: datetime | None) -> Notification:
+    """Return a notification without a recipient, not saved. Without `created_at`, it gets that of the insertion."""
+    return Notification(sender=sender, created_at=created_at, **content.values())  # type: ignore[misc]  # set later
 
 
 def insert_notifications(
-    drafts: Sequence[Draft], now: datetime
+    drafts: Sequence[Draft], now: datetime | None
 ) -> list[tuple[SequencedInbox, int]]:
     """Insert copies of notifications of one type, and their events, into each inbox whose user wants the type.
+
+    Their time is `now`, or else the database's when the last of the inboxes was locked: within each inbox, times are in
+    the order of sequences.
 
     Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients of one draft, and
     one more for each further draft.
@@ -46,15 +49,18 @@ def insert_notifications(
     type = drafts[0].notification.type
     is_required = type in inbox_settings().required_types
     inboxes = allocate_sequences(recipients, unless_off=None if is_required else type)
+    moment = now or max((inbox.at for inbox in inboxes), default=None)
     inserted: list[tuple[SequencedInbox, int]] = []
     events: list[Event] = []
     for draft, wanted in _by_draft(drafts, inboxes):
+        if draft.notification.created_at is None and moment is not None:
+            draft.notification.created_at = moment
         ids = insert_copies(
             draft.notification, wanted, [draft.keys[each.user_id] for each in wanted]
         )
         copies = list(zip(wanted, ids, strict=True))
         inserted += copies
-        events += _added(draft.notification, copies, now)
+        events += _added(draft.notification, copies, moment)
     if events:
         record(events)
     return inserted
@@ -75,7 +81,7 @@ def _by_draft(
 
 
 def _added(
-    notification: Notification, copies: Sequence[tuple[SequencedInbox, int]], now: datetime
+    notification: Notification, copies: Sequence[tuple[SequencedInbox, int]], now: datetime | None
 ) -> Iterator[Event]:
     shared = snapshot(notification)
     for inbox, id in copies:

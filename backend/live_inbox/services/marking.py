@@ -5,46 +5,50 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from live_inbox import database
 from live_inbox.delivery.position import Position, is_other_event
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Kind
 from live_inbox.models import Inbox, InboxEvent, NegatedId, Notification
 from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import allocate_sequence, lock, lock_with_notification
+from live_inbox.services.inbox_rows import (
+    allocate_sequence,
+    lock,
+    lock_with_notification,
+    moment_of,
+)
 from live_inbox.services.results import AllRead, Changed
 from live_inbox.services.snapshots import snapshot
 
 
 def mark_read(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
     """Mark one of the user's notifications as read; raise NotFound if they have no such notification."""
-    moment = now or timezone.now()
-    return _mark(user_id, notification_id, read_at=moment, now=moment)
+    return _mark(user_id, notification_id, read=True, now=now)
 
 
 def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
     """Mark one of the user's notifications as not read; raise NotFound if they have no such notification."""
-    return _mark(user_id, notification_id, read_at=None, now=now or timezone.now())
+    return _mark(user_id, notification_id, read=False, now=now)
 
 
 @database.transactional
-def _mark(
-    user_id: Any, notification_id: int, *, read_at: datetime | None, now: datetime
-) -> Changed:
+def _mark(user_id: Any, notification_id: int, *, read: bool, now: datetime | None) -> Changed:
     inbox, notification = lock_with_notification(user_id, notification_id)
-    becomes_read = read_at is not None
-    changed = notification.read != becomes_read
+    changed = notification.read != read
     if changed:
+        read_at = (now or moment_of(inbox)) if read else None
         notification.read_at = read_at
         Notification.unguarded.using(database.alias()).filter(pk=notification.pk).update(
             read_at=read_at
         )
-        numbered = allocate_sequence(inbox, unread=-1 if becomes_read else 1)
-        kind = Kind.READ if becomes_read else Kind.UNREAD
+        numbered = allocate_sequence(inbox, unread=-1 if read else 1)
+        kind = Kind.READ if read else Kind.UNREAD
         about = snapshot(notification)
-        record([event_of(kind, numbered, now, notification=about, notification_id=notification.pk)])
+        moment = read_at or now
+        event = event_of(
+            kind, numbered, moment, notification=about, notification_id=notification.pk
+        )
+        record([event])
     return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
 
 
@@ -57,11 +61,11 @@ def mark_all_read(
     With the position of the list that the user is looking at, what arrives meanwhile stays unread. Raises
     InvalidInput if the position is not of this inbox. The cost is bounded by what is unread.
     """
-    moment = now or timezone.now()
     inbox = lock(user_id)
     if inbox is None:
         _check_up_to(None, up_to)
         return AllRead(0, 0, 0, Position("", 0))
+    moment = now or moment_of(inbox)
     _check_up_to(inbox, up_to)
     notifications = database.queryset(Notification)
     unread = notifications.filter(recipient=user_id, read_at__isnull=True)

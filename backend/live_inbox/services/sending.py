@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Any, Unpack
 
 from django.db import IntegrityError
-from django.utils import timezone
 
 from live_inbox import database
+from live_inbox.clock import clock
 from live_inbox.content import (
     Content,
     ContentFields,
@@ -40,7 +40,7 @@ def send(
     deleted. Raises InvalidInput for content or users that are not acceptable.
     """
     recipient_key = user_key(recipient_id, field="recipient_id")
-    content = content_for(recipient_key, now=now or timezone.now(), fields=fields)
+    content = content_for(recipient_key, now=now or clock.now(), fields=fields)
     key = clean_key(idempotency_key)
     created = clean_created_at(created_at)
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
@@ -68,9 +68,8 @@ def _send(
     if first is not None:
         return _replay(first, content, recipient_id)
     sender = load_users(recipient_id, sender_id)
-    moment = now or timezone.now()
-    notification = unsaved(content, sender, created_at or moment)
-    delivered = insert_notifications([Draft(notification, {recipient_id: key})], moment)
+    notification = unsaved(content, sender, created_at or now)
+    delivered = insert_notifications([Draft(notification, {recipient_id: key})], now)
     if not delivered:
         return Sent(notification=None, suppressed=True)
     ((inbox, notification.pk),) = delivered
