@@ -2,21 +2,228 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from django.db import connection
 from django.test import Client
 
+from live_inbox import database_check, readiness
+from live_inbox.clock import clock
+from live_inbox.database_check import DatabaseCheck
+from live_inbox.readiness import Readiness, reporting
 from live_inbox_site.environment import site_settings
 from tests.stacks.process_registry import ProcessRegistry
+from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_server_with_its_database_is_ready(client: Client) -> None:
+@pytest.fixture(autouse=True)
+def _no_answers_of_before() -> Iterator[None]:
+    """Answers are given again for a second."""
+    database_check._check_of.cache_clear()
+    yield
+    database_check._check_of.cache_clear()
+
+
+def ready(client: Client) -> tuple[int, Any]:
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "database": "ok"})
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestInAProcessWithoutSockets:
+    def test_the_database_is_all_that_counts(self, client: Client) -> None:
+        status, answer = ready(client)
+        assert (status, answer["status"], answer["database"]) == (200, "ready", "ok")
+        assert answer["causes"] == []
+        assert {name: check["status"] for name, check in answer["checks"].items()} == {
+            "database": "ok",
+            "migrations": "ok",
+            "writes": "ok",
+        }
+        assert all(check["age"] < 60 for check in answer["checks"].values())
+
+    def test_a_part_that_has_not_finished_a_round_lately(self, client: Client) -> None:
+        now = 0.0
+        parts = Readiness(monotonic=lambda: now)
+        rounds = parts.part("log_reader", every_seconds=2)
+        with reporting(parts):
+            now = 9.0
+            assert ready(client)[1]["checks"]["log_reader"]["status"] == "starting"
+            rounds.finished()
+            now = 17.5
+            assert ready(client)[1]["checks"]["log_reader"] == {
+                "status": "ok",
+                "age": 8.5,
+                "limit": 9.0,
+            }
+            now = 18.5
+            status, answer = ready(client)
+        assert (status, answer["causes"]) == (503, ["log_reader"])
+        assert (answer["database"], answer["checks"]["log_reader"]["status"]) == ("ok", "late")
+
+    def test_a_channel_layer_that_fails_is_information(self, client: Client) -> None:
+        parts = Readiness()
+        parts.is_layer_failing = lambda: True
+        with reporting(parts):
+            status, answer = ready(client)
+        assert status == 200
+        assert answer["information"]["channel_layer"] == {"status": "failing"}
+
+    def test_a_wrong_clock_is_information(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(clock, "_wall", lambda: 0.0)
+        ready(client)
+        clock.measured(1000.0, began=clock.monotonic(), ended=clock.monotonic())
+        # The answer was fresh: the database was not asked for its time.
+        status, answer = ready(client)
+        assert (status, answer["information"]["clock"]["status"]) == (200, "wrong")
+        assert answer["information"]["clock"]["offset"] == pytest.approx(-1000, abs=60)
+
+    def test_migrations_that_were_not_run(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database_check, "_migrations", lambda: ["0001_initial", "9999_next"])
+        status, answer = ready(client)
+        assert (status, answer["causes"]) == (503, ["migrations"])
+        assert answer["checks"]["migrations"]["error"] == "UnappliedMigrations"
+
+    def test_it_leaves_nothing_behind_and_asks_once_a_second(self, client: Client) -> None:
+        statements: list[str] = []
+
+        def collect(execute: Any, sql: str, *rest: Any) -> Any:
+            statements.append(sql)
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(collect):
+            ready(client)
+            first = len(statements)
+            ready(client)
+        assert len(statements) == first > 0
+
+
+@pytest.mark.stack("production")
+@pytest.mark.django_db(transaction=True)
+def test_it_answers_while_the_database_hangs(client: Client) -> None:
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE live_inbox_inbox IN ACCESS EXCLUSIVE MODE")
+        status, answer = ready(client)
+        assert (status, answer["causes"]) == (503, ["database"])
+        assert answer["checks"]["database"]["status"] in ("failed", "timeout")
+        assert answer["checks"]["writes"]["status"] == "unknown"
+        other.rollback()
+        other.execute("LOCK TABLE live_inbox_deployment IN ACCESS EXCLUSIVE MODE")
+        status, answer = ready(client)
+        assert (status, answer["causes"]) == (503, ["writes"])
+    assert ready(client)[0] == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_one_check_at_a_time_whatever_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, release = [], asyncio.Event()
+
+    async def hang(call: Callable[[], None]) -> None:
+        started.append(call)
+        await release.wait()
+        call()
+
+    monkeypatch.setattr(database_check, "in_database_thread", hang)
+    monkeypatch.setattr(database_check, "STEPS", dict.fromkeys(database_check.STEPS, lambda: None))
+    check = DatabaseCheck()
+    for _ in range(3):
+        states = await check.within(0.01)
+        assert [state["status"] for state in states.values()] == ["timeout", "unknown", "unknown"]
+    assert len(started) == 1
+    release.set()
+    states = await check.within(20)
+    assert {state["status"] for state in states.values()} == {"ok"}
+
+
+@pytest.mark.stack("embedded")
+class TestSQLite:
+    @pytest.fixture
+    def file(self, stack: Stack, django_db_setup: None) -> Path:
+        return Path(stack.fresh_database().removeprefix("sqlite:///"))
+
+    def test_a_file_that_is_locked_for_long_takes_no_writes(
+        self, file: Path, start_server: Callable[..., ServerProcess]
+    ) -> None:
+        other = sqlite3.connect(file, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        server = start_server(DATABASE_URL=f"sqlite:///{file}")
+        answer = httpx.get(f"{server.http}/readyz", timeout=30)
+        assert answer.json()["causes"] == ["writes"]
+        assert answer.json()["checks"]["writes"]["reason"] == "database_unavailable"
+        other.rollback()
+        assert httpx.get(f"{server.http}/readyz", timeout=30).status_code == 200
+        # Other writers may hold it for a moment.
+        other.execute("BEGIN IMMEDIATE")
+        until = server_says(server, "busy")
+        assert until["status"] == "ready"
+        other.close()
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only files")
+    def test_a_read_only_file(self, file: Path, start_server: Callable[..., ServerProcess]) -> None:
+        server = start_server(DATABASE_URL=f"sqlite:///{file}")
+        file.chmod(0o400)
+        assert httpx.get(f"{server.http}/readyz", timeout=30).status_code == 503
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Ask again and again until something is so."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def server_says(server: ServerProcess, status: str) -> Any:
+    """Ask until the check of writes has this status: an answer is given again for a second."""
+    found: list[Any] = []
+
+    def asked() -> bool:
+        found[:] = [httpx.get(f"{server.http}/readyz", timeout=30).json()]
+        return bool(found[0]["checks"]["writes"]["status"] == status)
+
+    until(asked)
+    return found[0]
+
+
+def test_a_server_reports_its_parts(
+    stack: Stack, django_db_setup: None, start_server: Callable[..., ServerProcess]
+) -> None:
+    server = start_server(DATABASE_URL=stack.fresh_database(), RECONCILE_SECONDS="0.2")
+    found: list[Any] = []
+
+    def all_ok() -> bool:
+        found[:] = [httpx.get(f"{server.http}/readyz", timeout=30).json()]
+        checks = found[0]["checks"]
+        return all(check["status"] == "ok" for check in checks.values()) and len(checks) == 6
+
+    until(all_ok)
+    assert set(found[0]["checks"]) == {
+        "database",
+        "migrations",
+        "writes",
+        "log_reader",
+        "reconciliation",
+        "admissions",
+    }
+    assert "clock" in found[0]["information"]
+
+
+def test_nothing_runs_in_this_process() -> None:
+    assert readiness.running() == ()
 
 
 def test_a_database_without_migrations_is_not_ready(
@@ -25,7 +232,9 @@ def test_a_database_without_migrations_is_not_ready(
     empty = process_registry.new_directory("never-migrated") / "empty.sqlite3"
     server = start_server(DATABASE_URL=f"sqlite:///{empty}")
     assert server.answers()
-    assert httpx.get(f"{server.http}/readyz").status_code == 503
+    answer = httpx.get(f"{server.http}/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"]["reason"] == "internal"
 
 
 @pytest.mark.django_db(transaction=True)

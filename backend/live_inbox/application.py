@@ -11,6 +11,7 @@ from django.urls import URLPattern, re_path
 
 from live_inbox.apps import channel_layer, doorbell
 from live_inbox.checks import refuse_invalid_settings
+from live_inbox.clock_monitor import ClockMonitor
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import Hub, HubConfig
@@ -23,6 +24,7 @@ from live_inbox.lifespan import Lifespan
 from live_inbox.log_redaction import redact_server_logs
 from live_inbox.maintenance.housekeeping import Housekeeper, jobs
 from live_inbox.per_loop import PerLoop
+from live_inbox.readiness import Readiness, reporting
 from live_inbox.socket_paths import SOCKET_PATHS, socket_paths
 from live_inbox.socket_router import Apis, SocketEndpoint, SocketRouter
 from live_inbox.sockets.asgi import Application
@@ -87,21 +89,27 @@ def running_inboxes() -> PerLoop[Apis]:
 @asynccontextmanager
 async def _running_inbox() -> AsyncIterator[Apis]:
     """Run an inbox on the running event loop while in the block."""
-    admissions = build_admissions()
-    hub = _hub(admissions)
-    housekeeper = Housekeeper(jobs(inbox_settings()))
+    settings = inbox_settings()
+    readiness = Readiness()
+    checks = readiness.part("admissions", every_seconds=settings.session_check_seconds)
+    admissions = build_admissions(on_checked=checks.finished)
+    hub = _hub(admissions, readiness)
+    housekeeper = Housekeeper(jobs(settings))
+    clock_monitor = ClockMonitor(leeway_seconds=settings.jwt_leeway_seconds)
     await hub.start()
     admissions.start()
+    clock_monitor.start()
     try:
         async with doorbell().attached(hub.on_message):
             housekeeper.start()
             try:
                 feed = Feed(hub)
-                with serving(feed):
+                with serving(feed), reporting(readiness):
                     yield _apis(feed, admissions)
             finally:
                 await housekeeper.stop()
     finally:
+        await clock_monitor.stop()
         await admissions.stop()
         await hub.stop()
 
@@ -111,16 +119,30 @@ async def start_inbox() -> None:
     await running_inboxes().start()
 
 
-def _hub(admissions: Admissions) -> Hub[Event]:
-    return Hub(
+def _hub(admissions: Admissions, readiness: Readiness) -> Hub[Event]:
+    config = hub_config(inbox_settings())
+    reads = readiness.part("log_reader", every_seconds=config.reconcile_seconds)
+    reconciliations = readiness.part("reconciliation", every_seconds=config.reconcile_seconds)
+
+    def on_round(is_reconciliation: bool) -> None:
+        reads.finished()
+        if is_reconciliation:
+            reconciliations.finished()
+
+    layer = channel_layer()
+    hub = Hub(
         DatabaseLog(),
-        layer=channel_layer(),
+        layer=layer,
         decode=decode,
         own_doorbell=doorbell().name,
         codec=doorbell().codec,
         on_empty=admissions.on_account_changed,
-        config=hub_config(inbox_settings()),
+        config=config,
+        on_round=on_round,
     )
+    if layer is not None:
+        readiness.is_layer_failing = lambda: hub.is_layer_failing
+    return hub
 
 
 def _apis(feed: Feed, admissions: Admissions) -> Apis:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from live_inbox import database
 from live_inbox.clock import DatabaseClock, clock
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_lane
+from live_inbox.lanes import Lane
 
 MEASURE_SECONDS = 60.0
 RETRY_SECONDS = 5.0
@@ -54,7 +55,7 @@ class ClockMonitor:
     async def _repeat(self) -> None:
         while True:
             try:
-                await in_database_thread(self._measure)
+                await in_lane(Lane.HOUSEKEEPING, self._measure)
             except Exception:
                 # The log reader reports the outage.
                 await self._sleep(RETRY_SECONDS)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
+from collections.abc import Iterator
+from typing import Any
 
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from live_inbox import database
+from live_inbox import database, readiness
+from live_inbox.clock import clock
+from live_inbox.clock_monitor import is_wrong
 from live_inbox.conf import inbox_settings
-from live_inbox.database_threads import in_lane
-from live_inbox.lanes import Lane
-from live_inbox.models import Inbox
+from live_inbox.database_check import current_check
+from live_inbox.readiness import PartReport
 
-DATABASE_SECONDS = 2.0
+DATABASE_SECONDS = 1.8
+"""How long readiness waits for the database: it answers within two seconds."""
+
+_WELL = frozenset({"ok", "busy", "starting", "unknown"})
+"""The states that are no cause of a 503. What is unknown has another part as its cause."""
+
+Check = dict[str, object]
 
 
 @database.non_atomic
@@ -26,27 +33,54 @@ async def alive(request: HttpRequest) -> HttpResponse:
 
 @database.non_atomic
 async def ready(request: HttpRequest) -> HttpResponse:
-    """Readiness: answer 200, or 503 if the database does not answer within DATABASE_SECONDS (2), or takes no writes.
+    """Readiness: answer 200, or 503 with all causes, within two seconds whatever hangs.
 
-    Redis is not checked: without it, reconciliation delivers the events.
+    docs/operating.md has the fields. The clock and the channel layer are information: the database's clock is used, and
+    reconciliation delivers the events.
     """
-    try:
-        async with asyncio.timeout(DATABASE_SECONDS):
-            await in_lane(Lane.READINESS, _query_database)
-    except Exception as error:
-        return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503)
-    return JsonResponse({"status": "ready", "database": "ok"})
+    checks: dict[str, Check] = await current_check().within(DATABASE_SECONDS)
+    errors = [check["error"] for check in checks.values() if "error" in check]
+    checks |= {name: _state(report) for name, report in _reports()}
+    causes = [name for name, check in checks.items() if check["status"] not in _WELL]
+    answer: dict[str, Any] = {
+        "status": "unavailable" if causes else "ready",
+        "database": errors[0] if errors else "ok",
+        "causes": causes,
+        "checks": checks,
+        "information": {"clock": _clock(), **_channel_layer()},
+    }
+    return JsonResponse(answer, status=503 if causes else 200)
 
 
-def _query_database() -> None:
-    # A table of this app, so that a database without migrations does not count as ready.
-    database.queryset(Inbox).exists()
-    connection = database.connection()
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW transaction_read_only")
-            if cursor.fetchone() == ("on",):
-                raise OperationalError("The database is read-only.")
+def _reports() -> Iterator[tuple[str, PartReport]]:
+    """Yield the parts that run in this process: of those of one name, the worst last."""
+    found = [item for each in readiness.running() for item in each.reports().items()]
+    yield from sorted(found, key=lambda item: (item[1].is_late, item[1].age or 0))
+
+
+def _state(report: PartReport) -> Check:
+    status = "late" if report.is_late else "starting" if report.age is None else "ok"
+    return {"status": status, "age": _rounded(report.age), "limit": report.limit}
+
+
+def _clock() -> Check:
+    if clock.offset is None:
+        return {"status": "unknown", "age": None, "offset": None}
+    wrong = is_wrong(clock, inbox_settings().jwt_leeway_seconds)
+    return {
+        "status": "wrong" if wrong else "ok",
+        "age": _rounded(clock.age),
+        "offset": _rounded(clock.offset),
+    }
+
+
+def _channel_layer() -> dict[str, Check]:
+    failing = [each.is_layer_failing() for each in readiness.running() if each.is_layer_failing]
+    return {"channel_layer": {"status": "failing" if any(failing) else "ok"}} if failing else {}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 @database.non_atomic

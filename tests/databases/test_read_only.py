@@ -64,7 +64,10 @@ def test_changes_are_unavailable_and_reads_work(alice: User) -> None:
 @pytest.mark.usefixtures("_read_only")
 def test_the_server_is_not_ready(client: Client) -> None:
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["database"]) == (503, "OperationalError")
+    assert (answer.status_code, answer.json()["causes"]) == (503, ["writes"])
+    assert answer.json()["database"] == "InternalError"
+    assert answer.json()["checks"]["writes"]["reason"] == "database_unavailable"
+    assert answer.json()["checks"]["database"]["status"] == "ok"
 
 
 @pytest.mark.usefixtures("thread")

@@ -100,6 +100,11 @@ class ChannelListener:
                     self._on_missed()
                 self._process(messages)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._fault.is_on
+
     def _is_idle_timeout(self, error: Exception, waited: float) -> bool:
         """Whether a wait has ended because nothing was sent.
 

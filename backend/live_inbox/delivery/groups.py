@@ -61,6 +61,11 @@ class Groups:
         """The id of the database; None until it has been read."""
         return self._deployment
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._fault.is_on
+
     def join(self, inbox: str) -> None:
         """Become a member of an inbox's group, soon."""
         self._leaving.discard(inbox)

@@ -51,7 +51,8 @@ class Hub(Generic[EntryT]):
     One task receives from the channel layer, one keeps its groups, one reads the log, one starts reconciliation.
     There are no queues and no tasks for single subscribers. `on_empty` is called with an inbox whose doorbell carries
     no events: the account of its user has changed. `codec` authenticates what arrives over the layer. `wall_clock`
-    returns unix seconds.
+    returns unix seconds. `on_round` is called after each round of the log reader, with whether it was a
+    reconciliation.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Hub(Generic[EntryT]):
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_round: Callable[[bool], None] = lambda is_reconciliation: None,
     ) -> None:
         self._decode = decode
         self._on_empty = on_empty
@@ -79,7 +81,12 @@ class Hub(Generic[EntryT]):
             "reading of doorbells", metrics.DOORBELLS_UNREADABLE, clock=clock
         )
         self._reader = LogReader(
-            log, self._open_inboxes, config=self.config, sleep=sleep, clock=clock
+            log,
+            self._open_inboxes,
+            config=self.config,
+            sleep=sleep,
+            clock=clock,
+            on_round=on_round,
         )
         self._groups: Groups | None = None
         self._renew_seconds = math.inf
@@ -150,6 +157,12 @@ class Hub(Generic[EntryT]):
         metrics.OPEN_INBOXES.set(0)
         if self._groups is not None:
             await self._groups.close()
+
+    @property
+    def is_layer_failing(self) -> bool:
+        """Whether the channel layer has failed to receive, or to join a group, at the last attempt."""
+        parts = (self._listener, self._groups)
+        return any(part is not None and part.is_failing for part in parts)
 
     # -- subscriptions ------------------------------------------------------------------------------------
 
@@ -286,7 +299,7 @@ class Hub(Generic[EntryT]):
         self._reconcile_all()
 
     def _reconcile_all(self) -> None:
-        self._reader.reconcile(self._open_inboxes)
+        self._reader.reconcile_all()
 
     def _renew_groups(self) -> None:
         """Join all groups again on a layer that may have forgotten them: by expiry, or with a restart of its server."""

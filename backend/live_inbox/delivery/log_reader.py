@@ -59,7 +59,8 @@ class LogReader(Generic[EntryT]):
     """Anchors new streams, reconciles streams with the log, and reads pages for subscribers that lag.
 
     Requests are collected while a read is under way and served together, so that a thousand clients that resume at
-    once become a handful of queries.
+    once become a handful of queries. After each round that succeeds, `on_round` is called, with whether all streams
+    have been compared.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class LogReader(Generic[EntryT]):
         config: HubConfig,
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float],
+        on_round: Callable[[bool], None] = lambda is_reconciliation: None,
     ) -> None:
         self._clock = clock
         self._log = log
@@ -77,7 +79,9 @@ class LogReader(Generic[EntryT]):
         self._config = config
         self._sleep = sleep
         self._opening: set[str] = set()
+        self._on_round = on_round
         self._to_reconcile: set[str] = set()
+        self._is_reconciliation = False
         self._reads: list[_Read[EntryT]] = []
         self._disputes = Disputes(log, open_inboxes)
         self._work = asyncio.Event()
@@ -103,6 +107,11 @@ class LogReader(Generic[EntryT]):
         """Have the log decide about an entry that contradicts its stream, soon."""
         self._disputes.add(entry)
         self._work.set()
+
+    def reconcile_all(self) -> None:
+        """Compare all streams with the log, soon. There may be none."""
+        self._is_reconciliation = True
+        self.reconcile(self._open_inboxes)
 
     async def read(self, inbox: str, after: Position) -> list[EntryT]:
         """Return a page of the log after a position. Raises PositionLost, or HubClosed at the end."""
@@ -131,8 +140,10 @@ class LogReader(Generic[EntryT]):
             to_reconcile, self._to_reconcile = self._to_reconcile, set()
             reads, self._reads = self._reads, []
             began = self._clock()
+            is_reconciliation, self._is_reconciliation = self._is_reconciliation, False
             try:
                 await self._serve(opening, to_reconcile, reads)
+                self._on_round(is_reconciliation)
                 # Thousands of clients that come back come within seconds; without a pause, each read would be for
                 # the few that came during the one before.
                 if pause := pause_after(len(opening) + len(reads)):
@@ -144,6 +155,7 @@ class LogReader(Generic[EntryT]):
                 self._fault.report(error)
                 self._opening |= {inbox for inbox in opening if inbox in self._open_inboxes}
                 self._to_reconcile |= to_reconcile
+                self._is_reconciliation |= is_reconciliation
                 self._reads += [read for read in reads if not read.answer.done()]
                 # A failure that took long has been waited for enough.
                 pause = min(1.0, self._config.reconcile_seconds)
