@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import IntegrityError
 
 from live_inbox import database
+from live_inbox.clock import clock
 from live_inbox.importing.preparing import prepare
 from live_inbox.importing.rows import Page, Problem, Skipped, Source, SourceRow
 from live_inbox.importing.user_keys import UserField
@@ -64,8 +65,10 @@ def run_import(
     that are not acceptable are reported, and do not stop the others.
     """
     tally = Tally()
+    if now is None:
+        database.now()  # measures the clock, which carries it on
     for page in source.pages():
-        problems = _import_page(page, options, tally, now or database.now())
+        problems = _import_page(page, options, tally, now or clock.now())
         tally.problems.update(problem.message for problem in problems)
         yield Step(tally, problems)
 

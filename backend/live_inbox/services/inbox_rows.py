@@ -86,7 +86,7 @@ def allocate_sequences(
             [document, *off],
         )
         found = cursor.fetchall()
-    own_time = () if time else (timezone.now(),)
+    own_time = timezone.now()
     to_python = get_user_model()._meta.pk.to_python
     numbered = [
         SequencedInbox(
@@ -95,7 +95,7 @@ def allocate_sequences(
             sequence,
             unread_count,
             total_count,
-            *(at or own_time),
+            at[0] if at else own_time,
             fingerprint,
             (fingerprint - added) % FINGERPRINTS,
         )
