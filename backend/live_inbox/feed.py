@@ -160,6 +160,17 @@ class Following:
         if self._catching_up is not None:
             self._catching_up.cancel()
 
+    def write_between_batches(self, write: Callable[[], Awaitable[None] | None]) -> None:
+        """Call what writes to the client something beside the events, unless the client lags or this is stopped.
+
+        It returns what `deliver` returns, and is waited for in the same way. Must not raise.
+        """
+        if self._catching_up is not None or self._is_stopped:
+            return
+        room = write()
+        if room is not None:
+            self._catching_up = asyncio.create_task(self._catch_up(room))
+
     def on_events(self) -> None:
         """Deliver new events."""
         if self._catching_up is not None or self._is_stopped:

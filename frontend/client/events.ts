@@ -10,6 +10,7 @@ export type {
   NotificationAdded,
   NotificationDeleted,
   NotificationUpdated,
+  PositionAdvanced,
 } from "./schema.js";
 
 /**

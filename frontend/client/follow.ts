@@ -15,7 +15,10 @@ export interface FollowOptions {
    * applied meanwhile, and afterwards only what came after that position. If it fails, it is retried.
    */
   load: (reset?: InboxReset) => Promise<string>;
-  /** Apply one event; the next one follows when its promise resolves. If it fails, the list is reloaded. */
+  /**
+   * Apply one event; the next one follows when its promise resolves. If it fails, the list is reloaded. With a document
+   * that is limited by `types`, it may be a PositionAdvanced, which changes the unread count only.
+   */
   apply: (event: NotificationEvent) => void | Promise<void>;
   /** Store the position, with the list that belongs to it, for the next start. */
   remember?: (position: string) => void;
@@ -142,7 +145,7 @@ class Follower implements Following {
       await this.load();
       return;
     }
-    if (!this.caughtUp) this.resumed += 1;
+    if (!this.caughtUp && event.__typename !== "PositionAdvanced") this.resumed += 1;
     this.advance(event.position);
     this.compareWithHead();
   }

@@ -76,12 +76,21 @@ export interface NotificationUpdated {
   notification: Notification;
 }
 
+/** The position has moved on, over events that the `types` of the subscription leave out. Sent now and then to subscriptions with `types`: the client stores the position, so that it does not grow too old. */
+export interface PositionAdvanced {
+  __typename: "PositionAdvanced";
+  position: string;
+  unreadCount: number;
+  occurredAt: string;
+}
+
 export type NotificationEvent =
   | AllNotificationsRead
   | InboxReset
   | NotificationAdded
   | NotificationDeleted
-  | NotificationUpdated;
+  | NotificationUpdated
+  | PositionAdvanced;
 
 export type ErrorCode =
   | "UNAUTHENTICATED"
@@ -114,6 +123,7 @@ export const EVENTS_DOCUMENT = /* GraphQL */ `
       ... on NotificationAdded { notification { ...NotificationFields } }
       ... on NotificationDeleted { notificationId }
       ... on NotificationUpdated { notification { ...NotificationFields } }
+      ... on PositionAdvanced {  }
     }
   }
   ${NOTIFICATION_FIELDS}

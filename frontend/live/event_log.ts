@@ -53,5 +53,7 @@ function describe(event: NotificationEvent): [sign: string, text: string] {
       return ["✓✓", `${event.count} read`];
     case "InboxReset":
       return ["↻", "reloaded"];
+    case "PositionAdvanced":
+      return ["→", "others"];
   }
 }

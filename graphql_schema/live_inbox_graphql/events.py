@@ -13,6 +13,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from live_inbox.events import Event, PayloadType, Reset
 from live_inbox_graphql import ids
+from live_inbox_graphql.advances import Advance
 from live_inbox_graphql.types import Notification
 
 
@@ -96,17 +97,29 @@ class InboxReset(NotificationEvent):
     reason: ResetReason = strawberry.field(description="Why the position cannot be resumed.")
 
 
+@strawberry.type(
+    description="The position has moved on, over events that the `types` of the subscription leave out. Sent now and "
+    "then to subscriptions with `types`: the client stores the position, so that it does not grow too old."
+)
+class PositionAdvanced(NotificationEvent):
+    pass
+
+
 EVENT_TYPES = (
     NotificationAdded,
     NotificationUpdated,
     NotificationDeleted,
     AllNotificationsRead,
     InboxReset,
+    PositionAdvanced,
 )
 _TYPES: Mapping[str, type[NotificationEvent]] = {each.__name__: each for each in EVENT_TYPES}
 
 
-def to_graphql(item: Event | Reset) -> NotificationEvent:
+Item = Event | Reset | Advance
+
+
+def to_graphql(item: Item) -> NotificationEvent:
     """Return an event as its GraphQL type. Makes no query: everything is in the event.
 
     Raises ValueError for an event that lacks a part of its kind's payload.
@@ -117,6 +130,12 @@ def to_graphql(item: Event | Reset) -> NotificationEvent:
             unread_count=item.unread_count,
             occurred_at=item.occurred_at,
             reason=ResetReason(item.reason.value),
+        )
+    if isinstance(item, Advance):
+        return PositionAdvanced(
+            position=str(item.position),
+            unread_count=item.unread_count,
+            occurred_at=item.occurred_at,
         )
     event_type: Any = _TYPES[graphql_type_of(item)]
     event: NotificationEvent = event_type(
@@ -147,13 +166,13 @@ def _payload(event: Event) -> dict[str, object]:
 _NOTIFICATION, _REMOVAL = PayloadType.NOTIFICATION, PayloadType.REMOVAL
 
 
-def graphql_type_of(item: Event | Reset) -> str:
+def graphql_type_of(item: Item) -> str:
     """Return the name of the GraphQL type that shows an event.
 
     Raises ValueError for an event that lacks a part of its kind's payload: the schema promises it to clients.
     """
-    if isinstance(item, Reset):
-        return "InboxReset"
+    if not isinstance(item, Event):
+        return "InboxReset" if isinstance(item, Reset) else "PositionAdvanced"
     kind = item.kind
     payload = kind.payload
     if payload is _NOTIFICATION:
@@ -165,10 +184,3 @@ def graphql_type_of(item: Event | Reset) -> str:
     if not is_complete:
         raise ValueError(f"event {item.sequence} of inbox {item.inbox} lacks the payload of {kind}")
     return kind.graphql_type
-
-
-def concerns(item: Event | Reset, types: frozenset[str] | None) -> bool:
-    """Whether a subscription that is limited to these types gets this. Events of the whole inbox always pass."""
-    if types is None or isinstance(item, Reset) or item.notification_type is None:
-        return True
-    return item.notification_type in types

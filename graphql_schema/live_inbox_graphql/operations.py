@@ -22,11 +22,11 @@ from live_inbox.events import Event, Reset
 from live_inbox.feed import Feed, Following, Item
 from live_inbox.sockets.session import CloseReason, SocketSession
 from live_inbox_graphql import json_text
+from live_inbox_graphql.advances import ADVANCE_SECONDS, Advances, concerns
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
 from live_inbox_graphql.context import Context, SocketRequest
 from live_inbox_graphql.errors import as_clients_see_exception
-from live_inbox_graphql.events import concerns
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -64,11 +64,12 @@ class OperationOwner(Protocol):
 class Operation:
     """An operation from its start until it is ended by the client, by an error or by its last result."""
 
-    __slots__ = ("_following", "_is_stream", "_owner", "_task", "id")
+    __slots__ = ("_following", "_is_stream", "_owner", "_sender", "_task", "id")
 
     def __init__(self, owner: OperationOwner, id: str) -> None:
         self._owner = owner
         self._following: Following | None = None
+        self._sender: _EventSender | None = None
         self._is_stream = False
         self._task: asyncio.Task[None] | None = None
         self.id = id
@@ -86,6 +87,7 @@ class Operation:
         """Stop without a message; return what may still be running."""
         if self._following is not None:
             self._following.stop()
+        self._stop_sender()
         if self._task is not None:
             self._task.cancel()
         return self._task
@@ -100,7 +102,12 @@ class Operation:
         finally:
             self._task = None
 
+    def _stop_sender(self) -> None:
+        if self._sender is not None:
+            self._sender.stop()
+
     def _fail(self, error: Exception) -> None:
+        self._stop_sender()
         session = self._owner.session
         if isinstance(error, HubClosed):
             session.close_for(CloseReason.RESTARTING)
@@ -138,7 +145,12 @@ class Operation:
             json_text.dumps(self.id),
             self._owner.result_type.encode(),
         )
-        sender = _EventSender(start, compiled.selection, types, session.writer.write)
+        write = session.writer.write
+        if types is None:
+            sender = _EventSender(start, compiled.selection, write)
+        else:
+            sender = _TypesSender(start, compiled.selection, write, types, following)
+        self._sender = sender
         following.start(sender.deliver, self._fail)
         return True
 
@@ -179,28 +191,92 @@ class Operation:
 class _EventSender:
     """Encodes and writes the events of one subscription."""
 
-    __slots__ = ("_key", "_selection", "_start", "_types", "_write")
+    __slots__ = ("_key", "_selection", "_start", "_write")
 
     def __init__(
         self,
         start: bytes,
         selection: CompiledSelection,
-        types: frozenset[str] | None,
         write: Callable[[Sequence[bytes]], Awaitable[None] | None],
     ) -> None:
         self._start = start
         self._selection = selection
-        self._types = types
-        self._key: Hashable = selection if types is None else (selection, types)
+        self._key: Hashable = selection
         self._write = write
 
     def deliver(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
-        """Write the events of a batch that the client selects, encoded once for all sockets that select the same."""
+        """Write the events of a batch, encoded once for all sockets that select the same."""
         results = batch.memoize(self._key, self._encode)
         start = self._start
         return self._write([start + result for result in results]) if results else None
 
+    def stop(self) -> None:
+        """Write nothing any more."""
+
     def _encode(self, items: Sequence[Item]) -> list[bytes]:
-        """Return the results of the selected events, each with the brace that ends its message."""
+        """Return the results of the events, each with the brace that ends its message."""
+        render = self._selection.render
+        return [render(item) + b"}" for item in items]
+
+
+class _TypesSender(_EventSender):
+    """The same for a subscription that is limited by types, and so is sent positions, too."""
+
+    __slots__ = ("_advances", "_following", "_is_stopped", "_loop", "_timer", "_types")
+
+    def __init__(
+        self,
+        start: bytes,
+        selection: CompiledSelection,
+        write: Callable[[Sequence[bytes]], Awaitable[None] | None],
+        types: frozenset[str],
+        following: Following,
+    ) -> None:
+        super().__init__(start, selection, write)
+        self._key = (selection, types)
+        self._types = types
+        self._following = following
+        self._loop = asyncio.get_running_loop()
+        self._advances = Advances(types, self._loop.time())
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stopped = False
+
+    def deliver(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
+        """Write the events of a batch that have the types, and the position if it is due."""
+        now = self._loop.time()
+        self._advances.pass_over(batch.items, now)
+        results = batch.memoize(self._key, self._encode)
+        messages = [self._start + result for result in results]
+        messages += self._due_advance(now)
+        self._set_timer()
+        return self._write(messages) if messages else None
+
+    def _encode(self, items: Sequence[Item]) -> list[bytes]:
         render, types = self._selection.render, self._types
         return [render(item) + b"}" for item in items if concerns(item, types)]
+
+    def _due_advance(self, now: float) -> list[bytes]:
+        advance = self._advances.take(now)
+        return [] if advance is None else [self._start + self._selection.render(advance) + b"}"]
+
+    def _set_timer(self) -> None:
+        due_at = self._advances.due_at
+        if self._timer is None and due_at is not None and not self._is_stopped:
+            now = self._loop.time()
+            # It is still due right after the timer if the client lags. It may not do so for long.
+            at = due_at if due_at > now else now + ADVANCE_SECONDS
+            self._timer = self._loop.call_at(at, self._on_timer)
+
+    def stop(self) -> None:
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._following.write_between_batches(self._write_advance)
+        self._set_timer()
+
+    def _write_advance(self) -> Awaitable[None] | None:
+        messages = self._due_advance(self._loop.time())
+        return self._write(messages) if messages else None

@@ -14,13 +14,15 @@ import strawberry
 
 from live_inbox.clock import clock
 from live_inbox.delivery.position import Position
-from live_inbox.feed import Feed, current_feed
+from live_inbox.events import Event, Reset
+from live_inbox.feed import Feed, OpenFeed, current_feed
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox_graphql.advances import Advances, concerns
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.callers import caller_in
 from live_inbox_graphql.context import Context, Info
-from live_inbox_graphql.events import NotificationEvent, concerns, to_graphql
+from live_inbox_graphql.events import NotificationEvent, to_graphql
 from live_inbox_graphql.fields import coded_errors
 
 
@@ -46,7 +48,8 @@ class Subscription:
             list[str] | None,
             strawberry.argument(
                 description="Only events of notifications of these types. AllNotificationsRead and InboxReset "
-                "concern the whole inbox and are always sent."
+                "concern the whole inbox and are always sent. A PositionAdvanced is sent now and then when events were "
+                "left out."
             ),
         ] = None,
     ) -> AsyncGenerator[NotificationEvent, None]:
@@ -101,6 +104,38 @@ async def events_of(
 ) -> AsyncGenerator[NotificationEvent, None]:
     """Yield the events of an inbox as GraphQL objects. Raises HubClosed when the server stops."""
     async with feed.open(inbox, after) as items:
-        async for item in items:
+        if types is None:
+            async for item in items:
+                yield to_graphql(item)
+        else:
+            async for event in _events_of_types(items, types):
+                yield event
+
+
+async def _events_of_types(
+    items: OpenFeed, types: frozenset[str]
+) -> AsyncGenerator[NotificationEvent, None]:
+    time = asyncio.get_running_loop().time
+    advances = Advances(types, time())
+    while True:
+        try:
+            item = await _item_before(advances.due_at, items)
+        except StopAsyncIteration:
+            return
+        if item is not None:
+            advances.pass_over([item], time())
             if concerns(item, types):
                 yield to_graphql(item)
+        advance = advances.take(time())
+        if advance is not None:
+            yield to_graphql(advance)
+
+
+async def _item_before(deadline: float | None, items: OpenFeed) -> Event | Reset | None:
+    try:
+        async with asyncio.timeout_at(deadline) as limit:
+            return await anext(items)
+    except TimeoutError:
+        if limit.expired():
+            return None
+        raise

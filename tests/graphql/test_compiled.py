@@ -39,12 +39,13 @@ from live_inbox.events import (
 from live_inbox.feed import Feed
 from live_inbox.identity.callers import Caller
 from live_inbox_graphql import json_text
+from live_inbox_graphql.advances import Advance
 from live_inbox_graphql.compiled import compilation
 from live_inbox_graphql.compiled.field_expressions import SOURCES
 from live_inbox_graphql.compiled.rendering import CompiledSubscription
 from live_inbox_graphql.compiled.subscriptions import CompiledSubscriptions
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.events import to_graphql
+from live_inbox_graphql.events import Item, to_graphql
 from live_inbox_graphql.schema import build
 from tests.graphql.selections import ITEMS, TEXTS, Question, questions
 
@@ -89,7 +90,8 @@ ALL_READ = Event(
     through_id=41,
 )
 RESET = Reset(position=Position("", 0), reason=ResetReason.AHEAD, unread_count=1, occurred_at=NOON)
-EVERY_KIND: list[Event | Reset] = [ADDED, READ, UNREAD, DELETED, EXPIRED, ALL_READ, RESET]
+ADVANCE = Advance(position=Position("e1", 11, 7), unread_count=2, occurred_at=NOON)
+EVERY_KIND: list[Item] = [ADDED, READ, UNREAD, DELETED, EXPIRED, ALL_READ, RESET, ADVANCE]
 
 SCHEMA = build()
 CORE = SCHEMA.schema._schema
@@ -98,23 +100,23 @@ CORE = SCHEMA.schema._schema
 class GivenFeed:
     """A feed of these items, which then ends."""
 
-    def __init__(self, items: Sequence[Event | Reset]) -> None:
+    def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
 
     @asynccontextmanager
     async def open(
         self, inbox: str, after: Position | None = None
-    ) -> AsyncIterator[AsyncIterator[Event | Reset]]:
+    ) -> AsyncIterator[AsyncIterator[Item]]:
         yield self._stream()
 
-    async def _stream(self) -> AsyncIterator[Event | Reset]:
+    async def _stream(self) -> AsyncIterator[Item]:
         for item in self._items:
             yield item
 
 
 def core_results(
     text: str,
-    items: Sequence[Event | Reset],
+    items: Sequence[Item],
     variables: dict[str, Any] | None = None,
     operation_name: str | None = None,
 ) -> list[tuple[bytes, bool]]:
@@ -145,7 +147,7 @@ def compiled(
     return CompiledSubscriptions(CORE).compile(document, operation_name, variables)
 
 
-def rendered(text: str, item: Event | Reset, variables: dict[str, Any] | None = None) -> Any:
+def rendered(text: str, item: Item, variables: dict[str, Any] | None = None) -> Any:
     """Return the value of the root field, after comparing all of it with graphql-core's."""
     subscription = compiled(text, variables)
     assert subscription is not None
@@ -155,7 +157,7 @@ def rendered(text: str, item: Event | Reset, variables: dict[str, Any] | None = 
     return value
 
 
-def selected(selection: str, item: Event | Reset) -> Any:
+def selected(selection: str, item: Item) -> Any:
     return rendered(f"subscription {{ notificationEvents {{ {selection} }} }}", item)
 
 
@@ -178,7 +180,7 @@ def test_a_compiled_selection_gives_what_graphql_core_gives(
     ] == (expected)
 
 
-def _is_delivered(item: Event | Reset, types: list[str] | None) -> bool:
+def _is_delivered(item: Item, types: list[str] | None) -> bool:
     kind = getattr(item, "notification_type", None)
     return types is None or kind is None or kind in types
 
@@ -371,10 +373,11 @@ SHOWN = {
         (EXPIRED, "NotificationDeleted", "e1.9", 3, {"notificationId": "42"}),
         (ALL_READ, "AllNotificationsRead", "e1.10", 0, {"count": 2, "throughId": "41"}),
         (RESET, "InboxReset", "0", 1, {"reason": "AHEAD"}),
+        (ADVANCE, "PositionAdvanced", "e1.11.7", 2, {}),
     ],
 )
 def test_each_kind_of_event(
-    item: Event | Reset, kind: str, position: str, unread: int, rest: dict[str, Any]
+    item: Item, kind: str, position: str, unread: int, rest: dict[str, Any]
 ) -> None:
     text = f"subscription {{ notificationEvents {{ {ALL} }} }} {ALL_FIELDS}"
     assert rendered(text, item) == {
@@ -631,8 +634,8 @@ def test_a_selection_of_too_many_fields_is_left_to_graphql_core(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = "subscription { notificationEvents { position unreadCount } }"
-    # Five types of events.
-    for limit, is_covered in [(10, True), (9, False)]:
+    # Six types of events.
+    for limit, is_covered in [(12, True), (11, False)]:
         monkeypatch.setattr(compilation, "MAX_FIELDS", limit)
         assert (compiled(text) is not None) is is_covered
 

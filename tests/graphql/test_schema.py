@@ -90,6 +90,8 @@ def without_descriptions(name: str) -> str:
         "occurredAt: DateTime! count: Int! throughId: ID! }",
         "type InboxReset implements NotificationEvent { position: String! unreadCount: Int! "
         "occurredAt: DateTime! reason: ResetReason! }",
+        "type PositionAdvanced implements NotificationEvent { position: String! unreadCount: Int! "
+        "occurredAt: DateTime! }",
         "enum ResetReason { EXPIRED EPOCH AHEAD }",
         "type Notification { id: ID! type: String! title: String! message: String! link: String "
         "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! "
@@ -148,4 +150,5 @@ def test_there_are_no_other_types() -> None:
         ),
         *("NotificationEvent", "NotificationAdded", "NotificationUpdated", "NotificationDeleted"),
         *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),
+        "PositionAdvanced",
     }

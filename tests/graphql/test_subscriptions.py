@@ -18,7 +18,9 @@ from live_inbox import selectors, services
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event
+from live_inbox.maintenance.pruning import prune_events
 from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox_graphql import advances
 from live_inbox_graphql.compiled.rendering import CompiledSelection
 from tests.graphql.compiling import CAN_COMPILE, needs_compiled_selections
 from tests.graphql.graphql_server import OUR_CLASS, PLAIN_CLASS, Client, Closed, GraphQLServer
@@ -278,6 +280,39 @@ class TestTypes:
             ("AllNotificationsRead", "6"),
             ("NotificationDeleted", "8"),
         ]
+
+    async def test_a_filter_moves_the_position_on_so_that_it_stays_fresh(
+        self, client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(advances, "ADVANCE_EVENTS", 3)
+        await client.start("1", EVENTS, {"after": "0", "types": ["news"]})
+        for _ in range(3):
+            await send(alice)
+        moved = await client.data("1")
+        assert moved.pop("occurredAt").endswith("Z")
+        position = await position_of(alice)
+        assert moved == {
+            "__typename": "PositionAdvanced",
+            "position": str(position),
+            "unreadCount": 3,
+        }
+        await do(prune_events, keep_events=0)
+        await send(alice, type="news")
+        assert placed(await client.data("1"))["position"] == f"{position.epoch}.4"
+        await client.start("2", EVENTS, {"after": str(position), "types": ["news"]})
+        assert (await client.data("2"))["__typename"] == "NotificationAdded"
+
+    async def test_a_filter_moves_the_position_on_after_some_time(
+        self, client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(advances, "ADVANCE_SECONDS", 0.02)
+        await client.start("1", EVENTS, {"after": "0", "types": ["news"]})
+        await send(alice)
+        moved = await client.data("1")
+        assert (moved["__typename"], moved["position"]) == (
+            "PositionAdvanced",
+            str(await position_of(alice)),
+        )
 
     async def test_an_empty_filter_lets_pass_nothing_else(
         self, client: Client, alice: User

@@ -38,6 +38,7 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "position": "str(it.position)",
         "reason": "ResetReason(it.reason.value)",
     },
+    "PositionAdvanced": {**_EVERY_EVENT, "position": "str(it.position)"},
     "Notification": {
         **{to_camel_case(name): f"it.{name}" for name in CONTENT_FIELDS},
         "id": "str(it.id)",

@@ -10,8 +10,7 @@ from typing import Any
 
 import orjson
 
-from live_inbox.events import Event, Reset
-from live_inbox_graphql.events import graphql_type_of
+from live_inbox_graphql.events import Item, graphql_type_of
 from live_inbox_graphql.scalars import SCALARS
 
 Read = Callable[[Any], Mapping[str, object]]
@@ -27,7 +26,7 @@ class CompiledSelection:
         self._name = name
         self._readers = readers
 
-    def render(self, item: Event | Reset) -> bytes:
+    def render(self, item: Item) -> bytes:
         """Return the result of the operation for an event, as JSON: `{"data":{"notificationEvents":{...}}}`.
 
         Raises ValueError for an event for which graphql-core would report errors, or that lacks its payload.
