@@ -191,6 +191,12 @@ class InboxSettings(BaseModel):
         description="Let every server process delete expired notifications and prune the logs. If "
         "`false`, run `manage.py prune_events` regularly: it does both.",
     )
+    new_epochs_after_failover: bool = Field(
+        True,
+        description="Let a server process give every inbox a new epoch, so that all devices reload, when PostgreSQL "
+        "was restored or failed over: when its system identifier or its timeline has changed. If `false`, or without "
+        "`HOUSEKEEPING`, devices reload whose fingerprints show that they have received what was lost.",
+    )
     expiry_seconds: float = Field(
         5.0,
         gt=0,

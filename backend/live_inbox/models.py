@@ -347,6 +347,17 @@ class Deployment(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     key = models.CharField(max_length=32, default=new_deployment_key, editable=False)
+    cluster = models.CharField(
+        max_length=64,
+        default="",
+        editable=False,
+        help_text="System identifier and timeline of PostgreSQL when they were last read.",
+    )
+    renewed_through = models.TextField(
+        null=True,
+        editable=False,
+        help_text="While inboxes get new epochs after a failover: the user up to whom they have.",
+    )
 
     class Meta:
         default_permissions = ()

@@ -16,6 +16,7 @@ from django.db import connections
 from live_inbox import services
 from live_inbox.conf import InboxSettings
 from live_inbox.maintenance.expiry import expire_in_steps
+from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Housekeeper, Job, jobs
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.repair import check_inboxes
@@ -78,9 +79,12 @@ def test_the_settings_say_what_is_done_and_how_often() -> None:
     assert jobs(settings) == [
         Job("expiry of notifications", expire_in_steps, 7),
         Job("pruning of logs", prune_in_steps, 900),
+        Job("look for a failover", renew_after_failover, 30, is_prompt=True),
     ]
     defaults = InboxSettings()
-    assert [job.every_seconds for job in jobs(defaults)] == [5, 3600]
+    assert [job.every_seconds for job in jobs(defaults)] == [5, 3600, 30]
+    without = InboxSettings(new_epochs_after_failover=False)
+    assert [job.every_seconds for job in jobs(without)] == [5, 3600]
 
 
 def test_it_can_be_turned_off() -> None:

@@ -15,10 +15,14 @@ from live_inbox.database_threads import in_lane
 from live_inbox.faults import Fault
 from live_inbox.lanes import Lane
 from live_inbox.maintenance.expiry import expire_in_steps
+from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
 
 PAUSE_SECONDS = 0.05
 """Between two transactions of one run, so that a backlog does not occupy the database."""
+
+FAILOVER_SECONDS = 30.0
+"""Between two looks at which PostgreSQL cluster the database is in."""
 
 SOON_SECONDS = 60.0
 """The longest wait before the first run of a job, and after a failed one."""
@@ -40,6 +44,8 @@ class Job:
     name: str
     begin: Callable[[], Steps]
     every_seconds: float
+    is_prompt: bool = False
+    """Whether the first run is at the start of the process."""
 
     @property
     def soon_seconds(self) -> float:
@@ -51,10 +57,14 @@ def jobs(settings: InboxSettings) -> list[Job]:
     """Return the jobs of a server process: none if HOUSEKEEPING is off."""
     if not settings.housekeeping:
         return []
-    return [
+    regular = [
         Job("expiry of notifications", expire_in_steps, settings.expiry_seconds),
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
     ]
+    if settings.new_epochs_after_failover:
+        look = Job("look for a failover", renew_after_failover, FAILOVER_SECONDS, is_prompt=True)
+        regular.append(look)
+    return regular
 
 
 class Housekeeper:
@@ -92,7 +102,8 @@ class Housekeeper:
 
     async def _repeat(self, job: Job) -> None:
         fault = Fault(job.name, metrics.HOUSEKEEPING_FAULTS)
-        await self._sleep(job.soon_seconds * self._chance())
+        if not job.is_prompt:
+            await self._sleep(job.soon_seconds * self._chance())
         while True:
             wait = job.every_seconds
             try:

@@ -101,7 +101,11 @@ def renew_epochs(*, batch: int = BATCH) -> int:
 
 @database.transactional
 def _renew(users: Sequence[Any]) -> int:
-    """Give the inboxes of these users new epochs, and return their number."""
+    return renew_locked(users)
+
+
+def renew_locked(users: Sequence[Any]) -> int:
+    """Lock the inboxes of these users within a transaction, give them new epochs, and return their number."""
     # In the order of users, as every writer that locks several inboxes, so that none of them deadlock.
     inboxes = database.queryset(Inbox).select_for_update(no_key=True).filter(pk__in=users)
     found = list(inboxes.order_by("pk").values_list("pk", flat=True))

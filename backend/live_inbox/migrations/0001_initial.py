@@ -32,6 +32,23 @@ class Migration(migrations.Migration):
                         default=live_inbox.models.new_deployment_key, editable=False, max_length=32
                     ),
                 ),
+                (
+                    "cluster",
+                    models.CharField(
+                        default="",
+                        editable=False,
+                        help_text="System identifier and timeline of PostgreSQL when they were last read.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "renewed_through",
+                    models.TextField(
+                        editable=False,
+                        help_text="While inboxes get new epochs after a failover: the user up to whom they have.",
+                        null=True,
+                    ),
+                ),
             ],
             options={
                 "default_permissions": (),
