@@ -194,7 +194,8 @@ class AnyTrouble(RuleBasedStateMachine):
                 self.check_loss(follower.inbox, position, reason)
 
     def check_loss(self, inbox: str, position: Position, reason: ResetReason) -> None:
-        if reason is ResetReason.EXPIRED and self.torn:
+        # Twice in a row, what a head promised was gone when it was read.
+        if reason is ResetReason.EXPIRED and (self.torn or self.lost[inbox]):
             return
         if reason is ResetReason.EPOCH and position in self.lost[inbox]:
             return
