@@ -72,6 +72,11 @@ SOCKETS_CLOSED = Counter(
     "Sockets that this server closed, by API and close code.",
     ["api", "code"],
 )
+CONNECTIONS_REFUSED = Counter(
+    "inbox_connections_refused",
+    "Connections that the server ended for what their client sent or did not send, by reason.",
+    ["reason"],
+)
 RESETS = Counter("inbox_resets", "Resets sent to subscribers, by reason.", ["reason"])
 RATE_LIMITED = Counter(
     "inbox_rate_limited", "Requests refused by a rate limit, by limit.", ["limit"]

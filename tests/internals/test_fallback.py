@@ -65,6 +65,7 @@ class TestUvicorn:
         break_import(
             monkeypatch,
             "uvicorn.protocols.websockets.websockets_sansio_impl",
+            "live_inbox.internals.uvicorn_frames",
             "live_inbox.internals.uvicorn_sockets",
         )
         assert protocol_class(fast=True) is AutoWebSocketsProtocol

@@ -17,6 +17,7 @@ from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
 from live_inbox.sockets.writer import SocketWriter, direct_socket, writer_for
 
 OUR_CLASS = "live_inbox.sockets.server_protocol:socket_protocol"
+OUR_HTTP_CLASS = "live_inbox.sockets.server_protocol:http_protocol"
 PLAIN_CLASS = "websockets-sansio"
 
 WAIT_SECONDS = 20.0
@@ -161,6 +162,13 @@ class RawClient:
         async with asyncio.timeout(WAIT_SECONDS):
             return await self._loop.sock_recv(self.connection, at_most)
 
+    async def receive_all(self) -> bytes:
+        """Read to the end."""
+        received = b""
+        while part := await self.receive():
+            received += part
+        return received
+
     def reset(self) -> None:
         """Close without a close frame: the other side gets a TCP reset."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -177,10 +185,11 @@ async def raw_client(port: int, *, buffer_bytes: int = 4096) -> AsyncIterator[Ra
         yield RawClient(connection)
 
 
-def masked(opcode: int, payload: bytes) -> bytes:
+def masked(opcode: int, payload: bytes, *, is_final: bool = True, reserved: int = 0) -> bytes:
     """Return a frame as a client sends it. The mask is zero: the payload stays as it is."""
+    first = (0x80 if is_final else 0) | reserved | opcode
     if len(payload) < 126:
         length = struct.pack("!B", 0x80 | len(payload))
     else:
         length = struct.pack("!BH", 0x80 | 126, len(payload))
-    return bytes((0x80 | opcode,)) + length + bytes(4) + payload
+    return bytes((first,)) + length + bytes(4) + payload

@@ -2,14 +2,15 @@
 
 | module | relies on | when the internal has moved |
 |---|---|---|
-| `uvicorn_sockets`, `uvicorn_waiting` | uvicorn's `WebSocketsSansIOProtocol` | uvicorn's own class serves the sockets |
+| `uvicorn_sockets`, `uvicorn_frames`, `uvicorn_waiting` | uvicorn's `WebSocketsSansIOProtocol`, websockets' \
+`ServerProtocol` | uvicorn's own class serves the sockets, without limits of frames |
 | `graphql_execution` | graphql-core's `Executor`, `collect_fields` | graphql-core executes every subscription |
 | `redis_parser` | redis-py's parsers, and the option `parser_class` | channels-redis reads doorbells one by one |
 | `redis_subscribing` | private attributes of channels-redis' connections | groups are joined one by one |
 | `strawberry_schema` | private attributes of Strawberry's `Schema` and `ExecutionContext` | \
 graphql-core executes every subscription |
 
-Each module names its reason, what it relies on and the tested versions. All are optimisations: when an
-internal is missing, one warning is logged and the product works without it. The setting FAST_PATH turns off those of
+Each module names its reason, what it relies on and the tested versions. When an internal is missing, one warning is
+logged and the product works without it: more slowly, or without some limits. The setting FAST_PATH turns off those of
 uvicorn and graphql-core. No other module imports these names.
 """

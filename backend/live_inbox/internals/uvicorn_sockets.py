@@ -1,6 +1,6 @@
-"""The server's own WebSocket protocol class, a subclass of uvicorn's `WebSocketsSansIOProtocol`.
+"""The server's own WebSocket protocol class, derived from uvicorn's `WebSocketsSansIOProtocol`.
 
-It differs from uvicorn's class in three things:
+It differs from uvicorn's class in what `uvicorn_frames` says about limits, and in three things:
 
 - Direct writing: it offers its socket to the APIs, which write to it without ASGI (`live_inbox.sockets.writer`). ASGI's
   `send` is a coroutine and takes text that has to be encoded and framed anew for each socket; that is most of the cost
@@ -23,11 +23,11 @@ import random
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
+from live_inbox.internals.uvicorn_frames import BoundedSocketProtocol
 from live_inbox.internals.uvicorn_waiting import MessageQueue, WritableFlag
 from live_inbox.sockets.asgi import Message
 from live_inbox.sockets.frames import text_header
@@ -36,7 +36,7 @@ from live_inbox.sockets.write_coalescing import write_coalescer
 from live_inbox.sockets.writer import DIRECT
 
 require(
-    WebSocketsSansIOProtocol,
+    BoundedSocketProtocol,
     "connection_lost",
     "data_received",
     "eof_received",
@@ -47,12 +47,14 @@ require(
     "shutdown",
 )
 
+logger = logging.getLogger(__name__)
+
 MOST_UNSENT = 65_536
 """Bytes that wait for the end of an iteration of the event loop (write coalescing). With more, they are written at
 once, to learn whether the transport has room."""
 
 
-class DirectSocketProtocol(WebSocketsSansIOProtocol):
+class DirectSocketProtocol(BoundedSocketProtocol):
     """One WebSocket of the server: a `live_inbox.sockets.writer.DirectSocket`."""
 
     # Everything that writing an event reads, uvicorn's own attributes too, lies side by side. In a dictionary of fifty
@@ -122,7 +124,7 @@ class DirectSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Message) -> None:  # type: ignore[override]  # uvicorn's own names every message
         """Send a message of ASGI: an acceptance, or a close."""
         self.flush()
-        await super().send(message)  # type: ignore[arg-type]
+        await super().send(message)
 
     def data_received(self, data: bytes) -> None:
         """Handle data of the client. After a close frame in it, nothing may be written."""
@@ -185,11 +187,14 @@ class DirectSocketProtocol(WebSocketsSansIOProtocol):
             self.on_shutdown()
 
     def _end(self) -> None:
-        """Close the socket at once."""
-        self.flush()
-        # Where the client has closed it, uvicorn would raise: a closed connection cannot be closed again.
-        if not self.transport.is_closing():
-            super().shutdown()
+        """Close the socket at once. Does not raise: the server closes its other sockets in the same loop."""
+        try:
+            self.flush()
+            # Where the client has closed it, uvicorn would raise: a closed connection cannot be closed again.
+            if not self.transport.is_closing():
+                super().shutdown()
+        except Exception:
+            logger.exception("A socket could not be closed; its connection is cut.")
         # Does nothing to a transport that has nothing left to write.
         self.transport.abort()
 
@@ -199,7 +204,7 @@ class DirectSocketProtocol(WebSocketsSansIOProtocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
-        self.on_shutdown = None
+        self.on_shutdown = self.on_frame_rate = None
 
 
 class DrainWaiter:

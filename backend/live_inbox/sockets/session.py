@@ -155,6 +155,9 @@ class SocketSession:
         `open_protocol` returns the protocol, or closes the session and returns None.
         """
         self._task = asyncio.current_task()
+        direct = direct_socket(self.scope)
+        if direct is not None:
+            direct.on_frame_rate = self._exceed_frame_rate
         with self.config.gauge.track_inprogress():
             try:
                 self._protocol = await open_protocol(self)
@@ -257,12 +260,23 @@ class SocketSession:
         """Close the socket after what was written. Does nothing to one that is closing or gone."""
         if not self.is_open:
             return
-        self.is_open = False
-        metrics.SOCKETS_CLOSED.labels(self.config.api, str(int(code))).inc()
         self._closing = self.background.run(self.writer.close(code, reason))
         self._closing.add_done_callback(self._expect_disconnect)
+        self._stop_writing(code)
+
+    def _stop_writing(self, code: int) -> None:
+        self.is_open = False
+        metrics.SOCKETS_CLOSED.labels(self.config.api, str(int(code))).inc()
         if self._protocol is not None:
             self._protocol.on_close()
+
+    def _exceed_frame_rate(self) -> tuple[int, str]:
+        """Return the close frame for the server, which closes a socket that floods it with frames."""
+        metrics.RATE_LIMITED.labels("socket").inc()
+        code, reason = self.config.close_frame(CloseReason.RATE_LIMITED, "")
+        if self.is_open:
+            self._stop_writing(code)
+        return code, reason
 
     def close_for(self, ending: CloseReason, detail: str = "") -> None:
         """Close the socket with the API's code for an ending."""

@@ -47,6 +47,10 @@ class DirectSocket(Protocol):
     on_shutdown: Callable[[], None] | None
     """Called when the server stops and it is this socket's turn to be closed."""
 
+    on_frame_rate: Callable[[], tuple[int, str]] | None
+    """Called when the client exceeds SOCKET_RATE by frames that are no messages. The server closes the socket with the
+    code and the reason that it returns."""
+
     def write_texts(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
         """Write text messages in this iteration of the event loop. As `SocketWriter.write`."""
 
