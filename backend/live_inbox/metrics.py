@@ -77,6 +77,10 @@ CONNECTIONS_REFUSED = Counter(
     "Connections that the server ended for what their client sent or did not send, by reason.",
     ["reason"],
 )
+CONNECTIONS_NOT_ACCEPTED = Counter(
+    "inbox_connections_not_accepted",
+    "Connections that were refused because too many files are open in this process.",
+)
 RESETS = Counter("inbox_resets", "Resets sent to subscribers, by reason.", ["reason"])
 RATE_LIMITED = Counter(
     "inbox_rate_limited", "Requests refused by a rate limit, by limit.", ["limit"]

@@ -13,9 +13,11 @@ from django.core.management.base import CommandError
 from uvicorn.supervisors import Multiprocess
 
 from live_inbox.conf import InboxSettings
+from live_inbox.sockets.open_files import raise_open_files_limit
 from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_SECONDS
 
 APPLICATION = "live_inbox_site.asgi:served_application"
+HTTP_PROTOCOL = "live_inbox.sockets.server_protocol:http_protocol"
 SOCKET_PROTOCOL = "live_inbox.sockets.server_protocol:socket_protocol"
 PING_SECONDS = 20
 """Between pings, and for the pong: a device that is gone is noticed within 40 seconds."""
@@ -69,6 +71,7 @@ def server_config(settings: InboxSettings, *, workers: int = 1) -> uvicorn.Confi
         factory=True,
         lifespan="on",
         workers=workers,
+        http=HTTP_PROTOCOL,
         ws=SOCKET_PROTOCOL,
         # The APIs refuse messages beyond the limit with their own errors; this only bounds the memory.
         ws_max_size=4 * settings.max_message_bytes,
@@ -89,6 +92,7 @@ def serve(
     config: uvicorn.Config, listening: socket.socket, *, on_started: Callable[[], None]
 ) -> bool:
     """Serve until a signal ends it; return whether the server could start at all."""
+    raise_open_files_limit()
     if config.workers > 1:
         # Load it here first: workers that cannot load their application would be restarted for ever.
         config.load_app()

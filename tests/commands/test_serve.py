@@ -110,6 +110,7 @@ def test_uvicorn_runs_as_this_product_needs_it() -> None:
     assert config.app == "live_inbox_site.asgi:served_application"
     assert config.factory is True
     assert config.ws == "live_inbox.sockets.server_protocol:socket_protocol"
+    assert config.http == "live_inbox.sockets.server_protocol:http_protocol"
     assert config.ws_max_size == 4 * 2048
     assert (config.ws_ping_interval, config.ws_ping_timeout) == (20, 20)
     assert config.ws_per_message_deflate is False

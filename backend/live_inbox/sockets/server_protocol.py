@@ -1,7 +1,10 @@
-"""The WebSocket protocol class for uvicorn: `--ws live_inbox.sockets.server_protocol:socket_protocol`.
+"""The protocol classes for uvicorn, of WebSockets and of HTTP:
 
-It is the server's own class (`live_inbox.internals.uvicorn_sockets`), or uvicorn's where the setting FAST_PATH is off
-or uvicorn's internals have changed.
+    --ws live_inbox.sockets.server_protocol:socket_protocol
+    --http live_inbox.sockets.server_protocol:http_protocol
+
+They are the server's own classes (`live_inbox.internals.uvicorn_sockets` and `uvicorn_requests`), or uvicorn's where
+uvicorn's internals have changed. The setting FAST_PATH turns off that of WebSockets alone.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from live_inbox.conf import inbox_settings
+from live_inbox.sockets.open_files import ConnectionLimit, most_connections, open_files_limit
 
 logger = logging.getLogger(__name__)
 
@@ -58,3 +62,30 @@ def _class_of_uvicorn() -> Callable[..., asyncio.Protocol]:
         assert AutoWebSocketsProtocol is not None
         return AutoWebSocketsProtocol
     return WebSocketsSansIOProtocol
+
+
+def http_protocol(*args: Any, **kwargs: Any) -> asyncio.Protocol:
+    """Return the protocol of a new connection. uvicorn calls this with what it passes to its own class."""
+    return _http_class()(*args, **kwargs)
+
+
+@lru_cache(maxsize=1)
+def _http_class() -> Callable[..., asyncio.Protocol]:
+    try:
+        from live_inbox.internals.uvicorn_requests import BoundedHttpProtocol
+    except (ImportError, AttributeError):
+        logger.warning(
+            "This version of uvicorn does not fit the server's own HTTP protocol class; uvicorn's class is used, which "
+            "waits for the end of a request without a limit.",
+            exc_info=True,
+        )
+        from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+        return AutoHTTPProtocol
+    return partial(BoundedHttpProtocol, limit=connection_limit())
+
+
+@lru_cache(maxsize=1)
+def connection_limit() -> ConnectionLimit:
+    """Return this process's limit of connections."""
+    return ConnectionLimit(most_connections(open_files_limit()))

@@ -1,0 +1,271 @@
+"""Limits to what a client may do with HTTP requests, handshakes of WebSockets among them.
+
+A subclass of uvicorn's `HttpToolsProtocol`, which waits for the end of a request for ever, keeps whatever headers come,
+and never gives up a client that does not read its response. Here:
+
+- The header of a request has to be complete within HEADER_SECONDS. Bytes that trickle in do not extend the time. Nor do
+  empty lines between two requests, which end uvicorn's keep-alive timer.
+- The body has to arrive at BODY_RATE at least.
+- A header has limits of its size and number of fields.
+- A client that does not read its response is dropped after WRITE_SECONDS.
+- The number of connections is limited by the number of descriptors (`live_inbox.sockets.open_files`).
+
+What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
+`timeout_keep_alive_task` and `server_state`. Tested with uvicorn 0.54 and httptools 0.9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from live_inbox import metrics
+from live_inbox.internals.requirements import require
+from live_inbox.sockets.open_files import ConnectionLimit
+
+require(
+    HttpToolsProtocol,
+    "connection_lost",
+    "connection_made",
+    "data_received",
+    "handle_websocket_upgrade",
+    "on_body",
+    "on_header",
+    "on_headers_complete",
+    "on_message_begin",
+    "on_message_complete",
+    "on_response_complete",
+    "pause_writing",
+    "resume_writing",
+    "send_400_response",
+    "timeout_keep_alive_handler",
+)
+
+HEADER_SECONDS = 10.0
+"""For the whole header of a request, from the connection or the first byte of the request on."""
+
+BODY_SECONDS = 30.0
+"""How often the rate of a body is checked."""
+
+BODY_RATE = 1024
+"""Bytes of a body in a second, at least, unless the application does not read."""
+
+WRITE_SECONDS = 60.0
+"""How long a client may not read its response."""
+
+MAX_HEADER_BYTES = 65_536
+MAX_HEADERS = 128
+"""As many as websockets takes in a handshake."""
+
+
+class Part(Enum):
+    """What is awaited of a client."""
+
+    HEADER = auto()
+    BODY = auto()
+    NOTHING = auto()
+
+
+class HeaderTooLarge(Exception):
+    """Raised in a callback of the parser, which then stops."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One HTTP connection of the server, whose client cannot hold it for longer than the limits."""
+
+    def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._limit = limit
+        self._part = Part.HEADER
+        self._requests = 0
+        self._header_bytes = 0
+        self._received_bytes = 0
+        self._body_bytes = 0
+        self._is_too_large = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline_for: tuple[Part, int] | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
+
+    # -- connections --------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Begin to wait for a request, or refuse the connection if there are too many."""
+        super().connection_made(transport)
+        if self._limit.admits(len(self.connections)):
+            self._set_deadline()
+        else:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no_descriptors")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release the connection."""
+        self._cancel_deadline()
+        self._cancel_write_deadline()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to a WebSocket."""
+        self._part = Part.NOTHING
+        self._cancel_deadline()
+        self._cancel_write_deadline()
+        super().handle_websocket_upgrade()
+
+    # -- requests -----------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what was received, and set the deadline for what is missing."""
+        requests = self._requests
+        super().data_received(data)
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return
+        # Only the parser knows where in these bytes a new request begins. They count from the next read on.
+        self._received_bytes += len(data) if requests == self._requests else 1
+        if self._part is Part.HEADER and self._received_bytes > MAX_HEADER_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
+            return
+        if self._part is Part.NOTHING and self._is_idle() and self.timeout_keep_alive_task is None:
+            self._await_header()
+        self._set_deadline()
+
+    def on_message_begin(self) -> None:
+        """Note the first byte of a request."""
+        self._await_header()
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the header. Raises HeaderTooLarge."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES or len(self.headers) >= MAX_HEADERS:
+            self._is_too_large = True
+            raise HeaderTooLarge
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to serve a request, whose body may follow."""
+        self._part = Part.BODY
+        self._body_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note the last byte of a request."""
+        self._part = Part.NOTHING
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a request that cannot be parsed."""
+        if self._is_too_large:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
+        else:
+            metrics.CONNECTIONS_REFUSED.labels("bad_request").inc()
+            super().send_400_response(msg)
+            self._abort_later()
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return (cycle is None or cycle.response_complete) and not self.pipeline
+
+    def _await_header(self) -> None:
+        if self._part is Part.HEADER:
+            return
+        self._part = Part.HEADER
+        self._requests += 1
+        self._header_bytes = self._received_bytes = 0
+
+    # -- deadlines ----------------------------------------------------------------------------------------
+
+    def _set_deadline(self) -> None:
+        """Set the deadline for what is awaited now, unless it is set already."""
+        awaited = None if self._part is Part.NOTHING else (self._part, self._requests)
+        if awaited == self._deadline_for:
+            return
+        self._cancel_deadline()
+        if awaited is not None:
+            seconds = HEADER_SECONDS if self._part is Part.HEADER else BODY_SECONDS
+            self._deadline = self.loop.call_later(seconds, self._miss_deadline)
+            self._deadline_for = awaited
+
+    def _miss_deadline(self) -> None:
+        self._deadline = self._deadline_for = None
+        if self._part is Part.BODY and (
+            self.flow.read_paused or self._body_bytes >= BODY_SECONDS * BODY_RATE
+        ):
+            self._body_bytes = 0
+            self._set_deadline()
+        elif self._part is Part.HEADER and not self._is_idle():
+            # The response to the request before is not finished. It will be the last one.
+            self.cycle.keep_alive = False
+        elif self._part is Part.HEADER and not self._received_bytes:
+            # Nobody has asked for anything.
+            metrics.CONNECTIONS_REFUSED.labels("request_timeout").inc()
+            self.transport.close()
+            self._abort_later()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request_timeout")
+
+    def _cancel_deadline(self) -> None:
+        self._deadline_for = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def pause_writing(self) -> None:
+        """Give the client time to read what fills the buffer."""
+        super().pause_writing()
+        self._abort_later()
+
+    def resume_writing(self) -> None:
+        """Note that the client reads."""
+        super().resume_writing()
+        self._cancel_write_deadline()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or for the client to read the last response."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._abort_later()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection without requests."""
+        super().timeout_keep_alive_handler()
+        self._abort_later()
+
+    def _abort_later(self) -> None:
+        """Cut the connection after a time if the client reads nothing. A transport that closes would wait for ever."""
+        if self._write_deadline is None and self.transport.get_write_buffer_size():
+            self._write_deadline = self.loop.call_later(WRITE_SECONDS, self._stop_waiting)
+
+    def _stop_waiting(self) -> None:
+        self._write_deadline = None
+        metrics.CONNECTIONS_REFUSED.labels("response_timeout").inc()
+        self.transport.abort()
+
+    def _cancel_write_deadline(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
+
+    # -- refusals -----------------------------------------------------------------------------------------
+
+    def _refuse(self, status: HTTPStatus, cause: str) -> None:
+        """Answer with a status, unless an answer has begun, and close the connection."""
+        metrics.CONNECTIONS_REFUSED.labels(cause).inc()
+        self._part = Part.NOTHING
+        self._cancel_deadline()
+        self._unset_keepalive_if_required()
+        if self._is_idle() or not self.cycle.response_started:
+            body = status.phrase.encode()
+            self.transport.write(
+                b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+                b"Connection: close\r\n\r\n%b" % (status, body, len(body), body)
+            )
+        self.transport.close()
+        self._abort_later()

@@ -1,0 +1,333 @@
+"""Clients that do not finish a request, or do not read its response: how long and how much of it is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+import uvicorn
+
+from live_inbox import metrics
+from live_inbox.faults import Fault
+from live_inbox.internals import uvicorn_requests
+from live_inbox.sockets import server_protocol
+from live_inbox.sockets.open_files import ConnectionLimit, most_connections
+from tests.sockets.socket_server import OUR_HTTP_CLASS, RawClient, raw_client, until
+
+pytestmark = pytest.mark.stack("embedded")
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SOON = 0.05
+"""In place of the deadlines. A test that expects one waits for it, however long the machine takes."""
+
+NEVER = 3600.0
+
+
+class HttpServer:
+    """A server whose application reads the body and answers with its length, or with what the test has set."""
+
+    def __init__(self) -> None:
+        self.answer: bytes | None = None
+        self.bodies: list[bytes] = []
+        self.disconnects = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.server: uvicorn.Server
+
+    @property
+    def port(self) -> int:
+        """The port that the system has chosen."""
+        port: int = self.server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def connections(self) -> set[Any]:
+        """What is open."""
+        return self.server.server_state.connections
+
+    async def application(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request."""
+        assert scope["type"] == "http"
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.disconnects += 1
+                return
+            body, more = body + message["body"], message["more_body"]
+        self.bodies.append(body)
+        await self.may_answer.wait()
+        answer = b"%d" % len(body) if self.answer is None else self.answer
+        length = str(len(answer)).encode()
+        headers = [(b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+
+@asynccontextmanager
+async def http_server(**options: Any) -> AsyncIterator[HttpServer]:
+    """Serve with our class while in the block."""
+    serving = HttpServer()
+    config = uvicorn.Config(
+        serving.application,
+        port=0,
+        interface="asgi3",
+        http=OUR_HTTP_CLASS,
+        lifespan="off",
+        log_config=None,
+        **{"timeout_keep_alive": NEVER, **options},
+    )
+    config.load()
+    serving.server = uvicorn.Server(config)
+    serving.server.lifespan = config.lifespan_class(config)
+    await serving.server.startup()
+    try:
+        yield serving
+    finally:
+        for listener in serving.server.servers:
+            listener.close()
+        for connection in tuple(serving.connections):
+            connection.transport.abort()
+        await until(lambda: not serving.server.server_state.tasks and not serving.connections)
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all deadlines be short."""
+    for name in ("HEADER_SECONDS", "BODY_SECONDS", "WRITE_SECONDS"):
+        monkeypatch.setattr(uvicorn_requests, name, SOON)
+
+
+def refused(reason: str) -> float:
+    """How often a connection was ended for this reason."""
+    return float(metrics.CONNECTIONS_REFUSED.labels(reason)._value.get())
+
+
+async def trickle(client: RawClient, data: bytes) -> None:
+    """Send a byte at a time for as long as the server takes them, and never the end."""
+    while True:
+        for byte in data:
+            try:
+                await client.send(bytes((byte,)))
+            except (ConnectionResetError, BrokenPipeError):
+                return
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.usefixtures("_soon")
+class TestDeadlines:
+    async def test_a_connection_without_a_request_is_closed(self) -> None:
+        before = refused("request_timeout")
+        async with http_server() as server, raw_client(server.port) as client:
+            assert await client.receive_all() == b""
+            await until(lambda: not server.connections)
+        assert refused("request_timeout") - before == 1
+
+    @pytest.mark.parametrize(
+        "start",
+        [
+            b"GET / HTTP/1.1\r\nX-Slow: ",
+            b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ",
+        ],
+        ids=["http", "websocket"],
+    )
+    async def test_bytes_that_trickle_in_do_not_extend_the_time_for_a_header(
+        self, start: bytes
+    ) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(start)
+            sending = asyncio.create_task(trickle(client, b"x"))
+            assert (await client.receive()).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            await until(lambda: not server.connections)
+            await sending
+            assert server.bodies == []
+
+    async def test_nor_do_empty_lines_after_a_request(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(REQUEST)
+            assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
+            sending = asyncio.create_task(trickle(client, b"\r\n"))
+            await until(lambda: not server.connections)
+            await sending
+
+    async def test_nor_does_the_first_byte_of_a_next_request(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(REQUEST)
+            assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
+            await client.send(b"G")
+            assert b" 408 " in await client.receive_all()
+            await until(lambda: not server.connections)
+
+    async def test_a_response_in_progress_is_finished_and_is_the_last(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            server.may_answer.clear()
+            await client.send(REQUEST + b"GET")
+            await until(lambda: len(server.bodies) == 1)
+            (connection,) = server.connections
+            await until(lambda: not connection.cycle.keep_alive)
+            server.may_answer.set()
+            answer = await client.receive_all()
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert answer.endswith(b"\r\n\r\n0")
+
+    async def test_a_body_that_trickles_in_is_refused(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            sending = asyncio.create_task(trickle(client, b"x"))
+            assert b" 408 " in await client.receive()
+            await until(lambda: server.disconnects == 1)
+            await sending
+
+    async def test_a_slow_body_that_keeps_the_rate_arrives(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uvicorn_requests, "BODY_RATE", 0)
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300\r\n\r\n")
+            for _ in range(300):
+                await client.send(b"x")
+                await asyncio.sleep(0.001)
+            assert (await client.receive()).endswith(b"\r\n\r\n300")
+
+    @pytest.mark.parametrize("end", ["keep-alive", "close"])
+    async def test_a_response_that_is_not_read_is_cut(self, end: str) -> None:
+        before = refused("response_timeout")
+        async with http_server() as server, raw_client(server.port) as client:
+            server.answer = b"x" * 20_000_000
+            await client.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: %b\r\n\r\n" % end.encode())
+            await until(lambda: len(server.bodies) == 1 and not server.connections)
+        assert refused("response_timeout") - before == 1
+
+
+class TestWithinTheLimits:
+    async def test_requests_one_after_the_other_and_pipelined(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            for _ in range(3):
+                await client.send(REQUEST)
+                assert (await client.receive()).endswith(b"\r\n\r\n0")
+                (connection,) = server.connections
+                assert connection._deadline is None
+            await client.send(REQUEST * 3)
+            answers = b""
+            while answers.count(b"HTTP/1.1 200 ") < 3 or not answers.endswith(b"\r\n\r\n0"):
+                answers += await client.receive()
+            assert len(server.bodies) == 6
+
+    async def test_a_header_in_pieces(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            for byte in REQUEST:
+                await client.send(bytes((byte,)))
+            assert (await client.receive()).endswith(b"\r\n\r\n0")
+            (connection,) = server.connections
+            assert connection._deadline is None
+
+    async def test_a_response_that_is_read_slowly_arrives(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            server.answer = b"x" * 5_000_000
+            await client.send(REQUEST)
+            received = 0
+            while received < len(server.answer):
+                received += len(await client.receive())
+            await until(lambda: next(iter(server.connections))._write_deadline is None)
+
+    async def test_a_connection_that_was_lost_leaves_no_timer(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(b"GET / HT")
+            await until(lambda: bool(server.connections))
+            (connection,) = server.connections
+            client.reset()
+            await until(lambda: not server.connections)
+            assert connection._deadline is connection._write_deadline is None
+
+
+class TestHeaders:
+    @pytest.mark.parametrize(
+        "start",
+        [
+            b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(200)),
+            b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000 + b"\r\n",
+            b"GET /" + b"y" * 200_000,
+            b"GET / HTTP/1.1\r\n" + b"y" * 200_000,
+        ],
+        ids=["many", "long", "path", "name"],
+    )
+    async def test_too_much_of_it_is_refused(self, start: bytes) -> None:
+        before = refused("header_too_large")
+        async with http_server() as server, raw_client(server.port, buffer_bytes=65_536) as client:
+            sending = asyncio.create_task(send_all(client, start))
+            assert (await client.receive()).startswith(
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+            )
+            await until(lambda: not server.connections)
+            await sending
+        assert refused("header_too_large") - before == 1
+
+    async def test_nonsense_is_refused(self) -> None:
+        before = refused("bad_request")
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(b"\x16\x03\x01 nonsense\r\n\r\n")
+            assert (await client.receive_all()).startswith(b"HTTP/1.1 400 ")
+            await until(lambda: not server.connections)
+        assert refused("bad_request") - before == 1
+
+
+async def send_all(client: RawClient, data: bytes) -> None:
+    """Send what the server takes."""
+    with suppress(ConnectionResetError, BrokenPipeError):
+        await client.send(data)
+
+
+class TestDescriptors:
+    @pytest.mark.parametrize(
+        ("files", "connections"),
+        [(None, None), (64, 32), (256, 192), (1024, 896), (65_536, 65_280)],
+    )
+    def test_some_are_kept_for_the_database(
+        self, files: int | None, connections: int | None
+    ) -> None:
+        assert most_connections(files) == connections
+
+    async def test_connections_beyond_the_limit_are_refused_and_later_accepted_again(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        limit = ConnectionLimit(10)
+        monkeypatch.setattr(server_protocol, "connection_limit", lambda: limit)
+        server_protocol._http_class.cache_clear()
+        before = metrics.CONNECTIONS_NOT_ACCEPTED._value.get()
+        try:
+            async with http_server() as server:
+                opened = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]
+                await until(lambda: len(server.connections) == 10)
+                for _ in range(5):
+                    async with raw_client(server.port) as client:
+                        assert (await client.receive_all()).startswith(b"HTTP/1.1 503 ")
+                for each in opened:
+                    each.close()
+                await until(lambda: not server.connections)
+                for _ in range(3):
+                    async with raw_client(server.port) as client:
+                        await client.send(REQUEST)
+                        assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
+        finally:
+            server_protocol._http_class.cache_clear()
+        lines = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+        assert lines == [
+            "The acceptance of connections fails: TooManyConnections: 10 are open, as many as the limit of open files "
+            "(ulimit -n) allows",
+            "The acceptance of connections works again after 5 failures.",
+        ]
+        assert metrics.CONNECTIONS_NOT_ACCEPTED._value.get() - before == 5
+
+    def test_the_log_does_not_flutter_at_the_limit(self, caplog: pytest.LogCaptureFixture) -> None:
+        limit = ConnectionLimit(100)
+        assert isinstance(limit._fault, Fault)
+        for _ in range(50):
+            assert not limit.admits(101)
+            assert limit.admits(100)
+        assert len(caplog.records) == 1
+        assert limit.admits(80)
+        assert len(caplog.records) == 2
