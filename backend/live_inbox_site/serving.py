@@ -10,11 +10,12 @@ from contextlib import suppress
 
 import uvicorn
 from django.core.management.base import CommandError
-from uvicorn.supervisors import Multiprocess
 
 from live_inbox.conf import InboxSettings
 from live_inbox.sockets.open_files import raise_open_files_limit
 from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_SECONDS
+from live_inbox_site.graceful_server import GracefulServer
+from live_inbox_site.worker_processes import Workers
 
 APPLICATION = "live_inbox_site.asgi:served_application"
 HTTP_PROTOCOL = "live_inbox.sockets.server_protocol:http_protocol"
@@ -97,33 +98,9 @@ def serve(
         # Load it here first: workers that cannot load their application would be restarted for ever.
         config.load_app()
         on_started()
-        _Workers(config, sockets=[listening]).run()
+        Workers(config, sockets=[listening]).run()
         return True
-    server = _Server(config, on_started)
+    server = GracefulServer(config, on_started)
     with suppress(KeyboardInterrupt):  # uvicorn shuts down gracefully, then raises the signal again
         server.run(sockets=[listening])
     return server.started
-
-
-class _Workers(Multiprocess):
-    """Stops accepting as soon as its workers are asked to stop."""
-
-    def terminate_all(self) -> None:
-        """Stop the workers, and close the listening socket, where clients would wait in vain."""
-        for listening in self.sockets:
-            listening.close()
-        super().terminate_all()
-
-
-class _Server(uvicorn.Server):
-    """Calls back when it is ready."""
-
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_started = on_started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then call back."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_started()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
 
 from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import GraphQLDevice, JsonDevice
+from tests.end_to_end.serve_command import ServeStarter
+from tests.stacks.process_registry import ProcessRegistry
+from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
 
 
@@ -23,6 +27,16 @@ def alice(transactional_db: None) -> int:
 def token(alice: int) -> str:
     """A token of that user."""
     return issue_token(get_user_model().objects.get(pk=alice), ttl_seconds=3600)
+
+
+@pytest.fixture
+def start_serve(
+    process_registry: ProcessRegistry, stack: Stack, tmp_path: Path, transactional_db: None
+) -> Iterator[ServeStarter]:
+    """Starts `manage.py serve` with options."""
+    starter = ServeStarter(process_registry, stack, tmp_path)
+    yield starter
+    starter.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,12 +24,13 @@ from live_inbox import services
 from live_inbox.conf import inbox_settings
 from live_inbox.models import Inbox, Notification
 from live_inbox_site.serving import grace_seconds
+from tests.end_to_end.serve_command import child_of
 from tests.sockets.socket_server import raw_client, until
 from tests.stacks.child import Child
 from tests.stacks.ports import free_port
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
-from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+from tests.stacks.uvicorn_server import ServerProcess
 
 SOCKETS = 60
 WAIT_SECONDS = 30.0
@@ -360,23 +360,3 @@ def write_much(user_id: int) -> None:
     for number in range(60):
         services.send(recipient_id=user_id, title=str(number), message="x" * 2000, data=data)
     connection.close()
-
-
-@contextmanager
-def child_of(
-    process_registry: ProcessRegistry, stack: Stack, directory: Any, arguments: list[str]
-) -> Iterator[Child]:
-    """Run Python with these arguments, on the test's database."""
-    environment = {**os.environ, **stack.environment()}
-    environment["DATABASE_URL"] = stack.test_database_url()
-    child = Child(
-        process_registry,
-        [sys.executable, *arguments],
-        log=directory / "log",
-        environment=environment,
-        directory=REPOSITORY,
-    )
-    try:
-        yield child
-    finally:
-        child.kill()

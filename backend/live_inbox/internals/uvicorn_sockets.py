@@ -23,6 +23,7 @@ import random
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
+from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from live_inbox.conf import inbox_settings
@@ -185,6 +186,34 @@ class DirectSocketProtocol(BoundedSocketProtocol):
         self._shutdown_timer = self.loop.call_later(seconds, self._end)
         if self.on_shutdown is not None:
             self.on_shutdown()
+
+    def close_now(self) -> None:
+        """Close the socket without waiting for its turn, or for what is in progress: the server is in a hurry."""
+        for timer in (self._shutdown_timer, self.close_timer):
+            if timer is not None:
+                timer.cancel()
+        try:
+            if not self.handshake_complete or self.transport.is_closing():
+                self._end()
+                return
+            # uvicorn closes the connection when the application has ended, unless there is this timer.
+            self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+            if not self.close_sent:
+                self._send_close()
+        except Exception:
+            logger.exception("A socket could not be closed; its connection is cut.")
+            self.transport.abort()
+
+    def _send_close(self) -> None:
+        self.flush()
+        self.stop_keepalive()
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": CloseCode.SERVICE_RESTART, "reason": ""}
+        )
+        self.conn.send_close(CloseCode.SERVICE_RESTART)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self._resume_reading()
 
     def _end(self) -> None:
         """Close the socket at once. Does not raise: the server closes its other sockets in the same loop."""

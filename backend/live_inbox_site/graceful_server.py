@@ -1,0 +1,133 @@
+"""uvicorn's server with an end in good order, whichever signal asks for it.
+
+| signal | what the server does |
+|---|---|
+| SIGTERM, SIGINT (Ctrl-C), SIGHUP | it shuts down gracefully: docs/operating.md has the steps |
+| SIGINT again | it closes all sockets with 1012 now, and gives open requests HURRY_SECONDS |
+| SIGINT a third time | it ends at once |
+
+uvicorn leaves SIGHUP to the system, which ends the process without a close frame, and ends at once on the second
+SIGINT. A process that ignores SIGHUP, as under `nohup`, goes on doing so.
+
+What this relies on: `handle_exit`, `capture_signals`, `_captured_signals`, `_wait_tasks_to_complete`, `force_exit` and
+`server_state` of uvicorn's `Server`. Tested with uvicorn 0.54.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from live_inbox.sockets.open_files import OUT_OF_RESOURCES
+from live_inbox.sockets.server_protocol import connection_limit
+
+logger = logging.getLogger(__name__)
+
+HURRY_SECONDS = 2.0
+"""How long open requests may take after the second SIGINT."""
+
+HURRY_SIGNAL: signal.Signals | None = getattr(signal, "SIGUSR1", None)
+"""By which the parent of several workers passes the second SIGINT on: a terminal sends SIGINT to all of them, `kill` to
+one. So the workers must not count what their parent passes on."""
+
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+
+
+class GracefulServer(uvicorn.Server):
+    """Stops in good order. Calls `on_started` when it is ready."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._time_limit: asyncio.Timeout | None = None
+        self._is_hurried = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then call back."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_report_loop_error)
+        await super().startup(sockets)
+        if self.started and self._on_started is not None:
+            self._on_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Handle the signals that end the server while in the block."""
+        with super().capture_signals():
+            if threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {}
+            if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+                handlers[_HANGUP] = self.handle_exit
+            if HURRY_SIGNAL is not None:
+                handlers[HURRY_SIGNAL] = self._handle_hurry
+            previous = {sig: signal.signal(sig, handler) for sig, handler in handlers.items()}
+            try:
+                yield
+            finally:
+                for sig, handler in previous.items():
+                    signal.signal(sig, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop, hurry, or end at once."""
+        self._captured_signals.append(sig)
+        if not self.should_exit:
+            self.should_exit = True
+        elif sig == signal.SIGINT:
+            if self._is_hurried:
+                self.force_exit = True
+            else:
+                self._hurry()
+
+    def _handle_hurry(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+        if not self._is_hurried:
+            self._hurry()
+
+    def _hurry(self) -> None:
+        self._is_hurried = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._close_now)
+
+    def _close_now(self) -> None:
+        """Close all sockets; before the shutdown has begun, do nothing, for it looks whether there is a hurry."""
+        if self._time_limit is None:
+            return
+        self._time_limit.reschedule(asyncio.get_running_loop().time() + HURRY_SECONDS)
+        for connection in tuple(self.server_state.connections):
+            close_now = getattr(connection, "close_now", None)
+            if close_now is not None:
+                close_now()
+
+    async def _wait_tasks_to_complete(self) -> None:
+        # uvicorn takes TimeoutError for the end of the grace time, and cancels what is left.
+        async with asyncio.timeout(None) as self._time_limit:
+            if self._is_hurried:
+                self._close_now()
+            await super()._wait_tasks_to_complete()
+
+
+def _report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report connections that cannot be accepted as one fault, in place of a traceback for each."""
+    error = context.get("exception")
+    if (
+        isinstance(error, OSError)
+        and error.errno in OUT_OF_RESOURCES
+        and "accept" in str(context.get("message"))
+    ):
+        connection_limit().report(error)
+    else:
+        loop.default_exception_handler(context)
