@@ -40,6 +40,27 @@ def test_an_outage_is_logged_at_its_start_and_end_and_each_failure_is_counted(
     assert failures(counter) == 5
 
 
+class AuthenticationError(ConnectionError):
+    """Named as redis-py's."""
+
+
+def test_a_refusal_is_logged_once_even_if_something_else_came_first(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = Fault("coffee machine", counter)
+    for _ in range(2):
+        fault.report(ConnectionError("closed"))
+        fault.report(AuthenticationError("wrong password"))
+        fault.report(AuthenticationError("wrong password"))
+        fault.recovered()
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == 2 * [
+        "The coffee machine fails: ConnectionError: closed",
+        "The coffee machine fails: AuthenticationError: wrong password",
+        "The coffee machine works again after 3 failures.",
+    ]
+
+
 def test_a_fault_knows_whether_the_last_attempt_failed(counter: Counter) -> None:
     fault = Fault("coffee machine", counter)
     seen = [fault.is_on]

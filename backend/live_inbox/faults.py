@@ -11,17 +11,28 @@ from prometheus_client import Counter
 logger = logging.getLogger(__name__)
 
 
+_REFUSALS = frozenset({"AuthenticationError", "AuthorizationError", "NoPermissionError"})
+"""Names of redis-py's exceptions: this module knows no client of Redis."""
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether a server was reached and refuses this client, which only its administrator can change."""
+    return any(base.__name__ in _REFUSALS for base in type(error).__mro__)
+
+
 class Fault:
     """The state of one dependency, as one part of the program sees it.
 
     Call `report` for each failure and `recovered` for each success. The log gets one line when failures begin and one
-    when they end, the counter gets every failure.
+    when they end, the counter gets every failure. A refusal gets a line of its own: when a password has changed, the
+    first failure is a connection that is cut, and does not say why.
     """
 
     def __init__(self, dependency: str, counter: Counter) -> None:
         self._dependency = dependency
         self._counter = counter
         self._failures = 0
+        self._was_refused = False
 
     @property
     def is_on(self) -> bool:
@@ -29,10 +40,12 @@ class Fault:
         return self._failures > 0
 
     def report(self, error: BaseException) -> None:
-        """Count a failure; log it if it is the first since the last success."""
+        """Count a failure; log it if it is the first since the last success, or the first refusal."""
         self._counter.inc()
         self._failures += 1
-        if self._failures == 1:
+        is_first_refusal = not self._was_refused and is_refusal(error)
+        self._was_refused = self._was_refused or is_first_refusal
+        if self._failures == 1 or is_first_refusal:
             logger.warning("The %s fails: %s: %s", self._dependency, type(error).__name__, error)
 
     def recovered(self) -> None:
@@ -42,6 +55,7 @@ class Fault:
                 "The %s works again after %d failures.", self._dependency, self._failures
             )
             self._failures = 0
+            self._was_refused = False
 
 
 class RecurringFault:

@@ -456,6 +456,50 @@ async def test_a_password_that_is_refused_is_not_logged(
     await layer.flush()
 
 
+async def test_a_password_that_has_changed_is_the_reason_that_the_log_gives(
+    hasty: RedisLayer, private_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = FakeLog()
+    hub = Hub(
+        log,
+        layer=hasty,
+        decode=decode,
+        own_doorbell="this process",
+        config=HubConfig(reconcile_seconds=60),
+    )
+    await hub.start()
+    try:
+        async with hub.subscribe("a"):
+            await until(lambda: bool(group_subscriptions(private_redis)))
+            await asyncio.to_thread(change_password, private_redis)
+            await until(
+                lambda: "(receiving) fails: AuthenticationError: invalid username" in caplog.text
+            )
+            # One for the lost connection, one for the reason, however often it is tried again.
+            await hub_fails_again(hub)
+        lines = [text for text in caplog.messages if "(receiving)" in text]
+        assert len(lines) == 2
+    finally:
+        await hub.stop()
+
+
+async def hub_fails_again(hub: Hub[FakeEntry]) -> None:
+    """Wait until the hub has failed to receive three times at least."""
+    listener = hub._listener
+    assert listener is not None
+    await until(lambda: listener._fault._failures > 3)
+
+
+def change_password(server: RedisServer) -> None:
+    """Change the password, and cut all who came in with the old one."""
+    with redis.Redis.from_url(server.url) as client:
+        own = client.client_id()
+        client.config_set("requirepass", "another one")
+        for other in client.client_list():
+            if int(other["id"]) != own:
+                client.client_kill_filter(_id=other["id"])
+
+
 async def test_a_hub_reconciles_every_inbox_when_its_doorbells_arrive_again(
     hasty: RedisLayer, private_redis: RedisServer
 ) -> None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import redis.asyncio.connection
+from redis.exceptions import AuthenticationError
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class DrainingParser(_Parser):  # type: ignore[misc]
         self._groups: Groups = {}
         self._published: Published = []
         self._has_subscribed = False
+        self._is_of_subscriber = False
 
     def on_connect(self, connection: Any) -> None:
         """Begin to parse a connection, which belongs to the running loop."""
@@ -64,7 +66,13 @@ class DrainingParser(_Parser):  # type: ignore[misc]
         """Return the next answer that is no message."""
         read = super().read_response
         while True:
-            response = await read(*args, **kwargs)
+            try:
+                response = await read(*args, **kwargs)
+            except AuthenticationError as error:
+                # channels-redis only logs why it cannot subscribe again.
+                if self._is_of_subscriber:
+                    self._receiver.signal(error, self._queues)
+                raise
             # A list in RESP2, a subclass of it in RESP3.
             if not isinstance(response, list) or not response:
                 return response
@@ -93,7 +101,7 @@ class DrainingParser(_Parser):  # type: ignore[misc]
     def _on_subscribed(self) -> None:
         """Report the first confirmation: redis-py subscribes to everything again in one command."""
         if not self._has_subscribed:
-            self._has_subscribed = True
+            self._has_subscribed = self._is_of_subscriber = True
             self._receiver.signal(RESTORED, self._queues)
 
 
