@@ -19,6 +19,7 @@ from tests.chaos.fault import (
     SLOW_DATABASE_ENDINGS,
     ActiveFault,
     Fault,
+    comes_true,
     counted_in,
     fault,
     one_server,
@@ -45,6 +46,8 @@ BAD_DOORBELLS = {"lost": 0.3, "doubled": 0.3, "late": 0.4, "seconds": 1.5}
 HOUR = 3600
 FLOOD_PER_SECOND = 100
 GONE_SECONDS = 90.0
+WRITER_SECONDS = 30.0
+"""How long the end of a fault waits for a writer that has only just started."""
 MEGABYTE = 1 << 20
 KEPT_EVENTS = 5
 
@@ -279,9 +282,9 @@ def _clients_deaf(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     system.client_pool.request("stop_reading", clients=paused)
     system.write("flood", "flood", per_second=FLOOD_PER_SECOND, inboxes=[inbox])
     yield
+    comes_true(lambda: _claimed(system, "flood", COMMITTED) > 0, seconds=WRITER_SECONDS)
     system.kill_writers("flood")
-    sent = sum(claim.outcome == COMMITTED for claim in system.claims("flood"))
-    system.effect("clients-deaf", "long messages", sent)
+    system.effect("clients-deaf", "long messages", _claimed(system, "flood", COMMITTED))
     # Of those that were there before: another fault may have ended one.
     grown = sum(now - before[pid] for pid, now in system.memory().items() if pid in before)
     system.notes.append(
@@ -363,8 +366,17 @@ def _quarrel(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     for number in range(2):
         system.write(f"quarrel-{number}", "quarrel", per_second=20, inboxes=inboxes)
     yield
+    outcomes = (COMMITTED, ROLLED_BACK)
+    comes_true(
+        lambda: all(_claimed(system, "quarrel-", outcome) for outcome in outcomes),
+        seconds=WRITER_SECONDS,
+    )
     for number in range(2):
         system.kill_writers(f"quarrel-{number}")
-    for outcome in (COMMITTED, ROLLED_BACK):
-        count = sum(claim.outcome == outcome for claim in system.claims("quarrel-"))
-        system.effect("quarrel", f"sends {outcome}", count)
+    for outcome in outcomes:
+        system.effect("quarrel", f"sends {outcome}", _claimed(system, "quarrel-", outcome))
+
+
+def _claimed(system: SystemUnderTest, writer: str, outcome: str) -> int:
+    """Return how many things writers whose names begin so have recorded with an outcome."""
+    return sum(claim.outcome == outcome for claim in system.claims(writer))

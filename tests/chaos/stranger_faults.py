@@ -12,12 +12,14 @@ import psycopg
 import redis
 
 from tests.chaos.database import PostgresDatabase
-from tests.chaos.fault import ActiveFault, fault
+from tests.chaos.fault import ActiveFault, comes_true, fault
 from tests.chaos.history import Place
 from tests.chaos.system import SystemUnderTest
 
 STRANGERS_PER_SECOND = 60
 STRANGE_INBOXES = 4
+STRANGE_EVENTS = 100
+WRITER_SECONDS = 30.0
 RECORD_SECONDS = 2.0
 FORGED = "forged"
 Recorded = list[tuple[bytes, bytes]]
@@ -48,10 +50,15 @@ def _second_deployment(system: SystemUnderTest, rng: random.Random) -> ActiveFau
         is_recorded=False,
     )
     yield
+    other = PostgresDatabase(system.database.cluster, url)
+
+    def written() -> int:
+        heads = other.heads()
+        return sum(heads[user].sequence - before[user].sequence for user in inboxes)
+
+    comes_true(lambda: written() >= STRANGE_EVENTS, seconds=WRITER_SECONDS)
     system.kill_writers("stranger")
-    other = PostgresDatabase(system.database.cluster, url).heads()
-    written = sum(other[user].sequence - before[user].sequence for user in inboxes)
-    system.effect("second-deployment", "events of the other", written)
+    system.effect("second-deployment", "events of the other", written())
 
 
 def _record(system: SystemUnderTest, client: redis.Redis) -> Recorded:

@@ -289,7 +289,8 @@ class SystemUnderTest:
         """Return what all writers have recorded, or those whose names begin so."""
         records = [each for each in self._records if each.name.startswith(writer)]
         written = [record.read_text() for record in records if record.exists()]
-        lines = [line for text in written for line in text.splitlines()]
+        # What is being written at this moment is not a whole line yet.
+        lines = [line for text in written for line in text.rpartition("\n")[0].splitlines()]
         return [Claim(**json.loads(line)) for line in lines]
 
     # -- clients ------------------------------------------------------------------------------------------
