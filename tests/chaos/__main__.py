@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from tests.chaos import faults, schedule
@@ -125,9 +124,8 @@ def inject_faults(
         chaos_run.each(schedule.one_after_the_other(seed, list(targets), seconds=seconds, pause=0))
         return
     targets = {name: what for name, what in targets.items() if not faults.FAULTS[name].only_alone}
-    planned = schedule.mixed(seed, targets, seconds=options.seconds)
     least = {name: faults.FAULTS[name].least_seconds for name in targets}
-    chaos_run.mixed([replace(p, seconds=max(p.seconds, least[p.fault])) for p in planned])
+    chaos_run.mixed(schedule.mixed(seed, targets, seconds=options.seconds, least=least))
 
 
 def jitter(system: SystemUnderTest, seconds: float) -> None:

@@ -65,7 +65,7 @@ class _Pressure:
 
 @fault(
     "row-lock",
-    target="locks",
+    target="postgres",
     needs="relay",
     least_seconds=10.0,
     endings=SLOW_DATABASE_ENDINGS,
@@ -85,7 +85,7 @@ def _row_lock(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
 
 @fault(
     "frozen-worker",
-    target="locks",
+    target="postgres",
     needs="relay",
     least_seconds=10.0,
     endings=SLOW_DATABASE_ENDINGS,

@@ -221,7 +221,7 @@ def _clock_ahead(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     yield
     for clock in system.clocks:
         (system.directory / clock).unlink()
-        system.effect("clock-ahead", f"readings of {clock}", counted_in(system, f"{clock}.read"))
+        system.effect("clock-ahead", "readings", counted_in(system, f"{clock}.read"))
 
 
 @fault("clock-behind", target="clock")
@@ -231,7 +231,7 @@ def _clock_behind(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     yield
     for clock in system.clocks:
         (system.directory / clock).unlink()
-        system.effect("clock-behind", f"readings of {clock}", counted_in(system, f"{clock}.read"))
+        system.effect("clock-behind", "readings", counted_in(system, f"{clock}.read"))
 
 
 # -- clients ---------------------------------------------------------------------------------------------

@@ -48,18 +48,19 @@ def mixed(
     shortest: float = 0.5,
     longest: float = 5.0,
     pause: float = 2.0,
+    least: Mapping[str, float] | None = None,
 ) -> list[Planned]:
     """Return faults that may overlap, except two with the same target: `faults` maps each to its target.
 
     All have ended after `seconds`. There is a new one every `pause` seconds, more or less. A fault of everything
-    comes once at most: it leaves no time for others.
+    comes once at most: it leaves no time for others. `least` is how long some have to last, even beyond the end.
     """
     rng = random.Random(seed)
     planned: list[Planned] = []
     at = rng.uniform(0, pause)
     while at + longest <= seconds:
         fault = rng.choice(sorted(faults))
-        last = round(rng.uniform(shortest, longest), 1)
+        last = max(round(rng.uniform(shortest, longest), 1), (least or {}).get(fault, 0.0))
         choice = rng.randrange(1000)
         each = Planned(round(at, 1), fault, last, choice)
         is_alone = not any(_collide(each, other, faults) for other in planned)

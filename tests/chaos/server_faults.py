@@ -195,7 +195,7 @@ def _descriptors_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-@fault("bulk-kill", target="writers", is_instant=True, needs="relay")
+@fault("bulk-kill", target="postgres", is_instant=True, needs="relay")
 def _bulk_kill(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """A bulk send with a key is killed on its way, twice, and run again until it is done."""
     title = f"bulk {rng.randrange(1_000_000)}"

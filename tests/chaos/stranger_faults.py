@@ -25,7 +25,7 @@ FORGED = "forged"
 Recorded = list[tuple[bytes, bytes]]
 
 
-@fault("second-deployment", target="redis", needs="redis", least_seconds=8.0)
+@fault("second-deployment", target="redis", needs="redis", least_seconds=8.0, only_alone=True)
 def _second_deployment(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """A copy of this site, with a secret of its own, uses the same Redis and writes. Nobody here may see it."""
     assert isinstance(system.database, PostgresDatabase)
@@ -74,7 +74,7 @@ def _record(system: SystemUnderTest, client: redis.Redis) -> Recorded:
     return recorded
 
 
-@fault("doorbells-replayed", target="doorbells", needs="redis")
+@fault("doorbells-replayed", target="redis", needs="redis")
 def _doorbells_replayed(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """Somebody who can read Redis publishes old doorbells again, in any order."""
     assert system.redis is not None
@@ -86,7 +86,7 @@ def _doorbells_replayed(system: SystemUnderTest, rng: random.Random) -> ActiveFa
     system.effect("doorbells-replayed", "deliveries", received)
 
 
-@fault("doorbells-forged", target="doorbells", needs="redis")
+@fault("doorbells-forged", target="redis", needs="redis")
 def _doorbells_forged(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
     """Somebody publishes doorbells with the right epoch and the next number, but with other content."""
     assert system.redis is not None

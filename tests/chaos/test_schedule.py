@@ -55,6 +55,16 @@ def test_a_mixed_schedule_ends_in_time_and_never_has_two_faults_of_one_target_at
                 assert EVERYTHING not in active
 
 
+def test_a_fault_that_has_to_last_keeps_others_of_its_target_away() -> None:
+    planned = mixed(7, FAULTS, seconds=60, least={"redis-stop": 12.0})
+    stops = [each for each in planned if each.fault == "redis-stop"]
+    assert stops
+    assert all(each.seconds == 12.0 for each in stops)
+    for stop in stops:
+        others = [each for each in planned if each is not stop and FAULTS[each.fault] == "redis"]
+        assert not any(stop.at <= each.at <= stop.until for each in others)
+
+
 def test_a_long_schedule_has_every_fault() -> None:
     assert {each.fault for each in mixed(7, FAULTS, seconds=600)} == set(FAULTS)
 
