@@ -147,7 +147,7 @@ def test_the_end_of_an_outage_is_reported_as_missed_messages(
     listening.give(message({"a": [b"1"]}))
     assert (listening.missed, listening.batches) == (1, [{"a": [b"1"]}])
     listening.give(message({"a": [b"2"]}))
-    assert (listening.lost, listening.missed) == (1, 1)
+    assert (listening.lost, listening.missed) == (2, 1)
     assert [record.getMessage() for record in caplog.records] == [
         "The channel layer (receiving) fails: ConnectionError: lost",
         "The channel layer (receiving) works again after 2 failures.",
@@ -314,4 +314,22 @@ def test_a_change_of_an_account_that_was_recorded_long_ago_is_not_believed() -> 
     listening.give(recorded, message({"a": []}, sent_at=float("nan")))
     assert listening.batches == []
     assert refused() == before | {"stale": before["stale"] + 3}
+    listening.end()
+
+
+def test_a_connection_that_is_lost_again_before_a_message_came_is_reported_again() -> None:
+    # Between the two, the groups may have been joined; the layer has forgotten them a second time.
+    listening = Listening(OneByOneLayer())
+    listening.give(ConnectionError("Redis stops"))
+    assert listening.lost == 1
+    listening.give(ConnectionError("Redis stops once more"))
+    assert listening.lost == 2
+    listening.end()
+
+
+def test_a_wait_that_times_out_during_a_fault_reports_no_further_loss() -> None:
+    listening = Listening(OneByOneLayer())
+    listening.give(ConnectionError("Redis stops"))
+    listening.give(RedisTimeoutError("no message yet"))
+    assert listening.lost == 1
     listening.end()

@@ -28,8 +28,8 @@ _Receive = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
 class ChannelListener:
     """Receives from one channel for as long as the hub runs.
 
-    `on_batch` gets the events of doorbells. `on_lost` is called when the layer begins to fail, `on_missed` when it
-    works again: doorbells may have been lost meanwhile.
+    `on_batch` gets the events of doorbells. `on_lost` is called when the layer begins to fail, and each time that it
+    fails again before a message has arrived; `on_missed` when it works again: doorbells may have been lost meanwhile.
 
     Anybody who can publish on the layer can send anything. What is no doorbell of this deployment changes nothing: it
     is counted, and logged once a minute at most. Nor does a change of an account that is announced again, whereas
@@ -111,16 +111,17 @@ class ChannelListener:
         channels-redis' core layer waits 5 s for Redis, and redis-py 8 gives up after 5 s without an answer. Its
         exception is not Python's TimeoutError, but has the same name.
         """
-        is_timeout = any(base.__name__ == "TimeoutError" for base in type(error).__mro__)
-        return is_timeout and waited >= self._retry_seconds and not self._fault.is_on
+        return _is_timeout(error) and waited >= self._retry_seconds and not self._fault.is_on
 
     async def _fail(self, error: Exception) -> None:
         # The first retry comes at once: a layer raises once when it has lost its connection, then waits for the next.
         is_again = self._fault.is_on
         self._fault.report(error)
-        if not is_again:
+        # Also when an earlier failure has not been followed by a message yet: groups may have been joined again
+        # since, and lost again.
+        if not is_again or not _is_timeout(error):
             self._on_lost()
-        else:
+        if is_again:
             await self._sleep(self._retry_seconds)
 
     def _process(self, messages: Iterable[Mapping[str, Any]]) -> None:
@@ -158,3 +159,7 @@ class ChannelListener:
             if not self._replay_guard.is_first(message["mac"], opened.sent_at):
                 raise RefusedMessage(Refusal.REPLAYED, "it was received before")
         return opened
+
+
+def _is_timeout(error: Exception) -> bool:
+    return any(base.__name__ == "TimeoutError" for base in type(error).__mro__)
