@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from live_inbox.conf import InboxSettings
 from live_inbox.identity import config as config_module
 from live_inbox.identity.callers import verifier_for
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
+from tests.virtual_time import VirtualTimeLoop
 
 
 def _generate(algorithm: str) -> PrivateKeyTypes:
@@ -51,48 +51,12 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., InboxSe
     verifier_for.cache_clear()
 
 
-class _NoWaiting(selectors.BaseSelector):
-    """A selector that moves the loop's clock instead of waiting."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._real = selectors.DefaultSelector()
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._real.select(0)
-        if not ready:
-            assert timeout is not None, "the test waits for something that never happens"
-            self.now += timeout
-        return ready
-
-    def register(self, *args: Any) -> selectors.SelectorKey:
-        return self._real.register(*args)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def get_map(self) -> Any:
-        return self._real.get_map()
-
-    def close(self) -> None:
-        self._real.close()
-
-
-class _VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self, selector: _NoWaiting) -> None:
-        super().__init__(selector)
-        self._virtual = selector
-
-    def time(self) -> float:
-        return self._virtual.now
-
-
 @pytest.fixture
 def in_virtual_time() -> Callable[[Coroutine[Any, Any, None]], None]:
     """Run a coroutine on a loop where hours pass at once and in order."""
 
     def run(main: Coroutine[Any, Any, None]) -> None:
-        with asyncio.Runner(loop_factory=lambda: _VirtualLoop(_NoWaiting())) as runner:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             runner.run(main)
 
     return run
