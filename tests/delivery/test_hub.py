@@ -732,6 +732,27 @@ def test_pruning_past_a_stream_that_is_behind_resets_who_waits_there(
     assert alice.sequences == [23]
 
 
+def test_a_subscriber_ahead_of_its_stream_notices_a_log_that_went_back(
+    simulation: SimulatedHub,
+) -> None:
+    # It reads a page in which there is an event more than in the head, with which the stream was compared.
+    simulation.write("a", 10)
+    simulation.follow("a")
+    simulation.log.held = True
+    follower = simulation.follow("a", Position("e1", 1))
+    simulation.log.let_on()
+    simulation.settle()
+    simulation.log.let_on()
+    simulation.settle()
+    simulation.log.write("a")
+    simulation.log.release()
+    simulation.settle()
+    assert follower.sequences == list(range(2, 12))
+    simulation.log.go_back("a", to=10)
+    simulation.reconcile()
+    assert follower.reasons == [ResetReason.AHEAD]
+
+
 @pytest.mark.parametrize("torn", [{6}, {6, 7}, {8}, {6, 7, 8}, {10}, {7, 9}, set(range(6, 40))])
 def test_a_hole_in_the_log_causes_a_reset_and_neither_spins_nor_hangs(
     simulation: SimulatedHub, torn: set[int]

@@ -41,7 +41,15 @@ class SubscriptionSource(Protocol[EntryT]):
 class Subscription(Generic[EntryT]):
     """One subscriber's own place in a live stream. Holds a position and no queue."""
 
-    __slots__ = ("_generation", "_hub", "_is_open", "_open_inbox", "inbox", "position")
+    __slots__ = (
+        "_generation",
+        "_hub",
+        "_is_open",
+        "_open_inbox",
+        "_seen_generation",
+        "inbox",
+        "position",
+    )
 
     def __init__(
         self,
@@ -58,6 +66,8 @@ class Subscription(Generic[EntryT]):
         # A position that the stream does not cover has yet to be compared with the log.
         stream = open_inbox.stream
         self._generation = stream.generation if stream.covers(position) else -1
+        # The generation in which it may have received something, checked or not.
+        self._seen_generation = self._generation
 
     def add_listener(self, listener: Listener) -> None:
         """Have a listener called each time that there may be something new, until the subscription is closed.
@@ -98,14 +108,18 @@ class Subscription(Generic[EntryT]):
 
         Raises PositionLost when the log cannot give every event (call `restart`), and HubClosed.
         """
-        if 0 <= self._generation < self._open_inbox.trusted_generation:
+        if 0 <= self._seen_generation < self._open_inbox.trusted_generation:
             raise PositionLost(ResetReason.EPOCH)
-        generation = self._open_inbox.stream.generation
+        stream = self._open_inbox.stream
+        generation = stream.generation
         entries = await self._hub.read(self.inbox, self.position)
-        self._generation = generation
         page = in_batches(entries, self._hub.config.batch_length)
         if page:
             self.position = page[-1].position
+        # The page may be newer than the stream. Until the stream has got there, only the log can tell whether it has
+        # gone back to where the stream is.
+        self._generation = generation if stream.covers(self.position) else -1
+        self._seen_generation = generation
         return page
 
     async def take(self) -> Sequence[EntryT]:
@@ -132,7 +146,7 @@ class Subscription(Generic[EntryT]):
     def restart(self, position: Position) -> None:
         """Go on after another position. Called in response to PositionLost."""
         self.position = position
-        self._generation = -1
+        self._generation = self._seen_generation = -1
 
 
 class EventWaiter:
