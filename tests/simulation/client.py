@@ -31,6 +31,9 @@ class Habits:
     """Reads an async iterator, as a GraphQL operation that graphql-core executes; else batches are pushed."""
     resumes: bool = True
     """Comes back with its position; else it subscribes from now on and lists, as clients of the JSON API do."""
+    subscribes_after_lists: bool = False
+    """After a reset it lists, and subscribes again after that list, so that the server compares the list's position
+    with the log. Else it stays on its subscription, as `follow` in frontend/client does."""
 
 
 class Connected:
@@ -305,6 +308,12 @@ class Client:
             await self._load_place()
         finally:
             self._loading = None
+        assert self.place is not None
+        is_elsewhere = bool(self._queue) or self.place.position != self.resume_after
+        if self.habits.subscribes_after_lists and is_elsewhere:
+            self.resume_after = self.place.position
+            self._queue.clear()
+            self.disconnect()
         self._process()
 
     async def _load(self) -> None:

@@ -14,9 +14,10 @@ from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.events import Event
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
 from tests.simulation.history import History, InboxRow, make_event, with_epoch
-from tests.simulation.plan import DEADLINE_SECONDS
 
 Rows = dict[str, InboxRow]
+DEADLINE_SECONDS = 3.0
+"""When a call to the database that has no answer is given up."""
 
 
 @dataclass
@@ -165,34 +166,33 @@ class SimulatedDatabase:
 
 
 class Connection:
-    """One process's way to the database, with the interface of the log. A dead one never answers.
+    """One process's way to the database, with the interface of the log.
 
-    `deadline_seconds` is when calls that read the log are given up; None: the reader has to do that by itself.
+    A dead connection does not answer. It is given up after a deadline, and the next one works.
     """
 
-    def __init__(self, database: SimulatedDatabase, *, deadline_seconds: float | None) -> None:
+    def __init__(self, database: SimulatedDatabase) -> None:
         self._database = database
-        self._deadline_seconds = deadline_seconds
         self.is_dead = False
 
     async def deployment(self) -> str:
         """Return the id of the database."""
-        await self._cross(self._deadline_seconds)
+        await self._cross()
         return self._database.deployment
 
     async def heads(self, inboxes: Collection[str]) -> dict[str, Head]:
         """Return the heads as they are at one moment of the call."""
-        await self._cross(self._deadline_seconds)
+        await self._cross()
         rows = self._database.rows
         found = {name: rows[name].head if name in rows else UNTOUCHED for name in inboxes}
-        await self._cross(self._deadline_seconds)
+        await self._cross()
         return found
 
     async def read(self, ranges: Sequence[LogRange], *, limit: int) -> list[list[Event]]:
         """Return the events of each range as they are at one moment of the call."""
-        await self._cross(self._deadline_seconds)
+        await self._cross()
         pages = [_events_of(self._database.rows.get(each.inbox), each, limit) for each in ranges]
-        await self._cross(self._deadline_seconds)
+        await self._cross()
         return pages
 
     async def inbox(self, inbox: str) -> InboxRow | None:
@@ -207,13 +207,9 @@ class Connection:
         row = await self.inbox(inbox)
         return EMPTY if row is None else InboxState(row.position, row.unread, 0)
 
-    async def _cross(self, deadline: float | None = DEADLINE_SECONDS) -> None:
+    async def _cross(self) -> None:
         if self.is_dead:
-            if deadline is None:
-                await asyncio.get_running_loop().create_future()
-            else:
-                await asyncio.sleep(deadline)
-            # The connection has been thrown away; the next one works.
+            await asyncio.sleep(DEADLINE_SECONDS)
             self.is_dead = False
             raise OperationalError("no answer within the deadline")
         await self._database.cross()

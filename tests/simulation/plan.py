@@ -6,8 +6,6 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-DEADLINE_SECONDS = 3.0
-"""When a call to the database that has no answer is given up."""
 SECONDS = 20.0
 """How long faults go on. Then everything is well, and everybody has to catch up."""
 
@@ -57,8 +55,8 @@ class Profile:
     actions: Mapping[str, int] = field(default_factory=dict)
     is_copied: bool = False
     """Whether the second deployment is a copy of the first one's database, with its id."""
-    deadline_seconds: float | None = DEADLINE_SECONDS
-    """When calls that read the log are given up for the reader; None: the reader has to do that by itself."""
+    has_careful_clients: bool = False
+    """Whether all clients hold positions, and have each list's position compared with the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,7 @@ class World:
 
     async def start_server(self, deployment: Deployment) -> None:
         """Start a server of a deployment."""
-        connection = Connection(
-            deployment.database, deadline_seconds=deployment.profile.deadline_seconds
-        )
+        connection = Connection(deployment.database)
         name = f"server {deployment.name}{next(self._names)}"
         server = Server(name, deployment.database, self.new_layer(), connection)
         await server.start()
@@ -98,7 +96,12 @@ class World:
         self.trace(f"{name} starts")
 
     def _client(self, deployment: Deployment, number: int) -> Client:
-        habits = Habits(pulls=self.rng.random() < 0.4, resumes=self.rng.random() < 0.8)
+        careful = deployment.profile.has_careful_clients
+        habits = Habits(
+            pulls=self.rng.random() < 0.4,
+            resumes=self.rng.random() < 0.8 or careful,
+            subscribes_after_lists=careful,
+        )
         return Client(
             f"client {deployment.name}{number}",
             self.rng.choice(INBOXES),
