@@ -19,7 +19,7 @@ PROFILES = {
     )
 }
 
-UNSOLVED = {
+UNSOLVED: dict[str, str] = {
     "failover": "a position does not say which event it is after, so a log that went on differently is not recognised",
     "forged": "doorbells are not authenticated",
     "copied": "the id of a deployment is copied with its database",

@@ -40,10 +40,10 @@ def test_every_planted_bug_is_found() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", UNSOLVED)
-def test_what_is_not_promised_yet_fails(name: str) -> None:
+def test_what_is_not_promised_yet_fails() -> None:
     # Once it is solved, take the profile out of UNSOLVED: then it is part of every run.
-    assert search(PROFILES[name], range(100)).failed is not None
+    for name in UNSOLVED:
+        assert search(PROFILES[name], range(100)).failed is not None, name
 
 
 def test_a_plan_runs_the_same_way_each_time() -> None:
