@@ -31,7 +31,6 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="replays one simulation, and prints its trace")
     parser.add_argument("--steps", default="", help="of --seed: only the steps of these numbers")
-    parser.add_argument("--unsolved", action="store_true", help="also profiles known to fail")
     parser.add_argument("--planted", action="store_true", help="plant bugs, which must be found")
     return parser.parse_args(arguments)
 
@@ -52,9 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.planted:
         return commands.find_planted(options.seeds)
     began = time.monotonic()
-    code = commands.simulate_all(
-        names, range(options.first, options.first + options.seeds), unsolved=options.unsolved
-    )
+    code = commands.simulate_all(names, range(options.first, options.first + options.seeds))
     print(f"{time.monotonic() - began:.0f} s")
     return code
 

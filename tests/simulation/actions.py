@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from live_inbox.delivery.channel_layer import inbox_group
+from live_inbox.delivery.doorbell_message import DoorbellCodec, DoorbellMessage
 from live_inbox.events import encode
 from tests.simulation.broker import Weather
 from tests.simulation.client import Client
@@ -217,7 +218,12 @@ async def forge(world: World, deployment: Deployment, step: Step) -> None:
     row = deployment.database.rows.get(inbox)
     event = make_event(inbox, row, "forged" if row is None else row.epoch, 1_000_000 + step.choice)
     world.trace(f"somebody forges {event.epoch}.{event.sequence} of inbox {inbox}")
-    message = {"type": "inbox.events", "from": "somebody", "inboxes": {inbox: [encode(event)]}}
+    forger = DoorbellCodec(lambda: (b"the key of somebody else" * 2,))
+    message = forger.encode(
+        DoorbellMessage(
+            deployment.database.deployment, "somebody", 0.0, b"nonce", {inbox: [encode(event)]}
+        )
+    )
     world.broker.send(inbox_group(deployment.database.deployment, inbox), message)
 
 

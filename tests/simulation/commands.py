@@ -8,16 +8,15 @@ from collections.abc import Sequence
 
 from tests.simulation.plan import make_plan
 from tests.simulation.planted import BUGS
-from tests.simulation.profiles import PROFILES, UNSOLVED
+from tests.simulation.profiles import PROFILES
 from tests.simulation.run import simulate
 from tests.simulation.search import report, search, with_steps
 
 
-def simulate_all(names: Sequence[str], seeds: Sequence[int], *, unsolved: bool) -> int:
-    """Simulate seeds of profiles: of those named, or of all that the product passes; return 1 if any failed."""
-    names = names or [name for name in PROFILES if unsolved or name not in UNSOLVED]
+def simulate_all(names: Sequence[str], seeds: Sequence[int]) -> int:
+    """Simulate seeds of profiles, of those named or of all; return 1 if any failed."""
     failed = False
-    for name in names:
+    for name in names or PROFILES:
         result = search(PROFILES[name], seeds)
         print(result, flush=True)
         if result.failed is not None:

@@ -142,13 +142,19 @@ def make_event(inbox: str, row: InboxRow | None, epoch: str, event_id: int) -> E
         total_count=event_id,
         notification_id=event_id,
         type="note",
+        fingerprint=event_id,
+        previous_fingerprint=0 if row is None else row.position.fingerprint,
     )
 
 
 def with_epoch(row: InboxRow, epoch: str) -> InboxRow:
     """Return a row, with its log, in another epoch."""
     events = tuple(msgspec.structs.replace(event, epoch=epoch) for event in row.events)
-    position = events[-1].position if events else Position(epoch, row.position.sequence)
+    position = (
+        events[-1].position
+        if events
+        else Position(epoch, row.position.sequence, row.position.fingerprint)
+    )
     return InboxRow(epoch, position, events, row.last_id, row.unread)
 
 

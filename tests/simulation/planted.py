@@ -208,11 +208,6 @@ def restart_keeps_the_generation() -> AbstractContextManager[Any]:
     return patch.object(LiveStream, "anchor", wrong)
 
 
-def pages_are_not_checked() -> AbstractContextManager[Any]:
-    """A page of the log is passed on whatever its epoch and its sequences."""
-    return patch("live_inbox.delivery.log_reader._contiguous", lambda page, after: page)
-
-
 def backpressure_skips() -> AbstractContextManager[Any]:
     """What comes while a client does not read is not delivered to it later."""
 
@@ -268,14 +263,6 @@ def resets_too_often() -> AbstractContextManager[Any]:
     return patch.object(Head, "loss", wrong)
 
 
-def own_doorbell_rings_elsewhere() -> AbstractContextManager[Any]:
-    """Group names do not contain the deployment's id."""
-    return _both(
-        patch("live_inbox.delivery.groups.inbox_group", lambda _, inbox: f"inbox.{inbox}"),
-        patch("live_inbox.delivery.doorbell.inbox_group", lambda _, inbox: f"inbox.{inbox}"),
-    )
-
-
 @contextmanager
 def _both(*managers: AbstractContextManager[Any]) -> Iterator[None]:
     first, second = managers
@@ -298,10 +285,8 @@ BUGS: Sequence[Bug] = (
     Bug(failed_joins_are_forgotten),
     Bug(failed_reads_are_forgotten),
     Bug(restart_keeps_the_generation),
-    Bug(pages_are_not_checked, "lagging"),
     Bug(backpressure_skips),
     Bug(delivered_twice),
     Bug(from_now_on_is_stale),
     Bug(resets_too_often),
-    Bug(own_doorbell_rings_elsewhere),
 )

@@ -18,10 +18,3 @@ PROFILES = {
         Profile("copied", is_copied=True),
     )
 }
-
-UNSOLVED: dict[str, str] = {
-    "failover": "a position does not say which event it is after, so a log that went on differently is not recognised",
-    "forged": "doorbells are not authenticated",
-    "copied": "the id of a deployment is copied with its database",
-}
-"""What the product does not promise yet. Each must fail: whoever solves one takes it out."""

@@ -59,9 +59,8 @@ class World:
 
     def _deployment(self, name: str) -> Deployment:
         profile = self.plan.profile
-        deployment = "a" if profile.is_copied else name
         database = SimulatedDatabase(
-            deployment, self.rng, self.loop.time, ids=self._ids, prefix=f"{name}e"
+            name, self.rng, self.loop.time, ids=self._ids, prefix=f"{name}e"
         )
         return Deployment(name, database, profile)
 
