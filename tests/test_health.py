@@ -19,6 +19,7 @@ from django.test import Client
 from live_inbox import database_check, readiness
 from live_inbox.clock import clock
 from live_inbox.database_check import DatabaseCheck
+from live_inbox.lanes import Lane
 from live_inbox.readiness import Readiness, reporting
 from live_inbox_site.environment import site_settings
 from tests.stacks.process_registry import ProcessRegistry
@@ -27,8 +28,9 @@ from tests.stacks.uvicorn_server import ServerProcess
 
 
 @pytest.fixture(autouse=True)
-def _no_answers_of_before() -> Iterator[None]:
-    """Answers are given again for a second."""
+def _process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget answers, which are given again for a second, and restore the clock of this process afterwards."""
+    monkeypatch.setattr(clock, "_last", None)
     database_check._check_of.cache_clear()
     yield
     database_check._check_of.cache_clear()
@@ -132,18 +134,18 @@ def test_it_answers_while_the_database_hangs(client: Client) -> None:
 async def test_one_check_at_a_time_whatever_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     started, release = [], asyncio.Event()
 
-    async def hang(call: Callable[[], None]) -> None:
-        started.append(call)
+    async def hang(lane: Lane, call: Callable[[], None]) -> None:
+        started.append(lane)
         await release.wait()
         call()
 
-    monkeypatch.setattr(database_check, "in_database_thread", hang)
+    monkeypatch.setattr(database_check, "in_lane", hang)
     monkeypatch.setattr(database_check, "STEPS", dict.fromkeys(database_check.STEPS, lambda: None))
     check = DatabaseCheck()
     for _ in range(3):
         states = await check.within(0.01)
         assert [state["status"] for state in states.values()] == ["timeout", "unknown", "unknown"]
-    assert len(started) == 1
+    assert started == [Lane.READINESS]
     release.set()
     states = await check.within(20)
     assert {state["status"] for state in states.values()} == {"ok"}

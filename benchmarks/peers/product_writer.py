@@ -37,11 +37,15 @@ class Writer:
         self.users: list[Any] = []
 
     def make_users(self, *, count: int) -> dict[str, Any]:
-        """Make users and return their keys and tokens."""
+        """Make users and return their keys and tokens. Each inbox has an event.
+
+        A server reads the log at the first event of an inbox. It would read what `record` has written and not yet rung.
+        """
         model = get_user_model()
         model.objects.bulk_create(model(username=f"user{number}") for number in range(count))
         users = list(model.objects.order_by("pk"))[-count:]
         self.users = [user.pk for user in users]
+        services.send_many(recipient_ids=self.users, title="Welcome")
         return {
             "users": self.users,
             "tokens": [issue_token(user, ttl_seconds=TTL_SECONDS) for user in users],

@@ -41,7 +41,9 @@ CLOSINGS = {
         "Terminated", "the client asked for it (`connection_terminate`)", False
     ),
     GraphQLCloseCode.TOO_BIG: GraphQLClosing(
-        "Message too big", "a message exceeds MAX_MESSAGE_BYTES", False
+        "Message too big",
+        "a message exceeds MAX_MESSAGE_BYTES, or comes in more than 128 frames",
+        False,
     ),
     GraphQLCloseCode.RESTARTING: GraphQLClosing("Service restart", "the server stops", True),
     GraphQLCloseCode.TRY_AGAIN: GraphQLClosing(

@@ -17,6 +17,7 @@ from live_inbox.errors import InvalidInput, RateLimited
 from live_inbox.identity.admissions import AccessEnd
 from live_inbox.identity.credentials import _PAYLOAD_KEYS, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.selectors import MAX_TYPES
 from live_inbox_graphql.close_codes import CLOSINGS
 from live_inbox_graphql.documents import MAX_REPEATS
@@ -88,6 +89,11 @@ def test_the_reasons() -> None:
 
 def test_the_close_codes() -> None:
     table = rows("Close codes", under="code")
+    # Sent by the WebSocket server, below the application.
+    of_the_server = table.pop("1002, 1007")
+    assert of_the_server[0] == ""
+    assert of_the_server[2].startswith("stops")
+    assert f"more than {MAX_FRAMES} frames" in table["1009"][1]
 
     assert {code: cells[:2] for code, cells in table.items()} == {
         str(code.value): [closing.reason, closing.when] for code, closing in CLOSINGS.items()

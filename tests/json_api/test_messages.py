@@ -24,6 +24,7 @@ from live_inbox.errors import (
     RateLimited,
 )
 from live_inbox.events import Event, Kind, Person, Snapshot
+from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.json_api import close_codes, messages, protocol
 from live_inbox.json_api.codec import MAX_DEPTH, decode, encode
 from live_inbox.json_api.messages import (
@@ -521,6 +522,8 @@ def test_page_and_code_agree_on_limits() -> None:
     assert numbers == {
         "bytes of a message": [str(default["max_message_bytes"])],
         "messages of a connection": ["50", "200", "4429"],
+        "WebSocket pings, unsolicited pongs and fragments": [],
+        "frames of a message": [str(MAX_FRAMES), "1009"],
         "sends of a user": ["600", "100"],
         "actions that wait in a connection": [str(protocol.MAX_QUEUED), "4429"],
         "faults of a connection": [
