@@ -60,8 +60,8 @@ BUGS = (
         name="types-not-in-the-cache-key",
         breaks="A subscription limited by types gets what was encoded for one without a limit, or the reverse.",
         file=f"{GRAPHQL}/operations.py",
-        original="selection if types is None else (selection, types)",
-        replacement="selection",
+        original="self._key = (selection, types)",
+        replacement="self._key = selection",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
         ),
@@ -90,8 +90,8 @@ BUGS = (
         name="compiled-position-of-the-event-before",
         breaks="A compiled subscription sends the position of the event before.",
         file=f"{GRAPHQL}/compiled/field_expressions.py",
-        original="position_text(it.epoch, it.sequence)",
-        replacement="position_text(it.epoch, it.sequence - 1)",
+        original='"position_text(it.epoch, it.sequence, it.fingerprint)"',
+        replacement='"position_text(it.epoch, it.sequence - 1, it.fingerprint)"',
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
         ),
@@ -100,8 +100,8 @@ BUGS = (
         name="position-of-the-event-before",
         breaks="An event has the position of the one before it.",
         file="backend/live_inbox/events.py",
-        original="return Position(self.epoch, self.sequence)",
-        replacement="return Position(self.epoch, self.sequence - 1)",
+        original="return Position(self.epoch, self.sequence, self.fingerprint)",
+        replacement="return Position(self.epoch, self.sequence - 1, self.fingerprint)",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
         ),
@@ -218,8 +218,8 @@ BUGS = (
         name="event-in-another-language",
         breaks="Each recipient's list is in their own language, and the events are in that of the first.",
         file="backend/live_inbox/services/inserting.py",
-        original="_added(draft.notification, copies, now)",
-        replacement="_added(drafts[0].notification, copies, now)",
+        original="_added(draft.notification, copies, moment)",
+        replacement="_added(drafts[0].notification, copies, moment)",
         caught_by=(
             "tests/domain/test_languages.py::test_a_bulk_is_in_the_language_of_each_recipient",
         ),

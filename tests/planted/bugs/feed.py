@@ -133,8 +133,8 @@ BUGS = (
         name="stopped-and-still-delivering",
         breaks="A subscription that was stopped goes on.",
         file=FEED,
-        original="if self._catching_up is not None or self._is_stopped:",
-        replacement="if self._catching_up is not None:",
+        original="if self._catching_up is not None or self._is_stopped:\n            return\n        room = None",
+        replacement="if self._catching_up is not None:\n            return\n        room = None",
         caught_by=(
             "tests/domain/test_following.py::TestTheEnd::test_a_client_that_is_stopped_by_another_gets_nothing_of_the_same_fan_out",
         ),

@@ -47,8 +47,8 @@ BUGS = (
         name="open-stream-of-an-earlier-epoch",
         breaks="Clients with open sockets are not reset when the log is replaced by another one.",
         file=f"{DELIVERY}/log_reader.py",
-        original="known.epoch != head.position.epoch or known",
-        replacement="known",
+        original="if known.epoch != now.epoch or known.sequence > now.sequence:",
+        replacement="if known.sequence > now.sequence:",
         caught_by=(
             "tests/delivery/test_hub_resumption.py::test_another_log_of_about_the_same_length_resets_open_subscribers",
         ),

@@ -59,8 +59,8 @@ BUGS = (
         name="list-position-one-too-late",
         breaks="Who subscribes after the position of a list misses an event.",
         file=f"{SELECTORS}/lists.py",
-        original="Position(row.inbox_epoch, row.inbox_sequence)",
-        replacement="Position(row.inbox_epoch, row.inbox_sequence + 1)",
+        original="Position(row.inbox_epoch, row.inbox_sequence, row.inbox_fingerprint)",
+        replacement="Position(row.inbox_epoch, row.inbox_sequence + 1, row.inbox_fingerprint)",
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),
