@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
-from typing import Any
 
 import msgpack
+import msgspec
 import psycopg
 import redis
 
+from live_inbox.delivery.doorbell_message import DoorbellCodec, DoorbellMessage
 from tests.chaos.database import PostgresDatabase
 from tests.chaos.fault import ActiveFault, comes_true, fault
 from tests.chaos.history import Place
@@ -22,6 +24,7 @@ STRANGE_EVENTS = 100
 WRITER_SECONDS = 30.0
 RECORD_SECONDS = 2.0
 FORGED = "forged"
+FORGER = DoorbellCodec(lambda: (b"the key of somebody else" * 2,))
 Recorded = list[tuple[bytes, bytes]]
 
 
@@ -88,41 +91,41 @@ def _doorbells_replayed(system: SystemUnderTest, rng: random.Random) -> ActiveFa
 
 @fault("doorbells-forged", target="redis", needs="redis")
 def _doorbells_forged(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    """Somebody publishes doorbells with the right epoch and the next number, but with other content."""
+    """Somebody publishes doorbells with the right epoch and the next number, but with other content.
+
+    Every second one keeps the MAC that it had; the others have the MAC of another key.
+    """
     assert system.redis is not None
-    received = 0
+    events = 0
     with redis.Redis.from_url(system.redis.url) as client:
         recorded = _record(system, client)
         heads = {str(user): place for user, place in system.database.heads().items()}
-        for channel, data in recorded:
-            forged = _forge(msgpack.unpackb(data, raw=False), heads)
-            received += client.publish(channel, msgpack.packb(forged, use_bin_type=True))
+        for number, (channel, data) in enumerate(recorded):
+            message = msgpack.unpackb(data, raw=False)
+            forged = _forged_doorbell(
+                msgspec.msgpack.decode(message["body"], type=DoorbellMessage), heads
+            )
+            kept_mac = {"mac": message["mac"]} if number % 2 else {}
+            data = msgpack.packb(FORGER.encode(forged) | kept_mac, use_bin_type=True)
+            if client.publish(channel, data):
+                events += sum(map(len, forged.inboxes.values()))
         yield
-    system.effect("doorbells-forged", "deliveries", received)
+    system.effect("doorbells-forged", "events", events)
 
 
-def _forge(value: Any, heads: dict[str, Place]) -> Any:
+def _forged_doorbell(message: DoorbellMessage, heads: dict[str, Place]) -> DoorbellMessage:
     """Return a message in which every event is another one, and which comes from another process."""
-    match value:
-        case dict():
-            changed = {key: _forge(each, heads) for key, each in value.items()}
-            return changed | {"from": FORGED} if "from" in changed else changed
-        case list():
-            return [_forge(each, heads) for each in value]
-        case bytes():
-            return _forged_event(value, heads)
-    return value
+    inboxes = {
+        inbox: [_forged_event(entry, heads[inbox]) for entry in entries]
+        for inbox, entries in message.inboxes.items()
+        if inbox in heads
+    }
+    return DoorbellMessage(message.deployment, FORGED, time.time(), os.urandom(16), inboxes)
 
 
-def _forged_event(encoded: bytes, heads: dict[str, Place]) -> bytes:
-    try:
-        event = json.loads(encoded)
-    except ValueError:
-        return encoded
-    if not isinstance(event, dict) or event.get("inbox") not in heads:
-        return encoded
-    place = heads[event["inbox"]]
-    event |= {"epoch": place.epoch, "sequence": place.sequence + 1}
+def _forged_event(encoded: bytes, place: Place) -> bytes:
+    event = json.loads(encoded)
+    event |= {"epoch": place.epoch, "sequence": place.sequence + 1, "previous_fingerprint": 0}
     if event.get("notification"):
         event["notification"] |= {"title": FORGED, "message": FORGED}
     return json.dumps(event).encode()

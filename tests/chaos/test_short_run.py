@@ -37,7 +37,7 @@ IN_PRODUCTION = [
 
 
 ONE_AFTER_THE_OTHER = ["repaired", "renewed"]
-ALSO_IN_PRODUCTION = ["bulk-kill", "doorbells-replayed"]
+ALSO_IN_PRODUCTION = ["bulk-kill", "doorbells-replayed", "doorbells-forged", "second-deployment"]
 SIZE = Size(seed=7, clients=48, devices=5, servers=2, rate=20, reconcile_seconds=0.5)
 
 
