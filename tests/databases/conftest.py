@@ -104,6 +104,8 @@ def refuse() -> Iterator[Refuse]:
     for connection in connections.all(initialized_only=True):
         guard(connection)
     yield refused.add
+    # The threads of lanes keep their connections, and with them this guard.
+    refused.clear()
     connection_created.disconnect(guard)
     for connection in connections.all(initialized_only=True):
         if fail in connection.execute_wrappers:
