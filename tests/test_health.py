@@ -31,6 +31,8 @@ from tests.stacks.uvicorn_server import ServerProcess
 def _process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget answers, which are given again for a second, and restore the clock of this process afterwards."""
     monkeypatch.setattr(clock, "_last", None)
+    # Other tests share one server in this process.
+    monkeypatch.setattr(readiness, "_running", [])
     database_check._check_of.cache_clear()
     yield
     database_check._check_of.cache_clear()
@@ -224,7 +226,10 @@ def test_a_server_reports_its_parts(
     assert "clock" in found[0]["information"]
 
 
-def test_nothing_runs_in_this_process() -> None:
+def test_an_inbox_is_reported_while_it_runs() -> None:
+    parts = Readiness()
+    with reporting(parts):
+        assert readiness.running() == (parts,)
     assert readiness.running() == ()
 
 

@@ -28,8 +28,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def no_row(transactional_db: None) -> Iterator[None]:
-    """A database that has no id yet. Afterwards it has the one again that this process has read."""
-    key = deployment_id()
+    """A database that has no id yet. Afterwards it has the key again of which this process has made its own id."""
+    deployment_id()
+    key = Deployment.objects.get().key
     Deployment.objects.all().delete()
     yield
     Deployment.objects.update_or_create(id=1, defaults={"key": key})

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from live_inbox import services
+import live_inbox
 from tests.both_apis.devices import GraphQLDevice
 from tests.end_to_end.conftest import Devices
 from tests.end_to_end.serve_command import ServeStarter
@@ -42,7 +42,7 @@ def counted(server: ServerProcess, metric: str) -> float:
 
 async def is_served(device: GraphQLDevice, user_id: int, title: str) -> None:
     """Send a notification, and wait until the device has it."""
-    await asyncio.to_thread(services.send, recipient_id=user_id, title=title)
+    await live_inbox.asend(recipient=user_id, title=title)
     change = await asyncio.to_thread(device.next_change)
     assert change.notification is not None
     assert change.notification.title == title
@@ -137,7 +137,7 @@ async def test_more_connections_than_descriptors(
             await until(lambda: "acceptance of connections fails" in serve.child.text())
             # The database can be opened still.
             for number in range(10):
-                await asyncio.to_thread(services.send, recipient_id=alice, title=str(number))
+                await live_inbox.asend(recipient=alice, title=str(number))
                 assert (await device.receive())["type"] == "next"
                 await device.ask(f"list {number}", "{ notifications { unreadCount } }")
                 assert (await device.receive())["id"] == f"list {number}"

@@ -34,20 +34,27 @@ ENDLESS = replace(
 )
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_planted_bug_fits_the_code(bug: PlantedBug, tmp_path: Path) -> None:
-    copy = tmp_path / bug.file
-    copy.parent.mkdir(parents=True)
-    copy.write_text((REPOSITORY / bug.file).read_text())
-    bug.plant(tmp_path)
+def test_the_planted_bugs_fit_the_code(tmp_path: Path) -> None:
+    stale: list[str] = []
+    for bug in BUGS:
+        copy = tmp_path / bug.file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text((REPOSITORY / bug.file).read_text())
+        try:
+            bug.plant(tmp_path)
+        except Stale as error:
+            stale.append(str(error))
+    assert stale == []
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_the_tests_that_have_to_catch_a_bug_exist(bug: PlantedBug) -> None:
-    assert bug.caught_by
-    for test in bug.caught_by:
+def test_the_tests_that_have_to_catch_a_bug_exist() -> None:
+    assert all(bug.caught_by for bug in BUGS)
+    missing: list[str] = []
+    for test in {test for bug in BUGS for test in bug.caught_by}:
         path, _, name = test.partition("::")
-        assert name in names_in(path), test
+        if name not in names_in(path):
+            missing.append(test)
+    assert missing == []
 
 
 @cache
