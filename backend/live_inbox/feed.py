@@ -11,9 +11,9 @@ from typing import Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
 from live_inbox import metrics, selectors
+from live_inbox.clock import clock
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import Hub, PositionLost, Subscription
@@ -115,7 +115,7 @@ class OpenFeed:
             position=state.position,
             reason=reason,
             unread_count=state.unread_count,
-            occurred_at=timezone.now(),
+            occurred_at=clock.now(),
         )
 
 

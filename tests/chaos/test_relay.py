@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.chaos.relay import Route
 from tests.stacks.ports import LOOPBACK, free_port
+from tests.stacks.relay_route import Route
 
 pytestmark = pytest.mark.stack("embedded")
 

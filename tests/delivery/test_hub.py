@@ -149,13 +149,13 @@ def test_a_message_that_makes_no_sense_does_not_stop_the_hub_from_listening(
 
 
 def test_an_entry_published_for_the_wrong_inbox_is_ignored(simulation: SimulatedHub) -> None:
+    simulation.write("alice")
     alice = simulation.follow("alice")
-    bobs = simulation.log.write("bob")
-    simulation.hub.on_message({"alice": [b"bob %s 1" % bobs[0].epoch.encode()]})
+    simulation.hub.on_message({"alice": [encode(FakeEntry("bob", "e1", 2))]})
     simulation.settle()
     assert alice.got == []
     simulation.write("alice")
-    assert [line.inbox for line in alice.got] == ["alice"]
+    assert [(line.inbox, line.sequence) for line in alice.got] == [("alice", 2)]
 
 
 # -- doorbells that are wrong, and authentic: a bug, or a copy of the database with the same keys ------------------

@@ -1,17 +1,17 @@
-"""A relay between a program and a server, which forgets connections as a NAT or a load balancer may."""
+"""A relay between a program and a server, for tests: a route that a thread of the test's process serves."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.stacks.ports import LOOPBACK
+from tests.stacks.relay_route import Route
 
-_PART = 65_536
 _START_SECONDS = 30.0
 
 
@@ -22,33 +22,29 @@ class Relay:
     """
 
     def __init__(self, target: Path) -> None:
-        self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._started = threading.Event()
         self._stopping = asyncio.Event()
-        self._is_open = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._forgotten = 0
-        self._accepted = 0
+        self._route = Route(str(target))
         self.port = 0
 
     @property
     def accepted(self) -> int:
         """How many connections there have been."""
-        return self._accepted
+        return self._route.opened
 
     def forget(self) -> None:
         """From now on, drop what arrives on the connections that are open. New ones work."""
-        self._call(self._forget)
+        self._call(self._route.forget)
 
     def partition(self) -> None:
         """Pass nothing on, also of new connections, until `heal`."""
-        self._call(self._is_open.clear)
+        self._call(self._route.partition)
 
     def heal(self) -> None:
         """Pass on what has arrived meanwhile, and everything else."""
-        self._call(self._is_open.set)
+        self._call(self._route.heal)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -64,62 +60,23 @@ class Relay:
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
 
-    def _call(self, change: object) -> None:
+    def _call(self, change: Callable[[], object]) -> None:
         done = threading.Event()
 
         def call() -> None:
-            change()  # type: ignore[operator]
+            change()
             done.set()
 
         self._loop.call_soon_threadsafe(call)
         assert done.wait(_START_SECONDS)
-
-    def _forget(self) -> None:
-        self._forgotten = self._accepted
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        self._is_open.set()
-        server = await asyncio.start_server(self._relay, LOOPBACK, 0)
+        server = await asyncio.start_server(self._route.accept, LOOPBACK, 0)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stopping.wait()
         server.close()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._accepted += 1
-        number = self._accepted
-        # Nothing else refers to one that was forgotten: it would be collected, and closed.
-        if task := asyncio.current_task():
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        try:
-            far_reader, far_writer = await asyncio.open_unix_connection(str(self._target))
-            ways = [(reader, far_writer), (far_reader, writer)]
-            tasks = [asyncio.ensure_future(self._pass_on(number, *way)) for way in ways]
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                far_writer.close()
-        except (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    async def _pass_on(
-        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        with suppress(OSError):
-            while part := await reader.read(_PART):
-                await self._is_open.wait()
-                if number > self._forgotten:
-                    writer.write(part)
-                    await writer.drain()
-            # One that was forgotten does not hear of its end either.
-            if number <= self._forgotten:
-                await asyncio.Event().wait()
