@@ -11,8 +11,8 @@ BUGS = (
         name="every-50th-event-dropped",
         breaks="A subscription leaves out every 50th event.",
         file=f"{GRAPHQL}/operations.py",
-        original="for item in items if concerns(item, types)]",
-        replacement='for item in items if concerns(item, types) and getattr(item, "sequence", 1) % 50]',
+        original='[render(item) + b"}" for item in items]',
+        replacement='[render(item) + b"}" for item in items if getattr(item, "sequence", 1) % 50]',
         caught_by=("tests/both_apis/test_both_apis.py::test_a_burst_arrives_whole_and_in_order",),
     ),
     PlantedBug(
