@@ -188,8 +188,8 @@ class InboxSettings(BaseModel):
     # -- housekeeping ---------------------------------------------------------------------------------
     housekeeping: bool = Field(
         True,
-        description="Let every server process delete expired notifications and prune the logs. If "
-        "`false`, run `manage.py prune_events` regularly: it does both.",
+        description="Let every server process delete expired notifications, and prune the logs and "
+        "the records of bulk sends. If `false`, run `manage.py prune_events` regularly: it does all of it.",
     )
     new_epochs_after_failover: bool = Field(
         True,
@@ -205,12 +205,16 @@ class InboxSettings(BaseModel):
         "stays after its expiry.",
     )
     prune_seconds: float = Field(
-        3600.0, gt=0, le=86_400, description="Seconds between prunings of the logs."
+        3600.0,
+        gt=0,
+        le=86_400,
+        description="Seconds between prunings of the logs and of bulk sends.",
     )
     log_keep_days: int = Field(
         30,
         ge=1,
-        description="Days that events are kept, and so the age up to which a position can be resumed.",
+        description="Days that events are kept, and so the age up to which a position can be resumed; and days "
+        "that a bulk send with an idempotency key is remembered after it was last continued.",
     )
     log_keep_events: int = Field(
         10_000, ge=100, description="Maximum number of events kept for each inbox."

@@ -17,7 +17,10 @@ from typing import ClassVar
 
 
 class NotificationError(Exception):
-    """Base of the errors that a caller can do something about. Nothing was changed when one is raised."""
+    """Base of the errors that a caller can do something about.
+
+    Nothing was changed when one is raised. The one exception, SenderDeleted of a bulk send, says what was.
+    """
 
     code: ClassVar[str]
 

@@ -57,6 +57,9 @@ ADMISSION_FAULTS = Counter(
     "inbox_admission_faults", "Sockets refused because authentication failed with a server error."
 )
 EVENTS_PRUNED = Counter("inbox_events_pruned", "Old events removed from logs by this process.")
+BULK_SENDS_PRUNED = Counter(
+    "inbox_bulk_sends_pruned", "Records of old bulk sends that this process removed."
+)
 NOTIFICATIONS_EXPIRED = Counter(
     "inbox_notifications_expired", "Notifications that this process deleted after their expiry."
 )

@@ -1,4 +1,4 @@
-"""The tables: inboxes, notifications, the log, preferences, revoked tokens, the id of the database.
+"""The tables: inboxes, notifications, the log, preferences, bulk sends, revoked tokens, the id of the database.
 
 Every change goes through `services` or `maintenance`: a change without an event in the log never reaches a device.
 `Notification.objects` therefore refuses to write. The row of an inbox is the lock of everything that belongs to it.
@@ -71,6 +71,8 @@ class _InboxLock:
 
     What is being sent to them is committed before, and so deleted, too; what is sent later waits and finds no user.
     Without the lock, a notification that is committed between two statements would fail the deletion.
+
+    The bulk sends of their users come first, as in the transactions of `send_many`: the deletion changes them later on.
     """
 
     def __init__(self, rows: models.QuerySet[Any]) -> None:
@@ -78,8 +80,10 @@ class _InboxLock:
         self._rows = rows
 
     def _raw_delete(self, using: str) -> int:
-        locked = self._rows.using(using).select_for_update().order_by("pk")
-        list(locked.values_list("pk", flat=True))
+        inboxes = self._rows.using(using)
+        bulk_sends = BulkSend._base_manager.using(using).filter(sender__in=inboxes.values("pk"))
+        for rows in (bulk_sends, inboxes):
+            list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
         return 0
 
 
@@ -133,14 +137,14 @@ class Inbox(models.Model):
         return Position(self.epoch, self.last_sequence, self.fingerprint)
 
 
-def forget_sender(collector: Any, field: Any, notifications: Any, using: str) -> None:
-    """Keep the notifications of a sender who is deleted, without the sender and without their keys.
+def forget_sender(collector: Any, field: Any, rows: Any, using: str) -> None:
+    """Keep the notifications and the bulk sends of a sender who is deleted, without the sender and without their keys.
 
     The key is unique for each sender. Without one it would fall among the keys of the system and of other
     senders who are gone, and where two of them are the same, the user could not be deleted.
     """
-    collector.add_field_update(field.model._meta.get_field("idempotency_key"), None, notifications)
-    models.SET_NULL(collector, field, notifications, using)
+    collector.add_field_update(field.model._meta.get_field("idempotency_key"), None, rows)
+    models.SET_NULL(collector, field, rows, using)
 
 
 # Django updates them by one statement each instead of loading them first.
@@ -295,6 +299,83 @@ class InboxEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.sequence}"
+
+
+class BulkSend(models.Model):
+    """A bulk send with an idempotency key, and how far it has come.
+
+    The row is written in the transaction of each chunk of recipients, and is the lock of the calls with that key. It
+    comes with the first chunk: a bulk send that has reached nobody has none.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=forget_sender,
+        null=True,
+        related_name="live_inbox_bulk_sends",
+        editable=False,
+    )
+    idempotency_key = models.CharField(
+        max_length=KEY_LENGTH,
+        null=True,
+        editable=False,
+        help_text="Empty when the sender has been deleted: nobody can continue it.",
+    )
+    content_digests = models.JSONField(
+        editable=False, help_text="Hashes of the content, one for each language of the recipients."
+    )
+    recipients = models.PositiveIntegerField(
+        editable=False, help_text="How many recipients the latest call had."
+    )
+    chunks = models.PositiveIntegerField(
+        editable=False, help_text="How many transactions have been committed."
+    )
+    started_at = models.DateTimeField(editable=False)
+    changed_at = models.DateTimeField(db_index=True, editable=False)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["sender", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False, sender__isnull=False),
+                name="bulksend_key_of_sender",
+            ),
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                condition=Q(idempotency_key__isnull=False, sender__isnull=True),
+                name="bulksend_key_of_system",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.idempotency_key or f"Bulk send {self.pk}"
+
+
+class BulkSendChunk(models.Model):
+    """The recipients that one transaction of a bulk send has dealt with, and what became of each."""
+
+    bulk_send = models.ForeignKey(
+        BulkSend, on_delete=delete_rows, related_name="chunk_rows", db_index=False, editable=False
+    )
+    number = models.PositiveIntegerField(editable=False)
+    sent = models.PositiveIntegerField(editable=False)
+    suppressed = models.PositiveIntegerField(editable=False)
+    # Text, because the database never looks inside: as jsonb it takes several times the space.
+    outcomes = models.TextField(
+        editable=False,
+        help_text="JSON: pairs of a recipient and the id of their notification, null for a type that is off.",
+    )
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["bulk_send", "number"], name="bulksendchunk_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bulk_send_id}/{self.number}"
 
 
 class NotificationPreference(models.Model):

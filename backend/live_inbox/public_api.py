@@ -47,7 +47,9 @@ def _named_as_arguments(function: Callable[P, T]) -> Callable[P, T]:
         except InvalidInput as error:
             if error.field not in _ARGUMENTS:
                 raise
-            raise InvalidInput(error.message, field=_ARGUMENTS[error.field]) from error
+            # The error itself, with what its class carries.
+            error.field = _ARGUMENTS[error.field]
+            raise
 
     return call
 
@@ -95,9 +97,10 @@ def send_many(
     Each 500 recipients are a transaction of their own, unless the caller has opened one. All recipients are looked up
     first: after InvalidInput nobody has received anything. Users who are deleted after that are skipped, and named in
     the result. With an idempotency key, unique for each sender, a call that died half-way is completed by the same
-    call, and no one has the notification twice; Conflict is raised for a key that was used with other content.
+    call, and no one gets the notification twice; Conflict is raised for a key that was used with other content.
 
-    When the database fails half-way, SendManyInterrupted says how far the call came.
+    When the database fails half-way, SendManyInterrupted says how far the call came, and SenderDeleted when somebody
+    deletes the sender.
     """
     return services.send_many(
         recipient_ids=recipients,

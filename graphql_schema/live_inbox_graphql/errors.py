@@ -29,7 +29,7 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.errors import AuthenticationFailed
-from live_inbox.services import SendManyInterrupted
+from live_inbox.services import SenderDeleted, SendManyInterrupted
 
 logger = logging.getLogger(__name__)
 
@@ -114,15 +114,23 @@ def _unavailable(error: Exception) -> ClientError:
 
 def _interrupted(error: SendManyInterrupted) -> ClientError:
     _database.report(error)
-    done = error.progress.sent + error.progress.replayed
-    kind = kind_of(error)
-    details = {"reason": kind.value, "sentCount": done, "remainingCount": error.remaining}
+    details = {"reason": kind_of(error).value, **_progress(error)}
     return ClientError(Code.SERVICE_UNAVAILABLE, str(error), details)
+
+
+def _sender_deleted(error: SenderDeleted) -> ClientError:
+    return ClientError(Code(error.code), error.message, {"field": error.field, **_progress(error)})
+
+
+def _progress(error: SendManyInterrupted | SenderDeleted) -> dict[str, int]:
+    done = error.progress.sent + error.progress.replayed
+    return {"sentCount": done, "remainingCount": error.remaining}
 
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]
 
 _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
+    (SenderDeleted, _sender_deleted),
     (InvalidInput, lambda e: ClientError(Code(e.code), e.message, {"field": e.field})),
     (
         RateLimited,

@@ -9,8 +9,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from live_inbox import selectors, services
-from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox.models import BulkSend, Inbox, InboxEvent, Notification
 from tests.commands.conftest import Run
+
+NO_BULK_SENDS = "Removed the records of 0 bulk sends."
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +38,9 @@ def test_pruning(run: Run, options: tuple[object, ...], line: str, left: int) ->
     result = run("prune_events", *options)
 
     assert (result.code, result.err) == (0, "")
-    assert result.out == f"Deleted 0 expired notifications from 0 inboxes.\n{line}\n"
+    assert result.out == (
+        f"Deleted 0 expired notifications from 0 inboxes.\n{line}\n{NO_BULK_SENDS}\n"
+    )
     assert InboxEvent.objects.count() == left
 
 
@@ -53,10 +57,20 @@ def test_what_has_expired_is_deleted_first(run: Run, alice: User, bob: User) -> 
     assert result.out == (
         "Deleted 2 expired notifications from 2 inboxes.\n"
         # Alice has seven events by then and bob four.
-        "Removed 9 events from 2 inboxes.\n"
+        f"Removed 9 events from 2 inboxes.\n{NO_BULK_SENDS}\n"
     )
     assert Notification.objects.filter(expires_at__isnull=False).count() == 2
     assert run("check_inboxes").code == 0
+
+
+def test_records_of_old_bulk_sends_are_removed(run: Run, alice: User) -> None:
+    for key in ("old", "new"):
+        services.send_many(recipient_ids=[alice.pk], title="x", idempotency_key=key)
+    old = BulkSend.objects.filter(idempotency_key="old")
+    old.update(changed_at=timezone.now() - timedelta(days=31))
+
+    assert run("prune_events").out.endswith("Removed the records of 1 bulk send.\n")
+    assert BulkSend.objects.get().idempotency_key == "new"
 
 
 def test_logs_are_pruned_although_a_count_is_wrong(run: Run, alice: User) -> None:
@@ -71,7 +85,7 @@ def test_logs_are_pruned_although_a_count_is_wrong(run: Run, alice: User) -> Non
 
     result = run("prune_events")
 
-    assert (result.code, result.out) == (1, "Removed 1 event from 1 inbox.\n")
+    assert (result.code, result.out) == (1, f"Removed 1 event from 1 inbox.\n{NO_BULK_SENDS}\n")
     assert result.err == (
         f"CommandError: Wrong counts, repair them by manage.py check_inboxes --fix: {alice.pk}.\n"
     )

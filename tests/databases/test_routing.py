@@ -34,10 +34,11 @@ from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.tokens import VerifiedToken
 from live_inbox.importing.resuming import last_imported
+from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends
 from live_inbox.maintenance.expiry import expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes, renew_epochs
-from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
+from live_inbox.models import BulkSend, Inbox, InboxEvent, Notification, NotificationPreference
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox.testing import SentNotifications, inbox_of
 from tests.domain.doorbells import RememberingDoorbell
@@ -109,7 +110,13 @@ def test_maintenance(alice: User, routed: str) -> None:
     _send(alice, expires_at=timezone.now() + timedelta(hours=1))
     _send(alice)
     assert expire_due(now=timezone.now() + timedelta(hours=2)).notifications == 1
-    assert prune_events(keep_days=0, now=timezone.now() + timedelta(days=1)).events == 3
+    tomorrow = timezone.now() + timedelta(days=1)
+    assert prune_events(keep_days=0, now=tomorrow).events == 3
+    live_inbox.send_many(recipients=[alice], title="x", idempotency_key="k")
+    assert live_inbox.send_many(recipients=[alice], title="x", idempotency_key="k").replayed == 1
+    assert BulkSend.objects.using(routed).count() == 1
+    assert prune_bulk_sends(now=timezone.now() + timedelta(days=31)) == 1
+    assert prune_events(keep_days=0, now=tomorrow).events == 1
     assert list(check_inboxes()) == []
     assert renew_epochs() == 1
     Inbox.objects.using(routed).update(unread_count=0)

@@ -122,7 +122,7 @@ def test_a_key_may_have_200_characters_and_no_more(
         assert caught.value.field == "idempotency_key"
 
 
-def test_a_key_costs_one_statement_for_each_chunk(
+def test_a_key_costs_two_statements_for_each_chunk_and_two_more(
     send: Callable[..., SentMany], users: list[User]
 ) -> None:
     def cost(**changes: Any) -> int:
@@ -130,9 +130,9 @@ def test_a_key_costs_one_statement_for_each_chunk(
             send(**changes)
         return len(statements)
 
-    assert (cost(idempotency_key=None), cost()) == (12, 15)
-    # For each chunk: how many exist, and who has it.
-    assert cost() == 6
+    assert (cost(idempotency_key=None), cost()) == (12, 20)
+    # What is recorded; and for each chunk, how many exist.
+    assert cost() == 4
 
 
 @pytest.mark.django_db(transaction=True)
@@ -180,6 +180,18 @@ def test_a_bulk_is_completed_after_a_recipient_has_changed_the_language(
 def language(user: User) -> str:
     """The function of the setting."""
     return user.last_name
+
+
+def test_a_language_that_nobody_has_any_more_is_no_conflict(
+    users: list[User], settings: Any
+) -> None:
+    settings.LIVE_INBOX = settings.LIVE_INBOX | {"RECIPIENT_LANGUAGE": f"{__name__}.language"}
+    bulk: dict[str, Any] = {"title": gettext_lazy("Yes"), "idempotency_key": "k"}
+    User.objects.filter(pk=users[0].pk).update(last_name="fr")
+    live_inbox.send_many(recipients=users[:1], **bulk)
+    User.objects.filter(pk=users[0].pk).update(last_name="de")
+    assert live_inbox.send_many(recipients=users[:2], **bulk) == SentMany(1, 0, replayed=1)
+    assert (titles(users[0]), titles(users[1])) == (["Oui"], ["Yes"])
 
 
 def test_the_users_of_a_large_bulk_are_read_in_parts(db: None, settings: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -26,7 +27,7 @@ from live_inbox.database_errors import ErrorKind, kind_of
 from live_inbox.errors import InvalidInput
 from live_inbox.identity.callers import Caller
 from live_inbox.maintenance.repair import check_inboxes
-from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox.models import BulkSendChunk, InboxEvent, Notification
 from live_inbox.services import SendManyInterrupted, SendStatus, SentMany, bulk_sending
 from live_inbox_graphql.errors import client_error
 from tests.stacks.stack import Stack
@@ -290,23 +291,55 @@ def test_over_graphql_an_outage_says_how_far_it_came(send: Send) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_process_that_is_killed_at_any_moment(stack: Stack, tmp_path: Path, seed: int) -> None:
-    """Killed again and again; the last call finishes. Nobody has it twice, nobody lacks it, and logs equal rows."""
-    User.objects.bulk_create(User(username=f"u{n}") for n in range(400))
+    """Killed again and again, while users delete what they got and turn the type off and on; the last call finishes.
+
+    Nobody gets it twice, nobody lacks it, and logs equal rows.
+    """
+    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(400))
     chance = random.Random(seed)
+    off = set(chance.sample(users, 40))
+    for user in off:
+        services.set_preference(user_id=user.pk, type="general", enabled=False)
+    dealt_with = 0
     for _ in range(4):
         kill_after(stack, chance.randrange(0, 6), chance.random() * 0.01)
-        assert set(received().values()) <= {1}
         # Each transaction as a whole, or not at all.
-        assert Notification.objects.count() % 20 == 0
-        assert InboxEvent.objects.count() == Notification.objects.count()
-    before = Notification.objects.count()
-    assert before > 0
+        recorded = outcomes()
+        assert len(recorded) % 20 == 0
+        assert len(recorded) >= dealt_with
+        dealt_with = len(recorded)
+        assert {key for key, sent in recorded.items() if sent is None} == {
+            user.pk for user in off if user.pk in recorded
+        }
+        assert times_added() == {key: 1 for key, sent in recorded.items() if sent is not None}
+        for notification in Notification.objects.order_by("?")[:5]:
+            notification.delete()
+    # Whoever has been passed over stays so, and the others get it if they want it by now.
+    for user in off:
+        services.set_preference(user_id=user.pk, type="general", enabled=True)
+    suppressed = sum(sent is None for sent in outcomes().values())
+    assert dealt_with > 0
     done = run_sender(stack)
     last = done.communicate(timeout=120)[0].splitlines()[-1]
-    assert last == f"SentMany(sent={400 - before}, suppressed=0, replayed={before}, skipped=0)"
-    assert received() == {f"u{n}": 1 for n in range(400)}
-    assert set(Inbox.objects.values_list("last_sequence", "total_count")) == {(1, 1)}
+    assert last == (
+        f"SentMany(sent={400 - dealt_with}, suppressed={suppressed}, replayed={dealt_with - suppressed}, skipped=0)"
+    )
+    assert set(times_added().values()) == {1}
+    assert len(times_added()) == 400 - suppressed
     assert list(check_inboxes()) == []
+
+
+def outcomes() -> dict[int, int | None]:
+    """What is recorded of each user; nobody twice."""
+    pairs = [pair for row in BulkSendChunk.objects.all() for pair in json.loads(row.outcomes)]
+    found = dict(pairs)
+    assert len(found) == len(pairs)
+    return found
+
+
+def times_added() -> Counter[int]:
+    """How often each user got it, by the log: also those who have deleted it."""
+    return Counter(InboxEvent.objects.filter(kind="added").values_list("inbox_id", flat=True))
 
 
 def run_sender(stack: Stack) -> subprocess.Popen[str]:

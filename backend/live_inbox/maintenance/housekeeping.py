@@ -14,6 +14,7 @@ from live_inbox.conf import InboxSettings
 from live_inbox.database_threads import in_lane
 from live_inbox.faults import Fault
 from live_inbox.lanes import Lane
+from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
@@ -60,6 +61,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
     regular = [
         Job("expiry of notifications", expire_in_steps, settings.expiry_seconds),
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
+        Job("pruning of bulk sends", prune_bulk_sends_in_steps, settings.prune_seconds),
     ]
     if settings.new_epochs_after_failover:
         look = Job("look for a failover", renew_after_failover, FAILOVER_SECONDS, is_prompt=True)

@@ -322,4 +322,108 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="BulkSend",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "idempotency_key",
+                    models.CharField(
+                        editable=False,
+                        help_text="Empty when the sender has been deleted: nobody can continue it.",
+                        max_length=200,
+                        null=True,
+                    ),
+                ),
+                (
+                    "content_digests",
+                    models.JSONField(
+                        editable=False,
+                        help_text="Hashes of the content, one for each language of the recipients.",
+                    ),
+                ),
+                (
+                    "recipients",
+                    models.PositiveIntegerField(
+                        editable=False, help_text="How many recipients the latest call had."
+                    ),
+                ),
+                (
+                    "chunks",
+                    models.PositiveIntegerField(
+                        editable=False, help_text="How many transactions have been committed."
+                    ),
+                ),
+                ("started_at", models.DateTimeField(editable=False)),
+                ("changed_at", models.DateTimeField(db_index=True, editable=False)),
+                (
+                    "sender",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=live_inbox.models.forget_sender,
+                        related_name="live_inbox_bulk_sends",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("idempotency_key__isnull", False), ("sender__isnull", False)
+                        ),
+                        fields=("sender", "idempotency_key"),
+                        name="bulksend_key_of_sender",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("idempotency_key__isnull", False), ("sender__isnull", True)
+                        ),
+                        fields=("idempotency_key",),
+                        name="bulksend_key_of_system",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="BulkSendChunk",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(editable=False)),
+                ("sent", models.PositiveIntegerField(editable=False)),
+                ("suppressed", models.PositiveIntegerField(editable=False)),
+                (
+                    "outcomes",
+                    models.TextField(
+                        editable=False,
+                        help_text="JSON: pairs of a recipient and the id of their notification, null for a type that is off.",
+                    ),
+                ),
+                (
+                    "bulk_send",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=live_inbox.models.delete_rows,
+                        related_name="chunk_rows",
+                        to="live_inbox.bulksend",
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("bulk_send", "number"), name="bulksendchunk_number"
+                    )
+                ],
+            },
+        ),
     ]

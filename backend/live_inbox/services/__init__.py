@@ -7,7 +7,7 @@ Expiry, pruning and repair write as well, by the same locking: see `live_inbox.m
 
 from live_inbox.services.approvals import send_approval, send_user_detail_approval
 from live_inbox.services.bulk_for_caller import RecipientResult, SendStatus, send_many_for_caller
-from live_inbox.services.bulk_progress import SendManyInterrupted
+from live_inbox.services.bulk_progress import SenderDeleted, SendManyInterrupted
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.deleting import delete
 from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
@@ -23,6 +23,7 @@ __all__ = [
     "RecipientResult",
     "SendManyInterrupted",
     "SendStatus",
+    "SenderDeleted",
     "Sent",
     "SentMany",
     "delete",

@@ -1,4 +1,7 @@
-"""The idempotency key of a bulk send: each recipient's notification has a key of its own, made from it."""
+"""The keys of the notifications of a bulk send, made from its idempotency key and their recipients.
+
+They keep a recipient from having the notification twice when the record of the bulk send is gone (`bulk_record.py`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from live_inbox.content import Content
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
 from live_inbox.services.languages import Contents
+
+LOOKUP = 5000
+"""Keys that one query looks for. SQLite allows 32,766 parameters."""
 
 
 def key_of_recipient(bulk_key: str, recipient_id: Any) -> str:
@@ -28,13 +34,14 @@ def already_sent(
     Raises Conflict if one of them has other content.
     """
     wanted = [key for key in keys.values() if key is not None]
-    if not wanted:
-        return {}
-    rows = database.queryset(Notification).filter(sender=sender_id, idempotency_key__in=wanted)
     found = {}
-    for row in rows:
-        # In any of its languages: the recipient may have changed theirs since.
-        if Content.of(row) not in contents.by_language.values():
-            raise Conflict("This idempotency key was used for another notification.")
-        found[row.recipient_id] = row.pk
+    for start in range(0, len(wanted), LOOKUP):
+        rows = database.queryset(Notification).filter(
+            sender=sender_id, idempotency_key__in=wanted[start : start + LOOKUP]
+        )
+        for row in rows:
+            # In any of its languages: the recipient may have changed theirs since.
+            if Content.of(row) not in contents.by_language.values():
+                raise Conflict("This idempotency key was used for another notification.")
+            found[row.recipient_id] = row.pk
     return found

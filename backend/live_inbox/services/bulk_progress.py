@@ -1,4 +1,4 @@
-"""How far a bulk send has come, for its result and for the error that ends it."""
+"""How far a bulk send has come, for its result and for the errors that end it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import OperationalError
 
+from live_inbox.errors import InvalidInput
+from live_inbox.services.bulk_record import Outcomes
 from live_inbox.services.results import SentMany
 
 
@@ -15,48 +17,73 @@ class SendManyInterrupted(OperationalError):
 
     `progress` counts those who are known to have it: the transaction under way at that moment, of 500 recipients at
     most, may have been committed as well. `remaining` is how many are left. With an idempotency key, the same call
-    reaches those who do not have it yet. The cause is the database's error.
+    reaches those who have not been dealt with. The cause is the database's error.
     """
 
     def __init__(self, progress: SentMany, *, remaining: int, has_key: bool) -> None:
-        done = progress.sent + progress.replayed
         again = (
             "The same call with the same idempotency key reaches the others, and nobody twice."
             if has_key
             else "It had no idempotency key: the same call would reach all of them again."
         )
         super().__init__(
-            f"The database failed when {done} recipients had the notification and {remaining} were left. {again}"
+            f"The database failed when {_reached(progress)} recipients had the notification and {remaining} were left."
+            f" {again}"
         )
         self.progress = progress
         self.remaining = remaining
 
 
+class SenderDeleted(InvalidInput):
+    """Raised when the sender of a bulk send has been deleted in the middle of it.
+
+    `progress` counts those who have the notification, and `remaining` is how many are left. The same call is refused,
+    because there is no such sender; without a sender, it is another bulk send.
+    """
+
+    def __init__(self, progress: SentMany, *, remaining: int) -> None:
+        super().__init__(
+            f"The sender was deleted when {_reached(progress)} recipients had the notification and {remaining}"
+            " were left.",
+            field="sender_id",
+        )
+        self.progress = progress
+        self.remaining = remaining
+
+
+def _reached(progress: SentMany) -> int:
+    return progress.sent + progress.replayed
+
+
 class BulkProgress:
     """The recipients of a bulk send that are dealt with so far."""
 
-    def __init__(
-        self, recipients: int, *, replayed: Mapping[Any, int], skipped: Collection[Any]
-    ) -> None:
+    def __init__(self, recipients: int, *, earlier: Outcomes, skipped: Collection[Any]) -> None:
         self._recipients = recipients
         self._sent: dict[Any, int] = {}
-        self._replayed = dict(replayed)
+        self._replayed: dict[Any, int] = {}
         self._skipped = set(skipped)
         self._suppressed = 0
+        self._add_earlier(earlier)
 
     def add(
         self,
-        chunk: Collection[Any],
         *,
         sent: Mapping[Any, int],
-        replayed: Mapping[Any, int],
+        suppressed: int,
+        earlier: Outcomes,
         skipped: Collection[Any],
     ) -> None:
-        """Add a chunk that has been committed. Who is in none of the others does not want the type."""
+        """Add a chunk that has been committed. `earlier` are those of it whom other calls have dealt with."""
         self._sent |= sent
-        self._replayed |= replayed
+        self._suppressed += suppressed
         self._skipped |= set(skipped)
-        self._suppressed += len(chunk) - len(sent) - len(replayed) - len(skipped)
+        self._add_earlier(earlier)
+
+    def _add_earlier(self, outcomes: Outcomes) -> None:
+        had = {recipient: sent for recipient, sent in outcomes.items() if sent is not None}
+        self._replayed |= had
+        self._suppressed += len(outcomes) - len(had)
 
     @property
     def remaining(self) -> int:

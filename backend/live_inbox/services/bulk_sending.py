@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, Unpack
@@ -16,7 +17,8 @@ from live_inbox.content import ContentFields, clean_key
 from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
-from live_inbox.services.bulk_progress import BulkProgress, SendManyInterrupted
+from live_inbox.services.bulk_progress import BulkProgress, SenderDeleted, SendManyInterrupted
+from live_inbox.services.bulk_record import BulkRecord, Outcomes, Overtaken, outcomes_of
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
 from live_inbox.services.languages import Contents, contents_for
 from live_inbox.services.results import SentMany
@@ -25,6 +27,18 @@ from live_inbox.services.users import count_users, existing_users, load_sender, 
 SEND_CHUNK = 500
 """Recipients whose inboxes one transaction of `send_many` locks. Larger chunks gain nothing measurable, and keep the
 other writers of these inboxes waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bulk:
+    """What all chunks of one call share."""
+
+    contents: Contents
+    sender: Any
+    keys: Mapping[Any, str | None]
+    now: datetime | None
+    record: BulkRecord | None
+    progress: BulkProgress
 
 
 def send_many(
@@ -42,13 +56,14 @@ def send_many(
     its own. All recipients are looked up before the first chunk: after InvalidInput nobody has received anything.
     A user who is deleted after that is skipped; without `must_exist`, so is one who has never existed.
 
-    With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: who has
-    the notification does not get it again, and who has been deleted since is skipped. The keys of the notifications,
-    written in the transaction of each chunk, are the record of how far it came. That costs one more statement for each
-    chunk. Raises Conflict for a key that was used with other content; nobody has received anything then.
+    With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: whom it
+    has dealt with is left alone, also who has deleted the notification since or had turned its type off, and who has
+    been deleted is skipped. The transaction of each chunk records its recipients, by two more statements
+    (`bulk_record.py`). Further recipients get the notification. Raises Conflict for a key that was used with other
+    content; nobody has received anything then.
 
-    Raises SendManyInterrupted when the database fails after the look-up; within a transaction of the caller's, where
-    nothing is done by halves, the database's own error.
+    Raises SendManyInterrupted when the database fails after the look-up, and SenderDeleted; within a transaction of the
+    caller's, where nothing is done by halves, the database's own error and InvalidInput.
     """
     recipients = _recipients(recipient_ids)
     contents = contents_for(recipients, now=now or clock.now(), fields=fields)
@@ -56,21 +71,33 @@ def send_many(
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     sender = load_sender(sender_key)
     keys = {each: None if key is None else key_of_recipient(key, each) for each in recipients}
-    replayed = dict[Any, int]()
+    record = None
     if key is not None:
-        # All of them before the first chunk: after Conflict, nobody has received anything.
-        for chunk in _chunks(recipients):
-            replayed |= already_sent(sender_key, {each: keys[each] for each in chunk}, contents)
+        record = BulkRecord(
+            sender_id=sender_key,
+            key=key,
+            contents=contents.by_language.values(),
+            recipients=len(recipients),
+        )
+    # All of it before the first chunk: after Conflict, nobody has received anything.
+    recorded: Outcomes = record.outcomes if record is not None and record.read() else {}
+    unrecorded = already_sent(sender_key, keys, contents) if not recorded else {}
     skipped = _missing(recipients)
-    # Once somebody has it, all existed when it was first sent.
-    if skipped and must_exist and not replayed:
+    # Once it has begun, all existed when it was first sent.
+    if skipped and must_exist and not recorded and not unrecorded:
         raise InvalidInput(f"{len(skipped)} recipients do not exist.", field="recipient_ids")
-    progress = BulkProgress(len(recipients), replayed=replayed, skipped=skipped)
-    dealt_with = replayed.keys() | skipped
+    existing = [each for each in recipients if each not in skipped]
+    earlier = {each: recorded[each] for each in existing if each in recorded}
+    progress = BulkProgress(len(recipients), earlier=earlier, skipped=skipped)
+    bulk = _Bulk(contents, sender, keys, now, record, progress)
     is_atomic = database.connection().in_atomic_block
-    for chunk in _chunks([each for each in recipients if each not in dealt_with]):
+    for chunk in _chunks([each for each in existing if each not in earlier]):
         try:
-            _send_chunk(contents, sender, {each: keys[each] for each in chunk}, now, progress)
+            _send_chunk(bulk, chunk, unrecorded)
+        except InvalidInput as error:
+            if is_atomic:
+                raise
+            raise SenderDeleted(progress.result(), remaining=progress.remaining) from error
         except Error as error:
             if is_atomic or not kind_of(error).is_temporary:
                 raise
@@ -99,42 +126,63 @@ def _recipients(given: Iterable[Any]) -> list[Any]:
     return sorted({user_key(value, field="recipient_ids") for value in given})
 
 
-def _send_chunk(
-    contents: Contents,
-    sender: Any,
-    keys: Mapping[Any, str | None],
-    now: datetime | None,
-    progress: BulkProgress,
-) -> None:
-    """Send to the recipients of one chunk, and add it to the progress."""
-    chunk, known, skipped = keys, dict[Any, int](), set[Any]()
+def _send_chunk(bulk: _Bulk, chunk: Sequence[Any], unrecorded: Mapping[Any, int]) -> None:
+    """Send to the recipients of one chunk, and add it to the progress and to the record.
+
+    Those in `unrecorded` have the notification, though no record says so. Raises InvalidInput if the sender has been
+    deleted.
+    """
+    record, skipped = bulk.record, set[Any]()
+    had = {each: unrecorded[each] for each in chunk if each in unrecorded}
     while True:
+        # Concurrent calls with the key may have dealt with some of the chunk, also while an earlier one was sent.
+        known = {} if record is None else record.outcomes
+        earlier = {each: known[each] for each in chunk if each in known and each not in skipped}
+        left = [each for each in chunk if each not in earlier and each not in skipped]
+        had = {each: had[each] for each in left if each in had}
         try:
-            sent = _insert_chunk(contents, sender, keys, now)
-            progress.add(chunk, sent=sent, replayed=known, skipped=skipped)
-            return
-        except IntegrityError:
-            # Since the look-up, a concurrent call has used the key, or users were deleted. Both have been committed by
-            # now: the notifications of that call are found, and the others need not go without theirs.
-            if sender is not None:
-                load_sender(sender.pk)
-            known |= already_sent(sender and sender.pk, keys, contents)
-            skipped |= keys.keys() - existing_users(keys) - known.keys()
-            left = {each: keys[each] for each in keys if each not in skipped and each not in known}
-            if len(left) == len(keys):
+            id, sent = _insert_chunk(bulk, left, had) if left else (None, {})
+            break
+        except Overtaken:
+            if record is None or not record.read():
                 raise
-            keys = left
+        except IntegrityError:
+            # A concurrent call has used the key, or users were deleted. Both have been committed by now, and the others
+            # need not go without their notifications.
+            is_news = record is not None and record.read()
+            sender_id = bulk.sender and bulk.sender.pk
+            load_sender(sender_id)
+            found = already_sent(sender_id, {each: bulk.keys[each] for each in left}, bulk.contents)
+            gone = set(left) - existing_users(left)
+            if not is_news and not gone and found.keys() == had.keys():
+                raise
+            had = found
+            skipped |= gone
+    if record is not None and id is not None:
+        record.committed(id, outcomes_of(left, had, sent))
+    bulk.progress.add(
+        sent=sent,
+        suppressed=len(left) - len(had) - len(sent),
+        earlier={**earlier, **had},
+        skipped=skipped,
+    )
 
 
 @database.transactional
 def _insert_chunk(
-    contents: Contents, sender: Any, keys: Mapping[Any, str | None], now: datetime | None
-) -> dict[Any, int]:
+    bulk: _Bulk, recipients: Sequence[Any], had: Mapping[Any, int]
+) -> tuple[int | None, dict[Any, int]]:
+    """Insert and record in one transaction; return the id of the record, and those of the notifications."""
+    id = None if bulk.record is None else bulk.record.claim()
+    without = [each for each in recipients if each not in had]
     drafts = [
-        Draft(unsaved(content, sender, now), {each: keys[each] for each in recipients})
-        for content, recipients in contents.grouped(list(keys))
+        Draft(unsaved(content, bulk.sender, bulk.now), {each: bulk.keys[each] for each in group})
+        for content, group in bulk.contents.grouped(without)
     ]
-    return {inbox.user_id: id for inbox, id in insert_notifications(drafts, now)}
+    sent = {inbox.user_id: id for inbox, id in insert_notifications(drafts, bulk.now)}
+    if bulk.record is not None and id is not None:
+        bulk.record.write(id, outcomes_of(recipients, had, sent))
+    return id, sent
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""manage.py prune_events: deletes expired notifications and old events, as server processes do."""
+"""manage.py prune_events: deletes expired notifications, old events and records, as server processes do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends
 from live_inbox.maintenance.expiry import WrongCounts, expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.management.arguments import whole_number
@@ -14,12 +15,12 @@ from live_inbox.management.inbox_command import InboxCommand
 
 
 class Command(InboxCommand):
-    """Deletes notifications that have expired, then removes events that are too old or too many."""
+    """Deletes notifications that have expired, and removes events and records of bulk sends that are too old."""
 
     help = (
         "Delete the notifications that have expired, and remove old events from the logs of all "
-        "inboxes. A device that was away for longer reloads. Server processes do both; with "
-        "HOUSEKEEPING=false, run this regularly."
+        "inboxes, and records of old bulk sends. A device that was away for longer reloads. Server "
+        "processes do all of it; with HOUSEKEEPING=false, run this regularly."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,6 +44,8 @@ class Command(InboxCommand):
             f"Removed {pruned.events} event{pluralize(pruned.events)} "
             f"from {pruned.inboxes} inbox{pluralize(pruned.inboxes, 'es')}."
         )
+        bulk_sends = prune_bulk_sends()
+        self.stdout.write(f"Removed the records of {bulk_sends} bulk send{pluralize(bulk_sends)}.")
         if wrong is not None:
             raise CommandError(f"{wrong}.")
         return None

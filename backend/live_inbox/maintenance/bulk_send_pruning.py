@@ -1,0 +1,43 @@
+"""Removing the records of old bulk sends: after that, the same call no longer knows whom it has reached.
+
+A record is kept for LOG_KEEP_DAYS after its last chunk. The keys of the notifications stay: who still has the
+notification does not get it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from live_inbox import database, metrics
+from live_inbox.conf import inbox_settings
+from live_inbox.models import BulkSend
+
+BATCH = 20
+"""Bulk sends that one transaction removes: each may have many chunks."""
+
+
+def prune_bulk_sends(*, now: datetime | None = None, batch: int = BATCH) -> int:
+    """Remove the records that are older than LOG_KEEP_DAYS; return how many.
+
+    Can run at any time, and concurrently. It skips bulk sends that are locked at that moment.
+    """
+    return [0, *prune_bulk_sends_in_steps(now=now, batch=batch)][-1]
+
+
+def prune_bulk_sends_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
+    """Do what `prune_bulk_sends` does, one transaction for each step; yield how many have been removed so far."""
+    horizon = (now or database.now()) - timedelta(days=inbox_settings().log_keep_days)
+    total = 0
+    while removed := _remove(horizon, batch):
+        total += removed
+        metrics.BULK_SENDS_PRUNED.inc(removed)
+        yield total
+
+
+@database.transactional
+def _remove(horizon: datetime, batch: int) -> int:
+    old = database.queryset(BulkSend).filter(changed_at__lt=horizon).order_by("changed_at")
+    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:batch])
+    database.queryset(BulkSend).filter(pk__in=ids).delete()
+    return len(ids)
