@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from live_inbox.admin.bulk_sends import BulkSendAdmin
 from live_inbox.admin.event_log import InboxEventAdmin
 from live_inbox.admin.inboxes import InboxAdmin
 from live_inbox.admin.notifications import NotificationAdmin
 from live_inbox.admin.preferences import PreferenceAdmin
-from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
+from live_inbox.models import BulkSend, Inbox, InboxEvent, Notification, NotificationPreference
 
 admin.site.register(Notification, NotificationAdmin)
 admin.site.register(NotificationPreference, PreferenceAdmin)
 admin.site.register(Inbox, InboxAdmin)
 admin.site.register(InboxEvent, InboxEventAdmin)
+admin.site.register(BulkSend, BulkSendAdmin)
