@@ -119,6 +119,24 @@ class _Recipients:
         assert {key for key in recorded if recorded[key] is None} <= self.ever_off
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_one_crash_at_each_step(monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
+    monkeypatch.setattr(bulk_sending, "SEND_CHUNK", CHUNK)
+    reached = set[int]()
+    for step in range(40):
+        recipients = _Recipients()
+        with crash_at(step, after=after):
+            recipients.send()
+        recipients.check()
+        reached.add(len(recipients.seen))
+        for number in range(USERS):
+            recipients.change("delete", number)
+        assert recipients.send().sent == USERS - len(recipients.seen)
+        recipients.check()
+    # It crashed in each chunk, and then no more.
+    assert reached == {0, 2, 4, 5}
+
+
 @settings(
     max_examples=60,
     deadline=None,
