@@ -185,4 +185,45 @@ BUGS = (
         replacement="send_signals(events)",
         caught_by=("tests/domain/test_signals.py::test_signals_wait_for_the_outermost_commit",),
     ),
+    PlantedBug(
+        name="bulk-record-not-advanced",
+        breaks="A bulk send does not record its chunks: a repeated call sends to whoever has deleted the notification.",
+        file=f"{SERVICES}/bulk_sending.py",
+        original="        bulk.record.write(id, outcomes_of(recipients, had, sent))",
+        replacement="        pass",
+        caught_by=(
+            "tests/domain/test_bulk_record.py::test_who_has_deleted_it_does_not_get_it_again",
+        ),
+    ),
+    PlantedBug(
+        name="bulk-record-after-the-transaction",
+        breaks="A chunk is recorded after its commit: after a crash in between, its recipients are unknown.",
+        file=f"{SERVICES}/bulk_sending.py",
+        original="        bulk.record.write(id, outcomes_of(recipients, had, sent))",
+        replacement="""        record = bulk.record
+        database.connection().on_commit(
+            lambda: record.write(id, outcomes_of(recipients, had, sent))
+        )""",
+        caught_by=("tests/domain/test_bulk_crashes.py::test_one_crash_at_each_step",),
+    ),
+    PlantedBug(
+        name="bulk-content-not-compared",
+        breaks="A bulk send with the key of another one sends its content to the rest of the recipients.",
+        file=f"{SERVICES}/bulk_record.py",
+        original="if not set(digests) & set(self._digests):",
+        replacement="if not digests:",
+        caught_by=(
+            "tests/domain/test_bulk_record.py::test_other_content_is_a_conflict_though_all_have_deleted_it",
+        ),
+    ),
+    PlantedBug(
+        name="bulk-ignores-who-overtakes-it",
+        breaks="A bulk send deals again with those whom a concurrent call with its key has dealt with meanwhile.",
+        file=f"{SERVICES}/bulk_sending.py",
+        original="known = {} if record is None else record.outcomes",
+        replacement="known = {}",
+        caught_by=(
+            "tests/domain/test_bulk_record.py::test_a_call_that_another_overtakes_reads_what_it_did",
+        ),
+    ),
 )
