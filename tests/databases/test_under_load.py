@@ -16,7 +16,9 @@ from pytest_django import Settings
 import live_inbox
 from live_inbox.errors import InvalidInput
 from live_inbox.maintenance.repair import check_inboxes
-from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox.models import BulkSend, Inbox, InboxEvent, Notification
+from live_inbox.services import SenderDeleted, bulk_sending
+from live_inbox.services.bulk_progress import BulkProgress
 from tests.databases.conftest import AddDatabase, Router
 from tests.domain.concurrency import at_once
 from tests.domain.doorbells import RememberingDoorbell
@@ -112,5 +114,48 @@ def test_eighty_users_are_deleted_while_others_send_to_them(alias: str) -> None:
     assert skipped > 0
     assert set(Inbox.objects.using(alias).values_list("user_id", flat=True)) == {stays.pk}
     assert set(InboxEvent.objects.using(alias).values_list("inbox_id", flat=True)) == {stays.pk}
+    assert list(check_inboxes()) == []
+    connections[alias].close()
+
+
+@pytest.mark.parametrize("alias", ["read committed"], indirect=True)
+def test_senders_are_deleted_in_the_middle_of_their_bulk_sends(
+    alias: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a recipient, too: a deletion locks the bulk sends before the inboxes, as `send_many` does."""
+    monkeypatch.setattr(bulk_sending, "SEND_CHUNK", 3)
+    users = [User.objects.db_manager(alias).create_user(f"u{n}") for n in range(40)]
+    keys = [user.pk for user in users]
+    live_inbox.send_many(recipients=keys, title="first")
+    begun = {key: threading.Event() for key in keys[::4]}
+    add = BulkProgress.add
+    sender = threading.local()
+
+    def add_and_announce(self: Any, **kwargs: Any) -> None:
+        add(self, **kwargs)
+        begun[sender.key].set()
+
+    monkeypatch.setattr(BulkProgress, "add", add_and_announce)
+
+    def send(key: int) -> None:
+        sender.key = key
+        try:
+            live_inbox.send_many(recipients=keys, title="x", sender=key, idempotency_key="k")
+        except SenderDeleted as error:
+            assert error.progress.sent > 0
+        finally:
+            begun[key].set()
+
+    def delete(key: int) -> None:
+        begun[key].wait(60)
+        User.objects.using(alias).get(pk=key).delete()
+
+    calls = [partial(act, key) for key in begun for act in (send, delete)]
+    results = at_once(*calls)
+    assert [result for result in results if result is not None] == []
+    assert not User.objects.using(alias).filter(pk__in=begun).exists()
+    # Nobody can go on with them.
+    rows = BulkSend.objects.using(alias)
+    assert rows.count() == rows.filter(sender=None, idempotency_key=None).count() == len(begun)
     assert list(check_inboxes()) == []
     connections[alias].close()

@@ -8,9 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Model
 
-from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox.models import BulkSend, BulkSendChunk, Inbox, InboxEvent, Notification
 
-TABLES: tuple[type[Model], ...] = (Inbox, Notification, InboxEvent)
+TABLES: tuple[type[Model], ...] = (Inbox, Notification, InboxEvent, BulkSend, BulkSendChunk)
 
 Copy = Sequence[tuple[type[Model], Sequence[Any]]]
 
