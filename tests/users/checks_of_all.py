@@ -11,6 +11,7 @@ import live_inbox
 from live_inbox import selectors
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, InboxEvent, Notification
+from live_inbox.services import SentMany
 from tests.users.people import both_devices, close_code, new_user, serving
 
 
@@ -26,6 +27,20 @@ def check_that_what_is_sent_is_listed() -> None:
     assert [row.title for row in page.notifications] == ["many", "one"]
     assert page.notifications[1].sender == bob
     assert list(check_inboxes(user_ids=[alice.pk, bob.pk])) == []
+
+
+def check_that_a_bulk_send_remembers_its_recipients() -> None:
+    alice, bob = new_user(), new_user()
+    live_inbox.set_preference(user=bob, type="general", enabled=False)
+    for found in (SentMany(sent=1, suppressed=1), SentMany(sent=0, suppressed=1, replayed=1)):
+        sent = live_inbox.send_many(
+            recipients=[alice, bob], title="many", sender=bob, idempotency_key="k"
+        )
+        assert sent == found
+        assert set(sent.notification_ids) == {alice.pk}
+        live_inbox.set_preference(user=bob, type="general", enabled=True)
+        for notification in alice.live_inbox_notifications.all():
+            notification.delete()
 
 
 def check_that_both_apis_serve_the_user() -> None:
