@@ -43,9 +43,9 @@ class SendPayload:
 
 @strawberry.enum(description="What became of one recipient of `sendMany`.")
 class SendStatus(Enum):
-    SENT = strawberry.enum_value("sent", description="The recipient has the notification.")
+    SENT = strawberry.enum_value("sent", description="The recipient got the notification.")
     SUPPRESSED = strawberry.enum_value(
-        "suppressed", description="The recipient has turned off the type."
+        "suppressed", description="The recipient had turned off the type."
     )
     UNKNOWN_RECIPIENT = strawberry.enum_value(
         "unknown_recipient", description="There is no such user."
@@ -60,7 +60,7 @@ class RecipientResult:
     recipient: str = strawberry.field(description="The recipient, as in the input.")
     status: SendStatus = strawberry.field(description="What became of it.")
     notification_id: strawberry.ID | None = strawberry.field(
-        description="The id of the recipient's notification; null if there is none."
+        description="The id of the recipient's notification, which may have been deleted since; null if there was none."
     )
 
 
@@ -69,7 +69,7 @@ class SendManyPayload:
     results: list[RecipientResult] = strawberry.field(
         description="A result for each recipient, in the order of `recipientIds`, then of `recipientRefs`."
     )
-    sent_count: int = strawberry.field(description="How many recipients have the notification.")
+    sent_count: int = strawberry.field(description="How many recipients got the notification.")
 
     @classmethod
     def of(

@@ -122,7 +122,8 @@ class SendManyInput(ContentInput):
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="A string of your choice that makes retries safe: each recipient gets one notification for a key.",
+        description="A string of your choice that makes retries safe: each recipient gets one notification for a key, "
+        "also after deleting it. With other content it is a CONFLICT.",
     )
 
 

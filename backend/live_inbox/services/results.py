@@ -24,11 +24,12 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SentMany:
-    """How many recipients of a bulk send got the notification, do not want its type, had it by the same key, or were
-    skipped because they have been deleted.
+    """How many recipients of a bulk send got the notification by this call, had turned its type off, got it by an
+    earlier call with the same key, or were skipped because they have been deleted.
 
-    `notification_ids` has the id of each copy, by the recipient's primary key; those who are suppressed or skipped are
-    absent. `skipped_recipients` are the primary keys of those who were skipped.
+    `suppressed` counts those whom earlier calls have passed over, too: they do not get it later. `notification_ids` has
+    the id of each copy, by the recipient's primary key, also of one that has been deleted since; those who are
+    suppressed or skipped are absent. `skipped_recipients` are the primary keys of those who were skipped.
     """
 
     sent: int
