@@ -3,6 +3,7 @@
  * happens to the connection. The caller decides how to read the list and where to store it.
  */
 
+import { Backoff } from "./backoff.js";
 import type { Connection, ConnectionStatus } from "./connection.js";
 import { EVENTS_DOCUMENT, type InboxReset, type NotificationEvent } from "./events.js";
 import { isApplied } from "./position.js";
@@ -11,8 +12,9 @@ export interface FollowOptions {
   /** Where to resume; without a position, `load` is called first. */
   position?: string | undefined;
   /**
-   * Read the list and return its position. Called at the start, after a reset, and by `reload`. No event is
-   * applied meanwhile, and afterwards only what came after that position. If it fails, it is retried.
+   * Read the list from the server, not from a cache, and return its position. Called at the start, after a reset,
+   * and by `reload`. No event is applied meanwhile, and afterwards only what came after that position. If it fails,
+   * it is retried.
    */
   load: (reset?: InboxReset) => Promise<string>;
   /**
@@ -27,6 +29,9 @@ export interface FollowOptions {
   failed?: (error: unknown) => void;
   /** The subscription: a variable `$after`, and a field that selects `__typename` and `position`. */
   document?: string;
+  /** The waits before a list that has failed, or that could not be resumed, is read again: the first, the longest. */
+  firstWaitMs?: number;
+  longestWaitMs?: number;
 }
 
 export type FollowStatus =
@@ -45,6 +50,9 @@ export interface Following {
   stop(): void;
 }
 
+/** A list that has failed is read again after a wait, and so is one that led to a reset at once; each time longer. */
+const LIST_BACKOFF = { firstMs: 1_000, longestMs: 30_000, goodAfterMs: 1_000 };
+
 const HEAD_DOCUMENT = "query InboxHead { notifications(first: 1) { position } }";
 
 /** Follow the inbox of the connection's user until `stop` is called. */
@@ -56,8 +64,10 @@ class Follower implements Following {
   position: string | undefined;
   status: FollowStatus = { state: "connecting" };
   private stopped = false;
-  private subscribed = false;
-  private stops: (() => void)[] = [];
+  private subscription: Subscription | undefined;
+  private stopStatus: () => void = () => undefined;
+  /** How many lists were read. What arrived before the latest one is not applied. */
+  private generation = 0;
   /** The end of the queue in which loading and applying run one after the other. */
   private queue: Promise<void> = Promise.resolve();
   /** The inbox's position right after the last connect, once known. The follower is live when it has reached it. */
@@ -66,16 +76,23 @@ class Follower implements Following {
   private caughtUp = false;
   private resumed = 0;
   private reloaded = false;
+  private readonly lists: Backoff;
 
   constructor(
     private readonly connection: Connection,
     private readonly options: FollowOptions,
   ) {
     this.position = options.position;
+    const { firstMs, longestMs, goodAfterMs } = LIST_BACKOFF;
+    this.lists = new Backoff({
+      firstMs: options.firstWaitMs ?? firstMs,
+      longestMs: options.longestWaitMs ?? longestMs,
+      goodAfterMs,
+    });
   }
 
   start(): this {
-    this.stops.push(this.connection.onStatus((status) => this.onConnectionStatus(status)));
+    this.stopStatus = this.connection.onStatus((status) => this.onConnectionStatus(status));
     if (this.position === undefined) {
       this.caughtUp = true;
       void this.enqueue(() => this.load());
@@ -92,7 +109,9 @@ class Follower implements Following {
   stop(): void {
     this.stopped = true;
     this.stopHead();
-    for (const stop of this.stops.splice(0)) stop();
+    this.stopStatus();
+    this.lists.skipWait();
+    this.subscription?.stop();
   }
 
   private enqueue(step: () => Promise<void> | void): Promise<void> {
@@ -100,40 +119,62 @@ class Follower implements Following {
     return this.queue;
   }
 
+  /** Read the list, and receive from now on what came after it. */
   private async load(reset?: InboxReset): Promise<void> {
-    for (let waitMs = 1_000; !this.stopped; waitMs = Math.min(2 * waitMs, 30_000)) {
+    while (!this.stopped) {
       try {
         this.advance(await this.options.load(reset));
         break;
       } catch (error) {
-        this.setStatus({ state: "reconnecting", attempt: 0, waitMs, reason: String(error) });
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        if (this.stopped) return;
+        const waitMs = this.lists.lost();
+        const { attempt } = this.lists;
+        this.setStatus({ state: "reconnecting", attempt, waitMs, reason: String(error) });
+        await this.lists.wait();
       }
     }
+    if (this.stopped) return;
+    this.lists.connected();
+    this.generation += 1;
     if (reset) this.reloaded = true;
-    if (!this.subscribed && !this.stopped) this.subscribe();
-    else this.compareWithHead();
+    // Otherwise the subscription is where the list is, and has nothing on its way that came before.
+    if (this.subscription?.received !== this.position) this.subscribe();
+    else if (this.connection.status.state === "connected") {
+      this.stopHead();
+      this.head = this.position;
+      this.compareWithHead();
+    }
   }
 
+  /**
+   * Subscribe after the position. The subscription takes the place of the one before: that one was at another
+   * position than the list, so the server would not notice if the log lost what only the list has shown.
+   */
   private subscribe(): void {
-    this.subscribed = true;
+    const former = this.subscription;
     const { document = EVENTS_DOCUMENT, failed } = this.options;
     const payload = { query: document, variables: { after: this.position } };
-    const stop = this.connection.subscribe<Record<string, NotificationEvent>>(payload, {
+    const subscription: Subscription = { received: this.position, stop: () => undefined };
+    this.subscription = subscription;
+    // In this order: the socket stays open, and never has more operations than before.
+    former?.stop();
+    subscription.stop = this.connection.subscribe<Record<string, NotificationEvent>>(payload, {
       next: ({ data }) => {
         const event = Object.values(data ?? {})[0];
-        if (event) void this.enqueue(() => this.applyEvent(event));
+        if (!event) return;
+        subscription.received = event.position;
+        const { generation } = this;
+        void this.enqueue(() => (generation === this.generation ? this.applyEvent(event) : undefined));
       },
       error: (error) => failed?.(error),
       complete: () => undefined,
     });
-    this.stops.push(stop);
     if (this.connection.status.state === "connected") this.queryHead();
   }
 
   private async applyEvent(event: NotificationEvent): Promise<void> {
     if (event.__typename === "InboxReset") {
-      await this.load(event);
+      await this.startOver(event);
       return;
     }
     if (isApplied(event.position, this.position)) return;
@@ -150,6 +191,16 @@ class Follower implements Following {
     this.compareWithHead();
   }
 
+  /** Read the list after a reset: at once, unless the one before it has just led to a reset, too. */
+  private async startOver(reset: InboxReset): Promise<void> {
+    this.caughtUp = false;
+    if (this.status.state === "live") this.setStatus({ state: "catching-up" });
+    this.lists.lost();
+    if (this.lists.attempt === 1) this.lists.skipWait();
+    await this.lists.wait();
+    await this.load(reset);
+  }
+
   private advance(position: string): void {
     this.position = position;
     this.options.remember?.(position);
@@ -163,26 +214,23 @@ class Follower implements Following {
         if (this.status.state !== "reconnecting") this.setStatus({ state: "connecting" });
         break;
       case "connected":
-        if (this.subscribed) this.queryHead();
+        if (this.subscription) this.queryHead();
         break;
       case "waiting": {
         const { state: _, ...details } = status;
-        this.stopHead();
+        this.forgetHead();
         this.setStatus({ state: "reconnecting", ...details });
         break;
       }
       case "idle":
-        this.stopHead();
+        this.forgetHead();
     }
   }
 
   /** Query how far there is to go. The query is sent along with the subscription, after every connect. */
   private queryHead(): void {
-    this.stopHead();
-    this.head = undefined;
+    this.forgetHead();
     this.caughtUp = false;
-    this.resumed = 0;
-    this.reloaded = false;
     this.setStatus({ state: "catching-up" });
     type Head = { notifications: { position: string } };
     const settle = (): void => {
@@ -202,12 +250,20 @@ class Follower implements Following {
     );
   }
 
+  private forgetHead(): void {
+    this.stopHead();
+    this.head = undefined;
+  }
+
   private compareWithHead(): void {
     if (this.caughtUp && this.status.state === "live") return;
     if (this.head === undefined) return;
     if (!isApplied(this.head, this.position)) return;
+    const { resumed, reloaded } = this;
     this.caughtUp = true;
-    this.setStatus({ state: "live", resumed: this.resumed, reloaded: this.reloaded });
+    this.resumed = 0;
+    this.reloaded = false;
+    this.setStatus({ state: "live", resumed, reloaded });
   }
 
   private setStatus(status: FollowStatus): void {
@@ -215,6 +271,12 @@ class Follower implements Following {
     this.status = status;
     this.options.status?.(status);
   }
+}
+
+/** A subscription of the follower. `received` is where it began, then the position of what it delivered last. */
+interface Subscription {
+  received: string | undefined;
+  stop: () => void;
 }
 
 /** Report an error of the caller's `apply` as an uncaught error. */

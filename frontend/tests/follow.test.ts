@@ -15,24 +15,6 @@ import { until } from "./until.js";
 const document =
   "subscription ($after: String) { notificationEvents(after: $after) { __typename position title reason } }";
 
-/** The test server's schema has one type of event: set the type of resets, which the product sends itself. */
-function withEventTypes(connection: Connection): Connection {
-  const subscribe = connection.subscribe;
-  return Object.defineProperties(Object.create(connection) as Connection, {
-    subscribe: {
-      value: ((payload, sink) =>
-        subscribe(payload, {
-          ...sink,
-          next: (result) => {
-            const event = Object.values(result.data ?? {})[0] as { reason?: string; __typename?: string };
-            if (event?.reason) event.__typename = "InboxReset";
-            sink.next(result as never);
-          },
-        })) as Connection["subscribe"],
-    },
-  });
-}
-
 let server: InboxServer;
 let connection: Connection;
 let following: Following | undefined;
@@ -53,7 +35,7 @@ afterEach(async () => {
 });
 
 function start(options: Partial<FollowOptions> = {}): Following {
-  following = follow(withEventTypes(connection), {
+  following = follow(connection, {
     document,
     load: async () => {
       loads += 1;
@@ -64,9 +46,21 @@ function start(options: Partial<FollowOptions> = {}): Following {
       shown.push((event as NotificationEvent & { title: string }).title);
     },
     status: (status) => statuses.push(status),
+    firstWaitMs: 10,
+    longestWaitMs: 40,
     ...options,
   });
   return following;
+}
+
+/** Resolve when everything that the server has sent before is here. */
+async function pong(): Promise<void> {
+  for await (const _ of connection.iterate({ query: "{ ping }" }));
+}
+
+async function sendAndWait(...titles: string[]): Promise<void> {
+  server.send(...titles);
+  await pong();
 }
 
 const live = (): boolean => following?.status.state === "live";
@@ -117,6 +111,226 @@ test("reads the list again after a reset, and reports it", async () => {
   await until("the event", () => shown.length === 3);
 });
 
+test("subscribes again after the list of a reset, so that the server compares its position", async () => {
+  start({
+    load: async () => {
+      loads += 1;
+      // The list has an event that the subscription does not know, and then the database loses it.
+      if (loads === 2) server.sendSilently("y");
+      const { position } = server;
+      shown = [...server.titles];
+      if (loads === 2) server.failOver(1);
+      return position;
+    },
+  });
+  await until("live", live);
+  server.restore("f", "x");
+  await until("the list after the failover", () => loads === 3);
+  await until("live again", live);
+  assert.deepEqual([shown, following?.position], [["x"], "f.1"]);
+  assert.deepEqual(server.subscribed, ["0", "f.2"]);
+  assert.deepEqual(statuses.at(-1), { state: "live", resumed: 0, reloaded: true });
+  server.send("z");
+  await until("the event", () => shown.length === 2);
+});
+
+test("keeps its subscription when the list is what the reset reports", async () => {
+  server.send("a");
+  start();
+  await until("live", live);
+  server.restore("f", "x");
+  await until("the list", () => loads === 2);
+  await until("live again", live);
+  assert.deepEqual([server.subscribed, shown], [["e.1"], ["x"]]);
+  assert.deepEqual(statuses.at(-1), { state: "live", resumed: 0, reloaded: true });
+  server.send("y");
+  await until("the event", () => shown.length === 2);
+});
+
+test("misses nothing between the old subscription and the new one, and repeats nothing", async () => {
+  start({
+    load: async () => {
+      loads += 1;
+      if (loads === 2) server.sendSilently("y");
+      const { position } = server;
+      shown = [...server.titles];
+      // These arrive over the old subscription while the list is on its way.
+      if (loads === 2) await sendAndWait("z1", "z2");
+      return position;
+    },
+  });
+  await until("live", live);
+  server.restore("f", "x");
+  await until("the events", () => following?.position === "f.4");
+  assert.deepEqual([shown, loads], [["x", "y", "z1", "z2"], 2]);
+  server.send("z3");
+  await until("the next event", () => following?.position === "f.5");
+  assert.deepEqual(shown, ["x", "y", "z1", "z2", "z3"]);
+});
+
+test("drops a reset that arrives while a list is read: the new subscription gets its own", async () => {
+  const resets: (string | undefined)[] = [];
+  start({
+    load: async (reset) => {
+      loads += 1;
+      if (loads === 2) server.sendSilently("y");
+      const { position } = server;
+      shown = [...server.titles];
+      if (loads === 2) {
+        server.restore("g", "p", "q");
+        await pong();
+      }
+      resets.push(reset?.position);
+      return position;
+    },
+  });
+  await until("live", live);
+  server.restore("f", "x");
+  await until("the other list", () => loads === 3);
+  await until("live again", live);
+  assert.deepEqual([shown, following?.position], [["p", "q"], "g.2"]);
+  assert.deepEqual(resets, [undefined, "f.1", "g.2"]);
+  assert.deepEqual(server.subscribed, ["0", "f.2"]);
+});
+
+test("applies nothing that arrived before a list and is of another epoch", async () => {
+  start({
+    load: async () => {
+      loads += 1;
+      if (loads === 2) {
+        await sendAndWait("lost");
+        server.restore("g", "p");
+        await pong();
+      }
+      shown = [...server.titles];
+      return server.position;
+    },
+  });
+  await until("live", live);
+  server.restore("f", "x");
+  await until("the list", () => loads === 2);
+  await until("live again", live);
+  await following?.reload();
+  assert.deepEqual([shown, loads, server.subscribed], [["p"], 3, ["0"]]);
+});
+
+test("waits before it reads the list once more when resets repeat", async () => {
+  let resets = 0;
+  connection.on("message", (message) => {
+    if (JSON.stringify(message).includes('"InboxReset"')) resets += 1;
+  });
+  start({ firstWaitMs: 60_000, longestWaitMs: 60_000 });
+  await until("live", live);
+  server.resumesNothing = true;
+  server.cut();
+  await until("the list", () => loads === 2);
+  server.cut();
+  await until("another reset", () => resets === 2);
+  await pong();
+  assert.equal(loads, 2);
+  assert.notEqual(following?.status.state, "live");
+});
+
+test("goes on as soon as a list can be resumed again", async () => {
+  server.resumesNothing = true;
+  server.send("a");
+  start({
+    position: "e.1",
+    load: async () => {
+      loads += 1;
+      server.sendSilently("more");
+      return server.position;
+    },
+  });
+  await until("several lists", () => loads === 5);
+  server.resumesNothing = false;
+  await until("live", live);
+  assert.deepEqual(server.subscribed.length, loads + 1);
+});
+
+test("reads the list of a reset although the connection is lost meanwhile", async () => {
+  start({
+    load: async () => {
+      loads += 1;
+      if (loads === 2) {
+        server.sendSilently("y");
+        server.cut();
+        await until("the loss", () => connection.status.state === "waiting");
+      }
+      shown = [...server.titles];
+      return server.position;
+    },
+  });
+  await until("live", live);
+  server.restore("f", "x");
+  await until("the list", () => loads === 2);
+  await until("live again", live);
+  assert.deepEqual(following?.status, { state: "live", resumed: 0, reloaded: true });
+  server.send("z");
+  await until("the event", () => following?.position === "f.3");
+  assert.deepEqual([shown, loads], [["x", "y", "z"], 2]);
+});
+
+test("is not live before it has connected again, even if its list is read", async () => {
+  start({
+    load: async () => {
+      loads += 1;
+      if (loads === 2) {
+        server.accept = () => false;
+        server.cut();
+        await until("the loss", () => connection.status.state === "waiting");
+      }
+      shown = [...server.titles];
+      return server.position;
+    },
+  });
+  await until("live", live);
+  server.restore("f", "x");
+  await until("the list", () => following?.position === "f.1");
+  assert.notEqual(following?.status.state, "live");
+  server.accept = () => true;
+  await until("live again", live);
+  assert.deepEqual(following?.status, { state: "live", resumed: 0, reloaded: true });
+});
+
+test("several followers of one connection are reset by themselves", async () => {
+  const others = Array.from({ length: 5 }, () => {
+    const other = { shown: [] as string[], loads: 0, following: undefined as Following | undefined };
+    other.following = follow(connection, {
+      document,
+      load: async () => {
+        other.loads += 1;
+        if (other.loads === 2) server.sendSilently("y");
+        other.shown = [...server.titles];
+        return server.position;
+      },
+      apply: (event) => void other.shown.push((event as NotificationEvent & { title: string }).title),
+    });
+    return other;
+  });
+  const all = (condition: (other: (typeof others)[number]) => boolean) => () => others.every(condition);
+  await until("all live", all(({ following: each }) => each?.status.state === "live"));
+  server.restore("f", "x");
+  await until("their lists", all(({ loads: count }) => count === 2));
+  server.send("z");
+  await until("the event", all(({ shown: titles }) => titles.includes("z")));
+  await until("all live again", all(({ following: each }) => each?.status.state === "live"));
+  for (const other of others) assert.deepEqual(other.shown, ["x", "y", "y", "y", "y", "y", "z"]);
+  for (const other of others) other.following?.stop();
+  assert.equal(server.tokens.length, 1);
+});
+
+test("subscribes again after a list that `reload` has read", async () => {
+  server.send("a");
+  start();
+  await until("live", live);
+  server.sendSilently("b");
+  await following?.reload();
+  server.failOver(1);
+  await until("the list after the failover", () => loads === 3);
+  assert.deepEqual([shown, following?.position], [["a"], "e.1"]);
+});
+
 test("applies no event that is in a list read while events arrive", async () => {
   start({
     load: async () => {
@@ -125,9 +339,7 @@ test("applies no event that is in a list read while events arrive", async () => 
       const { position } = server;
       shown = [...server.titles];
       if (loads === 2) {
-        server.send("c");
-        // When this is answered, the events have arrived.
-        for await (const _ of connection.iterate({ query: "{ ping }" }));
+        await sendAndWait("c");
       }
       return position;
     },

@@ -14,10 +14,13 @@ const SCHEMA = buildSchema(/* GraphQL */ `
   type Query { notifications(first: Int): Connection!, ping: String }
   type Connection { position: String! titles: [String!]! }
   type Subscription { notificationEvents(after: String): Event!, ticks: Int! }
-  type Event { position: String! title: String reason: String }
+  interface Event { position: String! title: String reason: String }
+  type NotificationAdded implements Event { position: String! title: String reason: String }
+  type InboxReset implements Event { position: String! title: String reason: String }
 `);
 
 interface InboxEvent {
+  __typename: "NotificationAdded" | "InboxReset";
   position: string;
   title?: string;
   reason?: string;
@@ -35,6 +38,8 @@ export class InboxServer {
   /** Sends every event this often: what a server must not do. */
   repeat = 1;
   refuse: GraphQLError | undefined;
+  /** Answers every position with a reset, as if no list could be resumed. */
+  resumesNothing = false;
   private readonly doorbell = new EventEmitter().setMaxListeners(0);
   private server: WebSocketServer | undefined;
   private port = 0;
@@ -87,6 +92,16 @@ export class InboxServer {
     this.doorbell.emit("ring");
   }
 
+  /** Add events whose doorbell is lost: subscriptions learn of them with the next one. */
+  sendSilently(...titles: string[]): void {
+    this.titles.push(...titles);
+  }
+
+  /** Become a copy that lacks the newest events. Subscriptions that have not seen them notice nothing. */
+  failOver(lost: number): void {
+    this.titles.splice(this.titles.length - lost);
+  }
+
   /** Start another epoch with these titles, as if the database had been restored. */
   restore(epoch: string, ...titles: string[]): void {
     this.epoch = epoch;
@@ -120,19 +135,28 @@ export class InboxServer {
       const dot = after.lastIndexOf(".");
       const known = dot < 0 ? this.epoch : after.slice(0, dot);
       next = Number(after.slice(dot + 1));
-      if (known !== this.epoch || next > this.titles.length) {
+      if (known !== this.epoch || next > this.titles.length || this.resumesNothing) {
         next = this.titles.length;
-        yield { notificationEvents: { position: this.position, reason: "EPOCH" } };
+        yield this.reset();
       }
     }
     for (;;) {
       while (next < this.titles.length && epoch === this.epoch) {
         const title = this.titles[next++] as string;
         for (let count = 0; count < this.repeat; count++) {
-          yield { notificationEvents: { position: `${this.epoch}.${next}`, title } };
+          const position = `${this.epoch}.${next}`;
+          yield { notificationEvents: { __typename: "NotificationAdded", position, title } };
         }
       }
       await once(this.doorbell, "ring");
+      if (epoch !== this.epoch) {
+        [epoch, next] = [this.epoch, this.titles.length];
+        yield this.reset();
+      }
     }
+  }
+
+  private reset(): { notificationEvents: InboxEvent } {
+    return { notificationEvents: { __typename: "InboxReset", position: this.position, reason: "EPOCH" } };
   }
 }
