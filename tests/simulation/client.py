@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import OperationalError
 
@@ -17,7 +19,7 @@ from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.events import Event, Reset
 from tests.simulation.database import SimulatedDatabase
-from tests.simulation.history import History, InboxRow, Place, Violation, name_of
+from tests.simulation.history import History, InboxRow, Moment, Place, Violation, name_of
 from tests.simulation.server import CONNECTION, Server
 
 Item = Event | Reset
@@ -31,9 +33,6 @@ class Habits:
     """Reads an async iterator, as a GraphQL operation that graphql-core executes; else batches are pushed."""
     resumes: bool = True
     """Comes back with its position; else it subscribes from now on and lists, as clients of the JSON API do."""
-    subscribes_after_lists: bool = False
-    """After a reset it lists, and subscribes again after that list, so that the server compares the list's position
-    with the log. Else it stays on its subscription, as `follow` in frontend/client does."""
 
 
 class Connected:
@@ -47,8 +46,15 @@ class Connected:
         self._after = after
         self._is_known = is_known
         """Whether the content at `after` is known: only a list says which content a reset's position stands for."""
-        self._head = history.moments[inbox][-1:] if after is None else []
-        """What the inbox was when a subscription from now on began."""
+        self._asked = len(history.moments[inbox])
+        self._begins: list[Moment] = []
+        """What the inbox was while a subscription from now on was being opened: it began at one of these moments."""
+
+    def opened(self) -> None:
+        """Note that the subscription is open."""
+        if self._after is None:
+            moments = [Moment(0.0, None), *self._history.moments[self._inbox]]
+            self._begins = moments[self._asked :]
 
     def check(self, item: Item, now: float) -> None:
         """Raise Violation if the connection may not deliver this item now."""
@@ -59,9 +65,8 @@ class Connected:
         if item.inbox != self._inbox:
             raise Violation(f"{name_of(item)} came to inbox {self._inbox}")
         after = self._after
-        for moment in self._head:
-            if moment.row is not None and self._history.contains(moment.row.last_id, item):
-                raise Violation(f"{name_of(item)} is older than the subscription from now on")
+        if self._begins and all(self._has(moment, item) for moment in self._begins):
+            raise Violation(f"{name_of(item)} is older than the subscription from now on")
         if after is not None:
             if item.sequence != after.position.sequence + 1:
                 raise Violation(f"{name_of(item)} came after {after.position}")
@@ -81,7 +86,32 @@ class Connected:
             raise Violation(f"a reset ({reset.reason}) without a cause at {after.position}")
         self._after = Place(reset.position, None, now)
         self._is_known = False
-        self._head = []
+        self._begins = []
+
+    def _has(self, moment: Moment, event: Event) -> bool:
+        return moment.row is not None and self._history.contains(moment.row.last_id, event)
+
+
+class ListBackoff:
+    """The wait before the list of a reset, as in frontend/client: none, unless a list has just led to it."""
+
+    def __init__(self, rng: random.Random, clock: Callable[[], float]) -> None:
+        self._rng = rng
+        self._clock = clock
+        self._attempt = 0
+        self._listed = -math.inf
+
+    async def wait(self) -> None:
+        """Wait until the next list may be read."""
+        is_good = self._clock() - self._listed >= 1.0
+        self._attempt = 1 if is_good else self._attempt + 1
+        if self._attempt > 1:
+            longest = min(30.0, 2.0 ** (self._attempt - 1))
+            await asyncio.sleep(longest / 2 + self._rng.random() * longest / 2)
+
+    def listed(self) -> None:
+        """Note that a list was read."""
+        self._listed = self._clock()
 
 
 class Client:
@@ -123,6 +153,11 @@ class Client:
         self._is_here = asyncio.Event()
         self._is_here.set()
         self._session: asyncio.Task[None] | None = None
+        self._server: Server | None = None
+        """The server that it is connected to."""
+        self._subscribes_again = False
+        """Whether it opens another subscription on its connection, in the place of the one that ends."""
+        self._lists = ListBackoff(rng, self._loop.time)
         self._task = self._loop.create_task(self._run(), name=f"client {name}")
 
     # -- what happens to it -------------------------------------------------------------------------------
@@ -131,6 +166,10 @@ class Client:
         """Lose the connection; come back soon, or when `come_back` is called."""
         if stays_away:
             self._is_here.clear()
+        self._subscribes_again = False
+        self._end_session()
+
+    def _end_session(self) -> None:
         if self._session is not None:
             self._session.cancel()
 
@@ -177,7 +216,9 @@ class Client:
             await self._is_here.wait()
             servers = self._servers()
             if servers:
-                server = self._rng.choice(servers)
+                server = self._server if self._server in servers else self._rng.choice(servers)
+                assert server is not None
+                self._server = server
                 self._session = self._loop.create_task(self._connect(server))
                 server.sessions[self._session] = None
                 await asyncio.wait([self._session])
@@ -185,7 +226,10 @@ class Client:
                 self._raise_unexpected(self._session)
             self._unread.clear()
             self._connected = None
-            await asyncio.sleep(0.05 + self._rng.random() * 0.3)
+            if not self._subscribes_again:
+                self._server = None
+                await asyncio.sleep(0.05 + self._rng.random() * 0.3)
+            self._subscribes_again = False
 
     def _raise_unexpected(self, session: asyncio.Task[None]) -> None:
         if not session.cancelled() and (error := session.exception()) is not None:
@@ -220,8 +264,13 @@ class Client:
             is_known = False
         return Connected(self._database.history, self.inbox, place, is_known=is_known)
 
+    def _opened(self) -> None:
+        if self._connected is not None:
+            self._connected.opened()
+
     async def _pull(self, server: Server, after: Position | None) -> None:
         async with server.feed.open(self.inbox, after) as feed:
+            self._opened()
             if not self.habits.resumes:
                 await self._load()
             async for item in feed:
@@ -230,6 +279,7 @@ class Client:
 
     async def _be_pushed(self, server: Server, after: Position | None) -> None:
         following = await server.feed.follow(self.inbox, after)
+        self._opened()
         over: asyncio.Future[None] = self._loop.create_future()
 
         def fail(error: Exception) -> None:
@@ -247,14 +297,13 @@ class Client:
     def _take_batch(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
         for item in batch.items:
             self._arrive(item)
-        return None if self._reads.is_set() else self._wait_until_read()
-
-    async def _wait_until_read(self) -> None:
-        await self._reads.wait()
+        return None if self._reads.is_set() else _Waiting(self._reads)
 
     # -- receiving ----------------------------------------------------------------------------------------
 
     def _arrive(self, item: Item) -> None:
+        if self._subscribes_again:
+            return  # of the subscription that is being ended
         try:
             if self._connected is not None:
                 self._connected.check(item, self._loop.time())
@@ -296,7 +345,9 @@ class Client:
             try:
                 history.require_next(event, shown.last_id)
             except Violation as violation:
-                self._fail(violation)
+                # A subscription from now on may be of another branch than its list: then, too, a reset has to follow.
+                if self.habits.resumes:
+                    self._fail(violation)
         self.place = Place(event.position, event.notification_id, self._loop.time())
         self.applied += 1
 
@@ -305,15 +356,19 @@ class Client:
     async def _reload(self) -> None:
         """Load the list after a reset, whatever becomes of the connection."""
         try:
+            await self._lists.wait()
             await self._load_place()
         finally:
             self._loading = None
         assert self.place is not None
-        is_elsewhere = bool(self._queue) or self.place.position != self.resume_after
-        if self.habits.subscribes_after_lists and is_elsewhere:
-            self.resume_after = self.place.position
+        if self.habits.resumes:
             self._queue.clear()
-            self.disconnect()
+            if self.place.position != self.resume_after:
+                # So that the server compares the list's position with the log.
+                self.resume_after = self.place.position
+                self._unread.clear()
+                self._subscribes_again = self._server is not None
+                self._end_session()
         self._process()
 
     async def _load(self) -> None:
@@ -331,9 +386,20 @@ class Client:
                 with suppress(OperationalError):
                     row = await self._rng.choice(servers).connection.inbox(self.inbox)
                     self.place = _place_of(row, self._loop.time())
+                    self._lists.listed()
                     self._trace(f"{self.name} lists {self.place.position} (#{self.place.last_id})")
                     return
             await asyncio.sleep(0.5)
+
+
+class _Waiting:
+    """Waits for an event. Unlike a coroutine it may be dropped, as when the subscription ends at that moment."""
+
+    def __init__(self, event: asyncio.Event) -> None:
+        self._event = event
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._event.wait().__await__()
 
 
 def _sent_as_text(position: Position | None) -> Position | None:

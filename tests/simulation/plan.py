@@ -55,8 +55,6 @@ class Profile:
     actions: Mapping[str, int] = field(default_factory=dict)
     is_copied: bool = False
     """Whether the second deployment is a copy of the first one's database, with its id."""
-    has_careful_clients: bool = False
-    """Whether all clients hold positions, and have each list's position compared with the log."""
 
 
 @dataclass(frozen=True, slots=True)

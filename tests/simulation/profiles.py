@@ -13,7 +13,7 @@ PROFILES = {
             {"database slow": 20, "prune": 30, "client leaves": 30, "restore under servers": 6},
         ),
         Profile("restored", {"restore": 2, "restore under servers": 2}),
-        Profile("failover", {"fail over": 2}, has_careful_clients=True),
+        Profile("failover", {"fail over": 2}),
         Profile("forged", {"forge": 6}),
         Profile("copied", is_copied=True),
     )

@@ -95,12 +95,7 @@ class World:
         self.trace(f"{name} starts")
 
     def _client(self, deployment: Deployment, number: int) -> Client:
-        careful = deployment.profile.has_careful_clients
-        habits = Habits(
-            pulls=self.rng.random() < 0.4,
-            resumes=self.rng.random() < 0.8 or careful,
-            subscribes_after_lists=careful,
-        )
+        habits = Habits(pulls=self.rng.random() < 0.4, resumes=self.rng.random() < 0.8)
         return Client(
             f"client {deployment.name}{number}",
             self.rng.choice(INBOXES),
