@@ -7,13 +7,14 @@ events, and the list that is in the database at the end must be what they make.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
 from tests.chaos.history import (
     ADDED,
+    ADVANCE,
     ALL_READ,
     COMMITTED,
     CONTENT,
@@ -21,6 +22,7 @@ from tests.chaos.history import (
     EVENT,
     ROLLED_BACK,
     SUPPRESSED,
+    Advanced,
     Claim,
     Closed,
     EpochLog,
@@ -60,6 +62,7 @@ class Wrong(StrEnum):
     RESET_MISSING = "a necessary reset did not come"
     TOO_EARLY = "a notification expired before its time"
     NOT_AS_SENT = "what was committed is not what was sent"
+    NOT_ASKED = "an event of a type that was not asked for came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +348,42 @@ class _Reader:
             self._place = opened.after
 
     def received(self, received: Received) -> None:
-        at, place = self._place, received.place
-        agreeing = self._agreeing(received)
+        place = received.place
+        agreeing = self._agreeing(
+            place,
+            lambda committed: self._unlike_event(received.content, committed),
+            str(received.content),
+        )
+        if agreeing and not any(self._is_asked(each, place.sequence) for each in agreeing):
+            self.note(Wrong.NOT_ASKED, f"{place}: {received.content}")
+        self._move(place, agreeing)
+        self._missing.pop(place, None)
+
+    def advanced(self, advanced: Advanced) -> None:
+        what = f"{self._follower.kind} advance"
+        agreeing = self._agreeing(
+            advanced.place,
+            lambda committed: _differences(advanced, committed, ADVANCE, what, self._counted),
+            str(advanced),
+        )
+        # Its event is one that was left out. If it was not to be left out, it is missing.
+        self._move(advanced.place, agreeing)
+
+    def _is_asked(self, epoch_log: EpochLog, sequence: int) -> bool:
+        """Whether the client has asked for the events of that type."""
+        types = self._follower.types
+        if types is None:
+            return True
+        about = epoch_log.types[sequence - 1]
+        return about is None or about in types
+
+    def _is_due(self, sequence: int) -> bool:
+        logs = [each for each in self._logs if sequence <= len(each.events)]
+        return not logs or any(self._is_asked(each, sequence) for each in logs)
+
+    def _move(self, place: Place, agreeing: list[EpochLog]) -> None:
+        """Go to a place. All between, and itself, is missing, unless it was not asked for."""
+        at = self._place
         if at is None or place.epoch != at.epoch:
             self.note(Wrong.RESET_MISSING, f"{place} was delivered after {at}")
             self._logs = agreeing
@@ -359,26 +396,28 @@ class _Reader:
             self._seen.add(place)
             return
         else:
-            for sequence in range(at.sequence + 1, place.sequence):
-                self._missing[Place(place.epoch, sequence)] = place
             if agreeing and not any(each in agreeing for each in self._logs):
                 self.note(Wrong.RESET_MISSING, f"{place} is of another log than what was before")
                 self._logs = agreeing
             self._logs = [each for each in self._logs if each in agreeing] or self._logs
+            for sequence in range(at.sequence + 1, place.sequence + 1):
+                if self._is_due(sequence):
+                    self._missing[Place(place.epoch, sequence)] = place
         self._seen.add(place)
         self._place = place
 
-    def _agreeing(self, received: Received) -> list[EpochLog]:
-        """Return the logs that have this event at its place; note what is wrong if none has."""
-        place = received.place
+    def _agreeing(
+        self, place: Place, unlike: Callable[[EventContent], list[str]], name: str
+    ) -> list[EpochLog]:
+        """Return the logs whose event at this place is what was received; note what is wrong if none has."""
         logs = self._holding(place) if place.sequence else []
         if not logs:
-            self.note(Wrong.INVENTED, f"{place}: {received.content}")
+            self.note(Wrong.INVENTED, f"{place}: {name}")
             return []
         details: list[str] = []
         agreeing = []
         for each in logs:
-            details = self._unlike_event(received.content, each.events[place.sequence - 1])
+            details = unlike(each.events[place.sequence - 1])
             if not details:
                 agreeing.append(each)
         if not agreeing:
@@ -432,7 +471,7 @@ class _Reader:
         elif at.sequence > head.sequence or self._inbox.last not in self._logs:
             if not any(each.wrong in (Wrong.INVENTED, Wrong.GARBLED) for each in self.found):
                 self.note(Wrong.RESET_MISSING, f"it is at {at} of a log that is no more: {head}")
-        elif at.sequence < head.sequence:
+        elif any(self._is_due(each) for each in range(at.sequence + 1, head.sequence + 1)):
             self.note(Wrong.LOST, f"everything after {at}, up to {head}")
 
 
@@ -447,6 +486,8 @@ def check_follower(follower: Follower, inbox: Inbox, counted: Comparisons) -> li
                 reader.opened(item)
             case Received():
                 reader.received(item)
+            case Advanced():
+                reader.advanced(item)
             case Reset():
                 reader.reset(item)
             case Closed():

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.clients import Client, ClientSpec
-from tests.chaos.graphql_clients import OlderClient, TransportClient
+from tests.chaos.graphql_clients import LimitedClient, OlderClient, TransportClient
 from tests.chaos.history import Follower, Original
 from tests.chaos.original_client import OriginalClient
 
 CLIENT_CLASSES: dict[str, type[Client]] = {
     "transport": TransportClient,
     "older": OlderClient,
+    "limited": LimitedClient,
     "original": OriginalClient,
 }
 CONNECTS_PER_SECOND = 150
@@ -66,7 +67,7 @@ class ClientPool:
 
     def _write_histories(self, path: Path) -> str:
         followers = [
-            Follower(client.spec.name, client.spec.inbox, client.items)
+            Follower(client.spec.name, client.spec.inbox, client.items, types=client.types)
             for client in self.clients
             if isinstance(client, TransportClient)
         ]

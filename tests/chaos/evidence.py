@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tests.chaos.checker import JSON_CONTENT
 from tests.chaos.history import (
+    ADVANCE,
     COMMITTED,
     CONTENT,
     EVENT,
@@ -36,6 +37,8 @@ OPERATIONS = (
 )
 """What every path has to have done."""
 SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many")
+JSON_OPERATIONS = tuple(each for each in OPERATIONS if each not in ("send_many", "set_preference"))
+"""What the JSON API can do."""
 SENT = ("type", "message", "link", "data", "expires_at", "sender")
 EXPECTED_REFUSALS = ("NOT_FOUND", "BAD_USER_INPUT input.expiresAt", "BAD_USER_INPUT expires_at")
 """Another writer has deleted it; a clock that is an hour ahead takes the moment of expiry for past."""
@@ -76,6 +79,8 @@ def required_of_writers() -> Iterator[str]:
         for operation in SERVICE_OPERATIONS if path == "service" else OPERATIONS:
             yield f"commit {path} {operation}"
         yield f"suppressed {path} unwanted send"
+    yield from (f"commit json {operation}" for operation in JSON_OPERATIONS)
+    for path in ("service", "http", "socket", "json"):
         yield from (f"compared writer {path}.{name}" for name in ("commit", *SENT))
     yield "rolled back service rolled back send"
     yield "events expired"
@@ -91,6 +96,8 @@ def required_of_checker(kinds: Iterable[str]) -> Iterator[str]:
             yield "compared original segment.order"
         else:
             yield from (f"compared {kind} event.{name}" for name in EVENT)
+            if kind == "limited":
+                yield from (f"compared {kind} advance.{name}" for name in ADVANCE)
             yield from (f"compared {kind} list.{name}" for name in ("unread", "total", "order"))
             yield from (f"compared {kind} list.{name}" for name in names)
         yield from (f"compared {kind} event.{name}" for name in names)

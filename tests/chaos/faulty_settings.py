@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from live_inbox_site.settings import *  # noqa: F403
-from live_inbox_site.settings import CHANNEL_LAYERS
+from live_inbox_site.settings import CHANNEL_LAYERS, INSTALLED_APPS
 from tests.chaos import wrong_clock
 
 _directory = Path(os.environ["CHAOS_DIRECTORY"])
@@ -21,4 +21,5 @@ _layer["BACKEND"] = (
 )
 _layer["CONFIG"] = {**_layer.get("CONFIG", {}), "rules": str(_directory / "doorbells")}
 
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.chaos.apps.ChaosConfig"]
 wrong_clock.install(_directory / os.environ.get("CHAOS_CLOCK", "clock"))

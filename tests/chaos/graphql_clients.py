@@ -17,6 +17,7 @@ from tests.chaos.history import (
     DELETED,
     READ,
     UNREAD,
+    Advanced,
     EventContent,
     Listed,
     Notification,
@@ -34,7 +35,8 @@ NOTIFICATION = """id type title message link data read readAt createdAt expiresA
 LIST = f"""query ($first: Int, $after: String) {{ notifications(first: $first, after: $after) {{
     position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
 }} }}"""
-EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
+SOME_TYPES = frozenset({"approval"})
+EVENTS = f"""subscription ($after: String, $types: [String!]) {{ notificationEvents(after: $after, types: $types) {{
     __typename position unreadCount occurredAt
     ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
     ... on NotificationUpdated {{ notification {{ {NOTIFICATION} }} }}
@@ -52,6 +54,7 @@ class TransportClient(Client):
     path = "/graphql/"
     subprotocol = "graphql-transport-ws"
     start, result = "subscribe", "next"
+    types: frozenset[str] | None = None
 
     def __init__(self, spec: ClientSpec, servers: Sequence[str]) -> None:
         super().__init__(spec, servers)
@@ -70,7 +73,8 @@ class TransportClient(Client):
             await self._request_list(connection)
             while self.place is None:
                 await self.on_message(connection, await _receive(connection))
-        payload = {"query": EVENTS, "variables": {"after": self._position}}
+        types = None if self.types is None else sorted(self.types)
+        payload = {"query": EVENTS, "variables": {"after": self._position, "types": types}}
         await _send(connection, {"type": self.start, "id": "events", "payload": payload})
         self.items.append(Opened(time.monotonic(), self.place, began))
         self.is_following = True
@@ -145,6 +149,9 @@ class TransportClient(Client):
         if event["__typename"] == "InboxReset":
             self.items.append(Reset(time.monotonic(), self.place, event["reason"]))
             await self._request_list(connection)
+        elif event["__typename"] == "PositionAdvanced":
+            at = canonical_time(event["occurredAt"])
+            self.items.append(Advanced(time.monotonic(), self.place, event["unreadCount"], at))
         else:
             self.items.append(Received(time.monotonic(), self.place, event_content(event)))
 
@@ -158,6 +165,12 @@ class OlderClient(TransportClient):
 
     subprotocol = "graphql-ws"
     start, result = "start", "data"
+
+
+class LimitedClient(TransportClient):
+    """A client whose subscription is limited by types. Its position moves on with those events, and by itself."""
+
+    types = SOME_TYPES
 
 
 def event_content(event: dict[str, Any]) -> EventContent:

@@ -150,6 +150,18 @@ class EpochLog:
         """The inbox after each event; the first is before any."""
         return list(_replayed(self.events))
 
+    @cached_property
+    def types(self) -> list[str | None]:
+        """The type of the notification that each event is about; None for an event of the whole inbox."""
+        known: dict[int, str] = {}
+        for content in self.events:
+            if content.notification is not None:
+                known[content.notification_id] = content.notification.type
+        return [
+            None if content.what == ALL_READ else known.get(content.notification_id, "")
+            for content in self.events
+        ]
+
     @property
     def head(self) -> Place:
         """The place of its last event."""
@@ -290,6 +302,20 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Advanced:
+    """A client that is limited by types has received the position of an event of another type."""
+
+    at: float
+    place: Place
+    unread: int
+    occurred_at: str
+
+
+ADVANCE = ("unread", "occurred_at")
+"""The names of what is compared of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """A client has received a reset."""
 
@@ -298,17 +324,21 @@ class Reset:
     reason: str
 
 
-Item = Opened | Closed | Listed | Received | Reset
+Item = Opened | Closed | Listed | Received | Advanced | Reset
 
 
 @dataclass(frozen=True)
 class Follower:
-    """The history of a client that holds positions. `expected_reset`: the reason of a reset that must have come."""
+    """The history of a client that holds positions. `expected_reset`: the reason of a reset that must have come.
+
+    `types` are those that its subscription is limited to.
+    """
 
     name: str
     inbox: int
     items: Sequence[Item]
     expected_reset: str | None = None
+    types: frozenset[str] | None = None
 
     @property
     def kind(self) -> str:

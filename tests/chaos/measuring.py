@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tests.chaos.history import (
     ADDED,
+    Advanced,
     Claim,
     Closed,
     Follower,
@@ -99,7 +100,7 @@ def caught_up_at(follower: Follower, head: Place, since: float) -> float | None:
                 has_reached = has_reached or _reaches(item.after, head)
             case Closed():
                 following = False
-            case Received() | Reset():
+            case Received() | Advanced() | Reset():
                 has_reached = has_reached or _reaches(item.place, head)
         if item.at > since and following and has_reached:
             return item.at
@@ -172,10 +173,15 @@ class Replays:
 
 
 def replays(followers: Sequence[Follower], inboxes: Mapping[int, Inbox]) -> Replays:
-    """Measure every reconnect, and count the events due to each client since it first subscribed."""
+    """Measure every reconnect, and count the events due to each client since it first subscribed.
+
+    Clients that are limited by types are left out.
+    """
     due = delivered = reconnects = 0
     latencies: list[float] = []
     for follower in followers:
+        if follower.types is not None:
+            continue
         epoch_log = inboxes[follower.inbox].last
         opened = [
             i for i in follower.items if isinstance(i, Opened) and i.after.epoch == epoch_log.epoch

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
 
-PROTOCOLS = ("transport", "older", "transport", "original")
+PROTOCOLS = ("transport", "older", "limited", "original", "transport")
 SINGLE_CLIENT_INBOXES = 2
 """Inboxes that only one client follows: no second client keeps them open."""
 LINGER_SECONDS = 1.0
 """Short, so that live streams without subscribers are soon dropped."""
 EXPIRY_SECONDS = 1.0
+ADVANCE_SECONDS = 1.0
+"""Short, so that clients that are limited by types come to the end of the log as soon as the others."""
 LIVE_EVENTS = 64
 """Fewer than usual, so that a run reads the log often."""
 WAIT_SECONDS = 60.0
@@ -102,6 +104,7 @@ class SystemUnderTest:
             "LINGER_SECONDS": str(LINGER_SECONDS),
             "LIVE_EVENTS": str(LIVE_EVENTS),
             "EXPIRY_SECONDS": str(EXPIRY_SECONDS),
+            "CHAOS_ADVANCE_SECONDS": str(ADVANCE_SECONDS),
             "SEND_RATE": "1000000/minute burst 1000000",
         }
         self.servers: list[ServerProcess] = []
@@ -217,12 +220,13 @@ class SystemUnderTest:
     # -- writers ------------------------------------------------------------------------------------------
 
     def start_writers(self) -> None:
-        """Start those that write all the time: two by the services, two by GraphQL."""
+        """Start those that write all the time: two by the services, two by GraphQL, one by the JSON API."""
         rate = self.size.rate
-        self.write("worker-1", "mixed", per_second=rate * 0.3)
-        self.write("worker-2", "mixed", per_second=rate * 0.3)
+        self.write("worker-1", "mixed", per_second=rate * 0.25)
+        self.write("worker-2", "mixed", per_second=rate * 0.25)
         self.write("http", "http", per_second=rate * 0.2)
-        self.write("socket", "socket", per_second=rate * 0.2)
+        self.write("socket", "socket", per_second=rate * 0.15)
+        self.write("json", "json", per_second=rate * 0.15)
         self._was_mixed = True
 
     @property
@@ -346,8 +350,7 @@ class SystemUnderTest:
         # Written by our own process, in our own directory.
         followers, originals, closings = pickle.loads(path.read_bytes())
         followers = [
-            Follower(each.name, each.inbox, each.items, self.expected_resets.get(each.name))
-            for each in followers
+            replace(each, expected_reset=self.expected_resets.get(each.name)) for each in followers
         ]
         return Histories(followers, originals, dict(closings))
 

@@ -22,6 +22,7 @@ from tests.chaos.history import (
     SUPPRESSED,
     UNKNOWN,
     UNREAD,
+    Advanced,
     Claim,
     Closed,
     EpochLog,
@@ -130,6 +131,58 @@ def test_a_client_of_a_restored_inbox_gets_a_reset() -> None:
     )
     history: list[Item] = [opened(7), reset(1, "EPOCH", "f"), received(2, "f")]
     assert found(*history, at=restored, expected_reset="EPOCH") == []
+
+
+APPROVAL = Notification(11, "approval", "a", "", "", "{}", "", "", "", "")
+TYPED = [
+    EventContent(ADDED, 11, 1, "a", notification=APPROVAL),
+    EventContent(
+        ADDED, 12, 2, "b", notification=replace(APPROVAL, id=12, type="general", title="b")
+    ),
+    EventContent(DELETED, 12, 1),
+    EventContent(ALL_READ, 11, 0, number=1),
+    EventContent(DELETED, 11, 0),
+    EventContent(
+        ADDED, 13, 1, "c", notification=replace(APPROVAL, id=13, type="general", title="c")
+    ),
+]
+
+
+def advanced(sequence: int, unread: int) -> Advanced:
+    return Advanced(0.0, Place("e", sequence), unread, "")
+
+
+def found_of_types(*items: Item, types: Sequence[str] = ("approval",)) -> list[Wrong]:
+    """Return what is wrong with the history of a client that is limited by types."""
+    typed = inbox(EpochLog("e", TYPED), notifications={13: False}, unread=1)
+    follower = Follower("limited 1", USER, items, types=frozenset(types))
+    return [each.wrong for each in check({USER: typed}, SENT, [follower], [])]
+
+
+def test_a_client_of_some_types_that_received_those_passes() -> None:
+    history: list[Item] = [opened(0), received(1, events=TYPED), advanced(3, 1)]
+    history += [opened(3), received(4, events=TYPED), received(5, events=TYPED)]
+    assert found_of_types(*history) == []
+    assert found_of_types(*history, advanced(6, 1)) == []
+
+
+def test_a_client_of_some_types_that_lacks_one_of_them_has_lost_it() -> None:
+    assert found_of_types(opened(0), advanced(3, 1), opened(3), received(4, events=TYPED)) == [
+        Wrong.LOST,
+        Wrong.LOST,
+    ]
+    # Nor may a position stand for an event that was asked for.
+    history: list[Item] = [opened(1), received(4, events=TYPED), advanced(5, 0)]
+    assert found_of_types(*history) == [Wrong.LOST]
+
+
+def test_a_client_of_some_types_gets_no_others_and_right_positions() -> None:
+    history: list[Item] = [opened(0), *(received(number, events=TYPED) for number in (1, 2, 4, 5))]
+    assert found_of_types(*history) == [Wrong.NOT_ASKED]
+    history = [opened(1), advanced(2, 7), received(4, events=TYPED), received(5, events=TYPED)]
+    assert found_of_types(*history) == [Wrong.GARBLED]
+    assert Wrong.DOUBLED in found_of_types(opened(5), advanced(3, 1))
+    assert Wrong.INVENTED in found_of_types(opened(5), advanced(9, 1))
 
 
 def test_a_json_client_that_received_a_segment_of_the_log_passes() -> None:

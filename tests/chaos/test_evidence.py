@@ -37,15 +37,19 @@ def test_every_path_operation_and_field_is_required() -> None:
         "commit service keyed send_many",
         "suppressed http unwanted send",
         "compared writer socket.message",
+        "commit json delete",
+        "compared writer json.data",
         "events expired",
     } <= required
 
 
 def test_every_field_has_to_be_compared_for_each_kind_of_client() -> None:
-    required = set(evidence.required_of_checker(["transport", "original"]))
+    required = set(evidence.required_of_checker(["transport", "limited", "original"]))
     assert {
         "compared transport event.message",
         "compared transport event.data",
+        "compared limited event.message",
+        "compared limited advance.unread",
         "compared transport final list.read_at",
         "compared original event.message",
         "compared original final list.order",

@@ -1,7 +1,7 @@
 """Writers in a process of their own: `python -m tests.chaos.writers ORDERS`, until SIGTERM.
 
 Each thing that they do is recorded before and after, with the outcome as far as they know it. The record survives
-whatever happens to the process. Some writers use the services, as workers do, some the GraphQL API.
+whatever happens to the process. Some writers use the services, as workers do, some the GraphQL API or the JSON API.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.chaos.api_writers import HttpWriter, SocketWriter
+from tests.chaos.json_writer import JsonWriter
 from tests.chaos.service_writers import (
     BulkWriter,
     Flooder,
@@ -26,13 +27,14 @@ STYLES: dict[str, type[Writer]] = {
     "mixed": ServiceWriter,
     "http": HttpWriter,
     "socket": SocketWriter,
+    "json": JsonWriter,
     "quarrel": OverlappingWriter,
     "steady": SteadyWriter,
     "flood": Flooder,
     "bulk": BulkWriter,
     "frozen": FrozenWriter,
 }
-WITHOUT_DJANGO = ("http", "socket")
+WITHOUT_DJANGO = ("http", "socket", "json")
 
 
 def main() -> None:

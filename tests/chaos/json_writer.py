@@ -1,0 +1,230 @@
+"""A writer that is a client of the JSON API: it sends, marks and deletes over the socket of the original protocol."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import IO, Any
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from tests.chaos.api_writers import REQUEST_SECONDS, RETRY_SECONDS, SOME, Refusal, Unavailable
+from tests.chaos.history import (
+    ADDED,
+    ALL_READ,
+    COMMITTED,
+    DELETED,
+    READ,
+    REFUSED,
+    SUPPRESSED,
+    UNKNOWN,
+    UNREAD,
+)
+from tests.chaos.writing import UNWANTED, Action, Orders, Writer, recorded
+
+ANSWERS = {
+    "send_notification": "notification_sent",
+    "get_notifications": "notifications_list",
+    "mark_read": "notification_marked_read",
+    "mark_unread": "notification_marked_unread",
+    "mark_all_read": "all_notifications_marked_read",
+    "delete_notification": "notification_deleted",
+}
+
+
+class JsonWriter(Writer):
+    """Keeps one socket for each of a few users. Events of their inboxes come between its answers."""
+
+    path = "json"
+
+    def __init__(self, orders: Orders, record: IO[str]) -> None:
+        super().__init__(orders, record)
+        self._connections: dict[str, ClientConnection] = {}
+
+    def write(self) -> None:
+        """Do one thing. What is refused is recorded: the run decides which refusals it expects."""
+        actions: dict[Action, int] = {
+            self._send: 30,
+            self._expiring: 8,
+            self._unwanted: 4,
+            self._mark: 30,
+            self._mark_all: 4,
+            self._delete: 8,
+        }
+        which = self.rng.randrange(len(self.orders.inboxes))
+        inbox, token = self.orders.inboxes[which], self.orders.tokens[which]
+        operation = ""
+        try:
+            with self.choose(actions) as action:
+                operation = action.__name__.strip("_")
+                action(inbox, token)
+        except Refusal as refusal:
+            self.claim(inbox, "", REFUSED, operation=operation, reason=str(refusal))
+        except Unavailable:
+            time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
+
+    # -- what it does -------------------------------------------------------------------------------------
+
+    def _send(self, inbox: int, token: str) -> None:
+        self._send_once(inbox, token, "keyed send", self.content())
+
+    def _expiring(self, inbox: int, token: str) -> None:
+        content = self.content() | {"expires_at": self.expiry()}
+        self._send_once(inbox, token, "expiring send", content)
+
+    def _unwanted(self, inbox: int, token: str) -> None:
+        """Send what the recipient may have turned off."""
+        self._send_once(inbox, token, "unwanted send", self.content() | {"type": UNWANTED})
+
+    def _send_once(self, inbox: int, token: str, operation: str, content: dict[str, Any]) -> None:
+        """Send with a key, however often that has to be tried, and then once more."""
+        title = self.title()
+        sender, token = (inbox, token) if self.rng.random() < 0.7 else self.orders.operator
+        more: dict[str, Any] = {
+            "title": title,
+            "key": True,
+            "operation": operation,
+            "content": recorded(content, sender),
+        }
+        self.claim(inbox, ADDED, UNKNOWN, **more)
+        message = _as_message(content) | {
+            "type": "send_notification",
+            "user_id": inbox,
+            "title": title,
+            "idempotency_key": title,
+        }
+        sent = self._until_done(token, message)
+        if sent.get("suppressed"):
+            self.claim(inbox, ADDED, SUPPRESSED, **more)
+            return
+        id = int(sent["notification_id"])
+        self.claim(inbox, ADDED, COMMITTED, notification_id=id, **more)
+        if "expires_at" in content or content["type"] == UNWANTED:
+            return
+        again = self._until_done(token, message)
+        # Unless it was deleted meanwhile: then the key is free again, and that is another notification.
+        if again["notification_id"] == id:
+            self.claim(inbox, ADDED, COMMITTED, **more | {"operation": "replayed send"})
+
+    def _choose(self, token: str) -> dict[str, Any] | None:
+        listed = self.request(token, {"type": "get_notifications", "limit": 20})
+        return self.rng.choice(listed["notifications"]) if listed["notifications"] else None
+
+    def _mark(self, inbox: int, token: str) -> None:
+        chosen = self._choose(token)
+        if chosen is None:
+            return
+        self._mark_as(inbox, token, chosen["id"], is_read=not chosen["read"])
+        if self.is_thorough or self.rng.random() < 0.3:
+            self._mark_as(inbox, token, chosen["id"], is_read=chosen["read"])
+
+    def _mark_as(self, inbox: int, token: str, id: int, *, is_read: bool) -> None:
+        what = READ if is_read else UNREAD
+        more: dict[str, Any] = {"notification_id": id, "operation": f"mark_{what}"}
+        self.claim(inbox, what, UNKNOWN, **more)
+        self.request(token, {"type": f"mark_{what}", "notification_id": id})
+        self.claim(inbox, what, COMMITTED, **more)
+
+    def _mark_all(self, inbox: int, token: str) -> None:
+        if self.is_thorough:
+            self._send_once(inbox, token, "keyed send", self.content())
+        self.claim(inbox, ALL_READ, UNKNOWN, operation="mark_all_read")
+        done = self.request(token, {"type": "mark_all_read"})
+        if done["count"]:
+            self.claim(inbox, ALL_READ, COMMITTED, operation="mark_all_read")
+
+    def _delete(self, inbox: int, token: str) -> None:
+        chosen = self._choose(token)
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen["id"], "operation": "delete"}
+        self.claim(inbox, DELETED, UNKNOWN, **more)
+        self.request(token, {"type": "delete_notification", "notification_id": chosen["id"]})
+        self.claim(inbox, DELETED, COMMITTED, **more)
+
+    # -- the socket ---------------------------------------------------------------------------------------
+
+    def _until_done(self, token: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        while True:
+            try:
+                return self.request(token, message)
+            except Unavailable:
+                if self.stopping:
+                    raise
+                time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
+
+    def request(self, token: str, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a message and return its answer, or the event of another device that says the same.
+
+        Raises Refusal, or Unavailable when it is unknown what came of it.
+        """
+        try:
+            connection = self._connections.get(token) or self._connect(token)
+            connection.send(json.dumps(message))
+            return _checked(self._answer(connection, message))
+        except (OSError, WebSocketException) as error:
+            self._drop(token)
+            raise Unavailable(str(error)) from None
+        except Unavailable:
+            # Not to take a late answer for that of the next request.
+            self._drop(token)
+            raise
+
+    def _answer(self, connection: ClientConnection, message: Mapping[str, Any]) -> dict[str, Any]:
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while True:
+            text = connection.recv(timeout=max(0.0, deadline - time.monotonic()))
+            answer: dict[str, Any] = json.loads(text)
+            if answer["type"] == "error":
+                return answer
+            if answer["type"] != ANSWERS[message["type"]]:
+                continue
+            if "notification_id" not in message:
+                return answer
+            if answer["notification_id"] == message["notification_id"]:
+                return answer
+
+    def _connect(self, token: str) -> ClientConnection:
+        while len(self._connections) >= SOME:
+            oldest = next(iter(self._connections))
+            self._connections.pop(oldest).close()
+        server = self.rng.choice(self.orders.servers).replace("http", "ws", 1)
+        connection = connect(
+            f"{server}/ws/notifications/?token={token}",
+            compression=None,
+            proxy=None,
+            open_timeout=REQUEST_SECONDS,
+            close_timeout=1,
+            ping_interval=None,
+        )
+        self._connections[token] = connection
+        return connection
+
+    def _drop(self, token: str) -> None:
+        broken = self._connections.pop(token, None)
+        if broken is not None:
+            with suppress(OSError):
+                # Without waiting for a server that may not answer; the thread that reads then ends.
+                broken.socket.shutdown(socket.SHUT_RDWR)
+
+
+def _as_message(content: Mapping[str, Any]) -> dict[str, Any]:
+    message = dict(content)
+    message["notification_type"] = message.pop("type")
+    if "expires_at" in message:
+        message["expires_at"] = message["expires_at"].isoformat()
+    return message
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer that is no refusal."""
+    error = answer if answer["type"] == "error" else answer.get("error")
+    if error is None:
+        return answer
+    if error["code"] == "SERVICE_UNAVAILABLE":
+        raise Unavailable(error["message"])
+    raise Refusal(f"{error['code']} {error.get('field', '')}: {error['message']}"[:200])
