@@ -1,6 +1,7 @@
 /**
  * Type-checks the TypeScript sources and runs their tests: `node frontend/check.mjs`. The tests are bundled for
- * Node first, so that any supported Node can run them.
+ * Node first, so that any supported Node can run them. `node frontend/check.mjs --programs` only bundles the
+ * programs that tests of the product start, into a directory of their own.
  */
 
 import { spawnSync } from "node:child_process";
@@ -9,10 +10,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const out = join(here, "node_modules", ".tests");
+const isForPrograms = process.argv.includes("--programs");
+const out = join(here, "node_modules", isForPrograms ? ".programs" : ".tests");
 
 const { build } = await import("esbuild");
-const tests = readdirSync(join(here, "tests")).filter((name) => name.endsWith(".test.ts"));
+const tests = isForPrograms
+  ? ["limited_follower.ts"]
+  : readdirSync(join(here, "tests")).filter((name) => name.endsWith(".test.ts"));
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 await build({
@@ -27,6 +31,7 @@ await build({
   sourcemap: "inline",
   logLevel: "warning",
 });
+if (isForPrograms) process.exit();
 const typecheck = spawnSync(process.execPath, [join(here, "node_modules/typescript/bin/tsc"), "-p", here], {
   stdio: "inherit",
 });
