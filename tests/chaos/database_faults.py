@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, LiteralString, cast
@@ -30,6 +31,8 @@ PRESSURE_THREADS = 8
 OTHERS_SECONDS = 3.0
 """The p99 of requests for other inboxes meanwhile, on a busy machine."""
 READY_SECONDS = 15.0
+RENEWED_SECONDS = 90.0
+_CLUSTER: LiteralString = "SELECT cluster, renewed_through FROM live_inbox_deployment"
 
 
 class _Pressure:
@@ -169,8 +172,22 @@ def _alter(system: SystemUnderTest, statement: LiteralString) -> None:
     ends_epochs=True,
 )
 def _failover(system: SystemUnderTest, rng: random.Random) -> ActiveFault:
-    """A standby that lagged behind is promoted: what it had not received is lost. No command is run."""
+    """A standby that lagged behind is promoted: what it had not received is lost. No command is run.
+
+    Within a minute, a server notices the new timeline, and gives every inbox a new epoch.
+    """
+    ((cluster, _),) = system.database.rows(_CLUSTER)
     yield from _lose_the_end(system, "failover", is_promoted=True)
+
+    def is_renewed() -> bool:
+        ((now, renewed_through),) = system.database.rows(_CLUSTER)
+        return now != cluster and renewed_through is None
+
+    began = time.monotonic()
+    seen = comes_true(is_renewed, seconds=RENEWED_SECONDS)
+    system.expect(seen, "failover: no server gave the inboxes new epochs")
+    system.notes.append(f"failover: new epochs after {time.monotonic() - began:.0f} s")
+    _expect_resets(system, [user for user, _ in system.users])
 
 
 @fault(

@@ -184,7 +184,9 @@ def test_a_lock_of_another_writer(send: Send, users: list[User]) -> None:
             )
         with pytest.raises(SendManyInterrupted) as caught:
             send()
-        assert caught.value.progress.sent in (4, 8)
+        # On SQLite all that follows is locked as well.
+        expected = (4, 8) if connection.vendor == "sqlite" else (9,)
+        assert caught.value.progress.sent in expected
     connection.close()
     assert send().replayed == caught.value.progress.sent
     assert received() == {user.username: 1 + (user == users[-1]) for user in users}

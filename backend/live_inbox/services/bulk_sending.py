@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, Unpack
@@ -19,6 +20,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
 from live_inbox.services.bulk_progress import BulkProgress, SenderDeleted, SendManyInterrupted
 from live_inbox.services.bulk_record import BulkRecord, Outcomes, Overtaken, outcomes_of
+from live_inbox.services.inbox_rows import lock_free
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
 from live_inbox.services.languages import Contents, contents_for
 from live_inbox.services.results import SentMany
@@ -27,6 +29,9 @@ from live_inbox.services.users import count_users, existing_users, load_sender, 
 SEND_CHUNK = 500
 """Recipients whose inboxes one transaction of `send_many` locks. Larger chunks gain nothing measurable, and keep the
 other writers of these inboxes waiting."""
+
+LOCKED_PAUSES = (0.05, 0.5, 2.0)
+"""Seconds before each new attempt at the inboxes that others had locked. After the last one, they are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ def send_many(
     """Put the same notification into the inboxes of many users, each user once.
 
     Costs a fixed number of statements for each chunk of SEND_CHUNK recipients; each chunk is a transaction of
-    its own. All recipients are looked up before the first chunk: after InvalidInput nobody has received anything.
+    its own. Recipients whose inboxes others have locked come last. All recipients are looked up before the first chunk:
+    after InvalidInput nobody has received anything.
     A user who is deleted after that is skipped; without `must_exist`, so is one who has never existed.
 
     With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: whom it
@@ -91,9 +97,10 @@ def send_many(
     progress = BulkProgress(len(recipients), earlier=earlier, skipped=skipped)
     bulk = _Bulk(contents, sender, keys, now, record, progress)
     is_atomic = database.connection().in_atomic_block
-    for chunk in _chunks([each for each in existing if each not in earlier]):
+    sending = _Sending(bulk, unrecorded, may_wait=is_atomic)
+    for chunk in sending.chunks([each for each in existing if each not in earlier]):
         try:
-            _send_chunk(bulk, chunk, unrecorded)
+            sending.send(chunk)
         except InvalidInput as error:
             if is_atomic:
                 raise
@@ -126,63 +133,110 @@ def _recipients(given: Iterable[Any]) -> list[Any]:
     return sorted({user_key(value, field="recipient_ids") for value in given})
 
 
-def _send_chunk(bulk: _Bulk, chunk: Sequence[Any], unrecorded: Mapping[Any, int]) -> None:
-    """Send to the recipients of one chunk, and add it to the progress and to the record.
+@dataclass(frozen=True, slots=True)
+class _Inserted:
+    """What one transaction has done: the ids of the notifications by recipient, and that of the record."""
 
-    Those in `unrecorded` have the notification, though no record says so. Raises InvalidInput if the sender has been
-    deleted.
+    record_id: int | None = None
+    sent: Mapping[Any, int] = field(default_factory=dict)
+    locked: Collection[Any] = ()
+    """The recipients whose inboxes were locked by others. Nothing was done about them."""
+
+
+class _Sending:
+    """Sends to one chunk of recipients after the other, and to those whose inboxes are locked by others last.
+
+    Whoever waits for one lock holds those of all other inboxes of the chunk meanwhile, and their owners would wait as
+    well. So the inboxes that are locked are left for a later chunk, and waited for one by one in the end.
     """
-    record, skipped = bulk.record, set[Any]()
-    had = {each: unrecorded[each] for each in chunk if each in unrecorded}
-    while True:
-        # Concurrent calls with the key may have dealt with some of the chunk, also while an earlier one was sent.
-        known = {} if record is None else record.outcomes
-        earlier = {each: known[each] for each in chunk if each in known and each not in skipped}
-        left = [each for each in chunk if each not in earlier and each not in skipped]
-        had = {each: had[each] for each in left if each in had}
-        try:
-            id, sent = _insert_chunk(bulk, left, had) if left else (None, {})
-            break
-        except Overtaken:
-            if record is None or not record.read():
-                raise
-        except IntegrityError:
-            # A concurrent call has used the key, or users were deleted. Both have been committed by now, and the others
-            # need not go without their notifications.
-            is_news = record is not None and record.read()
-            sender_id = bulk.sender and bulk.sender.pk
-            load_sender(sender_id)
-            found = already_sent(sender_id, {each: bulk.keys[each] for each in left}, bulk.contents)
-            gone = set(left) - existing_users(left)
-            if not is_news and not gone and found.keys() == had.keys():
-                raise
-            had = found
-            skipped |= gone
-    if record is not None and id is not None:
-        record.committed(id, outcomes_of(left, had, sent))
-    bulk.progress.add(
-        sent=sent,
-        suppressed=len(left) - len(had) - len(sent),
-        earlier={**earlier, **had},
-        skipped=skipped,
-    )
+
+    def __init__(self, bulk: _Bulk, unrecorded: Mapping[Any, int], *, may_wait: bool) -> None:
+        """`unrecorded` have the notification, though no record says so. `may_wait`: wait for locks at once."""
+        self._bulk = bulk
+        self._unrecorded = unrecorded
+        self._may_wait = may_wait
+        self._locked: list[Any] = []
+
+    def chunks(self, recipients: Sequence[Any]) -> Iterator[list[Any]]:
+        """Yield the recipients of each transaction. `send` has to be called with each."""
+        yield from _chunks(recipients)
+        for pause in LOCKED_PAUSES:
+            if self._locked:
+                time.sleep(pause)
+                locked, self._locked = self._locked, []
+                yield from _chunks(locked)
+        locked, self._locked = self._locked, []
+        for recipient in locked:
+            yield [recipient]
+
+    def send(self, chunk: Sequence[Any]) -> None:
+        """Send to the recipients of one chunk, and add it to the progress and to the record.
+
+        Raises InvalidInput if the sender has been deleted.
+        """
+        bulk, record, skipped = self._bulk, self._bulk.record, set[Any]()
+        had = {each: self._unrecorded[each] for each in chunk if each in self._unrecorded}
+        while True:
+            # Concurrent calls with the key may have dealt with some of the chunk, also while an earlier one was sent.
+            known = {} if record is None else record.outcomes
+            earlier = {each: known[each] for each in chunk if each in known and each not in skipped}
+            left = [each for each in chunk if each not in earlier and each not in skipped]
+            had = {each: had[each] for each in left if each in had}
+            try:
+                inserted = self._insert(left, had) if left else _Inserted()
+                break
+            except Overtaken:
+                if record is None or not record.read():
+                    raise
+            except IntegrityError:
+                # A concurrent call has used the key, or users were deleted. Both have been committed by now, and the
+                # others need not go without their notifications.
+                is_news = record is not None and record.read()
+                sender_id = bulk.sender and bulk.sender.pk
+                load_sender(sender_id)
+                keys = {each: bulk.keys[each] for each in left}
+                found = already_sent(sender_id, keys, bulk.contents)
+                gone = set(left) - existing_users(left)
+                if not is_news and not gone and found.keys() == had.keys():
+                    raise
+                had = found
+                skipped |= gone
+        locked, sent = inserted.locked, inserted.sent
+        self._locked += locked
+        left = [each for each in left if each not in locked]
+        had = {each: id for each, id in had.items() if each not in locked}
+        if record is not None and inserted.record_id is not None:
+            record.committed(inserted.record_id, outcomes_of(left, had, sent))
+        bulk.progress.add(
+            sent=sent,
+            suppressed=len(left) - len(had) - len(sent),
+            earlier={**earlier, **had},
+            skipped=skipped,
+        )
+
+    def _insert(self, recipients: Sequence[Any], had: Mapping[Any, int]) -> _Inserted:
+        may_wait = self._may_wait or len(recipients) == 1
+        return _insert_chunk(self._bulk, recipients, had, may_wait=may_wait)
 
 
 @database.transactional
 def _insert_chunk(
-    bulk: _Bulk, recipients: Sequence[Any], had: Mapping[Any, int]
-) -> tuple[int | None, dict[Any, int]]:
-    """Insert and record in one transaction; return the id of the record, and those of the notifications."""
+    bulk: _Bulk, recipients: Sequence[Any], had: Mapping[Any, int], *, may_wait: bool
+) -> _Inserted:
+    """Insert and record in one transaction."""
     id = None if bulk.record is None else bulk.record.claim()
-    without = [each for each in recipients if each not in had]
+    locked = set() if may_wait else lock_free(recipients)
+    free = [each for each in recipients if each not in locked]
+    without = [each for each in free if each not in had]
     drafts = [
         Draft(unsaved(content, bulk.sender, bulk.now), {each: bulk.keys[each] for each in group})
         for content, group in bulk.contents.grouped(without)
     ]
     sent = {inbox.user_id: id for inbox, id in insert_notifications(drafts, bulk.now)}
     if bulk.record is not None and id is not None:
-        bulk.record.write(id, outcomes_of(recipients, had, sent))
-    return id, sent
+        had = {each: had[each] for each in free if each in had}
+        bulk.record.write(id, outcomes_of(free, had, sent))
+    return _Inserted(id, sent, locked)
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:

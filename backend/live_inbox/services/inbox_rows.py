@@ -145,6 +145,35 @@ def lock_skip_locked(user_ids: Collection[Any]) -> dict[Any, Inbox]:
     return {inbox.pk: inbox for inbox in free.filter(pk__in=user_ids).order_by("pk")}
 
 
+def lock_free(user_ids: Collection[Any]) -> set[Any]:
+    """Lock the inboxes that nobody else has locked until the transaction ends; return the users of the others.
+
+    Inboxes that do not exist are left out. For many at a time: who waits for one lock would hold all the others
+    meanwhile. On SQLite, a transaction locks everything when it begins.
+    """
+    connection = database.connection()
+    if connection.vendor != "postgresql":
+        return set()
+    given, document = rows_of(
+        connection,
+        {"user_id": key_type(connection)},
+        ((key_value(connection, user_id),) for user_id in user_ids),
+    )
+    table = table_of(connection, Inbox)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH wanted AS MATERIALIZED (SELECT user_id FROM {given}),"
+            f" free AS MATERIALIZED (SELECT user_id FROM {table} WHERE user_id IN (SELECT user_id FROM wanted)"
+            " ORDER BY user_id FOR NO KEY UPDATE SKIP LOCKED)"
+            f" SELECT user_id FROM {table} WHERE user_id IN (SELECT user_id FROM wanted)"
+            " AND user_id NOT IN (SELECT user_id FROM free)",
+            [document],
+        )
+        found = cursor.fetchall()
+    to_python = get_user_model()._meta.pk.to_python
+    return {to_python(user_id) for (user_id,) in found}
+
+
 def allocate_sequence(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
     """Take the next sequence of a locked inbox for one change, and add to its counts."""
     numbered = advance(inbox, unread=unread, total=total)

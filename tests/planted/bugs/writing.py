@@ -189,7 +189,7 @@ BUGS = (
         name="bulk-record-not-advanced",
         breaks="A bulk send does not record its chunks: a repeated call sends to whoever has deleted the notification.",
         file=f"{SERVICES}/bulk_sending.py",
-        original="        bulk.record.write(id, outcomes_of(recipients, had, sent))",
+        original="        bulk.record.write(id, outcomes_of(free, had, sent))",
         replacement="        pass",
         caught_by=(
             "tests/domain/test_bulk_record.py::test_who_has_deleted_it_does_not_get_it_again",
@@ -199,12 +199,23 @@ BUGS = (
         name="bulk-record-after-the-transaction",
         breaks="A chunk is recorded after its commit: after a crash in between, its recipients are unknown.",
         file=f"{SERVICES}/bulk_sending.py",
-        original="        bulk.record.write(id, outcomes_of(recipients, had, sent))",
+        original="        bulk.record.write(id, outcomes_of(free, had, sent))",
         replacement="""        record = bulk.record
         database.connection().on_commit(
-            lambda: record.write(id, outcomes_of(recipients, had, sent))
+            lambda: record.write(id, outcomes_of(free, had, sent))
         )""",
         caught_by=("tests/domain/test_bulk_crashes.py::test_one_crash_at_each_step",),
+    ),
+    PlantedBug(
+        name="bulk-waits-for-one-lock",
+        breaks="A bulk send that waits for a locked inbox holds up the owners of all others of its chunk.",
+        file=f"{SERVICES}/bulk_sending.py",
+        original="set() if may_wait else lock_free(recipients)",
+        replacement="set()",
+        caught_by=(
+            "tests/domain/test_bulk_locked.py::test_those_who_are_not_locked_come_first_and_are_free_again",
+        ),
+        stack="production",
     ),
     PlantedBug(
         name="bulk-content-not-compared",
