@@ -241,6 +241,11 @@ class Archive:
     def capture(self) -> None:
         """Read what is new in the logs."""
         since = time.time() - time.monotonic()
+        # In this order: writers may be at work, and nothing may be named that is not in what is read later.
+        ended: dict[int, list[tuple[str, int]]] = {}
+        for user, epoch, last in self._database.rows(EPOCHS):
+            ended.setdefault(user, []).append((epoch, last))
+        heads = self._database.rows(HEADS)
         events: dict[int, list[tuple[EventContent, float]]] = {}
         for user, sequence, kind, notification_id, payload, created_at in self._database.rows(
             EVENTS
@@ -252,10 +257,7 @@ class Archive:
                 raise IncompleteArchive(f"event {len(log) + 1} of inbox {user} is missing")
             content = _content(kind, notification_id, payload, created_at)
             log.append((content, _moment(created_at) - since))
-        ended: dict[int, list[tuple[str, int]]] = {}
-        for user, epoch, last in self._database.rows(EPOCHS):
-            ended.setdefault(user, []).append((epoch, last))
-        for user, epoch, last, first in self._database.rows(HEADS):
+        for user, epoch, last, first in heads:
             log = events.get(user, [])
             if len(log) < last:
                 raise IncompleteArchive(f"event {last} of inbox {user} is missing")
