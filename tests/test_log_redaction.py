@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from live_inbox.log_redaction import SERVER_LOGGERS, RedactTokens, redact_server_logs
+from live_inbox.log_redaction import (
+    LONGEST_ARGUMENT,
+    LONGEST_MESSAGE,
+    SERVER_LOGGERS,
+    RedactTokens,
+    redact_server_logs,
+)
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -68,6 +74,19 @@ def test_the_arguments_are_redacted_where_a_formatter_reads_them() -> None:
     line = record('%s - "%s %s HTTP/%s" %d', *access)
     RedactTokens().filter(line)
     assert line.args == ("127.0.0.1:9", "GET", "/demo?token=***", "1.1", 200)
+
+
+def test_long_messages_are_cut_off_and_a_token_at_the_cut_is_redacted() -> None:
+    start = "/?" + "x" * (LONGEST_ARGUMENT - 20) + "&token="
+    line = record("GET %s", start + "s" * 50_000)
+    assert RedactTokens().filter(line)
+    assert line.getMessage() == f"GET {start}*** [cut off]"
+    line = record("x" * 50_000)
+    assert RedactTokens().filter(line)
+    assert line.getMessage() == "x" * LONGEST_MESSAGE + " [cut off]"
+    line = record("x" * LONGEST_MESSAGE)
+    assert RedactTokens().filter(line)
+    assert line.getMessage() == "x" * LONGEST_MESSAGE
 
 
 @pytest.fixture

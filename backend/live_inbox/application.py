@@ -19,6 +19,7 @@ from live_inbox.events import Event, decode
 from live_inbox.feed import Feed, serving
 from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.callers import build_admissions
+from live_inbox.internals.cookie_unquoting import replace_quadratic_unquoting
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.lifespan import Lifespan
 from live_inbox.log_redaction import redact_server_logs
@@ -77,6 +78,7 @@ def build_routes(prefix: str) -> list[URLPattern]:
 def _endpoints() -> dict[str, Application]:
     refuse_invalid_settings()
     redact_server_logs()
+    replace_quadratic_unquoting()
     return {name: SocketEndpoint(name, running_inboxes()) for name in SOCKET_PATHS}
 
 

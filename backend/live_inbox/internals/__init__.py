@@ -1,10 +1,11 @@
-"""All that relies on internals of uvicorn, Strawberry, graphql-core, redis-py and channels-redis, and nothing else.
+"""All that relies on internals of uvicorn, Strawberry, graphql-core, redis-py, channels-redis and Python.
 
 | module | relies on | when the internal has moved |
 |---|---|---|
 | `uvicorn_sockets`, `uvicorn_frames`, `uvicorn_waiting` | uvicorn's `WebSocketsSansIOProtocol`, websockets' \
 `ServerProtocol` | uvicorn's own class serves the sockets, without limits of frames |
 | `uvicorn_requests` | uvicorn's `HttpToolsProtocol` | uvicorn's own class serves requests, without their limits |
+| `cookie_unquoting` | Python's `http.cookies` | Python's own function reads cookies |
 | `graphql_execution` | graphql-core's `Executor`, `collect_fields` | graphql-core executes every subscription |
 | `redis_parser` | redis-py's parsers, and the option `parser_class` | channels-redis reads doorbells one by one |
 | `redis_subscribing` | private attributes of channels-redis' connections | groups are joined one by one |

@@ -57,7 +57,7 @@ BODY_RATE = 1024
 WRITE_SECONDS = 60.0
 """How long a client may not read its response."""
 
-MAX_HEADER_BYTES = 65_536
+MAX_HEADER_BYTES = 32_768
 MAX_HEADERS = 128
 """As many as websockets takes in a handshake."""
 
