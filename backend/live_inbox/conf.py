@@ -339,6 +339,13 @@ class InboxSettings(BaseModel):
     max_message_bytes: int = Field(
         65_536, ge=1024, description="Size limit of one WebSocket message from a client."
     )
+    max_body_bytes: int = Field(
+        2_621_440,
+        ge=1024,
+        description="Size limit of the body of an HTTP request, on servers with the HTTP protocol class of "
+        "docs/operating.md; a larger one is refused with 413 before it is read. It holds for all requests of the "
+        "project: raise it if there are uploads.",
+    )
     max_subscriptions_per_socket: int = Field(
         20,
         ge=1,

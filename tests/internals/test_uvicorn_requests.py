@@ -16,7 +16,15 @@ from live_inbox.faults import Fault
 from live_inbox.internals import uvicorn_requests
 from live_inbox.sockets import server_protocol
 from live_inbox.sockets.open_files import ConnectionLimit, most_connections
-from tests.sockets.socket_server import OUR_HTTP_CLASS, RawClient, raw_client, until
+from tests.changed_settings import changed_settings
+from tests.sockets.socket_server import (
+    OUR_CLASS,
+    OUR_HTTP_CLASS,
+    PLAIN_CLASS,
+    RawClient,
+    raw_client,
+    until,
+)
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -331,3 +339,115 @@ class TestDescriptors:
         assert len(caplog.records) == 1
         assert limit.admits(80)
         assert len(caplog.records) == 2
+
+
+class TestBodies:
+    async def test_one_that_is_announced_too_large_is_refused_before_it_comes(self) -> None:
+        before = refused("body_too_large")
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
+            assert (await client.receive_all()).startswith(b"HTTP/1.1 413 ")
+            await until(lambda: not server.connections)
+            assert server.bodies == []
+        assert refused("body_too_large") - before == 1
+
+    async def test_the_answer_reaches_a_client_that_goes_on_sending(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            start = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"
+            sending = asyncio.create_task(send_all(client, start + b"x" * 3_000_000))
+            assert (await client.receive()).startswith(b"HTTP/1.1 413 ")
+            await until(lambda: not server.connections)
+            await sending
+
+    async def test_one_that_comes_in_chunks_is_refused_when_it_is_too_large(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            with changed_settings(MAX_BODY_BYTES=5000):
+                await client.send(
+                    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                )
+                sending = asyncio.create_task(
+                    send_all(client, (b"3e8\r\n" + b"x" * 1000 + b"\r\n") * 100)
+                )
+                answer = await client.receive()
+                assert answer.startswith(b"HTTP/1.1 413 ")
+                assert answer.count(b"HTTP/1.1") == 1
+                await until(lambda: server.disconnects == 1 and not server.connections)
+                await sending
+        assert server.bodies == []
+
+    async def test_one_of_the_largest_size_arrives(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            with changed_settings(MAX_BODY_BYTES=5000):
+                start = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n"
+                for _ in range(2):
+                    await client.send(start + b"x" * 5000)
+                    assert (await client.receive()).endswith(b"\r\n\r\n5000")
+
+    async def test_behind_a_request_in_progress_only_that_one_is_answered(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            server.may_answer.clear()
+            large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n"
+            await client.send(REQUEST + large)
+            await until(lambda: len(server.bodies) == 1)
+            server.may_answer.set()
+            answer = await client.receive_all()
+            assert answer.count(b"HTTP/1.1") == 1
+            assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_few_requests_wait_behind_another() -> None:
+    before = refused("pipelining")
+    async with http_server() as server, raw_client(server.port) as client:
+        server.may_answer.clear()
+        await client.send(REQUEST)
+        await until(lambda: len(server.bodies) == 1)
+        await client.send(REQUEST * 1000)
+        (connection,) = server.connections
+        await until(lambda: len(connection.pipeline) == uvicorn_requests.MAX_PIPELINED)
+        server.may_answer.set()
+        answers = await client.receive_all()
+        assert answers.count(b"HTTP/1.1 200 ") == uvicorn_requests.MAX_PIPELINED + 1
+        await until(lambda: not server.connections)
+    assert len(server.bodies) == uvicorn_requests.MAX_PIPELINED + 1
+    assert refused("pipelining") - before == 1
+
+
+HANDSHAKE = (
+    b"Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
+@pytest.mark.parametrize(
+    ("handshake", "status"),
+    [
+        (b"GET /?token=" + b"x" * 9000 + b" HTTP/1.1\r\n" + HANDSHAKE, b"414"),
+        (b"GET / HTTP/1.1\r\nCookie: a=" + b"x" * 9000 + b"\r\n" + HANDSHAKE, b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 130 + HANDSHAKE, b"431"),
+        (b"POST / HTTP/1.1\r\n" + HANDSHAKE, b"400"),
+        (b"GET / HTTP/1.0\r\n" + HANDSHAKE, b"400"),
+        (b"GET / HTTP/1.1\r\nX\xff: y\r\n" + HANDSHAKE, b"400"),
+        (b"GET / HTTP/1.1\r\nContent-Length: 5\r\n" + HANDSHAKE, b"400"),
+    ],
+    ids=["line", "cookie", "fields", "method", "version", "name", "body"],
+)
+async def test_a_handshake_that_is_not_taken_is_answered(
+    socket_class: str, handshake: bytes, status: bytes
+) -> None:
+    async with http_server(ws=socket_class) as server:
+        async with raw_client(server.port, buffer_bytes=65_536) as client:
+            await client.send(handshake + b"\r\n")
+            answer = await client.receive_all()
+            assert answer.startswith(b"HTTP/1.1 " + status), answer
+        await until(lambda: not server.connections)
+
+
+@pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
+async def test_the_longest_lines_of_a_handshake_are_taken(socket_class: str) -> None:
+    # The application of this server knows no sockets; what matters is that it was asked.
+    async with http_server(ws=socket_class) as server, raw_client(server.port) as client:
+        start = b"GET /?" + b"x" * (8190 - 15) + b" HTTP/1.1\r\n"
+        field = b"X: " + b"x" * (8190 - 3) + b"\r\n"
+        await client.send(start + field + HANDSHAKE + b"\r\n")
+        assert (await client.receive_all()).startswith(b"HTTP/1.1 500 ")

@@ -313,7 +313,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         metrics.CONNECTIONS_REFUSED.labels("handshake").inc()
         self.handshake_complete = self.close_sent = self._is_refused = True
         self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 17\r\n"
+            b"Connection: close\r\n\r\nInvalid handshake"
         )
         self.transport.close()
 

@@ -6,12 +6,16 @@ and never gives up a client that does not read its response. Here:
 - The header of a request has to be complete within HEADER_SECONDS. Bytes that trickle in do not extend the time. Nor do
   empty lines between two requests, which end uvicorn's keep-alive timer.
 - The body has to arrive at BODY_RATE at least.
-- A header has limits of its size and number of fields.
+- A header has limits of its size and number of fields, a body that of MAX_BODY_BYTES: 431 and 413, at once. Django
+  would write a body of any size to the disk before it looks at the path.
+- A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
+- MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
 - A client that does not read its response is dropped after WRITE_SECONDS.
 - The number of connections is limited by the number of descriptors (`live_inbox.sockets.open_files`).
 
 What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
-`timeout_keep_alive_task` and `server_state`. Tested with uvicorn 0.54 and httptools 0.9.
+`headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; `conn.handshake_exc` of the protocol of
+WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from live_inbox import metrics
+from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
 from live_inbox.sockets.open_files import ConnectionLimit
 
@@ -62,6 +67,21 @@ MAX_HEADERS = 128
 """As many as websockets takes in a handshake."""
 
 
+MAX_FIELD_BYTES = 16_384
+"""One field of the header, its name included."""
+
+MAX_HANDSHAKE_LINE = 8190
+"""The request line and each field of a handshake, without their ends: what websockets takes."""
+
+MAX_PIPELINED = 16
+"""Requests of one connection that wait for the response to another."""
+
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1024 * 1024
+"""How long and how much is read and dropped after a refusal. To close a TCP connection with unread data would reset
+it, and the client would not see the answer."""
+
+
 class Part(Enum):
     """What is awaited of a client."""
 
@@ -70,7 +90,7 @@ class Part(Enum):
     NOTHING = auto()
 
 
-class HeaderTooLarge(Exception):
+class RequestRefused(Exception):
     """Raised in a callback of the parser, which then stops."""
 
 
@@ -85,7 +105,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._received_bytes = 0
         self._body_bytes = 0
-        self._is_too_large = False
+        self._body_total = 0
+        self._refusal: tuple[HTTPStatus, str] | None = None
+        self._is_ended = False
+        self._discarded = 0
+        self._linger_deadline: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._deadline_for: tuple[Part, int] | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
@@ -98,61 +122,94 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._limit.admits(len(self.connections)):
             self._set_deadline()
         else:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no_descriptors")
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no_descriptors", is_reading=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
         self._cancel_deadline()
         self._cancel_write_deadline()
+        if self._linger_deadline is not None:
+            self._linger_deadline.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to a WebSocket."""
+        """Hand the connection over to a WebSocket, or refuse the handshake."""
         self._part = Part.NOTHING
+        if self.scope["method"] != "GET" or self.parser.get_http_version() != "1.1":
+            # RFC 6455, section 4.2.1. uvicorn would pass it on as a GET of HTTP/1.1.
+            self._refuse(HTTPStatus.BAD_REQUEST, "handshake")
+            return
+        if len(self.scope["method"]) + len(self.url) + len("  HTTP/1.1") > MAX_HANDSHAKE_LINE:
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "header_too_large")
+            return
+        if any(len(name) + len(value) + 2 > MAX_HANDSHAKE_LINE for name, value in self.headers):
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
+            return
         self._cancel_deadline()
         self._cancel_write_deadline()
         super().handle_websocket_upgrade()
+        connection = getattr(self.transport.get_protocol(), "conn", None)
+        is_invalid = getattr(connection, "handshake_exc", None) is not None
+        if is_invalid and not self.transport.is_closing():
+            # uvicorn's own class has neither answered nor closed. Ours has.
+            self._refuse(HTTPStatus.BAD_REQUEST, "handshake", is_reading=False)
 
     # -- requests -----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Parse what was received, and set the deadline for what is missing."""
+        if self._is_ended:
+            self._discard(len(data))
+            return
         requests = self._requests
         super().data_received(data)
-        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+        if not self._is_reading():
             return
         # Only the parser knows where in these bytes a new request begins. They count from the next read on.
         self._received_bytes += len(data) if requests == self._requests else 1
         if self._part is Part.HEADER and self._received_bytes > MAX_HEADER_BYTES:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
+            self._refuse_next(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
             return
         if self._part is Part.NOTHING and self._is_idle() and self.timeout_keep_alive_task is None:
             self._await_header()
         self._set_deadline()
 
     def on_message_begin(self) -> None:
-        """Note the first byte of a request."""
+        """Note the first byte of a request. Raises RequestRefused if too many wait."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._stop_parsing(HTTPStatus.TOO_MANY_REQUESTS, "pipelining")
         self._await_header()
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the header. Raises HeaderTooLarge."""
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES or len(self.headers) >= MAX_HEADERS:
-            self._is_too_large = True
-            raise HeaderTooLarge
+        """Take a field of the header. Raises RequestRefused."""
+        size = len(name) + len(value)
+        self._header_bytes += size
+        is_too_large = size > MAX_FIELD_BYTES or self._header_bytes > MAX_HEADER_BYTES
+        if is_too_large or len(self.headers) >= MAX_HEADERS:
+            self._stop_parsing(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to serve a request, whose body may follow."""
+        """Begin to serve a request, whose body may follow. Raises RequestRefused for a body that is too large."""
+        if self._announced_length() > inbox_settings().max_body_bytes:
+            self._stop_parsing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large")
         self._part = Part.BODY
-        self._body_bytes = 0
+        self._body_bytes = self._body_total = 0
         super().on_headers_complete()
 
+    def _announced_length(self) -> int:
+        # The parser has refused what is no number, and more than one.
+        lengths = (value for name, value in self.headers if name == b"content-length")
+        return int(next(lengths, b"0"))
+
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Take a part of the body. Raises RequestRefused when it has become too large: it has come in chunks."""
         self._body_bytes += len(body)
+        self._body_total += len(body)
+        if self._body_total > inbox_settings().max_body_bytes:
+            self._stop_parsing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large")
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -162,12 +219,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that cannot be parsed."""
-        if self._is_too_large:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
-        else:
+        if self._refusal is not None:
+            refusal, self._refusal = self._refusal, None
+            if self._part is Part.BODY:
+                self._refuse(*refusal)
+            else:
+                self._refuse_next(*refusal)
+        elif self._is_idle():
             metrics.CONNECTIONS_REFUSED.labels("bad_request").inc()
             super().send_400_response(msg)
             self._abort_later()
+        else:
+            self._refuse_next(HTTPStatus.BAD_REQUEST, "bad_request")
+
+    def _is_reading(self) -> bool:
+        is_given_up = self._is_ended or self.transport.is_closing()
+        return not is_given_up and self.transport.get_protocol() is self
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
@@ -188,7 +255,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if awaited == self._deadline_for:
             return
         self._cancel_deadline()
-        if awaited is not None:
+        if awaited is not None and not self._is_ended:
             seconds = HEADER_SECONDS if self._part is Part.HEADER else BODY_SECONDS
             self._deadline = self.loop.call_later(seconds, self._miss_deadline)
             self._deadline_for = awaited
@@ -255,17 +322,58 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     # -- refusals -----------------------------------------------------------------------------------------
 
-    def _refuse(self, status: HTTPStatus, cause: str) -> None:
-        """Answer with a status, unless an answer has begun, and close the connection."""
+    def _stop_parsing(self, status: HTTPStatus, cause: str) -> None:
+        """Have the request that is being parsed refused. Raises RequestRefused; uvicorn calls `send_400_response`."""
+        self._refusal = (status, cause)
+        raise RequestRefused
+
+    def _refuse_next(self, status: HTTPStatus, cause: str) -> None:
+        """Refuse a request whose header is not complete. If another is being served, its response is the last."""
+        if self._is_idle():
+            self._refuse(status, cause)
+            return
         metrics.CONNECTIONS_REFUSED.labels(cause).inc()
-        self._part = Part.NOTHING
-        self._cancel_deadline()
-        self._unset_keepalive_if_required()
-        if self._is_idle() or not self.cycle.response_started:
+        self._end_reading()
+        self.cycle.keep_alive = False
+
+    def _refuse(self, status: HTTPStatus, cause: str, *, is_reading: bool = True) -> None:
+        """Answer with a status, unless an answer has begun, and close the connection.
+
+        `is_reading`: whether the client may still be sending, so that the answer has to be waited for.
+        """
+        metrics.CONNECTIONS_REFUSED.labels(cause).inc()
+        self._end_reading()
+        is_answered = bool(self.pipeline) or (not self._is_idle() and self.cycle.response_started)
+        if not self._is_idle():
+            # Nothing of the application may follow the answer.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if not is_answered:
             body = status.phrase.encode()
             self.transport.write(
                 b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
                 b"Connection: close\r\n\r\n%b" % (status, body, len(body), body)
             )
-        self.transport.close()
-        self._abort_later()
+        if is_reading and not is_answered and self.transport.can_write_eof():
+            self._linger()
+        else:
+            self.transport.close()
+            self._abort_later()
+
+    def _end_reading(self) -> None:
+        """Take no request any more: what still comes is dropped."""
+        self._is_ended = True
+        self._part = Part.NOTHING
+        self._cancel_deadline()
+        self._unset_keepalive_if_required()
+
+    def _linger(self) -> None:
+        """Wait a moment for the client to read the answer and to close (lingering close)."""
+        self.transport.write_eof()
+        self._linger_deadline = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self.flow.resume_reading()
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.flow.pause_reading()
