@@ -78,7 +78,11 @@ class Testbed:
         # As it is run for real; what the tests switch off is part of the price.
         return (
             own
-            | {"ENVIRONMENT": "production", "LOG_LEVEL": "WARNING"}
+            | {
+                "ENVIRONMENT": "production",
+                "LOG_LEVEL": "WARNING",
+                "MAX_SOCKETS_PER_USER": "1000000",
+            }
             | checkout.environment(settings)
         )
 

@@ -198,7 +198,7 @@ def test_the_origin_of_a_socket(piece: str) -> None:
 )
 def test_cookies_have_the_values_that_python_gives_them(sent: str | None, read: str | None) -> None:
     assert unquote(sent) == read
-    assert cookies._unquote(sent) == read  # type: ignore[attr-defined]
+    assert cookies._unquote(sent) == read
 
 
 def test_the_site_reads_cookies_in_linear_time() -> None:

@@ -79,6 +79,8 @@ def _errors() -> Iterator[CheckMessage]:
     yield from _rate_errors("SEND_RATE", settings.send_rate)
     yield from _rate_errors("SERVICE_SEND_RATE", settings.service_send_rate)
     yield from _rate_errors("SOCKET_RATE", settings.socket_rate)
+    yield from _rate_errors("CONNECTION_RATE", settings.connection_rate)
+    yield from _rate_errors("HANDSHAKE_RATE", settings.handshake_rate)
     yield from _path_errors("SEND_POLICY", settings.send_policy, "live_inbox.E005")
     if settings.sender_name:
         yield from _path_errors("SENDER_NAME", settings.sender_name, "live_inbox.E020")

@@ -23,6 +23,7 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from live_inbox.client_addresses import Network, TrustedProxies, parse_networks
 from live_inbox.notification_types import NotificationType, is_type
 
 NESTED = "JWT"
@@ -44,6 +45,18 @@ def _origins(values: list[str]) -> list[str]:
     for value in values:
         if not re.fullmatch(r"https?://[^/\s]+", value):
             raise ValueError(f"{value!r} is not an origin, such as https://app.example.com")
+    return values
+
+
+def _networks(values: list[str]) -> list[str]:
+    """Raise ValueError for a value that is no address and no network."""
+    parse_networks(values)
+    return values
+
+
+def _proxies(values: list[str]) -> list[str]:
+    """Raise ValueError for what is neither a number of proxies nor networks."""
+    TrustedProxies.parse(values)
     return values
 
 
@@ -80,6 +93,17 @@ class InboxSettings(BaseModel):
     behind_proxy: bool = Field(
         False,
         description="Trust `X-Forwarded-Proto` of a reverse proxy, and require HTTPS of browsers.",
+    )
+    trusted_proxies: Annotated[CommaSeparated, AfterValidator(_proxies)] = Field(
+        default_factory=list,
+        description="Reverse proxies whose `X-Forwarded-For` names the client: their addresses or networks "
+        "(`10.0.0.0/8`), or the number of proxies one behind the other, if nobody can reach the server but through "
+        "them. Not set: none; with `BEHIND_PROXY` one proxy on a loopback or private address.",
+    )
+    unlimited_addresses: Annotated[CommaSeparated, AfterValidator(_networks)] = Field(
+        default_factory=lambda: ["127.0.0.0/8", "::1"],
+        description="Addresses and networks to which the limits for one address do not apply: the same machine, and "
+        "networks whose users share an address.",
     )
     graphiql: bool | None = Field(
         None,
@@ -336,6 +360,32 @@ class InboxSettings(BaseModel):
         "50/second burst 200",
         description="Rate limit for one socket's messages; a socket that exceeds it is closed.",
     )
+    max_connections: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum number of connections of one server process, sockets included. Not set: as many as its "
+        "limit of open files allows.",
+    )
+    max_connections_per_address: int = Field(
+        500,
+        ge=1,
+        description="Maximum number of connections that one address has open for requests in one process. A client of "
+        "IPv6 is counted by its /64 network.",
+    )
+    connection_rate: str = Field(
+        "100/second burst 1000",
+        description="Rate limit for the new connections of one address; counted in each process.",
+    )
+    max_sockets_per_address: int = Field(
+        2000, ge=1, description="Maximum number of sockets of one address in one process."
+    )
+    handshake_rate: str = Field(
+        "50/second burst 1000",
+        description="Rate limit for the WebSocket handshakes of one address; counted in each process.",
+    )
+    max_sockets_per_user: int = Field(
+        1000, ge=1, description="Maximum number of sockets of one user in one process."
+    )
     max_message_bytes: int = Field(
         65_536, ge=1024, description="Size limit of one WebSocket message from a client."
     )
@@ -374,6 +424,16 @@ class InboxSettings(BaseModel):
     def serves_graphiql(self) -> bool:
         """Whether browsers are served GraphiQL at `/graphql/`."""
         return bool(django_settings.DEBUG) if self.graphiql is None else self.graphiql
+
+    @cached_property
+    def proxies(self) -> TrustedProxies:
+        """The reverse proxies that are believed."""
+        return TrustedProxies.parse(self.trusted_proxies, behind_proxy=self.behind_proxy)
+
+    @cached_property
+    def unlimited_networks(self) -> tuple[Network, ...]:
+        """The networks whose addresses have no limits of their own."""
+        return parse_networks(self.unlimited_addresses)
 
     @cached_property
     def required_types(self) -> frozenset[str]:

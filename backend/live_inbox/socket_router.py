@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from functools import cached_property
 
+from live_inbox.conf import inbox_settings
 from live_inbox.lifespan import Lifespan
 from live_inbox.per_loop import PerLoop
 from live_inbox.socket_paths import path_in_project, socket_paths
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send
+from live_inbox.sockets.forwarding import apply_forwarded
 
 Apis = Mapping[str, Application]
 """The APIs' applications for sockets by name: `graphql` and `json`."""
@@ -64,6 +66,7 @@ class SocketRouter:
 
     def _application_for(self, scope: Scope) -> Application:
         if scope["type"] == "websocket":
+            apply_forwarded(scope, inbox_settings().proxies)
             # Whether the path ends with a slash does not matter.
             name = self._names.get(path_in_project(scope).strip("/"))
             return self._websocket if name is None else self._endpoints[name]

@@ -85,7 +85,8 @@ def server_config(settings: InboxSettings, *, workers: int = 1) -> uvicorn.Confi
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=settings.behind_proxy,
+        # The site does it itself, by TRUSTED_PROXIES (live_inbox.sockets.forwarding).
+        proxy_headers=False,
     )
 
 

@@ -15,11 +15,11 @@ from live_inbox.database_errors import kind_of
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Feed
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
+from live_inbox.sockets.session import CloseReason, SocketSession, TooManySockets, WireProtocol
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import caller_of_socket
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame
-from live_inbox_graphql.errors import TOO_MANY_OPERATIONS, ClientError, client_error
+from live_inbox_graphql.errors import TOO_MANY_OPERATIONS, ClientError, Code, client_error
 from live_inbox_graphql.messages import InvalidMessage, OperationRequest, init_payload
 from live_inbox_graphql.operations import Operation
 from live_inbox_graphql.served_schema import ServedSchema
@@ -170,6 +170,10 @@ class GraphQLConnection(WireProtocol, ABC):
     async def _admit(self, payload: Mapping[str, Any]) -> None:
         try:
             await self.session.admit(caller_of_socket(self.session.scope, payload))
+        except TooManySockets as error:
+            refusal = ClientError(Code.RATE_LIMITED, "There are too many sockets of this user.", {})
+            code = GraphQLCloseCode.TRY_AGAIN
+            raise NotAdmitted(code, refusal, "too many sockets") from error
         except TimeoutError as error:
             _timeouts.report(error)
             raise _not_admitted(AuthenticationFailed(Reason.TIMEOUT)) from None

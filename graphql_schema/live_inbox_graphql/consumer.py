@@ -68,12 +68,18 @@ class GraphQLConsumer:
         if (await receive())["type"] != "websocket.connect":
             return
         session = SocketSession(scope, receive, writer_for(scope, send), self._socket_config)
-        if not self._origins.allows(scope):
-            await session.refuse()
+        if not session.enter():
+            await session.refuse_too_many(send)
             return
-        name = _best(scope["subprotocols"])
-        await send({"type": "websocket.accept", "subprotocol": name})
-        await session.run(self._open)
+        try:
+            if not self._origins.allows(scope):
+                await session.refuse()
+                return
+            name = _best(scope["subprotocols"])
+            await send({"type": "websocket.accept", "subprotocol": name})
+            await session.run(self._open)
+        finally:
+            session.leave()
 
     async def _open(self, session: SocketSession) -> GraphQLConnection | None:
         """Open the subprotocol that was accepted; or close the session and return None."""

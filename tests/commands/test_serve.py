@@ -129,10 +129,12 @@ def test_whoever_gets_longer_to_finish_is_not_cut_off_before() -> None:
     assert config.timeout_graceful_shutdown == 68
 
 
-def test_a_proxy_is_trusted_only_if_there_is_one() -> None:
+def test_proxies_are_trusted_by_the_site_and_not_by_uvicorn() -> None:
+    settings = SiteSettings(environment="test", behind_proxy=True)
+    assert serving.server_config(settings).proxy_headers is False
+    assert settings.proxies.client("127.0.0.1", ["192.0.2.1"]) == "192.0.2.1"
     assert (
-        serving.server_config(SiteSettings(environment="test", behind_proxy=True)).proxy_headers
-        is True
+        SiteSettings(environment="test").proxies.client("127.0.0.1", ["192.0.2.1"]) == "127.0.0.1"
     )
 
 

@@ -157,6 +157,9 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         if self._is_refused:
             raise ClientDisconnected
         await super().send(message)  # type: ignore[arg-type]
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            # uvicorn would log an error for a handshake that was refused with a response.
+            self.handshake_complete = True
         if self._unparsed is not None and self.close_sent:
             # The answer to the close may be in it.
             self._parse()

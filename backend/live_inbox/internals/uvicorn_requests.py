@@ -11,7 +11,8 @@ and never gives up a client that does not read its response. Here:
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
 - MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
 - A client that does not read its response is dropped after WRITE_SECONDS.
-- The number of connections is limited by the number of descriptors (`live_inbox.sockets.open_files`).
+- The number of connections is limited by MAX_CONNECTIONS and the number of descriptors
+  (`live_inbox.sockets.open_files`), and for one address (`live_inbox.sockets.address_limits`).
 
 What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
 `headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; `conn.handshake_exc` of the protocol of
@@ -30,6 +31,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
+from live_inbox.sockets.address_limits import AddressLimit, connections_of_addresses
 from live_inbox.sockets.open_files import ConnectionLimit
 
 require(
@@ -100,6 +102,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limit = limit
+        self._addresses: AddressLimit | None = None
+        self._address_key: str | None = None
         self._part = Part.HEADER
         self._requests = 0
         self._header_bytes = 0
@@ -119,13 +123,35 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait for a request, or refuse the connection if there are too many."""
         super().connection_made(transport)
-        if self._limit.admits(len(self.connections)):
-            self._set_deadline()
+        if not self._limit.admits(len(self.connections)):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", is_reading=False)
+        elif not self._is_within_limit_of_address():
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "connections_of_address", is_reading=False)
         else:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "no_descriptors", is_reading=False)
+            self._set_deadline()
+
+    def _is_within_limit_of_address(self) -> bool:
+        peer = self.client[0] if self.client else None
+        if inbox_settings().proxies.trusts(peer):
+            # It has the connections of all its clients. Their handshakes are counted by the sockets.
+            return True
+        addresses = connections_of_addresses()
+        key = addresses.key(peer)
+        if key is None:
+            return True
+        if not addresses.open(key):
+            return False
+        self._addresses, self._address_key = addresses, key
+        return True
+
+    def _leave_address(self) -> None:
+        if self._addresses is not None and self._address_key is not None:
+            self._addresses.close(self._address_key)
+            self._addresses = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
+        self._leave_address()
         self._cancel_deadline()
         self._cancel_write_deadline()
         if self._linger_deadline is not None:
@@ -148,6 +174,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._cancel_deadline()
         self._cancel_write_deadline()
+        # From here on, it counts as a socket.
+        self._leave_address()
         super().handle_websocket_upgrade()
         connection = getattr(self.transport.get_protocol(), "conn", None)
         is_invalid = getattr(connection, "handshake_exc", None) is not None

@@ -18,7 +18,7 @@ from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
-from live_inbox.sockets.session import SocketConfig, SocketSession
+from live_inbox.sockets.session import SocketConfig, SocketSession, TooManySockets
 from live_inbox.sockets.writer import writer_for
 
 _CLOSE_CODES = {
@@ -59,10 +59,16 @@ class NotificationConsumer:
         """Serve one socket until it closes."""
         if (await receive())["type"] != "websocket.connect":
             return
-        # Accepted before the token is checked: browsers do not show why a handshake was refused.
-        await send({"type": "websocket.accept"})
         session = SocketSession(scope, receive, writer_for(scope, send), self._config)
-        await session.run(self._open)
+        if not session.enter():
+            await session.refuse_too_many(send)
+            return
+        try:
+            # Accepted before the token is checked: browsers do not show why a handshake was refused.
+            await send({"type": "websocket.accept"})
+            await session.run(self._open)
+        finally:
+            session.leave()
 
     async def _open(self, session: SocketSession) -> JsonConnection | None:
         """Admit the caller and subscribe to the inbox; or close the session and return None."""
@@ -82,6 +88,8 @@ class NotificationConsumer:
             await session.admit(required_caller(Credentials(token=token, headers=headers)))
         except AuthenticationFailed as failure:
             return _refusal(failure.reason)
+        except TooManySockets:
+            return close_frame(JsonCloseCode.RATE_LIMITED)
         except TimeoutError as error:
             self._fault.report(error)
             return _refusal(Reason.TIMEOUT)

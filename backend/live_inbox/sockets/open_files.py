@@ -32,11 +32,16 @@ class TooManyConnections(OSError):
 class ConnectionLimit:
     """Decides whether a server takes another connection. The log has a line when it begins to refuse, and when it ends.
 
-    `most` is None for no limit.
+    `most` is None for no limit. `cause` says what has set it.
     """
 
-    def __init__(self, most: int | None) -> None:
+    def __init__(
+        self,
+        most: int | None,
+        cause: str = "as many as the limit of open files (ulimit -n) allows",
+    ) -> None:
         self.most = most
+        self._cause = cause
         self._fault = Fault("acceptance of connections", metrics.CONNECTIONS_NOT_ACCEPTED)
 
     def admits(self, connections: int) -> bool:
@@ -46,11 +51,7 @@ class ConnectionLimit:
                 self._fault.recovered()
             return True
         if connections > self.most:
-            self._fault.report(
-                TooManyConnections(
-                    f"{self.most} are open, as many as the limit of open files (ulimit -n) allows"
-                )
-            )
+            self._fault.report(TooManyConnections(f"{self.most} are open, {self._cause}"))
             return False
         if self._fault.is_on and connections < self.most * RESUME_SHARE:
             self._fault.recovered()

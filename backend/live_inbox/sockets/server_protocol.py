@@ -88,4 +88,8 @@ def _http_class() -> Callable[..., asyncio.Protocol]:
 @lru_cache(maxsize=1)
 def connection_limit() -> ConnectionLimit:
     """Return this process's limit of connections."""
-    return ConnectionLimit(most_connections(open_files_limit()))
+    by_files = most_connections(open_files_limit())
+    by_setting = inbox_settings().max_connections
+    if by_setting is not None and (by_files is None or by_setting < by_files):
+        return ConnectionLimit(by_setting, "as many as MAX_CONNECTIONS allows")
+    return ConnectionLimit(by_files)

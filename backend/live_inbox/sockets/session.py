@@ -22,15 +22,21 @@ from typing import Any, Protocol
 from prometheus_client import Gauge
 
 from live_inbox import metrics
+from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.identity.admissions import AccessEnd, Admission, Admissions
 from live_inbox.identity.callers import Caller
 from live_inbox.limits.rate import Meter, RateLimit
-from live_inbox.sockets.asgi import Message, Receive, Scope
+from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
+from live_inbox.sockets.asgi import Message, Receive, Scope, Send
 from live_inbox.sockets.background_tasks import BackgroundTasks
 from live_inbox.sockets.writer import SocketWriter, direct_socket
 
 logger = logging.getLogger(__name__)
+
+
+class TooManySockets(Exception):
+    """Raised when a caller has as many sockets in this process as MAX_SOCKETS_PER_USER allows."""
 
 
 DISCONNECT_SECONDS = 2.0
@@ -109,6 +115,7 @@ class SocketSession:
 
     # Thousands of sockets are idle, and memory limits their number: slots, no task and no timer of the session's own.
     __slots__ = (
+        "_address_key",
         "_admission",
         "_closing",
         "_disconnect_timer",
@@ -116,6 +123,7 @@ class SocketSession:
         "_protocol",
         "_receive",
         "_task",
+        "_user_key",
         "background",
         "caller",
         "config",
@@ -144,6 +152,39 @@ class SocketSession:
         self._closing: asyncio.Task[None] | None = None
         self._disconnect_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._address_key: str | None = None
+        self._user_key: str | None = None
+
+    # -- limits of one address ----------------------------------------------------------------------------
+
+    def enter(self) -> bool:
+        """Count the handshake for its address; return whether the socket may be accepted. Call `leave` afterwards."""
+        limit = sockets_of_addresses()
+        client = self.scope.get("client")
+        key = limit.key(client[0] if client else None)
+        if key is None:
+            return True
+        if not limit.open(key):
+            return False
+        self._address_key = key
+        return True
+
+    def leave(self) -> None:
+        """Count the socket for its address no more. Calling it again does no harm."""
+        key, self._address_key = self._address_key, None
+        if key is not None:
+            sockets_of_addresses().close(key)
+
+    async def refuse_too_many(self, send: Send) -> None:
+        """Refuse the handshake of an address that has too many: HTTP 429, or 403 where the server has no other."""
+        metrics.SOCKETS_CLOSED.labels(self.config.api, "429").inc()
+        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+            await self.writer.close(1000, "")
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"5")]
+        start = {"type": "websocket.http.response.start", "status": 429, "headers": headers}
+        await send(start)
+        await send({"type": "websocket.http.response.body", "body": b"Too Many Requests"})
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -221,6 +262,9 @@ class SocketSession:
             self._disconnect_timer.cancel()
         if self._admission is not None:
             self._admission.release()
+        if self._user_key is not None:
+            sockets_of_users.close(self._user_key)
+            self._user_key = None
         tasks = () if self._protocol is None else self._protocol.stop()
         self.writer.discard()
         await self.background.end(tasks)
@@ -230,10 +274,15 @@ class SocketSession:
     async def admit(self, authentication: Coroutine[Any, Any, Caller]) -> Caller:
         """Learn who the caller is, and close the socket when that caller may no longer be here.
 
-        Raises TimeoutError after `admission_seconds`, and whatever the authentication raises.
+        Raises TimeoutError after `admission_seconds`, TooManySockets, and whatever the authentication raises.
         """
         async with asyncio.timeout(self.config.admission_seconds):
-            self.caller = caller = await authentication
+            caller = await authentication
+        if not sockets_of_users.open(caller.user_id, inbox_settings().max_sockets_per_user):
+            metrics.RATE_LIMITED.labels("sockets_of_user").inc()
+            raise TooManySockets
+        self._user_key = caller.user_id
+        self.caller = caller
         self._admission = self.config.admissions.register(caller, self._end)
         direct = direct_socket(self.scope)
         if direct is not None:
