@@ -53,7 +53,9 @@ CLOSINGS = {
         True,
     ),
     GraphQLCloseCode.INVALID_MESSAGE: GraphQLClosing(
-        "Invalid message", "a message is not of the protocol", False
+        "Invalid message",
+        "a message is not of the protocol, or the id of an operation has more than 128 bytes",
+        False,
     ),
     GraphQLCloseCode.NOT_ACKNOWLEDGED: GraphQLClosing(
         "Unauthorized", "an operation was sent before `connection_ack`", False

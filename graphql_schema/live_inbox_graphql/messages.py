@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+MAX_ID_BYTES = 128
+"""The longest id of an operation, in bytes of UTF-8: every message about the operation repeats it."""
+
 
 class InvalidMessage(ValueError):
     """Raised for an invalid message: the socket has to be closed."""
@@ -50,6 +53,8 @@ def operation_id(message: Mapping[str, Any]) -> str:
     value = message.get("id")
     if not isinstance(value, str) or not value:
         raise InvalidMessage("the id is not a string")
+    if len(value) > MAX_ID_BYTES or len(value.encode(errors="surrogatepass")) > MAX_ID_BYTES:
+        raise InvalidMessage(f"the id has more than {MAX_ID_BYTES} bytes")
     return value
 
 

@@ -34,6 +34,7 @@ from tests.graphql.own_schema import schema
 
 PING = {"type": "ping"}
 SUBSCRIBE = "subscription { notificationEvents { position } }"
+BAD_POSITION = 'subscription { notificationEvents(after: "x") { position } }'
 
 
 def metric(name: str, **labels: str) -> float:
@@ -172,6 +173,38 @@ class TestClients:
         socket.disconnects()
         await socket.ended()
 
+    @pytest.mark.parametrize(
+        ("subprotocol", "start", "stop"),
+        [(GRAPHQL_TRANSPORT_WS, "subscribe", "complete"), (GRAPHQL_WS, "start", "stop")],
+    )
+    @pytest.mark.parametrize("query", ["{ __typename }", "{ nothing }", "{", BAD_POSITION])
+    async def test_a_client_that_does_not_read_starts_no_operations(
+        self,
+        consumer: Callable[..., GraphQLConsumer],
+        configure: Callable[..., None],
+        subprotocol: str,
+        start: str,
+        stop: str,
+        query: str,
+    ) -> None:
+        """Neither by completing each before the next, nor with operations that fail."""
+        configure(SOCKET_RATE="1000/second burst 1000")
+        socket = FakeSocket(consumer(), subprotocols=[subprotocol])
+        socket.receives(INIT)
+        await until(lambda: "connection_ack" in socket.types)
+        await settle()
+        socket.writable.clear()
+        for number in range(200):
+            socket.receives({"type": start, "id": str(number), "payload": {"query": query}})
+            await settle(10)
+            socket.receives({"type": stop, "id": str(number)})
+            await settle(10)
+        await settle()
+        assert socket.received < 10
+        assert len(asyncio.all_tasks()) < 10
+        socket.disconnects()
+        await socket.ended()
+
     async def test_a_client_that_vanishes_while_it_is_not_reading(
         self, consumer: Callable[..., GraphQLConsumer]
     ) -> None:
@@ -266,9 +299,9 @@ class TestClients:
         assert "KeyError: 'ours'" in caplog.text
 
 
-async def settle() -> None:
+async def settle(turns: int = 500) -> None:
     """Let every task run until none has anything left to do but wait."""
-    for _ in range(500):
+    for _ in range(turns):
         await asyncio.sleep(0)
 
 

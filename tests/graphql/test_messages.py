@@ -43,6 +43,17 @@ def test_an_id_is_a_string(id: object) -> None:
         operation_id({"id": id})
 
 
+@pytest.mark.parametrize("id", ["x" * 129, "é" * 65, "\ud800" * 43, "x" * 60_000])
+def test_an_id_has_a_limit(id: str) -> None:
+    with pytest.raises(InvalidMessage, match="the id has more than 128 bytes"):
+        operation_id({"id": id})
+
+
+@pytest.mark.parametrize("id", ["x" * 128, "é" * 64, "\ud800" * 42])
+def test_an_id_of_the_limit(id: str) -> None:
+    assert operation_id({"id": id}) == id
+
+
 def test_an_operation_is_read() -> None:
     payload = {"query": "{ a }", "variables": {"x": 1}, "operationName": "Q", "extensions": {}}
     assert operation_request({"id": "7", "payload": payload}) == OperationRequest(

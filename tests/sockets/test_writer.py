@@ -70,7 +70,15 @@ async def test_messages_come_in_order_whoever_writes_them(server: Server) -> Non
 
 
 async def test_nothing_to_write_is_nothing_to_wait_for(server: Server) -> None:
-    assert AsgiWriter(server.send).write([]) is None
+    writer = AsgiWriter(server.send)
+    assert writer.write([]) is None
+    writer.write([b"1"])
+    room = writer.write([])
+    assert not is_over(room)
+    server.reads.set()
+    await let_run()
+    assert is_over(room)
+    assert writer.write([]) is None
 
 
 async def test_there_is_room_when_everything_was_sent(server: Server) -> None:

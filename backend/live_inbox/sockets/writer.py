@@ -32,7 +32,10 @@ class SocketWriter(Protocol):
     """Writes the text messages of one socket, in UTF-8 and in order. Never raises; a no-op after the disconnect."""
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write messages. None: there is room for more. Otherwise await what is returned before the next `write`."""
+        """Write messages. None: there is room for more. Otherwise await what is returned before the next `write`.
+
+        Without messages, only say whether there is room.
+        """
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written, or give up after some seconds. Before the acceptance: refuse it."""
@@ -83,7 +86,7 @@ class AsgiWriter:
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
         """Write messages; what is returned is done when all of them were sent."""
-        if self._is_gone or not messages:
+        if self._is_gone or not (messages or self._sending):
             return None
         self._pending += messages
         if self._sending is None:
