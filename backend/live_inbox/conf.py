@@ -412,6 +412,15 @@ class InboxSettings(BaseModel):
     max_page_size: int = Field(
         100, ge=1, le=1000, description="Maximum page size of a list of notifications."
     )
+    max_request_bytes: int = Field(
+        1_048_576,
+        ge=1024,
+        description="Size limit of the body of a GraphQL request over HTTP, which may have to hold the recipients of a "
+        "`sendMany`.",
+    )
+    max_query_characters: int = Field(
+        16_384, ge=1024, description="Maximum length of a GraphQL document, in characters."
+    )
     max_query_depth: int = Field(12, ge=4, description="Maximum depth of a GraphQL selection.")
     max_query_tokens: int = Field(
         2000, ge=100, description="Maximum length of a GraphQL document, in tokens."

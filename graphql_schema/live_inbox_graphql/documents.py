@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from graphql import (
     ASTValidationRule,
     DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
-    InlineFragmentNode,
     OperationDefinitionNode,
-    SelectionNode,
-    SelectionSetNode,
     parse,
     specified_rules,
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ExecutionContext
 
-from live_inbox.conf import inbox_settings
-from live_inbox.internals.strawberry_schema import names_operation, validate_document
+from live_inbox.conf import InboxSettings, inbox_settings
+from live_inbox.internals.strawberry_schema import (
+    core_schema,
+    names_operation,
+    validate_document,
+)
+from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.errors import Code, mark_invalid
-
-MAX_REPEATS = 50
-"""Fields of one response name in a document. Validation compares each pair of them: of 480, that
-takes half a second, of 50 a twentieth."""
 
 MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents in the cache. Parsed, a character takes 140 bytes: 18 MB."""
@@ -40,11 +33,6 @@ _LONGEST_REMEMBERED = 8192
 
 Rules = tuple[type[ASTValidationRule], ...]
 
-NAME_THE_OPERATION = GraphQLError(
-    "The document has several operations: name the one to run.",
-    extensions={"code": Code.OPERATION_RESOLUTION_FAILURE.value},
-)
-
 
 class DocumentCache:
     """A least-recently-used cache of valid documents, bounded by the length of their texts."""
@@ -52,6 +40,10 @@ class DocumentCache:
     def __init__(self) -> None:
         self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
         self._characters = 0
+        self._parsed: tuple[str, DocumentNode] | None = None
+        """The last document that was parsed before it was executed."""
+        self._refused: tuple[str, InboxSettings, list[GraphQLError]] | None = None
+        """The last document that had errors, and under which settings."""
 
     def __len__(self) -> int:
         return len(self._documents)
@@ -61,6 +53,13 @@ class DocumentCache:
         document = self._documents.get(text)
         if document is not None:
             self._documents.move_to_end(text)
+        return document
+
+    def known(self, text: str) -> DocumentNode | None:
+        """Return the document of this text if it was parsed before, valid or not."""
+        document = self.get(text)
+        if document is None and self._parsed is not None and self._parsed[0] == text:
+            return self._parsed[1]
         return document
 
     def put(self, text: str, document: DocumentNode) -> None:
@@ -76,11 +75,21 @@ class DocumentCache:
     def check(
         self, schema: GraphQLSchema, text: str, document: DocumentNode, rules: Rules
     ) -> list[GraphQLError]:
-        """Return the errors of a document; add it to the cache if it has none."""
+        """Return the errors of a document; add it to the cache if it has none.
+
+        Whoever asks for the errors of the last document again, as a socket does for each operation that it cannot
+        compile, gets the same list.
+        """
         assert validate_document is not None
-        errors = excesses(document) or validate_document(schema, document, rules)
+        settings = inbox_settings()
+        if self._refused is not None:
+            refused, under, errors = self._refused
+            if refused == text and under is settings:
+                return errors
+        errors = mark_invalid(excesses(document) or validate_document(schema, document, rules))
         if not errors:
             self.put(text, document)
+        self._refused = (text, settings, errors) if errors else None
         return errors
 
     def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
@@ -95,10 +104,15 @@ class DocumentCache:
 
     def parsed(self, text: str) -> DocumentNode | None:
         """Return the document of this text, valid or not; None if it is not GraphQL."""
+        document = self.known(text)
+        if document is not None:
+            return document
         try:
-            return self.get(text) or parse(text, max_tokens=inbox_settings().max_query_tokens)
+            document = parse(text, max_tokens=inbox_settings().max_query_tokens)
         except (GraphQLError, RecursionError):
             return None
+        self._parsed = (text, document)
+        return document
 
 
 class LimitedDocuments(SchemaExtension):
@@ -114,16 +128,11 @@ class LimitedDocuments(SchemaExtension):
         execution = self.execution_context
         document = execution.graphql_document
         assert document is not None
-        execution.pre_execution_errors = _refusals(execution, document) or None
+        for refusal in mark_invalid(_unnamed(execution, document) or excesses(document)):
+            # Not in `pre_execution_errors`: other extensions, such as Strawberry's ValidationCache, replace them.
+            raise refusal
         yield
         mark_invalid(execution.pre_execution_errors or ())
-
-
-def _refusals(execution: ExecutionContext, document: DocumentNode) -> list[GraphQLError]:
-    if not names_operation(execution) and has_several_operations(document):
-        # Strawberry would run the first.
-        return [NAME_THE_OPERATION]
-    return excesses(document)
 
 
 class Documents(LimitedDocuments):
@@ -135,121 +144,40 @@ class Documents(LimitedDocuments):
     def on_parse(self) -> Iterator[None]:
         """Save the parser's work for documents that are known."""
         execution = self.execution_context
-        execution.graphql_document = self._cache.get(execution.query or "")
+        execution.graphql_document = self._cache.known(execution.query or "")
         yield
 
     def on_validate(self) -> Iterator[None]:
         """Let a document that is known pass; check any other, and remember it if it has no errors."""
         execution = self.execution_context
         document, text = execution.graphql_document, execution.query
-        if document is None or text is None or document is not self._cache.get(text):
+        if document is None or text is None or validate_document is None:
             yield from super().on_validate()
             if document is not None and not execution.pre_execution_errors:
                 self._cache.put(text or "", document)
-        elif not names_operation(execution) and has_several_operations(document):
-            execution.pre_execution_errors = [NAME_THE_OPERATION]
-            yield
-        else:
-            execution.pre_execution_errors = []
-            yield
+            return
+        execution.pre_execution_errors = _unnamed(execution, document) or self._errors(
+            text, document
+        )
+        yield
+
+    def _errors(self, text: str, document: DocumentNode) -> list[GraphQLError]:
+        if document is self._cache.get(text):
+            return []
+        execution = self.execution_context
+        schema = core_schema(execution.schema)
+        return self._cache.check(schema, text, document, execution.validation_rules)
 
 
-def excesses(document: DocumentNode) -> list[GraphQLError]:
-    """Return an error for each limit that a document exceeds: depth, aliases, repeated fields.
-
-    Looks at each fragment once, however often it is spread. (A walk along every spread takes time
-    that doubles with each fragment.)
-    """
-    settings = inbox_settings()
-    try:
-        size = _Survey(document).size()
-    except RecursionError:
-        return [GraphQLError("The document is nested too deeply.")]
-    errors = []
-    if size.depth > settings.max_query_depth:
-        errors.append(f"The document is nested more than {settings.max_query_depth} levels deep.")
-    if size.aliases > settings.max_query_aliases:
-        errors.append(f"The document has more than {settings.max_query_aliases} aliases.")
-    if _most_repeats(document) > MAX_REPEATS:
-        errors.append(f"The document has a field more than {MAX_REPEATS} times.")
-    return [GraphQLError(message) for message in errors]
+def _unnamed(execution: ExecutionContext, document: DocumentNode) -> list[GraphQLError]:
+    """Return an error if the request has to name the operation. Strawberry would run the first."""
+    if names_operation(execution) or not has_several_operations(document):
+        return []
+    message = "The document has several operations: name the one to run."
+    code = Code.OPERATION_RESOLUTION_FAILURE.value
+    return [GraphQLError(message, extensions={"code": code})]
 
 
 def has_several_operations(document: DocumentNode) -> bool:
     """Return whether a request has to name the operation of a document."""
     return sum(isinstance(node, OperationDefinitionNode) for node in document.definitions) > 1
-
-
-def _most_repeats(document: DocumentNode) -> int:
-    """Return how often the most frequent response name stands in a document, used or not."""
-    names: Counter[str] = Counter()
-    nodes: list[Any] = list(document.definitions)
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, FieldNode):
-            names[(node.alias or node.name).value] += 1
-        selection_set = getattr(node, "selection_set", None)
-        if selection_set is not None:
-            nodes.extend(selection_set.selections)
-    return max(names.values(), default=0)
-
-
-@dataclass(slots=True)
-class _Size:
-    """How deep selections go, and how many aliases they have with all fragments in place."""
-
-    depth: int = 0
-    aliases: int = 0
-
-    def add(self, other: _Size) -> None:
-        """Make it the size of both."""
-        self.depth = max(self.depth, other.depth)
-        self.aliases += other.aliases
-
-
-class _Survey:
-    """Measures a document. Introspection has no depth here: graphql-core has a rule of its own for it."""
-
-    def __init__(self, document: DocumentNode) -> None:
-        self._document = document
-        self._fragments = {
-            node.name.value: node
-            for node in document.definitions
-            if isinstance(node, FragmentDefinitionNode)
-        }
-        self._sizes: dict[str, _Size] = {}
-
-    def size(self) -> _Size:
-        """Return the size of all operations together."""
-        total = _Size()
-        for node in self._document.definitions:
-            if isinstance(node, OperationDefinitionNode):
-                total.add(self._measure(node.selection_set))
-        return total
-
-    def _measure(self, selection_set: SelectionSetNode | None) -> _Size:
-        total = _Size()
-        for selection in selection_set.selections if selection_set else ():
-            total.add(self._measure_one(selection))
-        return total
-
-    def _measure_one(self, selection: SelectionNode) -> _Size:
-        if isinstance(selection, FieldNode):
-            size = self._measure(selection.selection_set)
-            size.depth = 0 if selection.name.value.startswith("__") else size.depth + 1
-            size.aliases += selection.alias is not None
-            return size
-        if isinstance(selection, FragmentSpreadNode):
-            return self._measure_fragment(selection.name.value)
-        if isinstance(selection, InlineFragmentNode):
-            return self._measure(selection.selection_set)
-        return _Size()
-
-    def _measure_fragment(self, name: str) -> _Size:
-        if name not in self._sizes:
-            # First an empty size, for a fragment that spreads itself: validation reports that.
-            self._sizes[name] = _Size()
-            fragment = self._fragments.get(name)
-            if fragment is not None:
-                self._sizes[name] = self._measure(fragment.selection_set)
-        return self._sizes[name]

@@ -11,6 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.request import MediaType
 
+from live_inbox.conf import inbox_settings
 from live_inbox_graphql import json_text
 from live_inbox_graphql.errors import ClientError, Code
 
@@ -112,13 +113,26 @@ def _is_json(content_type: str) -> bool:
 
 
 def _body(request: HttpRequest) -> bytes:
+    longest = inbox_settings().max_request_bytes
     try:
-        return request.body
+        # Not read into memory if it says that it is too large.
+        body = b"" if _length(request) > longest else request.body
     except RequestDataTooBig:
-        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        raise HttpError.bad("The body is too large.", status) from None
+        raise _too_large() from None
     except UnreadablePostError:
         raise HttpError.bad("The body is incomplete.") from None
+    if max(_length(request), len(body)) > longest:
+        raise _too_large()
+    return body
+
+
+def _length(request: HttpRequest) -> int:
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    return int(text) if text.isdecimal() and len(text) < 20 else 0
+
+
+def _too_large() -> HttpError:
+    return HttpError.bad("The body is too large.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def _loads(text: str | bytes, name: str) -> object:

@@ -28,6 +28,7 @@ from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSub
 from live_inbox_graphql.context import Context, SocketRequest
 from live_inbox_graphql.errors import as_clients_see_exception
 from live_inbox_graphql.messages import OperationRequest
+from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
 
 
@@ -94,6 +95,7 @@ class Operation:
 
     async def _run(self, request: OperationRequest) -> None:
         try:
+            check_request(request.query, request.variables)
             compiled = self._compile(request)
             if compiled is None or not await self._follow(compiled):
                 await self._execute(request)

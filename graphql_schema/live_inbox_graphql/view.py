@@ -17,6 +17,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import classonlymethod
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
+from graphql import GraphQLError
 from strawberry.http import process_result
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -37,6 +38,7 @@ from live_inbox_graphql.http_request import (
     read_parameters,
     response_type,
 )
+from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.schema import configured_schema
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -100,6 +102,10 @@ class GraphQLView(View):
         self, parameters: Parameters, context: Context, allowed: set[OperationType]
     ) -> ExecutionResult:
         schema = self.schema or configured_schema()
+        try:
+            check_request(parameters.query, parameters.variables)
+        except GraphQLError as error:
+            return PreExecutionError(data=None, errors=[error])
         try:
             return await schema.execute(
                 parameters.query,

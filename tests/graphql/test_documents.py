@@ -8,11 +8,10 @@ import pytest
 from graphql import get_introspection_query, parse
 
 from live_inbox_graphql.context import Context
+from live_inbox_graphql.document_limits import MAX_REPEATS, excesses
 from live_inbox_graphql.documents import (
     MAX_REMEMBERED_CHARACTERS,
-    MAX_REPEATS,
     DocumentCache,
-    excesses,
 )
 from live_inbox_graphql.schema import build
 from tests.graphql.own_schema import schema
@@ -30,6 +29,22 @@ def messages(text: str) -> list[str]:
 TOO_DEEP = ["The document is nested more than 12 levels deep."]
 TOO_MANY_ALIASES = ["The document has more than 30 aliases."]
 TOO_REPETITIVE = ["The document has a field more than 50 times."]
+TOO_MANY_FRAGMENTS = ["The document repeats too many fields in too many fragments."]
+TOO_LONG_NAMES = ["The document has a name of more than 128 characters."]
+LONGEST, TOO_LONG = "x" * 128, "x" * 129
+
+
+def chain(count: int) -> str:
+    """Return fragments each of which spreads all later ones."""
+    spreads = [" ".join(f"...F{m}" for m in range(n + 1, count)) for n in range(count)]
+    return "{...F0}" + "".join(f"fragment F{n} on Q{{a {each}}}" for n, each in enumerate(spreads))
+
+
+def repeated(count: int) -> str:
+    """Return fragments that select the same three fields below the same parent."""
+    spreads = "".join(f"...F{n} " for n in range(count))
+    fragments = "".join(f"fragment F{n} on Q{{a{{b c}} d{{e}}}}" for n in range(count))
+    return "{" + spreads + "}" + fragments
 
 
 @pytest.mark.parametrize(
@@ -62,6 +77,35 @@ TOO_REPETITIVE = ["The document has a field more than 50 times."]
             TOO_REPETITIVE,
         ),
         (get_introspection_query(), []),
+        # Validation compares fragments with each other, and the fields of each with those of all others.
+        (chain(30), []),
+        (chain(38), TOO_MANY_FRAGMENTS),
+        (repeated(25), []),
+        (repeated(45), TOO_MANY_FRAGMENTS),
+        # Results repeat aliases, and errors repeat names.
+        (f"query {LONGEST}(${LONGEST}:Int){{{LONGEST}:a(b:{LONGEST})}}", []),
+        *[
+            (text.replace("N", TOO_LONG), TOO_LONG_NAMES)
+            for text in (
+                "query N{a}",
+                "query($N:Int){a}",
+                "query($a:N){a}",
+                "{N}",
+                "{N:a}",
+                "{a{N:b}}",
+                "{a(N:1)}",
+                "{a(b:{N:1})}",
+                "{a(b:[N])}",
+                "{a(b:$N)}",
+                "{a@N}",
+                "{a@skip(if:$N)}",
+                "{...on N{a}}",
+                "{a}fragment N on Q{a}",
+                "{a}fragment F on Q{...on Q{N}}",
+            )
+        ],
+        # Values have no limit of their own.
+        (f'{{a(b:"{TOO_LONG}")}}', []),
         # Nonsense, which is for validation to say.
         ("{...Nowhere}", []),
         ("{...F} fragment F on Q{a{...F}}", []),
@@ -75,7 +119,8 @@ def test_limits(text: str, expected: list[str]) -> None:
 def test_fragments_that_double_are_counted_once_each() -> None:
     """A walk along every spread would take 2 to the power of 150 steps."""
     doubling = "".join(f"fragment F{n} on Q{{...F{n + 1} ...F{n + 1}}}" for n in range(150))
-    assert messages("{...F0}" + doubling + "fragment F150 on Q{x:a}") == TOO_MANY_ALIASES
+    found = messages("{...F0}" + doubling + "fragment F150 on Q{x:a}")
+    assert found == [*TOO_MANY_ALIASES, *TOO_MANY_FRAGMENTS]
 
 
 def test_a_long_chain_of_fragments_is_an_error_and_no_crash() -> None:

@@ -17,12 +17,15 @@ from live_inbox.errors import InvalidInput, RateLimited
 from live_inbox.identity.admissions import AccessEnd
 from live_inbox.identity.credentials import _PAYLOAD_KEYS, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.internals.strawberry_schema import MAX_ERRORS
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.selectors import MAX_TYPES
 from live_inbox_graphql.close_codes import CLOSINGS
-from live_inbox_graphql.documents import MAX_REPEATS
+from live_inbox_graphql.document_limits import MAX_NAME, MAX_REPEATS
 from live_inbox_graphql.errors import Code, client_error
+from live_inbox_graphql.messages import MAX_ID_BYTES
 from live_inbox_graphql.pagination import DEFAULT_PAGE_SIZE
+from live_inbox_graphql.request_limits import VALUES_BESIDE_RECIPIENTS
 from live_inbox_site.configuration_page import groups
 from tests.graphql.own_schema import schema
 
@@ -111,14 +114,21 @@ def test_the_limits() -> None:
         return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
     assert documented == {name.upper(): default(name) for name in groups()["limits"]}
-    fixed = [DEFAULT_PAGE_SIZE, MAX_TYPES, MAX_REPEATS]
-    assert [
-        int(n) for n in re.findall(r"\b\d+\b", SECTIONS["Limits"].split("Fixed are")[1])
-    ] == fixed
+    fixed = [
+        VALUES_BESIDE_RECIPIENTS,
+        DEFAULT_PAGE_SIZE,
+        MAX_TYPES,
+        MAX_NAME,
+        MAX_REPEATS,
+        MAX_ID_BYTES,
+        MAX_ERRORS,
+    ]
+    text = SECTIONS["Limits"].split("Variables may hold")[1].replace(",", "")
+    assert [int(number) for number in re.findall(r"\b\d+\b", text)] == fixed
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    others = {*Code, "LIVE_INBOX", "EVENT_TYPES"}
+    others = {*Code, "LIVE_INBOX", "EVENT_TYPES", "DATA_UPLOAD_MAX_MEMORY_SIZE"}
     named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", PAGE)) - others
     assert {name for name in named if name.lower() not in InboxSettings.model_fields} == set()
 
