@@ -425,6 +425,19 @@ class InboxSettings(BaseModel):
     max_query_tokens: int = Field(
         2000, ge=100, description="Maximum length of a GraphQL document, in tokens."
     )
+    max_query_cost: int = Field(
+        10_000,
+        ge=100,
+        description="Maximum cost of a GraphQL operation, known before it is executed: a field costs 1, a list that of "
+        "one entry times its length, and each entry of a page 20 more. A page of `MAX_PAGE_SIZE` notifications with "
+        "all fields costs some 40 for each.",
+    )
+    max_response_bytes: int = Field(
+        8_388_608,
+        ge=65_536,
+        description="Maximum size of the result of a GraphQL operation. A page of `MAX_PAGE_SIZE` notifications with "
+        "the longest texts and `MAX_DATA_BYTES` has to fit.",
+    )
     max_query_aliases: int = Field(
         30, ge=1, description="Maximum number of aliases in a GraphQL document."
     )

@@ -234,7 +234,11 @@ class GraphQLConnection(WireProtocol, ABC):
 
     async def send(self, message: Mapping[str, Any]) -> None:
         """Send a message, and wait until there is room for more; nothing once the socket is closing."""
-        room = self.session.write([json_text.dumps(message)])
+        await self.send_text(json_text.dumps(message))
+
+    async def send_text(self, text: bytes) -> None:
+        """Send a message that is encoded, and wait until there is room for more."""
+        room = self.session.write([text])
         if room is not None:
             await room
 

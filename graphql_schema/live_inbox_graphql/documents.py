@@ -23,6 +23,7 @@ from live_inbox.internals.strawberry_schema import (
     names_operation,
     validate_document,
 )
+from live_inbox_graphql.costs import cost_error, repeated_leaves
 from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.errors import Code, mark_invalid
 
@@ -86,7 +87,11 @@ class DocumentCache:
             refused, under, errors = self._refused
             if refused == text and under is settings:
                 return errors
-        errors = mark_invalid(excesses(document) or validate_document(schema, document, rules))
+        errors = mark_invalid(
+            excesses(document)
+            or validate_document(schema, document, rules)
+            or repeated_leaves(schema, document)
+        )
         if not errors:
             self.put(text, document)
         self._refused = (text, settings, errors) if errors else None
@@ -128,7 +133,12 @@ class LimitedDocuments(SchemaExtension):
         execution = self.execution_context
         document = execution.graphql_document
         assert document is not None
-        for refusal in mark_invalid(_unnamed(execution, document) or excesses(document)):
+        for refusal in mark_invalid(
+            _unnamed(execution, document)
+            or excesses(document)
+            or repeated_leaves(core_schema(execution.schema), document)
+            or _too_costly(execution, document)
+        ):
             # Not in `pre_execution_errors`: other extensions, such as Strawberry's ValidationCache, replace them.
             raise refusal
         yield
@@ -156,8 +166,10 @@ class Documents(LimitedDocuments):
             if document is not None and not execution.pre_execution_errors:
                 self._cache.put(text or "", document)
             return
-        execution.pre_execution_errors = _unnamed(execution, document) or self._errors(
-            text, document
+        execution.pre_execution_errors = (
+            _unnamed(execution, document)
+            or self._errors(text, document)
+            or _too_costly(execution, document)
         )
         yield
 
@@ -176,6 +188,12 @@ def _unnamed(execution: ExecutionContext, document: DocumentNode) -> list[GraphQ
     message = "The document has several operations: name the one to run."
     code = Code.OPERATION_RESOLUTION_FAILURE.value
     return [GraphQLError(message, extensions={"code": code})]
+
+
+def _too_costly(execution: ExecutionContext, document: DocumentNode) -> list[GraphQLError]:
+    schema = core_schema(execution.schema)
+    error = cost_error(schema, document, execution.operation_name, execution.variables)
+    return [] if error is None else [error]
 
 
 def has_several_operations(document: DocumentNode) -> bool:

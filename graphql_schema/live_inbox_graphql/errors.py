@@ -61,6 +61,10 @@ class Code(StrEnum):
     """The document is not GraphQL."""
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
     """The document does not match the schema, or exceeds a limit."""
+    MAX_COST_EXCEEDED = "MAX_COST_EXCEEDED"
+    """The operation has a `cost` above the `limit`, and was not executed. Ask for shorter lists or fewer fields."""
+    RESPONSE_TOO_LARGE = "RESPONSE_TOO_LARGE"
+    """The result has more bytes than the `limit`. A mutation was executed all the same."""
     OPERATION_RESOLUTION_FAILURE = "OPERATION_RESOLUTION_FAILURE"
     """The document has no operation with this name."""
 
@@ -173,6 +177,14 @@ def client_error(error: Exception) -> ClientError:
 TOO_MANY_OPERATIONS = ClientError(
     Code.TOO_MANY_OPERATIONS, "This socket has too many operations open. Complete one first.", {}
 )
+
+
+def too_large(limit: int) -> GraphQLError:
+    """Return the error in place of a result that has more bytes than the limit."""
+    return GraphQLError(
+        f"The result has more than {limit} bytes. Ask for shorter lists or fewer fields.",
+        extensions={"code": Code.RESPONSE_TOO_LARGE.value, "limit": limit},
+    )
 
 
 def mark_invalid(errors: Iterable[GraphQLError]) -> list[GraphQLError]:

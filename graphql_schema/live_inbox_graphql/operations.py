@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 from graphql import GraphQLError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
+from live_inbox.conf import inbox_settings
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
@@ -26,7 +27,7 @@ from live_inbox_graphql.advances import ADVANCE_SECONDS, Advances, concerns
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
 from live_inbox_graphql.context import Context, SocketRequest
-from live_inbox_graphql.errors import as_clients_see_exception
+from live_inbox_graphql.errors import as_clients_see_exception, too_large
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
@@ -60,6 +61,9 @@ class OperationOwner(Protocol):
 
     async def send(self, message: Mapping[str, Any]) -> None:
         """Send a message, and wait until there is room for more."""
+
+    async def send_text(self, text: bytes) -> None:
+        """Send a message that is encoded, and wait until there is room for more."""
 
 
 class Operation:
@@ -172,7 +176,8 @@ class Operation:
                 if isinstance(result, PreExecutionError):
                     await self._owner.fail_operation(self, result.errors or [])
                     return
-                await self._send_result(result)
+                if not await self._send_result(result):
+                    return
         await self._owner.end_operation(self, {"id": self.id, "type": "complete"})
 
     def _context(self) -> Context:
@@ -180,14 +185,21 @@ class Operation:
         request = SocketRequest(session.scope, session.caller)
         return Context(caller=session.caller, feed=self._owner.config.feed, request=request)
 
-    async def _send_result(self, result: ExecutionResult) -> None:
+    async def _send_result(self, result: ExecutionResult) -> bool:
+        """Send a result; return False if it is too large, and the operation has failed."""
         payload: dict[str, object] = {"data": result.data}
         if result.errors:
             payload["errors"] = [error.formatted for error in result.errors]
         if result.extensions:
             payload["extensions"] = result.extensions
         kind = self._owner.result_type
-        await self._owner.send({"id": self.id, "type": kind, "payload": payload})
+        text = json_text.dumps({"id": self.id, "type": kind, "payload": payload})
+        limit = inbox_settings().max_response_bytes
+        if len(text) > limit:
+            await self._owner.fail_operation(self, [too_large(limit)])
+            return False
+        await self._owner.send_text(text)
+        return True
 
 
 class _EventSender:

@@ -24,11 +24,12 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from live_inbox import database
+from live_inbox.conf import inbox_settings
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import CsrfFailed, caller_of_request
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.errors import ClientError, Code, client_error
+from live_inbox_graphql.errors import ClientError, Code, client_error, too_large
 from live_inbox_graphql.http_request import (
     GRAPHQL_JSON,
     PLAIN_JSON,
@@ -152,8 +153,12 @@ def _response(result: ExecutionResult, content_type: str) -> HttpResponse:
     if was_refused:
         del body["data"]
     is_bad_request = was_refused and content_type == GRAPHQL_JSON
+    text = json_text.dumps(body)
+    limit = inbox_settings().max_response_bytes
+    if len(text) > limit:
+        text = json_text.dumps({"data": None, "errors": [too_large(limit).formatted]})
     return HttpResponse(
-        json_text.dumps(body),
+        text,
         status=HTTPStatus.BAD_REQUEST if is_bad_request else HTTPStatus.OK,
         content_type=f"{content_type}; charset=utf-8",
     )

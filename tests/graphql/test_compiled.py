@@ -449,9 +449,9 @@ CONDITIONS = """
 subscription ($yes: Boolean!, $no: Boolean = false) {
   notificationEvents {
     a: position @include(if: $yes) b: position @include(if: $no)
-    c: position @skip(if: $yes) d: position @skip(if: $no)
-    e: position @skip(if: $yes) @include(if: $yes) f: position @include(if: true) @skip(if: false)
-    ... @include(if: $no) { g: position } ... on NotificationAdded @skip(if: $no) { h: position }
+    c: unreadCount @skip(if: $yes) d: unreadCount @skip(if: $no)
+    e: occurredAt @skip(if: $yes) @include(if: $yes) f: occurredAt @include(if: true) @skip(if: false)
+    ... @include(if: $no) { g: unreadCount } ... on NotificationAdded @skip(if: $no) { h: position }
     ...Named @include(if: $yes)
   }
 }

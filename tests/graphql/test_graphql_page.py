@@ -21,6 +21,7 @@ from live_inbox.internals.strawberry_schema import MAX_ERRORS
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.selectors import MAX_TYPES
 from live_inbox_graphql.close_codes import CLOSINGS
+from live_inbox_graphql.costs import ASSUMED_LENGTH, ENTRY_COST, MAX_LEAF_NAMES, ROOT_COST
 from live_inbox_graphql.document_limits import MAX_NAME, MAX_REPEATS
 from live_inbox_graphql.errors import Code, client_error
 from live_inbox_graphql.messages import MAX_ID_BYTES
@@ -71,6 +72,8 @@ def test_the_extensions_of_each_code() -> None:
         LookupError(),
     ]
     beside = {code.value: set[str]() for code in Code}
+    beside |= {Code.MAX_COST_EXCEEDED.value: {"cost", "limit"}}
+    beside |= {Code.RESPONSE_TOO_LARGE.value: {"limit"}}
     beside |= {client_error(error).code.value: set(client_error(error).details) for error in errors}
 
     assert {code: words(cells[1]) for code, cells in rows("Errors", under="code").items()} == beside
@@ -116,10 +119,16 @@ def test_the_limits() -> None:
     assert documented == {name.upper(): default(name) for name in groups()["limits"]}
     fixed = [
         VALUES_BESIDE_RECIPIENTS,
+        1,
+        DEFAULT_PAGE_SIZE,
+        ASSUMED_LENGTH,
+        ENTRY_COST,
+        ROOT_COST,
         DEFAULT_PAGE_SIZE,
         MAX_TYPES,
         MAX_NAME,
         MAX_REPEATS,
+        MAX_LEAF_NAMES,
         MAX_ID_BYTES,
         MAX_ERRORS,
     ]
