@@ -78,6 +78,19 @@ def test_production_needs_a_secret_or_public_keys_for_tokens() -> None:
     assert "JWT_SECRET is empty." in done.stderr
 
 
+def test_production_refuses_to_sign_tokens_with_the_key_of_everything_else() -> None:
+    done = manage("check", ENVIRONMENT="production", SECRET_KEY="k" * 50, JWT_SECRET="k" * 50)
+    assert done.returncode == 1
+    assert "JWT_SECRET is SECRET_KEY" in done.stderr
+
+
+def test_an_issuer_whose_every_token_is_accepted_is_a_warning() -> None:
+    issuer = {"JWT_JWKS_URL": "https://id.example/jwks", "JWT_ALGORITHMS": "RS256"}
+    assert "Every access token of the issuer" in manage("check", **issuer).stderr
+    for name in ("JWT_AUDIENCE", "JWT_CLIENT_IDS"):
+        assert "Every access token" not in manage("check", **issuer, **{name: "inbox"}).stderr
+
+
 def test_production_accepts_safe_settings() -> None:
     done = manage("check", ENVIRONMENT="production", SECRET_KEY="k" * 50)
     assert done.returncode == 0

@@ -18,7 +18,7 @@ from strawberry.types import get_object_definition
 from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.authenticators import authenticator
-from live_inbox.identity.config import can_verify_tokens, check_identity_config
+from live_inbox.identity.config import accepts_any_service, can_verify_tokens, check_identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
 
@@ -42,7 +42,8 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E020: the
     sender's name. E021: the authenticator. E022: the language of recipients.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without
-    fields of the inbox that its clients need. W003: a channel layer that does not exist.
+    fields of the inbox that its clients need. W003: a channel layer that does not exist. W030: an issuer all of whose
+    tokens are accepted.
     """
     try:
         inbox_settings()
@@ -72,6 +73,12 @@ def _errors() -> Iterator[CheckMessage]:
                 "There is no key to verify tokens with: all are refused. Sessions work.",
                 hint="Set JWT_SECRET, or a SECRET_KEY of at least 32 bytes.",
                 id="live_inbox.W001",
+            )
+        if accepts_any_service():
+            yield Warning(
+                "Every access token of the issuer opens an inbox, also those that it signs for other services.",
+                hint="Set JWT_AUDIENCE, JWT_CLIENT_IDS or JWT_REQUIRE_SCOPES.",
+                id="live_inbox.W030",
             )
     except InvalidIdentityConfig as error:
         yield Error(str(error), hint="See the JWT_ settings.", id="live_inbox.E002")

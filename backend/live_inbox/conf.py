@@ -297,7 +297,8 @@ class InboxSettings(BaseModel):
     )
     jwt_algorithms: CommaSeparated = Field(
         default_factory=lambda: ["HS256"],
-        description="Accepted signature algorithms, all of one family: HS*, or RS*, PS*, ES*, EdDSA.",
+        description="Accepted signature algorithms, all of one family: HS*, RS*, PS*, ES* or EdDSA. With a JWKS they "
+        "may be of several families, because each of its keys has one algorithm.",
     )
     jwt_public_key: str = Field(
         "",
@@ -315,6 +316,25 @@ class InboxSettings(BaseModel):
     jwt_issuer: str = Field(
         "", description="Issuer (`iss`) that tokens must have. Empty: not checked."
     )
+    jwt_client_ids: CommaSeparated = Field(
+        default_factory=list,
+        description="Clients of the issuer whose tokens are accepted: the claim `client_id`, `azp`, `cid` or `appid`. "
+        "Empty: not checked. For issuers whose access tokens have no audience.",
+    )
+    jwt_header_types: CommaSeparated = Field(
+        default_factory=lambda: ["JWT", "at+jwt"],
+        description="Accepted values of the header `typ`. Tokens without it are accepted.",
+    )
+    jwt_access_types: CommaSeparated = Field(
+        default_factory=lambda: ["access", "access_token", "bearer"],
+        description="Accepted values of the claims that say what a token is for, such as `token_type`, `token_use`, "
+        "`typ` and `purpose`: docs/authentication.md. Tokens without them are accepted.",
+    )
+    jwt_require_type: bool | None = Field(
+        None,
+        description="Whether a token must say that it is an access token, by the header `typ` `at+jwt` or by one of "
+        "`JWT_ACCESS_TYPES`. Not set: if it is signed with Django's SECRET_KEY, which signs other things, too.",
+    )
     jwt_leeway_seconds: int = Field(
         10, ge=0, le=300, description="Tolerated clock difference for token times, in seconds."
     )
@@ -322,6 +342,13 @@ class InboxSettings(BaseModel):
         86_400,
         ge=60,
         description="Maximum seconds that a socket lives on one token or session, whatever the token's `exp`.",
+    )
+    jwt_max_age_seconds: int = Field(
+        31_536_000,
+        ge=60,
+        le=315_360_000,
+        description="Age in seconds at which a token is refused, over HTTP as well, whatever its `exp`. One without "
+        "`iat` must expire within that time.",
     )
     jwt_user_claims: CommaSeparated = Field(
         default_factory=lambda: ["user_id", "sub"],

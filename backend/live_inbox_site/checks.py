@@ -39,6 +39,15 @@ def _unsafe(settings: SiteSettings) -> Iterator[CheckMessage]:
             hint="Set it to a random string of 32 characters or more, or set JWT_PUBLIC_KEY or JWT_JWKS_URL.",
             id="live_inbox_site.E002",
         )
+    if settings.jwt_secret and settings.jwt_secret in (
+        settings.secret_key,
+        *settings.secret_key_fallbacks,
+    ):
+        yield Error(
+            "JWT_SECRET is SECRET_KEY, which signs other things, too.",
+            hint="Set JWT_SECRET to a random string of its own.",
+            id="live_inbox_site.E030",
+        )
     if not settings.allowed_hosts:
         yield Error(
             "ALLOWED_HOSTS is empty.",

@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError, connection
 
+from live_inbox.clock import clock as server_clock
 from live_inbox.conf import InboxSettings
 from live_inbox.database_threads import in_database_thread
 from live_inbox.identity import callers
@@ -122,7 +123,11 @@ def test_a_public_key_may_have_escaped_line_breaks(
 ) -> None:
     pair = key_pairs["EdDSA"]
     configure(jwt_public_key=pair.public_pem.replace("\n", "\\n"), jwt_algorithms=["EdDSA"])
-    token = jwt.encode({"user_id": alice.pk, "exp": 4e9}, pair.private, algorithm="EdDSA")
+    token = jwt.encode(
+        {"user_id": alice.pk, "iat": server_clock.time(), "exp": 4e9},
+        pair.private,
+        algorithm="EdDSA",
+    )
     assert authenticate_now(token).user == alice
 
 

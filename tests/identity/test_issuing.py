@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import override_settings
 
+from live_inbox.clock import clock
 from live_inbox.conf import InboxSettings
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.issuing import issue_token
@@ -136,8 +137,40 @@ def test_without_a_secret_djangos_keys_sign_and_verify(alice: User, configure: C
     other = jwt.encode({"user_id": alice.pk, "exp": 4e9, "purpose": "unsubscribe"}, NEW_SECRET)
     with override_settings(SECRET_KEY=NEW_SECRET), pytest.raises(AuthenticationFailed) as refused:
         authenticate_now(other)
-    assert refused.value.reason is Reason.REFRESH
+    assert refused.value.reason is Reason.NOT_ACCESS
     # A key of Django's that is too short to sign is no error of the project's: tokens are refused.
     with override_settings(SECRET_KEY="short"), pytest.raises(AuthenticationFailed) as none:
         authenticate_now(token)
     assert none.value.reason is Reason.WRONG_KEY
+
+
+def test_a_token_from_a_clock_that_is_ahead_does_not_survive_a_revocation(
+    alice: User, configure: Configure
+) -> None:
+    """Within the leeway, its `iat` may be later than a revocation that is made now."""
+    configure(jwt_leeway_seconds=10)
+    token = issue_token(alice, ttl_seconds=60, now=clock.time() + 8)
+    assert authenticate_now(token).user == alice
+    revoke_tokens(user_id=alice.pk)
+    with pytest.raises(AuthenticationFailed) as failure:
+        authenticate_now(token)
+    assert failure.value.reason is Reason.REVOKED
+
+
+def test_a_token_may_not_be_issued_for_longer_than_it_is_accepted(
+    alice: User, configure: Configure
+) -> None:
+    configure(jwt_max_age_seconds=3600)
+    assert issue_token(alice, ttl_seconds=3600)
+    with pytest.raises(ValueError, match="3600 at most"):
+        issue_token(alice, ttl_seconds=3601)
+
+
+def test_an_issued_token_meets_the_rules_for_kinds(alice: User, configure: Configure) -> None:
+    configure(
+        jwt_header_types=["at+jwt"],
+        jwt_access_types=["inbox"],
+        jwt_require_type=True,
+        jwt_client_ids=["app", "web"],
+    )
+    assert authenticate_now(issue_token(alice, ttl_seconds=60)).user == alice

@@ -65,7 +65,7 @@ def refusal(checked: TokenVerifier, token: str) -> Reason:
 
 HS256 = '{"alg":"HS256","typ":"JWT"}'
 UNENCODED = '{"alg":"HS256","b64":false,"crit":["b64"]}'
-HALF_A_CHARACTER = '{"user_id":"\\ud800","exp":1.9e9}'
+HALF_A_CHARACTER = '{"user_id":"\\ud800","exp":1800000300}'
 
 
 def payload(exp: str) -> str:
@@ -73,7 +73,7 @@ def payload(exp: str) -> str:
 
 
 def unsigned(header: str) -> str:
-    return forged(header, payload("1.9e9")).rpartition(".")[0] + "."
+    return forged(header, payload("1800000300")).rpartition(".")[0] + "."
 
 
 # -- what is accepted -----------------------------------------------------------------------------
@@ -139,7 +139,8 @@ def test_scopes(changes: Any, scopes: set[str]) -> None:
     ],
 )
 def test_expires_at_includes_the_leeway_and_the_maximum_ttl(exp: str, expires_at: float) -> None:
-    assert verifier().verify(forged(HS256, payload(exp))).expires_at == expires_at
+    issued = f'{exp},"iat":{int(NOW)}'
+    assert verifier().verify(forged(HS256, payload(issued))).expires_at == expires_at
 
 
 def test_a_token_is_accepted_until_its_expires_at() -> None:
@@ -154,10 +155,53 @@ def test_a_token_is_accepted_until_its_expires_at() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "issued_at"),
-    [({"iat": None}, None), ({"iat": NOW + 10}, NOW + 10), ({"iat": -5}, -5.0)],
+    [({"iat": None}, None), ({"iat": NOW - 0.5}, NOW - 0.5), ({"iat": NOW + 0.5}, NOW + 0.5)],
 )
 def test_the_time_of_issue_is_optional(changes: Any, issued_at: float | None) -> None:
     assert verifier().verify(signed(**changes)).issued_at == issued_at
+
+
+@pytest.mark.parametrize("lifetime", [30, 30 * 365])
+def test_a_token_that_is_too_old_is_refused_whatever_its_expiry(lifetime: int) -> None:
+    """A token for thirty years would work over HTTP for thirty years."""
+    day = 86_400
+    clock = Clock(NOW)
+    checked = TokenVerifier(RULES, clock=clock)
+    token = signed(iat=int(NOW), exp=int(NOW) + lifetime * day)
+    oldest = NOW + min(lifetime, 365) * day
+    clock.now = oldest + 9
+    assert checked.verify(token).expires_at == oldest + 10
+    clock.now += 1
+    assert refusal(checked, token) is Reason.EXPIRED
+
+
+def test_a_token_without_a_time_of_issue_expires_within_the_maximum_age() -> None:
+    checked = verifier(max_age_seconds=600)
+    assert checked.verify(signed(iat=None, exp=int(NOW) + 600)).expires_at == NOW + 610
+    assert refusal(checked, signed(iat=None, exp=int(NOW) + 601)) is Reason.TOO_LONG
+    assert refusal(checked, forged(HS256, payload("1e308"))) is Reason.TOO_LONG
+
+
+# -- an issuer whose clock is ahead ---------------------------------------------------------------
+
+
+def test_a_token_from_the_future_may_have_been_issued_before() -> None:
+    """Otherwise it would survive a revocation that is made now."""
+    issued_at = verifier().verify(signed(iat=NOW + 9)).issued_at
+    assert issued_at == NOW - 1
+
+
+def test_the_clock_of_an_issuer_that_was_ahead_is_ahead_for_an_hour() -> None:
+    clock = Clock(NOW)
+    checked = TokenVerifier(RULES, clock=clock)
+    hour = int(NOW) + 7200
+    token = signed(iat=NOW + 9, exp=hour)
+    checked.verify(token)
+    clock.now = NOW + 60
+    assert checked.verify(token).issued_at == NOW
+    assert checked.verify(signed(iat=NOW + 50, exp=hour)).issued_at == NOW + 41
+    clock.now = NOW + 3600
+    assert checked.verify(token).issued_at == NOW + 9
 
 
 # -- rotation -------------------------------------------------------------------------------------
@@ -193,8 +237,8 @@ def test_public_keys_verify(algorithm: str, key_pairs: dict[str, KeyPair]) -> No
 
 def test_several_public_keys_verify(key_pairs: dict[str, KeyPair]) -> None:
     pems = key_pairs["RS256"].public_pem + key_pairs["other"].public_pem
-    checked = verifier(secrets=(), public_key=pems, algorithms=("RS256", "PS256"))
-    for name, algorithm in (("RS256", "RS256"), ("other", "PS256")):
+    checked = verifier(secrets=(), public_key=pems, algorithms=("RS256", "RS512"))
+    for name, algorithm in (("RS256", "RS256"), ("other", "RS512")):
         token = jwt.encode(claims(), key_pairs[name].private, algorithm=algorithm)
         assert checked.verify(token).user_ref == "7"
 
@@ -209,24 +253,24 @@ ATTACKS: dict[str, tuple[str, Reason]] = {
     "half a character": ("\ud800.a.b", Reason.MALFORMED),
     "control characters": ("a\x00b\r\n.c.d", Reason.MALFORMED),
     "oversized": (signed(note="x" * 8192), Reason.MALFORMED),
-    "header is a list": (forged("[]", payload("1.9e9")), Reason.MALFORMED),
-    "header is deep": (forged("[" * 5000, payload("1.9e9")), Reason.MALFORMED),
+    "header is a list": (forged("[]", payload("1800000300")), Reason.MALFORMED),
+    "header is deep": (forged("[" * 5000, payload("1800000300")), Reason.MALFORMED),
     "claims are a list": (forged(HS256, "[1]"), Reason.MALFORMED),
     "claims are not JSON": (forged(HS256, "{"), Reason.MALFORMED),
     "claims are deep": (forged(HS256, '{"a":' * 1100), Reason.MALFORMED),
     "user is half a character": (forged(HS256, HALF_A_CHARACTER), Reason.NO_USER),
     "unknown critical extension": (signed(headers={"crit": ["x"], "x": 1}), Reason.MALFORMED),
     "unencoded payload": (forged(UNENCODED, "x"), Reason.MALFORMED),
-    "no algorithm": (forged("{}", payload("1.9e9")), Reason.WRONG_KEY),
+    "no algorithm": (forged("{}", payload("1800000300")), Reason.WRONG_KEY),
     "algorithm none": (unsigned('{"alg":"none"}'), Reason.WRONG_KEY),
-    "algorithm None": (forged('{"alg":"None"}', payload("1.9e9")), Reason.WRONG_KEY),
-    "algorithm is a list": (forged('{"alg":["HS256"]}', payload("1.9e9")), Reason.WRONG_KEY),
+    "algorithm None": (forged('{"alg":"None"}', payload("1800000300")), Reason.WRONG_KEY),
+    "algorithm is a list": (forged('{"alg":["HS256"]}', payload("1800000300")), Reason.WRONG_KEY),
     "other HMAC": (jwt.encode(claims(), SECRET * 2, algorithm="HS512"), Reason.WRONG_KEY),
     "stranger's secret": (signed(FOREIGN_SECRET), Reason.WRONG_KEY),
     "no signature": (unsigned(HS256), Reason.WRONG_KEY),
     "kid is a path": (signed(FOREIGN_SECRET, {"kid": "../../dev/null"}), Reason.WRONG_KEY),
     "kid is a query": (signed(FOREIGN_SECRET, {"kid": "' OR 1=1 --"}), Reason.WRONG_KEY),
-    "kid is a number": (forged('{"alg":"HS256","kid":7}', payload("1.9e9")), Reason.MALFORMED),
+    "kid is a number": (forged('{"alg":"HS256","kid":7}', payload("1800000300")), Reason.MALFORMED),
     "key in the header": (
         signed(FOREIGN_SECRET, {"jwk": {"kty": "oct", "k": base64url(FOREIGN_SECRET.encode())}}),
         Reason.WRONG_KEY,
@@ -248,8 +292,8 @@ ATTACKS: dict[str, tuple[str, Reason]] = {
     "not yet valid": (signed(nbf=int(NOW) + 11), Reason.NOT_YET_VALID),
     "nbf is a list": (signed(nbf=[1]), Reason.MALFORMED),
     "refresh token": (signed(token_type="refresh"), Reason.REFRESH),
-    "sliding token": (signed(token_type="sliding"), Reason.REFRESH),
-    "token type is null": (forged(HS256, payload('1.9e9,"token_type":null')), Reason.REFRESH),
+    "sliding token": (signed(token_type="sliding"), Reason.NOT_ACCESS),
+    "token type is null": (forged(HS256, payload('1.8e9,"token_type":null')), Reason.NOT_ACCESS),
     "nobody": (signed(user_id=None), Reason.NO_USER),
     "empty user": (signed(user_id=""), Reason.NO_USER),
     "blank user": (signed(user_id="  "), Reason.NO_USER),
@@ -273,10 +317,10 @@ def test_attacks(name: str) -> None:
 def test_a_public_key_is_not_accepted_as_a_shared_secret(key_pairs: dict[str, KeyPair]) -> None:
     """Algorithm confusion: the attacker uses the public key as an HMAC secret."""
     pem = key_pairs["RS256"].public_pem
-    for algorithms in (("RS256",), ("RS256", "PS256")):
+    for algorithms in (("RS256",), ("RS256", "RS512")):
         checked = verifier(secrets=(), public_key=pem, algorithms=algorithms)
         for secret in (pem.encode(), pem.strip().encode()):
-            token = forged(HS256, payload("1.9e9"), secret)
+            token = forged(HS256, payload("1800000300"), secret)
             assert refusal(checked, token) is Reason.WRONG_KEY
 
 
@@ -351,7 +395,38 @@ def test_a_configured_issuer_is_required(iss: str | None) -> None:
     checked = verifier(issuer="https://id.example")
     assert checked.verify(signed(iss="https://id.example")).user_ref == "7"
     assert refusal(checked, signed(iss=iss)) is Reason.WRONG_ISSUER
-    assert refusal(checked, forged(HS256, payload('1.9e9,"iss":[]'))) is Reason.WRONG_ISSUER
+    assert refusal(checked, forged(HS256, payload('1800000300,"iss":[]'))) is Reason.WRONG_ISSUER
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_accepted"),
+    [
+        ({"client_id": "app"}, True),
+        ({"azp": "web"}, True),
+        ({"cid": "app", "aud": "api://default"}, True),
+        ({"client_id": "app", "azp": "web"}, True),
+        ({}, False),
+        ({"client_id": "other"}, False),
+        ({"client_id": "app", "azp": "other"}, False),
+        ({"client_id": ["app"]}, False),
+    ],
+)
+def test_a_client_can_be_required(
+    changes: Any, is_accepted: bool, key_pairs: dict[str, KeyPair]
+) -> None:
+    """Access tokens of Cognito have `client_id` and no `aud`."""
+    pair = key_pairs["ES256"]
+    checked = verifier(
+        secrets=(),
+        public_key=pair.public_pem,
+        algorithms=("ES256",),
+        client_ids=("app", "web"),
+    )
+    token = jwt.encode(claims(**changes), pair.private, algorithm="ES256")
+    if is_accepted:
+        assert checked.verify(token).user_ref == "7"
+    else:
+        assert refusal(checked, token) is Reason.WRONG_AUDIENCE
 
 
 WORDS = st.sampled_from(["here", "there", ""]) | JSON
@@ -433,6 +508,12 @@ def test_a_key_is_used_with_one_algorithm_family_only(key_pairs: dict[str, KeyPa
     ):
         with pytest.raises(InvalidIdentityConfig, match="does not fit"):
             verifier(**config)
+
+
+def test_a_key_is_not_used_with_two_kinds_of_padding(key_pairs: dict[str, KeyPair]) -> None:
+    pem = key_pairs["RS256"].public_pem
+    with pytest.raises(InvalidIdentityConfig, match="PS and RS, which do not fit one key"):
+        verifier(secrets=(), public_key=pem, algorithms=("RS256", "PS256"))
 
 
 def test_a_private_key_is_refused_as_a_public_key(key_pairs: dict[str, KeyPair]) -> None:

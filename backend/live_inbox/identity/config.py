@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.identity.accounts import AccountConfig, check_account_config
 from live_inbox.identity.keys import fits_as_secret
+from live_inbox.identity.token_kinds import KindRules
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier
 
 
@@ -39,10 +40,16 @@ def identity_config() -> IdentityConfig:
             jwks_url=settings.jwt_jwks_url,
             audience=settings.jwt_audience,
             issuer=settings.jwt_issuer,
+            client_ids=tuple(settings.jwt_client_ids),
             leeway_seconds=settings.jwt_leeway_seconds,
             max_ttl_seconds=settings.jwt_max_ttl_seconds,
+            max_age_seconds=settings.jwt_max_age_seconds,
             user_claims=tuple(settings.jwt_user_claims),
-            requires_token_type=not settings.jwt_secret,
+            kinds=KindRules(
+                header_types=tuple(settings.jwt_header_types),
+                access_types=tuple(settings.jwt_access_types),
+                must_say=_must_say(settings),
+            ),
         ),
         accounts=AccountConfig(
             user_field=settings.jwt_user_field, create_users=settings.jwt_create_users
@@ -74,6 +81,22 @@ def _secrets(settings: InboxSettings) -> tuple[str, ...]:
     return tuple(str(key) for key in keys if fits_as_secret(str(key), algorithms))
 
 
+def _must_say(settings: InboxSettings) -> bool:
+    """Whether a token must say that it is for access. Django's secret keys sign other things: a link to unsubscribe
+    must not be a login.
+    """
+    if settings.jwt_require_type is not None:
+        return settings.jwt_require_type
+    is_signed_elsewhere = bool(settings.jwt_public_key or settings.jwt_jwks_url)
+    return not is_signed_elsewhere and uses_secret_key(settings)
+
+
+def uses_secret_key(settings: InboxSettings) -> bool:
+    """Whether a secret of Django's signs tokens: because there is no JWT_SECRET, or because it is the same."""
+    keys = {django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS}
+    return not settings.jwt_secret or settings.jwt_secret in keys
+
+
 def check_identity_config() -> None:
     """Raise InvalidIdentityConfig if the settings cannot work; the message says what to change."""
     config = identity_config()
@@ -85,3 +108,9 @@ def can_verify_tokens() -> bool:
     """Whether there is any key to verify tokens with."""
     tokens = identity_config().tokens
     return tokens.signed_elsewhere or bool(tokens.secrets)
+
+
+def accepts_any_service() -> bool:
+    """Whether nothing tells the tokens for this service from the others of an issuer elsewhere."""
+    tokens = identity_config().tokens
+    return tokens.signed_elsewhere and not (tokens.audience or tokens.client_ids)

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     WRONG_AUDIENCE = "wrong_audience"
     WRONG_ISSUER = "wrong_issuer"
     REFRESH = "refresh"
+    NOT_ACCESS = "not_access"
+    TOO_LONG = "too_long"
     NO_USER = "no_user"
     UNKNOWN_USER = "unknown_user"
     INACTIVE = "inactive"
@@ -42,6 +44,8 @@ _MESSAGES = {
     Reason.WRONG_AUDIENCE: "The token is meant for another service.",
     Reason.WRONG_ISSUER: "The token comes from an issuer that this server does not accept.",
     Reason.REFRESH: "This is not an access token.",
+    Reason.NOT_ACCESS: "This is not an access token.",
+    Reason.TOO_LONG: "The token is valid for longer than this server accepts.",
     Reason.NO_USER: "The token does not name a user.",
     Reason.UNKNOWN_USER: "The account of this token cannot be used.",
     Reason.INACTIVE: "The account of this token cannot be used.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jwt
@@ -26,15 +26,16 @@ def issue_token(
     """Return an access token for this user, with the claims of djangorestframework-simplejwt.
 
     `now` is the time of issue in unix seconds; by default the current time. Raises InvalidIdentityConfig where
-    tokens are signed elsewhere, and ValueError for a `ttl_seconds` that is not positive or not finite.
+    tokens are signed elsewhere, and ValueError for a `ttl_seconds` that is not positive or above JWT_MAX_AGE_SECONDS.
     """
     config = identity_config()
     if config.tokens.signed_elsewhere:
         raise InvalidIdentityConfig(
             "Tokens are signed elsewhere: this server has public keys only."
         )
-    if not 0 < ttl_seconds < float("inf"):
-        raise ValueError("A token must live for more than 0 seconds.")
+    if not 0 < ttl_seconds <= config.tokens.max_age_seconds:
+        most = f"{config.tokens.max_age_seconds:g}"
+        raise ValueError(f"A token must live for more than 0 seconds, and {most} at most.")
     user_ref = str(getattr(user, config.accounts.user_field))
     claims = _claims(config.tokens, user_ref, ttl_seconds, clock.time() if now is None else now)
     if scope := " ".join(scopes):
@@ -47,7 +48,7 @@ def _claims(config: TokenConfig, user_ref: str, ttl_seconds: float, now: float) 
     issued_at = round(now, 6)
     claims: dict[str, Any] = dict.fromkeys((*config.user_claims, "user_id", "sub"), user_ref)
     claims |= {
-        "token_type": "access",
+        "token_type": _first(config.kinds.access_types, "access"),
         "iat": issued_at,
         "exp": issued_at + ttl_seconds,
         "jti": uuid.uuid4().hex,
@@ -56,6 +57,8 @@ def _claims(config: TokenConfig, user_ref: str, ttl_seconds: float, now: float) 
         claims["aud"] = config.audience
     if config.issuer:
         claims["iss"] = config.issuer
+    if config.client_ids:
+        claims["client_id"] = config.client_ids[0]
     return claims
 
 
@@ -63,6 +66,12 @@ def _signed(config: TokenConfig, claims: dict[str, Any]) -> str:
     if not config.secrets:
         raise InvalidIdentityConfig("JWT_SECRET is empty: there is nothing to sign with.")
     secret = config.secrets[0]
-    headers = {"kid": secret_id(secret)} if len(config.secrets) > 1 else None
-    algorithm = config.algorithms[0]
-    return jwt.encode(claims, secret, algorithm=algorithm, headers=headers)
+    headers = {"typ": _first(config.kinds.header_types, "JWT")}
+    if len(config.secrets) > 1:
+        headers["kid"] = secret_id(secret)
+    return jwt.encode(claims, secret, algorithm=config.algorithms[0], headers=headers)
+
+
+def _first(accepted: Sequence[str], usual: str) -> str:
+    """Return the usual value if it is accepted, or else the first that is."""
+    return usual if usual in accepted or not accepted else accepted[0]

@@ -115,6 +115,7 @@ class PublicKeys:
             ]
             for block in blocks
         ]
+        one_family(algorithms, "JWT_PUBLIC_KEY")
         self._keys: tuple[Key, ...] = tuple(keys[0] for keys in prepared)
 
     def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[Key]:
@@ -133,6 +134,22 @@ def known_algorithms(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         _algorithm(name)
     return names
+
+
+def one_family(names: Sequence[str], setting: str) -> Sequence[str]:
+    """Return the names unchanged; raise InvalidIdentityConfig if they use one key in more than one way."""
+    families = {_family(name) for name in known_algorithms(names)}
+    if len(families) > 1:
+        raise InvalidIdentityConfig(
+            f"JWT_ALGORITHMS has {' and '.join(sorted(families))}, which do not fit one key: "
+            f"use {setting} with algorithms of one family."
+        )
+    return names
+
+
+def _family(name: str) -> str:
+    """Return `RS` for `RS256`, and so on."""
+    return name.rstrip("0123456789") if name[:2] in ("HS", "RS", "PS") else name[:2]
 
 
 def signatures(algorithms: Sequence[str]) -> jwt.PyJWS:

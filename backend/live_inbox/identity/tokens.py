@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
+from live_inbox.identity.issuer_clock import IssuerClock
 from live_inbox.identity.jwks import JwksKeys
 from live_inbox.identity.keys import (
     Keys,
@@ -22,6 +23,7 @@ from live_inbox.identity.keys import (
     known_algorithms,
     signatures,
 )
+from live_inbox.identity.token_kinds import KindRules, check_audience_kind, check_kind
 
 if TYPE_CHECKING:
     from live_inbox.identity.keys import Key
@@ -30,6 +32,8 @@ MAX_TOKEN_LENGTH = 8192
 MAX_USER_REF_LENGTH = 255
 # Later times (after the year 33658) are clamped to this one, so that none overflows a float or a date.
 FAR = 10**12
+_CLIENT_CLAIMS = ("client_id", "azp", "cid", "appid")
+"""Where issuers put the client to which a token was issued: RFC 9068 and Cognito, OpenID Connect, Okta, Entra ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,15 @@ class TokenConfig:
     jwks_url: str = ""
     audience: str = ""
     issuer: str = ""
+    client_ids: tuple[str, ...] = ()
+    """If there are any, a token must be issued to one of these clients."""
     leeway_seconds: float = 10
     max_ttl_seconds: float = 86_400
+    """The longest life of a socket on one token."""
+    max_age_seconds: float = 365 * 86_400
+    """The age at which a token is refused, whatever its `exp`."""
     user_claims: tuple[str, ...] = ("user_id", "sub")
-    requires_token_type: bool = False
-    """Whether a token must say that it is an access token. For secrets that sign other things as well, such as
-    Django's: a link to unsubscribe must not be a login."""
+    kinds: KindRules = field(default_factory=KindRules)
 
     @property
     def signed_elsewhere(self) -> bool:
@@ -59,8 +66,9 @@ class TokenConfig:
 class VerifiedToken:
     """The claims of a token whose signature and times are valid. Times are unix seconds.
 
-    `expires_at` is the moment from which the token is refused: `exp` plus the leeway, and at most the maximum
-    lifetime from now.
+    `expires_at` is the moment from which the token is refused: `exp`, or the maximum age after `iat`, plus the leeway,
+    and at most the maximum lifetime of a socket from now. `issued_at` is the earliest moment at which the token was
+    issued: earlier than `iat` where the issuer's clock is ahead.
     """
 
     user_ref: str
@@ -77,6 +85,7 @@ class TokenVerifier:
         self._keys = _keys(config)
         self._signatures = signatures(config.algorithms)
         self._clock = clock
+        self._issuer_clock = IssuerClock(leeway_seconds=config.leeway_seconds, clock=clock)
         if not config.user_claims:
             raise InvalidIdentityConfig(
                 "JWT_USER_CLAIMS is empty: name the claim that identifies the user."
@@ -85,7 +94,7 @@ class TokenVerifier:
     def may_block(self, token: str) -> bool:
         """Whether `verify` would fetch keys over the network. If so, call it off the event loop."""
         try:
-            return self._keys.may_block(_key_id(token))
+            return self._keys.may_block(_header_of(token).key_id)
         except AuthenticationFailed:
             return False
 
@@ -94,18 +103,19 @@ class TokenVerifier:
 
         With `fetch=False` it uses cached keys only and never blocks.
         """
-        claims = self._signed_claims(token, self._keys.candidates(_key_id(token), fetch=fetch))
+        header = _header_of(token)
+        claims = self._signed_claims(token, self._keys.candidates(header.key_id, fetch=fetch))
         _check_issuer(claims, self._config)
         _check_audience(claims, self._config)
-        is_required = self._config.requires_token_type and not self._config.signed_elsewhere
-        if claims.get("token_type", None if is_required else "access") != "access":
-            raise AuthenticationFailed(Reason.REFRESH)
+        _check_client(claims, self._config)
+        check_kind(header.type, claims, self._config.kinds)
         now = self._clock()
-        expires_at = self._expiry(claims, now)
+        issued_at = self._not_before(claims, "iat", now)
+        expires_at = self._expiry(claims, issued_at, now)
         return VerifiedToken(
             user_ref=_user_ref(claims, self._config.user_claims),
             scopes=_scopes(claims),
-            issued_at=self._not_before(claims, "iat", now),
+            issued_at=None if issued_at is None else self._issuer_clock.issued_at(issued_at),
             expires_at=expires_at,
         )
 
@@ -120,12 +130,19 @@ class TokenVerifier:
             return _claims(payload)
         raise AuthenticationFailed(Reason.WRONG_KEY)
 
-    def _expiry(self, claims: Mapping[str, Any], now: float) -> float:
+    def _expiry(self, claims: Mapping[str, Any], issued_at: float | None, now: float) -> float:
         self._not_before(claims, "nbf", now)
-        expires_at = _instant(claims["exp"]) + self._config.leeway_seconds
+        config = self._config
+        expires_at = _instant(claims["exp"])
+        if issued_at is not None:
+            expires_at = min(expires_at, issued_at + config.max_age_seconds)
+        elif expires_at > now + config.max_age_seconds:
+            # Its age is unknown, and it would be accepted for longer than the maximum.
+            raise AuthenticationFailed(Reason.TOO_LONG)
+        expires_at += config.leeway_seconds
         if expires_at <= now:
             raise AuthenticationFailed(Reason.EXPIRED)
-        return min(expires_at, now + self._config.max_ttl_seconds)
+        return min(expires_at, now + config.max_ttl_seconds)
 
     def _not_before(self, claims: Mapping[str, Any], claim: str, now: float) -> float | None:
         if claims.get(claim) is None:
@@ -149,22 +166,31 @@ def _keys(config: TokenConfig) -> Keys:
     return SharedSecrets(config.secrets, config.algorithms)
 
 
-def _key_id(token: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What is read of a token's header before the signature is verified."""
+
+    key_id: str | None
+    type: object
+
+
+def _header_of(token: str) -> _Header:
     if not token:
         raise AuthenticationFailed(Reason.MISSING)
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
         raise AuthenticationFailed(Reason.MALFORMED)
-    return _key_id_in(token.partition(".")[0])
+    return _parsed_header(token.partition(".")[0])
 
 
 # All tokens of an issuer have the same header.
 @lru_cache(maxsize=64)
-def _key_id_in(header: str) -> str | None:
+def _parsed_header(header: str) -> _Header:
     try:
-        key_id = jwt.get_unverified_header(header + "..").get("kid")
+        parsed = jwt.get_unverified_header(header + "..")
     except jwt.PyJWTError as error:
         raise AuthenticationFailed(Reason.MALFORMED) from error
-    return key_id if isinstance(key_id, str) else None
+    key_id = parsed.get("kid")
+    return _Header(key_id if isinstance(key_id, str) else None, parsed.get("typ"))
 
 
 def _claims(payload: bytes) -> dict[str, Any]:
@@ -194,8 +220,18 @@ def _check_audience(claims: Mapping[str, Any], config: TokenConfig) -> None:
     else:
         # simplejwt ignores an audience that is not configured, and with a shared secret that is harmless.
         # A public issuer signs for many services: ignoring the audience would admit the tokens of all of them.
-        is_accepted = not audience or not config.signed_elsewhere
+        is_accepted = not audience or not config.signed_elsewhere or bool(config.client_ids)
+        check_audience_kind(audience)
     if not is_accepted:
+        raise AuthenticationFailed(Reason.WRONG_AUDIENCE)
+
+
+def _check_client(claims: Mapping[str, Any], config: TokenConfig) -> None:
+    """Raise AuthenticationFailed unless each claim that names the client names an accepted one."""
+    if not config.client_ids:
+        return
+    named = [claims[claim] for claim in _CLIENT_CLAIMS if claims.get(claim) is not None]
+    if not named or not all(name in config.client_ids for name in named):
         raise AuthenticationFailed(Reason.WRONG_AUDIENCE)
 
 
@@ -219,7 +255,7 @@ def _user_ref(claims: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     found: set[str] = set()
-    for value in (claims.get("scope"), claims.get("scopes")):
+    for value in (claims.get("scope"), claims.get("scopes"), claims.get("scp")):
         if isinstance(value, str):
             found.update(value.split())
         elif isinstance(value, list):

@@ -45,7 +45,10 @@ class Command(InboxCommand):
         name = user.get_username()
         if not user.is_active:
             raise CommandError(f"{name} is not active: a token would be refused.")
-        token = issue_token(user, ttl_seconds=options["ttl"], scopes=options["scope"])
+        try:
+            token = issue_token(user, ttl_seconds=options["ttl"], scopes=options["scope"])
+        except ValueError as error:
+            raise CommandError(str(error)) from None
         if not options["quiet"]:
             self.stdout.write(
                 f"Token of {name} (user {user.pk}), good for {options['ttl']:g} seconds:"
