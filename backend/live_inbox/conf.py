@@ -70,6 +70,16 @@ def _json_object(value: object) -> object:
         raise ValueError(f"it is not JSON: {error}") from None
 
 
+def _headers(values: dict[str, str]) -> dict[str, str]:
+    """Raise ValueError for what cannot be a header. The value may be a secret, so the message does not have it."""
+    for name, value in values.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"{name!r} is not the name of a header")
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"the value of {name} has characters that a header cannot have")
+    return values
+
+
 def _types(values: dict[str, NotificationType]) -> dict[str, NotificationType]:
     """Raise ValueError for a key that is not a type."""
     for slug in values:
@@ -306,7 +316,23 @@ class InboxSettings(BaseModel):
         "line ends may be written as `\\n`.",
     )
     jwt_jwks_url: str = Field(
-        "", description="URL of a JWKS document with the public keys that verify tokens."
+        "",
+        description="URL of a JWKS document with the public keys that verify tokens: https, or http to the same "
+        "machine. With Django's DEBUG, http to any.",
+    )
+    jwt_jwks_headers: Annotated[
+        dict[str, str], BeforeValidator(_json_object), AfterValidator(_headers)
+    ] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Headers of the requests for that document, as a JSON object: for issuers that want a key, or "
+        "another `User-Agent`.",
+    )
+    jwt_jwks_stale_seconds: int = Field(
+        3600,
+        ge=300,
+        le=604_800,
+        description="Seconds that the keys of that document stay in use while the issuer is unreachable.",
     )
     jwt_audience: str = Field(
         "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,7 +29,6 @@ from live_inbox.identity.config import check_identity_config, identity_config
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
-from live_inbox.identity.tokens import TokenVerifier
 from tests.authentication import authenticate_now
 from tests.identity.issuer import SECRET, KeyPair
 
@@ -129,31 +127,6 @@ def test_a_public_key_may_have_escaped_line_breaks(
         algorithm="EdDSA",
     )
     assert authenticate_now(token).user == alice
-
-
-def test_a_verification_that_blocks_leaves_the_event_loop(
-    alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads = []
-    genuine = TokenVerifier.verify
-
-    def verify(self: TokenVerifier, token: str, *, fetch: bool = True) -> object:
-        threads.append((fetch, threading.current_thread()))
-        return genuine(self, token)
-
-    monkeypatch.setattr(TokenVerifier, "verify", verify)
-    token = issue_token(alice, ttl_seconds=60)
-
-    async def scenario() -> None:
-        here = threading.current_thread()
-        await authenticate(token)
-        assert threads == [(False, here)]
-        monkeypatch.setattr(TokenVerifier, "may_block", lambda self, token: True)
-        await authenticate(token)
-        assert threads[1][0] is True
-        assert threads[1][1] is not here
-
-    asyncio.run(scenario())
 
 
 # -- many at once ---------------------------------------------------------------------------------

@@ -71,12 +71,11 @@ async def authenticate(token: str | None) -> Caller:
     """
     config = identity_config()
     verifier = verifier_for(config.tokens)
-    if verifier.may_block(token or ""):
-        # Not in a database thread: a slow issuer must not occupy all of them.
+    pending = verifier.pending_keys(token or "")
+    if pending is not None:
         async with keys_within(config.keys_seconds):
-            verified = await asyncio.to_thread(verifier.verify, token or "")
-    else:
-        verified = verifier.verify(token or "", fetch=False)
+            await asyncio.wrap_future(pending)
+    verified = verifier.verify(token or "", fetch=False)
     async with database_within(config.database_seconds):
         result = await _accounts.ask(verified)
         if result is Reason.UNKNOWN_USER and config.accounts.create_users:

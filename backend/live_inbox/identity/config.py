@@ -38,6 +38,9 @@ def identity_config() -> IdentityConfig:
             # Environment files often cannot hold line breaks, so `\\n` stands for one.
             public_key=settings.jwt_public_key.replace("\\n", "\n"),
             jwks_url=settings.jwt_jwks_url,
+            jwks_headers=tuple(settings.jwt_jwks_headers.items()),
+            jwks_over_http=bool(django_settings.DEBUG),
+            jwks_stale_seconds=settings.jwt_jwks_stale_seconds,
             audience=settings.jwt_audience,
             issuer=settings.jwt_issuer,
             client_ids=tuple(settings.jwt_client_ids),

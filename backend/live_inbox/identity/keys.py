@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,11 +31,14 @@ _PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.D
 class Keys(Protocol):
     """The trusted keys of one issuer."""
 
-    def candidates(self, key_id: str | None, *, fetch: bool) -> Sequence[Key]:
-        """Return the keys that may have signed a token with this `kid`. Without `fetch`, only cached ones."""
+    def candidates(self, key_id: str | None) -> Sequence[Key]:
+        """Return the keys that may have signed a token with this `kid`. Makes no network request."""
 
     def may_block(self, key_id: str | None) -> bool:
-        """Whether `candidates` would make a network request."""
+        """Whether a token with this `kid` has to wait for keys from the network."""
+
+    def fetch(self, key_id: str | None) -> Future[None] | None:
+        """Fetch keys if that is due; return what a token with this `kid` has to wait for, None for nothing."""
 
 
 def secret_id(secret: str) -> str:
@@ -60,7 +64,7 @@ class SharedSecrets:
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._by_id = {secret_id(secret): secret.encode() for secret in secrets}
 
-    def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[Key]:
+    def candidates(self, key_id: str | None) -> Sequence[Key]:
         """Return the secret that the token names, or all secrets.
 
         Another issuer that shares the secret may give it any `kid`, so an unknown one is not an error.
@@ -72,17 +76,23 @@ class SharedSecrets:
         """Return False: secrets come from the settings."""
         return False
 
+    def fetch(self, key_id: str | None) -> None:
+        """Do nothing."""
+
 
 class NoKeys:
     """No key at all: every token is refused. For projects that use sessions only."""
 
-    def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[Key]:
+    def candidates(self, key_id: str | None) -> Sequence[Key]:
         """Return nothing."""
         return ()
 
     def may_block(self, key_id: str | None) -> bool:
         """Return False: there is nothing to fetch."""
         return False
+
+    def fetch(self, key_id: str | None) -> None:
+        """Do nothing."""
 
 
 @lru_cache(maxsize=16)
@@ -118,13 +128,16 @@ class PublicKeys:
         one_family(algorithms, "JWT_PUBLIC_KEY")
         self._keys: tuple[Key, ...] = tuple(keys[0] for keys in prepared)
 
-    def candidates(self, key_id: str | None, *, fetch: bool = True) -> Sequence[Key]:
+    def candidates(self, key_id: str | None) -> Sequence[Key]:
         """Return all keys: PEM has no key ids."""
         return self._keys
 
     def may_block(self, key_id: str | None) -> bool:
         """Return False: the keys come from the settings."""
         return False
+
+    def fetch(self, key_id: str | None) -> None:
+        """Do nothing."""
 
 
 def known_algorithms(names: Sequence[str]) -> Sequence[str]:

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import jwt
 
 from live_inbox.identity.errors import AuthenticationFailed, InvalidIdentityConfig, Reason
 from live_inbox.identity.issuer_clock import IssuerClock
-from live_inbox.identity.jwks import JwksKeys
+from live_inbox.identity.jwks import STALE_SECONDS, JwksKeys
 from live_inbox.identity.keys import (
     Keys,
     NoKeys,
@@ -44,6 +45,10 @@ class TokenConfig:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     public_key: str = ""
     jwks_url: str = ""
+    jwks_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    jwks_over_http: bool = False
+    """Whether the JWKS may come over http from another machine."""
+    jwks_stale_seconds: float = STALE_SECONDS
     audience: str = ""
     issuer: str = ""
     client_ids: tuple[str, ...] = ()
@@ -92,19 +97,29 @@ class TokenVerifier:
             )
 
     def may_block(self, token: str) -> bool:
-        """Whether `verify` would fetch keys over the network. If so, call it off the event loop."""
+        """Whether the token's keys are not here: `verify` would wait for them, `pending_keys` return a future."""
         try:
-            return self._keys.may_block(_header_of(token).key_id)
+            return self._keys.may_block(self._key_id(token))
         except AuthenticationFailed:
             return False
+
+    def pending_keys(self, token: str) -> Future[None] | None:
+        """Fetch keys in the background if that is due; return what to wait for before `verify`, None for nothing."""
+        try:
+            return self._keys.fetch(self._key_id(token))
+        except AuthenticationFailed:
+            return None
 
     def verify(self, token: str, *, fetch: bool = True) -> VerifiedToken:
         """Return the verified claims; raise AuthenticationFailed with the reason.
 
         With `fetch=False` it uses cached keys only and never blocks.
         """
+        pending = self.pending_keys(token) if fetch else None
+        if pending is not None:
+            pending.result()
         header = _header_of(token)
-        claims = self._signed_claims(token, self._keys.candidates(header.key_id, fetch=fetch))
+        claims = self._signed_claims(token, self._keys.candidates(self._key_id(token)))
         _check_issuer(claims, self._config)
         _check_audience(claims, self._config)
         _check_client(claims, self._config)
@@ -118,6 +133,13 @@ class TokenVerifier:
             issued_at=None if issued_at is None else self._issuer_clock.issued_at(issued_at),
             expires_at=expires_at,
         )
+
+    def _key_id(self, token: str) -> str | None:
+        """Return the `kid`; raise AuthenticationFailed (WRONG_KEY) for an algorithm for which no key is looked up."""
+        header = _header_of(token)
+        if header.algorithm not in self._config.algorithms:
+            raise AuthenticationFailed(Reason.WRONG_KEY)
+        return header.key_id
 
     def _signed_claims(self, token: str, keys: Sequence[Key]) -> dict[str, Any]:
         for key in keys:
@@ -157,7 +179,13 @@ def _keys(config: TokenConfig) -> Keys:
     if config.jwks_url and config.public_key:
         raise InvalidIdentityConfig("Set JWT_JWKS_URL or JWT_PUBLIC_KEY, not both.")
     if config.jwks_url:
-        return JwksKeys(config.jwks_url, config.algorithms)
+        return JwksKeys(
+            config.jwks_url,
+            config.algorithms,
+            headers=dict(config.jwks_headers),
+            over_http=config.jwks_over_http,
+            stale_seconds=config.jwks_stale_seconds,
+        )
     if config.public_key:
         return PublicKeys(config.public_key, config.algorithms)
     if not config.secrets:
@@ -170,6 +198,7 @@ def _keys(config: TokenConfig) -> Keys:
 class _Header:
     """What is read of a token's header before the signature is verified."""
 
+    algorithm: object
     key_id: str | None
     type: object
 
@@ -190,7 +219,9 @@ def _parsed_header(header: str) -> _Header:
     except jwt.PyJWTError as error:
         raise AuthenticationFailed(Reason.MALFORMED) from error
     key_id = parsed.get("kid")
-    return _Header(key_id if isinstance(key_id, str) else None, parsed.get("typ"))
+    return _Header(
+        parsed.get("alg"), key_id if isinstance(key_id, str) else None, parsed.get("typ")
+    )
 
 
 def _claims(payload: bytes) -> dict[str, Any]:
