@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from django.test import override_settings
 
+from live_inbox.conf import InboxSettings
 from live_inbox.log_redaction import (
     LONGEST_ARGUMENT,
     LONGEST_MESSAGE,
@@ -112,3 +114,83 @@ def test_the_logs_of_servers_are_redacted_once(caplog: pytest.LogCaptureFixture)
         assert {each.getMessage() for each in caplog.records} == {
             "GET /ws/notifications/?token=***"
         }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: Bearer abc.def", "Authorization: ***"),
+        ("> authorization: Token 0123456789", "> authorization: ***"),
+        ("Cookie: sessionid=abcdefgh; theme=dark", "Cookie: ***"),
+        ("(b'authorization', b'Token 0123456789'), (b'host', b'x')", "(b'authorization', b'***'), (b'host', b'x')"),
+        ("{'HTTP_COOKIE': 'a=b', 'PATH': '/'}", "{'HTTP_COOKIE': '***', 'PATH': '/'}"),
+        ('{"payload":{"authToken":"abc"}}', '{"payload":{"authToken":"***"}}'),
+        ('"{\\"token\\":\\"abc\\"}"', '"{\\"token\\":\\"***\\"}"'),
+        ("graphql-transport-ws, bearer.abc-123.x", "graphql-transport-ws, bearer.***"),
+        ("refused Bearer abc12345, again", "refused Bearer ***, again"),
+        ("/?ticket=abc&a=1", "/?ticket=***&a=1"),
+        ("/?%74oken=abc&a=1", "/?%74oken=***&a=1"),
+        ("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.sig_-9 y", "x *** y"),
+        ("redis://:pa55@host:6379/0", "redis://:***@host:6379/0"),
+        ("postgres://me:pa55@host/db", "postgres://me:***@host/db"),
+        ("no token zq7Xk9mm of ('zq7Xk9mm',)", "no token *** of ('***',)"),
+        ("a token that is malformed, and no secrets", "a token that is malformed, and no secrets"),
+        ("https://example.com:8000/a?b=c", "https://example.com:8000/a?b=c"),
+    ],
+)  # fmt: skip
+def test_secrets_are_found_however_they_are_written(text: str, shown: str) -> None:
+    line = record("%s", text)
+    assert RedactTokens().filter(line)
+    assert line.getMessage() == shown
+
+
+def test_tracebacks_are_redacted() -> None:
+    try:
+        raise ValueError("no such token=abc")
+    except ValueError as error:
+        line = record("Failed.", error=error)
+    RedactTokens().filter(line)
+    text = logging.Formatter().format(line)
+    assert "ValueError: no such token=***" in text
+    assert "abc" not in text
+
+
+def test_a_traceback_without_secrets_keeps_its_exception() -> None:
+    error = ValueError("x")
+    line = record("Failed.", error=error)
+    RedactTokens().filter(line)
+    assert line.exc_info is not None
+    assert line.exc_info[1] is error
+
+
+def test_a_record_with_invalid_arguments_shows_no_secret() -> None:
+    """The standard library prints the message and the arguments of such a record."""
+    line = record("%d %s", "token=abc")
+    RedactTokens().filter(line)
+    assert "abc" not in repr((line.msg, line.args))
+
+
+def test_statements_are_logged_without_their_parameters() -> None:
+    sql = "SELECT 1 FROM django_session WHERE session_key = 'abcdefgh'"
+    line = record("(%.3f) %s; args=%s; alias=%s", 0.1, sql, ("abcdefgh",), "default")
+    line.name = "django.db.backends"
+    line.__dict__ |= {"sql": sql, "params": ("abcdefgh",)}
+    RedactTokens().filter(line)
+    assert "session_key = '***'" in line.getMessage()
+    assert "abcdefgh" not in repr(vars(line))
+
+
+def test_the_secrets_of_the_settings_are_known() -> None:
+    with override_settings(
+        SECRET_KEY="the secret key itself", LIVE_INBOX={"METRICS_TOKEN": "12345678"}
+    ):
+        line = record("%s and %s", "the secret key itself", "12345678")
+        RedactTokens().filter(line)
+        assert line.getMessage() == "*** and ***"
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    shown = repr(
+        InboxSettings(jwt_secret="a1b2c3", metrics_token="d4e5f6", jwt_previous_secrets=["g7"])
+    )
+    assert not [secret for secret in ("a1b2c3", "d4e5f6", "g7") if secret in shown]

@@ -37,6 +37,8 @@ class LiveInboxConfig(AppConfig):
         )
         import_module("live_inbox.checks")
         import_module("live_inbox.account_signals").connect()
+        # Here for servers that do not mount the sockets, such as `runserver` without Daphne.
+        import_module("live_inbox.log_redaction").redact_server_logs()
 
 
 def _keys() -> tuple[bytes, ...]:

@@ -121,6 +121,7 @@ class InboxSettings(BaseModel):
     )
     metrics_token: str = Field(
         "",
+        repr=False,
         description="Bearer token for `GET /metrics`. Not set: only the same machine may read "
         "the metrics.",
     )
@@ -297,12 +298,14 @@ class InboxSettings(BaseModel):
     )
     jwt_secret: str = Field(
         "",
+        repr=False,
         description="Shared secret that signs tokens, of at least 32 bytes. In a project of your own, the default is "
         "Django's SECRET_KEY with its SECRET_KEY_FALLBACKS. The standalone site needs one in production; in "
         "development it generates one and keeps it in `var/`.",
     )
     jwt_previous_secrets: CommaSeparated = Field(
         default_factory=list,
+        repr=False,
         description="Earlier secrets that still verify tokens during a rotation.",
     )
     jwt_algorithms: CommaSeparated = Field(

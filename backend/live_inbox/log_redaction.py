@@ -1,12 +1,11 @@
-"""Redacts tokens in log records, and shortens long ones: clients decide what many of them contain."""
+"""Redacts secrets in log records, and shortens long ones: clients decide what many of them contain."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-# Linear in the length of the text: it begins with a literal. With `\w*` in front it would be quadratic.
-_TOKEN = re.compile(r"(token=[\"']?)[^&\s\"']+", re.IGNORECASE)
+from live_inbox.redaction import REDACTED, redacted
 
 LONGEST_MESSAGE = 16_384
 LONGEST_ARGUMENT = 8192
@@ -28,47 +27,92 @@ SERVER_LOGGERS = (
     "granian.access",
     "gunicorn.error",
     "gunicorn.access",
+    "websockets.server",
+    "websockets.protocol",
+    "asyncio",
+    "django.request",
+    "django.security.DisallowedHost",
+    "django.security.csrf",
+    "strawberry.execution",
 )
-"""The loggers of ASGI servers. A filter sees the records of its own logger alone, not those of loggers below it."""
+"""The loggers of ASGI servers, and others that log what clients send.
+
+A filter sees the records of its own logger alone, not those of loggers below it.
+"""
+
+
+_DATABASE_LOGGER = "django.db.backends"
+_SQL_TEXT = re.compile(r"'[^']*'")
 
 
 class RedactTokens(logging.Filter):
-    """Replaces tokens in URLs with `***`: the JSON API carries them in the query string. Cuts off long messages."""
+    """Replaces secrets by `***`, in tracebacks as well: tokens, tickets, cookies, passwords. Cuts off long messages.
+
+    Statements of the database lose their parameters, which may be the key of a session or a password.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact and shorten the record, and return True."""
         try:
-            message = record.getMessage()
-            if len(message) > LONGEST_MESSAGE or "token=" in message.lower():
-                _redact(record)
+            _redact_message(record)
+            _redact_traceback(record)
         except Exception:
             # The arguments do not match the format. The handler reports that; an exception here would reach the caller.
-            return True
+            record.args = _without_secrets(record.args)
         return True
 
 
-def _redact(record: logging.LogRecord) -> None:
-    # The arguments first: formatters of access logs read them, and not the message.
-    if isinstance(record.args, tuple):
-        record.args = tuple(
-            _redacted(each, LONGEST_ARGUMENT) if isinstance(each, str) else each
-            for each in record.args
-        )
+def _redact_message(record: logging.LogRecord) -> None:
+    if record.name == _DATABASE_LOGGER:
+        _redact_statement(record)
     message = record.getMessage()
-    redacted = _redacted(message, LONGEST_MESSAGE)
-    if message != redacted:
-        record.msg = redacted
-        record.args = ()
+    shown = _shown(message, LONGEST_MESSAGE)
+    if message == shown:
+        return
+    # The arguments first: formatters of access logs read them, and not the message.
+    record.args = _without_secrets(record.args)
+    if record.getMessage() != shown:
+        record.msg, record.args = shown, ()
 
 
-def _redacted(text: str, longest: int) -> str:
-    # Cut first, so that a token at the cut is redacted too.
-    redacted = _TOKEN.sub(r"\1***", text[:longest])
-    return f"{redacted} [cut off]" if len(text) > longest else redacted
+def _redact_statement(record: logging.LogRecord) -> None:
+    """Take the parameters from Django's record of a statement: duration, statement, parameters, alias."""
+    if isinstance(record.args, tuple) and len(record.args) == 4:
+        duration, statement, _, alias = record.args
+        statement = _SQL_TEXT.sub(f"'{REDACTED}'", str(statement))
+        record.args = (duration, statement, REDACTED, alias)
+        record.__dict__ |= {"sql": statement, "params": REDACTED}
+
+
+def _redact_traceback(record: logging.LogRecord) -> None:
+    if record.exc_info and record.exc_info[0] is not None:
+        text = record.exc_text or _formatter.formatException(record.exc_info)
+        if (shown := redacted(text)) != text:
+            # Formatters print this text, and have no exception to make another one of.
+            record.exc_text, record.exc_info = shown, None
+    if record.stack_info:
+        record.stack_info = redacted(record.stack_info)
+
+
+def _without_secrets(arguments: object) -> tuple[object, ...] | None:
+    if not isinstance(arguments, tuple):
+        return None
+    return tuple(
+        _shown(each, LONGEST_ARGUMENT) if isinstance(each, str) else each for each in arguments
+    )
+
+
+def _shown(text: str, longest: int) -> str:
+    # Cut first, so that a secret at the cut is redacted too.
+    shown = redacted(text[:longest])
+    return f"{shown} [cut off]" if len(text) > longest else shown
+
+
+_formatter = logging.Formatter()
 
 
 def redact_server_logs() -> None:
-    """Redact tokens in the logs of the ASGI server. Calling it again does no harm."""
+    """Redact secrets in the logs of the ASGI server and of what else logs requests. Calling it again does no harm."""
     for name in SERVER_LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(each, RedactTokens) for each in logger.filters):

@@ -63,11 +63,13 @@ class SiteSettings(InboxSettings, BaseSettings):
     )
     secret_key: str = Field(
         "",
+        repr=False,
         description="Django's secret key: at least 50 characters in production. "
         "Development makes one up and keeps it in `var/`.",
     )
     secret_key_fallbacks: CommaSeparated = Field(
         default_factory=list,
+        repr=False,
         description="Earlier secret keys, or the next one, which are still accepted while the key is rotated (Django's "
         "SECRET_KEY_FALLBACKS).",
     )
@@ -90,11 +92,13 @@ class SiteSettings(InboxSettings, BaseSettings):
     )
     database_url: Annotated[str, AfterValidator(_database_address)] = Field(
         f"sqlite:///{SITE_DIRECTORY / 'var' / 'inbox.sqlite3'}",
+        repr=False,
         description="Database, as a URL: `postgres://user:password@host:5432/name` or "
         "`sqlite:////path/to/file`.",
     )
     redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
         "",
+        repr=False,
         description="Redis that carries doorbells between processes (`redis://host:6379/0`). Empty: "
         "none. A change made by one process then reaches the sockets of another within "
         "`RECONCILE_SECONDS`.",

@@ -108,6 +108,9 @@ USE_TZ = True
 STATIC_PATH = STATIC_URL = "static/"
 STATIC_ROOT = SITE_DIRECTORY / "var" / "static"
 
+DEFAULT_EXCEPTION_REPORTER = "live_inbox.error_reports.RedactingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "live_inbox.error_reports.RedactingReporterFilter"
+
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

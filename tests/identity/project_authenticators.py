@@ -73,3 +73,12 @@ class TakesNobody:
     async def authenticate(self, credentials: Credentials) -> Caller | None:
         """Return None."""
         return None
+
+
+class Careless:
+    """Fails, with all that a client has sent in the message of its exception."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """Raise an exception that nobody expects."""
+        shown = (credentials.token, credentials.headers, credentials.payload)
+        raise RuntimeError(f"cannot read token {credentials.token} of {shown!r}")

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from importlib import metadata
 from ipaddress import ip_address
 from typing import IO, Any
 from urllib.error import HTTPError
@@ -23,8 +24,17 @@ from urllib.parse import urlsplit
 
 import jwt
 
-import live_inbox
 from live_inbox.identity.errors import InvalidIdentityConfig
+
+_DISTRIBUTION = "django-live-inbox"
+
+
+def _version() -> str:
+    try:
+        return metadata.version(_DISTRIBUTION)
+    except metadata.PackageNotFoundError:  # the sources alone
+        return "0"
+
 
 MAX_BYTES = 1_000_000
 MAX_KEYS = 100
@@ -32,7 +42,7 @@ _MOST_THREADS = 3
 _PART = 65_536
 _HEADERS = {
     # Common content delivery networks refuse the name of Python's library.
-    "User-Agent": f"django-live-inbox/{live_inbox.__version__}",
+    "User-Agent": f"{_DISTRIBUTION}/{_version()}",
     "Accept": "application/jwk-set+json, application/json",
 }
 

@@ -1,0 +1,48 @@
+"""Django's reports of errors, without secrets."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from django.test import RequestFactory, override_settings
+from django.views.debug import get_exception_reporter_class, get_exception_reporter_filter
+
+from live_inbox.error_reports import RedactingReporter, RedactingReporterFilter
+
+pytestmark = pytest.mark.stack("embedded")
+
+# Made here, because a report has lines of the source.
+PLACES = ("query", "header", "cookie", "local", "nested", "message", "ticket")
+SECRET = {place: f"zq7{place}" for place in PLACES}
+
+
+def failing(token: str, headers: list[Any]) -> None:
+    """Raise an exception beneath variables that hold secrets."""
+    raise ValueError(f"cannot read token={SECRET['message']}, which has {len(token)} characters")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_report_has_no_secrets(debug: bool) -> None:
+    request = RequestFactory().get(
+        f"/?token={SECRET['query']}&ticket={SECRET['ticket']}&page=2",
+        headers={
+            "Authorization": f"Token {SECRET['header']}",
+            "Cookie": f"sessionid={SECRET['cookie']}",
+        },
+    )
+    with override_settings(DEBUG=debug):
+        kind = get_exception_reporter_class(request)
+        assert kind is RedactingReporter
+        assert isinstance(get_exception_reporter_filter(request), RedactingReporterFilter)
+        try:
+            failing(SECRET["local"], [(b"authorization", f"Bearer {SECRET['nested']}".encode())])
+        except ValueError:
+            reporter = kind(request, *sys.exc_info())
+            page, text = reporter.get_traceback_html(), reporter.get_traceback_text()
+    for shown in (page, text):
+        assert "cannot read token=***" in shown
+        assert not [secret for secret in SECRET.values() if secret in shown]
+    assert "page" in page
+    assert request.GET["token"] == SECRET["query"]
