@@ -274,8 +274,8 @@ class InboxSettings(BaseModel):
         "live_inbox.send_policy.default_policy",
         description="Dotted path of the function that decides who may send to whom over the APIs. It takes the "
         "caller, the primary key of the recipient as text, and the scopes of the caller's token, and returns a bool. "
-        "By default everybody may send to themselves, and staff, users with the permission "
-        "`live_inbox.send_notification` and tokens with the scope `notifications:send` to anybody.",
+        "By default everybody may send to themselves, and users with the permission `live_inbox.send_notification` "
+        "and tokens with the scope `notifications:send-to-anyone` to anybody.",
     )
     sender_name: str = Field(
         "",
@@ -364,6 +364,11 @@ class InboxSettings(BaseModel):
         description="Whether a token must say that it is an access token, by the header `typ` `at+jwt` or by one of "
         "`JWT_ACCESS_TYPES`. Not set: if it is signed with Django's SECRET_KEY, which signs other things, too.",
     )
+    jwt_require_scopes: bool = Field(
+        False,
+        description="Refuse tokens without any `notifications:` scope. Otherwise they have all rights of their user: "
+        "docs/authentication.md.",
+    )
     jwt_leeway_seconds: int = Field(
         10, ge=0, le=300, description="Tolerated clock difference for token times, in seconds."
     )
@@ -407,7 +412,7 @@ class InboxSettings(BaseModel):
     service_send_rate: str = Field(
         "60000/minute burst 20000",
         description="Rate limit for the sends of one service: a caller whose token has the scope "
-        "`notifications:send`. Each recipient of a bulk counts; counted in each process.",
+        "`notifications:send-to-anyone`. Each recipient of a bulk counts; counted in each process.",
     )
     max_recipients: int = Field(
         10_000, ge=1, description="Maximum number of recipients of one `sendMany`."

@@ -10,11 +10,12 @@ from django.utils.module_loading import import_string
 
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import Forbidden
+from live_inbox.identity.scopes import Right, allows, may_send_to_anyone, require
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
-SEND_SCOPE = "notifications:send"
+SEND_SCOPE = Right.SEND_TO_ANYONE.value
 """The scope of a service token that may send to anybody."""
 
 Policy = Callable[["AbstractUser", str, frozenset[str]], bool]
@@ -22,10 +23,8 @@ Policy = Callable[["AbstractUser", str, frozenset[str]], bool]
 
 
 def default_policy(caller: AbstractUser, recipient_id: str, scopes: frozenset[str]) -> bool:
-    """Everybody may send to themselves; to others with the permission, as staff, or with the scope."""
-    if str(caller.pk) == recipient_id:
-        return True
-    if SEND_SCOPE in scopes or getattr(caller, "is_staff", False):
+    """Everybody may send to themselves; to others with the permission or with the scope."""
+    if str(caller.pk) == recipient_id or may_send_to_anyone(scopes):
         return True
     # Django does not require permissions of a custom user model.
     has_perm = getattr(caller, "has_perm", None)
@@ -41,13 +40,16 @@ def _policy(path: str) -> Policy:
 def may_send(
     caller: AbstractUser, *, recipient_id: str, scopes: frozenset[str] = frozenset()
 ) -> bool:
-    """Whether the policy lets this caller send to that user. May query the database."""
-    return _policy(inbox_settings().send_policy)(caller, recipient_id, scopes)
+    """Whether the scopes and the policy let this caller send to that user. May query the database."""
+    return allows(scopes, Right.SEND) and _policy(inbox_settings().send_policy)(
+        caller, recipient_id, scopes
+    )
 
 
 def check_may_send(
     caller: AbstractUser, *, recipient_id: str, scopes: frozenset[str] = frozenset()
 ) -> None:
-    """Raise Forbidden unless the policy lets this caller send to that user. May query the database."""
+    """Raise Forbidden unless the scopes and the policy let this caller send to that user. May query the database."""
+    require(scopes, Right.SEND)
     if not may_send(caller, recipient_id=recipient_id, scopes=scopes):
         raise Forbidden("You may not send notifications to this user.")

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from live_inbox.identity.issuing import issue_token
-from live_inbox.send_policy import SEND_SCOPE
+from live_inbox.identity.scopes import Right
 from live_inbox_site.environment import site_settings
 
 USERNAMES = ("alice", "bob")
@@ -26,5 +26,6 @@ def demo_token(username: str, seconds: int) -> str | None:
     """Return a token of a demo user that may send to all users; None for other users. `seconds` is its lifetime."""
     for user in demo_users():
         if user.get_username() == username:
-            return issue_token(user, ttl_seconds=seconds, scopes=[SEND_SCOPE])
+            scopes = [Right.READ, Right.WRITE, Right.SEND_TO_ANYONE]
+            return issue_token(user, ttl_seconds=seconds, scopes=scopes)
     return None

@@ -40,7 +40,7 @@ class Code(StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     """There are no credentials, or they are not accepted. `reason` is the cause, such as `expired`."""
     FORBIDDEN = "FORBIDDEN"
-    """The caller lacks the permission."""
+    """The caller lacks the permission, or the token the scope."""
     NOT_FOUND = "NOT_FOUND"
     """The caller has no notification with this id. The same if another user has one."""
     BAD_USER_INPUT = "BAD_USER_INPUT"

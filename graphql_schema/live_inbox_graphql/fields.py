@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from live_inbox.identity.callers import Caller
+from live_inbox.identity.scopes import Right, require
 from live_inbox.request_threads import BULK, Use, in_request_thread
 from live_inbox_graphql.callers import caller_in, caller_in_synchronously
 from live_inbox_graphql.context import Info
@@ -23,16 +24,17 @@ def for_caller(
 
     Where there is an event loop, the result is a coroutine, and the function runs in a database thread; graphql-core
     awaits it. Without one (Strawberry's synchronous view), it runs here, in the request's own connection and
-    transaction. Raises GraphQLError with the code of what was raised.
+    transaction. Raises GraphQLError with the code of what was raised,
+    and with FORBIDDEN if the caller's token lacks the scope.
     """
-    return _call(info, _reading, function, *args, **kwargs)
+    return _call(info, Right.READ, _reading, function, *args, **kwargs)
 
 
 def changing_own(
     info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Do as `for_caller`, for a function that changes the caller's inbox."""
-    return _call(info, _changing, function, *args, **kwargs)
+    return _call(info, Right.WRITE, _changing, function, *args, **kwargs)
 
 
 def changing(
@@ -43,14 +45,16 @@ def changing(
     **kwargs: P.kwargs,
 ) -> T:
     """Do as `for_caller`, for a function that changes the inbox of the user with this primary key."""
-    return _call(info, lambda caller: Use(caller.user_id, inbox), function, *args, **kwargs)
+    return _call(
+        info, Right.SEND, lambda caller: Use(caller.user_id, inbox), function, *args, **kwargs
+    )
 
 
 def changing_many(
     info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Do as `for_caller`, for a function that changes many inboxes."""
-    return _call(info, lambda _: BULK, function, *args, **kwargs)
+    return _call(info, Right.SEND, lambda _: BULK, function, *args, **kwargs)
 
 
 def _reading(caller: Caller) -> Use:
@@ -63,6 +67,7 @@ def _changing(caller: Caller) -> Use:
 
 def _call(
     info: Info,
+    right: Right,
     use: Callable[[Caller], Use],
     function: Callable[Concatenate[Caller, P], T],
     *args: P.args,
@@ -71,12 +76,13 @@ def _call(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _here(info, function, *args, **kwargs)
-    return cast("T", _in_thread(info, use, function, *args, **kwargs))
+        return _here(info, right, function, *args, **kwargs)
+    return cast("T", _in_thread(info, right, use, function, *args, **kwargs))
 
 
 async def _in_thread(
     info: Info,
+    right: Right,
     use: Callable[[Caller], Use],
     function: Callable[Concatenate[Caller, P], T],
     *args: P.args,
@@ -84,14 +90,21 @@ async def _in_thread(
 ) -> T:
     with coded_errors():
         caller = await caller_in(info.context)
+        require(caller.scopes, right)
         return await in_request_thread(use(caller), function, caller, *args, **kwargs)
 
 
 def _here(
-    info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
+    info: Info,
+    right: Right,
+    function: Callable[Concatenate[Caller, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> T:
     with coded_errors():
-        return function(caller_in_synchronously(info.context), *args, **kwargs)
+        caller = caller_in_synchronously(info.context)
+        require(caller.scopes, right)
+        return function(caller, *args, **kwargs)
 
 
 class coded_errors:  # used like a function

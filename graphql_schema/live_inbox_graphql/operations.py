@@ -21,6 +21,7 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Event, Reset
 from live_inbox.feed import Feed, Following, Item
+from live_inbox.identity.scopes import Right, allows
 from live_inbox.sockets.session import CloseReason, SocketSession
 from live_inbox_graphql import json_text
 from live_inbox_graphql.advances import ADVANCE_SECONDS, Advances, concerns
@@ -135,7 +136,7 @@ class Operation:
         return config.schema.compiled(request)
 
     async def _follow(self, compiled: CompiledSubscription) -> bool:
-        """Follow the feed; return False if graphql-core has to report an error in the arguments."""
+        """Follow the feed; return False if graphql-core has to report wrong arguments or a missing scope."""
         session, config = self._owner.session, self._owner.config
         caller = session.caller
         try:
@@ -143,7 +144,7 @@ class Operation:
             types = parse_types(compiled.types, field="types")
         except InvalidInput:
             return False
-        if caller is None:
+        if caller is None or not allows(caller.scopes, Right.READ):
             return False
         following = await config.feed.follow(caller.user_id, after)
         self._following = following

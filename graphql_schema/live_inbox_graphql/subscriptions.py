@@ -18,6 +18,7 @@ from live_inbox.events import Event, Reset
 from live_inbox.feed import Feed, OpenFeed, current_feed
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.scopes import Right, require
 from live_inbox_graphql.advances import Advances, concerns
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.callers import caller_in
@@ -67,6 +68,7 @@ class Subscription:
 def _events(
     feed: Feed, caller: Caller, after: str | None, types: list[str] | None
 ) -> AsyncGenerator[NotificationEvent, None]:
+    require(caller.scopes, Right.READ)
     position = parse_position(after, field="after")
     return events_of(feed, caller.user_id, position, parse_types(types, field="types"))
 

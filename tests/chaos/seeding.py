@@ -26,7 +26,7 @@ def main(count: int) -> None:
 
     users = [
         get_user_model().objects.create_user(
-            username=f"user-{n}", first_name="Jörg", last_name=f"Nr. {n}", is_staff=n == 0
+            username=f"user-{n}", first_name="Jörg", last_name=f"Nr. {n}", is_superuser=n == 0
         )
         for n in range(count)
     ]

@@ -261,7 +261,7 @@ def test_users_who_have_never_existed_are_an_error_while_nobody_has_it(
 
 
 def test_over_the_apis_a_user_who_is_deleted_meanwhile_is_unknown(users: list[User]) -> None:
-    service = Caller(users[0], scopes=frozenset({"notifications:send"}))
+    service = Caller(users[0], scopes=frozenset({"notifications:send-to-anyone"}))
     gone = users[5].pk
 
     def delete() -> None:

@@ -21,14 +21,34 @@ def test_by_default_no_user_may_send_to_others(alice: User, bob: User) -> None:
     assert not default_policy(alice, f"0{alice.pk}", frozenset())
 
 
-def test_staff_may_send_to_everybody(alice: User, bob: User) -> None:
+def test_staff_without_the_permission_may_not_send_to_others(alice: User, bob: User) -> None:
     alice.is_staff = True
+    assert not default_policy(alice, str(bob.pk), frozenset())
+    alice.is_superuser = True
     assert default_policy(alice, str(bob.pk), frozenset())
 
 
+@pytest.mark.parametrize("scope", ["notifications:read", "notifications:write", "notifications:x"])
+def test_a_token_without_a_scope_for_it_sends_to_nobody(scope: str, alice: User, bob: User) -> None:
+    alice.is_superuser = True
+    for recipient in (alice, bob):
+        with pytest.raises(Forbidden, match="lacks the scope notifications:send"):
+            check_may_send(alice, recipient_id=str(recipient.pk), scopes=frozenset({scope}))
+
+
+def test_the_scope_to_send_reaches_whom_the_user_may_reach(alice: User, bob: User) -> None:
+    scopes = frozenset({"notifications:send"})
+    check_may_send(alice, recipient_id=str(alice.pk), scopes=scopes)
+    with pytest.raises(Forbidden):
+        check_may_send(alice, recipient_id=str(bob.pk), scopes=scopes)
+    alice.is_superuser = True
+    check_may_send(alice, recipient_id=str(bob.pk), scopes=scopes)
+
+
 def test_a_token_with_the_scope_may_send_to_everybody(alice: User, bob: User) -> None:
-    assert SEND_SCOPE == "notifications:send"
-    assert default_policy(alice, str(bob.pk), frozenset({"notifications:send"}))
+    assert SEND_SCOPE == "notifications:send-to-anyone"
+    assert default_policy(alice, str(bob.pk), frozenset({"notifications:send-to-anyone"}))
+    assert default_policy(alice, str(bob.pk), frozenset({"notifications:admin"}))
 
 
 def test_who_has_the_permission_may_send_to_everybody(alice: User, bob: User) -> None:

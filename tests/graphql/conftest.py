@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 
 from tests.changed_settings import changed_settings
 from tests.graphql.graphql_server import (
@@ -36,7 +36,9 @@ def bob(transactional_db: None) -> User:
 @pytest.fixture
 def staff(transactional_db: None) -> User:
     """Somebody who may send to everybody."""
-    return User.objects.create_user("staff", is_staff=True)
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="send_notification"))
+    return user
 
 
 @pytest.fixture

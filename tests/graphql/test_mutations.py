@@ -193,7 +193,7 @@ class TestSend:
         self, ask: Ask, alice: User, bob: User
     ) -> None:
         input = {"recipientId": str(alice.pk), "title": "x"}
-        body = await ask(SEND, bob, {"input": input}, "notifications:send")
+        body = await ask(SEND, bob, {"input": input}, "notifications:send-to-anyone")
         assert body["data"]["send"]["notification"]["sender"] == {"id": f"user:{bob.pk}"}
 
     @pytest.mark.parametrize(
@@ -256,7 +256,9 @@ class TestSendMany:
     async def test_each_recipient_has_a_result(self, ask: Ask, alice: User, bob: User) -> None:
         names = [f"user:{bob.pk}", "nobody", str(alice.pk)]
         input = {"recipientIds": names, "title": "Hi", "idempotencyKey": "k"}
-        sent = await ask.data(self.SEND_MANY, alice, {"input": input}, "notifications:send")
+        sent = await ask.data(
+            self.SEND_MANY, alice, {"input": input}, "notifications:send-to-anyone"
+        )
         ids = {
             row.recipient_id: str(row.pk)
             for row in await in_database_thread(lambda: list(Notification.objects.all()))
@@ -276,7 +278,9 @@ class TestSendMany:
         assert sent == expected
         # A retry has the same results, and nobody gets it twice, also after deleting it.
         await in_database_thread(lambda: Notification.objects.get(recipient=bob).delete())
-        again = await ask.data(self.SEND_MANY, alice, {"input": input}, "notifications:send")
+        again = await ask.data(
+            self.SEND_MANY, alice, {"input": input}, "notifications:send-to-anyone"
+        )
         assert again == expected
         assert await Notification.objects.acount() == 1
 
@@ -294,7 +298,9 @@ class TestSendMany:
         token_user = {"JWT_USER_FIELD": "username", "JWT_CREATE_USERS": True}
         configure(**token_user)
         input = {"recipientRefs": ["alice", "zoe"], "title": "Hi"}
-        sent = await ask.data(self.SEND_MANY, alice, {"input": input}, "notifications:send")
+        sent = await ask.data(
+            self.SEND_MANY, alice, {"input": input}, "notifications:send-to-anyone"
+        )
         assert [result["status"] for result in sent["results"]] == ["SENT", "SENT"]
         zoe = await User.objects.aget(username="zoe")
         assert await Notification.objects.filter(recipient=zoe).acount() == 1

@@ -328,9 +328,9 @@ class TestEnds:
             return None if errors is None else errors[0]["extensions"]["code"]
 
         assert await code() == "FORBIDDEN"
-        await User.objects.filter(pk=alice.pk).aupdate(is_staff=True)
+        await User.objects.filter(pk=alice.pk).aupdate(is_superuser=True)
         assert await code() is None
-        await User.objects.filter(pk=alice.pk).aupdate(is_staff=False)
+        await User.objects.filter(pk=alice.pk).aupdate(is_superuser=False)
         assert await code() == "FORBIDDEN"
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
         assert await code() == "UNAUTHENTICATED"

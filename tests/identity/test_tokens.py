@@ -534,3 +534,11 @@ def test_every_reason_has_a_message() -> None:
         AuthenticationFailed(Reason.INACTIVE),
     )
     assert unknown.message == inactive.message
+
+
+def test_scopes_can_be_required() -> None:
+    checked = verifier(requires_scopes=True)
+    for changes in ({}, {"scope": "openid profile"}):
+        assert refusal(checked, signed(**changes)) is Reason.SCOPE
+    for claim in ("scope", "scopes", "scp"):
+        assert checked.verify(signed(**{claim: "openid notifications:read"})).user_ref == "7"

@@ -203,7 +203,8 @@ def test_a_demo_token_authenticates_its_user_and_may_send(client: Client) -> Non
     response = client.get("/demo-token?user=bob&seconds=60")
     caller = authenticate_now(response.json()["token"])
     assert caller.user.get_username() == "bob"
-    assert caller.scopes == {"notifications:send"}
+    rights = {"notifications:read", "notifications:write", "notifications:send-to-anyone"}
+    assert caller.scopes == rights
     assert caller.expires_at is not None
     assert caller.issued_at is not None
     leeway = site_settings().jwt_leeway_seconds

@@ -41,7 +41,7 @@ def check_that_the_default_policy_needs_no_permissions() -> None:
     alice, bob = new_user(), new_user()
     assert default_policy(alice, str(alice.pk), frozenset())
     assert not default_policy(alice, str(bob.pk), frozenset())
-    assert default_policy(alice, str(bob.pk), frozenset({"notifications:send"}))
+    assert default_policy(alice, str(bob.pk), frozenset({"notifications:send-to-anyone"}))
 
 
 def check_that_a_token_creates_a_user_without_a_password() -> None:

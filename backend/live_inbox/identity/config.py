@@ -48,6 +48,7 @@ def identity_config() -> IdentityConfig:
             max_ttl_seconds=settings.jwt_max_ttl_seconds,
             max_age_seconds=settings.jwt_max_age_seconds,
             user_claims=tuple(settings.jwt_user_claims),
+            requires_scopes=settings.jwt_require_scopes,
             kinds=KindRules(
                 header_types=tuple(settings.jwt_header_types),
                 access_types=tuple(settings.jwt_access_types),
@@ -116,4 +117,5 @@ def can_verify_tokens() -> bool:
 def accepts_any_service() -> bool:
     """Whether nothing tells the tokens for this service from the others of an issuer elsewhere."""
     tokens = identity_config().tokens
-    return tokens.signed_elsewhere and not (tokens.audience or tokens.client_ids)
+    is_told_apart = tokens.audience or tokens.client_ids or tokens.requires_scopes
+    return tokens.signed_elsewhere and not is_told_apart

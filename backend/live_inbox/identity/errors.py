@@ -21,6 +21,7 @@ class Reason(StrEnum):
     REFRESH = "refresh"
     NOT_ACCESS = "not_access"
     TOO_LONG = "too_long"
+    SCOPE = "scope"
     NO_USER = "no_user"
     UNKNOWN_USER = "unknown_user"
     INACTIVE = "inactive"
@@ -46,6 +47,7 @@ _MESSAGES = {
     Reason.REFRESH: "This is not an access token.",
     Reason.NOT_ACCESS: "This is not an access token.",
     Reason.TOO_LONG: "The token is valid for longer than this server accepts.",
+    Reason.SCOPE: "The token has none of the scopes of this server.",
     Reason.NO_USER: "The token does not name a user.",
     Reason.UNKNOWN_USER: "The account of this token cannot be used.",
     Reason.INACTIVE: "The account of this token cannot be used.",

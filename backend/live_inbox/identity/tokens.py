@@ -24,6 +24,7 @@ from live_inbox.identity.keys import (
     known_algorithms,
     signatures,
 )
+from live_inbox.identity.scopes import is_limited
 from live_inbox.identity.token_kinds import KindRules, check_audience_kind, check_kind
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class TokenConfig:
     max_age_seconds: float = 365 * 86_400
     """The age at which a token is refused, whatever its `exp`."""
     user_claims: tuple[str, ...] = ("user_id", "sub")
+    requires_scopes: bool = False
+    """Whether a token without scopes of ours is refused."""
     kinds: KindRules = field(default_factory=KindRules)
 
     @property
@@ -127,9 +130,12 @@ class TokenVerifier:
         now = self._clock()
         issued_at = self._not_before(claims, "iat", now)
         expires_at = self._expiry(claims, issued_at, now)
+        scopes = _scopes(claims)
+        if self._config.requires_scopes and not is_limited(scopes):
+            raise AuthenticationFailed(Reason.SCOPE)
         return VerifiedToken(
             user_ref=_user_ref(claims, self._config.user_claims),
-            scopes=_scopes(claims),
+            scopes=scopes,
             issued_at=None if issued_at is None else self._issuer_clock.issued_at(issued_at),
             expires_at=expires_at,
         )

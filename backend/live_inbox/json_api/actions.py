@@ -5,6 +5,7 @@ from __future__ import annotations
 from live_inbox import selectors, services
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.callers import Caller
+from live_inbox.identity.scopes import Right, require
 from live_inbox.json_api import messages
 from live_inbox.json_api.messages import (
     Action,
@@ -36,6 +37,8 @@ def changed_inbox(caller: Caller, action: Action) -> str | None:
 def perform(caller: Caller, action: Action) -> Performed:
     """Do what a client asked for; raise NotificationError when that cannot be done."""
     user_id = caller.user.pk
+    if changed_inbox(caller, action) is not None and not isinstance(action, SendNotification):
+        require(caller.scopes, Right.WRITE)
     match action:
         case SendNotification():
             return _send(caller, action)

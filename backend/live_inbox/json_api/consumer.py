@@ -13,6 +13,7 @@ from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.credentials import token_from_headers, token_from_query
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.scopes import Right, allows
 from live_inbox.json_api.close_codes import JsonCloseCode, close_frame, close_frame_for
 from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.protocol import JsonProtocol
@@ -99,7 +100,9 @@ class NotificationConsumer:
             detail = kind.value if kind.is_temporary else ""
             return close_frame(JsonCloseCode.INTERNAL_ERROR, detail)
         self._fault.recovered()
-        return None
+        # Every connection gets the changes of the inbox.
+        may_read = session.caller is not None and allows(session.caller.scopes, Right.READ)
+        return None if may_read else close_frame(JsonCloseCode.UNAUTHENTICATED)
 
     async def _connect(self, session: SocketSession) -> JsonConnection | None:
         assert session.caller is not None

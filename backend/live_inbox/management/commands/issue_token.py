@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from live_inbox.identity.issuing import issue_token
+from live_inbox.identity.scopes import ADMIN_SCOPE, Right
 from live_inbox.management.arguments import find_user, positive_number
 from live_inbox.management.inbox_command import InboxCommand
-from live_inbox.send_policy import SEND_SCOPE
 
 
 class Command(InboxCommand):
@@ -33,7 +33,8 @@ class Command(InboxCommand):
             "--scope",
             action="append",
             default=[],
-            help=f"A scope that it carries, such as {SEND_SCOPE} to send to anybody; repeatable.",
+            help=f"A scope that it carries; repeatable. With {', '.join(Right)} or {ADMIN_SCOPE}, it "
+            "may do that alone; without any of these, all that its user may.",
         )
         parser.add_argument(
             "--quiet", action="store_true", help="Print the token alone, for use in scripts."

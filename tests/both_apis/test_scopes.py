@@ -1,0 +1,127 @@
+"""What tokens with scopes may do, at both APIs, on a real server with compiled selections and without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from django.contrib.auth.models import User
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from live_inbox import services
+from live_inbox.identity.issuing import issue_token
+from tests.both_apis.raw_clients import SUBPROTOCOLS, RawClient, RawJsonClient
+from tests.both_apis.server_thread import ServerThread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+READ, WRITE, SEND = "notifications:read", "notifications:write", "notifications:send"
+ANYONE = "notifications:send-to-anyone"
+
+OPERATIONS = {
+    "viewer": "{ viewer { id } }",
+    "list": "{ notifications { position } }",
+    "preferences": "{ notificationPreferences { type } }",
+    "mark": "mutation { markAllRead { count } }",
+    "prefer": 'mutation { setNotificationPreference(input: {type: "a", enabled: false}) { type } }',
+    "delete": 'mutation { delete(id: "%(notification)s") { unreadCount } }',
+    "send": 'mutation { send(input: {recipientId: "%(alice)s", title: "x"}) { suppressed } }',
+    "send to bob": 'mutation { send(input: {recipientId: "%(bob)s", title: "x"}) { suppressed } }',
+}
+READING = {"viewer", "list", "preferences"}
+WRITING = {"mark", "prefer", "delete"}
+MATRIX: list[tuple[tuple[str, ...], set[str]]] = [
+    ((), READING | WRITING | {"send"}),
+    (("openid",), READING | WRITING | {"send"}),
+    ((READ,), READING),
+    ((WRITE,), WRITING),
+    ((SEND,), {"send"}),
+    ((ANYONE,), {"send", "send to bob"}),
+    ((READ, WRITE), READING | WRITING),
+    (("notifications:admin",), READING | WRITING | {"send", "send to bob"}),
+]
+
+
+def token_of(user: int, *scopes: str) -> str:
+    return issue_token(User.objects.get(pk=user), ttl_seconds=600, scopes=scopes)
+
+
+def document(name: str, alice: int, bob: int) -> str:
+    """Return an operation; each deletes a notification of its own."""
+    sent = services.send(recipient_id=alice, title="x").notification
+    assert sent is not None
+    query = OPERATIONS[name]
+    return query % {"alice": alice, "bob": bob, "notification": sent.pk} if "%(" in query else query
+
+
+@pytest.mark.parametrize(("scopes", "allowed"), MATRIX)
+def test_graphql_over_http(
+    scopes: tuple[str, ...], allowed: set[str], server: ServerThread, alice: int, bob: int
+) -> None:
+    address = server.ws.replace("ws://", "http://")
+    headers = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
+    done = set()
+    for name in OPERATIONS:
+        asked = {"query": document(name, alice, bob)}
+        answer = httpx.post(f"{address}/graphql/", json=asked, headers=headers, timeout=30).json()
+        if "errors" in answer:
+            (error,) = answer["errors"]
+            assert error["extensions"]["code"] == "FORBIDDEN", (name, error)
+        else:
+            done.add(name)
+    assert done == allowed
+
+
+@pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
+@pytest.mark.parametrize("scopes", [(READ,), (WRITE,), (SEND,), (ANYONE,)])
+def test_subscriptions_need_the_scope_to_read(
+    scopes: tuple[str, ...], subprotocol: str, server: ServerThread, alice: int, bob: int
+) -> None:
+    start, result = SUBPROTOCOLS[subprotocol]
+    with RawClient(f"{server.ws}/graphql/", subprotocol) as client:
+        payload = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
+        client.say({"type": "connection_init", "payload": payload})
+        assert client.hear()["type"] == "connection_ack"
+        query = "subscription { notificationEvents { __typename } }"
+        client.say({"id": "1", "type": start, "payload": {"query": query}})
+        # Answered after the subscription was admitted or refused.
+        client.say({"id": "2", "type": start, "payload": {"query": document("mark", alice, bob)}})
+        heard: list[Any] = []
+        while not (heard and heard[-1]["id"] == "2"):
+            heard.append(client.hear())
+        if scopes == (READ,):
+            services.send(recipient_id=alice, title="x")
+            while not (heard[-1]["id"] == "1" and heard[-1]["type"] == result):
+                heard.append(client.hear())
+            assert "errors" not in heard[-1]["payload"]
+        else:
+            (refused,) = (each for each in heard if each["id"] == "1" and "payload" in each)
+            assert "FORBIDDEN" in str(refused["payload"])
+
+
+@pytest.mark.parametrize("scopes", [(READ,), (READ, WRITE), (READ, ANYONE), ()])
+def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int, bob: int) -> None:
+    with RawJsonClient(server.ws, token_of(alice, *scopes)) as client:
+        client.say({"type": "mark_all_read"})
+        marked = client.hear()
+        client.say({"type": "send_notification", "user_id": bob, "title": "x"})
+        sent = client.hear()
+    is_writer = not scopes or WRITE in scopes
+    assert marked["success"] is is_writer
+    assert is_writer or marked["error"]["code"] == "FORBIDDEN"
+    assert sent["success"] is (ANYONE in scopes)
+    assert ANYONE in scopes or sent["error"]["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("scopes", [(WRITE,), (SEND,), (ANYONE,)])
+def test_the_json_api_admits_nobody_who_may_not_read(
+    scopes: tuple[str, ...], server: ServerThread, alice: int
+) -> None:
+    """Every connection gets the changes of the inbox."""
+    address = f"{server.ws}/ws/notifications/?token={token_of(alice, *scopes)}"
+    with connect(address) as client, pytest.raises(ConnectionClosed) as closed:
+        client.recv(timeout=20)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4401
