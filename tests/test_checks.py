@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from live_inbox_site import checks
 from live_inbox_site.environment import SiteSettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -119,3 +121,28 @@ def test_the_pages_are_on_in_development_by_default(
         monkeypatch.setenv("GRAPHIQL", pages)
     settings = SiteSettings()
     assert (settings.serves_pages, settings.serves_graphiql) == (served, served)
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        ({"allowed_hosts": ["inbox.example.com"]}, "ALLOWED_HOSTS"),
+        ({"allowed_hosts": ["localhost", "*"]}, "ALLOWED_HOSTS"),
+        ({"behind_proxy": True}, "BEHIND_PROXY"),
+        ({"allowed_hosts": ["localhost", "127.0.0.1", "[::1]", ".localhost"]}, None),
+        ({}, None),
+    ],
+)
+def test_a_server_does_not_become_development_by_a_forgotten_file(
+    changes: dict[str, Any], setting: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make run` writes `.env`, so that later commands in the checkout run in development."""
+    settings = SiteSettings(environment="development").model_copy(
+        update={"allowed_hosts": [], "behind_proxy": False} | changes
+    )
+    monkeypatch.setattr(checks, "site_settings", lambda: settings)
+    assert checks.check_site_settings(None) == []
+    monkeypatch.delenv("ENVIRONMENT")
+    messages = [message.msg for message in checks.check_site_settings(None)]
+    assert len(messages) == (setting is not None)
+    assert all(f"and {setting} says" in message for message in messages)

@@ -33,7 +33,7 @@ def test_a_report_has_no_secrets(debug: bool) -> None:
         },
     )
     with override_settings(DEBUG=debug):
-        kind = get_exception_reporter_class(request)
+        kind: Any = get_exception_reporter_class(request)
         assert kind is RedactingReporter
         assert isinstance(get_exception_reporter_filter(request), RedactingReporterFilter)
         try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import ItemsView
 from pprint import pformat
 from types import FrameType
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from live_inbox.redaction import REDACTED, redacted
@@ -42,12 +44,12 @@ class RedactingReporterFilter(SafeExceptionReporterFilter):
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
-    ) -> list[tuple[str, Any]]:
+    ) -> ItemsView[str, Any]:
         """Return the variables of a frame: those with a telling name hidden, the others without secrets."""
-        return [
-            (name, self.cleansed_substitute if self._is_hidden(name) else _cleansed(value))
+        return {
+            name: self.cleansed_substitute if self._is_hidden(name) else _cleansed(value)
             for name, value in super().get_traceback_frame_variables(request, tb_frame)
-        ]
+        }.items()
 
     def _is_hidden(self, name: str) -> bool:
         return self.hidden_settings.search(name) is not None
@@ -70,21 +72,22 @@ class RedactingReporter(ExceptionReporter):
         data: dict[str, Any] = super().get_traceback_data()
         if self.request is not None:
             shown = copy.copy(self.request)
-            shown.GET = shown.GET.copy()  # type: ignore[assignment]  # a mutable one
-            for name in shown.GET:
+            fields = self.request.GET.copy()
+            for name in fields:
                 if RedactingReporterFilter.hidden_settings.search(name):
-                    shown.GET.setlist(name, [REDACTED])
+                    fields.setlist(name, [REDACTED])
+            shown.__dict__["GET"] = fields
             data["request"] = shown
-            data["request_GET_items"] = shown.GET.items()
+            data["request_GET_items"] = fields.items()
             for name in ("request_insecure_uri", "exception_value"):
                 if isinstance(data.get(name), str):
                     data[name] = redacted(data[name])
         return data
 
-    def get_traceback_html(self) -> str:
+    def get_traceback_html(self) -> SafeString:
         """Return the page."""
-        return redacted(super().get_traceback_html())
+        return SafeString(redacted(super().get_traceback_html()))
 
-    def get_traceback_text(self) -> str:
+    def get_traceback_text(self) -> SafeString:
         """Return the report for an e-mail."""
-        return redacted(super().get_traceback_text())
+        return SafeString(redacted(super().get_traceback_text()))

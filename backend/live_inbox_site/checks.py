@@ -11,18 +11,33 @@ from live_inbox.checks import refuse
 from live_inbox_site.environment import SiteSettings, site_settings
 
 SECRET_KEY_LENGTH = 50
+_LOCAL = ("localhost", ".localhost", "127.", "::1")
 
 
 @register(Tags.security)
 def check_site_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """Return what is unsafe in the settings of this process, in production."""
     settings = site_settings()
-    return list(_unsafe(settings)) if settings.is_production else []
+    if settings.is_production:
+        return list(_unsafe(settings))
+    return list(_contradictions(settings)) if settings.is_development_by_file else []
 
 
 def refuse_unsafe_settings() -> None:
     """Raise ImproperlyConfigured if there are errors: for servers that do not run Django's checks."""
     refuse(check_site_settings(None))
+
+
+def _contradictions(settings: SiteSettings) -> Iterator[CheckMessage]:
+    """Yield an error if a server has the file `.env` of a developer's machine."""
+    strangers = [host for host in settings.allowed_hosts if not host.strip("[]").startswith(_LOCAL)]
+    if strangers or settings.behind_proxy:
+        name = "ALLOWED_HOSTS" if strangers else "BEHIND_PROXY"
+        yield Error(
+            f"The file .env says ENVIRONMENT=development, and {name} says that this is a server for others.",
+            hint="Remove the file .env, or set the environment variable ENVIRONMENT as well.",
+            id="live_inbox_site.E031",
+        )
 
 
 def _unsafe(settings: SiteSettings) -> Iterator[CheckMessage]:

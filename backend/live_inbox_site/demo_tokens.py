@@ -15,8 +15,12 @@ LONGEST_SECONDS = 3600
 
 
 def demo_users() -> list[Any]:
-    """Return the demo users that exist; none outside of development, whatever users are called."""
-    if not site_settings().is_development:
+    """Return the demo users that exist; none outside of development, whatever users are called.
+
+    None either where only the file `.env` says that this is development: `make run` says so to its server as well.
+    """
+    settings = site_settings()
+    if not settings.is_development or settings.is_development_by_file:
         return []
     users = get_user_model()._default_manager.filter(username__in=USERNAMES, is_active=True)
     return sorted(users, key=lambda user: user.get_username())

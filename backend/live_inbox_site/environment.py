@@ -115,6 +115,11 @@ class SiteSettings(InboxSettings, BaseSettings):
         return self.environment == "development"
 
     @property
+    def is_development_by_file(self) -> bool:
+        """Whether only the file `.env` says that this is a developer's machine: it may have come to a server."""
+        return self.is_development and not os.environ.get("ENVIRONMENT")
+
+    @property
     def serves_pages(self) -> bool:
         """Whether there is a live inbox page."""
         return self.is_development if self.pages is None else self.pages

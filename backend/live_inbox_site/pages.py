@@ -22,6 +22,8 @@ from live_inbox.web.views import (
 from live_inbox_site.demo_tokens import LONGEST_SECONDS, demo_token, demo_users
 from live_inbox_site.environment import site_settings
 
+_OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
 FORM_LIMITS = {
     "type": TYPE_LENGTH,
     "title": TITLE_LENGTH,
@@ -58,11 +60,11 @@ async def graphiql(request: HttpRequest) -> HttpResponse:
 
 @database.non_atomic
 async def give_demo_token(request: HttpRequest) -> HttpResponse:
-    """Give a token of a demo user to a page of this site. In development only."""
+    """Give a token of a demo user to a page of this site, in a browser on this machine. In development only."""
     seconds = _whole(request.GET.get("seconds", str(LONGEST_SECONDS)))
     # Other sites could not read the answer; they need not cause it either.
     is_own = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
-    if request.method != "GET" or not is_own or not seconds:
+    if request.method != "GET" or not is_own or not seconds or not _is_from_here(request):
         raise Http404
     token = await in_database_thread(demo_token, request.GET.get("user", ""), seconds)
     if token is None:
@@ -84,12 +86,19 @@ async def _facts(request: HttpRequest) -> dict[str, Any]:
 
 
 def _facts_with(request: HttpRequest, addresses: dict[str, Any]) -> dict[str, Any]:
-    demo = [person_facts(user) for user in demo_users()]
+    demo = [person_facts(user) for user in demo_users()] if _is_from_here(request) else []
     return page_facts(request, addresses) | {
         "tokens": addresses["tokens"] if demo else None,
         "demo": demo,
         "tokenSeconds": _whole(request.GET.get("token-seconds", "")),
     }
+
+
+def _is_from_here(request: HttpRequest) -> bool:
+    """Whether a browser on this machine asks, and not one behind a proxy on this machine."""
+    address = request.META.get("REMOTE_ADDR") or ""
+    is_loopback = address == "::1" or address.startswith("127.")
+    return is_loopback and not any(name in request.headers for name in _OF_PROXIES)
 
 
 def _whole(text: str) -> int | None:

@@ -538,7 +538,9 @@ def test_every_reason_has_a_message() -> None:
 
 def test_scopes_can_be_required() -> None:
     checked = verifier(requires_scopes=True)
-    for changes in ({}, {"scope": "openid profile"}):
+    without: list[dict[str, Any]] = [{}, {"scope": "openid profile"}]
+    for changes in without:
         assert refusal(checked, signed(**changes)) is Reason.SCOPE
     for claim in ("scope", "scopes", "scp"):
-        assert checked.verify(signed(**{claim: "openid notifications:read"})).user_ref == "7"
+        changes = {claim: "openid notifications:read"}
+        assert checked.verify(signed(**changes)).user_ref == "7"

@@ -235,6 +235,31 @@ def test_other_sites_get_no_demo_token(client: Client) -> None:
     assert client.post("/demo-token?user=alice").status_code == 404
 
 
+@pytest.mark.usefixtures("development")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"REMOTE_ADDR": "192.0.2.7"},
+        {"REMOTE_ADDR": ""},
+        {"headers": {"X-Forwarded-For": "192.0.2.7"}},
+        {"headers": {"Forwarded": "for=192.0.2.7"}},
+    ],
+)
+def test_other_machines_get_no_demo_token(client: Client, sent: dict[str, Any]) -> None:
+    assert client.get("/demo-token?user=alice", **sent).status_code == 404
+    assert facts(client.get("/", **sent).content.decode())["demo"] == []
+
+
+@pytest.mark.usefixtures("development")
+def test_a_forgotten_file_gives_no_demo_token(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make run` leaves `.env`, which makes development of a server in the same checkout."""
+    assert client.get("/demo-token?user=alice").status_code == 200
+    monkeypatch.delenv("ENVIRONMENT")
+    assert client.get("/demo-token?user=alice").status_code == 404
+
+
 @pytest.mark.parametrize("environment", ["test", "production"])
 def test_outside_of_development_there_are_no_demo_tokens(
     client: Client, monkeypatch: pytest.MonkeyPatch, environment: str
