@@ -7,6 +7,7 @@ most of an event's cost.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
@@ -25,7 +27,8 @@ class PayloadType(Enum):
     """What an event carries beside its place in the log and the counts."""
 
     NOTIFICATION = auto()
-    """The notification as it was right after the event: `notification`, and its id in `notification_id`."""
+    """The notification as it was right after the event: `notification`, and its id in `notification_id`. Once it has
+    been deleted, the log has its type in place of its content: see `Event.is_erased`."""
     REMOVAL = auto()
     """The notification that is gone: `notification_id` and `type`."""
     ALL_READ = auto()
@@ -120,6 +123,7 @@ class Event(
         "total_count": "total",
         "through_id": "through",
         "previous_fingerprint": "previous",
+        "is_erased": "erased",
     },
 ):
     """One change of an inbox.
@@ -127,6 +131,8 @@ class Event(
     `unread_count` and `total_count` are those of the whole inbox right after the change. The payload of the kind
     says which of the other fields are set. `fingerprint` is a random number, and `previous_fingerprint` that of the
     event before, so that two events of the same sequence can be told apart, and what follows them; 0 is unknown.
+
+    `is_erased` says that the notification has been deleted since, and its content removed from this event.
     """
 
     inbox: str
@@ -143,6 +149,7 @@ class Event(
     through_id: int | None = None
     fingerprint: int = 0
     previous_fingerprint: int = 0
+    is_erased: bool = False
 
     @property
     def notification_type(self) -> str | None:
@@ -153,6 +160,26 @@ class Event(
     def position(self) -> Position:
         """The position of a client that has seen this event."""
         return Position(self.epoch, self.sequence, self.fingerprint)
+
+    @property
+    def removes(self) -> int | None:
+        """The id of the notification that this event removed, if it did. No earlier event keeps its content."""
+        return self.notification_id if self.kind.payload is PayloadType.REMOVAL else None
+
+    def without(self, removed: Collection[int]) -> Self:
+        """Return the event as the log has it once these notifications are gone."""
+        if self.notification is None or self.notification_id not in removed:
+            return self
+        return replace(self, notification=None, type=self.notification.type, is_erased=True)
+
+    def is_same(self, other: Self) -> bool:
+        """Whether both are the same event: equal, or would be if both were erased."""
+        if self == other:
+            return True
+        if self.is_erased == other.is_erased or self.notification_id is None:
+            return False
+        removed = (self.notification_id,)
+        return self.without(removed) == other.without(removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +214,7 @@ class _LogPayload(Struct, frozen=True, omit_defaults=True, gc=False):
     type: str | None = None
     count: int = 0
     through: int | None = None
+    erased: bool = False
 
 
 _json = msgspec.json.Encoder()
@@ -204,6 +232,7 @@ def to_payload(event: Event) -> bytes:
             type=event.type,
             count=event.count,
             through=event.through_id,
+            erased=event.is_erased,
         )
     )
 
@@ -238,6 +267,7 @@ def from_payload(
         kept.through,
         fingerprint,
         previous_fingerprint,
+        kept.erased,
     )
 
 

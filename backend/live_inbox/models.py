@@ -296,6 +296,14 @@ class InboxEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["inbox", "sequence"], name="inboxevent_sequence")
         ]
+        # For `services.erasing`. Of marks only: sending does not pay for it.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["inbox", "notification_id"],
+                name="inboxevent_marks",
+                condition=Q(kind__in=[Kind.READ.value, Kind.UNREAD.value]),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.sequence}"

@@ -18,8 +18,8 @@ export interface FollowOptions {
    */
   load: (reset?: InboxReset) => Promise<string>;
   /**
-   * Apply one event; the next one follows when its promise resolves. If it fails, the list is reloaded. With a document
-   * that is limited by `types`, it may be a PositionAdvanced, which changes the unread count only.
+   * Apply one event; the next one follows when its promise resolves. If it fails, the list is reloaded. It may be a
+   * PositionAdvanced, which changes the unread count only: for a notification that is gone, or is not of the `types`.
    */
   apply: (event: NotificationEvent) => void | Promise<void>;
   /** Store the position, with the list that belongs to it, for the next start. */

@@ -76,7 +76,7 @@ export interface NotificationUpdated {
   notification: Notification;
 }
 
-/** The position has moved on, over events that the `types` of the subscription leave out. Sent now and then to subscriptions with `types`: the client stores the position, so that it does not grow too old. */
+/** The position has moved on, and nothing else is to be done but to store it. Sent in place of an event whose notification has been deleted since, and now and then to subscriptions with `types`, for the events that they leave out. */
 export interface PositionAdvanced {
   __typename: "PositionAdvanced";
   position: string;

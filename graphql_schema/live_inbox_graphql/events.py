@@ -98,8 +98,9 @@ class InboxReset(NotificationEvent):
 
 
 @strawberry.type(
-    description="The position has moved on, over events that the `types` of the subscription leave out. Sent now and "
-    "then to subscriptions with `types`: the client stores the position, so that it does not grow too old."
+    description="The position has moved on, and nothing else is to be done but to store it. Sent in place of an event "
+    "whose notification has been deleted since, and now and then to subscriptions with `types`, for the events that "
+    "they leave out."
 )
 class PositionAdvanced(NotificationEvent):
     pass
@@ -131,7 +132,7 @@ def to_graphql(item: Item) -> NotificationEvent:
             occurred_at=item.occurred_at,
             reason=ResetReason(item.reason.value),
         )
-    if isinstance(item, Advance):
+    if isinstance(item, Advance) or item.is_erased:
         return PositionAdvanced(
             position=str(item.position),
             unread_count=item.unread_count,
@@ -182,5 +183,7 @@ def graphql_type_of(item: Item) -> str:
     else:
         is_complete = item.through_id is not None
     if not is_complete:
+        if item.is_erased:
+            return "PositionAdvanced"
         raise ValueError(f"event {item.sequence} of inbox {item.inbox} lacks the payload of {kind}")
     return kind.graphql_type

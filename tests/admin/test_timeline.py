@@ -61,11 +61,11 @@ def test_events_are_shown_newest_first(browser: Client, alice: User) -> None:
     later = TIME.replace("30:07", "30:08")
     assert rows(shown) == [
         ["7", kind_badge("expired"), f"Notification {offer.pk}", general, "0", "1", later],
-        ["6", kind_badge("added"), "Offer", general, "1", "2", TIME],
+        ["6", kind_badge("added"), f"Notification {offer.pk}", general, "1", "2", TIME],
         ["5", kind_badge("deleted"), f"Notification {gone.pk}", general, "0", "1", TIME],
         ["4", kind_badge("all_read"), "1 notification", "", "0", "2", TIME],
         ["3", kind_badge("read"), link, general, "1", "2", TIME],
-        ["2", kind_badge("added"), "Gone", general, "2", "2", TIME],
+        ["2", kind_badge("added"), f"Notification {gone.pk}", general, "2", "2", TIME],
         ["1", kind_badge("added"), link, general, "1", "1", TIME],
     ]
 
@@ -78,7 +78,8 @@ def test_a_mark_all_read_event_shows_its_count(browser: Client, alice: User) -> 
 
 
 def test_hostile_content_is_escaped(browser: Client, alice: User) -> None:
-    services.delete(user_id=alice.pk, notification_id=send(alice, "<script>1</script>").pk)
+    send(alice, "<script>1</script>")
+    services.delete(user_id=alice.pk, notification_id=send(alice, "gone").pk)
     hostile = "<i>&"
     InboxEvent.objects.filter(kind="deleted").update(
         kind=hostile, payload={"type": hostile, "unread": hostile, "total": hostile}
@@ -89,7 +90,7 @@ def test_hostile_content_is_escaped(browser: Client, alice: User) -> None:
     assert shown[0][1] == kind_badge(hostile)
     assert shown[0][3] == type_badge(hostile)
     assert shown[0][4:6] == ["&lt;i&gt;&amp;", "&lt;i&gt;&amp;"]
-    assert shown[1][2] == "&lt;script&gt;1&lt;/script&gt;"
+    assert "&lt;script&gt;1&lt;/script&gt;" in shown[2][2]
 
 
 def test_an_event_of_a_newer_version_is_shown(browser: Client, alice: User) -> None:

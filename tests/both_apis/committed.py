@@ -43,6 +43,17 @@ class CommittedEvent:
     json: Json
     """As the JSON API sends it."""
 
+    @property
+    def notification_id(self) -> int | None:
+        """The notification whose content it has, if it has any."""
+        shown = self.graphql.get("notification")
+        return None if shown is None else int(shown["id"])
+
+    def erased(self) -> CommittedEvent:
+        """Return it as clients see it once the notification is gone: the JSON API sends nothing then."""
+        numbers = {name: self.graphql[name] for name in ("position", "unreadCount", "occurredAt")}
+        return CommittedEvent(self.type, {"__typename": "PositionAdvanced"} | numbers, {})
+
 
 def graphql_moment(moment: datetime | None) -> str | None:
     """Return a time as GraphQL writes it."""
@@ -111,6 +122,16 @@ class CommittedEvents:
         for row in rows:
             self.events.append(self._event(row, inbox))
             self._read = row.sequence
+
+    def as_kept(self) -> list[CommittedEvent]:
+        """Return the events as the log has them: without the content of what is gone by now."""
+        left = set(
+            Notification.objects.filter(recipient=self._user_id).values_list("pk", flat=True)
+        )
+        return [
+            event if event.notification_id in (None, *left) else event.erased()
+            for event in self.events
+        ]
 
     def _new(self) -> Iterator[InboxEvent]:
         events = InboxEvent.objects.filter(inbox=self._user_id, sequence__gt=self._read)

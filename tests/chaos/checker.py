@@ -366,8 +366,15 @@ class _Reader:
             lambda committed: _differences(advanced, committed, ADVANCE, what, self._counted),
             str(advanced),
         )
-        # Its event is one that was left out. If it was not to be left out, it is missing.
+        # Its event is one that was left out, or that has lost its content. If it is neither, it is missing.
         self._move(advanced.place, agreeing)
+        if any(self._is_erasable(each, advanced.place.sequence) for each in agreeing):
+            self._missing.pop(advanced.place, None)
+
+    def _is_erasable(self, epoch_log: EpochLog, sequence: int) -> bool:
+        """Whether the event's notification was deleted later, so that the event may come without it."""
+        event = epoch_log.events[sequence - 1]
+        return epoch_log.may_be_erased(event.what, event.notification_id, sequence)
 
     def _is_asked(self, epoch_log: EpochLog, sequence: int) -> bool:
         """Whether the client has asked for the events of that type."""
@@ -377,9 +384,15 @@ class _Reader:
         about = epoch_log.types[sequence - 1]
         return about is None or about in types
 
+    def _is_needed(self, epoch_log: EpochLog, sequence: int) -> bool:
+        """Whether the client has to get something for an event, be it without its content."""
+        if self._follower.types is not None and self._is_erasable(epoch_log, sequence):
+            return False
+        return self._is_asked(epoch_log, sequence)
+
     def _is_due(self, sequence: int) -> bool:
         logs = [each for each in self._logs if sequence <= len(each.events)]
-        return not logs or any(self._is_asked(each, sequence) for each in logs)
+        return not logs or any(self._is_needed(each, sequence) for each in logs)
 
     def _move(self, place: Place, agreeing: list[EpochLog]) -> None:
         """Go to a place. All between, and itself, is missing, unless it was not asked for."""
@@ -613,9 +626,37 @@ def _fits(
             state.digest == segment.digest for state in epoch_log.states
         )
     for last in places.get(received[-1], []):
-        start = last + 1 - len(received)
-        if start < 0 or messages[start : last + 1] != received:
+        missing = _missing(received, epoch_log, messages, sequences, last)
+        if missing is None:
             continue
         if segment.digest is None or epoch_log.states[sequences[last]].digest == segment.digest:
             return True
+        if any(epoch_log.removals[id] > sequences[last] for id in missing):
+            # The client was not sent what is deleted later on, so until then its list is another one.
+            return True
     return False
+
+
+def _missing(
+    received: Sequence[Message],
+    epoch_log: EpochLog,
+    messages: Sequence[Message],
+    sequences: Sequence[int],
+    last: int,
+) -> set[int] | None:
+    """Return the notifications about which messages are missing in a stretch of the log that ends with one.
+
+    None if other messages are missing than those that may be: they were about a notification that was deleted later.
+    """
+    missing: set[int] = set()
+    place = last
+    for message in reversed(received):
+        while place >= 0 and messages[place] != message:
+            if not epoch_log.may_be_erased(*messages[place], sequences[place]):
+                return None
+            missing.add(messages[place][1])
+            place -= 1
+        if place < 0:
+            return None
+        place -= 1
+    return missing

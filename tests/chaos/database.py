@@ -44,7 +44,7 @@ EVENTS: LiteralString = """
     SELECT inbox_id, sequence, kind, notification_id, payload, created_at
     FROM (SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM live_inbox_inboxevent
           UNION ALL SELECT inbox_id, sequence, kind, notification_id, payload, created_at FROM chaos_pruned) AS event
-    ORDER BY inbox_id, sequence
+    WHERE payload ->> 'erased' IS NULL ORDER BY inbox_id, sequence
 """
 EPOCHS: LiteralString = "SELECT user_id, epoch, last_sequence FROM chaos_epochs ORDER BY number"
 DUE: LiteralString = """
@@ -56,9 +56,9 @@ TOO_EARLY: LiteralString = """
         SELECT notification_id FROM live_inbox_inboxevent WHERE kind = 'expired'
         UNION SELECT notification_id FROM chaos_pruned WHERE kind = 'expired')
 """
-# What is pruned or repaired is kept elsewhere, so that at the end there is the whole log to compare with; so are the
-# epochs that inboxes had, and when notifications were deleted by the database's own clock. A bulk send that is to be
-# killed on its way is slow.
+# What is pruned, repaired or erased is kept elsewhere, so that at the end there is the whole log to compare with; so
+# are the epochs that inboxes had, and when notifications were deleted by the database's own clock. A bulk send that is
+# to be killed on its way is slow.
 TABLES: tuple[LiteralString, ...] = (
     "CREATE TABLE chaos_pruned AS SELECT * FROM live_inbox_inboxevent WHERE 1 = 0",
     "CREATE TABLE chaos_epochs AS SELECT user_id, epoch, last_sequence, last_sequence AS number"
@@ -72,6 +72,9 @@ POSTGRES_TRIGGERS: LiteralString = """
         'BEGIN INSERT INTO chaos_pruned SELECT OLD.*; RETURN OLD; END';
     CREATE TRIGGER chaos_keep BEFORE DELETE ON live_inbox_inboxevent
         FOR EACH ROW EXECUTE FUNCTION chaos_keep();
+    CREATE TRIGGER chaos_keep_content AFTER UPDATE OF payload ON live_inbox_inboxevent
+        FOR EACH ROW WHEN (OLD.payload ->> 'erased' IS NULL AND NEW.payload ->> 'erased' IS NOT NULL)
+        EXECUTE FUNCTION chaos_keep();
     CREATE FUNCTION chaos_epoch() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN INSERT INTO chaos_epochs VALUES
             (OLD.user_id, OLD.epoch, OLD.last_sequence, nextval(''chaos_epoch_numbers'')); RETURN NEW; END';
@@ -89,6 +92,9 @@ POSTGRES_TRIGGERS: LiteralString = """
 """
 SQLITE_TRIGGERS: tuple[LiteralString, ...] = (
     """CREATE TRIGGER chaos_keep BEFORE DELETE ON live_inbox_inboxevent
+    BEGIN INSERT INTO chaos_pruned SELECT * FROM live_inbox_inboxevent WHERE id = OLD.id; END""",
+    """CREATE TRIGGER chaos_keep_content BEFORE UPDATE OF payload ON live_inbox_inboxevent
+    WHEN OLD.payload ->> 'erased' IS NULL AND NEW.payload ->> 'erased' IS NOT NULL
     BEGIN INSERT INTO chaos_pruned SELECT * FROM live_inbox_inboxevent WHERE id = OLD.id; END""",
     """CREATE TRIGGER chaos_epoch AFTER UPDATE OF epoch ON live_inbox_inbox WHEN OLD.epoch <> NEW.epoch
     BEGIN INSERT INTO chaos_epochs SELECT OLD.user_id, OLD.epoch, OLD.last_sequence, COUNT(*) FROM chaos_epochs; END""",

@@ -162,6 +162,20 @@ class EpochLog:
             for content in self.events
         ]
 
+    @cached_property
+    def removals(self) -> dict[int, int]:
+        """The sequences of the deletions, by notification."""
+        return {
+            content.notification_id: sequence
+            for sequence, content in enumerate(self.events, 1)
+            if content.what == DELETED
+        }
+
+    def may_be_erased(self, what: str, notification_id: int, sequence: int) -> bool:
+        """Whether a client may receive an event without its content: the notification was deleted later."""
+        is_about_one = what in (ADDED, READ, UNREAD)
+        return is_about_one and self.removals.get(notification_id, 0) > sequence
+
     @property
     def head(self) -> Place:
         """The place of its last event."""

@@ -122,6 +122,34 @@ def test_a_client_that_was_away_while_the_log_was_pruned_gets_a_reset() -> None:
     assert found(*history, at=pruned, expected_reset="EXPIRED") == []
 
 
+def erased(sequence: int, unread: int | None = None) -> Advanced:
+    committed = EVENTS[sequence - 1].unread
+    return advanced(sequence, committed if unread is None else unread)
+
+
+def test_a_client_may_receive_what_was_deleted_later_without_its_content() -> None:
+    deleted_later = {2, 6}
+    history = [erased(n) if n in deleted_later else received(n) for n in range(1, 8)]
+    assert found(opened(0), *history) == []
+    for lacking in (1, 3, 4, 5, 7):
+        wrong = [erased(n) if n == lacking else received(n) for n in range(1, 8)]
+        assert found(opened(0), *wrong) == [Wrong.LOST]
+    history[1] = erased(2, unread=1)
+    assert Wrong.GARBLED in found(opened(0), *history)
+
+
+def test_a_json_client_may_lack_the_messages_about_what_was_deleted_later() -> None:
+    deleted_later = {MESSAGES[1], MESSAGES[5]}
+    left = [each for each in MESSAGES if each not in deleted_later]
+    assert found_at_original(Segment(left, digest_of(LIST))) == []
+    for lacking in (2, 3, 4):
+        wrong = [each for each in left if each != MESSAGES[lacking]]
+        assert found_at_original(Segment(wrong, digest_of(LIST))) == [Wrong.NOT_THE_LOG]
+    # Until the deletion, its list is without it.
+    early = Segment(left[:3], digest_of({11: True, 13: False}))
+    assert found_at_original(early, Segment([], digest_of(LIST))) == []
+
+
 def test_a_client_of_a_restored_inbox_gets_a_reset() -> None:
     restored = inbox(
         EpochLog("e", EVENTS),
@@ -337,7 +365,7 @@ def test_an_epoch_may_end_within_a_segment_whose_list_is_replaced() -> None:
     assert wrong(renewed, around) == []
     assert wrong(inbox(), around) == [Wrong.NOT_THE_LOG]
     assert wrong(renewed, replace(around, was_replaced=False)) == [Wrong.NOT_THE_LOG]
-    twice = replace(around, messages=[MESSAGES[0], MESSAGES[2], MESSAGES[5]])
+    twice = replace(around, messages=[MESSAGES[0], MESSAGES[3], MESSAGES[5]])
     assert wrong(renewed, twice) == [Wrong.NOT_THE_LOG]
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.delivery.position import Position
 from tests.delivery.group_names import DEPLOYMENT
+
+ERASED = "erased"
+"""The text of an entry that another one has removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,19 @@ class FakeEntry:
     previous_fingerprint: int = field(default=0, compare=False)
     text: str = ""
     """Empty for what was committed: a wrong entry has another one."""
+
+    removes: int | None = None
+    """The sequence of the entry that this one removed."""
+
+    def without(self, removed: Collection[int]) -> FakeEntry:
+        """Return the entry as the log has it once these entries are removed."""
+        return replace(self, text=ERASED) if self.sequence in removed else self
+
+    def is_same(self, other: FakeEntry) -> bool:
+        """Whether both are the same entry."""
+        return replace(self, text="") == replace(other, text="") and (
+            self.text == other.text or ERASED in (self.text, other.text)
+        )
 
     @property
     def position(self) -> Position:

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.live_stream import LiveStream, Verdict
 from live_inbox.delivery.position import ORIGIN, Position
-from tests.delivery.fake_log import FakeEntry
+from tests.delivery.fake_log import ERASED, FakeEntry
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -49,6 +49,12 @@ def following(stream: LiveStream[FakeEntry], sequence: int) -> list[FakeEntry] |
             return lines
         sequence = batch.items[-1].sequence
         assert batch.is_last is (sequence == stream.head.sequence)
+
+
+def batch_after(stream: LiveStream[FakeEntry], sequence: int) -> Batch[FakeEntry]:
+    batch = stream.since(sequence)
+    assert batch is not None
+    return batch
 
 
 def held(stream: LiveStream[FakeEntry]) -> Sequence[FakeEntry]:
@@ -119,6 +125,55 @@ def test_an_untouched_inbox_takes_its_epoch_from_the_log_and_never_from_an_event
     assert stream.offer(a(2)) is Verdict.FOREIGN
     assert stream.offer(b(2)) is Verdict.APPENDED
     assert following(stream, 0) == [b(1), b(2)]
+
+
+# -- what was removed ---------------------------------------------------------------------------------------
+
+
+def removal(sequence: int, removed: int) -> FakeEntry:
+    return replace(a(sequence), removes=removed)
+
+
+def test_what_was_removed_is_erased_from_the_run() -> None:
+    lines = [replace(a(n), text=f"content {n}") for n in (6, 7, 8)]
+    stream = anchored(Position("a", 5), *lines, removal(9, 7))
+    assert following(stream, 5) == [
+        lines[0],
+        replace(a(7), text=ERASED),
+        lines[2],
+        removal(9, 7),
+    ]
+    assert stream.covers(Position("a", 6))
+
+
+def test_what_came_early_is_erased_too() -> None:
+    stream: LiveStream[FakeEntry] = LiveStream(capacity=4, batch_length=2)
+    stream.offer(removal(7, 6))
+    stream.offer(replace(a(6), text="content"))
+    stream.anchor(Position("a", 5))
+    assert following(stream, 5) == [replace(a(6), text=ERASED), removal(7, 6)]
+
+
+def test_a_batch_of_before_is_not_given_after_the_removal() -> None:
+    stream = anchored(Position("a", 5), replace(a(6), text="content"))
+    stream.enable_cache()
+    assert [line.text for line in batch_after(stream, 5).items] == ["content"]
+    stream.offer(removal(7, 6))
+    assert [line.text for line in batch_after(stream, 5).items] == [ERASED, ""]
+
+
+def test_nothing_keeps_what_was_removed_when_nobody_reads() -> None:
+    stream = anchored(Position("a", 5), replace(a(6), text="content"), removal(7, 6))
+    stream.age()
+    assert [getattr(stream.held(n), "text", None) for n in (6, 7)] == [ERASED, ""]
+
+
+@pytest.mark.parametrize(("first", "second"), [("content", ERASED), (ERASED, "content")])
+def test_an_erased_entry_and_the_whole_one_are_the_same(first: str, second: str) -> None:
+    """A doorbell that is still under way has the content, and the log has it no more."""
+    stream = anchored(Position("a", 5), replace(a(6), text=first))
+    assert stream.offer(replace(a(6), text=second)) is Verdict.KNOWN
+    assert following(stream, 5) == [replace(a(6), text=first)]
 
 
 # -- before and after the anchor -----------------------------------------------------------------------------

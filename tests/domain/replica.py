@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from msgspec.structs import replace
@@ -70,13 +71,18 @@ class Replica:
         assert self.unread_count == sum(not each.read for each in self.notifications.values())
 
     def _add(self, event: Event) -> None:
-        snapshot = _snapshot_of(event)
+        snapshot = _erased(event, None) if event.is_erased else _snapshot_of(event)
         assert snapshot.id > max(self.notifications, default=0), "the newest has the highest id"
         self.notifications[snapshot.id] = snapshot
 
     def _mark(self, event: Event) -> None:
+        assert event.notification_id is not None
+        before = self.notifications[event.notification_id]
+        read_at = event.occurred_at if event.kind is Kind.READ else None
+        if event.is_erased:
+            self.notifications[before.id] = _erased(event, read_at)
+            return
         snapshot = _snapshot_of(event)
-        before = self.notifications[snapshot.id]
         assert snapshot.read is (event.kind is Kind.READ)
         assert before.read is not snapshot.read
         assert replace(before, read_at=snapshot.read_at) == snapshot
@@ -89,9 +95,10 @@ class Replica:
 
     def _expire(self, event: Event) -> None:
         assert event.notification_id is not None
-        ends = self.notifications[event.notification_id].expires_at
-        assert ends is not None
-        assert ends <= event.occurred_at
+        expired = self.notifications[event.notification_id]
+        if expired.title:
+            assert expired.expires_at is not None
+            assert expired.expires_at <= event.occurred_at
         self._delete(event)
 
     def _mark_all(self, event: Event) -> None:
@@ -104,6 +111,15 @@ class Replica:
         assert len(became_read) == event.count > 0
         for each in became_read:
             self.notifications[each.id] = replace(each, read_at=event.occurred_at)
+
+
+def _erased(event: Event, read_at: datetime | None) -> Snapshot:
+    """Return what is known of a notification that is deleted by a later event."""
+    assert event.notification is None
+    assert event.notification_id is not None
+    assert event.notification_type is not None
+    number, type = event.notification_id, event.notification_type
+    return Snapshot(number, type, "", "", "", {}, event.occurred_at, read_at, None)
 
 
 def _snapshot_of(event: Event) -> Snapshot:

@@ -139,7 +139,10 @@ BREAKAGES: list[tuple[Callable[[User], None], list[tuple[Flaw, int, int]]]] = [
     (replace_row, [(Flaw.NOT_AS_ADDED, 0, 1), (Flaw.NOT_REMOVED, 0, 1)]),
     (rewrite, [(Flaw.NOT_AS_ADDED, 0, 1)]),
     (mark_without_events, [(Flaw.READ_STATE, 0, 2)]),
-    (bring_back, [(Flaw.NOT_REMOVED, 0, 1), (Flaw.REMOVED, 0, 1)]),
+    (
+        bring_back,
+        [(Flaw.NOT_AS_ADDED, 0, 1), (Flaw.NOT_REMOVED, 0, 1), (Flaw.REMOVED, 0, 1)],
+    ),
 ]
 every_breakage = pytest.mark.parametrize(
     ("damage", "flaws"), BREAKAGES, ids=[damage.__name__ for damage, _ in BREAKAGES]

@@ -70,13 +70,13 @@ def test_a_rollback_takes_away_what_was_sent(
     assert sent_notifications.titles == ["kept"]
 
 
-def test_what_is_deleted_was_sent_all_the_same(
-    alice: User, sent_notifications: SentNotifications
-) -> None:
+def test_what_is_deleted_is_gone(alice: User, sent_notifications: SentNotifications) -> None:
     sent = live_inbox.send(recipient=alice, title="x").notification
     assert sent is not None
+    live_inbox.send(recipient=alice, title="y")
     live_inbox.delete(user=alice, notification_id=sent.pk)
-    assert sent_notifications.titles == ["x"]
+    assert sent_notifications.titles == ["y"]
+    assert len(sent_notifications) == 1
 
 
 def test_what_nobody_wants_is_not_sent(alice: User, sent_notifications: SentNotifications) -> None:

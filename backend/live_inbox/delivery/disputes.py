@@ -55,7 +55,7 @@ class Disputes(Generic[EntryT]):
             held = None if open_inbox is None else open_inbox.stream.held(sequence)
             if open_inbox is None or held is None:
                 continue
-            if held in page:
+            if any(held.is_same(entry) for entry in page):
                 self._report("doorbell", inbox, sequence)
                 continue
             self._report("stream", inbox, sequence)

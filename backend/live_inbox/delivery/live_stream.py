@@ -49,6 +49,7 @@ class LiveStream(Generic[EntryT]):
         "_first",
         "_is_caching",
         "_old",
+        "_removed",
         "_run",
         "generation",
     )
@@ -62,6 +63,7 @@ class LiveStream(Generic[EntryT]):
         self._base = ORIGIN.fingerprint
         self._old = 0
         self._run: list[EntryT] = []
+        self._removed: set[int] = set()
         self._is_caching = False
         self._batches: dict[int, Batch[EntryT]] = {}
         self.generation = 0
@@ -86,6 +88,7 @@ class LiveStream(Generic[EntryT]):
         self._first = position.sequence + 1
         self._base = position.fingerprint
         self._run = []
+        self._removed.clear()
         self._batches.clear()
         self._old = 0
         self.generation += 1
@@ -108,7 +111,7 @@ class LiveStream(Generic[EntryT]):
             return Verdict.FOREIGN if self._epoch != ORIGIN.epoch else Verdict.GAP
         if entry.sequence < following:
             held = self.held(entry.sequence)
-            return Verdict.KNOWN if held is None or held == entry else Verdict.CONTRADICTED
+            return Verdict.KNOWN if held is None or held.is_same(entry) else Verdict.CONTRADICTED
         if entry.sequence > following:
             return Verdict.GAP
         if is_other_event(entry.previous_fingerprint, self._last_fingerprint()):
@@ -117,6 +120,9 @@ class LiveStream(Generic[EntryT]):
             self._base = entry.previous_fingerprint
         self._run.append(entry)
         self._batches.clear()
+        removed = entry.removes
+        if removed is not None:
+            self._removed.add(removed)
         if len(self._run) >= 2 * self._capacity:
             self._trim()
         return Verdict.APPENDED
@@ -150,6 +156,8 @@ class LiveStream(Generic[EntryT]):
         start = sequence + 1 - self._first
         if start < 0:
             return None
+        if self._removed:
+            self._erase()
         end = start + self._batch_length
         items = self._run[start:end]
         if not items:
@@ -179,8 +187,16 @@ class LiveStream(Generic[EntryT]):
         Every subscriber that keeps up has had them. Without this, an inbox that stays open for days would hold its
         last events for as long.
         """
+        self._erase()
         self._drop(self._old)
         self._old = len(self._run)
+
+    def _erase(self) -> None:
+        """Erase the content of what was removed, as the log has. Once for all that was appended together."""
+        removed = self._removed
+        if removed:
+            self._run = [entry.without(removed) for entry in self._run]
+            removed.clear()
 
     def _trim(self) -> None:
         """Drop the oldest half: in steps of a whole capacity, so that an append stays cheap."""

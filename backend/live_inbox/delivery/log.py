@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from live_inbox.delivery.position import ORIGIN, Position, is_other_event
 
@@ -23,6 +23,15 @@ class Entry(Protocol):
     def fingerprint(self) -> int: ...
     @property
     def previous_fingerprint(self) -> int: ...
+    @property
+    def removes(self) -> int | None:
+        """The id of what this entry removed, whose content the entries before it keep no longer; None for most."""
+
+    def without(self, removed: Collection[int]) -> Self:
+        """Return the entry without the content of what was removed; itself if it is about something else."""
+
+    def is_same(self, other: Self) -> bool:
+        """Whether both are the same entry, with its content or without."""
 
 
 EntryT = TypeVar("EntryT", bound=Entry)

@@ -16,10 +16,13 @@ ENCODING = "json"
 
 # Like events, a structure: built in 0.05 µs instead of the 0.4 of a frozen dataclass.
 class EncodedEvent(Struct, frozen=True, gc=False):
-    """The message that stands for an event, and its frame."""
+    """The message that stands for an event, and its frame. An erased event has neither: there is nothing to send."""
 
-    message: ServerMessage
+    message: ServerMessage | None
     frame: bytes
+
+
+_NOTHING = EncodedEvent(None, b"")
 
 
 def encode_all(items: Sequence[Event | Reset]) -> list[EncodedEvent | None]:
@@ -31,5 +34,7 @@ def encode_all(items: Sequence[Event | Reset]) -> list[EncodedEvent | None]:
 
 
 def _encoded(item: Event | Reset) -> EncodedEvent | None:
+    if isinstance(item, Event) and item.is_erased:
+        return _NOTHING
     message = None if isinstance(item, Reset) else event_message(item)
     return None if message is None else EncodedEvent(message, encode(message))

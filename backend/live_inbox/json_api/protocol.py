@@ -73,7 +73,8 @@ class JsonProtocol:
     What the client is promised:
 
     - Events are sent in the order of the log, each once. For a reset, and for an event that has no
-      message, the client gets a fresh list instead: `next_action` returns a Reload.
+      message, the client gets a fresh list instead: `next_action` returns a Reload. It gets nothing for
+      an event whose notification has been deleted since: its deletion follows.
     - Actions are performed one at a time in the order of the requests, and answered in that order.
     - An action that changed the inbox is confirmed once, at its place in the stream: its own event
       comes back through the feed, has the same content as the confirmation and replaces it.
@@ -281,7 +282,7 @@ class JsonProtocol:
     def _send_event(self, event: Event, encoded: EncodedEvent | None) -> None:
         if encoded is None:
             self._reload()
-        else:
+        elif encoded.frame:
             self._frames.append(encoded.frame)
         self._sent = event.sequence
         if self._answers:

@@ -18,6 +18,7 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from live_inbox import database, metrics
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, Notification
+from live_inbox.services.erasing import Gone, erase
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import advance, lock_skip_locked, save_all
 
@@ -52,6 +53,7 @@ class _Row(NamedTuple):
     user_id: Any
     type: str
     read_at: datetime | None
+    added_sequence: int
 
 
 def expire_due(*, now: datetime | None = None, batch: int = BATCH) -> Expired:
@@ -117,6 +119,7 @@ def _expire(
         Notification.unguarded.using(database.alias()).filter(
             pk__in=[row.id for row in rows]
         ).delete()
+        erase([Gone(row.user_id, row.id, row.added_sequence) for row in rows])
         events = [_expiry_event(inboxes[row.user_id], row, now) for row in rows]
         save_all([inboxes[user] for user in found])
         record(events)
@@ -134,7 +137,7 @@ def _still_due(
     free = database.queryset(Notification).select_for_update(skip_locked=True)
     rows = free.filter(pk__in=ids, recipient__in=users, expires_at__lte=horizon)
     for row in rows.order_by("recipient_id", "pk").values_list(
-        "id", "recipient_id", "type", "read_at"
+        "id", "recipient_id", "type", "read_at", "added_sequence"
     ):
         found[row[1]].append(_Row(*row))
     return found

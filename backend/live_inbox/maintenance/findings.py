@@ -21,6 +21,7 @@ class Flaw(StrEnum):
     NOT_AS_ADDED = "not_as_added"  # notifications whose event is missing, or has other content
     NOT_REMOVED = "not_removed"  # notifications that are gone, though no event removed them
     REMOVED = "removed"  # notifications that are there, though an event removed them
+    NOT_ERASED = "not_erased"  # notifications that are gone, whose content is still in the log
     READ_STATE = "read_state"  # notifications that are not read or unread as the last event says
     ID_ORDER = "id_order"  # the oldest id in the log, and a larger one that claims to be older
     FINGERPRINTS = "fingerprints"  # the last fingerprint: according to the log, of the inbox
@@ -37,12 +38,13 @@ _SENTENCES = {
     Flaw.NOT_AS_ADDED: "notifications that the log did not add, or not with this content: {found}",
     Flaw.NOT_REMOVED: "notifications that are gone without an event: {found}",
     Flaw.REMOVED: "notifications that are there although an event removed them: {found}",
+    Flaw.NOT_ERASED: "notifications that are gone, though the log still has their content: {found}",
     Flaw.READ_STATE: "notifications that were marked without an event: {found}",
     Flaw.ID_ORDER: "notification {found} claims to be older than the log, which begins with {expected}",
     Flaw.FINGERPRINTS: "the fingerprints of the log lead to {expected}, but the inbox has {found}",
 }
 
-HARMLESS = frozenset({Flaw.LOG_BELOW_FIRST})
+HARMLESS = frozenset({Flaw.LOG_BELOW_FIRST, Flaw.NOT_ERASED})
 """Problems that are corrected without a reset: clients have received nothing wrong."""
 
 

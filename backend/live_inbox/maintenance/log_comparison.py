@@ -1,7 +1,8 @@
 """Compares notifications with the log, one by one: differences that cancel out in the counts are found here.
 
 The log says of every notification that it has an event about whether it is there and whether it is read, and of those
-that it added what they say. It says nothing of notifications from before its beginning without an event since.
+that it added what they say. It has no content of those that are gone, and says nothing of notifications from before its
+beginning without an event since.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from django.db.models.fields.json import KT
 from live_inbox import database
 from live_inbox.events import Kind
 from live_inbox.models import InboxEvent, Notification
+from live_inbox.services.erasing import Gone
 
 _CONTENT = ("type", "title", "message", "link")
 """The fields that are compared: text in the log, too. Not every field of CONTENT_FIELDS, because events from before a
@@ -64,23 +66,27 @@ def not_as_last_event(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
     """
     all_reads, none = _all_reads(users), _AllReads()
     counts: dict[Any, Counter[str]] = {}
-    for inbox_id, notification_id, removed, read, unread, state in _last_events(users):
+    for inbox_id, notification_id, removed, read, unread, content, state in _last_events(users):
         marked = all_reads.get(inbox_id, none)
         is_read = read > unread or marked.cover(notification_id, after=unread)
-        flaw = _flaw(is_removed=bool(removed), is_read=is_read, state=state)
+        flaw = _flaw(
+            is_removed=bool(removed), is_read=is_read, has_content=bool(content), state=state
+        )
         if flaw is not None:
             counts.setdefault(inbox_id, Counter())[flaw] += 1
     return {user_id: dict(count) for user_id, count in counts.items()}
 
 
-def _flaw(*, is_removed: bool, is_read: bool, state: int | None) -> str | None:
+def _flaw(*, is_removed: bool, is_read: bool, has_content: bool, state: int | None) -> str | None:
+    if is_removed and state is None:
+        return "not_erased" if has_content else None
     if is_removed or state is None:
-        return None if is_removed == (state is None) else "removed" if is_removed else "not_removed"
+        return "removed" if is_removed else "not_removed"
     return None if is_read == bool(state) else "read_state"
 
 
 def _last_events(users: Sequence[Any]) -> Iterator[Any]:
-    """Yield (inbox, notification, 1 if removed, last read, last unread, state of the row) from the log.
+    """Yield (inbox, notification, 1 if removed, last read, last unread, 1 with content, state of the row) from the log.
 
     The marks are sequences, 0 for none. The state is 1 for a read notification, 0 for an unread one, None without one.
     """
@@ -94,11 +100,34 @@ def _last_events(users: Sequence[Any]) -> Iterator[Any]:
             removed=Max(_one_if(kind__in=_REMOVALS)),
             last_read=Max(_sequence_if(kind=Kind.READ)),
             last_unread=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNREAD))),
+            content=Max(_one_if(payload__has_key="notification")),
             state=Subquery(row.values_list(_one_if(read_at__isnull=False))[:1]),
         )
         # Not by `iterator()`, whose server-side cursor does not outlive a statement behind PgBouncer.
-        .values_list("inbox_id", "notification_id", "removed", "last_read", "last_unread", "state")
+        .values_list(
+            "inbox_id",
+            "notification_id",
+            "removed",
+            "last_read",
+            "last_unread",
+            "content",
+            "state",
+        )
     )
+
+
+def not_erased(user_id: Any) -> list[Gone]:
+    """Return the notifications of a user that are gone, although the log has their content."""
+    log = database.queryset(InboxEvent)
+    removals = log.filter(
+        inbox=OuterRef("inbox"), notification_id=OuterRef("notification_id"), kind__in=_REMOVALS
+    )
+    kept = log.filter(Exists(removals), inbox=user_id, payload__has_key="notification")
+    rows: Any = kept.values_list("notification_id", "kind", "sequence")
+    sequences: dict[int, int] = {}
+    for number, kind, sequence in rows:
+        sequences[number] = sequence if kind == Kind.ADDED else sequences.get(number, 0)
+    return [Gone(user_id, number, added) for number, added in sequences.items()]
 
 
 def _one_if(**condition: Any) -> Case:

@@ -21,6 +21,7 @@ from live_inbox.events import Kind
 from live_inbox.maintenance import log_comparison
 from live_inbox.maintenance.findings import HARMLESS, Finding, Flaw
 from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fingerprint
+from live_inbox.services.erasing import erase
 from live_inbox.services.inbox_rows import lock
 from live_inbox.sql_rows import key_value, table_of
 
@@ -51,6 +52,7 @@ class _Rows:
     not_as_added: int = 0
     not_removed: int = 0
     removed: int = 0
+    not_erased: int = 0
     read_state: int = 0
 
     @property
@@ -214,6 +216,7 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
             (Flaw.NOT_AS_ADDED, 0, rows.not_as_added),
             (Flaw.NOT_REMOVED, 0, rows.not_removed),
             (Flaw.REMOVED, 0, rows.removed),
+            (Flaw.NOT_ERASED, 0, rows.not_erased),
             (Flaw.READ_STATE, 0, rows.read_state),
             (Flaw.ID_ORDER, *rows.misplaced_id),
             (Flaw.FINGERPRINTS, inbox.fingerprint if end is None else end, inbox.fingerprint),
@@ -262,6 +265,7 @@ def _repair(inbox: Inbox, rows: _Rows, *, harmless: bool) -> None:
     log = database.queryset(InboxEvent).filter(inbox=inbox)
     if harmless:
         log.filter(sequence__lt=inbox.first_sequence).delete()
+        erase(log_comparison.not_erased(inbox.pk))
         return
     log.delete()
     inbox.epoch = new_epoch()

@@ -187,6 +187,13 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("kind__in", ["read", "unread"])),
+                        fields=["inbox", "notification_id"],
+                        name="inboxevent_marks",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("inbox", "sequence"), name="inboxevent_sequence"

@@ -8,6 +8,7 @@ from typing import Any
 from live_inbox import database
 from live_inbox.events import Kind
 from live_inbox.models import Notification
+from live_inbox.services.erasing import Gone, erase
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import allocate_sequence, lock_with_notification
 from live_inbox.services.results import Deleted
@@ -15,9 +16,13 @@ from live_inbox.services.results import Deleted
 
 @database.transactional
 def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Deleted:
-    """Delete one of the user's notifications; raise NotFound if they have no such notification."""
+    """Delete one of the user's notifications; raise NotFound if they have no such notification.
+
+    Its content is removed from the log as well.
+    """
     inbox, notification = lock_with_notification(user_id, notification_id)
     Notification.unguarded.using(database.alias()).filter(pk=notification.pk).delete()
+    erase([Gone(inbox.pk, notification.pk, notification.added_sequence)])
     numbered = allocate_sequence(inbox, unread=0 if notification.read else -1, total=-1)
     event = event_of(
         Kind.DELETED,

@@ -57,8 +57,8 @@ class SentNotification:
 class SentNotifications(Sequence[SentNotification]):
     """The notifications that were sent since this object was made, in their order. Each use reads them anew.
 
-    It has those of every way to send, and of other processes. Those that are deleted later, or expire, stay; those
-    of a user who is deleted go.
+    It has those of every way to send, and of other processes. Those that are deleted later, or expire, go: nothing
+    keeps their content.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,9 @@ class SentNotifications(Sequence[SentNotification]):
 
     def _events(self) -> QuerySet[InboxEvent]:
         return (
-            database.queryset(InboxEvent).filter(pk__gt=self._after, kind=Kind.ADDED).order_by("pk")
+            database.queryset(InboxEvent)
+            .filter(pk__gt=self._after, kind=Kind.ADDED, payload__has_key="notification")
+            .order_by("pk")
         )
 
     def _read(self, events: QuerySet[InboxEvent]) -> list[SentNotification]:
