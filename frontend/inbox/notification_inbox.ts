@@ -5,10 +5,12 @@
  * `page-size`; `remember="KEY"` (store the list in this browser under that key, which must be of one user, and
  * resume it after a reload); `label`. Properties: `tokenProvider`, a function that returns a token or a promise
  * of one and is called with `{refresh: true}` when the last was refused; `source`, to show another kind of inbox.
+ * `forget()` removes what is stored: call it before signing out.
  * Events: `inbox-change`, `inbox-status`, `inbox-event`, and `notification-open` (cancelable).
  */
 
 import type { FollowStatus, InboxReset, NotificationEvent, TokenSource } from "../client/index.js";
+import { isTokenRefused } from "../client/reconnecting.js";
 import { Bell } from "./bell.js";
 import { Feed } from "./feed.js";
 import { GraphQLSource } from "./graphql_source.js";
@@ -106,6 +108,11 @@ export class NotificationInbox extends HTMLElement {
     } else if (hadFocus) this.bell.button.focus();
   }
 
+  /** Remove the list from this browser's storage, for a sign-out. It is stored again after the next start. */
+  forget(): void {
+    this.storage.forget();
+  }
+
   // -- the life cycle ----------------------------------------------------------------------------------
 
   connectedCallback(): void {
@@ -127,6 +134,8 @@ export class NotificationInbox extends HTMLElement {
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
+    if (before !== null && name === "remember") this.storage.forget(before);
+    if (now === null && name === "token") this.forget();
     if (name === "inline" || name === "label") this.renderFrame();
     else this.scheduleRestart();
   }
@@ -201,6 +210,8 @@ export class NotificationInbox extends HTMLElement {
 
   private onStatus(status: FollowStatus): void {
     this.panel.status.update(status);
+    // Refused again, with a fresh token if there is a provider: the user is signed out.
+    if (status.state === "reconnecting" && status.attempt > 1 && isTokenRefused(status.code ?? 0)) this.forget();
     this.emit("inbox-status", status);
   }
 

@@ -81,6 +81,11 @@ export class Device {
     this.start();
   }
 
+  /** Remove what this browser has stored of the inbox. */
+  forget(): void {
+    this.inbox.forget();
+  }
+
   private start(): void {
     const { username, protocol } = this.choice;
     const person = availableUsers(this.facts).find((each) => each.username === username);

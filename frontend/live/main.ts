@@ -46,6 +46,9 @@ function main(): void {
     button.addEventListener("click", () => choose(presets[button.dataset["preset"] ?? ""] ?? []));
   }
   choose(storedChoices() ?? presets["devices"] ?? []);
+  document.querySelector("#sign-out")?.addEventListener("submit", () => {
+    for (const device of devices) device.forget();
+  });
   new SendForm(form, facts, tokens);
 }
 

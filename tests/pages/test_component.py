@@ -111,3 +111,42 @@ async def test_component_reports_a_missing_endpoint(
     await page.goto(address)
     status = page.locator("notification-inbox .status")
     await expect(status).to_have_text("The attribute “endpoint” is missing.")
+
+
+STORED = "localStorage.getItem('notification-inbox:user-1')"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "inbox.forget()",
+        "inbox.removeAttribute('token')",
+        "inbox.setAttribute('remember', 'user-2')",
+        # Each token is refused, a fresh one as well: the user is signed out.
+        "inbox.tokenProvider = () => 'no token'",
+    ],
+    ids=["forget", "without-token", "other-user", "refused"],
+)
+async def test_the_stored_copy_goes_at_sign_out(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path], end: str
+) -> None:
+    async def is_stored() -> bool:
+        return "secret" in (await page.evaluate(STORED) or "")
+
+    address, directory = other_site
+    monitor.origins.add(urlsplit(address).netloc)
+    embed(directory, site, f'token="{site.token("alice")}" remember="user-1"')
+    site.send("alice", "secret")
+    await page.goto(address)
+    await eventually(is_stored, True)
+    site.send("alice", "another secret")
+    await eventually(
+        InboxView(page.locator("notification-inbox")).titles, ["another secret", "secret"]
+    )
+    await page.evaluate(
+        f"() => {{ const inbox = document.querySelector('notification-inbox'); {end}; }}"
+    )
+    await eventually(is_stored, False)
+    # Nor is it written when the page is left.
+    await page.goto(f"{address}/page.js")
+    assert not await is_stored()
