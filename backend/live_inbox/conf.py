@@ -262,6 +262,28 @@ class InboxSettings(BaseModel):
         le=262_144,
         description="Size limit of a notification's `data`, in bytes of JSON.",
     )
+    max_inbox_notifications: int = Field(
+        50_000,
+        ge=100,
+        description="Maximum number of notifications in one inbox. What is sent to a full one deletes the oldest read "
+        "ones, and unread ones if there are no others, each with an event.",
+    )
+    max_preferences: int = Field(
+        200,
+        ge=0,
+        description="Maximum number of types, beside those that `TYPES` declares, that one user may turn on or off.",
+    )
+    undeclared_types: bool = Field(
+        True,
+        description="Accept types of notification that `TYPES` does not declare. If `false`, they are refused "
+        "wherever something is sent or turned on or off.",
+    )
+    max_bulk_recipients: int = Field(
+        1_000_000,
+        ge=1,
+        description="Maximum number of recipients of one `send_many`, in the project's code and in the admin. Over the "
+        "APIs it is `MAX_RECIPIENTS`.",
+    )
     types: Annotated[
         dict[str, NotificationType], BeforeValidator(_json_object), AfterValidator(_types)
     ] = Field(

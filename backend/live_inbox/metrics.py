@@ -63,6 +63,9 @@ BULK_SENDS_PRUNED = Counter(
 NOTIFICATIONS_EXPIRED = Counter(
     "inbox_notifications_expired", "Notifications that this process deleted after their expiry."
 )
+NOTIFICATIONS_EVICTED = Counter(
+    "inbox_notifications_evicted", "Notifications that this process deleted from full inboxes."
+)
 HOUSEKEEPING_FAULTS = Counter("inbox_housekeeping_faults", "Runs of expiry or pruning that failed.")
 SENDER_NAME_FAULTS = Counter(
     "inbox_sender_name_faults", "Failures of the project's function SENDER_NAME."

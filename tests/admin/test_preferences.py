@@ -42,6 +42,18 @@ def test_a_preference_is_added(browser: Client, alice: User) -> None:
     assert stored() == [("alice", "report", False)]
 
 
+def test_a_preference_beyond_the_quota_is_refused(browser: Client, alice: User) -> None:
+    with changed_settings(MAX_PREFERENCES=1):
+        browser.post(ADD, {"user": alice.pk, "type": "report"})
+        response = browser.post(ADD, {"user": alice.pk, "type": "other"})
+        changed = browser.post(change(NotificationPreference.objects.get()), {"enabled": "on"})
+
+    error = "You may turn 1 types on or off at most."
+    assert response.context["adminform"].form.errors == {"type": [error]}
+    assert changed.headers["Location"] == LIST
+    assert stored() == [("alice", "report", True)]
+
+
 def test_a_preference_is_changed(browser: Client, alice: User, bob: User) -> None:
     preference = services.set_preference(user_id=alice.pk, type="report", enabled=False)
 

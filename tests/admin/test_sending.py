@@ -20,6 +20,7 @@ from live_inbox.maintenance.expiry import expire_due
 from live_inbox.models import InboxEvent, Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device
+from tests.changed_settings import changed_settings
 from tests.domain.concurrency import THREADS, at_once
 
 ADD = "/admin/live_inbox/notification/add/"
@@ -114,6 +115,16 @@ def test_all_active_users_are_sent_a_notification(
     recipients = Notification.objects.values_list("recipient__username", flat=True)
     assert sorted(recipients) == ["alice", "boss"]
     assert shown_messages(browser) == ["Sent to 2 users."]
+
+
+def test_more_users_than_a_bulk_may_have_are_refused(
+    browser: Client, boss: User, alice: User, bob: User
+) -> None:
+    with changed_settings(MAX_BULK_RECIPIENTS=2):
+        response = submit(browser, everybody="on")
+
+    assert errors(response) == {"recipients": ["A bulk has 2 recipients at most."]}
+    assert not Notification.objects.exists()
 
 
 def test_users_who_turned_the_type_off_receive_nothing(

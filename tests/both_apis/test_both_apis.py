@@ -12,6 +12,7 @@ from django.utils import timezone
 from live_inbox import services
 from live_inbox.maintenance.expiry import expire_due
 from tests.both_apis.devices import Change, Device, Refused, ShownNotification
+from tests.changed_settings import changed_settings
 
 Open = Callable[[str], Device]
 """Opens a device of the user with that name."""
@@ -205,3 +206,19 @@ def test_a_burst_arrives_whole_and_in_order(phone: Device, laptop: Device, alice
     for device in (phone, laptop):
         seen = [device.next_change().notification for _ in titles]
         assert [shown.title for shown in seen if shown is not None] == titles
+
+
+def test_a_full_inbox_loses_its_oldest_read_notification_on_every_device(
+    phone: Device, laptop: Device, alice: int
+) -> None:
+    with changed_settings(MAX_INBOX_NOTIFICATIONS=100):
+        for n in range(100):
+            services.send(recipient_id=alice, title=str(n))
+        services.mark_all_read(user_id=alice)
+        added = phone.send(alice, "one more")
+        for device in (phone, laptop):
+            changes = [device.next_change() for _ in range(103)]
+            assert [change.what for change in changes[100:]] == ["all_read", "added", "deleted"]
+            assert changes[101].notification_id == added
+            assert changes[102].notification_id == changes[0].notification_id
+            assert device.list().total == 100

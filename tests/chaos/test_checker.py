@@ -195,9 +195,9 @@ def test_a_client_of_some_types_that_received_those_passes() -> None:
 
 
 def test_a_client_of_some_types_that_lacks_one_of_them_has_lost_it() -> None:
+    # The first event may have lost its content: its notification was deleted later.
     assert found_of_types(opened(0), advanced(3, 1), opened(3), received(4, events=TYPED)) == [
-        Wrong.LOST,
-        Wrong.LOST,
+        Wrong.LOST
     ]
     # Nor may a position stand for an event that was asked for.
     history: list[Item] = [opened(1), received(4, events=TYPED), advanced(5, 0)]

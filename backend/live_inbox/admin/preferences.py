@@ -13,7 +13,7 @@ from live_inbox.admin.key_fields import user_widget
 from live_inbox.admin.rendering import user_search
 from live_inbox.errors import InvalidInput
 from live_inbox.models import NotificationPreference
-from live_inbox.services.preferences import check_preference
+from live_inbox.services.preferences import check_preference, check_preference_quota
 
 
 class PreferenceForm(InboxModelForm):
@@ -29,7 +29,12 @@ class PreferenceForm(InboxModelForm):
         if self.errors:
             return values
         try:
-            check_preference(type=values.get("type", self.instance.type), enabled=values["enabled"])
+            type = check_preference(
+                type=values.get("type", self.instance.type), enabled=values["enabled"]
+            )
+            user = values.get("user")
+            if user is not None:
+                check_preference_quota(user_id=user.pk, type=type)
         except InvalidInput as error:
             self.add_error(error.field, error.message)
         return values

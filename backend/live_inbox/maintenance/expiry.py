@@ -16,11 +16,11 @@ from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 
 from live_inbox import database, metrics
-from live_inbox.events import Event, Kind
-from live_inbox.models import Inbox, Notification
-from live_inbox.services.erasing import Gone, erase
-from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import advance, lock_skip_locked, save_all
+from live_inbox.events import Kind
+from live_inbox.models import Notification
+from live_inbox.services.event_recording import record
+from live_inbox.services.inbox_rows import lock_skip_locked
+from live_inbox.services.removing import REMOVAL_COLUMNS, RemovalRow, can_lose, remove
 
 BATCH = 500
 """Notifications that one transaction deletes. Writers of the same inboxes wait for one such transaction."""
@@ -44,16 +44,6 @@ class _Due(NamedTuple):
     expires_at: datetime
     id: int
     user_id: Any
-
-
-class _Row(NamedTuple):
-    """The same, read under the lock of its inbox."""
-
-    id: int
-    user_id: Any
-    type: str
-    read_at: datetime | None
-    added_sequence: int
 
 
 def expire_due(*, now: datetime | None = None, batch: int = BATCH) -> Expired:
@@ -111,44 +101,25 @@ def _expire(
     """Delete a batch in one transaction; return the number of deletions of each inbox."""
     inboxes = lock_skip_locked({each.user_id for each in due})
     found = _still_due([each.id for each in due], inboxes, horizon)
-    wrong.update(user for user in found if not _can_lose(inboxes[user], found[user]))
+    wrong.update(user for user in found if not can_lose(inboxes[user], found[user]))
     for user in wrong & found.keys():
         del found[user]
     rows = [row for user in found for row in found[user]]
     if rows:
-        Notification.unguarded.using(database.alias()).filter(
-            pk__in=[row.id for row in rows]
-        ).delete()
-        erase([Gone(row.user_id, row.id, row.added_sequence) for row in rows])
-        events = [_expiry_event(inboxes[row.user_id], row, now) for row in rows]
-        save_all([inboxes[user] for user in found])
-        record(events)
+        record(remove(inboxes, rows, Kind.EXPIRED, now))
     return {user: len(deleted) for user, deleted in found.items()}
 
 
 def _still_due(
     ids: Collection[int], users: Collection[Any], horizon: datetime
-) -> dict[Any, list[_Row]]:
+) -> dict[Any, list[RemovalRow]]:
     """Read the batch again under the locks: another process may have changed it.
 
     Skips rows that are locked although their inbox is not: their recipient or sender is being deleted.
     """
-    found: dict[Any, list[_Row]] = defaultdict(list)
+    found: dict[Any, list[RemovalRow]] = defaultdict(list)
     free = database.queryset(Notification).select_for_update(skip_locked=True)
     rows = free.filter(pk__in=ids, recipient__in=users, expires_at__lte=horizon)
-    for row in rows.order_by("recipient_id", "pk").values_list(
-        "id", "recipient_id", "type", "read_at", "added_sequence"
-    ):
-        found[row[1]].append(_Row(*row))
+    for row in rows.order_by("recipient_id", "pk").values_list(*REMOVAL_COLUMNS):
+        found[row[1]].append(RemovalRow(*row))
     return found
-
-
-def _can_lose(inbox: Inbox, rows: Sequence[_Row]) -> bool:
-    """Whether the inbox's counts allow these deletions. If not, they are damaged; other inboxes go on."""
-    unread = inbox.unread_count - sum(row.read_at is None for row in rows)
-    return 0 <= unread <= inbox.total_count - len(rows)
-
-
-def _expiry_event(inbox: Inbox, row: _Row, now: datetime | None) -> Event:
-    numbered = advance(inbox, unread=-1 if row.read_at is None else 0, total=-1)
-    return event_of(Kind.EXPIRED, numbered, now, notification_id=row.id, type=row.type)

@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from live_inbox import database
 from live_inbox.clock import clock
+from live_inbox.conf import inbox_settings
 from live_inbox.content import ContentFields, clean_key
 from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
@@ -130,7 +131,13 @@ def _recipients(given: Iterable[Any]) -> list[Any]:
         raise InvalidInput(
             "Several users are needed: a list or a query set, for example.", field="recipient_ids"
         )
-    return sorted({user_key(value, field="recipient_ids") for value in given})
+    most = inbox_settings().max_bulk_recipients
+    found = set[Any]()
+    for value in given:
+        found.add(user_key(value, field="recipient_ids"))
+        if len(found) > most:
+            raise InvalidInput(f"A bulk has {most} recipients at most.", field="recipient_ids")
+    return sorted(found)
 
 
 @dataclass(frozen=True, slots=True)

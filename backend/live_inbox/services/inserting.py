@@ -15,6 +15,7 @@ from live_inbox.events import Event, Kind
 from live_inbox.models import Notification
 from live_inbox.services.bulk_insert import insert_copies
 from live_inbox.services.event_recording import event_of, record
+from live_inbox.services.inbox_quota import make_room
 from live_inbox.services.inbox_rows import SequencedInbox, allocate_sequences
 from live_inbox.services.snapshots import snapshot
 
@@ -40,6 +41,8 @@ def insert_notifications(
     Their time is `now`, or else the database's when the last of the inboxes was locked: within each inbox, times are in
     the order of sequences.
 
+    Deletes the oldest notifications of inboxes that are full (`inbox_quota`).
+
     Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients of one draft, and
     one more for each further draft.
     """
@@ -62,7 +65,7 @@ def insert_notifications(
         inserted += copies
         events += _added(draft.notification, copies, moment)
     if events:
-        record(events)
+        record(events + make_room(inboxes, now))
     return inserted
 
 

@@ -16,6 +16,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.content import Content, clean_content
 from live_inbox.errors import InvalidInput
 from live_inbox.plain_values import is_lazy
+from live_inbox.services.known_types import check_known
 from live_inbox.services.users import load_by_key
 
 LanguageOf = Callable[[Any], str | None]
@@ -48,7 +49,7 @@ def content_for(recipient_id: Any, *, now: datetime, fields: Mapping[str, Any]) 
     """Return the validated content in the language of its recipient. Makes a query only if that matters."""
     language_of = _language_function(fields)
     if language_of is None:
-        return clean_content(now=now, **fields)
+        return _cleaned(now, fields)
     user = load_by_key([recipient_id]).get(recipient_id)
     return _content_in(None if user is None else language_of(user), now, fields)
 
@@ -59,7 +60,7 @@ def contents_for(
     """Return the validated contents for many recipients. Reads their users only if their languages matter."""
     language_of = _language_function(fields)
     if language_of is None:
-        return Contents({None: clean_content(now=now, **fields)}, {})
+        return Contents({None: _cleaned(now, fields)}, {})
     users = load_by_key(recipient_ids)
     languages = {key: language_of(user) or None for key, user in users.items()}
     contents = {
@@ -79,8 +80,14 @@ def _language_function(fields: Mapping[str, Any]) -> LanguageOf | None:
     return function
 
 
+def _cleaned(now: datetime, fields: Mapping[str, Any]) -> Content:
+    content = clean_content(now=now, **fields)
+    check_known(content.type)
+    return content
+
+
 def _content_in(language: str | None, now: datetime, fields: Mapping[str, Any]) -> Content:
     if not language:
-        return clean_content(now=now, **fields)
+        return _cleaned(now, fields)
     with translation.override(language):
-        return clean_content(now=now, **fields)
+        return _cleaned(now, fields)

@@ -237,7 +237,7 @@ BUGS = (
     PlantedBug(
         name="expiries-of-every-type",
         breaks="A subscription limited by types gets expiries of all types.",
-        file="backend/live_inbox/maintenance/expiry.py",
+        file="backend/live_inbox/services/removing.py",
         original="notification_id=row.id, type=row.type)",
         replacement="notification_id=row.id, type=None)",
         caught_by=(

@@ -27,8 +27,8 @@ BUGS = (
         name="expiry-without-an-event",
         breaks="What has expired stays on every open device.",
         file="backend/live_inbox/maintenance/expiry.py",
-        original="record(events)",
-        replacement="record([])",
+        original="record(remove(inboxes, rows, Kind.EXPIRED, now))",
+        replacement="remove(inboxes, rows, Kind.EXPIRED, now) and record([])",
         caught_by=(
             "tests/domain/test_expiry.py::test_what_has_come_to_its_end_disappears_with_an_event",
         ),
@@ -36,7 +36,7 @@ BUGS = (
     PlantedBug(
         name="expired-still-counted",
         breaks="What has expired stays in the counts.",
-        file="backend/live_inbox/maintenance/expiry.py",
+        file=f"{SERVICES}/removing.py",
         original="unread=-1 if row.read_at is None else 0, total=-1",
         replacement="unread=0, total=0",
         caught_by=(
@@ -50,6 +50,36 @@ BUGS = (
         original="filter(expires_at__lte=horizon)",
         replacement="filter(expires_at__lt=horizon)",
         caught_by=("tests/domain/test_expiry.py::test_the_end_is_part_of_what_a_key_stands_for",),
+    ),
+    PlantedBug(
+        name="marks-keep-content",
+        breaks="The events that marked a notification keep its content when it is deleted.",
+        file=f"{SERVICES}/erasing.py",
+        original="AND kind IN ({marks}))",
+        replacement="AND kind IN ({marks}) AND FALSE)",
+        caught_by=(
+            "tests/domain/test_erasing.py::test_no_table_keeps_the_content_of_what_is_gone",
+        ),
+    ),
+    PlantedBug(
+        name="stream-keeps-content",
+        breaks="A device that resumes from memory gets the content of what was deleted.",
+        file="backend/live_inbox/delivery/live_stream.py",
+        original="self._removed.add(removed)",
+        replacement="pass",
+        caught_by=(
+            "tests/both_apis/test_erased_content.py::test_a_device_that_resumes_gets_the_numbers_alone",
+        ),
+    ),
+    PlantedBug(
+        name="unread-goes-first",
+        breaks="A full inbox loses its oldest unread notification.",
+        file=f"{SERVICES}/inbox_quota.py",
+        original="found = _first(inbox, READ,",
+        replacement="found = _first(inbox, UNREAD,",
+        caught_by=(
+            "tests/domain/test_quotas.py::test_a_full_inbox_loses_its_oldest_read_notification",
+        ),
     ),
     PlantedBug(
         name="deleted-still-unread",
