@@ -21,6 +21,7 @@ from live_inbox.identity.authenticators import authenticator
 from live_inbox.identity.config import accepts_any_service, can_verify_tokens, check_identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
+from live_inbox.limits.storage import rate_storage
 
 _NEEDED = (
     ("query", "notifications"),
@@ -40,7 +41,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
 
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
     E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E020: the
-    sender's name. E021: the authenticator. E022: the language of recipients.
+    sender's name. E021: the authenticator. E022: the language of recipients. E030: the storage of rates.
     live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without
     fields of the inbox that its clients need. W003: a channel layer that does not exist. W030: an issuer all of whose
     tokens are accepted.
@@ -85,6 +86,9 @@ def _errors() -> Iterator[CheckMessage]:
     settings = inbox_settings()
     yield from _rate_errors("SEND_RATE", settings.send_rate)
     yield from _rate_errors("SERVICE_SEND_RATE", settings.service_send_rate)
+    yield from _rate_errors("RECIPIENT_RATE", settings.recipient_rate)
+    if settings.rate_storage_url:
+        yield from _storage_errors()
     yield from _rate_errors("SOCKET_RATE", settings.socket_rate)
     yield from _rate_errors("CONNECTION_RATE", settings.connection_rate)
     yield from _rate_errors("HANDSHAKE_RATE", settings.handshake_rate)
@@ -193,3 +197,14 @@ def _rate_errors(name: str, rate: str) -> Iterator[CheckMessage]:
         RateLimit.parse(rate)
     except InvalidRateLimit as error:
         yield Error(f"{name}: {error}", id="live_inbox.E004")
+
+
+def _storage_errors() -> Iterator[CheckMessage]:
+    try:
+        rate_storage()
+    except Exception as error:  # what `limits` and the clients of storages raise
+        yield Error(
+            f"RATE_STORAGE_URL cannot be used: {type(error).__name__}.",
+            hint="Name a storage of the library limits, such as redis://host:6379/0, or `none`.",
+            id="live_inbox.E030",
+        )

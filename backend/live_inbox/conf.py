@@ -191,6 +191,13 @@ class InboxSettings(BaseModel):
         description="Ask PostgreSQL for `lock_timeout`, `statement_timeout` and `idle_in_transaction_session_timeout` "
         "when connecting. Set it to `false` for a pooler that refuses the startup parameter `options`.",
     )
+    rate_storage_url: str = Field(
+        "",
+        description="Where all processes count the rates of sending together, as the library `limits` takes it: "
+        "`redis://host:6379/0`, `rediss://...`, `redis+sentinel://host:26379/name`. Not set: the Redis of the channel "
+        "layer, if it is one of channels-redis. `none`: each process counts for itself, as it does while the storage "
+        "is away.",
+    )
 
     # -- delivery -------------------------------------------------------------------------------------
     channel_layer_alias: str = Field(
@@ -429,12 +436,17 @@ class InboxSettings(BaseModel):
     # -- limits ---------------------------------------------------------------------------------------
     send_rate: str = Field(
         "600/minute burst 100",
-        description="Rate limit for one user's sends; counted in each process.",
+        description="Rate limit for one user's sends over the APIs. All processes together allow one burst more in "
+        "each period, if they share a storage (`RATE_STORAGE_URL`).",
     )
     service_send_rate: str = Field(
         "60000/minute burst 20000",
-        description="Rate limit for the sends of one service: a caller whose token has the scope "
-        "`notifications:send-to-anyone`. Each recipient of a bulk counts; counted in each process.",
+        description="The same for the sends of one service: a caller whose token has the scope "
+        "`notifications:send-to-anyone`. Each recipient of a bulk counts.",
+    )
+    recipient_rate: str = Field(
+        "600/minute burst 200",
+        description="The same for what all callers of the APIs together send to one user.",
     )
     max_recipients: int = Field(
         10_000, ge=1, description="Maximum number of recipients of one `sendMany`."

@@ -87,6 +87,10 @@ CONNECTIONS_NOT_ACCEPTED = Counter(
     "inbox_connections_not_accepted",
     "Connections that were refused because too many files are open in this process.",
 )
+RATE_STORAGE_FAULTS = Counter(
+    "inbox_rate_storage_faults",
+    "Failures of the storage of rates. Each process counted for itself then.",
+)
 RESETS = Counter("inbox_resets", "Resets sent to subscribers, by reason.", ["reason"])
 RATE_LIMITED = Counter(
     "inbox_rate_limited", "Requests refused by a rate limit, by limit.", ["limit"]

@@ -53,6 +53,10 @@ class SendStatus(Enum):
     FORBIDDEN = strawberry.enum_value(
         "forbidden", description="The caller may not send to this user."
     )
+    RATE_LIMITED = strawberry.enum_value(
+        "rate_limited",
+        description="This user is sent too many notifications at the moment. Try again in a minute.",
+    )
 
 
 @strawberry.type(description="The result of `sendMany` for one recipient.")

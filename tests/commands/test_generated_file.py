@@ -96,6 +96,7 @@ def test_the_headings_are_those_of_the_source() -> None:
         "lock_seconds",
         "idle_transaction_seconds",
         "postgres_limits",
+        "rate_storage_url",
     ]
 
 

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import Permission, User
 
+from live_inbox import services
 from live_inbox.conf import InboxSettings
 from live_inbox.errors import Forbidden, InvalidInput, RateLimited
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.models import Notification
 from live_inbox.send_policy import SEND_SCOPE
+from live_inbox.services import SendStatus, send_many_for_caller
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox.services.send_rate import _limiter
+from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
 
 
@@ -79,3 +82,57 @@ def test_who_sends_too_fast_learns_when_to_go_on(
     assert counted("rate_limited_total", limit="send") - before == 1
     # Others are not held up.
     assert send_for_caller(Caller(bob), recipient_id=bob.pk, title="x").notification is not None
+
+
+ONE = "1/hour"
+
+
+def service_of(user: User) -> Caller:
+    return Caller(user, scopes=frozenset({SEND_SCOPE}))
+
+
+def test_all_senders_together_may_send_only_so_much_to_a_user(alice: User, bob: User) -> None:
+    carol = User.objects.create_user("carol")
+    before = counted("rate_limited_total", limit="recipient")
+    with changed_settings(RECIPIENT_RATE="2/hour"):
+        for sender in (alice, bob):
+            send_for_caller(service_of(sender), recipient_id=carol.pk, title="x")
+        for caller in (service_of(alice), Caller(carol)):
+            with pytest.raises(RateLimited) as caught:
+                send_for_caller(caller, recipient_id=str(carol.pk), title="x")
+            assert 0 < caught.value.retry_after <= 3600
+        # Other recipients get theirs, and the code of the project is not limited.
+        send_for_caller(service_of(alice), recipient_id=bob.pk, title="x")
+        services.send(recipient_id=carol.pk, title="x")
+    assert counted("rate_limited_total", limit="recipient") - before == 2
+    assert Notification.objects.filter(recipient=carol).count() == 3
+
+
+def test_who_may_not_send_to_a_user_uses_up_nothing_of_theirs(alice: User, bob: User) -> None:
+    with changed_settings(RECIPIENT_RATE=ONE):
+        for _ in range(3):
+            with pytest.raises(Forbidden):
+                send_for_caller(Caller(alice), recipient_id=bob.pk, title="x")
+        assert send_for_caller(service_of(alice), recipient_id=bob.pk, title="x").notification
+
+
+def test_a_users_own_rate_and_that_of_their_service_are_apart(alice: User) -> None:
+    with changed_settings(SEND_RATE=ONE, SERVICE_SEND_RATE=ONE):
+        for caller in (Caller(alice), service_of(alice)):
+            assert send_for_caller(caller, recipient_id=alice.pk, title="x").notification
+            with pytest.raises(RateLimited):
+                send_for_caller(caller, recipient_id=alice.pk, title="x")
+
+
+@pytest.mark.parametrize("many", [3, 30], ids=["each-by-itself", "more-than-are-shared"])
+def test_a_bulk_leaves_out_who_is_sent_too_much(alice: User, bob: User, many: int) -> None:
+    users = [bob, *(User.objects.create_user(f"u{n}") for n in range(many - 1))]
+    names = [str(user.pk) for user in users]
+    with changed_settings(RECIPIENT_RATE=ONE):
+        send_for_caller(service_of(alice), recipient_id=bob.pk, title="first")
+        results = send_many_for_caller(service_of(alice), recipient_ids=names, title="second")
+    assert [result.status for result in results] == [
+        SendStatus.RATE_LIMITED,
+        *[SendStatus.SENT] * (many - 1),
+    ]
+    assert [row.title for row in Notification.objects.filter(recipient=bob)] == ["first"]

@@ -69,7 +69,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + 
 @pytest.fixture(autouse=True)
 def _unlimited() -> Iterator[None]:
     """Let so many notifications be sent that limits would be in the way."""
-    with changed_settings(SEND_RATE="1000000/second burst 1000000"):
+    unlimited = "1000000/second burst 1000000"
+    with changed_settings(SEND_RATE=unlimited, RECIPIENT_RATE=unlimited):
         yield
 
 

@@ -111,7 +111,7 @@ def without_descriptions(name: str) -> str:
         "recipientIds: [ID!]! = [] recipientRefs: [String!]! = [] idempotencyKey: String }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",
         "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
-        "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN }",
+        "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN RATE_LIMITED }",
         "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",
         "type MarkReadPayload { notification: Notification! unreadCount: Int! position: String! }",
         "type MarkUnreadPayload { notification: Notification! unreadCount: Int! position: String! }",

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from django.contrib import admin
 from django.test import Client, override_settings
 
 import live_inbox
+from live_inbox.errors import RateLimited
 from live_inbox.identity.accounts import AccountConfig, account_for
+from live_inbox.identity.callers import Caller
 from live_inbox.identity.tokens import VerifiedToken
 from live_inbox.models import Notification
+from live_inbox.send_policy import SEND_SCOPE
+from live_inbox.services import send_many_for_caller
+from live_inbox.services.send_for_caller import send_for_caller
 from tests.both_apis.devices import GraphQLDevice, JsonDevice, Socket
 from tests.users.by_email.admin import ProjectUserAdmin
 from tests.users.by_email.models import Attachment, Customer, User
@@ -149,6 +155,18 @@ def check_that_a_token_creates_a_user_with_a_uuid() -> None:
     created = account_for(token, AccountConfig("id", create_users=True))
     assert created == User.objects.get(pk=key)
     assert account_for(token, AccountConfig("id", create_users=True)) == created
+
+
+def check_that_a_user_has_one_rate_whatever_the_text_of_the_uuid() -> None:
+    alice = new_user()
+    caller = Caller(new_user(), scopes=frozenset({SEND_SCOPE}))
+    texts = [str(alice.pk), str(alice.pk).upper(), alice.pk.hex, f"{{{alice.pk}}}"]
+    with override_settings(LIVE_INBOX={"RECIPIENT_RATE": "1/hour"}):
+        for text in texts:
+            with suppress(RateLimited):
+                send_for_caller(caller, recipient_id=text, title="x")
+        send_many_for_caller(caller, recipient_ids=texts, title="x")
+    assert Notification.objects.filter(recipient=alice).count() == 1
 
 
 def _browser_of_the_boss() -> Client:

@@ -22,7 +22,11 @@ EVERYWHERE = (
 )
 """Tests that need no other servers: both APIs, the admin, what relies on internals."""
 
-ON_REDIS = ("tests/delivery/test_redis_layer.py", "tests/delivery/test_doorbell_on_redis.py")
+ON_REDIS = (
+    "tests/delivery/test_redis_layer.py",
+    "tests/delivery/test_doorbell_on_redis.py",
+    "tests/limits",
+)
 """Tests on a real Redis, which they start."""
 
 COMPILED = ("tests/graphql/test_compiled.py",)
@@ -45,6 +49,7 @@ LOWEST = {
     "graphql-core": "3.2.7",
     "channels": "4.0.0",
     "channels-redis": "4.1.0",
+    "limits": "5.0.0",
     "redis": "5.0.0",
 }
 """The lower ends of the ranges."""

@@ -15,7 +15,7 @@ from live_inbox.identity.config import identity_config
 from live_inbox.send_policy import SEND_SCOPE, may_send
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.results import SentMany
-from live_inbox.services.send_rate import take_sends
+from live_inbox.services.send_rate import take_recipients, take_sends
 from live_inbox.services.users import existing_users, user_key
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class SendStatus(StrEnum):
     SUPPRESSED = "suppressed"
     UNKNOWN_RECIPIENT = "unknown_recipient"
     FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate_limited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def send_many_for_caller(
     `recipient_ids` are primary keys. `recipient_refs` are what tokens call the users: values of JWT_USER_FIELD. With
     JWT_CREATE_USERS, a service creates those users who are missing. A recipient who does not exist, or to whom the
     caller may not send, does not keep the others from theirs. To a caller who may not send to just anybody, users who
-    do not exist are FORBIDDEN, too. One who is deleted meanwhile counts as one who does not exist.
+    do not exist are FORBIDDEN, too. One who is sent too much at the moment is RATE_LIMITED. One who is deleted
+    meanwhile counts as one who does not exist.
 
     Raises RateLimited, AuthenticationFailed, InvalidInput for more than MAX_RECIPIENTS and for the content, and
     SendManyInterrupted.
@@ -70,10 +72,17 @@ def send_many_for_caller(
         for _, key in recipients
         if key is not None and may_send(user, recipient_id=str(key), scopes=caller.scopes)
     }
+    busy = take_recipients({str(key) for key in allowed})
     # Who may not send to users who do not exist must not learn who does: by `send`, they cannot either.
     may_know = may_send(user, recipient_id="", scopes=caller.scopes)
-    sent = send_many(recipient_ids=allowed, sender_id=user.pk, must_exist=False, **content)
-    return [_result(name, key, allowed, sent, may_know=may_know) for name, key in recipients]
+    reached = {key for key in allowed if str(key) not in busy}
+    sent = send_many(recipient_ids=reached, sender_id=user.pk, must_exist=False, **content)
+    return [
+        RecipientResult(name, SendStatus.RATE_LIMITED)
+        if key in allowed - reached
+        else _result(name, key, allowed, sent, may_know=may_know)
+        for name, key in recipients
+    ]
 
 
 def _by_key(texts: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.send_policy import check_may_send
 from live_inbox.services.results import Sent
-from live_inbox.services.send_rate import take_sends
+from live_inbox.services.send_rate import take_recipient, take_sends
 from live_inbox.services.sending import send
+from live_inbox.services.users import user_key
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
 
 def send_for_caller(caller: Caller, *, recipient_id: Any, **content: Any) -> Sent:
-    """Send as `services.send` does, in the caller's name, if their rate and the policy allow it.
+    """Send as `services.send` does, in the caller's name, if the rates and the policy allow it.
 
     Raises RateLimited, AuthenticationFailed and Forbidden beside what `services.send` raises. The rate comes
     first: a caller who may not send costs a query to find that out.
@@ -24,4 +25,6 @@ def send_for_caller(caller: Caller, *, recipient_id: Any, **content: Any) -> Sen
     # The caller of a socket may be hours old, and Django keeps permissions with the row.
     user = cast("AbstractUser", refresh_caller(caller).user)
     check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)
+    # By the key: there may be several texts for it, such as those of a UUID.
+    take_recipient(str(user_key(recipient_id, field="recipient_id")))
     return send(recipient_id=recipient_id, sender_id=user.pk, **content)
