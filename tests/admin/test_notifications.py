@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -351,3 +351,24 @@ def test_an_anonymous_user_gets_the_login_page(client: Client, alice: User) -> N
     response = client.get(LIST)
 
     assert response.headers["Location"] == f"/admin/login/?next={LIST}"
+
+
+def test_the_history_keeps_no_content_of_what_is_deleted(browser: Client, alice: User) -> None:
+    rows = [send(alice, f"one-time password {n}") for n in range(3)]
+    browser.post(page(rows[0]), {"read": "on", **hidden(browser, rows[0])})
+    act(browser, "mark_read", rows[1])
+    browser.post(page(rows[0], "delete"), {"post": "yes"})
+    act(browser, "delete_selected", *rows[1:], post="yes")
+
+    entries = LogEntry.objects.order_by("pk")
+    assert not Notification.objects.exists()
+    assert [entry.action_flag for entry in entries] == [
+        CHANGE,
+        CHANGE,
+        DELETION,
+        DELETION,
+        DELETION,
+    ]
+    assert {entry.object_repr for entry in entries} == {f"Notification {row.pk}" for row in rows}
+    assert "password" not in str(list(entries.values()))
+    assert f"Notification {rows[2].pk}" in browser.get("/admin/").content.decode()

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.actions import delete_selected
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from live_inbox import services
 from live_inbox.admin.base import InboxModelAdmin, InboxModelForm
 from live_inbox.admin.filters import ReadFilter, TypeFilter
+from live_inbox.admin.history import log_notifications
 from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge, user_search
 from live_inbox.admin.selection import refuse_large_selection
@@ -155,6 +156,18 @@ class NotificationAdmin(InboxModelAdmin):
             change_message=str(outcome),
         )
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
+        """Record a notification that was sent."""
+        return log_notifications(request.user.pk, [obj], ADDITION, message)[0]
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
+        """Record a notification that was marked."""
+        return log_notifications(request.user.pk, [obj], CHANGE, message)[0]
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
+        """Record notifications that are about to be deleted."""
+        return log_notifications(request.user.pk, queryset, DELETION)
+
     # -- one notification ---------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Notification, form: Any, change: bool) -> None:
@@ -219,7 +232,7 @@ class NotificationAdmin(InboxModelAdmin):
                 changed.append(notification)
         user_id: Any = request.user.pk
         change = [{"changed": {"fields": ["Read"]}}]
-        LogEntry.objects.log_actions(user_id, changed, CHANGE, change)
+        log_notifications(user_id, changed, CHANGE, change)
         count = "1 notification" if len(changed) == 1 else f"{len(changed)} notifications"
         self.message_user(request, f"Marked {count} as {state}.", messages.SUCCESS)
 
