@@ -11,7 +11,7 @@ from live_inbox.events import encode
 from tests.simulation.broker import Weather
 from tests.simulation.client import Client
 from tests.simulation.database import Condition
-from tests.simulation.history import make_event
+from tests.simulation.history import id_of, make_event
 from tests.simulation.plan import Step
 from tests.simulation.server import Server
 from tests.simulation.world import BYSTANDERS, INBOXES, Deployment, World
@@ -29,7 +29,7 @@ async def write_and_die(world: World, deployment: Deployment, step: Step) -> Non
     """Commit, and be killed before the doorbell."""
     if not deployment.database.condition.is_down:
         events = deployment.database.commit([_inbox(step)])
-        world.trace(f"commits #{events[0].notification_id} in {deployment.name}, and does not ring")
+        world.trace(f"commits #{id_of(events[0])} in {deployment.name}, and does not ring")
 
 
 async def write_in_bulk(world: World, deployment: Deployment, step: Step) -> None:
@@ -43,7 +43,7 @@ async def _commit(world: World, deployment: Deployment, inboxes: list[str], choi
         return
     events = deployment.database.commit(inboxes)
     name = f"{events[0].inbox}/{events[0].epoch}.{events[0].sequence}"
-    world.trace(f"commits #{events[0].notification_id} as {name} by {process.name}")
+    world.trace(f"commits #{id_of(events[0])} as {name} by {process.name}")
     await asyncio.sleep(world.rng.random() * 0.02)
     if process.is_up:
         process.ring(events)

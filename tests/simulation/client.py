@@ -19,7 +19,15 @@ from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.events import Event, Reset
 from tests.simulation.database import SimulatedDatabase
-from tests.simulation.history import History, InboxRow, Moment, Place, Violation, name_of
+from tests.simulation.history import (
+    History,
+    InboxRow,
+    Moment,
+    Place,
+    Violation,
+    id_of,
+    name_of,
+)
 from tests.simulation.server import CONNECTION, Server
 
 Item = Event | Reset
@@ -72,7 +80,7 @@ class Connected:
                 raise Violation(f"{name_of(item)} came after {after.position}")
             if self._is_known:
                 self._history.require_next(item, after.last_id)
-        self._after = Place(item.position, item.notification_id, now)
+        self._after = Place(item.position, id_of(item), now)
         self._is_known = True
 
     def _check_reset(self, reset: Reset, now: float) -> None:
@@ -348,7 +356,7 @@ class Client:
                 # A subscription from now on may be of another branch than its list: then, too, a reset has to follow.
                 if self.habits.resumes:
                     self._fail(violation)
-        self.place = Place(event.position, event.notification_id, self._loop.time())
+        self.place = Place(event.position, id_of(event), self._loop.time())
         self.applied += 1
 
     # -- lists --------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from live_inbox.delivery.log import UNTOUCHED, Head, LogRange
 from live_inbox.events import Event
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
-from tests.simulation.history import History, InboxRow, make_event, with_epoch
+from tests.simulation.history import History, InboxRow, id_of, make_event, with_epoch
 
 Rows = dict[str, InboxRow]
 DEADLINE_SECONDS = 3.0
@@ -132,6 +132,7 @@ class SimulatedDatabase:
         self.rows = dict(other.rows)
         self.history.committed = dict(other.history.committed)
         self.history.previous = dict(other.history.previous)
+        self.history.removed = set(other.history.removed)
         for inbox, row in self.rows.items():
             self.history.note(self._clock(), inbox, row)
         self._save_state()
@@ -217,11 +218,14 @@ class Connection:
 
 def _with_event(row: InboxRow | None, event: Event) -> InboxRow:
     before = () if row is None else row.events
+    if event.removes is not None:
+        # As in the tables: in the transaction of the deletion.
+        before = tuple(each.without({event.removes}) for each in before)
     return InboxRow(
         event.epoch,
         event.position,
         (*before, event),
-        event.notification_id,
+        id_of(event),
         event.unread_count,
     )
 

@@ -10,7 +10,7 @@ import msgspec
 
 from live_inbox.delivery.log import Head
 from live_inbox.delivery.position import ORIGIN, Position
-from live_inbox.events import Event, Kind
+from live_inbox.events import Event, Kind, Snapshot
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 _GRACE_SECONDS = 10.0
@@ -56,6 +56,8 @@ class History:
     def __init__(self) -> None:
         self.committed: dict[tuple[str, int, int], Event] = {}
         self.previous: dict[int, int | None] = {}
+        self.removed: set[int] = set()
+        """The notifications that have ever been deleted: only events about them may come without their content."""
         self.moments: dict[str, list[Moment]] = defaultdict(list)
         self.commits = 0
 
@@ -65,26 +67,27 @@ class History:
 
     def add(self, event: Event, previous: int | None) -> None:
         """Note a committed event. An inbox with a new epoch shows its retained events again, in that epoch."""
-        assert event.notification_id is not None
-        self.committed[event.epoch, event.sequence, event.notification_id] = event
-        self.previous.setdefault(event.notification_id, previous)
+        self.committed[event.epoch, event.sequence, id_of(event)] = event
+        self.previous.setdefault(id_of(event), previous)
+        if event.removes is not None:
+            self.removed.add(event.removes)
         self.commits += 1
 
     def require_committed(self, event: Event) -> None:
-        """Raise Violation unless exactly this event was committed."""
-        key = (event.epoch, event.sequence, event.notification_id or 0)
-        if self.committed.get(key) != event:
+        """Raise Violation unless exactly this event was committed, or erased since."""
+        committed = self.committed.get((event.epoch, event.sequence, id_of(event)))
+        if committed is None or committed.without(self.removed if event.is_erased else ()) != event:
             raise Violation(f"{name_of(event)} was never committed")
 
     def require_next(self, event: Event, last_id: int | None) -> None:
         """Raise Violation unless this event comes right after the one with the id `last_id`."""
-        expected = self.previous[event.notification_id or 0]
+        expected = self.previous[id_of(event)]
         if expected != last_id:
             raise Violation(f"{name_of(event)} follows #{expected}, and came after #{last_id}")
 
     def contains(self, last_id: int | None, event: Event) -> bool:
         """Whether an event is among those that led to the one with the id `last_id`."""
-        while last_id is not None and last_id != event.notification_id:
+        while last_id is not None and last_id != id_of(event):
             last_id = self.previous[last_id]
         return last_id is not None
 
@@ -130,21 +133,35 @@ NOWHERE = Place(ORIGIN, None, 0.0)
 
 
 def make_event(inbox: str, row: InboxRow | None, epoch: str, event_id: int) -> Event:
-    """Return the event that follows a row's newest."""
+    """Return the event that follows a row's newest: each third deletes one that was added, if there is one."""
     sequence = (0 if row is None else row.position.sequence) + 1
+    removed = _removable(row, event_id) if event_id % 3 == 0 else None
+    added = Snapshot(event_id, "note", f"content {event_id}", "", "", {}, _WHEN, None, None)
     return Event(
         inbox=inbox,
         epoch=epoch,
         sequence=sequence,
-        kind=Kind("deleted"),  # type: ignore[call-arg]  # a look-up by value
+        kind=Kind.ADDED if removed is None else Kind.DELETED,
         occurred_at=_WHEN,
         unread_count=event_id % 7,
         total_count=event_id,
-        notification_id=event_id,
-        type="note",
+        notification=added if removed is None else None,
+        notification_id=event_id if removed is None else removed,
+        type=None if removed is None else "note",
         fingerprint=event_id,
         previous_fingerprint=0 if row is None else row.position.fingerprint,
     )
+
+
+def _removable(row: InboxRow | None, event_id: int) -> int | None:
+    """Return a notification that the log has the content of: nearly always one of the newest."""
+    kept = [] if row is None else [each for each in row.events if each.notification is not None]
+    return kept[-1 - event_id % min(5, len(kept))].notification_id if kept else None
+
+
+def id_of(event: Event) -> int:
+    """Return the id of an event, which is one of its numbers."""
+    return event.total_count
 
 
 def with_epoch(row: InboxRow, epoch: str) -> InboxRow:
@@ -160,4 +177,4 @@ def with_epoch(row: InboxRow, epoch: str) -> InboxRow:
 
 def name_of(event: Event) -> str:
     """Return an event's name in a trace."""
-    return f"event {event.epoch}.{event.sequence} (#{event.notification_id}) of inbox {event.inbox}"
+    return f"event {event.epoch}.{event.sequence} (#{id_of(event)}) of inbox {event.inbox}"
