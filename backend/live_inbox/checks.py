@@ -87,6 +87,7 @@ def _errors() -> Iterator[CheckMessage]:
     yield from _rate_errors("SEND_RATE", settings.send_rate)
     yield from _rate_errors("SERVICE_SEND_RATE", settings.service_send_rate)
     yield from _rate_errors("RECIPIENT_RATE", settings.recipient_rate)
+    yield from _rate_errors("CHANGE_RATE", settings.change_rate)
     if settings.rate_storage_url:
         yield from _storage_errors()
     yield from _rate_errors("SOCKET_RATE", settings.socket_rate)

@@ -448,6 +448,10 @@ class InboxSettings(BaseModel):
         "600/minute burst 200",
         description="The same for what all callers of the APIs together send to one user.",
     )
+    change_rate: str = Field(
+        "1200/minute burst 300",
+        description="The same for one user's changes of their own inbox over the APIs: marks, deletions, preferences.",
+    )
     max_recipients: int = Field(
         10_000, ge=1, description="Maximum number of recipients of one `sendMany`."
     )

@@ -11,6 +11,7 @@ import strawberry
 
 from live_inbox import selectors, services
 from live_inbox.identity.callers import Caller
+from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
@@ -125,11 +126,13 @@ def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:
 
 
 def _mark_read(caller: Caller, id: str) -> MarkReadPayload:
+    take_change(caller)
     number = ids.parse_notification_id(id)
     return MarkReadPayload.of(services.mark_read(user_id=caller.user_id, notification_id=number))
 
 
 def _mark_unread(caller: Caller, id: str) -> MarkUnreadPayload:
+    take_change(caller)
     number = ids.parse_notification_id(id)
     return MarkUnreadPayload.of(
         services.mark_unread(user_id=caller.user_id, notification_id=number)
@@ -137,17 +140,20 @@ def _mark_unread(caller: Caller, id: str) -> MarkUnreadPayload:
 
 
 def _mark_all_read(caller: Caller, up_to: str | None) -> MarkAllReadPayload:
+    take_change(caller)
     position = parse_position(up_to, field="upTo")
     with named_by_client():
         return MarkAllReadPayload.of(services.mark_all_read(user_id=caller.user_id, up_to=position))
 
 
 def _delete(caller: Caller, id: str) -> DeletePayload:
+    take_change(caller)
     number = ids.parse_notification_id(id)
     return DeletePayload.of(services.delete(user_id=caller.user_id, notification_id=number))
 
 
 def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> NotificationPreference:
+    take_change(caller)
     with named_by_client("input"):
         set = services.set_preference(
             user_id=caller.user_id, type=input.type, enabled=input.enabled

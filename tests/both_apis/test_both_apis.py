@@ -222,3 +222,25 @@ def test_a_full_inbox_loses_its_oldest_read_notification_on_every_device(
             assert changes[101].notification_id == added
             assert changes[102].notification_id == changes[0].notification_id
             assert device.list().total == 100
+
+
+def test_the_devices_of_a_user_share_one_rate_of_changes(
+    phone: Device, laptop: Device, alice: int
+) -> None:
+    sent = [services.send(recipient_id=alice, title=str(n)).notification for n in range(4)]
+    ids = [each.pk for each in sent if each is not None]
+    with changed_settings(CHANGE_RATE="3/hour"):
+        phone.mark_read(ids[0])
+        laptop.delete(ids[1])
+        phone.mark_all_read()
+        for device in (phone, laptop):
+            for change in (device.mark_read, device.delete):
+                with pytest.raises(Refused) as caught:
+                    change(ids[2])
+                assert caught.value.code == "RATE_LIMITED"
+            with pytest.raises(Refused):
+                device.mark_all_read()
+            # What only reads goes on.
+            assert device.list().total == 3
+        # And so does the code of the project.
+        services.delete(user_id=alice, notification_id=ids[3])

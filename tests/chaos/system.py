@@ -107,6 +107,7 @@ class SystemUnderTest:
             "CHAOS_ADVANCE_SECONDS": str(ADVANCE_SECONDS),
             "SEND_RATE": "1000000/minute burst 1000000",
             "RECIPIENT_RATE": "1000000/minute burst 1000000",
+            "CHANGE_RATE": "1000000/minute burst 1000000",
         }
         self.servers: list[ServerProcess] = []
         self.users: list[tuple[int, str]] = []

@@ -13,17 +13,17 @@ from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.models import Notification
 from live_inbox.send_policy import SEND_SCOPE
 from live_inbox.services import SendStatus, send_many_for_caller
+from live_inbox.services.rates import limiter
 from live_inbox.services.send_for_caller import send_for_caller
-from live_inbox.services.send_rate import _limiter
 from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
 
 
 @pytest.fixture(autouse=True)
 def _own_limits() -> Iterator[None]:
-    _limiter.cache_clear()
+    limiter.cache_clear()
     yield
-    _limiter.cache_clear()
+    limiter.cache_clear()
 
 
 def test_a_caller_sends_in_their_own_name(alice: User) -> None:

@@ -519,6 +519,7 @@ def test_page_and_code_agree_on_limits() -> None:
     assert default["socket_rate"] == "50/second burst 200"
     assert default["send_rate"] == "600/minute burst 100"
     assert default["recipient_rate"] == "600/minute burst 200"
+    assert default["change_rate"] == "1200/minute burst 300"
     numbers = {what: re.findall(r"\d+", row[0]) for what, row in rows(text, under="what").items()}
     assert numbers == {
         "bytes of a message": [str(default["max_message_bytes"])],
@@ -527,6 +528,7 @@ def test_page_and_code_agree_on_limits() -> None:
         "frames of a message": [str(MAX_FRAMES), "1009"],
         "sends of a user": ["600", "100"],
         "sends of all to one user": ["600", "200"],
+        "marks and deletions of a user": ["1200", "300"],
         "actions that wait in a connection": [str(protocol.MAX_QUEUED), "4429"],
         "faults of a connection": [
             str(protocol.MAX_FAULTS),

@@ -18,6 +18,7 @@ from live_inbox.json_api.messages import (
     ServerMessage,
 )
 from live_inbox.services import snapshot
+from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 
 Performed = tuple[ServerMessage, int | None]
@@ -44,6 +45,8 @@ def perform(caller: Caller, action: Action) -> Performed:
             return _send(caller, action)
         case GetNotifications():
             return _list(user_id, action)
+    take_change(caller)
+    match action:
         case MarkAllRead():
             done = services.mark_all_read(user_id=user_id)
             answer = messages.all_notifications_marked_read(done.count)

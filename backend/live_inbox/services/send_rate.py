@@ -1,34 +1,19 @@
-"""How fast a caller may send, and how fast a user may be sent to.
-
-Each process counts, and all processes together where they share a storage: see `live_inbox.limits.shared`. The code of
-the project is not limited.
-"""
+"""How fast a caller may send, and how fast a user may be sent to."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import lru_cache
 
 from live_inbox import metrics
-from live_inbox.apps import deployment_id
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput, RateLimited
 from live_inbox.identity.callers import Caller
-from live_inbox.limits.keyed import KeyedLimiter
-from live_inbox.limits.rate import RateLimit
-from live_inbox.limits.shared import SharedRates
 from live_inbox.send_policy import SEND_SCOPE
+from live_inbox.services.rates import limiter, take
 
 MAX_SHARED_RECIPIENTS = 20
 """Recipients of one call that are counted by all processes together, by one command each. Of a larger bulk, each
 process counts its own: the sender's rate, of which each recipient takes a part, keeps such bulks apart."""
-
-_shared = SharedRates(site=deployment_id)
-
-
-@lru_cache(maxsize=8)
-def _limiter(name: str, rate: str) -> KeyedLimiter:
-    return KeyedLimiter(RateLimit.parse(rate))
 
 
 def take_sends(caller: Caller, *, count: int = 1, field: str = "recipient_id") -> None:
@@ -39,11 +24,11 @@ def take_sends(caller: Caller, *, count: int = 1, field: str = "recipient_id") -
     settings = inbox_settings()
     is_service = SEND_SCOPE in caller.scopes
     name = "service" if is_service else "sender"
-    limiter = _limiter(name, settings.service_send_rate if is_service else settings.send_rate)
-    if count > limiter.limit.burst:
-        most = limiter.limit.burst
+    rate = settings.service_send_rate if is_service else settings.send_rate
+    most = limiter(name, rate).limit.burst
+    if count > most:
         raise InvalidInput(f"You may send to {most} recipients at a time at most.", field=field)
-    retry_after = _wait(name, limiter, caller.user_id, count)
+    retry_after = take(name, rate, caller.user_id, count)
     if retry_after is not None:
         metrics.RATE_LIMITED.labels("send").inc()
         raise RateLimited("You send too fast.", retry_after=retry_after)
@@ -54,7 +39,7 @@ def take_recipient(recipient_id: str) -> None:
 
     Only for callers who may send to them: nobody else may use up what others need.
     """
-    retry_after = _wait("recipient", _recipients(), recipient_id, 1)
+    retry_after = take("recipient", inbox_settings().recipient_rate, recipient_id)
     if retry_after is not None:
         metrics.RATE_LIMITED.labels("recipient").inc()
         raise RateLimited(
@@ -64,27 +49,13 @@ def take_recipient(recipient_id: str) -> None:
 
 def take_recipients(recipient_ids: Collection[str]) -> set[str]:
     """Do the same for many users; return those who may not be sent to now."""
-    limiter = _recipients()
+    rate = inbox_settings().recipient_rate
     is_shared = len(recipient_ids) <= MAX_SHARED_RECIPIENTS
     refused = {
         each
         for each in recipient_ids
-        if _wait("recipient", limiter, each, 1, is_shared=is_shared) is not None
+        if take("recipient", rate, each, is_shared=is_shared) is not None
     }
     if refused:
         metrics.RATE_LIMITED.labels("recipient").inc(len(refused))
     return refused
-
-
-def _recipients() -> KeyedLimiter:
-    return _limiter("recipient", inbox_settings().recipient_rate)
-
-
-def _wait(
-    name: str, limiter: KeyedLimiter, key: str, cost: int, *, is_shared: bool = True
-) -> float | None:
-    """Take from an allowance, here and then of all processes. Returns the seconds to wait if it is not there."""
-    retry_after = limiter.check(key, cost)
-    if retry_after is not None or not is_shared:
-        return retry_after
-    return _shared.check(limiter.limit, name, key, cost=cost)
