@@ -13,17 +13,19 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import transaction
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 
 from live_inbox import database, metrics
 from live_inbox.apps import doorbell
+from live_inbox.clock import clock
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.admissions import SIGNED_OUT
+from live_inbox.identity.sessions import note_sign_in
 
-_fault = RecurringFault("announcement of sign-outs", metrics.SESSION_CHECK_FAULTS)
+_fault = RecurringFault("noting of sign-ins and sign-outs", metrics.SESSION_CHECK_FAULTS)
 
 
 def connect() -> None:
@@ -32,6 +34,7 @@ def connect() -> None:
         name = f"live_inbox.{model._meta.label}"
         post_delete.connect(_on_deleted, sender=model, dispatch_uid=name)
         post_save.connect(_on_saved, sender=model, dispatch_uid=name)
+    user_logged_in.connect(_on_signed_in, dispatch_uid="live_inbox")
     user_logged_out.connect(_on_signed_out, dispatch_uid="live_inbox")
 
 
@@ -77,6 +80,18 @@ def _on_deleted(instance: Any, using: str, **kwargs: Any) -> None:
 def _on_saved(instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
     if not created and not raw and _may_end_access(instance):
         announce(instance.pk, using=using)
+
+
+def _on_signed_in(request: Any, **kwargs: Any) -> None:
+    session = getattr(request, "session", None)
+    if session is None:
+        return
+    try:
+        moment = database.now().timestamp()
+    except Exception as error:  # a sign-in may need no database, and must not fail without one
+        _fault.report(error)
+        moment = clock.time()
+    note_sign_in(session, now=moment)
 
 
 def _on_signed_out(user: Any, **kwargs: Any) -> None:

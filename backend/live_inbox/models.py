@@ -408,7 +408,7 @@ class NotificationPreference(models.Model):
 
 
 class TokenRevocation(models.Model):
-    """The moment before which all tokens of a user were revoked."""
+    """What was revoked of a user's: all tokens and sessions from before a moment, and single tokens."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -416,13 +416,22 @@ class TokenRevocation(models.Model):
         primary_key=True,
         related_name="live_inbox_token_revocation",
     )
-    not_before = models.DateTimeField(help_text="Tokens issued before this moment are refused.")
+    not_before = models.DateTimeField(
+        null=True,
+        help_text="Tokens issued, and sessions begun, before this moment are refused.",
+    )
+    token_ids = models.JSONField(
+        default=dict,
+        help_text="The ids (jti) of single tokens that are refused, each with its expiry in unix seconds.",
+    )
 
     class Meta:
         verbose_name = "token revocation"
         verbose_name_plural = "token revocations"
 
     def __str__(self) -> str:
+        if self.not_before is None:
+            return f"single tokens of user {self.user_id}"
         return f"tokens of user {self.user_id} from before {self.not_before:%Y-%m-%d %H:%M:%S}"
 
 

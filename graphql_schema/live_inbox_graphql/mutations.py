@@ -11,6 +11,7 @@ import strawberry
 
 from live_inbox import selectors, services
 from live_inbox.identity.callers import Caller
+from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
@@ -25,6 +26,7 @@ from live_inbox_graphql.payloads import (
     MarkUnreadPayload,
     SendManyPayload,
     SendPayload,
+    SignOutPayload,
 )
 from live_inbox_graphql.types import NotificationPreference, SendInput, SendManyInput
 
@@ -100,6 +102,13 @@ class Mutation:
     ) -> NotificationPreference:
         return changing_own(info, _set_preference, input)
 
+    @strawberry.mutation(
+        description="Sign out everywhere: all tokens and sessions that you have so far are refused, and their sockets "
+        "closed, that of this request included."
+    )
+    def sign_out_everywhere(self, info: Info) -> SignOutPayload:
+        return changing_own(info, _sign_out_everywhere)
+
 
 def _send(caller: Caller, input: SendInput) -> SendPayload:
     recipient_id = ids.parse_user_id(input.recipient_id, field="input.recipientId")
@@ -159,3 +168,7 @@ def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> Notif
             user_id=caller.user_id, type=input.type, enabled=input.enabled
         )
     return NotificationPreference.of(selectors.preference_state(set.type, enabled=set.enabled))
+
+
+def _sign_out_everywhere(caller: Caller) -> SignOutPayload:
+    return SignOutPayload(signed_out_before=sign_out_everywhere(user_id=caller.user.pk))

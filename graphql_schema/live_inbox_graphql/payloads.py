@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import Enum
 
 import strawberry
@@ -155,3 +156,10 @@ class DeletePayload:
             unread_count=deleted.unread_count,
             position=str(deleted.position),
         )
+
+
+@strawberry.type(description="The result of `signOutEverywhere`.")
+class SignOutPayload:
+    signed_out_before: datetime = strawberry.field(
+        description="Tokens issued, and sessions begun, before this moment are refused."
+    )

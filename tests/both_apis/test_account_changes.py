@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import httpx
+import jwt
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
@@ -70,7 +72,15 @@ def revoke(key: int) -> None:
     call_command("revoke_tokens", user=str(key), verbosity=0)
 
 
-@pytest.mark.parametrize("change", [delete_one, delete_many, deactivate, revoke])
+def sign_out_by_admin(key: int) -> None:
+    User.objects.create_superuser("root", password="x")
+    browser = Browser()
+    browser.force_login(User.objects.get(username="root"))
+    chosen = {"action": "sign_out_everywhere", "_selected_action": [str(key)]}
+    assert browser.post("/admin/auth/user/", chosen).status_code == 302
+
+
+@pytest.mark.parametrize("change", [delete_one, delete_many, deactivate, revoke, sign_out_by_admin])
 def test_sockets_are_closed_at_once(
     device: Socket, alice: int, change: Callable[[int], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,15 +105,80 @@ def test_other_changes_of_the_account_close_nothing(device: Any, alice: int) -> 
     assert device.list().total == 0
 
 
-def test_a_sign_out_closes_the_sockets_of_sessions_and_no_others(
-    device: Any, patient_server: ServerThread, alice: int
-) -> None:
+@pytest.fixture
+def page(patient_server: ServerThread, alice: int) -> Iterator[Callable[[Browser], Socket]]:
+    """Open a GraphQL socket with the session of a browser."""
+    with ExitStack() as opened:
+
+        def open_(browser: Browser) -> Socket:
+            cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+            address = f"{patient_server.ws}/graphql/"
+            socket = opened.enter_context(Socket(address, "graphql-transport-ws", headers=cookie))
+            socket.send_json({"type": "connection_init"})
+            return socket
+
+        yield open_
+
+
+def signed_in(key: int) -> Browser:
     browser = Browser()
-    browser.force_login(User.objects.get(pk=alice))
-    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
-    with Socket(f"{patient_server.ws}/graphql/", "graphql-transport-ws", headers=cookie) as page:
-        page.send_json({"type": "connection_init"})
-        assert page.receive()["type"] == "connection_ack"
-        browser.logout()
-        assert close_code(page) == 4403
+    browser.force_login(User.objects.get(pk=key))
+    return browser
+
+
+def test_a_sign_out_closes_the_sockets_of_sessions_and_no_others(
+    device: Any, page: Callable[[Browser], Socket], alice: int
+) -> None:
+    browser = signed_in(alice)
+    opened = page(browser)
+    assert opened.receive()["type"] == "connection_ack"
+    browser.logout()
+    assert close_code(opened) == 4403
     assert device.list().total == 0
+
+
+@pytest.mark.parametrize("by", ["command", "mutation"])
+def test_who_signs_out_everywhere_has_to_sign_in_again_everywhere(
+    device: Any,
+    page: Callable[[Browser], Socket],
+    patient_server: ServerThread,
+    alice: int,
+    bob: int,
+    by: str,
+) -> None:
+    """The session of a browser, a socket of another process, and the pages of the project."""
+    browser, opened, others = signed_in(alice), page(signed_in(alice)), page(signed_in(bob))
+    assert [each.receive()["type"] for each in (opened, others)] == ["connection_ack"] * 2
+    assert browser.get("/notifications/preferences/").status_code == 200
+    token = issue_token(User.objects.get(pk=alice), ttl_seconds=600)
+    header = {"Authorization": f"Bearer {token}"}
+    if by == "command":
+        revoke(alice)
+    else:
+        asked = {"query": "mutation { signOutEverywhere { signedOutBefore } }"}
+        answer = httpx.post(f"{patient_server.http}/graphql/", json=asked, headers=header)
+        assert answer.json()["data"]["signOutEverywhere"]["signedOutBefore"]
+
+    assert [close_code(each) for each in (device, opened, page(browser))] == [4403] * 3
+    assert browser.get("/notifications/preferences/").status_code == 302
+    asked = {"query": "{ viewer { username } }"}
+    answer = httpx.post(f"{patient_server.http}/graphql/", json=asked, headers=header)
+    assert answer.json()["errors"][0]["extensions"]["reason"] == "revoked"
+    assert page(signed_in(alice)).receive()["type"] == "connection_ack"
+    others.send_json({"type": "ping"})
+    assert others.receive()["type"] == "pong"
+
+
+@pytest.mark.parametrize("api", ["graphql", "json"])
+def test_a_single_token_is_revoked(patient_server: ServerThread, alice: int, api: str) -> None:
+    tokens = [issue_token(User.objects.get(pk=alice), ttl_seconds=600) for _ in range(2)]
+    with ExitStack() as opened:
+        stolen, kept = (
+            opened.enter_context(DEVICES[api](patient_server.ws, token)) for token in tokens
+        )
+        token_id = jwt.decode(tokens[0], options={"verify_signature": False})["jti"]
+        call_command("revoke_tokens", user=str(alice), token_id=token_id, verbosity=0)
+        assert close_code(stolen) == 4403
+        assert kept.list().total == 0
+        address = f"{patient_server.ws}/ws/notifications/?token={tokens[0]}"
+        assert close_code(opened.enter_context(Socket(address))) == 4403

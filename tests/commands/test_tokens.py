@@ -92,7 +92,7 @@ def test_revoked_tokens_are_refused_and_new_ones_are_not(run: Run, alice: User, 
     result = run("revoke_tokens", "--user", "alice")
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("Tokens of alice from before ")
+    assert result.out.startswith("Tokens and sessions of alice from before ")
     assert result.out.endswith(
         "open sockets are closed now, or, without a channel layer, within 5 seconds.\n"
     )
@@ -102,6 +102,23 @@ def test_revoked_tokens_are_refused_and_new_ones_are_not(run: Run, alice: User, 
     assert authenticate_now(issued[bob]).user == bob
     fresh = run("issue_token", "--user", "alice", "--quiet").out.strip()
     assert authenticate_now(fresh).user == alice
+
+
+def test_one_token_is_revoked_by_its_id(run: Run, alice: User, bob: User) -> None:
+    stolen, kept = (run("issue_token", "--user", "alice", "--quiet").out.strip() for _ in range(2))
+    token_id = authenticate_now(stolen).token_id
+
+    assert run("revoke_tokens", "--user", "bob", "--token-id", token_id).code == 0
+    assert authenticate_now(stolen).user == alice
+    result = run("revoke_tokens", "--user", "alice", "--token-id", token_id)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("The token of alice is refused; open sockets are closed now")
+    with pytest.raises(AuthenticationFailed) as refused:
+        authenticate_now(stolen)
+    assert refused.value.reason is Reason.REVOKED
+    assert authenticate_now(kept).user == alice
+    assert run("revoke_tokens", "--user", "alice", "--token-id", "x" * 256).code == 1
 
 
 def test_an_unknown_user_has_no_tokens_to_revoke(run: Run) -> None:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import jwt
 import pytest
 from django.contrib.auth import get_user_model
 from websockets.exceptions import ConnectionClosed
 
-from tests.both_apis.devices import Change
+from live_inbox.identity.issuing import issue_token
+from tests.both_apis.devices import Change, GraphQLDevice, JsonDevice
 from tests.end_to_end.conftest import Devices
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
@@ -69,6 +71,33 @@ def test_a_user_who_is_deleted_in_another_process_loses_the_sockets_at_once(
             device.receive()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4403
+
+
+@pytest.mark.stack("production")
+@pytest.mark.parametrize("single", [False, True], ids=["everywhere", "one token"])
+def test_what_another_process_revokes_is_closed_at_once(
+    start_server: Start, devices: Devices, stack: Stack, alice: int, single: bool
+) -> None:
+    server = start_server(SESSION_CHECK_SECONDS="300")
+    token = issue_token(get_user_model().objects.get(pk=alice), ttl_seconds=600)
+    opened = [GraphQLDevice(server.ws, token), JsonDevice(server.ws, token)]
+    other = devices.graphql(server)
+    token_id = jwt.decode(token, options={"verify_signature": False})["jti"]
+    subprocess.run(
+        [sys.executable, "manage.py", "revoke_tokens", "--user", str(alice)]
+        + (["--token-id", token_id] if single else []),
+        cwd=REPOSITORY,
+        env=os.environ | {"DATABASE_URL": stack.test_database_url()},
+        check=True,
+        capture_output=True,
+    )
+    for device in opened if single else [*opened, other]:
+        with pytest.raises(ConnectionClosed) as closed, device:
+            device.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4403
+    if single:
+        assert other.list().total == 0
 
 
 def test_without_redis_reconciliation_delivers(

@@ -85,6 +85,7 @@ def test_a_token_of_simplejwt_is_accepted() -> None:
         scopes=frozenset(),
         issued_at=NOW - 10,
         expires_at=NOW + 310,
+        token_id="8c2fa0e4b6a74ba5a6f9f3a0b3a4a2a1",
     )
 
 

@@ -1,16 +1,22 @@
-"""Shows what an inbox holds before its user is deleted, in any project's user admin."""
+"""For any project's user admin: signs users out everywhere, and counts an inbox before its user is deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django.utils.text import capfirst
 
 from live_inbox import database
+from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
+from live_inbox.services.access import sign_out_everywhere
 
 if TYPE_CHECKING:
     _ModelAdmin = ModelAdmin[Any]
@@ -27,7 +33,8 @@ _USER_PATHS = {
 
 
 class InboxUserAdminMixin(_ModelAdmin):
-    """Counts the rows of an inbox on the page that asks whether to delete its user.
+    """Adds the action "Sign out everywhere", and counts the rows of an inbox on the page that asks whether to delete
+    its user.
 
     Without the mixin, users are deleted with their inboxes all the same; the page just does not mention them. Deleting
     a user requires no permission for the rows of the inbox.
@@ -40,6 +47,14 @@ class InboxUserAdminMixin(_ModelAdmin):
         admin.site.register(User, UserAdmin)
     """
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the actions of the page, and "Sign out everywhere" for those who may change users."""
+        actions: dict[str, Any] = super().get_actions(request)
+        if IS_POPUP_VAR not in request.GET and self.has_change_permission(request):
+            name = "sign_out_everywhere"
+            actions.setdefault(name, (_sign_out_everywhere, name, "Sign out everywhere"))
+        return actions
+
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
@@ -50,6 +65,21 @@ class InboxUserAdminMixin(_ModelAdmin):
         inboxes = _count_inboxes(users)
         lines = [f"{capfirst(name)}: {count}" for name, count in inboxes.items()]
         return [*listed, *lines], {**counts, **inboxes}, lacking, protected
+
+
+def _sign_out_everywhere(
+    page: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
+) -> None:
+    if refuse_large_selection(page, request, queryset):
+        return
+    users = list(queryset)
+    for user in users:
+        sign_out_everywhere(user_id=user.pk)
+        page.log_change(request, user, "Signed out everywhere.")
+    count = len(users)
+    page.message_user(
+        request, f"{count} user{pluralize(count)} signed out everywhere.", messages.SUCCESS
+    )
 
 
 def _count_inboxes(users: Sequence[Any]) -> dict[str, int]:

@@ -96,6 +96,16 @@ def account_statuses(user_ids: Collection[str]) -> dict[str, AccountStatus]:
     return found
 
 
+def is_session_revoked(user: AbstractBaseUser, signed_in_at: float | None) -> bool:
+    """Whether the sessions that the user began at that moment (unix seconds) were revoked since.
+
+    One that began at an unknown moment counts as revoked after any revocation. Makes a query, unless the user's
+    revocation is loaded.
+    """
+    not_before = _not_before(user)
+    return not_before is not None and (signed_in_at is None or signed_in_at < not_before)
+
+
 def active_users() -> models.QuerySet[AbstractBaseUser]:
     """Return the users who may sign in."""
     users = database.queryset(get_user_model())
@@ -137,6 +147,8 @@ def _account_result(token: VerifiedToken, user: AbstractBaseUser | None) -> Acco
         return Reason.INACTIVE
     not_before = _not_before(user)
     if not_before is not None and (token.issued_at is None or token.issued_at < not_before):
+        return Reason.REVOKED
+    if token.token_id is not None and token.token_id in _revoked_ids(user):
         return Reason.REVOKED
     return user
 
@@ -181,11 +193,22 @@ def _max_length(field: object) -> float:
 
 
 def _not_before(user: AbstractBaseUser) -> float | None:
-    try:
-        revocation = user.live_inbox_token_revocation  # type: ignore[attr-defined]  # the reverse side of our model
-    except ObjectDoesNotExist:
+    revocation = _revocation(user)
+    if revocation is None or revocation.not_before is None:
         return None
     return float(revocation.not_before.timestamp())
+
+
+def _revoked_ids(user: AbstractBaseUser) -> Collection[str]:
+    revocation = _revocation(user)
+    return () if revocation is None else revocation.token_ids
+
+
+def _revocation(user: AbstractBaseUser) -> Any:
+    try:
+        return user.live_inbox_token_revocation  # type: ignore[attr-defined]  # the reverse side of our model
+    except ObjectDoesNotExist:
+        return None
 
 
 def _has_column(name: str) -> bool:
@@ -199,14 +222,20 @@ def _read_statuses(user_ids: list[str]) -> dict[str, AccountStatus]:
     rows = (
         database.queryset(model)
         .filter(pk__in=user_ids)
-        .values_list("pk", "live_inbox_token_revocation__not_before", *columns)
+        .values_list(
+            "pk",
+            "live_inbox_token_revocation__not_before",
+            "live_inbox_token_revocation__token_ids",
+            *columns,
+        )
     )
     found = {}
-    for pk, not_before, *values in rows:
+    for pk, not_before, token_ids, *values in rows:
         status = dict(zip(columns, values, strict=True))
         found[str(pk)] = AccountStatus(
             active=status.get("is_active", True),
             not_before=not_before and not_before.timestamp(),
             password=status.get("password", ""),
+            token_ids=frozenset(token_ids or ()),
         )
     return found

@@ -1,8 +1,8 @@
 """The registry of this process's open sockets. It closes each one when its caller loses access.
 
-A socket lives no longer than its token. When the token expires, when the user is deactivated or deleted, and
-when the user's tokens are revoked, the socket's `close` is called: once, from the event loop, never from
-within `register`. No ORM here: the constructor takes the function that reads account statuses.
+A socket lives no longer than its token or session. When the token expires, when the user is deactivated or deleted,
+when the token is revoked, and when the session ends, the socket's `close` is called: once, from the event loop, never
+from within `register`. No ORM here: the constructor takes the functions that read account statuses and sessions.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _BATCH = 200
 _MIN_TIMER_SECONDS = 0.01
 SIGNED_OUT = "signed-out."
 """Stands before a user's key where an account change is that the user has signed out of a session."""
+_SIGN_OUT_SECONDS = 0.5
 # Entries of closed sockets that may stay in the heap before it is rebuilt.
 _MAX_STALE_ENTRIES = 64
 
@@ -41,13 +42,14 @@ class AccessEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """A user's current access: whether active, before which moment (unix seconds) tokens are revoked, and the password
-    as stored, whose change ends sessions.
+    """A user's current access: whether active, before which moment (unix seconds) tokens and sessions are revoked, the
+    password as stored, whose change ends sessions, and the ids of single tokens that are revoked.
     """
 
     active: bool
     not_before: float | None
     password: str = field(default="", repr=False)
+    token_ids: frozenset[str] = frozenset()
 
 
 class AdmittedCaller(Protocol):
@@ -61,30 +63,42 @@ class AdmittedCaller(Protocol):
     def expires_at(self) -> float | None: ...
     @property
     def password(self) -> str | None: ...
+    @property
+    def token_id(self) -> str | None: ...
+    @property
+    def session_key(self) -> str | None: ...
 
 
 Close = Callable[[AccessEnd], None]
 ReadStatuses = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
+ReadEndedSessions = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Returns those of some keys of sessions that there are no sessions with."""
 
 
 class Admission:
     """One registered socket. Call `release` when the socket has closed; further calls are no-ops."""
 
-    __slots__ = ("_admissions", "_close", "is_open", "issued_at", "password", "user_id")
+    __slots__ = (
+        "_admissions",
+        "_close",
+        "is_open",
+        "issued_at",
+        "password",
+        "session_key",
+        "token_id",
+        "user_id",
+    )
 
     def __init__(
-        self,
-        admissions: Admissions,
-        user_id: str,
-        issued_at: float | None,
-        password: str | None,
-        close: Close,
+        self, admissions: Admissions, caller: AdmittedCaller, issued_at: float | None, close: Close
     ) -> None:
         self._admissions = admissions
         self._close = close
-        self.user_id = user_id
+        self.user_id = caller.user_id
         self.issued_at = issued_at
-        self.password = password
+        self.password = caller.password
+        self.token_id = caller.token_id
+        self.session_key = caller.session_key
         self.is_open = True
 
     def release(self) -> None:
@@ -113,8 +127,7 @@ class Admissions:
 
     `on_checked` is called after each periodic check that succeeded.
 
-    A Django session has no expiry: `max_age_seconds` bounds its socket. A revocation closes it, and the client, whose
-    session still counts, comes back.
+    `max_age_seconds` bounds the sockets of sessions, too.
     """
 
     def __init__(
@@ -125,8 +138,10 @@ class Admissions:
         max_age_seconds: float | None = None,
         clock: Callable[[], float] = time.time,
         on_checked: Callable[[], None] = lambda: None,
+        read_ended_sessions: ReadEndedSessions | None = None,
     ) -> None:
         self._read_statuses = read_statuses
+        self._read_ended_sessions = read_ended_sessions
         self._check_seconds = check_seconds
         self._max_age_seconds = max_age_seconds
         self._clock = clock
@@ -171,7 +186,7 @@ class Admissions:
         now = self._clock()
         is_token = caller.expires_at is not None or caller.issued_at is not None
         issued_at = caller.issued_at if is_token else now
-        admission = Admission(self, caller.user_id, issued_at, caller.password, close)
+        admission = Admission(self, caller, issued_at, close)
         self._by_user.setdefault(admission.user_id, set()).add(admission)
         self._open += 1
         self._expire_later(admission, self._expiry_of(caller, now))
@@ -208,17 +223,22 @@ class Admissions:
             self._early_check = self._loop.create_task(self._check_changed())
 
     def _end_sessions_later(self, user_id: str) -> None:
-        """Close them once more after `check_seconds`.
+        """Close them once more, half a second later.
 
         Django announces a sign-out before it deletes the session: a client that reconnects at once is still admitted.
+        What takes longer is found by the periodic check.
         """
         if self._loop is not None and user_id not in self._signed_out:
-            later = self._loop.call_later(self._check_seconds, self._end_announced, user_id)
+            later = self._loop.call_later(_SIGN_OUT_SECONDS, self._end_announced, user_id)
             self._signed_out[user_id] = later
 
     def _end_announced(self, user_id: str) -> None:
         del self._signed_out[user_id]
-        self._end_sessions(user_id)
+        admissions = self._by_user.get(user_id, ())
+        if all(each.session_key is not None for each in admissions if each.password is not None):
+            self.on_account_changed(user_id)
+        else:
+            self._end_sessions(user_id)
 
     def _end_sessions(self, user_id: str) -> None:
         for admission in tuple(self._by_user.get(user_id, ())):
@@ -237,21 +257,38 @@ class Admissions:
             return True
         try:
             statuses = await self._read_statuses(user_ids)
+            ended_sessions = await self._ended_sessions(user_ids)
         except Exception as error:
             self._fault.report(error)
             return False
         self._fault.recovered()
-        await self._end_disallowed(user_ids, statuses)
+        await self._end_disallowed(user_ids, statuses, ended_sessions)
         return True
 
+    async def _ended_sessions(self, user_ids: Collection[str]) -> Collection[str]:
+        keys = {
+            admission.session_key
+            for user_id in user_ids
+            for admission in self._by_user.get(user_id, ())
+            if admission.session_key is not None
+        }
+        if not keys or self._read_ended_sessions is None:
+            return ()
+        return await self._read_ended_sessions(keys)
+
     async def _end_disallowed(
-        self, user_ids: Collection[str], statuses: Mapping[str, AccountStatus]
+        self,
+        user_ids: Collection[str],
+        statuses: Mapping[str, AccountStatus],
+        ended_sessions: Collection[str],
     ) -> None:
         ended = 0
         for user_id in user_ids:
             status = statuses.get(user_id)
             for admission in tuple(self._by_user.get(user_id, ())):
                 reason = _end_reason(admission, status)
+                if reason is None and admission.session_key in ended_sessions:
+                    reason = AccessEnd.REVOKED
                 if reason is None:
                     continue
                 admission.end(reason)
@@ -313,6 +350,8 @@ def _end_reason(admission: Admission, status: AccountStatus | None) -> AccessEnd
     if status is None or not status.active:
         return AccessEnd.DEACTIVATED
     if admission.password is not None and admission.password != status.password:
+        return AccessEnd.REVOKED
+    if admission.token_id is not None and admission.token_id in status.token_ids:
         return AccessEnd.REVOKED
     if status.not_before is None:
         return None

@@ -13,11 +13,11 @@ from django.utils.module_loading import import_string
 from live_inbox.clock import clock
 from live_inbox.database_threads import in_lane
 from live_inbox.identity.accounts import account_statuses
-from live_inbox.identity.callers import Caller, authenticate, caller_for_session
+from live_inbox.identity.callers import Caller, authenticate, caller_of_session
 from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path, identity_config
 from live_inbox.identity.deadlines import database_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.sessions import user_of_session
+from live_inbox.identity.sessions import signed_in_user
 from live_inbox.lanes import Lane
 
 
@@ -78,12 +78,15 @@ class TokenOrSessionAuthenticator:
 def _caller_of_request(request: HttpRequest) -> Caller | None:
     # The project decides by its middleware who it is. Without that, there are no sessions.
     user = getattr(request, "user", None)
-    return caller_for_session(user) if user is not None and user.is_authenticated else None
+    if user is None or not user.is_authenticated:
+        return None
+    session = getattr(request, "session", None)
+    return caller_of_session(user, session, getattr(session, "session_key", None))
 
 
 def _caller_of_session(session_key: str) -> Caller | None:
-    user = user_of_session(session_key)
-    return caller_for_session(user) if user.is_authenticated else None
+    user, session = signed_in_user(session_key)
+    return None if user is None else caller_of_session(user, session, session_key)
 
 
 async def caller_of(credentials: Credentials) -> Caller | None:
@@ -110,6 +113,8 @@ async def caller_of(credentials: Credentials) -> Caller | None:
 
 def _refuse_revoked(caller: Caller) -> None:
     status = account_statuses([caller.user_id]).get(caller.user_id)
+    if status is not None and caller.token_id in status.token_ids:
+        raise AuthenticationFailed(Reason.REVOKED)
     not_before = None if status is None else status.not_before
     if not_before is not None and caller.issued_at is not None and caller.issued_at < not_before:
         raise AuthenticationFailed(Reason.REVOKED)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -20,11 +21,13 @@ from live_inbox.identity.accounts import (
     account_for,
     account_statuses,
     accounts_for,
+    is_session_revoked,
 )
 from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.deadlines import database_within, keys_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.sessions import checkable_key, ended_sessions, signed_in_at
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 from live_inbox.lanes import Lane
 from live_inbox.request_threads import Use, in_request_thread
@@ -32,10 +35,11 @@ from live_inbox.request_threads import Use, in_request_thread
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user with the rights of one token or session. Times are unix seconds; a session has none.
+    """A user with the rights of one token or session. Times are unix seconds.
 
     `user` is the row as it was at authentication. Read it again (`refresh_caller`) where a change matters. A socket is
-    closed at `expires_at`, and by a revocation of the user's tokens after `issued_at`.
+    closed at `expires_at`, and by a revocation of the user's tokens and sessions after `issued_at`, which for a session
+    is when the user signed in.
     """
 
     user: AbstractBaseUser
@@ -47,6 +51,10 @@ class Caller:
     checks_csrf: bool = True
     """Whether a request over HTTP without `Authorization` needs Django's CSRF check. Not where the credentials were in
     a header of their own: browsers add cookies by themselves, but no such header."""
+    token_id: str | None = None
+    """The id (`jti`) of the token, if it has one: its sockets are closed when it is revoked by that."""
+    session_key: str | None = field(default=None, repr=False)
+    """The key of the session, where its end can be found out: its sockets are closed when there is no such session."""
 
     @property
     def user_id(self) -> str:
@@ -100,17 +108,43 @@ def _caller_with_token(user: AbstractBaseUser, verified: VerifiedToken) -> Calle
         scopes=verified.scopes,
         issued_at=verified.issued_at,
         expires_at=verified.expires_at,
+        token_id=verified.token_id,
     )
 
 
-def caller_for_session(user: AbstractBaseUser | AnonymousUser) -> Caller:
-    """Return the caller of a Django session; raise AuthenticationFailed for an anonymous or inactive user."""
+def caller_for_session(
+    user: AbstractBaseUser | AnonymousUser,
+    *,
+    signed_in_at: float | None = None,
+    session_key: str | None = None,
+) -> Caller:
+    """Return the caller of a Django session; raise AuthenticationFailed for an anonymous or inactive user.
+
+    `signed_in_at` is when the session began, in unix seconds; None if that is unknown.
+    """
     if not user.is_authenticated or isinstance(user, AnonymousUser):
         raise AuthenticationFailed(Reason.MISSING)
     if not user.is_active:
         raise AuthenticationFailed(Reason.INACTIVE)
     # A project whose users have no passwords may have removed the column.
-    return Caller(user=user, password=getattr(user, "password", None) or "")
+    return Caller(
+        user=user,
+        issued_at=signed_in_at,
+        password=getattr(user, "password", None) or "",
+        session_key=session_key,
+    )
+
+
+def caller_of_session(user: AbstractBaseUser, session: Any, key: str | None) -> Caller:
+    """Return the caller who is signed in with a session; raise AuthenticationFailed, also if it was revoked.
+
+    `session` is the session or its data. Synchronous: one query.
+    """
+    began = signed_in_at(session)
+    caller = caller_for_session(user, signed_in_at=began, session_key=checkable_key(key))
+    if is_session_revoked(user, began):
+        raise AuthenticationFailed(Reason.REVOKED)
+    return caller
 
 
 @database.reading
@@ -136,11 +170,16 @@ def build_admissions(*, on_checked: Callable[[], None] = lambda: None) -> Admiss
         max_age_seconds=config.max_session_seconds,
         clock=clock.time,
         on_checked=on_checked,
+        read_ended_sessions=_read_ended_sessions,
     )
 
 
 async def _read_statuses(user_ids: Collection[str]) -> Mapping[str, AccountStatus]:
     return await in_lane(Lane.ACCESS, account_statuses, user_ids)
+
+
+async def _read_ended_sessions(keys: Collection[str]) -> Collection[str]:
+    return await in_lane(Lane.ACCESS, ended_sessions, keys)
 
 
 async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[AccountResult]:

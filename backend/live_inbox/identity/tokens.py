@@ -83,6 +83,8 @@ class VerifiedToken:
     scopes: frozenset[str]
     issued_at: float | None
     expires_at: float
+    token_id: str | None = None
+    """The claim `jti`: what a single token is revoked by."""
 
 
 class TokenVerifier:
@@ -138,6 +140,7 @@ class TokenVerifier:
             scopes=scopes,
             issued_at=None if issued_at is None else self._issuer_clock.issued_at(issued_at),
             expires_at=expires_at,
+            token_id=_token_id(claims),
         )
 
     def _key_id(self, token: str) -> str | None:
@@ -288,6 +291,11 @@ def _user_ref(claims: Mapping[str, Any], names: Sequence[str]) -> str:
     if not user_ref.strip() or len(user_ref) > MAX_USER_REF_LENGTH or not user_ref.isprintable():
         raise AuthenticationFailed(Reason.NO_USER)
     return user_ref
+
+
+def _token_id(claims: Mapping[str, Any]) -> str | None:
+    value = claims.get("jti")
+    return value if isinstance(value, str) and value else None
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:

@@ -74,7 +74,17 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "not_before",
-                    models.DateTimeField(help_text="Tokens issued before this moment are refused."),
+                    models.DateTimeField(
+                        help_text="Tokens issued, and sessions begun, before this moment are refused.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "token_ids",
+                    models.JSONField(
+                        default=dict,
+                        help_text="The ids (jti) of single tokens that are refused, each with its expiry in unix seconds.",
+                    ),
                 ),
             ],
             options={
