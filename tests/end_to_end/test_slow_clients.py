@@ -20,6 +20,7 @@ from live_inbox.delivery.hub import HubConfig
 from live_inbox.identity.issuing import issue_token
 from live_inbox.models import Inbox
 from live_inbox.sockets.writer import AsgiWriter
+from live_inbox_graphql.operations import _EventSender
 from tests.end_to_end.in_process_server import InProcessServer, in_process_server, write_events
 from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
@@ -209,3 +210,36 @@ async def read_all(client: RawClient) -> None:
 def token(alice: int) -> str:
     """A token of alice."""
     return issue_token(get_user_model().objects.get(pk=alice), ttl_seconds=3600)
+
+
+@pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
+async def test_subscribing_again_and_again_without_reading_costs_no_more(
+    socket_class: str, alice: int, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subscription sends a batch before it learns that there is no room; `complete` makes place for another one."""
+    deliveries = 0
+    deliver = _EventSender.deliver
+
+    def counting(sender: _EventSender, batch: Any) -> Any:
+        nonlocal deliveries
+        deliveries += 1
+        return deliver(sender, batch)
+
+    monkeypatch.setattr(_EventSender, "deliver", counting)
+    await asyncio.to_thread(write_events, alice, 300, message=MESSAGE)
+    async with in_process_server(socket_class) as server, raw_client(server.port) as client:
+        await client.handshake("/graphql/", subprotocol="graphql-transport-ws")
+        await client.send_text(connection_init(token))
+        await client.receive()
+        (connection,) = server.server.server_state.connections
+        transport = connection.transport
+        start = subscription("graphql-transport-ws", "0")
+        largest = 0
+        for number in range(90):
+            expected = deliveries + 1
+            await client.send_text(start.replace('"events"', f'"{number}"'))
+            await until(lambda: deliveries >= expected or not transport.is_reading())  # noqa: B023  # awaited here
+            await client.send_text(json.dumps({"id": str(number), "type": "complete"}))
+            largest = max(largest, transport.get_write_buffer_size())
+        assert not transport.is_reading()
+        assert HIGH_WATER < largest < 2 * BOUND

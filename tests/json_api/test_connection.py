@@ -63,6 +63,9 @@ class FakeSocket:
         self.code = code
         self.incoming.put_nowait({"type": "websocket.disconnect", "code": code})
 
+    def room(self) -> Awaitable[None] | None:
+        return None
+
     def discard(self) -> None: ...
 
     def ending(self) -> tuple[int | None, list[Any]]:

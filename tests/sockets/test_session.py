@@ -45,6 +45,7 @@ class FakeSocket:
         self.sent: list[bytes] = []
         self.closes: list[tuple[int, str]] = []
         self.is_discarded = False
+        self.full: asyncio.Future[None] | None = None
 
     async def receive(self) -> dict[str, Any]:
         return await self.incoming.get()
@@ -63,6 +64,9 @@ class FakeSocket:
     async def close(self, code: int, reason: str) -> None:
         self.closes.append((code, reason))
         self.disconnects()
+
+    def room(self) -> Awaitable[None] | None:
+        return self.full
 
     def discard(self) -> None:
         self.is_discarded = True
@@ -168,6 +172,19 @@ async def test_messages_are_handled_in_order_until_the_client_leaves() -> None:
     assert await served.ended() == []
     assert served.protocol.calls == ["start", "a", b"b", "c", "stop"]
     assert served.socket.sent == [b"a", b"c"]
+
+
+async def test_a_client_that_does_not_read_is_not_read() -> None:
+    served = Served()
+    served.socket.full = asyncio.get_running_loop().create_future()
+    for text in ("a", "b"):
+        served.socket.receives(text)
+    await asyncio.wait({served.task}, timeout=0.05)
+    assert served.socket.sent == [b"a"]
+    served.socket.full.set_result(None)
+    served.socket.disconnects()
+    await served.ended()
+    assert served.socket.sent == [b"a", b"b"]
 
 
 async def test_the_next_message_is_read_when_there_is_room() -> None:

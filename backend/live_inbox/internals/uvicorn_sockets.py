@@ -114,6 +114,10 @@ class DirectSocketProtocol(BoundedSocketProtocol):
             self._coalescer.add(self)
         return None if self.writable.is_set() else DrainWaiter(self)
 
+    def room(self) -> Awaitable[None] | None:
+        """Return what to wait for if there is no room for more."""
+        return None if self.writable.is_set() else DrainWaiter(self)
+
     def flush(self) -> None:
         """Write what was not written yet; called before anything else is written, to keep the order."""
         unsent, self._unsent = self._unsent, None

@@ -240,6 +240,11 @@ class SocketSession:
             room = self._dispatch(message.get("text"), message.get("bytes"))
             if room is not None:
                 await room
+            # What this message has started may write later, and the client may stop it again and start more. A client
+            # that does not read is not read either.
+            room = self.writer.room()
+            if room is not None:
+                await room
         return True
 
     def _dispatch(self, text: str | None, data: bytes | None) -> Awaitable[None] | None:

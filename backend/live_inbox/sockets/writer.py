@@ -37,6 +37,9 @@ class SocketWriter(Protocol):
         Without messages, only say whether there is room.
         """
 
+    def room(self) -> Awaitable[None] | None:
+        """Return None if there is room for more; otherwise what to wait for."""
+
     async def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written, or give up after some seconds. Before the acceptance: refuse it."""
 
@@ -56,6 +59,9 @@ class DirectSocket(Protocol):
 
     def write_texts(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
         """Write text messages in this iteration of the event loop. As `SocketWriter.write`."""
+
+    def room(self) -> Awaitable[None] | None:
+        """Return None if there is room for more; otherwise what to wait for."""
 
     def forget_handshake(self) -> None:
         """Drop what only the handshake needed, the scope's headers included. Called after the acceptance."""
@@ -92,6 +98,10 @@ class AsgiWriter:
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_pending())
         return asyncio.shield(self._sending)
+
+    def room(self) -> Awaitable[None] | None:
+        """Return None if everything was sent; otherwise what is done when it is."""
+        return None if self._sending is None else asyncio.shield(self._sending)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written, or give up after some seconds."""
@@ -131,10 +141,11 @@ class AsgiWriter:
 class DirectWriter:
     """Writes into the server's socket: no task, no message object, no second encoding."""
 
-    __slots__ = ("_send", "write")
+    __slots__ = ("_send", "room", "write")
 
     def __init__(self, direct: DirectSocket, send: Send) -> None:
         self.write = direct.write_texts
+        self.room = direct.room
         self._send = send
 
     async def close(self, code: int, reason: str) -> None:
