@@ -22,6 +22,7 @@ from live_inbox.database_check import DatabaseCheck
 from live_inbox.lanes import Lane
 from live_inbox.readiness import Readiness, reporting
 from live_inbox_site.environment import site_settings
+from tests.changed_settings import changed_settings
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
@@ -248,8 +249,16 @@ def test_a_database_without_migrations_is_not_ready(
 def test_metrics_require_a_local_request_or_the_token(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert client.get("/metrics").status_code == 200
-    assert client.get("/metrics", REMOTE_ADDR="10.0.0.1").status_code == 403
+    local = {"Host": "localhost:8000"}
+    assert client.get("/metrics", headers=local).status_code == 200
+    assert client.get("/metrics", headers=local, REMOTE_ADDR="::1").status_code == 200
+    assert client.get("/metrics", headers=local, REMOTE_ADDR="10.0.0.1").status_code == 403
+    # What a proxy on the same machine passes on, although BEHIND_PROXY is not set.
+    assert client.get("/metrics", headers={"Host": "testserver"}).status_code == 403
+    for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "X-Forwarded-Proto"):
+        assert client.get("/metrics", headers=local | {name: "192.0.2.1"}).status_code == 403
+    with changed_settings(TRUSTED_PROXIES=["1"]):
+        assert client.get("/metrics", headers=local).status_code == 403
     guarded = site_settings().model_copy(update={"metrics_token": "secret"})
     monkeypatch.setattr("live_inbox.health.inbox_settings", lambda: guarded)
     assert client.get("/metrics").status_code == 403

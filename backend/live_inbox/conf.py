@@ -122,8 +122,8 @@ class InboxSettings(BaseModel):
     metrics_token: str = Field(
         "",
         repr=False,
-        description="Bearer token for `GET /metrics`. Not set: only the same machine may read "
-        "the metrics.",
+        description="Bearer token for `GET /metrics`. Not set: only the same machine may read the metrics, by the "
+        "host name `localhost` or a loopback address, and not through a proxy.",
     )
     drain_seconds: float = Field(
         2.0,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from live_inbox import database, readiness
+from live_inbox.client_addresses import parse_address
 from live_inbox.clock import clock
 from live_inbox.clock_monitor import is_wrong
 from live_inbox.conf import inbox_settings
@@ -21,6 +23,19 @@ DATABASE_SECONDS = 1.8
 
 _WELL = frozenset({"ok", "busy", "starting", "unknown"})
 """The states that are no cause of a 503. What is unknown has another part as its cause."""
+
+_FORWARDING = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_SERVER",
+    "HTTP_X_REAL_IP",
+)
+"""The headers that proxies add."""
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Check = dict[str, object]
 
@@ -98,8 +113,19 @@ def _may_read_metrics(request: HttpRequest) -> bool:
     if token:
         given = request.headers.get("Authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
-    # Behind a proxy, every request seems to be local.
-    return not inbox_settings().behind_proxy and request.META.get("REMOTE_ADDR") in (
-        "127.0.0.1",
-        "::1",
-    )
+    return _is_local(request)
+
+
+def _is_local(request: HttpRequest) -> bool:
+    """Return whether a process of this machine asks by itself, and not for somebody else (a proxy)."""
+    settings = inbox_settings()
+    is_behind = settings.behind_proxy or settings.proxies.are_there
+    if is_behind or any(name in request.META for name in _FORWARDING):
+        return False
+    address = parse_address(request.META.get("REMOTE_ADDR"))
+    try:
+        host = urlsplit(f"//{request.META.get('HTTP_HOST', '')}").hostname
+    except ValueError:
+        return False
+    # A proxy that adds no header may still pass on the name that its client has used.
+    return address is not None and address.is_loopback and host in _LOOPBACK_NAMES

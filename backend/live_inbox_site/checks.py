@@ -81,6 +81,14 @@ def _unsafe(settings: SiteSettings) -> Iterator[CheckMessage]:
             hint="Set DATABASE_URL to a PostgreSQL database if more than one machine serves the site.",
             id="live_inbox_site.W002",
         )
+    names_of_this_machine = {"*", "localhost", "127.0.0.1", "[::1]"}
+    if not settings.metrics_token and not names_of_this_machine.isdisjoint(settings.allowed_hosts):
+        yield Warning(
+            "METRICS_TOKEN is empty, and ALLOWED_HOSTS has a name of this machine: a proxy on it that adds no header "
+            "and sends that name as the host makes /metrics public.",
+            hint="Set METRICS_TOKEN.",
+            id="live_inbox_site.W004",
+        )
     if not settings.redis_url:
         yield Warning(
             "There is no Redis to carry doorbells between processes.",

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from live_inbox.conf import CommaSeparated, InboxSettings, explain
+from live_inbox.limits.rate import RateLimit
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 SITE_DIRECTORY = _CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()
@@ -34,6 +35,12 @@ def _redis_address(text: str) -> str:
     """Raise ValueError for what cannot be the address of a Redis: otherwise a typo would only slow down delivery."""
     if text and not text.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("it begins with redis://, rediss:// or unix://")
+    return text
+
+
+def _rate(text: str) -> str:
+    """Raise ValueError for what is no rate limit."""
+    RateLimit.parse(text)
     return text
 
 
@@ -82,6 +89,16 @@ class SiteSettings(InboxSettings, BaseSettings):
         "",
         description="Path below which the site is served (`/inbox`), where the proxy in front does not say so to the "
         "server (Django's FORCE_SCRIPT_NAME).",
+    )
+    sign_in_rate_per_address: Annotated[str, AfterValidator(_rate)] = Field(
+        "60/minute burst 100",
+        description="Rate limit for attempts to sign in with a password from one address, at `/sign-in/` and "
+        "`/admin/login/`; counted in each process.",
+    )
+    sign_in_rate_per_name: Annotated[str, AfterValidator(_rate)] = Field(
+        "30/hour burst 10",
+        description="Rate limit for attempts to sign in with one username, from all addresses; an address from which "
+        "its user has signed in before is counted by itself.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."

@@ -147,6 +147,8 @@ LOGGING = {
         "uvicorn.sockets": {"level": "WARNING"},
         # Logs a traceback for each second of an outage of Redis, which the hub reports in two lines.
         "channels_redis.pubsub": {"level": "CRITICAL"},
+        # Logs a traceback for each request with a wrong Host, of which scanners send as many as they like.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

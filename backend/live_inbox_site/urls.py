@@ -9,6 +9,7 @@ from live_inbox import health
 from live_inbox.admin.urls import original_admin_redirects
 from live_inbox.urls import graphql_view
 from live_inbox_site import pages
+from live_inbox_site.sign_in_throttle import throttled
 from live_inbox_site.signing_in import SignIn, SignOut
 
 # Before the app's own view of the same address: this page knows the demo users.
@@ -16,12 +17,14 @@ graphql = graphql_view(pages.graphiql)
 
 urlpatterns = [
     path("", pages.front, name="front"),
-    path("sign-in/", SignIn.as_view(), name="sign-in"),
+    path("sign-in/", throttled(SignIn.as_view()), name="sign-in"),
     path("sign-out/", SignOut.as_view(), name="sign-out"),
     path("demo-token", pages.give_demo_token, name="demo-token"),
     re_path(r"^graphql/?$", graphql),
     path("", include("live_inbox.urls")),
     *original_admin_redirects,
+    # Before the admin's own view of the same address.
+    path("admin/login/", throttled(admin.site.login)),
     path("admin/", admin.site.urls),
     path("healthz", health.alive),
     path("readyz", health.ready),
