@@ -15,12 +15,13 @@ django_application = get_asgi_application()
 from live_inbox.asgi import mount
 from live_inbox.sockets.asgi import Application
 from live_inbox_site import gc_tuning
+from live_inbox_site.body_limit import BodyLimit
 from live_inbox_site.checks import refuse_unsafe_settings
 from live_inbox_site.forwarded_requests import ForwardedRequests
 from live_inbox_site.static_files import StaticFiles
 
 refuse_unsafe_settings()
-http = ForwardedRequests(StaticFiles(cast("Application", django_application)))
+http = ForwardedRequests(BodyLimit(StaticFiles(cast("Application", django_application))))
 application = mount(http)
 
 

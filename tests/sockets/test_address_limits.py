@@ -134,6 +134,23 @@ class TestConnections:
                     assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_silent_connections_fill_a_process_for_no_longer_than_they_may_be_silent(
+    start_server: Callable[..., ServerProcess],
+) -> None:
+    server = await asyncio.to_thread(start_server, MAX_CONNECTIONS="20")
+    async with AsyncExitStack() as opened:
+        silent = [await opened.enter_async_context(raw_client(server.port)) for _ in range(20)]
+        async with raw_client(server.port) as client:
+            assert (await client.receive_all()).startswith(b"HTTP/1.1 503 ")
+        for each in silent:
+            assert await each.receive_all() == b""
+        async with raw_client(server.port) as client:
+            await client.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
+    assert "20 are open, as many as MAX_CONNECTIONS allows" in server.log()
+
+
 PATHS = ["/graphql/", "/ws/notifications/?token={token}"]
 
 
