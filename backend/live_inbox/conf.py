@@ -119,6 +119,11 @@ class InboxSettings(BaseModel):
         None,
         description="Serve GraphiQL to browsers at `/graphql/`. Not set: only if Django's DEBUG is on.",
     )
+    introspection: bool | None = Field(
+        None,
+        description="Answer introspection of the GraphQL schema, and suggest names in errors of validation. Not set: "
+        "where GraphiQL is served, which needs it.",
+    )
     metrics_token: str = Field(
         "",
         repr=False,
@@ -545,6 +550,11 @@ class InboxSettings(BaseModel):
     def serves_graphiql(self) -> bool:
         """Whether browsers are served GraphiQL at `/graphql/`."""
         return bool(django_settings.DEBUG) if self.graphiql is None else self.graphiql
+
+    @property
+    def introspects(self) -> bool:
+        """Whether clients may ask for the GraphQL schema."""
+        return self.serves_graphiql if self.introspection is None else self.introspection
 
     @cached_property
     def proxies(self) -> TrustedProxies:

@@ -177,7 +177,7 @@ class _Walk:
             # First nothing, for a fragment that spreads itself: validation reports that.
             self._known[key] = Cost()
             fragment = self._fragments.get(name)
-            kind = fragment and self._type(fragment.type_condition.name.value)
+            kind = None if fragment is None else self._type(fragment.type_condition.name.value)
             if fragment is not None and kind is not None:
                 self._known[key] = self._set(fragment.selection_set, kind, length, is_root)
         return self._known[key]
@@ -251,7 +251,8 @@ def _constant(node: Any) -> object:
 
 def _field_of(parent: GraphQLNamedType, name: str) -> GraphQLField | None:
     if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
-        return parent.fields.get(name)
+        field: GraphQLField | None = parent.fields.get(name)
+        return field
     return None
 
 

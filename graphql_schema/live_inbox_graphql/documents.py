@@ -26,6 +26,7 @@ from live_inbox.internals.strawberry_schema import (
 from live_inbox_graphql.costs import cost_error, repeated_leaves
 from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.errors import Code, mark_invalid
+from live_inbox_graphql.introspection import introspection_errors
 
 MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents in the cache. Parsed, a character takes 140 bytes: 18 MB."""
@@ -36,11 +37,15 @@ Rules = tuple[type[ASTValidationRule], ...]
 
 
 class DocumentCache:
-    """A least-recently-used cache of valid documents, bounded by the length of their texts."""
+    """A least-recently-used cache of valid documents, bounded by the length of their texts.
+
+    They are valid under the settings of this process: what was checked under others is forgotten.
+    """
 
     def __init__(self) -> None:
         self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
         self._characters = 0
+        self._settings: InboxSettings | None = None
         self._parsed: tuple[str, DocumentNode] | None = None
         """The last document that was parsed before it was executed."""
         self._refused: tuple[str, InboxSettings, list[GraphQLError]] | None = None
@@ -51,10 +56,18 @@ class DocumentCache:
 
     def get(self, text: str) -> DocumentNode | None:
         """Return the document of this text, if it is in the cache."""
+        self._forget_other_settings()
         document = self._documents.get(text)
         if document is not None:
             self._documents.move_to_end(text)
         return document
+
+    def _forget_other_settings(self) -> None:
+        settings = inbox_settings()
+        if settings is not self._settings:
+            self._settings = settings
+            self._documents.clear()
+            self._characters = 0
 
     def known(self, text: str) -> DocumentNode | None:
         """Return the document of this text if it was parsed before, valid or not."""
@@ -65,6 +78,7 @@ class DocumentCache:
 
     def put(self, text: str, document: DocumentNode) -> None:
         """Add a valid document to the cache."""
+        self._forget_other_settings()
         if len(text) > _LONGEST_REMEMBERED or text in self._documents:
             return
         self._documents[text] = document
@@ -89,7 +103,8 @@ class DocumentCache:
                 return errors
         errors = mark_invalid(
             excesses(document)
-            or validate_document(schema, document, rules)
+            or introspection_errors(document)
+            or validate_document(schema, document, rules, hide_suggestions=not settings.introspects)
             or repeated_leaves(schema, document)
         )
         if not errors:
@@ -136,6 +151,7 @@ class LimitedDocuments(SchemaExtension):
         for refusal in mark_invalid(
             _unnamed(execution, document)
             or excesses(document)
+            or introspection_errors(document)
             or repeated_leaves(core_schema(execution.schema), document)
             or _too_costly(execution, document)
         ):

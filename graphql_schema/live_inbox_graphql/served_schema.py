@@ -24,6 +24,7 @@ from live_inbox_graphql.documents import (
     has_several_operations,
 )
 from live_inbox_graphql.errors import as_clients_see, is_about_request
+from live_inbox_graphql.introspection import without_suggestions
 from live_inbox_graphql.messages import OperationRequest
 
 
@@ -121,7 +122,9 @@ class ServedSchema:
         return ExecutionResult(data=result.data, errors=errors, extensions=result.extensions)
 
     def _seen(self, error: GraphQLError) -> GraphQLError:
-        return as_clients_see(error) if self._is_own or is_about_request(error) else error
+        if self._is_own or is_about_request(error):
+            return without_suggestions(as_clients_see(error))
+        return error
 
 
 def _log_nothing(

@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind, Person, Reset, Snapshot
-from live_inbox_graphql.documents import excesses
+from live_inbox_graphql.costs import repeated_leaves
+from live_inbox_graphql.document_limits import excesses
 
 Parent = GraphQLObjectType | GraphQLInterfaceType
 Names = dict[tuple[str, str], list[str]]
@@ -53,7 +54,9 @@ class Question:
 def questions(draw: st.DrawFn, schema: GraphQLSchema) -> Question:
     """Draw a valid subscription, within the limits of documents."""
     question = _Writer(draw, schema).question()
-    assume(not excesses(parse(question.text)))
+    document = parse(question.text)
+    assume(not excesses(document))
+    assume(not repeated_leaves(schema, document))
     return question
 
 

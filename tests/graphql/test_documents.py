@@ -14,6 +14,7 @@ from live_inbox_graphql.documents import (
     DocumentCache,
 )
 from live_inbox_graphql.schema import build
+from tests.changed_settings import changed_settings
 from tests.graphql.own_schema import schema
 
 
@@ -173,7 +174,8 @@ async def test_of_several_operations_one_must_be_named() -> None:
 
 async def test_introspection_that_goes_in_circles_is_refused() -> None:
     circle = "fields{type{" * 4 + "name" + "}}" * 4
-    (error,) = await errors_of("{__schema{types{" + circle + "}}}")
+    with changed_settings(INTROSPECTION=True):
+        (error,) = await errors_of("{__schema{types{" + circle + "}}}")
     assert error["message"] == "Maximum introspection depth exceeded"
 
 

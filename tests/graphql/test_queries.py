@@ -57,7 +57,8 @@ async def test_an_anonymous_caller_gets_an_error(ask: Ask, query: str, field: st
     assert await ask.error(query, None) == NOBODY | {"path": [field]}
 
 
-async def test_anybody_may_look_at_the_schema(ask: Ask) -> None:
+async def test_anybody_may_look_at_the_schema(ask: Ask, configure: Callable[..., None]) -> None:
+    configure(INTROSPECTION=True)
     answer = await ask("{ __typename __schema { subscriptionType { name } } }", None)
     assert answer == {
         "data": {
