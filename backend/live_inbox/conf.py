@@ -155,6 +155,11 @@ class InboxSettings(BaseModel):
         description="The `strawberry.Schema` that the GraphQL API serves, as `package.module.name`: your own schema, "
         "with the inbox's types in it. Not set: the inbox's own.",
     )
+    allowed_documents: str = Field(
+        "",
+        description="Path of a JSON file with the only GraphQL documents that are executed: an object of texts, such as the "
+        "`persisted-documents.json` of graphql-codegen, or Apollo's manifest. It is read once. Not set: all are.",
+    )
     compile_despite_extensions: bool = Field(
         False,
         description="Deliver subscriptions by compiled selections although the schema of `GRAPHQL_SCHEMA` has "

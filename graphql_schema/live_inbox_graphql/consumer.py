@@ -16,6 +16,7 @@ from live_inbox_graphql import graphql_transport_ws, graphql_ws
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame, close_frame_for
 from live_inbox_graphql.connection import GraphQLConfig, GraphQLConnection
 from live_inbox_graphql.origins import OriginCheck
+from live_inbox_graphql.persisted_documents import allowed_documents
 from live_inbox_graphql.served_schema import ServedSchema
 
 _SUBPROTOCOLS: Mapping[str, type[GraphQLConnection]] = {
@@ -41,6 +42,8 @@ class GraphQLConsumer:
         keep_alive_seconds: float = 20.0,
         init_seconds: float | None = None,
     ) -> None:
+        # A file that cannot be used stops the server at its start.
+        allowed_documents()
         settings = inbox_settings()
         seconds = settings.connection_init_seconds if init_seconds is None else init_seconds
         self._origins = OriginCheck(settings.allowed_origins)

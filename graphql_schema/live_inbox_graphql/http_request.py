@@ -14,6 +14,7 @@ from django.http.request import MediaType
 from live_inbox.conf import inbox_settings
 from live_inbox_graphql import json_text
 from live_inbox_graphql.errors import ClientError, Code
+from live_inbox_graphql.persisted_documents import is_persisted
 
 PLAIN_JSON = "application/json"
 """The older response type: the status is 200 even if GraphQL refused the request."""
@@ -33,8 +34,10 @@ class Parameters:
     """The parameters of one GraphQL request."""
 
     query: str
+    """Empty for a persisted document."""
     variables: dict[str, Any] | None
     operation_name: str | None
+    extensions: dict[str, Any] | None = None
 
 
 class HttpError(Exception):
@@ -157,10 +160,12 @@ def _checked(parameters: Mapping[str, Any]) -> Parameters:
         value = parameters.get(name)
         if value is not None and not isinstance(value, kind):
             raise HttpError.bad(f"`{name}` must be {description} or null.")
-    if not parameters.get("query"):
+    extensions = parameters.get("extensions")
+    if not parameters.get("query") and not is_persisted(extensions):
         raise HttpError.bad("`query` is missing.")
     return Parameters(
-        query=parameters["query"],
+        query=parameters.get("query") or "",
         variables=parameters.get("variables"),
         operation_name=parameters.get("operationName") or None,
+        extensions=extensions,
     )

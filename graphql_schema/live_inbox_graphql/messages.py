@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from live_inbox_graphql.persisted_documents import is_persisted
+
 MAX_ID_BYTES = 128
 """The longest id of an operation, in bytes of UTF-8: every message about the operation repeats it."""
 
@@ -24,8 +26,10 @@ class OperationRequest:
 
     id: str
     query: str
+    """Empty for a persisted document."""
     variables: dict[str, Any] | None
     operation_name: str | None
+    extensions: dict[str, Any] | None = None
 
 
 def message_type(message: object) -> str:
@@ -63,7 +67,12 @@ def operation_request(message: Mapping[str, Any]) -> OperationRequest:
     payload = message.get("payload")
     if not isinstance(payload, dict):
         raise InvalidMessage("the payload is not an object")
+    extensions = payload.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise InvalidMessage("the extensions are not an object")
     query = payload.get("query")
+    if query is None and is_persisted(extensions):
+        query = ""
     if not isinstance(query, str):
         raise InvalidMessage("the query is not a string")
     variables = payload.get("variables")
@@ -72,4 +81,10 @@ def operation_request(message: Mapping[str, Any]) -> OperationRequest:
     name = payload.get("operationName")
     if name is not None and not isinstance(name, str):
         raise InvalidMessage("the operationName is not a string")
-    return OperationRequest(operation_id(message), query, variables, name or None)
+    return OperationRequest(
+        operation_id(message),
+        query,
+        variables,
+        name or None,
+        extensions if is_persisted(extensions) else None,
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 from graphql import GraphQLError
@@ -100,7 +101,11 @@ class Operation:
 
     async def _run(self, request: OperationRequest) -> None:
         try:
-            check_request(request.query, request.variables)
+            query = self._owner.config.schema.persisted.text(
+                request.query, request.extensions, may_remember=True
+            )
+            check_request(query, request.variables)
+            request = replace(request, query=query) if query is not request.query else request
             compiled = self._compile(request)
             if compiled is None or not await self._follow(compiled):
                 await self._execute(request)

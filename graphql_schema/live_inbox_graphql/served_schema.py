@@ -26,6 +26,7 @@ from live_inbox_graphql.documents import (
 from live_inbox_graphql.errors import as_clients_see, is_about_request
 from live_inbox_graphql.introspection import without_suggestions
 from live_inbox_graphql.messages import OperationRequest
+from live_inbox_graphql.persisted_documents import PersistedDocuments
 
 
 class ServedSchema:
@@ -40,6 +41,7 @@ class ServedSchema:
     def __init__(self, schema: strawberry.Schema, *, is_own: bool = False) -> None:
         self._cache = DocumentCache()
         self._is_own = is_own
+        self.persisted: Final = PersistedDocuments()
         self._has_extensions = bool(schema.extensions)
         self.schema: Final = self._with_documents(schema)
         self._core = core_schema(schema)

@@ -104,12 +104,17 @@ class GraphQLView(View):
     ) -> ExecutionResult:
         schema = self.schema or configured_schema()
         try:
-            check_request(parameters.query, parameters.variables)
+            query = schema.persisted.text(
+                parameters.query,
+                parameters.extensions,
+                may_remember=context.caller is not None,
+            )
+            check_request(query, parameters.variables)
         except GraphQLError as error:
             return PreExecutionError(data=None, errors=[error])
         try:
             return await schema.execute(
-                parameters.query,
+                query,
                 variable_values=parameters.variables,
                 context_value=context,
                 operation_name=parameters.operation_name,
@@ -152,7 +157,10 @@ def _response(result: ExecutionResult, content_type: str) -> HttpResponse:
     was_refused = isinstance(result, PreExecutionError)
     if was_refused:
         del body["data"]
-    is_bad_request = was_refused and content_type == GRAPHQL_JSON
+    # Clients of persisted documents look into the body of a 200 only.
+    is_bad_request = (
+        was_refused and content_type == GRAPHQL_JSON and not _is_about_persisted(result)
+    )
     text = json_text.dumps(body)
     limit = inbox_settings().max_response_bytes
     if len(text) > limit:
@@ -162,6 +170,11 @@ def _response(result: ExecutionResult, content_type: str) -> HttpResponse:
         status=HTTPStatus.BAD_REQUEST if is_bad_request else HTTPStatus.OK,
         content_type=f"{content_type}; charset=utf-8",
     )
+
+
+def _is_about_persisted(result: ExecutionResult) -> bool:
+    codes = {(error.extensions or {}).get("code") for error in result.errors or ()}
+    return bool(codes & {Code.PERSISTED_QUERY_NOT_FOUND, Code.PERSISTED_QUERY_NOT_SUPPORTED})
 
 
 def _wrong_method(operation_type: OperationType) -> HttpError:

@@ -59,6 +59,11 @@ def test_an_operation_is_read() -> None:
     assert operation_request({"id": "7", "payload": payload}) == OperationRequest(
         "7", "{ a }", {"x": 1}, "Q"
     )
+    persisted = {"extensions": {"persistedQuery": {}}}
+    for query in ({}, {"query": None}, {"query": ""}):
+        assert operation_request({"id": "7", "payload": persisted | query}) == OperationRequest(
+            "7", "", None, None, {"persistedQuery": {}}
+        )
     assert operation_request({"id": "7", "payload": {"query": ""}}) == OperationRequest(
         "7", "", None, None
     )
@@ -73,6 +78,8 @@ def test_an_operation_is_read() -> None:
         {"id": "1", "payload": []},
         {"id": "1", "payload": {}},
         {"id": "1", "payload": {"query": None}},
+        {"id": "1", "payload": {"query": None, "extensions": {}}},
+        {"id": "1", "payload": {"query": "x", "extensions": []}},
         {"id": "1", "payload": {"query": "x", "variables": []}},
         {"id": "1", "payload": {"query": "x", "operationName": 5}},
     ],
