@@ -93,6 +93,8 @@ def _errors() -> Iterator[CheckMessage]:
     yield from _rate_errors("SOCKET_RATE", settings.socket_rate)
     yield from _rate_errors("CONNECTION_RATE", settings.connection_rate)
     yield from _rate_errors("HANDSHAKE_RATE", settings.handshake_rate)
+    yield from _rate_errors("OPERATION_RATE", settings.operation_rate)
+    yield from _rate_errors("ANONYMOUS_OPERATION_RATE", settings.anonymous_operation_rate)
     yield from _path_errors("SEND_POLICY", settings.send_policy, "live_inbox.E005")
     if settings.sender_name:
         yield from _path_errors("SENDER_NAME", settings.sender_name, "live_inbox.E020")

@@ -157,8 +157,8 @@ class InboxSettings(BaseModel):
     )
     allowed_documents: str = Field(
         "",
-        description="Path of a JSON file with the only GraphQL documents that are executed: an object of texts, such as the "
-        "`persisted-documents.json` of graphql-codegen, or Apollo's manifest. It is read once. Not set: all are.",
+        description="Path of a JSON file with the only GraphQL documents that are executed: an object of texts, such "
+        "as graphql-codegen's `persisted-documents.json`, or Apollo's manifest. It is read once. Not set: all are.",
     )
     compile_despite_extensions: bool = Field(
         False,
@@ -464,6 +464,15 @@ class InboxSettings(BaseModel):
     )
     max_recipients: int = Field(
         10_000, ge=1, description="Maximum number of recipients of one `sendMany`."
+    )
+    operation_rate: str = Field(
+        "100/second burst 500",
+        description="Rate limit for one user's GraphQL operations, over HTTP and on sockets together; counted in each "
+        "process. New documents and costly operations count several times. Services have `SERVICE_SEND_RATE` instead.",
+    )
+    anonymous_operation_rate: str = Field(
+        "20/second burst 200",
+        description="The same for the operations of anonymous callers over HTTP, for each address that Django sees.",
     )
     socket_rate: str = Field(
         "50/second burst 200",

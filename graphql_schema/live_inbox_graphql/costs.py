@@ -85,10 +85,24 @@ def cost_error(
 
     The document need not be valid: what is not in the schema costs nothing.
     """
+    return excess(schema, operation_cost(schema, document, operation_name, variables))
+
+
+def operation_cost(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation_name: str | None,
+    variables: Mapping[str, Any] | None,
+) -> Cost:
+    """Return the cost of an operation; nothing for one that is not in the document."""
     operation = get_operation_ast(document, operation_name)
     if operation is None:
-        return None
-    cost = _Walk(schema, document, operation, variables or {}).cost()
+        return Cost()
+    return _Walk(schema, document, operation, variables or {}).cost()
+
+
+def excess(schema: GraphQLSchema, cost: Cost) -> GraphQLError | None:
+    """Return the error for a cost above the limit; None for others."""
     limit = inbox_settings().max_query_cost
     if cost.fields > limit:
         return _exceeded("The operation", cost.fields, limit)

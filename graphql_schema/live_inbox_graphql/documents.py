@@ -18,15 +18,18 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ExecutionContext
 
 from live_inbox.conf import InboxSettings, inbox_settings
+from live_inbox.errors import RateLimited
 from live_inbox.internals.strawberry_schema import (
     core_schema,
     names_operation,
     validate_document,
 )
-from live_inbox_graphql.costs import cost_error, repeated_leaves
+from live_inbox_graphql.context import Context
+from live_inbox_graphql.costs import excess, operation_cost, repeated_leaves
 from live_inbox_graphql.document_limits import excesses
-from live_inbox_graphql.errors import Code, mark_invalid
+from live_inbox_graphql.errors import Code, as_clients_see_exception, mark_invalid
 from live_inbox_graphql.introspection import introspection_errors
+from live_inbox_graphql.operation_rate import COST_EACH, take_operation
 
 MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents in the cache. Parsed, a character takes 140 bytes: 18 MB."""
@@ -208,8 +211,17 @@ def _unnamed(execution: ExecutionContext, document: DocumentNode) -> list[GraphQ
 
 def _too_costly(execution: ExecutionContext, document: DocumentNode) -> list[GraphQLError]:
     schema = core_schema(execution.schema)
-    error = cost_error(schema, document, execution.operation_name, execution.variables)
-    return [] if error is None else [error]
+    cost = operation_cost(schema, document, execution.operation_name, execution.variables)
+    error = excess(schema, cost)
+    if error is not None:
+        return [error]
+    extra = (cost.fields + cost.introspection) // COST_EACH
+    if extra and isinstance(execution.context, Context):
+        try:
+            take_operation(execution.context, extra)
+        except RateLimited as limited:
+            return [as_clients_see_exception(limited)]
+    return []
 
 
 def has_several_operations(document: DocumentNode) -> bool:

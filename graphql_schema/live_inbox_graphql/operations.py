@@ -31,6 +31,7 @@ from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSub
 from live_inbox_graphql.context import Context, SocketRequest
 from live_inbox_graphql.errors import as_clients_see_exception, too_large
 from live_inbox_graphql.messages import OperationRequest
+from live_inbox_graphql.operation_rate import take_operation
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -105,6 +106,7 @@ class Operation:
                 request.query, request.extensions, may_remember=True
             )
             check_request(query, request.variables)
+            take_operation(self._context(), self._owner.config.schema.weight(query))
             request = replace(request, query=query) if query is not request.query else request
             compiled = self._compile(request)
             if compiled is None or not await self._follow(compiled):

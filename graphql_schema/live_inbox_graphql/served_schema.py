@@ -26,6 +26,7 @@ from live_inbox_graphql.documents import (
 from live_inbox_graphql.errors import as_clients_see, is_about_request
 from live_inbox_graphql.introspection import without_suggestions
 from live_inbox_graphql.messages import OperationRequest
+from live_inbox_graphql.operation_rate import CHARACTERS_EACH
 from live_inbox_graphql.persisted_documents import PersistedDocuments
 
 
@@ -58,6 +59,11 @@ class ServedSchema:
 
     def _documents(self) -> SchemaExtension:
         return LimitedDocuments() if self._has_extensions else Documents(self._cache)
+
+    def weight(self, text: str) -> int:
+        """Return what a document takes of its caller's allowance: more if it has to be parsed and validated."""
+        is_known = self._has_extensions or self._cache.get(text) is not None
+        return 1 if is_known else 1 + len(text) // CHARACTERS_EACH
 
     def is_subscription(self, request: OperationRequest) -> bool:
         """Whether a request is a subscription."""

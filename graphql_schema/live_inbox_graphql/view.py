@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -25,11 +26,18 @@ from strawberry.types.graphql import OperationType
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
+from live_inbox.errors import RateLimited
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import CsrfFailed, caller_of_request
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.errors import ClientError, Code, client_error, too_large
+from live_inbox_graphql.errors import (
+    ClientError,
+    Code,
+    as_clients_see_exception,
+    client_error,
+    too_large,
+)
 from live_inbox_graphql.http_request import (
     GRAPHQL_JSON,
     PLAIN_JSON,
@@ -39,6 +47,7 @@ from live_inbox_graphql.http_request import (
     read_parameters,
     response_type,
 )
+from live_inbox_graphql.operation_rate import take_operation
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.schema import configured_schema
 from live_inbox_graphql.served_schema import ServedSchema
@@ -110,8 +119,9 @@ class GraphQLView(View):
                 may_remember=context.caller is not None,
             )
             check_request(query, parameters.variables)
-        except GraphQLError as error:
-            return PreExecutionError(data=None, errors=[error])
+            take_operation(context, schema.weight(query))
+        except (GraphQLError, RateLimited) as error:
+            return PreExecutionError(data=None, errors=[as_clients_see_exception(error)])
         try:
             return await schema.execute(
                 query,
@@ -165,11 +175,20 @@ def _response(result: ExecutionResult, content_type: str) -> HttpResponse:
     limit = inbox_settings().max_response_bytes
     if len(text) > limit:
         text = json_text.dumps({"data": None, "errors": [too_large(limit).formatted]})
+    status = HTTPStatus.BAD_REQUEST if is_bad_request else HTTPStatus.OK
+    wait = _wait(result) if was_refused else None
     return HttpResponse(
         text,
-        status=HTTPStatus.BAD_REQUEST if is_bad_request else HTTPStatus.OK,
+        status=status if wait is None else HTTPStatus.TOO_MANY_REQUESTS,
+        headers={} if wait is None else {"Retry-After": str(ceil(wait))},
         content_type=f"{content_type}; charset=utf-8",
     )
+
+
+def _wait(result: ExecutionResult) -> float | None:
+    """Return the seconds to wait of a request that was refused because it came too fast."""
+    waits = [(error.extensions or {}).get("retryAfter") for error in result.errors or ()]
+    return next((wait for wait in waits if wait is not None), None)
 
 
 def _is_about_persisted(result: ExecutionResult) -> bool:

@@ -108,6 +108,7 @@ class SystemUnderTest:
             "SEND_RATE": "1000000/minute burst 1000000",
             "RECIPIENT_RATE": "1000000/minute burst 1000000",
             "CHANGE_RATE": "1000000/minute burst 1000000",
+            "OPERATION_RATE": "1000000/second burst 1000000",
         }
         self.servers: list[ServerProcess] = []
         self.users: list[tuple[int, str]] = []

@@ -1,0 +1,85 @@
+"""The allowance of operations: one for each user, whatever transport they use, and one for each anonymous address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import AsyncRequestFactory
+
+from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH, _limiter
+from live_inbox_graphql.view import GraphQLView
+from tests.graphql.graphql_server import Client
+from tests.graphql.http_client import bearer, post
+from tests.graphql.own_schema import schema
+
+ASK = {"query": "{ __typename }"}
+
+
+async def statuses(count: int, body: object, **headers: str) -> list[int]:
+    return [(await post(body, **headers)).status_code for _ in range(count)]
+
+
+@pytest.fixture
+def slow(configure: Callable[..., None]) -> None:
+    """Allowances of ten, which practically never fill up again."""
+    _limiter.cache_clear()
+    configure(
+        OPERATION_RATE="1/day burst 10",
+        ANONYMOUS_OPERATION_RATE="2/day burst 5",
+        SERVICE_SEND_RATE="3/day burst 20",
+    )
+
+
+async def test_over_http(slow: None, alice: User, bob: User) -> None:
+    headers = {"Authorization": bearer(alice)}
+    assert await statuses(11, ASK, **headers) == [200] * 10 + [429]
+    answer = await post(ASK, **headers)
+    (error,) = json.loads(answer.content)["errors"]
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+    assert int(answer["Retry-After"]) >= error["extensions"]["retryAfter"] > 0
+    # Nobody else notices.
+    assert await statuses(1, ASK, Authorization=bearer(bob)) == [200]
+
+
+async def test_a_service_has_the_rate_of_its_sends(slow: None, alice: User) -> None:
+    service = {"Authorization": bearer(alice, "notifications:send")}
+    assert await statuses(21, ASK, **service) == [200] * 20 + [429]
+
+
+async def test_strangers_have_one_for_each_address(slow: None) -> None:
+    async def status(address: str) -> int:
+        request = AsyncRequestFactory().post("/graphql/", ASK, content_type="application/json")
+        request.META["REMOTE_ADDR"] = address
+        status: int = (await GraphQLView.as_view(schema=schema)(request)).status_code
+        return status
+
+    assert [await status("192.0.2.1") for _ in range(6)] == [200] * 5 + [429]
+    assert await status("192.0.2.2") == 200
+
+
+@pytest.mark.parametrize("fast_path", [True], ids=["fast_path"])
+async def test_sockets_take_of_the_same(slow: None, client: Client, alice: User) -> None:
+    await client.start("events", "subscription { notificationEvents { position } }")
+    for _ in range(4):
+        assert "errors" not in await client.ask("{ __typename }")
+    assert await statuses(6, ASK, Authorization=bearer(alice)) == [200] * 5 + [429]
+    await client.start("1", "{ __typename }")
+    answer = await client.receive()
+    assert (answer["id"], answer["type"]) == ("1", "error")
+    assert "RATE_LIMITED" in str(answer["payload"])
+
+
+async def test_new_documents_and_costly_operations_count_more(slow: None, alice: User) -> None:
+    headers = {"Authorization": bearer(alice)}
+    new = [{"query": "{ __typename } #" + f"{number:04}" * CHARACTERS_EACH} for number in range(3)]
+    assert [(await post(body, **headers)).status_code for body in new] == [200, 200, 429]
+
+
+async def test_costly_operations_count_more(slow: None, alice: User) -> None:
+    headers = {"Authorization": bearer(alice)}
+    list_of_100 = {"query": "{ notifications(first: 100) { position } }"}
+    assert 2000 // COST_EACH == 4
+    assert await statuses(3, list_of_100, **headers) == [200, 200, 429]
