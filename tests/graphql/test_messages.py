@@ -59,7 +59,7 @@ def test_an_operation_is_read() -> None:
     assert operation_request({"id": "7", "payload": payload}) == OperationRequest(
         "7", "{ a }", {"x": 1}, "Q"
     )
-    persisted = {"extensions": {"persistedQuery": {}}}
+    persisted: dict[str, Any] = {"extensions": {"persistedQuery": {}}}
     for query in ({}, {"query": None}, {"query": ""}):
         assert operation_request({"id": "7", "payload": persisted | query}) == OperationRequest(
             "7", "", None, None, {"persistedQuery": {}}

@@ -1,0 +1,1 @@
+"""Generated GraphQL requests and socket messages against a real server."""
