@@ -18,6 +18,8 @@ from tests.stacks.stack import Stack, StackName
 
 WRITER = Path(__file__).with_name("product_writer.py")
 
+UNLIMITED = "1000000/second burst 1000000"
+
 
 class Product(Peer):
     """The product's GraphQL API."""
@@ -54,7 +56,9 @@ class Product(Peer):
         """Return the environment of a process of the product, with a database and a Redis of its own."""
         stack = self.stack
         redis = {"REDIS_URL": self.own_redis().url} if stack.is_production else {}
-        self.settings = {"DATABASE_URL": stack.fresh_database(), **redis, **self.settings}
+        # One user has all the sockets of a stream; no real user has so many.
+        own = {"DATABASE_URL": stack.fresh_database(), "OPERATION_RATE": UNLIMITED}
+        self.settings = {**own, **redis, **self.settings}
         return self.testbed.environment(stack, self.checkout, self.settings)
 
     def serve(self) -> None:

@@ -29,7 +29,7 @@ from live_inbox_graphql.costs import excess, operation_cost, repeated_leaves
 from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.errors import Code, as_clients_see_exception, mark_invalid
 from live_inbox_graphql.introspection import introspection_errors
-from live_inbox_graphql.operation_rate import COST_EACH, take_operation
+from live_inbox_graphql.operation_rate import COST_EACH, INTROSPECTION_EACH, take_operation
 
 MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents in the cache. Parsed, a character takes 140 bytes: 18 MB."""
@@ -215,7 +215,7 @@ def _too_costly(execution: ExecutionContext, document: DocumentNode) -> list[Gra
     error = excess(schema, cost)
     if error is not None:
         return [error]
-    extra = (cost.fields + cost.introspection) // COST_EACH
+    extra = cost.fields // COST_EACH + cost.introspection // INTROSPECTION_EACH
     if extra and isinstance(execution.context, Context):
         try:
             take_operation(execution.context, extra)

@@ -24,6 +24,9 @@ CHARACTERS_EACH = 256
 COST_EACH = 500
 """Of an operation's cost, so much takes one more of the allowance."""
 
+INTROSPECTION_EACH = 10 * COST_EACH
+"""The same of introspection, whose cost is reckoned ten times too high: most of what it asks for is null."""
+
 
 @lru_cache(maxsize=8)
 def _limiter(rate: str) -> KeyedLimiter:

@@ -25,7 +25,7 @@ from live_inbox_graphql.costs import ASSUMED_LENGTH, ENTRY_COST, MAX_LEAF_NAMES,
 from live_inbox_graphql.document_limits import MAX_NAME, MAX_REPEATS
 from live_inbox_graphql.errors import Code, client_error
 from live_inbox_graphql.messages import MAX_ID_BYTES
-from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH
+from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH, INTROSPECTION_EACH
 from live_inbox_graphql.pagination import DEFAULT_PAGE_SIZE
 from live_inbox_graphql.request_limits import VALUES_BESIDE_RECIPIENTS
 from live_inbox_site.configuration_page import groups
@@ -127,6 +127,7 @@ def test_the_limits() -> None:
         ROOT_COST,
         CHARACTERS_EACH,
         COST_EACH,
+        INTROSPECTION_EACH,
         DEFAULT_PAGE_SIZE,
         MAX_TYPES,
         MAX_NAME,

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import AsyncRequestFactory
 
-from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH, _limiter
+from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH
 from live_inbox_graphql.view import GraphQLView
 from tests.graphql.graphql_server import Client
 from tests.graphql.http_client import bearer, post
@@ -25,7 +25,6 @@ async def statuses(count: int, body: object, **headers: str) -> list[int]:
 @pytest.fixture
 def slow(configure: Callable[..., None]) -> None:
     """Allowances of ten, which practically never fill up again."""
-    _limiter.cache_clear()
     configure(
         OPERATION_RATE="1/day burst 10",
         ANONYMOUS_OPERATION_RATE="2/day burst 5",

@@ -33,7 +33,7 @@ SCALARS: tuple[Any, ...] = (
         "Z" * 5000,
     ),
 )
-TOKENS = (
+TOKENS: tuple[str, ...] = (
     *"{}()[]:=!@|&$",
     *("...", '"', '"""', "#", "\n", "\\u", "\ufeff", "\x00", "\ud800", "0", "-1", "1e999"),
     *("query", "mutation", "subscription", "fragment F on Query", "...F", "on", "null", "true"),
@@ -128,6 +128,7 @@ class Grammar:
         return f"({', '.join(f'{name}: {self._literal(2)}' for name in chosen)})" if chosen else ""
 
     def _literal(self, depth: int) -> str:
+        """Return a value as it stands in a document."""
         draw = self._random.random()
         if depth and draw < 0.2:
             return "[" + " ".join(self._literal(depth - 1) for _ in range(3)) + "]"
@@ -168,6 +169,6 @@ class Grammar:
             case 3:
                 return text[:start] + part[::-1] + text[end:]
             case _:
-                words = re.findall(r"\w+", text) or ["x"]
+                words: list[str] = re.findall(r"\w+", text) or ["x"]
                 old, new = self._random.choice(words), self._random.choice(words)
                 return text.replace(old, new, 1)

@@ -13,7 +13,7 @@ TYPES = {
     "graphql-transport-ws": ("subscribe", "complete", "ping", "pong"),
     "graphql-ws": ("start", "stop", "ping", "connection_terminate"),
 }
-WRONG_TYPES = ("next", "", "connection_init", None, 5, [], "x" * 200)
+WRONG_TYPES: tuple[Any, ...] = ("next", "", "connection_init", None, 5, [], "x" * 200)
 IDS = (*"123456", "x" * 128, "x" * 129, "\ud800", "", None, 5)
 
 
@@ -42,7 +42,7 @@ def message(grammar: Grammar, random: Random, subprotocol: str) -> str | bytes:
     if draw < 0.02:
         return random.choice((b"", b"{}", "", "{", "[]", "null", "[" * 500, '"x"'))
     start, *others = TYPES[subprotocol]
-    kind = start if draw < 0.8 else random.choice(others)
+    kind: Any = start if draw < 0.8 else random.choice(others)
     if random.random() < 0.02:
         kind = random.choice(WRONG_TYPES)
     id = random.choice(IDS[:6]) if random.random() < 0.97 else random.choice(IDS)
