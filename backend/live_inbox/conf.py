@@ -443,6 +443,14 @@ class InboxSettings(BaseModel):
         "their tokens are not revoked.",
     )
 
+    expiry_warning_seconds: float = Field(
+        30.0,
+        ge=1,
+        le=3600,
+        description="Seconds before a token expires at which a socket that asked for it is warned, so that its client "
+        "can refresh the token.",
+    )
+
     # -- limits ---------------------------------------------------------------------------------------
     send_rate: str = Field(
         "600/minute burst 100",

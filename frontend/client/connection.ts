@@ -15,6 +15,7 @@ import {
   type Token,
   type TokenSource,
 } from "./reconnecting.js";
+import { refreshBeforeExpiry, WARNING_PARAMS } from "./refreshing.js";
 import { Watchdog } from "./watchdog.js";
 
 export interface ConnectionOptions {
@@ -22,7 +23,7 @@ export interface ConnectionOptions {
   url: string;
   /**
    * The access token, or a function that returns it; called before every attempt to connect. `refresh` is
-   * true when the server has refused or ended the last token: a cached one will not do. Without a token the
+   * true when the server has refused or ended the last token, or it expires soon: a cached one will not do. Without a token the
    * browser's session cookie authenticates the user.
    */
   token?: TokenSource;
@@ -101,7 +102,10 @@ export function connect(options: ConnectionOptions): Connection {
 
   const client = createClient({
     url: address,
-    connectionParams: () => (token ? { Authorization: `Bearer ${token}` } : {}),
+    connectionParams: () => ({
+      ...(token && { Authorization: `Bearer ${token}` }),
+      ...(typeof options.token === "function" && WARNING_PARAMS),
+    }),
     lazyCloseTimeout: options.idleMs ?? 5_000,
     keepAlive: options.pingEveryMs ?? PING_EVERY_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
@@ -116,6 +120,7 @@ export function connect(options: ConnectionOptions): Connection {
     backoff.connected();
     setStatus({ state: "connected" });
   });
+  refreshBeforeExpiry(client, options.token, () => status.state === "connected");
   const pongWithinMs = options.pongWithinMs ?? PONG_WITHIN_MS;
   client.on("ping", (received) => {
     if (!received) watchdog.start(pongWithinMs);

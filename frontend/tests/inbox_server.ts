@@ -12,6 +12,8 @@ import type { ConnectionOptions } from "../client/index.js";
 
 const SCHEMA = buildSchema(/* GraphQL */ `
   type Query { notifications(first: Int): Connection!, ping: String }
+  type Mutation { refreshToken(token: String!): Refreshed }
+  type Refreshed { expiresAt: String }
   type Connection { position: String! titles: [String!]! }
   type Subscription { notificationEvents(after: String): Event!, ticks: Int! }
   interface Event { position: String! title: String reason: String }
@@ -32,6 +34,9 @@ export class InboxServer {
   /** The `after` of every subscription, and the token of every connection, in order. */
   readonly subscribed: (string | null)[] = [];
   readonly tokens: unknown[] = [];
+  /** Whether each connection asked to be warned before its token expires, and the fresh tokens that were sent. */
+  readonly wantsWarning: unknown[] = [];
+  readonly refreshed: string[] = [];
   readonly sockets = new Set<WebSocket>();
   /** Accepts or refuses a connection; may close the socket. */
   accept: (token: unknown, socket: WebSocket) => boolean = () => true;
@@ -69,6 +74,12 @@ export class InboxServer {
             notifications: () => ({ position: this.position, titles: this.titles }),
             ping: () => "pong",
           },
+          mutation: {
+            refreshToken: ({ token }: { token: string }) => {
+              this.refreshed.push(token);
+              return { expiresAt: null };
+            },
+          },
           subscription: {
             notificationEvents: ({ after }: { after?: string }) => this.events(after),
           },
@@ -76,6 +87,7 @@ export class InboxServer {
         onConnect: ({ connectionParams, extra }) => {
           const token = connectionParams?.Authorization;
           this.tokens.push(token);
+          this.wantsWarning.push(connectionParams?.expiryWarning);
           this.sockets.add(extra.socket);
           return this.accept(token, extra.socket);
         },
@@ -107,6 +119,12 @@ export class InboxServer {
     this.epoch = epoch;
     this.titles = titles;
     this.doorbell.emit("ring");
+  }
+
+  /** Warn every client that its token expires soon. */
+  warn(): void {
+    const message = { type: "ping", payload: { expiresAt: "2026-01-31T12:00:00+00:00" } };
+    for (const socket of this.sockets) socket.send(JSON.stringify(message));
   }
 
   close(code: number, reason = ""): void {

@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from graphql import GraphQLError
@@ -14,6 +15,7 @@ from live_inbox import metrics
 from live_inbox.database_errors import kind_of
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Feed
+from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.sockets.session import CloseReason, SocketSession, TooManySockets, WireProtocol
 from live_inbox_graphql import json_text
@@ -68,6 +70,8 @@ class GraphQLConnection(WireProtocol, ABC):
 
     result_type: ClassVar[str]
     """The type of the message that carries a result."""
+    warning_type: ClassVar[str]
+    """The type of the message that carries the warning before an expiry: one that needs no answer of the client's."""
 
     def __init__(self, session: SocketSession, config: GraphQLConfig) -> None:
         self.session = session
@@ -166,6 +170,8 @@ class GraphQLConnection(WireProtocol, ABC):
         await self.send({"type": "connection_ack"})
         self.is_acknowledged = True
         self.on_acknowledged()
+        if payload.get("expiryWarning") is True:
+            self.session.warn_before_expiry(self._warn)
 
     async def _admit(self, payload: Mapping[str, Any]) -> None:
         try:
@@ -185,6 +191,24 @@ class GraphQLConnection(WireProtocol, ABC):
                 raise
             refusal = client_error(error)
             raise NotAdmitted(GraphQLCloseCode.TRY_AGAIN, refusal, kind.value) from error
+
+    async def renew(self, token: str) -> float | None:
+        """Extend the socket by a fresh token; return when it expires, in unix seconds, None for never.
+
+        Raises what `SocketSession.renew` raises.
+        """
+        credentials = Credentials(token=token, headers=self.session.scope["headers"])
+        try:
+            return await self.session.renew(required_caller(credentials))
+        except TimeoutError as error:
+            _timeouts.report(error)
+            raise AuthenticationFailed(Reason.TIMEOUT) from None
+
+    def _warn(self, expires_at: float) -> None:
+        """Send that the socket expires soon. Room is not waited for: it is one message."""
+        payload = {"expiresAt": datetime.fromtimestamp(expires_at, UTC).isoformat()}
+        message = {"type": self.warning_type, "payload": payload}
+        self.session.write([json_text.dumps(message)])
 
     def _stop_init_timer(self) -> None:
         if self._init_timer is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,9 @@ class Context:
     """None where there are no subscriptions: on HTTP."""
     request: Any = None
     """The HttpRequest, whose user is the caller; on a socket, a SocketRequest."""
+
+    renew: Callable[[str], Awaitable[float | None]] | None = None
+    """Extends the socket by a fresh token, and returns when it expires, in unix seconds. None on HTTP."""
 
     def __getitem__(self, key: str) -> Any:
         try:

@@ -33,6 +33,7 @@ class GraphQLTransportWSProtocol(GraphQLConnection):
     __slots__ = ("_heartbeat", "_is_silent")
 
     result_type = "next"
+    warning_type = "ping"
 
     def __init__(self, session: SocketSession, config: GraphQLConfig) -> None:
         super().__init__(session, config)

@@ -33,6 +33,7 @@ class GraphQLWSProtocol(GraphQLConnection):
     __slots__ = ("_keep_alive",)
 
     result_type = "data"
+    warning_type = "ka"
 
     def __init__(self, session: SocketSession, config: GraphQLConfig) -> None:
         super().__init__(session, config)

@@ -5,25 +5,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import strawberry
 
 from live_inbox import selectors, services
+from live_inbox.errors import InvalidInput
 from live_inbox.identity.callers import Caller
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
-from live_inbox_graphql.context import Info
-from live_inbox_graphql.fields import changing, changing_many, changing_own
+from live_inbox_graphql.context import Context, Info
+from live_inbox_graphql.fields import changing, changing_many, changing_own, coded_errors
 from live_inbox_graphql.inputs import NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
     DeletePayload,
     MarkAllReadPayload,
     MarkReadPayload,
     MarkUnreadPayload,
+    RefreshTokenPayload,
     SendManyPayload,
     SendPayload,
     SignOutPayload,
@@ -108,6 +111,28 @@ class Mutation:
     )
     def sign_out_everywhere(self, info: Info) -> SignOutPayload:
         return changing_own(info, _sign_out_everywhere)
+
+    @strawberry.mutation(
+        description="On a socket: keep it open by a fresh token of yours, until that expires. Over HTTP, there is "
+        "nothing to extend: `BAD_USER_INPUT`."
+    )
+    async def refresh_token(
+        self,
+        info: Info,
+        token: Annotated[str, strawberry.argument(description="The fresh token.")],
+    ) -> RefreshTokenPayload:
+        with coded_errors():
+            return await _refresh_token(info.context, token)
+
+
+async def _refresh_token(context: Any, token: str) -> RefreshTokenPayload:
+    renew = context.renew if isinstance(context, Context) else None
+    if renew is None:
+        raise InvalidInput("Only a socket of this API can be extended.", field="token")
+    expires_at = await renew(token)
+    return RefreshTokenPayload(
+        expires_at=None if expires_at is None else datetime.fromtimestamp(expires_at, UTC)
+    )
 
 
 def _send(caller: Caller, input: SendInput) -> SendPayload:

@@ -68,6 +68,9 @@ class OperationOwner(Protocol):
     async def send_text(self, text: bytes) -> None:
         """Send a message that is encoded, and wait until there is room for more."""
 
+    async def renew(self, token: str) -> float | None:
+        """Extend the socket by a fresh token; return when it expires."""
+
 
 class Operation:
     """An operation from its start until it is ended by the client, by an error or by its last result."""
@@ -191,7 +194,12 @@ class Operation:
     def _context(self) -> Context:
         session = self._owner.session
         request = SocketRequest(session.scope, session.caller)
-        return Context(caller=session.caller, feed=self._owner.config.feed, request=request)
+        return Context(
+            caller=session.caller,
+            feed=self._owner.config.feed,
+            request=request,
+            renew=self._owner.renew,
+        )
 
     async def _send_result(self, result: ExecutionResult) -> bool:
         """Send a result; return False if it is too large, and the operation has failed."""

@@ -163,3 +163,10 @@ class SignOutPayload:
     signed_out_before: datetime = strawberry.field(
         description="Tokens issued, and sessions begun, before this moment are refused."
     )
+
+
+@strawberry.type(description="The result of `refreshToken`.")
+class RefreshTokenPayload:
+    expires_at: datetime | None = strawberry.field(
+        description="When the socket is closed unless it is given another token; null for never."
+    )

@@ -77,7 +77,10 @@ def without_descriptions(name: str) -> str:
         "sendMany( input: SendManyInput! ): SendManyPayload! markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
         "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
-        "): NotificationPreference! }",
+        "): NotificationPreference! signOutEverywhere: SignOutPayload! "
+        "refreshToken( token: String! ): RefreshTokenPayload! }",
+        "type SignOutPayload { signedOutBefore: DateTime! }",
+        "type RefreshTokenPayload { expiresAt: DateTime }",
         "type Subscription { notificationEvents( after: String types: [String!] ): NotificationEvent! }",
         "interface NotificationEvent { position: String! unreadCount: Int! occurredAt: DateTime! }",
         "type NotificationAdded implements NotificationEvent { position: String! unreadCount: Int! "
@@ -147,6 +150,8 @@ def test_there_are_no_other_types() -> None:
             "MarkUnreadPayload",
             "MarkAllReadPayload",
             "DeletePayload",
+            "SignOutPayload",
+            "RefreshTokenPayload",
         ),
         *("NotificationEvent", "NotificationAdded", "NotificationUpdated", "NotificationDeleted"),
         *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),

@@ -410,6 +410,70 @@ def test_a_session_ends_with_the_password(users: Users, in_virtual_time: InVirtu
     assert ended == [("session", AccessEnd.REVOKED)]
 
 
+def test_a_renewed_socket_lives_as_long_as_its_new_token(
+    users: Users, admissions: Admissions, clock: Clock
+) -> None:
+    ended: list[str] = []
+    first = FakeCaller(expires_at=NOW + 10, token_id="first")
+    renewed = admissions.register(first, lambda reason: ended.append(f"renewed {reason}"))
+    admissions.register(first, lambda reason: ended.append(f"other {reason}"))
+    renewed.renew(FakeCaller(issued_at=NOW + 5, expires_at=NOW + 100, token_id="second"))
+    with pytest.raises(ValueError, match="another user"):
+        renewed.renew(FakeCaller("2", expires_at=NOW + 1000))
+    clock.now = NOW + 50
+    admissions.end_expired()
+    assert ended == ["other expired"]
+    for revoked in ({"first"}, {"second"}):
+        assert ended == ["other expired"]
+        users.account_statuses["1"] = AccountStatus(True, NOW + 5, token_ids=frozenset(revoked))
+        finish(admissions.check())
+    assert ended == ["other expired", "renewed revoked"]
+    renewed.renew(FakeCaller(expires_at=NOW + 1000))
+    assert len(admissions) == 0
+
+
+def test_a_renewed_socket_may_end_earlier(admissions: Admissions, clock: Clock) -> None:
+    ended: list[AccessEnd] = []
+    admissions.register(FakeCaller(expires_at=NOW + 100), ended.append).renew(
+        FakeCaller(expires_at=NOW + 10)
+    )
+    clock.now = NOW + 10
+    admissions.end_expired()
+    assert ended == [AccessEnd.EXPIRED]
+
+
+def test_a_socket_that_wants_it_is_warned_before_each_expiry(
+    admissions: Admissions, clock: Clock
+) -> None:
+    seen: list[tuple[float, object]] = []
+    admission = admissions.register(
+        FakeCaller(expires_at=NOW + 100), lambda reason: seen.append((clock.now - NOW, reason))
+    )
+    admission.warn_before_expiry(lambda at: seen.append((clock.now - NOW, f"until {at - NOW:g}")))
+    for second in range(300):
+        clock.now = NOW + second
+        admissions.end_expired()
+        if second == 80:
+            admission.renew(FakeCaller(expires_at=NOW + 200))
+        if second == 180:
+            # Less than the warning time: warned when half of it is over, not at once again.
+            admission.renew(FakeCaller(expires_at=NOW + 200))
+    assert seen == [
+        (70, "until 100"),
+        (170, "until 200"),
+        (190, "until 200"),
+        (200, AccessEnd.EXPIRED),
+    ]
+
+
+def test_renewals_do_not_pile_up(admissions: Admissions) -> None:
+    admission = admissions.register(FakeCaller(expires_at=NOW + 100), lambda reason: None)
+    admission.warn_before_expiry(lambda at: None)
+    for number in range(1000):
+        admission.renew(FakeCaller(expires_at=NOW + 100 + number % 7))
+    assert len(admissions._expiries) < 100
+
+
 def test_a_token_that_is_revoked_by_its_id_ends_alone(users: Users, admissions: Admissions) -> None:
     ended: list[str] = []
     for name, token_id in {"stolen": "a", "another": "b", "nameless": None}.items():

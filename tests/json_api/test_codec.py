@@ -22,6 +22,7 @@ from live_inbox.json_api.messages import (
     MarkRead,
     MarkUnread,
     Ping,
+    RefreshToken,
     SendNotification,
     error,
     notifications_list,
@@ -318,7 +319,7 @@ VALUES = st.recursive(
 )
 
 
-def outcome(frame: str) -> Action | Ping | Malformed | Refused:
+def outcome(frame: str) -> Action | Ping | RefreshToken | Malformed | Refused:
     try:
         return decode(frame, max_bytes=65_536)
     except (Malformed, Refused) as error:

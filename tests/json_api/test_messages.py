@@ -41,6 +41,7 @@ from live_inbox.json_api.messages import (
     MarkUnread,
     NotificationObject,
     Ping,
+    RefreshToken,
     SendNotification,
     ServerMessage,
     refusal,
@@ -572,4 +573,4 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
 
 
 def test_every_action_of_the_code_is_on_the_wire() -> None:
-    assert set(CLIENT_MESSAGES.values()) == {*get_args(Action), Ping}
+    assert set(CLIENT_MESSAGES.values()) == {*get_args(Action), Ping, RefreshToken}

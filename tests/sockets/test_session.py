@@ -157,6 +157,8 @@ class Known:
     issued_at = None
     expires_at = None
     password = None
+    token_id = None
+    session_key = None
 
 
 async def authenticated() -> Caller:

@@ -70,6 +70,8 @@ class AdmittedCaller(Protocol):
 
 
 Close = Callable[[AccessEnd], None]
+Warn = Callable[[float], None]
+"""Is called with the moment, in unix seconds, at which the socket will be closed."""
 ReadStatuses = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
 ReadEndedSessions = Callable[[Collection[str]], Awaitable[Collection[str]]]
 """Returns those of some keys of sessions that there are no sessions with."""
@@ -81,25 +83,67 @@ class Admission:
     __slots__ = (
         "_admissions",
         "_close",
+        "_warn",
+        "expires_at",
         "is_open",
         "issued_at",
         "password",
         "session_key",
         "token_id",
         "user_id",
+        "warns_at",
     )
 
     def __init__(
-        self, admissions: Admissions, caller: AdmittedCaller, issued_at: float | None, close: Close
+        self, admissions: Admissions, caller: AdmittedCaller, now: float, close: Close
     ) -> None:
         self._admissions = admissions
         self._close = close
+        self._warn: Warn | None = None
         self.user_id = caller.user_id
-        self.issued_at = issued_at
+        self.is_open = True
+        self.warns_at: float | None = None
+        self._take(caller, now)
+
+    def _take(self, caller: AdmittedCaller, now: float) -> None:
+        is_token = caller.expires_at is not None or caller.issued_at is not None
+        self.issued_at = caller.issued_at if is_token else now
         self.password = caller.password
         self.token_id = caller.token_id
         self.session_key = caller.session_key
-        self.is_open = True
+        self.expires_at = self._admissions._expiry_of(caller, now)
+
+    def renew(self, caller: AdmittedCaller) -> None:
+        """Keep the socket open by other credentials of the same user instead, until those expire. A no-op once closed.
+
+        Raises ValueError for another user.
+        """
+        if caller.user_id != self.user_id:
+            raise ValueError("credentials of another user")
+        if self.is_open:
+            self._take(caller, self._admissions._clock())
+            self._admissions._schedule(self)
+
+    def warn_before_expiry(self, warn: Warn) -> None:
+        """Call `warn` some seconds before the socket is closed because it expires, also after a renewal."""
+        if self.is_open:
+            self._admissions._warned += self._warn is None
+            self._warn = warn
+            self._admissions._schedule(self)
+
+    def warn(self) -> None:
+        """Warn that the socket is about to expire. A no-op once closed."""
+        if not self.is_open or self._warn is None or self.expires_at is None:
+            return
+        self.warns_at = None
+        try:
+            self._warn(self.expires_at)
+        except Exception:
+            logger.exception("A warning before the end of a socket failed.")
+
+    def is_due(self, moment: float) -> bool:
+        """Whether something is planned for that moment: not if the socket has been renewed since."""
+        return self.is_open and moment in (self.expires_at, self.warns_at)
 
     def release(self) -> None:
         """Unregister the socket: its `close` is not called any more."""
@@ -127,7 +171,8 @@ class Admissions:
 
     `on_checked` is called after each periodic check that succeeded.
 
-    `max_age_seconds` bounds the sockets of sessions, too.
+    `max_age_seconds` bounds the sockets of sessions, too. Sockets that want it are warned `warning_seconds` before they
+    expire, or when half of their time is over, if that is later.
     """
 
     def __init__(
@@ -136,6 +181,7 @@ class Admissions:
         *,
         check_seconds: float = 5.0,
         max_age_seconds: float | None = None,
+        warning_seconds: float = 30.0,
         clock: Callable[[], float] = time.time,
         on_checked: Callable[[], None] = lambda: None,
         read_ended_sessions: ReadEndedSessions | None = None,
@@ -144,12 +190,14 @@ class Admissions:
         self._read_ended_sessions = read_ended_sessions
         self._check_seconds = check_seconds
         self._max_age_seconds = max_age_seconds
+        self._warning_seconds = warning_seconds
         self._clock = clock
         self._on_checked = on_checked
         self._serial = itertools.count()
         self._by_user: dict[str, set[Admission]] = {}
         self._expiries: list[tuple[float, int, Admission]] = []
         self._open = 0
+        self._warned = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._checks: asyncio.Task[None] | None = None
@@ -183,22 +231,25 @@ class Admissions:
 
     def register(self, caller: AdmittedCaller, close: Close) -> Admission:
         """Register this caller's socket until it is released. `close` is called with the reason to close it."""
-        now = self._clock()
-        is_token = caller.expires_at is not None or caller.issued_at is not None
-        issued_at = caller.issued_at if is_token else now
-        admission = Admission(self, caller, issued_at, close)
+        admission = Admission(self, caller, self._clock(), close)
         self._by_user.setdefault(admission.user_id, set()).add(admission)
         self._open += 1
-        self._expire_later(admission, self._expiry_of(caller, now))
+        self._schedule(admission)
         return admission
 
     def end_expired(self) -> None:
-        """Close the sockets that have expired, at most one batch (200) at a time."""
+        """Close the sockets that have expired, and warn those that are about to: at most one batch (200) at a time."""
         now = self._clock()
         for _ in range(_BATCH):
             if not self._expiries or self._expiries[0][0] > now:
                 return
-            heapq.heappop(self._expiries)[2].end(AccessEnd.EXPIRED)
+            moment, _, admission = heapq.heappop(self._expiries)
+            if not admission.is_due(moment):
+                continue
+            if moment == admission.expires_at:
+                admission.end(AccessEnd.EXPIRED)
+            else:
+                admission.warn()
 
     async def check(self) -> None:
         """Read the status of all users with open sockets, and close the sockets of those without access.
@@ -307,25 +358,48 @@ class Admissions:
             ends.append(now + self._max_age_seconds)
         return min((end for end in ends if end is not None), default=None)
 
-    def _expire_later(self, admission: Admission, expires_at: float | None) -> None:
+    def _schedule(self, admission: Admission) -> None:
+        """Plan the end of a socket, and the warning before it if one is wanted."""
+        expires_at = admission.expires_at
         if expires_at is None:
             return
-        heapq.heappush(self._expiries, (expires_at, next(self._serial), admission))
+        self._plan(expires_at, admission)
+        if admission._warn is not None:
+            now = self._clock()
+            admission.warns_at = max(expires_at - self._warning_seconds, (now + expires_at) / 2)
+            self._plan(admission.warns_at, admission)
+        self._drop_stale()
         if self._expiries[0][2] is admission:
             self._set_timer()
+
+    def _plan(self, moment: float, admission: Admission) -> None:
+        heapq.heappush(self._expiries, (moment, next(self._serial), admission))
+
+    def _drop_stale(self) -> None:
+        """Rebuild the heap if most of its entries are of closed sockets, or of before a renewal."""
+        if len(self._expiries) <= 2 * (self._open + self._warned) + _MAX_STALE_ENTRIES:
+            return
+        # One entry for each moment of a socket: a repeated plan leaves more.
+        planned = {
+            (moment, id(entry)): (moment, serial, entry)
+            for moment, serial, entry in self._expiries
+            if entry.is_due(moment)
+        }
+        self._expiries = list(planned.values())
+        heapq.heapify(self._expiries)
 
     def _forget(self, admission: Admission) -> None:
         admission.is_open = False
         # The entry in the heap may stay for a while; it must not keep the socket in memory.
         admission._close = _do_nothing
+        self._warned -= admission._warn is not None
+        admission._warn = None
         self._open -= 1
         user_admissions = self._by_user[admission.user_id]
         user_admissions.discard(admission)
         if not user_admissions:
             del self._by_user[admission.user_id]
-        if len(self._expiries) > 2 * self._open + _MAX_STALE_ENTRIES:
-            self._expiries = [entry for entry in self._expiries if entry[2].is_open]
-            heapq.heapify(self._expiries)
+        self._drop_stale()
 
     def _set_timer(self) -> None:
         if self._timer is not None:

@@ -15,6 +15,7 @@ from django.contrib.auth.models import AnonymousUser
 from live_inbox import database
 from live_inbox.batching import Batcher
 from live_inbox.clock import clock
+from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_lane
 from live_inbox.identity.accounts import (
     AccountResult,
@@ -168,6 +169,7 @@ def build_admissions(*, on_checked: Callable[[], None] = lambda: None) -> Admiss
         _read_statuses,
         check_seconds=config.session_check_seconds,
         max_age_seconds=config.max_session_seconds,
+        warning_seconds=inbox_settings().expiry_warning_seconds,
         clock=clock.time,
         on_checked=on_checked,
         read_ended_sessions=_read_ended_sessions,

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     UNKNOWN_USER = "unknown_user"
     INACTIVE = "inactive"
     REVOKED = "revoked"
+    OTHER_USER = "other_user"
 
     @property
     def is_temporary(self) -> bool:
@@ -52,6 +53,7 @@ _MESSAGES = {
     Reason.UNKNOWN_USER: "The account of this token cannot be used.",
     Reason.INACTIVE: "The account of this token cannot be used.",
     Reason.REVOKED: "The token has been revoked.",
+    Reason.OTHER_USER: "The token is of another user than the socket.",
 }
 
 

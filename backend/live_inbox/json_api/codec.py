@@ -20,6 +20,7 @@ from live_inbox.json_api.messages import (
     GetNotifications,
     MarkAllRead,
     Ping,
+    RefreshToken,
     SendNotification,
     ServerMessage,
 )
@@ -52,12 +53,16 @@ class Refused(Exception):
         self.failure = failure
 
 
-def decode(text: str, *, max_bytes: int) -> Action | Ping:
+def decode(text: str, *, max_bytes: int) -> Action | Ping | RefreshToken:
     """Return what a text frame asks for; raise Malformed or Refused."""
     types, fields = _parse(text, max_bytes)
     kind = CLIENT_MESSAGES[_name(types, fields)]
     if issubclass(kind, Ping):
         return Ping()
+    if issubclass(kind, RefreshToken):
+        token = fields.get("token")
+        # What is no token is refused as such, by the authentication.
+        return RefreshToken(token if isinstance(token, str) else "")
     try:
         return _action(kind, fields, types)
     except InvalidInput as error:

@@ -15,10 +15,19 @@ from live_inbox.errors import NotificationError
 from live_inbox.events import Event, Reset
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Following
+from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.json_api.actions import changed_inbox, perform
 from live_inbox.json_api.close_codes import close_frame
-from live_inbox.json_api.messages import Action, Failure
+from live_inbox.json_api.handshake import headers_of, wants_warning
+from live_inbox.json_api.messages import (
+    Action,
+    Failure,
+    RefreshToken,
+    token_expiring,
+    token_refreshed,
+    token_refused,
+)
 from live_inbox.json_api.protocol import JsonProtocol, State
 from live_inbox.request_threads import Use, in_request_thread
 from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
@@ -34,7 +43,7 @@ class JsonConnection(WireProtocol):
     client that sends requests without end nor a slow query holds up events.
     """
 
-    __slots__ = ("_following", "_protocol", "_session", "_worker")
+    __slots__ = ("_following", "_protocol", "_refreshing", "_session", "_worker")
 
     def __init__(
         self, session: SocketSession, protocol: JsonProtocol, following: Following
@@ -43,12 +52,15 @@ class JsonConnection(WireProtocol):
         self._protocol = protocol
         self._following = following
         self._worker: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
 
     # -- what the session calls ---------------------------------------------------------------------------
 
     def start(self) -> None:
         """Follow the inbox."""
         self._following.start(self._deliver, self._session.fail)
+        if wants_warning(self._session.scope.get("query_string", b"")):
+            self._session.warn_before_expiry(self._warn)
 
     def handle_text(self, text: str) -> Awaitable[None] | None:
         """Handle a text message."""
@@ -78,7 +90,7 @@ class JsonConnection(WireProtocol):
         """Stop following the inbox."""
         self._protocol.connection_lost()
         self._following.stop()
-        return [] if self._worker is None else [self._worker]
+        return [task for task in (self._worker, self._refreshing) if task is not None]
 
     # -- what goes out ------------------------------------------------------------------------------------
 
@@ -94,6 +106,10 @@ class JsonConnection(WireProtocol):
             action = self._protocol.next_action()
             if action is not None:
                 self._worker = asyncio.create_task(self._work(action))
+        if self._refreshing is None:
+            refresh = self._protocol.take_refresh()
+            if refresh is not None:
+                self._refreshing = asyncio.create_task(self._refresh(refresh))
         if self._session.is_draining:
             self._close_if_drained()
         if self._protocol.state is State.CLOSING:
@@ -104,6 +120,28 @@ class JsonConnection(WireProtocol):
     def _close_if_drained(self) -> None:
         if not self._protocol.is_busy:
             self._session.close_for(CloseReason.RESTARTING)
+
+    # -- the token ----------------------------------------------------------------------------------------
+
+    def _warn(self, expires_at: float) -> None:
+        self._protocol.send_now(token_expiring(expires_at))
+        self._advance()
+
+    async def _refresh(self, refresh: RefreshToken) -> None:
+        """Extend the session by a fresh token. Beside the actions: one that is slow must not cost the connection."""
+        credentials = Credentials(token=refresh.token, headers=headers_of(self._session.scope))
+        try:
+            answer = token_refreshed(await self._session.renew(required_caller(credentials)))
+        except AuthenticationFailed as error:
+            answer = token_refused(Failure(error.code, error.message, reason=error.reason.value))
+        except Exception as error:
+            answer = token_refused(_failure_of(error))
+        finally:
+            self._refreshing = None
+        self._protocol.send_now(answer)
+        room = self._advance()
+        if room is not None:
+            await room
 
     # -- actions ------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.json_api.close_codes import JsonCloseCode, close_frame, close_frame_for
 from live_inbox.json_api.connection import JsonConnection
+from live_inbox.json_api.handshake import headers_of
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
@@ -82,8 +83,7 @@ class NotificationConsumer:
     async def _admit(self, session: SocketSession) -> tuple[int, str] | None:
         """Learn who the caller is; return the close frame for nobody."""
         scope = session.scope
-        # Without cookies: pages of any origin may open a socket here.
-        headers = [header for header in scope["headers"] if header[0] != b"cookie"]
+        headers = headers_of(scope)
         token = token_from_headers(headers) or token_from_query(scope["query_string"])
         try:
             await session.admit(required_caller(Credentials(token=token, headers=headers)))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, NotRequired, Self, TypedDict, assert_never
@@ -79,11 +79,18 @@ class Ping:
     """Client → server: `ping` asks whether the connection is alive. Not in the guide."""
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """Client → server: `refresh_token` keeps the connection open by a fresh token. Not in the guide."""
+
+    token: str = field(repr=False)
+
+
 Action = (
     SendNotification | GetNotifications | MarkRead | MarkUnread | MarkAllRead | DeleteNotification
 )
 
-CLIENT_MESSAGES: dict[str, type[Action | Ping]] = {
+CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "send_notification": SendNotification,
     "get_notifications": GetNotifications,
     "mark_read": MarkRead,
@@ -91,6 +98,7 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping]] = {
     "mark_all_read": MarkAllRead,
     "delete_notification": DeleteNotification,
     "ping": Ping,
+    "refresh_token": RefreshToken,
 }
 """Every `type` that a client may send."""
 
@@ -178,6 +186,22 @@ class AllNotificationsMarkedRead(TypedDict):
     error: NotRequired[ErrorBody]
 
 
+class TokenRefreshed(TypedDict):
+    """Server → client: the answer to `refresh_token`; after a failure, the connection is as it was."""
+
+    type: Literal["token_refreshed"]
+    success: bool
+    expires_at: NotRequired[str]
+    error: NotRequired[ErrorBody]
+
+
+class TokenExpiring(TypedDict):
+    """Server → client: the connection ends at `expires_at`. Sent to clients that have asked for it."""
+
+    type: Literal["token_expiring"]
+    expires_at: str
+
+
 class ErrorMessage(TypedDict):
     """Server → client: a message was not understood, or a list could not be read."""
 
@@ -203,6 +227,8 @@ ServerMessage = (
     | AllNotificationsMarkedRead
     | ErrorMessage
     | Pong
+    | TokenRefreshed
+    | TokenExpiring
 )
 
 
@@ -291,6 +317,25 @@ def error(code: str, message: str) -> ErrorMessage:
 def pong() -> Pong:
     """Return the reply to `ping`."""
     return {"type": "pong"}
+
+
+def token_refreshed(expires_at: float | None) -> TokenRefreshed:
+    """Return the answer to a token that is accepted; the moment is in unix seconds."""
+    answer: TokenRefreshed = {"type": "token_refreshed", "success": True}
+    if expires_at is not None:
+        answer["expires_at"] = _wire_time(datetime.fromtimestamp(expires_at, UTC))
+    return answer
+
+
+def token_refused(failure: Failure) -> TokenRefreshed:
+    """Return the answer to a token that is not accepted."""
+    return {"type": "token_refreshed", "success": False, "error": failure.body()}
+
+
+def token_expiring(expires_at: float) -> TokenExpiring:
+    """Return the warning before the end of a connection; the moment is in unix seconds."""
+    moment = _wire_time(datetime.fromtimestamp(expires_at, UTC))
+    return {"type": "token_expiring", "expires_at": moment}
 
 
 def event_message(event: Event) -> ServerMessage | None:

@@ -29,9 +29,12 @@ from live_inbox.json_api.messages import (
     FaultCode,
     GetNotifications,
     Ping,
+    RefreshToken,
     Reload,
     SendNotification,
     ServerMessage,
+    TokenExpiring,
+    TokenRefreshed,
     error,
     pong,
     refusal,
@@ -95,6 +98,7 @@ class JsonProtocol:
         "_pending_events",
         "_queue",
         "_received",
+        "_refresh",
         "_sent",
         "close_code",
         "state",
@@ -104,6 +108,7 @@ class JsonProtocol:
         self.state = State.OPEN
         self.close_code: JsonCloseCode | None = None
         self._max_message_bytes = max_message_bytes
+        self._refresh: RefreshToken | None = None
         self._frames: list[bytes] = []
         # Lists, although much is taken from their beginnings: there are thousands of connections, an empty deque takes
         # 600 bytes, and these are nearly always empty. First, when the latest faults happened.
@@ -133,8 +138,20 @@ class JsonProtocol:
         else:
             if isinstance(message, Ping):
                 self._send(pong())
+            elif isinstance(message, RefreshToken):
+                self._refresh = message
             else:
                 self._enqueue(message)
+
+    def take_refresh(self) -> RefreshToken | None:
+        """Return the newest token that the client has sent and nobody has taken so far."""
+        refresh, self._refresh = self._refresh, None
+        return refresh
+
+    def send_now(self, message: TokenRefreshed | TokenExpiring) -> None:
+        """Send a message about the token, which waits for nothing."""
+        if self.state is State.OPEN:
+            self._send(message)
 
     def receive_binary(self, *, now: float) -> None:
         """Take note of a binary frame, which means nothing here."""

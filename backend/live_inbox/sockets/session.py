@@ -24,8 +24,9 @@ from prometheus_client import Gauge
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import HubClosed
-from live_inbox.identity.admissions import AccessEnd, Admission, Admissions
+from live_inbox.identity.admissions import AccessEnd, Admission, Admissions, Warn
 from live_inbox.identity.callers import Caller
+from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send
@@ -293,6 +294,27 @@ class SocketSession:
         if direct is not None:
             direct.forget_handshake()
         return caller
+
+    async def renew(self, authentication: Coroutine[Any, Any, Caller]) -> float | None:
+        """Keep the socket open by a fresh token; return when it expires now, in unix seconds, None for never.
+
+        Raises AuthenticationFailed, also for a token of another user, what the authentication raises, and TimeoutError.
+        After that, the socket is as it was.
+        """
+        assert self.caller is not None
+        assert self._admission is not None
+        async with asyncio.timeout(self.config.admission_seconds):
+            caller = await authentication
+        if caller.user_id != self.caller.user_id:
+            raise AuthenticationFailed(Reason.OTHER_USER)
+        self.caller = caller
+        self._admission.renew(caller)
+        return self._admission.expires_at
+
+    def warn_before_expiry(self, warn: Warn) -> None:
+        """Call `warn`, with the moment in unix seconds, some seconds before the socket is closed by its expiry."""
+        assert self._admission is not None
+        self._admission.warn_before_expiry(warn)
 
     def _end(self, reason: AccessEnd) -> None:
         self.close_for(CloseReason.ACCESS_ENDED, reason.value)
