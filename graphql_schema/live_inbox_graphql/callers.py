@@ -29,7 +29,7 @@ from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.callers import (
     Caller,
     authenticate_synchronously,
-    caller_for_session,
+    caller_of_session,
 )
 from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.credentials import token_from_headers, token_from_payload
@@ -117,7 +117,8 @@ class _Found:
         if not getattr(user, "is_authenticated", False):
             return None
         self._check_origin()
-        return caller_for_session(user)
+        session = _get(self.owner, "session")
+        return caller_of_session(user, session, getattr(session, "session_key", None))
 
     def token(self) -> str | None:
         """Return the token of a socket's `connection_init`, or else of the headers."""

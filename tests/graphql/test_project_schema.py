@@ -32,6 +32,7 @@ from live_inbox.delivery.hub import Hub
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed, current_feed, serving
 from live_inbox.identity.callers import Caller
+from live_inbox.services.access import sign_out_everywhere
 from live_inbox.testing import subscribe
 from live_inbox_graphql.compiled.rendering import CompiledSelection
 from live_inbox_graphql.messages import OperationRequest
@@ -115,6 +116,19 @@ class TestStrawberrysViews:
                 "notifications": {"totalCount": 0, "pageInfo": {"hasNextPage": False}},
             }
         }
+
+    def test_a_session_from_before_a_revocation_is_refused(
+        self, request_to: Post, alice: User, settings: Any
+    ) -> None:
+        """In a project with Django's own middleware, too."""
+        ours = "live_inbox.web.session_middleware.RevocableAuthenticationMiddleware"
+        djangos = "django.contrib.auth.middleware.AuthenticationMiddleware"
+        settings.MIDDLEWARE = [djangos if each == ours else each for each in settings.MIDDLEWARE]
+        client = Client()
+        client.force_login(alice)
+        sign_out_everywhere(user_id=alice.pk)
+        body = request_to("{ viewer { username } }", client)
+        assert body["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED", "reason": "revoked"}
 
     def test_a_token_is_the_caller(self, request_to: Post, alice: User) -> None:
         body = request_to("{ viewer { username } }", Authorization=bearer(alice))

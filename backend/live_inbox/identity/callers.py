@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
@@ -139,8 +139,11 @@ def caller_for_session(
 def caller_of_session(user: AbstractBaseUser, session: Any, key: str | None) -> Caller:
     """Return the caller who is signed in with a session; raise AuthenticationFailed, also if it was revoked.
 
-    `session` is the session or its data. Synchronous: one query.
+    `session` is the session or its data. If nobody has signed in with it, or without one, the project has found the
+    user by other means, which it has to end itself. Synchronous: one query.
     """
+    if session is None or SESSION_KEY not in session:
+        return caller_for_session(user)
     began = signed_in_at(session)
     caller = caller_for_session(user, signed_in_at=began, session_key=checkable_key(key))
     if is_session_revoked(user, began):
