@@ -443,6 +443,16 @@ class InboxSettings(BaseModel):
         "their tokens are not revoked.",
     )
 
+    token_in_query: bool = Field(
+        True,
+        description="Take the token of the JSON API from `?token=`, as its original clients send it. URLs end up in "
+        "logs: set it to `false` when all clients use a header, a subprotocol or tickets.",
+    )
+    ticket_bound_to_address: bool = Field(
+        True,
+        description="Accept a ticket only from the address that it was issued to; of IPv6 addresses, the first 64 bits "
+        "count. Set it to `false` where requests and sockets of one client come from different addresses.",
+    )
     expiry_warning_seconds: float = Field(
         30.0,
         ge=1,

@@ -10,11 +10,23 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from live_inbox.database_threads import in_lane
-from live_inbox.identity.authenticators import Credentials, caller_of, required_caller
+from live_inbox.identity.authenticators import (
+    Credentials,
+    caller_of,
+    caller_with_ticket,
+    required_caller,
+)
 from live_inbox.identity.callers import Caller
-from live_inbox.identity.credentials import token_from_headers, token_from_payload
+from live_inbox.identity.credentials import (
+    ticket_from_query,
+    token_from_headers,
+    token_from_payload,
+    token_from_subprotocols,
+)
 from live_inbox.identity.sessions import session_key_in
+from live_inbox.identity.tickets import PresentedTicket
 from live_inbox.lanes import Lane
+from live_inbox.sockets.asgi import client_address
 
 
 class CsrfFailed(Exception):
@@ -65,11 +77,18 @@ class _CsrfCheck(CsrfViewMiddleware):
 async def caller_of_socket(scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Caller:
     """Return the caller of a socket; raise AuthenticationFailed for an anonymous one.
 
-    The token of `connection_init` counts more than the one of the handshake. The session's cookie is good enough
-    because handshakes of pages on strange origins are refused.
+    The token of `connection_init` counts more than those of the handshake, then comes a ticket, then a session. The
+    session's cookie is good enough because handshakes of pages on strange origins are refused.
     """
     headers = scope["headers"]
-    token = token_from_payload(payload) or token_from_headers(headers)
+    token = (
+        token_from_payload(payload)
+        or token_from_headers(headers)
+        or token_from_subprotocols(scope["subprotocols"])
+    )
+    ticket = ticket_from_query(scope.get("query_string", b"")) if token is None else None
+    if ticket is not None:
+        return await caller_with_ticket(PresentedTicket(ticket, "graphql", client_address(scope)))
     session_key = session_key_in(headers) if token is None else None
     return await required_caller(
         Credentials(token=token, session_key=session_key, headers=headers, payload=payload)

@@ -12,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from live_inbox.feed import Feed
 from live_inbox.identity.callers import Caller
+from live_inbox.sockets.asgi import client_address
 
 
 @dataclass(eq=False)
@@ -68,6 +69,18 @@ class SocketRequest:
         """The headers of the handshake, by their names in lower case."""
         pairs = self._scope["headers"]
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+
+
+def address_of(context: Any) -> str:
+    """Return the IP address of the client in our own or another context; empty if nothing says it."""
+    request = (
+        context.get("request") if hasattr(context, "get") else getattr(context, "request", None)
+    )
+    meta = getattr(request, "META", None)
+    if meta is not None:
+        return str(meta.get("REMOTE_ADDR") or "")
+    scope = getattr(request, "scope", None)
+    return client_address(scope) if isinstance(scope, Mapping) else ""
 
 
 Info = strawberry.Info[Any, Any]

@@ -13,13 +13,20 @@ import strawberry
 from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput
 from live_inbox.identity.callers import Caller
+from live_inbox.identity.tickets import TICKET_SECONDS, issue_ticket
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
-from live_inbox_graphql.context import Context, Info
-from live_inbox_graphql.fields import changing, changing_many, changing_own, coded_errors
+from live_inbox_graphql.context import Context, Info, address_of
+from live_inbox_graphql.fields import (
+    changing,
+    changing_many,
+    changing_own,
+    coded_errors,
+    for_caller,
+)
 from live_inbox_graphql.inputs import NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
     DeletePayload,
@@ -30,6 +37,8 @@ from live_inbox_graphql.payloads import (
     SendManyPayload,
     SendPayload,
     SignOutPayload,
+    SocketApi,
+    TicketPayload,
 )
 from live_inbox_graphql.types import NotificationPreference, SendInput, SendManyInput
 
@@ -113,6 +122,17 @@ class Mutation:
         return changing_own(info, _sign_out_everywhere)
 
     @strawberry.mutation(
+        description="Trade your token for a ticket: for clients that can put credentials only into the URL of a "
+        "socket, as `?ticket=...`. It opens one socket of one API, from your address, within 30 seconds."
+    )
+    def create_ticket(
+        self,
+        info: Info,
+        api: Annotated[SocketApi, strawberry.argument(description="Which API the socket is of.")],
+    ) -> TicketPayload:
+        return for_caller(info, _create_ticket, api, address_of(info.context))
+
+    @strawberry.mutation(
         description="On a socket: keep it open by a fresh token of yours, until that expires. Over HTTP, there is "
         "nothing to extend: `BAD_USER_INPUT`."
     )
@@ -123,6 +143,11 @@ class Mutation:
     ) -> RefreshTokenPayload:
         with coded_errors():
             return await _refresh_token(info.context, token)
+
+
+def _create_ticket(caller: Caller, api: SocketApi, address: str) -> TicketPayload:
+    ticket = issue_ticket(caller, api=str(api.value), address=address)
+    return TicketPayload(ticket=ticket, expires_in_seconds=TICKET_SECONDS)
 
 
 async def _refresh_token(context: Any, token: str) -> RefreshTokenPayload:

@@ -170,3 +170,15 @@ class RefreshTokenPayload:
     expires_at: datetime | None = strawberry.field(
         description="When the socket is closed unless it is given another token; null for never."
     )
+
+
+@strawberry.enum(description="An API that serves sockets.")
+class SocketApi(Enum):
+    GRAPHQL = strawberry.enum_value("graphql", description="This API.")
+    JSON = strawberry.enum_value("json", description="The original JSON protocol.")
+
+
+@strawberry.type(description="The result of `createTicket`.")
+class TicketPayload:
+    ticket: str = strawberry.field(description="The ticket: a secret until it is used.")
+    expires_in_seconds: int = strawberry.field(description="How long it can be used.")

@@ -78,6 +78,7 @@ def without_descriptions(name: str) -> str:
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
         "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
         "): NotificationPreference! signOutEverywhere: SignOutPayload! "
+        "createTicket( api: SocketApi! ): TicketPayload! "
         "refreshToken( token: String! ): RefreshTokenPayload! }",
         "type SignOutPayload { signedOutBefore: DateTime! }",
         "type RefreshTokenPayload { expiresAt: DateTime }",
@@ -152,6 +153,8 @@ def test_there_are_no_other_types() -> None:
             "DeletePayload",
             "SignOutPayload",
             "RefreshTokenPayload",
+            "TicketPayload",
+            "SocketApi",
         ),
         *("NotificationEvent", "NotificationAdded", "NotificationUpdated", "NotificationDeleted"),
         *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),

@@ -18,6 +18,7 @@ from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.deadlines import database_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.sessions import signed_in_user
+from live_inbox.identity.tickets import PresentedTicket, redeem_ticket
 from live_inbox.lanes import Lane
 
 
@@ -118,6 +119,15 @@ def _refuse_revoked(caller: Caller) -> None:
     not_before = None if status is None else status.not_before
     if not_before is not None and caller.issued_at is not None and caller.issued_at < not_before:
         raise AuthenticationFailed(Reason.REVOKED)
+
+
+async def caller_with_ticket(presented: PresentedTicket) -> Caller:
+    """Return the caller of a ticket, which is used up by that; raise AuthenticationFailed.
+
+    Tickets are the inbox's own: no authenticator is asked.
+    """
+    async with database_within(identity_config().database_seconds):
+        return await in_lane(Lane.ACCESS, redeem_ticket, presented)
 
 
 async def required_caller(credentials: Credentials) -> Caller:

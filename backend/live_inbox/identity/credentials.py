@@ -32,6 +32,21 @@ def token_from_query(query_string: bytes) -> str | None:
     return next((token for token in tokens if token), None)
 
 
+def token_from_subprotocols(offered: Iterable[str]) -> str | None:
+    """Return the token of the first subprotocol `bearer.<token>`: the only header that browsers let pages set."""
+    names = (name.partition(".") for name in offered)
+    return next((rest for scheme, _, rest in names if scheme == "bearer" and rest), None)
+
+
+def ticket_from_query(query_string: bytes) -> str | None:
+    """Return the first non-empty `ticket` of a query string."""
+    try:
+        fields = parse_qsl(query_string.decode("latin-1"), max_num_fields=_MAX_QUERY_FIELDS)
+    except ValueError:
+        return None
+    return next((value for name, value in fields if name == "ticket"), None)
+
+
 def token_from_payload(payload: object) -> str | None:
     """Return the token in a `connection_init` payload, at its top or in its `headers`."""
     if not isinstance(payload, Mapping):

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     INACTIVE = "inactive"
     REVOKED = "revoked"
     OTHER_USER = "other_user"
+    TICKET = "ticket"
 
     @property
     def is_temporary(self) -> bool:
@@ -53,6 +54,7 @@ _MESSAGES = {
     Reason.UNKNOWN_USER: "The account of this token cannot be used.",
     Reason.INACTIVE: "The account of this token cannot be used.",
     Reason.REVOKED: "The token has been revoked.",
+    Reason.TICKET: "The ticket has been used, or is for another address or API.",
     Reason.OTHER_USER: "The token is of another user than the socket.",
 }
 

@@ -56,6 +56,24 @@ def revoke_token(*, user_id: str | int, token_id: str, expires_at: float | None 
     row.save(update_fields=["token_ids"], using=database.alias())
 
 
+@database.transactional
+def use_once(*, user_id: str | int, ticket_id: str, expires_at: float) -> TokenRevocation | None:
+    """Take note that a ticket of this user is used, and return what was revoked of theirs; None if it was used before.
+
+    At most MAX_TOKEN_IDS / 2 tickets that have not expired are used: the others are left for revocations. Raises the
+    user model's DoesNotExist.
+    """
+    row = _locked(user_id)
+    now = database.now().timestamp()
+    kept = {id: expiry for id, expiry in row.token_ids.items() if expiry is None or expiry > now}
+    id = f"ticket:{ticket_id}"
+    if id in kept or len(kept) >= MAX_TOKEN_IDS // 2:
+        return None
+    row.token_ids = {**kept, id: expires_at}
+    row.save(update_fields=["token_ids"], using=database.alias())
+    return row
+
+
 def _locked(user_id: Any) -> TokenRevocation:
     """Return the user's row, created if there is none, and locked until the transaction ends."""
     user = database.queryset(get_user_model()).get(pk=user_id)

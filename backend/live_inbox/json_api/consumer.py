@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
@@ -10,23 +11,39 @@ from live_inbox.database_errors import ErrorKind, kind_of
 from live_inbox.faults import Fault
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
-from live_inbox.identity.authenticators import Credentials, required_caller
-from live_inbox.identity.credentials import token_from_headers, token_from_query
+from live_inbox.identity.authenticators import Credentials, caller_with_ticket, required_caller
+from live_inbox.identity.credentials import (
+    ticket_from_query,
+    token_from_headers,
+    token_from_query,
+    token_from_subprotocols,
+)
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.scopes import Right, allows
+from live_inbox.identity.tickets import PresentedTicket
 from live_inbox.json_api.close_codes import JsonCloseCode, close_frame, close_frame_for
 from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.handshake import headers_of
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
-from live_inbox.sockets.asgi import Receive, Scope, Send
+from live_inbox.sockets.asgi import Receive, Scope, Send, client_address
 from live_inbox.sockets.session import SocketConfig, SocketSession, TooManySockets
 from live_inbox.sockets.writer import writer_for
 
 _CLOSE_CODES = {
     Reason.EXPIRED: JsonCloseCode.EXPIRED,
     Reason.REVOKED: JsonCloseCode.EXPIRED,
+    Reason.TICKET: JsonCloseCode.EXPIRED,
 }
+
+
+SUBPROTOCOL = "live-inbox"
+"""What a page offers beside `bearer.<token>`."""
+
+
+def _offered(scope: Scope) -> Sequence[str]:
+    offered: Sequence[str] = scope.get("subprotocols") or ()
+    return offered
 
 
 def _refusal(reason: Reason) -> tuple[int, str]:
@@ -46,6 +63,7 @@ class NotificationConsumer:
     def __init__(self, *, feed: Feed, admissions: Admissions) -> None:
         settings = inbox_settings()
         self._feed = feed
+        self._takes_query_tokens = settings.token_in_query
         self._fault = Fault("admission of sockets", metrics.ADMISSION_FAULTS)
         self._config = SocketConfig(
             api="json",
@@ -67,7 +85,11 @@ class NotificationConsumer:
             return
         try:
             # Accepted before the token is checked: browsers do not show why a handshake was refused.
-            await send({"type": "websocket.accept"})
+            # Browsers give up if no subprotocol of theirs is accepted, and one with a token must not be repeated.
+            is_offered = SUBPROTOCOL in _offered(scope)
+            await send(
+                {"type": "websocket.accept", "subprotocol": SUBPROTOCOL if is_offered else None}
+            )
             await session.run(self._open)
         finally:
             session.leave()
@@ -84,9 +106,16 @@ class NotificationConsumer:
         """Learn who the caller is; return the close frame for nobody."""
         scope = session.scope
         headers = headers_of(scope)
-        token = token_from_headers(headers) or token_from_query(scope["query_string"])
+        token = token_from_headers(headers) or token_from_subprotocols(_offered(scope))
+        ticket = ticket_from_query(scope["query_string"]) if token is None else None
+        if token is None and self._takes_query_tokens:
+            token = token_from_query(scope["query_string"])
         try:
-            await session.admit(required_caller(Credentials(token=token, headers=headers)))
+            if ticket is not None:
+                presented = PresentedTicket(ticket, "json", client_address(scope))
+                await session.admit(caller_with_ticket(presented))
+            else:
+                await session.admit(required_caller(Credentials(token=token, headers=headers)))
         except AuthenticationFailed as failure:
             return _refusal(failure.reason)
         except TooManySockets:
