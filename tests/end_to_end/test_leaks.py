@@ -70,9 +70,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60 + 
 def _unlimited() -> Iterator[None]:
     """Let so many notifications be sent that limits would be in the way."""
     unlimited = "1000000/second burst 1000000"
-    with changed_settings(
-        SEND_RATE=unlimited, RECIPIENT_RATE=unlimited, OPERATION_RATE=unlimited
-    ):
+    with changed_settings(SEND_RATE=unlimited, RECIPIENT_RATE=unlimited, OPERATION_RATE=unlimited):
         yield
 
 
