@@ -51,6 +51,8 @@ def test_an_invalid_value_is_refused_in_one_line(name: str, value: str, reason: 
     [
         ("SEND_RATE", "fast", "SEND_RATE: 'fast' is not a rate limit"),
         ("SOCKET_RATE", "0/second", "SOCKET_RATE: "),
+        ("OPERATION_RATE", "fast", "OPERATION_RATE: "),
+        ("ANONYMOUS_OPERATION_RATE", "fast", "ANONYMOUS_OPERATION_RATE: "),
         ("SEND_POLICY", "no.such", "SEND_POLICY cannot be imported"),
         ("SENDER_NAME", "no.such", "SENDER_NAME cannot be imported"),
         ("GRAPHQL_SCHEMA", "no.such", "GRAPHQL_SCHEMA cannot be imported"),
@@ -65,6 +67,13 @@ def test_values_that_only_the_checks_can_validate_are_refused(
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("cost", "warns"), [("39999", True), ("40000", False)])
+def test_the_largest_page_must_be_within_the_cost(cost: str, warns: bool) -> None:
+    done = manage("check", MAX_PAGE_SIZE="1000", MAX_QUERY_COST=cost)
+    assert done.returncode == 0
+    assert ("live_inbox.W004" in done.stdout + done.stderr) is warns
 
 
 def test_production_refuses_unsafe_settings_and_says_what_to_do() -> None:

@@ -59,6 +59,10 @@ def refuse_invalid_settings() -> None:
     refuse(check_settings(None))
 
 
+_ENTRY_COST = 40
+"""What a notification with all of its fields costs in a page (`live_inbox_graphql.costs`), and a little more."""
+
+
 def refuse(messages: Sequence[CheckMessage]) -> None:
     """Raise ImproperlyConfigured with the errors among these messages, if there are any."""
     errors = [message for message in messages if message.level >= 40]
@@ -101,6 +105,12 @@ def _errors() -> Iterator[CheckMessage]:
     if settings.recipient_language:
         yield from _path_errors(
             "RECIPIENT_LANGUAGE", settings.recipient_language, "live_inbox.E022"
+        )
+    if settings.max_page_size * _ENTRY_COST > settings.max_query_cost:
+        yield Warning(
+            "MAX_QUERY_COST refuses a page of MAX_PAGE_SIZE notifications with all of their fields.",
+            hint=f"Set it to {_ENTRY_COST} for each notification of a page, at least.",
+            id="live_inbox.W004",
         )
     yield from _layer_warnings(settings.channel_layer_alias)
     yield from _database_errors()
