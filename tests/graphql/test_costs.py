@@ -13,8 +13,8 @@ from live_inbox import services
 from live_inbox.database_threads import in_database_thread
 from live_inbox_graphql.costs import cost_error, repeated_leaves
 from tests.changed_settings import changed_settings
-from tests.graphql.graphql_server import Client
-from tests.graphql.http_client import Ask
+from tests.graphql.graphql_server import Client, GraphQLServer
+from tests.graphql.http_client import Ask, bearer
 from tests.graphql.own_schema import schema
 from tests.graphql.project_schema import schema as project
 
@@ -189,3 +189,18 @@ async def test_a_result_has_a_limit_on_a_socket(client: Client, long_list: str) 
     assert (answer["id"], answer["type"]) == ("1", "error")
     assert answer["payload"] in ([TOO_LARGE], TOO_LARGE)
     assert await client.ask("{ __typename }") == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize("fast_path", [True], ids=["fast_path"])
+async def test_it_is_refused_on_a_socket_in_the_schema_of_a_project(
+    configure: Callable[..., None], graphql_server: GraphQLServer, alice: User
+) -> None:
+    configure(GRAPHQL_SCHEMA="tests.graphql.project_schema.schema_with_extension")
+    client = await graphql_server.open()
+    await client.init({"Authorization": bearer(alice)})
+    subscription = "subscription { notificationEvents { position " + "a: position " * 51 + "} }"
+    for query, code in ((MANY, "MAX_COST_EXCEEDED"), (subscription, "GRAPHQL_VALIDATION_FAILED")):
+        await client.start("1", query)
+        answer = await client.receive()
+        assert (answer["id"], answer["type"]) == ("1", "error")
+        assert answer["payload"][0]["extensions"]["code"] == code
