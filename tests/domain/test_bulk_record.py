@@ -219,7 +219,7 @@ def test_those_deleted_before_anybody_wanted_it_are_skipped(
 
 
 def test_over_the_apis_who_has_deleted_it_has_been_sent_it(users: list[User]) -> None:
-    service = Caller(users[0], scopes=frozenset({"notifications:send"}))
+    service = Caller(users[0], scopes=frozenset({"notifications:send-to-anyone"}))
     names = [str(user.pk) for user in users]
     services.set_preference(user_id=users[9].pk, type="general", enabled=False)
 

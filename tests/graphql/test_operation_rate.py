@@ -44,7 +44,7 @@ async def test_over_http(slow: None, alice: User, bob: User) -> None:
 
 
 async def test_a_service_has_the_rate_of_its_sends(slow: None, alice: User) -> None:
-    service = {"Authorization": bearer(alice, "notifications:send")}
+    service = {"Authorization": bearer(alice, "notifications:send-to-anyone")}
     assert await statuses(21, ASK, **service) == [200] * 20 + [429]
 
 
