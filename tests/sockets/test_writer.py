@@ -15,7 +15,7 @@ from live_inbox.sockets.writer import AsgiWriter, DirectSocket, DirectWriter, wr
 pytestmark = pytest.mark.stack("embedded")
 
 
-OFFERED = cast("DirectSocket", SimpleNamespace(write_texts=None))
+OFFERED = cast("DirectSocket", SimpleNamespace(write_texts=None, room=lambda: None))
 """A socket that the server offers, and nothing is written to."""
 
 
