@@ -134,7 +134,15 @@ def test_other_tokens_are_refused_and_change_nothing(
     revoked = token_of(alice)
     revoke(alice, revoked)
     client = open_client(token_of(alice))
-    refused = {"other_user": token_of(bob), "revoked": revoked, "missing": ""}
+    send_only = issue_token(
+        User.objects.get(pk=alice), ttl_seconds=600, scopes=["notifications:send"]
+    )
+    refused = {
+        "other_user": token_of(bob),
+        "revoked": revoked,
+        "missing": "",
+        "scope": send_only,
+    }
     for reason, token in refused.items():
         assert client.refresh(token) is None
         assert client.reason == reason

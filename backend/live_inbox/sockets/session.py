@@ -27,6 +27,7 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.identity.admissions import AccessEnd, Admission, Admissions, Warn
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.scopes import Right, allows
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send
@@ -298,8 +299,8 @@ class SocketSession:
     async def renew(self, authentication: Coroutine[Any, Any, Caller]) -> float | None:
         """Keep the socket open by a fresh token; return when it expires now, in unix seconds, None for never.
 
-        Raises AuthenticationFailed, also for a token of another user, what the authentication raises, and TimeoutError.
-        After that, the socket is as it was.
+        Raises AuthenticationFailed, also for a token of another user and for one that may not read where the last one
+        might, what the authentication raises, and TimeoutError. After that, the socket is as it was.
         """
         assert self.caller is not None
         assert self._admission is not None
@@ -307,6 +308,9 @@ class SocketSession:
             caller = await authentication
         if caller.user_id != self.caller.user_id:
             raise AuthenticationFailed(Reason.OTHER_USER)
+        if allows(self.caller.scopes, Right.READ) and not allows(caller.scopes, Right.READ):
+            # The subscriptions of the socket go on.
+            raise AuthenticationFailed(Reason.SCOPE)
         self.caller = caller
         self._admission.renew(caller)
         return self._admission.expires_at
