@@ -108,6 +108,7 @@ def test_the_logs_of_servers_are_redacted_once(caplog: pytest.LogCaptureFixture)
         logger = logging.getLogger(name)
         assert [type(each) for each in logger.filters] == [RedactTokens]
         caplog.clear()
+        caplog.set_level(logging.ERROR, logger=name)
         logger.addHandler(caplog.handler)
         logger.error("GET %s", "/ws/notifications/?token=abc")
         logger.removeHandler(caplog.handler)

@@ -15,6 +15,7 @@ from live_inbox import database
 from live_inbox.clock import DatabaseClock
 from live_inbox.identity.admissions import AccessEnd, Admissions
 from live_inbox.identity.callers import authenticate_synchronously, caller_for_session
+from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.maintenance.expiry import expire_due
@@ -89,9 +90,14 @@ def test_tokens_and_revocations(offset: timedelta, alice: User) -> None:
     token = issue_token(alice, ttl_seconds=60, now=true_time())
     assert authenticate_synchronously(token).user == alice
     assert authenticate_synchronously(issue_token(alice, ttl_seconds=60)).user == alice
-    assert is_now(revoke_tokens(user_id=alice.pk))
-    later = issue_token(alice, ttl_seconds=60, now=true_time() + 2)
-    assert authenticate_synchronously(later).user == alice
+    # Of another user: a token that is issued at the same moment may count as older.
+    assert is_now(revoke_tokens(user_id=User.objects.create_user("bob").pk))
+    earlier = datetime.fromtimestamp(true_time() - 2, UTC)
+    assert revoke_tokens(user_id=alice.pk, now=earlier) == earlier
+    assert authenticate_synchronously(issue_token(alice, ttl_seconds=60)).user == alice
+    old = issue_token(alice, ttl_seconds=60, now=true_time() - 10)
+    with pytest.raises(AuthenticationFailed, match="revoked"):
+        authenticate_synchronously(old)
 
 
 def test_a_session_that_comes_after_a_revocation_stays(offset: timedelta, alice: User) -> None:
