@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import RateLimited
+from live_inbox.identity.scopes import may_send_to_anyone
 from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
-from live_inbox.send_policy import SEND_SCOPE
 from live_inbox_graphql.context import Context
 
 CHARACTERS_EACH = 256
@@ -43,7 +43,7 @@ def take_operation(context: Context, weight: int) -> None:
     caller = context.caller
     if caller is None:
         rate, key = settings.anonymous_operation_rate, _address(context)
-    elif SEND_SCOPE in caller.scopes:
+    elif may_send_to_anyone(caller.scopes):
         rate, key = settings.service_send_rate, caller.user_id
     else:
         rate, key = settings.operation_rate, caller.user_id

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from live_inbox.clock import clock
+from live_inbox.errors import InvalidInput
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
@@ -184,3 +185,10 @@ def test_of_those_who_use_a_ticket_at_once_one_is_admitted(alice: int) -> None:
     for thread in threads:
         thread.join()
     assert sorted(isinstance(each, Caller) for each in found) == [False] * 7 + [True]
+
+
+def test_a_token_whose_ticket_would_be_too_long_is_told_so(alice: int) -> None:
+    scopes = frozenset(f"another-service:{n:03}" for n in range(300))
+    caller = Caller(User.objects.get(pk=alice), scopes=scopes)
+    with pytest.raises(InvalidInput, match="too many scopes"):
+        issue_ticket(caller, api="json", address="127.0.0.1")

@@ -136,3 +136,29 @@ def test_a_bulk_leaves_out_who_is_sent_too_much(alice: User, bob: User, many: in
         *[SendStatus.SENT] * (many - 1),
     ]
     assert [row.title for row in Notification.objects.filter(recipient=bob)] == ["first"]
+
+
+def test_a_repeated_call_takes_nothing_from_what_its_recipients_may_be_sent(
+    alice: User, bob: User
+) -> None:
+    service = service_of(alice)
+    with changed_settings(RECIPIENT_RATE=ONE):
+        first = send_for_caller(service, recipient_id=bob.pk, title="x", idempotency_key="k")
+        again = send_for_caller(service, recipient_id=bob.pk, title="x", idempotency_key="k")
+        assert again.replayed
+        assert again.notification == first.notification
+        carol = User.objects.create_user("carol")
+        names = [str(carol.pk)]
+        results = [
+            send_many_for_caller(service, recipient_ids=names, title="x", idempotency_key="k")
+            for _ in range(3)
+        ]
+    assert results == [results[0]] * 3
+    assert results[0][0].status is SendStatus.SENT
+
+
+def test_a_service_with_all_scopes_has_the_rate_of_services(alice: User) -> None:
+    caller = Caller(alice, scopes=frozenset({"notifications:admin"}))
+    with changed_settings(SEND_RATE=ONE):
+        for _ in range(2):
+            assert send_for_caller(caller, recipient_id=alice.pk, title="x").notification

@@ -18,7 +18,7 @@ READ, WRITE, SEND, ANYONE = Right.READ, Right.WRITE, Right.SEND, Right.SEND_TO_A
         ((), {READ, WRITE, SEND}, False),
         (("openid", "profile"), {READ, WRITE, SEND}, False),
         (("openid", READ), {READ}, False),
-        ((WRITE,), {WRITE}, False),
+        ((WRITE,), {READ, WRITE}, False),
         ((SEND,), {SEND}, False),
         ((ANYONE,), {SEND}, True),
         ((READ, WRITE), {READ, WRITE}, False),

@@ -49,7 +49,7 @@ _MESSAGES = {
     Reason.REFRESH: "This is not an access token.",
     Reason.NOT_ACCESS: "This is not an access token.",
     Reason.TOO_LONG: "The token is valid for longer than this server accepts.",
-    Reason.SCOPE: "The token has none of the scopes of this server.",
+    Reason.SCOPE: "The token lacks a scope that is needed here.",
     Reason.NO_USER: "The token does not name a user.",
     Reason.UNKNOWN_USER: "The account of this token cannot be used.",
     Reason.INACTIVE: "The account of this token cannot be used.",

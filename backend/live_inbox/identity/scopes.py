@@ -3,7 +3,7 @@
 | scope | right |
 |---|---|
 | `notifications:read` | read the inbox, and follow it |
-| `notifications:write` | mark and delete notifications, change preferences |
+| `notifications:write` | mark and delete notifications, change preferences, and read: answers show what was marked |
 | `notifications:send` | send to those whom the user may send to |
 | `notifications:send-to-anyone` | send to anybody, for services |
 | `notifications:admin` | all of these |
@@ -33,8 +33,8 @@ class Right(StrEnum):
 
 ADMIN_SCOPE = "notifications:admin"
 
-_IMPLIED = {Right.SEND: (Right.SEND_TO_ANYONE,)}
-"""Rights that include another one."""
+_IMPLIED = {Right.SEND: (Right.SEND_TO_ANYONE,), Right.READ: (Right.WRITE,)}
+"""The rights that include another one."""
 
 
 def is_limited(scopes: Collection[str]) -> bool:

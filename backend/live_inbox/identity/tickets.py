@@ -19,6 +19,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from live_inbox import database
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
+from live_inbox.errors import InvalidInput
 from live_inbox.identity import revocation
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
@@ -43,7 +44,8 @@ class PresentedTicket:
 def issue_ticket(caller: Caller, *, api: str, address: str) -> str:
     """Return a ticket with the rights of the caller's token, for one socket of that API.
 
-    Raises AuthenticationFailed (MISSING) for the caller of a session: only a token can be traded.
+    Raises AuthenticationFailed (MISSING) for the caller of a session: only a token can be traded. Raises InvalidInput
+    for a token with so many scopes that the ticket would be too long.
     """
     if caller.password is not None:
         raise AuthenticationFailed(Reason.MISSING)
@@ -58,7 +60,10 @@ def issue_ticket(caller: Caller, *, api: str, address: str) -> str:
         "until": clock.time() + TICKET_SECONDS,
         "id": secrets.token_urlsafe(12),
     }
-    return signing.dumps(content, salt=_SALT)
+    ticket = signing.dumps(content, salt=_SALT)
+    if len(ticket) > MAX_TICKET_LENGTH:
+        raise InvalidInput("The token has too many scopes for a ticket.", field="api")
+    return ticket
 
 
 def redeem_ticket(presented: PresentedTicket) -> Caller:

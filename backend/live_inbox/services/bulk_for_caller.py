@@ -8,11 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from live_inbox.conf import inbox_settings
+from live_inbox.content import clean_key
 from live_inbox.errors import InvalidInput
 from live_inbox.identity.accounts import users_named
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.identity.config import identity_config
-from live_inbox.send_policy import SEND_SCOPE, may_send
+from live_inbox.identity.scopes import may_send_to_anyone
+from live_inbox.send_policy import may_send
+from live_inbox.services.bulk_record import recipients_of
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.results import SentMany
 from live_inbox.services.send_rate import take_recipients, take_sends
@@ -65,14 +68,16 @@ def send_many_for_caller(
         raise InvalidInput(f"A bulk has 1 to {most} recipients.", field="recipient_ids")
     take_sends(caller, count=count, field="recipient_ids")
     user = cast("AbstractUser", refresh_caller(caller).user)
-    may_create = SEND_SCOPE in caller.scopes
+    may_create = may_send_to_anyone(caller.scopes)
     recipients = [*_by_key(recipient_ids), *_by_ref(recipient_refs, create=may_create)]
     allowed = {
         key
         for _, key in recipients
         if key is not None and may_send(user, recipient_id=str(key), scopes=caller.scopes)
     }
-    busy = take_recipients({str(key) for key in allowed})
+    # A repeated call sends nothing to those whom it has dealt with.
+    dealt_with = recipients_of(user.pk, clean_key(content.get("idempotency_key")))
+    busy = take_recipients({str(key) for key in allowed - dealt_with})
     # Who may not send to users who do not exist must not learn who does: by `send`, they cannot either.
     may_know = may_send(user, recipient_id="", scopes=caller.scopes)
     reached = {key for key in allowed if str(key) not in busy}

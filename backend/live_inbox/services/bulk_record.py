@@ -113,6 +113,15 @@ def _chunks(sender_id: Any, key: str) -> list[tuple[int, int, list[str], str]]:
     return list(rows.order_by("number").values_list(*columns))
 
 
+def recipients_of(sender_id: Any, key: str | None) -> set[Any]:
+    """Return whom the bulk send with this key has dealt with; nobody without a key."""
+    if key is None:
+        return set()
+    to_python = get_user_model()._meta.pk.to_python
+    chunks = _chunks(sender_id, key)
+    return {to_python(user) for *_, outcomes in chunks for user, _ in orjson.loads(outcomes)}
+
+
 def outcomes_of(
     recipients: Iterable[Any], had: Mapping[Any, int], sent: Mapping[Any, int]
 ) -> Outcomes:

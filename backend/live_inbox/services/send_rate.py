@@ -8,7 +8,7 @@ from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput, RateLimited
 from live_inbox.identity.callers import Caller
-from live_inbox.send_policy import SEND_SCOPE
+from live_inbox.identity.scopes import may_send_to_anyone
 from live_inbox.services.rates import limiter, take
 
 MAX_SHARED_RECIPIENTS = 20
@@ -22,7 +22,7 @@ def take_sends(caller: Caller, *, count: int = 1, field: str = "recipient_id") -
     Raises RateLimited, and InvalidInput with the field for more sends than the allowance ever has.
     """
     settings = inbox_settings()
-    is_service = SEND_SCOPE in caller.scopes
+    is_service = may_send_to_anyone(caller.scopes)
     name = "service" if is_service else "sender"
     rate = settings.service_send_rate if is_service else settings.send_rate
     most = limiter(name, rate).limit.burst
