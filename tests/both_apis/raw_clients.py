@@ -57,6 +57,7 @@ class RawClient:
         # Without a limit of messages that wait: a client that has not read all of them closes without waiting.
         connection = connect(address, subprotocols=offered, max_queue=None)
         self._connection = self._opened.enter_context(connection)
+        self._kept: list[Json] = []
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +68,14 @@ class RawClient:
     def say(self, message: Json) -> None:
         """Send a message."""
         self._connection.send(json.dumps(message))
+
+    def catch_up(self, count: int) -> None:
+        """Wait until so many events have come, since the client was opened."""
+        while len(self._kept) < count:
+            self._kept.append(self._event())
+
+    def _event(self) -> Json:
+        return self.hear()
 
     def hear(self) -> Json:
         """Return the next message, but for signs of life."""
@@ -92,9 +101,10 @@ class RawJsonClient(RawClient):
 
     def events(self, count: int) -> list[Json]:
         """Return so many messages, and see that no further one was sent."""
-        messages = [self.hear() for _ in range(count)]
+        self.catch_up(count)
         self.ask_list()
-        return messages
+        events, self._kept = self._kept, []
+        return events
 
 
 class RawGraphQLClient(RawClient):
@@ -138,8 +148,9 @@ class RawGraphQLClient(RawClient):
 
     def events(self, count: int) -> list[Json]:
         """Return so many events, each with its position as (epoch, sequence), and see that no further one was sent."""
-        events = [self._event() for _ in range(count)]
+        self.catch_up(count)
         self.ask("{ __typename }")
+        events, self._kept = self._kept, []
         return events
 
     def _event(self) -> Json:
