@@ -151,27 +151,14 @@ def lock_free(user_ids: Collection[Any]) -> set[Any]:
     Inboxes that do not exist are left out. For many at a time: who waits for one lock would hold all the others
     meanwhile. On SQLite, a transaction locks everything when it begins.
     """
-    connection = database.connection()
-    if connection.vendor != "postgresql":
+    if database.connection().vendor != "postgresql":
         return set()
-    given, document = rows_of(
-        connection,
-        {"user_id": key_type(connection)},
-        ((key_value(connection, user_id),) for user_id in user_ids),
-    )
-    table = table_of(connection, Inbox)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH wanted AS MATERIALIZED (SELECT user_id FROM {given}),"
-            f" free AS MATERIALIZED (SELECT user_id FROM {table} WHERE user_id IN (SELECT user_id FROM wanted)"
-            " ORDER BY user_id FOR NO KEY UPDATE SKIP LOCKED)"
-            f" SELECT user_id FROM {table} WHERE user_id IN (SELECT user_id FROM wanted)"
-            " AND user_id NOT IN (SELECT user_id FROM free)",
-            [document],
-        )
-        found = cursor.fetchall()
-    to_python = get_user_model()._meta.pk.to_python
-    return {to_python(user_id) for (user_id,) in found}
+    inboxes = database.queryset(Inbox).filter(pk__in=user_ids)
+    skipping = inboxes.select_for_update(no_key=True, skip_locked=True).order_by("pk")
+    free = set(skipping.values_list("pk", flat=True))
+    if len(free) == len(user_ids):
+        return set()
+    return set(inboxes.values_list("pk", flat=True)) - free
 
 
 def allocate_sequence(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
