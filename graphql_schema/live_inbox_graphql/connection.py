@@ -218,16 +218,7 @@ class GraphQLConnection(WireProtocol, ABC):
     # -- operations ---------------------------------------------------------------------------------------
 
     async def start_operation(self, request: OperationRequest) -> None:
-        """Start an operation, or send an error if there are too many. Its id must not be in use.
-
-        Waits until the client has read what was written: each operation writes before it waits for room, so a client
-        that starts one after the other and does not read would fill the memory.
-        """
-        room = self.session.write(())
-        if room is not None:
-            await room
-            if not self.session.is_open:
-                return
+        """Start an operation, or send an error if there are too many. Its id must not be in use."""
         if len(self.operations) < self.config.max_operations:
             self.operations[request.id] = operation = Operation(self, request.id)
             operation.start(request)

@@ -32,10 +32,7 @@ class SocketWriter(Protocol):
     """Writes the text messages of one socket, in UTF-8 and in order. Never raises; a no-op after the disconnect."""
 
     def write(self, messages: Sequence[bytes]) -> Awaitable[None] | None:
-        """Write messages. None: there is room for more. Otherwise await what is returned before the next `write`.
-
-        Without messages, only say whether there is room.
-        """
+        """Write messages. None: there is room for more. Otherwise await what is returned before the next `write`."""
 
     def room(self) -> Awaitable[None] | None:
         """Return None if there is room for more; otherwise what to wait for."""
