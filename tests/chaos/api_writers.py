@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 import urllib.error
 import urllib.request
 from contextlib import closing, suppress
+from functools import partial
 from http.client import HTTPException
 from typing import IO, Any
 
@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from tests.chaos.client_writing import REQUEST_SECONDS, ClientWriter, Refusal, Unavailable
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
@@ -22,16 +23,13 @@ from tests.chaos.history import (
     DELETED,
     PREFERENCE,
     READ,
-    REFUSED,
     SUPPRESSED,
     UNKNOWN,
     UNREAD,
     Place,
 )
-from tests.chaos.writing import UNWANTED, Action, Orders, Writer, recorded
+from tests.chaos.writing import UNWANTED, Action, Orders, recorded
 
-REQUEST_SECONDS = 8.0
-RETRY_SECONDS = 0.3
 SOME = 8
 
 SEND = """mutation ($input: SendInput!) {
@@ -47,14 +45,6 @@ PREFER = """mutation ($input: NotificationPreferenceInput!) {
 LIST = "{ notifications(first: 20) { position nodes { id read } } }"
 
 
-class Refusal(Exception):
-    """Raised when the server answers with an error of the request."""
-
-
-class Unavailable(Exception):
-    """Raised when it is unknown what came of a request, and it can be tried again."""
-
-
 def answer_of(document: dict[str, Any]) -> dict[str, Any]:
     """Return the data of an answer. Raise Unavailable or Refusal if it has errors."""
     errors = document.get("errors")
@@ -68,12 +58,12 @@ def answer_of(document: dict[str, Any]) -> dict[str, Any]:
     raise Refusal(f"{codes[0]} {extensions.get('field', '')}: {errors[0]['message']}"[:200])
 
 
-class ApiWriter(Writer):
-    """Writes to its users' own inboxes, and as the operator to anybody's."""
+class ApiWriter(ClientWriter):
+    """Does with GraphQL what a client can do."""
 
-    def write(self) -> None:
-        """Do one thing. What is refused is recorded: the run decides which refusals it expects."""
-        actions: dict[Action, int] = {
+    def actions(self) -> dict[Action, int]:
+        """Return what it does, with the weight of each."""
+        return {
             self._send: 30,
             self._expiring: 8,
             self._send_many: 8,
@@ -82,30 +72,10 @@ class ApiWriter(Writer):
             self._delete: 8,
             self._prefer: 8,
         }
-        which = self.rng.randrange(len(self.orders.inboxes))
-        inbox, token = self.orders.inboxes[which], self.orders.tokens[which]
-        operation = ""
-        try:
-            with self.choose(actions) as action:
-                operation = action.__name__.strip("_")
-                action(inbox, token)
-        except Refusal as refusal:
-            self.claim(inbox, "", REFUSED, operation=operation, reason=str(refusal))
-        except Unavailable:
-            time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
 
     def request(self, token: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Return the data of the answer. Raise Refusal, or Unavailable."""
         raise NotImplementedError
-
-    def _until_done(self, token: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        while True:
-            try:
-                return self.request(token, query, variables)
-            except Unavailable:
-                if self.stopping:
-                    raise
-                time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
 
     def _send(self, inbox: int, token: str) -> None:
         self._send_once(inbox, token, "keyed send", self.content())
@@ -130,7 +100,7 @@ class ApiWriter(Writer):
             "title": title,
             "idempotencyKey": title,
         }
-        sent = self._until_done(token, SEND, {"input": given})["send"]
+        sent = self.until_done(partial(self.request, token, SEND, {"input": given}))["send"]
         if sent["suppressed"]:
             self.claim(inbox, ADDED, SUPPRESSED, **more)
             return
@@ -138,7 +108,7 @@ class ApiWriter(Writer):
         self.claim(inbox, ADDED, COMMITTED, notification_id=id, **more)
         if "expires_at" in content:
             return
-        again = self._until_done(token, SEND, {"input": given})["send"]
+        again = self.until_done(partial(self.request, token, SEND, {"input": given}))["send"]
         # Unless it was deleted meanwhile: then the key is free again, and that is another notification.
         if again["replayed"]:
             self.claim(inbox, ADDED, COMMITTED, **more | {"operation": "replayed send"})
@@ -160,7 +130,9 @@ class ApiWriter(Writer):
             "title": title,
             "idempotencyKey": title,
         }
-        sent = self._until_done(token, SEND_MANY, {"input": given})["sendMany"]
+        sent = self.until_done(partial(self.request, token, SEND_MANY, {"input": given}))[
+            "sendMany"
+        ]
         for result in sent["results"]:
             if result["status"] not in ("SENT", "SUPPRESSED"):
                 raise Refusal(f"{result['status']} in sendMany")
@@ -215,7 +187,9 @@ class ApiWriter(Writer):
         """Turn a type off or on, and send what may be unwanted."""
         self.claim(inbox, PREFERENCE, UNKNOWN, operation="set_preference")
         enabled = not self.is_thorough and self.rng.random() < 0.3
-        self._until_done(token, PREFER, {"input": {"type": UNWANTED, "enabled": enabled}})
+        self.until_done(
+            partial(self.request, token, PREFER, {"input": {"type": UNWANTED, "enabled": enabled}})
+        )
         self.claim(inbox, PREFERENCE, COMMITTED, operation="set_preference")
         self._send_once(inbox, token, "unwanted send", self.content() | {"type": UNWANTED})
 

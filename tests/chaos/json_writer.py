@@ -7,24 +7,25 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import IO, Any
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from tests.chaos.api_writers import REQUEST_SECONDS, RETRY_SECONDS, SOME, Refusal, Unavailable
+from tests.chaos.api_writers import SOME
+from tests.chaos.client_writing import REQUEST_SECONDS, ClientWriter, Refusal, Unavailable
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
     COMMITTED,
     DELETED,
     READ,
-    REFUSED,
     SUPPRESSED,
     UNKNOWN,
     UNREAD,
 )
-from tests.chaos.writing import UNWANTED, Action, Orders, Writer, recorded
+from tests.chaos.writing import UNWANTED, Action, Orders, recorded
 
 ANSWERS = {
     "send_notification": "notification_sent",
@@ -36,7 +37,7 @@ ANSWERS = {
 }
 
 
-class JsonWriter(Writer):
+class JsonWriter(ClientWriter):
     """Keeps one socket for each of a few users. Events of their inboxes come between its answers."""
 
     path = "json"
@@ -45,9 +46,9 @@ class JsonWriter(Writer):
         super().__init__(orders, record)
         self._connections: dict[str, ClientConnection] = {}
 
-    def write(self) -> None:
-        """Do one thing. What is refused is recorded: the run decides which refusals it expects."""
-        actions: dict[Action, int] = {
+    def actions(self) -> dict[Action, int]:
+        """Return what it does, with the weight of each."""
+        return {
             self._send: 30,
             self._expiring: 8,
             self._unwanted: 4,
@@ -55,17 +56,6 @@ class JsonWriter(Writer):
             self._mark_all: 4,
             self._delete: 8,
         }
-        which = self.rng.randrange(len(self.orders.inboxes))
-        inbox, token = self.orders.inboxes[which], self.orders.tokens[which]
-        operation = ""
-        try:
-            with self.choose(actions) as action:
-                operation = action.__name__.strip("_")
-                action(inbox, token)
-        except Refusal as refusal:
-            self.claim(inbox, "", REFUSED, operation=operation, reason=str(refusal))
-        except Unavailable:
-            time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
 
     # -- what it does -------------------------------------------------------------------------------------
 
@@ -97,7 +87,7 @@ class JsonWriter(Writer):
             "title": title,
             "idempotency_key": title,
         }
-        sent = self._until_done(token, message)
+        sent = self.until_done(partial(self.request, token, message))
         if sent.get("suppressed"):
             self.claim(inbox, ADDED, SUPPRESSED, **more)
             return
@@ -105,7 +95,7 @@ class JsonWriter(Writer):
         self.claim(inbox, ADDED, COMMITTED, notification_id=id, **more)
         if "expires_at" in content or content["type"] == UNWANTED:
             return
-        again = self._until_done(token, message)
+        again = self.until_done(partial(self.request, token, message))
         # Unless it was deleted meanwhile: then the key is free again, and that is another notification.
         if again["notification_id"] == id:
             self.claim(inbox, ADDED, COMMITTED, **more | {"operation": "replayed send"})
@@ -147,15 +137,6 @@ class JsonWriter(Writer):
         self.claim(inbox, DELETED, COMMITTED, **more)
 
     # -- the socket ---------------------------------------------------------------------------------------
-
-    def _until_done(self, token: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        while True:
-            try:
-                return self.request(token, message)
-            except Unavailable:
-                if self.stopping:
-                    raise
-                time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
 
     def request(self, token: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a message and return its answer, or the event of another device that says the same.

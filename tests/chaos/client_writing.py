@@ -1,0 +1,56 @@
+"""What all writers that are clients of an API have in common: refusals are recorded, and outages waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.chaos.history import REFUSED
+from tests.chaos.writing import Action, Writer
+
+REQUEST_SECONDS = 8.0
+RETRY_SECONDS = 0.3
+
+
+class Refusal(Exception):
+    """Raised when the server answers with an error of the request."""
+
+
+class Unavailable(Exception):
+    """Raised when it is unknown what came of a request, and it can be tried again."""
+
+
+class ClientWriter(Writer):
+    """Writes to its users' own inboxes, and as the operator to anybody's."""
+
+    def actions(self) -> Mapping[Action, int]:
+        """Return what it does, with the weight of each."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        """Do one thing. What is refused is recorded: the run decides which refusals it expects."""
+        which = self.rng.randrange(len(self.orders.inboxes))
+        inbox, token = self.orders.inboxes[which], self.orders.tokens[which]
+        operation = ""
+        try:
+            with self.choose(self.actions()) as action:
+                operation = action.__name__.strip("_")
+                action(inbox, token)
+        except Refusal as refusal:
+            self.claim(inbox, "", REFUSED, operation=operation, reason=str(refusal))
+        except Unavailable:
+            self._pause()
+
+    def until_done(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Ask again while it is unknown what came of it, unless the writer stops."""
+        while True:
+            try:
+                return ask()
+            except Unavailable:
+                if self.stopping:
+                    raise
+                self._pause()
+
+    def _pause(self) -> None:
+        time.sleep(self.rng.uniform(0, 2 * RETRY_SECONDS))
