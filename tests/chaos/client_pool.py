@@ -1,18 +1,13 @@
 """All clients, in one process: `python -m tests.chaos.client_pool PLAN SOCKET`.
 
-It carries out requests from a Unix socket: a line of JSON for each request and one for each answer. Its clients'
-histories go to a file when that is asked for.
+Its clients' histories go to a file when that is asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import pickle
-import sys
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +15,7 @@ from tests.chaos.clients import Client, ClientSpec
 from tests.chaos.graphql_clients import LimitedClient, OlderClient, TransportClient
 from tests.chaos.history import Follower, Original
 from tests.chaos.original_client import OriginalClient
+from tests.chaos.request_server import run, serve_requests
 
 CLIENT_CLASSES: dict[str, type[Client]] = {
     "transport": TransportClient,
@@ -94,40 +90,10 @@ class ClientPool:
 async def main(plan: dict[str, Any], address: Path) -> None:
     """Serve until the connection that sends the requests ends."""
     client_pool = ClientPool([ClientSpec(**spec) for spec in plan["specs"]], plan["servers"])
-    ended = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while line := await reader.readline():
-                writer.write(json.dumps(await _answer(client_pool, line)).encode() + b"\n")
-                await writer.drain()
-        ended.set()
-
-    server = await asyncio.start_unix_server(serve, path=address, limit=1 << 24)
-    async with server:
-        beginning = asyncio.create_task(client_pool.begin())
-        await ended.wait()
-        beginning.cancel()
-
-
-async def _answer(client_pool: ClientPool, line: bytes) -> dict[str, Any]:
-    try:
-        return {"answer": await client_pool.handle(json.loads(line))}
-    except Exception:
-        # The other process waits for an answer.
-        return {"error": traceback.format_exc()}
-
-
-def run() -> None:
-    """Run on uvloop where that is installed."""
-    plan, address = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main(plan, address))
-    else:
-        uvloop.run(main(plan, address))
+    beginning = asyncio.create_task(client_pool.begin())
+    await serve_requests(address, client_pool.handle)
+    beginning.cancel()
 
 
 if __name__ == "__main__":
-    run()
+    run(main)

@@ -8,11 +8,10 @@ routes: a port of this machine, and the port or the Unix socket behind it.
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.request_server import run, serve_requests
 from tests.stacks.ports import LOOPBACK
 from tests.stacks.relay_route import Route
 
@@ -22,34 +21,15 @@ async def main(plan: list[dict[str, Any]], address: Path) -> None:
     routes = {each["name"]: Route(each["target"]) for each in plan}
     for each in plan:
         await asyncio.start_server(routes[each["name"]].accept, LOOPBACK, each["port"])
-    ended = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            request = json.loads(line)
-            route = routes[request["route"]]
-            answer: Any
-            if request["do"] == "count":
-                answer = {"passed": route.passed, "dropped": route.dropped, "opened": route.opened}
-            else:
-                answer = getattr(route, request["do"])()
-            writer.write(json.dumps({"answer": answer}).encode() + b"\n")
-        ended.set()
+    async def handle(request: dict[str, Any]) -> Any:
+        route = routes[request["route"]]
+        if request["do"] == "count":
+            return {"passed": route.passed, "dropped": route.dropped, "opened": route.opened}
+        return getattr(route, request["do"])()
 
-    async with await asyncio.start_unix_server(serve, path=address):
-        await ended.wait()
-
-
-def run() -> None:
-    """Run on uvloop where that is installed."""
-    plan, address = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main(plan, address))
-    else:
-        uvloop.run(main(plan, address))
+    await serve_requests(address, handle)
 
 
 if __name__ == "__main__":
-    run()
+    run(main)
