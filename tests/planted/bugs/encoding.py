@@ -20,6 +20,16 @@ BUGS = (
         name="content-of-the-first-event-graphql",
         breaks="GraphQL sends the message and the data of a batch's first event for all of them.",
         file=f"{GRAPHQL}/operations.py",
+        original="        render = self._selection.render\n",
+        replacement=f"        render = self._selection.render{_OF_THE_FIRST}\n",
+        caught_by=(
+            "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
+        ),
+    ),
+    PlantedBug(
+        name="content-of-the-first-event-types",
+        breaks="A subscription that is limited by types does so, and no other.",
+        file=f"{GRAPHQL}/operations.py",
         original="render, types = self._selection.render, self._types",
         replacement=f"render, types = self._selection.render, self._types{_OF_THE_FIRST}",
         caught_by=(
