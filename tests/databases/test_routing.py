@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -19,7 +18,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 import live_inbox
-from live_inbox import account_signals, selectors
+from live_inbox import selectors
 from live_inbox.admin.sending import SendForm
 from live_inbox.admin.timeline import timeline
 from live_inbox.apps import deployment_id
@@ -221,45 +220,30 @@ def _send(user: User, **content: Any) -> int:
     return int(sent.notification.pk)
 
 
-class Bell:
-    """A doorbell that remembers whom it was rung for without events."""
-
-    def __init__(self) -> None:
-        self.rung: list[list[str]] = []
-
-    def ring_empty(self, inboxes: Sequence[str]) -> None:
-        """Remember them."""
-        self.rung.append(list(inboxes))
-
-
 def test_what_ends_sockets_is_announced_after_the_commit_of_the_inboxs_database(
-    alice: User, routed: str, monkeypatch: pytest.MonkeyPatch
+    alice: User, routed: str, bell: RememberingDoorbell
 ) -> None:
-    bell = Bell()
-    monkeypatch.setattr(account_signals, "doorbell", lambda: bell)
     with transaction.atomic(using=routed):
         user_logged_out.send(sender=User, request=None, user=alice)
         call_command("revoke_tokens", user="alice", stdout=StringIO())
-        assert bell.rung == []
-    assert bell.rung == [[f"signed-out.{alice.pk}", str(alice.pk)]]
+        assert bell.account_changes == []
+    assert bell.account_changes == [[f"signed-out.{alice.pk}", str(alice.pk)]]
 
 
 def test_a_project_without_autocommit_deactivates_and_sends(
-    alice: User, routed: str, monkeypatch: pytest.MonkeyPatch
+    alice: User, routed: str, bell: RememberingDoorbell
 ) -> None:
     """There, Django lets nothing wait for a commit outside of a block, and calls it once autocommit is on again."""
-    bell = Bell()
-    monkeypatch.setattr(account_signals, "doorbell", lambda: bell)
     transaction.set_autocommit(False, using=routed)
     try:
         alice.is_active = False
         alice.save()
         _send(alice)
         transaction.commit(using=routed)
-        assert bell.rung == []
+        assert bell.account_changes == []
     finally:
         transaction.set_autocommit(True, using=routed)
-    assert bell.rung == [[str(alice.pk)]]
+    assert bell.account_changes == [[str(alice.pk)]]
     assert Notification.objects.using(routed).get().recipient_id == alice.pk
 
 

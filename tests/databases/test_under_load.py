@@ -33,12 +33,10 @@ def alias(
     add_database: AddDatabase,
     settings: Settings,
     bell: RememberingDoorbell,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> str:
     """The alias of the inbox, with this isolation by default."""
     level = request.param.replace(" ", "\\ ")
     alias = add_database(OPTIONS={"options": f"-c default_transaction_isolation={level}"})
-    monkeypatch.setattr(bell, "ring_empty", lambda user_ids: None, raising=False)
     settings.DATABASE_ROUTERS = [Router(write=alias, read=alias)]
     return alias
 

@@ -12,6 +12,7 @@ class RememberingDoorbell:
 
     def __init__(self) -> None:
         self.rings: list[Mapping[str, Sequence[bytes]]] = []
+        self.account_changes: list[list[str]] = []
         self.broken = False
 
     def ring(self, rung: Mapping[str, Sequence[bytes]]) -> None:
@@ -19,6 +20,10 @@ class RememberingDoorbell:
         if self.broken:
             raise RuntimeError("the doorbell is broken")
         self.rings.append(rung)
+
+    def ring_empty(self, inboxes: Sequence[str]) -> None:
+        """Remember whose accounts have changed."""
+        self.account_changes.append(list(inboxes))
 
     def events(self, user_id: object) -> list[Event]:
         """Return what was rung for one inbox."""

@@ -262,23 +262,44 @@ def test_senders_to_a_user_who_is_being_deleted_get_an_unknown_user_error() -> N
     assert not Inbox.objects.exists()
 
 
-def test_a_user_with_an_inbox_is_deleted_while_others_send() -> None:
-    """At the first attempt: the deletion waits for what is being sent."""
+def at_once_with_deletion(user: User, send_once: Callable[[], object]) -> list[int]:
+    """Delete a user while others send until they are refused. Returns how often each of them has sent.
 
-    def send_until_refused(user: User) -> str:
+    The deletion succeeds at the first attempt: it waits for what is being sent.
+    """
+    ended = threading.Event()
+
+    def delete() -> object:
+        try:
+            return user.delete()
+        finally:
+            ended.set()
+
+    def send_until_refused() -> int:
+        calls = 0
         while True:
+            may_be_sent = not ended.is_set()
             try:
-                send(user)
+                send_once()
             except InvalidInput as error:
-                return error.field
+                assert error.field in ("recipient_id", "recipient_ids")
+                return calls
+            assert may_be_sent
+            calls += 1
 
+    calls: list[Callable[[], object]] = [send_until_refused] * (THREADS - 1)
+    *sent, deleted = at_once(*calls, delete)
+    assert isinstance(deleted, tuple), deleted
+    counts = [count for count in sent if isinstance(count, int)]
+    assert counts == sent
+    return counts
+
+
+def test_a_user_with_an_inbox_is_deleted_while_others_send() -> None:
     for n in range(4):
         user = User.objects.create_user(f"user{n}")
         send(user)
-        calls: list[Callable[[], object]] = [partial(send_until_refused, user)] * (THREADS - 1)
-        *sent, deleted = at_once(*calls, user.delete)
-        assert sent == ["recipient_id"] * (THREADS - 1)
-        assert isinstance(deleted, tuple), deleted
+        at_once_with_deletion(user, partial(send, user))
     assert not Notification.objects.exists()
     assert not Inbox.objects.exists()
 
@@ -286,27 +307,12 @@ def test_a_user_with_an_inbox_is_deleted_while_others_send() -> None:
 def test_a_bulk_send_leaves_out_users_who_are_deleted_meanwhile() -> None:
     others = [User.objects.create_user(f"other{n}") for n in range(3)]
     rounds = 0
-
-    def send_until_refused(user: User) -> int:
-        calls = 0
-        while True:
-            keys = [user.pk, *(other.pk for other in others)]
-            try:
-                services.send_many(recipient_ids=keys, title="x")
-            except InvalidInput as error:
-                assert error.field == "recipient_ids"
-                return calls
-            calls += 1
-
     for n in range(4):
         user = User.objects.create_user(f"user{n}")
         send(user)
-        calls: list[Callable[[], object]] = [partial(send_until_refused, user)] * (THREADS - 1)
-        *sent, deleted = at_once(*calls, user.delete)
-        assert isinstance(deleted, tuple), deleted
-        for count in sent:
-            assert isinstance(count, int), count
-            rounds += count
+        keys = [user.pk, *(other.pk for other in others)]
+        bulk = partial(services.send_many, recipient_ids=keys, title="x")
+        rounds += sum(at_once_with_deletion(user, bulk))
     assert Notification.objects.count() == 3 * rounds
     assert list(check_inboxes()) == []
 
