@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from live_inbox.admin.base import ReadOnlyAdmin
 from live_inbox.admin.paginator import CappedPaginator
-from live_inbox.admin.rendering import as_json, user_search
+from live_inbox.admin.rendering import STYLES, as_json, user_search
 from live_inbox.models import InboxEvent
 
 
@@ -37,6 +39,9 @@ class InboxEventAdmin(ReadOnlyAdmin):
         "payload_shown",
     )
     readonly_fields = ("inbox_user", "payload_shown")
+
+    class Media:
+        css: ClassVar = STYLES
 
     @admin.display(description="occurred at")
     def occurred(self, event: InboxEvent) -> object:

@@ -38,9 +38,9 @@ def _badge(family: str, value: str) -> SafeString:
 
 
 def as_json(value: object) -> SafeString:
-    """Return a JSON value as indented, escaped text."""
+    """Return a JSON value as indented, escaped text. Its page needs STYLES."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    return format_html('<pre style="margin: 0; white-space: pre-wrap">{}</pre>', text)
+    return format_html('<pre class="inbox-json">{}</pre>', text)
 
 
 def user_search(path: str) -> str:
