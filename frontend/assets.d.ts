@@ -12,3 +12,7 @@ declare module "*.svg" {
   const address: string;
   export default address;
 }
+declare module "monaco-editor/esm/vs/base/browser/dompurify/dompurify.js" {
+  const dompurify: { sanitize(html: string): string };
+  export default dompurify;
+}

