@@ -18,10 +18,12 @@ from live_inbox_site import gc_tuning
 from live_inbox_site.body_limit import BodyLimit
 from live_inbox_site.checks import refuse_unsafe_settings
 from live_inbox_site.forwarded_requests import ForwardedRequests
+from live_inbox_site.security_headers import SecurityHeaders
 from live_inbox_site.static_files import StaticFiles
 
 refuse_unsafe_settings()
-http = ForwardedRequests(BodyLimit(StaticFiles(cast("Application", django_application))))
+files_and_django = StaticFiles(cast("Application", django_application))
+http = ForwardedRequests(SecurityHeaders(BodyLimit(files_and_django)))
 application = mount(http)
 
 

@@ -90,6 +90,22 @@ class SiteSettings(InboxSettings, BaseSettings):
         description="Path below which the site is served (`/inbox`), where the proxy in front does not say so to the "
         "server (Django's FORCE_SCRIPT_NAME).",
     )
+    hsts_seconds: int = Field(
+        31_536_000,
+        ge=0,
+        le=315_360_000,
+        description="Seconds for which browsers that have used the site over TLS refuse to use it without (HTTP Strict "
+        "Transport Security): a year. 0: not at all. Development never says so.",
+    )
+    hsts_include_subdomains: bool = Field(
+        False,
+        description="Let that hold for all subdomains of the host, too. Only if each of them is served over TLS.",
+    )
+    hsts_preload: bool = Field(
+        False,
+        description="Allow browsers to ship the host in their lists of sites that are used over TLS alone. Needs "
+        "`HSTS_INCLUDE_SUBDOMAINS`, and is hard to take back.",
+    )
     sign_in_rate_per_address: Annotated[str, AfterValidator(_rate)] = Field(
         "60/minute burst 100",
         description="Rate limit for attempts to sign in with a password from one address, at `/sign-in/` and "

@@ -116,11 +116,14 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _settings.is_production
+# Django and `live_inbox_site.security_headers` send it over TLS only.
+SECURE_HSTS_SECONDS = 0 if _settings.is_development else _settings.hsts_seconds
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _settings.hsts_include_subdomains
+SECURE_HSTS_PRELOAD = _settings.hsts_preload
 if _settings.behind_proxy:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
-    SECURE_HSTS_SECONDS = 31_536_000
 
 LOGGING = {
     "version": 1,

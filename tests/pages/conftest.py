@@ -101,6 +101,7 @@ def monitor(site: Site, other_site: tuple[str, Path]) -> Iterator[PageMonitor]:
     assert monitor.outside == []
     assert monitor.violations == []
     assert monitor.errors == []
+    assert monitor.console == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")

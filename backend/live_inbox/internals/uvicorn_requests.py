@@ -78,6 +78,13 @@ MAX_HANDSHAKE_LINE = 8190
 MAX_PIPELINED = 16
 """Requests of one connection that wait for the response to another."""
 
+REFUSAL_HEADERS = (
+    b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+    b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nX-Frame-Options: DENY\r\n"
+    b"Connection: close\r\n\r\n"
+)
+"""Of an answer without the application. A page must not find a document of its own origin that has no policy."""
+
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1024 * 1024
 """How long and how much is read and dropped after a refusal. To close a TCP connection with unread data would reset
@@ -255,7 +262,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._refuse_next(*refusal)
         elif self._is_idle():
             metrics.CONNECTIONS_REFUSED.labels("bad_request").inc()
-            super().send_400_response(msg)
+            self._answer(HTTPStatus.BAD_REQUEST, msg)
+            self.transport.close()
             self._abort_later()
         else:
             self._refuse_next(HTTPStatus.BAD_REQUEST, "bad_request")
@@ -377,16 +385,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if not is_answered:
-            body = status.phrase.encode()
-            self.transport.write(
-                b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
-                b"Connection: close\r\n\r\n%b" % (status, body, len(body), body)
-            )
+            self._answer(status, status.phrase)
         if is_reading and not is_answered and self.transport.can_write_eof():
             self._linger()
         else:
             self.transport.close()
             self._abort_later()
+
+    def _answer(self, status: HTTPStatus, text: str) -> None:
+        body = text.encode()
+        start = (status, status.phrase.encode(), len(body))
+        head = b"HTTP/1.1 %d %b\r\nContent-Length: %d\r\n" % start
+        self.transport.write(head + REFUSAL_HEADERS + body)
 
     def _end_reading(self) -> None:
         """Take no request any more: what still comes is dropped."""

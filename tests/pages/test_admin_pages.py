@@ -1,0 +1,104 @@
+"""The admin's pages in a real browser: they work, and nothing on them breaks the policy of the site."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.page_monitor import PageMonitor
+from tests.pages.site import Site
+
+pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
+
+
+async def sign_in(page: Page) -> None:
+    """Sign in as the administrator."""
+    await page.goto("/admin/")
+    await page.get_by_label("Username").fill("admin")
+    await page.get_by_label("Password").fill("demo")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+
+
+async def own_links(page: Page) -> list[str]:
+    """Return the paths within the admin that a page links to, without queries."""
+    hrefs = await page.locator("a").evaluate_all("found => found.map(each => each.pathname)")
+    return [href for href in hrefs if href.startswith("/admin/")]
+
+
+async def test_every_page_keeps_to_the_policy(page: Page, site: Site, monitor: PageMonitor) -> None:
+    """Follow each link, of objects one of a kind; the monitor reports violations and errors."""
+    site.send("alice", "One")
+    await sign_in(page)
+    seen: set[str] = set()
+    waiting = ["/admin/"]
+    while waiting:
+        path = waiting.pop(0)
+        kind = "/".join("#" if part.isdecimal() else part for part in path.split("/"))
+        if kind in seen or "logout" in path:
+            continue
+        seen.add(kind)
+        answer = await page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        assert "content-security-policy" in answer.headers
+        waiting += await own_links(page)
+    models = ("notification", "inbox", "inboxevent", "bulksend", "notificationpreference")
+    assert seen >= {f"/admin/live_inbox/{model}/" for model in models}, seen
+
+
+async def test_the_scripts_of_the_forms_work_under_the_policy(page: Page, site: Site) -> None:
+    """The search for users (Select2), the calendar, the preview, actions, the filter and its pop-up."""
+    await sign_in(page)
+    await page.goto("/admin/live_inbox/notification/add/")
+    await page.locator(".select2-selection").click()
+    await page.locator(".select2-search__field").fill("ali")
+    await page.locator(".select2-results__option", has_text="alice").click()
+    await page.get_by_label("Title").fill("From the admin")
+    await expect(page.locator("[data-preview=title]")).to_have_text("From the admin")
+    await page.locator("#calendarlink0").click()
+    await page.locator("#calendarbox0 a", has_text="Tomorrow").click()
+    await page.locator("#clocklink0").click()
+    await page.locator("#clockbox0 a", has_text="Midnight").click()
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator(".messagelist .success")).to_be_visible()
+    assert site.titles("alice") == ["From the admin"]
+
+    await page.locator("#action-toggle").check()
+    await page.locator("select[name=action]").select_option("mark_read")
+    await page.locator("button[name=index]").click()
+    await expect(page.locator(".messagelist .success")).to_be_visible()
+    await expect(page.locator(".inbox-state-unread")).to_have_count(0)
+
+    # Another theme, and the box that filters the sidebar.
+    await page.locator("button.theme-toggle").first.click()
+    await page.locator("#nav-filter").fill("inbox")
+
+    # The lists between which permissions are moved, and a group that a pop-up window makes.
+    await page.goto("/admin/auth/user/")
+    await page.get_by_role("link", name="bob").click()
+    await page.locator("#id_user_permissions_from option").first.dblclick()
+    await expect(page.locator("#id_user_permissions_to option")).to_have_count(1)
+    async with page.expect_popup() as opening:
+        await page.locator("#add_id_groups").click()
+    popup = await opening.value
+    await popup.get_by_label("Name").fill("Clerks")
+    async with popup.expect_event("close"):
+        await popup.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator("#id_groups_to option")).to_have_text("Clerks")
+
+
+async def test_refusals_are_pages_under_the_policy(page: Page, site: Site) -> None:
+    """A form whose cookie is gone, an unknown address, and an error page with DEBUG."""
+    await page.goto("/admin/login/")
+    await page.context.clear_cookies()
+    await page.get_by_label("Username").fill("admin")
+    await page.get_by_label("Password").fill("demo")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", name="The form was refused.")).to_be_visible()
+    answer = await page.goto("/nowhere")
+    assert answer is not None
+    assert answer.status == 404
+    # Its style sheet is inline.
+    summary = page.locator("#summary")
+    await expect(summary).to_have_css("background-color", "rgb(255, 255, 204)")
