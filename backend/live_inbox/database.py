@@ -148,7 +148,7 @@ def _in_read_committed(
 def _retry(attempt: Callable[[], T], using: str) -> T:
     """Make all attempts but the first, each after a random wait."""
     for number in range(1, ATTEMPTS):
-        time.sleep(random.uniform(0, RETRY_SECONDS * 2 ** (number - 1)))
+        time.sleep(random.uniform(0, RETRY_SECONDS * 2 ** (number - 1)))  # noqa: S311  # no secret
         try:
             return attempt()
         except OperationalError as error:

@@ -17,7 +17,7 @@ from live_inbox import services
 from live_inbox.identity.issuing import issue_token
 from live_inbox_site.environment import SITE_DIRECTORY, site_settings
 
-PASSWORD = "demo"  # everybody may know it: a demo only runs in development
+PASSWORD = "demo"  # noqa: S105  # everybody may know it: a demo only runs in development
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _send_samples(alice: AbstractUser, bob: AbstractUser) -> None:
 
 def welcome(demo: Demo, *, host: str, port: int) -> str:
     """Return what to open and what to paste."""
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host  # noqa: S104  # nothing listens by it
     site = f"{shown}:{port}{site_settings().force_script_name}"
     python = shlex.quote(_python())
     socket = f"ws://{site}/ws/notifications/?token={demo.alice_token}"

@@ -31,5 +31,5 @@ def _parsed(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime.combine(value, time.min)  # noqa: DTZ  # the caller adds the zone
+        return datetime.combine(value, time.min)  # the caller adds the zone
     raise ValueError

@@ -183,7 +183,7 @@ class DirectSocketProtocol(BoundedSocketProtocol):
             self._end()
             return
         spread = min(SHUTDOWN_SECONDS, len(self.connections) / SHUTDOWN_RATE)
-        self._shutdown_timer = self.loop.call_later(random.uniform(0, spread), self._request_close)
+        self._shutdown_timer = self.loop.call_later(random.uniform(0, spread), self._request_close)  # noqa: S311  # no secret
 
     def _request_close(self) -> None:
         seconds = inbox_settings().drain_seconds + CLOSE_SECONDS
