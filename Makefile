@@ -3,6 +3,10 @@
 
 PORT ?= 8000
 ARGS ?=
+# A site in production, as `check --deploy` wants it. Nothing connects, and the secrets are none.
+PRODUCTION = ENVIRONMENT=production ALLOWED_HOSTS=inbox.example.com BEHIND_PROXY=true HSTS_INCLUDE_SUBDOMAINS=true HSTS_PRELOAD=true \
+	DATABASE_URL=postgres://inbox@localhost/inbox REDIS_URL=redis://localhost METRICS_TOKEN=only-for-make-check \
+	SECRET_KEY=only-for-make-check-0123456789-abcdefghijklmnopqrstuvwxyz JWT_SECRET=only-for-make-check-9876543210-zyxwvu
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python
 
 # Runs backend/live_inbox_site/bootstrap.py with the first Python that is new enough: with PYTHON, if that is given.
@@ -70,6 +74,7 @@ check-imports: .development
 
 check-django: .development
 	ENVIRONMENT=test .venv/bin/python manage.py check --fail-level WARNING
+	env $(PRODUCTION) .venv/bin/python manage.py check --deploy --fail-level WARNING
 	ENVIRONMENT=test .venv/bin/python manage.py makemigrations --check --dry-run
 	ENVIRONMENT=test .venv/bin/python manage.py print_schema --check
 	ENVIRONMENT=test .venv/bin/python manage.py print_client_types --check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,36 @@ def test_a_server_does_not_become_development_by_a_forgotten_file(
     messages = [message.msg for message in checks.check_site_settings(None)]
     assert len(messages) == (setting is not None)
     assert all(f"and {setting} says" in message for message in messages)
+
+
+SAFE = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "JWT_SECRET": "9876543210-zyxwvutsrqponmlkjihgfedcba",
+    "ALLOWED_HOSTS": "inbox.example.com",
+    "METRICS_TOKEN": "one-of-our-own",
+    "DATABASE_URL": "postgres://inbox@localhost/inbox",
+    "REDIS_URL": "redis://localhost",
+    "BEHIND_PROXY": "true",
+    "HSTS_INCLUDE_SUBDOMAINS": "true",
+    "HSTS_PRELOAD": "true",
+}
+"""A site in production that Django's own checks for deployment do not warn of."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        ({}, set()),
+        (
+            dict.fromkeys(("HSTS_INCLUDE_SUBDOMAINS", "HSTS_PRELOAD", "BEHIND_PROXY"), "false"),
+            {"W005", "W008", "W021"},
+        ),
+    ],
+)
+def test_the_checks_for_deployment_warn_of_what_is_left_to_the_operator(
+    changes: dict[str, str], warned: set[str]
+) -> None:
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **SAFE | changes)
+    assert set(re.findall(r"\(security\.(W\d+)\)", done.stderr)) == warned
+    assert done.returncode == bool(warned)
