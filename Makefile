@@ -43,7 +43,7 @@ bench: ## measure beside peers, an hour or more; writes docs/benchmarks.md (ARGS
 bench-quick: ## the same in a few minutes, with fewer peers and sockets
 	$(call bootstrap,bench --quick $(ARGS))
 
-check: check-style check-types check-imports check-django ## look for mistakes without running the product
+check: check-style check-types check-imports check-django audit ## look for mistakes without running the product
 
 format: .development ## bring the code into shape
 	.venv/bin/python -m ruff format .
@@ -58,8 +58,11 @@ lock: ## write the locks anew from pyproject.toml (ARGS=--upgrade for newer vers
 matrix: .development ## run a part of the tests with the lowest and the newest dependencies (ARGS="lowest newest-3.14")
 	.venv/bin/python -m tests.versions $(ARGS)
 
+audit: .development ## look for known vulnerabilities of the packages in the locks, as far as the registries tell
+	.venv/bin/python -m tests.audit
+
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/matrix var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/audit-tools var/matrix var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
 	find backend benchmarks graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development
@@ -83,4 +86,4 @@ check-django: .development
 .development:
 	$(call bootstrap,development)
 
-.PHONY: help run test chaos prove bench bench-quick check format pictures lock matrix clean check-style check-types check-imports check-django .development
+.PHONY: help run test chaos prove bench bench-quick check format pictures lock matrix audit clean check-style check-types check-imports check-django .development

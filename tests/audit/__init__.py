@@ -1,0 +1,1 @@
+"""Looks up the packages of the locks in the registries' lists of known vulnerabilities: `make audit`."""
