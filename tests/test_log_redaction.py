@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.test import override_settings
@@ -195,3 +199,33 @@ def test_settings_do_not_show_their_secrets() -> None:
         InboxSettings(jwt_secret="a1b2c3", metrics_token="d4e5f6", jwt_previous_secrets=["g7"])
     )
     assert not [secret for secret in ("a1b2c3", "d4e5f6", "g7") if secret in shown]
+
+
+def test_the_site_has_no_handler_without_the_filter() -> None:
+    """With DEBUG, Django's logger has a handler of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _UNFILTERED_HANDLERS],
+        cwd=Path(__file__).resolve().parents[1],
+        env={**os.environ, "ENVIRONMENT": "development"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+_UNFILTERED_HANDLERS = """
+import logging, os
+os.environ["DJANGO_SETTINGS_MODULE"] = "live_inbox_site.settings"
+import django
+django.setup()
+from live_inbox.log_redaction import RedactTokens
+named = {"root": logging.root, **logging.root.manager.loggerDict}
+print([
+    name
+    for name, logger in named.items()
+    for handler in getattr(logger, "handlers", ())
+    if not isinstance(handler, logging.NullHandler)
+    and not any(isinstance(each, RedactTokens) for each in handler.filters)
+])
+"""

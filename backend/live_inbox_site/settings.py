@@ -139,6 +139,8 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": _settings.log_level},
     "loggers": {
+        # With DEBUG, Django gives it a handler without the filter.
+        "django": {"handlers": [], "level": _settings.log_level},
         "uvicorn": {"handlers": ["console"], "level": _settings.log_level, "propagate": False},
         "uvicorn.error": {
             "handlers": ["console"],
