@@ -83,8 +83,9 @@ def _install(combination: Combination, python: str, environment: Path) -> None:
 def _constraints(combination: Combination) -> list[str]:
     """Return the combination's versions, and the locked ones of all that is not varied."""
     varied = {name.lower() for name in LOWEST}
-    lines = re.findall(r"^([\w.-]+)==([\w.]+)", (REPOSITORY / DEVELOPMENT_LOCK).read_text(), re.M)
-    locked = [f"{name}=={version}" for name, version in lines if name not in varied]
+    # With the markers: a package may have several versions, each for some Pythons.
+    pins = re.findall(r"^([\w.-]+)(==[^\\\n]+)", (REPOSITORY / DEVELOPMENT_LOCK).read_text(), re.M)
+    locked = [f"{name}{pin.strip()}" for name, pin in pins if name not in varied]
     return locked + [f"{name}=={version}" for name, version in combination.versions.items()]
 
 
