@@ -12,6 +12,9 @@ from tests.stacks.stack import Stack, StackName
 
 STACK = pytest.StashKey[Stack]()
 
+FIXTURES_OF_STACK = frozenset({"db", "transactional_db", "stack", "start_server"})
+"""A test that has one of these fixtures, or the mark `django_db`, has a database, a Redis or a server of the stack."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--stack`."""
@@ -37,27 +40,39 @@ def pytest_configure(config: pytest.Config) -> None:
     """Explain the marker."""
     config.addinivalue_line(
         "markers",
-        "stack(name): the test runs on this stack only. What needs neither database nor Redis is marked "
-        "embedded, so as not to run twice.",
+        "stack(name): the test runs on this stack only. What asks for neither a database nor a server runs on "
+        "embedded only, so as not to run twice.",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that are marked for the other stack."""
+    """Leave out the tests that are for the other stack."""
     name = config.stash[STACK].name
-    left_out = {item for item in items if _marked_stack(item) not in (None, name)}
+    left_out = {item for item in items if only_stack(item) not in (None, name)}
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 
 
-def _marked_stack(item: pytest.Item) -> str | None:
+def only_stack(item: pytest.Item) -> str | None:
+    """Return the stack that a test is for; None for both."""
     marker = item.get_closest_marker("stack")
     if marker is None:
-        return None
+        return None if _depends_on_stack(item) else "embedded"
     (name,) = marker.args
     if name not in get_args(StackName):
         raise pytest.UsageError(f"{item.nodeid} is marked for an unknown stack: {name!r}.")
     return str(name)
+
+
+def _depends_on_stack(item: pytest.Item) -> bool:
+    # Imported here: the settings must not be read before the stack has started.
+    from django.test import TransactionTestCase
+
+    if item.get_closest_marker("django_db") is not None:
+        return True
+    cls = getattr(item, "cls", None)
+    is_test_case = cls is not None and issubclass(cls, TransactionTestCase)
+    return is_test_case or not FIXTURES_OF_STACK.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
