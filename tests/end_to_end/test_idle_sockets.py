@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from live_inbox import services
 from tests.end_to_end.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
+
+pytestmark = pytest.mark.stack("production")
 
 IDLE_SECONDS = 11.0
 

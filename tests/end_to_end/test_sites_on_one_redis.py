@@ -87,9 +87,11 @@ def site(
 ) -> Site:
     """A site with one user and one event."""
     site = Site(stack.fresh_database(), start_server, private_redis.url, {})
-    code = "from django.contrib.auth.models import User; User.objects.create_user('alice')"
-    site.command("shell", "-c", code)
-    site.send("the first")
+    create = "from django.contrib.auth.models import User; user = User.objects.create_user('alice')"
+    send = (
+        "import live_inbox; live_inbox.send(recipient=user, title='the first', message='the first')"
+    )
+    site.command("shell", "-c", f"{create}; {send}")
     return site
 
 

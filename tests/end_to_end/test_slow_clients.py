@@ -44,7 +44,7 @@ SUBSCRIBE = """subscription ($after: String) { notificationEvents(after: $after)
 } }"""
 PROTOCOLS = ["graphql-transport-ws", "graphql-ws", "original"]
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack("embedded")]
 
 
 def subscription(protocol: str, after: str | None) -> str:

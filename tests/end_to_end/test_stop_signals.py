@@ -25,7 +25,7 @@ SOCKETS = 60
 LONG = "300"
 """In place of DRAIN_SECONDS, where a test shows that it is not waited for."""
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack("embedded")]
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from tests.internals.test_uvicorn_requests import HANDSHAKE, REQUEST, http_serve
 from tests.sockets.socket_server import raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
 
+pytestmark = pytest.mark.stack("embedded")
+
 ELSEWHERE = "192.0.2.255"
 """Of UNLIMITED_ADDRESSES, in place of the loopback addresses."""
 
@@ -32,7 +34,6 @@ def limit(most: int = 2, rate: str = "1/hour burst 5") -> AddressLimit:
     return AddressLimit("connections", most, RateLimit.parse(rate), parse_networks([ELSEWHERE]))
 
 
-@pytest.mark.stack("embedded")
 class TestAddressLimit:
     def test_so_many_are_open_at_once(self, caplog: pytest.LogCaptureFixture) -> None:
         tried = limit()
@@ -84,7 +85,6 @@ def _few_of_one_address() -> Iterator[None]:
     address_limits.forget_limits()
 
 
-@pytest.mark.stack("embedded")
 @pytest.mark.usefixtures("_few_of_one_address")
 class TestConnections:
     async def test_more_at_once_are_refused_until_others_are_closed(self) -> None:
