@@ -69,6 +69,8 @@ def test_every_setting_has_a_description(name: str) -> None:
         ("ALLOWED_HOSTS", " a.example , ,b.example,", ["a.example", "b.example"]),
         ("ALLOWED_ORIGINS", "https://a.example", ["https://a.example"]),
         ("JWT_ALGORITHMS", "RS256,ES256", ["RS256", "ES256"]),
+        ("ALLOWED_ORIGINS", "capacitor://localhost,null", ["capacitor://localhost", "null"]),
+        ("USE_X_FORWARDED_HOST", "true", True),
         ("BEHIND_PROXY", "true", True),
         ("BEHIND_PROXY", "0", False),
         ("PAGES", "1", True),

@@ -25,6 +25,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from live_inbox.client_addresses import Network, TrustedProxies, parse_networks
 from live_inbox.notification_types import NotificationType, is_type
+from live_inbox.origins import AllowedOrigins
 
 NESTED = "JWT"
 """The group of settings that may stand in a dictionary of its own."""
@@ -42,9 +43,7 @@ CommaSeparated = Annotated[list[str], BeforeValidator(_split)]
 
 def _origins(values: list[str]) -> list[str]:
     """Raise ValueError for a value that is not an origin."""
-    for value in values:
-        if not re.fullmatch(r"https?://[^/\s]+", value):
-            raise ValueError(f"{value!r} is not an origin, such as https://app.example.com")
+    AllowedOrigins.parse(values)
     return values
 
 
@@ -96,9 +95,11 @@ class InboxSettings(BaseModel):
     # -- server ---------------------------------------------------------------------------------------
     allowed_origins: Annotated[CommaSeparated, AfterValidator(_origins)] = Field(
         default_factory=list,
-        description="Origins (`https://app.example.com`) of web pages on other hosts that may open "
-        "sockets and, with a session cookie, post forms. The server's own origin is always allowed, "
-        "and so are clients that send no Origin header: all that are not browsers.",
+        description="Origins of web pages on other hosts that may open sockets and send GraphQL requests (CORS): "
+        "`https://app.example.com`, or `https://*.example.com` for a domain with all below it. On sockets and forms, "
+        "the session cookie counts for them. Those of apps (`capacitor://localhost`, `tauri://localhost`) and `null` "
+        "need a token. The server's own origin is always allowed, and so are clients that send no Origin header: all "
+        "that are not browsers.",
     )
     behind_proxy: bool = Field(
         False,
@@ -592,6 +593,11 @@ class InboxSettings(BaseModel):
     def proxies(self) -> TrustedProxies:
         """The reverse proxies that are believed."""
         return TrustedProxies.parse(self.trusted_proxies, behind_proxy=self.behind_proxy)
+
+    @cached_property
+    def origins(self) -> AllowedOrigins:
+        """The origins of pages on other hosts that are allowed."""
+        return AllowedOrigins.parse(self.allowed_origins)
 
     @cached_property
     def unlimited_networks(self) -> tuple[Network, ...]:

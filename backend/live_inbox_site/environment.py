@@ -85,6 +85,11 @@ class SiteSettings(InboxSettings, BaseSettings):
         description="Host names that this server answers to (Django's ALLOWED_HOSTS). "
         "Development answers to localhost.",
     )
+    use_x_forwarded_host: bool = Field(
+        False,
+        description="Take the host name from `X-Forwarded-Host` of a trusted proxy that cannot pass on `Host` "
+        "(Django's USE_X_FORWARDED_HOST).",
+    )
     force_script_name: Annotated[str, AfterValidator(_script_name)] = Field(
         "",
         description="Path below which the site is served (`/inbox`), where the proxy in front does not say so to the "

@@ -54,7 +54,8 @@ SECRET_KEY = _settings.secret_key
 SECRET_KEY_FALLBACKS = list(_settings.secret_key_fallbacks)
 
 ALLOWED_HOSTS = list(_settings.allowed_hosts)
-CSRF_TRUSTED_ORIGINS = list(_settings.allowed_origins)
+CSRF_TRUSTED_ORIGINS = _settings.origins.for_forms()
+USE_X_FORWARDED_HOST = _settings.use_x_forwarded_host
 
 INSTALLED_APPS = [
     "django.contrib.admin",

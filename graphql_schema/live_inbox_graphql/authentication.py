@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
+from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_lane
 from live_inbox.identity.authenticators import (
     Credentials,
@@ -27,6 +28,7 @@ from live_inbox.identity.sessions import session_key_in
 from live_inbox.identity.tickets import PresentedTicket
 from live_inbox.lanes import Lane
 from live_inbox.sockets.asgi import client_address
+from live_inbox.sockets.handshakes import credential_headers
 
 
 class CsrfFailed(Exception):
@@ -78,17 +80,17 @@ async def caller_of_socket(scope: Mapping[str, Any], payload: Mapping[str, Any])
     """Return the caller of a socket; raise AuthenticationFailed for an anonymous one.
 
     The token of `connection_init` counts more than those of the handshake, then comes a ticket, then a session. The
-    session's cookie is good enough because handshakes of pages on strange origins are refused.
+    session's cookie is good enough because handshakes of pages on strange origins are refused; those of apps have none.
     """
-    headers = scope["headers"]
     token = (
         token_from_payload(payload)
-        or token_from_headers(headers)
+        or token_from_headers(scope["headers"])
         or token_from_subprotocols(scope["subprotocols"])
     )
     ticket = ticket_from_query(scope.get("query_string", b"")) if token is None else None
     if ticket is not None:
         return await caller_with_ticket(PresentedTicket(ticket, "graphql", client_address(scope)))
+    headers = credential_headers(scope, inbox_settings().origins)
     session_key = session_key_in(headers) if token is None else None
     return await required_caller(
         Credentials(token=token, session_key=session_key, headers=headers, payload=payload)

@@ -35,8 +35,8 @@ from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.credentials import token_from_headers, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.lanes import Lane
+from live_inbox.sockets.handshakes import page_of
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.origins import OriginCheck
 
 
 class UnknownContext(TypeError):
@@ -131,8 +131,9 @@ class _Found:
         return Credentials(token=self.token(), headers=headers, payload=payload)
 
     def _check_origin(self) -> None:
-        origins = OriginCheck(inbox_settings().allowed_origins)
-        if self.handshake is not None and not origins.allows(self.handshake):
+        if self.handshake is None:
+            return
+        if not page_of(self.handshake, inbox_settings().origins).may_use_session:
             raise Forbidden("Pages of this origin may not act for a session: see ALLOWED_ORIGINS.")
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from live_inbox.conf import inbox_settings
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
+from live_inbox.sockets.handshakes import has_allowed_host, is_admitted_page
 from live_inbox.sockets.heartbeat import heartbeat_seconds
 from live_inbox.sockets.session import SocketConfig, SocketSession
 from live_inbox.sockets.writer import writer_for
 from live_inbox_graphql import graphql_transport_ws, graphql_ws
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame, close_frame_for
 from live_inbox_graphql.connection import GraphQLConfig, GraphQLConnection
-from live_inbox_graphql.origins import OriginCheck
 from live_inbox_graphql.persisted_documents import allowed_documents
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -46,7 +47,6 @@ class GraphQLConsumer:
         allowed_documents()
         settings = inbox_settings()
         seconds = settings.connection_init_seconds if init_seconds is None else init_seconds
-        self._origins = OriginCheck(settings.allowed_origins)
         self._socket_config = SocketConfig(
             api="graphql",
             admissions=admissions,
@@ -75,8 +75,11 @@ class GraphQLConsumer:
             await session.refuse_too_many(send)
             return
         try:
-            if not self._origins.allows(scope):
-                await session.refuse()
+            if not has_allowed_host(scope):
+                await session.refuse(send, HTTPStatus.BAD_REQUEST)
+                return
+            if not is_admitted_page(scope, inbox_settings().origins):
+                await session.refuse(send, HTTPStatus.FORBIDDEN)
                 return
             name = _best(scope["subprotocols"])
             await send({"type": "websocket.accept", "subprotocol": name})

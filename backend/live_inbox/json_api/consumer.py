@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
@@ -27,6 +28,7 @@ from live_inbox.json_api.handshake import headers_of
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send, client_address
+from live_inbox.sockets.handshakes import has_allowed_host
 from live_inbox.sockets.session import SocketConfig, SocketSession, TooManySockets
 from live_inbox.sockets.writer import writer_for
 
@@ -84,6 +86,9 @@ class NotificationConsumer:
             await session.refuse_too_many(send)
             return
         try:
+            if not has_allowed_host(scope):
+                await session.refuse(send, HTTPStatus.BAD_REQUEST)
+                return
             # Accepted before the token is checked: browsers do not show why a handshake was refused.
             # Browsers give up if no subprotocol of theirs is accepted, and one with a token must not be repeated.
             is_offered = SUBPROTOCOL in _offered(scope)
@@ -106,7 +111,7 @@ class NotificationConsumer:
         """Learn who the caller is; return the close frame for nobody."""
         scope = session.scope
         headers = headers_of(scope)
-        token = token_from_headers(headers) or token_from_subprotocols(_offered(scope))
+        token = token_from_headers(scope["headers"]) or token_from_subprotocols(_offered(scope))
         ticket = ticket_from_query(scope["query_string"]) if token is None else None
         if token is None and self._takes_query_tokens:
             token = token_from_query(scope["query_string"])

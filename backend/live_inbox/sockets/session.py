@@ -17,6 +17,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from prometheus_client import Gauge
@@ -178,15 +179,25 @@ class SocketSession:
             sockets_of_addresses().close(key)
 
     async def refuse_too_many(self, send: Send) -> None:
-        """Refuse the handshake of an address that has too many: HTTP 429, or 403 where the server has no other."""
-        metrics.SOCKETS_CLOSED.labels(self.config.api, "429").inc()
-        if "websocket.http.response" not in (self.scope.get("extensions") or {}):
+        """Refuse the handshake of an address that has too many."""
+        await self.refuse(send, HTTPStatus.TOO_MANY_REQUESTS, [(b"retry-after", b"5")])
+
+    async def refuse(
+        self,
+        send: Send,
+        status: HTTPStatus,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """Refuse the handshake with an HTTP status, or with 403 on servers that know no other."""
+        metrics.SOCKETS_CLOSED.labels(self.config.api, str(int(status))).inc()
+        has_response = "websocket.http.response" in (self.scope.get("extensions") or {})
+        if status is HTTPStatus.FORBIDDEN or not has_response:
             await self.writer.close(1000, "")
             return
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"5")]
-        start = {"type": "websocket.http.response.start", "status": 429, "headers": headers}
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), *headers]
+        start = {"type": "websocket.http.response.start", "status": int(status), "headers": headers}
         await send(start)
-        await send({"type": "websocket.http.response.body", "body": b"Too Many Requests"})
+        await send({"type": "websocket.http.response.body", "body": status.phrase.encode()})
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -330,11 +341,6 @@ class SocketSession:
         return self.writer.write(messages) if self.is_open else None
 
     # -- the end ------------------------------------------------------------------------------------------
-
-    async def refuse(self) -> None:
-        """Refuse the handshake, instead of accepting the socket: the client sees HTTP 403."""
-        metrics.SOCKETS_CLOSED.labels(self.config.api, "403").inc()
-        await self.writer.close(1000, "")
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written. Does nothing to one that is closing or gone."""
