@@ -28,6 +28,7 @@ class SocketEndpoint:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a socket. On a server without lifespan, the first one starts the inbox."""
+        apply_forwarded(scope, inbox_settings().proxies)
         apis = self._inboxes.current()
         if apis is None:
             return self._start_and_serve(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socket import create_connection
 from typing import Any, cast
 
 import pytest
@@ -51,6 +52,16 @@ def refusal(address: str) -> int:
     with pytest.raises(InvalidStatus) as refused:
         connect(address)
     return refused.value.response.status_code
+
+
+def handshake_status(server: ServerThread, path: str, headers: dict[str, str]) -> int:
+    """Return the HTTP status that a handshake for `localhost` gets."""
+    connection = create_connection(("127.0.0.1", server.port))
+    try:
+        with connect(f"ws://localhost{path}", sock=connection, additional_headers=headers):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
 
 
 def check_echo(server: ServerThread) -> None:
@@ -109,6 +120,11 @@ def test_the_project_may_route_the_sockets_itself(alice: int, token: str) -> Non
         # No lifespan: it starts with the first socket.
         check_delivery(f"{server.ws}/inbox", alice, token)
         check_echo(server)
+        # A trusted proxy is believed here as well: it says which port the page has called.
+        headers = {"X-Forwarded-Port": "8443", "Origin": "http://localhost:8443"}
+        for proxies, expected in ([], 403), (["127.0.0.1"], 101):
+            with changed_settings(TRUSTED_PROXIES=proxies):
+                assert handshake_status(server, "/inbox/graphql/", headers) == expected
 
 
 def test_it_may_be_mounted_within_a_protocol_router(alice: int, token: str) -> None:
