@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from pathlib import Path
+from wsgiref.headers import Headers
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -11,6 +12,7 @@ from servestatic import ServeStaticASGI
 
 from live_inbox.socket_paths import path_in_project
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send
+from live_inbox.web.bundles import FOR_ALL_ORIGINS, PREFIX
 
 HASHED_NAME = r"^.+\.(?:[0-9a-f]{12}|[A-Z2-7]{8})\.[a-z0-9]+$"
 """Names with a hash of the content, as ManifestStaticFilesStorage and esbuild make them: cached for ever."""
@@ -27,7 +29,10 @@ class StaticFiles:
         self._application = application
         self._path = f"/{settings.STATIC_PATH}"
         self._files = ServeStaticASGI(
-            application, immutable_file_test=HASHED_NAME, autorefresh=settings.DEBUG
+            application,
+            immutable_file_test=HASHED_NAME,
+            autorefresh=settings.DEBUG,
+            add_headers_function=_let_other_origins_embed,
         )
         for directory, path in _directories(self._path):
             self._files.add_files(directory, prefix=path)
@@ -43,6 +48,13 @@ class StaticFiles:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._files(scope, receive, send)
+
+
+def _let_other_origins_embed(headers: Headers, path: str, url: str) -> None:
+    """Let pages of other origins use the web component."""
+    if PREFIX in url:
+        for name, value in FOR_ALL_ORIGINS.items():
+            headers[name] = value
 
 
 def _directories(path: str) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ from live_inbox.identity.sessions import session_key_in
 from live_inbox.identity.tickets import PresentedTicket
 from live_inbox.lanes import Lane
 from live_inbox.sockets.asgi import client_address
-from live_inbox.sockets.handshakes import credential_headers
+from live_inbox.sockets.handshakes import Page, credential_headers, page_of_request
 
 
 class CsrfFailed(Exception):
@@ -40,6 +40,7 @@ async def caller_of_request(request: HttpRequest) -> Caller | None:
 
     With a token in `Authorization`, cookies do not count, and nothing can be forged: browsers do not add tokens by
     themselves. Any other caller has to pass Django's CSRF check, unless the authenticator says that it is not needed.
+    Pages of other origins need a token: the authenticator sees neither their cookies nor their request, as of sockets.
     Raises AuthenticationFailed for credentials that are not accepted, and CsrfFailed.
     """
     headers = [
@@ -48,13 +49,25 @@ async def caller_of_request(request: HttpRequest) -> Caller | None:
     ]
     token = token_from_headers(headers)
     session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    caller = await caller_of(
-        Credentials(token=token, session_key=session_key, headers=headers, request=request)
+    credentials = Credentials(
+        token=token, session_key=session_key, headers=headers, request=request
     )
+    page = page_of_request(request, inbox_settings().origins)
+    if page not in (Page.NONE, Page.OWN):
+        if page is Page.STRANGE and token is None and session_key is not None:
+            # Says what is wrong, where a page of our own does not look like one behind a proxy.
+            await in_lane(Lane.ACCESS, _check_csrf, request)
+        credentials = _without_cookies(credentials)
+    caller = await caller_of(credentials)
     if caller is not None and token is None and caller.checks_csrf:
         # The session, which may hold the CSRF token, is in the database.
         await in_lane(Lane.ACCESS, _check_csrf, request)
     return caller
+
+
+def _without_cookies(credentials: Credentials) -> Credentials:
+    headers = [header for header in credentials.headers if header[0] != b"cookie"]
+    return Credentials(token=credentials.token, headers=headers)
 
 
 def _check_csrf(request: HttpRequest) -> None:

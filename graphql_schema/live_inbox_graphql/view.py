@@ -31,6 +31,7 @@ from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import CsrfFailed, caller_of_request
 from live_inbox_graphql.context import Context
+from live_inbox_graphql.cross_origin import allow_origin, is_preflight, preflight
 from live_inbox_graphql.errors import (
     ClientError,
     Code,
@@ -86,12 +87,16 @@ class GraphQLView(View):
         if self.page is not None and accepts_html(request):
             return await self.page(request)
         try:
-            response = await self._execute(request)
+            if is_preflight(request):
+                response = preflight(request)
+            else:
+                response = await self._execute(request)
         except HttpError as error:
             response = error.response(request)
         except Exception as error:
             response = _server_error(client_error(error)).response(request)
-        patch_vary_headers(response, ("Accept", "Authorization", "Cookie"))
+        patch_vary_headers(response, ("Accept", "Authorization", "Cookie", "Origin"))
+        allow_origin(request, response)
         response.headers["Cache-Control"] = "no-store"
         return response
 

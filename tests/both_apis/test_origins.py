@@ -73,9 +73,9 @@ def graphql_user(server: ServerThread, payload: object, **headers: str) -> str |
     ) as connection:
         connection.send(json.dumps({"type": "connection_init", "payload": payload}))
         query = {"query": "{ viewer { username } }"}
-        connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": query}))
         try:
             assert json.loads(connection.recv(20))["type"] == "connection_ack"
+            connection.send(json.dumps({"type": "subscribe", "id": "1", "payload": query}))
             answer = json.loads(connection.recv(20))
         except ConnectionClosed as closed:
             assert closed.rcvd is not None

@@ -346,7 +346,7 @@ class TestGet:
     async def test_responses_are_not_cached(self) -> None:
         response = await AsyncClient().get(URL, TYPENAME)
         assert response["Cache-Control"] == "no-store"
-        assert response["Vary"] == "Accept, Authorization, Cookie"
+        assert response["Vary"] == "Accept, Authorization, Cookie, Origin"
 
 
 class TestPage:

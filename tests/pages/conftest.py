@@ -53,6 +53,12 @@ class _SilentHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing."""
 
+    def end_headers(self) -> None:
+        """Embed nothing that does not agree to it (COEP)."""
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        super().end_headers()
+
 
 @pytest.fixture(scope="session")
 def shared_site(

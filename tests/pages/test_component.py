@@ -18,15 +18,20 @@ pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="ses
 POLICY = "default-src 'none'; script-src {site}; connect-src {socket}; img-src data:"
 
 
-def embed(directory: Path, site: Site, attributes: str, script: str = "") -> None:
-    """Write a page that embeds the inbox, under a policy that allows no inline style or script."""
+def embed(
+    directory: Path, site: Site, attributes: str, script: str = "", how: str = "defer"
+) -> None:
+    """Write a page that embeds the inbox, under a policy that allows no inline style or script.
+
+    `how`: the attributes of the component's script.
+    """
     policy = POLICY.format(site=site.http, socket=site.server.ws)
     (directory / "page.js").write_text(script)
     (directory / "index.html").write_text(
         f"""<!doctype html><html lang="en"><title>Other site</title>
         <meta http-equiv="Content-Security-Policy" content="{policy} ; script-src-elem {site.http} 'self'">
         <link rel="icon" href="data:,">
-        <script src="{site.http}/notification-inbox.js" defer></script>
+        <script src="{site.http}/notification-inbox.js" {how}></script>
         <script src="page.js" defer></script>
         <notification-inbox endpoint="{site.http}/graphql/" {attributes}></notification-inbox>"""
     )
@@ -52,6 +57,61 @@ async def test_component_works_on_another_site(
     await page.keyboard.press("Escape")
     await expect(inbox.root.get_by_role("dialog")).to_be_hidden()
     await expect(bell).to_be_focused()
+
+
+@pytest.mark.parametrize("how", ['type="module"', "crossorigin defer"])
+async def test_the_script_may_be_a_module_and_checked_by_cors(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path], how: str
+) -> None:
+    """On a page that is isolated from other origins (COEP), as all of this other site are."""
+    address, directory = other_site
+    monitor.origins.add(urlsplit(address).netloc)
+    embed(directory, site, f'inline token="{site.token("alice")}"', how=how)
+    site.send("alice", "one")
+    await page.goto(address)
+    await eventually(InboxView(page.locator("notification-inbox")).titles, ["one"])
+    assert await page.evaluate("window.crossOriginIsolated")
+
+
+ASK = """
+async ([address, token, credentials]) => {
+  const headers = { "Content-Type": "application/json", "ApolloGraphQL-Client-Name": "test" };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const body = JSON.stringify({ query: "{ viewer { username } }" });
+  try {
+    const answer = await fetch(address, { method: "POST", headers, body, credentials });
+    return (await answer.json()).data?.viewer.username ?? answer.status;
+  } catch (error) {
+    return error.name;
+  }
+}
+"""
+
+
+async def test_pages_of_allowed_origins_may_send_requests_with_a_token(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path]
+) -> None:
+    address, directory = other_site
+    # The same other site by another name, which is not allowed.
+    strange = address.replace("127.0.0.1", "localhost")
+    monitor.origins |= {urlsplit(each).netloc for each in (address, strange)}
+    (directory / "index.html").write_text(
+        '<title>Other site</title><link rel="icon" href="data:,">'
+    )
+    graphql, token = f"{site.http}/graphql/", site.token("alice")
+    await page.goto(address)
+    found = [
+        await page.evaluate(ASK, [graphql, given, credentials])
+        for given, credentials in (
+            (token, "omit"),
+            ("x.y.z", "omit"),
+            (None, "same-origin"),
+            (token, "include"),
+        )
+    ]
+    assert found == ["alice", 401, 200, "TypeError"]
+    await page.goto(strange)
+    assert await page.evaluate(ASK, [graphql, token, "omit"]) == "TypeError"
 
 
 @pytest.mark.parametrize("place", ["start", "center", "end"])

@@ -287,8 +287,12 @@ def test_the_component_has_a_permanent_address(client: Client, built: Path) -> N
     assert response.status_code == 302
     assert response["Location"] == "/static/live_inbox/web/notification-inbox.HASHHASH.js"
     assert response["Cache-Control"] == "public, max-age=300"
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert response["Cross-Origin-Resource-Policy"] == "cross-origin"
     (built / "manifest.json").unlink()
-    assert client.get("/notification-inbox.js").status_code == 503
+    missing = client.get("/notification-inbox.js")
+    assert missing.status_code == 503
+    assert missing["Access-Control-Allow-Origin"] == "*"
 
 
 def test_pages_are_on_by_default_in_development_only() -> None:

@@ -38,7 +38,7 @@ class Credentials:
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The payload of `connection_init`; empty elsewhere."""
     request: HttpRequest | None = None
-    """The request; None for a socket."""
+    """The request; None for a socket, and for a page of another origin."""
 
     def header(self, name: str) -> str | None:
         """Return the first header with this name, whatever its case."""

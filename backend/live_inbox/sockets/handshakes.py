@@ -26,6 +26,15 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 _PLAIN_HEADERS = frozenset({b"host", b"origin", b"user-agent"})
 """What is left of the handshake of a page that needs a token: nothing that browsers or proxies add for the user."""
 
+_READ = {
+    b"host": "HTTP_HOST",
+    b"x-forwarded-host": "HTTP_X_FORWARDED_HOST",
+    b"x-forwarded-port": "HTTP_X_FORWARDED_PORT",
+    b"origin": "HTTP_ORIGIN",
+    b"sec-fetch-site": "HTTP_SEC_FETCH_SITE",
+}
+"""The headers that the rules read, as Django names them."""
+
 _hosts = RecurringFault("check of hosts", metrics.CONNECTIONS_REFUSED.labels("host"))
 _origins = RecurringFault("check of origins", metrics.CONNECTIONS_REFUSED.labels("origin"))
 
@@ -54,13 +63,15 @@ class Page(Enum):
 
 def page_of(scope: Mapping[str, Any], allowed: AllowedOrigins) -> Page:
     """Return where a handshake comes from."""
-    handshake = _Handshake(scope)
-    text = handshake.META.get("HTTP_ORIGIN")
+    return page_of_request(_Handshake(scope), allowed)
+
+
+def page_of_request(request: HttpRequest, allowed: AllowedOrigins) -> Page:
+    """Return where a request over HTTP comes from, or a handshake."""
+    text = request.META.get("HTTP_ORIGIN")
     if text is None:
         return Page.NONE
-    if handshake.META.get("HTTP_SEC_FETCH_SITE") == "same-origin":
-        return Page.OWN
-    if is_own_origin(handshake, text, knows_scheme=handshake.knows_scheme):
+    if request.META.get("HTTP_SEC_FETCH_SITE") == "same-origin" or _is_own(request, text):
         return Page.OWN
     if text not in allowed:
         return Page.STRANGE
@@ -68,15 +79,13 @@ def page_of(scope: Mapping[str, Any], allowed: AllowedOrigins) -> Page:
     return Page.ALLOWED_SITE if origin and origin.is_web_site else Page.ALLOWED_APP
 
 
-def is_own_origin(request: HttpRequest, text: str, *, knows_scheme: bool = True) -> bool:
-    """Return whether an Origin header is that of this server's pages, whose address is that of the request.
-
-    `knows_scheme`: whether the scheme of the request is known. If not, any is right.
-    """
+def _is_own(request: HttpRequest, text: str) -> bool:
+    """Return whether an Origin header is that of this server's pages, whose address is that of the request."""
     page = parse_origin(text)
     if page is None:
         return False
-    scheme = (request.scheme or "") if knows_scheme else page.scheme
+    is_vague = isinstance(request, _Handshake) and not request.knows_scheme
+    scheme = page.scheme if is_vague else (request.scheme or "")
     try:
         return own_origin(scheme, request.get_host()) == page
     except DisallowedHost:
@@ -87,14 +96,19 @@ def is_admitted_page(scope: Mapping[str, Any], allowed: AllowedOrigins) -> bool:
     """Return whether a page may open a socket of an API that takes sessions. If not, that is logged."""
     if page_of(scope, allowed) is not Page.STRANGE:
         return True
-    handshake = _Handshake(scope)
+    report_strange_origin(_Handshake(scope))
+    return False
+
+
+def report_strange_origin(request: HttpRequest) -> None:
+    """Log that a page was refused."""
+    address = f"{request.scheme}://{request.META.get('HTTP_HOST', '')}"
     _origins.report(
         StrangeOrigin(
-            f"a page of {handshake.META['HTTP_ORIGIN'][:200]!r} wants a socket of {handshake.address[:200]!r}: see "
-            "ALLOWED_ORIGINS or, if a proxy ends TLS for this server, BEHIND_PROXY and SECURE_PROXY_SSL_HEADER"
+            f"a page of {request.META['HTTP_ORIGIN'][:200]!r} has called {address[:200]!r}: see ALLOWED_ORIGINS or, if "
+            "a proxy ends TLS for this server, BEHIND_PROXY and SECURE_PROXY_SSL_HEADER"
         )
     )
-    return False
 
 
 def has_allowed_host(scope: Mapping[str, Any]) -> bool:
@@ -122,24 +136,26 @@ def credential_headers(scope: Mapping[str, Any], allowed: AllowedOrigins) -> Hea
 class _Handshake(HttpRequest):
     """A handshake as Django sees a request: for its rules about hosts, schemes and proxies, and their settings."""
 
-    # Without HttpRequest's own constructor, which makes what no rule reads.
+    # Without HttpRequest's own constructor, and without the headers that no rule reads: there may be many handshakes.
     def __init__(self, scope: Mapping[str, Any]) -> None:
         server = scope.get("server") or ("unknown", "0")
         self.META = {"SERVER_NAME": str(server[0]), "SERVER_PORT": str(server[1])}
+        secure, _ = settings.SECURE_PROXY_SSL_HEADER or ("", "")
+        read = _READ if not secure else _READ | {_header_of(secure): secure}
         for name, value in scope["headers"]:
-            key = f"HTTP_{name.decode('latin-1').upper().replace('-', '_')}"
-            text = value.decode("latin-1")
-            self.META[key] = f"{self.META[key]},{text}" if key in self.META else text
+            key = read.get(name)
+            if key is not None:
+                text = value.decode("latin-1")
+                self.META[key] = f"{self.META[key]},{text}" if key in self.META else text
         scheme = scope.get("scheme")
         self._own_scheme = _SCHEMES.get(scheme or "ws", scheme)
-        header, _ = settings.SECURE_PROXY_SSL_HEADER or ("", "")
-        self.knows_scheme = scheme is not None or header in self.META
+        self.knows_scheme = scheme is not None or secure in self.META
         """Whether the server (not daphne) or a proxy says what it is."""
 
     def _get_scheme(self) -> str | None:
         return self._own_scheme
 
-    @property
-    def address(self) -> str:
-        """The address of this server, as the handshake has it."""
-        return f"{self.scheme}://{self.META.get('HTTP_HOST', '')}"
+
+def _header_of(key: str) -> bytes:
+    """Return the header that Django names so, as an ASGI scope does."""
+    return key.removeprefix("HTTP_").replace("_", "-").lower().encode("latin-1")

@@ -12,6 +12,12 @@ DIST = Path(__file__).resolve().parents[1] / "static" / "live_inbox" / "web"
 PREFIX = "live_inbox/web/"
 """Their path among the static files."""
 
+FOR_ALL_ORIGINS = {
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+"""The headers with which pages of other origins may use them: as modules, with `crossorigin`, and under COEP."""
+
 
 class NotBuilt(Exception):
     """Raised when the bundles have not been built; the message says what to do."""

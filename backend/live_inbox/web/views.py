@@ -17,7 +17,7 @@ from django.urls import NoReverseMatch, reverse
 from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_database_thread
-from live_inbox.web.bundles import Bundles, NotBuilt
+from live_inbox.web.bundles import FOR_ALL_ORIGINS, Bundles, NotBuilt
 from live_inbox.web.content_security_policy import protect_graphiql
 
 COMPONENT_SECONDS = 300
@@ -46,9 +46,10 @@ async def component(request: HttpRequest) -> HttpResponse:
         url = Bundles.read().url("notification-inbox.js")
     except NotBuilt as error:
         script = f"console.error({json.dumps(str(error))});\n"
-        return HttpResponse(script, status=503, content_type="text/javascript; charset=utf-8")
+        kind = "text/javascript; charset=utf-8"
+        return HttpResponse(script, status=503, content_type=kind, headers=FOR_ALL_ORIGINS)
     cache = f"public, max-age={COMPONENT_SECONDS}"
-    return HttpResponseRedirect(url, headers={"Cache-Control": cache})
+    return HttpResponseRedirect(url, headers={"Cache-Control": cache, **FOR_ALL_ORIGINS})
 
 
 def render_page(
