@@ -48,8 +48,8 @@ CLOSINGS = {
     GraphQLCloseCode.RESTARTING: GraphQLClosing("Service restart", "the server stops", True),
     GraphQLCloseCode.TRY_AGAIN: GraphQLClosing(
         "Try again later",
-        "the client sends faster than SOCKET_RATE or does not answer pings, the server cannot find out who is "
-        "asking, or it has failed",
+        "the client sends faster than SOCKET_RATE or does not answer pings, its user has MAX_SOCKETS_PER_USER sockets, "
+        "the server cannot find out who is asking, or it has failed",
         True,
     ),
     GraphQLCloseCode.INVALID_MESSAGE: GraphQLClosing(
@@ -83,6 +83,13 @@ CLOSINGS = {
 }
 """Every code with its meaning."""
 
+TOO_MANY_MESSAGES = "too many messages"
+TOO_MANY_SOCKETS = "too many sockets"
+NO_PONG = "no pong"
+INTERNAL_ERROR = "internal error"
+TRY_AGAIN_DETAILS = frozenset({TOO_MANY_MESSAGES, TOO_MANY_SOCKETS, NO_PONG, INTERNAL_ERROR})
+"""The details of TRY_AGAIN, beside the reasons for which something is not available."""
+
 
 def reason_for(code: GraphQLCloseCode, detail: str = "") -> str:
     """Return the reason as it is sent: the table's and, after a colon, as much detail as fits."""
@@ -93,10 +100,10 @@ def reason_for(code: GraphQLCloseCode, detail: str = "") -> str:
 
 
 _ENDINGS = {
-    CloseReason.RATE_LIMITED: (GraphQLCloseCode.TRY_AGAIN, "too many messages"),
+    CloseReason.RATE_LIMITED: (GraphQLCloseCode.TRY_AGAIN, TOO_MANY_MESSAGES),
     CloseReason.ACCESS_ENDED: (GraphQLCloseCode.FORBIDDEN, ""),
     CloseReason.RESTARTING: (GraphQLCloseCode.RESTARTING, ""),
-    CloseReason.FAILED: (GraphQLCloseCode.TRY_AGAIN, "internal error"),
+    CloseReason.FAILED: (GraphQLCloseCode.TRY_AGAIN, INTERNAL_ERROR),
 }
 
 

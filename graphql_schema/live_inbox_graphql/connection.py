@@ -22,7 +22,7 @@ from live_inbox.sockets.handshakes import credential_headers
 from live_inbox.sockets.session import CloseReason, SocketSession, TooManySockets, WireProtocol
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import caller_of_socket
-from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame
+from live_inbox_graphql.close_codes import TOO_MANY_SOCKETS, GraphQLCloseCode, close_frame
 from live_inbox_graphql.errors import TOO_MANY_OPERATIONS, ClientError, Code, client_error
 from live_inbox_graphql.messages import InvalidMessage, OperationRequest, init_payload
 from live_inbox_graphql.operations import Operation
@@ -181,7 +181,7 @@ class GraphQLConnection(WireProtocol, ABC):
         except TooManySockets as error:
             refusal = ClientError(Code.RATE_LIMITED, "There are too many sockets of this user.", {})
             code = GraphQLCloseCode.TRY_AGAIN
-            raise NotAdmitted(code, refusal, "too many sockets") from error
+            raise NotAdmitted(code, refusal, TOO_MANY_SOCKETS) from error
         except TimeoutError as error:
             _timeouts.report(error)
             raise _not_admitted(AuthenticationFailed(Reason.TIMEOUT)) from None

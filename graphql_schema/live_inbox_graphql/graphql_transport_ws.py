@@ -12,7 +12,7 @@ from typing import Any
 
 from live_inbox.sockets.session import SocketSession
 from live_inbox_graphql import json_text
-from live_inbox_graphql.close_codes import GraphQLCloseCode
+from live_inbox_graphql.close_codes import NO_PONG, GraphQLCloseCode
 from live_inbox_graphql.connection import GraphQLConfig, GraphQLConnection, NotAdmitted
 from live_inbox_graphql.messages import (
     InvalidMessage,
@@ -85,7 +85,7 @@ class GraphQLTransportWSProtocol(GraphQLConnection):
 
     def _check_heartbeat(self) -> None:
         if self._is_silent:
-            self.close(GraphQLCloseCode.TRY_AGAIN, "no pong")
+            self.close(GraphQLCloseCode.TRY_AGAIN, NO_PONG)
         else:
             self.on_acknowledged()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import live_inbox_graphql
 from live_inbox_graphql.close_codes import CLOSINGS, GraphQLCloseCode, reason_for
 
 # src/client.ts of graphql-ws 6: it does not come back after these, nor after any other of WebSocket's own
@@ -22,6 +26,11 @@ def test_every_code_is_in_the_table() -> None:
 def test_the_table_matches_which_clients_reconnect(code: GraphQLCloseCode) -> None:
     is_fatal = code in FATAL_TO_GRAPHQL_WS or (1000 <= code < 2000 and code not in NOT_FATAL)
     assert CLOSINGS[code].comes_back is not is_fatal
+
+
+def test_every_detail_of_try_again_is_in_its_list() -> None:
+    for source in Path(live_inbox_graphql.__file__).parent.rglob("*.py"):
+        assert not re.search(r'TRY_AGAIN, (\w+, )?f?"', source.read_text()), source
 
 
 def test_a_reason_has_the_tables_words_first() -> None:

@@ -20,7 +20,7 @@ from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.internals.strawberry_schema import MAX_ERRORS
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.selectors import MAX_TYPES
-from live_inbox_graphql.close_codes import CLOSINGS
+from live_inbox_graphql.close_codes import CLOSINGS, TRY_AGAIN_DETAILS
 from live_inbox_graphql.costs import ASSUMED_LENGTH, ENTRY_COST, MAX_LEAF_NAMES, ROOT_COST
 from live_inbox_graphql.document_limits import MAX_NAME, MAX_REPEATS
 from live_inbox_graphql.errors import Code, client_error
@@ -92,6 +92,11 @@ def test_the_reasons() -> None:
     ends = {reason.value for reason in AccessEnd}
     assert ends - reasons == {"deactivated"}
     assert "`deactivated`" in SECTIONS["Close codes"]
+    details = re.search(
+        r"those of 1013 are the values for (.*?)\.\n", SECTIONS["Close codes"], re.S
+    )
+    assert details is not None
+    assert set(re.findall("`(.*?)`", details[1])) == {"SERVICE_UNAVAILABLE", *TRY_AGAIN_DETAILS}
 
 
 def test_the_close_codes() -> None:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import signal
 import urllib.request
+from contextlib import suppress
+from socket import create_connection
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 import live_inbox
+from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import Change, GraphQLDevice, JsonDevice, Socket
 from tests.servers.asgi_server import SERVERS, AsgiServer
 from tests.servers.conftest import StartServer
 from tests.sockets.socket_server import raw_client, until
+from tests.stacks.ports import LOOPBACK
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -45,17 +50,20 @@ def close_code(connection: ClientConnection) -> int:
         return closed.rcvd.code if closed.rcvd else 1006
 
 
-def graphql_close_code(server: AsgiServer, first_message: str) -> int:
-    """Open a GraphQL socket and send a message; return the code of the close that follows."""
+def graphql_close_code(server: AsgiServer, *messages: str) -> int:
+    """Open a GraphQL socket and send messages; return the code of the close that follows."""
     address = f"{server.ws}/graphql/"
     with connect(address, subprotocols=[GRAPHQL_TRANSPORT_WS]) as connection:
-        connection.send(first_message)
+        with suppress(ConnectionClosed):
+            for message in messages:
+                connection.send(message)
         return close_code(connection)
 
 
-def refused_codes(server: AsgiServer) -> dict[str, int]:
+def refused_codes(server: AsgiServer) -> dict[str, int | str]:
     """Return the code with which each socket is closed, or the HTTP status with which it is refused."""
     bad_token = json.dumps({"type": "connection_init", "payload": {"token": "bad"}})
+    pings = [json.dumps({"type": "ping"})] * 300
     with connect(f"{server.ws}/ws/notifications/?token=bad") as connection:
         json_code = close_code(connection)
     with pytest.raises(InvalidStatus) as refusal:
@@ -64,8 +72,34 @@ def refused_codes(server: AsgiServer) -> dict[str, int]:
         "json, bad token": json_code,
         "graphql, bad token": graphql_close_code(server, bad_token),
         "graphql, too big": graphql_close_code(server, "x" * 70_000),
+        "graphql, too many": graphql_close_code(server, *pings),
+        "json, too big": json_fault(server, "x" * 70_000),
         "elsewhere": refusal.value.response.status_code,
+        "host": handshake_status(server, host="evil.example"),
+        "strange page": handshake_status(server, origin="https://evil.example"),
+        "own page": handshake_status(server, origin=server.http),
     }
+
+
+def handshake_status(server: AsgiServer, *, host: str = "", origin: str = "") -> int:
+    """Return the HTTP status of a handshake for GraphQL."""
+    address = f"ws://{host}/graphql/" if host else f"{server.ws}/graphql/"
+    connection = create_connection((LOOPBACK, server.port))
+    headers = {"Origin": origin} if origin else {}
+    try:
+        with connect(address, sock=connection, additional_headers=headers):
+            return 101
+    except InvalidStatus as refusal:
+        return refusal.response.status_code
+
+
+def json_fault(server: AsgiServer, message: str) -> str:
+    """Send the JSON API what it does not accept; return the code of its answer. The socket stays open."""
+    user = get_user_model().objects.get()
+    token = issue_token(user, ttl_seconds=60)
+    with connect(f"{server.ws}/ws/notifications/?token={token}") as connection:
+        connection.send(message)
+        return str(json.loads(connection.recv(timeout=STOP_SECONDS))["code"])
 
 
 def changes_after_send(devices: list[Socket], user_id: int) -> list[Change]:
@@ -105,7 +139,12 @@ def test_both_apis_are_served(name: str, start: StartServer, alice: int, token: 
         "json, bad token": 4401,
         "graphql, bad token": 4403,
         "graphql, too big": SERVERS[name].too_big_code,
+        "graphql, too many": SERVERS[name].too_many_code,
+        "json, too big": "MESSAGE_TOO_LARGE",
         "elsewhere": 403,
+        "host": SERVERS[name].wrong_host_status,
+        "strange page": 403,
+        "own page": 101,
     }
     with GraphQLDevice(server.ws, token) as graphql, JsonDevice(server.ws, token) as original:
         changes = changes_after_send([graphql, original], alice)
