@@ -37,7 +37,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         ("DATABASE_URL", "mysql://x", "it begins with postgres://, postgresql:// or sqlite:///"),
         ("REDIS_URL", "http://x", "it begins with redis://, rediss:// or unix://"),
         ("ALLOWED_ORIGINS", "example.com", "'example.com' is not an origin"),
-        ("ALLOWED_ORIGINS", "https://app.*.com", "'https://app.*.com' is not an origin"),
+        ("ALLOWED_ORIGINS", "https://app.*.com", "'https://app.*.com': a `*` stands for all below"),
         ("ENVIRONMENT", "prod", "Input should be 'development', 'test' or 'production'"),
     ],
 )

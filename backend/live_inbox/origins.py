@@ -114,6 +114,8 @@ def _required(value: str) -> tuple[Origin, bool]:
     scheme, _, rest = value.partition("://")
     host = rest.removeprefix("*.")
     origin = None if _NOT_IN_HOSTS & set(host) else parse_origin(f"{scheme}://{host}")
+    if origin is None and "*" in value:
+        raise ValueError(f"{value!r}: a `*` stands for all below a domain: https://*.example.com")
     if origin is None:
         raise ValueError(f"{value!r} is not an origin, such as https://app.example.com")
     is_wildcard = host != rest
