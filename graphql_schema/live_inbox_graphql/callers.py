@@ -35,7 +35,8 @@ from live_inbox.identity.config import DEFAULT_AUTHENTICATOR, authenticator_path
 from live_inbox.identity.credentials import token_from_headers, token_from_payload
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.lanes import Lane
-from live_inbox.sockets.handshakes import page_of
+from live_inbox.sockets.forwarding import apply_forwarded
+from live_inbox.sockets.handshakes import credential_headers, page_of
 from live_inbox_graphql.context import Context
 
 
@@ -127,14 +128,23 @@ class _Found:
     def credentials(self) -> Credentials:
         """Return what the authenticator may look at: no session, which is the project's to authenticate here."""
         payload = self.payload if isinstance(self.payload, Mapping) else {}
-        headers = [header for header in self.headers if header[0] != b"cookie"]
+        headers = self.headers
+        if self.handshake is not None:
+            headers = credential_headers(self._forwarded(), inbox_settings().origins)
+        headers = [header for header in headers if header[0] != b"cookie"]
         return Credentials(token=self.token(), headers=headers, payload=payload)
 
     def _check_origin(self) -> None:
         if self.handshake is None:
             return
-        if not page_of(self.handshake, inbox_settings().origins).may_use_session:
+        if not page_of(self._forwarded(), inbox_settings().origins).may_use_session:
             raise Forbidden("Pages of this origin may not act for a session: see ALLOWED_ORIGINS.")
+
+    def _forwarded(self) -> Mapping[str, Any]:
+        """Return the handshake as trusted proxies describe it: the project may have routed it by itself."""
+        scope = dict(self.handshake or {})
+        apply_forwarded(scope, inbox_settings().proxies)
+        return scope
 
 
 def _get(owner: Any, name: str) -> Any:

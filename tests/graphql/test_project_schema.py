@@ -240,6 +240,10 @@ async def hub(transactional_db: None) -> AsyncIterator[Hub[Event]]:
     await hub.stop()
 
 
+SITE = "https://app.example.com"
+APP = "capacitor://localhost"
+
+
 class Socket:
     """A socket to Strawberry's own consumer of Channels."""
 
@@ -329,6 +333,39 @@ class TestStrawberrysConsumers:
         await socket.start(EVENTS)
         kind, errors = await socket.receive()
         assert (kind, errors[0]["extensions"]) == ("error", {"code": "FORBIDDEN"})
+        await socket.close()
+
+    @pytest.mark.parametrize(("origin", "is_admitted"), [(None, True), (SITE, True), (APP, False)])
+    async def test_what_a_proxy_adds_for_the_user_does_not_count_for_a_strange_page(
+        self, hub: Hub[Event], alice: User, configure: Any, origin: str | None, is_admitted: bool
+    ) -> None:
+        configure(
+            AUTHENTICATOR="tests.identity.project_authenticators.NameInHeader",
+            ALLOWED_ORIGINS=[SITE],
+        )
+        socket = Socket(AnonymousUser())
+        socket.scope["headers"] += [(b"x-user", b"alice")]
+        await socket.open()
+        # After Strawberry's own check, which has a list of its own.
+        if origin is not None:
+            socket.scope["headers"] += [(b"origin", origin.encode())]
+        await socket.start("{ viewer { username } }")
+        _, payload = await socket.receive()
+        assert payload["data"] == ({"viewer": {"username": "alice"}} if is_admitted else None)
+        await socket.close()
+
+    async def test_a_page_behind_a_proxy_that_ends_tls_is_our_own(
+        self, hub: Hub[Event], alice: User, configure: Any
+    ) -> None:
+        configure(TRUSTED_PROXIES=["127.0.0.1"])
+        socket = Socket(alice)
+        socket.scope |= {"scheme": "ws", "client": ("127.0.0.1", 4711)}
+        proto, origin = (b"x-forwarded-proto", b"https"), (b"origin", b"https://testserver")
+        socket.scope["headers"] += [proto, origin]
+        await socket.open()
+        await socket.start("{ viewer { username } }")
+        _, payload = await socket.receive()
+        assert payload["data"] == {"viewer": {"username": "alice"}}
         await socket.close()
 
     async def test_a_subscription_ends_with_its_token(self, hub: Hub[Event], alice: User) -> None:
