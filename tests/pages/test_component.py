@@ -112,6 +112,8 @@ async def test_pages_of_allowed_origins_may_send_requests_with_a_token(
     assert found == ["alice", 401, 200, "TypeError"]
     await page.goto(strange)
     assert await page.evaluate(ASK, [graphql, token, "omit"]) == "TypeError"
+    assert ["by CORS policy" in text for text in monitor.console] == [True, True]
+    monitor.console.clear()
 
 
 @pytest.mark.parametrize("place", ["start", "center", "end"])
