@@ -75,6 +75,17 @@ def client_key(address: Address) -> str:
     return str(IPv6Network((address, CLIENT_PREFIX), strict=False))
 
 
+def limit_key(address: str | None, unlimited: Sequence[Network]) -> str | None:
+    """Return what the limits of one address count a client by; None for one that they do not apply to.
+
+    They do not apply to the addresses of UNLIMITED_ADDRESSES, and to what is no address, as for a Unix socket.
+    """
+    parsed = parse_address(address)
+    if parsed is None or is_within(parsed, unlimited):
+        return None
+    return client_key(parsed)
+
+
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
     """The reverse proxies whose X-Forwarded-For is believed.

@@ -17,6 +17,7 @@ from live_inbox.clock_monitor import is_wrong
 from live_inbox.conf import inbox_settings
 from live_inbox.database_check import current_check
 from live_inbox.readiness import PartReport
+from live_inbox.request_addresses import client_of_request
 
 DATABASE_SECONDS = 1.8
 """How long readiness waits for the database: it answers within two seconds."""
@@ -122,7 +123,7 @@ def _is_local(request: HttpRequest) -> bool:
     is_behind = settings.behind_proxy or settings.proxies.are_there
     if is_behind or any(name in request.META for name in _FORWARDING):
         return False
-    address = parse_address(request.META.get("REMOTE_ADDR"))
+    address = parse_address(client_of_request(request))
     try:
         host = urlsplit(f"//{request.META.get('HTTP_HOST', '')}").hostname
     except ValueError:

@@ -28,6 +28,7 @@ class SocketEndpoint:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a socket. On a server without lifespan, the first one starts the inbox."""
+        # Here, where the project's own router may have brought it.
         apply_forwarded(scope, inbox_settings().proxies)
         apis = self._inboxes.current()
         if apis is None:
@@ -67,7 +68,6 @@ class SocketRouter:
 
     def _application_for(self, scope: Scope) -> Application:
         if scope["type"] == "websocket":
-            apply_forwarded(scope, inbox_settings().proxies)
             # Whether the path ends with a slash does not matter.
             name = self._names.get(path_in_project(scope).strip("/"))
             return self._websocket if name is None else self._endpoints[name]

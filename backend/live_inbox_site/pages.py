@@ -8,9 +8,11 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
 from live_inbox import database
+from live_inbox.client_addresses import parse_address
 from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
 from live_inbox.database_threads import in_database_thread
 from live_inbox.notification_types import TYPE_LENGTH
+from live_inbox.request_addresses import client_of_request
 from live_inbox.web.content_security_policy import protect_inbox
 from live_inbox.web.views import (
     addresses,
@@ -96,8 +98,8 @@ def _facts_with(request: HttpRequest, addresses: dict[str, Any]) -> dict[str, An
 
 def _is_from_here(request: HttpRequest) -> bool:
     """Whether a browser on this machine asks, and not one behind a proxy on this machine."""
-    address = request.META.get("REMOTE_ADDR") or ""
-    is_loopback = address == "::1" or address.startswith("127.")
+    address = parse_address(client_of_request(request))
+    is_loopback = address is not None and address.is_loopback
     return is_loopback and not any(name in request.headers for name in _OF_PROXIES)
 
 

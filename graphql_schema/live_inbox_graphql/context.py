@@ -9,9 +9,11 @@ from typing import Any
 
 import strawberry
 from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
 
 from live_inbox.feed import Feed
 from live_inbox.identity.callers import Caller
+from live_inbox.request_addresses import client_of_request
 from live_inbox.sockets.asgi import client_address
 
 
@@ -72,13 +74,12 @@ class SocketRequest:
 
 
 def address_of(context: Any) -> str:
-    """Return the IP address of the client in our own or another context; empty if nothing says it."""
+    """Return the IP address of the client, behind trusted proxies, in our own or another context; empty if unknown."""
     request = (
         context.get("request") if hasattr(context, "get") else getattr(context, "request", None)
     )
-    meta = getattr(request, "META", None)
-    if meta is not None:
-        return str(meta.get("REMOTE_ADDR") or "")
+    if isinstance(request, HttpRequest):
+        return client_of_request(request)
     scope = getattr(request, "scope", None)
     return client_address(scope) if isinstance(scope, Mapping) else ""
 

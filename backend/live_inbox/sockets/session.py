@@ -31,7 +31,7 @@ from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
-from live_inbox.sockets.asgi import Message, Receive, Scope, Send
+from live_inbox.sockets.asgi import Message, Receive, Scope, Send, client_address
 from live_inbox.sockets.background_tasks import BackgroundTasks
 from live_inbox.sockets.writer import SocketWriter, direct_socket
 
@@ -163,8 +163,7 @@ class SocketSession:
     def enter(self) -> bool:
         """Count the handshake for its address; return whether the socket may be accepted. Call `leave` afterwards."""
         limit = sockets_of_addresses()
-        client = self.scope.get("client")
-        key = limit.key(client[0] if client else None)
+        key = limit.key(client_address(self.scope))
         if key is None:
             return True
         if not limit.open(key):
