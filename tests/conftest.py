@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -40,6 +41,15 @@ hypothesis_settings.load_profile("project")
 def stack(pytestconfig: pytest.Config) -> Stack:
     """What the tests run on: `stack.name` is "embedded" or "production"."""
     return pytestconfig.stash[STACK]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _exchange_of_rates() -> Iterator[None]:
+    """End the exchange of rates with the tests: their Redis ends, too."""
+    yield
+    rates = sys.modules.get("live_inbox.services.rates")
+    if rates is not None:
+        rates._exchange.stop()
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,12 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from live_inbox.limits.rate import RateLimit
+from live_inbox.limits.shared import SharedRates
+from live_inbox.limits.storage import GuardedStorage
 from live_inbox_site import sign_in_throttle
 from live_inbox_site.environment import site_settings
 from live_inbox_site.sign_in_throttle import MOST_KNOWN, SignInThrottle
+from tests.changed_settings import changed_settings
 from tests.stacks.uvicorn_server import ServerProcess
 
 SECOND = 1_000_000_000
@@ -31,7 +34,12 @@ def throttle(
     clock: Clock, per_address: str = "1/minute burst 5", per_name: str = "1/minute burst 3"
 ) -> SignInThrottle:
     """Return a throttle with few attempts."""
-    return SignInThrottle(RateLimit.parse(per_address), RateLimit.parse(per_name), clock=clock)
+    return SignInThrottle(
+        RateLimit.parse(per_address),
+        RateLimit.parse(per_name),
+        shared=SharedRates(GuardedStorage(lambda: None), site=lambda: "site"),
+        clock=clock,
+    )
 
 
 @pytest.mark.stack("embedded")
@@ -88,7 +96,9 @@ def _few_attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sign_in_throttle, "site_settings", lambda: changed)
     monkeypatch.setattr("live_inbox_site.signing_in.site_settings", lambda: changed)
     sign_in_throttle.sign_in_throttle.cache_clear()
-    yield
+    # Tests that share a Redis shall not count together.
+    with changed_settings(RATE_STORAGE_URL="none"):
+        yield
     sign_in_throttle.sign_in_throttle.cache_clear()
 
 

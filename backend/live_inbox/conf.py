@@ -204,7 +204,7 @@ class InboxSettings(BaseModel):
     )
     rate_storage_url: str = Field(
         "",
-        description="Where all processes count the rates of sending together, as the library `limits` takes it: "
+        description="Where all processes count rates together, as the library `limits` takes it: "
         "`redis://host:6379/0`, `rediss://...`, `redis+sentinel://host:26379/name`. Not set: the Redis of the channel "
         "layer, if it is one of channels-redis. `none`: each process counts for itself, as it does while the storage "
         "is away.",
@@ -471,7 +471,7 @@ class InboxSettings(BaseModel):
     service_send_rate: str = Field(
         "60000/minute burst 20000",
         description="The same for the sends of one service: a caller whose token has the scope "
-        "`notifications:send-to-anyone`. Each recipient of a bulk counts.",
+        "`notifications:send-to-anyone`. All tokens of one user are one service. Each recipient of a bulk counts.",
     )
     recipient_rate: str = Field(
         "600/minute burst 200",
@@ -486,12 +486,13 @@ class InboxSettings(BaseModel):
     )
     operation_rate: str = Field(
         "100/second burst 500",
-        description="Rate limit for one user's GraphQL operations, over HTTP and on sockets together; counted in each "
-        "process. New documents and costly operations count several times. Services have `SERVICE_SEND_RATE` instead.",
+        description="Rate limit for one user's GraphQL operations, over HTTP and on sockets together, in all "
+        "processes. New documents and costly operations count several times. Services have `SERVICE_SEND_RATE` "
+        "instead.",
     )
     anonymous_operation_rate: str = Field(
         "20/second burst 200",
-        description="The same for the operations of anonymous callers over HTTP, for each address that Django sees.",
+        description="The same for the operations of anonymous callers over HTTP, for each address.",
     )
     socket_rate: str = Field(
         "50/second burst 200",
@@ -511,14 +512,14 @@ class InboxSettings(BaseModel):
     )
     connection_rate: str = Field(
         "100/second burst 1000",
-        description="Rate limit for the new connections of one address; counted in each process.",
+        description="Rate limit for the new connections of one address, in all processes.",
     )
     max_sockets_per_address: int = Field(
         2000, ge=1, description="Maximum number of sockets of one address in one process."
     )
     handshake_rate: str = Field(
         "50/second burst 1000",
-        description="Rate limit for the WebSocket handshakes of one address; counted in each process.",
+        description="Rate limit for the WebSocket handshakes of one address, in all processes.",
     )
     max_sockets_per_user: int = Field(
         1000, ge=1, description="Maximum number of sockets of one user in one process."

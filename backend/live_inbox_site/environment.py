@@ -114,7 +114,7 @@ class SiteSettings(InboxSettings, BaseSettings):
     sign_in_rate_per_address: Annotated[str, AfterValidator(_rate)] = Field(
         "60/minute burst 100",
         description="Rate limit for attempts to sign in with a password from one address, at `/sign-in/` and "
-        "`/admin/login/`; counted in each process.",
+        "`/admin/login/`, in all processes.",
     )
     sign_in_rate_per_name: Annotated[str, AfterValidator(_rate)] = Field(
         "30/hour burst 10",

@@ -1,17 +1,18 @@
 """Limits attempts to sign in with a password, of one address and for one name, against guessing (brute force).
 
-Counted in this process, before the password is looked at: to hash one is work, too.
+Counted in each process and then in all together, before the password is looked at: to hash one is work, too.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import threading
 import time
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -19,15 +20,23 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from live_inbox import metrics
-from live_inbox.client_addresses import client_key, is_within, parse_address
+from live_inbox.client_addresses import limit_key
 from live_inbox.faults import RecurringFault
 from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
+from live_inbox.limits.shared import SharedRates
+from live_inbox.request_addresses import client_of_request
+from live_inbox.services.rates import shared_rates
 from live_inbox_site.environment import site_settings
 
 LONGEST_NAME = 254
 MOST_KNOWN = 10_000
-"""Pairs of an address and a name that are remembered."""
+"""Pairs of a name and an address that one process remembers."""
+
+KNOWN_SECONDS = 30 * 86_400
+"""How long all processes remember such a pair, where they share a storage."""
+
+_KNOWN = "has signed in from"
 
 View = Callable[..., HttpResponseBase]
 
@@ -37,7 +46,7 @@ class TooManyAttempts(Exception):
 
 
 class SignInThrottle:
-    """The attempts of one process. Thread-safe.
+    """The attempts in one process, and in all. Thread-safe; an attempt may wait for the storage that all share.
 
     Who fails for somebody else's name uses up what that name is allowed. So an address from which its user has signed
     in before has an allowance of its own for the name.
@@ -48,37 +57,52 @@ class SignInThrottle:
         per_address: RateLimit,
         per_name: RateLimit,
         *,
+        shared: SharedRates,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._addresses = KeyedLimiter(per_address, clock=clock)
         self._names = KeyedLimiter(per_name, clock=clock)
+        self._shared = shared
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
 
     def attempt(self, address: str | None, name: str) -> float | None:
         """Count an attempt and return None, or return the seconds to wait. `address` is None for one without limit."""
         if address is not None:
-            wait = self._addresses.check(address)
+            wait = self._take(self._addresses, "sign in from", address)
             if wait is not None:
                 return wait
-        folded = _folded(name)
-        pair = (address or "", folded)
+        digest = _digest(name)
+        pair = (digest, address or "")
+        if self._is_known(pair):
+            return self._take(self._names, "sign in as, from", *pair)
+        return self._take(self._names, "sign in as", digest)
+
+    def _is_known(self, pair: tuple[str, str]) -> bool:
         with self._lock:
-            key: Hashable = pair if pair in self._known else folded
-        return self._names.check(key)
+            if pair in self._known:
+                return True
+        return self._shared.is_remembered(_KNOWN, *pair)
+
+    def _take(self, here: KeyedLimiter, *key: str) -> float | None:
+        wait = here.check(key)
+        return self._shared.check(here.limit, *key) if wait is None else wait
 
     def succeeded(self, address: str | None, name: str) -> None:
         """Remember that the user of this name has signed in from here."""
-        pair = (address or "", _folded(name))
+        pair = (_digest(name), address or "")
         with self._lock:
             self._known[pair] = None
             self._known.move_to_end(pair)
             if len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
+        self._shared.remember(_KNOWN, *pair, seconds=KNOWN_SECONDS)
 
 
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", name[:LONGEST_NAME]).casefold().strip()
+def _digest(name: str) -> str:
+    """Return a digest of a name, however it is written: the storage shall not have names."""
+    folded = unicodedata.normalize("NFKC", name[:LONGEST_NAME]).casefold().strip()
+    return hashlib.blake2b(folded.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 _fault = RecurringFault("signing in", metrics.RATE_LIMITED.labels("sign_in"))
@@ -91,6 +115,7 @@ def sign_in_throttle() -> SignInThrottle:
     return SignInThrottle(
         RateLimit.parse(settings.sign_in_rate_per_address),
         RateLimit.parse(settings.sign_in_rate_per_name),
+        shared=shared_rates(),
     )
 
 
@@ -116,10 +141,7 @@ def throttled(view: View) -> View:
 
 def _address(request: HttpRequest) -> str | None:
     """Return what the caller is counted by; None if the limits of one address do not apply."""
-    address = parse_address(request.META.get("REMOTE_ADDR"))
-    if address is None or is_within(address, site_settings().unlimited_networks):
-        return None
-    return client_key(address)
+    return limit_key(client_of_request(request), site_settings().unlimited_networks)
 
 
 def _refusal(wait: float) -> HttpResponse:

@@ -1,22 +1,22 @@
 """How fast one caller may ask: operations of a user over HTTP and on all of their sockets share one allowance.
 
 An operation takes 1 of it, and more if it costs more: for a document that is new to the process, which has to be parsed
-and validated, and for what its execution costs. Allowances are counted in each process.
+and validated, and for what its execution costs. All processes count allowances together, in the background.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from django.http import HttpRequest
-
 from live_inbox import metrics
+from live_inbox.client_addresses import client_key, is_within, parse_address
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import RateLimited
 from live_inbox.identity.scopes import may_send_to_anyone
-from live_inbox.limits.keyed import KeyedLimiter
+from live_inbox.limits.exchange import ExchangedLimiter
 from live_inbox.limits.rate import RateLimit
-from live_inbox_graphql.context import Context
+from live_inbox.services.rates import exchanged
+from live_inbox_graphql.context import Context, address_of
 
 CHARACTERS_EACH = 256
 """Of a new document, so many take one more of the allowance."""
@@ -29,31 +29,41 @@ INTROSPECTION_EACH = 10 * COST_EACH
 
 
 @lru_cache(maxsize=8)
-def _limiter(rate: str) -> KeyedLimiter:
-    return KeyedLimiter(RateLimit.parse(rate))
+def _limiter(name: str, rate: str) -> ExchangedLimiter:
+    return exchanged(name, RateLimit.parse(rate))
 
 
 def take_operation(context: Context, weight: int) -> None:
     """Take `weight` of the caller's allowance, or all of a smaller one. Raises RateLimited.
 
     A service, whose token may send to anybody, has the rate of its sends. Who is anonymous shares the allowance of
-    their address.
+    their address, unless it is one of UNLIMITED_ADDRESSES.
     """
     settings = inbox_settings()
     caller = context.caller
     if caller is None:
-        rate, key = settings.anonymous_operation_rate, _address(context)
+        key = _address_key(context)
+        if key is None:
+            return
+        limiter = _limiter("anonymous operations", settings.anonymous_operation_rate)
     elif may_send_to_anyone(caller.scopes):
-        rate, key = settings.service_send_rate, caller.user_id
+        key = caller.user_id
+        limiter = _limiter("operations of a service", settings.service_send_rate)
     else:
-        rate, key = settings.operation_rate, caller.user_id
-    limiter = _limiter(rate)
+        key = caller.user_id
+        limiter = _limiter("operations", settings.operation_rate)
     retry_after = limiter.check(key, min(weight, limiter.limit.burst))
     if retry_after is not None:
         metrics.RATE_LIMITED.labels("operation").inc()
         raise RateLimited("You ask too fast.", retry_after=retry_after)
 
 
-def _address(context: Context) -> str:
-    request = context.request
-    return str(request.META.get("REMOTE_ADDR")) if isinstance(request, HttpRequest) else ""
+def _address_key(context: Context) -> str | None:
+    """Return what an anonymous caller is counted by; None for one without a limit.
+
+    Callers without an address, as on a Unix socket, share one allowance.
+    """
+    address = parse_address(address_of(context))
+    if address is None:
+        return ""
+    return None if is_within(address, inbox_settings().unlimited_networks) else client_key(address)

@@ -11,6 +11,7 @@ from django.test import AsyncRequestFactory
 
 from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH
 from live_inbox_graphql.view import GraphQLView
+from tests.changed_settings import changed_settings
 from tests.graphql.graphql_server import Client
 from tests.graphql.http_client import bearer, post
 from tests.graphql.own_schema import schema
@@ -46,6 +47,10 @@ async def test_over_http(slow: None, alice: User, bob: User) -> None:
 async def test_a_service_has_the_rate_of_its_sends(slow: None, alice: User) -> None:
     service = {"Authorization": bearer(alice, "notifications:send-to-anyone")}
     assert await statuses(21, ASK, **service) == [200] * 20 + [429]
+    # However many tokens it has.
+    other = {"Authorization": bearer(alice, "notifications:send-to-anyone", "another:scope")}
+    assert other != service
+    assert await statuses(1, ASK, **other) == [429]
 
 
 async def test_strangers_have_one_for_each_address(slow: None) -> None:
@@ -57,6 +62,24 @@ async def test_strangers_have_one_for_each_address(slow: None) -> None:
 
     assert [await status("192.0.2.1") for _ in range(6)] == [200] * 5 + [429]
     assert await status("192.0.2.2") == 200
+
+
+async def test_an_address_is_that_of_the_client_behind_trusted_proxies() -> None:
+    async def status(address: str) -> int:
+        request = AsyncRequestFactory().post(
+            "/graphql/",
+            {"query": "{ __typename }"},
+            content_type="application/json",
+            headers={"X-Forwarded-For": f"198.51.100.9, {address}"},
+        )
+        status: int = (await GraphQLView.as_view(schema=schema)(request)).status_code
+        return status
+
+    with changed_settings(TRUSTED_PROXIES=["1"], ANONYMOUS_OPERATION_RATE="1/day burst 3"):
+        found = [await status(f"2001:db8:77::{number}") for number in range(4)]
+        assert found == [200, 200, 200, 429]
+        assert await status("2001:db8:78::1") == 200
+        assert [await status("127.0.0.1") for _ in range(5)] == [200] * 5
 
 
 @pytest.mark.parametrize("fast_path", [True], ids=["fast_path"])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from limits.storage import RedisStorage, Storage, storage_from_string
 
 from live_inbox.limits.rate import NANOSECONDS, RateLimit
-from live_inbox.limits.shared import RETRY_SECONDS, SharedRates, window_of
-from live_inbox.limits.storage import rate_storage
+from live_inbox.limits.shared import SharedRates, window_of
+from live_inbox.limits.storage import RETRY_SECONDS, GuardedStorage, rate_storage
 from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
 from tests.stacks.redis_server import RedisServer
@@ -47,7 +47,8 @@ def process(private_redis: RedisServer, clock: Clock) -> Callable[..., SharedRat
         with changed_settings(RATE_STORAGE_URL=private_redis.url):
             storage = rate_storage()
         assert storage is not None
-        return SharedRates(lambda: storage, site=lambda: site, clock=clock)
+        guarded = GuardedStorage(lambda: storage, clock=clock)
+        return SharedRates(guarded, site=lambda: site)
 
     return new
 
@@ -113,7 +114,7 @@ def test_without_a_storage_nothing_is_counted() -> None:
     def site() -> str:
         raise AssertionError("the id of the site costs a query")
 
-    rates = SharedRates(lambda: None, site=site)
+    rates = SharedRates(GuardedStorage(lambda: None), site=site)
     assert [rates.check(TWO, "sender", "7", cost=2) for _ in range(9)] == [None] * 9
 
 
@@ -122,7 +123,7 @@ def test_an_address_that_cannot_be_used_refuses_nothing(clock: Clock) -> None:
         return storage_from_string("nothing://here")
 
     before = counted("rate_storage_faults_total")
-    rates = SharedRates(storage, site=lambda: "site", clock=clock)
+    rates = SharedRates(GuardedStorage(storage, clock=clock), site=lambda: "site")
     assert [rates.check(TWO, "sender", "7", cost=2) for _ in range(9)] == [None] * 9
     assert counted("rate_storage_faults_total") == before + 1
 

@@ -52,6 +52,15 @@ class KeyedLimiter:
             self._evict(now)
             return None
 
+    def charge(self, key: Hashable, cost: int, *, since_ns: int) -> None:
+        """Take what another process has granted since a moment of the clock, whatever is left of the allowance."""
+        with self._lock:
+            now = self._clock()
+            full_at = self.limit.charge(self._full_at.get(key, 0), now, cost, since_ns)
+            if not self.limit.is_full(full_at, now):
+                self._full_at[key] = full_at
+                self._evict(now)
+
     def _evict(self, now: int) -> None:
         for _ in range(_REMOVED_PER_CHECK):
             oldest = next(iter(self._full_at))

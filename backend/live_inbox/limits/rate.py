@@ -77,6 +77,17 @@ class RateLimit:
             return after, 0
         return full_at, -(-excess // self.count)
 
+    def charge(self, full_at: int, now_ns: int, cost: int, since_ns: int) -> int:
+        """Take what was granted elsewhere since a moment, whatever is left; return the new state.
+
+        It counts as granted at `since_ns`, so what was refilled meanwhile is not charged. The allowance falls by two
+        bursts below its full size at most: after the time of two refills it is full again.
+        """
+        period = self.period_seconds * NANOSECONDS
+        after = max(full_at, since_ns * self.count) + cost * period
+        lowest = now_ns * self.count + 2 * self.burst * period
+        return max(full_at, min(after, lowest))
+
     def is_full(self, full_at: int, now_ns: int) -> bool:
         """Whether the allowance is full, so that its state can be dropped."""
         return full_at <= now_ns * self.count

@@ -17,60 +17,45 @@ from limits import RateLimitItemPerSecond
 from limits.storage import Storage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from live_inbox import metrics
-from live_inbox.faults import Fault
 from live_inbox.limits.rate import RateLimit
-from live_inbox.limits.storage import rate_storage
+from live_inbox.limits.storage import GuardedStorage
 
-RETRY_SECONDS = 5.0
-"""How long the storage is left alone after a failure."""
-
-_NAMESPACE = "live-inbox"
+NAMESPACE = "live-inbox"
 
 
 class SharedRates:
     """Counts rates in a storage. Thread-safe. For database threads: a check waits for the storage.
 
-    While the storage does not answer, everything is granted, and the failure is logged once and counted. `site` returns
-    what tells sites that share a storage apart. A check raises what `site` raises, and nothing else.
+    While the storage does not answer, everything is granted. `site` returns what tells sites that share a storage
+    apart. A check raises what `site` raises, and nothing else.
     """
 
-    def __init__(
-        self,
-        storage: Callable[[], Storage | None] = rate_storage,
-        *,
-        site: Callable[[], str],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, storage: GuardedStorage, *, site: Callable[[], str]) -> None:
         self._storage = storage
         self._site = site
-        self._clock = clock
-        self._fault = Fault("storage of rates", metrics.RATE_STORAGE_FAULTS)
-        self._paused_until = -math.inf
 
     def check(self, limit: RateLimit, *key: str, cost: int = 1) -> float | None:
         """Take `cost` from what all processes may use of a limit under a key. Returns None, or the seconds to wait."""
-        if self._clock() < self._paused_until:
+        if not self._storage.is_usable:
             return None
-        try:
-            storage = self._storage()
-        except Exception as error:  # Of an address that cannot be used.
-            self._pause(error)
-            return None
-        if storage is None:
-            return None
-        site = self._site()
-        try:
-            wait = _take(storage, limit, (site, *key), cost)
-        except Exception as error:  # Whatever the client of a storage raises.
-            self._pause(error)
-            return None
-        self._fault.recovered()
-        return wait
+        full_key = (self._site(), *key)
+        return self._storage.use(lambda storage: _take(storage, limit, full_key, cost))
 
-    def _pause(self, error: Exception) -> None:
-        self._paused_until = self._clock() + RETRY_SECONDS
-        self._fault.report(error)
+    def remember(self, *key: str, seconds: int) -> None:
+        """Note a fact for all processes, for so many seconds from the first time on."""
+        if self._storage.is_usable:
+            name = self._name_of(key)
+            self._storage.use(lambda storage: storage.incr(name, seconds))
+
+    def is_remembered(self, *key: str) -> bool:
+        """Whether a process has noted the fact. False while the storage does not answer."""
+        if not self._storage.is_usable:
+            return False
+        name = self._name_of(key)
+        return bool(self._storage.use(lambda storage: storage.get(name)))
+
+    def _name_of(self, key: tuple[str, ...]) -> str:
+        return "/".join((NAMESPACE, self._site(), *key))
 
 
 def window_of(limit: RateLimit) -> tuple[int, int]:
@@ -86,7 +71,7 @@ def window_of(limit: RateLimit) -> tuple[int, int]:
 def _take(storage: Storage, limit: RateLimit, key: tuple[str, ...], cost: int) -> float | None:
     limiter = SlidingWindowCounterRateLimiter(storage)
     amount, seconds = window_of(limit)
-    window = RateLimitItemPerSecond(amount, seconds, _NAMESPACE)
+    window = RateLimitItemPerSecond(amount, seconds, NAMESPACE)
     if limiter.hit(window, *key, cost=cost):
         return None
     reset_at = limiter.get_window_stats(window, *key).reset_time

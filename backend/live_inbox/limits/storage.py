@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from channels_redis.utils import decode_hosts
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
-from limits.storage import RedisStorage, Storage, storage_from_string
+from limits.storage import RedisClusterStorage, RedisStorage, Storage, storage_from_string
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
+from live_inbox import metrics
 from live_inbox.conf import inbox_settings
+from live_inbox.faults import Fault
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.25
 """How long a caller waits for the storage. It is in the way of a send."""
+
+RETRY_SECONDS = 5.0
+"""How long the storage is left alone after a failure."""
 
 OFF = "none"
 """The value of RATE_STORAGE_URL with which each process counts for itself."""
@@ -80,6 +90,93 @@ def _pool(host: Mapping[str, Any]) -> ConnectionPool:
         sentinel = Sentinel(sentinels, sentinel_kwargs=sentinel_options)  # type: ignore[no-untyped-call]
         return SentinelConnectionPool(name, sentinel, **options)  # type: ignore[no-untyped-call]
     return ConnectionPool(**options)
+
+
+class GuardedStorage:
+    """The storage as one process uses it: left alone for a while after a failure. Thread-safe.
+
+    Failures are logged once and counted, and never raised.
+    """
+
+    def __init__(
+        self,
+        storage: Callable[[], Storage | None] = rate_storage,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._fault = Fault("storage of rates", metrics.RATE_STORAGE_FAULTS)
+        self._paused_until = -math.inf
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a storage, and it has not just failed. Never waits."""
+        if self._clock() < self._paused_until:
+            return False
+        try:
+            return self._storage() is not None
+        except Exception:  # Of an address that cannot be used. `use` reports it.
+            return True
+
+    def use(self, work: Callable[[Storage], T]) -> T | None:
+        """Return what `work` returns, which may wait for the storage; None without one, or if it fails."""
+        if self._clock() < self._paused_until:
+            return None
+        try:
+            storage = self._storage()
+            if storage is None:
+                return None
+            result = work(storage)
+        except Exception as error:  # Whatever the client of a storage raises.
+            self._paused_until = self._clock() + RETRY_SECONDS
+            self._fault.report(error)
+            return None
+        self._fault.recovered()
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What all processes have counted under a key: how much, and since how many seconds."""
+
+    total: int
+    age: float
+
+
+def add_counts(
+    storage: Storage, amounts: Mapping[str, int], window_seconds: int
+) -> dict[str, Count]:
+    """Add to the counts of some keys and return them, in one round trip where that is possible.
+
+    A count begins again `window_seconds` after the first amount. Raises what the client of the storage raises.
+    """
+    if isinstance(storage, RedisStorage) and not isinstance(storage, RedisClusterStorage):
+        return _add_in_one_round_trip(storage, amounts, window_seconds)
+    return {
+        key: Count(
+            storage.incr(key, window_seconds, amount),
+            window_seconds - (storage.get_expiry(key) - time.time()),
+        )
+        for key, amount in amounts.items()
+    }
+
+
+def _add_in_one_round_trip(
+    storage: RedisStorage, amounts: Mapping[str, int], window_seconds: int
+) -> dict[str, Count]:
+    """Do as `RedisStorage.incr` and `get_expiry` do, for many keys."""
+    client: Any = storage.get_connection()
+    pipeline = client.pipeline(transaction=False)
+    for key, amount in amounts.items():
+        name = storage.prefixed_key(key)
+        storage.lua_incr_expire([name], [window_seconds, amount], client=pipeline)
+        pipeline.pttl(name)
+    answers = pipeline.execute()
+    return {
+        key: Count(int(total), window_seconds - left / 1000)
+        for key, total, left in zip(amounts, answers[::2], answers[1::2], strict=True)
+    }
 
 
 @receiver(setting_changed)

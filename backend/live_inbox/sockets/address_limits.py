@@ -1,7 +1,8 @@
 """How much of a server one address, and one user, may take: connections, sockets, and new ones in a time.
 
-Counted in each process. A client of IPv6 is counted by its /64 network, a client behind a trusted proxy by the address
-that the proxy names. The addresses of UNLIMITED_ADDRESSES are not counted.
+What is open is counted in each process, what is new by all processes together. A client of IPv6 is counted by its /64
+network, a client behind a trusted proxy by the address that the proxy names. The addresses of UNLIMITED_ADDRESSES are
+not counted.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Hashable, Sequence
 from functools import lru_cache
 
 from live_inbox import metrics
-from live_inbox.client_addresses import Network, client_key, is_within, parse_address
+from live_inbox.client_addresses import Network, limit_key
 from live_inbox.conf import inbox_settings
 from live_inbox.faults import RecurringFault
-from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
+from live_inbox.services.rates import exchanged
 
 
 class OpenCounts:
@@ -55,7 +56,7 @@ class AddressLimit:
 
     def __init__(self, name: str, most: int, rate: RateLimit, unlimited: Sequence[Network]) -> None:
         self._most = most
-        self._rates = KeyedLimiter(rate)
+        self._rates = exchanged(f"{name}_of_address", rate)
         self._unlimited = unlimited
         self._open = OpenCounts()
         self._fault = RecurringFault(
@@ -68,10 +69,7 @@ class AddressLimit:
 
     def key(self, address: str | None) -> str | None:
         """Return what an address is counted by; None if it is not limited, as a Unix socket."""
-        parsed = parse_address(address)
-        if parsed is None or is_within(parsed, self._unlimited):
-            return None
-        return client_key(parsed)
+        return limit_key(address, self._unlimited)
 
     def open(self, key: str) -> bool:
         """Count one more and return True; or return False for one that has to be refused."""

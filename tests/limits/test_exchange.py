@@ -1,0 +1,249 @@
+"""Rates that several processes count together in the background, in a real Redis."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from limits.storage import MemoryStorage
+
+from live_inbox.limits import exchange as exchanging
+from live_inbox.limits.exchange import MAX_KEYS, Exchange, ExchangedLimiter
+from live_inbox.limits.rate import NANOSECONDS, RateLimit
+from live_inbox.limits.storage import RETRY_SECONDS, Count, GuardedStorage, add_counts, rate_storage
+from tests.changed_settings import changed_settings
+from tests.delivery.metric_values import counted
+from tests.stacks.redis_server import RedisServer
+
+pytestmark = pytest.mark.stack("embedded")
+
+FIVE = RateLimit.parse("5/hour burst 5")
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Look again and again until something is so."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class Process:
+    """The limiters of one process, whose exchanges the test makes."""
+
+    def __init__(self, storage: GuardedStorage, site: Callable[[], str]) -> None:
+        self.exchange = Exchange(storage, site=site)
+        # The test decides when: no thread.
+        self.exchange._thread = threading.current_thread()
+        self.limiter = ExchangedLimiter("handshakes", FIVE, self.exchange)
+
+    def granted(self, key: str, most: int = 99) -> int:
+        """Take from a key until it is refused; return how often it was not."""
+        return next((n for n in range(most) if self.limiter.check(key) is not None), most)
+
+
+@pytest.fixture
+def now() -> list[float]:
+    """The clock of the storage's pauses, as a list of one."""
+    return [1000.0]
+
+
+@pytest.fixture
+def process(private_redis: RedisServer, now: list[float]) -> Callable[..., Process]:
+    """Return the rates as another process has them, with connections of its own."""
+
+    def new(site: str = "site") -> Process:
+        with changed_settings(RATE_STORAGE_URL=private_redis.url):
+            storage = rate_storage()
+        return Process(GuardedStorage(lambda: storage, clock=lambda: now[0]), lambda: site)
+
+    return new
+
+
+def test_what_one_process_has_granted_others_refuse(process: Callable[..., Process]) -> None:
+    first, second, third = process(), process(), process()
+    assert first.granted("192.0.2.1") == 5
+    first.exchange.run()
+    # It learns with its first grant.
+    assert second.granted("192.0.2.1", most=1) == 1
+    second.exchange.run()
+    wait = second.limiter.check("192.0.2.1")
+    assert wait is not None
+    assert 0 < wait <= 2 * 3600
+    assert second.granted("192.0.2.2") == 5
+    assert third.granted("192.0.2.3", most=3) == 3
+    third.exchange.run()
+    assert third.granted("192.0.2.3") == 2
+    other_site = process("another site")
+    assert other_site.granted("192.0.2.1", most=1) == 1
+    other_site.exchange.run()
+    assert other_site.granted("192.0.2.1") == 4
+
+
+def test_what_is_counted_again_and_again_is_charged_once(process: Callable[..., Process]) -> None:
+    first, second = process(), process()
+    for _ in range(2):
+        for each in (first, second):
+            assert each.granted("a", most=1) == 1
+            each.exchange.run()
+    # Two each: the first has not heard of the last one.
+    assert second.granted("a") == 1
+    assert first.granted("a") == 2
+
+
+def test_a_storage_that_is_frozen_refuses_nothing_and_is_left_alone(
+    process: Callable[..., Process],
+    private_redis: RedisServer,
+    now: list[float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = process()
+    before = counted("rate_storage_faults_total")
+    private_redis.freeze()
+    with caplog.at_level(logging.WARNING):
+        for number in range(5):
+            assert first.granted(f"a{number}", most=9) == 5
+            first.exchange.run()
+        assert counted("rate_storage_faults_total") == before + 1
+        assert [each.getMessage().split(":")[0] for each in caplog.records] == [
+            "The storage of rates fails"
+        ]
+        private_redis.thaw()
+        now[0] += RETRY_SECONDS
+        assert first.granted("b", most=5) == 5
+        first.exchange.run()
+    assert "works again" in caplog.records[-1].getMessage()
+    second = process()
+    assert second.granted("b", most=1) == 1
+    second.exchange.run()
+    assert second.granted("b") == 0
+
+
+def test_without_a_storage_nothing_is_kept_for_an_exchange() -> None:
+    def site() -> str:
+        raise AssertionError("the id of the site costs a query")
+
+    alone = Process(GuardedStorage(lambda: None), site)
+    assert alone.granted("a") == 5
+    assert alone.limiter.take_granted() == {}
+    alone.exchange.run()
+
+
+def test_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = MemoryStorage()
+    process = Process(GuardedStorage(lambda: storage), lambda: "site")
+    for number in range(MAX_KEYS + 100):
+        assert process.limiter.check(str(number)) is None
+    assert len(process.limiter._granted) == MAX_KEYS
+    process.exchange.run()
+    assert process.limiter._granted == {}
+    assert len(process.limiter._totals) == MAX_KEYS
+    monkeypatch.setattr(exchanging, "MAX_TOTALS", 100)
+    assert process.limiter.check("another") is None
+    process.exchange.run()
+    assert len(process.limiter._totals) == 100
+
+
+def test_a_thread_exchanges_what_was_granted(private_redis: RedisServer) -> None:
+    with changed_settings(RATE_STORAGE_URL=private_redis.url):
+        storage = rate_storage()
+    guarded = GuardedStorage(lambda: storage)
+    first, second = (
+        ExchangedLimiter("handshakes", FIVE, Exchange(guarded, site=lambda: "site"))
+        for _ in range(2)
+    )
+    assert [first.check("a") for _ in range(5)] == [None] * 5
+    assert storage is not None
+    until(lambda: storage.get(first.name_of("site", "a")) == 5)
+    assert second.check("a") is None
+    alone = second._here._full_at["a"]
+    until(lambda: second._here._full_at["a"] != alone)
+    assert second.check("a") is not None
+
+
+@pytest.mark.parametrize("kind", ["redis", "memory"])
+def test_counts_have_an_age(private_redis: RedisServer, kind: str) -> None:
+    url = private_redis.url if kind == "redis" else "memory://"
+    with changed_settings(RATE_STORAGE_URL=url):
+        storage = rate_storage()
+    assert storage is not None
+    assert {key: each.total for key, each in add_counts(storage, {"a": 2, "b": 1}, 60).items()} == {
+        "a": 2,
+        "b": 1,
+    }
+    counts = add_counts(storage, {"b": 3, "c": 1}, 60)
+    assert [(key, count.total) for key, count in counts.items()] == [("b", 4), ("c", 1)]
+    assert all(-1 <= count.age < 59 for count in counts.values())
+
+
+# -- the arithmetic --------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rate=st.builds(RateLimit, st.integers(1, 50), st.integers(1, 20), st.integers(1, 60)),
+    requests=st.lists(
+        st.tuples(st.integers(0, 900), st.integers(0, 2), st.booleans()), max_size=150
+    ),
+)
+def test_traffic_that_one_process_would_allow_is_allowed_by_several(
+    rate: RateLimit, requests: list[tuple[int, int, bool]]
+) -> None:
+    now = [NANOSECONDS]
+    total, began = 0, 0
+    processes = [
+        ExchangedLimiter("x", rate, _no_exchange(), clock=lambda: now[0]) for _ in range(3)
+    ]
+    one = 0
+    own = [0, 0, 0]
+    for gap, number, exchanges in requests:
+        now[0] += gap * 1_000_000
+        one, wait = rate.take(one, now[0])
+        if wait:
+            continue
+        limiter = processes[number]
+        assert limiter.check("a") is None
+        own[number] += 1
+        if exchanges:
+            window = limiter.window_seconds * NANOSECONDS
+            if not total or now[0] >= began + window:
+                total, began = 0, now[0]
+            total += own[number]
+            limiter.learn("a", own[number], Count(total, (now[0] - began) / NANOSECONDS))
+            own[number] = 0
+
+
+def _no_exchange() -> Exchange:
+    return Exchange(GuardedStorage(lambda: None), site=lambda: "site")
+
+
+def test_all_processes_together_keep_the_rate() -> None:
+    """Four that try as often as they can, and exchange every second, for ten minutes."""
+    rate = RateLimit.parse("10/second burst 50")
+    now = [NANOSECONDS]
+    processes = [
+        ExchangedLimiter("x", rate, _no_exchange(), clock=lambda: now[0]) for _ in range(4)
+    ]
+    total, began, granted = 0, now[0], 0
+    own = [0] * len(processes)
+    for step in range(6000):
+        now[0] += NANOSECONDS // 10
+        for number, limiter in enumerate(processes):
+            while limiter.check("a") is None:
+                own[number] += 1
+                granted += 1
+            is_due = step % 10 == number or own[number] > rate.burst // 4
+            if own[number] and is_due:
+                if now[0] >= began + limiter.window_seconds * NANOSECONDS:
+                    total, began = 0, now[0]
+                total += own[number]
+                count = Count(total, (now[0] - began) / NANOSECONDS)
+                limiter.learn("a", own[number], count)
+                own[number] = 0
+    # A burst of each, the rate, and what an exchange has missed when a count ended.
+    assert granted <= 4 * rate.burst + 1.05 * 600 * rate.count
