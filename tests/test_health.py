@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ import httpx
 import psycopg
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
+from django.urls import include, path
 
 from live_inbox import database_check, readiness
 from live_inbox.clock import clock
@@ -94,6 +96,14 @@ class TestInAProcessWithoutSockets:
         status, answer = ready(client)
         assert (status, answer["information"]["clock"]["status"]) == (200, "wrong")
         assert answer["information"]["clock"]["offset"] == pytest.approx(-1000, abs=60)
+
+    @pytest.mark.stack("embedded")
+    def test_the_clock_of_sqlite_is_that_of_the_server(self, client: Client) -> None:
+        assert ready(client)[1]["information"]["clock"] == {
+            "status": "ok",
+            "age": 0.0,
+            "offset": 0.0,
+        }
 
     def test_migrations_that_were_not_run(
         self, client: Client, monkeypatch: pytest.MonkeyPatch
@@ -264,3 +274,65 @@ def test_metrics_require_a_local_request_or_the_token(
     assert client.get("/metrics").status_code == 403
     answer = client.get("/metrics", headers={"Authorization": "Bearer secret"})
     assert b"inbox_events_committed_total" in answer.content
+
+
+urlpatterns = [
+    path("inner/", include("live_inbox.health_urls")),
+    path("", include("live_inbox.urls")),
+]
+"""Of a project that has put the endpoints below a prefix."""
+
+
+class TestWhateverHost:
+    """A probe asks by an address that no ALLOWED_HOSTS has, or without a Host."""
+
+    @pytest.fixture(autouse=True)
+    def _allowed(self) -> Iterator[None]:
+        with override_settings(ALLOWED_HOSTS=["example.com"]):
+            yield
+
+    HOSTS = ("10.42.8.201:8000", "", "evil.example", "no host", "[::1]:x", "localhost:8000")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_of_the_site(self) -> None:
+        for host in self.HOSTS:
+            client = Client(headers={"Host": host})
+            assert client.get("/healthz").status_code == 200
+            assert client.get("/readyz").status_code == 200
+            # It is protected as before.
+            assert client.get("/metrics").status_code == 403
+            with changed_settings(METRICS_TOKEN="secret"):
+                authorized = {"Authorization": "Bearer secret"}
+                assert client.get("/metrics", headers=authorized).status_code == 200
+            # Nothing else is answered to them.
+            assert client.get("/healthz/").status_code == 400
+            assert client.get("/ws/notifications/").status_code == 400
+
+    @override_settings(SECURE_SSL_REDIRECT=True)
+    def test_over_plain_http(self) -> None:
+        assert Client().get("/healthz").status_code == 200
+        assert Client(headers={"Host": "example.com"}).get("/").status_code == 301
+
+    @override_settings(ROOT_URLCONF=__name__)
+    def test_of_a_project_below_a_prefix(self) -> None:
+        assert Client().get("/inner/healthz").status_code == 200
+        assert Client().get("/healthz").status_code == 400
+        with override_settings(ROOT_URLCONF="live_inbox.urls"):
+            assert Client().get("/inner/healthz").status_code == 400
+
+    @pytest.mark.django_db(transaction=True)
+    def test_on_a_server(self, start_server: Callable[..., ServerProcess]) -> None:
+        server = start_server(BEHIND_PROXY="true", METRICS_TOKEN="secret")
+
+        def status(path_: str, host: str | None, version: str) -> bytes:
+            line = "" if host is None else f"Host: {host}\r\n"
+            request = f"GET {path_} HTTP/{version}\r\n{line}Authorization: Bearer secret\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", server.port), timeout=60) as opened:
+                opened.sendall(request.encode())
+                return opened.recv(12)[9:]
+
+        for path_ in ("/healthz", "/readyz", "/metrics"):
+            assert status(path_, None, "1.0") == status(path_, None, "1.1") == b"200"
+            assert status(path_, "10.42.8.201:8000", "1.1") == b"200"
+        assert status("/", "10.42.8.201:8000", "1.1") == b"400"
+        assert "Traceback" not in server.log()

@@ -71,6 +71,8 @@ INSTALLED_APPS = [
     "live_inbox.admin_site_extras",
 ]
 MIDDLEWARE = [
+    # Before those that check the host or redirect to https: probes know neither.
+    "live_inbox.health_middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -124,7 +126,6 @@ SECURE_HSTS_PRELOAD = _settings.hsts_preload
 if _settings.behind_proxy:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 
 LOGGING = {
     "version": 1,

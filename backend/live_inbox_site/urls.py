@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from live_inbox import health
 from live_inbox.admin.urls import original_admin_redirects
 from live_inbox.urls import graphql_view
 from live_inbox_site import pages
@@ -26,7 +25,5 @@ urlpatterns = [
     # Before the admin's own view of the same address.
     path("admin/login/", throttled(admin.site.login)),
     path("admin/", admin.site.urls),
-    path("healthz", health.alive),
-    path("readyz", health.ready),
-    path("metrics", health.metrics),
+    path("", include("live_inbox.health_urls")),
 ]

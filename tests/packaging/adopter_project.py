@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "live_inbox",
 ]
 MIDDLEWARE = [
+    "live_inbox.health_middleware.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -84,7 +85,11 @@ URLS = """
 from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls), path("", include("live_inbox.urls"))]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("live_inbox.urls")),
+    path("", include("live_inbox.health_urls")),
+]
 """
 
 ASGI = """

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
@@ -141,6 +142,14 @@ def server(adopter: Installation, process_registry: ProcessRegistry) -> Iterator
     child.stop()
     assert "Application shutdown complete" in child.text()
     assert "Traceback" not in child.text()
+
+
+def test_probes_are_answered_whatever_their_host(server: str) -> None:
+    probe = {"Host": "10.42.8.201:8000"}
+    for path in ("healthz", "readyz"):
+        assert (
+            httpx.get(f"http://{server}/{path}", headers=probe, timeout=SECONDS).status_code == 200
+        )
 
 
 def subscribe(id: str, query: str, **variables: str) -> str:
