@@ -6,6 +6,7 @@ The sockets are at two of the same addresses: `live_inbox.asgi.mount` finds them
 from __future__ import annotations
 
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.socket_paths import SOCKET_PATHS
+from live_inbox.sockets.refusals import CONTENT_TYPE, refusal_body
 from live_inbox.web import views
 from live_inbox.web.preferences import preferences
 from live_inbox_graphql.view import GraphQLView, Page
@@ -43,14 +45,18 @@ def _view(page: Page | None) -> Any:
 
 
 @database.non_atomic
+@csrf_exempt
 async def sockets_only(request: HttpRequest) -> HttpResponse:
     """Refuse a plain request to the JSON API. Most often, a proxy has not passed on that it asked for a WebSocket."""
-    return HttpResponse(
-        "This address is for WebSockets; the request was not an upgrade to one.\n",
-        # Not 426, which needs a header that WSGI and HTTP/2 forbid.
-        status=400,
-        content_type="text/plain; charset=utf-8",
-    )
+    status = HTTPStatus.UPGRADE_REQUIRED
+    response = HttpResponse(refusal_body(status), status=status, content_type=CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    scope = getattr(request, "scope", {})
+    if scope.get("http_version") == "1.1":
+        # WSGI and HTTP/2 forbid these.
+        response.headers["Upgrade"] = "websocket"
+        response.headers["Connection"] = "Upgrade"
+    return response
 
 
 graphql = graphql_view(views.graphiql)
@@ -59,6 +65,7 @@ urlpatterns = [
     path(SOCKET_PATHS["graphql"], graphql, name="graphql"),
     path(SOCKET_PATHS["graphql"].rstrip("/"), graphql),
     path(SOCKET_PATHS["json"], sockets_only, name="json"),
+    path(SOCKET_PATHS["json"].rstrip("/"), sockets_only),
     path("notification-inbox.js", views.component, name="component"),
     path("notifications/preferences/", preferences, name="preferences"),
 ]

@@ -21,6 +21,9 @@ PLAIN_JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 """The response type of the GraphQL over HTTP specification: the status is 400 if GraphQL refused the request."""
 
+MAX_TYPE_CHARACTERS = 1024
+"""Of the headers Accept and Content-Type. Those of browsers have some hundred."""
+
 _PARAMETER_TYPES = {
     "query": (str, "a string"),
     "operationName": (str, "a string"),
@@ -83,6 +86,8 @@ def _preferred(request: HttpRequest, offers: Sequence[str]) -> str | None:
 
     Django's `get_preferred_type` treats `application/json; charset=utf-8` as a different type.
     """
+    if accept_is_too_long(request):
+        return None
     for accepted in request.accepted_types:
         wanted = MediaType(f"{accepted.main_type}/{accepted.sub_type}")
         match = next((offer for offer in offers if wanted.match(offer)), None)
@@ -108,7 +113,14 @@ def read_parameters(request: HttpRequest) -> Parameters:
     return _checked(parameters)
 
 
+def accept_is_too_long(request: HttpRequest) -> bool:
+    """Whether the client lists more types than are read: Django takes long for them."""
+    return len(request.META.get("HTTP_ACCEPT", "")) > MAX_TYPE_CHARACTERS
+
+
 def _is_json(content_type: str) -> bool:
+    if len(content_type) > MAX_TYPE_CHARACTERS:
+        return False
     given = MediaType(content_type)
     charset = given.params.get("charset", "utf-8").lower()
     is_json = (given.main_type, given.sub_type) == ("application", "json")

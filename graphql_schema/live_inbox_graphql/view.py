@@ -44,6 +44,7 @@ from live_inbox_graphql.http_request import (
     PLAIN_JSON,
     HttpError,
     Parameters,
+    accept_is_too_long,
     accepts_html,
     read_parameters,
     response_type,
@@ -105,6 +106,9 @@ class GraphQLView(View):
             message = "Send GraphQL requests by POST or GET."
             raise HttpError.bad(message, HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, POST")
         content_type = response_type(request)
+        if accept_is_too_long(request):
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise HttpError.bad("The header Accept is too long.", status)
         if content_type is None:
             message = f"Responses are {GRAPHQL_JSON} or {PLAIN_JSON}."
             raise HttpError.bad(message, HTTPStatus.NOT_ACCEPTABLE)

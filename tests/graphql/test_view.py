@@ -410,6 +410,13 @@ class TestContentTypes:
         response = await post(TYPENAME, **headers)
         assert (response.status_code, response["Content-Type"]) == (200, expected)
 
+    @pytest.mark.parametrize("method", ["get", "post"])
+    async def test_a_header_with_too_many_types_is_not_read(self, method: str) -> None:
+        headers = {"Accept": "application/json," * 100}
+        response = await getattr(AsyncClient(), method)("/graphql/", headers=headers)
+        assert (response.status_code, response["Content-Type"]) == (431, JSON)
+        assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
     async def test_a_client_that_accepts_neither_type_gets_a_406(self) -> None:
         response = await post(TYPENAME, Accept="text/html, image/png")
         assert (response.status_code, response["Content-Type"]) == (406, JSON)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from django.test import Client
+from django.test import AsyncClient, Client
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -40,7 +40,19 @@ def test_an_import_builds_no_schema_and_reads_no_settings(script: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_plain_request_to_the_json_api_gets_an_explanation(client: Client) -> None:
-    response = client.get("/ws/notifications/")
-    assert response.status_code == 400
-    assert b"for WebSockets" in response.content
+@pytest.mark.parametrize("method", ["get", "post", "put", "head", "options"])
+@pytest.mark.parametrize("path", ["/ws/notifications/", "/ws/notifications"])
+async def test_a_plain_request_to_the_json_api_gets_an_explanation(method: str, path: str) -> None:
+    # Also without a CSRF token.
+    response = await getattr(AsyncClient(enforce_csrf_checks=True), method)(path)
+    assert response.status_code == 426
+    assert (response["Upgrade"], response["Connection"]) == ("websocket", "Upgrade")
+    if method != "head":
+        (error,) = response.json()["errors"]
+        assert "for WebSockets" in error["message"]
+        assert error["extensions"] == {"code": "BAD_REQUEST"}
+
+
+def test_over_wsgi_it_has_no_headers_that_wsgi_forbids(client: Client) -> None:
+    response = client.post("/ws/notifications/")
+    assert (response.status_code, "Upgrade" in response) == (426, False)

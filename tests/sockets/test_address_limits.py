@@ -19,7 +19,13 @@ from live_inbox.sockets.address_limits import AddressLimit, connections_of_addre
 from tests.changed_settings import changed_settings
 from tests.end_to_end.test_hostile_clients import counted
 from tests.internals.test_uvicorn_frames import close_frame
-from tests.internals.test_uvicorn_requests import HANDSHAKE, REQUEST, http_server, refused
+from tests.internals.test_uvicorn_requests import (
+    HANDSHAKE,
+    REQUEST,
+    error_of,
+    http_server,
+    refused,
+)
 from tests.sockets.socket_server import raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
 
@@ -96,7 +102,9 @@ class TestConnections:
                     await client.send(REQUEST)
                     assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
                 async with raw_client(server.port) as client:
-                    assert (await client.receive_all()).startswith(b"HTTP/1.1 429 ")
+                    answer = await client.receive_all()
+                    assert error_of(answer) == (429, "RATE_LIMITED")
+                    assert b"\r\nretry-after: 5\r\n" in answer
             await until(lambda: len(connections_of_addresses()) == 0)
             async with raw_client(server.port) as client:
                 await client.send(REQUEST)
@@ -142,7 +150,7 @@ async def test_silent_connections_fill_a_process_for_no_longer_than_they_may_be_
     async with AsyncExitStack() as opened:
         silent = [await opened.enter_async_context(raw_client(server.port)) for _ in range(20)]
         async with raw_client(server.port) as client:
-            assert (await client.receive_all()).startswith(b"HTTP/1.1 503 ")
+            assert error_of(await client.receive_all()) == (503, "SERVICE_UNAVAILABLE")
         for each in silent:
             assert await each.receive_all() == b""
         async with raw_client(server.port) as client:

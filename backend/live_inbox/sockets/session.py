@@ -33,6 +33,7 @@ from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send, client_address
 from live_inbox.sockets.background_tasks import BackgroundTasks
+from live_inbox.sockets.refusals import refusal_body, refusal_headers
 from live_inbox.sockets.writer import SocketWriter, direct_socket
 
 logger = logging.getLogger(__name__)
@@ -179,24 +180,19 @@ class SocketSession:
 
     async def refuse_too_many(self, send: Send) -> None:
         """Refuse the handshake of an address that has too many."""
-        await self.refuse(send, HTTPStatus.TOO_MANY_REQUESTS, [(b"retry-after", b"5")])
+        await self.refuse(send, HTTPStatus.TOO_MANY_REQUESTS)
 
-    async def refuse(
-        self,
-        send: Send,
-        status: HTTPStatus,
-        headers: Sequence[tuple[bytes, bytes]] = (),
-    ) -> None:
+    async def refuse(self, send: Send, status: HTTPStatus) -> None:
         """Refuse the handshake with an HTTP status, or with 403 on servers that know no other."""
         metrics.SOCKETS_CLOSED.labels(self.config.api, str(int(status))).inc()
         has_response = "websocket.http.response" in (self.scope.get("extensions") or {})
         if status is HTTPStatus.FORBIDDEN or not has_response:
             await self.writer.close(1000, "")
             return
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), *headers]
-        start = {"type": "websocket.http.response.start", "status": int(status), "headers": headers}
-        await send(start)
-        await send({"type": "websocket.http.response.body", "body": status.phrase.encode()})
+        headers = list(refusal_headers(status))
+        start = {"type": "websocket.http.response.start", "status": status.value}
+        await send({**start, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": refusal_body(status)})
 
     # -- reading ------------------------------------------------------------------------------------------
 
