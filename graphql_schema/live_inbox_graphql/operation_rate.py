@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from live_inbox import metrics
-from live_inbox.client_addresses import client_key, is_within, parse_address
+from live_inbox.client_addresses import client_key, parse_address
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import RateLimited
 from live_inbox.identity.scopes import may_send_to_anyone
@@ -37,14 +37,13 @@ def take_operation(context: Context, weight: int) -> None:
     """Take `weight` of the caller's allowance, or all of a smaller one. Raises RateLimited.
 
     A service, whose token may send to anybody, has the rate of its sends. Who is anonymous shares the allowance of
-    their address, unless it is one of UNLIMITED_ADDRESSES.
+    their address. Those of UNLIMITED_ADDRESSES have one as well: behind a proxy that the settings do not name,
+    everybody comes from there.
     """
     settings = inbox_settings()
     caller = context.caller
     if caller is None:
         key = _address_key(context)
-        if key is None:
-            return
         limiter = _limiter("anonymous operations", settings.anonymous_operation_rate)
     elif may_send_to_anyone(caller.scopes):
         key = caller.user_id
@@ -58,12 +57,10 @@ def take_operation(context: Context, weight: int) -> None:
         raise RateLimited("You ask too fast.", retry_after=retry_after)
 
 
-def _address_key(context: Context) -> str | None:
-    """Return what an anonymous caller is counted by; None for one without a limit.
+def _address_key(context: Context) -> str:
+    """Return what an anonymous caller is counted by.
 
     Callers without an address, as on a Unix socket, share one allowance.
     """
     address = parse_address(address_of(context))
-    if address is None:
-        return ""
-    return None if is_within(address, inbox_settings().unlimited_networks) else client_key(address)
+    return "" if address is None else client_key(address)

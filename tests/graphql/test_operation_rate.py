@@ -79,7 +79,7 @@ async def test_an_address_is_that_of_the_client_behind_trusted_proxies() -> None
         found = [await status(f"2001:db8:77::{number}") for number in range(4)]
         assert found == [200, 200, 200, 429]
         assert await status("2001:db8:78::1") == 200
-        assert [await status("127.0.0.1") for _ in range(5)] == [200] * 5
+        assert [await status("127.0.0.1") for _ in range(4)] == [200, 200, 200, 429]
 
 
 @pytest.mark.parametrize("fast_path", [True], ids=["fast_path"])
