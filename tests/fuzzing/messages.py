@@ -7,7 +7,7 @@ import json
 from random import Random
 from typing import Any
 
-from tests.graphql_fuzzing.grammar import Grammar
+from tests.fuzzing.grammar import Grammar
 
 TYPES = {
     "graphql-transport-ws": ("subscribe", "complete", "ping", "pong"),

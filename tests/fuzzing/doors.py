@@ -1,0 +1,11 @@
+"""The doors of the server that are fuzzed, by name."""
+
+from __future__ import annotations
+
+from tests.fuzzing.door import Door
+from tests.fuzzing.graphql_requests_door import GraphQLRequestsDoor
+from tests.fuzzing.graphql_sockets_door import GraphQLTransportWsDoor, GraphQLWsDoor
+
+DOORS: dict[str, type[Door]] = {
+    each.name: each for each in (GraphQLRequestsDoor, GraphQLTransportWsDoor, GraphQLWsDoor)
+}

@@ -1,1 +1,0 @@
-"""Generated GraphQL requests and socket messages against a real server."""
