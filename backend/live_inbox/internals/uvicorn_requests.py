@@ -260,6 +260,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._refuse(*refusal)
             else:
                 self._refuse_next(*refusal)
+        elif self._part is Part.BODY:
+            # Its end does not come any more, and the application may wait for it.
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad_request")
         else:
             self._refuse_next(HTTPStatus.BAD_REQUEST, "bad_request")
 
