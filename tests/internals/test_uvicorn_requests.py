@@ -473,3 +473,16 @@ async def test_a_body_with_a_wrong_chunk_is_refused() -> None:
         await client.send(start + b"3\r\nabcd\r\n0\r\n\r\n")
         assert (await client.receive_all()).startswith(b"HTTP/1.1 400 ")
         await until(lambda: server.disconnects == 1 and not server.connections)
+
+
+@pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])
+async def test_a_handshake_behind_a_request_in_progress_is_refused(socket_class: str) -> None:
+    # Otherwise the response to the first request would come after that to the handshake.
+    async with http_server(ws=socket_class) as server, raw_client(server.port) as client:
+        server.may_answer.clear()
+        await client.send(REQUEST + b"GET /socket HTTP/1.1\r\n" + HANDSHAKE + b"\r\n")
+        await until(lambda: len(server.bodies) == 1)
+        server.may_answer.set()
+        answer = await client.receive_all()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.count(b"HTTP/1.1") == 1

@@ -9,6 +9,8 @@ and never gives up a client that does not read its response. Here:
 - A header has limits of its size and number of fields, a body that of MAX_BODY_BYTES: 431 and 413, at once. Django
   would write a body of any size to the disk before it looks at the path.
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
+- A handshake behind a request that is still served is refused. uvicorn hands the connection over at once, and the
+  response to that request then stands among the frames of the socket.
 - MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
 - A client that does not read its response is dropped after WRITE_SECONDS.
 - The number of connections is limited by MAX_CONNECTIONS and the number of descriptors
@@ -168,6 +170,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to a WebSocket, or refuse the handshake."""
         self._part = Part.NOTHING
+        if not self._is_idle():
+            self._refuse_next(HTTPStatus.BAD_REQUEST, "handshake")
+            return
         if self.scope["method"] != "GET" or self.parser.get_http_version() != "1.1":
             # RFC 6455, section 4.2.1. uvicorn would pass it on as a GET of HTTP/1.1.
             self._refuse(HTTPStatus.BAD_REQUEST, "handshake")
