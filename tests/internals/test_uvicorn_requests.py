@@ -486,3 +486,34 @@ async def test_a_handshake_behind_a_request_in_progress_is_refused(socket_class:
         answer = await client.receive_all()
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
+        b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n",
+        b"GET /\r\n",
+        b"GET / HTTP/0.9\r\nHost: a\r\n",
+        b"GET / HTTP/2.0\r\nHost: a\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 30\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: y\rZ: z\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n",
+    ],
+)
+async def test_what_two_parsers_may_read_differently_is_refused(header: bytes) -> None:
+    async with http_server() as server, raw_client(server.port) as client:
+        await client.send(header + b"\r\n" + REQUEST)
+        answer = await client.receive_all()
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert server.bodies == []
+
+
+async def test_a_request_of_http_1_0_needs_no_host() -> None:
+    async with http_server() as server, raw_client(server.port) as client:
+        await client.send(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await client.receive_all()).startswith(b"HTTP/1.1 200 ")

@@ -9,6 +9,8 @@ and never gives up a client that does not read its response. Here:
 - A header has limits of its size and number of fields, a body that of MAX_BODY_BYTES: 431 and 413, at once. Django
   would write a body of any size to the disk before it looks at the path.
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
+- A request is of HTTP/1.0 or 1.1, and one of 1.1 has one Host, as RFC 9112 (section 3.2) requires it: two parsers
+  might choose different ones.
 - A handshake behind a request that is still served is refused. uvicorn hands the connection over at once, and the
   response to that request then stands among the frames of the socket.
 - MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
@@ -233,11 +235,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to serve a request, whose body may follow. Raises RequestRefused for a body that is too large."""
+        if not self._has_one_host():
+            self._stop_parsing(HTTPStatus.BAD_REQUEST, "bad_request")
         if self._announced_length() > inbox_settings().max_body_bytes:
             self._stop_parsing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large")
         self._part = Part.BODY
         self._body_bytes = self._body_total = 0
         super().on_headers_complete()
+
+    def _has_one_host(self) -> bool:
+        version = self.parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        return hosts == 1 if version == "1.1" else hosts <= 1 and version == "1.0"
 
     def _announced_length(self) -> int:
         # The parser has refused what is no number, and more than one.
