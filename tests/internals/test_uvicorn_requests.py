@@ -517,3 +517,23 @@ async def test_a_request_of_http_1_0_needs_no_host() -> None:
     async with http_server() as server, raw_client(server.port) as client:
         await client.send(b"GET / HTTP/1.0\r\n\r\n")
         assert (await client.receive_all()).startswith(b"HTTP/1.1 200 ")
+
+
+class TestHalfClosedConnections:
+    async def test_complete_requests_are_answered(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            server.may_answer.clear()
+            await client.send(REQUEST * 3 + b"GET / HT")
+            client.connection.shutdown(socket.SHUT_WR)
+            await until(lambda: len(server.bodies) == 1)
+            server.may_answer.set()
+            assert (await client.receive_all()).count(b"HTTP/1.1 200 ") == 3
+            await until(lambda: not server.connections)
+
+    async def test_an_incomplete_one_ends(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+            await until(lambda: bool(server.connections))
+            client.connection.shutdown(socket.SHUT_WR)
+            assert await client.receive_all() == b""
+            await until(lambda: server.disconnects == 1 and not server.connections)

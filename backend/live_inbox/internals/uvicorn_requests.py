@@ -9,17 +9,20 @@ and never gives up a client that does not read its response. Here:
 - A header has limits of its size and number of fields, a body that of MAX_BODY_BYTES: 431 and 413, at once. Django
   would write a body of any size to the disk before it looks at the path.
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
+- MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
+- A client that does not read its response is dropped after WRITE_SECONDS.
+- A client that sends no more (EOF) still gets the responses to its complete requests. uvicorn closes the connection,
+  and the application then writes to a transport that is closed.
 - A request is of HTTP/1.0 or 1.1, and one of 1.1 has one Host, as RFC 9112 (section 3.2) requires it: two parsers
   might choose different ones.
 - A handshake behind a request that is still served is refused. uvicorn hands the connection over at once, and the
   response to that request then stands among the frames of the socket.
-- MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
-- A client that does not read its response is dropped after WRITE_SECONDS.
 - The number of connections is limited by MAX_CONNECTIONS and the number of descriptors
   (`live_inbox.sockets.open_files`), and for one address (`live_inbox.sockets.address_limits`).
 
 What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
-`headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; `conn.handshake_exc` of the protocol of
+`headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; that each request is started by
+`_start_asgi_task`; `conn.handshake_exc` of the protocol of
 WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
 """
 
@@ -41,9 +44,11 @@ from live_inbox.sockets.refusals import refusal_body, refusal_headers
 
 require(
     HttpToolsProtocol,
+    "_start_asgi_task",
     "connection_lost",
     "connection_made",
     "data_received",
+    "eof_received",
     "handle_websocket_upgrade",
     "on_body",
     "on_header",
@@ -114,6 +119,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._limit = limit
         self._addresses: AddressLimit | None = None
         self._address_key: str | None = None
+        self._served: RequestResponseCycle | None = None
         self._part = Part.HEADER
         self._requests = 0
         self._header_bytes = 0
@@ -159,8 +165,26 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._addresses.close(self._address_key)
             self._addresses = None
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio's Protocol
+        """Return whether to keep the connection open: for the responses to requests that are complete."""
+        if self._is_idle() or self._part is Part.BODY or self.transport.is_closing():
+            self._disconnect()
+            return False
+        self._end_reading()
+        self.cycle.keep_alive = False
+        return True
+
+    def _disconnect(self) -> None:
+        """Tell the application that the client is gone. `cycle` is the newest request; an older one may be served."""
+        for cycle in (self._served, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
+        self._disconnect()
+        self._served = None
         self._leave_address()
         self._cancel_deadline()
         self._cancel_write_deadline()
@@ -252,6 +276,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # The parser has refused what is no number, and more than one.
         lengths = (value for name, value in self.headers if name == b"content-length")
         return int(next(lengths, b"0"))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body. Raises RequestRefused when it has become too large: it has come in chunks."""
@@ -394,8 +422,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         is_answered = bool(self.pipeline) or (not self._is_idle() and self.cycle.response_started)
         if not self._is_idle():
             # Nothing of the application may follow the answer.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            self._disconnect()
         if not is_answered:
             fields = b"".join(b"%b: %b\r\n" % field for field in refusal_headers(status))
             self.transport.write(
