@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.middleware.csrf import CsrfViewMiddleware
 
 from live_inbox.conf import inbox_settings
@@ -73,7 +75,11 @@ def _without_cookies(credentials: Credentials) -> Credentials:
 def _check_csrf(request: HttpRequest) -> None:
     check = _CsrfCheck(_not_called)
     check.process_request(request)
-    reason = check.process_view(request, _not_called, (), {})
+    try:
+        reason = check.process_view(request, _not_called, (), {})
+    except (BadRequest, MultiPartParserError, SuspiciousOperation):
+        # It looks for the token in forms, of which this one is too large or broken.
+        raise CsrfFailed("The form cannot be read.") from None
     if reason is not None:
         raise CsrfFailed(reason)
 

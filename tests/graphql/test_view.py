@@ -164,6 +164,22 @@ class TestSessions:
         assert response.status_code == 403
         assert "Origin checking failed" in body(response)["errors"][0]["message"]
 
+    @pytest.mark.parametrize(
+        ("content_type", "content"),
+        [
+            ("application/x-www-form-urlencoded", b"a=b&" * 2000),
+            ("application/x-www-form-urlencoded; charset=utf-16", b"a=b"),
+            ("multipart/form-data; boundary=", b"a=b"),
+        ],
+    )
+    async def test_a_form_that_cannot_be_read_is_refused(
+        self, browser: AsyncClient, content_type: str, content: bytes
+    ) -> None:
+        browser.cookies["csrftoken"] = "a" * 32
+        response = await browser.post(URL, content, content_type=content_type)
+        assert response.status_code == 403
+        assert body(response)["errors"][0]["message"].startswith("The form cannot be read.")
+
     async def test_a_query_by_get_needs_no_csrf_token(self, browser: AsyncClient) -> None:
         response = await browser.get(URL, VIEWER)
         assert body(response) == {"data": {"viewer": {"username": "alice"}}}
