@@ -132,12 +132,17 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "tokens": {"()": "live_inbox.log_redaction.RedactTokens"},
+        "refusals": {"()": "live_inbox_site.log_refusals.WithoutTracebacksOfRefusals"},
     },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["refusals", "tokens"],
+        }
     },
     "root": {"handlers": ["console"], "level": _settings.log_level},
     "loggers": {
