@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.urls import reverse
 
 from live_inbox import database
@@ -52,6 +52,11 @@ async def front(request: HttpRequest) -> HttpResponse:
     response = render_page(request, "live_inbox_site/live.html", "live", facts)
     protect_inbox(request, response)
     return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400. Django's own view makes a CSRF check, which fails again where the form is what cannot be read."""
+    return HttpResponseBadRequest("Bad Request\n", content_type="text/plain; charset=utf-8")
 
 
 @database.non_atomic

@@ -14,6 +14,8 @@ from live_inbox_site.signing_in import SignIn, SignOut
 # Before the app's own view of the same address: this page knows the demo users.
 graphql = graphql_view(pages.graphiql)
 
+handler400 = pages.bad_request
+
 urlpatterns = [
     path("", pages.front, name="front"),
     path("sign-in/", throttled(SignIn.as_view()), name="sign-in"),
