@@ -12,10 +12,14 @@ REFUSALS = (BadRequest, MultiPartParserError, PermissionDenied, SuspiciousOperat
 
 
 class WithoutTracebacksOfRefusals(logging.Filter):
-    """Removes the traceback of a record about one of these exceptions."""
+    """Removes the traceback of a record in which Django reports one of these exceptions.
+
+    A record of the server's about one of them is different: Django did not answer.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Shorten the record, and return True."""
-        if record.exc_info and isinstance(record.exc_info[1], REFUSALS):
+        is_of_django = record.name.startswith(("django.request", "django.security"))
+        if is_of_django and record.exc_info and isinstance(record.exc_info[1], REFUSALS):
             record.exc_info = record.exc_text = None
         return True
