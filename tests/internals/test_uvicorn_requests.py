@@ -466,13 +466,17 @@ async def test_the_longest_lines_of_a_handshake_are_taken(socket_class: str) -> 
         assert (await client.receive_all()).startswith(b"HTTP/1.1 500 ")
 
 
-async def test_a_body_with_a_wrong_chunk_is_refused() -> None:
+@pytest.mark.parametrize("field", [b"", b"Expect: 100-continue\r\n"])
+async def test_a_body_with_a_wrong_chunk_is_refused(
+    field: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     # The application waits for the rest, which the parser cannot find any more.
     async with http_server() as server, raw_client(server.port) as client:
-        start = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        start = b"POST / HTTP/1.1\r\nHost: x\r\n" + field + b"Transfer-Encoding: chunked\r\n\r\n"
         await client.send(start + b"3\r\nabcd\r\n0\r\n\r\n")
         assert (await client.receive_all()).startswith(b"HTTP/1.1 400 ")
         await until(lambda: server.disconnects == 1 and not server.connections)
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize("socket_class", [OUR_CLASS, PLAIN_CLASS])

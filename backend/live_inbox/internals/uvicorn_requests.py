@@ -179,6 +179,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         for cycle in (self._served, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
+                cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
