@@ -15,6 +15,8 @@ and never gives up a client that does not read its response. Here:
   and the application then writes to a transport that is closed.
 - A request is of HTTP/1.0 or 1.1, and one of 1.1 has one Host, as RFC 9112 (section 3.2) requires it: two parsers
   might choose different ones.
+- Bodies come with a length or in chunks, and in no other coding: the application could not read it, and a proxy may
+  find another end of it.
 - A handshake behind a request that is still served is refused. uvicorn hands the connection over at once, and the
   response to that request then stands among the frames of the socket.
 - The number of connections is limited by MAX_CONNECTIONS and the number of descriptors
@@ -260,7 +262,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to serve a request, whose body may follow. Raises RequestRefused for a body that is too large."""
-        if not self._has_one_host():
+        if not self._has_one_host() or not self._has_known_coding():
             self._stop_parsing(HTTPStatus.BAD_REQUEST, "bad_request")
         if self._announced_length() > inbox_settings().max_body_bytes:
             self._stop_parsing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large")
@@ -272,6 +274,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()
         hosts = sum(name == b"host" for name, _ in self.headers)
         return hosts == 1 if version == "1.1" else hosts <= 1 and version == "1.0"
+
+    def _has_known_coding(self) -> bool:
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        is_http_11 = self.parser.get_http_version() == "1.1"
+        return not codings or (codings == [b"chunked"] and is_http_11)
 
     def _announced_length(self) -> int:
         # The parser has refused what is no number, and more than one.
