@@ -135,3 +135,9 @@ def test_a_preference_for_a_user_with_an_invalid_key(browser: Client, boss: User
 
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == ["user"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_empty_field_in_place_of_the_key(browser: Client, model: str) -> None:
+    response = browser.get(f"/admin/live_inbox/{model}/x/change/?_to_field=")
+    assert response.status_code == 302

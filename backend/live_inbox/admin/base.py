@@ -39,7 +39,8 @@ class InboxModelAdmin(_Page):
     ) -> Any:
         """Return the row; None if no row has this key or the key is out of range."""
         try:
-            return super().get_object(request, object_id, from_field)
+            # An empty `_to_field` of the query is passed on as if it were a field.
+            return super().get_object(request, object_id, from_field or None)
         except OverflowError:  # SQLite's integers have 64 bits
             return None
 
