@@ -15,7 +15,7 @@ class Door(ABC):
     name: ClassVar[str]
     """As in `--door`."""
 
-    short_inputs: ClassVar[int] = 300
+    short_inputs: ClassVar[int] = 200
     """How many inputs the short run within the tests sends."""
 
     writes: ClassVar[bool] = True
@@ -23,6 +23,8 @@ class Door(ABC):
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.sent: object = None
+        """What the last attempt has sent, to be printed with a finding."""
 
     @abstractmethod
     def attempt(self, random: Random) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.fuzzing.door import Door
 from tests.fuzzing.graphql_requests_door import GraphQLRequestsDoor
 from tests.fuzzing.graphql_sockets_door import GraphQLTransportWsDoor, GraphQLWsDoor
+from tests.fuzzing.http_door import HttpDoor
+from tests.fuzzing.queries_door import QueriesDoor
 
 DOORS: dict[str, type[Door]] = {
-    each.name: each for each in (GraphQLRequestsDoor, GraphQLTransportWsDoor, GraphQLWsDoor)
+    each.name: each
+    for each in (GraphQLRequestsDoor, GraphQLTransportWsDoor, GraphQLWsDoor, HttpDoor, QueriesDoor)
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -105,6 +106,11 @@ class FuzzingRun:
             f"python -m tests.fuzzing --door {self._door.name} --seed {self._seed} "
             f"--from {number} --inputs 1 --stack {self._stack}"
         )
-        finding = f"{replay}\n  {type(error).__name__}: {str(error)[:MOST_PRINTED]}"
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        sent = f"sent: {self._door.sent!r:.{MOST_PRINTED}}"
+        finding = f"{replay}\n  {type(error).__name__}: {str(error)[:MOST_PRINTED]}\n{notes}{sent}"
         self.figures.findings.append(finding)
         print(finding, flush=True)
+        with suppress(Unsound):
+            # What it has logged is no finding of the next attempt.
+            self._watch.check_log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ from graphql import (
     get_named_type,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "graphql.md"
+CHECKOUT = Path(__file__).parents[2]
 
 SCALARS: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 100, 101, 2**31, 2**63, 10**300, 1.5, 1e308, -0.0),
@@ -51,14 +52,29 @@ TOKENS: tuple[str, ...] = (
 )
 
 
+@cache
+def real_documents() -> tuple[str, ...]:
+    """Return the documents of the pages in docs/ and of GraphiQL's tabs, and the query of introspection."""
+    pages = sorted((CHECKOUT / "docs").rglob("*.md"))
+    found = [
+        document
+        for page in pages
+        for document in re.findall(r"^ *```graphql\n(.*?)```$", page.read_text(), re.M | re.S)
+    ]
+    tabs = (CHECKOUT / "frontend" / "graphiql" / "examples.ts").read_text()
+    event = re.findall(r"const EVENT = `(.*?)`", tabs, re.S)
+    queries = re.findall(r"query: `(.*?)`", tabs, re.S)
+    found += [query.replace("${EVENT}", event[0]) for query in queries]
+    return (*found, get_introspection_query())
+
+
 class Grammar:
     """Draws requests."""
 
     def __init__(self, schema: GraphQLSchema, random: Random) -> None:
         self._schema = schema
         self._random = random
-        self._real = re.findall(r"^ *```graphql\n(.*?)```$", PAGE.read_text(), re.M | re.S)
-        self._real.append(get_introspection_query())
+        self._real = real_documents()
 
     def document(self) -> str:
         """Return a document: valid, nearly valid, or nonsense."""

@@ -32,6 +32,7 @@ class GraphQLSocketsDoor(Door):
         grammar = Grammar(schema.schema._schema, random)
         count = random.randrange(1, MOST_MESSAGES)
         messages = [message(grammar, random, self.subprotocol) for _ in range(count)]
+        self.sent = messages
         address = f"{self.target.server.ws}/graphql/"
         with connect(
             address, subprotocols=[Subprotocol(self.subprotocol)], max_size=None
