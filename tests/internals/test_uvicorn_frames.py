@@ -276,7 +276,6 @@ class TestBrokenFrames:
             (b"\x81\x01x", 1002, "protocol_error"),
             (masked(CONTINUATION, b"x"), 1002, "protocol_error"),
             (masked(TEXT, b"", is_final=False) * 2, 1002, "protocol_error"),
-            (masked(TEXT, b"", is_final=False) + masked(CLOSE, b""), 1002, "protocol_error"),
             (masked(CLOSE, b"\x03"), 1002, "protocol_error"),
             (masked(TEXT, b"\xff"), 1007, "protocol_error"),
             (masked(CLOSE, b"\x03\xe8\xff"), 1007, "protocol_error"),
@@ -303,6 +302,45 @@ class TestBrokenFrames:
             assert await beside.recv() == "unharmed"
         assert refused(reason) - before == 1
         assert caplog.records == []
+
+    @pytest.mark.parametrize(
+        "fragments",
+        [
+            masked(TEXT, b"a\xf4", is_final=False) + masked(CONTINUATION, b"\x90", is_final=False),
+            masked(TEXT, b"\xed\xa0\x80", is_final=False),
+            masked(TEXT, b"\xe2\x82", is_final=False) + masked(CONTINUATION, b""),
+        ],
+    )
+    async def test_text_is_refused_with_the_first_fragment_that_is_wrong(
+        self, server: SocketServer, fragments: bytes
+    ) -> None:
+        async with server.opened_without_reading() as (served, client):
+            await client.send(fragments)
+            assert await close_frame(client) == (1007, "Invalid UTF-8")
+            await until(lambda: served.is_over)
+
+    async def test_fragments_of_binary_messages_are_not_read_as_text(
+        self, server: SocketServer
+    ) -> None:
+        async with server.opened_without_reading() as (served, client):
+            text = masked(TEXT, b"\xe2\x82", is_final=False) + masked(CONTINUATION, b"\xac")
+            data = masked(BINARY, b"\xff", is_final=False) + masked(CONTINUATION, b"\xff")
+            await client.send(text + data)
+            await until(lambda: len(served.received) == 2)
+            assert served.received[0]["text"] == "€"
+            assert served.received[1]["bytes"] == b"\xff\xff"
+
+    @pytest.mark.parametrize("payload", [b"", b"\x03\xe8done"])
+    async def test_a_client_may_close_in_the_middle_of_a_message(
+        self, server: SocketServer, payload: bytes
+    ) -> None:
+        before = refused("protocol_error")
+        async with server.opened_without_reading() as (served, client):
+            await client.send(masked(TEXT, b"half", is_final=False) + masked(CLOSE, payload))
+            assert server_frames(await client.receive_all()) == [(CLOSE, payload)]
+            await until(lambda: served.is_over)
+            assert served.received[-1]["code"] == (1000 if payload else 1005)
+        assert refused("protocol_error") == before
 
     async def test_frames_before_the_acceptance_of_a_socket(self, server: SocketServer) -> None:
         async with raw_client(server.port) as client:

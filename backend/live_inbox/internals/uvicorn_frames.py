@@ -11,22 +11,25 @@ although nobody reads the answers, and keeps the fragments of a message however 
   (section 5.5.3) allows.
 - A client that breaks the protocol or a limit gets its close frame. The server goes on reading for a moment (lingering
   close): to close a TCP connection with unread data would reset it, and the close frame could be lost.
+- Text that is not UTF-8 is refused with the first fragment that shows it, not at the end of the message.
+- A client may close the socket in the middle of a message; websockets calls that a protocol error.
 
 What it relies on: the methods that it overrides, and the attributes `conn`, `queue`, `frames`, `curr_msg_data_type`,
 `read_paused`, `writable`, `pending_ping_payload`, `handshake_initiated`, `handshake_complete`, `close_sent` and
-`close_timer`; `fail`, `handshake_exc`, `events`, `close_sent` and `state` of websockets' `ServerProtocol`. Tested with
-uvicorn 0.54 and websockets 17.
+`close_timer`; `recv_frame`, `fail`, `handshake_exc`, `events`, `current_size`, `close_sent` and `state` of websockets'
+`ServerProtocol`. Tested with uvicorn 0.54 and websockets 17.
 """
 
 from __future__ import annotations
 
+from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
@@ -52,7 +55,7 @@ require(
     "send_receive_event_to_app",
     "stop_keepalive",
 )
-require(ServerProtocol, "fail", "data_to_send")
+require(ServerProtocol, "fail", "data_to_send", "recv_frame")
 
 MAX_FRAMES = 128
 """Frames of one message."""
@@ -74,6 +77,17 @@ RATE_EXCEEDED = (1008, "Too many frames")
 INVALID_TEXT = (1007, "Invalid UTF-8")
 _TOO_BIG = 1009
 
+_utf8_decoder = getincrementaldecoder("utf-8")
+
+
+class _ServerProtocol(ServerProtocol):
+    """The state of one WebSocket; a close frame may come between the fragments of a message (RFC 6455, section 5.4)."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
 
 class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket of the server, whose client cannot take more than its share of memory and time."""
@@ -85,6 +99,7 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         "_held_pong",
         "_is_refused",
         "_unparsed",
+        "_utf8",
         "on_frame_rate",
     )
 
@@ -97,6 +112,9 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         self._unparsed: memoryview | None = None
         self._is_refused = False
         self._discarded = 0
+        self._utf8: IncrementalDecoder | None = None
+        # uvicorn has created it, with what it needs.
+        self.conn.__class__ = _ServerProtocol
 
     # -- parsing ------------------------------------------------------------------------------------------
 
@@ -199,8 +217,24 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         # The session counts messages; here count fragments, and messages that no session gets.
         if not event.fin or self.close_sent:
             self._count_frame()
+        if self._is_refused:
+            return
+        if not event.fin or self._utf8 is not None:
+            self._check_fragment(event)
         if not self._is_refused:
             handle(event)
+
+    def _check_fragment(self, event: Frame) -> None:
+        """Refuse a fragment of a text that is not UTF-8. A character may be continued by the next one."""
+        if event.opcode is Opcode.TEXT:
+            self._utf8 = _utf8_decoder()
+        if self._utf8 is not None:
+            try:
+                self._utf8.decode(event.data, event.fin)
+            except UnicodeDecodeError:
+                self.refuse(*INVALID_TEXT, "protocol_error")
+            if event.fin or self._is_refused:
+                self._utf8 = None
 
     def send_receive_event_to_app(self) -> None:
         """Queue a message for the application, and read no more until it has been fetched."""
