@@ -20,6 +20,7 @@ from live_inbox.internals.uvicorn_frames import MAX_FRAMES, SLICE
 from live_inbox.internals.uvicorn_waiting import MessageQueue
 from live_inbox.limits.rate import Meter, RateLimit
 from tests.sockets.socket_server import (
+    OUR_HTTP_CLASS,
     RawClient,
     ServerEnd,
     SocketServer,
@@ -342,14 +343,29 @@ class TestBrokenFrames:
             assert served.received[-1]["code"] == (1000 if payload else 1005)
         assert refused("protocol_error") == before
 
-    async def test_frames_before_the_acceptance_of_a_socket(self, server: SocketServer) -> None:
-        async with raw_client(server.port) as client:
-            await client.handshake("/")
+    @pytest.mark.parametrize("size", [1, 5000])
+    async def test_frames_that_come_with_the_handshake_wait_for_the_acceptance(
+        self, size: int
+    ) -> None:
+        frames = masked(PING, b"early") + masked(TEXT, b"x" * size) + masked(CLOSE, b"\x03\xe8")
+        async with (
+            running_server(http=OUR_HTTP_CLASS) as server,
+            raw_client(server.port) as client,
+        ):
+            await client.handshake("/", after=frames)
+            received = server_frames(await client.receive_all())
+            assert received == [(PONG, b"early"), (CLOSE, b"\x03\xe8")]
             served = await server.served.get()
-            served.protocol.handshake_complete = False
-            await client.send(masked(0x3, b""))
             await until(lambda: served.is_over)
-            assert served.received[-1]["code"] == 1006
+            assert served.received[0]["text"] == "x" * size
+
+    async def test_broken_frames_that_come_with_the_handshake(self) -> None:
+        async with (
+            running_server(http=OUR_HTTP_CLASS) as server,
+            raw_client(server.port) as client,
+        ):
+            await client.handshake("/", after=masked(0x3, b""))
+            assert (await close_frame(client))[0] == 1002
 
     @pytest.mark.parametrize(
         "headers",

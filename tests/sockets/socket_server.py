@@ -136,13 +136,19 @@ class RawClient:
         self.connection = connection
         self._loop = asyncio.get_running_loop()
 
-    async def handshake(self, path: str, *, subprotocol: str = "", headers: str = "") -> None:
-        """Open the WebSocket, reading the answer to its last byte and nothing of what follows."""
+    async def handshake(
+        self, path: str, *, subprotocol: str = "", headers: str = "", after: bytes = b""
+    ) -> None:
+        """Open the WebSocket, reading the answer to its last byte and nothing of what follows.
+
+        `after` is sent together with the handshake.
+        """
         key = base64.b64encode(bytes(16)).decode()
         offer = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
         await self.send(
             f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{offer}{headers}\r\n".encode()
+            + after
         )
         answer = b""
         while not answer.endswith(b"\r\n\r\n"):

@@ -11,6 +11,7 @@ although nobody reads the answers, and keeps the fragments of a message however 
   (section 5.5.3) allows.
 - A client that breaks the protocol or a limit gets its close frame. The server goes on reading for a moment (lingering
   close): to close a TCP connection with unread data would reset it, and the close frame could be lost.
+- Frames that come before the socket is accepted wait. uvicorn answers pings before the handshake.
 - Text that is not UTF-8 is refused with the first fragment that shows it, not at the end of the message.
 - A client may close the socket in the middle of a message; websockets calls that a protocol error.
 
@@ -103,6 +104,9 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         "on_frame_rate",
     )
 
+    takes_early_frames = True
+    """Whether frames may come before the socket is accepted: they wait."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.on_frame_rate: Callable[[], tuple[int, str]] | None = None
@@ -126,7 +130,7 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
             if self.conn.handshake_exc is not None and not self.handshake_initiated:
                 self._refuse_handshake()
-        elif self._unparsed is None and len(data) <= SLICE:
+        elif self._unparsed is None and len(data) <= SLICE and self.handshake_complete:
             super().data_received(data)
         else:
             before = b"" if self._unparsed is None else bytes(self._unparsed)
@@ -141,8 +145,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
             if self._is_refused or self.transport.is_closing():
                 self._unparsed = None
                 return
-            if not self.queue.empty() and not self.close_sent:
-                # `receive` goes on.
+            if not self.handshake_complete or (not self.queue.empty() and not self.close_sent):
+                # `send` goes on with the acceptance, or `receive`.
                 self._pause_reading()
                 return
             if self._frames_at_once >= MAX_FRAMES_AT_ONCE:
@@ -178,8 +182,10 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.http.response.body" and self.close_sent:
             # uvicorn would log an error for a handshake that was refused with a response.
             self.handshake_complete = True
-        if self._unparsed is not None and self.close_sent:
-            # The answer to the close may be in it.
+        if self._unparsed is not None and (
+            self.close_sent or message["type"] == "websocket.accept"
+        ):
+            # The answer to the close may be in it, or frames that came before the acceptance.
             self._parse()
 
     def flush(self) -> None:
@@ -315,8 +321,7 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         self.writable.set()
         self.flush()
         sent = self.conn.close_sent
-        if sent is None or not self.handshake_complete:
-            # Frames before the acceptance: there is no socket to close yet.
+        if sent is None:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
             self.transport.abort()
             return

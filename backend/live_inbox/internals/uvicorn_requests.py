@@ -9,6 +9,7 @@ and never gives up a client that does not read its response. Here:
 - A header has limits of its size and number of fields, a body that of MAX_BODY_BYTES: 431 and 413, at once. Django
   would write a body of any size to the disk before it looks at the path.
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
+- What was read together with a handshake is given to the WebSocket, where it is ours. uvicorn drops it.
 - MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
 - A client that does not read its response is dropped after WRITE_SECONDS.
 - A client that sends no more (EOF) still gets the responses to its complete requests. uvicorn closes the connection,
@@ -24,17 +25,19 @@ and never gives up a client that does not read its response. Here:
 
 What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
 `headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; that each request is started by
-`_start_asgi_task`; `conn.handshake_exc` of the protocol of
-WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
+`_start_asgi_task`, and that uvicorn hands a connection over while it handles httptools' HttpParserUpgrade;
+`conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
+from httptools import HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from live_inbox import metrics
@@ -119,6 +122,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limit = limit
+        self._read = b""
         self._addresses: AddressLimit | None = None
         self._address_key: str | None = None
         self._served: RequestResponseCycle | None = None
@@ -217,11 +221,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # From here on, it counts as a socket.
         self._leave_address()
         super().handle_websocket_upgrade()
+        self._pass_on_frames()
         connection = getattr(self.transport.get_protocol(), "conn", None)
         is_invalid = getattr(connection, "handshake_exc", None) is not None
         if is_invalid and not self.transport.is_closing():
             # uvicorn's own class has neither answered nor closed. Ours has.
             self._refuse(HTTPStatus.BAD_REQUEST, "handshake", is_reading=False)
+
+    def _pass_on_frames(self) -> None:
+        """Give the WebSocket what was read together with its handshake, which uvicorn drops."""
+        protocol: Any = self.transport.get_protocol()
+        upgrade = sys.exception()
+        if isinstance(upgrade, HttpParserUpgrade) and getattr(
+            protocol, "takes_early_frames", False
+        ):
+            frames = self._read[upgrade.args[0] :]
+            if frames:
+                protocol.data_received(frames)
 
     # -- requests -----------------------------------------------------------------------------------------
 
@@ -231,7 +247,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._discard(len(data))
             return
         requests = self._requests
+        self._read = data
         super().data_received(data)
+        self._read = b""
         if not self._is_reading():
             return
         # Only the parser knows where in these bytes a new request begins. They count from the next read on.
