@@ -41,6 +41,8 @@ class HttpServer:
 
     def __init__(self) -> None:
         self.answer: bytes | None = None
+        self.part: int | None = None
+        """How many bytes of the answer are sent at a time; all, unless this is set."""
         self.bodies: list[bytes] = []
         self.disconnects = 0
         self.may_answer = asyncio.Event()
@@ -74,7 +76,11 @@ class HttpServer:
         length = str(len(answer)).encode()
         headers = [(b"content-length", length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        part = self.part or max(1, len(answer))
+        for begin in range(0, len(answer) or 1, part):
+            more = begin + part < len(answer)
+            body = answer[begin : begin + part]
+            await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ although nobody reads the answers, and keeps the fragments of a message however 
   the event loop after MAX_FRAMES_AT_ONCE frames.
 - While the socket is not writable, only the latest ping is remembered. It is answered when there is room, as RFC 6455
   (section 5.5.3) allows.
+- What clients do not read is limited for one address, and in all (`live_inbox.sockets.unread_output`).
 - A client that breaks the protocol or a limit gets its close frame. The server goes on reading for a moment (lingering
   close): to close a TCP connection with unread data would reset it, and the close frame could be lost.
 - Frames that come before the socket is accepted wait. uvicorn answers pings before the handshake.
@@ -16,8 +17,8 @@ although nobody reads the answers, and keeps the fragments of a message however 
 - A client may close the socket in the middle of a message; websockets calls that a protocol error.
 
 What it relies on: the methods that it overrides, and the attributes `conn`, `queue`, `frames`, `curr_msg_data_type`,
-`read_paused`, `writable`, `pending_ping_payload`, `handshake_initiated`, `handshake_complete`, `close_sent` and
-`close_timer`; `recv_frame`, `fail`, `handshake_exc`, `events`, `current_size`, `close_sent` and `state` of websockets'
+`read_paused`, `writable`, `client`, `transport`, `pending_ping_payload`, `handshake_initiated`, `handshake_complete`,
+`close_sent` and `close_timer`; `recv_frame`, `fail`, `handshake_exc`, `events`, `current_size`, `close_sent` and `state` of websockets'
 `ServerProtocol`. Tested with uvicorn 0.54 and websockets 17.
 """
 
@@ -39,9 +40,11 @@ from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.asgi import Message
+from live_inbox.sockets.unread_output import unread_output
 
 require(
     WebSocketsSansIOProtocol,
+    "connection_lost",
     "data_received",
     "handle_bytes",
     "handle_cont",
@@ -50,6 +53,7 @@ require(
     "handle_ping",
     "handle_pong",
     "handle_text",
+    "pause_writing",
     "receive",
     "resume_writing",
     "send",
@@ -279,9 +283,24 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         else:
             super().handle_pong(event)
 
+    def pause_writing(self) -> None:
+        """Count what the client does not read."""
+        super().pause_writing()
+        peer = self.client[0] if self.client else None
+        unread_output().hold(self, peer, self.transport.get_write_buffer_size(), self._cut)
+
+    def _cut(self) -> None:
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release the socket."""
+        unread_output().release(self)
+        super().connection_lost(exc)
+
     def resume_writing(self) -> None:
         """Answer the ping that came while there was no room."""
         super().resume_writing()
+        unread_output().release(self)
         pong, self._held_pong = self._held_pong, None
         if pong is not None and not (self.close_sent or self.transport.is_closing()):
             self.transport.write(pong)

@@ -11,7 +11,8 @@ and never gives up a client that does not read its response. Here:
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
 - What was read together with a handshake is given to the WebSocket, where it is ours. uvicorn drops it.
 - MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
-- A client that does not read its response is dropped after WRITE_SECONDS.
+- A client that does not read its response is dropped after WRITE_SECONDS, or before if one address has too much of it
+  (`live_inbox.sockets.unread_output`).
 - A client that sends no more (EOF) still gets the responses to its complete requests. uvicorn closes the connection,
   and the application then writes to a transport that is closed.
 - A request is of HTTP/1.0 or 1.1, and one of 1.1 has one Host, as RFC 9112 (section 3.2) requires it: two parsers
@@ -24,8 +25,9 @@ and never gives up a client that does not read its response. Here:
   (`live_inbox.sockets.open_files`), and for one address (`live_inbox.sockets.address_limits`).
 
 What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
-`headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; that each request is started by
-`_start_asgi_task`, and that uvicorn hands a connection over while it handles httptools' HttpParserUpgrade;
+`headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; `expected_content_length` of a cycle; that each
+request is started by `_start_asgi_task`, and that uvicorn hands a connection over while it handles httptools'
+HttpParserUpgrade;
 `conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
 """
 
@@ -46,6 +48,7 @@ from live_inbox.internals.requirements import require
 from live_inbox.sockets.address_limits import AddressLimit, connections_of_addresses
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox.sockets.refusals import refusal_body, refusal_headers
+from live_inbox.sockets.unread_output import unread_output
 
 require(
     HttpToolsProtocol,
@@ -153,7 +156,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._set_deadline()
 
     def _is_within_limit_of_address(self) -> bool:
-        peer = self.client[0] if self.client else None
+        peer = self._peer
         if inbox_settings().proxies.trusts(peer):
             # It has the connections of all its clients. Their handshakes are counted by the sockets.
             return True
@@ -165,6 +168,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return False
         self._addresses, self._address_key = addresses, key
         return True
+
+    @property
+    def _peer(self) -> str | None:
+        return self.client[0] if self.client else None
 
     def _leave_address(self) -> None:
         if self._addresses is not None and self._address_key is not None:
@@ -193,6 +200,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._disconnect()
         self._served = None
         self._leave_address()
+        unread_output().release(self)
         self._cancel_deadline()
         self._cancel_write_deadline()
         if self._linger_deadline is not None:
@@ -389,12 +397,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Give the client time to read what fills the buffer."""
         super().pause_writing()
+        unread_output().hold(self, self._peer, self._unread_bytes(), self._cut)
         self._abort_later()
 
     def resume_writing(self) -> None:
         """Note that the client reads."""
         super().resume_writing()
+        unread_output().release(self)
         self._cancel_write_deadline()
+
+    def _unread_bytes(self) -> int:
+        """Return what the client has not read of its response. Django holds the whole, and writes a part at a time."""
+        cycle: RequestResponseCycle | None = self.cycle
+        unwritten = 0 if cycle is None else cycle.expected_content_length
+        return self.transport.get_write_buffer_size() + unwritten
+
+    def _cut(self) -> None:
+        self.transport.abort()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or for the client to read the last response."""
