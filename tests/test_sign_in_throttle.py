@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from live_inbox.limits.storage import GuardedStorage
 from live_inbox_site import sign_in_throttle
 from live_inbox_site.environment import site_settings
 from live_inbox_site.sign_in_throttle import MOST_KNOWN, SignInThrottle
+from live_inbox_site.sign_in_turns import MOST_OF_ADDRESS, MOST_WAITING, SignInTurns
 from tests.changed_settings import changed_settings
 from tests.stacks.uvicorn_server import ServerProcess
 
@@ -82,6 +85,51 @@ class TestThrottle:
         for number in range(MOST_KNOWN + 100):
             tried.succeeded("192.0.2.1", str(number))
         assert len(tried._known) == MOST_KNOWN
+
+
+class TestSignInTurns:
+    def test_one_attempt_is_checked_at_a_time(self) -> None:
+        turns = SignInTurns(seconds=0.01)
+        with turns.turn("192.0.2.1") as first, turns.turn("192.0.2.2") as second:
+            assert (first, second) == (True, False)
+        with turns.turn("192.0.2.2") as third:
+            assert third
+
+    def test_the_next_one_waits(self) -> None:
+        turns = SignInTurns()
+        others: list[bool] = []
+
+        def attempt() -> None:
+            with turns.turn("192.0.2.1") as is_my_turn:
+                others.append(is_my_turn)
+
+        with ThreadPoolExecutor(5) as pool:
+            with turns.turn(None):
+                waiting = [pool.submit(attempt) for _ in range(5)]
+                assert others == []
+            for each in waiting:
+                each.result()
+        assert others == [True] * 5
+
+    def test_few_of_one_address_may_wait(self) -> None:
+        turns = SignInTurns()
+        with ExitStack() as waiting:
+            for _ in range(MOST_OF_ADDRESS):
+                assert turns._join("192.0.2.1")
+                waiting.callback(turns._leave, "192.0.2.1")
+            with turns.turn("192.0.2.1") as of_the_same:
+                assert not of_the_same
+            with turns.turn("192.0.2.2") as of_another:
+                assert of_another
+        with turns.turn("192.0.2.1") as afterwards:
+            assert afterwards
+
+    def test_few_may_wait_in_all(self) -> None:
+        turns = SignInTurns()
+        for number in range(MOST_WAITING):
+            assert turns._join(f"192.0.2.{number}")
+        assert not turns._join("192.0.2.99")
+        assert not turns._join(None)
 
 
 @pytest.fixture

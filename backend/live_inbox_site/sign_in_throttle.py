@@ -28,6 +28,7 @@ from live_inbox.limits.shared import SharedRates
 from live_inbox.request_addresses import client_of_request
 from live_inbox.services.rates import shared_rates
 from live_inbox_site.environment import site_settings
+from live_inbox_site.sign_in_turns import WAIT_SECONDS, sign_in_turns
 
 LONGEST_NAME = 254
 MOST_KNOWN = 10_000
@@ -131,7 +132,11 @@ def throttled(view: View) -> View:
         if wait is not None:
             _fault.report(TooManyAttempts(f"the last one was from {address or 'this machine'}"))
             return _refusal(wait)
-        response = view(request, *args, **kwargs)
+        with sign_in_turns().turn(address) as is_my_turn:
+            if not is_my_turn:
+                _fault.report(TooManyAttempts("too many at once"))
+                return _refusal(WAIT_SECONDS)
+            response = view(request, *args, **kwargs)
         if request.user.is_authenticated:
             sign_in_throttle().succeeded(address, name)
         return response

@@ -18,8 +18,8 @@ although nobody reads the answers, and keeps the fragments of a message however 
 
 What it relies on: the methods that it overrides, and the attributes `conn`, `queue`, `frames`, `curr_msg_data_type`,
 `read_paused`, `writable`, `client`, `transport`, `pending_ping_payload`, `handshake_initiated`, `handshake_complete`,
-`close_sent` and `close_timer`; `recv_frame`, `fail`, `handshake_exc`, `events`, `current_size`, `close_sent` and `state` of websockets'
-`ServerProtocol`. Tested with uvicorn 0.54 and websockets 17.
+`close_sent` and `close_timer`; `recv_frame`, `fail`, `handshake_exc`, `events`, `current_size`, `close_sent` and
+`state` of websockets' `ServerProtocol`. Tested with uvicorn 0.54 and websockets 17.
 """
 
 from __future__ import annotations

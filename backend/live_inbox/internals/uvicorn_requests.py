@@ -27,8 +27,7 @@ and never gives up a client that does not read its response. Here:
 What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
 `headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; `expected_content_length` of a cycle; that each
 request is started by `_start_asgi_task`, and that uvicorn hands a connection over while it handles httptools'
-HttpParserUpgrade;
-`conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
+HttpParserUpgrade; `conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
 """
 
 from __future__ import annotations
