@@ -95,3 +95,6 @@ RESETS = Counter("inbox_resets", "Resets sent to subscribers, by reason.", ["rea
 RATE_LIMITED = Counter(
     "inbox_rate_limited", "Requests refused by a rate limit, by limit.", ["limit"]
 )
+REQUESTS_DELAYED = Counter(
+    "inbox_requests_delayed", "HTTP requests that waited because their address sends too many."
+)

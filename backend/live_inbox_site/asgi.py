@@ -13,17 +13,25 @@ django_application = get_asgi_application()
 
 # These need Django's app registry, which get_asgi_application has filled.
 from live_inbox.asgi import mount
+from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Application
 from live_inbox_site import gc_tuning
 from live_inbox_site.body_limit import BodyLimit
 from live_inbox_site.checks import refuse_unsafe_settings
+from live_inbox_site.environment import site_settings
 from live_inbox_site.forwarded_requests import ForwardedRequests
+from live_inbox_site.request_pacing import RequestPacing
 from live_inbox_site.security_headers import SecurityHeaders
 from live_inbox_site.static_files import StaticFiles
 
 refuse_unsafe_settings()
-files_and_django = StaticFiles(cast("Application", django_application))
-http = ForwardedRequests(SecurityHeaders(BodyLimit(files_and_django)))
+_files_and_django = StaticFiles(cast("Application", django_application))
+_paced = RequestPacing(
+    BodyLimit(_files_and_django),
+    RateLimit.parse(site_settings().request_rate),
+    site_settings().unlimited_networks,
+)
+http = ForwardedRequests(SecurityHeaders(_paced))
 application = mount(http)
 
 

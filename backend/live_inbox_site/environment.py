@@ -111,6 +111,11 @@ class SiteSettings(InboxSettings, BaseSettings):
         description="Allow browsers to ship the host in their lists of sites that are used over TLS alone. Needs "
         "`HSTS_INCLUDE_SUBDOMAINS`, and is hard to take back.",
     )
+    request_rate: Annotated[str, AfterValidator(_rate)] = Field(
+        "100/second burst 50",
+        description="Rate of the HTTP requests of one address; counted in each process. Requests beyond it wait, for "
+        "10 seconds at most.",
+    )
     sign_in_rate_per_address: Annotated[str, AfterValidator(_rate)] = Field(
         "60/minute burst 100",
         description="Rate limit for attempts to sign in with a password from one address, at `/sign-in/` and "

@@ -55,6 +55,16 @@ def test_a_refused_check_adds_no_key(clock: Clock) -> None:
     assert [limiter.check("alice") for _ in range(3)] == [30.0, 30.0, 30.0]
 
 
+def test_an_allowance_can_be_reserved_in_advance(clock: Clock) -> None:
+    limiter = KeyedLimiter(RateLimit.parse("2/second burst 2"), clock=clock)
+    assert [limiter.reserve("alice", 1.0) for _ in range(5)] == [0.0, 0.0, 0.5, 1.0, None]
+    assert limiter.reserve("bob", 1.0) == 0.0
+    clock.now = SECOND
+    assert [limiter.reserve("alice", 1.0) for _ in range(3)] == [0.5, 1.0, None]
+    clock.now = 10 * SECOND
+    assert limiter.reserve("alice", 0.0) == 0.0
+
+
 def test_keys_with_a_full_allowance_are_removed(clock: Clock) -> None:
     limiter = KeyedLimiter(RateLimit.parse("1/second"), clock=clock)
     for number in range(1000):

@@ -61,6 +61,22 @@ class KeyedLimiter:
                 self._full_at[key] = full_at
                 self._evict(now)
 
+    def reserve(self, key: Hashable, longest_seconds: float) -> float | None:
+        """Take 1 from the allowance of `key` in advance, and return the seconds to wait for it (traffic shaping).
+
+        Returns None, and takes nothing, if that is more than `longest_seconds`.
+        """
+        longest = int(longest_seconds * NANOSECONDS)
+        with self._lock:
+            now = self._clock()
+            full_at, wait = self.limit.reserve(self._full_at.get(key, 0), now, longest)
+            if wait > longest:
+                return None
+            self._full_at[key] = full_at
+            self._full_at.move_to_end(key)
+            self._evict(now)
+            return wait / NANOSECONDS
+
     def _evict(self, now: int) -> None:
         for _ in range(_REMOVED_PER_CHECK):
             oldest = next(iter(self._full_at))

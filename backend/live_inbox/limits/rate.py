@@ -88,6 +88,17 @@ class RateLimit:
         lowest = now_ns * self.count + 2 * self.burst * period
         return max(full_at, min(after, lowest))
 
+    def reserve(self, full_at: int, now_ns: int, longest_ns: int) -> tuple[int, int]:
+        """Take 1 from an allowance that may be empty; return its new state and the nanoseconds to wait for it.
+
+        If that is more than `longest_ns`, nothing was taken.
+        """
+        now = now_ns * self.count
+        period = self.period_seconds * NANOSECONDS
+        after = max(full_at, now) + period
+        wait = max(0, -(-(after - now - self.burst * period) // self.count))
+        return (full_at if wait > longest_ns else after), wait
+
     def is_full(self, full_at: int, now_ns: int) -> bool:
         """Whether the allowance is full, so that its state can be dropped."""
         return full_at <= now_ns * self.count
