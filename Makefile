@@ -37,6 +37,9 @@ chaos: ## break everything that can break and prove that nothing is lost, 15 min
 prove: ## plant bugs one by one and prove that the tests notice each within a minute (ARGS="--list")
 	$(call bootstrap,prove $(ARGS))
 
+siege: ## flood a server in every way and measure what another user notices, 12 minutes (ARGS="--attack silent --seconds 20")
+	$(call bootstrap,siege $(ARGS))
+
 bench: ## measure beside peers, an hour or more; writes docs/benchmarks.md (ARGS="--workloads fanout --peers product,nchan")
 	$(call bootstrap,bench $(ARGS))
 
@@ -86,4 +89,4 @@ check-django: .development
 .development:
 	$(call bootstrap,development)
 
-.PHONY: help run test chaos prove bench bench-quick check format pictures lock matrix audit clean check-style check-types check-imports check-django .development
+.PHONY: help run test chaos prove siege bench bench-quick check format pictures lock matrix audit clean check-style check-types check-imports check-django .development

@@ -263,6 +263,11 @@ def prove(*arguments: str) -> None:
     become(prepared(DEVELOPMENT_LOCK), "-m", "tests.planted", *arguments)
 
 
+def siege(*arguments: str) -> None:
+    """Flood a real server, and measure what another user notices."""
+    become(prepared(DEVELOPMENT_LOCK), "-m", "tests.siege", *arguments)
+
+
 def bench(*arguments: str) -> None:
     """Measure the product beside its peers."""
     become(prepared(BENCHMARK_LOCK), "-m", "benchmarks", *arguments)
@@ -318,6 +323,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "test": test,
     "chaos": chaos,
     "prove": prove,
+    "siege": siege,
     "bench": bench,
     "development": development,
     "lock": lock,

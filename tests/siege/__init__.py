@@ -1,0 +1,1 @@
+"""Floods a real server, and measures what another user notices (`make siege`)."""
