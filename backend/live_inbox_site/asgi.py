@@ -20,17 +20,16 @@ from live_inbox_site.body_limit import BodyLimit
 from live_inbox_site.checks import refuse_unsafe_settings
 from live_inbox_site.environment import site_settings
 from live_inbox_site.forwarded_requests import ForwardedRequests
+from live_inbox_site.large_bodies import LargeBodies
 from live_inbox_site.request_pacing import RequestPacing
 from live_inbox_site.security_headers import SecurityHeaders
 from live_inbox_site.static_files import StaticFiles
 
 refuse_unsafe_settings()
+_unlimited = site_settings().unlimited_networks
 _files_and_django = StaticFiles(cast("Application", django_application))
-_paced = RequestPacing(
-    BodyLimit(_files_and_django),
-    RateLimit.parse(site_settings().request_rate),
-    site_settings().unlimited_networks,
-)
+_bounded = LargeBodies(BodyLimit(_files_and_django), _unlimited)
+_paced = RequestPacing(_bounded, RateLimit.parse(site_settings().request_rate), _unlimited)
 http = ForwardedRequests(SecurityHeaders(_paced))
 application = mount(http)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from live_inbox import metrics
-from live_inbox.client_addresses import Network, client_key, is_within, parse_address
+from live_inbox.client_addresses import Network, limit_key
 from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send
@@ -49,28 +49,25 @@ class RequestPacing:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
-        key = self._key(scope) if scope["type"] == "http" else None
+        if scope["type"] != "http":
+            return self._application(scope, receive, send)
+        client = scope.get("client")
+        key = limit_key(client[0] if client else None, self._unlimited)
         wait = 0.0 if key is None else self._rates.reserve(key, LONGEST_SECONDS)
         if wait is None:
             metrics.RATE_LIMITED.labels("requests_of_address").inc()
-            return _refuse(send)
+            return refuse(send)
         if not wait:
             return self._application(scope, receive, send)
         metrics.REQUESTS_DELAYED.inc()
         return self._serve_later(wait, scope, receive, send)
-
-    def _key(self, scope: Scope) -> str | None:
-        client = scope.get("client")
-        address = parse_address(client[0] if client else None)
-        if address is None or is_within(address, self._unlimited):
-            return None
-        return client_key(address)
 
     async def _serve_later(self, wait: float, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(wait)
         await self._application(scope, receive, send)
 
 
-async def _refuse(send: Send) -> None:
+async def refuse(send: Send) -> None:
+    """Answer 429."""
     await send(_REFUSAL)
     await send({"type": "http.response.body", "body": _BODY})
