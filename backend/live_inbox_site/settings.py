@@ -166,6 +166,9 @@ LOGGING = {
         "channels_redis.pubsub": {"level": "CRITICAL"},
         # Logs a traceback for each request with a wrong Host, of which scanners send as many as they like.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # Log a line for each request that is refused with 4xx. Whoever is refused could fill the disk.
+        "django.request": {"level": "ERROR"},
+        "django.security.csrf": {"level": "ERROR"},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }
