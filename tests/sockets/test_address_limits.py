@@ -21,6 +21,7 @@ from tests.end_to_end.test_hostile_clients import counted
 from tests.internals.test_uvicorn_frames import close_frame
 from tests.internals.test_uvicorn_requests import (
     HANDSHAKE,
+    NEVER,
     REQUEST,
     error_of,
     http_server,
@@ -121,6 +122,33 @@ class TestConnections:
                 await until(lambda: len(connections_of_addresses()) == 0)
         assert answers == [b"200"] * 10 + [b"429"] * 2
 
+    async def test_some_wait_for_their_refusal_and_the_others_get_it_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(address_limits, "REFUSAL_SECONDS", NEVER)
+        monkeypatch.setattr(address_limits, "MOST_WAITING", 2)
+        async with http_server() as server, AsyncExitStack() as opened:
+            clients = [await opened.enter_async_context(raw_client(server.port)) for _ in range(6)]
+            # The sixth is refused after the others have been accepted, in this order.
+            assert (await clients[5].receive_all()).startswith(b"HTTP/1.1 429 ")
+            limit = connections_of_addresses()
+            assert not limit.begin_refusal("127.0.0.1")
+            await until(lambda: len(server.connections) == 5)
+
+    async def test_who_leaves_before_the_refusal_leaves_nothing_behind(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(address_limits, "MOST_WAITING", 2)
+        monkeypatch.setattr(address_limits, "REFUSAL_SECONDS", 0.01)
+        async with http_server() as server:
+            async with AsyncExitStack() as opened:
+                for _ in range(5):
+                    await opened.enter_async_context(raw_client(server.port))
+                await until(lambda: len(server.connections) == 3)
+            await until(lambda: not server.connections)
+        limit = connections_of_addresses()
+        assert [limit.begin_refusal("127.0.0.1") for _ in range(3)] == [True, True, False]
+
     async def test_a_socket_is_no_connection_for_requests(self) -> None:
         async with http_server() as server, AsyncExitStack() as opened:
             for _ in range(5):
@@ -218,7 +246,16 @@ async def test_handshakes_of_one_address(start_server: Callable[..., ServerProce
             found.append(await handshake(server, opened, PATHS[0], "192.0.2.1"))
     assert found == [b"101"] * 5 + [b"429"] * 2
     async with AsyncExitStack() as opened:
+        for path in PATHS:
+            # Leaves before the refusal.
+            leaving = await opened.enter_async_context(raw_client(server.port))
+            start = f"GET {path} HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\n".encode()
+            await leaving.send(start + HANDSHAKE + b"\r\n")
+            leaving.reset()
         assert await handshake(server, opened, PATHS[0], "192.0.2.2") == b"101"
+        # Its refusal begins later, and so ends later.
+        assert await handshake(server, opened, PATHS[0], "192.0.2.1") == b"429"
+    assert "Traceback" not in server.log(), server.log()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -44,6 +44,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
+from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import AddressLimit, connections_of_addresses
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox.sockets.refusals import refusal_body, refusal_headers
@@ -150,7 +151,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not self._limit.admits(len(self.connections)):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_connections", is_reading=False)
         elif not self._is_within_limit_of_address():
-            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "connections_of_address", is_reading=False)
+            self._refuse_connection()
         else:
             self._set_deadline()
 
@@ -163,10 +164,32 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         key = addresses.key(peer)
         if key is None:
             return True
+        self._address_key = key
         if not addresses.open(key):
             return False
-        self._addresses, self._address_key = addresses, key
+        self._addresses = addresses
         return True
+
+    def _refuse_connection(self) -> None:
+        """Refuse the connection of an address that has too many, after a while."""
+        key = self._address_key
+        if key is None or not connections_of_addresses().begin_refusal(key):
+            self._answer_refusal()
+            return
+        self._end_reading()
+        self.transport.pause_reading()
+        # Not cancelled when the client goes: a client that does would not have to wait.
+        self.loop.call_later(
+            address_limits.REFUSAL_SECONDS, self._end_refusal, connections_of_addresses(), key
+        )
+
+    def _end_refusal(self, addresses: AddressLimit, key: str) -> None:
+        addresses.end_refusal(key)
+        self._answer_refusal()
+
+    def _answer_refusal(self) -> None:
+        if not self.transport.is_closing():
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "connections_of_address", is_reading=False)
 
     @property
     def _peer(self) -> str | None:

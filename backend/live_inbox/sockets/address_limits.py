@@ -17,6 +17,12 @@ from live_inbox.faults import RecurringFault
 from live_inbox.limits.rate import RateLimit
 from live_inbox.services.rates import exchanged
 
+REFUSAL_SECONDS = 0.5
+"""How long an address that has too many waits for its refusal. A client that comes back at once then costs little."""
+
+MOST_WAITING = 100
+"""Of one address, so many wait for their refusal. The others get it at once: each takes a descriptor."""
+
 
 class OpenCounts:
     """How many are open of each key, and at most so many of one."""
@@ -59,6 +65,7 @@ class AddressLimit:
         self._rates = exchanged(f"{name}_of_address", rate)
         self._unlimited = unlimited
         self._open = OpenCounts()
+        self._waiting = OpenCounts()
         self._fault = RecurringFault(
             f"acceptance of {name} of one address",
             metrics.RATE_LIMITED.labels(f"{name}_of_address"),
@@ -84,6 +91,14 @@ class AddressLimit:
     def close(self, key: str) -> None:
         """Count one less."""
         self._open.close(key)
+
+    def begin_refusal(self, key: str) -> bool:
+        """Return whether a refusal should wait for REFUSAL_SECONDS. If so, call `end_refusal` afterwards."""
+        return self._waiting.open(key, MOST_WAITING)
+
+    def end_refusal(self, key: str) -> None:
+        """Count one refusal less that waits."""
+        self._waiting.close(key)
 
     def _report(self, what: str) -> None:
         hint = "if it is a proxy or a network of many users: TRUSTED_PROXIES, UNLIMITED_ADDRESSES"

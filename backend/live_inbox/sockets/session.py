@@ -30,6 +30,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.limits.rate import Meter, RateLimit
+from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send, client_address
 from live_inbox.sockets.background_tasks import BackgroundTasks
@@ -179,7 +180,8 @@ class SocketSession:
             sockets_of_addresses().close(key)
 
     async def refuse_too_many(self, send: Send) -> None:
-        """Refuse the handshake of an address that has too many."""
+        """Refuse the handshake of an address that has too many, after a moment."""
+        await self._wait_for_refusal()
         await self.refuse(send, HTTPStatus.TOO_MANY_REQUESTS)
 
     async def refuse(self, send: Send, status: HTTPStatus) -> None:
@@ -193,6 +195,16 @@ class SocketSession:
         start = {"type": "websocket.http.response.start", "status": status.value}
         await send({**start, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": refusal_body(status)})
+
+    async def _wait_for_refusal(self) -> None:
+        limit = sockets_of_addresses()
+        key = limit.key(client_address(self.scope))
+        if key is None or not limit.begin_refusal(key):
+            return
+        try:
+            await asyncio.sleep(address_limits.REFUSAL_SECONDS)
+        finally:
+            limit.end_refusal(key)
 
     # -- reading ------------------------------------------------------------------------------------------
 
