@@ -25,7 +25,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--attack", action="append", choices=sorted(ATTACKS), help="only this one; may be repeated"
     )
-    parser.add_argument("--seconds", type=float, default=9.0, help="of each attack (default: 9)")
+    parser.add_argument("--seconds", type=float, default=7.5, help="of each attack (default: 7.5)")
     parser.add_argument("--rounds", type=int, default=3, help="in so many parts (default: 3)")
     parser.add_argument("--list", action="store_true", help="list the attacks")
     return parser.parse_args(arguments)
