@@ -12,13 +12,11 @@ from typing import Any, ClassVar
 from graphql import GraphQLError
 
 from live_inbox import metrics
-from live_inbox.conf import inbox_settings
 from live_inbox.database_errors import kind_of
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Feed
-from live_inbox.identity.authenticators import Credentials, required_caller
+from live_inbox.identity.authenticators import fresh_credentials, required_caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.sockets.handshakes import credential_headers
 from live_inbox.sockets.session import CloseReason, SocketSession, TooManySockets, WireProtocol
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import caller_of_socket
@@ -199,8 +197,7 @@ class GraphQLConnection(WireProtocol, ABC):
 
         Raises what `SocketSession.renew` raises.
         """
-        headers = credential_headers(self.session.scope, inbox_settings().origins)
-        credentials = Credentials(token=token, headers=headers)
+        credentials = fresh_credentials(token, self.session.scope["headers"])
         try:
             return await self.session.renew(required_caller(credentials))
         except TimeoutError as error:

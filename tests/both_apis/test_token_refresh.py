@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from tests.changed_settings import changed_settings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+AUTHENTICATOR = "tests.identity.project_authenticators.HeaderBeforeToken"
 REFRESH = "mutation ($token: String!) { refreshToken(token: $token) { expiresAt } }"
 
 
@@ -36,14 +39,22 @@ def server(django_db_setup: None) -> Iterator[ServerThread]:
 class Client:
     """A socket of one API."""
 
-    def __init__(self, server: ServerThread, api: str, token: str, *, warned: bool = False) -> None:
+    def __init__(
+        self,
+        server: ServerThread,
+        api: str,
+        token: str,
+        *,
+        warned: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.api = api
         if api == "json":
             query = f"token={token}" + ("&expiry_warning=true" if warned else "")
-            self.socket = Socket(f"{server.ws}/ws/notifications/?{query}")
+            self.socket = Socket(f"{server.ws}/ws/notifications/?{query}", headers=headers)
             return
         subprotocol = {"graphql": "graphql-transport-ws", "older": "graphql-ws"}[api]
-        self.socket = Socket(f"{server.ws}/graphql/", subprotocol)
+        self.socket = Socket(f"{server.ws}/graphql/", subprotocol, headers=headers)
         asked = {"token": token} | ({"expiryWarning": True} if warned else {})
         self.socket.send_json({"type": "connection_init", "payload": asked})
         assert self.receive("connection_ack")
@@ -147,6 +158,19 @@ def test_other_tokens_are_refused_and_change_nothing(
         assert client.refresh(token) is None
         assert client.reason == reason
     assert client.refresh(token_of(alice)) is not None
+
+
+def test_the_fresh_token_counts_and_not_a_header_of_the_handshake(
+    open_client: Any, alice: int, bob: int
+) -> None:
+    with changed_settings(AUTHENTICATOR=AUTHENTICATOR):
+        client = open_client("", headers={"X-Session-Token": "alice:60"})
+        refreshed = client.refresh("alice:600")
+        assert refreshed is not None
+        assert datetime.fromisoformat(refreshed).timestamp() > time.time() + 300
+        for reason, token in {"other_user": "bob:600", "unknown_user": "carol:600"}.items():
+            assert client.refresh(token) is None
+            assert client.reason == reason
 
 
 def test_a_client_that_did_not_ask_is_not_warned(open_client: Any, alice: int) -> None:

@@ -30,11 +30,13 @@ class Credentials:
     """
 
     token: str | None = field(default=None, repr=False)
-    """The token of the header `Authorization`, of `connection_init`, or of the JSON API's `?token=`."""
+    """The token of the header `Authorization`, of `connection_init`, or of the JSON API's `?token=`; or the fresh one
+    of an open socket."""
     session_key: str | None = field(default=None, repr=False)
     """The value of Django's session cookie."""
     headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
-    """The headers of the request or of the handshake, as in an ASGI scope: names in lower case."""
+    """The headers of the request or of the handshake, as in an ASGI scope: names in lower case. With a fresh token,
+    only `Host`, `Origin` and `User-Agent`."""
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The payload of `connection_init`; empty elsewhere."""
     request: HttpRequest | None = None
@@ -47,6 +49,19 @@ class Credentials:
         return next(values, None)
 
 
+_NO_CREDENTIALS = frozenset({b"host", b"origin", b"user-agent"})
+
+
+def fresh_credentials(token: str, handshake: Sequence[tuple[bytes, bytes]]) -> Credentials:
+    """Return what an open socket presents when its client sends a fresh token: that token, and nothing from before.
+
+    Of the headers of its handshake only those that hold no credentials are kept: an authenticator that prefers a header
+    would take the old ones again.
+    """
+    headers = [header for header in handshake if header[0] in _NO_CREDENTIALS]
+    return Credentials(token=token, headers=headers)
+
+
 @runtime_checkable
 class Authenticator(Protocol):
     """What the setting AUTHENTICATOR names: a class that is called without arguments, once."""
@@ -54,7 +69,8 @@ class Authenticator(Protocol):
     async def authenticate(self, credentials: Credentials) -> Caller | None:
         """Return the caller; None for a client without credentials. Raises AuthenticationFailed for wrong ones.
 
-        Called for each request over HTTP and once for each socket. It must not block the event loop.
+        Called for each request over HTTP, once for each socket, and for each fresh token of a socket. It must not block
+        the event loop.
         """
 
 

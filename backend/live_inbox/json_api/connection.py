@@ -15,11 +15,11 @@ from live_inbox.errors import NotificationError
 from live_inbox.events import Event, Reset
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Following
-from live_inbox.identity.authenticators import Credentials, required_caller
+from live_inbox.identity.authenticators import fresh_credentials, required_caller
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.json_api.actions import changed_inbox, perform
 from live_inbox.json_api.close_codes import close_frame
-from live_inbox.json_api.handshake import headers_of, wants_warning
+from live_inbox.json_api.handshake import wants_warning
 from live_inbox.json_api.messages import (
     Action,
     Failure,
@@ -129,7 +129,7 @@ class JsonConnection(WireProtocol):
 
     async def _refresh(self, refresh: RefreshToken) -> None:
         """Extend the session by a fresh token. Beside the actions: one that is slow must not cost the connection."""
-        credentials = Credentials(token=refresh.token, headers=headers_of(self._session.scope))
+        credentials = fresh_credentials(refresh.token, self._session.scope["headers"])
         try:
             answer = token_refreshed(await self._session.renew(required_caller(credentials)))
         except AuthenticationFailed as error:
