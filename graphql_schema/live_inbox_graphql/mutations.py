@@ -169,7 +169,7 @@ def _send(caller: Caller, input: SendInput) -> SendPayload:
             idempotency_key=input.idempotency_key,
             **input.content(),
         )
-    return SendPayload.of(sent)
+    return SendPayload.of(sent, caller)
 
 
 def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:

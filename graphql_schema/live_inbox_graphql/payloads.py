@@ -7,8 +7,11 @@ from datetime import datetime
 from enum import Enum
 
 import strawberry
+from msgspec.structs import replace
 
 from live_inbox import services
+from live_inbox.identity.callers import Caller
+from live_inbox.identity.scopes import Right, allows
 from live_inbox_graphql import ids
 from live_inbox_graphql.types import Notification
 
@@ -28,15 +31,24 @@ class SendPayload:
         description="Whether nothing was sent because the recipient has turned off the type."
     )
     replayed: bool = strawberry.field(
-        description="Whether the idempotency key was used before. This is the first result."
+        description="Whether the idempotency key was used before. This is the first result; of a notification in your "
+        "own inbox, it shows whether it has been read since."
     )
 
     @classmethod
-    def of(cls, sent: services.Sent) -> SendPayload:
-        """Return the payload for the result of a send."""
+    def of(cls, sent: services.Sent, caller: Caller) -> SendPayload:
+        """Return the payload for the result of a send by the caller.
+
+        It shows the notification as it was sent, also if it has been read since: unless it is the caller's own, and the
+        token may read.
+        """
         row = sent.notification
+        snapshot = None if row is None else services.snapshot(row)
+        is_readable = row is not None and row.recipient_id == caller.user.pk
+        if snapshot is not None and not (is_readable and allows(caller.scopes, Right.READ)):
+            snapshot = replace(snapshot, read_at=None)
         return cls(
-            notification=None if row is None else Notification.of(services.snapshot(row)),
+            notification=None if snapshot is None else Notification.of(snapshot),
             suppressed=sent.suppressed,
             replayed=sent.replayed,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 from django.contrib.auth.models import User
@@ -127,3 +129,39 @@ def test_the_json_api_admits_nobody_who_may_not_read(
         client.recv(timeout=20)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401
+
+
+def test_a_repeated_send_shows_what_was_sent_to_who_may_not_read(
+    server: ServerThread, alice: int, bob: int
+) -> None:
+    query = """mutation ($to: ID!) { send(input: {recipientId: $to, title: "x", idempotencyKey: "k"}) {
+        replayed notification { id title read readAt } } }"""
+    address = server.ws.replace("ws://", "http://")
+
+    def send(recipient: int, *scopes: str) -> Any:
+        headers = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
+        asked = {"query": query, "variables": {"to": recipient}}
+        answer = httpx.post(f"{address}/graphql/", json=asked, headers=headers, timeout=30).json()
+        return answer["data"]["send"]
+
+    first = send(bob, ANYONE)
+    services.mark_all_read(user_id=bob)
+    for scopes in ((ANYONE,), (ANYONE, READ), ("notifications:admin",)):
+        assert send(bob, *scopes) == first | {"replayed": True}
+    assert first["notification"]["readAt"] is None
+
+
+def test_a_repeated_send_to_oneself_shows_to_who_may_read_that_it_was_read(
+    server: ServerThread, alice: int
+) -> None:
+    query = """mutation ($to: ID!) { send(input: {recipientId: $to, title: "x", idempotencyKey: "k"}) {
+        notification { read } } }"""
+    address = server.ws.replace("ws://", "http://")
+    shown = []
+    for scopes in ((SEND,), (SEND,), (SEND, READ), ()):
+        headers = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
+        asked = {"query": query, "variables": {"to": alice}}
+        answer = httpx.post(f"{address}/graphql/", json=asked, headers=headers, timeout=30).json()
+        shown.append(answer["data"]["send"]["notification"]["read"])
+        services.mark_all_read(user_id=alice)
+    assert shown == [False, False, True, True]
