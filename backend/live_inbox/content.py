@@ -67,8 +67,8 @@ class ContentFields(TypedDict, total=False):
     expires_at: datetime | None
 
 
-def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
-    """Return the validated content.
+def clean_content(*, now: datetime | None, **given: Unpack[ContentFields]) -> Content:
+    """Return the validated content. Without `now`, `expires_at` may have passed: see `check_not_expired`.
 
     Raises InvalidInput, naming the first field that is not acceptable, and TypeError for a field that does not exist
     or a title that is missing: those are mistakes of the calling code.
@@ -86,6 +86,16 @@ def clean_content(*, now: datetime, **given: Unpack[ContentFields]) -> Content:
             for name, declared in CONTENT_FIELDS.items()
         }
     )
+
+
+def check_not_expired(content: Content, now: datetime) -> None:
+    """Raise InvalidInput for content that has expired. A repeated send may: it returns what the first one did."""
+    if content.expires_at is not None and content.expires_at <= now:
+        raise _has_expired()
+
+
+def _has_expired() -> InvalidInput:
+    return InvalidInput("expires_at must be later than now.", field="expires_at")
 
 
 def _given(values: Mapping[str, Any], name: str) -> object:
@@ -158,22 +168,22 @@ def _clean_text(name: str, value: object, length: int) -> str:
     return text
 
 
-def _clean_type_field(value: object, now: datetime) -> str:
+def _clean_type_field(value: object, now: datetime | None) -> str:
     return clean_type(value)
 
 
-def _clean_title(value: object, now: datetime) -> str:
+def _clean_title(value: object, now: datetime | None) -> str:
     text = _clean_text("title", value, TITLE_LENGTH)
     if not text.strip():
         raise InvalidInput("title must not be blank.", field="title")
     return text
 
 
-def _clean_message(value: object, now: datetime) -> str:
+def _clean_message(value: object, now: datetime | None) -> str:
     return _clean_text("message", value, MESSAGE_LENGTH)
 
 
-def _clean_link(value: object, now: datetime) -> str:
+def _clean_link(value: object, now: datetime | None) -> str:
     """Return a path on this site or an http(s) address; never `javascript:` or a disguise of it.
 
     An object with a method `get_absolute_url`, such as a model's, stands for what that returns.
@@ -197,16 +207,16 @@ def _clean_link(value: object, now: datetime) -> str:
     return text
 
 
-def _clean_expiry(value: object, now: datetime) -> datetime | None:
-    """Return a moment that is yet to come, in UTC; None when there is none."""
+def _clean_expiry(value: object, now: datetime | None) -> datetime | None:
+    """Return a moment later than `now`, in UTC; None when there is none."""
     if value is None:
         return None
     # Read in the wrong time zone, it would be deleted at the wrong time. So the zone is not guessed.
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidInput("expires_at must be a moment with a time zone.", field="expires_at")
     moment = _in_utc("expires_at", value)
-    if moment <= now:
-        raise InvalidInput("expires_at must be later than now.", field="expires_at")
+    if now is not None and moment <= now:
+        raise _has_expired()
     return moment
 
 
@@ -220,7 +230,7 @@ def _in_utc(name: str, value: datetime) -> datetime:
     return datetime.combine(moment.date(), moment.time(), UTC)
 
 
-def _clean_data(value: object, now: datetime) -> dict[str, Any]:
+def _clean_data(value: object, now: datetime | None) -> dict[str, Any]:
     value = plain_scalar(value)
     if value is None:
         return {}
@@ -244,8 +254,8 @@ def _clean_data(value: object, now: datetime) -> dict[str, Any]:
 class ContentField:
     """One field of the content."""
 
-    clean: Callable[[object, datetime], Any]
-    """Takes a value and the time of the send; returns what is stored, or raises InvalidInput."""
+    clean: Callable[[object, datetime | None], Any]
+    """Takes a value and the time of the send, None for any; returns what is stored, or raises InvalidInput."""
     default: Any = None
     max_length: int | None = None
     """Characters, of a text."""

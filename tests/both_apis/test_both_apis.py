@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from live_inbox import services
+from live_inbox.clock import clock
 from live_inbox.maintenance.expiry import expire_due
 from tests.both_apis.devices import Change, Device, Refused, ShownNotification
 from tests.changed_settings import changed_settings
@@ -156,6 +157,19 @@ def test_a_send_that_is_repeated_with_its_key_is_one(
         phone.send(alice, "another", idempotency_key="k")
     with pytest.raises(Refused, match="BAD_USER_INPUT"):
         phone.send(alice, "hello", idempotency_key="")
+    assert phone.list().total == 1
+
+
+def test_a_send_that_is_repeated_after_its_expiry_has_the_first_result(
+    phone: Device, alice: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = (clock.now() + timedelta(hours=1)).isoformat()
+    first = phone.send(alice, "hello", idempotency_key="k", expires_at=ends)
+    monkeypatch.setattr(clock, "now", lambda: timezone.now() + timedelta(hours=2))
+    assert phone.send(alice, "hello", idempotency_key="k", expires_at=ends) == first
+    for key in ({}, {"idempotency_key": "another"}):
+        with pytest.raises(Refused, match="BAD_USER_INPUT"):
+            phone.send(alice, "hello", expires_at=ends, **key)
     assert phone.list().total == 1
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 import live_inbox
 from live_inbox.checks import check_settings
-from live_inbox.errors import InvalidInput
+from live_inbox.errors import Conflict, InvalidInput
 from live_inbox.models import Notification
 from live_inbox.plain_values import is_lazy
 from live_inbox.services import SentMany
@@ -90,6 +90,18 @@ def test_a_repeated_send_is_the_same_in_any_active_language(users: list[User]) -
         with translation.override(language):
             sent = live_inbox.send(recipient=users[0], title=YES, idempotency_key="k")
     assert sent.replayed
+
+
+def test_a_repeated_send_is_the_same_after_its_recipient_has_changed_the_language(
+    users: list[User],
+) -> None:
+    user = users[0]
+    first = live_inbox.send(recipient=user, title=YES, idempotency_key="k")
+    User.objects.filter(pk=user.pk).update(last_name="fr")
+    again = live_inbox.send(recipient=user, title=YES, idempotency_key="k")
+    assert (again.notification, again.replayed) == (first.notification, True)
+    with pytest.raises(Conflict):
+        live_inbox.send(recipient=user, title=gettext_lazy("No"), idempotency_key="k")
 
 
 def test_a_plain_send_makes_no_query_for_the_language(users: list[User]) -> None:

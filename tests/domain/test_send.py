@@ -363,6 +363,49 @@ def test_without_a_key_the_same_can_be_sent_again(alice: User) -> None:
     assert Notification.objects.count() == 2
 
 
+def test_a_key_that_was_seen_returns_the_first_result_after_its_expiry(alice: User) -> None:
+    content: dict[str, Any] = {
+        "recipient_id": alice.pk,
+        "title": "x",
+        "idempotency_key": "k",
+        "expires_at": NOON + timedelta(minutes=5),
+    }
+    later = NOON + timedelta(minutes=6)
+    first = services.send(**content, now=NOON)
+    again = services.send(**content, now=later)
+    assert again == Sent(first.notification, suppressed=False, replayed=True)
+    for key in (None, "another"):
+        with pytest.raises(InvalidInput) as caught:
+            services.send(**content | {"idempotency_key": key}, now=later)
+        assert caught.value.field == "expires_at"
+    assert Notification.objects.count() == 1
+
+
+def test_a_bulk_that_is_complete_has_its_first_result_after_its_expiry(
+    alice: User, bob: User
+) -> None:
+    content: dict[str, Any] = {
+        "title": "x",
+        "idempotency_key": "k",
+        "expires_at": NOON + timedelta(minutes=5),
+    }
+    later = NOON + timedelta(minutes=6)
+    first = services.send_many(recipient_ids=[alice.pk], **content, now=NOON)
+    assert (first.sent, first.replayed) == (1, 0)
+    services.delete(user_id=alice.pk, notification_id=first.notification_ids[alice.pk])
+    again = services.send_many(recipient_ids=[alice.pk], **content, now=later)
+    assert (again.sent, again.replayed) == (0, 1)
+    assert again.notification_ids == first.notification_ids
+    # Nobody gets what has expired.
+    for recipients, key in (([alice.pk, bob.pk], "k"), ([alice.pk], "another"), ([], "k2")):
+        with pytest.raises(InvalidInput) as caught:
+            services.send_many(
+                recipient_ids=recipients, **content | {"idempotency_key": key}, now=later
+            )
+        assert caught.value.field == "expires_at"
+    assert not Notification.objects.exists()
+
+
 def test_a_replay_shows_the_notification_as_it_is_by_now(alice: User) -> None:
     content: dict[str, Any] = {"recipient_id": alice.pk, "title": "x", "idempotency_key": "k"}
     sent = services.send(**content)

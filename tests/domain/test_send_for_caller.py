@@ -17,6 +17,7 @@ from live_inbox.services.rates import limiter
 from live_inbox.services.send_for_caller import send_for_caller
 from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
+from tests.domain.query_counting import queries
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +163,45 @@ def test_a_service_with_all_scopes_has_the_rate_of_services(alice: User) -> None
     with changed_settings(SEND_RATE=ONE):
         for _ in range(2):
             assert send_for_caller(caller, recipient_id=alice.pk, title="x").notification
+
+
+def test_what_was_sent_is_answered_again_after_the_permission_is_lost(
+    alice: User, bob: User
+) -> None:
+    permission = Permission.objects.get(codename="send_notification")
+    alice.user_permissions.add(permission)
+    one = {"recipient_id": bob.pk, "title": "x", "idempotency_key": "k"}
+    many = {"recipient_ids": [str(bob.pk)], "title": "x", "idempotency_key": "k"}
+    first = send_for_caller(Caller(alice), **one)
+    results = send_many_for_caller(Caller(alice), **many)
+    alice.user_permissions.remove(permission)
+    again = send_for_caller(Caller(alice), **one)
+    assert again.replayed
+    assert again.notification == first.notification
+    assert send_many_for_caller(Caller(alice), **many) == results
+    assert results[0].status is SendStatus.SENT
+    # Nothing else, and not by a token that may not send at all.
+    with pytest.raises(Forbidden):
+        send_for_caller(Caller(alice), **one | {"idempotency_key": "another"})
+    with pytest.raises(Forbidden):
+        send_for_caller(Caller(alice, scopes=frozenset({"notifications:read"})), **one)
+    with pytest.raises(Forbidden):
+        send_many_for_caller(Caller(alice, scopes=frozenset({"notifications:read"})), **many)
+    assert Notification.objects.count() == 2
+
+
+def test_a_key_costs_one_query(alice: User) -> None:
+    def statements(**key: str) -> int:
+        with queries() as found:
+            send_for_caller(Caller(alice), recipient_id=alice.pk, title="x", **key)
+        return len(found)
+
+    statements()
+    assert statements(idempotency_key="k") == statements() + 1
+
+
+def test_the_record_of_a_bulk_is_read_once(alice: User) -> None:
+    names = [str(alice.pk)]
+    with queries() as found:
+        send_many_for_caller(Caller(alice), recipient_ids=names, title="x", idempotency_key="k")
+    assert sum("bulksendchunk" in sql and sql.startswith("SELECT") for sql in found) == 1

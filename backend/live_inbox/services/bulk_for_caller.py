@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from live_inbox.conf import inbox_settings
-from live_inbox.content import clean_key
 from live_inbox.errors import InvalidInput
 from live_inbox.identity.accounts import users_named
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.identity.config import identity_config
-from live_inbox.identity.scopes import may_send_to_anyone
+from live_inbox.identity.scopes import Right, may_send_to_anyone, require
 from live_inbox.send_policy import may_send
-from live_inbox.services.bulk_record import recipients_of
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.results import SentMany
 from live_inbox.services.send_rate import take_recipients, take_sends
@@ -57,37 +55,43 @@ def send_many_for_caller(
     JWT_CREATE_USERS, a service creates those users who are missing. A recipient who does not exist, or to whom the
     caller may not send, does not keep the others from theirs. To a caller who may not send to just anybody, users who
     do not exist are FORBIDDEN, too. One who is sent too much at the moment is RATE_LIMITED. One who is deleted
-    meanwhile counts as one who does not exist.
+    meanwhile counts as one who does not exist. A repeated call with an idempotency key has the first results of those
+    whom it has dealt with, also where the caller may not send to them any more.
 
-    Raises RateLimited, AuthenticationFailed, InvalidInput for more than MAX_RECIPIENTS and for the content, and
-    SendManyInterrupted.
+    Raises RateLimited, Forbidden without the scope, AuthenticationFailed, InvalidInput for more than MAX_RECIPIENTS and
+    for the content, and SendManyInterrupted.
     """
     count = len(recipient_ids) + len(recipient_refs)
     most = inbox_settings().max_recipients
     if not 0 < count <= most:
         raise InvalidInput(f"A bulk has 1 to {most} recipients.", field="recipient_ids")
     take_sends(caller, count=count, field="recipient_ids")
+    require(caller.scopes, Right.SEND)
     user = cast("AbstractUser", refresh_caller(caller).user)
     may_create = may_send_to_anyone(caller.scopes)
     recipients = [*_by_key(recipient_ids), *_by_ref(recipient_refs, create=may_create)]
-    allowed = {
-        key
-        for _, key in recipients
-        if key is not None and may_send(user, recipient_id=str(key), scopes=caller.scopes)
-    }
-    # A repeated call sends nothing to those whom it has dealt with.
-    dealt_with = recipients_of(user.pk, clean_key(content.get("idempotency_key")))
-    busy = take_recipients({str(key) for key in allowed - dealt_with})
+    refused: dict[Any, SendStatus] = {}
+
+    def authorize(new: Collection[Any]) -> Collection[Any]:
+        allowed = {
+            key for key in new if may_send(user, recipient_id=str(key), scopes=caller.scopes)
+        }
+        busy = take_recipients({str(key) for key in allowed})
+        reached = {key for key in allowed if str(key) not in busy}
+        refused.update(dict.fromkeys(allowed - reached, SendStatus.RATE_LIMITED))
+        refused.update(dict.fromkeys(set(new) - allowed, SendStatus.FORBIDDEN))
+        return reached
+
+    sent = send_many(
+        recipient_ids={key for _, key in recipients if key is not None},
+        sender_id=user.pk,
+        must_exist=False,
+        authorize=authorize,
+        **content,
+    )
     # Who may not send to users who do not exist must not learn who does: by `send`, they cannot either.
     may_know = may_send(user, recipient_id="", scopes=caller.scopes)
-    reached = {key for key in allowed if str(key) not in busy}
-    sent = send_many(recipient_ids=reached, sender_id=user.pk, must_exist=False, **content)
-    return [
-        RecipientResult(name, SendStatus.RATE_LIMITED)
-        if key in allowed - reached
-        else _result(name, key, allowed, sent, may_know=may_know)
-        for name, key in recipients
-    ]
+    return [_result(name, key, refused, sent, may_know=may_know) for name, key in recipients]
 
 
 def _by_key(texts: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -112,13 +116,13 @@ def _key(text: str) -> Any:
 
 
 def _result(
-    name: str, key: Any, allowed: set[Any], sent: SentMany, *, may_know: bool
+    name: str, key: Any, refused: Mapping[Any, SendStatus], sent: SentMany, *, may_know: bool
 ) -> RecipientResult:
-    is_unknown = key is None or key in sent.skipped_recipients
-    if is_unknown and may_know:
-        return RecipientResult(name, SendStatus.UNKNOWN_RECIPIENT)
-    if is_unknown or key not in allowed:
-        return RecipientResult(name, SendStatus.FORBIDDEN)
+    if key is None or key in sent.skipped_recipients:
+        unknown = SendStatus.UNKNOWN_RECIPIENT if may_know else SendStatus.FORBIDDEN
+        return RecipientResult(name, unknown)
+    if key in refused:
+        return RecipientResult(name, refused[key])
     notification_id = sent.notification_ids.get(key)
     if notification_id is None:
         return RecipientResult(name, SendStatus.SUPPRESSED)

@@ -32,13 +32,12 @@ class Overtaken(Exception):
 class BulkRecord:
     """The record of one bulk send, as this call has last read or written it."""
 
-    def __init__(
-        self, *, sender_id: Any, key: str, contents: Iterable[Content], recipients: int
-    ) -> None:
+    def __init__(self, *, sender_id: Any, key: str, contents: Iterable[Content]) -> None:
         self._sender_id = sender_id
         self._key = key
         self._digests = sorted({_digest(content) for content in contents})
-        self._recipients = recipients
+        self.recipients = 0
+        """How many recipients this call has."""
         self._id: int | None = None
         self._chunks = 0
         self.outcomes = dict[Any, int | None]()
@@ -71,16 +70,14 @@ class BulkRecord:
                 sender_id=self._sender_id,
                 idempotency_key=self._key,
                 content_digests=self._digests,
-                recipients=self._recipients,
+                recipients=self.recipients,
                 chunks=1,
                 started_at=Now(),
                 changed_at=Now(),
             )
             return row.pk
         as_read = database.queryset(BulkSend).filter(pk=self._id, chunks=self._chunks)
-        if not as_read.update(
-            chunks=F("chunks") + 1, recipients=self._recipients, changed_at=Now()
-        ):
+        if not as_read.update(chunks=F("chunks") + 1, recipients=self.recipients, changed_at=Now()):
             raise Overtaken
         return self._id
 
@@ -111,15 +108,6 @@ def _chunks(sender_id: Any, key: str) -> list[tuple[int, int, list[str], str]]:
     )
     columns = ("bulk_send_id", "number", "bulk_send__content_digests", "outcomes")
     return list(rows.order_by("number").values_list(*columns))
-
-
-def recipients_of(sender_id: Any, key: str | None) -> set[Any]:
-    """Return whom the bulk send with this key has dealt with; nobody without a key."""
-    if key is None:
-        return set()
-    to_python = get_user_model()._meta.pk.to_python
-    chunks = _chunks(sender_id, key)
-    return {to_python(user) for *_, outcomes in chunks for user, _ in orjson.loads(outcomes)}
 
 
 def outcomes_of(

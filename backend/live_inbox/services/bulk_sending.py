@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -15,7 +15,7 @@ from django.db.models import Model
 from live_inbox import database
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
-from live_inbox.content import ContentFields, clean_key
+from live_inbox.content import ContentFields, check_not_expired, clean_key
 from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
@@ -54,6 +54,7 @@ def send_many(
     idempotency_key: str | None = None,
     must_exist: bool = True,
     now: datetime | None = None,
+    authorize: Callable[[Collection[Any]], Collection[Any]] | None = None,
     **fields: Unpack[ContentFields],
 ) -> SentMany:
     """Put the same notification into the inboxes of many users, each user once.
@@ -61,41 +62,50 @@ def send_many(
     Costs a fixed number of statements for each chunk of SEND_CHUNK recipients; each chunk is a transaction of
     its own. Recipients whose inboxes others have locked come last. All recipients are looked up before the first chunk:
     after InvalidInput nobody has received anything.
-    A user who is deleted after that is skipped; without `must_exist`, so is one who has never existed.
+    A user who is deleted after that is skipped; without `must_exist`, so is one who has never existed. `authorize`, if
+    given, is called with those of the recipients who have not been dealt with, and returns who of them may be sent to.
 
     With an idempotency key, unique for each sender, a call that died half-way is completed by the same call: whom it
     has dealt with is left alone, also who has deleted the notification since or had turned its type off, and who has
-    been deleted is skipped. The transaction of each chunk records its recipients, by two more statements
-    (`bulk_record.py`). Further recipients get the notification. Raises Conflict for a key that was used with other
-    content; nobody has received anything then.
+    been deleted is skipped. If nobody is left, the notification may have expired. The transaction of each chunk records
+    its recipients, by two more statements (`bulk_record.py`). Further recipients get the notification. Raises Conflict
+    for a key that was used with other content; nobody has received anything then.
 
     Raises SendManyInterrupted when the database fails after the look-up, and SenderDeleted; within a transaction of the
     caller's, where nothing is done by halves, the database's own error and InvalidInput.
     """
     recipients = _recipients(recipient_ids)
-    contents = contents_for(recipients, now=now or clock.now(), fields=fields)
+    contents = contents_for(recipients, fields=fields)
     key = clean_key(idempotency_key)
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     sender = load_sender(sender_key)
     keys = {each: None if key is None else key_of_recipient(key, each) for each in recipients}
     record = None
     if key is not None:
-        record = BulkRecord(
-            sender_id=sender_key,
-            key=key,
-            contents=contents.by_language.values(),
-            recipients=len(recipients),
-        )
+        record = BulkRecord(sender_id=sender_key, key=key, contents=contents.by_language.values())
     # All of it before the first chunk: after Conflict, nobody has received anything.
     recorded: Outcomes = record.outcomes if record is not None and record.read() else {}
     unrecorded = already_sent(sender_key, keys, contents) if not recorded else {}
     skipped = _missing(recipients)
     # Once it has begun, all existed when it was first sent.
-    if skipped and must_exist and not recorded and not unrecorded:
+    has_begun = bool(recorded or unrecorded)
+    if skipped and must_exist and not has_begun:
         raise InvalidInput(f"{len(skipped)} recipients do not exist.", field="recipient_ids")
+    new = [
+        each
+        for each in recipients
+        if not (each in recorded or each in unrecorded or each in skipped)
+    ]
+    if new or not has_begun:
+        for content in contents.by_language.values():
+            check_not_expired(content, now or clock.now())
+    refused = set[Any]() if authorize is None else set(new) - set(authorize(new))
+    recipients = [each for each in recipients if each not in refused]
     existing = [each for each in recipients if each not in skipped]
     earlier = {each: recorded[each] for each in existing if each in recorded}
     progress = BulkProgress(len(recipients), earlier=earlier, skipped=skipped)
+    if record is not None:
+        record.recipients = len(recipients)
     bulk = _Bulk(contents, sender, keys, now, record, progress)
     is_atomic = database.connection().in_atomic_block
     sending = _Sending(bulk, unrecorded, may_wait=is_atomic)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -45,27 +44,36 @@ class Contents:
         return [(self.by_language[language], ids) for language, ids in groups.items()]
 
 
-def content_for(recipient_id: Any, *, now: datetime, fields: Mapping[str, Any]) -> Content:
-    """Return the validated content in the language of its recipient. Makes a query only if that matters."""
+def content_for(recipient_id: Any, *, fields: Mapping[str, Any]) -> Content:
+    """Return the validated content in the language of its recipient, perhaps expired.
+
+    Makes a query only if the language matters.
+    """
     language_of = _language_function(fields)
     if language_of is None:
-        return _cleaned(now, fields)
+        return _cleaned(fields)
     user = load_by_key([recipient_id]).get(recipient_id)
-    return _content_in(None if user is None else language_of(user), now, fields)
+    return _content_in(None if user is None else language_of(user), fields)
 
 
-def contents_for(
-    recipient_ids: Sequence[Any], *, now: datetime, fields: Mapping[str, Any]
-) -> Contents:
-    """Return the validated contents for many recipients. Reads their users only if their languages matter."""
+def is_in_any_language(content: Content, fields: Mapping[str, Any]) -> bool:
+    """Whether the fields have this content in any of the project's languages, if the language matters."""
+    if _language_function(fields) is None:
+        return False
+    return any(_content_in(code, fields) == content for code, _ in settings.LANGUAGES)
+
+
+def contents_for(recipient_ids: Sequence[Any], *, fields: Mapping[str, Any]) -> Contents:
+    """Return the validated contents for many recipients, perhaps expired.
+
+    Reads their users only if their languages matter.
+    """
     language_of = _language_function(fields)
     if language_of is None:
-        return Contents({None: _cleaned(now, fields)}, {})
+        return Contents({None: _cleaned(fields)}, {})
     users = load_by_key(recipient_ids)
     languages = {key: language_of(user) or None for key, user in users.items()}
-    contents = {
-        language: _content_in(language, now, fields) for language in {*languages.values(), None}
-    }
+    contents = {language: _content_in(language, fields) for language in {*languages.values(), None}}
     if len({content.type for content in contents.values()}) > 1:
         raise InvalidInput("type must be the same in every language.", field="type")
     return Contents(contents, languages)
@@ -80,14 +88,14 @@ def _language_function(fields: Mapping[str, Any]) -> LanguageOf | None:
     return function
 
 
-def _cleaned(now: datetime, fields: Mapping[str, Any]) -> Content:
-    content = clean_content(now=now, **fields)
+def _cleaned(fields: Mapping[str, Any]) -> Content:
+    content = clean_content(now=None, **fields)
     check_known(content.type)
     return content
 
 
-def _content_in(language: str | None, now: datetime, fields: Mapping[str, Any]) -> Content:
+def _content_in(language: str | None, fields: Mapping[str, Any]) -> Content:
     if not language:
-        return _cleaned(now, fields)
+        return _cleaned(fields)
     with translation.override(language):
-        return _cleaned(now, fields)
+        return _cleaned(fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Unpack
 
@@ -12,13 +13,14 @@ from live_inbox.clock import clock
 from live_inbox.content import (
     Content,
     ContentFields,
+    check_not_expired,
     clean_created_at,
     clean_key,
 )
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
-from live_inbox.services.languages import content_for
+from live_inbox.services.languages import content_for, is_in_any_language
 from live_inbox.services.results import Sent
 from live_inbox.services.users import load_users, user_key
 
@@ -30,6 +32,7 @@ def send(
     idempotency_key: str | None = None,
     created_at: date | None = None,
     now: datetime | None = None,
+    authorize: Callable[[], None] | None = None,
     **fields: Unpack[ContentFields],
 ) -> Sent:
     """Put a notification into a user's inbox.
@@ -37,20 +40,27 @@ def send(
     With an idempotency key, unique for each sender, a repeated call returns the first result; with the same
     key and other content it raises Conflict. `created_at` is for imported notifications: they show their old
     time, while the event in the log has the current one. A few seconds after `expires_at`, the notification is
-    deleted. Raises InvalidInput for content or users that are not acceptable.
+    deleted. Raises InvalidInput for content or users that are not acceptable, and what `authorize` raises, which is
+    called first for all but repeated calls: what has been sent stays sent, whatever has changed since.
     """
-    recipient_key = user_key(recipient_id, field="recipient_id")
-    content = content_for(recipient_key, now=now or clock.now(), fields=fields)
-    key = clean_key(idempotency_key)
-    created = clean_created_at(created_at)
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
+    key = clean_key(idempotency_key)
+    first = _find_by_key(sender_key, key)
+    if first is None and authorize is not None:
+        authorize()
+    recipient_key = user_key(recipient_id, field="recipient_id")
+    content = content_for(recipient_key, fields=fields)
+    created = clean_created_at(created_at)
+    if first is not None:
+        return _replay(first, content, recipient_key, fields)
+    check_not_expired(content, now or clock.now())
     try:
         return _send(content, recipient_key, sender_key, key, now, created)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)
         if first is not None:
-            return _replay(first, content, recipient_key)
+            return _replay(first, content, recipient_key, fields)
         load_users(recipient_key, sender_key)
         raise
 
@@ -64,9 +74,6 @@ def _send(
     now: datetime | None,
     created_at: datetime | None,
 ) -> Sent:
-    first = _find_by_key(sender_id, key)
-    if first is not None:
-        return _replay(first, content, recipient_id)
     sender = load_users(recipient_id, sender_id)
     notification = unsaved(content, sender, created_at or now)
     delivered = insert_notifications([Draft(notification, {recipient_id: key})], now)
@@ -81,6 +88,7 @@ def _send(
     return Sent(notification=notification)
 
 
+@database.reading
 def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
     if key is None:
         return None
@@ -88,8 +96,13 @@ def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
     return query.filter(sender=sender_id, idempotency_key=key).first()
 
 
-def _replay(first: Notification, content: Content, recipient_id: Any) -> Sent:
+def _replay(
+    first: Notification, content: Content, recipient_id: Any, fields: ContentFields
+) -> Sent:
     """Return the first result of an idempotent send, if this is the same send."""
-    if Content.of(first) != content or first.recipient_id != recipient_id:
+    sent = Content.of(first)
+    # In any of its languages: the recipient may have changed theirs since.
+    is_same = sent == content or is_in_any_language(sent, fields)
+    if not is_same or first.recipient_id != recipient_id:
         raise Conflict("This idempotency key was used for another notification.")
     return Sent(notification=first, replayed=True)
