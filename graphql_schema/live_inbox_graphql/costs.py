@@ -21,8 +21,10 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLArgument,
     GraphQLError,
     GraphQLField,
+    GraphQLInt,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNamedType,
@@ -230,14 +232,16 @@ class _Walk:
         """Return the size of the page that a field is asked for; None for a field that has no pages."""
         if not {"first", "last"} & field.args.keys():
             return None
-        values = [
-            self._value(argument.value)
-            for argument in node.arguments or ()
-            if argument.name.value in ("first", "last")
+        given = {
+            argument.name.value: self._value(argument.value) for argument in node.arguments or ()
+        }
+        sizes = [
+            _size(given.get(name), field.args[name])
+            for name in ("first", "last")
+            if name in field.args
         ]
-        sizes = [value for value in values if isinstance(value, int)]
         # A page that is too long is refused when it is executed, with an error that says so.
-        return min(max([0, *sizes]) or DEFAULT_PAGE_SIZE, _MOST)
+        return min(max(sizes) or DEFAULT_PAGE_SIZE, _MOST)
 
     def _value(self, node: Any) -> object:
         return (
@@ -256,10 +260,25 @@ class _Walk:
         return True
 
 
+def _size(value: object, argument: GraphQLArgument) -> int:
+    """Return the size of the page that a value asks for; 0 for none, and for a value that execution refuses.
+
+    Without a value, the default of the argument counts.
+    """
+    value = argument.default_value if value is None else value
+    # As `Int` reads variables: 10.0 is 10.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or value < 0:
+        return 0
+    is_refused = value > _MOST and get_named_type(argument.type) is GraphQLInt
+    return 0 if is_refused else value
+
+
 def _constant(node: Any) -> object:
     if isinstance(node, IntValueNode):
-        # The longest of those that GraphQL's Int can hold has ten digits.
-        return int(node.value) if len(node.value) < 12 else _MOST
+        # Python would take a time that is quadratic in the number of digits.
+        return int(node.value) if len(node.value) < 100 else 10**100
     return node.value if isinstance(node, BooleanValueNode) else None
 
 

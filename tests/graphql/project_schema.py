@@ -56,6 +56,10 @@ class Query(live_inbox_graphql.Query):
     def articles(self) -> list[Article]:
         return []
 
+    @strawberry.field
+    def drafts(self, first: int = 300) -> list[Article]:
+        return []
+
 
 @strawberry.type
 class Mutation(live_inbox_graphql.Mutation):

@@ -87,6 +87,39 @@ def test_costs(text: str, variables: dict[str, Any] | None, expected: int) -> No
     assert cost(text, variables) == expected
 
 
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 10**30, -(10**30), 1e300, 10.5, "10", [10]])
+async def test_a_number_that_is_no_int_is_wrong_and_not_costly(
+    ask: Ask, alice: User, value: Any
+) -> None:
+    query = "query($n: Int) { notifications(%s: $n) { nodes { id } } }"
+    for argument in ("first", "last"):
+        error = await ask.error(query % argument, alice, {"n": value})
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "n"}
+
+
+@pytest.mark.parametrize("name", ["schema", "schema_with_extension"])
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 10**30, -(10**30), "9" * 9000])
+async def test_a_literal_that_is_no_int_is_wrong_and_not_costly(
+    ask: Ask, alice: User, configure: Callable[..., None], name: str, value: object
+) -> None:
+    configure(GRAPHQL_SCHEMA=f"tests.graphql.project_schema.{name}")
+    for argument in ("first", "last"):
+        query = f"{{ notifications({argument}: {value}) {{ nodes {{ id }} }} }}"
+        error = await ask.error(query, alice)
+        assert error["extensions"] == {"code": "GRAPHQL_VALIDATION_FAILED"}
+
+
+def test_a_default_of_a_project_counts() -> None:
+    for text in ("{ drafts { id } }", "query($n: Int!) { drafts(first: $n) { id } }"):
+        assert cost(text, core=project._schema) == 11 + 300 * 20 + 300
+    assert cost("{ drafts(first: 10) { id } }", core=project._schema) == 11 + 10 * 20 + 10
+
+
+def test_a_float_that_is_an_int_counts_as_one() -> None:
+    text = "query($n: Int) { notifications(first: $n) { nodes { id } } }"
+    assert cost(text, {"n": 100.0}) == cost(text, {"n": 100})
+
+
 def test_connections_of_a_project_count_alike() -> None:
     text = "{ articles(first: 10) { edges { node { id } } } }"
     assert cost(text, core=project._schema) == 11 + 200 + 1 + 20
