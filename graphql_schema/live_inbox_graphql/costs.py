@@ -9,7 +9,6 @@ Introspection is counted apart: with the length of the schema's own lists, again
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,7 +41,6 @@ from graphql import (
     get_introspection_query,
     get_named_type,
     get_operation_ast,
-    is_leaf_type,
     parse,
 )
 
@@ -58,9 +56,6 @@ ROOT_COST = 10
 
 ASSUMED_LENGTH = 10
 """Of a list without `first` and `last`."""
-
-MAX_LEAF_NAMES = 4
-"""Names under which a document may select one field that has no arguments and no fields of its own."""
 
 _MOST = 2**31 - 1
 _META = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
@@ -206,7 +201,7 @@ class _Walk:
     ) -> Cost:
         name = node.name.value
         meta = _META.get(name) if is_root else None
-        field = meta or _field_of(parent, name)
+        field = meta or field_of(parent, name)
         if field is None:
             return Cost(1)
         kind = get_named_type(field.type)
@@ -282,7 +277,8 @@ def _constant(node: Any) -> object:
     return node.value if isinstance(node, BooleanValueNode) else None
 
 
-def _field_of(parent: GraphQLNamedType, name: str) -> GraphQLField | None:
+def field_of(parent: GraphQLNamedType, name: str) -> GraphQLField | None:
+    """Return a field of an object type or an interface; None if there is none."""
     if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
         field: GraphQLField | None = parent.fields.get(name)
         return field
@@ -292,38 +288,3 @@ def _field_of(parent: GraphQLNamedType, name: str) -> GraphQLField | None:
 def _is_list(field: GraphQLField) -> bool:
     kind = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
     return isinstance(kind, GraphQLList)
-
-
-def repeated_leaves(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
-    """Return an error for each field of a valid document that would repeat one value under too many names.
-
-    Nobody needs that, and a selection of 30 times `data` makes each event 30 times as long.
-    """
-    names: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    sets: list[tuple[GraphQLNamedType | None, SelectionSetNode | None]] = []
-    for node in document.definitions:
-        if isinstance(node, OperationDefinitionNode):
-            sets.append((schema.get_root_type(node.operation), node.selection_set))
-        elif isinstance(node, FragmentDefinitionNode):
-            sets.append((schema.type_map.get(node.type_condition.name.value), node.selection_set))
-    while sets:
-        parent, selection_set = sets.pop()
-        for selection in selection_set.selections if parent and selection_set else ():
-            if isinstance(selection, InlineFragmentNode):
-                condition = selection.type_condition
-                kind = schema.type_map.get(condition.name.value) if condition else parent
-                sets.append((kind, selection.selection_set))
-            elif isinstance(selection, FieldNode) and parent is not None:
-                field = _field_of(parent, selection.name.value)
-                if field is None:
-                    continue
-                if is_leaf_type(get_named_type(field.type)) and not selection.arguments:
-                    response_name = (selection.alias or selection.name).value
-                    names[parent.name, selection.name.value].add(response_name)
-                else:
-                    sets.append((get_named_type(field.type), selection.selection_set))
-    return [
-        GraphQLError(f"The document selects {kind}.{name} under more than {MAX_LEAF_NAMES} names.")
-        for (kind, name), found in names.items()
-        if len(found) > MAX_LEAF_NAMES
-    ]

@@ -25,11 +25,12 @@ from live_inbox.internals.strawberry_schema import (
     validate_document,
 )
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.costs import excess, operation_cost, repeated_leaves
+from live_inbox_graphql.costs import excess, operation_cost
 from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.errors import Code, as_clients_see_exception, mark_invalid
 from live_inbox_graphql.introspection import introspection_errors
 from live_inbox_graphql.operation_rate import COST_EACH, INTROSPECTION_EACH, take_operation
+from live_inbox_graphql.repeated_fields import repeated_fields
 
 MAX_REMEMBERED_CHARACTERS = 131_072
 """Length of all documents in the cache. Parsed, a character takes 140 bytes: 18 MB."""
@@ -108,7 +109,7 @@ class DocumentCache:
             excesses(document)
             or introspection_errors(document)
             or validate_document(schema, document, rules, hide_suggestions=not settings.introspects)
-            or repeated_leaves(schema, document)
+            or repeated_fields(schema, document)
         )
         if not errors:
             self.put(text, document)
@@ -155,7 +156,7 @@ class LimitedDocuments(SchemaExtension):
             _unnamed(execution, document)
             or excesses(document)
             or introspection_errors(document)
-            or repeated_leaves(core_schema(execution.schema), document)
+            or repeated_fields(core_schema(execution.schema), document)
             or _too_costly(execution, document)
         ):
             # Not in `pre_execution_errors`: other extensions, such as Strawberry's ValidationCache, replace them.

@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind, Person, Reset, Snapshot
-from live_inbox_graphql.costs import repeated_leaves
 from live_inbox_graphql.document_limits import excesses
+from live_inbox_graphql.repeated_fields import repeated_fields
 
 Parent = GraphQLObjectType | GraphQLInterfaceType
 Names = dict[tuple[str, str], list[str]]
@@ -56,7 +56,7 @@ def questions(draw: st.DrawFn, schema: GraphQLSchema) -> Question:
     question = _Writer(draw, schema).question()
     document = parse(question.text)
     assume(not excesses(document))
-    assume(not repeated_leaves(schema, document))
+    assume(not repeated_fields(schema, document))
     return question
 
 

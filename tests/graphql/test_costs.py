@@ -11,7 +11,7 @@ from graphql import get_introspection_query, parse
 
 from live_inbox import services
 from live_inbox.database_threads import in_database_thread
-from live_inbox_graphql.costs import cost_error, repeated_leaves
+from live_inbox_graphql.costs import cost_error
 from tests.changed_settings import changed_settings
 from tests.graphql.graphql_server import Client, GraphQLServer
 from tests.graphql.http_client import Ask, bearer
@@ -151,15 +151,6 @@ def test_the_query_of_tools_is_within_the_limit(times: int) -> None:
     document = parse(query.replace("__schema {", extra + " __schema {", 1) + fragment)
     error = cost_error(CORE, document, None, None)
     assert (error is None) is (times == 1)
-
-
-@pytest.mark.parametrize("count", [4, 5])
-def test_a_value_is_not_repeated_under_many_names(count: int) -> None:
-    names = " ".join(f"a{n}: data" for n in range(count))
-    text = f"{{ notifications {{ nodes {{ {names} }} }} }}"
-    found = [error.message for error in repeated_leaves(CORE, parse(text))]
-    expected = ["The document selects Notification.data under more than 4 names."]
-    assert found == ([] if count == 4 else expected)
 
 
 async def test_it_is_refused_over_http(ask: Ask, alice: User) -> None:

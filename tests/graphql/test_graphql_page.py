@@ -21,12 +21,13 @@ from live_inbox.internals.strawberry_schema import MAX_ERRORS
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.selectors import MAX_TYPES
 from live_inbox_graphql.close_codes import CLOSINGS, TRY_AGAIN_DETAILS
-from live_inbox_graphql.costs import ASSUMED_LENGTH, ENTRY_COST, MAX_LEAF_NAMES, ROOT_COST
+from live_inbox_graphql.costs import ASSUMED_LENGTH, ENTRY_COST, ROOT_COST
 from live_inbox_graphql.document_limits import MAX_NAME, MAX_REPEATS
 from live_inbox_graphql.errors import Code, client_error
 from live_inbox_graphql.messages import MAX_ID_BYTES
 from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH, INTROSPECTION_EACH
 from live_inbox_graphql.pagination import DEFAULT_PAGE_SIZE
+from live_inbox_graphql.repeated_fields import MAX_NAMES
 from live_inbox_graphql.request_limits import VALUES_BESIDE_RECIPIENTS
 from live_inbox_site.configuration_page import groups
 from tests.graphql.own_schema import schema
@@ -137,7 +138,7 @@ def test_the_limits() -> None:
         MAX_TYPES,
         MAX_NAME,
         MAX_REPEATS,
-        MAX_LEAF_NAMES,
+        MAX_NAMES,
         MAX_ID_BYTES,
         MAX_ERRORS,
     ]
