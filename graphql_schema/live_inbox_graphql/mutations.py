@@ -123,7 +123,8 @@ class Mutation:
 
     @strawberry.mutation(
         description="Trade your token for a ticket: for clients that can put credentials only into the URL of a "
-        "socket, as `?ticket=...`. It opens one socket of one API, from your address, within 30 seconds."
+        "socket, as `?ticket=...`. It opens one socket of one API, from your address, within 30 seconds. A session is "
+        "not traded: sockets of this API take its cookie."
     )
     def create_ticket(
         self,

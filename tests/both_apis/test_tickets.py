@@ -106,7 +106,9 @@ def test_a_session_cannot_be_traded(server: ServerThread, alice: int) -> None:
     browser.force_login(User.objects.get(pk=alice))
     asked = json.dumps({"query": CREATE, "variables": {"api": "JSON"}})
     answer = browser.post("/graphql/", asked, content_type="application/json").json()
-    assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    assert "take its cookie" in error["message"]
 
 
 @pytest.mark.parametrize("api", APIS)

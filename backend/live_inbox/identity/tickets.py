@@ -19,7 +19,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from live_inbox import database
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
-from live_inbox.errors import InvalidInput
+from live_inbox.errors import Forbidden, InvalidInput
 from live_inbox.identity import revocation
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
@@ -44,11 +44,14 @@ class PresentedTicket:
 def issue_ticket(caller: Caller, *, api: str, address: str) -> str:
     """Return a ticket with the rights of the caller's token, for one socket of that API.
 
-    Raises AuthenticationFailed (MISSING) for the caller of a session: only a token can be traded. Raises InvalidInput
-    for a token with so many scopes that the ticket would be too long.
+    Raises Forbidden for the caller of a session: only a token can be traded. Raises InvalidInput for a token with so
+    many scopes that the ticket would be too long.
     """
     if caller.password is not None:
-        raise AuthenticationFailed(Reason.MISSING)
+        raise Forbidden(
+            "A session is not traded for a ticket: sockets of the GraphQL API take its cookie, and the JSON API takes"
+            " tokens only."
+        )
     content = {
         "user": caller.user_id,
         "scopes": sorted(caller.scopes),
