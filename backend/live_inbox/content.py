@@ -36,6 +36,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput
 from live_inbox.notification_types import TYPE_LENGTH, is_type
 from live_inbox.plain_values import check_storable, is_object, plain_json, plain_scalar
+from live_inbox.text_controls import fits_into_address, has_control, has_override, one_line
 
 ReadT = TypeVar("ReadT")
 
@@ -173,14 +174,25 @@ def _clean_type_field(value: object, now: datetime | None) -> str:
 
 
 def _clean_title(value: object, now: datetime | None) -> str:
-    text = _clean_text("title", value, TITLE_LENGTH)
+    """Return one line. Line breaks and tabs, such as that at the end of a template, become blanks."""
+    text = one_line(_clean_text("title", value, TITLE_LENGTH))
     if not text.strip():
         raise InvalidInput("title must not be blank.", field="title")
-    return text
+    if has_control(text):
+        raise InvalidInput("title must not contain control characters.", field="title")
+    return _without_override("title", text)
 
 
 def _clean_message(value: object, now: datetime | None) -> str:
-    return _clean_text("message", value, MESSAGE_LENGTH)
+    return _without_override("message", _clean_text("message", value, MESSAGE_LENGTH))
+
+
+def _without_override(name: str, text: str) -> str:
+    if has_override(text):
+        raise InvalidInput(
+            f"{name} must not override the direction of text (U+202D, U+202E).", field=name
+        )
+    return text
 
 
 def _clean_link(value: object, now: datetime | None) -> str:
@@ -192,8 +204,9 @@ def _clean_link(value: object, now: datetime | None) -> str:
     text = _clean_text("link", value if address_of is None else address_of(), LINK_LENGTH)
     if not text:
         return ""
-    # Browsers drop control characters and read a backslash as a slash, so these could disguise a link.
-    if any(character <= " " or character in "\\\x7f" for character in text):
+    # Browsers drop control characters and read a backslash as a slash, and marks of direction are invisible: these
+    # could disguise a link.
+    if not fits_into_address(text):
         raise InvalidInput("link must not contain blanks, controls or backslashes.", field="link")
     if text.startswith("/") and not text.startswith("//"):
         return text
@@ -273,7 +286,7 @@ class Content:
     type: Annotated[str, ContentField(_clean_type_field, "general", TYPE_LENGTH)]
     """What it is about: a slug such as `general` or `billing.invoice`."""
     title: Annotated[str, ContentField(_clean_title, None, TITLE_LENGTH)]
-    """One line, not blank."""
+    """One line, not blank, without control characters."""
     message: Annotated[str, ContentField(_clean_message, "", MESSAGE_LENGTH)]
     """The text; may be empty."""
     link: Annotated[str, ContentField(_clean_link, "", LINK_LENGTH)]

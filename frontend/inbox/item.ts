@@ -16,7 +16,7 @@ export interface ItemActions {
 export class Item {
   readonly root: HTMLElement;
   private readonly title = element("h3", { id: "title" });
-  private readonly message = element("p", { class: "message" });
+  private readonly message = element("p", { class: "message", dir: "auto" });
   private readonly time = element("time");
   private readonly type = element("span", { class: "type" });
   private readonly sender = element("span");
@@ -55,7 +55,7 @@ export class Item {
     this.message.hidden = message === "";
     this.type.textContent = type;
     const from = sender && (sender.name || sender.username);
-    this.sender.textContent = from ? `from ${from}` : "";
+    this.sender.replaceChildren(...(from ? ["from ", element("bdi", {}, from)] : []));
     this.sender.hidden = !from;
     setAttributes(this.time, { datetime: createdAt, title: new Date(createdAt).toLocaleString() });
     this.toggle.replaceChildren(icon(read ? "dot" : "check"));
@@ -77,8 +77,10 @@ export class Item {
 
   private titleNode(title: string): Node {
     const href = safeLink(this.notification.link);
-    if (href === null) return document.createTextNode(title);
-    const link = element("a", { href, rel: "noopener noreferrer" }, title);
+    // Isolated: its direction is its own, whatever comes before and after.
+    const text = element("bdi", {}, title);
+    if (href === null) return text;
+    const link = element("a", { href, rel: "noopener noreferrer" }, text);
     link.addEventListener("click", (event) => {
       if (!this.actions.open(this.notification)) event.preventDefault();
     });

@@ -70,7 +70,10 @@ class Notification:
 class ContentInput:
     """The fields that are common to what sends: not a type of the schema by itself."""
 
-    title: str = strawberry.field(description="The title: one line of at most 200 characters.")
+    title: str = strawberry.field(
+        description="The title: at most 200 characters. Line breaks and tabs become blanks; other control characters "
+        "are refused."
+    )
     message: str = strawberry.field(default="", description="The text, at most 4000 characters.")
     type: str = strawberry.field(
         default="general",

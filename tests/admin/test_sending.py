@@ -214,6 +214,11 @@ def test_a_double_click_sends_once(boss: User, alice: User, bob: User) -> None:
             "A type consists of letters, digits, '-', '_' and '.', and begins with a letter or digit.",
         ),
         ({"message": "x" * 4001}, "message", "message must have 4000 characters at most."),
+        (
+            {"title": "photo_\u202egpj.exe"},
+            "title",
+            "title must not override the direction of text (U+202D, U+202E).",
+        ),
         ({"link": "javascript:alert(1)"}, "link", "link must be a path or an http(s) address."),
         ({"data": "[1]"}, "data", "data must be a JSON object."),
         ({"data": "{"}, "data", "Enter a valid JSON."),

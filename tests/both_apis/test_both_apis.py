@@ -124,7 +124,11 @@ def test_sending_to_another_user_needs_a_permission(
         {"title": " "},
         {"title": "x" * 201},
         {"message": "x" * 4001},
+        {"title": "a\x1bb"},
+        {"title": "photo_\u202egpj.exe"},
+        {"message": "photo_\u202egpj.exe"},
         {"link": "javascript:alert(1)"},
+        {"link": "https://example.com/\u202egpj.exe"},
         {"type": "no blanks"},
         {"data": {"big": "x" * 9000}},
         {"expires_at": "2001-01-01T00:00:00Z"},
@@ -133,7 +137,11 @@ def test_sending_to_another_user_needs_a_permission(
         "blank title",
         "long title",
         "long message",
+        "control in title",
+        "overridden title",
+        "overridden message",
         "evil link",
+        "overridden link",
         "evil type",
         "big data",
         "expired at once",
@@ -146,6 +154,17 @@ def test_unacceptable_content_is_refused_and_nothing_changes(
     with pytest.raises(Refused, match="BAD_USER_INPUT"):
         phone.send(alice, **content)  # type: ignore[arg-type]
     assert phone.list().total == 0
+
+
+def test_a_title_is_shown_in_one_line_and_its_marks_of_direction_stay(
+    phone: Device, alice: int
+) -> None:
+    hebrew = "\u05e9\u05dc\u05d5\u05dd \u2068Alice\u2069 \u200fC++\u200f"
+    for title in ("Invoice\r\npaid\n", hebrew):
+        phone.send(alice, title, "first\nsecond")
+    shown = phone.list().notifications
+    assert [each.title for each in shown] == [hebrew, "Invoice paid"]
+    assert {each.message for each in shown} == {"first\nsecond"}
 
 
 def test_a_send_that_is_repeated_with_its_key_is_one(

@@ -117,6 +117,51 @@ def test_a_title_is_not_blank(title: str) -> None:
     assert refusal(title=title) == ("title", "title must not be blank.")
 
 
+@pytest.mark.parametrize(
+    ("title", "stored"),
+    [
+        ("Invoice\npaid", "Invoice paid"),
+        ("Invoice paid\n", "Invoice paid"),
+        ("\r\n  Invoice\r\n\tpaid \n\n", "Invoice paid"),
+        ("a\tb\x0bc\x0cd\x85e\u2028f\u2029g\x1fh", "a b c d e f g h"),
+        ("  two  blanks  ", "  two  blanks  "),
+        ("a\u00a0b", "a\u00a0b"),
+    ],
+)
+def test_a_title_is_one_line(title: str, stored: str) -> None:
+    assert clean(title=title).title == stored
+
+
+@pytest.mark.parametrize("control", ["\x01", "\x08", "\x1b", "\x7f", "\x80", "\x9b"])
+def test_a_title_has_no_control_characters(control: str) -> None:
+    message = "title must not contain control characters."
+    assert refusal(title=f"a{control}b") == ("title", message)
+    assert clean(message=f"a{control}b").message == f"a{control}b"
+
+
+@pytest.mark.parametrize("field", ["title", "message"])
+@pytest.mark.parametrize("override", ["\u202d", "\u202e"])
+def test_the_direction_of_text_is_not_overridden(field: str, override: str) -> None:
+    message = f"{field} must not override the direction of text (U+202D, U+202E)."
+    assert refusal(**{field: f"photo_{override}gpj.exe"}) == (field, message)
+
+
+@pytest.mark.parametrize("field", ["title", "message"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u05e9\u05dc\u05d5\u05dd \u200fC++\u200f",
+        "\u0645\u0631\u062d\u0628\u0627 \u200e(1)\u061c",
+        "from \u2068\u05d3\u05e0\u05d9\u2069",
+        "\u202b\u05e9\u05dc\u05d5\u05dd\u202c, \u202aAlice\u202c",
+        "\u2067\u05d0\u2069 \u2066b\u2069",
+        "👩\u200d👩\u200d👧 a\u200cb",
+    ],
+)
+def test_texts_of_both_directions_stay_as_they_are(field: str, text: str) -> None:
+    assert getattr(clean(**{field: text}), field) == text
+
+
 @pytest.mark.parametrize("type", ["a", "A", "7", "general", "a-b_c.d", "Z" * 64, "0.0"])
 def test_a_type_is_a_slug(type: str) -> None:
     assert clean_type(type) == type
@@ -320,6 +365,14 @@ def test_nothing_else_is_a_link(link: str) -> None:
         "/a\x7f",
         "/a\r\nSet-Cookie: x",
         "https:\\\\example.com",
+        "https://example.com/\u202egpj.exe",
+        "https://example.com\u200f",
+        "https://\u2066example.com\u2069/",
+        "/a\u061c",
+        "/a\x85",
+        "/a\u2028b",
+        "https://example.com/\u3000",
+        "/\u00a0",
     ],
 )
 def test_a_link_cannot_be_disguised(link: str) -> None:

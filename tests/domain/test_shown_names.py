@@ -48,6 +48,22 @@ def test_an_e_mail_address_is_not_shown(
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Bob\n\tRoberts\n", "Bob Roberts"),
+        ("Bob\u202e sent you", "Bob sent you"),
+        ("B\x1bob\x9b", "Bob"),
+        ("\u05d3\u05e0\u05d9\u200f", "\u05d3\u05e0\u05d9\u200f"),
+    ],
+)
+def test_a_name_changes_nothing_of_what_is_around_it(name: str, shown: str) -> None:
+    assert shown_names(User(username=name, last_name=name)) == (shown, shown)
+    user = User(first_name="x", last_name=name)
+    with changed_settings(SENDER_NAME=f"{HERE}.initials"):
+        assert shown_names(user) == ("", f"x. {shown}")
+
+
+@pytest.mark.parametrize(
     ("full_name", "shown"),
     [(None, ""), (gettext_lazy("Yes"), "Yes"), (mark_safe("<b>"), "<b>"), (7, "7")],
 )

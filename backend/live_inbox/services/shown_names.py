@@ -12,6 +12,7 @@ from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.faults import RecurringFault
 from live_inbox.plain_values import display_text
+from live_inbox.text_controls import without_controls
 
 SenderName = Callable[[Any], str]
 """Takes a user, and returns the name that other users see: the type of the setting SENDER_NAME."""
@@ -35,7 +36,7 @@ def shown_names(user: Any) -> tuple[str, str]:
 
 def _chosen_name(path: str, user: Any) -> str:
     try:
-        name = display_text(_function(path)(user))
+        name = without_controls(display_text(_function(path)(user)))
     except Exception as error:
         _fault.report(error)
         return ""
@@ -50,5 +51,5 @@ def _function(path: str) -> SenderName:
 
 def _without_address(value: object) -> str:
     """Return a name; nothing for an e-mail address. A name may begin with an `@`."""
-    name = display_text(value)
+    name = without_controls(display_text(value))
     return "" if "@" in name[1:] else name
