@@ -168,6 +168,8 @@ class TestForms:
         refused = client.post(path, {"username": "alice", "password": "right"})
         assert refused.status_code == 429
         assert 3000 < int(refused["Retry-After"]) <= 3600
+        # Nothing was done with the password.
+        assert "_auth_user_id" not in client.session
         assert client.get(path).status_code == 200
         assert client.post(path, {"username": "bob", "password": "right"}).status_code == 302
 

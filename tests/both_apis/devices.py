@@ -254,7 +254,9 @@ class GraphQLDevice(Socket):
         if message["type"] == "next" and message["id"] == "events":
             event = _data(message)["notificationEvents"]
             self.position = event["position"]
-            self.changes.append(_change_of_graphql(event))
+            # In place of an event whose notification has been deleted since.
+            if event["__typename"] != "PositionAdvanced":
+                self.changes.append(_change_of_graphql(event))
         elif message["type"] == "error":
             raise Refused(message["payload"][0]["extensions"]["code"])
 

@@ -151,6 +151,18 @@ def test_a_ticket_is_for_one_address(alice: int, settings: Any) -> None:
         assert redeemed(ticket("192.0.2.2")) == caller
 
 
+def test_a_ticket_has_the_scopes_and_the_expiry_of_its_token(alice: int) -> None:
+    caller = Caller(
+        User.objects.get(pk=alice),
+        scopes=frozenset({"notifications:read"}),
+        issued_at=1.0,
+        expires_at=clock.time() + 60,
+        token_id="t",
+    )
+    ticket = issue_ticket(caller, api="json", address="192.0.2.1")
+    assert redeemed(ticket) == caller
+
+
 def test_a_ticket_expires(alice: int, monkeypatch: pytest.MonkeyPatch) -> None:
     user = User.objects.get(pk=alice)
     kept = issue_ticket(Caller(user), api="json", address="192.0.2.1")

@@ -4,7 +4,20 @@ Texts are short, so that they fit after most changes. `make test` fails when one
 date, and see that `make prove ARGS=<its name>` still finds it.
 """
 
-from tests.planted.bugs import accounts, delivery, encoding, feed, log, reading, writing
+from tests.planted.bugs import (
+    access,
+    accounts,
+    delivery,
+    documents,
+    encoding,
+    feed,
+    log,
+    quotas,
+    reading,
+    secrets,
+    tokens,
+    writing,
+)
 from tests.planted.planted_bug import PlantedBug
 
 BUGS: tuple[PlantedBug, ...] = (
@@ -15,5 +28,10 @@ BUGS: tuple[PlantedBug, ...] = (
     *writing.BUGS,
     *reading.BUGS,
     *accounts.BUGS,
+    *tokens.BUGS,
+    *access.BUGS,
+    *documents.BUGS,
+    *quotas.BUGS,
+    *secrets.BUGS,
 )
 """All of them, each with a name of its own."""

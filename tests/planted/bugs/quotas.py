@@ -1,0 +1,177 @@
+"""Bugs in rates, quotas and the limits of requests, and in what a sender learns."""
+
+from tests.planted.planted_bug import PlantedBug
+
+GRAPHQL = "graphql_schema/live_inbox_graphql"
+SERVICES = "backend/live_inbox/services"
+
+BUGS = (
+    PlantedBug(
+        name="recipients-flooded",
+        breaks="Many senders together send any number of notifications to one user.",
+        file=f"{SERVICES}/send_for_caller.py",
+        original="        take_recipient(str(",
+        replacement="        len(str(",
+        caught_by=(
+            "tests/domain/test_send_for_caller.py::test_all_senders_together_may_send_only_so_much_to_a_user",
+        ),
+    ),
+    PlantedBug(
+        name="repeated-send-forbidden",
+        breaks="A send that is repeated after the permission was lost says that nothing was sent.",
+        file=f"{SERVICES}/sending.py",
+        original="if first is None and authorize is not None:",
+        replacement="if authorize is not None:",
+        caught_by=(
+            "tests/domain/test_send_for_caller.py::test_what_was_sent_is_answered_again_after_the_permission_is_lost",
+        ),
+    ),
+    PlantedBug(
+        name="repeated-send-shows-reads",
+        breaks="A service that may not read learns what its recipients have read.",
+        file=f"{GRAPHQL}/payloads.py",
+        original="if snapshot is not None and not (is_readable and",
+        replacement="if snapshot is not None and not (row is not None and",
+        caught_by=(
+            "tests/both_apis/test_scopes.py::test_a_repeated_send_shows_what_was_sent_to_who_may_not_read",
+        ),
+    ),
+    PlantedBug(
+        name="who-exists-is-shown",
+        breaks="Who may not send to others learns which users exist.",
+        file=f"{SERVICES}/bulk_for_caller.py",
+        original="unknown = SendStatus.UNKNOWN_RECIPIENT if may_know else SendStatus.FORBIDDEN",
+        replacement="unknown = SendStatus.UNKNOWN_RECIPIENT",
+        caught_by=(
+            "tests/domain/test_bulk_for_caller.py::test_who_may_not_send_to_others_does_not_learn_who_exists",
+        ),
+    ),
+    PlantedBug(
+        name="bulk-to-anyone",
+        breaks="A bulk over the API reaches whom the caller may not send to.",
+        file=f"{SERVICES}/bulk_for_caller.py",
+        original="key for key in new if may_send(user, recipient_id=str(key), scopes=caller.scopes)",
+        replacement="key for key in new",
+        caught_by=(
+            "tests/domain/test_bulk_for_caller.py::test_a_user_may_send_to_themselves_only",
+        ),
+    ),
+    PlantedBug(
+        name="changes-without-rate",
+        breaks="A user marks and unmarks as fast as they like.",
+        file=f"{SERVICES}/change_rate.py",
+        original="    if retry_after is not None:\n",
+        replacement="    if retry_after is not None and retry_after < 0:\n",
+        caught_by=(
+            "tests/both_apis/test_both_apis.py::test_the_devices_of_a_user_share_one_rate_of_changes",
+        ),
+    ),
+    PlantedBug(
+        name="inbox-quota-off-by-one",
+        breaks="An inbox has one notification more than it may.",
+        file=f"{SERVICES}/inbox_quota.py",
+        original="if inbox.total_count > most]",
+        replacement="if inbox.total_count > most + 1]",
+        caught_by=(
+            "tests/domain/test_quotas.py::test_a_full_inbox_loses_its_oldest_read_notification",
+        ),
+    ),
+    PlantedBug(
+        name="inbox-quota-takes-unread",
+        breaks="A full inbox loses unread notifications while it has read ones.",
+        file=f"{SERVICES}/inbox_quota.py",
+        original="found = _first(inbox, READ,",
+        replacement="found = _first(inbox, UNREAD,",
+        caught_by=(
+            "tests/domain/test_quotas.py::test_a_full_inbox_loses_its_oldest_read_notification",
+        ),
+    ),
+    PlantedBug(
+        name="preference-quota-off-by-one",
+        breaks="A user has one preference more than they may.",
+        file=f"{SERVICES}/preferences.py",
+        original="if undeclared.count() >= settings.max_preferences:",
+        replacement="if undeclared.count() > settings.max_preferences:",
+        caught_by=(
+            "tests/domain/test_quotas.py::test_a_user_has_so_many_preferences_of_undeclared_types",
+        ),
+    ),
+    PlantedBug(
+        name="bulk-quota-off-by-one",
+        breaks="A bulk has one recipient more than it may.",
+        file=f"{SERVICES}/bulk_sending.py",
+        original="if len(found) > most:",
+        replacement="if len(found) > most + 1:",
+        caught_by=("tests/domain/test_quotas.py::test_a_bulk_has_so_many_recipients",),
+    ),
+    PlantedBug(
+        name="networks-counted-by-address",
+        breaks="A client of IPv6 has the allowance of an address 2^64 times.",
+        file="backend/live_inbox/client_addresses.py",
+        original="CLIENT_PREFIX = 64",
+        replacement="CLIENT_PREFIX = 128",
+        caught_by=("tests/test_client_addresses.py::test_what_a_client_is_counted_by",),
+    ),
+    PlantedBug(
+        name="forwarded-by-anybody",
+        breaks="The address in X-Forwarded-For is believed, whoever has written it.",
+        file="backend/live_inbox/client_addresses.py",
+        original="        if not self.trusts(peer):\n",
+        replacement="        if not self.are_there:\n",
+        caught_by=("tests/test_client_addresses.py::test_the_client",),
+    ),
+    PlantedBug(
+        name="forwarded-by-the-client",
+        breaks="The address that the client itself has written into X-Forwarded-For is believed.",
+        file="backend/live_inbox/client_addresses.py",
+        original="[-MOST_HOPS:][::-1]",
+        replacement="[-MOST_HOPS:]",
+        caught_by=("tests/test_client_addresses.py::test_the_client",),
+    ),
+    PlantedBug(
+        name="sign-in-throttled-too-late",
+        breaks="A throttled attempt signs in all the same.",
+        file="backend/live_inbox_site/sign_in_throttle.py",
+        original="        wait = sign_in_throttle()",
+        replacement="        view(request, *args, **kwargs)\n        wait = sign_in_throttle()",
+        caught_by=(
+            "tests/test_sign_in_throttle.py::TestForms::test_after_some_attempts_even_the_right_password_waits",
+        ),
+    ),
+    PlantedBug(
+        name="sign-in-throttled-by-spelling",
+        breaks="Each spelling of a name has attempts of its own.",
+        file="backend/live_inbox_site/sign_in_throttle.py",
+        original=".casefold().strip()",
+        replacement=".strip()",
+        caught_by=(
+            "tests/test_sign_in_throttle.py::TestThrottle::test_a_name_is_one_however_it_is_written",
+        ),
+    ),
+    PlantedBug(
+        name="bodies-limited-by-their-announcement",
+        breaks="A body in chunks has no limit.",
+        file="backend/live_inbox_site/body_limit.py",
+        original="return self._count(scope, receive, send)",
+        replacement="return self._application(scope, receive, send)",
+        caught_by=("tests/servers/test_body_limit.py::test_chunks_are_read_as_far_as_they_may_go",),
+    ),
+    PlantedBug(
+        name="no-pause-without-redis",
+        breaks="Each send waits for a Redis that does not answer.",
+        file="backend/live_inbox/limits/shared.py",
+        original="if self._clock() < self._paused_until:",
+        replacement="if self._clock() < self._paused_until - RETRY_SECONDS:",
+        caught_by=(
+            "tests/limits/test_shared.py::test_a_storage_that_is_away_is_left_alone_and_refuses_nothing",
+        ),
+    ),
+    PlantedBug(
+        name="sites-share-their-rates",
+        breaks="Sites on one Redis use up the rates of each other.",
+        file="backend/live_inbox/limits/shared.py",
+        original="_take(storage, limit, (site, *key), cost)",
+        replacement="_take(storage, limit, (site[:0], *key), cost)",
+        caught_by=("tests/limits/test_shared.py::test_processes_count_together",),
+    ),
+)
