@@ -46,3 +46,13 @@ def test_a_report_has_no_secrets(debug: bool) -> None:
         assert not [secret for secret in SECRET.values() if secret in shown]
     assert "page" in page
     assert request.GET["token"] == SECRET["query"]
+
+
+def test_variables_are_cleansed_for_reports_that_others_make() -> None:
+    held = [f"Bearer {SECRET['nested']}"]
+    harmless = ["nothing"]
+    frame = sys._getframe()
+    shown = dict(RedactingReporterFilter().get_traceback_frame_variables(None, frame))
+    assert repr(shown["held"]) == "['Bearer ***']"
+    assert shown["harmless"] is harmless
+    assert SECRET["nested"] in held[0]

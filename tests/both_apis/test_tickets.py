@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -16,15 +17,19 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client as Browser
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from live_inbox.clock import clock
 from live_inbox.errors import InvalidInput
+from live_inbox.identity import revocation
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
+from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.tickets import PresentedTicket, issue_ticket, redeem_ticket
+from live_inbox.models import TokenRevocation
 from tests.both_apis.devices import Socket
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
@@ -181,6 +186,37 @@ def test_a_ticket_of_a_user_who_was_deactivated_or_deleted(alice: int) -> None:
     assert redeemed(first) is Reason.INACTIVE
     user.delete()
     assert redeemed(second) is Reason.UNKNOWN_USER
+
+
+def test_a_ticket_from_before_all_tokens_were_revoked_is_refused(alice: int) -> None:
+    user = User.objects.get(pk=alice)
+    now = clock.time()
+    before, unknown, after = (
+        issue_ticket(Caller(user, issued_at=issued_at), api="json", address="192.0.2.1")
+        for issued_at in (now - 1, None, now + 60)
+    )
+    revoke_tokens(user_id=alice)
+    assert redeemed(before) is Reason.REVOKED
+    assert redeemed(unknown) is Reason.REVOKED
+    assert isinstance(redeemed(after), Caller)
+
+
+def test_used_tickets_leave_room_for_revocations(
+    alice: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocation, "MAX_TOKEN_IDS", 4)
+    caller = Caller(User.objects.get(pk=alice))
+    tickets = [issue_ticket(caller, api="json", address="192.0.2.1") for _ in range(3)]
+    assert [isinstance(redeemed(ticket), Caller) for ticket in tickets] == [True, True, False]
+    for number in range(2):
+        revocation.revoke_token(user_id=alice, token_id=str(number))
+    with pytest.raises(revocation.TooManyRevokedTokens):
+        revocation.revoke_token(user_id=alice, token_id="one more")
+    # What has expired is forgotten.
+    later = timezone.now() + timedelta(minutes=1)
+    monkeypatch.setattr("live_inbox.database.now", lambda: later)
+    revocation.revoke_token(user_id=alice, token_id="one more")
+    assert set(TokenRevocation.objects.get().token_ids) == {"0", "1", "one more"}
 
 
 def test_of_those_who_use_a_ticket_at_once_one_is_admitted(alice: int) -> None:

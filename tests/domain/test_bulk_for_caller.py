@@ -83,6 +83,7 @@ def test_a_service_creates_users_where_tokens_do(service: Caller, alice: User) -
     assert outcome(results) == [("carol", "sent"), ("x" * 151, "unknown_recipient")]
     assert outcome(again) == [("carol", "sent")]
     assert outcome(other) == [("dave", "forbidden")]
+    assert not User.objects.filter(username="dave").exists()
     assert User.objects.get(username="carol").live_inbox_notifications.count() == 2
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from live_inbox import selectors, services
 from live_inbox.content import clean_content
@@ -21,7 +24,7 @@ from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
 from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
-from tests.domain.concurrency import THREADS, at_once
+from tests.domain.concurrency import THREADS, at_once, is_blocked
 from tests.domain.conftest import VerifyEvents
 from tests.domain.query_counting import queries
 from tests.domain.replica import Replica, log_of
@@ -204,6 +207,34 @@ def test_calls_at_once_do_not_go_beyond_the_quota(alice: User) -> None:
         done = at_once(*(partial(one, n) for n in range(THREADS)))
     assert sorted(map(str, done)) == ["False"] * 2 + ["True"] * 3
     assert NotificationPreference.objects.filter(user=alice).count() == 3
+
+
+@pytest.mark.stack("production")
+@pytest.mark.django_db(transaction=True)
+def test_a_call_that_has_counted_is_not_overtaken(alice: User) -> None:
+    """Each call waits before it writes: for the other one to come as far, or to wait for a lock."""
+    arrived = threading.Semaphore(0)
+
+    def write_later(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("INSERT"):
+            arrived.release()
+            deadline = time.monotonic() + 20
+            while arrived._value < 2 and not is_blocked() and time.monotonic() < deadline:
+                pass
+        return execute(sql, *rest)
+
+    def one(n: int) -> bool:
+        with connection.execute_wrapper(write_later):
+            try:
+                prefer(alice, f"made-up.{n}")
+            except InvalidInput:
+                return False
+            return True
+
+    with changed_settings(MAX_PREFERENCES=1):
+        done = at_once(partial(one, 1), partial(one, 2))
+    assert sorted(map(str, done)) == ["False", "True"]
+    assert NotificationPreference.objects.filter(user=alice).count() == 1
 
 
 # -- types -----------------------------------------------------------------------------------------------

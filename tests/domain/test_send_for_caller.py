@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from limits.storage import MemoryStorage
 
 from live_inbox import services
 from live_inbox.conf import InboxSettings
 from live_inbox.errors import Forbidden, InvalidInput, RateLimited
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
+from live_inbox.limits.shared import SharedRates
 from live_inbox.models import Notification
 from live_inbox.send_policy import SEND_SCOPE
-from live_inbox.services import SendStatus, send_many_for_caller
+from live_inbox.services import SendStatus, rates, send_many_for_caller
 from live_inbox.services.rates import limiter
 from live_inbox.services.send_for_caller import send_for_caller
 from tests.changed_settings import changed_settings
@@ -205,3 +207,23 @@ def test_the_record_of_a_bulk_is_read_once(alice: User) -> None:
     with queries() as found:
         send_many_for_caller(Caller(alice), recipient_ids=names, title="x", idempotency_key="k")
     assert sum("bulksendchunk" in sql and sql.startswith("SELECT") for sql in found) == 1
+
+
+def test_rates_that_processes_share_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = MemoryStorage()
+    shared = SharedRates(lambda: storage, site=lambda: "site")
+    monkeypatch.setattr(rates, "_shared", shared)
+
+    def taken(name: str, key: str) -> int:
+        """Take of a rate in one process after the other, until all processes together may not."""
+        for number in range(10):
+            limiter.cache_clear()
+            if rates.take(name, ONE, key) is not None:
+                return number
+        return 10
+
+    # The window of what is shared is twice as large, so that it refuses nothing that one process may do.
+    assert taken("sender", "1") == 2
+    assert taken("recipient", "1") == 2
+    assert taken("sender", "2") == 2
+    assert taken("sender", "1") == 0

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 import strawberry
@@ -32,8 +32,10 @@ from live_inbox.delivery.hub import Hub
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed, current_feed, serving
 from live_inbox.identity.callers import Caller
+from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.testing import subscribe
+from live_inbox_graphql.callers import caller_in
 from live_inbox_graphql.compiled.rendering import CompiledSelection
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.served_schema import ServedSchema
@@ -580,3 +582,21 @@ class TestCompiling:
         )
         assert not self.compiles(schema, EVENTS)
         assert not self.compiles(project_schema.schema, "subscription { ticks }")
+
+
+async def test_the_authenticator_of_the_project_sees_no_cookies_of_other_consumers(
+    alice: User, configure: Callable[..., None]
+) -> None:
+    """They check no origin, and browsers send cookies along with each handshake."""
+    configure(AUTHENTICATOR="tests.identity.project_authenticators.NameInCookie")
+
+    class Consumer:
+        scope: ClassVar[dict[str, Any]] = {
+            "type": "websocket",
+            "headers": [(b"cookie", b"user=alice"), (b"x-user", b"alice")],
+        }
+
+    with pytest.raises(AuthenticationFailed):
+        await caller_in({"request": Consumer()})
+    configure(AUTHENTICATOR="tests.identity.project_authenticators.NameInHeader")
+    assert (await caller_in({"request": Consumer()})).user == alice

@@ -502,6 +502,21 @@ def test_a_session_that_is_no_more_ends_although_nothing_announced_it(users: Use
     assert (asked, ended) == ([{"deleted", "alive"}, {"alive"}], ["deleted revoked"])
 
 
+def test_a_socket_that_a_token_has_renewed_outlives_its_session(users: Users, clock: Clock) -> None:
+    async def all_ended(keys: Collection[str]) -> Collection[str]:
+        return keys
+
+    admissions = Admissions(users, read_ended_sessions=all_ended, clock=clock)
+    ended: list[str] = []
+    session = FakeCaller(password="x", session_key="deleted")
+    admissions.register(session, lambda reason: ended.append("session"))
+    renewed = admissions.register(session, lambda reason: ended.append("renewed"))
+    renewed.renew(FakeCaller(issued_at=NOW, expires_at=NOW + 10))
+    finish(admissions.check())
+    admissions.on_account_changed("signed-out.1")
+    assert ended == ["session"]
+
+
 def test_a_sign_out_ends_the_sessions_of_the_user(admissions: Admissions) -> None:
     ended: list[str] = []
     for name, caller in {

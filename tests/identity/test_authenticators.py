@@ -21,7 +21,7 @@ from live_inbox.identity.authenticators import Credentials, required_caller
 from live_inbox.identity.callers import build_admissions
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.errors import AuthenticationFailed, Reason
-from live_inbox.identity.revocation import revoke_tokens
+from live_inbox.identity.revocation import revoke_token, revoke_tokens
 from live_inbox.models import TokenRevocation
 from tests.both_apis.devices import GraphQLDevice, JsonDevice, Socket
 from tests.both_apis.server_thread import ServerThread
@@ -193,6 +193,16 @@ def test_a_header_is_found_whatever_its_case() -> None:
     credentials = Credentials(headers=[(b"x-user", b"alice"), (b"x-user", b"bob")])
     assert credentials.header("X-User") == "alice"
     assert credentials.header("X-Other") is None
+
+
+async def test_a_token_of_the_project_is_revoked_by_its_id(alice: User) -> None:
+    with changed_settings(AUTHENTICATOR=f"{HERE}.NameAndIdIsToken"):
+        await in_database_thread(revoke_token, user_id=alice.pk, token_id="first")
+        with pytest.raises(AuthenticationFailed) as refused:
+            await required_caller(Credentials(token=f"{alice.username} first"))
+        assert refused.value.reason is Reason.REVOKED
+        other = Credentials(token=f"{alice.username} second")
+        assert (await required_caller(other)).user == alice
 
 
 async def test_credentials_from_before_a_revocation_are_refused(alice: User) -> None:

@@ -15,6 +15,7 @@ from tests.planted.bugs import (
     quotas,
     reading,
     secrets,
+    tickets,
     tokens,
     writing,
 )
@@ -29,6 +30,7 @@ BUGS: tuple[PlantedBug, ...] = (
     *reading.BUGS,
     *accounts.BUGS,
     *tokens.BUGS,
+    *tickets.BUGS,
     *access.BUGS,
     *documents.BUGS,
     *quotas.BUGS,

@@ -1,92 +1,11 @@
-"""Bugs in tickets, in fresh tokens, and in the end of access."""
+"""Bugs in fresh tokens, in the end of access, and in requests that other sites forge."""
 
 from tests.planted.planted_bug import PlantedBug
 
 IDENTITY = "backend/live_inbox/identity"
 GRAPHQL = "graphql_schema/live_inbox_graphql"
-JSON = "backend/live_inbox/json_api"
 
 BUGS = (
-    PlantedBug(
-        name="ticket-used-twice",
-        breaks="A ticket opens any number of sockets.",
-        file=f"{IDENTITY}/revocation.py",
-        original="if id in kept or len(kept)",
-        replacement="if len(kept)",
-        caught_by=(
-            "tests/both_apis/test_tickets.py::test_of_those_who_use_a_ticket_at_once_one_is_admitted",
-        ),
-    ),
-    PlantedBug(
-        name="ticket-of-any-api",
-        breaks="A ticket for one API opens a socket of the other one.",
-        file=f"{IDENTITY}/tickets.py",
-        original='content["api"] == presented.api and (',
-        replacement='bool(content["api"]) and (',
-        caught_by=("tests/both_apis/test_tickets.py::test_a_ticket_of_the_other_api_opens_none",),
-    ),
-    PlantedBug(
-        name="ticket-of-any-address",
-        breaks="A ticket opens a socket from any address.",
-        file=f"{IDENTITY}/tickets.py",
-        original='or content["address"] == _network(presented.address)',
-        replacement='or bool(content["address"])',
-        caught_by=("tests/both_apis/test_tickets.py::test_a_ticket_is_for_one_address",),
-    ),
-    PlantedBug(
-        name="ticket-of-one-ipv6-address",
-        breaks="A device that changes its IPv6 address within its network cannot use its ticket.",
-        file=f"{IDENTITY}/tickets.py",
-        original="_IPV6_PREFIX = 64",
-        replacement="_IPV6_PREFIX = 128",
-        caught_by=("tests/both_apis/test_tickets.py::test_a_ticket_is_for_one_address",),
-    ),
-    PlantedBug(
-        name="ticket-without-end",
-        breaks="A ticket can be used as long as its token.",
-        file=f"{IDENTITY}/tickets.py",
-        original='if content["until"] <= now or (',
-        replacement="if (",
-        caught_by=("tests/both_apis/test_tickets.py::test_a_ticket_expires",),
-    ),
-    PlantedBug(
-        name="ticket-survives-its-token",
-        breaks="A ticket is accepted after its token was revoked by its id.",
-        file=f"{IDENTITY}/tickets.py",
-        original='if content["token"] in status.token_ids or (',
-        replacement="if (",
-        caught_by=(
-            "tests/both_apis/test_tickets.py::test_a_ticket_has_the_rights_of_its_token_and_ends_with_it",
-        ),
-    ),
-    PlantedBug(
-        name="ticket-without-scopes",
-        breaks="A socket that a ticket has opened has all rights of the user, whatever the scopes of the token.",
-        file=f"{IDENTITY}/tickets.py",
-        original='scopes=frozenset(content["scopes"])',
-        replacement="scopes=frozenset()",
-        caught_by=(
-            "tests/both_apis/test_tickets.py::test_a_ticket_has_the_scopes_and_the_expiry_of_its_token",
-        ),
-    ),
-    PlantedBug(
-        name="ticket-without-expiry",
-        breaks="A socket that a ticket has opened outlives the token.",
-        file=f"{IDENTITY}/tickets.py",
-        original='expires_at=content["expires"]',
-        replacement="expires_at=None",
-        caught_by=(
-            "tests/both_apis/test_tickets.py::test_a_ticket_has_the_scopes_and_the_expiry_of_its_token",
-        ),
-    ),
-    PlantedBug(
-        name="ticket-of-a-session",
-        breaks="A session is traded for a ticket, which outlives its sign-out.",
-        file=f"{IDENTITY}/tickets.py",
-        original="    if caller.password is not None:\n",
-        replacement="    if not caller.user_id:\n",
-        caught_by=("tests/both_apis/test_tickets.py::test_a_session_cannot_be_traded",),
-    ),
     PlantedBug(
         name="refresh-by-another-user",
         breaks="A socket goes on with the token of another user.",
@@ -115,24 +34,6 @@ BUGS = (
         replacement='if header[0] not in (b"cookie",)',
         caught_by=(
             "tests/both_apis/test_token_refresh.py::test_the_fresh_token_counts_and_not_a_header_of_the_handshake",
-        ),
-    ),
-    PlantedBug(
-        name="token-in-the-query-always",
-        breaks="TOKEN_IN_QUERY turns nothing off.",
-        file=f"{JSON}/consumer.py",
-        original="if token is None and self._takes_query_tokens:",
-        replacement="if token is None:",
-        caught_by=("tests/both_apis/test_tickets.py::test_a_token_in_the_query_can_be_turned_off",),
-    ),
-    PlantedBug(
-        name="token-in-the-subprotocol-repeated",
-        breaks="The answer to a handshake repeats the token of the subprotocol.",
-        file=f"{JSON}/consumer.py",
-        original="SUBPROTOCOL if is_offered else None",
-        replacement="next(iter(_offered(scope)), None)",
-        caught_by=(
-            "tests/both_apis/test_tickets.py::test_the_subprotocol_with_the_token_is_not_repeated",
         ),
     ),
     PlantedBug(
@@ -185,6 +86,126 @@ BUGS = (
         replacement="if caller is not None and token is None and not caller.user_id:",
         caught_by=(
             "tests/graphql/test_view.py::TestSessions::test_without_the_csrf_token_it_is_refused",
+        ),
+    ),
+    PlantedBug(
+        name="refreshed-socket-ends-with-its-session",
+        breaks="A socket that a session opened and a token extended is closed with the session.",
+        file=f"{IDENTITY}/admissions.py",
+        original="        self.session_key = caller.session_key\n",
+        replacement="        self.session_key = getattr(self, 'session_key', caller.session_key)\n",
+        caught_by=(
+            "tests/identity/test_admissions.py::test_a_socket_that_a_token_has_renewed_outlives_its_session",
+        ),
+    ),
+    PlantedBug(
+        name="refreshed-socket-is-as-old-as-its-first-token",
+        breaks="A socket that was extended is closed when its first token is revoked.",
+        file=f"{IDENTITY}/admissions.py",
+        original="self.issued_at = caller.issued_at if is_token else now",
+        replacement="self.issued_at = getattr(self, 'issued_at', caller.issued_at if is_token else now)",
+        caught_by=(
+            "tests/identity/test_admissions.py::test_a_renewed_socket_lives_as_long_as_its_new_token",
+        ),
+    ),
+    PlantedBug(
+        name="session-sockets-without-end",
+        breaks="The socket of a session stays open for ever.",
+        file=f"{IDENTITY}/admissions.py",
+        original="ends.append(now + self._max_age_seconds)",
+        replacement="ends.append(None)",
+        caught_by=("tests/identity/test_admissions.py::test_max_age_bounds_every_socket",),
+    ),
+    PlantedBug(
+        name="password-change-ignored",
+        breaks="The socket of a session stays open after a change of the password.",
+        file=f"{IDENTITY}/admissions.py",
+        original="if admission.password is not None and admission.password != status.password:",
+        replacement="if admission.password is not None and not status.password:",
+        caught_by=("tests/identity/test_admissions.py::test_a_session_ends_with_the_password",),
+    ),
+    PlantedBug(
+        name="sign-out-outrun",
+        breaks="A client that reconnects while its user signs out keeps the socket.",
+        file=f"{IDENTITY}/admissions.py",
+        original="            self._end_sessions_later(user_id.removeprefix(SIGNED_OUT))\n",
+        replacement="",
+        caught_by=(
+            "tests/identity/test_admissions.py::test_a_session_that_reconnects_before_its_sign_out_is_done_is_ended_later",
+        ),
+    ),
+    PlantedBug(
+        name="expired-sessions-not-found",
+        breaks="The socket of a session stays when the session has expired.",
+        file=f"{IDENTITY}/sessions.py",
+        original=".filter(expire_date__gt=timezone.now())",
+        replacement=".all()",
+        caught_by=("tests/identity/test_sessions.py::test_an_expired_session_has_ended",),
+    ),
+    PlantedBug(
+        name="deactivated-user-own-authenticator",
+        breaks="Where the project has an authenticator, a deactivated user is admitted.",
+        file=f"{IDENTITY}/authenticators.py",
+        original="    if not caller.user.is_active:\n        raise AuthenticationFailed(Reason.INACTIVE)\n",
+        replacement="",
+        caught_by=(
+            "tests/identity/test_authenticators.py::test_an_inactive_user_is_refused_whatever_the_authenticator_says",
+        ),
+    ),
+    PlantedBug(
+        name="token-id-ignored-own-authenticator",
+        breaks="Where the project has an authenticator, a token that is revoked by its id is accepted.",
+        file=f"{IDENTITY}/authenticators.py",
+        original="if status is not None and caller.token_id in status.token_ids:",
+        replacement="if status is not None and caller.token_id == status.token_ids:",
+        caught_by=(
+            "tests/identity/test_authenticators.py::test_a_token_of_the_project_is_revoked_by_its_id",
+        ),
+    ),
+    PlantedBug(
+        name="deactivated-user-sends",
+        breaks="A deactivated user sends over a socket that is open.",
+        file=f"{IDENTITY}/callers.py",
+        original="    if not user.is_active:\n        raise AuthenticationFailed(Reason.INACTIVE)\n    return replace",
+        replacement="    return replace",
+        caught_by=("tests/domain/test_send_for_caller.py::test_what_a_caller_may_is_read_anew",),
+    ),
+    PlantedBug(
+        name="mutation-by-link",
+        breaks="A link changes the inbox of whoever follows it.",
+        file=f"{GRAPHQL}/view.py",
+        original='    "GET": {OperationType.QUERY},',
+        replacement='    "GET": {OperationType.QUERY, OperationType.MUTATION},',
+        caught_by=("tests/graphql/test_view.py::TestGet::test_a_mutation_is_refused",),
+    ),
+    PlantedBug(
+        name="plain-text-requests",
+        breaks="A page of another site sends requests as plain text, which browsers do not ask about.",
+        file=f"{GRAPHQL}/http_request.py",
+        original='is_json = (given.main_type, given.sub_type) == ("application", "json")',
+        replacement='is_json = given.sub_type in ("json", "plain")',
+        caught_by=(
+            "tests/graphql/test_view.py::TestRequests::test_content_types_without_a_cors_preflight_are_a_415",
+        ),
+    ),
+    PlantedBug(
+        name="any-origin-own-consumer",
+        breaks="On Strawberry's consumers, any page acts for a session.",
+        file=f"{GRAPHQL}/callers.py",
+        original="        self._check_origin()\n        session",
+        replacement="        session",
+        caught_by=(
+            "tests/graphql/test_project_schema.py::TestStrawberrysConsumers::test_a_session_of_a_strange_page_is_refused",
+        ),
+    ),
+    PlantedBug(
+        name="cookies-of-own-consumer",
+        breaks="On Strawberry's consumers, which check no origin, the authenticator of the project sees cookies.",
+        file=f"{GRAPHQL}/callers.py",
+        original='if header[0] != b"cookie"]',
+        replacement="if header[0]]",
+        caught_by=(
+            "tests/graphql/test_project_schema.py::test_the_authenticator_of_the_project_sees_no_cookies_of_other_consumers",
         ),
     ),
 )

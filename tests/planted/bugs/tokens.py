@@ -219,4 +219,50 @@ BUGS = (
             "tests/identity/test_tokens.py::test_a_key_is_not_used_with_two_kinds_of_padding",
         ),
     ),
+    PlantedBug(
+        name="token-before-its-time",
+        breaks="A token is accepted before it is valid.",
+        file=f"{IDENTITY}/tokens.py",
+        original='        self._not_before(claims, "nbf", now)\n',
+        replacement="",
+        caught_by=("tests/identity/test_tokens.py::test_attacks",),
+    ),
+    PlantedBug(
+        name="audience-of-another-kind",
+        breaks="A token for `accounts:reset` opens the inbox where no audience is configured.",
+        file=f"{IDENTITY}/tokens.py",
+        original="        check_audience_kind(audience)\n",
+        replacement="",
+        caught_by=(
+            "tests/identity/test_token_kinds.py::test_another_token_of_the_issuer_opens_no_inbox",
+        ),
+    ),
+    PlantedBug(
+        name="logout-token-accepted",
+        breaks="A logout token opens the inbox.",
+        file=f"{IDENTITY}/token_kinds.py",
+        original='or isinstance(claims.get("events"), dict)',
+        replacement="",
+        caught_by=(
+            "tests/identity/test_token_kinds.py::test_another_token_of_the_issuer_opens_no_inbox",
+        ),
+    ),
+    PlantedBug(
+        name="issuer-ahead-forgotten",
+        breaks="That an issuer's clock is ahead is forgotten with the token that has shown it.",
+        file=f"{IDENTITY}/issuer_clock.py",
+        original="return self._ahead_seconds if now - self._seen_at < REMEMBERED_SECONDS else 0.0",
+        replacement="return 0.0",
+        caught_by=(
+            "tests/identity/test_tokens.py::test_the_clock_of_an_issuer_that_was_ahead_is_ahead_for_an_hour",
+        ),
+    ),
+    PlantedBug(
+        name="keys-over-http-from-an-address",
+        breaks="The keys of an issuer come over http from any address that is a number.",
+        file=f"{IDENTITY}/jwks_document.py",
+        original="return ip_address(host).is_loopback",
+        replacement="return bool(ip_address(host))",
+        caught_by=("tests/identity/test_jwks.py::test_keys_come_over_https",),
+    ),
 )
