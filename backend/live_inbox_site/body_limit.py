@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 
 from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send
-from live_inbox.sockets.refusals import refusal_body, refusal_headers
+from live_inbox.sockets.refusals import refuse_request
 from live_inbox_site.environment import site_settings
 
 SECONDS = 30.0
@@ -36,7 +36,7 @@ class BodyLimit:
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
         if length.isdigit() and (len(length) > 18 or int(length) > self._most):
-            return _refuse(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return refuse_request(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         # One of unknown length comes in chunks; with HTTP/2 nothing says so.
         is_unknown = scope["method"] not in _WITHOUT_BODY or b"transfer-encoding" in headers
         if length == b"0" or not (length or is_unknown):
@@ -53,7 +53,7 @@ class BodyLimit:
 
         await self._application(scope, body.receive, noting)
         if body.refusal is not None and not is_started:
-            await _refuse(send, body.refusal)
+            await refuse_request(send, body.refusal)
 
 
 class _Body:
@@ -106,9 +106,3 @@ class _Body:
     @staticmethod
     def _is_last(waiting: asyncio.Future[Message]) -> bool:
         return waiting.done() and not waiting.result().get("more_body", False)
-
-
-async def _refuse(send: Send, status: HTTPStatus) -> None:
-    headers = [*refusal_headers(status), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": refusal_body(status)})

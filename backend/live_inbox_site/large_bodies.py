@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from http import HTTPStatus
 
 from live_inbox import metrics
 from live_inbox.client_addresses import Network, limit_key
 from live_inbox.shares import Share, Shares
-from live_inbox.sockets.asgi import Application, Receive, Scope, Send
-from live_inbox_site.request_pacing import refuse
+from live_inbox.sockets.asgi import Application, Receive, Scope, Send, client_address
+from live_inbox.sockets.refusals import refuse_request
 
 LARGE_BYTES = 65_536
 """A body that is not larger is served at once. Servers read as much before anybody asks for it."""
@@ -32,8 +33,7 @@ class LargeBodies:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
         if scope["type"] == "http" and _may_be_large(scope):
-            client = scope.get("client")
-            key = limit_key(client[0] if client else None, self._unlimited)
+            key = limit_key(client_address(scope), self._unlimited)
             if key is not None:
                 return self._serve_in_turn(Share(key, MOST_OF_ADDRESS), scope, receive, send)
         return self._application(scope, receive, send)
@@ -46,7 +46,7 @@ class LargeBodies:
                 await self._shares.wait((share,))
         except TimeoutError:
             metrics.RATE_LIMITED.labels("bodies_of_address").inc()
-            await refuse(send)
+            await refuse_request(send, HTTPStatus.TOO_MANY_REQUESTS)
             return
         try:
             await self._application(scope, receive, send)

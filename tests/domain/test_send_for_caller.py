@@ -12,6 +12,7 @@ from live_inbox.errors import Forbidden, InvalidInput, RateLimited
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.limits.shared import SharedRates
+from live_inbox.limits.storage import GuardedStorage
 from live_inbox.models import Notification
 from live_inbox.send_policy import SEND_SCOPE
 from live_inbox.services import SendStatus, rates, send_many_for_caller
@@ -211,7 +212,7 @@ def test_the_record_of_a_bulk_is_read_once(alice: User) -> None:
 
 def test_rates_that_processes_share_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     storage = MemoryStorage()
-    shared = SharedRates(lambda: storage, site=lambda: "site")
+    shared = SharedRates(GuardedStorage(lambda: storage), site=lambda: "site")
     monkeypatch.setattr(rates, "_shared", shared)
 
     def taken(name: str, key: str) -> int:

@@ -49,7 +49,12 @@ class Credentials:
         return next(values, None)
 
 
-_NO_CREDENTIALS = frozenset({b"host", b"origin", b"user-agent"})
+_PLAIN_HEADERS = frozenset({b"host", b"origin", b"user-agent"})
+
+
+def plain_headers(handshake: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers that hold no credentials, and that neither browsers nor proxies add for the user."""
+    return [header for header in handshake if header[0] in _PLAIN_HEADERS]
 
 
 def fresh_credentials(token: str, handshake: Sequence[tuple[bytes, bytes]]) -> Credentials:
@@ -58,8 +63,7 @@ def fresh_credentials(token: str, handshake: Sequence[tuple[bytes, bytes]]) -> C
     Of the headers of its handshake only those that hold no credentials are kept: an authenticator that prefers a header
     would take the old ones again.
     """
-    headers = [header for header in handshake if header[0] in _NO_CREDENTIALS]
-    return Credentials(token=token, headers=headers)
+    return Credentials(token=token, headers=plain_headers(handshake))
 
 
 @runtime_checkable

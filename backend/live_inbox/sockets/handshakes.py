@@ -17,14 +17,12 @@ from django.http import HttpRequest
 
 from live_inbox import metrics
 from live_inbox.faults import RecurringFault
+from live_inbox.identity.authenticators import plain_headers
 from live_inbox.origins import AllowedOrigins, own_origin, parse_origin
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 _SCHEMES = {"ws": "http", "wss": "https"}
-
-_PLAIN_HEADERS = frozenset({b"host", b"origin", b"user-agent"})
-"""What is left of the handshake of a page that needs a token: nothing that browsers or proxies add for the user."""
 
 _READ = {
     b"host": "HTTP_HOST",
@@ -130,7 +128,7 @@ def credential_headers(scope: Mapping[str, Any], allowed: AllowedOrigins) -> Hea
     headers: Headers = scope["headers"]
     if page_of(scope, allowed).may_use_session:
         return headers
-    return [header for header in headers if header[0] in _PLAIN_HEADERS]
+    return plain_headers(headers)
 
 
 class _Handshake(HttpRequest):

@@ -9,6 +9,8 @@ import json
 from functools import cache
 from http import HTTPStatus
 
+from live_inbox.sockets.asgi import Send
+
 _MESSAGES = {
     HTTPStatus.BAD_REQUEST: "The request is not valid.",
     HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time.",
@@ -57,3 +59,10 @@ def refusal_headers(status: HTTPStatus) -> tuple[tuple[bytes, bytes], ...]:
     if status in _CODES:
         headers.append((b"retry-after", b"%d" % RETRY_SECONDS))
     return tuple(headers)
+
+
+async def refuse_request(send: Send, status: HTTPStatus) -> None:
+    """Answer an HTTP request, and have the server close its connection."""
+    headers = [*refusal_headers(status), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": refusal_body(status)})

@@ -30,7 +30,7 @@ BUGS = (
         name="refresh-by-the-handshake",
         breaks="An authenticator that prefers a header takes that of the handshake, and not the fresh token.",
         file=f"{IDENTITY}/authenticators.py",
-        original="if header[0] in _NO_CREDENTIALS",
+        original="if header[0] in _PLAIN_HEADERS",
         replacement='if header[0] not in (b"cookie",)',
         caught_by=(
             "tests/both_apis/test_token_refresh.py::test_the_fresh_token_counts_and_not_a_header_of_the_handshake",

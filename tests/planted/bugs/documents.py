@@ -127,8 +127,8 @@ BUGS = (
         name="strangers-share-one-rate",
         breaks="One stranger uses up what all others without a token may ask.",
         file=f"{GRAPHQL}/operation_rate.py",
-        original="settings.anonymous_operation_rate, _address(context)",
-        replacement='settings.anonymous_operation_rate, ""',
+        original="key = _address_key(context)",
+        replacement='key = ""',
         caught_by=(
             "tests/graphql/test_operation_rate.py::test_strangers_have_one_for_each_address",
         ),
