@@ -11,27 +11,34 @@ from django.contrib.sessions.models import Session
 from django.test import AsyncClient, override_settings
 from django.utils.module_loading import import_string
 
-DJANGOS = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "live_inbox.web.session_middleware.RevocableAuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-]
+from live_inbox_site.inline_middleware import asgi_handler, inline
 
 
-def test_each_is_one_of_djangos() -> None:
-    classes = [import_string(name) for name in settings.MIDDLEWARE]
-    assert all(
-        issubclass(ours, import_string(theirs))
-        for ours, theirs in zip(classes, DJANGOS, strict=True)
-    )
-    # As Django names them: whether a project has sessions is found by the ends of these names.
-    assert [name.rpartition(".")[2] for name in settings.MIDDLEWARE] == [
-        name.rpartition(".")[2] for name in DJANGOS
+def test_each_of_djangos_is_replaced_by_a_subclass() -> None:
+    names = inline(settings.MIDDLEWARE)
+    replaced = [pair for pair in zip(settings.MIDDLEWARE, names, strict=True) if pair[0] != pair[1]]
+    assert len(replaced) == len(names) - 1
+    for theirs, ours in replaced:
+        assert issubclass(import_string(ours), import_string(theirs))
+    # Whether a project has sessions is found by the ends of these names.
+    assert [name.rpartition(".")[2] for name in names] == [
+        name.rpartition(".")[2] for name in settings.MIDDLEWARE
     ]
+
+
+def test_the_site_is_served_by_them() -> None:
+    before = list(settings.MIDDLEWARE)
+    handler = asgi_handler()
+    assert before == settings.MIDDLEWARE
+    names = set[str]()
+    each: Any = handler._middleware_chain  # type: ignore[attr-defined]
+    while each is not None:
+        # Django wraps each of them in a function.
+        middleware = each.__wrapped__
+        names.add(type(middleware).__module__)
+        each = getattr(middleware, "get_response", getattr(middleware, "_get_response", None))
+    assert "live_inbox_site.inline_middleware" in names
+    assert not names & {"django.middleware.csrf", "django.contrib.sessions.middleware"}
 
 
 async def responses(client: AsyncClient) -> list[Any]:
@@ -55,9 +62,9 @@ async def responses(client: AsyncClient) -> list[Any]:
 @pytest.mark.stack("embedded")
 async def test_responses_are_those_of_djangos_own() -> None:
     await get_user_model().objects.acreate_superuser(username="alice", password="right")
-    ours = await responses(AsyncClient())
-    with override_settings(MIDDLEWARE=DJANGOS):
-        theirs = await responses(AsyncClient())
+    theirs = await responses(AsyncClient())
+    with override_settings(MIDDLEWARE=inline(settings.MIDDLEWARE)):
+        ours = await responses(AsyncClient())
     assert ours == theirs
     assert [status for status, *_ in ours] == [200, 302, 200, 200, 404, 301, 200, 200]
     assert await Session.objects.acount() == 2
@@ -65,6 +72,7 @@ async def test_responses_are_those_of_djangos_own() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.stack("embedded")
+@override_settings(MIDDLEWARE=inline(settings.MIDDLEWARE))
 async def test_posts_without_a_csrf_token_are_refused() -> None:
     client = AsyncClient(enforce_csrf_checks=True)
     response = await client.post("/admin/login/", {"username": "alice", "password": "right"})

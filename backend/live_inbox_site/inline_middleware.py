@@ -8,11 +8,14 @@ has changed; then they run in a thread.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
+from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, security
@@ -96,3 +99,34 @@ class MessageMiddleware(_Inline, messages.MessageMiddleware):
 
 class XFrameOptionsMiddleware(_Inline, clickjacking.XFrameOptionsMiddleware):
     """Django's `XFrameOptionsMiddleware`."""
+
+
+_SUBCLASSES = {
+    f"{each.__bases__[1].__module__}.{each.__name__}": f"{__name__}.{each.__name__}"
+    for each in (
+        SecurityMiddleware,
+        SessionMiddleware,
+        CommonMiddleware,
+        CsrfViewMiddleware,
+        RevocableAuthenticationMiddleware,
+        MessageMiddleware,
+        XFrameOptionsMiddleware,
+    )
+}
+
+
+def asgi_handler() -> ASGIHandler:
+    """Return Django's application with this middleware. Django has to be set up."""
+    own = settings.MIDDLEWARE
+    # Django reads the setting when it makes the handler, and has no other way to choose. Its checks for deployment look
+    # for its own classes in the setting, so that is as usual everywhere else.
+    settings.MIDDLEWARE = inline(own)
+    try:
+        return ASGIHandler()
+    finally:
+        settings.MIDDLEWARE = own
+
+
+def inline(names: Sequence[str]) -> list[str]:
+    """Return the names of middleware, those of the subclasses here in place of what they inherit from."""
+    return [_SUBCLASSES.get(name, name) for name in names]

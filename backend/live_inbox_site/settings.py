@@ -73,18 +73,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Before those that check the host or redirect to https: probes know neither.
     "live_inbox.health_middleware.HealthMiddleware",
-    *(
-        f"live_inbox_site.inline_middleware.{name}"
-        for name in (
-            "SecurityMiddleware",
-            "SessionMiddleware",
-            "CommonMiddleware",
-            "CsrfViewMiddleware",
-            "RevocableAuthenticationMiddleware",
-            "MessageMiddleware",
-            "XFrameOptionsMiddleware",
-        )
-    ),
+    # On the event loop, the subclasses of `inline_middleware` take the place of these.
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "live_inbox.web.session_middleware.RevocableAuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 FORCE_SCRIPT_NAME = _settings.force_script_name or None
 ROOT_URLCONF = "live_inbox_site.urls"
