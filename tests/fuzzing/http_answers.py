@@ -23,6 +23,7 @@ SWITCHED = 101
 OTHER_PROTOCOLS = (b" RTSP/", b" ICE/")
 """The server's parser takes these names for HTTP, and h11 does not. No proxy passes them on."""
 
+_PROBE = re.compile(rb"\A(\S+ \S*/(?:healthz|readyz|metrics)(?:\?\S*)? HTTP/1\.1\r\n)", re.ASCII)
 _SPACES = re.compile(rb"^([A-Z-]+) +(\S+) +(HTTP/1\.[01])\r\n")
 
 
@@ -95,12 +96,20 @@ def requests_of(sent: bytes) -> int | None:
         return None
     count, rest = 0, sent
     while rest := rest.lstrip(b"\r\n"):
-        is_counted, following = _first_request(_SPACES.sub(rb"\1 \2 \3\r\n", rest))
+        is_counted, following = _first_request(_with_host(_SPACES.sub(rb"\1 \2 \3\r\n", rest)))
         count += is_counted
         if following is None:
             return count
         rest = following
     return count
+
+
+def _with_host(request: bytes) -> bytes:
+    """Return a request with a Host, if it is one that needs none: a probe."""
+    header = request.partition(b"\r\n\r\n")[0].lower()
+    if b"\nhost:" in header:
+        return request
+    return _PROBE.sub(rb"\1Host: probe\r\n", request)
 
 
 def _first_request(sent: bytes) -> tuple[bool, bytes | None]:

@@ -16,7 +16,7 @@ and never gives up a client that does not read its response. Here:
 - A client that sends no more (EOF) still gets the responses to its complete requests. uvicorn closes the connection,
   and the application then writes to a transport that is closed.
 - A request is of HTTP/1.0 or 1.1, and one of 1.1 has one Host, as RFC 9112 (section 3.2) requires it: two parsers
-  might choose different ones.
+  might choose different ones. Only probes of load balancers may have none.
 - Bodies come with a length or in chunks, and in no other coding: the application could not read it, and a proxy may
   find another end of it.
 - A handshake behind a request that is still served is refused. uvicorn hands the connection over at once, and the
@@ -94,6 +94,9 @@ MAX_MEDIA_TYPE_BYTES = 2048
 """The fields of media types, for which Django takes long: two milliseconds for each kilobyte."""
 
 _MEDIA_TYPES = frozenset({b"accept", b"content-type"})
+
+PROBES = (b"healthz", b"readyz", b"metrics")
+"""The last part of paths that are answered without a Host, which some load balancers leave out (health_middleware)."""
 
 MAX_HANDSHAKE_LINE = 8190
 """The request line and each field of a handshake, without their ends: what websockets takes."""
@@ -321,7 +324,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _has_one_host(self) -> bool:
         version = self.parser.get_http_version()
         hosts = sum(name == b"host" for name, _ in self.headers)
-        return hosts == 1 if version == "1.1" else hosts <= 1 and version == "1.0"
+        if hosts == 0 and version == "1.1":
+            return self._is_probe()
+        return hosts <= 1 and version in ("1.0", "1.1")
+
+    def _is_probe(self) -> bool:
+        return self.url.partition(b"?")[0].rpartition(b"/")[2] in PROBES
 
     def _has_known_coding(self) -> bool:
         codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
