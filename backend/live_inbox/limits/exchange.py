@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from limits import RateLimitItemPerSecond
 
@@ -40,7 +41,7 @@ LEAST_WINDOW_SECONDS = 60
 MAX_KEYS = 10_000
 """Keys of one limit that are counted between two exchanges; grants of others are counted in this process alone."""
 
-MAX_TOTALS = 50_000
+MAX_KNOWN = 50_000
 """Keys of one limit whose last count is remembered."""
 
 BATCH = 500
@@ -48,6 +49,19 @@ BATCH = 500
 
 TOLERATED_NS = 2 * NANOSECONDS
 """How wrong the age of a count may be."""
+
+
+_WAITED_NS = int(EXCHANGE_SECONDS * NANOSECONDS)
+
+
+class _Known(NamedTuple):
+    """What an exchange has found of a key."""
+
+    total: int
+    at: int
+    """When, in nanoseconds of the clock."""
+    state: int
+    """That of an allowance from which all processes had taken, by `RateLimit.granted`."""
 
 
 class ExchangedLimiter:
@@ -75,8 +89,8 @@ class ExchangedLimiter:
         self._clock = clock
         self._lock = threading.Lock()
         self._granted: dict[str, int] = {}
-        # The last count of each key, and when that was: the oldest first. Of the exchange's thread alone.
-        self._totals: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        # What is known of each key: the oldest first. Of the exchange's thread alone.
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def check(self, key: str, cost: int = 1) -> float | None:
         """Take `cost` from the allowance of `key` and return None; or return the seconds to wait.
@@ -108,29 +122,34 @@ class ExchangedLimiter:
         return self._item.key_for(site, self._name, key)
 
     def learn(self, key: str, own: int, count: Count) -> None:
-        """Take what others have granted to a key from its allowance. `own` is what this process has just added."""
+        """Take what others have granted to a key from its allowance. `own` is what this process has just added.
+
+        When each grant was is not known. The earliest moments are taken, so that nothing is refused which one process
+        would have granted: a grant may have waited for its exchange.
+        """
         now = self._clock()
         began = now - int(max(0.0, count.age) * NANOSECONDS)
-        earlier = count.total - own
-        others, since = earlier, began
-        known = self._totals.pop(key, None)
-        self._totals[key] = count.total, now
-        if known is not None:
-            last, at = known
-            # Else that count has ended, and another one begun.
-            if last <= earlier and at >= began - TOLERATED_NS:
-                others, since = earlier - last, at
+        others, since = count.total - own, began
+        known = self._known.pop(key, None)
+        # Else that count has ended, and another one begun.
+        if known is not None and known.total <= others and known.at >= began - TOLERATED_NS:
+            others, since = others - known.total, known.at
+        state = 0 if known is None else known.state
         if others > 0:
-            self._here.charge(key, others, since_ns=since)
+            state = self.limit.granted(state, since - _WAITED_NS, others)
+        state = self.limit.granted(state, now - _WAITED_NS, own)
+        if others > 0:
+            self._here.raise_to(key, state)
+        self._known[key] = _Known(count.total, now, state)
         self._forget(now)
 
     def _forget(self, now: int) -> None:
         oldest = now - self.window_seconds * NANOSECONDS
-        while self._totals:
-            key, (_, at) = next(iter(self._totals.items()))
-            if at >= oldest and len(self._totals) <= MAX_TOTALS:
+        while self._known:
+            key, known = next(iter(self._known.items()))
+            if known.at >= oldest and len(self._known) <= MAX_KNOWN:
                 return
-            del self._totals[key]
+            del self._known[key]
 
 
 class Exchange:

@@ -52,11 +52,11 @@ class KeyedLimiter:
             self._evict(now)
             return None
 
-    def charge(self, key: Hashable, cost: int, *, since_ns: int) -> None:
-        """Take what another process has granted since a moment of the clock, whatever is left of the allowance."""
+    def raise_to(self, key: Hashable, state: int) -> None:
+        """Take what the allowance of `key` has more than one in a state from elsewhere, by `RateLimit.granted`."""
         with self._lock:
             now = self._clock()
-            full_at = self.limit.charge(self._full_at.get(key, 0), now, cost, since_ns)
+            full_at = self.limit.raised(self._full_at.get(key, 0), now, state)
             if not self.limit.is_full(full_at, now):
                 self._full_at[key] = full_at
                 self._evict(now)

@@ -77,16 +77,17 @@ class RateLimit:
             return after, 0
         return full_at, -(-excess // self.count)
 
-    def charge(self, full_at: int, now_ns: int, cost: int, since_ns: int) -> int:
-        """Take what was granted elsewhere since a moment, whatever is left; return the new state.
+    def granted(self, full_at: int, at_ns: int, cost: int) -> int:
+        """Return the state after a grant at a moment, whatever was left."""
+        return max(full_at, at_ns * self.count) + cost * self.period_seconds * NANOSECONDS
 
-        It counts as granted at `since_ns`, so what was refilled meanwhile is not charged. The allowance falls by two
-        bursts below its full size at most: after the time of two refills it is full again.
+    def raised(self, full_at: int, now_ns: int, other: int) -> int:
+        """Return the later one of two states: this one, and one from elsewhere.
+
+        The allowance falls by two bursts below its full size at most: after the time of two refills it is full again.
         """
-        period = self.period_seconds * NANOSECONDS
-        after = max(full_at, since_ns * self.count) + cost * period
-        lowest = now_ns * self.count + 2 * self.burst * period
-        return max(full_at, min(after, lowest))
+        lowest = self.granted(0, now_ns, 2 * self.burst)
+        return max(full_at, min(other, lowest))
 
     def reserve(self, full_at: int, now_ns: int, longest_ns: int) -> tuple[int, int]:
         """Take 1 from an allowance that may be empty; return its new state and the nanoseconds to wait for it.
