@@ -11,7 +11,7 @@ import uvicorn
 
 from live_inbox.asgi import mount
 from live_inbox.sockets.asgi import Application
-from tests.sockets.socket_server import PLAIN_CLASS
+from tests.sockets.socket_server import OUR_CLASS
 
 START_SECONDS = 30.0
 
@@ -27,7 +27,7 @@ class ServerThread:
     """Serves an application on a free port of the loopback interface while in the block."""
 
     def __init__(
-        self, application: Application | None = None, *, socket_class: str = PLAIN_CLASS
+        self, application: Application | None = None, *, socket_class: str = OUR_CLASS
     ) -> None:
         settings = uvicorn.Config(
             application or _site(),

@@ -27,6 +27,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from live_inbox.conf import inbox_settings
+from live_inbox.identity.authenticators import plain_headers
 from live_inbox.internals.requirements import require
 from live_inbox.internals.uvicorn_frames import BoundedSocketProtocol
 from live_inbox.internals.uvicorn_waiting import MessageQueue, WritableFlag
@@ -149,8 +150,8 @@ class DirectSocketProtocol(BoundedSocketProtocol):
         await self.writable.wait()
 
     def forget_handshake(self) -> None:
-        """Drop the request, the response and the headers, which nothing reads after the handshake."""
-        self.scope["headers"] = []
+        """Drop what nothing reads after the handshake: the request, the response, and most of the headers."""
+        self.scope["headers"] = plain_headers(self.scope["headers"])
         self.scope["query_string"] = b""
         self.request = self.response = None  # type: ignore[assignment]  # not used after the acceptance
 

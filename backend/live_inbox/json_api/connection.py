@@ -19,7 +19,6 @@ from live_inbox.identity.authenticators import fresh_credentials, required_calle
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.json_api.actions import changed_inbox, perform
 from live_inbox.json_api.close_codes import close_frame
-from live_inbox.json_api.handshake import wants_warning
 from live_inbox.json_api.messages import (
     Action,
     Failure,
@@ -43,14 +42,21 @@ class JsonConnection(WireProtocol):
     client that sends requests without end nor a slow query holds up events.
     """
 
-    __slots__ = ("_following", "_protocol", "_refreshing", "_session", "_worker")
+    __slots__ = ("_following", "_is_warned", "_protocol", "_refreshing", "_session", "_worker")
 
     def __init__(
-        self, session: SocketSession, protocol: JsonProtocol, following: Following
+        self,
+        session: SocketSession,
+        protocol: JsonProtocol,
+        following: Following,
+        *,
+        is_warned: bool = False,
     ) -> None:
+        """`is_warned`: whether the client wants to know before its token expires."""
         self._session = session
         self._protocol = protocol
         self._following = following
+        self._is_warned = is_warned
         self._worker: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -59,7 +65,7 @@ class JsonConnection(WireProtocol):
     def start(self) -> None:
         """Follow the inbox."""
         self._following.start(self._deliver, self._session.fail)
-        if wants_warning(self._session.scope.get("query_string", b"")):
+        if self._is_warned:
             self._session.warn_before_expiry(self._warn)
 
     def handle_text(self, text: str) -> Awaitable[None] | None:

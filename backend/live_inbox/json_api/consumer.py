@@ -24,7 +24,7 @@ from live_inbox.identity.scopes import Right, allows
 from live_inbox.identity.tickets import PresentedTicket
 from live_inbox.json_api.close_codes import JsonCloseCode, close_frame, close_frame_for
 from live_inbox.json_api.connection import JsonConnection
-from live_inbox.json_api.handshake import headers_of
+from live_inbox.json_api.handshake import headers_of, wants_warning
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send, client_address
@@ -101,11 +101,13 @@ class NotificationConsumer:
 
     async def _open(self, session: SocketSession) -> JsonConnection | None:
         """Admit the caller and subscribe to the inbox; or close the session and return None."""
+        # Before the admission, after which the session keeps nothing of the query string.
+        is_warned = wants_warning(session.scope["query_string"])
         refusal = await self._admit(session)
         if refusal is not None:
             session.close(*refusal)
             return None
-        return await self._connect(session)
+        return await self._connect(session, is_warned=is_warned)
 
     async def _admit(self, session: SocketSession) -> tuple[int, str] | None:
         """Learn who the caller is; return the close frame for nobody."""
@@ -138,7 +140,7 @@ class NotificationConsumer:
         may_read = session.caller is not None and allows(session.caller.scopes, Right.READ)
         return None if may_read else close_frame(JsonCloseCode.UNAUTHENTICATED)
 
-    async def _connect(self, session: SocketSession) -> JsonConnection | None:
+    async def _connect(self, session: SocketSession, *, is_warned: bool) -> JsonConnection | None:
         assert session.caller is not None
         try:
             async with asyncio.timeout(self._config.admission_seconds):
@@ -152,4 +154,4 @@ class NotificationConsumer:
         protocol = JsonProtocol(
             after=following.position.sequence, max_message_bytes=self._config.max_message_bytes
         )
-        return JsonConnection(session, protocol, following)
+        return JsonConnection(session, protocol, following, is_warned=is_warned)
