@@ -36,6 +36,14 @@ def test_life_and_scopes_are_as_asked(run: Run, alice: User) -> None:
     assert caller.expires_at == pytest.approx(caller.issued_at + 90)
 
 
+@pytest.mark.parametrize("scope", ["notification:read", "openid,notifications:read", "other"])
+def test_scopes_of_which_none_is_ours(run: Run, alice: User, scope: str) -> None:
+    result = run("issue_token", "--user", "alice", "--scope", scope)
+
+    assert (result.code, result.out) == (1, "")
+    assert "None of these scopes is one of this inbox" in result.err
+
+
 def test_without_quiet_it_prints_whose_token_it_is(run: Run, alice: User) -> None:
     first, token, end = run("issue_token", "--user", "alice", "--ttl", 90).out.split("\n")
 

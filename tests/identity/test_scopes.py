@@ -25,6 +25,9 @@ READ, WRITE, SEND, ANYONE = Right.READ, Right.WRITE, Right.SEND, Right.SEND_TO_A
         (("notifications:admin",), {READ, WRITE, SEND}, True),
         (("notifications:",), set(), False),
         (("notifications:raed",), set(), False),
+        (("Notifications:read",), set(), False),
+        (("api://notifications:read",), set(), False),
+        (("openid,notifications:read",), set(), False),
     ],
 )
 def test_rights(scopes: tuple[str, ...], rights: set[Right], to_anyone: bool) -> None:

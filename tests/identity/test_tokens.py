@@ -122,10 +122,30 @@ def test_the_user_claims_are_configurable() -> None:
         ({"scopes": ["a", "b", "", 3, None]}, {"a", "b"}),
         ({"scope": ["a"], "scopes": "b c"}, {"a", "b", "c"}),
         ({"scope": {"a": 1}, "scopes": 5}, set()),
+        ({"scp": ["openid notifications:read"]}, {"openid", "notifications:read"}),
     ],
 )
 def test_scopes(changes: Any, scopes: set[str]) -> None:
     assert verifier().verify(signed(**changes)).scopes == scopes
+
+
+@pytest.mark.parametrize(
+    "value", [{"notifications:read": True}, [["notifications:read"]], [{"a": "Notifications:read"}]]
+)
+def test_scopes_of_ours_in_another_shape_are_refused(value: Any) -> None:
+    """Left out, they would give the token all rights of its user."""
+    for name in ("scope", "scopes", "scp"):
+        assert refusal(verifier(), signed(**{name: value})) is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(("value", "token_id"), [("", None), (None, None), (5, "5")])
+def test_the_id_of_a_token(value: Any, token_id: str | None) -> None:
+    assert verifier().verify(signed(jti=value)).token_id == token_id
+
+
+@pytest.mark.parametrize("value", [True, 1.5, [1], {}])
+def test_an_id_that_no_token_can_be_revoked_by_is_refused(value: Any) -> None:
+    assert refusal(verifier(), signed(jti=value)) is Reason.MALFORMED
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
@@ -52,7 +52,7 @@ class Credentials:
 _PLAIN_HEADERS = frozenset({b"host", b"origin", b"user-agent"})
 
 
-def plain_headers(handshake: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def plain_headers(handshake: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Return the headers that hold no credentials, and that neither browsers nor proxies add for the user."""
     return [header for header in handshake if header[0] in _PLAIN_HEADERS]
 

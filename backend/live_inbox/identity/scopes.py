@@ -9,7 +9,8 @@
 | `notifications:admin` | all of these |
 
 A token with scopes of ours has the rights of these alone. One without any has those of its user: tokens of the
-original clients have no scopes, and sessions have none.
+original clients have no scopes, and sessions have none. What looks like a scope of ours and is none, such as
+`Notifications:read` or `api://notifications:read`, gives no right, and takes those of the user away.
 """
 
 from __future__ import annotations
@@ -38,8 +39,13 @@ _IMPLIED = {Right.SEND: (Right.SEND_TO_ANYONE,), Right.READ: (Right.WRITE,)}
 
 
 def is_limited(scopes: Collection[str]) -> bool:
-    """Whether a token has scopes of ours, and so the rights of these alone."""
-    return any(scope.startswith(PREFIX) for scope in scopes)
+    """Whether a token has scopes of ours, or what looks like them, and so the rights of these alone."""
+    return any(PREFIX in scope.lower() for scope in scopes)
+
+
+def is_known(scope: str) -> bool:
+    """Whether a scope gives a right."""
+    return scope == ADMIN_SCOPE or scope in tuple(Right)
 
 
 def allows(scopes: Collection[str], right: Right) -> bool:

@@ -24,7 +24,7 @@ from live_inbox.identity.keys import (
     known_algorithms,
     signatures,
 )
-from live_inbox.identity.scopes import is_limited
+from live_inbox.identity.scopes import PREFIX, is_limited
 from live_inbox.identity.token_kinds import KindRules, check_audience_kind, check_kind
 
 if TYPE_CHECKING:
@@ -295,14 +295,21 @@ def _user_ref(claims: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def _token_id(claims: Mapping[str, Any]) -> str | None:
     value = claims.get("jti")
-    return value if isinstance(value, str) and value else None
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, bool) or not isinstance(value, int):
+        # By what it could not be revoked.
+        raise AuthenticationFailed(Reason.MALFORMED)
+    return str(value)
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes: text with blanks, or a list of it. Raises AuthenticationFailed for ours in another shape."""
     found: set[str] = set()
     for value in (claims.get("scope"), claims.get("scopes"), claims.get("scp")):
-        if isinstance(value, str):
-            found.update(value.split())
-        elif isinstance(value, list):
-            found.update(scope for scope in value if isinstance(scope, str) and scope)
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str):
+                found.update(each.split())
+            elif PREFIX in json.dumps(each).lower():
+                raise AuthenticationFailed(Reason.MALFORMED)
     return frozenset(found)

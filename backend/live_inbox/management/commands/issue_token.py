@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from live_inbox.identity.issuing import issue_token
-from live_inbox.identity.scopes import ADMIN_SCOPE, Right
+from live_inbox.identity.scopes import ADMIN_SCOPE, Right, is_known
 from live_inbox.management.arguments import find_user, positive_number
 from live_inbox.management.inbox_command import InboxCommand
 
@@ -34,7 +34,7 @@ class Command(InboxCommand):
             action="append",
             default=[],
             help=f"A scope that it carries; repeatable. With {', '.join(Right)} or {ADMIN_SCOPE}, it "
-            "may do that alone; without any of these, all that its user may.",
+            "may do that alone. At least one has to be of these; without any scope, it may do all that its user may.",
         )
         parser.add_argument(
             "--quiet", action="store_true", help="Print the token alone, for use in scripts."
@@ -46,6 +46,10 @@ class Command(InboxCommand):
         name = user.get_username()
         if not user.is_active:
             raise CommandError(f"{name} is not active: a token would be refused.")
+        if options["scope"] and not any(is_known(scope) for scope in options["scope"]):
+            raise CommandError(
+                "None of these scopes is one of this inbox: the token would have all rights of its user."
+            )
         try:
             token = issue_token(user, ttl_seconds=options["ttl"], scopes=options["scope"])
         except ValueError as error:
