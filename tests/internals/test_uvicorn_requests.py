@@ -44,6 +44,8 @@ class HttpServer:
         self.part: int | None = None
         """How many bytes of the answer are sent at a time; all, unless this is set."""
         self.bodies: list[bytes] = []
+        self.headers: list[tuple[bytes, bytes]] = []
+        """Of the last request, as the application finds them after its body."""
         self.disconnects = 0
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -71,6 +73,7 @@ class HttpServer:
                 return
             body, more = body + message["body"], message["more_body"]
         self.bodies.append(body)
+        self.headers = list(scope["headers"])
         await self.may_answer.wait()
         answer = b"%d" % len(body) if self.answer is None else self.answer
         length = str(len(answer)).encode()
@@ -524,6 +527,84 @@ async def test_what_two_parsers_may_read_differently_is_refused(header: bytes) -
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert answer.count(b"HTTP/1.1") == 1
         assert server.bodies == []
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+
+
+async def test_fields_after_a_body_are_not_in_the_header() -> None:
+    # A proxy replaces those of the header, and may pass these on.
+    async with http_server() as server, raw_client(server.port) as client:
+        trailers = b"X-Forwarded-For: 192.0.2.1\r\nHost: b\r\nExpect: 100-continue\r\n"
+        await client.send(CHUNKED + trailers + b"\r\n")
+        await until(lambda: server.bodies == [b"abc"])
+        assert server.headers == [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
+        await client.send(REQUEST)
+        await until(lambda: server.bodies == [b"abc", b""])
+        assert server.headers == [(b"host", b"localhost")]
+
+
+async def test_too_many_fields_after_a_body_are_refused() -> None:
+    async with http_server() as server, raw_client(server.port) as client:
+        with suppress(ConnectionError):
+            await client.send(CHUNKED + b"X: " + b"x" * 16_000 + b"\r\n")
+            await client.send((b"X: " + b"x" * 16_000 + b"\r\n") * 2 + b"\r\n")
+        assert error_of(await client.receive_all())[0] == 431
+
+
+@pytest.mark.parametrize("socket_class", [OUR_CLASS, None])
+@pytest.mark.parametrize("pieces", [1, 2], ids=["together", "header first"])
+@pytest.mark.parametrize(
+    "body",
+    [b"Content-Length: %d\r\n\r\n%b", b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"],
+    ids=["length", "chunks"],
+)
+async def test_a_request_that_offers_another_protocol_keeps_its_body(
+    body: bytes, pieces: int, socket_class: str | None
+) -> None:
+    # As Java's HttpClient does. The parser takes such a body for the next request (request smuggling).
+    content = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    start = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    async with (
+        http_server(ws=socket_class or "none") as server,
+        raw_client(server.port) as client,
+    ):
+        header, separator, rest = (start + body % (len(content), content)).partition(b"\r\n\r\n")
+        if pieces == 1:
+            await client.send(header + separator + rest + REQUEST)
+        else:
+            await client.send(header + separator)
+            await until(lambda: bool(server.connections))
+            (connection,) = server.connections
+            await until(lambda: connection.cycle is not None)
+            await client.send(rest + REQUEST)
+        await until(lambda: len(server.bodies) == 2)
+        assert server.bodies == [content, b""]
+
+
+async def test_many_requests_may_offer_another_protocol() -> None:
+    offer = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with http_server() as server, raw_client(server.port) as client:
+        await client.send(offer * 1000)
+        answers = await client.receive_all()
+        assert answers.count(b"HTTP/1.1 200 ") == uvicorn_requests.MAX_PIPELINED + 1
+
+
+async def test_nothing_is_a_tunnel() -> None:
+    async with http_server() as server, raw_client(server.port) as client:
+        await client.send(b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n" + REQUEST)
+        assert error_of(await client.receive_all()) == (400, "BAD_REQUEST")
+
+
+async def test_nothing_is_logged_for_what_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with http_server() as server:
+        before = len(caplog.records)
+        for start in (b"nonsense", b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000):
+            async with raw_client(server.port) as client:
+                await client.send(start + b"\r\n\r\n")
+                assert await client.receive_all()
+        assert [each.getMessage() for each in caplog.records[before:]] == []
 
 
 async def test_a_request_of_http_1_0_needs_no_host() -> None:

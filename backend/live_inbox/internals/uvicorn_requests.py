@@ -19,26 +19,29 @@ and never gives up a client that does not read its response. Here:
   might choose different ones. Only probes of load balancers may have none.
 - Bodies come with a length or in chunks, and in no other coding: the application could not read it, and a proxy may
   find another end of it.
+- Fields after a body in chunks (trailers) are dropped. uvicorn adds them to the header, where a proxy's own fields are.
+- A request that offers another protocol than WebSocket is served without that, as RFC 9110 (section 7.8) allows. For
+  the parser it ends with its header, and its body would be the next request.
+- Nothing is logged for a request that is refused.
 - A handshake behind a request that is still served is refused. uvicorn hands the connection over at once, and the
   response to that request then stands among the frames of the socket.
 - The number of connections is limited by MAX_CONNECTIONS and the number of descriptors
   (`live_inbox.sockets.open_files`), and for one address (`live_inbox.sockets.address_limits`).
 
-What it relies on: the methods that it overrides, and the attributes `transport`, `connections`, `cycle`, `pipeline`,
-`headers`, `url`, `flow`, `timeout_keep_alive_task` and `server_state`; `expected_content_length` of a cycle; that each
-request is started by `_start_asgi_task`, and that uvicorn hands a connection over while it handles httptools'
-HttpParserUpgrade; `conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
+What it relies on: the methods that it overrides, `_should_upgrade` and `_unset_keepalive_if_required`, and the
+attributes `transport`, `connections`, `cycle`, `pipeline`, `parser`, `headers`, `url`, `flow`,
+`timeout_keep_alive_task` and `server_state`; `expected_content_length` of a cycle; that each request is started by
+`_start_asgi_task`; `conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
-from httptools import HttpParserUpgrade
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from live_inbox import metrics
@@ -52,7 +55,9 @@ from live_inbox.sockets.unread_output import unread_output
 
 require(
     HttpToolsProtocol,
+    "_should_upgrade",
     "_start_asgi_task",
+    "_unset_keepalive_if_required",
     "connection_lost",
     "connection_made",
     "data_received",
@@ -128,7 +133,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limit = limit
-        self._read = b""
+        self._rest = b""
         self._addresses: AddressLimit | None = None
         self._address_key: str | None = None
         self._served: RequestResponseCycle | None = None
@@ -264,13 +269,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _pass_on_frames(self) -> None:
         """Give the WebSocket what was read together with its handshake, which uvicorn drops."""
         protocol: Any = self.transport.get_protocol()
-        upgrade = sys.exception()
-        if isinstance(upgrade, HttpParserUpgrade) and getattr(
-            protocol, "takes_early_frames", False
-        ):
-            frames = self._read[upgrade.args[0] :]
-            if frames:
-                protocol.data_received(frames)
+        frames, self._rest = self._rest, b""
+        if frames and getattr(protocol, "takes_early_frames", False):
+            protocol.data_received(frames)
 
     # -- requests -----------------------------------------------------------------------------------------
 
@@ -280,9 +281,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._discard(len(data))
             return
         requests = self._requests
-        self._read = data
-        super().data_received(data)
-        self._read = b""
+        self._parse(data)
         if not self._is_reading():
             return
         # Only the parser knows where in these bytes a new request begins. They count from the next read on.
@@ -293,6 +292,33 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._part is Part.NOTHING and self._is_idle() and self.timeout_keep_alive_task is None:
             self._await_header()
         self._set_deadline()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse, as uvicorn's `data_received` does."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError as error:
+            self.send_400_response(str(error))
+        except HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            if self._should_upgrade():
+                self._rest = rest
+                self.handle_websocket_upgrade()
+                self._rest = b""
+            else:
+                self._parse_without_offer(rest)
+
+    def _parse_without_offer(self, rest: bytes) -> None:
+        """Parse the request again, without the protocol that it offers, and what comes after its header."""
+        line = self.parser.get_method(), self.url, self.parser.get_http_version().encode()
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = HttpRequestParser(self)
+        self._header_bytes = 0
+        self._parse(b"%b %b HTTP/%b\r\n%b\r\n" % (*line, b"".join(fields)) + rest)
+
+    def _offers_other_protocol(self) -> bool:
+        return bool(self.parser.should_upgrade()) and not self._should_upgrade()
 
     def on_message_begin(self) -> None:
         """Note the first byte of a request. Raises RequestRefused if too many wait."""
@@ -309,10 +335,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         is_too_large = size > most or self._header_bytes > MAX_HEADER_BYTES
         if is_too_large or len(self.headers) >= MAX_HEADERS:
             self._stop_parsing(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large")
-        super().on_header(name, value)
+        if self._part is not Part.BODY:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Begin to serve a request, whose body may follow. Raises RequestRefused for a body that is too large."""
+        if self.parser.get_method() == b"CONNECT":
+            self._stop_parsing(HTTPStatus.BAD_REQUEST, "bad_request")
+        if self._offers_other_protocol():
+            return
         if not self._has_one_host() or not self._has_known_coding():
             self._stop_parsing(HTTPStatus.BAD_REQUEST, "bad_request")
         if self._announced_length() > inbox_settings().max_body_bytes:
@@ -355,6 +386,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note the last byte of a request."""
+        if self._offers_other_protocol():
+            return
         self._part = Part.NOTHING
         super().on_message_complete()
 
