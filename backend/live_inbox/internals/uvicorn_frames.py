@@ -17,9 +17,9 @@ although nobody reads the answers, and keeps the fragments of a message however 
 - A client may close the socket in the middle of a message; websockets calls that a protocol error.
 
 What it relies on: the methods that it overrides, and the attributes `conn`, `queue`, `frames`, `curr_msg_data_type`,
-`read_paused`, `writable`, `client`, `transport`, `pending_ping_payload`, `handshake_initiated`, `handshake_complete`,
-`close_sent` and `close_timer`; `recv_frame`, `fail`, `handshake_exc`, `events`, `current_size`, `close_sent` and
-`state` of websockets' `ServerProtocol`. Tested with uvicorn 0.54 and websockets 17.
+`read_paused`, `writable`, `client`, `scope`, `transport`, `pending_ping_payload`, `handshake_initiated`,
+`handshake_complete`, `close_sent` and `close_timer`; `recv_frame`, `fail`, `handshake_exc`, `events`, `current_size`,
+`close_sent` and `state` of websockets' `ServerProtocol`. Tested with uvicorn 0.54 and websockets 17.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.asgi import Message
-from live_inbox.sockets.unread_output import unread_output
+from live_inbox.sockets.unread_output import reader_of, unread_output
 
 require(
     WebSocketsSansIOProtocol,
@@ -286,8 +286,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         """Count what the client does not read."""
         super().pause_writing()
-        peer = self.client[0] if self.client else None
-        unread_output().hold(self, peer, self.transport.get_write_buffer_size(), self._cut)
+        reader = reader_of(self.client[0] if self.client else None, self.scope)
+        unread_output().hold(self, reader, self.transport.get_write_buffer_size(), self._cut)
 
     def _cut(self) -> None:
         self.transport.abort()

@@ -51,7 +51,7 @@ from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import AddressLimit, connections_of_addresses
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox.sockets.refusals import refusal_body, refusal_headers
-from live_inbox.sockets.unread_output import unread_output
+from live_inbox.sockets.unread_output import reader_of, unread_output
 
 require(
     HttpToolsProtocol,
@@ -460,7 +460,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Give the client time to read what fills the buffer."""
         super().pause_writing()
-        unread_output().hold(self, self._peer, self._unread_bytes(), self._cut)
+        reader = self._peer if self._served is None else reader_of(self._peer, self._served.scope)
+        unread_output().hold(self, reader, self._unread_bytes(), self._cut)
         self._abort_later()
 
     def resume_writing(self) -> None:
