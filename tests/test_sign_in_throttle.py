@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -123,6 +124,41 @@ class TestSignInTurns:
                 assert of_another
         with turns.turn("192.0.2.1") as afterwards:
             assert afterwards
+
+    def test_users_where_they_have_signed_in_before_are_first(self) -> None:
+        turns = SignInTurns()
+        order: list[str] = []
+
+        def attempt(number: int, is_known: bool) -> None:
+            with turns.turn(f"192.0.2.{number}", is_known=is_known) as is_my_turn:
+                order.append(f"{number} {is_my_turn}")
+
+        with ThreadPoolExecutor(4) as pool, turns.turn(None):
+            for number in range(4):
+                pool.submit(attempt, number, number > 1)
+                limit = time.monotonic() + 60
+                while sum(map(len, turns._queues.values())) <= number:
+                    assert time.monotonic() < limit
+                    time.sleep(0.001)
+        assert order == ["2 True", "3 True", "0 True", "1 True"]
+
+    def test_others_do_not_take_their_places(self) -> None:
+        turns = SignInTurns()
+        for number in range(MOST_WAITING):
+            assert turns._join(f"203.0.113.{number}")
+        with turns.turn("192.0.2.1", is_known=True) as is_my_turn:
+            assert is_my_turn
+        with turns.turn("192.0.2.1") as is_my_turn:
+            assert not is_my_turn
+
+    def test_who_gives_up_leaves_the_queue(self) -> None:
+        turns = SignInTurns(seconds=0.01)
+        with turns.turn("192.0.2.1"):
+            for is_known in (True, False):
+                with turns.turn("192.0.2.2", is_known=is_known) as is_my_turn:
+                    assert not is_my_turn
+        with turns.turn("192.0.2.2") as is_my_turn:
+            assert is_my_turn
 
     def test_few_may_wait_in_all(self) -> None:
         turns = SignInTurns()

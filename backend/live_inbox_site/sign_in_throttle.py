@@ -73,13 +73,13 @@ class SignInThrottle:
             wait = self._take(self._addresses, "sign in from", address)
             if wait is not None:
                 return wait
-        digest = _digest(name)
-        pair = (digest, address or "")
-        if self._is_known(pair):
-            return self._take(self._names, "sign in as, from", *pair)
-        return self._take(self._names, "sign in as", digest)
+        if self.is_known(address, name):
+            return self._take(self._names, "sign in as, from", _digest(name), address or "")
+        return self._take(self._names, "sign in as", _digest(name))
 
-    def _is_known(self, pair: tuple[str, str]) -> bool:
+    def is_known(self, address: str | None, name: str) -> bool:
+        """Whether the user of this name has signed in from here before. May wait for the storage."""
+        pair = (_digest(name), address or "")
         with self._lock:
             if pair in self._known:
                 return True
@@ -132,7 +132,8 @@ def throttled(view: View) -> View:
         if wait is not None:
             _fault.report(TooManyAttempts(f"the last one was from {address or 'this machine'}"))
             return _refusal(wait)
-        with sign_in_turns().turn(address) as is_my_turn:
+        is_known = sign_in_throttle().is_known(address, name)
+        with sign_in_turns().turn(address, is_known=is_known) as is_my_turn:
             if not is_my_turn:
                 _fault.report(TooManyAttempts("too many at once"))
                 return _refusal(WAIT_SECONDS)
