@@ -324,15 +324,20 @@ class TestWhateverHost:
     def test_on_a_server(self, start_server: Callable[..., ServerProcess]) -> None:
         server = start_server(BEHIND_PROXY="true", METRICS_TOKEN="secret")
 
-        def status(path_: str, host: str | None, version: str) -> bytes:
+        def answer(path_: str, host: str | None, version: str) -> bytes:
             line = "" if host is None else f"Host: {host}\r\n"
             request = f"GET {path_} HTTP/{version}\r\n{line}Authorization: Bearer secret\r\n\r\n"
             with socket.create_connection(("127.0.0.1", server.port), timeout=60) as opened:
                 opened.sendall(request.encode())
-                return opened.recv(12)[9:]
+                return opened.recv(4096)
+
+        def status(path_: str, host: str | None, version: str) -> bytes:
+            return answer(path_, host, version)[9:12]
 
         for path_ in ("/healthz", "/readyz", "/metrics"):
             assert status(path_, None, "1.0") == status(path_, None, "1.1") == b"200"
             assert status(path_, "10.42.8.201:8000", "1.1") == b"200"
+            # HTTP/1.0 knows no chunks.
+            assert b"\r\ncontent-length: " in answer(path_, None, "1.0")
         assert status("/", "10.42.8.201:8000", "1.1") == b"400"
         assert "Traceback" not in server.log()

@@ -43,6 +43,8 @@ class HealthMiddleware:
 async def _answer(view: View, request: HttpRequest) -> HttpResponse:
     response = await view(request)
     response.headers["Cache-Control"] = "no-store"
+    # Else it comes in chunks, also to probes of HTTP/1.0, which know none.
+    response.headers["Content-Length"] = str(len(response.content))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
