@@ -133,7 +133,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {
         "tokens": {"()": "live_inbox.log_redaction.RedactTokens"},
-        "refusals": {"()": "live_inbox_site.log_refusals.WithoutTracebacksOfRefusals"},
+        "refusals": {"()": "live_inbox_site.log_refusals.BriefRefusals"},
     },
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
