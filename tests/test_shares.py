@@ -52,3 +52,17 @@ def test_no_share_is_exceeded_and_none_is_lost(steps: list[tuple[str, list[str],
         assert shares.take([Share(key, 1) for key in MOST])
 
     asyncio.run(scenario())
+
+
+async def test_who_gives_up_leaves_the_queue() -> None:
+    shares = Shares()
+    wanted = [Share("a", 1), Share("b", 2)]
+    await shares.wait(wanted)
+    waiting = [asyncio.ensure_future(shares.wait(wanted)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert shares._waiting == {}
+    shares.release(wanted)
+    assert shares.take(wanted)

@@ -46,6 +46,8 @@ class Shares:
         except asyncio.CancelledError:
             if waiter.admitted.done() and not waiter.admitted.cancelled():
                 self.release(shares)
+            else:
+                self._withdraw(waiter)
             raise
 
     def release(self, shares: Sequence[Share]) -> None:
@@ -71,6 +73,15 @@ class Shares:
 
     def _enqueue(self, key: Hashable, waiter: _Waiter) -> None:
         self._waiting.setdefault(key, deque()).append(waiter)
+
+    def _withdraw(self, waiter: _Waiter) -> None:
+        """Leave the queue. Whoever waits for a share that is held for long would otherwise stay in it as long."""
+        for share in waiter.shares:
+            waiting = self._waiting.get(share.key, ())
+            if waiter in waiting:
+                self._waiting[share.key].remove(waiter)
+                if not self._waiting[share.key]:
+                    del self._waiting[share.key]
 
     def _admit(self, share: Share) -> None:
         waiting = self._waiting[share.key]

@@ -417,6 +417,30 @@ class TestBodies:
             assert answer.startswith(b"HTTP/1.1 200 ")
 
 
+async def test_a_body_is_dropped_when_its_client_has_gone() -> None:
+    # The application may let the request wait, such as one that comes too fast.
+    seen = asyncio.Queue[Any]()
+    may_end = asyncio.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.put_nowait(receive)
+        await may_end.wait()
+
+    async with http_server() as server:
+        server.server.config.loaded_app = application
+        async with raw_client(server.port) as client:
+            await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n")
+            receive = await seen.get()
+            cycle = receive.__self__
+            await client.send(b"x" * 50_000)
+            await until(lambda: len(cycle.body) == 50_000)
+            client.reset()
+        await until(lambda: not server.connections)
+        assert (await receive())["type"] == "http.disconnect"
+        assert cycle.body == b""
+        may_end.set()
+
+
 async def test_few_requests_wait_behind_another() -> None:
     before = refused("pipelining")
     async with http_server() as server, raw_client(server.port) as client:

@@ -30,8 +30,9 @@ and never gives up a client that does not read its response. Here:
 
 What it relies on: the methods that it overrides, `_should_upgrade` and `_unset_keepalive_if_required`, and the
 attributes `transport`, `connections`, `cycle`, `pipeline`, `parser`, `headers`, `url`, `flow`,
-`timeout_keep_alive_task` and `server_state`; `expected_content_length` of a cycle; that each request is started by
-`_start_asgi_task`; `conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and httptools 0.9.
+`timeout_keep_alive_task` and `server_state`; `expected_content_length` and `body` of a cycle; that each request is
+started by `_start_asgi_task`; `conn.handshake_exc` of the protocol of WebSockets. Tested with uvicorn 0.54 and
+httptools 0.9.
 """
 
 from __future__ import annotations
@@ -223,6 +224,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.waiting_for_100_continue = False
+                # The application does not get it any more, and may not look for a long time.
+                cycle.body = bytearray()
                 cycle.message_event.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
