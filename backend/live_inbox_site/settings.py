@@ -29,7 +29,6 @@ def _database(url: str) -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
-        database["CONN_MAX_AGE"] = None
     else:
         # For the pages of the admin, and commands. The inbox's own threads have connections of their own.
         options |= with_limits(

@@ -27,9 +27,8 @@ MOST_GROWTH = 100_000_000
 SPARE_DESCRIPTORS = 40
 """Connections to the database and to Redis that the server may have opened meanwhile."""
 
-MOST_SQLITE_DESCRIPTORS = 1000
-"""Of SQLite's files. The connection of a request's thread stays open after it until a garbage collection: after 12,000
-inputs 174 were seen, after 100,000 more than 200."""
+MOST_SQLITE_DESCRIPTORS = 60
+"""Of SQLite's files. The ten threads of the lanes keep a connection each, of two descriptors or three."""
 
 EXCEPTIONS = ("Traceback (most recent call last)", "was never retrieved", "was never awaited")
 """What the log must not have."""
