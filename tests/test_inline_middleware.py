@@ -11,7 +11,8 @@ from django.contrib.sessions.models import Session
 from django.test import AsyncClient, override_settings
 from django.utils.module_loading import import_string
 
-from live_inbox_site.inline_middleware import asgi_handler, inline
+from live_inbox_site.django_handler import django_handler
+from live_inbox_site.inline_middleware import inline
 
 
 def test_each_of_djangos_is_replaced_by_a_subclass() -> None:
@@ -28,7 +29,7 @@ def test_each_of_djangos_is_replaced_by_a_subclass() -> None:
 
 def test_the_site_is_served_by_them() -> None:
     before = list(settings.MIDDLEWARE)
-    handler = asgi_handler()
+    handler = django_handler()
     assert before == settings.MIDDLEWARE
     names = set[str]()
     each: Any = handler._middleware_chain  # type: ignore[attr-defined]

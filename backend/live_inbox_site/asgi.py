@@ -7,15 +7,15 @@ from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
 
-import django
+from live_inbox_site.django_handler import django_handler
 
-django.setup(set_prefix=False)
+django_application = django_handler()
 
-# These need Django's app registry, which setup has filled.
+# These need Django's app registry, which django_handler has filled.
 from live_inbox.asgi import mount
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Application
-from live_inbox_site import gc_tuning, inline_middleware
+from live_inbox_site import gc_tuning
 from live_inbox_site.body_limit import BodyLimit
 from live_inbox_site.checks import refuse_unsafe_settings
 from live_inbox_site.environment import site_settings
@@ -27,7 +27,7 @@ from live_inbox_site.static_files import StaticFiles
 
 refuse_unsafe_settings()
 _unlimited = site_settings().unlimited_networks
-_files_and_django = StaticFiles(cast("Application", inline_middleware.asgi_handler()))
+_files_and_django = StaticFiles(cast("Application", django_application))
 _bounded = LargeBodies(BodyLimit(_files_and_django), _unlimited)
 _paced = RequestPacing(_bounded, RateLimit.parse(site_settings().request_rate), _unlimited)
 http = ForwardedRequests(SecurityHeaders(_paced))

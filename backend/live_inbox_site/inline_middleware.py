@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, security
@@ -113,18 +111,6 @@ _SUBCLASSES = {
         XFrameOptionsMiddleware,
     )
 }
-
-
-def asgi_handler() -> ASGIHandler:
-    """Return Django's application with this middleware. Django has to be set up."""
-    own = settings.MIDDLEWARE
-    # Django reads the setting when it makes the handler, and has no other way to choose. Its checks for deployment look
-    # for its own classes in the setting, so that is as usual everywhere else.
-    settings.MIDDLEWARE = inline(own)
-    try:
-        return ASGIHandler()
-    finally:
-        settings.MIDDLEWARE = own
 
 
 def inline(names: Sequence[str]) -> list[str]:
