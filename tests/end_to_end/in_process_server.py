@@ -58,7 +58,7 @@ class InProcessServer:
 
 @asynccontextmanager
 async def in_process_server(
-    socket_class: str = OUR_CLASS, *, linger_seconds: float = 10.0
+    socket_class: str = OUR_CLASS, *, http_class: str = "auto", linger_seconds: float = 10.0
 ) -> AsyncIterator[InProcessServer]:
     """Serve both APIs while in the block."""
     hub: Hub[Event] = Hub(
@@ -80,6 +80,7 @@ async def in_process_server(
     settings = uvicorn.Config(
         application,
         port=0,
+        http=http_class,
         ws=socket_class,
         lifespan="off",
         log_config=None,

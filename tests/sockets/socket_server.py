@@ -40,14 +40,15 @@ class ServerEnd:
         self.writer: SocketWriter = writer_for(scope, send)
         self.received: list[MutableMapping[str, Any]] = []
         self.shutdowns = 0
+        # The scope has it as long as the connection is there.
+        self._direct = direct_socket(scope)
         self._receive = receive
 
     @property
     def protocol(self) -> DirectSocketProtocol:
         """The server's own protocol object, where the server offers it."""
-        offered = direct_socket(self.scope)
-        assert isinstance(offered, DirectSocketProtocol)
-        return offered
+        assert isinstance(self._direct, DirectSocketProtocol)
+        return self._direct
 
     @property
     def is_over(self) -> bool:

@@ -268,6 +268,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if is_invalid and not self.transport.is_closing():
             # uvicorn's own class has neither answered nor closed. Ours has.
             self._refuse(HTTPStatus.BAD_REQUEST, "handshake", is_reading=False)
+        # It refers to this object, which otherwise stays until a garbage collection.
+        self.parser = None  # type: ignore[assignment]  # as uvicorn when a connection is lost
 
     def _pass_on_frames(self) -> None:
         """Give the WebSocket what was read together with its handshake, which uvicorn drops."""

@@ -11,8 +11,9 @@ It differs from uvicorn's class in what `uvicorn_frames` says about limits, and 
   memory of an idle socket.
 
 What it relies on: the methods that it overrides, which are not documented; the attributes `queue`, `writable`, `conn`,
-`scope`, `request`, `response`, `connections`, `close_sent`, `disconnected` and `close_timeout`; and that `queue` and
-`writable` are used as `asyncio.Queue` and `asyncio.Event`. Tested with uvicorn 0.54 and websockets 17.
+`scope`, `request`, `response`, `connections`, `close_sent`, `disconnected` and `close_timeout`; that `queue` and
+`writable` are used as `asyncio.Queue` and `asyncio.Event`; `parser` of websockets' `ServerProtocol`. Tested with
+uvicorn 0.54 and websockets 17.
 """
 
 from __future__ import annotations
@@ -239,6 +240,11 @@ class DirectSocketProtocol(BoundedSocketProtocol):
                 timer.cancel()
         super().connection_lost(exc)
         self.on_shutdown = self.on_frame_rate = None
+        # These refer to this object and to each other, and would stay until a garbage collection.
+        self.conn.parser.close()
+        scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"].pop(DIRECT, None)
 
 
 class DrainWaiter:

@@ -291,6 +291,8 @@ class SocketSession:
             sockets_of_users.close(self._user_key)
             self._user_key = None
         tasks = () if self._protocol is None else self._protocol.stop()
+        # They refer to each other, and would stay until a garbage collection.
+        self._protocol = None
         self.writer.discard()
         await self.background.end(tasks)
 
@@ -387,7 +389,8 @@ class SocketSession:
 
     def shut_down(self) -> None:
         """Close the socket, because the server stops, once everything in progress is answered (graceful shutdown)."""
-        assert self._protocol is not None
+        if self._protocol is None:
+            return
         self.is_draining = True
         self._protocol.drain()
         if self.is_open:
