@@ -107,6 +107,7 @@ def test_other_environment_variables_are_ignored(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("ALLOWED_HOSTS", "https://inbox.example.com"),
         ("ENVIRONMENT", "staging"),
         ("LOG_LEVEL", "LOUD"),
         ("RECONCILE_SECONDS", "0"),

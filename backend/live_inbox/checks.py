@@ -40,11 +40,11 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     """Return what is wrong in `LIVE_INBOX`.
 
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
-    E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E020: the
-    sender's name. E021: the authenticator. E022: the language of recipients. E030: the storage of rates.
-    live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without
-    fields of the inbox that its clients need. W003: a channel layer that does not exist. W030: an issuer all of whose
-    tokens are accepted.
+    E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E008: the allowed
+    documents. E020: the sender's name. E021: the authenticator. E022: the language of recipients. E030: the storage
+    of rates. live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema
+    without fields of the inbox that its clients need. W003: a channel layer that does not exist. W030: an issuer all
+    of whose tokens are accepted.
     """
     try:
         inbox_settings()
@@ -115,6 +115,7 @@ def _errors() -> Iterator[CheckMessage]:
     yield from _layer_warnings(settings.channel_layer_alias)
     yield from _database_errors()
     yield from _schema_errors(settings.graphql_schema)
+    yield from _documents_errors(settings.allowed_documents)
     try:
         authenticator(settings.authenticator)
     except Exception as error:  # its constructor may raise anything
@@ -194,6 +195,17 @@ def _schema_errors(path: str) -> Iterator[CheckMessage]:
             hint="Let your root types extend those of live_inbox_graphql, and give fields of yours other names.",
             id="live_inbox.W002",
         )
+
+
+def _documents_errors(path: str) -> Iterator[CheckMessage]:
+    if not path:
+        return
+    try:
+        # Not imported above: the APIs build on this module's layer.
+        import_string("live_inbox_graphql.persisted_documents.allowed_documents")()
+    except ImproperlyConfigured as error:
+        hint = "Name a JSON file: an object of documents, or Apollo's manifest (docs/graphql.md)."
+        yield Error(str(error), hint=hint, id="live_inbox.E008")
 
 
 def _has_field(schema: strawberry.Schema, root: str, name: str) -> bool:

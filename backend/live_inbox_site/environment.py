@@ -44,6 +44,14 @@ def _rate(text: str) -> str:
     return text
 
 
+def _hosts(values: list[str]) -> list[str]:
+    """Raise ValueError for a value that is no host name: with a scheme or a path, no request would have it."""
+    for value in values:
+        if "/" in value:
+            raise ValueError(f"{value!r} is not a host name, such as inbox.example.com")
+    return values
+
+
 def _script_name(text: str) -> str:
     """Raise ValueError for what is no path; return it without a slash at its end."""
     if text and not text.startswith("/"):
@@ -80,7 +88,7 @@ class SiteSettings(InboxSettings, BaseSettings):
         description="Earlier secret keys, or the next one, which are still accepted while the key is rotated (Django's "
         "SECRET_KEY_FALLBACKS).",
     )
-    allowed_hosts: CommaSeparated = Field(
+    allowed_hosts: Annotated[CommaSeparated, AfterValidator(_hosts)] = Field(
         default_factory=list,
         description="Host names that this server answers to (Django's ALLOWED_HOSTS). "
         "Development answers to localhost.",

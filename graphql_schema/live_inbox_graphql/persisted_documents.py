@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from graphql import GraphQLError
 
 from live_inbox.conf import inbox_settings
@@ -113,9 +114,17 @@ def _allowed_text(allowed: Mapping[str, str], query: str | None, digest: str | N
 
 
 def allowed_documents() -> Mapping[str, str] | None:
-    """Return the texts of the allowed documents by their SHA-256; None if all are allowed."""
+    """Return the texts of the allowed documents by their SHA-256; None if all are allowed.
+
+    Raises ImproperlyConfigured for a file that cannot be used.
+    """
     path = inbox_settings().allowed_documents
-    return _read(path) if path else None
+    if not path:
+        return None
+    try:
+        return _read(path)
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(f"ALLOWED_DOCUMENTS: {path} cannot be used: {error}.") from error
 
 
 @lru_cache(maxsize=4)
@@ -129,5 +138,5 @@ def _read(path: str) -> Mapping[str, str]:
     if isinstance(content, dict) and isinstance(content.get("operations"), list):
         texts = [isinstance(each, dict) and each.get("body") for each in content["operations"]]
     if not texts or not all(isinstance(each, str) for each in texts):
-        raise ValueError(f"{path} is neither an object of documents nor Apollo's manifest.")
+        raise ValueError("it is neither an object of documents nor Apollo's manifest")
     return {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient
 from graphql import GraphQLError
 
 from live_inbox import services
+from live_inbox.checks import check_settings
 from live_inbox.database_threads import in_database_thread
 from live_inbox_graphql.persisted_documents import PersistedDocuments, allowed_documents
 from live_inbox_graphql.schema import own_schema
@@ -170,5 +172,6 @@ class TestAllowedDocuments:
         path = tmp_path / "documents.json"
         path.write_text(content)
         configure(ALLOWED_DOCUMENTS=str(path))
-        with pytest.raises(ValueError):  # noqa: PT011  # of json or ours
+        with pytest.raises(ImproperlyConfigured, match="ALLOWED_DOCUMENTS"):
             allowed_documents()
+        assert [each.id for each in check_settings(None)] == ["live_inbox.E008"]
