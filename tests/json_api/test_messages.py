@@ -495,7 +495,7 @@ def test_page_document_and_code_agree_on_errors() -> None:
     text = PAGE.partition("\n## Errors\n")[2].partition("\n## ")[0]
     failures, _, faults = text.partition("is a *fault*")
     codes = {kind.code for kind in NotificationError.__subclasses__()}
-    codes |= {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE"}
+    codes |= {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "UNAUTHENTICATED"}
     assert set(rows(failures, under="key")) == set(keys(ErrorBody))
     assert set(rows(failures, under="code")) == codes
     assert set(rows(faults, under="code")) == set(FaultCode)
