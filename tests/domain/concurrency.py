@@ -21,8 +21,9 @@ def at_once(*calls: Callable[[], T]) -> list[T | Exception]:
 
     def run(index: int, call: Callable[[], T]) -> None:
         try:
-            # Before the others are busy: on a loaded machine the pool would take longer than it may.
-            connection.ensure_connection()
+            if len(calls) <= THREADS:
+                # Before the others are busy: on a loaded machine the pool would take longer than it may.
+                connection.ensure_connection()
             start.wait()
             results[index] = call()
         except Exception as error:
