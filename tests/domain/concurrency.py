@@ -17,13 +17,10 @@ THREADS = 5
 def at_once(*calls: Callable[[], T]) -> list[T | Exception]:
     """Make all calls at the same moment, and return what each returned or raised, in the same order."""
     results: list[T | Exception] = [AssertionError("it has not ended") for _ in calls]
-    start = threading.Barrier(len(calls), timeout=60)
+    start = threading.Barrier(len(calls))
 
     def run(index: int, call: Callable[[], T]) -> None:
         try:
-            if len(calls) <= THREADS:
-                # Before the others are busy: on a loaded machine the pool would take longer than it may.
-                connection.ensure_connection()
             start.wait()
             results[index] = call()
         except Exception as error:

@@ -7,6 +7,7 @@ therefore go on from test to test; no test may count on them.
 
 from __future__ import annotations
 
+from asgiref.sync import SyncToAsync
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
@@ -31,8 +32,15 @@ def empty_database(alias: str) -> None:
 
 def empty_databases(case: TransactionTestCase) -> None:
     """Do what TransactionTestCase does at the end of a test, which this replaces."""
+    _release_connections_of_coroutines()
     for alias in case._databases_names(include_mirrors=False):  # type: ignore[attr-defined]
         empty_database(alias)
+
+
+def _release_connections_of_coroutines() -> None:
+    """Close what the ORM's coroutines have opened. Their thread lives on, and would keep a connection of the pool."""
+    executor = SyncToAsync.single_thread_executor
+    executor.submit(connections.close_all).result()
 
 
 def _delete_rows(connection: BaseDatabaseWrapper) -> None:
