@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from live_inbox.conf import inbox_settings
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
-from live_inbox.sockets.handshakes import has_allowed_host, is_admitted_page
+from live_inbox.sockets.handshakes import refusal_of
 from live_inbox.sockets.heartbeat import heartbeat_seconds
 from live_inbox.sockets.session import SocketConfig, SocketSession
 from live_inbox.sockets.writer import writer_for
@@ -75,11 +74,9 @@ class GraphQLConsumer:
             await session.refuse_too_many(send)
             return
         try:
-            if not has_allowed_host(scope):
-                await session.refuse(send, HTTPStatus.BAD_REQUEST)
-                return
-            if not is_admitted_page(scope, inbox_settings().origins):
-                await session.refuse(send, HTTPStatus.FORBIDDEN)
+            refusal = refusal_of(scope, inbox_settings().origins, takes_sessions=True)
+            if refusal is not None:
+                await session.refuse(send, refusal)
                 return
             name = _best(scope["subprotocols"])
             await send({"type": "websocket.accept", "subprotocol": name})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
@@ -28,7 +27,7 @@ from live_inbox.json_api.handshake import headers_of, wants_warning
 from live_inbox.json_api.protocol import JsonProtocol
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send, client_address
-from live_inbox.sockets.handshakes import has_allowed_host
+from live_inbox.sockets.handshakes import refusal_of
 from live_inbox.sockets.session import SocketConfig, SocketSession, TooManySockets
 from live_inbox.sockets.writer import writer_for
 
@@ -86,8 +85,9 @@ class NotificationConsumer:
             await session.refuse_too_many(send)
             return
         try:
-            if not has_allowed_host(scope):
-                await session.refuse(send, HTTPStatus.BAD_REQUEST)
+            refusal = refusal_of(scope, inbox_settings().origins, takes_sessions=False)
+            if refusal is not None:
+                await session.refuse(send, refusal)
                 return
             # Accepted before the token is checked: browsers do not show why a handshake was refused.
             # Browsers give up if no subprotocol of theirs is accepted, and one with a token must not be repeated.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from live_inbox import metrics
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.authenticators import plain_headers
 from live_inbox.origins import AllowedOrigins, own_origin, parse_origin
+from live_inbox.sockets.asgi import Scope
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -32,6 +34,9 @@ _READ = {
     b"sec-fetch-site": "HTTP_SEC_FETCH_SITE",
 }
 """The headers that the rules read, as Django names them."""
+
+_PAGE = "live_inbox.page"
+"""Where a scope has the page of its handshake."""
 
 _hosts = RecurringFault("check of hosts", metrics.CONNECTIONS_REFUSED.labels("host"))
 _origins = RecurringFault("check of origins", metrics.CONNECTIONS_REFUSED.labels("origin"))
@@ -59,9 +64,25 @@ class Page(Enum):
         return self in (Page.NONE, Page.OWN, Page.ALLOWED_SITE)
 
 
+def refusal_of(scope: Scope, allowed: AllowedOrigins, *, takes_sessions: bool) -> HTTPStatus | None:
+    """Return the status with which a handshake is refused, which is logged; None for one that is not.
+
+    400 for a host that Django would not serve (ALLOWED_HOSTS), 403 for a strange page at an API that takes sessions.
+    """
+    handshake = _Handshake(scope)
+    if not _has_allowed_host(handshake, scope):
+        return HTTPStatus.BAD_REQUEST
+    page = scope[_PAGE] = page_of_request(handshake, allowed)
+    if takes_sessions and page is Page.STRANGE:
+        report_strange_origin(handshake)
+        return HTTPStatus.FORBIDDEN
+    return None
+
+
 def page_of(scope: Mapping[str, Any], allowed: AllowedOrigins) -> Page:
-    """Return where a handshake comes from."""
-    return page_of_request(_Handshake(scope), allowed)
+    """Return where a handshake comes from: as `refusal_of` has found, if it was asked."""
+    found: Page | None = scope.get(_PAGE)
+    return found or page_of_request(_Handshake(scope), allowed)
 
 
 def page_of_request(request: HttpRequest, allowed: AllowedOrigins) -> Page:
@@ -90,14 +111,6 @@ def _is_own(request: HttpRequest, text: str) -> bool:
         return False
 
 
-def is_admitted_page(scope: Mapping[str, Any], allowed: AllowedOrigins) -> bool:
-    """Return whether a page may open a socket of an API that takes sessions. If not, that is logged."""
-    if page_of(scope, allowed) is not Page.STRANGE:
-        return True
-    report_strange_origin(_Handshake(scope))
-    return False
-
-
 def report_strange_origin(request: HttpRequest) -> None:
     """Log that a page was refused."""
     address = f"{request.scheme}://{request.META.get('HTTP_HOST', '')}"
@@ -109,9 +122,7 @@ def report_strange_origin(request: HttpRequest) -> None:
     )
 
 
-def has_allowed_host(scope: Mapping[str, Any]) -> bool:
-    """Return whether Django would serve a request with the host of this handshake (ALLOWED_HOSTS). If not, log that."""
-    handshake = _Handshake(scope)
+def _has_allowed_host(handshake: HttpRequest, scope: Mapping[str, Any]) -> bool:
     if "HTTP_HOST" not in handshake.META and not scope.get("server"):
         # No server has received it: a test has made it up.
         return True
