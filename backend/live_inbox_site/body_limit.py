@@ -6,6 +6,7 @@ The server's own HTTP class (`live_inbox.internals.uvicorn_requests`) does it be
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable
 from http import HTTPStatus
 
@@ -19,7 +20,17 @@ SECONDS = 30.0
 RATE = 1024
 """Bytes of a body in a second, at least."""
 
+MOST_DIGITS = 18
+
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def announced_length(value: bytes) -> float | None:
+    """Return the bytes of a body by its Content-Length; None for what is no length."""
+    if not value.isdigit():
+        return None
+    # So many digits are not read: Python would take a time that is quadratic in their number.
+    return int(value) if len(value) <= MOST_DIGITS else math.inf
 
 
 class BodyLimit:
@@ -35,7 +46,8 @@ class BodyLimit:
             return self._application(scope, receive, send)
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and (len(length) > 18 or int(length) > self._most):
+        announced = announced_length(length)
+        if announced is not None and announced > self._most:
             return refuse_request(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         # One of unknown length comes in chunks; with HTTP/2 nothing says so.
         is_unknown = scope["method"] not in _WITHOUT_BODY or b"transfer-encoding" in headers

@@ -14,6 +14,7 @@ from live_inbox.client_addresses import Network, limit_key
 from live_inbox.shares import Share, Shares
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send, client_address
 from live_inbox.sockets.refusals import refuse_request
+from live_inbox_site.body_limit import announced_length
 
 LARGE_BYTES = 65_536
 """A body that is not larger is served at once. Servers read as much before anybody asks for it."""
@@ -57,7 +58,8 @@ class LargeBodies:
 def _may_be_large(scope: Scope) -> bool:
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return not value.isdigit() or len(value) > 18 or int(value) > LARGE_BYTES
+            length = announced_length(value)
+            return length is None or length > LARGE_BYTES
         if name == b"transfer-encoding":
             return True
     # With HTTP/2, nothing may say how long it is.

@@ -3,7 +3,7 @@
 An ASGI application and no middleware of Django, for static files and some refusals never reach Django. A header that
 an answer has already is left as it is: the inbox page and GraphiQL have policies of their own
 (`live_inbox.web.content_security_policy`). What the server refuses before it calls the application has the headers
-from `live_inbox.internals.uvicorn_requests`.
+of `live_inbox.sockets.refusals`.
 """
 
 from __future__ import annotations

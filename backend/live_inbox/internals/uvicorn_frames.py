@@ -287,10 +287,9 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         """Count what the client does not read."""
         super().pause_writing()
         reader = reader_of(self.client[0] if self.client else None, self.scope)
-        unread_output().hold(self, reader, self.transport.get_write_buffer_size(), self._cut)
-
-    def _cut(self) -> None:
-        self.transport.abort()
+        unread_output().hold(
+            self, reader, self.transport.get_write_buffer_size(), self.transport.abort
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the socket."""

@@ -466,7 +466,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Give the client time to read what fills the buffer."""
         super().pause_writing()
         reader = self._peer if self._served is None else reader_of(self._peer, self._served.scope)
-        unread_output().hold(self, reader, self._unread_bytes(), self._cut)
+        unread_output().hold(self, reader, self._unread_bytes(), self.transport.abort)
         self._abort_later()
 
     def resume_writing(self) -> None:
@@ -480,9 +480,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         unwritten = 0 if cycle is None else cycle.expected_content_length
         return self.transport.get_write_buffer_size() + unwritten
-
-    def _cut(self) -> None:
-        self.transport.abort()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or for the client to read the last response."""

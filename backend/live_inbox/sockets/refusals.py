@@ -63,6 +63,15 @@ def refusal_headers(status: HTTPStatus) -> tuple[tuple[bytes, bytes], ...]:
 
 async def refuse_request(send: Send, status: HTTPStatus) -> None:
     """Answer an HTTP request, and have the server close its connection."""
-    headers = [*refusal_headers(status), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": refusal_body(status)})
+    await _answer(send, "http.response", status, (b"connection", b"close"))
+
+
+async def refuse_handshake(send: Send, status: HTTPStatus) -> None:
+    """Answer the handshake of a WebSocket, on servers that have the extension `websocket.http.response`."""
+    await _answer(send, "websocket.http.response", status)
+
+
+async def _answer(send: Send, kind: str, status: HTTPStatus, *more: tuple[bytes, bytes]) -> None:
+    headers = [*refusal_headers(status), *more]
+    await send({"type": f"{kind}.start", "status": status.value, "headers": headers})
+    await send({"type": f"{kind}.body", "body": refusal_body(status)})

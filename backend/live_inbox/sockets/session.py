@@ -34,7 +34,7 @@ from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send, client_address
 from live_inbox.sockets.background_tasks import BackgroundTasks
-from live_inbox.sockets.refusals import refusal_body, refusal_headers
+from live_inbox.sockets.refusals import refuse_handshake
 from live_inbox.sockets.writer import SocketWriter, direct_socket
 
 logger = logging.getLogger(__name__)
@@ -191,10 +191,7 @@ class SocketSession:
         if status is HTTPStatus.FORBIDDEN or not has_response:
             await self.writer.close(1000, "")
             return
-        headers = list(refusal_headers(status))
-        start = {"type": "websocket.http.response.start", "status": status.value}
-        await send({**start, "headers": headers})
-        await send({"type": "websocket.http.response.body", "body": refusal_body(status)})
+        await refuse_handshake(send, status)
 
     async def _wait_for_refusal(self) -> None:
         limit = sockets_of_addresses()
