@@ -8,7 +8,6 @@ import pickle
 import random
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -27,6 +26,7 @@ from tests.chaos.writing import Orders
 from tests.stacks.child import Child
 from tests.stacks.postgres_server import PostgresServer
 from tests.stacks.process_registry import ProcessRegistry
+from tests.stacks.python_process import run_python
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
 
@@ -188,19 +188,7 @@ class SystemUnderTest:
 
     def python(self, *arguments: str) -> str:
         """Run a module or script of the repository in the run's environment, and return what it prints."""
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=REPOSITORY,
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(
-                f"{' '.join(arguments)} ended with {done.returncode}.\n{done.stderr}"
-            )
-        return done.stdout
+        return run_python(*arguments, environment={**os.environ, **self.environment})
 
     def spawn(
         self, name: str, *arguments: str, environment: Mapping[str, str] | None = None

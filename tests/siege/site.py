@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterable
 
 import psutil
@@ -16,9 +14,10 @@ from tests.siege.tokens import Issuer, issue
 from tests.stacks.ports import LOOPBACK
 from tests.stacks.postgres_server import PostgresServer
 from tests.stacks.process_registry import ProcessRegistry
+from tests.stacks.python_process import run_python
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import DATABASE, Stack
-from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+from tests.stacks.uvicorn_server import ServerProcess
 
 NOTIFICATIONS = 100
 """In each inbox, so that a page can be full."""
@@ -50,23 +49,8 @@ class Site:
         self._users: dict[str, tuple[int, list[int]]] = json.loads(seeded)
 
     def _python(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=REPOSITORY,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "live_inbox_site.settings",
-                **self.environment,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(
-                f"{' '.join(arguments)} ended with {done.returncode}.\n{done.stderr}"
-            )
-        return done.stdout
+        settings = {"DJANGO_SETTINGS_MODULE": "live_inbox_site.settings"}
+        return run_python(*arguments, environment={**os.environ, **settings, **self.environment})
 
     def serve(self, attack: Attack) -> SiegedServer:
         """Start a server for one attack."""
