@@ -290,12 +290,10 @@ class _TypesSender(_EventSender):
         return [] if advance is None else [self._start + self._selection.render(advance) + b"}"]
 
     def _set_timer(self) -> None:
+        """Have the position sent when it is due, which may be now."""
         due_at = self._advances.due_at
         if self._timer is None and due_at is not None and not self._is_stopped:
-            now = self._loop.time()
-            # It is still due right after the timer if the client lags. It may not do so for long.
-            at = due_at if due_at > now else now + ADVANCE_SECONDS
-            self._timer = self._loop.call_at(at, self._on_timer)
+            self._timer = self._loop.call_at(due_at, self._on_timer)
 
     def stop(self) -> None:
         self._is_stopped = True
@@ -305,7 +303,12 @@ class _TypesSender(_EventSender):
     def _on_timer(self) -> None:
         self._timer = None
         self._following.write_between_batches(self._write_advance)
-        self._set_timer()
+        due_at, now = self._advances.due_at, self._loop.time()
+        if due_at is not None and due_at <= now and not self._is_stopped:
+            # Still: the client lags, and may do so for long.
+            self._timer = self._loop.call_at(now + ADVANCE_SECONDS, self._on_timer)
+        else:
+            self._set_timer()
 
     def _write_advance(self) -> Awaitable[None] | None:
         messages = self._due_advance(self._loop.time())

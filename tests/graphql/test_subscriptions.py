@@ -21,6 +21,7 @@ from live_inbox.events import Event
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox_graphql import advances
+from live_inbox_graphql.advances import Advance, Advances
 from live_inbox_graphql.compiled.rendering import CompiledSelection
 from tests.graphql.compiling import CAN_COMPILE, needs_compiled_selections
 from tests.graphql.graphql_server import OUR_CLASS, PLAIN_CLASS, Client, Closed, GraphQLServer
@@ -315,6 +316,22 @@ class TestTypes:
             "PositionAdvanced",
             str(await position_of(alice)),
         )
+
+    async def test_what_becomes_due_while_a_batch_is_written_is_not_late(
+        self, client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(advances, "ADVANCE_SECONDS", 0.0)
+        take, calls = Advances.take, 0
+
+        def not_due_at_first(advances: Advances, now: float) -> Advance | None:
+            nonlocal calls
+            calls += 1
+            return None if calls == 1 else take(advances, now)
+
+        monkeypatch.setattr(Advances, "take", not_due_at_first)
+        await client.start("1", EVENTS, {"after": "0", "types": ["news"]})
+        await send(alice)
+        assert (await client.data("1"))["__typename"] == "PositionAdvanced"
 
     async def test_an_empty_filter_lets_pass_nothing_else(
         self, client: Client, alice: User
