@@ -40,6 +40,8 @@ class Child:
         self._process_registry = process_registry
         self._stop_signal = stop_signal
         with log.open("ab") as output:
+            # Those that ran before it may have written to the same file.
+            self._begins_at = output.tell()
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -120,8 +122,8 @@ class Child:
         signal_all(self._family(), signal.SIGCONT)
 
     def text(self) -> str:
-        """Return everything the process has printed so far."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+        """Return everything the process has printed so far, without what earlier ones have left in its log."""
+        return self.log.read_bytes()[self._begins_at :].decode(errors="replace")
 
     def tail(self, lines: int = 30) -> str:
         """Return the last lines that the process printed."""

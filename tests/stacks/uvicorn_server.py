@@ -57,7 +57,7 @@ class ServerProcess(LoopbackServer):
 
     def log(self) -> str:
         """Return what the server has printed since it was first started."""
-        return self.child.text()
+        return self.child.log.read_text(errors="replace")
 
     def _spawn(self) -> Child:
         return Child(
