@@ -173,7 +173,7 @@ def test_forged_and_repeated_doorbells_show_nothing_and_hide_nothing(
     assert titles(device, 1) == ["second"]
     recorded: Any = recorder.get_message(timeout=60)
     message = msgpack.unpackb(recorded["data"])
-    event = json.loads(message["body"][message["body"].index(b"{") :])
+    event = json.loads(message["body"][message["body"].index(b'{"inbox"') :])
     third = json.dumps(event | {"sequence": 3}).encode()
     forgeries = [
         {"type": "inbox.events", "from": "x", "inboxes": {str(site.alice): [third]}},
