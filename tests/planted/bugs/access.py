@@ -173,7 +173,7 @@ BUGS = (
     PlantedBug(
         name="mutation-by-link",
         breaks="A link changes the inbox of whoever follows it.",
-        file=f"{GRAPHQL}/view.py",
+        file=f"{GRAPHQL}/http_operations.py",
         original='    "GET": {OperationType.QUERY},',
         replacement='    "GET": {OperationType.QUERY, OperationType.MUTATION},',
         caught_by=("tests/graphql/test_view.py::TestGet::test_a_mutation_is_refused",),
@@ -181,7 +181,7 @@ BUGS = (
     PlantedBug(
         name="plain-text-requests",
         breaks="A page of another site sends requests as plain text, which browsers do not ask about.",
-        file=f"{GRAPHQL}/http_request.py",
+        file=f"{GRAPHQL}/media_types.py",
         original='is_json = (given.main_type, given.sub_type) == ("application", "json")',
         replacement='is_json = given.sub_type in ("json", "plain")',
         caught_by=(

@@ -127,8 +127,8 @@ BUGS = (
         name="strangers-share-one-rate",
         breaks="One stranger uses up what all others without a token may ask.",
         file=f"{GRAPHQL}/operation_rate.py",
-        original="key = _address_key(context)",
-        replacement='key = ""',
+        original="_address_key(context), weight)",
+        replacement='"", weight)',
         caught_by=(
             "tests/graphql/test_operation_rate.py::test_strangers_have_one_for_each_address",
         ),
@@ -176,9 +176,9 @@ BUGS = (
     PlantedBug(
         name="responses-without-limit",
         breaks="A result over HTTP has any length.",
-        file=f"{GRAPHQL}/view.py",
-        original="    if len(text) > limit:\n",
-        replacement="    if len(text) > 99 * limit:\n",
+        file=f"{GRAPHQL}/http_answers.py",
+        original="    if len(body) <= limit:\n",
+        replacement="    if len(body) <= 99 * limit:\n",
         caught_by=("tests/graphql/test_costs.py::test_a_result_has_a_limit_over_http",),
     ),
 )

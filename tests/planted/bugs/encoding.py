@@ -137,7 +137,7 @@ BUGS = (
     PlantedBug(
         name="read-when-it-was-created",
         breaks="`readAt` is the time of creation, in events and lists of both ways of GraphQL.",
-        file="backend/live_inbox/services/snapshots.py",
+        file="backend/live_inbox/snapshots.py",
         original="read_at=notification.read_at,",
         replacement="read_at=notification.read_at and notification.created_at,",
         caught_by=(
@@ -147,7 +147,7 @@ BUGS = (
     PlantedBug(
         name="no-expiry-shown",
         breaks="Events of both APIs leave out when a notification expires.",
-        file="backend/live_inbox/services/snapshots.py",
+        file="backend/live_inbox/snapshots.py",
         original="getattr(notification, name) for name in CONTENT_FIELDS",
         replacement='getattr(notification, name) if name != "expires_at" else None for name in CONTENT_FIELDS',
         caught_by=(
@@ -157,7 +157,7 @@ BUGS = (
     PlantedBug(
         name="sender-without-a-name",
         breaks="The sender's name is their username.",
-        file="backend/live_inbox/services/snapshots.py",
+        file="backend/live_inbox/snapshots.py",
         original="name=name)",
         replacement="name=username)",
         caught_by=(

@@ -8,9 +8,9 @@ BUGS = (
     PlantedBug(
         name="page-repeats-its-bound",
         breaks="The next page begins with the last notification of the one before.",
-        file=f"{SELECTORS}/lists.py",
-        original="filter(order__gt=-_within(older_than))",
-        replacement="filter(order__gte=-_within(older_than))",
+        file=f"{SELECTORS}/list_statements.py",
+        original='where += f" AND {order} > %s"',
+        replacement='where += f" AND {order} >= %s"',
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),
@@ -38,9 +38,9 @@ BUGS = (
     PlantedBug(
         name="list-of-everybody",
         breaks="A list shows the notifications of all users.",
-        file=f"{SELECTORS}/lists.py",
-        original="stretch = query.filter(recipient=self.user_id)",
-        replacement="stretch = query.filter(recipient__isnull=False)",
+        file=f"{SELECTORS}/list_statements.py",
+        original="""where = '"recipient_id" = %s'""",
+        replacement="""where = '"recipient_id" >= %s'""",
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),
@@ -59,8 +59,8 @@ BUGS = (
         name="list-position-one-too-late",
         breaks="Who subscribes after the position of a list misses an event.",
         file=f"{SELECTORS}/lists.py",
-        original="Position(row.inbox_epoch, row.inbox_sequence, row.inbox_fingerprint)",
-        replacement="Position(row.inbox_epoch, row.inbox_sequence + 1, row.inbox_fingerprint)",
+        original="Position(epoch, sequence, fingerprint)",
+        replacement="Position(epoch, sequence + 1, fingerprint)",
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),
@@ -68,9 +68,9 @@ BUGS = (
     PlantedBug(
         name="filter-shows-all",
         breaks="A list of the read notifications shows the unread ones.",
-        file=f"{SELECTORS}/lists.py",
-        original="READ if self.read else UNREAD",
-        replacement="UNREAD if self.read else READ",
+        file=f"{SELECTORS}/list_statements.py",
+        original="return (_READ,) if read else (_UNREAD,)",
+        replacement="return (_UNREAD,) if read else (_READ,)",
         caught_by=("tests/domain/test_selectors.py::test_a_list_can_be_filtered",),
     ),
     PlantedBug(

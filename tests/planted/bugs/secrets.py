@@ -176,7 +176,7 @@ BUGS = (
     PlantedBug(
         name="e-mail-addresses-shown",
         breaks="Recipients see the e-mail address of a sender.",
-        file=f"{SERVICES}/shown_names.py",
+        file="backend/live_inbox/shown_names.py",
         original='return "" if "@" in name[1:] else name',
         replacement="return name",
         caught_by=("tests/domain/test_shown_names.py::test_an_e_mail_address_is_not_shown",),
