@@ -24,6 +24,7 @@ from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.lifespan import Lifespan
 from live_inbox.log_redaction import redact_server_logs
 from live_inbox.maintenance.housekeeping import Housekeeper, jobs
+from live_inbox.middleware_bypass import headers_of_middleware, may_bypass
 from live_inbox.per_loop import PerLoop
 from live_inbox.readiness import Readiness, reporting
 from live_inbox.socket_paths import SOCKET_PATHS, socket_paths
@@ -31,6 +32,7 @@ from live_inbox.socket_router import Apis, SocketEndpoint, SocketRouter
 from live_inbox.sockets.asgi import Application
 from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.schema import configured_schema
+from live_inbox_graphql.token_requests import TokenRequests
 
 
 def hub_config(settings: InboxSettings) -> HubConfig:
@@ -48,9 +50,12 @@ def build_application(
     websocket: Application | None = None,
     prefix: str | None = None,
     on_started: Callable[[], None] | None = None,
+    serves_requests: bool = True,
 ) -> Application:
     """Return the application described in `live_inbox.asgi.mount`."""
     endpoints = _endpoints()
+    if http is not None and serves_requests:
+        http = requests_with_token(http)
 
     async def start() -> None:
         await running_inboxes().start()
@@ -64,6 +69,11 @@ def build_application(
         prefix=prefix,
         lifespan=Lifespan(http, start=start, stop=running_inboxes().stop),
     )
+
+
+def requests_with_token(http: Application) -> Application:
+    """Return an application that serves GraphQL requests with a token itself, and leaves the rest to this one."""
+    return TokenRequests(http, serves=may_bypass, more_headers=headers_of_middleware)
 
 
 def build_routes(prefix: str) -> list[URLPattern]:

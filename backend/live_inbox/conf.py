@@ -151,6 +151,13 @@ class InboxSettings(BaseModel):
         description="Use the server's own WebSocket protocol class and compiled GraphQL selections, which rely on "
         "internals of uvicorn and graphql-core; `false` turns both off.",
     )
+    bypass_middleware: bool | None = Field(
+        None,
+        description="Serve GraphQL requests over HTTP that carry a token past Django's middleware, at a tenth of the "
+        "cost. `false`: no request bypasses it. `true`: also past middleware of your own, which does not see them. "
+        "Not set: if all of `MIDDLEWARE` is known to do nothing for such requests: Django's own but LocaleMiddleware "
+        "and GZipMiddleware, WhiteNoise's, and the inbox's. Never with your own `AUTHENTICATOR` or `GRAPHQL_SCHEMA`.",
+    )
     graphql_schema: str = Field(
         "",
         description="The `strawberry.Schema` that the GraphQL API serves, as `package.module.name`: your own schema, "

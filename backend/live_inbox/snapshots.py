@@ -8,7 +8,7 @@ from live_inbox.content import CONTENT_FIELDS
 from live_inbox.events import Person, Snapshot
 from live_inbox.models import Notification
 from live_inbox.plain_values import display_text
-from live_inbox.services.shown_names import shown_names
+from live_inbox.shown_names import shown_names
 
 
 def snapshot(notification: Notification) -> Snapshot:

@@ -36,7 +36,16 @@ def graphql_view(graphiql: Page) -> Any:
         response: HttpResponseBase = await _view(page)(request)
         return response
 
+    _views.add(graphql)
     return graphql
+
+
+_views: set[Any] = set()
+
+
+def is_graphql_view(view: object) -> bool:
+    """Whether a view is one that `graphql_view` has made, and nothing around it."""
+    return view in _views
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""The site as one ASGI application: static files, Django and the inbox."""
+"""The site as one ASGI application: static files, requests with a token, Django and the inbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from live_inbox_site.django_handler import django_handler
 django_application = django_handler()
 
 # These need Django's app registry, which django_handler has filled.
-from live_inbox.asgi import mount
+from live_inbox.asgi import mount, requests_with_token
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Application
 from live_inbox_site import gc_tuning
@@ -27,13 +27,14 @@ from live_inbox_site.static_files import StaticFiles
 
 refuse_unsafe_settings()
 _unlimited = site_settings().unlimited_networks
-_files_and_django = StaticFiles(cast("Application", django_application))
+_requests_and_django = requests_with_token(cast("Application", django_application))
+_files_and_django = StaticFiles(_requests_and_django)
 _bounded = LargeBodies(BodyLimit(_files_and_django), _unlimited)
 _paced = RequestPacing(_bounded, RateLimit.parse(site_settings().request_rate), _unlimited)
 http = ForwardedRequests(SecurityHeaders(_paced))
-application = mount(http)
+application = mount(http, serves_requests=False)
 
 
 def served_application() -> Application:
     """Return the application for a process of its own, whose garbage collector it may tune (`manage.py serve`)."""
-    return mount(http, on_started=gc_tuning.settle)
+    return mount(http, on_started=gc_tuning.settle, serves_requests=False)

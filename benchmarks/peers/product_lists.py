@@ -158,7 +158,7 @@ def _make_unread(user_id: Any) -> None:
 def _last_ids(user_id: Any) -> list[int]:
     if user_id not in _unread_ids:
         page = selectors.page(user_id=user_id, limit=UNREAD)
-        _unread_ids[user_id] = [notification.pk for notification in page.notifications]
+        _unread_ids[user_id] = [notification.id for notification in page.notifications]
     return _unread_ids[user_id]
 
 

@@ -30,7 +30,7 @@ class Context:
     feed: Feed | None = None
     """None where there are no subscriptions: on HTTP."""
     request: Any = None
-    """The HttpRequest, whose user is the caller; on a socket, a SocketRequest."""
+    """The HttpRequest, whose user is the caller; on a socket, and past Django's middleware, a ScopeRequest."""
 
     renew: Callable[[str], Awaitable[float | None]] | None = None
     """Extends the socket by a fresh token, and returns when it expires, in unix seconds. None on HTTP."""
@@ -49,8 +49,9 @@ class Context:
         return getattr(self, key, default)
 
 
-class SocketRequest:
-    """A socket's handshake as a project's resolvers read it: `request.user`, `request.scope["user"]`."""
+class ScopeRequest:
+    """A socket's handshake, or a request with a token, as a project's resolvers read it: `request.user`,
+    `request.scope["user"]`."""
 
     def __init__(self, scope: Mapping[str, Any], caller: Caller | None) -> None:
         self._scope = scope
@@ -62,7 +63,7 @@ class SocketRequest:
         return {**self._scope, "user": self.user}
 
     @property
-    def consumer(self) -> SocketRequest:
+    def consumer(self) -> ScopeRequest:
         """Itself: with Channels, the scope is that of `request.consumer`."""
         return self
 

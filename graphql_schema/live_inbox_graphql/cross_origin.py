@@ -11,12 +11,11 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 
 from live_inbox.conf import inbox_settings
 from live_inbox.sockets.handshakes import Page, page_of_request, report_strange_origin
 from live_inbox_graphql.errors import ClientError, Code
-from live_inbox_graphql.http_request import HttpError
+from live_inbox_graphql.http_answers import HttpError
 
 MAX_AGE_SECONDS = 7200
 """How long browsers remember the answer to a preflight: as long as Chromium does at most."""
@@ -59,9 +58,11 @@ def preflight(request: HttpRequest) -> HttpResponse:
     )
 
 
-def allow_origin(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Let the page read the response if its origin is allowed."""
-    page = page_of_request(request, inbox_settings().origins)
-    if page in (Page.ALLOWED_SITE, Page.ALLOWED_APP):
-        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
-        response.headers["Access-Control-Expose-Headers"] = ", ".join(_EXPOSED)
+def cors_headers(page: Page, origin: str) -> dict[str, str]:
+    """Return the headers that let a page read the response, if its origin is allowed."""
+    if page not in (Page.ALLOWED_SITE, Page.ALLOWED_APP):
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": ", ".join(_EXPOSED),
+    }

@@ -40,17 +40,25 @@ def take_operation(context: Context, weight: int) -> None:
     their address. Those of UNLIMITED_ADDRESSES have one as well: behind a proxy that the settings do not name,
     everybody comes from there.
     """
-    settings = inbox_settings()
     caller = context.caller
-    if caller is None:
-        key = _address_key(context)
-        limiter = _limiter("anonymous operations", settings.anonymous_operation_rate)
-    elif may_send_to_anyone(caller.scopes):
-        key = caller.user_id
+    if caller is not None:
+        take_operation_of(caller.user_id, caller.scopes, weight)
+    else:
+        rate = inbox_settings().anonymous_operation_rate
+        _take(_limiter("anonymous operations", rate), _address_key(context), weight)
+
+
+def take_operation_of(user_id: str, scopes: frozenset[str], weight: int) -> None:
+    """Do so for a user, and the scopes of their token. Raises RateLimited."""
+    settings = inbox_settings()
+    if may_send_to_anyone(scopes):
         limiter = _limiter("operations of a service", settings.service_send_rate)
     else:
-        key = caller.user_id
         limiter = _limiter("operations", settings.operation_rate)
+    _take(limiter, user_id, weight)
+
+
+def _take(limiter: ExchangedLimiter, key: str, weight: int) -> None:
     retry_after = limiter.check(key, min(weight, limiter.limit.burst))
     if retry_after is not None:
         metrics.RATE_LIMITED.labels("operation").inc()

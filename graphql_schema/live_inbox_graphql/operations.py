@@ -2,7 +2,8 @@
 
 There are two ways. A subscription whose selection could be compiled (`live_inbox_graphql.compiled`) follows the feed
 without a task: each event is encoded as JSON once for all sockets that select the same, and written with this
-operation's id around it. Everything else is executed by Strawberry and graphql-core, in a task.
+operation's id around it. A query that could be compiled is answered from rows of the database. Everything else is
+executed by Strawberry and graphql-core, in a task.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ from live_inbox_graphql import json_text
 from live_inbox_graphql.advances import ADVANCE_SECONDS, Advances, concerns
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
-from live_inbox_graphql.context import Context, SocketRequest
+from live_inbox_graphql.context import Context, ScopeRequest
 from live_inbox_graphql.errors import as_clients_see_exception, too_large
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.operation_rate import take_operation
+from live_inbox_graphql.query_results import result_for
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -112,7 +114,9 @@ class Operation:
             take_operation(self._context(), self._owner.config.schema.weight(query))
             request = replace(request, query=query) if query is not request.query else request
             compiled = self._compile(request)
-            if compiled is None or not await self._follow(compiled):
+            if compiled is not None and await self._follow(compiled):
+                return
+            if self._is_stream or not await self._answer(request):
                 await self._execute(request)
         except Exception as error:
             self._fail(error)
@@ -132,6 +136,10 @@ class Operation:
             # In the background: this may be called by the hub, which does not wait for a client that does not read.
             seen = as_clients_see_exception(error)
             session.background.run(self._owner.fail_operation(self, [seen]))
+
+    def _start_of_message(self) -> bytes:
+        kind = self._owner.result_type.encode()
+        return b'{"id":%b,"type":"%b","payload":' % (json_text.dumps(self.id), kind)
 
     # -- compiled -----------------------------------------------------------------------------------------
 
@@ -158,10 +166,7 @@ class Operation:
             return False
         following = await config.feed.follow(caller.user_id, after)
         self._following = following
-        start = b'{"id":%b,"type":"%b","payload":' % (
-            json_text.dumps(self.id),
-            self._owner.result_type.encode(),
-        )
+        start = self._start_of_message()
         write = session.writer.write
         if types is None:
             sender = _EventSender(start, compiled.selection, write)
@@ -169,6 +174,21 @@ class Operation:
             sender = _TypesSender(start, compiled.selection, write, types, following)
         self._sender = sender
         following.start(sender.deliver, self._fail)
+        return True
+
+    async def _answer(self, request: OperationRequest) -> bool:
+        """Answer a query that can be compiled; return False if graphql-core has to execute it."""
+        session, schema = self._owner.session, self._owner.config.schema
+        query = schema.compiled_query(request.query, request.operation_name, request.variables)
+        if query is None or session.caller is None:
+            return False
+        if query.extra_weight:
+            take_operation(self._context(), query.extra_weight)
+        result = await result_for(query, session.caller, is_fresh=False)
+        if result is None:
+            return False
+        if await self._send_encoded(result):
+            await self._owner.end_operation(self, {"id": self.id, "type": "complete"})
         return True
 
     # -- executed -----------------------------------------------------------------------------------------
@@ -193,7 +213,7 @@ class Operation:
 
     def _context(self) -> Context:
         session = self._owner.session
-        request = SocketRequest(session.scope, session.caller)
+        request = ScopeRequest(session.scope, session.caller)
         return Context(
             caller=session.caller,
             feed=self._owner.config.feed,
@@ -208,8 +228,11 @@ class Operation:
             payload["errors"] = [error.formatted for error in result.errors]
         if result.extensions:
             payload["extensions"] = result.extensions
-        kind = self._owner.result_type
-        text = json_text.dumps({"id": self.id, "type": kind, "payload": payload})
+        return await self._send_encoded(json_text.dumps(payload))
+
+    async def _send_encoded(self, payload: bytes) -> bool:
+        """Send a result that is encoded; return False if it is too large, and the operation has failed."""
+        text = self._start_of_message() + payload + b"}"
         limit = inbox_settings().max_response_bytes
         if len(text) > limit:
             await self._owner.fail_operation(self, [too_large(limit)])

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import strawberry
-from graphql import GraphQLError, OperationType, get_operation_ast
+from graphql import DocumentNode, GraphQLError, OperationType, get_operation_ast
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExecutionError
 
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.internals.strawberry_schema import core_schema
-from live_inbox_graphql.compiled.loading import subscription_compiler
+from live_inbox_graphql.compiled.loading import compilers
 from live_inbox_graphql.compiled.rendering import CompiledSubscription
 from live_inbox_graphql.documents import (
     DocumentCache,
@@ -28,6 +28,9 @@ from live_inbox_graphql.introspection import without_suggestions
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.operation_rate import CHARACTERS_EACH
 from live_inbox_graphql.persisted_documents import PersistedDocuments
+
+if TYPE_CHECKING:
+    from live_inbox_graphql.compiled.queries import CompiledQuery
 
 
 class ServedSchema:
@@ -46,7 +49,7 @@ class ServedSchema:
         self._has_extensions = bool(schema.extensions)
         self.schema: Final = self._with_documents(schema)
         self._core = core_schema(schema)
-        self._compiler = subscription_compiler(self._core)
+        self._compilers = compilers(self._core)
 
     def _with_documents(self, schema: strawberry.Schema) -> strawberry.Schema:
         """Return a copy: the project may serve its schema elsewhere, too, without our limits."""
@@ -73,14 +76,32 @@ class ServedSchema:
 
     def compiled(self, request: OperationRequest) -> CompiledSubscription | None:
         """Return the compiled subscription; None for a request that only `stream` can execute."""
-        if self._compiler is None or not self._may_compile():
+        if self._compilers is None or not self._may_compile():
             return None
-        document = self._cache.document(self._core, request.query)
-        if document is None or (
-            request.operation_name is None and has_several_operations(document)
-        ):
+        document = self._named_document(request.query, request.operation_name)
+        if document is None:
             return None
-        return self._compiler.compile(document, request.operation_name, request.variables)
+        compiler = self._compilers.subscriptions
+        return compiler.compile(document, request.operation_name, request.variables)
+
+    def compiled_query(
+        self, query: str, operation_name: str | None, variables: Mapping[str, Any] | None
+    ) -> CompiledQuery | None:
+        """Return the compiled query; None for a request that only `execute` or `stream` can execute."""
+        if self._compilers is None or self._has_extensions or not inbox_settings().fast_path:
+            return None
+        document = self._named_document(query, operation_name)
+        if document is None or document is not self._cache.get(query):
+            # What is not remembered would be compiled each time.
+            return None
+        return self._compilers.queries.compile(document, operation_name, variables)
+
+    def _named_document(self, query: str, operation_name: str | None) -> DocumentNode | None:
+        """Return a valid document; None if it is not, or if the request has to name the operation."""
+        document = self._cache.document(self._core, query)
+        if document is None or (operation_name is None and has_several_operations(document)):
+            return None
+        return document
 
     def _may_compile(self) -> bool:
         return not self._has_extensions or inbox_settings().compile_despite_extensions

@@ -9,7 +9,7 @@ import strawberry
 from strawberry.relay import PageInfo
 from strawberry.scalars import JSON
 
-from live_inbox import selectors, services
+from live_inbox import selectors
 from live_inbox.content import CONTENT_FIELDS, ContentFields
 from live_inbox.events import Person, Snapshot
 from live_inbox_graphql import cursors, ids
@@ -162,8 +162,8 @@ class NotificationConnection:
     @classmethod
     def of(cls, page: selectors.Page) -> NotificationConnection:
         """Return the connection for a page."""
-        nodes = [Notification.of(services.snapshot(row)) for row in page.notifications]
-        places = [cursors.encode(row.pk) for row in page.notifications]
+        nodes = [Notification.of(snapshot) for snapshot in page.notifications]
+        places = [cursors.encode(snapshot.id) for snapshot in page.notifications]
         return cls(
             edges=[
                 NotificationEdge(cursor=cursor, node=node)

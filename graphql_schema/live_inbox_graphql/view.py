@@ -8,59 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from math import ceil
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
 from django.utils.decorators import classonlymethod
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
-from graphql import GraphQLError
-from strawberry.http import process_result
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.execution import ExecutionResult, PreExecutionError
-from strawberry.types.graphql import OperationType
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
-from live_inbox.errors import RateLimited
 from live_inbox.identity.errors import AuthenticationFailed
-from live_inbox_graphql import json_text
+from live_inbox.sockets.handshakes import page_of_request
 from live_inbox_graphql.authentication import CsrfFailed, caller_of_request
 from live_inbox_graphql.context import Context
-from live_inbox_graphql.cross_origin import allow_origin, is_preflight, preflight
-from live_inbox_graphql.errors import (
-    ClientError,
-    Code,
-    as_clients_see_exception,
-    client_error,
-    too_large,
-)
-from live_inbox_graphql.http_request import (
-    GRAPHQL_JSON,
-    PLAIN_JSON,
+from live_inbox_graphql.cross_origin import cors_headers, is_preflight, preflight
+from live_inbox_graphql.errors import ClientError, Code, client_error
+from live_inbox_graphql.http_answers import (
+    VARY,
+    Answer,
     HttpError,
-    Parameters,
-    accept_is_too_long,
-    accepts_html,
-    read_parameters,
-    response_type,
+    server_error,
+    unauthenticated,
 )
-from live_inbox_graphql.operation_rate import take_operation
-from live_inbox_graphql.request_limits import check_request
+from live_inbox_graphql.http_operations import OPERATIONS, answer_operation
+from live_inbox_graphql.http_request import (
+    Parameters,
+    body_incomplete,
+    body_too_large,
+    check_content_type,
+    negotiated_type,
+    parameters_of_body,
+    parameters_of_query,
+)
+from live_inbox_graphql.media_types import ANYTHING, prefers_html
 from live_inbox_graphql.schema import configured_schema
 from live_inbox_graphql.served_schema import ServedSchema
 
 Page = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 """An async Django view."""
-
-_OPERATION_TYPES = {
-    "POST": {OperationType.QUERY, OperationType.MUTATION},
-    "GET": {OperationType.QUERY},
-}
 
 
 class GraphQLView(View):
@@ -85,64 +73,76 @@ class GraphQLView(View):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Return the response to any request, errors included, as JSON; or the page."""
-        if self.page is not None and accepts_html(request):
+        accept = request.headers.get("Accept", ANYTHING)
+        if self.page is not None and _asks_for_page(request, accept):
             return await self.page(request)
         try:
-            if is_preflight(request):
-                response = preflight(request)
-            else:
-                response = await self._execute(request)
+            response = await self._respond(request, accept)
         except HttpError as error:
-            response = error.response(request)
+            response = _response(error.answer(accept))
         except Exception as error:
-            response = _server_error(client_error(error)).response(request)
-        patch_vary_headers(response, ("Accept", "Authorization", "Cookie", "Origin"))
-        allow_origin(request, response)
+            response = _response(server_error(client_error(error)).answer(accept))
+        response.headers["Vary"] = VARY
         response.headers["Cache-Control"] = "no-store"
+        page = page_of_request(request, inbox_settings().origins)
+        for name, value in cors_headers(page, request.headers.get("Origin", "")).items():
+            response.headers[name] = value
         return response
 
-    async def _execute(self, request: HttpRequest) -> HttpResponse:
-        if request.method not in _OPERATION_TYPES:
+    async def _respond(self, request: HttpRequest, accept: str) -> HttpResponse:
+        if is_preflight(request):
+            return preflight(request)
+        return _response(await self._answer(request, accept))
+
+    async def _answer(self, request: HttpRequest, accept: str) -> Answer:
+        method = request.method or ""
+        if method not in OPERATIONS:
             message = "Send GraphQL requests by POST or GET."
             raise HttpError.bad(message, HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, POST")
-        content_type = response_type(request)
-        if accept_is_too_long(request):
-            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            raise HttpError.bad("The header Accept is too long.", status)
-        if content_type is None:
-            message = f"Responses are {GRAPHQL_JSON} or {PLAIN_JSON}."
-            raise HttpError.bad(message, HTTPStatus.NOT_ACCEPTABLE)
+        media_type = negotiated_type(accept)
         context = await _context(request)
-        parameters = read_parameters(request)
-        result = await self._result(parameters, context, _OPERATION_TYPES[request.method])
-        return _response(result, content_type)
-
-    async def _result(
-        self, parameters: Parameters, context: Context, allowed: set[OperationType]
-    ) -> ExecutionResult:
         schema = self.schema or configured_schema()
-        try:
-            query = schema.persisted.text(
-                parameters.query,
-                parameters.extensions,
-                may_remember=context.caller is not None,
-            )
-            check_request(query, parameters.variables)
-            take_operation(context, schema.weight(query))
-        except (GraphQLError, RateLimited) as error:
-            return PreExecutionError(data=None, errors=[as_clients_see_exception(error)])
-        try:
-            return await schema.execute(
-                query,
-                variable_values=parameters.variables,
-                context_value=context,
-                operation_name=parameters.operation_name,
-                allowed_operation_types=allowed,
-            )
-        except InvalidOperationTypeError as error:
-            raise _wrong_method(error.operation_type) from error
-        except CannotGetOperationTypeError as error:
-            raise HttpError(HTTPStatus.BAD_REQUEST, client_error(error)) from error
+        return await answer_operation(schema, method, _parameters(request), context, media_type)
+
+
+def _asks_for_page(request: HttpRequest, accept: str) -> bool:
+    """Whether a browser asks for a page: a GET without `query` that prefers HTML."""
+    return request.method == "GET" and "query" not in request.GET and prefers_html(accept)
+
+
+def _response(answer: Answer) -> HttpResponse:
+    return HttpResponse(
+        answer.body,
+        status=answer.status,
+        content_type=answer.content_type,
+        headers=dict(answer.headers),
+    )
+
+
+def _parameters(request: HttpRequest) -> Parameters:
+    if request.method == "GET":
+        return parameters_of_query(dict(request.GET.items()))
+    check_content_type(request.headers.get("Content-Type", ""))
+    return parameters_of_body(_body(request))
+
+
+def _body(request: HttpRequest) -> bytes:
+    longest = inbox_settings().max_request_bytes
+    try:
+        # Not read into memory if it says that it is too large.
+        body = b"" if _length(request) > longest else request.body
+    except RequestDataTooBig:
+        raise body_too_large() from None
+    except UnreadablePostError:
+        raise body_incomplete() from None
+    if max(_length(request), len(body)) > longest:
+        raise body_too_large()
+    return body
+
+
+def _length(request: HttpRequest) -> int:
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    return int(text) if text.isdecimal() and len(text) < 20 else 0
 
 
 async def _context(request: HttpRequest) -> Context:
@@ -155,7 +155,7 @@ async def _context(request: HttpRequest) -> Context:
     try:
         caller = await caller_of_request(request)
     except AuthenticationFailed as failure:
-        raise _unauthenticated(client_error(failure)) from failure
+        raise unauthenticated(client_error(failure)) from failure
     except CsrfFailed as failure:
         message = f"{failure} Send the CSRF cookie's value as X-CSRFToken, or use a token."
         raise HttpError(HTTPStatus.FORBIDDEN, ClientError(Code.FORBIDDEN, message, {})) from failure
@@ -168,58 +168,3 @@ async def _context(request: HttpRequest) -> Context:
 
     request.auser = auser
     return Context(caller=caller, request=request)
-
-
-def _response(result: ExecutionResult, content_type: str) -> HttpResponse:
-    """Return the response. A request that was not executed has no `data`, not even null."""
-    body = process_result(result)
-    was_refused = isinstance(result, PreExecutionError)
-    if was_refused:
-        del body["data"]
-    # Clients of persisted documents look into the body of a 200 only.
-    is_bad_request = (
-        was_refused and content_type == GRAPHQL_JSON and not _is_about_persisted(result)
-    )
-    text = json_text.dumps(body)
-    limit = inbox_settings().max_response_bytes
-    if len(text) > limit:
-        text = json_text.dumps({"data": None, "errors": [too_large(limit).formatted]})
-    status = HTTPStatus.BAD_REQUEST if is_bad_request else HTTPStatus.OK
-    wait = _wait(result) if was_refused else None
-    return HttpResponse(
-        text,
-        status=status if wait is None else HTTPStatus.TOO_MANY_REQUESTS,
-        headers={} if wait is None else {"Retry-After": str(ceil(wait))},
-        content_type=f"{content_type}; charset=utf-8",
-    )
-
-
-def _wait(result: ExecutionResult) -> float | None:
-    """Return the seconds to wait of a request that was refused because it came too fast."""
-    waits = [(error.extensions or {}).get("retryAfter") for error in result.errors or ()]
-    return next((wait for wait in waits if wait is not None), None)
-
-
-def _is_about_persisted(result: ExecutionResult) -> bool:
-    codes = {(error.extensions or {}).get("code") for error in result.errors or ()}
-    return bool(codes & {Code.PERSISTED_QUERY_NOT_FOUND, Code.PERSISTED_QUERY_NOT_SUPPORTED})
-
-
-def _wrong_method(operation_type: OperationType) -> HttpError:
-    if operation_type is OperationType.SUBSCRIPTION:
-        return HttpError.bad("Subscriptions are served on a WebSocket at this address.")
-    message = "Send mutations by POST."
-    return HttpError.bad(message, HTTPStatus.METHOD_NOT_ALLOWED, Allow="POST")
-
-
-def _server_error(error: ClientError) -> HttpError:
-    if error.code is Code.SERVICE_UNAVAILABLE:
-        return HttpError(HTTPStatus.SERVICE_UNAVAILABLE, error, Retry_After="5")
-    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, error)
-
-
-def _unauthenticated(error: ClientError) -> HttpError:
-    if error.code is Code.SERVICE_UNAVAILABLE:
-        return _server_error(error)
-    challenge = f'Bearer error="invalid_token", error_description="{error.message}"'
-    return HttpError(HTTPStatus.UNAUTHORIZED, error, WWW_Authenticate=challenge)

@@ -234,7 +234,7 @@ class ServiceWriter(Writer):
         from live_inbox import selectors
 
         found = selectors.page(user_id=inbox, limit=20).notifications
-        return None if not found else (lambda one: (one.pk, one.read))(self.rng.choice(found))
+        return None if not found else (lambda one: (one.id, one.read))(self.rng.choice(found))
 
     @contextmanager
     def _refusals(self, inbox: int, operation: str) -> Iterator[None]:

@@ -85,7 +85,7 @@ def test_preferences(alice: User, routed: str) -> None:
 def test_reading(alice: User) -> None:
     key = _send(alice)
     page = selectors.page(user_id=alice.pk, limit=5, types=["general"], read=False)
-    assert [each.pk for each in page.notifications] == [key]
+    assert [each.id for each in page.notifications] == [key]
     assert selectors.page(user_id=alice.pk, limit=5, types=["other"]).inbox.total_count == 1
     assert selectors.notification(user_id=alice.pk, notification_id=key).title == "x"
     state = selectors.inbox_state(user_id=alice.pk)

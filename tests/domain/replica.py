@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from msgspec.structs import replace
 
-from live_inbox import selectors, services
+from live_inbox import selectors
 from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Kind, Snapshot
@@ -36,10 +36,10 @@ class Replica:
         found = list(page.notifications)
         state = page.inbox
         while page.has_older:
-            page = selectors.page(user_id=user_id, limit=PAGE, older_than=found[-1].pk)
+            page = selectors.page(user_id=user_id, limit=PAGE, older_than=found[-1].id)
             assert page.inbox == state
             found += page.notifications
-        snapshots = {notification.pk: services.snapshot(notification) for notification in found}
+        snapshots = {snapshot.id: snapshot for snapshot in found}
         return cls(state.position, state.unread_count, state.total_count, snapshots)
 
     def apply(self, event: Event) -> None:

@@ -183,7 +183,7 @@ def test_a_list_is_of_the_same_moment_as_its_position(alice: User) -> None:
         seen = []
         for _ in range(60):
             page = selectors.page(user_id=alice.pk, limit=100)
-            snapshots = {each.pk: services.snapshot(each) for each in page.notifications}
+            snapshots = {each.id: each for each in page.notifications}
             inbox = page.inbox
             replica = Replica(inbox.position, inbox.unread_count, inbox.total_count, snapshots)
             replica.check()

@@ -218,7 +218,7 @@ def write_until(stop: threading.Event, user: User) -> None:
             services.mark_all_read(user_id=user.pk)
             if Inbox.objects.get(pk=user.pk).total_count > 60:
                 for row in selectors.page(user_id=user.pk, limit=50).notifications:
-                    services.delete(user_id=user.pk, notification_id=row.pk)
+                    services.delete(user_id=user.pk, notification_id=row.id)
     finally:
         connections.close_all()
 
@@ -246,7 +246,7 @@ async def replica_of_a_list_and_a_feed(server: Server, user: User, *, list_first
 
 def page_of(user: User) -> Replica:
     page = selectors.page(user_id=user.pk, limit=100)
-    snapshots = {row.pk: services.snapshot(row) for row in page.notifications}
+    snapshots = {row.id: row for row in page.notifications}
     inbox = page.inbox
     return Replica(inbox.position, inbox.unread_count, inbox.total_count, snapshots)
 
@@ -279,7 +279,7 @@ async def test_between_a_list_and_a_feed_nothing_is_missed(
 async def lose(user: User, how: str) -> Position:
     """Return a position of an inbox with five notifications, of which two are read, that cannot be resumed."""
     await send(user, *"abcde")
-    ids = [row.pk for row in (await in_database_thread(page_rows, user))]
+    ids = [row.id for row in (await in_database_thread(page_rows, user))]
     for key in ids[:2]:
         await in_database_thread(services.mark_read, user_id=user.pk, notification_id=key)
     head = (await in_database_thread(selectors.inbox_state, user_id=user.pk)).position

@@ -11,7 +11,7 @@ from live_inbox import services
 from live_inbox.events import Person
 from live_inbox.metrics import SENDER_NAME_FAULTS
 from live_inbox.models import InboxEvent
-from live_inbox.services.shown_names import shown_names
+from live_inbox.shown_names import shown_names
 from tests.changed_settings import changed_settings
 
 HERE = "tests.domain.test_shown_names"

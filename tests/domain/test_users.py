@@ -167,11 +167,11 @@ assert {event.inbox for event in events[0]} == {key}
 assert events[0][0].notification.sender.id == str(bob.pk)
 assert events[0][0].notification.sender.username == ""
 newest = selectors.page(user_id=key, limit=1).notifications[0]
-services.mark_read(user_id=key, notification_id=newest.pk)
+services.mark_read(user_id=key, notification_id=newest.id)
 services.set_preference(user_id=key, type="news", enabled=False)
 assert services.send(recipient_id=key, title="x", type="news").suppressed
 services.mark_all_read(user_id=key)
-services.delete(user_id=alice.pk, notification_id=newest.pk)
+services.delete(user_id=alice.pk, notification_id=newest.id)
 for wrong in ("", "x", 7, uuid.UUID(int=1), None):
     try:
         services.send(recipient_id=wrong, title="x")

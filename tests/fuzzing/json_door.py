@@ -147,7 +147,7 @@ class JsonDoor(Door):
         if counts != (model.total, model.unread):
             raise Unsound(f"{counts} in the database, not {model.total}, {model.unread}")
         rows = [
-            (row.pk, row.title, row.message, row.type, row.data, row.read)
+            (row.id, row.title, row.message, row.type, row.data, row.read)
             for row in page.notifications
         ]
         keys = ("id", "title", "message", "type", "data", "read")

@@ -19,7 +19,7 @@ from tests.graphql.graphql_server import (
     GraphQLServer,
     running_graphql_server,
 )
-from tests.graphql.http_client import Ask, bearer
+from tests.graphql.http_client import Ask, bearer, door
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,20 @@ def staff(transactional_db: None) -> User:
 def ask(transactional_db: None) -> Ask:
     """Ask over HTTP, with a token of that user or as nobody, and return the body."""
     return Ask()
+
+
+@pytest.fixture(params=["django", "bypass"])
+def through(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Send requests through all of Django, and past its middleware."""
+    with door(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=["executed", "compiled"])
+def way(request: pytest.FixtureRequest, ask: Ask) -> Iterator[str]:
+    """Have queries executed by graphql-core, and compiled where that is possible."""
+    with changed_settings(FAST_PATH=request.param == "compiled"):
+        yield request.param
 
 
 @pytest.fixture(params=[True, False], ids=["fast_path", "no_fast_path"])

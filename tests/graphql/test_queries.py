@@ -20,6 +20,8 @@ from live_inbox_graphql.context import Context
 from tests.graphql.http_client import Ask
 from tests.graphql.own_schema import schema
 
+pytestmark = pytest.mark.usefixtures("way")
+
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123456, UTC)
 
 

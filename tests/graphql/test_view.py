@@ -19,7 +19,7 @@ from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox_graphql.view import GraphQLView
-from tests.graphql.http_client import bearer, post
+from tests.graphql.http_client import bearer, post, send
 from tests.graphql.own_schema import schema
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +39,7 @@ def refusal(message: str, code: str = "BAD_REQUEST") -> dict[str, Any]:
     return {"errors": [{"message": message, "extensions": {"code": code}}]}
 
 
+@pytest.mark.usefixtures("through")
 class TestCallers:
     async def test_a_token(self, alice: User) -> None:
         response = await post(VIEWER, Authorization=bearer(alice))
@@ -236,6 +237,7 @@ class TestTheUserOfTheRequest:
 BIG = {"query": "{ __typename }", "variables": {"x": "x" * 3_000_000}}
 
 
+@pytest.mark.usefixtures("through")
 class TestRequests:
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -259,8 +261,10 @@ class TestRequests:
             ('{"query": "{a}", "extensions": 0}', "`extensions` must be an object or null."),
         ],
     )
-    async def test_an_invalid_request_is_a_400(self, content: str | bytes, message: str) -> None:
-        response = await AsyncClient().post(URL, content, content_type="application/json")
+    async def test_an_invalid_request_is_a_400(
+        self, alice: User, content: str | bytes, message: str
+    ) -> None:
+        response = await send(content, Authorization=bearer(alice))
         assert (response.status_code, response["Content-Type"]) == (400, JSON)
         assert body(response) == refusal(message)
 
@@ -279,9 +283,9 @@ class TestRequests:
         ],
     )
     async def test_content_types_without_a_cors_preflight_are_a_415(
-        self, content_type: str
+        self, alice: User, content_type: str
     ) -> None:
-        response = await AsyncClient().post(URL, json.dumps(TYPENAME), content_type=content_type)
+        response = await send(json.dumps(TYPENAME), content_type, Authorization=bearer(alice))
         assert response.status_code == 415
         assert body(response) == refusal("The body must be application/json, in UTF-8.")
 
@@ -289,12 +293,12 @@ class TestRequests:
         "content_type",
         ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'],
     )
-    async def test_accepted_content_types(self, content_type: str) -> None:
-        response = await AsyncClient().post(URL, json.dumps(TYPENAME), content_type=content_type)
+    async def test_accepted_content_types(self, alice: User, content_type: str) -> None:
+        response = await send(json.dumps(TYPENAME), content_type, Authorization=bearer(alice))
         assert response.status_code == 200
 
-    async def test_a_body_that_is_too_large_is_a_413(self) -> None:
-        response = await post(BIG)
+    async def test_a_body_that_is_too_large_is_a_413(self, alice: User) -> None:
+        response = await post(BIG, Authorization=bearer(alice))
         assert response.status_code == 413
         assert body(response) == refusal("The body is too large.")
 
@@ -311,15 +315,17 @@ class TestRequests:
         response = await post(content, Authorization=bearer(alice))
         assert body(response) == {"data": {"notifications": {"position": "0"}}}
 
-    async def test_an_unknown_operation_name(self) -> None:
-        response = await post({"query": "query A { __typename }", "operationName": "B"})
+    async def test_an_unknown_operation_name(self, alice: User) -> None:
+        content = {"query": "query A { __typename }", "operationName": "B"}
+        response = await post(content, Authorization=bearer(alice))
         assert response.status_code == 400
         assert body(response) == refusal(
             "The document has no operation, or none with this name.", "OPERATION_RESOLUTION_FAILURE"
         )
 
-    async def test_a_subscription_is_a_400(self) -> None:
-        response = await post({"query": "subscription { notificationEvents { position } }"})
+    async def test_a_subscription_is_a_400(self, alice: User) -> None:
+        content = {"query": "subscription { notificationEvents { position } }"}
+        response = await post(content, Authorization=bearer(alice))
         assert response.status_code == 400
         message = "Subscriptions are served on a WebSocket at this address."
         assert body(response) == refusal(message)
@@ -404,6 +410,7 @@ class TestPage:
         assert body(response) == refusal("`query` is missing.")
 
 
+@pytest.mark.usefixtures("through")
 class TestContentTypes:
     @pytest.mark.parametrize(
         ("accept", "expected"),
@@ -421,9 +428,9 @@ class TestContentTypes:
             ("text/html, application/json;q=0.1", JSON),
         ],
     )
-    async def test_the_client_chooses(self, accept: str | None, expected: str) -> None:
+    async def test_the_client_chooses(self, alice: User, accept: str | None, expected: str) -> None:
         headers = {} if accept is None else {"Accept": accept}
-        response = await post(TYPENAME, **headers)
+        response = await post(TYPENAME, Authorization=bearer(alice), **headers)
         assert (response.status_code, response["Content-Type"]) == (200, expected)
 
     @pytest.mark.parametrize("method", ["get", "post"])
@@ -433,8 +440,9 @@ class TestContentTypes:
         assert (response.status_code, response["Content-Type"]) == (431, JSON)
         assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
 
-    async def test_a_client_that_accepts_neither_type_gets_a_406(self) -> None:
-        response = await post(TYPENAME, Accept="text/html, image/png")
+    async def test_a_client_that_accepts_neither_type_gets_a_406(self, alice: User) -> None:
+        headers = {"Authorization": bearer(alice), "Accept": "text/html, image/png"}
+        response = await post(TYPENAME, **headers)
         assert (response.status_code, response["Content-Type"]) == (406, JSON)
         assert body(response) == refusal(
             "Responses are application/graphql-response+json or application/json."
@@ -449,10 +457,11 @@ class TestContentTypes:
         ],
     )
     async def test_a_request_that_was_not_executed_has_no_data(
-        self, content: dict[str, str], code: str
+        self, alice: User, content: dict[str, str], code: str
     ) -> None:
-        old = await post(content, Accept="application/json")
-        new = await post(content, Accept="application/graphql-response+json")
+        headers = {"Authorization": bearer(alice)}
+        old = await post(content, Accept="application/json", **headers)
+        new = await post(content, Accept="application/graphql-response+json", **headers)
         assert (old.status_code, new.status_code) == (200, 400)
         assert body(old) == body(new)
         assert set(body(new)) == {"errors"}
@@ -466,7 +475,11 @@ class TestContentTypes:
 
 class TestFaults:
     async def test_in_a_resolver(
-        self, alice: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self,
+        through: str,
+        alice: User,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         def fail(**arguments: object) -> None:
             raise KeyError("secret")

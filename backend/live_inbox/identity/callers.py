@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -28,10 +28,14 @@ from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.deadlines import database_within, keys_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox.identity.known_tokens import KnownToken, KnownTokens
 from live_inbox.identity.sessions import checkable_key, ended_sessions, signed_in_at
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 from live_inbox.lanes import Lane
 from live_inbox.request_threads import Use, in_request_thread
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,13 @@ async def authenticate(token: str | None) -> Caller:
         async with keys_within(config.keys_seconds):
             await asyncio.wrap_future(pending)
     verified = verifier.verify(token or "", fetch=False)
+    caller = await _caller_of_verified(verified)
+    known_tokens(config.tokens).put(token or "", verified, caller.user_id)
+    return caller
+
+
+async def _caller_of_verified(verified: VerifiedToken) -> Caller:
+    config = identity_config()
     async with database_within(config.database_seconds):
         result = await _accounts.ask(verified)
         if result is Reason.UNKNOWN_USER and config.accounts.create_users:
@@ -94,6 +105,52 @@ async def authenticate(token: str | None) -> Caller:
     if isinstance(result, Reason):
         raise AuthenticationFailed(result)
     return _caller_with_token(result, verified)
+
+
+@lru_cache(maxsize=4)
+def known_tokens(config: TokenConfig) -> KnownTokens:
+    """Return the tokens that were verified a moment ago by this configuration."""
+    return KnownTokens(clock.time)
+
+
+def known_token(token: str) -> KnownToken | None:
+    """Return a token that was verified a moment ago; None for one that has to be authenticated."""
+    return known_tokens(identity_config().tokens).get(token)
+
+
+async def caller_with_known(token: str, known: KnownToken) -> Caller:
+    """Do as `authenticate`, for a token that is known."""
+    return _of_known(token, known, await _caller_of_verified(known.verified))
+
+
+async def call_with_known(
+    token: str,
+    known: KnownToken,
+    function: Callable[Concatenate[Caller, P], T],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> tuple[Caller, T]:
+    """Look up the account of a token that is known and call a function that reads, in one turn of a database thread.
+
+    Return the caller and what the function returns. Raises AuthenticationFailed, and what the function raises.
+    """
+    accounts = identity_config().accounts
+
+    def look_up_and_call() -> tuple[Caller, T]:
+        user = account_for(known.verified, accounts)
+        caller = _of_known(token, known, _caller_with_token(user, known.verified))
+        return caller, function(caller, *args, **kwargs)
+
+    return await in_request_thread(Use(known.user_id), look_up_and_call)
+
+
+def _of_known(token: str, known: KnownToken, caller: Caller) -> Caller:
+    """Return the caller. Raises AuthenticationFailed if the token names another user by now."""
+    if caller.user_id != known.user_id:
+        known_tokens(identity_config().tokens).forget(token)
+        raise AuthenticationFailed(Reason.UNKNOWN_USER)
+    return caller
 
 
 def authenticate_synchronously(token: str | None) -> Caller:

@@ -17,7 +17,6 @@ from live_inbox.json_api.messages import (
     SendNotification,
     ServerMessage,
 )
-from live_inbox.services import snapshot
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 
@@ -87,7 +86,7 @@ def _list(user_id: object, action: GetNotifications) -> Performed:
         older_than=action.before_id,
     )
     answer = messages.notifications_list(
-        map(snapshot, page.notifications),
+        page.notifications,
         total=page.inbox.total_count,
         unread_count=page.inbox.unread_count,
     )

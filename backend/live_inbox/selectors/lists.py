@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Subquery
-from django.db.models.expressions import RawSQL
+from django.contrib.auth import get_user_model
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.content import clean_type
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput, NotFound
-from live_inbox.models import READ, UNREAD, Inbox, NegatedId, NegatedIdWithinType, Notification
+from live_inbox.events import Snapshot
+from live_inbox.models import Inbox, Notification
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
+from live_inbox.selectors.list_statements import Stretch
+from live_inbox.selectors.snapshot_rows import reader_for
+from live_inbox.sql_rows import key_value, table_of
 
 MAX_TYPES = 20
 """Types that one filter may name."""
 
-_FAR = 2**62
+_STATE = ("epoch", "last_sequence", "fingerprint", "unread_count", "total_count")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A stretch of the list, newest first, and the inbox at the very same moment."""
 
-    notifications: list[Notification]
+    notifications: list[Snapshot]
     inbox: InboxState
     has_newer: bool
     has_older: bool
@@ -51,14 +57,19 @@ def page(
     after its position" has neither a gap nor an overlap.
     """
     _check_page(limit, types)
-    wanted = _Wanted(user_id, types, read)
-    found = wanted.first(
-        limit + 1, older_than=older_than, newer_than=newer_than, from_oldest=from_oldest
+    connection = database.connection()
+    stretch = Stretch(
+        key_value(connection, user_id),
+        None if types is None else tuple(types),
+        read,
+        older_than,
+        newer_than,
+        from_oldest,
     )
-    rows, inbox = _read_with_inbox(user_id, found)
+    rows, inbox = _read_with_inbox(connection, stretch, limit + 1)
     more, rows = len(rows) > limit, rows[:limit]
-    has_newer = older_than is not None and wanted.has_any(newer_than=older_than - 1)
-    has_older = newer_than is not None and wanted.has_any(older_than=newer_than + 1)
+    has_newer = older_than is not None and _has_newer(connection, stretch, older_than - 1)
+    has_older = newer_than is not None and _has_older(connection, stretch, newer_than + 1)
     if from_oldest:
         rows.reverse()
         has_newer = has_newer or more
@@ -77,100 +88,62 @@ def _check_page(limit: int, types: Collection[str] | None) -> None:
         clean_type(type, field="types")
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which notifications a list has."""
+def _has_newer(connection: BaseDatabaseWrapper, stretch: Stretch, bound: int) -> bool:
+    """Whether there is a newer row.
 
-    user_id: Any
-    types: Collection[str] | None
-    read: bool | None
-
-    def first(
-        self,
-        limit: int,
-        *,
-        older_than: int | None = None,
-        newer_than: int | None = None,
-        from_oldest: bool = False,
-    ) -> QuerySet[Notification]:
-        """Return the first rows between two ids, from one end or the other, at the cost of so many rows.
-
-        Each list is made of parts, of each of which an index gives the first rows. They are taken before
-        anything is joined, and merged: to sort the whole list would cost what the inbox holds of it.
-        """
-        order = NegatedId if self.types is None else NegatedIdWithinType
-        query = (
-            database.queryset(Notification)
-            .alias(order=order("id"))
-            .order_by("-order" if from_oldest else "order")
-        )
-        stretch = query.filter(recipient=self.user_id)
-        if older_than is not None:
-            stretch = stretch.filter(order__gt=-_within(older_than))
-        if newer_than is not None:
-            stretch = stretch.filter(order__lt=-_within(newer_than))
-        parts = [stretch.filter(part)[:limit] for part in self._parts()]
-        return query.filter(id__in=_union(parts))[:limit] if parts else query.none()
-
-    def has_any(self, *, older_than: int | None = None, newer_than: int | None = None) -> bool:
-        """Whether there is a row beyond an id.
-
-        Asked for the nearest one: to find just any, PostgreSQL may read the table from its beginning.
-        """
-        nearest = self.first(
-            1, older_than=older_than, newer_than=newer_than, from_oldest=newer_than is not None
-        )
-        return bool(nearest.values_list("id", flat=True))
-
-    def _parts(self) -> list[Q]:
-        states = [READ, UNREAD] if self.read is None else [READ if self.read else UNREAD]
-        if self.types is None:
-            return [Q() if self.read is None else states[0]]
-        return [Q(type=type) & state for type in sorted(set(self.types)) for state in states]
+    Asked for the nearest one: to find just any, PostgreSQL may read the table from its beginning.
+    """
+    beyond = replace(stretch, older_than=None, newer_than=bound, from_oldest=True)
+    return _has_any(connection, beyond)
 
 
-def _within(bound: int) -> int:
-    """Return a bound that the database can compare with. No id is anywhere near the ends."""
-    return max(-_FAR, min(bound, _FAR))
+def _has_older(connection: BaseDatabaseWrapper, stretch: Stretch, bound: int) -> bool:
+    """Whether there is an older row, asked likewise."""
+    return _has_any(
+        connection, replace(stretch, older_than=bound, newer_than=None, from_oldest=False)
+    )
 
 
-def _union(parts: Sequence[QuerySet[Notification]]) -> RawSQL:
-    selects, parameters = [], list[Any]()
-    for part in parts:
-        compiler = part.values("id").query.get_compiler(using=part.db)
-        sql, values = compiler.as_sql()
-        selects.append(f"SELECT id FROM ({sql}) AS part")
-        parameters.extend(values)
-    return RawSQL(" UNION ALL ".join(selects), parameters)
+def _has_any(connection: BaseDatabaseWrapper, stretch: Stretch) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(*stretch.rows('"id"', 1))
+        return cursor.fetchone() is not None
 
 
 def _read_with_inbox(
-    user_id: Any, rows: QuerySet[Notification]
-) -> tuple[list[Notification], InboxState]:
+    connection: BaseDatabaseWrapper, stretch: Stretch, limit: int
+) -> tuple[list[Snapshot], InboxState]:
     """Read rows and the inbox's state in one statement, which is one snapshot on every database."""
-    annotated = rows.select_related("sender").annotate(
-        inbox_epoch=F("recipient__live_inbox__epoch"),
-        inbox_sequence=F("recipient__live_inbox__last_sequence"),
-        inbox_fingerprint=F("recipient__live_inbox__fingerprint"),
-        inbox_unread=F("recipient__live_inbox__unread_count"),
-        inbox_total=F("recipient__live_inbox__total_count"),
-    )
-    while True:
-        # `all`, because a query set keeps what it has found and would find it again.
-        found: list[Any] = list(annotated.all())
-        if found:
-            row = found[0]
-            position = Position(row.inbox_epoch, row.inbox_sequence, row.inbox_fingerprint)
-            return found, InboxState(position, row.inbox_unread, row.inbox_total)
-        # No row carries the inbox's state: read it together with the fact that there are no rows. If there
-        # are by now, look again.
-        first = Subquery(rows[:1].values("pk"))
-        inboxes = database.queryset(Inbox).filter(pk=user_id)
-        inbox = inboxes.annotate(first=first).first()
-        if inbox is None:
-            return [], EMPTY
-        if inbox.first is None:
-            return [], InboxState(inbox.position, inbox.unread_count, inbox.total_count)
+    reader = reader_for(connection.alias)
+    text, parameters = stretch.rows(reader.notification.sql(), limit)
+    start, end = _around(connection.alias, stretch.from_oldest)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{start}{text}{end}", [*parameters, stretch.user_key])
+        found = cursor.fetchall()
+    if not found:
+        return [], EMPTY
+    epoch, sequence, fingerprint, unread_count, total_count = found[0][: len(_STATE)]
+    inbox = InboxState(Position(epoch, sequence, fingerprint), unread_count, total_count)
+    # An inbox without such notifications is one row, without an id.
+    rows = [row[len(_STATE) :] for row in found if row[len(_STATE)] is not None]
+    return reader.snapshots(rows), inbox
+
+
+@lru_cache(maxsize=16)
+def _around(alias: str, from_oldest: bool) -> tuple[str, str]:
+    """Return what is before and after the statement of the rows: the inbox, and the senders."""
+    connection = connections[alias]
+    reader, users = reader_for(alias), get_user_model()
+    columns = [", ".join(f'inbox."{name}"' for name in _STATE), reader.notification.sql("listed")]
+    join = ""
+    if reader.sender is not None:
+        columns.append(reader.sender.sql("sender"))
+        key = users._meta.pk.column
+        join = f' LEFT JOIN {table_of(connection, users)} AS sender ON sender."{key}" = listed."sender_id"'
+    start = f"SELECT {', '.join(columns)} FROM {table_of(connection, Inbox)} AS inbox LEFT JOIN ("
+    order = "ASC" if from_oldest else "DESC"
+    end = f') AS listed ON TRUE{join} WHERE inbox."user_id" = %s ORDER BY listed."id" {order}'
+    return start, end
 
 
 @database.reading

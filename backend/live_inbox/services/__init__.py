@@ -14,7 +14,7 @@ from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
 from live_inbox.services.preferences import set_preference
 from live_inbox.services.results import AllRead, Changed, Deleted, Sent, SentMany
 from live_inbox.services.sending import send
-from live_inbox.services.snapshots import person, snapshot
+from live_inbox.snapshots import person, snapshot
 
 __all__ = [
     "AllRead",

@@ -17,7 +17,7 @@ from live_inbox.services.bulk_insert import insert_copies
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_quota import make_room
 from live_inbox.services.inbox_rows import SequencedInbox, allocate_sequences
-from live_inbox.services.snapshots import snapshot
+from live_inbox.snapshots import snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from live_inbox.services.inbox_rows import (
     moment_of,
 )
 from live_inbox.services.results import AllRead, Changed
-from live_inbox.services.snapshots import snapshot
+from live_inbox.snapshots import snapshot
 
 
 def mark_read(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:

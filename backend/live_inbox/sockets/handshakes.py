@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -132,6 +133,34 @@ def _has_allowed_host(handshake: HttpRequest, scope: Mapping[str, Any]) -> bool:
         _hosts.report(error)
         return False
     return True
+
+
+def has_allowed_host(scope: Mapping[str, Any]) -> bool:
+    """Return whether Django would serve a request with this host (ALLOWED_HOSTS). Nothing is logged."""
+    try:
+        if settings.USE_X_FORWARDED_HOST:
+            _Handshake(scope).get_host()
+        else:
+            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+            _check_host(host, tuple(settings.ALLOWED_HOSTS), settings.DEBUG)
+    except DisallowedHost:
+        return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def _check_host(host: bytes, allowed: tuple[str, ...], is_debug: bool) -> None:
+    """Raise DisallowedHost for a host that Django would not serve with these settings."""
+    request = HttpRequest()
+    request.META = {"HTTP_HOST": host.decode("latin-1")}
+    request.get_host()
+
+
+def is_secure(scope: Mapping[str, Any]) -> bool:
+    """Return whether the client has used TLS, by the same rules as Django's `is_secure`."""
+    if settings.SECURE_PROXY_SSL_HEADER:
+        return _Handshake(scope).is_secure()
+    return scope.get("scheme") in ("https", "wss")
 
 
 def credential_headers(scope: Mapping[str, Any], allowed: AllowedOrigins) -> Headers:

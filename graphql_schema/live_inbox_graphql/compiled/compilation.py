@@ -11,7 +11,7 @@ a client has written gets into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, NoReturn
@@ -22,6 +22,7 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLLeafType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
@@ -45,7 +46,9 @@ MAX_FIELDS = 2000
 """Fields of one compiled selection, all types of events together. Few documents within the limits come to a quarter."""
 
 _ARGUMENTS = {"after", "types"}
-_RESOLVERS = "live_inbox_graphql.subscriptions"
+_SUBSCRIPTIONS, _QUERIES = "live_inbox_graphql.subscriptions", "live_inbox_graphql.queries"
+_OURS = ("live_inbox_graphql.", "strawberry.relay.")
+"""The modules of the classes in `SOURCES`."""
 
 
 class UnsupportedSelection(Exception):
@@ -86,10 +89,54 @@ def compile_selection(executor: Executor[Any]) -> Selection:
     return Selection(node, name, readers, compiler.size)
 
 
+@dataclass(frozen=True, slots=True)
+class RootField:
+    """A field of the query type that an operation selects."""
+
+    node: FieldNode
+    """The field with its arguments."""
+    name: str
+    """Its name in the response."""
+    read: Read | None
+    """The reader of what it gives; None for `__typename`."""
+
+
+def compile_root_fields(
+    executor: Executor[Any], names: Collection[str]
+) -> tuple[list[RootField], int]:
+    """Return the fields that a query selects, and how many these select in all.
+
+    Each has to be `__typename`, or a field of ours with one of these names.
+
+    Raises UnsupportedSelection, or graphql-core's GraphQLError.
+    """
+    root = executor.schema.query_type
+    if root is None:
+        raise UnsupportedSelection("no queries")
+    collected = collect_fields(
+        executor.schema, executor.fragments, executor.variable_values, root, executor.operation
+    )
+    compiler = _Compiler(executor)
+    found = []
+    for name, details in _grouped(collected).items():
+        node = details[0].node
+        field = root.fields.get(node.name.value)
+        if node.name.value == "__typename":
+            found.append(RootField(node, name, None))
+        elif field is None or node.name.value not in names or not _is_ours(field, _QUERIES):
+            raise UnsupportedSelection("another root field")
+        else:
+            kind = _without_non_null(field.type)
+            if not isinstance(kind, GraphQLObjectType):
+                raise UnsupportedSelection("another type")
+            found.append(RootField(node, name, compiler.reader(kind, details)))
+    return found, compiler.size + len(found)
+
+
 def _type_of_events(root: GraphQLObjectType, name: str) -> GraphQLInterfaceType:
     """Return the interface of events that a field of the subscription type returns; the field has to be ours."""
     field = root.fields.get(name)
-    if field is None or not _is_ours(field) or not set(field.args) <= _ARGUMENTS:
+    if field is None or not _is_ours(field, _SUBSCRIPTIONS) or not set(field.args) <= _ARGUMENTS:
         raise UnsupportedSelection("another root field")
     events = _without_non_null(field.type)
     if not isinstance(events, GraphQLInterfaceType):
@@ -97,21 +144,21 @@ def _type_of_events(root: GraphQLObjectType, name: str) -> GraphQLInterfaceType:
     return events
 
 
-def _is_ours(field: GraphQLField) -> bool:
-    """Return whether a field is `notificationEvents` as we declare it: a project's subclass may have its own."""
+def _is_ours(field: GraphQLField, module: str) -> bool:
+    """Return whether a field is that of our module, as we declare it: a project's subclass may have its own."""
     definition = definition_of(field)
     if definition is None:
         warn_once()
         return False
     resolver = definition.base_resolver
     is_plain = not definition.extensions and not definition.permission_classes
-    return is_plain and resolver is not None and resolver.wrapped_func.__module__ == _RESOLVERS
+    return is_plain and resolver is not None and resolver.wrapped_func.__module__ == module
 
 
 def _class_name(kind: GraphQLObjectType) -> str:
     """Return the name of our class that a type was made of, whatever its name in the schema; else an empty one."""
     origin: Any = getattr(definition_of(kind), "origin", None)
-    if origin is None or not origin.__module__.startswith("live_inbox_graphql."):
+    if origin is None or not origin.__module__.startswith(_OURS):
         return ""
     return str(origin.__name__)
 
@@ -168,9 +215,25 @@ class _Compiler:
             read = _named(names, self.reader(kind, details))
             null = "None" if is_nullable else f"{_named(names, _refused)}()"
             return f"({null} if (value := {source}) is None else {read}(value))"
+        if isinstance(kind, GraphQLList):
+            return self._list(source, kind, details, names)
         if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
             return _leaf(source, kind, is_nullable, names)
         raise UnsupportedSelection(f"{parent.name}.{name}")
+
+    def _list(
+        self,
+        source: str,
+        kind: GraphQLList[Any],
+        details: list[FieldDetails],
+        names: dict[str, object],
+    ) -> str:
+        """Return the expression for a list of objects, none of which is null."""
+        entry = _without_non_null(kind.of_type)
+        if not isinstance(entry, GraphQLObjectType):
+            raise UnsupportedSelection("another list")
+        read = _named(names, self.reader(entry, details))
+        return f"[{read}(each) for each in {source}]"
 
 
 def _without_non_null(kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where the fields of each GraphQL type are found in an event.
+"""Where the fields of each GraphQL type are found in an event, or in a page of the list.
 
 The table repeats what `events.to_graphql` and the `of` methods of the types do, without making their objects. A field
 that is missing here leaves a document to graphql-core, which is slower and never wrong.
@@ -12,7 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.delivery.position import position_text
-from live_inbox_graphql import ids
+from live_inbox_graphql import cursors, ids
 from live_inbox_graphql.events import ResetReason
 
 _EVERY_EVENT: Mapping[str, str] = {
@@ -48,16 +48,35 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "createdAt": "it.created_at",
         "sender": "it.sender",
     },
+    "NotificationConnection": {
+        "edges": "it.notifications",
+        "nodes": "it.notifications",
+        "pageInfo": "it",
+        "totalCount": "it.inbox.total_count",
+        "unreadCount": "it.inbox.unread_count",
+        "position": "str(it.inbox.position)",
+    },
+    "NotificationEdge": {
+        "cursor": "cursor(it.id)",
+        "node": "it",
+    },
+    "PageInfo": {
+        "hasNextPage": "it.has_older",
+        "hasPreviousPage": "it.has_newer",
+        "startCursor": "cursor(it.notifications[0].id) if it.notifications else None",
+        "endCursor": "cursor(it.notifications[-1].id) if it.notifications else None",
+    },
     "InboxUser": {
         "id": "user_id(it.id)",
         "username": "it.username",
         "name": "it.name",
     },
 }
-"""By our classes' names, a Python expression for each field, in which `it` is an event, a snapshot or a person."""
+"""By the classes' names, an expression for each field, in which `it` is an event, a snapshot, a person or a page."""
 
 NAMES: Mapping[str, object] = {
     "ResetReason": ResetReason,
+    "cursor": cursors.encode,
     "notification_id": ids.notification_id,
     "position_text": position_text,
     "user_id": ids.user_id,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from graphql import DocumentNode, GraphQLSchema
 
 from live_inbox_graphql.compiled.rendering import CompiledSubscription
+
+if TYPE_CHECKING:
+    # It relies on the internals.
+    from live_inbox_graphql.compiled.queries import CompiledQuery
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +29,35 @@ class SubscriptionCompiler(Protocol):
         """Return what a request asks for, or None to leave it to graphql-core."""
 
 
-def subscription_compiler(schema: GraphQLSchema) -> SubscriptionCompiler | None:
-    """Return the compiler for a schema; None, with a warning in the log, if graphql-core's internals have changed."""
+class QueryCompiler(Protocol):
+    """Compiles queries: `live_inbox_graphql.compiled.queries.CompiledQueries`."""
+
+    def compile(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+    ) -> CompiledQuery | None:
+        """Return what a request asks for, or None to leave it to graphql-core."""
+
+
+class Compilers(NamedTuple):
+    """The compilers of one schema."""
+
+    subscriptions: SubscriptionCompiler
+    queries: QueryCompiler
+
+
+def compilers(schema: GraphQLSchema) -> Compilers | None:
+    """Return the compilers for a schema; None, with a warning in the log, if graphql-core's internals have changed."""
     try:
+        from live_inbox_graphql.compiled.queries import CompiledQueries
         from live_inbox_graphql.compiled.subscriptions import CompiledSubscriptions
     except (ImportError, AttributeError):
         logger.warning(
             "This version of graphql-core does not fit the compiled selections; graphql-core executes every "
-            "subscription, which costs more time for each event.",
+            "operation, which costs more time for each event and for each list.",
             exc_info=True,
         )
         return None
-    return CompiledSubscriptions(schema)
+    return Compilers(CompiledSubscriptions(schema), CompiledQueries(schema))

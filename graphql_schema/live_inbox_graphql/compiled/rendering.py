@@ -38,7 +38,7 @@ class CompiledSelection:
         except Exception as error:
             # As broad as graphql-core, which turns any exception of a field into an error of that field.
             raise ValueError("the event is not what the schema promises") from error
-        return _dumps({"data": {self._name: data}})
+        return dumps({"data": {self._name: data}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class CompiledSubscription:
     selection: CompiledSelection
 
 
-def _dumps(value: object) -> bytes:
+def dumps(value: object) -> bytes:
     """Return what `json_text.dumps` returns, for a value that may hold datetimes in UTC."""
     try:
         return orjson.dumps(value, option=orjson.OPT_UTC_Z)

@@ -1,0 +1,104 @@
+"""The statements of lists: the rows of a stretch, each found by an index, at the cost of so many rows.
+
+Written out, and not by the ORM: it takes longer to compose such a statement than a database to carry it out. The texts
+depend only on the form of a list, so there are few of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from live_inbox.models import Notification
+
+_FAR = 2**62
+
+TABLE = f'"{Notification._meta.db_table}"'
+
+_UNREAD, _READ = ' AND "read_at" IS NULL', ' AND "read_at" IS NOT NULL'
+
+# Twice the same order, so that each is the order of other indexes: see NegatedId and NegatedIdWithinType.
+_ORDER = '(-"id")'
+_ORDER_WITHIN_TYPE = '(0 - "id")'
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which notifications of a user a list has. The ids that bound it are exclusive."""
+
+    user_key: Any
+    """The primary key of the user, as the database takes it."""
+    types: Sequence[str] | None = None
+    read: bool | None = None
+    older_than: int | None = None
+    newer_than: int | None = None
+    from_oldest: bool = False
+
+    def rows(self, columns: str, limit: int) -> tuple[str, list[Any]]:
+        """Return the statement for the first rows, from one end or the other, and its parameters."""
+        types = None if self.types is None else sorted(set(self.types))
+        text = _rows_text(
+            columns,
+            None if types is None else len(types),
+            self.read,
+            self.older_than is not None,
+            self.newer_than is not None,
+            self.from_oldest,
+        )
+        begin = [self.user_key]
+        if self.older_than is not None:
+            begin.append(-_within(self.older_than))
+        if self.newer_than is not None:
+            begin.append(-_within(self.newer_than))
+        if types is None:
+            return text, [*begin, limit]
+        states = len(_states(self.read))
+        parts = [each for type in types for each in [*begin, type, limit] * states]
+        return text, [*parts, limit]
+
+
+def _within(bound: int) -> int:
+    """Return a bound that the database can compare with. No id is anywhere near the ends."""
+    return max(-_FAR, min(bound, _FAR))
+
+
+def _states(read: bool | None) -> Sequence[str]:
+    if read is None:
+        return (_READ, _UNREAD)
+    return (_READ,) if read else (_UNREAD,)
+
+
+@lru_cache(maxsize=256)
+def _rows_text(
+    columns: str,
+    types: int | None,
+    read: bool | None,
+    has_upper_bound: bool,
+    has_lower_bound: bool,
+    from_oldest: bool,
+) -> str:
+    """Return the text of a statement.
+
+    A list of types is made of parts, of each of which an index gives the first rows. They are merged by their ids: to
+    sort the whole list would cost what the inbox holds of it.
+    """
+    order = _ORDER if types is None else _ORDER_WITHIN_TYPE
+    where = '"recipient_id" = %s'
+    if has_upper_bound:
+        where += f" AND {order} > %s"
+    if has_lower_bound:
+        where += f" AND {order} < %s"
+    end = f" ORDER BY {order} {'DESC' if from_oldest else 'ASC'} LIMIT %s"
+    if types is None:
+        state = "" if read is None else _states(read)[0]
+        return f"SELECT {columns} FROM {TABLE} WHERE {where}{state}{end}"
+    if not types:
+        return f"SELECT {columns} FROM {TABLE} WHERE 1 = 0 LIMIT %s"
+    parts = [
+        f'SELECT "id" FROM (SELECT "id" FROM {TABLE} WHERE {where} AND "type" = %s{state}{end}) AS part'
+        for _ in range(types)
+        for state in _states(read)
+    ]
+    return f'SELECT {columns} FROM {TABLE} WHERE "id" IN ({" UNION ALL ".join(parts)}){end}'

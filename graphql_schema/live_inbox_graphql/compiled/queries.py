@@ -1,0 +1,266 @@
+"""From a query to its compiled selection: of the list of notifications and of the caller, which pages ask for first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationType,
+    get_argument_values,
+    get_operation_ast,
+)
+
+from live_inbox.conf import InboxSettings, inbox_settings
+from live_inbox.errors import InvalidInput
+from live_inbox.events import Person
+from live_inbox.internals.graphql_execution import Executor
+from live_inbox.selectors import Page
+from live_inbox_graphql.arguments import parse_types
+from live_inbox_graphql.compiled.compilation import (
+    RootField,
+    UnsupportedSelection,
+    compile_root_fields,
+)
+from live_inbox_graphql.compiled.rendering import dumps
+from live_inbox_graphql.costs import Cost, excess, operation_cost
+from live_inbox_graphql.operation_rate import COST_EACH
+from live_inbox_graphql.pagination import window
+
+FIELDS = ("viewer", "notifications")
+"""The fields of the query type that can be compiled."""
+
+MAX_FIELDS = 8192
+"""Of all selections that are remembered. A field takes some 420 bytes of a function and its names."""
+
+MAX_ARGUMENTS = 1024
+"""How many requests with other variables are remembered."""
+
+_LONGEST_VARIABLES = 1024
+"""Of what is remembered, in bytes of JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListArguments:
+    """The arguments of `selectors.page`, but for the user."""
+
+    limit: int
+    older_than: int | None
+    newer_than: int | None
+    from_oldest: bool
+    types: frozenset[str] | None
+    read: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a query selects, whatever its variables."""
+
+    document: DocumentNode
+    type_name: str
+    """The name of the query type."""
+    fields: tuple[RootField, ...]
+    size: int
+    """The number of selected fields."""
+
+    def first(self, name: str) -> RootField | None:
+        """Return the first field of the query type with this name; None if it is not selected."""
+        return next((field for field in self.fields if field.node.name.value == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledQuery:
+    """One query: its selection, and what it asks for of the list."""
+
+    selection: Selection
+    list_arguments: ListArguments | None
+    """None if it does not ask for the list."""
+    cost: Cost
+
+    @property
+    def extra_weight(self) -> int:
+        """What it takes of its caller's allowance beside its document."""
+        return self.cost.fields // COST_EACH
+
+    @property
+    def wants_viewer(self) -> bool:
+        """Whether it asks for the caller."""
+        return self.selection.first("viewer") is not None
+
+    def render(self, viewer: Person | None, page: Page | None) -> bytes:
+        """Return the result as JSON: `{"data":{...}}`. Raises ValueError where graphql-core would report errors."""
+        sources = {"viewer": viewer, "notifications": page}
+        selection = self.selection
+        try:
+            data = {
+                field.name: selection.type_name
+                if field.read is None
+                else field.read(sources[field.node.name.value])
+                for field in selection.fields
+            }
+        except ValueError:
+            raise
+        except Exception as error:
+            raise ValueError("the inbox is not what the schema promises") from error
+        return dumps({"data": data})
+
+
+class CompiledQueries:
+    """Compiles queries, and remembers what was compiled: the least recently used is dropped first.
+
+    What was compiled under other settings is forgotten: they limit pages and costs.
+    """
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._selections: OrderedDict[tuple[int, str | None], Selection | None] = OrderedDict()
+        self._documents: dict[tuple[int, str | None], DocumentNode] = {}
+        self._size = 0
+        self._queries: OrderedDict[tuple[int, str | None, bytes], CompiledQuery] = OrderedDict()
+        self._settings: InboxSettings | None = None
+
+    def compile(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+    ) -> CompiledQuery | None:
+        """Return the compiled query; None to leave the request to graphql-core, which reports errors.
+
+        The document has to be valid, and cached by the caller: that is not checked again.
+        """
+        settings = inbox_settings()
+        if settings is not self._settings:
+            self._settings = settings
+            self._queries.clear()
+        key = _key(document, operation_name, variables)
+        known = self._queries.get(key) if key is not None else None
+        if known is not None and known.selection.document is document:
+            self._queries.move_to_end(key)  # type: ignore[arg-type]
+            return known
+        query = self._compile(document, operation_name, variables)
+        if query is not None and key is not None:
+            self._queries[key] = query
+            if len(self._queries) > MAX_ARGUMENTS:
+                self._queries.popitem(last=False)
+        return query
+
+    def _compile(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+    ) -> CompiledQuery | None:
+        operation = get_operation_ast(document, operation_name)
+        if operation is None or operation.operation is not OperationType.QUERY:
+            return None
+        executor = Executor.build(
+            self._schema,
+            document,
+            raw_variable_values=dict(variables or {}),
+            operation_name=operation_name,
+        )
+        cost = operation_cost(self._schema, document, operation_name, variables)
+        if not isinstance(executor, Executor) or excess(self._schema, cost) is not None:
+            return None
+        try:
+            selection = self._selection(document, operation_name, executor)
+            arguments = None if selection is None else self._arguments(selection, executor)
+        except (GraphQLError, InvalidInput):
+            return None
+        return None if selection is None else CompiledQuery(selection, arguments, cost)
+
+    def _selection(
+        self, document: DocumentNode, operation_name: str | None, executor: Executor[Any]
+    ) -> Selection | None:
+        key = id(document), operation_name
+        if self._documents.get(key) is document:
+            self._selections.move_to_end(key)
+            return self._selections[key]
+        try:
+            selection = None if _has_directives(document) else _compiled(document, executor)
+        except UnsupportedSelection:
+            selection = None
+        self._remember(key, document, selection)
+        return selection
+
+    def _remember(
+        self, key: tuple[int, str | None], document: DocumentNode, selection: Selection | None
+    ) -> None:
+        self._forget(key)
+        self._documents[key], self._selections[key] = document, selection
+        self._size += _size(selection)
+        while self._size > MAX_FIELDS and len(self._selections) > 1:
+            self._forget(next(iter(self._selections)))
+
+    def _forget(self, key: tuple[int, str | None]) -> None:
+        if key in self._documents:
+            del self._documents[key]
+            self._size -= _size(self._selections.pop(key))
+
+    def _arguments(self, selection: Selection, executor: Executor[Any]) -> ListArguments | None:
+        field = selection.first("notifications")
+        root = self._schema.query_type
+        if field is None or root is None:
+            return None
+        definition = root.fields[field.node.name.value]
+        return _list_arguments(
+            get_argument_values(definition, field.node, executor.variable_values)
+        )
+
+
+def _size(selection: Selection | None) -> int:
+    return 1 if selection is None else 1 + selection.size
+
+
+def _key(
+    document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None
+) -> tuple[int, str | None, bytes] | None:
+    """Return what a request with these variables is remembered by; None for one that is not."""
+    try:
+        text = orjson.dumps(variables) if variables else b""
+    except TypeError:
+        return None
+    return (id(document), operation_name, text) if len(text) <= _LONGEST_VARIABLES else None
+
+
+def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
+    fields, size = compile_root_fields(executor, FIELDS)
+    if sum(field.node.name.value == "notifications" for field in fields) > 1:
+        raise UnsupportedSelection("several lists")
+    root = executor.schema.query_type
+    assert root is not None
+    return Selection(document, root.name, tuple(fields), size)
+
+
+def _list_arguments(given: Mapping[str, Any]) -> ListArguments:
+    """Return the arguments of a field as `selectors.page` takes them. Raises InvalidInput."""
+    asked = window(**{name: given.get(name) for name in ("first", "after", "last", "before")})
+    filter = given.get("filter") or {}
+    return ListArguments(
+        asked.limit,
+        asked.older_than,
+        asked.newer_than,
+        asked.from_oldest,
+        parse_types(filter.get("types"), field="filter.types"),
+        filter.get("read"),
+    )
+
+
+def _has_directives(document: DocumentNode) -> bool:
+    """Whether anything in a document has directives: they may depend on variables, and some only graphql-core knows."""
+    nodes: list[Any] = list(document.definitions)
+    while nodes:
+        node = nodes.pop()
+        if node.directives:
+            return True
+        selection_set = getattr(node, "selection_set", None)
+        if selection_set is not None:
+            nodes.extend(selection_set.selections)
+    return False

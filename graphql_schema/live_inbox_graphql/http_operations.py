@@ -1,0 +1,100 @@
+"""Answers the operations of HTTP requests: for Django's view, and for requests that bypass it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from graphql import GraphQLError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from live_inbox.errors import RateLimited
+from live_inbox_graphql.context import Context
+from live_inbox_graphql.errors import as_clients_see_exception, client_error
+from live_inbox_graphql.http_answers import (
+    Answer,
+    HttpError,
+    answer_result,
+    within_limit,
+    wrong_method,
+)
+from live_inbox_graphql.http_request import Parameters
+from live_inbox_graphql.operation_rate import take_operation
+from live_inbox_graphql.query_results import result_for
+from live_inbox_graphql.request_limits import check_request
+from live_inbox_graphql.served_schema import ServedSchema
+
+OPERATIONS: Final = {
+    "POST": {OperationType.QUERY, OperationType.MUTATION},
+    "GET": {OperationType.QUERY},
+}
+"""What each method may do."""
+
+
+def requested_document(schema: ServedSchema, parameters: Parameters, *, is_anonymous: bool) -> str:
+    """Return the text of the document that a request asks for, within the limits. Raises GraphQLError."""
+    query = schema.persisted.text(
+        parameters.query, parameters.extensions, may_remember=not is_anonymous
+    )
+    check_request(query, parameters.variables)
+    return query
+
+
+def refused(error: Exception) -> ExecutionResult:
+    """Return the result of a request that is not executed."""
+    return PreExecutionError(data=None, errors=[as_clients_see_exception(error)])
+
+
+async def answer_operation(
+    schema: ServedSchema,
+    method: str,
+    parameters: Parameters,
+    context: Context,
+    media_type: str,
+) -> Answer:
+    """Return the answer to a request whose caller has just been authenticated.
+
+    Raises HttpError for an operation that cannot be executed by this method.
+    """
+    try:
+        query = requested_document(schema, parameters, is_anonymous=context.caller is None)
+        take_operation(context, schema.weight(query))
+        body = await _compiled_result(schema, query, parameters, context)
+    except (GraphQLError, RateLimited) as error:
+        return answer_result(refused(error), media_type)
+    if body is not None:
+        return Answer(within_limit(body), media_type)
+    return answer_result(await _execute(schema, method, query, parameters, context), media_type)
+
+
+async def _compiled_result(
+    schema: ServedSchema, query: str, parameters: Parameters, context: Context
+) -> bytes | None:
+    """Return the result of a query that is compiled; None to leave it to graphql-core. Raises RateLimited."""
+    if context.caller is None:
+        return None
+    compiled = schema.compiled_query(query, parameters.operation_name, parameters.variables)
+    if compiled is None:
+        return None
+    if compiled.extra_weight:
+        take_operation(context, compiled.extra_weight)
+    return await result_for(compiled, context.caller, is_fresh=True)
+
+
+async def _execute(
+    schema: ServedSchema, method: str, query: str, parameters: Parameters, context: Context
+) -> ExecutionResult:
+    try:
+        return await schema.execute(
+            query,
+            variable_values=parameters.variables,
+            context_value=context,
+            operation_name=parameters.operation_name,
+            allowed_operation_types=OPERATIONS[method],
+        )
+    except InvalidOperationTypeError as error:
+        raise wrong_method(error.operation_type) from error
+    except CannotGetOperationTypeError as error:
+        raise HttpError(HTTPStatus.BAD_REQUEST, client_error(error)) from error

@@ -1,0 +1,107 @@
+"""Executes compiled queries: from the caller and the rows of the database straight to bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphql import GraphQLError
+
+from live_inbox import selectors
+from live_inbox.identity.callers import (
+    Caller,
+    call_with_known,
+    caller_with_known,
+    refresh_caller,
+)
+from live_inbox.identity.known_tokens import KnownToken
+from live_inbox.identity.scopes import Right, allows
+from live_inbox.request_threads import Use, in_request_thread
+from live_inbox.selectors import Page
+from live_inbox.services import person
+from live_inbox_graphql import json_text
+from live_inbox_graphql.errors import as_clients_see_exception
+
+if TYPE_CHECKING:
+    # It relies on internals of graphql-core.
+    from live_inbox_graphql.compiled.queries import CompiledQuery, ListArguments
+
+
+async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) -> bytes | None:
+    """Return the result as JSON, `{"data":...}`; None where graphql-core has to report errors.
+
+    `is_fresh`: whether the caller's row has just been read. That of a socket's caller may be hours old.
+    """
+    if not allows(caller.scopes, Right.READ):
+        return None
+    reads_caller = query.wants_viewer and not is_fresh
+    page = None
+    if reads_caller or query.list_arguments is not None:
+        try:
+            caller, page = await in_request_thread(
+                Use(caller.user_id), _read, caller, query, reads_caller
+            )
+        except Exception as error:
+            return _failed(query, error)
+    return _rendered(query, caller, page)
+
+
+async def result_with_known(
+    query: CompiledQuery, token: str, known: KnownToken
+) -> tuple[Caller, bytes | None]:
+    """Return the caller of a token that is known, whose account is read, and the result or None, likewise.
+
+    Raises AuthenticationFailed; and what the database raises when the account is read.
+    """
+    if query.list_arguments is None or not allows(known.verified.scopes, Right.READ):
+        caller = await caller_with_known(token, known)
+        return caller, await result_for(query, caller, is_fresh=True)
+    caller, page = await call_with_known(token, known, _listed_or_error, query.list_arguments)
+    if isinstance(page, Exception):
+        return caller, _failed(query, page)
+    return caller, _rendered(query, caller, page)
+
+
+def _read(caller: Caller, query: CompiledQuery, reads_caller: bool) -> tuple[Caller, Page | None]:
+    if reads_caller:
+        caller = refresh_caller(caller)
+    arguments = query.list_arguments
+    return caller, None if arguments is None else _listed(caller, arguments)
+
+
+def _listed_or_error(caller: Caller, arguments: ListArguments) -> Page | Exception:
+    """Return the page, or what reading it has raised: the caller is known then all the same."""
+    try:
+        return _listed(caller, arguments)
+    except Exception as error:
+        return error
+
+
+def _listed(caller: Caller, arguments: ListArguments) -> Page:
+    return selectors.page(
+        user_id=caller.user_id,
+        limit=arguments.limit,
+        older_than=arguments.older_than,
+        newer_than=arguments.newer_than,
+        from_oldest=arguments.from_oldest,
+        types=arguments.types,
+        read=arguments.read,
+    )
+
+
+def _rendered(query: CompiledQuery, caller: Caller, page: Page | None) -> bytes | None:
+    try:
+        return query.render(person(caller.user) if query.wants_viewer else None, page)
+    except ValueError:
+        return None
+
+
+def _failed(query: CompiledQuery, error: Exception) -> bytes:
+    """Return the result of a query whose field has failed, none of which may be null."""
+    selection = query.selection
+    field = selection.first("notifications") or selection.first("viewer")
+    assert field is not None
+    seen = as_clients_see_exception(error)
+    located = GraphQLError(
+        seen.message, nodes=[field.node], path=[field.name], extensions=seen.extensions
+    )
+    return json_text.dumps({"data": None, "errors": [located.formatted]})

@@ -1,0 +1,254 @@
+"""Requests with a token past Django's middleware: which ones, and what is true of them all the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jwt
+import pytest
+from django.contrib.auth.models import User
+from django.test import AsyncClient
+
+from live_inbox.database_threads import in_database_thread
+from live_inbox.identity.callers import known_token
+from live_inbox.identity.issuing import issue_token
+from live_inbox.identity.revocation import revoke_token, revoke_tokens
+from tests.changed_settings import changed_settings
+from tests.graphql.http_client import PlainResponse, Unanswered, bearer, past_middleware
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+VIEWER = json.dumps({"query": "{ viewer { username } }"})
+LIST = json.dumps({"query": "{ notifications { totalCount nodes { title } } }"})
+MARK_ALL = json.dumps({"query": "mutation { markAllRead { count } }"})
+JSON = {"Content-Type": "application/json", "Host": "testserver"}
+
+
+async def post(
+    token: str, content: str = VIEWER, path: str = "/graphql/", **headers: str
+) -> PlainResponse | None:
+    sent = JSON | {"Authorization": token} | headers
+    return await past_middleware(content, path=path, headers=sent)
+
+
+async def answered(token: str, content: str = VIEWER, **headers: str) -> PlainResponse:
+    response = await post(token, content, **headers)
+    assert response is not None
+    return response
+
+
+def reason(response: PlainResponse) -> str:
+    (error,) = json.loads(response.content)["errors"]
+    return str(error["extensions"].get("reason"))
+
+
+class TestWhich:
+    @pytest.mark.parametrize("path", ["/graphql/", "/graphql"])
+    async def test_a_token_is_served(self, alice: User, path: str) -> None:
+        response = await post(bearer(alice), path=path)
+        assert response is not None
+        assert (response.status_code, json.loads(response.content)) == (
+            200,
+            {"data": {"viewer": {"username": "alice"}}},
+        )
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"Host": "evil.example"},
+            {"Host": ""},
+            {"Authorization": "Basic YTpi"},
+            {"Authorization": ""},
+        ],
+    )
+    async def test_what_is_unusual_is_for_django(
+        self, alice: User, changes: dict[str, str]
+    ) -> None:
+        headers = JSON | {"Authorization": bearer(alice)} | changes
+        assert await past_middleware(VIEWER, headers=headers) is None
+
+    async def test_a_field_that_is_there_twice_is_for_django(self, alice: User) -> None:
+        headers = JSON | {"Authorization": bearer(alice), "AUTHORIZATION": bearer(alice)}
+        assert await past_middleware(VIEWER, headers=headers) is None
+
+    @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "HEAD"])
+    async def test_other_methods_are_for_django(self, alice: User, method: str) -> None:
+        headers = JSON | {"Authorization": bearer(alice)}
+        assert await past_middleware("", method=method, headers=headers) is None
+
+    @pytest.mark.parametrize("path", ["/", "/admin/login/", "/graphql/x", "/ws/notifications/"])
+    async def test_other_addresses_are_for_django(self, alice: User, path: str) -> None:
+        assert await post(bearer(alice), path=path) is None
+
+    @pytest.mark.parametrize(
+        ("changes", "is_served"),
+        [
+            ({"BYPASS_MIDDLEWARE": False}, False),
+            ({"BYPASS_MIDDLEWARE": True}, True),
+            ({"GRAPHQL_SCHEMA": "tests.graphql.project_schema.schema"}, False),
+            ({"AUTHENTICATOR": "tests.authentication.HeaderAuthenticator"}, False),
+        ],
+    )
+    async def test_settings_decide(
+        self, alice: User, changes: dict[str, Any], is_served: bool
+    ) -> None:
+        with changed_settings(**changes):
+            assert (await post(bearer(alice)) is not None) is is_served
+
+    async def test_middleware_of_the_project_sees_all_requests(
+        self, alice: User, settings: Any
+    ) -> None:
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, "project.middleware.Audit"]
+        assert await post(bearer(alice)) is None
+        with changed_settings(BYPASS_MIDDLEWARE=True):
+            assert await post(bearer(alice)) is not None
+
+    async def test_https_is_required_where_the_settings_say_so(
+        self, alice: User, settings: Any
+    ) -> None:
+        settings.SECURE_SSL_REDIRECT = True
+        headers = JSON | {"Authorization": bearer(alice)}
+        assert await past_middleware(VIEWER, headers=headers) is None
+        assert await past_middleware(VIEWER, scheme="https", headers=headers) is not None
+        settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+        assert await past_middleware(VIEWER, scheme="https", headers=headers) is not None
+        forwarded = headers | {"X-Forwarded-Proto": "https"}
+        assert await past_middleware(VIEWER, headers=forwarded) is not None
+        forwarded = headers | {"X-Forwarded-Proto": "http"}
+        assert await past_middleware(VIEWER, scheme="https", headers=forwarded) is None
+
+    async def test_browsers_that_are_not_allowed_are_for_django(
+        self, alice: User, settings: Any
+    ) -> None:
+        settings.DISALLOWED_USER_AGENTS = ["curl"]
+        assert await post(bearer(alice)) is None
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_the_answer_has_the_headers_of_django(
+    alice: User, settings: Any, scheme: str
+) -> None:
+    settings.SECURE_HSTS_SECONDS = 60
+    headers = {"Authorization": bearer(alice), "Origin": "https://app.example.com"}
+    with changed_settings(ALLOWED_ORIGINS=["https://app.example.com"]):
+        ours = await past_middleware(VIEWER, scheme=scheme, headers=JSON | headers)
+        theirs: Any = await AsyncClient().post(
+            "/graphql/",
+            VIEWER,
+            content_type="application/json",
+            headers=headers,
+            secure=scheme == "https",
+        )
+    assert ours is not None
+    expected = {name.lower(): value for name, value in theirs.headers.items()}
+    assert ours.headers == expected
+    assert ours.content == theirs.content
+    assert ours["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert ("Strict-Transport-Security" in ours) is (scheme == "https")
+    assert ours["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_page_of_another_origin_may_not_read_the_answer(alice: User) -> None:
+    response = await answered(bearer(alice), Origin="https://evil.example")
+    assert response.status_code == 200
+    assert "Access-Control-Allow-Origin" not in response
+
+
+class TestKnownTokens:
+    async def test_the_account_is_read_each_time(self, alice: User) -> None:
+        token = bearer(alice)
+        for content in (LIST, VIEWER, MARK_ALL):
+            assert (await answered(token, content)).status_code == 200
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        for content in (LIST, VIEWER, MARK_ALL):
+            response = await answered(token, content)
+            assert (response.status_code, reason(response)) == (401, "inactive")
+
+    @pytest.mark.parametrize("content", [LIST, VIEWER, MARK_ALL])
+    async def test_what_is_revoked_ends_at_once(self, alice: User, content: str) -> None:
+        token = bearer(alice)
+        assert (await answered(token, content)).status_code == 200
+        await in_database_thread(revoke_tokens, user_id=alice.pk)
+        response = await answered(token, content)
+        assert (response.status_code, reason(response)) == (401, "revoked")
+
+    async def test_a_token_that_is_revoked_by_its_id_ends_at_once(self, alice: User) -> None:
+        token = issue_token(alice, ttl_seconds=600)
+        assert (await answered(f"Bearer {token}", LIST)).status_code == 200
+        claims = jwt.decode(token, options={"verify_signature": False})
+        await in_database_thread(revoke_token, user_id=alice.pk, token_id=claims["jti"])
+        response = await answered(f"Bearer {token}", LIST)
+        assert (response.status_code, reason(response)) == (401, "revoked")
+
+    async def test_a_deleted_user_is_unknown_at_once(self, alice: User) -> None:
+        token = bearer(alice)
+        assert (await answered(token, LIST)).status_code == 200
+        await alice.adelete()
+        response = await answered(token, LIST)
+        assert (response.status_code, reason(response)) == (401, "unknown_user")
+
+    async def test_a_name_that_another_user_has_by_now_is_not_theirs(
+        self, alice: User, bob: User
+    ) -> None:
+        """With names in tokens, a known token must not read the inbox that its name had before, nor that of now."""
+        with changed_settings(JWT_USER_FIELD="username"):
+            token = f"Bearer {issue_token(alice, ttl_seconds=600)}"
+            assert (await answered(token, LIST)).status_code == 200
+            await User.objects.filter(pk=alice.pk).aupdate(username="alice2")
+            await User.objects.filter(pk=bob.pk).aupdate(username="alice")
+            assert (await answered(token, LIST)).status_code == 401
+            response = await answered(token)
+            assert json.loads(response.content) == {"data": {"viewer": {"username": "alice"}}}
+
+    async def test_other_settings_verify_it_again(self, alice: User) -> None:
+        token = bearer(alice)
+        assert (await answered(token)).status_code == 200
+        with changed_settings(JWT_SECRET="another-secret-0123456789-0123456789"):
+            assert (await answered(token)).status_code == 401
+
+    async def test_a_token_that_is_refused_is_not_known(self, alice: User) -> None:
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        token = issue_token(alice, ttl_seconds=600)
+        assert (await answered(f"Bearer {token}")).status_code == 401
+        assert known_token(token) is None
+
+    async def test_scopes_count(self, alice: User) -> None:
+        token = bearer(alice, "notifications:send")
+        for _ in range(2):
+            (error,) = json.loads((await answered(token, LIST)).content)["errors"]
+            assert error["extensions"]["code"] == "FORBIDDEN"
+
+    async def test_the_allowance_counts(self, alice: User) -> None:
+        with changed_settings(OPERATION_RATE="1/hour burst 4"):
+            token = bearer(alice)
+            statuses = [(await answered(token)).status_code for _ in range(6)]
+        assert statuses[0] == 200
+        assert statuses[-1] == 429
+
+
+class TestBodies:
+    async def test_in_parts(self, alice: User) -> None:
+        headers = JSON | {"Authorization": bearer(alice)}
+        for chunks in (2, 7, len(VIEWER)):
+            response = await past_middleware(VIEWER, headers=headers, chunks=chunks)
+            assert response is not None
+            assert response.status_code == 200
+
+    async def test_without_a_length_it_is_limited_all_the_same(self, alice: User) -> None:
+        headers = JSON | {"Authorization": bearer(alice), "Content-Length": ""}
+        big = json.dumps({"query": "{ __typename }", "variables": {"a": "x" * 2_000_000}})
+        response = await past_middleware(big, headers=headers, chunks=100)
+        assert response is not None
+        assert response.status_code == 413
+
+    async def test_a_length_beyond_the_limit_is_refused_unread(self, alice: User) -> None:
+        headers = JSON | {"Authorization": bearer(alice), "Content-Length": "9" * 18}
+        response = await past_middleware(VIEWER, headers=headers)
+        assert response is not None
+        assert response.status_code == 413
+
+    async def test_who_has_gone_gets_nothing(self, alice: User) -> None:
+        headers = JSON | {"Authorization": bearer(alice)}
+        with pytest.raises(Unanswered):
+            await past_middleware(VIEWER, headers=headers, is_cut=True)
