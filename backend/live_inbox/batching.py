@@ -22,12 +22,20 @@ class Batcher(Generic[Question, Answer]):
     same turn of the loop. After a large call there is a pause, so that more questions are batched. A call that fails
     fails the questions that were in it and no others.
 
-    `answer_all` returns an answer for each question, in their order. Each event loop has its own queue.
+    `answer_all` returns an answer for each question, in their order. Each event loop has its own queue. `pause` gives
+    the seconds of the pause after a call for so many questions.
     """
 
-    def __init__(self, answer_all: AnswerAll[Question, Answer], *, most: int) -> None:
+    def __init__(
+        self,
+        answer_all: AnswerAll[Question, Answer],
+        *,
+        most: int,
+        pause: Callable[[int], float] | None = None,
+    ) -> None:
         self._answer_all = answer_all
         self._most = most
+        self._pause = pause or pause_after
         self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue[Question, Answer]] = (
             WeakKeyDictionary()
         )
@@ -37,7 +45,7 @@ class Batcher(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         queue = self._queues.get(loop)
         if queue is None:
-            queue = _Queue(self._answer_all, self._most)
+            queue = _Queue(self._answer_all, self._most, self._pause)
             self._queues[loop] = queue
         return await queue.put(question, loop)
 
@@ -76,9 +84,12 @@ class _Queue(Generic[Question, Answer]):
     is a second worker, and a third.
     """
 
-    def __init__(self, answer_all: AnswerAll[Question, Answer], most: int) -> None:
+    def __init__(
+        self, answer_all: AnswerAll[Question, Answer], most: int, pause: Callable[[int], float]
+    ) -> None:
         self._answer_all = answer_all
         self._most = most
+        self._pause = pause
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         # When each worker began its present call.
         self._workers: dict[asyncio.Task[None], float] = {}
@@ -105,7 +116,7 @@ class _Queue(Generic[Question, Answer]):
             while batch := self._next():
                 self._workers[worker] = loop.time()
                 await self._answer(batch)
-                if len(self._waiting) < self._most and (pause := pause_after(len(batch))):
+                if len(self._waiting) < self._most and (pause := self._pause(len(batch))):
                     await asyncio.sleep(pause)
         finally:
             del self._workers[worker]

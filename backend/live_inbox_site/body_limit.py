@@ -1,6 +1,7 @@
 """Refuses request bodies that are too large or too slow, on any ASGI server: Django writes them to the disk first.
 
-The server's own HTTP class (`live_inbox.internals.uvicorn_requests`) does it before, and without reading on.
+The server's own HTTP class (`live_inbox.internals.uvicorn_requests`) does it before, and without reading on. It marks
+its requests, so that nothing is done twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from collections.abc import Awaitable
 from http import HTTPStatus
 
-from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send
+from live_inbox.sockets.asgi import BOUNDED, Application, Message, Receive, Scope, Send
 from live_inbox.sockets.refusals import refuse_request
 from live_inbox_site.environment import site_settings
 
@@ -42,7 +43,7 @@ class BodyLimit:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope.get(BOUNDED):
             return self._application(scope, receive, send)
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.test.utils import CaptureQueriesContext, register_lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from live_inbox.identity import user_lookup
 from live_inbox.identity.accounts import AccountConfig, AccountResult, account_for, accounts_for
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.revocation import revoke_tokens
@@ -116,6 +118,15 @@ class _InIgnoringCase(In):
         return f"LOWER({sql})", params
 
 
+@pytest.fixture
+def nothing_composed() -> Iterator[None]:
+    """Compose the queries of users anew, and again after the test."""
+    user_lookup._of_thread.queries.clear()
+    yield
+    user_lookup._of_thread.queries.clear()
+
+
+@pytest.mark.usefixtures("nothing_composed")
 def test_a_case_insensitive_column_gives_case_insensitive_results(people: list[User]) -> None:
     """A project may give the column such a type or collation."""
     field = User._meta.get_field("username")

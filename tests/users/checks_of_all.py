@@ -11,7 +11,7 @@ import live_inbox
 from live_inbox import selectors
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, InboxEvent, Notification
-from live_inbox.services import SentMany
+from live_inbox.services import SentMany, person
 from tests.users.people import both_devices, close_code, new_user, serving
 
 
@@ -25,7 +25,7 @@ def check_that_what_is_sent_is_listed() -> None:
     live_inbox.send_many(recipients=[alice, bob], title="many")
     page = selectors.page(user_id=str(alice.pk), limit=5)
     assert [row.title for row in page.notifications] == ["many", "one"]
-    assert page.notifications[1].sender == bob
+    assert page.notifications[1].sender == person(bob)
     assert list(check_inboxes(user_ids=[alice.pk, bob.pk])) == []
 
 

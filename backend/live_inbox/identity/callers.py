@@ -34,6 +34,8 @@ from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 from live_inbox.lanes import Lane
 from live_inbox.request_threads import Use, in_request_thread
 
+Accounts = Batcher[VerifiedToken, AccountResult]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -89,15 +91,15 @@ async def authenticate(token: str | None) -> Caller:
         async with keys_within(config.keys_seconds):
             await asyncio.wrap_future(pending)
     verified = verifier.verify(token or "", fetch=False)
-    caller = await _caller_of_verified(verified)
+    caller = await _caller_of_verified(verified, _accounts)
     known_tokens(config.tokens).put(token or "", verified, caller.user_id)
     return caller
 
 
-async def _caller_of_verified(verified: VerifiedToken) -> Caller:
+async def _caller_of_verified(verified: VerifiedToken, accounts: Accounts) -> Caller:
     config = identity_config()
     async with database_within(config.database_seconds):
-        result = await _accounts.ask(verified)
+        result = await accounts.ask(verified)
         if result is Reason.UNKNOWN_USER and config.accounts.create_users:
             # Outside the batch and its lane: the write, which may wait for a lock, would delay the other tokens.
             use = Use(verified.user_ref, changed_inbox=f"of a new user: {verified.user_ref}")
@@ -120,7 +122,7 @@ def known_token(token: str) -> KnownToken | None:
 
 async def caller_with_known(token: str, known: KnownToken) -> Caller:
     """Do as `authenticate`, for a token that is known."""
-    return _of_known(token, known, await _caller_of_verified(known.verified))
+    return _of_known(token, known, await _caller_of_verified(known.verified, _known_accounts))
 
 
 async def call_with_known(
@@ -135,10 +137,10 @@ async def call_with_known(
 
     Return the caller and what the function returns. Raises AuthenticationFailed, and what the function raises.
     """
-    accounts = identity_config().accounts
+    accounts_config = identity_config().accounts
 
     def look_up_and_call() -> tuple[Caller, T]:
-        user = account_for(known.verified, accounts)
+        user = account_for(known.verified, accounts_config)
         caller = _of_known(token, known, _caller_with_token(user, known.verified))
         return caller, function(caller, *args, **kwargs)
 
@@ -249,4 +251,7 @@ async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[AccountRes
 
 
 # Enough tokens that the query outweighs the thread hop, and few enough that a thread is free again soon.
-_accounts = Batcher(_read_accounts, most=500)
+_accounts: Accounts = Batcher(_read_accounts, most=500)
+
+# Requests of clients that are here already are no reconnect storm: a pause would only delay them.
+_known_accounts: Accounts = Batcher(_read_accounts, most=100, pause=lambda count: 0.0)

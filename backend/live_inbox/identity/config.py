@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from django.conf import settings as django_settings
 
@@ -31,6 +32,28 @@ class IdentityConfig:
 def identity_config() -> IdentityConfig:
     """Return the configuration that the settings give. Cheap enough to call for each caller."""
     settings = inbox_settings()
+    keys = (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
+    return _config(_Given(settings, bool(django_settings.DEBUG), keys))
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The settings that a configuration is made of; those of the app count as the same if they are the same object."""
+
+    settings: InboxSettings = field(hash=False)
+    is_debug: bool
+    keys: tuple[str | bytes, ...] = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Given):
+            return NotImplemented
+        is_same = self.settings is other.settings and self.is_debug == other.is_debug
+        return is_same and self.keys == other.keys
+
+
+@lru_cache(maxsize=4)
+def _config(given: _Given) -> IdentityConfig:
+    settings = given.settings
     return IdentityConfig(
         tokens=TokenConfig(
             algorithms=tuple(settings.jwt_algorithms),

@@ -1,4 +1,4 @@
-"""All that relies on internals of uvicorn, Strawberry, graphql-core, redis-py, channels-redis and Python.
+"""All that relies on internals of uvicorn, Strawberry, graphql-core, redis-py, channels-redis, Django and Python.
 
 | module | relies on | when the internal has moved |
 |---|---|---|
@@ -6,6 +6,7 @@
 `ServerProtocol` | uvicorn's own class serves the sockets, without limits of frames |
 | `uvicorn_requests` | uvicorn's `HttpToolsProtocol` | uvicorn's own class serves requests, without their limits |
 | `cookie_unquoting` | Python's `http.cookies` | Python's own function reads cookies |
+| `prepared_queries` | the compiler of Django's ORM | the ORM composes each query anew |
 | `graphql_execution` | graphql-core's `Executor`, `collect_fields` | graphql-core executes every subscription |
 | `redis_parser` | redis-py's parsers, and the option `parser_class` | channels-redis reads doorbells one by one |
 | `redis_subscribing` | private attributes of channels-redis' connections | groups are joined one by one |

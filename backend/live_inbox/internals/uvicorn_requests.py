@@ -50,6 +50,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
 from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import AddressLimit, connections_of_addresses
+from live_inbox.sockets.asgi import BOUNDED
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox.sockets.refusals import refusal_body, refusal_headers
 from live_inbox.sockets.unread_output import reader_of, unread_output
@@ -379,6 +380,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._served = cycle
+        scope: Any = cycle.scope
+        scope[BOUNDED] = True
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:

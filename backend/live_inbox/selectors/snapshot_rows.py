@@ -5,7 +5,7 @@ A sender is made into a user of the project's model, once for each page: only th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -94,31 +94,31 @@ class SnapshotReader:
     def snapshots(self, rows: Sequence[Sequence[Any]]) -> list[Snapshot]:
         """Return the snapshots of rows, in their order."""
         length = len(self.notification.names)
-        senders = self._senders(rows)
         values = [self.notification.values(row[:length]) for row in rows]
+        senders = self._senders(
+            {
+                each[_SENDER]: row[length:]
+                for each, row in zip(values, rows, strict=True)
+                if each[_SENDER] is not None
+            }
+        )
         for each in values:
             if each[_SENDER] is not None:
                 each[_SENDER] = senders.get(each[_SENDER])
         return [Snapshot(*each) for each in values]
 
-    def _senders(self, rows: Iterable[Sequence[Any]]) -> dict[Any, Person]:
-        by_key = {row[_SENDER]: row for row in rows if row[_SENDER] is not None}
-        if not by_key:
-            return {}
+    def _senders(self, rows: Mapping[Any, Sequence[Any]]) -> dict[Any, Person]:
+        """Return the senders by their keys; `rows` are their rows, if those are there."""
         model = get_user_model()
         if self.sender is None:
-            users = database.queryset(model).in_bulk(list(by_key))
-            return {key: person(user) for key, user in users.items()}
-        start = len(self.notification.names)
-        end = start + len(self.sender.names)
-        return {
-            key: person(
-                model.from_db(
-                    self.alias, self.sender.attributes, self.sender.values(row[start:end])
-                )
-            )
-            for key, row in by_key.items()
-        }
+            users = database.queryset(model).in_bulk(list(rows)) if rows else {}
+        else:
+            columns = self.sender
+            users = {
+                key: model.from_db(self.alias, columns.attributes, columns.values(row))
+                for key, row in rows.items()
+            }
+        return {key: person(user) for key, user in users.items()}
 
 
 @lru_cache(maxsize=8)

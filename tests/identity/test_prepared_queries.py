@@ -1,0 +1,86 @@
+"""A composed query gives what the ORM gives, and nothing is composed that may change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.db.models import Manager, QuerySet
+
+from live_inbox.identity.user_lookup import users_by
+from live_inbox.internals.prepared_queries import PreparedQuery, has_plain_rows
+from live_inbox.models import TokenRevocation
+from tests.domain.query_counting import queries
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def by_name(name: str) -> QuerySet[User]:
+    return User.objects.select_related("live_inbox_token_revocation").filter(username=name)[:2]
+
+
+def test_it_gives_the_same_objects() -> None:
+    alice = User.objects.create_user("alice", last_name="Adams", email="a@example.com")
+    bob = User.objects.create_user("bob", last_login=NOON)
+    TokenRevocation.objects.create(user=bob, not_before=NOON, token_ids={"a": 5.5})
+    prepared = PreparedQuery(by_name("somebody"), "somebody")
+    for user in (alice, bob):
+        with queries() as statements:
+            (found,) = prepared.fetch(user.username)
+            (expected,) = by_name(user.username)
+            same = [getattr(found, each.attname) for each in User._meta.concrete_fields]
+            revocations = [
+                getattr(each, "live_inbox_token_revocation", None) for each in (found, expected)
+            ]
+        assert same == [getattr(expected, each.attname) for each in User._meta.concrete_fields]
+        assert (found, found._state.db, found._state.adding) == (user, connection.alias, False)
+        assert revocations[0] == revocations[1]
+        assert statements[0] == statements[1]
+        assert len(statements) == 2
+    assert found.live_inbox_token_revocation.token_ids == {"a": 5.5}
+    assert found.live_inbox_token_revocation.not_before == NOON
+    assert prepared.fetch("nobody") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        lambda: User.objects.filter(username="a", last_name="b"),
+        lambda: User.objects.all(),
+        lambda: User.objects.filter(username__in=["a", "b"]),
+        lambda: User.objects.filter(username="b"),
+    ],
+)
+def test_other_parameters_are_refused(query: Any) -> None:
+    with pytest.raises(ValueError, match="other parameters"):
+        PreparedQuery(query(), "a")
+
+
+class _Active(Manager[User]):
+    def get_queryset(self) -> QuerySet[User]:
+        return super().get_queryset().filter(is_active=True)
+
+
+class _Other(QuerySet[User]):
+    pass
+
+
+def test_managers_that_choose_are_left_to_the_orm() -> None:
+    assert has_plain_rows(User._default_manager)
+    assert has_plain_rows(Group._default_manager) is True
+    assert not has_plain_rows(_Active())
+    assert not has_plain_rows(Manager.from_queryset(_Other)())
+
+
+def test_users_are_looked_up_by_one_statement_each_time() -> None:
+    users = [User.objects.create_user(name) for name in ("alice", "bob")]
+    field = User._meta.get_field("username")
+    for user in users * 2:
+        with queries() as statements:
+            assert users_by(field, [user.username]) == {user.username: user}
+        assert len(statements) == 1
