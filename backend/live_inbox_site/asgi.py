@@ -15,13 +15,14 @@ django_application = django_handler()
 from live_inbox.asgi import mount, requests_with_token
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Application
-from live_inbox_site import gc_tuning
+from live_inbox_site import process_tuning
 from live_inbox_site.body_limit import BodyLimit
 from live_inbox_site.checks import refuse_unsafe_settings
 from live_inbox_site.environment import site_settings
 from live_inbox_site.forwarded_requests import ForwardedRequests
 from live_inbox_site.large_bodies import LargeBodies
 from live_inbox_site.request_pacing import RequestPacing
+from live_inbox_site.request_turns import RequestTurns
 from live_inbox_site.security_headers import SecurityHeaders
 from live_inbox_site.static_files import StaticFiles
 
@@ -30,11 +31,12 @@ _unlimited = site_settings().unlimited_networks
 _requests_and_django = requests_with_token(cast("Application", django_application))
 _files_and_django = StaticFiles(_requests_and_django)
 _bounded = LargeBodies(BodyLimit(_files_and_django), _unlimited)
-_paced = RequestPacing(_bounded, RateLimit.parse(site_settings().request_rate), _unlimited)
+_in_turn = RequestTurns(_bounded, _unlimited)
+_paced = RequestPacing(_in_turn, RateLimit.parse(site_settings().request_rate), _unlimited)
 http = ForwardedRequests(SecurityHeaders(_paced))
 application = mount(http, serves_requests=False)
 
 
 def served_application() -> Application:
     """Return the application for a process of its own, whose garbage collector it may tune (`manage.py serve`)."""
-    return mount(http, on_started=gc_tuning.settle, serves_requests=False)
+    return mount(http, on_started=process_tuning.settle, serves_requests=False)

@@ -1,7 +1,7 @@
 """Django's ASGI handler, without the reference cycles that keep requests and responses after their end.
 
 What is in a cycle stays in memory until a garbage collection, and a server makes few new objects that would cause one
-(`gc_tuning`). Two cycles matter:
+(`process_tuning`). Two cycles matter:
 
 - A client that leaves: Django waits for that in a task that ends with an exception, and raises it again where the task
   and the response are variables. The exception refers to the frame, the frame to the task, and the task to the

@@ -23,7 +23,7 @@ from live_inbox_graphql.errors import as_clients_see_exception
 
 if TYPE_CHECKING:
     # It relies on internals of graphql-core.
-    from live_inbox_graphql.compiled.queries import CompiledQuery, ListArguments
+    from live_inbox_graphql.compiled.queries import CompiledQuery
 
 
 async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) -> bytes | None:
@@ -34,15 +34,13 @@ async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) ->
     if not allows(caller.scopes, Right.READ):
         return None
     reads_caller = query.wants_viewer and not is_fresh
-    page = None
-    if reads_caller or query.list_arguments is not None:
-        try:
-            caller, page = await in_request_thread(
-                Use(caller.user_id), _read, caller, query, reads_caller
-            )
-        except Exception as error:
-            return _failed(query, error)
-    return _rendered(query, caller, page)
+    if not reads_caller and query.list_arguments is None:
+        return _rendered(query, caller, None)
+    use = Use(caller.user_id)
+    try:
+        return await in_request_thread(use, _read, caller, query, reads_caller=reads_caller)
+    except Exception as error:
+        return _failed(query, error)
 
 
 async def result_with_known(
@@ -55,37 +53,35 @@ async def result_with_known(
     if query.list_arguments is None or not allows(known.verified.scopes, Right.READ):
         caller = await caller_with_known(token, known)
         return caller, await result_for(query, caller, is_fresh=True)
-    caller, page = await call_with_known(token, known, _listed_or_error, query.list_arguments)
-    if isinstance(page, Exception):
-        return caller, _failed(query, page)
-    return caller, _rendered(query, caller, page)
+    caller, result = await call_with_known(token, known, _read_or_fail, query)
+    return caller, _failed(query, result) if isinstance(result, Exception) else result
 
 
-def _read(caller: Caller, query: CompiledQuery, reads_caller: bool) -> tuple[Caller, Page | None]:
-    if reads_caller:
-        caller = refresh_caller(caller)
-    arguments = query.list_arguments
-    return caller, None if arguments is None else _listed(caller, arguments)
-
-
-def _listed_or_error(caller: Caller, arguments: ListArguments) -> Page | Exception:
-    """Return the page, or what reading it has raised: the caller is known then all the same."""
+def _read_or_fail(caller: Caller, query: CompiledQuery) -> bytes | Exception | None:
+    """Return the result, or what reading it has raised: the caller is known then all the same."""
     try:
-        return _listed(caller, arguments)
+        return _read(caller, query, reads_caller=False)
     except Exception as error:
         return error
 
 
-def _listed(caller: Caller, arguments: ListArguments) -> Page:
-    return selectors.page(
-        user_id=caller.user_id,
-        limit=arguments.limit,
-        older_than=arguments.older_than,
-        newer_than=arguments.newer_than,
-        from_oldest=arguments.from_oldest,
-        types=arguments.types,
-        read=arguments.read,
-    )
+def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes | None:
+    """Read what a query asks for and encode it, in a database thread: a long list would hold up the event loop."""
+    if reads_caller:
+        caller = refresh_caller(caller)
+    arguments = query.list_arguments
+    page = None
+    if arguments is not None:
+        page = selectors.page(
+            user_id=caller.user_id,
+            limit=arguments.limit,
+            older_than=arguments.older_than,
+            newer_than=arguments.newer_than,
+            from_oldest=arguments.from_oldest,
+            types=arguments.types,
+            read=arguments.read,
+        )
+    return _rendered(query, caller, page)
 
 
 def _rendered(query: CompiledQuery, caller: Caller, page: Page | None) -> bytes | None:

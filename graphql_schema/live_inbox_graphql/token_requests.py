@@ -128,13 +128,14 @@ class TokenRequests:
         self._serves = serves
         self._more_headers = more_headers
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    # A coroutine function, by which others tell an application of ASGI 3 from one of ASGI 2.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] == "http":
-            post = TokenPost.of(scope)
-            if post is not None and self._serves(scope):
-                return self._serve(post, receive, send)
-        return self._application(scope, receive, send)
+        post = TokenPost.of(scope) if scope["type"] == "http" else None
+        if post is not None and self._serves(scope):
+            await self._serve(post, receive, send)
+        else:
+            await self._application(scope, receive, send)
 
     async def _serve(self, post: TokenPost, receive: Receive, send: Send) -> None:
         apply_forwarded(post.scope, inbox_settings().proxies)

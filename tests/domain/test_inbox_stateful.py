@@ -147,12 +147,13 @@ class Inboxes(RuleBasedStateMachine):
         known = self.keys.get((sender, key), (0, None))[1] if key else None
         content = (user, title, type, ends)
         with self.committed() as now:
-            if ends is not None and ends <= now:
-                with pytest.raises(InvalidInput):
-                    services.send(**arguments, now=now)
-                return
             if known is not None and known != content:
                 with pytest.raises(Conflict):
+                    services.send(**arguments, now=now)
+                return
+            # A repeat may come after the end.
+            if known is None and ends is not None and ends <= now:
+                with pytest.raises(InvalidInput):
                     services.send(**arguments, now=now)
                 return
             sent = services.send(**arguments, now=now)

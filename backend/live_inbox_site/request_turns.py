@@ -1,0 +1,170 @@
+"""Begins the requests of crowds one after the other, so that they leave the event loop to everybody else.
+
+Each request takes a millisecond or more of the event loop before it waits for anything. When fifty come at once, all
+others wait for fifty milliseconds. So a user has a few requests at once, by a token that was verified a moment ago.
+What goes beyond, and all requests without such a token, take turns: at most one begins in each turn of the event loop,
+users and addresses one after the other, none while a user's few are served, and few are under way at a time.
+
+None of this holds up anybody for long: one more request begins every FLOOR_SECONDS, whatever is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Sequence
+
+from live_inbox.client_addresses import Network, limit_key
+from live_inbox.identity.callers import known_token
+from live_inbox.identity.credentials import token_from_headers
+from live_inbox.sockets.asgi import Application, Receive, Scope, Send, client_address
+
+MOST_AT_ONCE = 4
+"""Requests of one user that need not wait for a turn."""
+
+MOST = 8
+"""Requests under way at a time of those that take turns."""
+
+MOST_OF_ONE = 2
+"""Of these, requests of one user or address."""
+
+FLOOR_SECONDS = 0.01
+"""After so long without a beginning, the next request begins in any case: those under way may wait for something."""
+
+
+class RequestTurns:
+    """Passes requests on: a few of each user at once, all others in their turn."""
+
+    def __init__(self, application: Application, unlimited: Sequence[Network]) -> None:
+        self._application = application
+        self._unlimited = unlimited
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        """Those who wait for their turn, by user or address. The first key is the next."""
+        self._under_way: dict[str, int] = {}
+        """How many requests of each key are under way, of those that take turns."""
+        self._at_once: dict[str, int] = {}
+        """How many requests of each user are under way, of those that do not."""
+        self._has_begun = False
+        """Whether one has begun in this turn of the loop."""
+        self._began_at = float("-inf")
+        self._floor: asyncio.TimerHandle | None = None
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request."""
+        if scope["type"] != "http" or _is_stream(scope):
+            return self._application(scope, receive, send)
+        user = _known_user(scope)
+        if user is not None and self._at_once.get(user, 0) < MOST_AT_ONCE:
+            return self._serve_at_once(user, scope, receive, send)
+        key = user or limit_key(client_address(scope), self._unlimited)
+        if key is None:
+            return self._application(scope, receive, send)
+        return self._serve_in_turn(key, scope, receive, send)
+
+    async def _serve_at_once(self, user: str, scope: Scope, receive: Receive, send: Send) -> None:
+        _add(self._at_once, user)
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            _remove(self._at_once, user)
+            self._look()
+
+    async def _serve_in_turn(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._waiting or not self._may_begin(key):
+            await self._turn(key)
+        else:
+            self._begin(key)
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            self._end(key)
+
+    async def _turn(self, key: str) -> None:
+        """Wait until the request may begin, and count it as under way."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append(turn)
+        self._look()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._end(key)
+            raise
+
+    # -- turns --------------------------------------------------------------------------------------------
+
+    def _may_begin(self, key: str) -> bool:
+        is_crowded = sum(self._under_way.values()) >= MOST
+        is_free = not (self._has_begun or self._at_once or is_crowded)
+        return is_free and self._under_way.get(key, 0) < MOST_OF_ONE
+
+    def _begin(self, key: str) -> None:
+        loop = asyncio.get_running_loop()
+        _add(self._under_way, key)
+        self._has_begun = True
+        self._began_at = loop.time()
+        loop.call_soon(self._on_next_turn)
+
+    def _end(self, key: str) -> None:
+        _remove(self._under_way, key)
+        self._look()
+
+    def _on_next_turn(self) -> None:
+        self._has_begun = False
+        self._look()
+
+    def _look(self) -> None:
+        """Let the next request begin that may, or look again later."""
+        if self._has_begun:
+            return
+        key = next((key for key in self._waiting if self._may_begin(key)), None)
+        if key is not None:
+            self._call(key)
+        elif self._waiting and self._floor is None:
+            at = self._began_at + FLOOR_SECONDS
+            self._floor = asyncio.get_running_loop().call_at(at, self._on_floor)
+
+    def _on_floor(self) -> None:
+        self._floor = None
+        is_due = asyncio.get_running_loop().time() >= self._began_at + FLOOR_SECONDS
+        if is_due and self._waiting and not self._has_begun:
+            self._call(next(iter(self._waiting)))
+        self._look()
+
+    def _call(self, key: str) -> None:
+        """Let the first request of a key begin; its others wait until all other keys had their turns."""
+        waiting = self._waiting.pop(key)
+        turn = waiting.popleft()
+        if waiting:
+            self._waiting[key] = waiting
+        if turn.done():
+            # Its client has gone.
+            self._look()
+            return
+        self._begin(key)
+        turn.set_result(None)
+
+
+def _add(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _remove(counts: dict[str, int], key: str) -> None:
+    left = counts[key] - 1
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]
+
+
+def _is_stream(scope: Scope) -> bool:
+    """Whether the client asks for a stream, whose request is under way for hours."""
+    accepted = (value for name, value in scope["headers"] if name == b"accept")
+    return any(b"text/event-stream" in value for value in accepted)
+
+
+def _known_user(scope: Scope) -> str | None:
+    """Return whose token a request has, if it was verified a moment ago. What it may do is decided elsewhere."""
+    token = token_from_headers(scope["headers"])
+    known = None if token is None else known_token(token)
+    return None if known is None else f"user {known.user_id}"
