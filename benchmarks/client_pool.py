@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.content import WARM_UP
 from benchmarks.delivery_counter import NEVER, DeliveryCounter, Receiver, Stream
-from benchmarks.figures import percentile
-from benchmarks.peers.peer import Peer
-from benchmarks.processes import cpu_seconds, idle_seconds
+from benchmarks.figures import late
+from benchmarks.meter import Meter
+from benchmarks.peers.peer import SocketPeer
 from benchmarks.publishing import NullPublisher, Publisher
 from benchmarks.sockets import Socket, open_sockets
 
@@ -30,23 +28,10 @@ CLOSED_SHARE = 0.6
 SEED = 5
 
 
-@dataclass(frozen=True)
-class Meter:
-    """Processor time used so far by server, client, publishers and databases."""
-
-    moment: float
-    server: float
-    client: float
-    publishers: float
-    apart: dict[str, float]
-    idle: float
-    """Of the processors that the client shares with the publishers, Redis and PostgreSQL."""
-
-
 class ClientPool:
     """Subscribed sockets, spread evenly over the peer's streams."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: SocketPeer) -> None:
         self.peer = peer
         self.publisher: Publisher = NullPublisher()
         self.delivery_counter = DeliveryCounter()
@@ -94,14 +79,7 @@ class ClientPool:
 
     def meter(self) -> Meter:
         """Read the processor time used so far."""
-        return Meter(
-            time.perf_counter(),
-            cpu_seconds(self.peer.pids),
-            time.process_time(),
-            cpu_seconds(self.publisher.pids),
-            self.peer.apart(),
-            idle_seconds(self.peer.testbed.processors.rest),
-        )
+        return Meter.read(self.peer, self.publisher.pids)
 
     async def closed_loop(
         self, *, seconds: float, in_flight: int, batch: int = 1
@@ -135,7 +113,7 @@ class ClientPool:
         await _until(ended.is_set, seconds + SILENCE_SECONDS)
         delivery_counter.wake_at = NEVER
         await self.drained()
-        return self._figures(before, self.meter(), delivery_counter.delivered - began)
+        return self.meter().figures(before, delivery_counter.delivered - began)
 
     async def open_loop(self, *, seconds: float, rate: float) -> dict[str, float]:
         """Publish at a steady rate, whatever arrives. Return how late deliveries were: milliseconds.
@@ -197,35 +175,9 @@ class ClientPool:
     def _has_news(self, seen: int) -> bool:
         return self.delivery_counter.delivered > seen or not self.delivery_counter.outstanding
 
-    @property
-    def _processors(self) -> int:
-        return len(self.peer.testbed.processors.rest) or os.cpu_count() or 1
-
-    def _figures(self, before: Meter, after: Meter, delivered: int) -> dict[str, float]:
-        wall = after.moment - before.moment
-        each = 1e6 / max(delivered, 1)
-        figures = {
-            "cpu_us": (after.server - before.server) * each,
-            "per_second": delivered / wall,
-            "server_share": (after.server - before.server) / wall,
-            "client_share": (after.client - before.client) / wall,
-            "rest_share": 1 - (after.idle - before.idle) / wall / self._processors,
-            "publisher_us": (after.publishers - before.publishers) * each,
-        }
-        for name, used in after.apart.items():
-            figures[f"{name}_us"] = (used - before.apart[name]) * each
-        return figures
-
 
 def _all_warm(receivers: list[Receiver]) -> bool:
     return all(receiver.is_warm for receiver in receivers)
-
-
-def late(latencies: list[float]) -> dict[str, float]:
-    """Return how late deliveries were, in milliseconds: the middle one, and the latest but for one in a hundred."""
-    ordered = sorted(latencies)
-    shares = {"p50_ms": 0.5, "p99_ms": 0.99}
-    return {name: 1000 * percentile(ordered, share) for name, share in shares.items()}
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:

@@ -50,6 +50,13 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def late(latencies: list[float]) -> dict[str, float]:
+    """Return how late deliveries were, in milliseconds: the middle one, and the latest but for one in a hundred."""
+    ordered = sorted(latencies)
+    shares = {"p50_ms": 0.5, "p99_ms": 0.99}
+    return {name: 1000 * percentile(ordered, share) for name, share in shares.items()}
+
+
 def spreads(rows: Iterable[Row], figure: str) -> dict[tuple[str, int], Spread]:
     """Return one figure's spread over the rounds, by peer and size."""
     values: dict[tuple[str, int], list[float]] = {}

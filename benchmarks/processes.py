@@ -23,12 +23,15 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Return the user and system time that process trees have used so far."""
+    """Return the user and system time that process trees have used so far, processes that have ended included.
+
+    Each connection to PostgreSQL is a process.
+    """
     total = 0.0
     for pid in pids:
         for process in family(pid):
             with contextlib.suppress(psutil.NoSuchProcess):
-                total += sum(process.cpu_times()[:2])
+                total += sum(process.cpu_times()[:4])
     return total
 
 

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol
 from benchmarks.content import event
-from benchmarks.peers.peer import Missing, Peer
+from benchmarks.peers.peer import Missing, SocketPeer
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, resp
 from tests.stacks.ports import LOOPBACK
 from tests.stacks.uvicorn_server import REPOSITORY
@@ -23,7 +23,7 @@ CORE = "channels_redis.core.RedisChannelLayer"
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 
 
-class ChannelsPeer(Peer):
+class ChannelsPeer(SocketPeer):
     """A server on a channel layer."""
 
     layer: ClassVar[str] = CORE

@@ -11,7 +11,7 @@ import orjson
 
 from benchmarks.client_protocols import ClientProtocol
 from benchmarks.content import event
-from benchmarks.peers.peer import Missing, Peer
+from benchmarks.peers.peer import Missing, SocketPeer
 from benchmarks.publishing import HTTPPublisher, Publisher
 from tests.stacks.ports import LOOPBACK
 
@@ -64,7 +64,7 @@ def nginx() -> tuple[str, Path]:
     return program, module
 
 
-class Nchan(Peer):
+class Nchan(SocketPeer):
     """The floor: nothing but framing and writing."""
 
     name = "nchan"

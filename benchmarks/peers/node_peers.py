@@ -19,7 +19,7 @@ from benchmarks.client_protocols import (
     SocketIOClientProtocol,
 )
 from benchmarks.content import event
-from benchmarks.peers.peer import Missing, Peer
+from benchmarks.peers.peer import Missing, SocketPeer
 from benchmarks.publishing import Publisher, RedisPublisher, resp
 from live_inbox_site.building import NotBuildable, find_node
 
@@ -45,7 +45,7 @@ def node() -> Path:
     return program
 
 
-class NodePeer(Peer):
+class NodePeer(SocketPeer):
     """One script, one process; events are published on Redis as JSON."""
 
     script: ClassVar[str]

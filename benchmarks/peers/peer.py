@@ -1,4 +1,4 @@
-"""What a peer is: a server, how a client subscribes to it, and how an event gets to it."""
+"""What a peer is: a server; one of sockets has a way to subscribe to it, and a way in for events."""
 
 from __future__ import annotations
 
@@ -57,18 +57,6 @@ class Peer(ABC):
     async def start(self) -> None:
         """Start the server and return when it listens. Raise Missing if this machine cannot run it."""
 
-    @abstractmethod
-    def client_protocol(self, stream: int) -> ClientProtocol:
-        """Return the client side of the protocol for a socket of one of the recipients."""
-
-    @abstractmethod
-    async def publisher(self, *, prerecord: int) -> Publisher:
-        """Return how events get in, once the sockets are open.
-
-        `prerecord`: how many events to prepare, because at that rate publishing them in the usual way would be
-        the bottleneck; 0 publishes in the usual way.
-        """
-
     async def stop(self) -> None:
         """End everything that belongs to this peer."""
         for child in self.children:
@@ -97,5 +85,21 @@ class Peer(ABC):
             return probe.connect_ex(self.address) == 0
 
 
-Make = Callable[..., Peer]
+class SocketPeer(Peer):
+    """A server that sends events to subscribed sockets."""
+
+    @abstractmethod
+    def client_protocol(self, stream: int) -> ClientProtocol:
+        """Return the client side of the protocol for a socket of one of the recipients."""
+
+    @abstractmethod
+    async def publisher(self, *, prerecord: int) -> Publisher:
+        """Return how events get in, once the sockets are open.
+
+        `prerecord`: how many events to prepare, because at that rate publishing them in the usual way would be
+        the bottleneck; 0 publishes in the usual way.
+        """
+
+
+Make = Callable[..., SocketPeer]
 """Makes a peer, as `Peer.__init__` does, on the site of the run."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from benchmarks.checkout import Checkout
 from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol, JSONClientProtocol
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.peer import SocketPeer
 from benchmarks.processes import cpu_seconds, pin
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, connect_redis, resp
 from benchmarks.testbed import Testbed
@@ -21,7 +21,7 @@ WRITER = Path(__file__).with_name("product_writer.py")
 UNLIMITED = "1000000/second burst 1000000"
 
 
-class Product(Peer):
+class Product(SocketPeer):
     """The product's GraphQL API."""
 
     name: ClassVar[str] = "product"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from benchmarks.client_pool import ClientPool, late
-from benchmarks.peers.peer import Make, Peer
+from benchmarks.client_pool import ClientPool
+from benchmarks.figures import late
+from benchmarks.peers.peer import Make, SocketPeer
 
 IN_FLIGHT_FAN_OUT = 4
 IN_FLIGHT_UNICAST = 64
@@ -18,7 +19,9 @@ SHARE = 0.5
 
 
 @asynccontextmanager
-async def client_pool(peer: Peer, sockets: int, *, prerecord: int) -> AsyncIterator[ClientPool]:
+async def client_pool(
+    peer: SocketPeer, sockets: int, *, prerecord: int
+) -> AsyncIterator[ClientPool]:
     """Run a peer with subscribed sockets."""
     pool = ClientPool(peer)
     try:

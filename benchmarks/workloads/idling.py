@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.delivery_counter import DeliveryCounter, Receiver, Stream
-from benchmarks.peers.peer import Make, Peer
+from benchmarks.peers.peer import Make, SocketPeer
 from benchmarks.processes import cpu_seconds, pss_bytes, quiet
 from benchmarks.sockets import Socket, open_sockets
 
@@ -38,7 +38,7 @@ async def idle(make: Make, sockets: int, seconds: float) -> dict[str, float]:
         await peer.stop()
 
 
-async def _open(peer: Peer, streams: range) -> list[Socket]:
+async def _open(peer: SocketPeer, streams: range) -> list[Socket]:
     delivery_counter = DeliveryCounter()
     pairs = [
         (peer.client_protocol(stream), Receiver(delivery_counter, Stream())) for stream in streams
