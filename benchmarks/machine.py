@@ -29,9 +29,16 @@ PACKAGES = (
     "daphne",
     "orjson",
     "psycopg",
+    "gunicorn",
+    "djangorestframework",
+    "django-ninja",
+    "strawberry-graphql-django",
 )
 NODE_MODULES = Path(__file__).parent / "peers" / "node" / "node_modules"
-NODE_PACKAGES = ("graphql-ws", "ws", "graphql", "graphql-yoga", "socket.io", "ioredis")
+NODE_PACKAGES = (
+    *("graphql-ws", "ws", "graphql", "graphql-yoga", "socket.io", "ioredis", "pg", "fastify"),
+    "mercurius",
+)
 
 
 def describe(command: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.figures import spreads
 from benchmarks.peers.registry import peers
 from benchmarks.plots import Bar, bars
+from benchmarks.request_tables import request_table
 from benchmarks.results import DIRECTORY, Results, load
 from benchmarks.tables import (
     REFERENCE,
@@ -34,11 +35,16 @@ TABLES: dict[str, Callable[[Results, Titles], str]] = {
     "unicast": delivery_table,
     "idle": idle_table,
     "growth": growth_table,
+    **dict.fromkeys(("http-typename", "http-viewer", "http-list"), request_table),
 }
 PICTURES = {
     "fanout": ("cpu_us", "Fan-out: server CPU per delivered event, µs (shorter is better)"),
     "unicast": ("cpu_us", "Unicast: server CPU per delivered event, µs (shorter is better)"),
     "idle": ("kilobytes", "Memory per idle subscribed socket, kB (shorter is better)"),
+    "http-list": (
+        "20_of_1000000_cpu_us",
+        "A list of 20 over HTTP: server CPU per request, µs (shorter is better)",
+    ),
 }
 
 
@@ -48,7 +54,7 @@ def titles() -> dict[str, str]:
     return {name: f"**{title}**" if name in OWN else title for name, title in found.items()}
 
 
-OWN = (REFERENCE, "product-json")
+OWN = (REFERENCE, "product-json", "product-sqlite")
 
 
 def section(results: Results) -> str:
@@ -61,7 +67,7 @@ def section(results: Results) -> str:
     if workload.name in PICTURES:
         parts.append(f"![{PICTURES[workload.name][1]}](benchmarks/{workload.name}.svg)")
     sockets = ", ".join(f"{size:,}" for size in sizes)
-    parts.append(f"Sockets: {sockets}. Rounds: {rounds}. {run_line(results)}")
+    parts.append(f"{workload.counted}: {sockets}. Rounds: {rounds}. {run_line(results)}")
     if results.rows:
         parts.append(make(results, titles()))
     parts += [f"Failed: {failure}" for failure in results.failures]

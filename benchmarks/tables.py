@@ -164,11 +164,15 @@ def ratio(found: Mapping[tuple[str, int], Spread], key: tuple[str, int]) -> str:
     return f"{number(found[key].median / own.median)} x"
 
 
-def bound_by_client(rows: Iterable[Row]) -> set[tuple[str, int]]:
-    """Return the peers that could have been faster, had the client and its neighbours been."""
+def bound_by_client(rows: Iterable[Row], prefix: str = "") -> set[tuple[str, int]]:
+    """Return the peers that could have been faster, had the client and its neighbours been.
+
+    `prefix`: what the names of the figures begin with.
+    """
     return {
         (row.peer, row.size)
         for row in rows
-        if max(row.figures.get("client_share", 0), row.figures.get("rest_share", 0)) > BOUND_SHARE
-        and row.figures.get("server_share", 1) < BOUND_SHARE
+        if max(row.figures.get(f"{prefix}{name}_share", 0) for name in ("client", "rest"))
+        > BOUND_SHARE
+        and row.figures.get(f"{prefix}server_share", 1) < BOUND_SHARE
     }

@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from benchmarks.checkout import Checkout
+from benchmarks.inboxes import Filled
 from benchmarks.processes import pin
 from tests.stacks.child import Child
 from tests.stacks.postgres_server import PostgresServer
@@ -47,6 +48,7 @@ class Testbed:
         pin(os.getpid(), self.processors.rest)
         self._postgres: PostgresServer | None = None
         self._stacks: dict[tuple[StackName, Checkout], Stack] = {}
+        self._filled: dict[Hashable, tuple[str, Filled]] = {}
 
     def stack(self, name: StackName, checkout: Checkout) -> Stack:
         """Return the stack of that name, with a migrated database of that checkout to make copies of."""
@@ -54,8 +56,7 @@ class Testbed:
             stack = Stack(name, self.process_registry)
             database = f"inbox{len(self._stacks)}"
             if name == "production":
-                self._postgres = self._postgres or PostgresServer(self.process_registry).start()
-                stack.cluster = self._postgres
+                stack.cluster = self.postgres()
                 address = stack.cluster.create_database(database)
             else:
                 database = str(stack.sqlite_file(database))
@@ -86,6 +87,19 @@ class Testbed:
             | checkout.environment(settings)
         )
 
+    def postgres(self) -> PostgresServer:
+        """Return the PostgreSQL of this run."""
+        self._postgres = self._postgres or PostgresServer(self.process_registry).start()
+        return self._postgres
+
+    async def filled(
+        self, key: Hashable, fill: Callable[[], Awaitable[tuple[str, Filled]]]
+    ) -> tuple[str, Filled]:
+        """Return the address of a database with inboxes. The first who asks for one of that key has to fill it."""
+        if key not in self._filled:
+            self._filled[key] = await fill()
+        return self._filled[key]
+
     def redis(self) -> RedisServer:
         """Start a Redis."""
         return RedisServer(self.process_registry).start()
@@ -107,6 +121,8 @@ class Testbed:
 
     def close(self) -> None:
         """End everything."""
+        if self._postgres is not None:
+            self._postgres.kill()
         self.process_registry.close()
 
     def __enter__(self) -> Self:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks.checkout import Checkout
 from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol, JSONClientProtocol
+from benchmarks.inboxes import Filled, Inboxes
+from benchmarks.peers.http_peer import HTTPPeer
 from benchmarks.peers.peer import SocketPeer
 from benchmarks.processes import cpu_seconds, pin
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, connect_redis, resp
@@ -19,9 +22,22 @@ from tests.stacks.stack import Stack, StackName
 WRITER = Path(__file__).with_name("product_writer.py")
 
 UNLIMITED = "1000000/second burst 1000000"
+MANY = "10000000"
+# The limits are checked, and never reached. Addresses without limits would be those of the same machine.
+FEW_USERS = {
+    "UNLIMITED_ADDRESSES": "192.0.2.1",
+    "MAX_CONNECTIONS_PER_ADDRESS": MANY,
+    "MAX_SOCKETS_PER_ADDRESS": MANY,
+    "MAX_INBOX_NOTIFICATIONS": MANY,
+    **dict.fromkeys(
+        ("REQUEST_RATE", "CONNECTION_RATE", "HANDSHAKE_RATE", "SOCKET_RATE"), UNLIMITED
+    ),
+    **dict.fromkeys(("SEND_RATE", "RECIPIENT_RATE", "CHANGE_RATE"), UNLIMITED),
+}
+"""Settings of the works over HTTP, where a few users ask for what many would."""
 
 
-class Product(SocketPeer):
+class Product(SocketPeer, HTTPPeer):
     """The product's GraphQL API."""
 
     name: ClassVar[str] = "product"
@@ -34,6 +50,7 @@ class Product(SocketPeer):
         self.users: list[int] = []
         self.tokens: list[str] = []
         self.writer: Writer | None = None
+        self.copied: str | None = None
 
     @property
     def stack(self) -> Stack:
@@ -52,12 +69,35 @@ class Product(SocketPeer):
         made = await self.writer.request("users", count=self.streams)
         self.users, self.tokens = made["users"], made["tokens"]
 
-    def fresh_environment(self) -> dict[str, str]:
-        """Return the environment of a process of the product, with a database and a Redis of its own."""
+    async def start_with(self, inboxes: Inboxes) -> None:
+        """Serve these inboxes. A database that requests do not change is filled once in a run."""
+        self.settings = {**FEW_USERS, **self.settings}
+        key = (self.stack_name, self.checkout, inboxes)
+        database, self.filled = await self.testbed.filled(key, partial(self._fill, inboxes))
+        if inboxes.is_written:
+            database = self.copied = self.stack.copy_of(database)
+        self.environment = self.fresh_environment(database)
+        self.writer = await Writer.start(WRITER, self.environment, self.checkout.directory)
+        self.users = list(self.filled.users)
+        self.tokens = await self.writer.request("adopt", users=self.users)
+        self.serve()
+
+    async def _fill(self, inboxes: Inboxes) -> tuple[str, Filled]:
+        database = self.stack.fresh_database()
+        environment = self.testbed.environment(
+            self.stack, self.checkout, {**self.settings, "DATABASE_URL": database}
+        )
+        writer = await Writer.start(WRITER, environment, self.checkout.directory)
+        made = await writer.request("fill", sizes=inboxes.sizes, unread=inboxes.unread)
+        await writer.close()
+        return database, Filled(tuple(made["users"]), tuple(made["first_ids"]))
+
+    def fresh_environment(self, database: str | None = None) -> dict[str, str]:
+        """Return the environment of a process of the product, with a Redis and, unless one is given, a database."""
         stack = self.stack
         redis = {"REDIS_URL": self.own_redis().url} if stack.is_production else {}
         # One user has all the sockets of a stream; no real user has so many.
-        own = {"DATABASE_URL": stack.fresh_database(), "OPERATION_RATE": UNLIMITED}
+        own = {"DATABASE_URL": database or stack.fresh_database(), "OPERATION_RATE": UNLIMITED}
         self.settings = {**own, **redis, **self.settings}
         return self.testbed.environment(stack, self.checkout, self.settings)
 
@@ -109,10 +149,13 @@ class Product(SocketPeer):
         return {**super().apart(), **postgres}
 
     async def stop(self) -> None:
-        """End the server and the writer."""
+        """End the server and the writer, and remove what was written."""
         if self.writer is not None:
             await self.writer.close()
         await super().stop()
+        if self.copied is not None:
+            self.stack.remove(self.copied)
+            self.copied = None
 
 
 class ProductJSON(Product):
@@ -124,6 +167,14 @@ class ProductJSON(Product):
     def client_protocol(self, stream: int, after: str | None = None) -> ClientProtocol:
         """Open with the user's token in the address, as its clients do."""
         return JSONClientProtocol(f"/ws/notifications/?token={self.tokens[stream]}")
+
+
+class ProductSQLite(Product):
+    """The product on SQLite, in one process and without Redis."""
+
+    name: ClassVar[str] = "product-sqlite"
+    title: ClassVar[str] = "this product, GraphQL, SQLite"
+    stack_name: StackName = "embedded"
 
 
 class _Recorder(asyncio.Protocol):

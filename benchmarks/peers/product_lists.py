@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, Min
-from django.utils import timezone
 
-from benchmarks.content import DATA, KIND, LINK, MESSAGE
-from benchmarks.peers.product_modules import (
-    Inbox,
-    Notification,
-    new_epoch,
-    selectors,
-    services,
-)
+from benchmarks.inboxes import LARGE, SMALL, UNREAD
+from benchmarks.peers.product_filling import analyze, fill
+from benchmarks.peers.product_modules import Inbox, Notification, selectors, services
 from benchmarks.peers.turns import take_turns
 
 LIST_TURNS = 60
-SMALL, LARGE = 100, 1_000_000
-UNREAD = 50
 PAGE = 20
-
-
-def fill(user_id: Any, count: int) -> None:
-    """Give an inbox its notifications by one statement, the newest unread, and an empty log."""
-    now = timezone.now()
-    numbers = {
-        "postgresql": "SELECT n FROM generate_series(1, %s) AS numbers(n)",
-        "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers "
-        "WHERE n < %s) SELECT n FROM numbers",
-    }[connection.vendor]
-    with transaction.atomic(), connection.cursor() as cursor:
-        Inbox.objects.create(
-            user_id=user_id,
-            epoch=new_epoch(),
-            last_sequence=count,
-            first_sequence=count + 1,
-            unread_count=UNREAD,
-            total_count=count,
-        )
-        cursor.execute(
-            f"INSERT INTO {Notification._meta.db_table} (recipient_id, type, title, message, link, data,"
-            " created_at, read_at, added_sequence)"
-            " SELECT %s, %s, 'Invoice paid', %s, %s, %s, %s,"
-            f" CASE WHEN n > %s THEN NULL ELSE {_moment()} END, n FROM ({numbers}) AS counted",
-            [user_id, KIND, MESSAGE, LINK, json.dumps(DATA), now, count - UNREAD, now, count],
-        )
-
-
-def _moment() -> str:
-    return "CAST(%s AS timestamptz)" if connection.vendor == "postgresql" else "%s"
 
 
 def _new_user(name: str) -> Any:
@@ -69,8 +30,7 @@ def lists() -> dict[str, float]:
     inboxes = {"small": _new_user("small"), "large": _new_user("large")}
     for (_, user_id), count in zip(inboxes.items(), (SMALL, LARGE), strict=True):
         fill(user_id, count)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    analyze()
     for name, operation in OPERATIONS.items():
         actions = {f"{name}_{size}": _bound(operation, user) for size, user in inboxes.items()}
         figures |= take_turns(actions, LIST_TURNS)

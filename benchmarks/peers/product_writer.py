@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from benchmarks import content
+from benchmarks.peers.product_filling import fill_all
 from benchmarks.peers.product_modules import Inbox, doorbell, issue_token, services
 
 FLUSH_EVERY = 4000
@@ -28,6 +29,10 @@ def _draft(sequence: int) -> dict[str, Any]:
         "link": content.LINK,
         "data": content.DATA,
     }
+
+
+def _tokens(users: list[Any]) -> list[str]:
+    return [issue_token(user, ttl_seconds=TTL_SECONDS) for user in users]
 
 
 class Writer:
@@ -46,10 +51,13 @@ class Writer:
         users = list(model.objects.order_by("pk"))[-count:]
         self.users = [user.pk for user in users]
         services.send_many(recipient_ids=self.users, title="Welcome")
-        return {
-            "users": self.users,
-            "tokens": [issue_token(user, ttl_seconds=TTL_SECONDS) for user in users],
-        }
+        return {"users": self.users, "tokens": _tokens(users)}
+
+    def adopt(self, *, users: list[Any]) -> list[str]:
+        """Take users that there are already, and return their tokens."""
+        self.users = users
+        found = get_user_model().objects.in_bulk(users)
+        return _tokens([found[user] for user in users])
 
     def send(self, stream: int, sequence: int) -> None:
         """Send to one user."""
@@ -91,6 +99,8 @@ def main() -> None:
     writer = Writer()
     verbs: dict[str, Callable[..., Any]] = {
         "users": writer.make_users,
+        "fill": fill_all,
+        "adopt": writer.adopt,
         "send_all": writer.send_all,
         "positions": writer.positions,
         "record": writer.record,

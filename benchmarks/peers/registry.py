@@ -13,10 +13,13 @@ from benchmarks.peers.channels_peers import (
     StrawberryTuned,
     StrawberryUvicorn,
 )
+from benchmarks.peers.django_peers import DjangoRESTFramework, StrawberryAsync
+from benchmarks.peers.floor import Floor
 from benchmarks.peers.nchan import Nchan
+from benchmarks.peers.node_inbox_peers import Mercurius, YogaInbox
 from benchmarks.peers.node_peers import NodeGraphQLWS, NodeYoga, SocketIO
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.product import Product, ProductJSON
+from benchmarks.peers.product import Product, ProductJSON, ProductSQLite
 
 ALL: tuple[type[Peer], ...] = (
     Product,
@@ -31,15 +34,21 @@ ALL: tuple[type[Peer], ...] = (
     NodeYoga,
     SocketIO,
     Nchan,
+    ProductSQLite,
+    StrawberryAsync,
+    DjangoRESTFramework,
+    YogaInbox,
+    Mercurius,
+    Floor,
 )
 QUICK = ("product", "product-json", "strawberry-uvicorn", "node-graphql-ws", "nchan")
 
 
 def peers(earlier: Path | None = None) -> dict[str, type[Peer]]:
-    """Return the peers; with another checkout of the product, that one as well: `earlier`, `earlier-json`."""
+    """Return the peers; with another checkout of the product, that one as well: `earlier`, `earlier-json`, ..."""
     found: dict[str, type[Peer]] = {peer.name: peer for peer in ALL}
     if earlier is not None:
-        for base in (Product, ProductJSON):
+        for base in (Product, ProductJSON, ProductSQLite):
             name = base.name.replace("product", "earlier")
             title = base.title.replace("this product", "the other checkout")
             body = {"name": name, "title": title, "checkout": Checkout(earlier.resolve())}

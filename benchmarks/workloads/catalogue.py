@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from benchmarks.peers.peer import Make, Peer
+from benchmarks.peers.peer import Peer
 from benchmarks.peers.product import Product
 from benchmarks.testbed import Testbed
+from benchmarks.workloads import requesting
 from benchmarks.workloads.delivering import fan_out, round_trip, two_processes, unicast
 from benchmarks.workloads.idling import idle
 from benchmarks.workloads.storming import storm
 from benchmarks.workloads.writing import lists, send, send_many
 
-Carry = Callable[[Make, int, float], Awaitable[dict[str, float]]]
+Carry = Callable[[Any, int, float], Awaitable[dict[str, float]]]
+"""Is given what makes a peer: `Make` or `MakeHTTP`, by who does the workload."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,16 @@ class Workload:
     name: str
     title: str
     carry: Carry
+    peers: tuple[str, ...]
+    """Who does it."""
     sizes: tuple[int, ...] = ()
     """Numbers of sockets, where they are not those of the run."""
-    peers: tuple[str, ...] = ()
-    """Who does it, unless all do."""
+    counted: str = "Sockets"
+    """What these are numbers of."""
 
     def is_for(self, peer: type[Peer]) -> bool:
         """Whether a peer does this workload. Another checkout of the product does what the product does."""
-        return not self.peers or peer.name.replace("earlier", Product.name) in self.peers
+        return peer.name.replace("earlier", Product.name) in self.peers
 
     async def measure(
         self, testbed: Testbed, peer: type[Peer], sockets: int, seconds: float
@@ -43,22 +48,54 @@ class Workload:
 OURS = (Product.name,)
 BOTH_APIS = (Product.name, "product-json")
 COMPARED = (*BOTH_APIS, "strawberry-uvicorn", "strawberry-tuned", "node-graphql-ws", "nchan")
+STREAMS = (
+    *COMPARED,
+    *("strawberry-daphne", "strawberry-pubsub", "channels-json", "channels-json-pubsub"),
+    *("node-yoga", "socketio"),
+)
+GRAPHQL_HTTP = (Product.name, "product-sqlite", "strawberry-async", "yoga-inbox", "mercurius")
+LISTS = (*GRAPHQL_HTTP, "drf")
+CONNECTIONS = (8,)
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("fanout", "every event to all sockets of one user", fan_out),
-        Workload("unicast", "each event to one of as many users as sockets", unicast),
-        Workload("idle", "open sockets, each of another user, and leave them alone", idle),
+        Workload("fanout", "every event to all sockets of one user", fan_out, STREAMS),
+        Workload("unicast", "each event to one of as many users as sockets", unicast, STREAMS),
+        Workload("idle", "open sockets, each of another user, and leave them alone", idle, STREAMS),
         Workload(
-            "growth", "fan-out to more and more sockets", fan_out, (100, 1000, 5000), COMPARED
+            "growth", "fan-out to more and more sockets", fan_out, COMPARED, (100, 1000, 5000)
         ),
-        Workload("roundtrip", "one `send` at a time to one socket", round_trip, (1,), BOTH_APIS),
-        Workload("send", "`send` and the bare transaction of the ORM", send, (1,), OURS),
-        Workload("sendmany", "`send_many` to 10,000 users", send_many, (1000,), OURS),
-        Workload("lists", "inboxes of 100 and of 1,000,000 notifications", lists, (1,), OURS),
+        Workload("roundtrip", "one `send` at a time to one socket", round_trip, BOTH_APIS, (1,)),
+        Workload("send", "`send` and the bare transaction of the ORM", send, OURS, (1,)),
+        Workload("sendmany", "`send_many` to 10,000 users", send_many, OURS, (1000,)),
+        Workload("lists", "inboxes of 100 and of 1,000,000 notifications", lists, OURS, (1,)),
         Workload(
-            "storm", "clients that resume at once, 20 events missed each", storm, (5000,), OURS
+            "storm", "clients that resume at once, 20 events missed each", storm, OURS, (5000,)
         ),
-        Workload("processes", "fan-out by one process and by two", two_processes, (1000,), OURS),
+        Workload("processes", "fan-out by one process and by two", two_processes, OURS, (1000,)),
+        Workload(
+            "http-typename",
+            "`{ __typename }` over HTTP",
+            requesting.typename,
+            (*GRAPHQL_HTTP, "asgi-floor"),
+            CONNECTIONS,
+            "Connections",
+        ),
+        Workload(
+            "http-viewer",
+            "`{ viewer { id username } }` over HTTP",
+            requesting.viewer,
+            GRAPHQL_HTTP,
+            CONNECTIONS,
+            "Connections",
+        ),
+        Workload(
+            "http-list",
+            "the newest of an inbox over HTTP: 8 fields with the sender, and the counts",
+            requesting.lists,
+            LISTS,
+            CONNECTIONS,
+            "Connections",
+        ),
     )
 }

@@ -117,6 +117,15 @@ class Stack:
         self._copy(source if self.cluster is None else source.rsplit("/", 1)[1], name)
         return self._database_url(name)
 
+    def remove(self, url: str) -> None:
+        """Remove a database, with the sessions that it has."""
+        name = url.rsplit("/", 1)[1]
+        if self.cluster is not None:
+            self.cluster.drop_database(name)
+            return
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{url.removeprefix('sqlite:///')}{ending}").unlink(missing_ok=True)
+
     def empty_database(self, name: str) -> str:
         """Return the address of a new database without tables, for a project that migrates it itself."""
         if self.cluster is not None:

@@ -1,0 +1,82 @@
+"""Each peer over HTTP gives the right answers, to users with valid tokens and active accounts alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import jwt
+import pytest
+
+from benchmarks import operations, testbed
+from benchmarks.http_messages import Answer, read_answer
+from benchmarks.inboxes import Inboxes, username
+from benchmarks.operations import Operation, Wrong
+from benchmarks.peers import tokens
+from benchmarks.peers.http_peer import Check, HTTPPeer
+from benchmarks.peers.peer import Missing
+from benchmarks.peers.registry import peers
+from benchmarks.workloads.catalogue import GRAPHQL_HTTP, LISTS
+
+pytestmark = pytest.mark.stack("production")
+
+INBOXES = Inboxes((30, 100), unread=25)
+NEWEST = operations.newest(20, total=100, unread=25)
+WHOLE = operations.newest(100, total=30, unread=25)
+
+
+@pytest.fixture(scope="module")
+def bed() -> Iterator[testbed.Testbed]:
+    """Return servers that all of these tests share; nothing is measured, so nothing is pinned."""
+    with testbed.Testbed(testbed.Processors()) as found:
+        yield found
+
+
+async def started(bed: testbed.Testbed, name: str, inboxes: Inboxes = INBOXES) -> HTTPPeer:
+    """Return a running peer."""
+    peer = peers()[name](bed, len(inboxes.sizes))
+    assert isinstance(peer, HTTPPeer)
+    try:
+        await peer.start_with(inboxes)
+    except Missing as missing:
+        pytest.skip(str(missing))
+    return peer
+
+
+async def answer(peer: HTTPPeer, user: int, operation: Operation) -> Answer:
+    """Return what a peer answers."""
+    reader, writer = await asyncio.open_connection(*peer.address)
+    writer.write(peer.request(user, operation))
+    data = b""
+    async with asyncio.timeout(60):
+        while (found := read_answer(data)) is None:
+            piece = await reader.read(1 << 16)
+            assert piece, data
+            data += piece
+    writer.close()
+    return found
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_peer_answers_its_users_and_nobody_else(bed: testbed.Testbed, name: str) -> None:
+    peer = await started(bed, name)
+    try:
+        if name in GRAPHQL_HTTP:
+            for operation in (operations.typename(), operations.viewer(username(1))):
+                Check(peer, operation)(await answer(peer, 1, operation))
+        Check(peer, NEWEST)(await answer(peer, 1, NEWEST))
+        Check(peer, WHOLE)(await answer(peer, 0, WHOLE))
+        with pytest.raises(Wrong):
+            Check(peer, NEWEST)(await answer(peer, 0, NEWEST))
+        for token in (forged(peer.tokens[1]), tokens.issue(4711), "no token"):
+            peer.tokens[1] = token
+            with pytest.raises(Wrong):
+                Check(peer, NEWEST)(await answer(peer, 1, NEWEST))
+    finally:
+        await peer.stop()
+
+
+def forged(token: str) -> str:
+    """Return a token with the same claims that another key has signed."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode(claims, "another-key-that-is-long-enough-for-hs256", algorithm="HS256")
