@@ -58,6 +58,24 @@ class StrawberryAsync(DjangoPeer):
     is_async = True
 
 
+class StrawberrySync(DjangoPeer):
+    """Strawberry's GraphQLView."""
+
+    name = "strawberry-sync"
+    title = "Strawberry + Django, sync view, gunicorn"
+    urls = "strawberry_sync"
+
+
+class StrawberryOptimized(DjangoPeer):
+    """strawberry-graphql-django, in the same view."""
+
+    name = "strawberry-django"
+    title = "strawberry-graphql-django with its optimizer, gunicorn"
+    urls = "strawberry_optimized"
+    packages = ("strawberry_django",)
+    apps = ("strawberry_django",)
+
+
 class RESTPeer(DjangoPeer):
     """A server of the list alone, as a resource."""
 
@@ -82,3 +100,12 @@ class DjangoRESTFramework(RESTPeer):
     urls = "rest"
     packages = ("rest_framework", "rest_framework_simplejwt")
     apps = ("rest_framework",)
+
+
+class DjangoNinja(RESTPeer):
+    """django-ninja."""
+
+    name = "django-ninja"
+    title = "django-ninja, gunicorn"
+    urls = "ninja_api"
+    packages = ("ninja",)

@@ -13,7 +13,13 @@ from benchmarks.peers.channels_peers import (
     StrawberryTuned,
     StrawberryUvicorn,
 )
-from benchmarks.peers.django_peers import DjangoRESTFramework, StrawberryAsync
+from benchmarks.peers.django_peers import (
+    DjangoNinja,
+    DjangoRESTFramework,
+    StrawberryAsync,
+    StrawberryOptimized,
+    StrawberrySync,
+)
 from benchmarks.peers.floor import Floor
 from benchmarks.peers.nchan import Nchan
 from benchmarks.peers.node_inbox_peers import Mercurius, YogaInbox
@@ -36,7 +42,10 @@ ALL: tuple[type[Peer], ...] = (
     Nchan,
     ProductSQLite,
     StrawberryAsync,
+    StrawberrySync,
+    StrawberryOptimized,
     DjangoRESTFramework,
+    DjangoNinja,
     YogaInbox,
     Mercurius,
     Floor,

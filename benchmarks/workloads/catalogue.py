@@ -53,8 +53,12 @@ STREAMS = (
     *("strawberry-daphne", "strawberry-pubsub", "channels-json", "channels-json-pubsub"),
     *("node-yoga", "socketio"),
 )
-GRAPHQL_HTTP = (Product.name, "product-sqlite", "strawberry-async", "yoga-inbox", "mercurius")
-LISTS = (*GRAPHQL_HTTP, "drf")
+GRAPHQL_HTTP = (
+    *(Product.name, "product-sqlite"),
+    *("strawberry-async", "strawberry-sync", "strawberry-django"),
+    *("yoga-inbox", "mercurius"),
+)
+LISTS = (*GRAPHQL_HTTP, "drf", "django-ninja")
 CONNECTIONS = (8,)
 WORKLOADS = {
     workload.name: workload
