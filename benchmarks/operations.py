@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.content import DATA
-from benchmarks.inboxes import CONTENT, SENDERS, display_name
+from benchmarks.inboxes import CONTENT, SENDERS, TITLE, display_name
 
 
 class Wrong(RuntimeError):
@@ -60,6 +60,16 @@ def newest(first: int, *, total: int, unread: int) -> Operation:
     return Operation(LIST, is_right, {"first": first})
 
 
+def counts(*, total: int, unread: int) -> Operation:
+    """Ask how many notifications an inbox has, whatever they are."""
+
+    def is_right(data: Any) -> bool:
+        page = data["notifications"]
+        return (page["totalCount"], page["unreadCount"]) == (total, unread)
+
+    return Operation(LIST, is_right, {"first": 1})
+
+
 def _is_whole(node: dict[str, Any], is_unread: bool) -> bool:
     """Whether a notification of a list has the content that it was filled with."""
     return (
@@ -80,9 +90,9 @@ def mark_read(notification_id: int) -> Operation:
     )
 
 
-def send(recipient: int, title: str) -> Operation:
+def send(recipient: int) -> Operation:
     """Send a notification."""
-    content = {**CONTENT, "title": title, "data": DATA, "recipientId": str(recipient)}
+    content = {**CONTENT, "data": DATA, "recipientId": str(recipient)}
     return Operation(
-        SEND, lambda data: data["send"]["notification"]["title"] == title, {"input": content}
+        SEND, lambda data: data["send"]["notification"]["title"] == TITLE, {"input": content}
     )

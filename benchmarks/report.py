@@ -35,7 +35,7 @@ TABLES: dict[str, Callable[[Results, Titles], str]] = {
     "unicast": delivery_table,
     "idle": idle_table,
     "growth": growth_table,
-    **dict.fromkeys(("http-typename", "http-viewer", "http-list"), request_table),
+    **dict.fromkeys((name for name in WORKLOADS if name.startswith("http-")), request_table),
 }
 PICTURES = {
     "fanout": ("cpu_us", "Fan-out: server CPU per delivered event, µs (shorter is better)"),

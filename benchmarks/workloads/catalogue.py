@@ -101,5 +101,21 @@ WORKLOADS = {
             CONNECTIONS,
             "Connections",
         ),
+        Workload(
+            "http-mark",
+            "`markRead` over HTTP",
+            requesting.mark,
+            GRAPHQL_HTTP,
+            CONNECTIONS,
+            "Connections",
+        ),
+        Workload(
+            "http-send",
+            "`send` over HTTP",
+            requesting.send,
+            GRAPHQL_HTTP,
+            CONNECTIONS,
+            "Connections",
+        ),
     )
 }

@@ -16,6 +16,8 @@ from benchmarks.request_loop import Exchange, closed_loop
 WARM_UP_SECONDS = 1.5
 """Enough for Node to compile what it runs often."""
 PAGE, LONG_PAGE = 20, 100
+MARKS_PER_SECOND = 2_500
+"""Notifications that each connection is given to mark; one that is alone comes to the most."""
 FIGURES = ("cpu_us", "postgres_us", "redis_us", "per_second", "server_share", "client_share")
 """Of the loop with several connections, those that are kept."""
 
@@ -57,6 +59,34 @@ async def lists(make: MakeHTTP, connections: int, seconds: float) -> dict[str, f
     return figures
 
 
+async def mark(make: MakeHTTP, connections: int, seconds: float) -> dict[str, float]:
+    """Mark notifications as read, each once, the oldest first; each connection in another user's inbox."""
+    size = int(MARKS_PER_SECOND * (WARM_UP_SECONDS + seconds))
+    inboxes = Inboxes((size,) * connections, unread=size, is_written=True)
+    async with serving(make(connections), inboxes) as peer:
+        sources = [Marks(peer, user, size) for user in range(connections)]
+        figures = await measured(peer, sources, seconds)
+        if any(source.done == size for source in sources):
+            raise RuntimeError(f"{peer.name} has marked all: MARKS_PER_SECOND is too low.")
+        checks = [operations.counts(total=size, unread=size - source.done) for source in sources]
+        await ask_each(peer, checks)
+    return figures
+
+
+async def send(make: MakeHTTP, connections: int, seconds: float) -> dict[str, float]:
+    """Send notifications to oneself; each connection is another user."""
+    inboxes = Inboxes((SMALL,) * connections, is_written=True)
+    async with serving(make(connections), inboxes) as peer:
+        sources = [Sends(peer, user) for user in range(connections)]
+        figures = await measured(peer, sources, seconds)
+        checks = [
+            operations.counts(total=SMALL + source.done, unread=UNREAD + source.done)
+            for source in sources
+        ]
+        await ask_each(peer, checks)
+    return figures
+
+
 @asynccontextmanager
 async def serving(peer: HTTPPeer, inboxes: Inboxes) -> AsyncIterator[HTTPPeer]:
     """Run a peer with inboxes."""
@@ -70,6 +100,49 @@ async def serving(peer: HTTPPeer, inboxes: Inboxes) -> AsyncIterator[HTTPPeer]:
 def repeated(peer: HTTPPeer, user: int, operation: Operation) -> Iterator[Exchange]:
     """Yield the same request for ever."""
     return repeat((peer.request(user, operation), Check(peer, operation)))
+
+
+class Marks(Iterator[Exchange]):
+    """Marks the notifications of one inbox, as long as there are any."""
+
+    def __init__(self, peer: HTTPPeer, user: int, size: int) -> None:
+        self._peer = peer
+        self._user = user
+        self._size = size
+        self.done = 0
+
+    def __next__(self) -> Exchange:
+        """Return the request for the next one."""
+        if self.done == self._size:
+            raise StopIteration
+        operation = operations.mark_read(self._peer.filled.first_ids[self._user] + self.done)
+        self.done += 1
+        return self._peer.request(self._user, operation), Check(self._peer, operation)
+
+
+class Sends(Iterator[Exchange]):
+    """Sends to one inbox."""
+
+    def __init__(self, peer: HTTPPeer, user: int) -> None:
+        operation = operations.send(peer.filled.users[user])
+        self._peer = peer
+        self._operation = operation
+        self._request = peer.request(user, operation)
+        self.done = 0
+
+    def __next__(self) -> Exchange:
+        """Return the next request."""
+        self.done += 1
+        return self._request, Check(self._peer, self._operation)
+
+
+async def ask_each(peer: HTTPPeer, asked: Sequence[Operation]) -> None:
+    """Have each user ask once. Raise Wrong if an answer is not right."""
+    sources = [
+        iter([(peer.request(user, operation), Check(peer, operation))])
+        for user, operation in enumerate(asked)
+    ]
+    await closed_loop(peer, sources, seconds=1.0)
 
 
 async def measured(

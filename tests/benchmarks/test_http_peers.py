@@ -76,6 +76,23 @@ async def test_a_peer_answers_its_users_and_nobody_else(bed: testbed.Testbed, na
         await peer.stop()
 
 
+@pytest.mark.parametrize("name", GRAPHQL_HTTP)
+async def test_a_peer_changes_what_it_is_asked_to(bed: testbed.Testbed, name: str) -> None:
+    # Twice, because what one turn has written must be gone in the next.
+    for _ in range(2):
+        peer = await started(bed, name, Inboxes((30,), unread=30, is_written=True))
+        try:
+            for operation in (
+                operations.mark_read(peer.filled.first_ids[0]),
+                operations.mark_read(peer.filled.first_ids[0] + 1),
+                operations.send(peer.filled.users[0]),
+                operations.counts(total=31, unread=29),
+            ):
+                Check(peer, operation)(await answer(peer, 0, operation))
+        finally:
+            await peer.stop()
+
+
 def forged(token: str) -> str:
     """Return a token with the same claims that another key has signed."""
     claims = jwt.decode(token, options={"verify_signature": False})
