@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 
 JSON = "application/json"
+OK = 200
+END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
-_END_OF_HEAD = b"\r\n\r\n"
 # After the version: "HTTP/1.1 200 OK".
 _STATUS = slice(9, 12)
 
@@ -39,10 +40,10 @@ def read_answer(data: bytes) -> Answer | None:
 
     Raise ValueError for an answer without a length: nobody could tell where it ends.
     """
-    head = data.find(_END_OF_HEAD)
+    head = data.find(END_OF_HEAD)
     if head < 0:
         return None
-    begin = head + len(_END_OF_HEAD)
+    begin = head + len(END_OF_HEAD)
     # With the end of the last line.
     found = _LENGTH.search(data, 0, head + 2)
     if found is not None:

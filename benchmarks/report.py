@@ -36,6 +36,7 @@ TABLES: dict[str, Callable[[Results, Titles], str]] = {
     "idle": idle_table,
     "growth": growth_table,
     **dict.fromkeys((name for name in WORKLOADS if name.startswith("http-")), request_table),
+    "socket-list": request_table,
 }
 PICTURES = {
     "fanout": ("cpu_us", "Fan-out: server CPU per delivered event, µs (shorter is better)"),

@@ -8,13 +8,11 @@ from typing import Any, ClassVar
 
 import orjson
 
-from benchmarks.http_messages import Answer, request
+from benchmarks.asking_protocols import AskingProtocol
+from benchmarks.http_messages import request
 from benchmarks.inboxes import Filled, Inboxes
-from benchmarks.operations import Operation, Wrong
+from benchmarks.operations import Operation, data_of
 from benchmarks.peers.peer import Peer
-
-OK = 200
-SHOWN_BYTES = 300
 
 
 class HTTPPeer(Peer):
@@ -39,9 +37,7 @@ class HTTPPeer(Peer):
 
     def data(self, value: Any) -> Any:
         """Return what GraphQL calls `data` out of the JSON of an answer. Raise Wrong if there are errors."""
-        if "errors" in value:
-            raise Wrong(str(value["errors"])[:SHOWN_BYTES])
-        return value["data"]
+        return data_of(value)
 
     @property
     def host(self) -> str:
@@ -49,25 +45,12 @@ class HTTPPeer(Peer):
         return "{}:{}".format(*self.address)
 
 
-class Check:
-    """Checks the answers to one operation: the first by its content, others as long as they are the same."""
+class AskedPeer(HTTPPeer):
+    """A server that can be asked on sockets as well."""
 
-    __slots__ = ("_operation", "_peer", "_right")
-
-    def __init__(self, peer: HTTPPeer, operation: Operation) -> None:
-        self._peer = peer
-        self._operation = operation
-        self._right: bytes | None = None
-
-    def __call__(self, answer: Answer) -> None:
-        """Return if the answer is right. Raise Wrong, with its beginning, if it is not."""
-        if answer.status != OK:
-            raise Wrong(f"{self._peer.name} answers {answer.status}: {answer.body[:SHOWN_BYTES]!r}")
-        if answer.body == self._right:
-            return
-        if not self._operation.is_right(self._peer.data(orjson.loads(answer.body))):
-            raise Wrong(f"{self._peer.name} answers wrongly: {answer.body[:SHOWN_BYTES]!r}")
-        self._right = answer.body
+    @abstractmethod
+    def asking_protocol(self, user: int) -> AskingProtocol:
+        """Return the client side of the protocol for a socket of one of the users, counted from zero."""
 
 
 MakeHTTP = Callable[..., HTTPPeer]

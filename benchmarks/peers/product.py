@@ -8,10 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmarks.asking_protocols import (
+    AskingProtocol,
+    GraphQLAskingProtocol,
+    JSONAskingProtocol,
+)
 from benchmarks.checkout import Checkout
 from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol, JSONClientProtocol
 from benchmarks.inboxes import Filled, Inboxes
-from benchmarks.peers.http_peer import HTTPPeer
+from benchmarks.peers.http_peer import AskedPeer
 from benchmarks.peers.peer import SocketPeer
 from benchmarks.processes import cpu_seconds, pin
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, connect_redis, resp
@@ -37,7 +42,7 @@ FEW_USERS = {
 """Settings of the works over HTTP, where a few users ask for what many would."""
 
 
-class Product(SocketPeer, HTTPPeer):
+class Product(SocketPeer, AskedPeer):
     """The product's GraphQL API."""
 
     name: ClassVar[str] = "product"
@@ -115,6 +120,11 @@ class Product(SocketPeer, HTTPPeer):
         payload = {"Authorization": f"Bearer {self.tokens[stream]}"}
         return GraphQLClientProtocol("/graphql/", payload, after)
 
+    def asking_protocol(self, user: int) -> AskingProtocol:
+        """Ask with the user's token."""
+        payload = {"Authorization": f"Bearer {self.tokens[user]}"}
+        return GraphQLAskingProtocol("/graphql/", payload)
+
     async def publisher(self, *, prerecord: int) -> Publisher:
         """Send with the product's own services; or ring, at full speed, doorbells of what these have written."""
         assert self.writer is not None
@@ -167,6 +177,10 @@ class ProductJSON(Product):
     def client_protocol(self, stream: int, after: str | None = None) -> ClientProtocol:
         """Open with the user's token in the address, as its clients do."""
         return JSONClientProtocol(f"/ws/notifications/?token={self.tokens[stream]}")
+
+    def asking_protocol(self, user: int) -> AskingProtocol:
+        """Do the same, and ask when told to."""
+        return JSONAskingProtocol(f"/ws/notifications/?token={self.tokens[user]}")
 
 
 class ProductSQLite(Product):

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.product import Product
 from benchmarks.testbed import Testbed
-from benchmarks.workloads import requesting
+from benchmarks.workloads import asking, requesting
 from benchmarks.workloads.delivering import fan_out, round_trip, two_processes, unicast
 from benchmarks.workloads.idling import idle
 from benchmarks.workloads.storming import storm
@@ -100,6 +100,13 @@ WORKLOADS = {
             LISTS,
             CONNECTIONS,
             "Connections",
+        ),
+        Workload(
+            "socket-list",
+            "the same lists, asked for on sockets that are open",
+            asking.lists,
+            (*BOTH_APIS, "product-sqlite"),
+            CONNECTIONS,
         ),
         Workload(
             "http-mark",

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import repeat
 
 from benchmarks import operations
+from benchmarks.answer_check import Check
 from benchmarks.figures import late
 from benchmarks.inboxes import LARGE, SMALL, UNREAD, Inboxes, username
 from benchmarks.operations import Operation
-from benchmarks.peers.http_peer import Check, HTTPPeer, MakeHTTP
-from benchmarks.request_loop import Exchange, closed_loop
+from benchmarks.peers.http_peer import HTTPPeer, MakeHTTP
+from benchmarks.request_loop import Connection, Exchange, Open, closed_loop
 
 WARM_UP_SECONDS = 1.5
 """Enough for Node to compile what it runs often."""
 PAGE, LONG_PAGE = 20, 100
 MARKS_PER_SECOND = 2_500
 """Notifications that each connection is given to mark; one that is alone comes to the most."""
-FIGURES = ("cpu_us", "postgres_us", "redis_us", "per_second", "server_share", "client_share")
+FIGURES = (
+    *("cpu_us", "postgres_us", "redis_us", "per_second"),
+    *("server_share", "client_share", "rest_share"),
+)
 """Of the loop with several connections, those that are kept."""
 
 
@@ -40,23 +45,28 @@ async def viewer(make: MakeHTTP, connections: int, seconds: float) -> dict[str, 
 
 async def lists(make: MakeHTTP, connections: int, seconds: float) -> dict[str, float]:
     """Ask for the newest of an inbox of 100, each connection for another user's, and of one of 1,000,000."""
-    inboxes = Inboxes((*(SMALL,) * connections, LARGE))
-    small = [(user, SMALL) for user in range(connections)]
-    large = [(connections, LARGE)] * connections
     figures: dict[str, float] = {}
+    inboxes, kinds = kinds_of_lists(connections)
     async with serving(make(len(inboxes.sizes)), inboxes) as peer:
-        for name, first, users in (
-            ("20_of_100", PAGE, small),
-            ("20_of_1000000", PAGE, large),
-            ("100_of_1000000", LONG_PAGE, large),
-        ):
+        for name, asked in kinds.items():
             sources = [
                 repeated(peer, user, operations.newest(first, total=size, unread=UNREAD))
-                for user, size in users
+                for user, size, first in asked
             ]
             found = await measured(peer, sources, seconds)
             figures |= {f"{name}_{figure}": value for figure, value in found.items()}
     return figures
+
+
+def kinds_of_lists(connections: int) -> tuple[Inboxes, dict[str, list[tuple[int, int, int]]]]:
+    """Return the inboxes, and for each kind of list what each connection asks for: user, total, and how many."""
+    small = [(user, SMALL, PAGE) for user in range(connections)]
+    large = [(connections, LARGE)] * connections
+    return Inboxes((*(SMALL,) * connections, LARGE)), {
+        "20_of_100": small,
+        "20_of_1000000": [(*of, PAGE) for of in large],
+        "100_of_1000000": [(*of, LONG_PAGE) for of in large],
+    }
 
 
 async def mark(make: MakeHTTP, connections: int, seconds: float) -> dict[str, float]:
@@ -99,7 +109,7 @@ async def serving(peer: HTTPPeer, inboxes: Inboxes) -> AsyncIterator[HTTPPeer]:
 
 def repeated(peer: HTTPPeer, user: int, operation: Operation) -> Iterator[Exchange]:
     """Yield the same request for ever."""
-    return repeat((peer.request(user, operation), Check(peer, operation)))
+    return repeat((peer.request(user, operation), Check(peer.data, operation)))
 
 
 class Marks(Iterator[Exchange]):
@@ -117,7 +127,7 @@ class Marks(Iterator[Exchange]):
             raise StopIteration
         operation = operations.mark_read(self._peer.filled.first_ids[self._user] + self.done)
         self.done += 1
-        return self._peer.request(self._user, operation), Check(self._peer, operation)
+        return self._peer.request(self._user, operation), Check(self._peer.data, operation)
 
 
 class Sends(Iterator[Exchange]):
@@ -133,33 +143,34 @@ class Sends(Iterator[Exchange]):
     def __next__(self) -> Exchange:
         """Return the next request."""
         self.done += 1
-        return self._request, Check(self._peer, self._operation)
+        return self._request, Check(self._peer.data, self._operation)
 
 
 async def ask_each(peer: HTTPPeer, asked: Sequence[Operation]) -> None:
     """Have each user ask once. Raise Wrong if an answer is not right."""
     sources = [
-        iter([(peer.request(user, operation), Check(peer, operation))])
+        iter([(peer.request(user, operation), Check(peer.data, operation))])
         for user, operation in enumerate(asked)
     ]
-    await closed_loop(peer, sources, seconds=1.0)
+    await closed_loop(peer, [partial(Connection, source) for source in sources], seconds=1.0)
 
 
 async def measured(
     peer: HTTPPeer, sources: Sequence[Iterator[Exchange]], seconds: float
 ) -> dict[str, float]:
+    """Ask over as many connections of HTTP as there are sources, and return the figures."""
+    return await measured_on(peer, [partial(Connection, source) for source in sources], seconds)
+
+
+async def measured_on(peer: HTTPPeer, made: Sequence[Open], seconds: float) -> dict[str, float]:
     """Ask over all connections, then over one: cost and rate are those of the first, latency that of the second."""
-    await closed_loop(peer, sources, seconds=WARM_UP_SECONDS)
-    several = await closed_loop(peer, sources, seconds=seconds)
-    single = await closed_loop(peer, sources[:1], seconds=seconds / 2)
+    await closed_loop(peer, made, seconds=WARM_UP_SECONDS)
+    several = await closed_loop(peer, made, seconds=seconds)
+    single = await closed_loop(peer, made[:1], seconds=seconds / 2)
     kept = {name: several.figures[name] for name in FIGURES if name in several.figures}
-    answers = len(several.latencies) + len(single.latencies)
-    return (
-        kept
-        | {"rest_share": several.figures["rest_share"]}
-        | late(single.latencies)
-        | {
-            "one_connection_us": single.figures["cpu_us"],
-            "answers": answers,
-        }
-    )
+    return {
+        **kept,
+        **late(single.latencies),
+        "one_connection_us": single.figures["cpu_us"],
+        "answers": len(several.latencies) + len(single.latencies),
+    }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 import jwt
 import pytest
 
 from benchmarks import operations, testbed
+from benchmarks.answer_check import Check
+from benchmarks.client_protocols import Refused
 from benchmarks.http_messages import Answer, read_answer
 from benchmarks.inboxes import Inboxes, username
 from benchmarks.operations import Operation, Wrong
 from benchmarks.peers import tokens
-from benchmarks.peers.http_peer import Check, HTTPPeer
+from benchmarks.peers.http_peer import AskedPeer, HTTPPeer
 from benchmarks.peers.peer import Missing
 from benchmarks.peers.registry import peers
+from benchmarks.request_loop import SocketConnection, closed_loop
 from benchmarks.workloads.catalogue import GRAPHQL_HTTP, LISTS
 
 pytestmark = pytest.mark.stack("production")
@@ -63,15 +67,15 @@ async def test_a_peer_answers_its_users_and_nobody_else(bed: testbed.Testbed, na
     try:
         if name in GRAPHQL_HTTP:
             for operation in (operations.typename(), operations.viewer(username(1))):
-                Check(peer, operation)(await answer(peer, 1, operation))
-        Check(peer, NEWEST)(await answer(peer, 1, NEWEST))
-        Check(peer, WHOLE)(await answer(peer, 0, WHOLE))
+                Check(peer.data, operation)(await answer(peer, 1, operation))
+        Check(peer.data, NEWEST)(await answer(peer, 1, NEWEST))
+        Check(peer.data, WHOLE)(await answer(peer, 0, WHOLE))
         with pytest.raises(Wrong):
-            Check(peer, NEWEST)(await answer(peer, 0, NEWEST))
+            Check(peer.data, NEWEST)(await answer(peer, 0, NEWEST))
         for token in (forged(peer.tokens[1]), tokens.issue(4711), "no token"):
             peer.tokens[1] = token
             with pytest.raises(Wrong):
-                Check(peer, NEWEST)(await answer(peer, 1, NEWEST))
+                Check(peer.data, NEWEST)(await answer(peer, 1, NEWEST))
     finally:
         await peer.stop()
 
@@ -88,9 +92,35 @@ async def test_a_peer_changes_what_it_is_asked_to(bed: testbed.Testbed, name: st
                 operations.send(peer.filled.users[0]),
                 operations.counts(total=31, unread=29),
             ):
-                Check(peer, operation)(await answer(peer, 0, operation))
+                Check(peer.data, operation)(await answer(peer, 0, operation))
         finally:
             await peer.stop()
+
+
+@pytest.mark.parametrize("name", ["product", "product-json", "product-sqlite"])
+async def test_a_list_is_asked_for_on_a_socket(bed: testbed.Testbed, name: str) -> None:
+    peer = await started(bed, name)
+    assert isinstance(peer, AskedPeer)
+
+    def connection(total: int, latencies: list[float]) -> SocketConnection:
+        # The JSON API tells no senders.
+        operation = operations.newest(
+            20, total=total, unread=25, has_senders=name != "product-json"
+        )
+        protocol = peer.asking_protocol(1)
+        exchange = protocol.ask(operation), Check(protocol.data, operation)
+        return SocketConnection(peer.host, protocol, iter([exchange] * 3), latencies)
+
+    try:
+        measured = await closed_loop(peer, [partial(connection, 100)] * 2, seconds=600)
+        assert len(measured.latencies) == 6
+        with pytest.raises(Wrong, match="Answered wrongly"):
+            await closed_loop(peer, [partial(connection, 99)], seconds=600)
+        peer.tokens[1] = "no token"
+        with pytest.raises((Wrong, Refused)):
+            await closed_loop(peer, [partial(connection, 100)], seconds=600)
+    finally:
+        await peer.stop()
 
 
 def forged(token: str) -> str:

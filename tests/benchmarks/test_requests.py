@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -132,8 +133,8 @@ async def test_each_connection_asks_until_nothing_is_left_to_ask() -> None:
     seen: list[bytes] = []
     check = lambda answer: seen.append(answer.body)  # noqa: E731
     async with echo() as peer:
-        sources = [iter([(b"ask\n", check)] * count) for count in (3, 2)]
-        measured = await closed_loop(peer, sources, seconds=600)
+        made = [partial(Connection, iter([(b"ask\n", check)] * count)) for count in (3, 2)]
+        measured = await closed_loop(peer, made, seconds=600)
     assert sorted(seen) == [b"1", b"1", b"2", b"2", b"3"]
     assert len(measured.latencies) == 5
     assert measured.figures["per_second"] > 0
@@ -146,7 +147,7 @@ async def test_an_answer_that_is_not_right_ends_the_loop() -> None:
 
     async with echo() as peer:
         with pytest.raises(Wrong, match="not two"):
-            await closed_loop(peer, [repeat((b"ask\n", check))], seconds=600)
+            await closed_loop(peer, [partial(Connection, repeat((b"ask\n", check)))], seconds=600)
 
 
 def test_requests_have_a_table_for_each_thing_that_was_asked() -> None:
