@@ -34,6 +34,7 @@ LIST = (
     "query List($first: Int) { notifications(first: $first) { totalCount unreadCount"
     " nodes { id type title message link read createdAt sender { name } } } }"
 )
+PAGE_LIST = LIST.replace("{ totalCount", "{ position totalCount")
 MARK_READ = "mutation Mark($id: ID!) { markRead(id: $id) { notification { id read } unreadCount } }"
 SEND = "mutation Send($input: SendInput!) { send(input: $input) { notification { id title } } }"
 _SENDER_NAMES = frozenset(map(display_name, SENDERS))
@@ -52,7 +53,9 @@ def viewer(username: str) -> Operation:
     )
 
 
-def newest(first: int, *, total: int, unread: int, has_senders: bool = True) -> Operation:
+def newest(
+    first: int, *, total: int, unread: int, has_senders: bool = True, query: str = LIST
+) -> Operation:
     """Ask for the newest notifications of an inbox of `total`; not every API tells senders."""
 
     def is_right(data: Any) -> bool:
@@ -67,7 +70,7 @@ def newest(first: int, *, total: int, unread: int, has_senders: bool = True) -> 
             )
         )
 
-    return Operation(LIST, is_right, {"first": first})
+    return Operation(query, is_right, {"first": first})
 
 
 def counts(*, total: int, unread: int) -> Operation:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.figures import spreads
 from benchmarks.peers.registry import peers
 from benchmarks.plots import Bar, bars
-from benchmarks.request_tables import request_table
+from benchmarks.request_tables import page_table, request_table
 from benchmarks.results import DIRECTORY, Results, load
 from benchmarks.tables import (
     REFERENCE,
@@ -37,6 +37,7 @@ TABLES: dict[str, Callable[[Results, Titles], str]] = {
     "growth": growth_table,
     **dict.fromkeys((name for name in WORKLOADS if name.startswith("http-")), request_table),
     "socket-list": request_table,
+    "page": page_table,
 }
 PICTURES = {
     "fanout": ("cpu_us", "Fan-out: server CPU per delivered event, µs (shorter is better)"),

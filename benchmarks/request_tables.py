@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from benchmarks.figures import Row, spreads, totals
 from benchmarks.results import Results
@@ -17,9 +17,13 @@ from benchmarks.tables import (
 )
 
 COST = "cpu_us"
-HEADINGS = (
+REQUESTS = (
     *("server", "CPU µs per request", "times this product's", "PostgreSQL µs", "requests/s"),
     *("p50 / p99 ms, one connection", "answers checked"),
+)
+PAGES = (
+    *("server", "CPU µs per page", "times this product's", "PostgreSQL µs", "pages/s"),
+    *("p50 / p99 ms, eight at a time", "pages checked"),
 )
 
 
@@ -29,8 +33,13 @@ def request_table(results: Results, titles: Titles) -> str:
     for asked in things_asked(results.rows):
         if asked:
             parts.append(f"{asked.replace('_', ' ').strip()}:")
-        parts.append(_table(results.rows, asked, titles))
+        parts.append(_table(results.rows, asked, titles, REQUESTS))
     return "\n\n".join(parts)
+
+
+def page_table(results: Results, titles: Titles) -> str:
+    """Return the table of whole pages, the cheapest server first."""
+    return _table(results.rows, "", titles, PAGES)
 
 
 def things_asked(rows: Iterable[Row]) -> list[str]:
@@ -39,7 +48,7 @@ def things_asked(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(name.removesuffix(COST) for name in names if name.endswith(COST)))
 
 
-def _table(rows: list[Row], asked: str, titles: Titles) -> str:
+def _table(rows: list[Row], asked: str, titles: Titles, headings: Sequence[str]) -> str:
     names = (COST, "postgres_us", "per_second", "p50_ms", "p99_ms")
     found = {name: spreads(rows, asked + name) for name in names}
     answers = totals(rows, f"{asked}answers")
@@ -60,4 +69,4 @@ def _table(rows: list[Row], asked: str, titles: Titles) -> str:
                 number(answers[key]),
             ]
         )
-    return table(HEADINGS, lines)
+    return table(headings, lines)

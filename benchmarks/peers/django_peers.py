@@ -6,8 +6,10 @@ import importlib.util
 import sys
 from typing import Any, ClassVar
 
+from benchmarks.client_protocols import ClientProtocol
 from benchmarks.http_messages import request
 from benchmarks.operations import LIST, Operation
+from benchmarks.peers.http_peer import PagePeer, bearer_protocol
 from benchmarks.peers.peer import Missing
 from benchmarks.peers.tables_peer import PACKAGE, TablesPeer, django_environment
 from tests.stacks.ports import LOOPBACK
@@ -20,7 +22,9 @@ class DjangoPeer(TablesPeer):
     """One of the projects: its URLs, its server and what it needs."""
 
     urls: ClassVar[str]
+    asgi: ClassVar[str] = "asgi"
     is_async: ClassVar[bool] = False
+    needs_redis: ClassVar[bool] = False
     packages: ClassVar[tuple[str, ...]] = ()
     apps: ClassVar[tuple[str, ...]] = ()
 
@@ -33,6 +37,7 @@ class DjangoPeer(TablesPeer):
             "URLS": f"{PACKAGE}.{self.urls}",
             "APPS": " ".join(self.apps),
             "POOL": "1" if self.is_async else "",
+            "REDIS_URL": self.own_redis().url if self.needs_redis else "",
         }
         command = self._uvicorn() if self.is_async else self._gunicorn()
         self.wait_for(
@@ -41,7 +46,7 @@ class DjangoPeer(TablesPeer):
 
     def _uvicorn(self) -> list[str]:
         where = ["--host", LOOPBACK, "--port", str(self.port), "--log-level", "warning"]
-        return ["-m", "uvicorn", *where, f"{PACKAGE}.asgi:application"]
+        return ["-m", "uvicorn", *where, f"{PACKAGE}.{self.asgi}:application"]
 
     def _gunicorn(self) -> list[str]:
         threads = ["--worker-class", "gthread", "--threads", str(THREADS), "--keep-alive", "60"]
@@ -56,6 +61,21 @@ class StrawberryAsync(DjangoPeer):
     title = "Strawberry + Django, async view, uvicorn"
     urls = "strawberry_async"
     is_async = True
+
+
+class StrawberryPages(StrawberryAsync, PagePeer):
+    """The same view, beside Strawberry's subscriptions over Channels."""
+
+    name = "strawberry-pages"
+    title = "Strawberry + Django + Channels, uvicorn, pub/sub layer"
+    asgi = "channels_asgi"
+    packages = ("channels_redis",)
+    apps = ("channels",)
+    needs_redis = True
+
+    def page_protocol(self, user: int, after: str) -> ClientProtocol:
+        """Subscribe with the user's token."""
+        return bearer_protocol(self, user, after)
 
 
 class StrawberrySync(DjangoPeer):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import orjson
 
 from benchmarks.asking_protocols import AskingProtocol
+from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol
 from benchmarks.http_messages import request
 from benchmarks.inboxes import Filled, Inboxes
 from benchmarks.operations import Operation, data_of
@@ -43,6 +44,20 @@ class HTTPPeer(Peer):
     def host(self) -> str:
         """The host and port that requests name."""
         return "{}:{}".format(*self.address)
+
+
+class PagePeer(HTTPPeer):
+    """A server that pages can be loaded from: a list over HTTP, then a socket."""
+
+    @abstractmethod
+    def page_protocol(self, user: int, after: str) -> ClientProtocol:
+        """Return the client side of a socket that is subscribed after the position of a list."""
+
+
+def bearer_protocol(peer: HTTPPeer, user: int, after: str) -> ClientProtocol:
+    """Return that of GraphQL, at the address of requests, with the user's token in the first message."""
+    payload = {"Authorization": f"Bearer {peer.tokens[user]}"}
+    return GraphQLClientProtocol(peer.path, payload, after)
 
 
 class AskedPeer(HTTPPeer):

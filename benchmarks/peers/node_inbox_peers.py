@@ -6,6 +6,8 @@ import os
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
+from benchmarks.client_protocols import ClientProtocol
+from benchmarks.peers.http_peer import PagePeer, bearer_protocol
 from benchmarks.peers.node_peers import DIRECTORY, node
 from benchmarks.peers.tables_peer import TablesPeer
 from benchmarks.peers.tokens import SECRET
@@ -15,6 +17,7 @@ class NodeInboxPeer(TablesPeer):
     """One script, one process."""
 
     script: ClassVar[str]
+    needs_redis: ClassVar[bool] = False
 
     async def serve(self) -> None:
         """Start the script."""
@@ -30,6 +33,8 @@ class NodeInboxPeer(TablesPeer):
             "PGUSER": address.username,
             "PGDATABASE": address.path.lstrip("/"),
         }
+        if self.needs_redis:
+            environment["REDIS_URL"] = self.own_redis().url
         command = [str(program), self.script]
         self.wait_for(self.testbed.serve(self.name, command, environment, DIRECTORY))
 
@@ -40,6 +45,19 @@ class YogaInbox(NodeInboxPeer):
     name = "yoga-inbox"
     title = "Node: GraphQL Yoga + pg"
     script = "yoga-inbox.mjs"
+
+
+class YogaPages(NodeInboxPeer, PagePeer):
+    """GraphQL Yoga with pg, and subscriptions by graphql-ws."""
+
+    name = "yoga-pages"
+    title = "Node: GraphQL Yoga + pg + graphql-ws + ioredis"
+    script = "yoga-pages.mjs"
+    needs_redis = True
+
+    def page_protocol(self, user: int, after: str) -> ClientProtocol:
+        """Subscribe with the user's token."""
+        return bearer_protocol(self, user, after)
 
 
 class Mercurius(NodeInboxPeer):

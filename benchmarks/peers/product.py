@@ -16,7 +16,7 @@ from benchmarks.asking_protocols import (
 from benchmarks.checkout import Checkout
 from benchmarks.client_protocols import ClientProtocol, GraphQLClientProtocol, JSONClientProtocol
 from benchmarks.inboxes import Filled, Inboxes
-from benchmarks.peers.http_peer import AskedPeer
+from benchmarks.peers.http_peer import AskedPeer, PagePeer
 from benchmarks.peers.peer import SocketPeer
 from benchmarks.processes import cpu_seconds, pin
 from benchmarks.publishing import Publisher, RedisPublisher, Writer, connect_redis, resp
@@ -42,7 +42,7 @@ FEW_USERS = {
 """Settings of the works over HTTP, where a few users ask for what many would."""
 
 
-class Product(SocketPeer, AskedPeer):
+class Product(SocketPeer, AskedPeer, PagePeer):
     """The product's GraphQL API."""
 
     name: ClassVar[str] = "product"
@@ -119,6 +119,10 @@ class Product(SocketPeer, AskedPeer):
         """Subscribe with the user's token."""
         payload = {"Authorization": f"Bearer {self.tokens[stream]}"}
         return GraphQLClientProtocol("/graphql/", payload, after)
+
+    def page_protocol(self, user: int, after: str) -> ClientProtocol:
+        """Subscribe with the user's token."""
+        return self.client_protocol(user, after)
 
     def asking_protocol(self, user: int) -> AskingProtocol:
         """Ask with the user's token."""

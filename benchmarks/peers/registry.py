@@ -18,11 +18,12 @@ from benchmarks.peers.django_peers import (
     DjangoRESTFramework,
     StrawberryAsync,
     StrawberryOptimized,
+    StrawberryPages,
     StrawberrySync,
 )
 from benchmarks.peers.floor import Floor
 from benchmarks.peers.nchan import Nchan
-from benchmarks.peers.node_inbox_peers import Mercurius, YogaInbox
+from benchmarks.peers.node_inbox_peers import Mercurius, YogaInbox, YogaPages
 from benchmarks.peers.node_peers import NodeGraphQLWS, NodeYoga, SocketIO
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.product import Product, ProductJSON, ProductSQLite
@@ -48,6 +49,8 @@ ALL: tuple[type[Peer], ...] = (
     DjangoNinja,
     YogaInbox,
     Mercurius,
+    StrawberryPages,
+    YogaPages,
     Floor,
 )
 QUICK = ("product", "product-json", "strawberry-uvicorn", "node-graphql-ws", "nchan")

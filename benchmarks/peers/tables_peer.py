@@ -57,8 +57,8 @@ class TablesPeer(HTTPPeer):
         return database, Filled(tuple(made["users"]), tuple(made["first_ids"]))
 
     def apart(self) -> dict[str, float]:
-        """Return the processor time of PostgreSQL."""
-        return {"postgres": cpu_seconds([self.testbed.postgres().child.pid])}
+        """Return the processor time of PostgreSQL, and of Redis if there is one."""
+        return {**super().apart(), "postgres": cpu_seconds([self.testbed.postgres().child.pid])}
 
     async def stop(self) -> None:
         """End the server, and remove what was written."""

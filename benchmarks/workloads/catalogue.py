@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.product import Product
 from benchmarks.testbed import Testbed
-from benchmarks.workloads import asking, requesting
+from benchmarks.workloads import asking, paging, requesting
 from benchmarks.workloads.delivering import fan_out, round_trip, two_processes, unicast
 from benchmarks.workloads.idling import idle
 from benchmarks.workloads.storming import storm
@@ -59,6 +59,7 @@ GRAPHQL_HTTP = (
     *("yoga-inbox", "mercurius"),
 )
 LISTS = (*GRAPHQL_HTTP, "drf", "django-ninja")
+PAGES = (Product.name, "product-sqlite", "strawberry-pages", "yoga-pages")
 CONNECTIONS = (8,)
 WORKLOADS = {
     workload.name: workload
@@ -123,6 +124,14 @@ WORKLOADS = {
             GRAPHQL_HTTP,
             CONNECTIONS,
             "Connections",
+        ),
+        Workload(
+            "page",
+            "a list over HTTP, then a socket that is subscribed after its position",
+            paging.page,
+            PAGES,
+            (1000,),
+            "Pages",
         ),
     )
 }

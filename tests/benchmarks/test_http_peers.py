@@ -12,15 +12,18 @@ import pytest
 from benchmarks import operations, testbed
 from benchmarks.answer_check import Check
 from benchmarks.client_protocols import Refused
+from benchmarks.delivery_counter import DeliveryCounter, Receiver, Stream
 from benchmarks.http_messages import Answer, read_answer
 from benchmarks.inboxes import Inboxes, username
 from benchmarks.operations import Operation, Wrong
+from benchmarks.pages import list_position, open_page
 from benchmarks.peers import tokens
-from benchmarks.peers.http_peer import AskedPeer, HTTPPeer
+from benchmarks.peers.http_peer import AskedPeer, HTTPPeer, PagePeer
 from benchmarks.peers.peer import Missing
 from benchmarks.peers.registry import peers
 from benchmarks.request_loop import SocketConnection, closed_loop
-from benchmarks.workloads.catalogue import GRAPHQL_HTTP, LISTS
+from benchmarks.sockets import open_sockets
+from benchmarks.workloads.catalogue import GRAPHQL_HTTP, LISTS, PAGES
 
 pytestmark = pytest.mark.stack("production")
 
@@ -119,6 +122,32 @@ async def test_a_list_is_asked_for_on_a_socket(bed: testbed.Testbed, name: str) 
         peer.tokens[1] = "no token"
         with pytest.raises((Wrong, Refused)):
             await closed_loop(peer, [partial(connection, 100)], seconds=600)
+    finally:
+        await peer.stop()
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_is_subscribed_when_it_is_open(bed: testbed.Testbed, name: str) -> None:
+    peer = await started(bed, name)
+    assert isinstance(peer, PagePeer)
+    operation = operations.newest(20, total=100, unread=25, query=operations.PAGE_LIST)
+
+    def receiver() -> Receiver:
+        return Receiver(DeliveryCounter(), Stream())
+
+    try:
+        page = await open_page(peer, 1, operation, receiver())
+        assert page.is_connected
+        page.close()
+        position = await list_position(peer, 1, operation)
+        assert position
+        with pytest.raises(Wrong):
+            await open_page(peer, 0, operation, receiver())
+        peer.tokens[1] = forged(peer.tokens[1])
+        protocol = peer.page_protocol(1, position)
+        with pytest.raises(ExceptionGroup) as raised:
+            await open_sockets(peer.address, [(protocol, receiver())])
+        assert isinstance(raised.value.exceptions[0], Refused)
     finally:
         await peer.stop()
 

@@ -19,7 +19,7 @@ from benchmarks.http_messages import Answer, read_answer, request
 from benchmarks.operations import Wrong
 from benchmarks.peers.peer import Peer
 from benchmarks.request_loop import Connection, closed_loop
-from benchmarks.request_tables import request_table
+from benchmarks.request_tables import page_table, request_table
 from benchmarks.results import Results
 
 pytestmark = pytest.mark.stack("embedded")
@@ -171,4 +171,13 @@ def test_requests_have_a_table_for_each_thing_that_was_asked() -> None:
         "many:",
         "| ours | 20 | 1 x | 3 | ≥ 100 | 1 / 2 | 50 |",
         "| theirs | 80 | 4 x | 3 | ≥ 100 | 1 / 2 | 50 |",
+    ]
+
+
+def test_pages_have_a_table() -> None:
+    figures = {"cpu_us": 2000.0, "per_second": 100.0, "p50_ms": 1.0, "p99_ms": 2.0, "answers": 50.0}
+    head = {"date": "", "command": "", "machine": {}, "versions": {}}
+    results = Results("page", head, [Row("page", "product", 50, 1, figures)])
+    assert page_table(results, {"product": "ours"}).splitlines()[2:] == [
+        "| ours | 2,000 | 1 x | — | 100 | 1 / 2 | 50 |"
     ]

@@ -62,6 +62,7 @@ class NotificationConnection:
 
     total_count: int
     unread_count: int
+    position: str
     nodes: list[Notification]
 
 

@@ -28,6 +28,12 @@ if os.environ.get("POOL"):
 else:
     _DATABASE["CONN_MAX_AGE"] = None
 DATABASES = {"default": _DATABASE}
+if os.environ.get("REDIS_URL"):
+    _LAYER = {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [os.environ["REDIS_URL"]]},
+    }
+    CHANNEL_LAYERS = {"default": _LAYER}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -42,6 +42,7 @@ class Query:
         return NotificationConnection(
             total_count=inbox.total_count,
             unread_count=inbox.unread_count,
+            position=str(inbox.last_sequence),
             nodes=[Notification.of(row) async for row in rows.order_by("-id")[:first]],
         )
 

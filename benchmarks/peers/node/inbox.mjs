@@ -19,7 +19,12 @@ export const sdl = /* GraphQL */ `
     createdAt: String!
     sender: InboxUser
   }
-  type NotificationConnection { totalCount: Int! unreadCount: Int! nodes: [Notification!]! }
+  type NotificationConnection {
+    totalCount: Int!
+    unreadCount: Int!
+    position: String!
+    nodes: [Notification!]!
+  }
   type MarkReadPayload { notification: Notification! unreadCount: Int! }
   type SendPayload { notification: Notification! }
   input SendInput {
@@ -45,6 +50,10 @@ const list = `
     s.id AS sender_id, s.username, s.first_name, s.last_name
   FROM inbox_app_notification n LEFT JOIN auth_user s ON s.id = n.sender_id
   WHERE n.recipient_id = $1 ORDER BY n.id DESC LIMIT $2`;
+
+const counts = `
+  SELECT total_count AS "totalCount", unread_count AS "unreadCount", last_sequence AS "position"
+  FROM inbox_app_inbox WHERE user_id = $1`;
 
 // The account of a token that has been verified.
 export async function account(id) {
@@ -133,11 +142,10 @@ export const resolvers = {
     viewer: (_, __, { user }) => user,
     async notifications(_, { first }, { user }) {
       const [inbox, page] = await Promise.all([
-        pool.query("SELECT total_count, unread_count FROM inbox_app_inbox WHERE user_id = $1", [user.id]),
+        pool.query(counts, [user.id]),
         pool.query(list, [user.id, first]),
       ]);
-      const [{ total_count: totalCount, unread_count: unreadCount }] = inbox.rows;
-      return { totalCount, unreadCount, nodes: page.rows };
+      return { ...inbox.rows[0], nodes: page.rows };
     },
   },
   Mutation: {
