@@ -73,6 +73,18 @@ def newest(
     return Operation(query, is_right, {"first": first})
 
 
+def entries(first: int, *, at_least: int) -> Operation:
+    """Ask for a page of an inbox that has so many notifications or more, whatever they are."""
+
+    def is_right(data: Any) -> bool:
+        page = data["notifications"]
+        ids = [int(node["id"]) for node in page["nodes"]]
+        is_ordered = ids == sorted(ids, reverse=True) and len(set(ids)) == len(ids)
+        return page["totalCount"] >= at_least and len(ids) == min(first, at_least) and is_ordered
+
+    return Operation(PAGE_LIST, is_right, {"first": first})
+
+
 def counts(*, total: int, unread: int) -> Operation:
     """Ask how many notifications an inbox has, whatever they are."""
 

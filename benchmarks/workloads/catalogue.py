@@ -13,7 +13,7 @@ from benchmarks.testbed import Testbed
 from benchmarks.workloads import asking, paging, requesting
 from benchmarks.workloads.delivering import fan_out, round_trip, two_processes, unicast
 from benchmarks.workloads.idling import idle
-from benchmarks.workloads.storming import storm
+from benchmarks.workloads.storming import storm, storm_pages
 from benchmarks.workloads.writing import lists, send, send_many
 
 Carry = Callable[[Any, int, float], Awaitable[dict[str, float]]]
@@ -131,6 +131,14 @@ WORKLOADS = {
             paging.page,
             PAGES,
             (1000,),
+            "Pages",
+        ),
+        Workload(
+            "storm-pages",
+            "pages that come back at once, 20 events missed each",
+            storm_pages,
+            OURS,
+            (5000,),
             "Pages",
         ),
     )

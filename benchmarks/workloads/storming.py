@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import psycopg
 
+from benchmarks import operations
 from benchmarks.client_pool import ClientPool
 from benchmarks.content import WARM_UP
 from benchmarks.delivery_counter import Receiver
-from benchmarks.peers.peer import Make
-from benchmarks.peers.product import Product
+from benchmarks.pages import open_page
+from benchmarks.peers.peer import Make, SocketPeer
+from benchmarks.peers.product import FEW_USERS, Product
 from benchmarks.processes import quiet
-from benchmarks.sockets import open_sockets
+from benchmarks.sockets import Socket, open_sockets
+from benchmarks.workloads.requesting import PAGE
 
 MISSED = 20
 AT_A_TIME = 500
@@ -24,7 +30,19 @@ HOUSEKEEPING = (b"BEGIN", b"COMMIT", b"ROLLBACK", b"SET ", b"SELECT 1")
 
 async def storm(make: Make, sockets: int, seconds: float) -> dict[str, float]:
     """Have all clients resume; return what it cost the server until each had everything."""
-    peer = make(sockets)
+    return await _come_back(make(sockets), _open_sockets)
+
+
+async def storm_pages(make: Make, pages: int, seconds: float) -> dict[str, float]:
+    """Have all clients ask for their list over HTTP as well, each before it resumes; return the same."""
+    return await _come_back(make(pages, settings=FEW_USERS), _open_pages)
+
+
+Resume = Callable[[Product, Sequence[str], Sequence[Receiver]], Awaitable[list[Socket]]]
+"""Opens what clients open that come back, each after its position."""
+
+
+async def _come_back(peer: SocketPeer, resume: Resume) -> dict[str, float]:
     assert isinstance(peer, Product)
     pool = ClientPool(peer)
     try:
@@ -38,25 +56,24 @@ async def storm(make: Make, sockets: int, seconds: float) -> dict[str, float]:
         log = _log_statements(peer)
         peer.serve()
         await quiet(peer.pids)
-        return await _come_back(pool, peer, positions, log)
+        return await _measure(pool, peer, log, partial(resume, peer, positions))
     finally:
         await pool.close()
         await peer.stop()
 
 
-async def _come_back(
-    pool: ClientPool, peer: Product, positions: list[str], log: Path
+async def _measure(
+    pool: ClientPool,
+    peer: Product,
+    log: Path,
+    resume: Callable[[Sequence[Receiver]], Awaitable[list[Socket]]],
 ) -> dict[str, float]:
     receivers = [Receiver(pool.delivery_counter, stream) for stream in pool.streams]
     for receiver in receivers:
         receiver.expected = 1
-    client_protocols = [
-        peer.client_protocol(number, after=after) for number, after in enumerate(positions)
-    ]
     counted, counted_by_users = count_statements(log), count_statements(log, USERS)
     before = pool.meter()
-    pairs = list(zip(client_protocols, receivers, strict=True))
-    pool.sockets = await open_sockets(peer.address, pairs, at_a_time=AT_A_TIME)
+    pool.sockets = await resume(receivers)
     await pool.drained()
     after = pool.meter()
     queries = count_statements(log) - counted
@@ -70,6 +87,33 @@ async def _come_back(
         "user_queries": by_users,
         **pool.counts(),
     }
+
+
+async def _open_sockets(
+    peer: Product, positions: Sequence[str], receivers: Sequence[Receiver]
+) -> list[Socket]:
+    client_protocols = [
+        peer.client_protocol(number, after=after) for number, after in enumerate(positions)
+    ]
+    pairs = list(zip(client_protocols, receivers, strict=True))
+    return await open_sockets(peer.address, pairs, at_a_time=AT_A_TIME)
+
+
+async def _open_pages(
+    peer: Product, positions: Sequence[str], receivers: Sequence[Receiver]
+) -> list[Socket]:
+    total = MISSED + len(("welcome", "warm-up"))
+    operation = operations.entries(PAGE, at_least=total)
+    slots = asyncio.Semaphore(AT_A_TIME)
+
+    async def open_one(user: int) -> Socket:
+        async with slots:
+            after = positions[user]
+            return await open_page(peer, user, operation, receivers[user], after=after)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(open_one(user)) for user in range(len(positions))]
+    return [task.result() for task in tasks]
 
 
 def _log_statements(peer: Product) -> Path:
