@@ -105,9 +105,15 @@ class Testbed:
         return RedisServer(self.process_registry).start()
 
     def serve(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        directory: Path,
+        *,
+        is_alone: bool = True,
     ) -> Child:
-        """Start the server that is measured, on the processor that is kept free for it."""
+        """Start the server that is measured, on the processor that is kept free for it, or else on all."""
         child = Child(
             self.process_registry,
             command,
@@ -116,7 +122,7 @@ class Testbed:
             directory=directory,
             stop_signal=signal.SIGTERM,
         )
-        pin(child.pid, self.processors.server)
+        pin(child.pid, self.processors.server | (set() if is_alone else self.processors.rest))
         return child
 
     def close(self) -> None:

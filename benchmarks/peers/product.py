@@ -110,7 +110,10 @@ class Product(SocketPeer, AskedPeer, PagePeer):
         """Start the server; also after a stop, on the same database."""
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
         command += ["--workers", str(self.workers)] if self.workers > 1 else []
-        child = self.testbed.serve(self.name, command, self.environment, self.checkout.directory)
+        directory, is_alone = self.checkout.directory, self.workers == 1
+        child = self.testbed.serve(
+            self.name, command, self.environment, directory, is_alone=is_alone
+        )
         self.wait_for(child)
         if self.workers == 1:
             pin(child.pid, self.testbed.processors.server)
