@@ -30,13 +30,16 @@ PLOTS = DOCUMENTATION / "benchmarks"
 BEGIN = "<!-- results: written by `python -m benchmarks.report`, from benchmarks/results -->"
 END = "<!-- end of results -->"
 
+REQUESTS = (
+    *("http-typename", "http-viewer", "http-list", "http-mark", "http-send"),
+    "socket-list",
+)
 TABLES: dict[str, Callable[[Results, Titles], str]] = {
     "fanout": delivery_table,
     "unicast": delivery_table,
     "idle": idle_table,
     "growth": growth_table,
-    **dict.fromkeys((name for name in WORKLOADS if name.startswith("http-")), request_table),
-    "socket-list": request_table,
+    **dict.fromkeys(REQUESTS, request_table),
     "page": page_table,
 }
 PICTURES = {

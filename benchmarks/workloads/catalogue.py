@@ -126,6 +126,14 @@ WORKLOADS = {
             "Connections",
         ),
         Workload(
+            "http-processes",
+            "the caller and a list over HTTP, by one process and by two",
+            requesting.two_processes,
+            OURS,
+            (16,),
+            "Connections",
+        ),
+        Workload(
             "page",
             "a list over HTTP, then a socket that is subscribed after its position",
             paging.page,

@@ -97,6 +97,30 @@ async def send(make: MakeHTTP, connections: int, seconds: float) -> dict[str, fl
     return figures
 
 
+async def two_processes(make: MakeHTTP, connections: int, seconds: float) -> dict[str, float]:
+    """Ask one server process and two, which may run wherever there is room, for the caller and for a list."""
+    figures: dict[str, float] = {}
+    inboxes = Inboxes((SMALL,) * connections)
+    for workers, name in ((1, "one"), (2, "two")):
+        async with serving(make(connections, workers=workers), inboxes) as peer:
+            for kind, asked in {
+                "viewer": [operations.viewer(username(user)) for user in range(connections)],
+                "list": [operations.newest(PAGE, total=SMALL, unread=UNREAD)] * connections,
+            }.items():
+                made = [
+                    partial(Connection, repeated(peer, user, operation))
+                    for user, operation in enumerate(asked)
+                ]
+                await closed_loop(peer, made, seconds=WARM_UP_SECONDS)
+                found = (await closed_loop(peer, made, seconds=seconds)).figures
+                figures |= {f"{kind}_{name}_{key}": found[key] for key in ("cpu_us", "per_second")}
+    for kind in ("viewer", "list"):
+        # As in `delivering.two_processes`: twice the processors, divided by how much more a request costs.
+        ratio = figures[f"{kind}_one_cpu_us"] / figures[f"{kind}_two_cpu_us"]
+        figures[f"{kind}_speedup"] = 2 * ratio
+    return figures
+
+
 @asynccontextmanager
 async def serving(peer: HTTPPeer, inboxes: Inboxes) -> AsyncIterator[HTTPPeer]:
     """Run a peer with inboxes."""
