@@ -115,9 +115,9 @@ def mark_read(notification_id: int) -> Operation:
     )
 
 
-def send(recipient: int) -> Operation:
+def send(recipient: int, title: str = TITLE) -> Operation:
     """Send a notification."""
-    content = {**CONTENT, "data": DATA, "recipientId": str(recipient)}
+    content = {**CONTENT, "title": title, "data": DATA, "recipientId": str(recipient)}
     return Operation(
-        SEND, lambda data: data["send"]["notification"]["title"] == TITLE, {"input": content}
+        SEND, lambda data: data["send"]["notification"]["title"] == title, {"input": content}
     )

@@ -13,6 +13,7 @@ from benchmarks.testbed import Testbed
 from benchmarks.workloads import asking, paging, requesting
 from benchmarks.workloads.delivering import fan_out, round_trip, two_processes, unicast
 from benchmarks.workloads.idling import idle
+from benchmarks.workloads.mixing import mixed
 from benchmarks.workloads.storming import storm, storm_pages
 from benchmarks.workloads.writing import lists, send, send_many
 
@@ -148,6 +149,13 @@ WORKLOADS = {
             OURS,
             (5000,),
             "Pages",
+        ),
+        Workload(
+            "mixed",
+            "open sockets, while their users ask for lists, mark and are sent notifications",
+            mixed,
+            (Product.name, "product-sqlite"),
+            (1000,),
         ),
     )
 }

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from benchmarks import testbed
 from benchmarks.figures import Row
 from benchmarks.http_messages import Answer, read_answer, request
+from benchmarks.open_loop import Job, OpenLoop
 from benchmarks.operations import Wrong
 from benchmarks.peers.peer import Peer
 from benchmarks.request_loop import Connection, closed_loop
@@ -148,6 +149,38 @@ async def test_an_answer_that_is_not_right_ends_the_loop() -> None:
     async with echo() as peer:
         with pytest.raises(Wrong, match="not two"):
             await closed_loop(peer, [partial(Connection, repeat((b"ask\n", check)))], seconds=600)
+
+
+async def test_what_is_due_is_asked_over_few_connections_and_counted_by_kind() -> None:
+    seen: list[bytes] = []
+    due: list[float] = []
+
+    def make(moment: float) -> Job:
+        due.append(moment)
+        return Job("odd" if len(due) % 2 else "even", b"ask\n", lambda got: seen.append(got.body))
+
+    async with echo() as peer:
+        requests = OpenLoop(peer, 2)
+        await requests.open()
+        await requests.run(make, rate=50_000, seconds=5 / 50_000)
+        requests.close()
+    assert [round((moment - due[0]) * 50_000) for moment in due] == [0, 1, 2, 3, 4]
+    assert {kind: len(found) for kind, found in requests.latencies.items()} == {"odd": 3, "even": 2}
+    assert min(min(found) for found in requests.latencies.values()) > 0
+    # Two connections, whose servers have counted to five in all.
+    assert sorted(seen) in ([b"1", b"1", b"2", b"2", b"3"], [b"1", b"1", b"2", b"3", b"4"])
+
+
+async def test_an_answer_that_is_not_right_ends_the_open_loop() -> None:
+    def check(answer: Answer) -> None:
+        raise Wrong("not this")
+
+    async with echo() as peer:
+        requests = OpenLoop(peer, 1)
+        await requests.open()
+        with pytest.raises(Wrong, match="not this"):
+            await requests.run(lambda moment: Job("any", b"ask\n", check), rate=1000, seconds=600)
+        requests.close()
 
 
 def test_requests_have_a_table_for_each_thing_that_was_asked() -> None:

@@ -18,17 +18,24 @@ WORKLOADS = ("fanout", "unicast", "idle")
 PEERS = ("product", "product-json")
 
 
-@pytest.mark.stack("production")
-def test_a_small_run_delivers_everything_and_writes_it_down(tmp_path: Path) -> None:
-    options = ["--sockets=20", "--rounds=1", "--seconds=0.1", f"--output={tmp_path}"]
-    chosen = [f"--workloads={','.join(WORKLOADS)}", f"--peers={','.join(PEERS)}"]
-    done = subprocess.run(
+def small_run(
+    workloads: tuple[str, ...], peers: tuple[str, ...], output: Path
+) -> subprocess.CompletedProcess[str]:
+    """Measure a little, with twenty sockets or connections."""
+    options = ["--sockets=20", "--rounds=1", "--seconds=0.1", f"--output={output}"]
+    chosen = [f"--workloads={','.join(workloads)}", f"--peers={','.join(peers)}"]
+    return subprocess.run(
         [sys.executable, "-m", "benchmarks", *chosen, *options],
         cwd=REPOSITORY,
         env=os.environ,
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.stack("production")
+def test_a_small_run_delivers_everything_and_writes_it_down(tmp_path: Path) -> None:
+    done = small_run(WORKLOADS, PEERS, tmp_path)
     assert done.returncode == 0, done.stderr
     found = load(tmp_path)
     assert set(found) == set(WORKLOADS)
@@ -42,6 +49,24 @@ def test_a_small_run_delivers_everything_and_writes_it_down(tmp_path: Path) -> N
             assert faults == {"lost": 0, "doubled": 0, "disordered": 0}, (workload, row.peer)
             assert row.figures["delivered"] >= 20
     assert "### `fanout`" in done.stdout
+
+
+@pytest.mark.stack("production")
+def test_requests_and_pages_are_answered_and_miss_no_event(tmp_path: Path) -> None:
+    done = small_run(("http-viewer", "page", "storm-pages", "mixed"), ("product",), tmp_path)
+    assert done.returncode == 0, done.stderr
+    figures = {name: results.rows[0].figures for name, results in load(tmp_path).items()}
+    assert figures["http-viewer"]["answers"] > 20
+    assert figures["page"]["answers"] == 20
+    assert figures["storm-pages"]["delivered"] == 20 * 20
+    assert figures["storm-pages"]["queries"] > figures["storm-pages"]["user_queries"] > 0
+    assert figures["mixed"]["delivered"] > 0
+    assert figures["mixed"]["marks_delivered"] > 0
+    for name in ("storm-pages", "mixed"):
+        faults = {fault: figures[name][fault] for fault in ("lost", "doubled", "disordered")}
+        assert faults == {"lost": 0, "doubled": 0, "disordered": 0}, name
+    assert figures["mixed"]["marks_lost"] == 0
+    assert "| server | CPU µs per page |" in done.stdout
 
 
 def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
