@@ -20,6 +20,8 @@ class HTTPPeer(Peer):
     """A server that answers GraphQL at one path, for users with tokens."""
 
     path: ClassVar[str] = "/graphql/"
+    warm_up_seconds: ClassVar[float] = 1.5
+    """How long it is asked before anything is measured."""
     filled: Filled
     tokens: list[str]
 

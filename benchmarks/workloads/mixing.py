@@ -24,7 +24,7 @@ from benchmarks.peers.http_peer import MakeHTTP
 from benchmarks.peers.product import Product
 from benchmarks.request_loop import Connection, Exchange, closed_loop
 from benchmarks.sockets import open_sockets
-from benchmarks.workloads.requesting import PAGE, WARM_UP_SECONDS, ask_each, serving
+from benchmarks.workloads.requesting import PAGE, ask_each, serving
 
 PROPORTIONS = {"list": 70, "mark": 20, "send": 10}
 """Of a hundred requests: users look more often than they mark, and mark more than one of what they are sent."""
@@ -61,7 +61,7 @@ async def mixed(make: MakeHTTP, sockets: int, seconds: float) -> dict[str, float
 
 async def _busy(peer: Product, users: Users, seconds: float) -> dict[str, float]:
     made = [partial(Connection, users.exchanges()) for _ in range(BUSY_CONNECTIONS)]
-    await closed_loop(peer, made, seconds=WARM_UP_SECONDS)
+    await closed_loop(peer, made, seconds=peer.warm_up_seconds)
     figures = (await closed_loop(peer, made, seconds=seconds)).figures
     await users.drained()
     names = ("cpu_us", "postgres_us", "redis_us", "per_second", "server_share", "rest_share")

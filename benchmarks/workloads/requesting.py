@@ -15,11 +15,10 @@ from benchmarks.operations import Operation
 from benchmarks.peers.http_peer import HTTPPeer, MakeHTTP
 from benchmarks.request_loop import Connection, Exchange, Open, closed_loop
 
-WARM_UP_SECONDS = 1.5
-"""Enough for Node to compile what it runs often."""
 PAGE, LONG_PAGE = 20, 100
-MARKS_PER_SECOND = 2_500
+MARKS_PER_SECOND = 1_500
 """Notifications that each connection is given to mark; one that is alone comes to the most."""
+LONGEST_WARM_UP_SECONDS = 6.0
 FIGURES = (
     *("cpu_us", "postgres_us", "redis_us", "per_second"),
     *("server_share", "client_share", "rest_share"),
@@ -71,7 +70,7 @@ def kinds_of_lists(connections: int) -> tuple[Inboxes, dict[str, list[tuple[int,
 
 async def mark(make: MakeHTTP, connections: int, seconds: float) -> dict[str, float]:
     """Mark notifications as read, each once, the oldest first; each connection in another user's inbox."""
-    size = int(MARKS_PER_SECOND * (WARM_UP_SECONDS + seconds))
+    size = int(MARKS_PER_SECOND * (LONGEST_WARM_UP_SECONDS + seconds))
     inboxes = Inboxes((size,) * connections, unread=size, is_written=True)
     async with serving(make(connections), inboxes) as peer:
         sources = [Marks(peer, user, size) for user in range(connections)]
@@ -111,7 +110,7 @@ async def two_processes(make: MakeHTTP, connections: int, seconds: float) -> dic
                     partial(Connection, repeated(peer, user, operation))
                     for user, operation in enumerate(asked)
                 ]
-                await closed_loop(peer, made, seconds=WARM_UP_SECONDS)
+                await closed_loop(peer, made, seconds=peer.warm_up_seconds)
                 found = (await closed_loop(peer, made, seconds=seconds)).figures
                 figures |= {f"{kind}_{name}_{key}": found[key] for key in ("cpu_us", "per_second")}
     for kind in ("viewer", "list"):
@@ -188,7 +187,7 @@ async def measured(
 
 async def measured_on(peer: HTTPPeer, made: Sequence[Open], seconds: float) -> dict[str, float]:
     """Ask over all connections, then over one: cost and rate are those of the first, latency that of the second."""
-    await closed_loop(peer, made, seconds=WARM_UP_SECONDS)
+    await closed_loop(peer, made, seconds=peer.warm_up_seconds)
     several = await closed_loop(peer, made, seconds=seconds)
     single = await closed_loop(peer, made[:1], seconds=seconds / 2)
     kept = {name: several.figures[name] for name in FIGURES if name in several.figures}

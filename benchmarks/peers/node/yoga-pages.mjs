@@ -4,10 +4,9 @@ import { createRedisEventTarget } from "@graphql-yoga/redis-event-target";
 import { createPubSub } from "@graphql-yoga/subscription";
 import { useServer } from "graphql-ws/use/ws";
 import { createSchema, createYoga } from "graphql-yoga";
-import jwt from "jsonwebtoken";
 import { WebSocketServer } from "ws";
 import { connect } from "./event.mjs";
-import { account, port, resolvers, sdl, secret } from "./inbox.mjs";
+import { bearer, port, resolvers, sdl } from "./inbox.mjs";
 
 const pubSub = createPubSub({
   eventTarget: createRedisEventTarget({
@@ -28,11 +27,6 @@ const events = /* GraphQL */ `
   type Subscription { notificationEvents(after: String): NotificationEvent! }
 `;
 
-async function user(authorization) {
-  const { sub } = jwt.verify(authorization?.slice("Bearer ".length), secret, { algorithms: ["HS256"] });
-  return account(sub);
-}
-
 const yoga = createYoga({
   schema: createSchema({
     typeDefs: [sdl, events],
@@ -51,14 +45,14 @@ const yoga = createYoga({
   logging: "error",
   // On a socket, the account was read before the acknowledgement.
   context: async ({ request, extra }) => ({
-    user: extra?.user ?? (await user(request.headers.get("authorization"))),
+    user: extra?.user ?? (await bearer(request.headers.get("authorization"))),
   }),
 });
 const server = createServer(yoga);
 useServer(
   {
     async onConnect({ connectionParams, extra }) {
-      extra.user = await user(connectionParams?.Authorization);
+      extra.user = await bearer(connectionParams?.Authorization);
     },
     execute: (args) => args.rootValue.execute(args),
     subscribe: (args) => args.rootValue.subscribe(args),
