@@ -17,7 +17,7 @@ from benchmarks.sockets import Socket
 from benchmarks.workloads.requesting import PAGE, serving
 
 FIRST = 100
-"""Pages that are opened before the measurement: what they cause to be loaded is not the price of a page."""
+"""Users whose pages are opened before the measurement: what that causes to be loaded is not the price of a page."""
 AT_A_TIME = 8
 
 
@@ -26,19 +26,28 @@ async def page(make: MakeHTTP, pages: int, seconds: float) -> dict[str, float]:
     inboxes = Inboxes((SMALL,) * (FIRST + pages))
     async with serving(make(len(inboxes.sizes)), inboxes) as peer:
         assert isinstance(peer, PagePeer)
-        opened, _ = await _open(peer, range(FIRST))
-        await quiet(peer.pids)
+        await _warm_up(peer)
         before = Meter.read(peer)
-        more, latencies = await _open(peer, range(FIRST, FIRST + pages))
+        opened, latencies = await _open(peer, range(FIRST, FIRST + pages))
         wall = time.perf_counter() - before.moment
         await quiet(peer.pids)
         figures = Meter.read(peer).figures(before, pages)
-        for socket in opened + more:
+        for socket in opened:
             socket.close()
     kept = {
         name: figures[name] for name in ("cpu_us", "postgres_us", "redis_us") if name in figures
     }
     return {**kept, "per_second": pages / wall, **late(latencies), "answers": pages}
+
+
+async def _warm_up(peer: PagePeer) -> None:
+    """Open pages and close them again, for some time."""
+    deadline = time.perf_counter() + peer.warm_up_seconds
+    while time.perf_counter() < deadline:
+        opened, _ = await _open(peer, range(FIRST))
+        for socket in opened:
+            socket.close()
+    await quiet(peer.pids)
 
 
 async def _open(peer: PagePeer, users: range) -> tuple[list[Socket], list[float]]:
