@@ -14,6 +14,9 @@ def loads(text: str | bytes) -> object:
     Not orjson, which silently converts integers of more than 64 bits to floats.
     """
     try:
+        if isinstance(text, bytes) and text[:1] == b"{" and text[1:2] != b"\0":
+            # Not UTF-16 or UTF-32, which `json` takes as well.
+            text = text.decode(errors="surrogatepass")
         if isinstance(text, str) and text[:1] not in _LEFT_TO_JSON:
             return _decoder.decode(text)
         return json.loads(text, parse_constant=_refuse)

@@ -91,15 +91,15 @@ async def authenticate(token: str | None) -> Caller:
         async with keys_within(config.keys_seconds):
             await asyncio.wrap_future(pending)
     verified = verifier.verify(token or "", fetch=False)
-    caller = await _caller_of_verified(verified, _accounts)
+    caller = await _caller_of_verified(verified)
     known_tokens(config.tokens).put(token or "", verified, caller.user_id)
     return caller
 
 
-async def _caller_of_verified(verified: VerifiedToken, accounts: Accounts) -> Caller:
+async def _caller_of_verified(verified: VerifiedToken) -> Caller:
     config = identity_config()
     async with database_within(config.database_seconds):
-        result = await accounts.ask(verified)
+        result = await _accounts.ask(verified)
         if result is Reason.UNKNOWN_USER and config.accounts.create_users:
             # Outside the batch and its lane: the write, which may wait for a lock, would delay the other tokens.
             use = Use(verified.user_ref, changed_inbox=f"of a new user: {verified.user_ref}")
@@ -122,7 +122,11 @@ def known_token(token: str) -> KnownToken | None:
 
 async def caller_with_known(token: str, known: KnownToken) -> Caller:
     """Do as `authenticate`, for a token that is known."""
-    return _of_known(token, known, await _caller_of_verified(known.verified, _known_accounts))
+    # The deadline is that of the lane.
+    result = await _known_accounts.ask(known.verified)
+    if isinstance(result, Reason):
+        raise AuthenticationFailed(result)
+    return _of_known(token, known, _caller_with_token(result, known.verified))
 
 
 async def call_with_known(

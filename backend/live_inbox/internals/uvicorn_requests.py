@@ -48,6 +48,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
+from live_inbox.internals.uvicorn_header_writes import HeaderWithBody
 from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import AddressLimit, connections_of_addresses
 from live_inbox.sockets.asgi import BOUNDED
@@ -382,6 +383,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._served = cycle
         scope: Any = cycle.scope
         scope[BOUNDED] = True
+        joined: Any = HeaderWithBody(self.transport, self.loop)
+        cycle.transport = joined
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
