@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import pytest
 from django.contrib.auth import get_user_model
 
+from benchmarks.frames import PING, frame
 from live_inbox import metrics
 from live_inbox.client_addresses import parse_networks
 from live_inbox.identity.issuing import issue_token
@@ -255,6 +256,34 @@ async def test_handshakes_of_one_address(start_server: Callable[..., ServerProce
         assert await handshake(server, opened, PATHS[0], "192.0.2.2") == b"101"
         # Its refusal begins later, and so ends later.
         assert await handshake(server, opened, PATHS[0], "192.0.2.1") == b"429"
+    assert "Traceback" not in server.log(), server.log()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_crowd_of_handshakes_is_answered(
+    start_server: Callable[..., ServerProcess],
+) -> None:
+    """They take turns, and what was sent together with one is not lost meanwhile. Some have gone by then."""
+    server = await asyncio.to_thread(
+        start_server, UNLIMITED_ADDRESSES=ELSEWHERE, HANDSHAKE_RATE="1000/second"
+    )
+    subprotocol = b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n"
+    start = b"GET /graphql/ HTTP/1.1\r\n" + HANDSHAKE + subprotocol + b"\r\n"
+    async with AsyncExitStack() as opened:
+        clients = [await opened.enter_async_context(raw_client(server.port)) for _ in range(60)]
+        server.child.freeze()
+        for number, client in enumerate(clients):
+            await client.send(start + frame(b'{"type":"ping"}') + frame(b"", PING))
+            if number % 3 == 0:
+                client.reset()
+        server.child.thaw()
+        for number, client in enumerate(clients):
+            if number % 3:
+                answer = b""
+                async with asyncio.timeout(30):
+                    while b'{"type":"pong"}' not in answer or b"\x8a\x00" not in answer:
+                        answer += await client.receive()
+                assert answer.startswith(b"HTTP/1.1 101 ")
     assert "Traceback" not in server.log(), server.log()
 
 

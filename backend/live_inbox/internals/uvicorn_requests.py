@@ -8,6 +8,7 @@ and never gives up a client that does not read its response. Here:
 - The body has to arrive at BODY_RATE at least.
 - A header has limits of its size and number of fields, a body that of MAX_BODY_BYTES: 431 and 413, at once. Django
   would write a body of any size to the disk before it looks at the path.
+- Handshakes take turns (`live_inbox.sockets.handshake_turns`).
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
 - What was read together with a handshake is given to the WebSocket, where it is ours. uvicorn drops it.
 - MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
@@ -39,6 +40,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum, auto
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -50,8 +52,13 @@ from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
 from live_inbox.internals.uvicorn_header_writes import HeaderWithBody
 from live_inbox.sockets import address_limits
-from live_inbox.sockets.address_limits import AddressLimit, connections_of_addresses
+from live_inbox.sockets.address_limits import (
+    AddressLimit,
+    connections_of_addresses,
+    sockets_of_addresses,
+)
 from live_inbox.sockets.asgi import BOUNDED
+from live_inbox.sockets.handshake_turns import handshake_turns
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox.sockets.refusals import refusal_body, refusal_headers
 from live_inbox.sockets.unread_output import reader_of, unread_output
@@ -148,6 +155,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._body_total = 0
         self._refusal: tuple[HTTPStatus, str] | None = None
         self._is_ended = False
+        self._is_upgrading = False
         self._discarded = 0
         self._linger_deadline: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -244,7 +252,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to a WebSocket, or refuse the handshake."""
+        """Hand the connection over to a WebSocket when it is its turn, or refuse the handshake."""
         self._part = Part.NOTHING
         if not self._is_idle():
             self._refuse_next(HTTPStatus.BAD_REQUEST, "handshake")
@@ -261,10 +269,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._cancel_deadline()
         self._cancel_write_deadline()
+        frames, self._rest = self._rest, b""
+        self._is_upgrading = True
+        key = sockets_of_addresses().key(reader_of(self._peer, self.scope))
+        if not handshake_turns(self.loop).take(key, partial(self._hand_over, frames)):
+            self.transport.pause_reading()
+
+    def _hand_over(self, frames: bytes) -> None:
+        """Hand the connection over, and what was read together with the handshake."""
+        if self.transport.is_closing():
+            return
+        self.transport.resume_reading()
         # From here on, it counts as a socket.
         self._leave_address()
         super().handle_websocket_upgrade()
-        self._pass_on_frames()
+        self._pass_on(frames)
         connection = getattr(self.transport.get_protocol(), "conn", None)
         is_invalid = getattr(connection, "handshake_exc", None) is not None
         if is_invalid and not self.transport.is_closing():
@@ -273,10 +292,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # It refers to this object, which otherwise stays until a garbage collection.
         self.parser = None  # type: ignore[assignment]  # as uvicorn when a connection is lost
 
-    def _pass_on_frames(self) -> None:
+    def _pass_on(self, frames: bytes) -> None:
         """Give the WebSocket what was read together with its handshake, which uvicorn drops."""
         protocol: Any = self.transport.get_protocol()
-        frames, self._rest = self._rest, b""
         if frames and getattr(protocol, "takes_early_frames", False):
             protocol.data_received(frames)
 
@@ -417,7 +435,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse_next(HTTPStatus.BAD_REQUEST, "bad_request")
 
     def _is_reading(self) -> bool:
-        is_given_up = self._is_ended or self.transport.is_closing()
+        is_given_up = self._is_ended or self._is_upgrading or self.transport.is_closing()
         return not is_given_up and self.transport.get_protocol() is self
 
     def _is_idle(self) -> bool:

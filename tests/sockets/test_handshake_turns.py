@@ -1,0 +1,67 @@
+"""Handshakes of crowds are answered one in each turn of the loop, and addresses take turns."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from live_inbox.sockets.handshake_turns import HandshakeTurns, handshake_turns
+
+pytestmark = pytest.mark.stack("embedded")
+
+
+async def test_one_is_answered_in_each_turn() -> None:
+    turns = HandshakeTurns(asyncio.get_running_loop())
+    answered: list[int] = []
+    taken = [turns.take("a", lambda number=number: answered.append(number)) for number in range(4)]  # type: ignore[misc]  # a default binds it
+    assert (taken, answered) == ([True, False, False, False], [0])
+    for count in range(2, 5):
+        await asyncio.sleep(0)
+        assert answered == list(range(count))
+    await asyncio.sleep(0)
+    assert turns.take("a", lambda: answered.append(9))
+    assert answered[-1] == 9
+
+
+async def test_addresses_take_turns() -> None:
+    turns = HandshakeTurns(asyncio.get_running_loop())
+    answered: list[str] = []
+    for key in ["a"] * 4 + ["b"] * 2 + ["c"]:
+        turns.take(key, lambda key=key: answered.append(key))  # type: ignore[misc]  # a default binds it
+    for _ in range(8):
+        await asyncio.sleep(0)
+    assert answered == ["a", "a", "b", "c", "a", "b", "a"]
+
+
+async def test_who_is_not_limited_takes_no_turn() -> None:
+    turns = HandshakeTurns(asyncio.get_running_loop())
+    answered: list[str] = []
+    turns.take("a", lambda: answered.append("a"))
+    turns.take("a", lambda: answered.append("later"))
+    assert turns.take(None, lambda: answered.append("monitoring"))
+    assert answered == ["a", "monitoring"]
+
+
+async def test_an_answer_that_fails_stops_nobody() -> None:
+    loop = asyncio.get_running_loop()
+    errors: list[object] = []
+    loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+    turns = HandshakeTurns(loop)
+    answered: list[str] = []
+
+    def fail() -> None:
+        raise KeyError
+
+    turns.take("a", lambda: answered.append("first"))
+    turns.take("a", fail)
+    turns.take("a", lambda: answered.append("third"))
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert answered == ["first", "third"]
+    assert len(errors) == 1
+
+
+async def test_each_loop_has_its_own() -> None:
+    loop = asyncio.get_running_loop()
+    assert handshake_turns(loop) is handshake_turns(loop)
