@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
-from django.db.models import Manager, QuerySet
+from django.db.models import F, Manager, QuerySet
 
-from live_inbox.identity.user_lookup import users_by
-from live_inbox.internals.prepared_queries import PreparedQuery, has_plain_rows
+from live_inbox.composed_queries import fetch
+from live_inbox.identity.user_lookup import has_plain_rows, users_by
+from live_inbox.internals.prepared_queries import PreparedQuery
 from live_inbox.models import TokenRevocation
 from tests.domain.query_counting import queries
 
@@ -28,10 +29,10 @@ def test_it_gives_the_same_objects() -> None:
     alice = User.objects.create_user("alice", last_name="Adams", email="a@example.com")
     bob = User.objects.create_user("bob", last_login=NOON)
     TokenRevocation.objects.create(user=bob, not_before=NOON, token_ids={"a": 5.5})
-    prepared = PreparedQuery(by_name("somebody"), "somebody")
+    prepared = PreparedQuery(by_name("somebody"), ["somebody"])
     for user in (alice, bob):
         with queries() as statements:
-            (found,) = prepared.fetch(user.username)
+            (found,) = prepared.fetch([user.username])
             (expected,) = by_name(user.username)
             same = [getattr(found, each.attname) for each in User._meta.concrete_fields]
             revocations = [
@@ -44,7 +45,7 @@ def test_it_gives_the_same_objects() -> None:
         assert len(statements) == 2
     assert found.live_inbox_token_revocation.token_ids == {"a": 5.5}
     assert found.live_inbox_token_revocation.not_before == NOON
-    assert prepared.fetch("nobody") == []
+    assert prepared.fetch(["nobody"]) == []
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,8 @@ def test_it_gives_the_same_objects() -> None:
     ],
 )
 def test_other_parameters_are_refused(query: Any) -> None:
-    with pytest.raises(ValueError, match="other parameters"):
-        PreparedQuery(query(), "a")
+    with pytest.raises(ValueError, match=r"parameters|not in list"):
+        PreparedQuery(query(), ["a"])
 
 
 class _Active(Manager[User]):
@@ -84,3 +85,32 @@ def test_users_are_looked_up_by_one_statement_each_time() -> None:
         with queries() as statements:
             assert users_by(field, [user.username]) == {user.username: user}
         assert len(statements) == 1
+
+
+def test_parameters_have_any_order_and_annotations_are_there() -> None:
+    for name in ("alice", "bob"):
+        User.objects.create_user(name, last_name=f"of {name}")
+
+    def query(last_name: str, name: str) -> QuerySet[Any]:
+        found = User.objects.annotate(other=F("last_name"))
+        return found.filter(username=name).filter(last_name=last_name)
+
+    prepared = PreparedQuery(query("of alice", "alice"), ["of alice", "alice"])
+    (bob,) = prepared.fetch(["of bob", "bob"])
+    assert (bob.username, bob.other) == ("bob", "of bob")
+    assert prepared.fetch(["bob", "of bob"]) == []
+    with pytest.raises(ValueError, match="other parameters"):
+        PreparedQuery(query("same", "same"), ["same", "same"])
+
+
+def test_equal_values_are_left_to_the_orm_until_others_come() -> None:
+    alice = User.objects.create_user("alice", last_name="alice")
+
+    def find(name: str, last_name: str) -> list[Any]:
+        query = User.objects.filter(username=name, last_name=last_name)
+        return fetch("by two names", lambda: query, [name, last_name])
+
+    assert find("alice", "alice") == [alice]
+    assert find("alice", "other") == []
+    assert find("other", "alice") == []
+    assert find("alice", "alice") == [alice]

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext, register_lookup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from live_inbox.identity import user_lookup
+from live_inbox.composed_queries import forget_composed
 from live_inbox.identity.accounts import AccountConfig, AccountResult, account_for, accounts_for
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.revocation import revoke_tokens
@@ -121,9 +121,9 @@ class _InIgnoringCase(In):
 @pytest.fixture
 def nothing_composed() -> Iterator[None]:
     """Compose the queries of users anew, and again after the test."""
-    user_lookup._of_thread.queries.clear()
+    forget_composed()
     yield
-    user_lookup._of_thread.queries.clear()
+    forget_composed()
 
 
 @pytest.mark.usefixtures("nothing_composed")

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from threading import local
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
+from live_inbox.composed_queries import fetch
 from live_inbox.storable import is_storable_text
 
 if TYPE_CHECKING:
-    from live_inbox.internals.prepared_queries import PreparedQuery
-
     Field = models.Field[Any, Any]
-
-logger = logging.getLogger(__name__)
 
 # For these fields, Python compares a value from the database equal to the value in the query.
 _COMPARABLE = (models.CharField, models.IntegerField, models.TextField, models.UUIDField)
@@ -74,6 +67,18 @@ def _together(field: Field, values: Collection[Any]) -> Mapping[Any, AbstractBas
     return {value: found[0] for value, found in by_value.items() if len(found) == 1}
 
 
+def has_plain_rows(manager: models.Manager[Any]) -> bool:
+    """Whether a manager gives all rows of its model, always: one of the project may choose them by what is active."""
+    is_own = type(manager).get_queryset is not models.Manager.get_queryset
+    return not is_own and getattr(manager, "_queryset_class", None) is models.QuerySet
+
+
+def _is_compared_plainly(field: Field) -> bool:
+    """Whether Django compares the field's values, and no lookup of the project, which may change what it is given."""
+    lookup = field.get_lookup("exact")
+    return lookup is not None and lookup.__module__.startswith("django.db.models.")
+
+
 def _one_by_one(field: Field, values: Iterable[Any]) -> Mapping[Any, AbstractBaseUser]:
     users = {}
     for value in values:
@@ -85,46 +90,14 @@ def _one_by_one(field: Field, values: Iterable[Any]) -> Mapping[Any, AbstractBas
 
 def _with_value(field: Field, value: Any) -> list[AbstractBaseUser]:
     """Return up to two users whose field has a value."""
-    connection = database.connection()
-    parameter = field.get_db_prep_value(value, connection)
-    known = _of_thread.queries.setdefault(connection, {})
-    if field not in known:
-        known[field] = _prepared(field, value, parameter)
-    prepared = known[field]
-    if prepared is None:
+    if not (has_plain_rows(get_user_model()._default_manager) and _is_compared_plainly(field)):
         return list(_by_value(field, value))
-    return prepared.fetch(parameter)
+    parameter = field.get_db_prep_value(value, database.connection())
+    return fetch(("user by", field), lambda: _by_value(field, value), [parameter])
 
 
 def _by_value(field: Field, value: Any) -> models.QuerySet[AbstractBaseUser]:
     return _users().filter(**{field.name: value})[:2]
-
-
-def _prepared(field: Field, value: Any, parameter: object) -> PreparedQuery | None:
-    """Return the query of a field, composed; None if it has to be composed each time."""
-    try:
-        from live_inbox.internals.prepared_queries import PreparedQuery, has_plain_rows
-    except (ImportError, AttributeError):
-        logger.warning("This version of Django composes each query of a user anew.", exc_info=True)
-        return None
-    if not has_plain_rows(get_user_model()._default_manager):
-        return None
-    try:
-        return PreparedQuery(_by_value(field, value), parameter)
-    except ValueError:
-        return None
-
-
-class _OfThread(local):
-    """The composed queries of a thread, by its connections and by fields: a query keeps its connection."""
-
-    def __init__(self) -> None:
-        self.queries: WeakKeyDictionary[BaseDatabaseWrapper, dict[Field, PreparedQuery | None]] = (
-            WeakKeyDictionary()
-        )
-
-
-_of_thread = _OfThread()
 
 
 def _users() -> models.QuerySet[AbstractBaseUser]:

@@ -1,16 +1,18 @@
-"""Queries of Django's ORM that are composed once and executed with another value each time.
+"""Queries of Django's ORM that are composed once and executed with other values each time.
 
-To look up a user, the ORM takes longer to compose the statement than to execute it, and every request does that.
+The ORM takes longer to compose the statement of a query than to execute it, and a request makes some of them.
 
-What it relies on: the methods `as_sql`, `get_converters` and `apply_converters` and the attributes `select` and
-`klass_info` of a compiler; `get_related_populators` and their `populate`. Tested with Django 5.2.
+What it relies on: the methods `as_sql`, `get_converters` and `apply_converters` and the attributes `select`,
+`klass_info` and `annotation_col_map` of a compiler; `get_related_populators` and their `populate`. Tested with
+Django 5.2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Manager, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -19,23 +21,22 @@ from live_inbox.internals.requirements import require
 require(SQLCompiler, "apply_converters", "as_sql", "get_converters")
 
 
-def has_plain_rows(manager: Manager[Any]) -> bool:
-    """Whether a manager gives all rows of its model, always: one of the project may choose them by what is active."""
-    is_own = type(manager).get_queryset is not Manager.get_queryset
-    return not is_own and getattr(manager, "_queryset_class", None) is QuerySet
-
-
 class PreparedQuery:
-    """A query with one parameter, on the connection of the thread that has made it."""
+    """A query with parameters, on the connection of the thread that has made it."""
 
-    def __init__(self, query: QuerySet[Any], value: object) -> None:
-        """Compose a query, with one value of the parameter as the database takes it.
+    def __init__(self, query: QuerySet[Any], values: Sequence[object]) -> None:
+        """Compose a query, with values of its parameters as the database takes them; their order does not matter.
 
-        Raises ValueError for a query whose statement has other parameters.
+        Raises ValueError if the statement has other parameters, or if two values are equal, so that nobody can tell
+        which is which.
         """
         compiler: Any = query.query.get_compiler(using=query.db)
         self._text, parameters = compiler.as_sql()
-        if len(parameters) != 1 or parameters[0] != value:
+        if len(parameters) != len(values) or len(set(values)) != len(values):
+            raise ValueError("the statement has other parameters")
+        # Raises ValueError, too.
+        self._places = [list(values).index(parameter) for parameter in parameters]
+        if len(set(self._places)) != len(values):
             raise ValueError("the statement has other parameters")
         self._compiler = compiler
         self._alias = query.db
@@ -44,12 +45,13 @@ class PreparedQuery:
         self._fields = slice(fields[0], fields[-1] + 1)
         self._names = [column.target.attname for column, *_ in compiler.select[self._fields]]
         self._related = _populators(compiler, query)
+        self._annotations: dict[str, int] = dict(compiler.annotation_col_map or {})
         self._converters = compiler.get_converters([column for column, *_ in compiler.select])
 
-    def fetch(self, value: object) -> list[Any]:
-        """Execute the query with another value; return the objects, with those of `select_related`."""
+    def fetch(self, values: Sequence[object]) -> list[Any]:
+        """Execute the query with other values, in the order of the first; return the objects, as the ORM makes them."""
         with self._compiler.connection.cursor() as cursor:
-            cursor.execute(self._text, [value])
+            cursor.execute(self._text, [values[place] for place in self._places])
             rows: Any = cursor.fetchall()
         if self._converters:
             rows = self._compiler.apply_converters(rows, self._converters)
@@ -58,6 +60,8 @@ class PreparedQuery:
             each = self._model.from_db(self._alias, self._names, row[self._fields])
             for related in self._related:
                 related.populate(row, each)
+            for name, place in self._annotations.items():
+                setattr(each, name, row[place])
             found.append(each)
         return found
 

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from live_inbox import database
+from live_inbox.composed_queries import fetch
 from live_inbox.delivery.position import FINGERPRINTS
 from live_inbox.errors import NotFound
 from live_inbox.models import (
@@ -28,6 +29,7 @@ from live_inbox.models import (
     new_fingerprint,
 )
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
+from live_inbox.storable import is_storable_integer
 
 _WANTED = (
     f"NOT EXISTS (SELECT 1 FROM {NotificationPreference._meta.db_table} AS preference"
@@ -106,9 +108,12 @@ def allocate_sequences(
 
 def lock(user_id: Any) -> Inbox | None:
     """Return the inbox, locked until the transaction ends; None if it does not exist yet."""
-    return (
-        _timed(database.queryset(Inbox).select_for_update(no_key=True)).filter(pk=user_id).first()
-    )
+
+    def locking() -> QuerySet[Inbox]:
+        return _timed(database.queryset(Inbox).select_for_update(no_key=True)).filter(pk=user_id)
+
+    found = fetch("locked inbox", locking, [key_value(database.connection(), user_id)])
+    return found[0] if found else None
 
 
 def _timed(inboxes: QuerySet[Inbox]) -> QuerySet[Inbox]:
@@ -127,10 +132,14 @@ def moment_of(inbox: Inbox) -> datetime:
 def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, Notification]:
     """Lock an inbox and load one of its notifications; raise NotFound if it has none with this id."""
     inbox = lock(user_id)
-    if inbox is not None:
-        query = database.queryset(Notification).select_related("sender")
-        notification = query.filter(recipient=user_id, pk=notification_id).first()
-        if notification is not None:
+    if inbox is not None and is_storable_integer(notification_id):
+
+        def loading() -> QuerySet[Notification]:
+            query = database.queryset(Notification).select_related("sender").order_by()
+            return query.filter(recipient=user_id, pk=notification_id)
+
+        values = [key_value(database.connection(), user_id), notification_id]
+        for notification in fetch("notification with sender", loading, values):
             return inbox, notification
     raise NotFound("You have no such notification.")
 
@@ -164,10 +173,7 @@ def lock_free(user_ids: Collection[Any]) -> set[Any]:
 def allocate_sequence(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
     """Take the next sequence of a locked inbox for one change, and add to its counts."""
     numbered = advance(inbox, unread=unread, total=total)
-    inbox.save(
-        using=database.alias(),
-        update_fields=["last_sequence", "unread_count", "total_count", "fingerprint"],
-    )
+    save_all([inbox])
     return numbered
 
 

@@ -19,6 +19,7 @@ from live_inbox.services.inbox_rows import (
 )
 from live_inbox.services.results import AllRead, Changed
 from live_inbox.snapshots import snapshot
+from live_inbox.sql_rows import table_of
 
 
 def mark_read(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
@@ -38,9 +39,7 @@ def _mark(user_id: Any, notification_id: int, *, read: bool, now: datetime | Non
     if changed:
         read_at = (now or moment_of(inbox)) if read else None
         notification.read_at = read_at
-        Notification.unguarded.using(database.alias()).filter(pk=notification.pk).update(
-            read_at=read_at
-        )
+        _set_read_at(notification.pk, read_at)
         numbered = allocate_sequence(inbox, unread=-1 if read else 1)
         kind = Kind.READ if read else Kind.UNREAD
         about = snapshot(notification)
@@ -50,6 +49,15 @@ def _mark(user_id: Any, notification_id: int, *, read: bool, now: datetime | Non
         )
         record([event])
     return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
+
+
+def _set_read_at(notification_id: int, read_at: datetime | None) -> None:
+    connection = database.connection()
+    table = table_of(connection, Notification)
+    moment = connection.ops.adapt_datetimefield_value(read_at)
+    with connection.cursor() as cursor:
+        # The ORM composes an update for longer than the database carries it out.
+        cursor.execute(f"UPDATE {table} SET read_at = %s WHERE id = %s", [moment, notification_id])
 
 
 @database.transactional
