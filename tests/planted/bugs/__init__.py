@@ -14,6 +14,7 @@ from tests.planted.bugs import (
     log,
     quotas,
     reading,
+    requests,
     secrets,
     tickets,
     tokens,
@@ -34,6 +35,7 @@ BUGS: tuple[PlantedBug, ...] = (
     *access.BUGS,
     *documents.BUGS,
     *quotas.BUGS,
+    *requests.BUGS,
     *secrets.BUGS,
 )
 """All of them, each with a name of its own."""

@@ -1,0 +1,126 @@
+"""Bugs in requests over HTTP: those that bypass Django's middleware, known tokens, turns, and compiled queries."""
+
+from tests.planted.planted_bug import PlantedBug
+
+INBOX = "backend/live_inbox"
+SITE = "backend/live_inbox_site"
+GRAPHQL = "graphql_schema/live_inbox_graphql"
+TOKENS = "tests/identity/test_known_tokens.py"
+REQUESTS = "tests/graphql/test_token_requests.py"
+TURNS = "tests/test_request_turns.py"
+
+BUGS = (
+    PlantedBug(
+        name="known-for-ever",
+        breaks="A token opens the inbox after it has expired, if it was used often.",
+        file=f"{INBOX}/identity/known_tokens.py",
+        original="if known.until <= self._clock():",
+        replacement="if known.until < 0:",
+        caught_by=(f"{TOKENS}::test_a_token_is_not_known_beyond_its_expiry",),
+    ),
+    PlantedBug(
+        name="known-without-bound",
+        breaks="Who signs in again and again fills the memory.",
+        file=f"{INBOX}/identity/known_tokens.py",
+        original="if len(self._tokens) > self._most:",
+        replacement="if len(self._tokens) > 99 * self._most:",
+        caught_by=(f"{TOKENS}::test_the_tokens_that_were_used_last_are_known",),
+    ),
+    PlantedBug(
+        name="known-of-another-user",
+        breaks="A token reads the inbox of the user who had its name before.",
+        file=f"{INBOX}/identity/callers.py",
+        original="if caller.user_id != known.user_id:",
+        replacement="if not caller.user_id:",
+        caught_by=(
+            f"{REQUESTS}::TestKnownTokens::test_a_name_that_another_user_has_by_now_is_not_theirs",
+        ),
+    ),
+    PlantedBug(
+        name="bypass-with-any-host",
+        breaks="A page whose host name is made to point at the server reads inboxes.",
+        file=f"{INBOX}/middleware_bypass.py",
+        original="        and has_allowed_host(scope)\n",
+        replacement="",
+        caught_by=(f"{REQUESTS}::TestWhich::test_what_is_unusual_is_for_django",),
+    ),
+    PlantedBug(
+        name="bypass-of-any-middleware",
+        breaks="The project's middleware does not see requests with a token.",
+        file=f"{INBOX}/middleware_bypass.py",
+        original="WITHOUT_EFFECT.issuperset(",
+        replacement="WITHOUT_EFFECT.intersection(",
+        caught_by=(f"{REQUESTS}::TestWhich::test_middleware_of_the_project_sees_all_requests",),
+    ),
+    PlantedBug(
+        name="bypass-without-tls",
+        breaks="A token is accepted over http where https is required.",
+        file=f"{INBOX}/middleware_bypass.py",
+        original="(is_secure(scope) or not settings.SECURE_SSL_REDIRECT)",
+        replacement="(is_secure(scope) or True)",
+        caught_by=(f"{REQUESTS}::TestWhich::test_https_is_required_where_the_settings_say_so",),
+    ),
+    PlantedBug(
+        name="strangers-before-users",
+        breaks="Pages for strangers hold up the requests of users.",
+        file=f"{SITE}/request_turns.py",
+        original="not (self._has_begun or self._at_once or is_crowded)",
+        replacement="not (self._has_begun or is_crowded)",
+        caught_by=(f"{TURNS}::test_none_begins_while_a_user_is_served_but_for_the_floor",),
+    ),
+    PlantedBug(
+        name="turns-without-floor",
+        breaks="Slow requests of some addresses hold up those of all others.",
+        file=f"{SITE}/request_turns.py",
+        original="FLOOR_SECONDS = 0.01\n",
+        replacement="FLOOR_SECONDS = 10.0\n",
+        caught_by=(f"{TURNS}::test_slow_requests_do_not_hold_up_others_for_long",),
+    ),
+    PlantedBug(
+        name="handshakes-of-the-crowd-first",
+        breaks="Who opens one socket waits behind an address that opens thousands.",
+        file=f"{INBOX}/sockets/handshake_turns.py",
+        original="self._waiting[key] = waiting\n        self._begin(answer)",
+        replacement="self._waiting[key] = waiting\n            self._waiting.move_to_end(key, False)\n"
+        "        self._begin(answer)",
+        caught_by=("tests/sockets/test_handshake_turns.py::test_addresses_take_turns",),
+    ),
+    PlantedBug(
+        name="parameters-in-wrong-places",
+        breaks="A query is asked with its parameters exchanged.",
+        file=f"{INBOX}/internals/prepared_queries.py",
+        original="[values[place] for place in self._places]",
+        replacement="list(values)",
+        caught_by=(
+            "tests/identity/test_prepared_queries.py::test_parameters_have_any_order_and_annotations_are_there",
+        ),
+    ),
+    PlantedBug(
+        name="compiled-page-ends-at-its-start",
+        breaks="The next page repeats the last one.",
+        file=f"{GRAPHQL}/compiled/field_expressions.py",
+        original="cursor(it.notifications[-1].id)",
+        replacement="cursor(it.notifications[0].id)",
+        caught_by=("tests/graphql/test_compiled_queries.py::test_every_field",),
+    ),
+    PlantedBug(
+        name="compiled-under-other-settings",
+        breaks="A page is longer than the settings let it be.",
+        file=f"{GRAPHQL}/compiled/queries.py",
+        original="            self._queries.clear()\n",
+        replacement="",
+        caught_by=(
+            "tests/graphql/test_compiled_queries.py::test_settings_leave_it_to_graphql_core",
+        ),
+    ),
+    PlantedBug(
+        name="header-after-body",
+        breaks="A response without a body is never sent.",
+        file=f"{INBOX}/internals/uvicorn_header_writes.py",
+        original="            self._loop.call_soon(self._flush)\n",
+        replacement="",
+        caught_by=(
+            "tests/internals/test_header_writes.py::test_a_header_alone_is_held_for_one_turn",
+        ),
+    ),
+)
