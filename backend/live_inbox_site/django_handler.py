@@ -18,8 +18,9 @@ from typing import Any
 
 import django
 from django.conf import settings
-from django.core.exceptions import RequestAborted
+from django.core.exceptions import RequestAborted, SuspiciousOperation
 from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpResponseBadRequest
 
 _REQUEST = "live_inbox_site.request"
 """Where the scope has the request until its end."""
@@ -33,7 +34,11 @@ class DjangoHandler(ASGIHandler):
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
         """Return the request, or None and an answer; note the request in the scope."""
-        request, refusal = super().create_request(scope, body_file)
+        try:
+            request, refusal = super().create_request(scope, body_file)
+        except SuspiciousOperation:
+            # With a charset in Content-Type, Django reads the query string already here.
+            return None, HttpResponseBadRequest()
         scope[_REQUEST] = request
         return request, refusal
 

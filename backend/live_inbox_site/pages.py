@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseServerError,
+    JsonResponse,
+)
+from django.http.multipartparser import MultiPartParserError
 from django.urls import reverse
+from django.views import defaults
 
 from live_inbox import database
 from live_inbox.client_addresses import parse_address
@@ -25,6 +35,9 @@ from live_inbox_site.demo_tokens import LONGEST_SECONDS, demo_token, demo_users
 from live_inbox_site.environment import site_settings
 
 _OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
+UNREADABLE = (BadRequest, MultiPartParserError, SuspiciousOperation)
+"""What Django raises for a form that it does not read."""
 
 FORM_LIMITS = {
     "type": TYPE_LENGTH,
@@ -57,6 +70,31 @@ async def front(request: HttpRequest) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400. Django's own view makes a CSRF check, which fails again where the form is what cannot be read."""
     return HttpResponseBadRequest("Bad Request\n", content_type="text/plain; charset=utf-8")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404; 400 where Django's own view fails, whose CSRF check reads the form."""
+    try:
+        return defaults.page_not_found(request, exception)
+    except UNREADABLE:
+        return bad_request(request, exception)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403, or 400 likewise."""
+    try:
+        return defaults.permission_denied(request, exception)
+    except UNREADABLE:
+        return bad_request(request, exception)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer 500, with Django's own page where that does not fail, too."""
+    try:
+        return defaults.server_error(request)
+    except UNREADABLE:
+        text = "Server Error\n"
+        return HttpResponseServerError(text, content_type="text/plain; charset=utf-8")
 
 
 @database.non_atomic

@@ -15,6 +15,9 @@ from live_inbox_site.signing_in import SignIn, SignOut
 graphql = graphql_view(pages.graphiql)
 
 handler400 = pages.bad_request
+handler403 = pages.forbidden
+handler404 = pages.not_found
+handler500 = pages.failed
 
 urlpatterns = [
     path("", pages.front, name="front"),
