@@ -15,6 +15,7 @@ import uvicorn
 from live_inbox import metrics
 from live_inbox.faults import Fault
 from live_inbox.internals import uvicorn_requests
+from live_inbox.internals.uvicorn_header_writes import HeaderWithBody
 from live_inbox.sockets import server_protocol
 from live_inbox.sockets.open_files import ConnectionLimit, most_connections
 from tests.changed_settings import changed_settings
@@ -246,6 +247,25 @@ class TestWithinTheLimits:
             while answers.count(b"HTTP/1.1 200 ") < 3 or not answers.endswith(b"\r\n\r\n0"):
                 answers += await client.receive()
             assert len(server.bodies) == 6
+
+    async def test_a_header_without_a_body_is_written_with_the_end_of_the_response(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not in the next turn of the loop: the answer to what follows, or a refusal, might come before it."""
+
+        class NeverLater(HeaderWithBody):
+            def write(self, data: bytes) -> None:
+                if self._is_first:
+                    self._is_first, self._held = False, data
+                else:
+                    super().write(data)
+
+        monkeypatch.setattr("live_inbox.internals.uvicorn_requests.HeaderWithBody", NeverLater)
+        async with http_server() as server, raw_client(server.port) as client:
+            await client.send(REQUEST.replace(b"GET", b"HEAD"))
+            assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
+            await client.send(b"nonsense\r\n\r\n")
+            assert (await client.receive_all()).startswith(b"HTTP/1.1 400 ")
 
     async def test_a_header_in_pieces(self) -> None:
         async with http_server() as server, raw_client(server.port) as client:

@@ -27,7 +27,7 @@ class HeaderWithBody:
         if self._is_first:
             self._is_first = False
             self._held = data
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         elif self._held:
             held, self._held = self._held, b""
             self._transport.write(held + data)
@@ -36,14 +36,15 @@ class HeaderWithBody:
 
     def close(self) -> None:
         """Write what is held, and close."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def is_closing(self) -> bool:
         """Whether the transport is being closed."""
         return self._transport.is_closing()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is held."""
         if self._held:
             held, self._held = self._held, b""
             if not self._transport.is_closing():

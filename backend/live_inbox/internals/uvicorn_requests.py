@@ -156,6 +156,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refusal: tuple[HTTPStatus, str] | None = None
         self._is_ended = False
         self._is_upgrading = False
+        self._response: HeaderWithBody | None = None
         self._discarded = 0
         self._linger_deadline: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -241,7 +242,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
         self._disconnect()
-        self._served = None
+        self._served = self._response = None
         self._leave_address()
         unread_output().release(self)
         self._cancel_deadline()
@@ -401,8 +402,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._served = cycle
         scope: Any = cycle.scope
         scope[BOUNDED] = True
-        joined: Any = HeaderWithBody(self.transport, self.loop)
-        cycle.transport = joined
+        self._response = joined = HeaderWithBody(self.transport, self.loop)
+        transport: Any = joined
+        cycle.transport = transport
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
@@ -507,9 +509,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or for the client to read the last response."""
+        self._end_response()
         super().on_response_complete()
         if self.transport.is_closing():
             self._abort_later()
+
+    def _end_response(self) -> None:
+        """Write the header of a response without a body before anything else."""
+        if self._response is not None:
+            self._response.flush()
+            self._response = None
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection without requests."""
@@ -554,6 +563,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """
         metrics.CONNECTIONS_REFUSED.labels(cause).inc()
         self._end_reading()
+        self._end_response()
         is_answered = bool(self.pipeline) or (not self._is_idle() and self.cycle.response_started)
         if not self._is_idle():
             # Nothing of the application may follow the answer.
