@@ -9,6 +9,7 @@ import sys
 from abc import abstractmethod
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 from benchmarks.inboxes import Filled, Inboxes
 from benchmarks.peers.http_peer import HTTPPeer
@@ -32,7 +33,8 @@ class TablesPeer(HTTPPeer):
         self.database, self.filled = await self.testbed.filled(key, partial(self._fill, inboxes))
         self._is_own = inboxes.is_written
         if self._is_own:
-            cluster, copy = self.testbed.postgres(), f"{name_in(self.database)}_copy"
+            # A peer that could not be stopped in time may have left its own.
+            cluster, copy = self.testbed.postgres(), f"{name_in(self.database)}_{uuid4().hex}"
             self.database = cluster.create_database(copy, template=name_in(self.database))
         self.tokens = [issue(user) for user in self.filled.users]
         await self.serve()

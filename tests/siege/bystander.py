@@ -44,6 +44,8 @@ class Bystander:
         """What was done, and the seconds that it took. Take them away whenever a round ends."""
         self.failures: list[str] = []
         self.done: Counter[str] = Counter()
+        self.messages: Counter[str] = Counter()
+        """What came on the sockets, by API and kind. A reset would explain what is lost."""
         self._port = port
         self._account = account
         self._due: dict[str, float] = {}
@@ -198,6 +200,7 @@ class Bystander:
     def _on_message(self, name: str, message: Any) -> None:
         if name == "graphql":
             message = message.get("payload", {}).get("data", {}).get("notificationEvents", {})
+        self.messages[f"{name}: {message.get('__typename') or message.get('type')}"] += 1
         title = (message.get("notification") or {}).get("title")
         if title in self._due:
             self._received[name][title] += 1

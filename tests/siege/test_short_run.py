@@ -105,7 +105,7 @@ async def test_nobody_is_hurt(
     await bystander.stop()
 
     assert bystander.failures == []
-    assert bystander.lost() == []
+    assert bystander.lost() == [], f"{bystander.messages}\n{server.log()[-5000:]}"
     for attack, attacker in zip(attacks, attackers, strict=True):
         assert attacker.outcomes[CONNECTED] > 0, attack.name
         assert set(attacker.outcomes) <= attack.outcomes, attack.name
