@@ -145,6 +145,26 @@ def test_who_has_gone_takes_no_turn() -> None:
     assert (turns._under_way, turns._at_once) == ({}, {})
 
 
+def test_thousands_who_have_gone_hold_up_nobody() -> None:
+    served = Served(seconds=60)
+
+    async def leave() -> None:
+        crowd = [asyncio.ensure_future(served.request(ATTACKER)) for _ in range(5000)]
+        await asyncio.sleep(0)
+        last = asyncio.ensure_future(served.request(OTHER))
+        await asyncio.sleep(0)
+        for each in crowd:
+            each.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        await asyncio.sleep(60 * FLOOR_SECONDS)
+        last.cancel()
+
+    served.loop.run_until_complete(leave())
+    served.loop.close()
+    assert OTHER in served.order
+    assert not served.application._waiting
+
+
 def test_unlimited_addresses_and_sockets_begin_at_once() -> None:
     served = Served(seconds=1)
     requests = [served.request(MONITORING) for _ in range(20)]

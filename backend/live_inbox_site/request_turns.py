@@ -117,32 +117,34 @@ class RequestTurns:
         """Let the next request begin that may, or look again later."""
         if self._has_begun:
             return
-        key = next((key for key in self._waiting if self._may_begin(key)), None)
-        if key is not None:
-            self._call(key)
-        elif self._waiting and self._floor is None:
+        while key := next((key for key in self._waiting if self._may_begin(key)), None):
+            if self._call(key):
+                return
+        if self._waiting and self._floor is None:
             at = self._began_at + FLOOR_SECONDS
             self._floor = asyncio.get_running_loop().call_at(at, self._on_floor)
 
     def _on_floor(self) -> None:
         self._floor = None
         is_due = asyncio.get_running_loop().time() >= self._began_at + FLOOR_SECONDS
-        if is_due and self._waiting and not self._has_begun:
+        while is_due and self._waiting and not self._has_begun:
             self._call(next(iter(self._waiting)))
         self._look()
 
-    def _call(self, key: str) -> None:
-        """Let the first request of a key begin; its others wait until all other keys had their turns."""
+    def _call(self, key: str) -> bool:
+        """Let the first request of a key begin; its others wait until all other keys had their turns.
+
+        Return False if its client has gone. Thousands may have, so the caller goes on in a loop.
+        """
         waiting = self._waiting.pop(key)
         turn = waiting.popleft()
         if waiting:
             self._waiting[key] = waiting
         if turn.done():
-            # Its client has gone.
-            self._look()
-            return
+            return False
         self._begin(key)
         turn.set_result(None)
+        return True
 
 
 def _add(counts: dict[str, int], key: str) -> None:
