@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from graphql import DocumentNode, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -224,11 +227,43 @@ class TestRemembering:
         compiler: CompiledQueries,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(compiled_queries, "MAX_FIELDS", 10)
+        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 200)
         for number in range(50):
             ask(f"{{ viewer {{ a{number}: id }} }}")
-        assert len(compiler._selections) == len(compiler._documents) <= 4
-        assert compiler._size <= 10
+        assert 1 < len(compiler._selections) == len(compiler._documents) <= 8
+        assert compiler._size <= 200
+
+    def test_documents_in_use_are_kept(
+        self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 300)
+        first = ask(first=1)
+        for number in range(50):
+            ask(f"{{ viewer {{ a{number}: id }} }}")
+            assert ask(first=1) is first
+
+    @pytest.mark.parametrize(
+        "text", ["{ viewer { %s: id } }", "{ notification(id: 1) { %s: id } }"]
+    )
+    def test_documents_are_not_kept_beyond_that(
+        self, compiler: CompiledQueries, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        """Whether they are compiled or not."""
+        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 4000)
+        kept: WeakSet[DocumentNode] = WeakSet()
+        for number in range(200):
+            document = parse(text % f"a{number:0999}")
+            kept.add(document)
+            compiler.compile(document, None, None)
+            del document
+        gc.collect()
+        assert 0 < len(kept) < 5
+
+    def test_the_last_document_is_remembered_whatever_its_length(
+        self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 10)
+        assert ask(first=1) is ask(first=1)
 
     def test_large_variables_are_not_remembered(self, ask: Callable[..., Any]) -> None:
         text = "query($types: [String!]) { notifications(filter: {types: $types}) { totalCount } }"

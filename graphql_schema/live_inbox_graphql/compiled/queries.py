@@ -36,8 +36,15 @@ from live_inbox_graphql.pagination import window
 FIELDS = ("viewer", "notifications")
 """The fields of the query type that can be compiled."""
 
-MAX_FIELDS = 8192
-"""Of all selections that are remembered. A field takes some 420 bytes of a function and its names."""
+MAX_CHARACTERS = 131_072
+"""Length of all documents that are remembered, compiled or not. Most are the very ones that `DocumentCache` holds; were
+none of them, this would be 18 MB."""
+
+_FIELD_CHARACTERS = 4
+"""A compiled field takes some 420 bytes of a function and its names; parsed, a character takes 140."""
+
+_ENTRY_CHARACTERS = 8
+"""The size of what is remembered of a document without fields."""
 
 MAX_ARGUMENTS = 1024
 """How many requests with other variables are remembered."""
@@ -141,8 +148,9 @@ class CompiledQueries:
             self._queries.clear()
         key = _key(document, operation_name, variables)
         known = self._queries.get(key) if key is not None else None
-        if known is not None and known.selection.document is document:
-            self._queries.move_to_end(key)  # type: ignore[arg-type]
+        if key is not None and known is not None and known.selection.document is document:
+            self._queries.move_to_end(key)
+            self._selections.move_to_end(key[:2])
             return known
         query = self._compile(document, operation_name, variables)
         if query is not None and key is not None:
@@ -195,14 +203,16 @@ class CompiledQueries:
     ) -> None:
         self._forget(key)
         self._documents[key], self._selections[key] = document, selection
-        self._size += _size(selection)
-        while self._size > MAX_FIELDS and len(self._selections) > 1:
+        self._size += _size(document, selection)
+        while self._size > MAX_CHARACTERS and len(self._selections) > 1:
             self._forget(next(iter(self._selections)))
 
     def _forget(self, key: tuple[int, str | None]) -> None:
         if key in self._documents:
-            del self._documents[key]
-            self._size -= _size(self._selections.pop(key))
+            self._size -= _size(self._documents.pop(key), self._selections.pop(key))
+            # They would keep the document and the selection.
+            for query in [each for each in self._queries if each[:2] == key]:
+                del self._queries[query]
 
     def _arguments(self, selection: Selection, executor: Executor[Any]) -> ListArguments | None:
         field = selection.first("notifications")
@@ -215,8 +225,10 @@ class CompiledQueries:
         )
 
 
-def _size(selection: Selection | None) -> int:
-    return 1 if selection is None else 1 + selection.size
+def _size(document: DocumentNode, selection: Selection | None) -> int:
+    """Return what is remembered of a document, in characters."""
+    length = _ENTRY_CHARACTERS + (document.loc.end if document.loc is not None else 0)
+    return length if selection is None else length + _FIELD_CHARACTERS * selection.size
 
 
 def _key(
