@@ -123,10 +123,7 @@ def known_token(token: str) -> KnownToken | None:
 async def caller_with_known(token: str, known: KnownToken) -> Caller:
     """Do as `authenticate`, for a token that is known."""
     # The deadline is that of the lane.
-    result = await _known_accounts.ask(known.verified)
-    if isinstance(result, Reason):
-        raise AuthenticationFailed(result)
-    return _of_known(token, known, _caller_with_token(result, known.verified))
+    return _of_known(token, known, await _known_accounts.ask(known.verified))
 
 
 async def call_with_known(
@@ -144,17 +141,25 @@ async def call_with_known(
     accounts_config = identity_config().accounts
 
     def look_up_and_call() -> tuple[Caller, T]:
-        user = account_for(known.verified, accounts_config)
-        caller = _of_known(token, known, _caller_with_token(user, known.verified))
+        (result,) = accounts_for([known.verified], accounts_config)
+        caller = _of_known(token, known, result)
         return caller, function(caller, *args, **kwargs)
 
     return await in_request_thread(Use(known.user_id), look_up_and_call)
 
 
-def _of_known(token: str, known: KnownToken, caller: Caller) -> Caller:
-    """Return the caller. Raises AuthenticationFailed if the token names another user by now."""
+def _of_known(token: str, known: KnownToken, result: AccountResult) -> Caller:
+    """Return the caller. Raises AuthenticationFailed, also if the token names another user by now.
+
+    The token is not known any more then: it has no precedence, and takes nothing of its former user's allowance.
+    """
+    tokens = known_tokens(identity_config().tokens)
+    if isinstance(result, Reason):
+        tokens.forget(token)
+        raise AuthenticationFailed(result)
+    caller = _caller_with_token(result, known.verified)
     if caller.user_id != known.user_id:
-        known_tokens(identity_config().tokens).forget(token)
+        tokens.forget(token)
         raise AuthenticationFailed(Reason.UNKNOWN_USER)
     return caller
 
