@@ -20,6 +20,7 @@ from live_inbox.identity.callers import Caller, caller_with_known, known_token
 from live_inbox.identity.credentials import token_from_headers
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.identity.known_tokens import KnownToken
+from live_inbox.identity.scopes import Right, allows
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send
 from live_inbox.sockets.forwarding import apply_forwarded
 from live_inbox.sockets.handshakes import page_of
@@ -196,7 +197,10 @@ async def _answer_known(
     """Answer a query that is compiled; its account is read with what it asks for. Else return the caller alone."""
     try:
         query = requested_document(schema, parameters, is_anonymous=False)
-        compiled = schema.compiled_query(query, parameters.operation_name, parameters.variables)
+        compiled = None
+        # What the scopes forbid is left to graphql-core, and is paid there.
+        if allows(known.verified.scopes, Right.READ):
+            compiled = schema.compiled_query(query, parameters.operation_name, parameters.variables)
         if compiled is not None:
             weight = schema.weight(query) + compiled.extra_weight
             take_operation_of(known.user_id, known.verified.scopes, weight)

@@ -219,6 +219,14 @@ class TestKnownTokens:
             (error,) = json.loads((await answered(token, LIST)).content)["errors"]
             assert error["extensions"]["code"] == "FORBIDDEN"
 
+    async def test_a_field_that_the_scopes_forbid_takes_no_more_than_another(
+        self, alice: User
+    ) -> None:
+        token = bearer(alice, "notifications:send")
+        with changed_settings(OPERATION_RATE="1/hour burst 6"):
+            statuses = [(await answered(token, VIEWER)).status_code for _ in range(7)]
+        assert statuses == [200] * 6 + [429]
+
     async def test_the_allowance_counts(self, alice: User) -> None:
         with changed_settings(OPERATION_RATE="1/hour burst 4"):
             token = bearer(alice)
