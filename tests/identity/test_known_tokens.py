@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from live_inbox.identity.known_tokens import SECONDS, KnownTokens
 from live_inbox.identity.tokens import VerifiedToken
 
@@ -71,3 +73,18 @@ def test_a_token_is_forgotten() -> None:
     tokens.forget("a")
     tokens.forget("a")
     assert tokens.get("a") is None
+
+
+@pytest.mark.parametrize("passed", [0.0, SECONDS])
+def test_another_thread_may_forget_a_token_meanwhile(passed: float) -> None:
+    clock = Clock()
+
+    def now() -> float:
+        tokens.forget("a")
+        return clock()
+
+    tokens = KnownTokens(now)
+    tokens.put("a", verified(), "7")
+    clock.now += passed
+    assert tokens.get("a") is None
+    assert len(tokens) == 0

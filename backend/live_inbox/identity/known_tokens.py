@@ -29,7 +29,10 @@ class KnownToken:
 
 
 class KnownTokens:
-    """The tokens that were used last, for one event loop."""
+    """The tokens that were used last.
+
+    Threads may share it: those that read accounts forget tokens, and each thread of a WSGI server has an event loop.
+    """
 
     def __init__(self, clock: Callable[[], float], most: int = MOST) -> None:
         self._clock = clock
@@ -45,16 +48,20 @@ class KnownTokens:
         if known is None:
             return None
         if known.until <= self._clock():
-            del self._tokens[token]
+            self.forget(token)
             return None
-        self._tokens.move_to_end(token)
+        try:
+            self._tokens.move_to_end(token)
+        except KeyError:
+            # Another thread has just forgotten it.
+            return None
         return known
 
     def put(self, token: str, verified: VerifiedToken, user_id: str) -> None:
         """Remember a token that was verified now."""
         until = min(self._clock() + SECONDS, verified.expires_at)
+        self.forget(token)
         self._tokens[token] = KnownToken(verified, user_id, until)
-        self._tokens.move_to_end(token)
         if len(self._tokens) > self._most:
             self._tokens.popitem(last=False)
 
