@@ -17,6 +17,8 @@ from tests.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.stack("embedded")
 
+STREAM = b"text/event-stream"
+
 ATTACKER, OTHER, MONITORING = "192.0.2.1", "192.0.2.2", "10.0.0.9"
 
 
@@ -28,6 +30,8 @@ class Served:
         self.begun: list[tuple[str, float]] = []
         """Each request that the application got: who sent it, and when."""
         self.seconds = seconds
+        self.kind = b"application/json"
+        """The type of its responses."""
         self.turn = 0
         """The turn of the event loop."""
         self.turns: list[int] = []
@@ -37,14 +41,24 @@ class Served:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         self.begun.append((scope["client"][0], round(self.loop.time(), 3)))
         self.turns.append(self.turn)
+        headers = [(b"content-type", self.kind)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         if self.seconds:
             await asyncio.sleep(self.seconds)
 
-    async def request(self, address: str, token: str = "", kind: str = "http") -> None:
+    async def request(
+        self, address: str, token: str = "", kind: str = "http", accept: bytes = b"*/*"
+    ) -> None:
         """Make a request."""
-        headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
+        headers = [(b"accept", accept)]
+        if token:
+            headers.append((b"authorization", f"Bearer {token}".encode()))
         scope = {"type": kind, "client": (address, 1), "headers": headers}
-        await self.application(scope, None, None)  # type: ignore[arg-type]  # not called
+
+        async def send(message: Any) -> None:
+            pass
+
+        await self.application(scope, None, send)  # type: ignore[arg-type]  # not called
 
     def all(self, requests: list[Coroutine[Any, Any, None]], until: float | None = None) -> None:
         """Make requests at once, and wait for their ends, or for a time."""
@@ -141,6 +155,30 @@ def test_who_has_gone_takes_no_turn() -> None:
     served = Served(seconds=60)
     served.all([served.request(ATTACKER) for _ in range(500)], until=0.1)
     assert len(served.begun) < 20
+    turns = served.application
+    assert (turns._under_way, turns._at_once) == ({}, {})
+
+
+def test_who_asks_for_a_stream_takes_turns() -> None:
+    served = Served()
+    served.all([served.request(ATTACKER, accept=STREAM) for _ in range(20)])
+    assert len(set(served.turns)) == 20
+
+
+def test_what_is_no_stream_is_under_way_until_its_end() -> None:
+    served = Served(seconds=60)
+    crowd = [served.request(f"192.0.2.{number}", accept=STREAM) for number in range(MOST + 2)]
+    served.all(crowd, until=1)
+    assert [moment for _, moment in served.begun[MOST:]] == [FLOOR_SECONDS, 2 * FLOOR_SECONDS]
+
+
+@pytest.mark.parametrize("known", ["", "known"])
+def test_a_stream_is_not_under_way_once_it_has_begun(token: str, known: str) -> None:
+    served = Served(seconds=60)
+    served.kind = STREAM
+    streams = [served.request(ATTACKER, known, accept=STREAM) for _ in range(MOST + 2)]
+    served.all([*streams, served.request(OTHER)], until=1)
+    assert sorted(served.begun) == [(ATTACKER, 0.0)] * (MOST + 2) + [(OTHER, 0.0)]
     turns = served.application
     assert (turns._under_way, turns._at_once) == ({}, {})
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from live_inbox.client_addresses import Network, limit_key
 from live_inbox.identity.callers import known_token
 from live_inbox.identity.credentials import token_from_headers
-from live_inbox.sockets.asgi import Application, Receive, Scope, Send, client_address
+from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send, client_address
 
 MOST_AT_ONCE = 4
 """Requests of one user that need not wait for a turn."""
@@ -51,7 +53,7 @@ class RequestTurns:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
-        if scope["type"] != "http" or _is_stream(scope):
+        if scope["type"] != "http":
             return self._application(scope, receive, send)
         user = _known_user(scope)
         if user is not None and self._at_once.get(user, 0) < MOST_AT_ONCE:
@@ -63,21 +65,25 @@ class RequestTurns:
 
     async def _serve_at_once(self, user: str, scope: Scope, receive: Receive, send: Send) -> None:
         _add(self._at_once, user)
-        try:
-            await self._application(scope, receive, send)
-        finally:
+
+        def end() -> None:
             _remove(self._at_once, user)
             self._look()
+
+        await self._serve(_Served(send, end), scope, receive)
 
     async def _serve_in_turn(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         if self._waiting or not self._may_begin(key):
             await self._turn(key)
         else:
             self._begin(key)
+        await self._serve(_Served(send, partial(self._end, key)), scope, receive)
+
+    async def _serve(self, served: _Served, scope: Scope, receive: Receive) -> None:
         try:
-            await self._application(scope, receive, send)
+            await self._application(scope, receive, served.send_for(scope))
         finally:
-            self._end(key)
+            served.end()
 
     async def _turn(self, key: str) -> None:
         """Wait until the request may begin, and count it as under way."""
@@ -159,10 +165,33 @@ def _remove(counts: dict[str, int], key: str) -> None:
         del counts[key]
 
 
-def _is_stream(scope: Scope) -> bool:
-    """Whether the client asks for a stream, whose request is under way for hours."""
-    accepted = (value for name, value in scope["headers"] if name == b"accept")
-    return any(b"text/event-stream" in value for value in accepted)
+class _Served:
+    """One request that is under way, until it ends or its response is a stream, which takes hours."""
+
+    def __init__(self, send: Send, on_end: Callable[[], None]) -> None:
+        self._send = send
+        self._on_end: Callable[[], None] | None = on_end
+
+    def end(self) -> None:
+        """Count it as under way no more."""
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end()
+
+    def send_for(self, scope: Scope) -> Send:
+        """Return what sends the response. That somebody asks for a stream does not make it one."""
+        return self._send_watched if _has_stream(scope, b"accept") else self._send
+
+    async def _send_watched(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _has_stream(message, b"content-type"):
+            self.end()
+        await self._send(message)
+
+
+def _has_stream(message: Mapping[str, Any], field: bytes) -> bool:
+    """Whether a field of a request or of a response names the type of streams."""
+    values = (value for name, value in message.get("headers", ()) if name.lower() == field)
+    return any(b"text/event-stream" in value for value in values)
 
 
 def _known_user(scope: Scope) -> str | None:
