@@ -89,7 +89,8 @@ class SnapshotReader:
     notification: Columns
     """In the order of the fields of a snapshot; the key of the sender stands for the sender."""
     sender: Columns | None
-    """None for a user model whose fields are in several tables: then senders are read by a query of their own."""
+    """None for a user model whose fields are in several tables, or are no plain columns: then senders are read by a
+    query of their own."""
 
     def snapshots(self, rows: Sequence[Sequence[Any]]) -> list[Snapshot]:
         """Return the snapshots of rows, in their order."""
@@ -127,9 +128,15 @@ def reader_for(alias: str) -> SnapshotReader:
     connection = connections[alias]
     fields: list[Any] = [Notification._meta.get_field(name) for name in _FIELDS]
     users = get_user_model()._meta
-    is_one_table = not users.parents
+    has_plain_columns = not users.parents and all(map(_is_plain, users.concrete_fields))
     return SnapshotReader(
         alias,
         Columns.of(fields, connection),
-        Columns.of(users.concrete_fields, connection) if is_one_table else None,
+        Columns.of(users.concrete_fields, connection) if has_plain_columns else None,
     )
+
+
+def _is_plain(field: Any) -> bool:
+    """Whether the ORM selects the column of a field, and no expression of a project's, such as one that decrypts."""
+    methods = field.get_col, field.select_format
+    return all(method.__module__.startswith("django.db.models.") for method in methods)
