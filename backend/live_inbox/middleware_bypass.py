@@ -63,9 +63,9 @@ def may_bypass(scope: Scope) -> bool:
 def _is_possible() -> bool:
     chosen = inbox_settings().bypass_middleware
     if chosen is None:
-        chosen = not settings.DISALLOWED_USER_AGENTS and WITHOUT_EFFECT.issuperset(
-            settings.MIDDLEWARE
-        )
+        # CommonMiddleware refuses or redirects for these.
+        acts = settings.DISALLOWED_USER_AGENTS or settings.PREPEND_WWW
+        chosen = not acts and WITHOUT_EFFECT.issuperset(settings.MIDDLEWARE)
     is_ours = authenticator_path() == DEFAULT_AUTHENTICATOR and not inbox_settings().graphql_schema
     return chosen and is_ours
 

@@ -124,6 +124,12 @@ class TestWhich:
         settings.DISALLOWED_USER_AGENTS = ["curl"]
         assert await post(bearer(alice)) is None
 
+    async def test_hosts_that_are_redirected_are_for_django(
+        self, alice: User, settings: Any
+    ) -> None:
+        settings.PREPEND_WWW = True
+        assert await post(bearer(alice)) is None
+
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_the_answer_has_the_headers_of_django(
