@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from django.conf import settings
 from graphql import GraphQLError
 
 from live_inbox.conf import inbox_settings
@@ -220,9 +221,16 @@ async def _authenticated(looking_up: Awaitable[T]) -> T:
         raise unauthenticated(client_error(failure)) from failure
 
 
+def _longest_body() -> int:
+    """Return the limit of a body in bytes: also that of Django, whose requests have it."""
+    longest = inbox_settings().max_request_bytes
+    of_django: int | None = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return longest if of_django is None else min(longest, of_django)
+
+
 async def _body(post: TokenPost, receive: Receive) -> bytes:
     """Return the body. Raises HttpError for one that is too large, and Disconnected."""
-    longest = inbox_settings().max_request_bytes
+    longest = _longest_body()
     if post.announced_length > longest:
         raise body_too_large()
     message = await receive()
