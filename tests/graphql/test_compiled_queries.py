@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from weakref import WeakSet
@@ -258,6 +260,24 @@ class TestRemembering:
             del document
         gc.collect()
         assert 0 < len(kept) < 5
+
+    def test_threads_may_share_it(
+        self, compiler: CompiledQueries, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As those of a WSGI server do, each of which has an event loop."""
+        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 85)
+        documents = [parse(f"{{ viewer {{ a{number}: id }} }}") for number in range(6)]
+        monkeypatch.setattr(compiled_queries, "MAX_ARGUMENTS", 2)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with ThreadPoolExecutor(8) as threads:
+                asked = [documents[number * number % 7 % 6] for number in range(12_000)]
+                found = list(threads.map(lambda each: compiler.compile(each, None, None), asked))
+        finally:
+            sys.setswitchinterval(interval)
+        assert [each and each.selection.document for each in found] == asked
+        assert compiler._size <= 85
 
     def test_the_last_document_is_remembered_whatever_its_length(
         self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import orjson
@@ -121,7 +122,8 @@ class CompiledQuery:
 class CompiledQueries:
     """Compiles queries, and remembers what was compiled: the least recently used is dropped first.
 
-    What was compiled under other settings is forgotten: they limit pages and costs.
+    What was compiled under other settings is forgotten: they limit pages and costs. Threads may share it, as those of a
+    WSGI server do, each of which has an event loop.
     """
 
     def __init__(self, schema: GraphQLSchema) -> None:
@@ -131,6 +133,7 @@ class CompiledQueries:
         self._size = 0
         self._queries: OrderedDict[tuple[int, str | None, bytes], CompiledQuery] = OrderedDict()
         self._settings: InboxSettings | None = None
+        self._lock = Lock()
 
     def compile(
         self,
@@ -142,6 +145,15 @@ class CompiledQueries:
 
         The document has to be valid, and cached by the caller: that is not checked again.
         """
+        with self._lock:
+            return self._remembered(document, operation_name, variables)
+
+    def _remembered(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+    ) -> CompiledQuery | None:
         settings = inbox_settings()
         if settings is not self._settings:
             self._settings = settings
