@@ -21,7 +21,9 @@ from live_inbox.sockets.session import CloseReason, SocketSession, TooManySocket
 from live_inbox_graphql import json_text
 from live_inbox_graphql.authentication import caller_of_socket
 from live_inbox_graphql.close_codes import TOO_MANY_SOCKETS, GraphQLCloseCode, close_frame
+from live_inbox_graphql.context import Context, ScopeRequest
 from live_inbox_graphql.errors import TOO_MANY_OPERATIONS, ClientError, Code, client_error
+from live_inbox_graphql.framing import Framing, SocketFraming
 from live_inbox_graphql.messages import InvalidMessage, OperationRequest, init_payload
 from live_inbox_graphql.operations import Operation
 from live_inbox_graphql.served_schema import ServedSchema
@@ -225,6 +227,20 @@ class GraphQLConnection(WireProtocol, ABC):
             return
         payload = self.errors_payload([TOO_MANY_OPERATIONS.formatted])
         await self.send({"id": request.id, "type": "error", "payload": payload})
+
+    def context(self) -> Context:
+        """Return the context of a new operation."""
+        session = self.session
+        return Context(
+            caller=session.caller,
+            feed=self.config.feed,
+            request=ScopeRequest(session.scope, session.caller),
+            renew=self.renew,
+        )
+
+    def framing(self, operation: Operation) -> Framing:
+        """Return how the results of an operation are put into messages."""
+        return SocketFraming(operation.id, self.result_type)
 
     def stop_operation(self, id: str) -> asyncio.Task[None] | None:
         """Stop an operation without a message, if there is one; return what may still be running of it."""

@@ -28,12 +28,19 @@ class Context:
     caller: Caller | None
     """None for an anonymous caller, who may only read the schema."""
     feed: Feed | None = None
-    """None where there are no subscriptions: on HTTP."""
+    """None where there are no subscriptions: on HTTP, but for event streams."""
     request: Any = None
-    """The HttpRequest, whose user is the caller; on a socket, and past Django's middleware, a ScopeRequest."""
+    """The HttpRequest, whose user is the caller; on a socket, in an event stream, and past Django's middleware, a
+    ScopeRequest."""
 
     renew: Callable[[str], Awaitable[float | None]] | None = None
     """Extends the socket by a fresh token, and returns when it expires, in unix seconds. None on HTTP."""
+
+    last_event_id: str | None = None
+    """The position of the last event that the client of an event stream has received: it takes the place of `after`."""
+
+    on_position: Callable[[str], None] | None = None
+    """Is called with the position at which a subscription begins, and with that of each event before its result."""
 
     def __getitem__(self, key: str) -> Any:
         try:

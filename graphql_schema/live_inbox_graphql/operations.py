@@ -9,28 +9,27 @@ executed by Strawberry and graphql-core, in a task.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from graphql import GraphQLError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from live_inbox.conf import inbox_settings
-from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
-from live_inbox.events import Event, Reset
-from live_inbox.feed import Feed, Following, Item
+from live_inbox.feed import Feed, Following
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.sockets.session import CloseReason, SocketSession
 from live_inbox_graphql import json_text
-from live_inbox_graphql.advances import ADVANCE_SECONDS, Advances, concerns
 from live_inbox_graphql.arguments import parse_position, parse_types
-from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
-from live_inbox_graphql.context import Context, ScopeRequest
+from live_inbox_graphql.compiled.rendering import CompiledSubscription
+from live_inbox_graphql.context import Context
 from live_inbox_graphql.errors import as_clients_see_exception, too_large
+from live_inbox_graphql.event_senders import EventSender, TypesSender
+from live_inbox_graphql.framing import Framing
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.operation_rate import take_operation
 from live_inbox_graphql.query_results import result_for
@@ -52,11 +51,16 @@ class OperationConfig(Protocol):
 class OperationOwner(Protocol):
     """What an operation needs of its connection."""
 
-    result_type: ClassVar[str]
     session: SocketSession
 
     @property
     def config(self) -> OperationConfig: ...
+
+    def context(self) -> Context:
+        """Return the context of a new operation."""
+
+    def framing(self, operation: Operation) -> Framing:
+        """Return how the results of the operation are put into messages."""
 
     async def fail_operation(self, operation: Operation, errors: Sequence[GraphQLError]) -> None:
         """Send that the operation has failed."""
@@ -64,14 +68,8 @@ class OperationOwner(Protocol):
     async def end_operation(self, operation: Operation, last_message: Mapping[str, Any]) -> None:
         """Send the last message of the operation."""
 
-    async def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message, and wait until there is room for more."""
-
     async def send_text(self, text: bytes) -> None:
         """Send a message that is encoded, and wait until there is room for more."""
-
-    async def renew(self, token: str) -> float | None:
-        """Extend the socket by a fresh token; return when it expires."""
 
 
 class Operation:
@@ -82,7 +80,7 @@ class Operation:
     def __init__(self, owner: OperationOwner, id: str) -> None:
         self._owner = owner
         self._following: Following | None = None
-        self._sender: _EventSender | None = None
+        self._sender: EventSender | None = None
         self._is_stream = False
         self._task: asyncio.Task[None] | None = None
         self.id = id
@@ -92,9 +90,9 @@ class Operation:
         """The task of a query or a mutation, which ends by itself."""
         return None if self._is_stream else self._task
 
-    def start(self, request: OperationRequest) -> None:
-        """Start the operation's task."""
-        self._task = asyncio.create_task(self._run(request))
+    def start(self, request: OperationRequest, *, is_checked: bool = False) -> None:
+        """Start the operation's task. `is_checked`: the request's limits have been checked, its allowance taken."""
+        self._task = asyncio.create_task(self._run(request, is_checked))
 
     def cancel(self) -> asyncio.Task[None] | None:
         """Stop without a message; return what may still be running."""
@@ -105,14 +103,10 @@ class Operation:
             self._task.cancel()
         return self._task
 
-    async def _run(self, request: OperationRequest) -> None:
+    async def _run(self, request: OperationRequest, is_checked: bool) -> None:
         try:
-            query = self._owner.config.schema.persisted.text(
-                request.query, request.extensions, may_remember=True
-            )
-            check_request(query, request.variables)
-            take_operation(self._context(), self._owner.config.schema.weight(query))
-            request = replace(request, query=query) if query is not request.query else request
+            if not is_checked:
+                request = self._checked(request)
             compiled = self._compile(request)
             if compiled is not None and await self._follow(compiled):
                 return
@@ -122,6 +116,13 @@ class Operation:
             self._fail(error)
         finally:
             self._task = None
+
+    def _checked(self, request: OperationRequest) -> OperationRequest:
+        schema = self._owner.config.schema
+        query = schema.persisted.text(request.query, request.extensions, may_remember=True)
+        check_request(query, request.variables)
+        take_operation(self._owner.context(), schema.weight(query))
+        return replace(request, query=query) if query is not request.query else request
 
     def _stop_sender(self) -> None:
         if self._sender is not None:
@@ -136,10 +137,6 @@ class Operation:
             # In the background: this may be called by the hub, which does not wait for a client that does not read.
             seen = as_clients_see_exception(error)
             session.background.run(self._owner.fail_operation(self, [seen]))
-
-    def _start_of_message(self) -> bytes:
-        kind = self._owner.result_type.encode()
-        return b'{"id":%b,"type":"%b","payload":' % (json_text.dumps(self.id), kind)
 
     # -- compiled -----------------------------------------------------------------------------------------
 
@@ -158,7 +155,9 @@ class Operation:
         session, config = self._owner.session, self._owner.config
         caller = session.caller
         try:
-            after = parse_position(compiled.after, field="after")
+            after = parse_position(
+                self._owner.context().last_event_id or compiled.after, field="after"
+            )
             types = parse_types(compiled.types, field="types")
         except InvalidInput:
             return False
@@ -166,13 +165,15 @@ class Operation:
             return False
         following = await config.feed.follow(caller.user_id, after)
         self._following = following
-        start = self._start_of_message()
-        write = session.writer.write
+        framing, write = self._owner.framing(self), session.writer.write
         if types is None:
-            sender = _EventSender(start, compiled.selection, write)
+            sender = EventSender(framing, compiled.selection, write)
         else:
-            sender = _TypesSender(start, compiled.selection, write, types, following)
+            sender = TypesSender(framing, compiled.selection, write, types, following)
         self._sender = sender
+        beginning = framing.of_beginning(following.position)
+        if beginning is not None:
+            write([beginning])
         following.start(sender.deliver, self._fail)
         return True
 
@@ -183,7 +184,7 @@ class Operation:
         if query is None or session.caller is None:
             return False
         if query.extra_weight:
-            take_operation(self._context(), query.extra_weight)
+            take_operation(self._owner.context(), query.extra_weight)
         result = await result_for(query, session.caller, is_fresh=False)
         if result is None:
             return False
@@ -199,7 +200,7 @@ class Operation:
         results = await config.schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=self._context(),
+            context_value=self._owner.context(),
             operation_name=request.operation_name,
         )
         async with aclosing(results):
@@ -210,16 +211,6 @@ class Operation:
                 if not await self._send_result(result):
                     return
         await self._owner.end_operation(self, {"id": self.id, "type": "complete"})
-
-    def _context(self) -> Context:
-        session = self._owner.session
-        request = ScopeRequest(session.scope, session.caller)
-        return Context(
-            caller=session.caller,
-            feed=self._owner.config.feed,
-            request=request,
-            renew=self._owner.renew,
-        )
 
     async def _send_result(self, result: ExecutionResult) -> bool:
         """Send a result; return False if it is too large, and the operation has failed."""
@@ -232,107 +223,10 @@ class Operation:
 
     async def _send_encoded(self, payload: bytes) -> bool:
         """Send a result that is encoded; return False if it is too large, and the operation has failed."""
-        text = self._start_of_message() + payload + b"}"
+        text = self._owner.framing(self).of_result(payload)
         limit = inbox_settings().max_response_bytes
         if len(text) > limit:
             await self._owner.fail_operation(self, [too_large(limit)])
             return False
         await self._owner.send_text(text)
         return True
-
-
-class _EventSender:
-    """Encodes and writes the events of one subscription."""
-
-    __slots__ = ("_key", "_selection", "_start", "_write")
-
-    def __init__(
-        self,
-        start: bytes,
-        selection: CompiledSelection,
-        write: Callable[[Sequence[bytes]], Awaitable[None] | None],
-    ) -> None:
-        self._start = start
-        self._selection = selection
-        self._key: Hashable = selection
-        self._write = write
-
-    def deliver(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
-        """Write the events of a batch, encoded once for all sockets that select the same."""
-        results = batch.memoize(self._key, self._encode)
-        start = self._start
-        return self._write([start + result for result in results]) if results else None
-
-    def stop(self) -> None:
-        """Write nothing any more."""
-
-    def _encode(self, items: Sequence[Item]) -> list[bytes]:
-        """Return the results of the events, each with the brace that ends its message."""
-        render = self._selection.render
-        return [render(item) + b"}" for item in items]
-
-
-class _TypesSender(_EventSender):
-    """The same for a subscription that is limited by types, and so is sent positions, too."""
-
-    __slots__ = ("_advances", "_following", "_is_stopped", "_loop", "_timer", "_types")
-
-    def __init__(
-        self,
-        start: bytes,
-        selection: CompiledSelection,
-        write: Callable[[Sequence[bytes]], Awaitable[None] | None],
-        types: frozenset[str],
-        following: Following,
-    ) -> None:
-        super().__init__(start, selection, write)
-        self._key = (selection, types)
-        self._types = types
-        self._following = following
-        self._loop = asyncio.get_running_loop()
-        self._advances = Advances(types, self._loop.time())
-        self._timer: asyncio.TimerHandle | None = None
-        self._is_stopped = False
-
-    def deliver(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
-        """Write the events of a batch that have the types, and the position if it is due."""
-        now = self._loop.time()
-        self._advances.pass_over(batch.items, now)
-        results = batch.memoize(self._key, self._encode)
-        messages = [self._start + result for result in results]
-        messages += self._due_advance(now)
-        self._set_timer()
-        return self._write(messages) if messages else None
-
-    def _encode(self, items: Sequence[Item]) -> list[bytes]:
-        render, types = self._selection.render, self._types
-        return [render(item) + b"}" for item in items if concerns(item, types)]
-
-    def _due_advance(self, now: float) -> list[bytes]:
-        advance = self._advances.take(now)
-        return [] if advance is None else [self._start + self._selection.render(advance) + b"}"]
-
-    def _set_timer(self) -> None:
-        """Have the position sent when it is due, which may be now."""
-        due_at = self._advances.due_at
-        if self._timer is None and due_at is not None and not self._is_stopped:
-            self._timer = self._loop.call_at(due_at, self._on_timer)
-
-    def stop(self) -> None:
-        self._is_stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._following.write_between_batches(self._write_advance)
-        due_at, now = self._advances.due_at, self._loop.time()
-        if due_at is not None and due_at <= now and not self._is_stopped:
-            # Still: the client lags, and may do so for long.
-            self._timer = self._loop.call_at(now + ADVANCE_SECONDS, self._on_timer)
-        else:
-            self._set_timer()
-
-    def _write_advance(self) -> Awaitable[None] | None:
-        messages = self._due_advance(self._loop.time())
-        return self._write(messages) if messages else None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Annotated
 
@@ -25,6 +25,9 @@ from live_inbox_graphql.callers import caller_in
 from live_inbox_graphql.context import Context, Info
 from live_inbox_graphql.events import NotificationEvent, to_graphql
 from live_inbox_graphql.fields import coded_errors
+
+OnPosition = Callable[[str], None]
+"""`Context.on_position`."""
 
 
 @strawberry.type(description="The subscription.")
@@ -59,18 +62,25 @@ class Subscription:
             # Served by us: errors get their codes in the end, and the socket's admission ends with the token.
             if context.feed is None:
                 raise RuntimeError("this transport has no feed")
-            return _events(context.feed, await caller_in(context), after, types)
+            caller = await caller_in(context)
+            after = context.last_event_id or after
+            return _events(context.feed, caller, after, types, context.on_position)
         with coded_errors():
             caller = await caller_in(context)
             return _until_expiry(_events(await current_feed(), caller, after, types), caller)
 
 
 def _events(
-    feed: Feed, caller: Caller, after: str | None, types: list[str] | None
+    feed: Feed,
+    caller: Caller,
+    after: str | None,
+    types: list[str] | None,
+    on_position: OnPosition | None = None,
 ) -> AsyncGenerator[NotificationEvent, None]:
     require(caller.scopes, Right.READ)
     position = parse_position(after, field="after")
-    return events_of(feed, caller.user_id, position, parse_types(types, field="types"))
+    only_types = parse_types(types, field="types")
+    return events_of(feed, caller.user_id, position, only_types, on_position)
 
 
 async def _until_expiry(
@@ -102,16 +112,30 @@ async def _next_before(
 
 
 async def events_of(
-    feed: Feed, inbox: str, after: Position | None, types: frozenset[str] | None
+    feed: Feed,
+    inbox: str,
+    after: Position | None,
+    types: frozenset[str] | None,
+    on_position: OnPosition | None = None,
 ) -> AsyncGenerator[NotificationEvent, None]:
     """Yield the events of an inbox as GraphQL objects. Raises HubClosed when the server stops."""
+    note = on_position or _ignore
     async with feed.open(inbox, after) as items:
+        if on_position is not None:
+            on_position(str(items.position))
         if types is None:
             async for item in items:
-                yield to_graphql(item)
+                event = to_graphql(item)
+                note(event.position)
+                yield event
         else:
             async for event in _events_of_types(items, types):
+                note(event.position)
                 yield event
+
+
+def _ignore(position: str) -> None:
+    """Stand for `on_position` on transports that need no positions."""
 
 
 async def _events_of_types(

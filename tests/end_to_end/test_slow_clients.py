@@ -20,7 +20,7 @@ from live_inbox.delivery.hub import HubConfig
 from live_inbox.identity.issuing import issue_token
 from live_inbox.models import Inbox
 from live_inbox.sockets.writer import AsgiWriter
-from live_inbox_graphql.operations import _EventSender
+from live_inbox_graphql.event_senders import EventSender
 from tests.end_to_end.in_process_server import InProcessServer, in_process_server, write_events
 from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
 from tests.stacks.uvicorn_server import ServerProcess
@@ -218,14 +218,14 @@ async def test_subscribing_again_and_again_without_reading_costs_no_more(
 ) -> None:
     """A subscription sends a batch before it learns that there is no room; `complete` makes place for another one."""
     deliveries = 0
-    deliver = _EventSender.deliver
+    deliver = EventSender.deliver
 
-    def counting(sender: _EventSender, batch: Any) -> Any:
+    def counting(sender: EventSender, batch: Any) -> Any:
         nonlocal deliveries
         deliveries += 1
         return deliver(sender, batch)
 
-    monkeypatch.setattr(_EventSender, "deliver", counting)
+    monkeypatch.setattr(EventSender, "deliver", counting)
     await asyncio.to_thread(write_events, alice, 300, message=MESSAGE)
     async with in_process_server(socket_class) as server, raw_client(server.port) as client:
         await client.handshake("/graphql/", subprotocol="graphql-transport-ws")

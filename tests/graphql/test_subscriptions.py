@@ -420,7 +420,7 @@ class TestFailures:
             raise KeyError("secret")
 
         is_executed = way == "executed" or not CAN_COMPILE
-        module = "subscriptions" if is_executed else "operations"
+        module = "subscriptions" if is_executed else "event_senders"
         monkeypatch.setattr(f"live_inbox_graphql.{module}.concerns", fail)
         await client.start("1", EVENTS, {"after": "0", "types": ["general"]})
         await send(alice)

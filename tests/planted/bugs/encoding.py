@@ -19,9 +19,9 @@ BUGS = (
     PlantedBug(
         name="content-of-the-first-event-graphql",
         breaks="GraphQL sends the message and the data of a batch's first event for all of them.",
-        file=f"{GRAPHQL}/operations.py",
-        original="        render = self._selection.render\n",
-        replacement=f"        render = self._selection.render{_OF_THE_FIRST}\n",
+        file=f"{GRAPHQL}/event_senders.py",
+        original="self._selection.render, self._framing.of_event\n",
+        replacement=f"self._selection.render, self._framing.of_event{_OF_THE_FIRST}\n",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
         ),
@@ -29,9 +29,9 @@ BUGS = (
     PlantedBug(
         name="content-of-the-first-event-types",
         breaks="A subscription that is limited by types does so, and no other.",
-        file=f"{GRAPHQL}/operations.py",
-        original="render, types = self._selection.render, self._types",
-        replacement=f"render, types = self._selection.render, self._types{_OF_THE_FIRST}",
+        file=f"{GRAPHQL}/event_senders.py",
+        original="        types = self._types\n",
+        replacement=f"        types = self._types{_OF_THE_FIRST}\n",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
         ),
@@ -69,8 +69,8 @@ BUGS = (
     PlantedBug(
         name="types-not-in-the-cache-key",
         breaks="A subscription limited by types gets what was encoded for one without a limit, or the reverse.",
-        file=f"{GRAPHQL}/operations.py",
-        original="self._key = (selection, types)",
+        file=f"{GRAPHQL}/event_senders.py",
+        original="self._key = (selection, types, framing.tag)",
         replacement="self._key = selection",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",

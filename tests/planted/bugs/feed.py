@@ -10,9 +10,9 @@ BUGS = (
     PlantedBug(
         name="every-50th-event-dropped",
         breaks="A subscription leaves out every 50th event.",
-        file=f"{GRAPHQL}/operations.py",
-        original='[render(item) + b"}" for item in items]',
-        replacement='[render(item) + b"}" for item in items if getattr(item, "sequence", 1) % 50]',
+        file=f"{GRAPHQL}/event_senders.py",
+        original="[frame(render(item), item) for item in items]",
+        replacement='[frame(render(item), item) for item in items if getattr(item, "sequence", 1) % 50]',
         caught_by=("tests/both_apis/test_both_apis.py::test_a_burst_arrives_whole_and_in_order",),
     ),
     PlantedBug(
