@@ -31,6 +31,8 @@ from live_inbox.socket_paths import SOCKET_PATHS, socket_paths
 from live_inbox.socket_router import Apis, SocketEndpoint, SocketRouter
 from live_inbox.sockets.asgi import Application
 from live_inbox_graphql.consumer import GraphQLConsumer
+from live_inbox_graphql.event_stream_requests import EventStreamRequests
+from live_inbox_graphql.event_streams import EventStreams
 from live_inbox_graphql.schema import configured_schema
 from live_inbox_graphql.token_requests import TokenRequests
 
@@ -72,8 +74,14 @@ def build_application(
 
 
 def requests_with_token(http: Application) -> Application:
-    """Return an application that serves GraphQL requests with a token itself, and leaves the rest to this one."""
-    return TokenRequests(http, serves=may_bypass, more_headers=headers_of_middleware)
+    """Return an application that serves GraphQL requests with a token, and event streams, and leaves the rest to this
+    one."""
+    return EventStreamRequests(
+        TokenRequests(http, serves=may_bypass, more_headers=headers_of_middleware),
+        streams=SocketEndpoint("event_streams", running_inboxes()),
+        serves=may_bypass,
+        more_headers=headers_of_middleware,
+    )
 
 
 def build_routes(prefix: str) -> list[URLPattern]:
@@ -160,5 +168,6 @@ def _hub(admissions: Admissions, readiness: Readiness) -> Hub[Event]:
 def _apis(feed: Feed, admissions: Admissions) -> Apis:
     return {
         "graphql": GraphQLConsumer(configured_schema(), feed, admissions),
+        "event_streams": EventStreams(feed, admissions),
         "json": NotificationConsumer(feed=feed, admissions=admissions),
     }

@@ -13,11 +13,11 @@ from live_inbox.sockets.asgi import Application, Receive, Scope, Send
 from live_inbox.sockets.forwarding import apply_forwarded
 
 Apis = Mapping[str, Application]
-"""The APIs' applications for sockets by name: `graphql` and `json`."""
+"""The APIs' applications by name: `graphql` and `json` for sockets, `event_streams` for streams over HTTP."""
 
 
 class SocketEndpoint:
-    """The sockets of one API, as an ASGI application: those of the event loop's running inbox.
+    """The sockets or the streams of one API, as an ASGI application: those of the event loop's running inbox.
 
     Not `async`: the coroutine would stay on the stack of every socket for as long as it lives.
     """

@@ -29,6 +29,7 @@ from live_inbox.identity.credentials import (
 from live_inbox.identity.sessions import session_key_in
 from live_inbox.identity.tickets import PresentedTicket
 from live_inbox.lanes import Lane
+from live_inbox.request_addresses import client_of_request
 from live_inbox.sockets.asgi import client_address
 from live_inbox.sockets.handshakes import Page, credential_headers, page_of_request
 
@@ -37,7 +38,25 @@ class CsrfFailed(Exception):
     """Raised when a request may have been forged by another site."""
 
 
-async def caller_of_request(request: HttpRequest) -> Caller | None:
+async def caller_of_stream(request: HttpRequest) -> Caller | None:
+    """Return the caller of a request for an event stream: as of any other, or that of a ticket in its address.
+
+    A session counts only where no other site can have sent the request. A page may send a GET with any Accept to
+    another site, without an Origin, and the browser adds cookies: it could read nothing, but hold streams of its
+    visitor open.
+    """
+    ticket = None
+    if request.method == "GET" and "Authorization" not in request.headers:
+        ticket = ticket_from_query(request.META.get("QUERY_STRING", "").encode("latin-1"))
+    if ticket is not None:
+        address = client_of_request(request)
+        return await caller_with_ticket(PresentedTicket(ticket, "graphql", address))
+    return await caller_of_request(request, counts_foreign_fetches=False)
+
+
+async def caller_of_request(
+    request: HttpRequest, *, counts_foreign_fetches: bool = True
+) -> Caller | None:
     """Return the caller of an HTTP request; None for an anonymous one.
 
     With a token in `Authorization`, cookies do not count, and nothing can be forged: browsers do not add tokens by
@@ -55,7 +74,9 @@ async def caller_of_request(request: HttpRequest) -> Caller | None:
         token=token, session_key=session_key, headers=headers, request=request
     )
     page = page_of_request(request, inbox_settings().origins)
-    if page not in (Page.NONE, Page.OWN):
+    if page is Page.NONE and not counts_foreign_fetches and _is_of_other_site(request):
+        credentials = _without_cookies(credentials)
+    elif page not in (Page.NONE, Page.OWN):
         if page is Page.STRANGE and token is None and session_key is not None:
             # Says what is wrong, where a page of our own does not look like one behind a proxy.
             await in_lane(Lane.ACCESS, _check_csrf, request)
@@ -65,6 +86,11 @@ async def caller_of_request(request: HttpRequest) -> Caller | None:
         # The session, which may hold the CSRF token, is in the database.
         await in_lane(Lane.ACCESS, _check_csrf, request)
     return caller
+
+
+def _is_of_other_site(request: HttpRequest) -> bool:
+    """Return whether a browser says that a page of another origin has sent a request."""
+    return request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
 
 
 def _without_cookies(credentials: Credentials) -> Credentials:

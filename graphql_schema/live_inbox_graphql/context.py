@@ -78,7 +78,8 @@ class ScopeRequest:
     def headers(self) -> dict[str, str]:
         """The headers of the handshake, by their names in lower case.
 
-        `manage.py serve` keeps `host`, `origin` and `user-agent` alone, so as to spend little memory on a socket.
+        `manage.py serve` keeps `host`, `origin` and `user-agent` alone, so as to spend little memory on a socket. Of an
+        event stream, all servers do.
         """
         pairs = self._scope["headers"]
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}

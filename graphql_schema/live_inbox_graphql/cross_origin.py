@@ -23,6 +23,7 @@ MAX_AGE_SECONDS = 7200
 HEADERS = (
     "Authorization",
     "Content-Type",
+    "Last-Event-ID",
     # Apollo's clients
     "Apollo-Require-Preflight",
     "ApolloGraphQL-Client-Name",

@@ -14,7 +14,13 @@ from strawberry.types.graphql import OperationType
 from live_inbox.conf import inbox_settings
 from live_inbox_graphql import json_text
 from live_inbox_graphql.errors import ClientError, Code, too_large
-from live_inbox_graphql.media_types import GRAPHQL_JSON, PLAIN_JSON, response_type
+from live_inbox_graphql.event_stream_format import only_result
+from live_inbox_graphql.media_types import (
+    EVENT_STREAM,
+    GRAPHQL_JSON,
+    PLAIN_JSON,
+    response_type,
+)
 
 VARY = "Accept, Authorization, Cookie, Origin"
 """The headers of a request on which the answer depends."""
@@ -75,7 +81,9 @@ def unauthenticated(error: ClientError) -> HttpError:
 def wrong_method(operation_type: OperationType) -> HttpError:
     """Return the error for an operation that the method of the request does not allow."""
     if operation_type is OperationType.SUBSCRIPTION:
-        return HttpError.bad("Subscriptions are served on a WebSocket at this address.")
+        return HttpError.bad(
+            f"Subscriptions are served on a WebSocket at this address, or with Accept: {EVENT_STREAM}."
+        )
     message = "Send mutations by POST."
     return HttpError.bad(message, HTTPStatus.METHOD_NOT_ALLOWED, Allow="POST")
 
@@ -94,6 +102,11 @@ def answer_result(result: ExecutionResult, media_type: str) -> Answer:
     else:
         status, headers = HTTPStatus.BAD_REQUEST if is_bad_request else HTTPStatus.OK, {}
     return Answer(within_limit(json_text.dumps(body)), media_type, status, headers)
+
+
+def as_event_stream(answer: Answer) -> Answer:
+    """Return the answer as an event stream with one result."""
+    return Answer(only_result(answer.body), EVENT_STREAM)
 
 
 def within_limit(body: bytes) -> bytes:

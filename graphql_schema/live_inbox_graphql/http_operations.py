@@ -11,16 +11,21 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from live_inbox.errors import RateLimited
+from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.errors import as_clients_see_exception, client_error
 from live_inbox_graphql.http_answers import (
     Answer,
     HttpError,
     answer_result,
+    as_event_stream,
+    unauthenticated,
     within_limit,
     wrong_method,
 )
 from live_inbox_graphql.http_request import Parameters
+from live_inbox_graphql.media_types import PLAIN_JSON
+from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.operation_rate import take_operation
 from live_inbox_graphql.query_results import result_for
 from live_inbox_graphql.request_limits import check_request
@@ -67,6 +72,33 @@ async def answer_operation(
     if body is not None:
         return Answer(within_limit(body), media_type)
     return answer_result(await _execute(schema, method, query, parameters, context), media_type)
+
+
+async def subscription_or_answer(
+    schema: ServedSchema, method: str, parameters: Parameters, context: Context
+) -> OperationRequest | Answer:
+    """Return the subscription that a request for an event stream asks for; of a query or a mutation, the answer.
+
+    The caller's allowance has been taken, as in `answer_operation`. What GraphQL refuses is reported in the stream, as
+    the protocol requires. Raises HttpError for an operation that cannot be executed by this method, and for a
+    subscription without a caller.
+    """
+    try:
+        query = requested_document(schema, parameters, is_anonymous=context.caller is None)
+        request = OperationRequest("", query, parameters.variables, parameters.operation_name)
+        if schema.is_subscription(request):
+            if context.caller is None:
+                raise unauthenticated(client_error(AuthenticationFailed(Reason.MISSING)))
+            take_operation(context, schema.weight(query))
+            return request
+        answer = await answer_operation(schema, method, parameters, context, PLAIN_JSON)
+    except (GraphQLError, RateLimited) as error:
+        answer = answer_result(refused(error), PLAIN_JSON)
+    except HttpError as error:
+        if error.status is not HTTPStatus.BAD_REQUEST:
+            raise
+        answer = error.answer(PLAIN_JSON)
+    return answer if answer.status is HTTPStatus.TOO_MANY_REQUESTS else as_event_stream(answer)
 
 
 async def _compiled_result(

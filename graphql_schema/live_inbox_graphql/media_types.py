@@ -12,6 +12,8 @@ PLAIN_JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 """The response type of the GraphQL over HTTP specification: the status is 400 if GraphQL refused the request."""
 HTML = "text/html"
+EVENT_STREAM = "text/event-stream"
+"""The response type of subscriptions over HTTP (server-sent events)."""
 
 MAX_TYPE_CHARACTERS = 1024
 """Of the headers Accept and Content-Type. Those of browsers have some hundred."""
@@ -28,6 +30,11 @@ def response_type(accept: str) -> str | None:
 def prefers_html(accept: str) -> bool:
     """Whether the client would rather have a page than JSON."""
     return _preferred(accept, (PLAIN_JSON, GRAPHQL_JSON, HTML)) == HTML
+
+
+def prefers_event_stream(accept: str) -> bool:
+    """Whether the client would rather have an event stream than JSON."""
+    return _preferred(accept, (PLAIN_JSON, GRAPHQL_JSON, EVENT_STREAM)) == EVENT_STREAM
 
 
 def is_too_long(accept: str) -> bool:

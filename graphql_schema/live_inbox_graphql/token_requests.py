@@ -7,7 +7,7 @@ it: other methods, requests without a token, and whatever is unusual.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -83,14 +83,9 @@ class TokenPost:
         """Return the request; None for any other, and for one that repeats a field."""
         if scope["method"] != "POST":
             return None
-        fields: dict[bytes, bytes] = {}
-        for name, value in scope["headers"]:
-            if name in _READ:
-                if name in fields:
-                    return None
-                fields[name] = value
-        authorization = fields.get(b"authorization")
-        if authorization is None or b"host" not in fields:
+        fields = single_fields(scope)
+        authorization = None if fields is None else fields.get(b"authorization")
+        if fields is None or authorization is None or b"host" not in fields:
             return None
         token = token_from_headers([(b"authorization", authorization)])
         return None if token is None else cls(scope, token, fields)
@@ -110,6 +105,17 @@ class TokenPost:
         """The bytes of the body by its Content-Length; 0 if that says nothing."""
         text = self.fields.get(b"content-length", b"")
         return int(text) if text.isdigit() and len(text) <= _LONGEST_LENGTH else 0
+
+
+def single_fields(scope: Scope, names: Collection[bytes] = _READ) -> dict[bytes, bytes] | None:
+    """Return those fields of a header that are read; None if one of them is repeated."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in names:
+            if name in fields:
+                return None
+            fields[name] = value
+    return fields
 
 
 class TokenRequests:
@@ -150,26 +156,36 @@ class TokenRequests:
             answer = error.answer(accept)
         except Exception as error:
             answer = server_error(client_error(error)).answer(accept)
-        headers = [*_headers(answer, post), *self._more_headers(post.scope)]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send_answer(send, answer, post, self._more_headers(post.scope))
 
 
-def _headers(answer: Answer, post: TokenPost) -> list[tuple[bytes, bytes]]:
+async def send_answer(send: Send, answer: Answer, post: TokenPost, more: Headers) -> None:
+    """Send an answer with these headers, and those that every answer has."""
     headers = [
         (b"content-type", answer.content_type.encode()),
         (b"content-length", b"%d" % len(answer.body)),
-        *_EVERY,
+        (b"cache-control", b"no-store"),
+        *_encoded(answer.headers),
+        *common_headers(post),
+        *more,
     ]
-    more = dict(answer.headers)
-    if b"origin" in post.fields:
-        page = page_of(post.scope, inbox_settings().origins)
-        more |= cors_headers(page, post.text(b"origin"))
-    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
-    return headers
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
-_EVERY = ((b"cache-control", b"no-store"), (b"vary", VARY.encode()))
+def common_headers(post: TokenPost) -> Headers:
+    """Return the headers of every answer to a request, whatever it is."""
+    if b"origin" not in post.fields:
+        return (_VARY,)
+    page = page_of(post.scope, inbox_settings().origins)
+    return (_VARY, *_encoded(cors_headers(page, post.text(b"origin"))))
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+_VARY = (b"vary", VARY.encode())
 
 
 async def _answer(post: TokenPost, accept: str, receive: Receive) -> Answer:
@@ -178,7 +194,7 @@ async def _answer(post: TokenPost, accept: str, receive: Receive) -> Answer:
     # A token that is not known is authenticated before anything of its request is looked at.
     caller = None if known is not None else await _authenticated(caller_of(post.credentials))
     check_content_type(post.text(b"content-type"))
-    parameters = parameters_of_body(await _body(post, receive))
+    parameters = parameters_of_body(await read_body(post, receive))
     schema = configured_schema()
     if caller is None and known is not None:
         caller, answer = await _answer_known(post, known, schema, parameters, media_type)
@@ -228,7 +244,7 @@ def _longest_body() -> int:
     return longest if of_django is None else min(longest, of_django)
 
 
-async def _body(post: TokenPost, receive: Receive) -> bytes:
+async def read_body(post: TokenPost, receive: Receive) -> bytes:
     """Return the body. Raises HttpError for one that is too large, and Disconnected."""
     longest = _longest_body()
     if post.announced_length > longest:

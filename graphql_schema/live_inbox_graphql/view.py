@@ -1,7 +1,8 @@
 """GraphQL over HTTP: `POST` for queries and mutations, `GET` for queries.
 
 Follows https://graphql.github.io/graphql-over-http/draft/. A plain Django view: Strawberry's own adds uploads,
-streaming responses and batches, which this API does not serve.
+streaming responses and batches, which this API does not serve. Subscriptions as event streams are checked here, and
+handed over to what stands in front of Django (`event_stream_handover`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from django.views.decorators.csrf import csrf_exempt
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
+from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.sockets.handshakes import page_of_request
-from live_inbox_graphql.authentication import CsrfFailed, caller_of_request
+from live_inbox_graphql.authentication import CsrfFailed, caller_of_request, caller_of_stream
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.cross_origin import cors_headers, is_preflight, preflight
 from live_inbox_graphql.errors import ClientError, Code, client_error
+from live_inbox_graphql.event_stream_handover import handover_of
+from live_inbox_graphql.event_streams import StreamRequest
 from live_inbox_graphql.http_answers import (
     VARY,
     Answer,
@@ -33,7 +37,11 @@ from live_inbox_graphql.http_answers import (
     server_error,
     unauthenticated,
 )
-from live_inbox_graphql.http_operations import OPERATIONS, answer_operation
+from live_inbox_graphql.http_operations import (
+    OPERATIONS,
+    answer_operation,
+    subscription_or_answer,
+)
 from live_inbox_graphql.http_request import (
     Parameters,
     body_incomplete,
@@ -43,7 +51,12 @@ from live_inbox_graphql.http_request import (
     parameters_of_body,
     parameters_of_query,
 )
-from live_inbox_graphql.media_types import ANYTHING, prefers_html
+from live_inbox_graphql.media_types import (
+    ANYTHING,
+    EVENT_STREAM,
+    prefers_event_stream,
+    prefers_html,
+)
 from live_inbox_graphql.schema import configured_schema
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -99,10 +112,28 @@ class GraphQLView(View):
         if method not in OPERATIONS:
             message = "Send GraphQL requests by POST or GET."
             raise HttpError.bad(message, HTTPStatus.METHOD_NOT_ALLOWED, Allow="GET, POST")
-        media_type = negotiated_type(accept)
-        context = await _context(request)
         schema = self.schema or configured_schema()
+        if prefers_event_stream(accept):
+            return await _stream(request, method, schema)
+        media_type = negotiated_type(accept)
+        context = await _context(request, caller_of_request)
         return await answer_operation(schema, method, _parameters(request), context, media_type)
+
+
+async def _stream(request: HttpRequest, method: str, schema: ServedSchema) -> Answer:
+    """Return the stream of a query or a mutation; or hand a subscription over, with an answer that only has headers."""
+    handover = handover_of(request)
+    context = await _context(request, caller_of_stream)
+    asked = await subscription_or_answer(schema, method, _parameters(request), context)
+    if isinstance(asked, Answer):
+        return asked
+    if handover is None:
+        message = "Event streams of subscriptions are not served here: see docs/asgi.md, `mount`."
+        raise HttpError.bad(message, HTTPStatus.NOT_ACCEPTABLE)
+    assert context.caller is not None
+    last_event_id = request.headers.get("Last-Event-ID")
+    handover.request = StreamRequest(schema, asked, context.caller, last_event_id)
+    return Answer(b"", EVENT_STREAM)
 
 
 def _asks_for_page(request: HttpRequest, accept: str) -> bool:
@@ -145,7 +176,9 @@ def _length(request: HttpRequest) -> int:
     return int(text) if text.isdecimal() and len(text) < 20 else 0
 
 
-async def _context(request: HttpRequest) -> Context:
+async def _context(
+    request: HttpRequest, authenticate: Callable[[HttpRequest], Awaitable[Caller | None]]
+) -> Context:
     """Return the context of the caller; a token that is not accepted is a 401 before anything is executed.
 
     Not a 200: proxies, libraries and people know how to handle a 401, and without a caller there is no partial
@@ -153,7 +186,7 @@ async def _context(request: HttpRequest) -> Context:
     caller then fails by itself.
     """
     try:
-        caller = await caller_of_request(request)
+        caller = await authenticate(request)
     except AuthenticationFailed as failure:
         raise unauthenticated(client_error(failure)) from failure
     except CsrfFailed as failure:

@@ -8,10 +8,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
+from django.core.handlers.asgi import ASGIHandler
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -24,7 +25,11 @@ from live_inbox.events import Event, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.admissions import Admissions
+from live_inbox.middleware_bypass import headers_of_middleware, may_bypass
+from live_inbox.sockets.asgi import Application
 from live_inbox_graphql.consumer import GraphQLConsumer
+from live_inbox_graphql.event_stream_requests import EventStreamRequests
+from live_inbox_graphql.event_streams import EventStreams
 from live_inbox_graphql.schema import configured_schema
 
 GRAPHQL_TRANSPORT_WS = "graphql-transport-ws"
@@ -33,6 +38,10 @@ GRAPHQL_WS = "graphql-ws"
 OUR_CLASS = "live_inbox.sockets.server_protocol:socket_protocol"
 PLAIN_CLASS = "websockets-sansio"
 """The protocol classes for sockets: ours, and uvicorn's own, with which the APIs use ASGI alone."""
+
+OUR_HTTP_CLASS = "live_inbox.sockets.server_protocol:http_protocol"
+PLAIN_HTTP_CLASS = "httptools"
+"""The same for requests."""
 
 WAIT_SECONDS = 20.0
 """How long a test waits for what must happen. A test only fails by it."""
@@ -184,8 +193,13 @@ class GraphQLServer:
 
 
 @asynccontextmanager
-async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator[GraphQLServer]:
-    """Serve while in the block. `graphql_server.options` are the consumer's, for sockets that are opened later."""
+async def running_graphql_server(
+    socket_class: str = OUR_CLASS, *, http_class: str = OUR_HTTP_CLASS
+) -> AsyncIterator[GraphQLServer]:
+    """Serve while in the block: sockets, and requests as the product does, by Django's view or past its middleware.
+
+    `graphql_server.options` are the consumer's, for sockets that are opened later.
+    """
     hub: Hub[Event] = Hub(
         DatabaseLog(), layer=None, decode=decode, config=HubConfig(reconcile_seconds=0.2)
     )
@@ -196,8 +210,17 @@ async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator
 
     admissions = Admissions(read_statuses, clock=clock)
     options: dict[str, Any] = {}
+    requests = EventStreamRequests(
+        cast("Application", ASGIHandler()),
+        streams=EventStreams(Feed(hub), admissions),
+        serves=may_bypass,
+        more_headers=headers_of_middleware,
+    )
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await requests(scope, receive, send)
+            return
         consumer = GraphQLConsumer(configured_schema(), Feed(hub), admissions, **options)
         await consumer(scope, receive, send)
 
@@ -205,6 +228,7 @@ async def running_graphql_server(socket_class: str = OUR_CLASS) -> AsyncIterator
         application,
         host="127.0.0.1",
         port=0,
+        http=http_class,
         ws=socket_class,
         lifespan="off",
         log_config=None,

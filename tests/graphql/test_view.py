@@ -327,7 +327,7 @@ class TestRequests:
         content = {"query": "subscription { notificationEvents { position } }"}
         response = await post(content, Authorization=bearer(alice))
         assert response.status_code == 400
-        message = "Subscriptions are served on a WebSocket at this address."
+        message = "Subscriptions are served on a WebSocket at this address, or with Accept: text/event-stream."
         assert body(response) == refusal(message)
 
 

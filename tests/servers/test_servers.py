@@ -6,6 +6,7 @@ import json
 import signal
 import urllib.request
 from contextlib import suppress
+from http.client import HTTPResponse, IncompleteRead
 from socket import create_connection
 from typing import Any
 
@@ -26,6 +27,9 @@ from tests.stacks.ports import LOOPBACK
 pytestmark = pytest.mark.stack("embedded")
 
 GRAPHQL_TRANSPORT_WS = Subprotocol("graphql-transport-ws")
+STREAM_STOP_SECONDS = 40.0
+"""The same with an open stream: gunicorn waits for its graceful timeout, 30 seconds."""
+
 STOP_SECONDS = 15.0
 """How long a server may take to stop. Each takes less than one, hypercorn its graceful timeout."""
 
@@ -153,6 +157,62 @@ def test_both_apis_are_served(name: str, start: StartServer, alice: int, token: 
         codes = {close_code(graphql.connection), close_code(original.connection)}
     assert codes <= SERVERS[name].stop_codes
     assert server.child.wait(seconds=STOP_SECONDS) == SERVERS[name].exit_code
+    check_log(server, token)
+
+
+def stream(server: AsgiServer, token: str, after: str) -> HTTPResponse:
+    """Ask for an event stream of the inbox's titles after a position."""
+    query = """subscription ($after: String) { notificationEvents(after: $after) {
+        ... on NotificationAdded { notification { title } } } }"""
+    request = urllib.request.Request(
+        f"{server.http}/graphql/",
+        json.dumps({"query": query, "variables": {"after": "0"}}).encode(),
+        {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+            "Authorization": f"Bearer {token}",
+            "Last-Event-ID": after,
+        },
+    )
+    response = urllib.request.urlopen(request, timeout=STOP_SECONDS)
+    assert isinstance(response, HTTPResponse)
+    return response
+
+
+def next_title(response: HTTPResponse) -> tuple[str, str]:
+    """Return the id and the title of the next event of a stream."""
+    fields: dict[str, str] = {}
+    while "data" not in fields:
+        name, _, value = response.readline().decode().strip().partition(": ")
+        fields[name] = value
+    event = json.loads(fields["data"])["data"]["notificationEvents"]
+    return fields["id"], event["notification"]["title"]
+
+
+@pytest.mark.parametrize("bypass", ["true", "false"], ids=["bypass", "django"])
+@pytest.mark.parametrize("name", SERVERS)
+def test_event_streams_are_served(
+    name: str, bypass: str, start: StartServer, alice: int, token: str
+) -> None:
+    options = ["--timeout-graceful-shutdown=1"] if name == "uvicorn" else []
+    server = start(name, *options, BYPASS_MIDDLEWARE=bypass)
+    last = "0"
+    for number in range(3):
+        with stream(server, token, last) as response:
+            assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+            live_inbox.send(recipient=alice, title=f"{number} during")
+            if number:
+                assert next_title(response)[1] == f"{number - 1} between"
+            last, title = next_title(response)
+            assert title == f"{number} during"
+        live_inbox.send(recipient=alice, title=f"{number} between")
+    with stream(server, token, last) as response:
+        assert next_title(response)[1] == "2 between"
+        server.child.ask_to_stop()
+        with suppress(ConnectionError, IncompleteRead):
+            while response.readline():
+                pass
+        server.child.wait(seconds=STREAM_STOP_SECONDS)
     check_log(server, token)
 
 

@@ -26,6 +26,8 @@ and never gives up a client that does not read its response. Here:
 - Nothing is logged for a request that is refused.
 - A handshake behind a request that is still served is refused. uvicorn hands the connection over at once, and the
   response to that request then stands among the frames of the socket.
+- A stream (`StreamingConnection`) counts as a socket, and ends when the server stops: at a random moment, as sockets.
+  uvicorn would wait for it as for any other response. A client that is gone without a word is noticed by TCP.
 - The number of connections is limited by MAX_CONNECTIONS and the number of descriptors
   (`live_inbox.sockets.open_files`), and for one address (`live_inbox.sockets.address_limits`).
 
@@ -39,6 +41,10 @@ httptools 0.9.
 from __future__ import annotations
 
 import asyncio
+import random
+import socket
+from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from http import HTTPStatus
@@ -57,10 +63,11 @@ from live_inbox.sockets.address_limits import (
     connections_of_addresses,
     sockets_of_addresses,
 )
-from live_inbox.sockets.asgi import BOUNDED
+from live_inbox.sockets.asgi import BOUNDED, STREAMING
 from live_inbox.sockets.handshake_turns import handshake_turns
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox.sockets.refusals import refusal_body, refusal_headers
+from live_inbox.sockets.server_protocol import SHUTDOWN_RATE, SHUTDOWN_SECONDS
 from live_inbox.sockets.unread_output import reader_of, unread_output
 
 require(
@@ -82,6 +89,7 @@ require(
     "pause_writing",
     "resume_writing",
     "send_400_response",
+    "shutdown",
     "timeout_keep_alive_handler",
 )
 
@@ -162,6 +170,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._deadline_for: tuple[Part, int] | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
+        self._on_shutdown: Callable[[], None] | None = None
+        self._shutdown_timer: asyncio.TimerHandle | None = None
+        self._is_stopping = False
 
     # -- connections --------------------------------------------------------------------------------------
 
@@ -221,8 +232,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._addresses = None
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio's Protocol
-        """Return whether to keep the connection open: for the responses to requests that are complete."""
-        if self._is_idle() or self._part is Part.BODY or self.transport.is_closing():
+        """Return whether to keep the connection open: for the responses to requests that are complete.
+
+        Not for a stream: its client has left, and nothing else would show that.
+        """
+        is_stream = self._on_shutdown is not None
+        if is_stream or self._is_idle() or self._part is Part.BODY or self.transport.is_closing():
             self._disconnect()
             return False
         self._end_reading()
@@ -242,6 +257,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
         self._disconnect()
+        self.end_stream()
+        for cycle in (self._served, self.cycle):
+            if cycle is not None:
+                # It refers to this object, which otherwise stays until a garbage collection.
+                scope: Any = cycle.scope
+                scope.pop(STREAMING, None)
         self._served = self._response = None
         self._leave_address()
         unread_output().release(self)
@@ -402,6 +423,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._served = cycle
         scope: Any = cycle.scope
         scope[BOUNDED] = True
+        scope[STREAMING] = self
         self._response = joined = HeaderWithBody(self.transport, self.loop)
         transport: Any = joined
         cycle.transport = transport
@@ -539,6 +561,45 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._write_deadline is not None:
             self._write_deadline.cancel()
             self._write_deadline = None
+
+    # -- streams ------------------------------------------------------------------------------------------
+
+    def begin_stream(self, on_shutdown: Callable[[], None]) -> None:
+        """Serve the response as a socket: see `StreamingConnection`."""
+        if self._served is None:
+            return
+        self._leave_address()
+        self._served.keep_alive = False
+        self._on_shutdown = on_shutdown
+        connection = self.transport.get_extra_info("socket")
+        # Not every system and not every event loop can do it. Then TCP takes a quarter of an hour.
+        with suppress(AttributeError, NotImplementedError, OSError, TypeError):
+            milliseconds = int(WRITE_SECONDS * 1000)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        if self._is_stopping:
+            self._shutdown_timer = self.loop.call_later(0, self.close_now)
+
+    def end_stream(self) -> None:
+        """Call nothing any more when the server stops."""
+        self._on_shutdown = None
+        if self._shutdown_timer is not None:
+            self._shutdown_timer.cancel()
+            self._shutdown_timer = None
+
+    def shutdown(self) -> None:
+        """Take no other request; end a stream at a random moment soon."""
+        super().shutdown()
+        self._is_stopping = True
+        if self._on_shutdown is not None and self._shutdown_timer is None:
+            spread = min(SHUTDOWN_SECONDS, len(self.connections) / SHUTDOWN_RATE)
+            self._shutdown_timer = self.loop.call_later(random.uniform(0, spread), self.close_now)  # noqa: S311  # no secret
+
+    def close_now(self) -> None:
+        """End a stream without waiting for its turn."""
+        on_shutdown = self._on_shutdown
+        self.end_stream()
+        if on_shutdown is not None:
+            on_shutdown()
 
     # -- refusals -----------------------------------------------------------------------------------------
 

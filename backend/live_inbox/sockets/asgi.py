@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -13,6 +13,22 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BOUNDED = "live_inbox.bounded"
 """What a scope has whose server bounds the size and the time of a body itself."""
+
+STREAMING = "live_inbox.streaming"
+"""What a scope has whose server can serve a response as it serves a socket: a StreamingConnection."""
+
+
+class StreamingConnection(Protocol):
+    """A connection of the server for requests, whose response may last for hours."""
+
+    def begin_stream(self, on_shutdown: Callable[[], None]) -> None:
+        """Count the connection among sockets, and close it after the response. Call it before the response starts.
+
+        `on_shutdown` is called when the server stops and it is this connection's turn to be closed.
+        """
+
+    def end_stream(self) -> None:
+        """Call nothing any more."""
 
 
 def client_address(scope: Mapping[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """One WebSocket from its acceptance to its end: the transport that every protocol of this product shares.
 
+Or one event stream over HTTP, which has the same limits and the same ends, and whose client sends nothing.
+
 The session reads the socket, enforces the limits, admits the caller, drains on shutdown and closes with a code. What a
 message means is left to the session's protocol:
 
     server -> SocketSession -> WireProtocol.handle_text      what a client sends
     feed   -> WireProtocol  -> SocketSession.write -> server what a client receives
 
-Three protocols run on it: `live_inbox.json_api.connection.JsonConnection`, and the two subclasses of
-`live_inbox_graphql.connection.GraphQLConnection`.
+Four protocols run on it: `live_inbox.json_api.connection.JsonConnection`, the two subclasses of
+`live_inbox_graphql.connection.GraphQLConnection`, and `live_inbox_graphql.event_streams.EventStream`.
 """
 
 from __future__ import annotations
@@ -47,6 +49,9 @@ class TooManySockets(Exception):
 DISCONNECT_SECONDS = 2.0
 """How long a session waits for the server's disconnect after it has closed its socket. hypercorn reports none as long
 as the client does not answer the close, and one that has lost its network never does."""
+
+
+_DISCONNECTS = frozenset({"websocket.disconnect", "http.disconnect"})
 
 
 class CloseReason(Enum):
@@ -181,7 +186,7 @@ class SocketSession:
 
     async def refuse_too_many(self, send: Send) -> None:
         """Refuse the handshake of an address that has too many, after a moment."""
-        await self._wait_for_refusal()
+        await self.wait_for_refusal()
         await self.refuse(send, HTTPStatus.TOO_MANY_REQUESTS)
 
     async def refuse(self, send: Send, status: HTTPStatus) -> None:
@@ -193,7 +198,8 @@ class SocketSession:
             return
         await refuse_handshake(send, status)
 
-    async def _wait_for_refusal(self) -> None:
+    async def wait_for_refusal(self) -> None:
+        """Let an address that has too many wait for a moment."""
         limit = sockets_of_addresses()
         key = limit.key(client_address(self.scope))
         if key is None or not limit.begin_refusal(key):
@@ -250,7 +256,7 @@ class SocketSession:
 
     async def _handle(self, message: Message) -> bool:
         """Handle a message of the server; return whether there may be others."""
-        if message["type"] == "websocket.disconnect":
+        if message["type"] in _DISCONNECTS:
             return False
         # Messages that arrive while the socket is closing are ignored.
         if self.is_open and not self.is_draining:

@@ -102,7 +102,7 @@ class AsgiWriter:
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written, or give up after some seconds."""
-        await _close_in_time(self._close(code, reason))
+        await close_in_time(self._close(code, reason))
 
     def discard(self) -> None:
         """Drop what was not sent."""
@@ -116,14 +116,20 @@ class AsgiWriter:
             await asyncio.shield(self._sending)
         if not self._is_gone:
             self._is_gone = True
-            await _send_close(self._send, code, reason)
+            await self._send_end(code, reason)
+
+    async def _send_end(self, code: int, reason: str) -> None:
+        await _send_close(self._send, code, reason)
+
+    async def _send_all(self, messages: Sequence[bytes]) -> None:
+        for message in messages:
+            await self._send({"type": "websocket.send", "text": message.decode()})
 
     async def _send_pending(self) -> None:
         try:
             while self._pending:
                 messages, self._pending = self._pending, []
-                for message in messages:
-                    await self._send({"type": "websocket.send", "text": message.decode()})
+                await self._send_all(messages)
         except (OSError, RuntimeError):
             # What servers raise when the client has gone.
             self._is_gone = True
@@ -147,13 +153,13 @@ class DirectWriter:
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket after what was written, or give up after some seconds."""
-        await _close_in_time(_send_close(self._send, code, reason))
+        await close_in_time(_send_close(self._send, code, reason))
 
     def discard(self) -> None:
         """Do nothing: the server has what was written."""
 
 
-async def _close_in_time(closing: Coroutine[Any, Any, None]) -> None:
+async def close_in_time(closing: Coroutine[Any, Any, None]) -> None:
     """Close a socket, unless its client has stopped reading."""
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
