@@ -15,7 +15,7 @@ const out = join(here, "node_modules", isForPrograms ? ".programs" : ".tests");
 
 const { build } = await import("esbuild");
 const tests = isForPrograms
-  ? ["limited_follower.ts"]
+  ? ["limited_follower.ts", "stream_clients.ts"]
   : readdirSync(join(here, "tests")).filter((name) => name.endsWith(".test.ts"));
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });

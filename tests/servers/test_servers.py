@@ -27,8 +27,12 @@ from tests.stacks.ports import LOOPBACK
 pytestmark = pytest.mark.stack("embedded")
 
 GRAPHQL_TRANSPORT_WS = Subprotocol("graphql-transport-ws")
-STREAM_STOP_SECONDS = 40.0
-"""The same with an open stream: gunicorn waits for its graceful timeout, 30 seconds."""
+STREAM_OPTIONS = {
+    "granian": ["--workers-kill-timeout=1"],
+    "gunicorn": ["--graceful-timeout=1"],
+    "uvicorn": ["--timeout-graceful-shutdown=1"],
+}
+"""Without these, a server waits for an open stream: for ever or, gunicorn, for half a minute."""
 
 STOP_SECONDS = 15.0
 """How long a server may take to stop. Each takes less than one, hypercorn its graceful timeout."""
@@ -194,8 +198,7 @@ def next_title(response: HTTPResponse) -> tuple[str, str]:
 def test_event_streams_are_served(
     name: str, bypass: str, start: StartServer, alice: int, token: str
 ) -> None:
-    options = ["--timeout-graceful-shutdown=1"] if name == "uvicorn" else []
-    server = start(name, *options, BYPASS_MIDDLEWARE=bypass)
+    server = start(name, *STREAM_OPTIONS.get(name, ()), BYPASS_MIDDLEWARE=bypass)
     last = "0"
     for number in range(3):
         with stream(server, token, last) as response:
@@ -212,7 +215,7 @@ def test_event_streams_are_served(
         with suppress(ConnectionError, IncompleteRead):
             while response.readline():
                 pass
-        server.child.wait(seconds=STREAM_STOP_SECONDS)
+        server.child.wait(seconds=STOP_SECONDS)
     check_log(server, token)
 
 
