@@ -16,6 +16,7 @@ import {
   type TokenSource,
 } from "./reconnecting.js";
 import { refreshBeforeExpiry, WARNING_PARAMS } from "./refreshing.js";
+import { possibleTransport, socketClass, type Transport, TransportChoice } from "./transport.js";
 import { Watchdog } from "./watchdog.js";
 
 export interface ConnectionOptions {
@@ -36,7 +37,10 @@ export interface ConnectionOptions {
   connectWithinMs?: number;
   /** How long the connection stays open after the last operation. */
   idleMs?: number;
+  /** By default `auto`: HTTP takes the place of WebSockets that do not get through. */
+  transport?: Transport;
   webSocketImpl?: ClientOptions["webSocketImpl"];
+  fetchImpl?: typeof globalThis.fetch;
   random?: () => number;
 }
 
@@ -49,6 +53,8 @@ export type ConnectionStatus =
 
 export interface Connection extends Client {
   readonly status: ConnectionStatus;
+  /** How the connection is made, or the next attempt. */
+  readonly transport: "websocket" | "http";
   /** Call `listener` at every change of `status`; returns a function that removes it. */
   onStatus(listener: (status: ConnectionStatus) => void): () => void;
   /** Connect now instead of after the wait. */
@@ -70,12 +76,16 @@ export function connect(options: ConnectionOptions): Connection {
     goodAfterMs: RECONNECT_BACKOFF.goodAfterMs,
     ...(options.random && { random: options.random }),
   });
+  const choice = new TransportChoice(
+    possibleTransport(options.transport ?? "auto", options.url, options.token !== undefined),
+  );
   const listeners = new Set<(status: ConnectionStatus) => void>();
   let status: ConnectionStatus = { state: "idle" };
   let refresh = false;
   let token: Token;
   let disposed = false;
   let isAttempting = false;
+  let isAcknowledged = false;
   let connectedAt = 0;
 
   const setStatus = (next: ConnectionStatus): void => {
@@ -95,6 +105,7 @@ export function connect(options: ConnectionOptions): Connection {
       isStopped: () => disposed,
     });
     isAttempting = true;
+    isAcknowledged = false;
     setStatus({ state: "connecting" });
     watchdog.start(options.connectWithinMs ?? CONNECT_WITHIN_MS);
     return options.url;
@@ -111,11 +122,13 @@ export function connect(options: ConnectionOptions): Connection {
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
     retryWait: () => backoff.wait(),
-    ...(options.webSocketImpl !== undefined && { webSocketImpl: options.webSocketImpl }),
+    webSocketImpl: socketClass(choice, options.webSocketImpl, options.fetchImpl),
   });
   client.on("connected", () => {
     watchdog.stop();
     refresh = false;
+    isAcknowledged = true;
+    choice.acknowledged();
     connectedAt = performance.now();
     backoff.connected();
     setStatus({ state: "connected" });
@@ -136,6 +149,7 @@ export function connect(options: ConnectionOptions): Connection {
     watchdog.stop();
     if (!isAttempting) return;
     isAttempting = false;
+    choice.lost(code, isAcknowledged);
     const waitMs = backoff.lost();
     setStatus({ state: "waiting", attempt: backoff.attempt, waitMs, code, reason });
   };
@@ -165,6 +179,9 @@ export function connect(options: ConnectionOptions): Connection {
     },
     get status() {
       return status;
+    },
+    get transport() {
+      return choice.transport;
     },
     onStatus(listener) {
       listeners.add(listener);

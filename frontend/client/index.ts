@@ -11,3 +11,4 @@ export { isApplied, sequenceOf } from "./position.js";
 export type { TokenSource } from "./reconnecting.js";
 export { createResumingClient, resuming } from "./resuming.js";
 export type { ErrorCode } from "./schema.js";
+export type { Transport } from "./transport.js";

@@ -1,17 +1,19 @@
 /**
- * A GraphQL server with one inbox in memory, on the server side of graphql-ws. It can misbehave in ways that
+ * A GraphQL server with one inbox in memory, on the server sides of graphql-ws and graphql-sse. It can misbehave in ways that
  * the product cannot be made to.
  */
 
 import { EventEmitter, once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { buildSchema, GraphQLError } from "graphql";
+import { buildSchema, GraphQLError, graphql, parse } from "graphql";
+import { createHandler } from "graphql-sse/lib/use/http";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocket, WebSocketServer } from "ws";
 import type { ConnectionOptions } from "../client/index.js";
 
 const SCHEMA = buildSchema(/* GraphQL */ `
-  type Query { notifications(first: Int): Connection!, ping: String }
+  type Query { notifications(first: Int): Connection!, ping: String, viewer: String }
   type Mutation { refreshToken(token: String!): Refreshed }
   type Refreshed { expiresAt: String }
   type Connection { position: String! titles: [String!]! }
@@ -45,8 +47,19 @@ export class InboxServer {
   refuse: GraphQLError | undefined;
   /** Answers every position with a reset, as if no list could be resumed. */
   resumesNothing = false;
+  /** Cuts every attempt to open a WebSocket, as some networks do. */
+  breaksSockets = false;
+  /** The status of requests over HTTP in place of an answer. */
+  status: number | undefined;
+  /** Whether requests without a token have a session. */
+  isSignedIn = true;
+  attempts = 0;
+  /** Event streams that are open. */
+  streams = 0;
+  readonly requests: { method: string; accept: string; authorization: string | undefined; csrf: unknown }[] = [];
   private readonly doorbell = new EventEmitter().setMaxListeners(0);
   private server: WebSocketServer | undefined;
+  private http: Server | undefined;
   private port = 0;
 
   get url(): string {
@@ -63,9 +76,20 @@ export class InboxServer {
   }
 
   async start(): Promise<this> {
-    this.server = new WebSocketServer({ host: "127.0.0.1", port: this.port });
-    await once(this.server, "listening");
-    this.port = (this.server.address() as AddressInfo).port;
+    const answer = createHandler({
+      schema: SCHEMA,
+      onSubscribe: (_, { query, variables }) => this.argumentsOf(query, variables),
+    });
+    this.http = createServer((request, response) => void this.answer(request, response, answer));
+    this.server = new WebSocketServer({ noServer: true });
+    this.http.on("upgrade", (request, socket, head) => {
+      this.attempts += 1;
+      if (this.breaksSockets) socket.destroy();
+      else this.server?.handleUpgrade(request, socket, head, (opened) => this.server?.emit("connection", opened, request));
+    });
+    this.http.listen(this.port, "127.0.0.1");
+    await once(this.http, "listening");
+    this.port = (this.http.address() as AddressInfo).port;
     useServer(
       {
         schema: SCHEMA,
@@ -97,6 +121,56 @@ export class InboxServer {
       60_000,
     );
     return this;
+  }
+
+  private argumentsOf(query: string, variableValues: Record<string, unknown> | undefined) {
+    const document = parse(query);
+    return { schema: SCHEMA, document, variableValues, rootValue: this.rootValue, contextValue: undefined };
+  }
+
+  private get rootValue(): object {
+    return {
+      notifications: () => ({ position: this.position, titles: this.titles }),
+      ping: () => "pong",
+      viewer: () => {
+        throw new GraphQLError("No.", { extensions: { code: "UNAUTHENTICATED" } });
+      },
+      notificationEvents: ({ after }: { after?: string }) => this.events(after),
+    };
+  }
+
+  private async answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    stream: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  ): Promise<void> {
+    const { authorization, accept = "" } = request.headers;
+    const method = request.method ?? "";
+    this.requests.push({ method, accept, authorization, csrf: request.headers["x-csrftoken"] });
+    if (this.status !== undefined) {
+      response.writeHead(this.status, { "Content-Type": "application/json" }).end('{"errors":[{"message":"no"}]}');
+    } else if (accept === "text/event-stream") {
+      if (this.refuse) {
+        const result = JSON.stringify({ errors: [this.refuse] });
+        response.writeHead(200, { "Content-Type": "text/event-stream" });
+        response.end(`event: next\ndata: ${result}\n\nevent: complete\ndata: \n\n`);
+        return;
+      }
+      this.streams += 1;
+      response.on("close", () => {
+        this.streams -= 1;
+      });
+      await stream(request, response);
+    } else {
+      const source = authorization || this.isSignedIn ? "{ __typename }" : "{ viewer }";
+      const result = await graphql({ schema: SCHEMA, source, rootValue: this.rootValue });
+      response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(result));
+    }
+  }
+
+  /** End every stream without `complete`, as a server that stops. */
+  endStreams(): void {
+    this.http?.closeAllConnections();
   }
 
   send(...titles: string[]): void {
@@ -140,9 +214,11 @@ export class InboxServer {
   async stop(): Promise<void> {
     this.cut();
     for (const socket of this.server?.clients ?? []) socket.terminate();
+    this.server?.close();
     await new Promise<void>((resolve) => {
-      if (this.server) this.server.close(() => resolve());
+      if (this.http) this.http.close(() => resolve());
       else resolve();
+      this.endStreams();
     });
   }
 

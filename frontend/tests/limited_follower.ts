@@ -1,13 +1,13 @@
 /**
- * Follows the notifications of one type on a real server: `node limited_follower.mjs URL TOKEN`. Prints a line of JSON
- * for everything that it sees; the line `cut` on its input cuts its connection.
+ * Follows the notifications of one type on a real server: `node limited_follower.mjs URL TOKEN [broken]`. Prints a line
+ * of JSON for everything that it sees; the line `cut` on its input cuts its connection. `broken`: no WebSocket opens.
  */
 
 import { createInterface } from "node:readline";
 import { WebSocket } from "ws";
 import { createResumingClient, follow } from "../client/index.js";
 
-const [url = "", token = ""] = process.argv.slice(2);
+const [url = "", token = "", network = ""] = process.argv.slice(2);
 const LIST = "{ notifications(first: 1) { position } }";
 const EVENTS = `subscription ($after: String) {
   notificationEvents(after: $after, types: ["approval"]) {
@@ -30,7 +30,20 @@ class PrintingWebSocket extends WebSocket {
   }
 }
 
-const connection = createResumingClient({ url, token, webSocketImpl: PrintingWebSocket, firstWaitMs: 10 });
+/** As in a network that breaks WebSockets. */
+class BrokenWebSocket extends WebSocket {
+  constructor(address: string) {
+    print({ broken: true });
+    super(address.replace("/graphql/", "/no-such-socket/"));
+  }
+}
+
+const connection = createResumingClient({
+  url,
+  token,
+  webSocketImpl: network === "broken" ? BrokenWebSocket : PrintingWebSocket,
+  firstWaitMs: 10,
+});
 const following = follow(connection, {
   document: EVENTS,
   load: async () => {
@@ -45,7 +58,7 @@ const following = follow(connection, {
       position: event.position,
       title: event.__typename === "NotificationAdded" ? event.notification.title : null,
     }),
-  status: ({ state }) => print({ state }),
+  status: ({ state }) => print({ state, transport: connection.transport }),
 });
 const input = createInterface({ input: process.stdin });
 input.on("line", () => connection.terminate());

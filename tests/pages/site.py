@@ -74,10 +74,11 @@ class Site:
         )
         return str(sent["send"]["notification"]["id"])
 
-    def send_from_other_process(self, name: str, title: str) -> None:
+    def send_from_other_process(self, name: str, title: str, *, type: str = "general") -> None:
         """Send with the management command, in its own process: the server need not run."""
         number = {"alice": "1", "bob": "2"}[name]
         command = ["manage.py", "test_notifications", "--user-id", number, "--title", title]
+        command += ["--type", type]
         subprocess.run(
             [sys.executable, *command, "--message", ""],
             env={**os.environ, **self._environment},

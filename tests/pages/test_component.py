@@ -15,7 +15,7 @@ from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
-POLICY = "default-src 'none'; script-src {site}; connect-src {socket}; img-src data:"
+POLICY = "default-src 'none'; script-src {site}; connect-src {server}; img-src data:"
 
 
 def embed(
@@ -25,7 +25,7 @@ def embed(
 
     `how`: the attributes of the component's script.
     """
-    policy = POLICY.format(site=site.http, socket=site.server.ws)
+    policy = POLICY.format(site=site.http, server=f"{site.server.ws} {site.http}")
     (directory / "page.js").write_text(script)
     (directory / "index.html").write_text(
         f"""<!doctype html><html lang="en"><title>Other site</title>
@@ -57,6 +57,39 @@ async def test_component_works_on_another_site(
     await page.keyboard.press("Escape")
     await expect(inbox.root.get_by_role("dialog")).to_be_hidden()
     await expect(bell).to_be_focused()
+
+
+BROKEN_SOCKETS = """
+const Original = window.WebSocket;
+window.attempts = 0;
+window.WebSocket = class extends Original {
+  constructor(address, protocol) {
+    super(address.replace("/graphql/", "/no-such-socket/"), protocol);
+    window.attempts += 1;
+  }
+};
+"""
+
+
+async def test_a_network_that_breaks_websockets(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path]
+) -> None:
+    address, directory = other_site
+    monitor.origins.add(urlsplit(address).netloc)
+    embed(directory, site, f'inline token="{site.token("alice")}"')
+    site.send("alice", "one")
+    await page.add_init_script(BROKEN_SOCKETS)
+    await page.goto(address)
+    inbox = InboxView(page.locator("notification-inbox"))
+    await expect(inbox.status).to_have_attribute("data-state", "live")
+    assert await page.evaluate("window.attempts") == 2
+    site.send("alice", "two")
+    await eventually(inbox.titles, ["two", "one"])
+    await inbox.press("one", "Mark as read")
+    await eventually(inbox.count, "1 unread")
+    site.server.restart()
+    site.send("alice", "three")
+    await eventually(inbox.titles, ["three", "two", "one"])
 
 
 @pytest.mark.parametrize("how", ['type="module"', "crossorigin defer"])

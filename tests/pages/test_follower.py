@@ -51,11 +51,11 @@ class Follower:
 
 
 @contextmanager
-def following(site: Site, name: str) -> Iterator[Follower]:
+def following(site: Site, name: str, *options: str) -> Iterator[Follower]:
     """Follow the notifications of the type `approval`."""
     address = f"{site.server.ws}/graphql/"
     process = subprocess.Popen(
-        [str(find_node()), str(PROGRAM), address, site.token(name)],
+        [str(find_node()), str(PROGRAM), address, site.token(name), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -89,3 +89,21 @@ def test_the_position_of_a_client_of_some_types_moves_on_and_is_resumed(
         assert follower.next_subscription() == advanced
         site.send("alice", "wanted", type="approval")
         assert follower.until(type="NotificationAdded")["title"] == "wanted"
+
+
+def test_a_network_that_breaks_websockets_is_passed_over_http(
+    site: Site, built_program: None
+) -> None:
+    with following(site, "alice", "broken") as follower:
+        follower.until(broken=True)
+        follower.until(broken=True)
+        follower.until(state="live", transport="http")
+        site.send("alice", "one", type="approval")
+        assert follower.until(type="NotificationAdded")["title"] == "one"
+        site.server.stop()
+        for title in ("two", "three"):
+            site.send_from_other_process("alice", title, type="approval")
+        site.server.start()
+        for title in ("two", "three"):
+            assert follower.until(type="NotificationAdded")["title"] == title
+        assert follower.until(state="live")["transport"] == "http"

@@ -1,0 +1,82 @@
+/** Chooses between WebSocket and HTTP for each attempt to connect. No network, no timers. */
+
+import type { ClientOptions } from "graphql-ws";
+import { HttpSocket } from "./http_socket.js";
+
+/**
+ * `auto`: WebSocket, and HTTP while WebSockets do not get through: after two attempts in a row that have failed before an
+ * acknowledgement. `websocket` and `http`: that one alone.
+ */
+export type Transport = "auto" | "websocket" | "http";
+
+const FAILURES_BEFORE_HTTP = 2;
+
+/** After so long, the next attempt is by WebSocket again: it may have been the server that was away, not the network. */
+const HTTP_FOR_MS = 600_000;
+
+/** The server itself closes with these, so WebSockets get through. */
+const OF_THE_SERVER = new Set([1012, 1013, 4400, 4401, 4403, 4408, 4429]);
+
+export class TransportChoice {
+  private failures = 0;
+  private switchedAt = 0;
+  private current: Exclude<Transport, "auto">;
+
+  constructor(
+    private readonly wanted: Transport,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.current = wanted === "http" ? "http" : "websocket";
+  }
+
+  /** How the next attempt, or the connection that is open, is made. */
+  get transport(): Exclude<Transport, "auto"> {
+    return this.current;
+  }
+
+  acknowledged(): void {
+    this.failures = 0;
+  }
+
+  /** Report that a connection, or an attempt, was lost. */
+  lost(code: number, wasAcknowledged: boolean): void {
+    if (this.wanted !== "auto") return;
+    if (this.current === "http") {
+      if (!wasAcknowledged || this.now() - this.switchedAt > HTTP_FOR_MS) this.use("websocket");
+    } else if (!wasAcknowledged && !OF_THE_SERVER.has(code)) {
+      this.failures += 1;
+      if (this.failures >= FAILURES_BEFORE_HTTP) this.use("http");
+    }
+  }
+
+  private use(transport: Exclude<Transport, "auto">): void {
+    this.current = transport;
+    this.failures = 0;
+    this.switchedAt = this.now();
+  }
+}
+
+/**
+ * Return what is possible of what is wanted: over HTTP, the session of a page counts on its own origin alone, so a page of
+ * another origin without a token has WebSockets only.
+ */
+export function possibleTransport(wanted: Transport, url: string, hasToken: boolean): Transport {
+  const page = globalThis.location?.origin;
+  const isOwn = page === undefined || new URL(url).origin.replace(/^ws/, "http") === page;
+  return wanted === "auto" && !hasToken && !isOwn ? "websocket" : wanted;
+}
+
+/** Return what graphql-ws makes its sockets with: of the transport that is chosen at that moment. */
+export function socketClass(
+  choice: TransportChoice,
+  webSocketImpl: ClientOptions["webSocketImpl"],
+  fetchImpl: typeof globalThis.fetch | undefined,
+): unknown {
+  const request: typeof globalThis.fetch = fetchImpl ?? ((...given) => globalThis.fetch(...given));
+  function ChosenSocket(url: string, protocol: string): object {
+    const Impl = (webSocketImpl ?? globalThis.WebSocket) as typeof WebSocket;
+    return choice.transport === "http" ? new HttpSocket(url, request) : new Impl(url, protocol);
+  }
+  const { CONNECTING, OPEN, CLOSING, CLOSED } = HttpSocket;
+  return Object.assign(ChosenSocket, { CONNECTING, OPEN, CLOSING, CLOSED });
+}
