@@ -183,7 +183,7 @@ class EventStream(WireProtocol):
         self._writer = writer
         self._request = request
         self._framing = EventStreamFraming()
-        self._operation = Operation(self, "")
+        self._operation: Operation | None = None
         self._heartbeat: asyncio.TimerHandle | None = None
         self._is_ending = False
         self._parts = 0
@@ -194,6 +194,7 @@ class EventStream(WireProtocol):
     def start(self) -> None:
         """Start the subscription, and the heartbeats."""
         if self.session.is_open:
+            self._operation = Operation(self, "")
             self._operation.start(self._request.operation, is_checked=True)
             self._set_heartbeat()
 
@@ -213,14 +214,15 @@ class EventStream(WireProtocol):
 
     def on_close(self) -> None:
         """End the subscription, unless its end is what closes the stream."""
-        if not self._is_ending:
+        if self._operation is not None and not self._is_ending:
             self._operation.cancel()
 
     def stop(self) -> list[asyncio.Task[None]]:
         """End everything."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
-        task = self._operation.cancel()
+        operation, self._operation = self._operation, None
+        task = None if operation is None else operation.cancel()
         return [] if task is None else [task]
 
     # -- heartbeats ---------------------------------------------------------------------------------------

@@ -99,6 +99,8 @@ class Operation:
         if self._following is not None:
             self._following.stop()
         self._stop_sender()
+        # They refer to this object, and would stay with it until a garbage collection.
+        self._following = self._sender = None
         if self._task is not None:
             self._task.cancel()
         return self._task

@@ -6,7 +6,9 @@ Django's view.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -16,15 +18,21 @@ from django.test import Client as Browser
 from live_inbox import selectors, services
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.hub import HubConfig
+from live_inbox.feed import Following
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.tickets import issue_ticket
+from live_inbox.internals.uvicorn_requests import BoundedHttpProtocol
 from live_inbox.sockets import address_limits, session, writer
 from live_inbox.sockets.address_limits import forget_limits, sockets_of_users
+from live_inbox.sockets.session import SocketSession
 from live_inbox_graphql import event_streams
+from live_inbox_graphql.event_streams import EventStream
+from live_inbox_graphql.operations import Operation
 from tests.changed_settings import changed_settings
 from tests.end_to_end.in_process_server import write_events
+from tests.end_to_end.test_reference_cycles import alive
 from tests.graphql.graphql_server import (
     OUR_HTTP_CLASS,
     PLAIN_HTTP_CLASS,
@@ -481,6 +489,33 @@ class TestEnds:
         await server.until_subscribed(0)
         await until(lambda: len(server.admissions) == 0)
         assert len(sockets_of_users) == 0
+
+    # graphql-core makes cycles of its own.
+    @only_one_way
+    async def test_nothing_waits_for_a_garbage_collection(
+        self, server: GraphQLServer, alice: User
+    ) -> None:
+        kinds = (BoundedHttpProtocol, EventStream, SocketSession, Operation, Following)
+        headers = {"Authorization": bearer(alice)}
+        async with opened_stream(server.port, TITLES, headers=headers) as stream:
+            await stream.begun()
+        await until(lambda: not server.uvicorn.server_state.tasks)
+        gc.collect()
+        before = alive(*kinds)
+        gc.disable()
+        try:
+            async with AsyncExitStack() as streams:
+                for _ in range(10):
+                    opened = opened_stream(server.port, TITLES, headers=headers)
+                    await (await streams.enter_async_context(opened)).begun()
+                assert (alive(*kinds) - before)[EventStream] == 10
+            await until(lambda: not server.uvicorn.server_state.connections)
+            await until(lambda: not server.uvicorn.server_state.tasks)
+            with suppress(TimeoutError):
+                await until(lambda: not alive(*kinds) - before)
+            assert not alive(*kinds) - before
+        finally:
+            gc.enable()
 
 
 class TestLimits:

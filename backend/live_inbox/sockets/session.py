@@ -290,11 +290,12 @@ class SocketSession:
             self._disconnect_timer.cancel()
         if self._admission is not None:
             self._admission.release()
+            self._admission = None
         if self._user_key is not None:
             sockets_of_users.close(self._user_key)
             self._user_key = None
         tasks = () if self._protocol is None else self._protocol.stop()
-        # They refer to each other, and would stay until a garbage collection.
+        # These refer to each other, and would stay until a garbage collection.
         self._protocol = None
         self.writer.discard()
         await self.background.end(tasks)
