@@ -23,7 +23,7 @@ from live_inbox.identity.authenticators import plain_headers
 from live_inbox.identity.callers import Caller
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import STREAMING, Receive, Scope, Send, StreamingConnection
-from live_inbox.sockets.body_writer import BodyWriter
+from live_inbox.sockets.body_writer import AsgiBodyWriter, BodyWriter, DirectBodyWriter
 from live_inbox.sockets.refusals import RETRY_SECONDS
 from live_inbox.sockets.session import (
     CloseReason,
@@ -115,7 +115,7 @@ class EventStreams:
         """Serve one stream."""
         request: StreamRequest = scope.pop(REQUEST)
         streaming: StreamingConnection | None = scope.pop(STREAMING, None)
-        writer = BodyWriter(send)
+        writer = AsgiBodyWriter(send)
         session = SocketSession(scope, receive, writer, self._socket_config)
         if not session.enter():
             await session.wait_for_refusal()
@@ -130,7 +130,7 @@ class EventStreams:
                 return None
             if streaming is not None:
                 streaming.begin_stream(session.shut_down)
-            return await self._open(session, writer, send, request)
+            return await self._open(session, writer, streaming, send, request)
 
         try:
             await session.run(open_stream)
@@ -140,7 +140,12 @@ class EventStreams:
                 streaming.end_stream()
 
     async def _open(
-        self, session: SocketSession, writer: BodyWriter, send: Send, request: StreamRequest
+        self,
+        session: SocketSession,
+        writer: BodyWriter,
+        streaming: StreamingConnection | None,
+        send: Send,
+        request: StreamRequest,
     ) -> EventStream:
         headers = [*_HEADERS, *request.headers]
         await send(
@@ -150,7 +155,10 @@ class EventStreams:
         session.scope["headers"] = plain_headers(session.scope["headers"])
         session.scope["query_string"] = b""
         # Some browsers open a stream only when there is something in it.
-        session.write([COMMENT])
+        await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
+        direct = None if streaming is None else streaming.direct_body(COMMENT)
+        if direct is not None and self._compiles_selections:
+            writer = session.writer = DirectBodyWriter(direct, send)
         config = StreamConfig(request.schema, self._feed, self._compiles_selections)
         return EventStream(session, writer, config, request)
 
@@ -163,7 +171,7 @@ class EventStream(WireProtocol):
         "_heartbeat",
         "_is_ending",
         "_operation",
-        "_parts",
+        "_progress",
         "_request",
         "_stalled",
         "_writer",
@@ -186,7 +194,7 @@ class EventStream(WireProtocol):
         self._operation: Operation | None = None
         self._heartbeat: asyncio.TimerHandle | None = None
         self._is_ending = False
-        self._parts = 0
+        self._progress = 0
         self._stalled = 0
 
     # -- what the session calls ---------------------------------------------------------------------------
@@ -238,11 +246,11 @@ class EventStream(WireProtocol):
         if self._writer.room() is None:
             self._stalled = 0
             self.session.write([COMMENT])
-        elif self._parts == self._writer.parts:
+        elif self._progress == self._writer.progress:
             self._stalled += 1
         else:
             self._stalled = 0
-        self._parts = self._writer.parts
+        self._progress = self._writer.progress
         if self._stalled >= STALLED_HEARTBEATS:
             self.session.close(*close_frame(GraphQLCloseCode.TRY_AGAIN))
         else:

@@ -26,6 +26,7 @@ from live_inbox.identity.tickets import issue_ticket
 from live_inbox.internals.uvicorn_requests import BoundedHttpProtocol
 from live_inbox.sockets import address_limits, session, writer
 from live_inbox.sockets.address_limits import forget_limits, sockets_of_users
+from live_inbox.sockets.body_writer import AsgiBodyWriter, DirectBodyWriter
 from live_inbox.sockets.session import SocketSession
 from live_inbox_graphql import event_streams
 from live_inbox_graphql.event_streams import EventStream
@@ -218,6 +219,21 @@ class TestProtocol:
         """A stream is the last response of its connection: a proxy must not keep it for others."""
         async with opened_stream(server.port, TITLES, Authorization=bearer(alice)) as stream:
             assert stream.headers["connection"] == "close"
+
+    @only_bypass
+    @pytest.mark.parametrize(
+        ("http_class", "writer_class"),
+        [(OUR_HTTP_CLASS, DirectBodyWriter), (PLAIN_HTTP_CLASS, AsgiBodyWriter)],
+        indirect=["http_class"],
+    )
+    @only_one_way
+    async def test_written_directly_where_the_server_allows_it(
+        self, server: GraphQLServer, alice: User, writer_class: type
+    ) -> None:
+        async with opened_stream(server.port, TITLES, Authorization=bearer(alice)) as stream:
+            await stream.begun()
+            (session,) = server.admissions._by_user[str(alice.pk)]
+            assert type(session._close.__self__.writer) is writer_class  # type: ignore[attr-defined]
 
 
 class TestResuming:

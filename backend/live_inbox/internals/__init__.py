@@ -4,8 +4,8 @@
 |---|---|---|
 | `uvicorn_sockets`, `uvicorn_frames`, `uvicorn_waiting` | uvicorn's `WebSocketsSansIOProtocol`, websockets' \
 `ServerProtocol` | uvicorn's own class serves the sockets, without limits of frames |
-| `uvicorn_requests`, `uvicorn_header_writes` | uvicorn's `HttpToolsProtocol` | uvicorn's own class serves requests, \
-without their limits |
+| `uvicorn_requests`, `uvicorn_header_writes`, `uvicorn_streams` | uvicorn's `HttpToolsProtocol` | uvicorn's own \
+class serves requests, without their limits |
 | `cookie_unquoting` | Python's `http.cookies` | Python's own function reads cookies |
 | `prepared_queries` | the compiler of Django's ORM | the ORM composes each query anew |
 | `graphql_execution` | graphql-core's `Executor`, `collect_fields` | graphql-core executes every subscription |

@@ -57,6 +57,7 @@ from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
 from live_inbox.internals.uvicorn_header_writes import HeaderWithBody
+from live_inbox.internals.uvicorn_streams import DirectBody, ObservedTransport
 from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import (
     AddressLimit,
@@ -173,6 +174,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._on_shutdown: Callable[[], None] | None = None
         self._shutdown_timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
+        self._observed: ObservedTransport | None = None
 
     # -- connections --------------------------------------------------------------------------------------
 
@@ -570,6 +572,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._leave_address()
         self._served.keep_alive = False
+        observed: Any = ObservedTransport(self._served.transport)
+        self._served.transport = self._observed = observed
         self._on_shutdown = on_shutdown
         connection = self.transport.get_extra_info("socket")
         # Not every system and not every event loop can do it. Then TCP takes a quarter of an hour.
@@ -578,6 +582,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         if self._is_stopping:
             self._shutdown_timer = self.loop.call_later(0, self.close_now)
+
+    def direct_body(self, first_part: bytes) -> DirectBody | None:
+        """Return what takes the rest of the body without ASGI; None where something may change it."""
+        observed, self._observed = self._observed, None
+        cycle = self._served
+        if observed is None or cycle is None:
+            return None
+        observed.stop(cycle)
+        has_passed = observed.has_passed(first_part)
+        return DirectBody(cycle, self.transport, self.loop) if has_passed else None
 
     def end_stream(self) -> None:
         """Call nothing any more when the server stops."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 Scope = MutableMapping[str, Any]
@@ -18,6 +18,23 @@ STREAMING = "live_inbox.streaming"
 """What a scope has whose server can serve a response as it serves a socket: a StreamingConnection."""
 
 
+class DirectBody(Protocol):
+    """The body of a response of a server that takes its parts without ASGI: direct writing."""
+
+    @property
+    def unread_bytes(self) -> int:
+        """What waits for the client."""
+
+    def write(self, parts: Sequence[bytes]) -> Awaitable[None] | None:
+        """Write parts in this iteration of the event loop. As `live_inbox.sockets.writer.SocketWriter.write`."""
+
+    def room(self) -> Awaitable[None] | None:
+        """Return None if there is room for more; otherwise what to wait for."""
+
+    def flush(self) -> None:
+        """Write what was not written yet: called before anything is sent by ASGI, to keep the order."""
+
+
 class StreamingConnection(Protocol):
     """A connection of the server for requests, whose response may last for hours."""
 
@@ -25,6 +42,12 @@ class StreamingConnection(Protocol):
         """Count the connection among sockets, and close it after the response. Call it before the response starts.
 
         `on_shutdown` is called when the server stops and it is this connection's turn to be closed.
+        """
+
+    def direct_body(self, first_part: bytes) -> DirectBody | None:
+        """Return what takes the body without ASGI, after its first part; None where something may change it.
+
+        Call it once, when the header and that part have been sent.
         """
 
     def end_stream(self) -> None:
