@@ -7,6 +7,7 @@ Django's view.
 from __future__ import annotations
 
 import gc
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from typing import Any
@@ -23,7 +24,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
 from live_inbox.identity.tickets import issue_ticket
-from live_inbox.internals.uvicorn_requests import BoundedHttpProtocol
+from live_inbox.internals.uvicorn_requests import WRITE_SECONDS, BoundedHttpProtocol
 from live_inbox.sockets import address_limits, session, writer
 from live_inbox.sockets.address_limits import forget_limits, sockets_of_users
 from live_inbox.sockets.body_writer import AsgiBodyWriter, DirectBodyWriter
@@ -505,6 +506,20 @@ class TestEnds:
         await server.until_subscribed(0)
         await until(lambda: len(server.admissions) == 0)
         assert len(sockets_of_users) == 0
+
+    @only_one_way
+    @only_bypass
+    @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="a feature of Linux")
+    async def test_when_the_client_is_gone_without_a_word(
+        self, server: GraphQLServer, alice: User
+    ) -> None:
+        """TCP gives up the comments that nobody acknowledges; without the option, after a quarter of an hour."""
+        async with opened_stream(server.port, TITLES, Authorization=bearer(alice)) as stream:
+            await stream.begun()
+            (connection,) = server.uvicorn.server_state.connections
+            own: socket.socket = connection.transport.get_extra_info("socket")
+            timeout = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            assert timeout == WRITE_SECONDS * 1000
 
     # graphql-core makes cycles of its own.
     @only_one_way
