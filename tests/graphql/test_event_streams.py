@@ -123,6 +123,21 @@ class TestProtocol:
                 event = await stream.next()
                 assert event.json["data"]["notificationEvents"]["position"] == event.id
 
+    async def test_beside_a_socket_with_the_same_selection(
+        self, server: GraphQLServer, alice: User
+    ) -> None:
+        """Each gets its own messages, whoever was there first."""
+        client = await server.open()
+        await client.init({"Authorization": bearer(alice)})
+        # After a position, so that nothing is missed that is sent before they are live.
+        await client.start("1", POSITIONS, {"after": "0"})
+        async with opened_stream(server.port, POSITIONS, Authorization=bearer(alice)) as stream:
+            await stream.begun()
+            for title in "ab":
+                await send(alice, title)
+                position = (await stream.data())["position"]
+                assert await client.data("1") == {"position": position}
+
     @pytest.mark.parametrize("method", ["GET", "POST"])
     async def test_a_query_has_one_result(
         self, server: GraphQLServer, alice: User, method: str
