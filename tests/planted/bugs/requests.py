@@ -117,7 +117,7 @@ BUGS = (
         name="header-after-body",
         breaks="A response without a body is never sent.",
         file=f"{INBOX}/internals/uvicorn_header_writes.py",
-        original="            self._loop.call_soon(self._flush)\n",
+        original="            self._loop.call_soon(self.flush)\n",
         replacement="",
         caught_by=(
             "tests/internals/test_header_writes.py::test_a_header_alone_is_held_for_one_turn",
