@@ -14,9 +14,9 @@ class ChaosConfig(AppConfig):
 
     def ready(self) -> None:
         """Change the modules that have the number."""
-        from live_inbox_graphql import advances, operations
+        from live_inbox_graphql import advances, event_senders
 
         seconds = float(os.environ["CHAOS_ADVANCE_SECONDS"])
-        for module in (advances, operations):
+        for module in (advances, event_senders):
             assert hasattr(module, "ADVANCE_SECONDS"), "the number is elsewhere now"
             module.ADVANCE_SECONDS = seconds  # type: ignore[attr-defined]
