@@ -58,14 +58,19 @@ async def answer_operation(
     parameters: Parameters,
     context: Context,
     media_type: str,
+    *,
+    is_paid: bool = False,
 ) -> Answer:
     """Return the answer to a request whose caller has just been authenticated.
+
+    `is_paid`: whether its document has been taken of the caller's allowance.
 
     Raises HttpError for an operation that cannot be executed by this method.
     """
     try:
         query = requested_document(schema, parameters, is_anonymous=context.caller is None)
-        take_operation(context, schema.weight(query))
+        if not is_paid:
+            take_operation(context, schema.weight(query))
         body = await _compiled_result(schema, query, parameters, context)
     except (GraphQLError, RateLimited) as error:
         return answer_result(refused(error), media_type)
@@ -86,12 +91,15 @@ async def subscription_or_answer(
     try:
         query = requested_document(schema, parameters, is_anonymous=context.caller is None)
         request = OperationRequest("", query, parameters.variables, parameters.operation_name)
+        # Before the document is parsed, if it is new.
+        take_operation(context, schema.weight(query))
         if schema.is_subscription(request):
             if context.caller is None:
                 raise unauthenticated(client_error(AuthenticationFailed(Reason.MISSING)))
-            take_operation(context, schema.weight(query))
             return request
-        answer = await answer_operation(schema, method, parameters, context, PLAIN_JSON)
+        answer = await answer_operation(
+            schema, method, parameters, context, PLAIN_JSON, is_paid=True
+        )
     except (GraphQLError, RateLimited) as error:
         answer = answer_result(refused(error), PLAIN_JSON)
     except HttpError as error:

@@ -63,6 +63,10 @@ class ServedSchema:
     def _documents(self) -> SchemaExtension:
         return LimitedDocuments() if self._has_extensions else Documents(self._cache)
 
+    def has_checked(self, text: str) -> bool:
+        """Whether a document was found to be valid before, so that it is not parsed again."""
+        return not self._has_extensions and self._cache.get(text) is not None
+
     def weight(self, text: str) -> int:
         """Return what a document takes of its caller's allowance: more if it has to be parsed and validated."""
         is_known = self._has_extensions or self._cache.get(text) is not None

@@ -215,8 +215,8 @@ async def _answer_known(
     try:
         query = requested_document(schema, parameters, is_anonymous=False)
         compiled = None
-        # What the scopes forbid is left to graphql-core, and is paid there.
-        if allows(known.verified.scopes, Right.READ):
+        # What the scopes forbid is left to graphql-core, and is paid there. A new document is paid before it is parsed.
+        if schema.has_checked(query) and allows(known.verified.scopes, Right.READ):
             compiled = schema.compiled_query(query, parameters.operation_name, parameters.variables)
         if compiled is not None:
             weight = schema.weight(query) + compiled.extra_weight

@@ -14,6 +14,7 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.callers import known_token
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_token, revoke_tokens
+from live_inbox_graphql.schema import configured_schema
 from tests.changed_settings import changed_settings
 from tests.graphql.http_client import PlainResponse, Unanswered, bearer, past_middleware
 
@@ -239,6 +240,16 @@ class TestKnownTokens:
             statuses = [(await answered(token)).status_code for _ in range(6)]
         assert statuses[0] == 200
         assert statuses[-1] == 429
+
+    async def test_a_new_document_is_paid_before_it_is_parsed(self, alice: User) -> None:
+        new = "{ viewer { paid: id } }"
+        with changed_settings(OPERATION_RATE="1/hour burst 4"):
+            token = bearer(alice)
+            while (await answered(token)).status_code == 200:
+                pass
+            response = await answered(token, json.dumps({"query": new}))
+            assert response.status_code == 429
+            assert not configured_schema().has_checked(new)
 
 
 class TestBodies:
