@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from live_inbox.conf import inbox_settings
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
-from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send
 from live_inbox.sockets.handshakes import refusal_of
 from live_inbox.sockets.heartbeat import heartbeat_seconds
-from live_inbox.sockets.session import SocketConfig, SocketSession
+from live_inbox.sockets.session import SocketSession, socket_config
 from live_inbox.sockets.writer import writer_for
 from live_inbox_graphql import graphql_transport_ws, graphql_ws
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame, close_frame_for
@@ -46,14 +45,8 @@ class GraphQLConsumer:
         allowed_documents()
         settings = inbox_settings()
         seconds = settings.connection_init_seconds if init_seconds is None else init_seconds
-        self._socket_config = SocketConfig(
-            api="graphql",
-            admissions=admissions,
-            rate=RateLimit.parse(settings.socket_rate),
-            max_message_bytes=settings.max_message_bytes,
-            admission_seconds=seconds,
-            drain_seconds=settings.drain_seconds,
-            close_frame=close_frame_for,
+        self._socket_config = socket_config(
+            "graphql", admissions, close_frame_for, admission_seconds=seconds
         )
         self._config = GraphQLConfig(
             schema=schema,

@@ -21,16 +21,15 @@ from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
 from live_inbox.identity.authenticators import plain_headers
 from live_inbox.identity.callers import Caller
-from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import STREAMING, Receive, Scope, Send, StreamingConnection
 from live_inbox.sockets.body_writer import AsgiBodyWriter, BodyWriter, DirectBodyWriter
 from live_inbox.sockets.refusals import RETRY_SECONDS
 from live_inbox.sockets.session import (
     CloseReason,
-    SocketConfig,
     SocketSession,
     TooManySockets,
     WireProtocol,
+    socket_config,
 )
 from live_inbox_graphql import json_text
 from live_inbox_graphql.close_codes import GraphQLCloseCode, close_frame, close_frame_for
@@ -98,18 +97,9 @@ class EventStreams:
     """An ASGI application: serves the subscription that the scope has under `REQUEST`, until it ends."""
 
     def __init__(self, feed: Feed, admissions: Admissions) -> None:
-        settings = inbox_settings()
-        self._socket_config = SocketConfig(
-            api="graphql_sse",
-            admissions=admissions,
-            rate=RateLimit.parse(settings.socket_rate),
-            max_message_bytes=settings.max_message_bytes,
-            admission_seconds=settings.connection_init_seconds,
-            drain_seconds=settings.drain_seconds,
-            close_frame=close_frame_for,
-        )
+        self._socket_config = socket_config("graphql_sse", admissions, close_frame_for)
         self._feed = feed
-        self._compiles_selections = settings.fast_path
+        self._compiles_selections = inbox_settings().fast_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one stream."""

@@ -25,10 +25,9 @@ from live_inbox.json_api.close_codes import JsonCloseCode, close_frame, close_fr
 from live_inbox.json_api.connection import JsonConnection
 from live_inbox.json_api.handshake import headers_of, wants_warning
 from live_inbox.json_api.protocol import JsonProtocol
-from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Receive, Scope, Send, client_address
 from live_inbox.sockets.handshakes import refusal_of
-from live_inbox.sockets.session import SocketConfig, SocketSession, TooManySockets
+from live_inbox.sockets.session import SocketSession, TooManySockets, socket_config
 from live_inbox.sockets.writer import writer_for
 
 _CLOSE_CODES = {
@@ -66,15 +65,7 @@ class NotificationConsumer:
         self._feed = feed
         self._takes_query_tokens = settings.token_in_query
         self._fault = Fault("admission of sockets", metrics.ADMISSION_FAULTS)
-        self._config = SocketConfig(
-            api="json",
-            admissions=admissions,
-            rate=RateLimit.parse(settings.socket_rate),
-            max_message_bytes=settings.max_message_bytes,
-            admission_seconds=settings.connection_init_seconds,
-            drain_seconds=settings.drain_seconds,
-            close_frame=close_frame_for,
-        )
+        self._config = socket_config("json", admissions, close_frame_for)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket until it closes."""

@@ -88,6 +88,28 @@ class SocketConfig:
         self.gauge = metrics.SOCKETS.labels(self.api)
 
 
+def socket_config(
+    api: str,
+    admissions: Admissions,
+    close_frame: CloseFrame,
+    *,
+    admission_seconds: float | None = None,
+) -> SocketConfig:
+    """Return the configuration of an API's sockets by the settings; CONNECTION_INIT_SECONDS unless that is given."""
+    settings = inbox_settings()
+    return SocketConfig(
+        api=api,
+        admissions=admissions,
+        rate=RateLimit.parse(settings.socket_rate),
+        max_message_bytes=settings.max_message_bytes,
+        admission_seconds=settings.connection_init_seconds
+        if admission_seconds is None
+        else admission_seconds,
+        drain_seconds=settings.drain_seconds,
+        close_frame=close_frame,
+    )
+
+
 class WireProtocol(Protocol):
     """What one protocol does with the messages of one socket. It calls the session to write and to close.
 
