@@ -11,12 +11,13 @@ a client has written gets into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, NoReturn
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     GraphQLEnumType,
     GraphQLField,
@@ -26,6 +27,9 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
+    GraphQLSchema,
+    OperationType,
+    get_operation_ast,
     specified_scalar_types,
 )
 from graphql.type import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
@@ -49,6 +53,37 @@ _ARGUMENTS = {"after", "types"}
 _SUBSCRIPTIONS, _QUERIES = "live_inbox_graphql.subscriptions", "live_inbox_graphql.queries"
 _OURS = ("live_inbox_graphql.", "strawberry.relay.")
 """The modules of the classes in `SOURCES`."""
+
+
+def executor_of(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation_name: str | None,
+    variables: Mapping[str, Any] | None,
+    operation_type: OperationType,
+) -> Executor[Any] | None:
+    """Return what executes an operation of this type; None for one of another type, or with wrong variables."""
+    operation = get_operation_ast(document, operation_name)
+    if operation is None or operation.operation is not operation_type:
+        return None
+    executor = Executor.build(
+        schema,
+        document,
+        raw_variable_values=dict(variables or {}),
+        operation_name=operation_name,
+    )
+    return executor if isinstance(executor, Executor) else None
+
+
+def nodes_of(document: DocumentNode) -> Iterator[Any]:
+    """Yield all that may have directives: definitions and selections, of unused fragments included."""
+    nodes: list[Any] = list(document.definitions)
+    while nodes:
+        node = nodes.pop()
+        yield node
+        selection_set = getattr(node, "selection_set", None)
+        if selection_set is not None:
+            nodes.extend(selection_set.selections)
 
 
 class UnsupportedSelection(Exception):

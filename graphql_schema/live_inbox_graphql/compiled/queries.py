@@ -15,7 +15,6 @@ from graphql import (
     GraphQLSchema,
     OperationType,
     get_argument_values,
-    get_operation_ast,
 )
 
 from live_inbox.conf import InboxSettings, inbox_settings
@@ -28,6 +27,8 @@ from live_inbox_graphql.compiled.compilation import (
     RootField,
     UnsupportedSelection,
     compile_root_fields,
+    executor_of,
+    nodes_of,
 )
 from live_inbox_graphql.compiled.rendering import dumps
 from live_inbox_graphql.costs import Cost, excess, operation_cost
@@ -177,17 +178,12 @@ class CompiledQueries:
         operation_name: str | None,
         variables: Mapping[str, Any] | None,
     ) -> CompiledQuery | None:
-        operation = get_operation_ast(document, operation_name)
-        if operation is None or operation.operation is not OperationType.QUERY:
+        kind = OperationType.QUERY
+        executor = executor_of(self._schema, document, operation_name, variables, kind)
+        if executor is None:
             return None
-        executor = Executor.build(
-            self._schema,
-            document,
-            raw_variable_values=dict(variables or {}),
-            operation_name=operation_name,
-        )
         cost = operation_cost(self._schema, document, operation_name, variables)
-        if not isinstance(executor, Executor) or excess(self._schema, cost) is not None:
+        if excess(self._schema, cost) is not None:
             return None
         try:
             selection = self._selection(document, operation_name, executor)
@@ -279,12 +275,4 @@ def _list_arguments(given: Mapping[str, Any]) -> ListArguments:
 
 def _has_directives(document: DocumentNode) -> bool:
     """Whether anything in a document has directives: they may depend on variables, and some only graphql-core knows."""
-    nodes: list[Any] = list(document.definitions)
-    while nodes:
-        node = nodes.pop()
-        if node.directives:
-            return True
-        selection_set = getattr(node, "selection_set", None)
-        if selection_set is not None:
-            nodes.extend(selection_set.selections)
-    return False
+    return any(node.directives for node in nodes_of(document))

@@ -18,11 +18,15 @@ from graphql import (
     Undefined,
     VariableNode,
     get_argument_values,
-    get_operation_ast,
 )
 
 from live_inbox.internals.graphql_execution import Executor
-from live_inbox_graphql.compiled.compilation import UnsupportedSelection, compile_selection
+from live_inbox_graphql.compiled.compilation import (
+    UnsupportedSelection,
+    compile_selection,
+    executor_of,
+    nodes_of,
+)
 from live_inbox_graphql.compiled.rendering import CompiledSelection, CompiledSubscription
 
 MAX_REMEMBERED_CHARACTERS = 131_072
@@ -90,16 +94,9 @@ class CompiledSubscriptions:
 
         The document has to be valid: that is not checked again.
         """
-        operation = get_operation_ast(document, operation_name)
-        if operation is None or operation.operation is not OperationType.SUBSCRIPTION:
-            return None
-        executor = Executor.build(
-            self._schema,
-            document,
-            raw_variable_values=dict(variables or {}),
-            operation_name=operation_name,
-        )
-        if not isinstance(executor, Executor):
+        kind = OperationType.SUBSCRIPTION
+        executor = executor_of(self._schema, document, operation_name, variables, kind)
+        if executor is None:
             return None
         try:
             compiled = self._compiled(document, executor)
@@ -163,14 +160,9 @@ def _survey(document: DocumentNode) -> _Known:
     """Inspect every directive of a document, those of other operations and of unused fragments included."""
     names: set[str] = set()
     is_plain = True
-    nodes: list[Any] = list(document.definitions)
-    while nodes:
-        node = nodes.pop()
+    for node in nodes_of(document):
         for directive in node.directives or ():
             is_plain = is_plain and directive.name.value in _CONDITIONS
             values = [argument.value for argument in directive.arguments or ()]
             names |= {value.name.value for value in values if isinstance(value, VariableNode)}
-        selection_set = getattr(node, "selection_set", None)
-        if selection_set is not None:
-            nodes.extend(selection_set.selections)
     return _Known(document, tuple(sorted(names)), is_plain)
