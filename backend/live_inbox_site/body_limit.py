@@ -7,11 +7,18 @@ its requests, so that nothing is done twice.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable
 from http import HTTPStatus
 
-from live_inbox.sockets.asgi import BOUNDED, Application, Message, Receive, Scope, Send
+from live_inbox.sockets.asgi import (
+    BOUNDED,
+    Application,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    announced_length,
+)
 from live_inbox.sockets.refusals import refuse_request
 from live_inbox_site.environment import site_settings
 
@@ -21,17 +28,7 @@ SECONDS = 30.0
 RATE = 1024
 """Bytes of a body in a second, at least."""
 
-MOST_DIGITS = 18
-
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-def announced_length(value: bytes) -> float | None:
-    """Return the bytes of a body by its Content-Length; None for what is no length."""
-    if not value.isdigit():
-        return None
-    # So many digits are not read: Python would take a time that is quadratic in their number.
-    return int(value) if len(value) <= MOST_DIGITS else math.inf
 
 
 class BodyLimit:

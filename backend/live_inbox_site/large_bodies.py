@@ -12,9 +12,15 @@ from http import HTTPStatus
 from live_inbox import metrics
 from live_inbox.client_addresses import Network, limit_key
 from live_inbox.shares import Share, Shares
-from live_inbox.sockets.asgi import Application, Receive, Scope, Send, client_address
+from live_inbox.sockets.asgi import (
+    Application,
+    Receive,
+    Scope,
+    Send,
+    announced_length,
+    client_address,
+)
 from live_inbox.sockets.refusals import refuse_request
-from live_inbox_site.body_limit import announced_length
 
 LARGE_BYTES = 65_536
 """A body that is not larger is served at once. Servers read as much before anybody asks for it."""

@@ -22,7 +22,7 @@ from live_inbox.identity.credentials import token_from_headers
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.identity.known_tokens import KnownToken
 from live_inbox.identity.scopes import Right, allows
-from live_inbox.sockets.asgi import Application, Receive, Scope, Send
+from live_inbox.sockets.asgi import Application, Receive, Scope, Send, announced_length
 from live_inbox.sockets.forwarding import apply_forwarded
 from live_inbox.sockets.handshakes import page_of
 from live_inbox_graphql.context import Context, ScopeRequest
@@ -62,8 +62,6 @@ Headers = Sequence[tuple[bytes, bytes]]
 _READ = frozenset(
     {b"accept", b"authorization", b"content-length", b"content-type", b"host", b"origin"}
 )
-_LONGEST_LENGTH = 19
-"""Digits of a Content-Length. More are not read: Python would take a time that is quadratic in their number."""
 
 
 class Disconnected(Exception):
@@ -101,10 +99,9 @@ class TokenPost:
         return Credentials(token=self.token, headers=self.scope["headers"])
 
     @property
-    def announced_length(self) -> int:
+    def length(self) -> float:
         """The bytes of the body by its Content-Length; 0 if that says nothing."""
-        text = self.fields.get(b"content-length", b"")
-        return int(text) if text.isdigit() and len(text) <= _LONGEST_LENGTH else 0
+        return announced_length(self.fields.get(b"content-length", b"")) or 0
 
 
 def single_fields(scope: Scope, names: Collection[bytes] = _READ) -> dict[bytes, bytes] | None:
@@ -247,7 +244,7 @@ def _longest_body() -> int:
 async def read_body(post: TokenPost, receive: Receive) -> bytes:
     """Return the body. Raises HttpError for one that is too large, and Disconnected."""
     longest = _longest_body()
-    if post.announced_length > longest:
+    if post.length > longest:
         raise body_too_large()
     message = await receive()
     body: bytes = message.get("body", b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
@@ -52,6 +53,17 @@ class StreamingConnection(Protocol):
 
     def end_stream(self) -> None:
         """Call nothing any more."""
+
+
+_MOST_DIGITS = 18
+
+
+def announced_length(value: bytes) -> float | None:
+    """Return the bytes of a body by its Content-Length; None for what is no length."""
+    if not value.isdigit():
+        return None
+    # So many digits are not read: Python would take a time that is quadratic in their number.
+    return int(value) if len(value) <= _MOST_DIGITS else math.inf
 
 
 def client_address(scope: Mapping[str, Any]) -> str:
