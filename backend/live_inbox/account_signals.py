@@ -1,6 +1,7 @@
 """Rings the doorbell when an account changes, so that every process closes sockets that have lost access at once.
 
-Users are deleted and deactivated; they sign out, and get other passwords, which end their sessions.
+Users are deleted and deactivated; they sign out, and get other passwords, which end their sessions. After any change of
+a user or of what is revoked, this process checks the accounts of all tokens again.
 
 A change behind Django's back, by SQL or by `update`, sends no signal. The periodic check of open sockets finds it,
 within SESSION_CHECK_SECONDS.
@@ -8,7 +9,7 @@ within SESSION_CHECK_SECONDS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from django.apps import apps
@@ -23,7 +24,9 @@ from live_inbox.apps import doorbell
 from live_inbox.clock import clock
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.admissions import SIGNED_OUT
+from live_inbox.identity.callers import recent_checks
 from live_inbox.identity.sessions import note_sign_in
+from live_inbox.models import TokenRevocation
 
 _fault = RecurringFault("noting of sign-ins and sign-outs", metrics.SESSION_CHECK_FAULTS)
 
@@ -34,6 +37,8 @@ def connect() -> None:
         name = f"live_inbox.{model._meta.label}"
         post_delete.connect(_on_deleted, sender=model, dispatch_uid=name)
         post_save.connect(_on_saved, sender=model, dispatch_uid=name)
+    for signal in (post_save, post_delete):
+        signal.connect(_on_revoked, sender=TokenRevocation, dispatch_uid="live_inbox")
     user_logged_in.connect(_on_signed_in, dispatch_uid="live_inbox")
     user_logged_out.connect(_on_signed_out, dispatch_uid="live_inbox")
 
@@ -48,12 +53,18 @@ def announce(user_id: Any, *, using: str | None = None) -> None:
     pending = connection.run_on_commit
     if pending and isinstance(pending[-1][1], _Announcement):
         pending[-1][1].user_ids.append(str(user_id))
-    elif connection.in_atomic_block or connection.get_autocommit():
-        transaction.on_commit(_Announcement(str(user_id)), using=using, robust=True)
+    else:
+        _call_on_commit(_Announcement(str(user_id)), using)
+
+
+def _call_on_commit(call: Callable[[], object], using: str) -> None:
+    connection = transaction.get_connection(using)
+    if connection.in_atomic_block or connection.get_autocommit():
+        transaction.on_commit(call, using=using, robust=True)
     else:
         # With autocommit off, Django lets a call wait only within a block. It comes when autocommit is on again.
         with transaction.atomic(using=using):
-            transaction.on_commit(_Announcement(str(user_id)), using=using, robust=True)
+            transaction.on_commit(call, using=using, robust=True)
 
 
 class _Announcement:
@@ -65,7 +76,20 @@ class _Announcement:
         self.__qualname__ = type(self).__qualname__
 
     def __call__(self) -> None:
+        _check_all()
         doorbell().ring_empty(self.user_ids)
+
+
+def _check_all() -> None:
+    recent_checks().forget()
+
+
+def _check_all_on_commit(using: str) -> None:
+    """Check all accounts again: from the commit on, and until then for whoever sees the change already."""
+    _check_all()
+    pending = transaction.get_connection(using).run_on_commit
+    if not (pending and pending[-1][1] is _check_all):
+        _call_on_commit(_check_all, using)
 
 
 def _user_models() -> Iterator[type[Model]]:
@@ -73,13 +97,29 @@ def _user_models() -> Iterator[type[Model]]:
     return (model for model in apps.get_models() if model._meta.concrete_model is concrete)
 
 
+def _on_revoked(using: str, **kwargs: Any) -> None:
+    _check_all_on_commit(using)
+
+
 def _on_deleted(instance: Any, using: str, **kwargs: Any) -> None:
+    _check_all()
     announce(instance.pk, using=using)
 
 
-def _on_saved(instance: Any, created: bool, raw: bool, using: str, **kwargs: Any) -> None:
+def _on_saved(
+    instance: Any,
+    created: bool,
+    raw: bool,
+    using: str,
+    update_fields: Collection[str] | None,
+    **kwargs: Any,
+) -> None:
     if not created and not raw and _may_end_access(instance):
+        _check_all()
         announce(instance.pk, using=using)
+    # Each sign-in saves that alone.
+    elif update_fields is None or set(update_fields) != {"last_login"}:
+        _check_all_on_commit(using)
 
 
 def _on_signed_in(request: Any, **kwargs: Any) -> None:

@@ -18,7 +18,7 @@ from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed, serving
 from live_inbox.identity.admissions import Admissions
-from live_inbox.identity.callers import build_admissions
+from live_inbox.identity.callers import build_admissions, recent_checks
 from live_inbox.internals.cookie_unquoting import replace_quadratic_unquoting
 from live_inbox.json_api.consumer import NotificationConsumer
 from live_inbox.lifespan import Lifespan
@@ -149,6 +149,10 @@ def _hub(admissions: Admissions, readiness: Readiness) -> Hub[Event]:
         if is_reconciliation:
             reconciliations.finished()
 
+    def on_account_changed(user_id: str) -> None:
+        recent_checks().forget()
+        admissions.on_account_changed(user_id)
+
     layer = channel_layer()
     hub = Hub(
         DatabaseLog(),
@@ -156,7 +160,7 @@ def _hub(admissions: Admissions, readiness: Readiness) -> Hub[Event]:
         decode=decode,
         own_doorbell=doorbell().name,
         codec=doorbell().codec,
-        on_empty=admissions.on_account_changed,
+        on_empty=on_account_changed,
         config=config,
         on_round=on_round,
     )

@@ -451,6 +451,15 @@ class InboxSettings(BaseModel):
         "their tokens are not revoked.",
     )
 
+    account_check_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="Seconds for which a query over HTTP by a token is answered without reading again whether the user "
+        "is active and the token not revoked. A change that the app makes or Django announces counts at once, in every "
+        "process that a doorbell reaches; one by SQL or `QuerySet.update` after so long. 0: read for each request.",
+    )
+
     token_in_query: bool = Field(
         True,
         description="Take the token of the JSON API from `?token=`, as its original clients send it. URLs end up in "

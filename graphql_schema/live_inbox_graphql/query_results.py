@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from graphql import GraphQLError
 
 from live_inbox import selectors
@@ -12,6 +13,7 @@ from live_inbox.identity.callers import (
     call_with_known,
     caller_with_known,
     refresh_caller,
+    was_just_checked,
 )
 from live_inbox.identity.known_tokens import KnownToken
 from live_inbox.identity.scopes import Right, allows
@@ -35,7 +37,7 @@ async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) ->
         return None
     reads_caller = query.wants_viewer and not is_fresh
     if not reads_caller and query.list_arguments is None:
-        return _rendered(query, caller, None)
+        return _rendered(query, caller.user if query.wants_viewer else None, None)
     use = Use(caller.user_id)
     try:
         return await in_request_thread(use, _read, caller, query, reads_caller=reads_caller)
@@ -45,16 +47,31 @@ async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) ->
 
 async def result_with_known(
     query: CompiledQuery, token: str, known: KnownToken
-) -> tuple[Caller, bytes | None]:
+) -> tuple[Caller | None, bytes | None]:
     """Return the caller of a token that is known and may read, whose account is read, and the result or None, likewise.
+
+    Without the caller where the account was read a moment ago and nothing of it is wanted.
 
     Raises AuthenticationFailed; and what the database raises when the account is read.
     """
+    if not query.wants_viewer and was_just_checked(token):
+        body = await _result_without_account(query, known)
+        if body is not None:
+            return None, body
     if query.list_arguments is None:
         caller = await caller_with_known(token, known)
         return caller, await result_for(query, caller, is_fresh=True)
     caller, result = await call_with_known(token, known, _read_or_fail, query)
     return caller, _failed(query, result) if isinstance(result, Exception) else result
+
+
+async def _result_without_account(query: CompiledQuery, known: KnownToken) -> bytes | None:
+    if query.list_arguments is None:
+        return _rendered(query, None, None)
+    try:
+        return await in_request_thread(Use(known.user_id), _read_list, query, known.user_id)
+    except Exception as error:
+        return _failed(query, error)
 
 
 def _read_or_fail(caller: Caller, query: CompiledQuery) -> bytes | Exception | None:
@@ -69,11 +86,18 @@ def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes 
     """Read what a query asks for and encode it, in a database thread: a long list would hold up the event loop."""
     if reads_caller:
         caller = refresh_caller(caller)
+    viewer = caller.user if query.wants_viewer else None
+    return _read_list(query, caller.user_id, viewer)
+
+
+def _read_list(
+    query: CompiledQuery, user_id: str, viewer: AbstractBaseUser | None = None
+) -> bytes | None:
     arguments = query.list_arguments
     page = None
     if arguments is not None:
         page = selectors.page(
-            user_id=caller.user_id,
+            user_id=user_id,
             limit=arguments.limit,
             older_than=arguments.older_than,
             newer_than=arguments.newer_than,
@@ -81,12 +105,14 @@ def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes 
             types=arguments.types,
             read=arguments.read,
         )
-    return _rendered(query, caller, page)
+    return _rendered(query, viewer, page)
 
 
-def _rendered(query: CompiledQuery, caller: Caller, page: Page | None) -> bytes | None:
+def _rendered(
+    query: CompiledQuery, viewer: AbstractBaseUser | None, page: Page | None
+) -> bytes | None:
     try:
-        return query.render(person(caller.user) if query.wants_viewer else None, page)
+        return query.render(None if viewer is None else person(viewer), page)
     except ValueError:
         return None
 

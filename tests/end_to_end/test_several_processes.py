@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import httpx
 import jwt
 import pytest
 from django.contrib.auth import get_user_model
@@ -98,6 +99,30 @@ def test_what_another_process_revokes_is_closed_at_once(
         assert closed.value.rcvd.code == 4403
     if single:
         assert other.list().total == 0
+
+
+@pytest.mark.stack("production")
+def test_what_another_process_revokes_is_refused_over_http_as_well(
+    start_server: Start, devices: Devices, alice: int
+) -> None:
+    server = start_server(ACCOUNT_CHECK_SECONDS="60", SESSION_CHECK_SECONDS="300")
+    device = devices.graphql(server)
+    token = issue_token(get_user_model().objects.get(pk=alice), ttl_seconds=600)
+
+    def status() -> int:
+        return httpx.post(
+            f"{server.http}/graphql/",
+            json={"query": "{ __typename }"},
+            headers={"Authorization": f"Bearer {token}"},
+        ).status_code
+
+    assert [status() for _ in range(3)] == [200] * 3
+    get_user_model().objects.filter(pk=alice).update(is_active=False)
+    assert status() == 200
+    get_user_model().objects.get(pk=alice).save()
+    with pytest.raises(ConnectionClosed):
+        device.receive()
+    assert status() == 401
 
 
 def test_without_redis_reconciliation_delivers(

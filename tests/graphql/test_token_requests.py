@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient
 
 from live_inbox.database_threads import in_database_thread
-from live_inbox.identity.callers import known_token
+from live_inbox.identity.callers import known_token, recent_checks
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_token, revoke_tokens
 from live_inbox_graphql.schema import configured_schema
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 VIEWER = json.dumps({"query": "{ viewer { username } }"})
 LIST = json.dumps({"query": "{ notifications { totalCount nodes { title } } }"})
+TYPENAME = json.dumps({"query": "{ __typename }"})
+PREFERENCES = json.dumps({"query": "{ notificationPreferences { type } }"})
 MARK_ALL = json.dumps({"query": "mutation { markAllRead { count } }"})
 JSON = {"Content-Type": "application/json", "Host": "testserver"}
 
@@ -162,17 +164,99 @@ async def test_a_page_of_another_origin_may_not_read_the_answer(alice: User) -> 
     assert "Access-Control-Allow-Origin" not in response
 
 
-class TestKnownTokens:
-    async def test_the_account_is_read_each_time(self, alice: User) -> None:
+class Monotonic:
+    """A clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def monotonic(monkeypatch: pytest.MonkeyPatch) -> Monotonic:
+    """The clock of how long ago accounts were read."""
+    stopped = Monotonic()
+    monkeypatch.setattr(recent_checks(), "_monotonic", stopped)
+    return stopped
+
+
+class TestRecentChecks:
+    """What changes behind Django's back: `update` sends no signal."""
+
+    @pytest.mark.parametrize("content", [LIST, TYPENAME])
+    async def test_is_noticed_after_a_second(
+        self, alice: User, monotonic: Monotonic, content: str
+    ) -> None:
         token = bearer(alice)
-        for content in (LIST, VIEWER, MARK_ALL):
+        for _ in range(2):
             assert (await answered(token, content)).status_code == 200
         await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
-        for content in (LIST, VIEWER, MARK_ALL):
-            response = await answered(token, content)
-            assert (response.status_code, reason(response)) == (401, "inactive")
+        monotonic.now += 0.99
+        assert (await answered(token, content)).status_code == 200
+        monotonic.now += 0.02
+        response = await answered(token, content)
+        assert (response.status_code, reason(response)) == (401, "inactive")
 
-    @pytest.mark.parametrize("content", [LIST, VIEWER, MARK_ALL])
+    async def test_a_request_does_not_put_off_the_next_reading(
+        self, alice: User, monotonic: Monotonic
+    ) -> None:
+        token = bearer(alice)
+        for _ in range(3):
+            assert (await answered(token, LIST)).status_code == 200
+            monotonic.now += 0.3
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        assert (await answered(token, LIST)).status_code == 200
+        monotonic.now += 0.3
+        assert (await answered(token, LIST)).status_code == 401
+
+    @pytest.mark.usefixtures("monotonic")
+    @pytest.mark.parametrize("content", [VIEWER, MARK_ALL, PREFERENCES])
+    async def test_is_noticed_at_once_by_what_needs_the_account(
+        self, alice: User, content: str
+    ) -> None:
+        token = bearer(alice)
+        assert (await answered(token, LIST)).status_code == 200
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        response = await answered(token, content)
+        assert (response.status_code, reason(response)) == (401, "inactive")
+        assert (await answered(token, LIST)).status_code == 401
+
+    @pytest.mark.usefixtures("monotonic")
+    async def test_who_the_caller_is_now_is_read_each_time(self, alice: User) -> None:
+        token = bearer(alice)
+        assert (await answered(token, VIEWER)).status_code == 200
+        await User.objects.filter(pk=alice.pk).aupdate(username="alice2")
+        response = await answered(token, VIEWER)
+        assert json.loads(response.content) == {"data": {"viewer": {"username": "alice2"}}}
+
+    async def test_is_noticed_at_once_with_the_setting_0(
+        self, alice: User, monotonic: Monotonic
+    ) -> None:
+        with changed_settings(ACCOUNT_CHECK_SECONDS=0):
+            token = bearer(alice)
+            for content in (LIST, TYPENAME):
+                assert (await answered(token, content)).status_code == 200
+            await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+            for content in (LIST, TYPENAME):
+                response = await answered(token, content)
+                assert (response.status_code, reason(response)) == (401, "inactive")
+
+
+@pytest.mark.usefixtures("monotonic")
+class TestKnownTokens:
+    @pytest.mark.parametrize("content", [LIST, VIEWER, MARK_ALL, TYPENAME])
+    async def test_who_is_deactivated_is_refused_at_once(self, alice: User, content: str) -> None:
+        token = bearer(alice)
+        for _ in range(2):
+            assert (await answered(token, content)).status_code == 200
+        alice.is_active = False
+        await alice.asave()
+        response = await answered(token, content)
+        assert (response.status_code, reason(response)) == (401, "inactive")
+
+    @pytest.mark.parametrize("content", [LIST, VIEWER, MARK_ALL, TYPENAME])
     async def test_what_is_revoked_ends_at_once(self, alice: User, content: str) -> None:
         token = bearer(alice)
         assert (await answered(token, content)).status_code == 200
@@ -202,8 +286,9 @@ class TestKnownTokens:
         with changed_settings(JWT_USER_FIELD="username"):
             token = f"Bearer {issue_token(alice, ttl_seconds=600)}"
             assert (await answered(token, LIST)).status_code == 200
-            await User.objects.filter(pk=alice.pk).aupdate(username="alice2")
-            await User.objects.filter(pk=bob.pk).aupdate(username="alice")
+            alice.username, bob.username = "alice2", "alice"
+            await alice.asave()
+            await bob.asave()
             assert (await answered(token, LIST)).status_code == 401
             response = await answered(token)
             assert json.loads(response.content) == {"data": {"viewer": {"username": "alice"}}}

@@ -29,6 +29,7 @@ from live_inbox.identity.config import identity_config
 from live_inbox.identity.deadlines import database_within, keys_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.known_tokens import KnownToken, KnownTokens
+from live_inbox.identity.recent_checks import Check, RecentChecks
 from live_inbox.identity.sessions import checkable_key, ended_sessions, signed_in_at
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 from live_inbox.lanes import Lane
@@ -91,8 +92,10 @@ async def authenticate(token: str | None) -> Caller:
         async with keys_within(config.keys_seconds):
             await asyncio.wrap_future(pending)
     verified = verifier.verify(token or "", fetch=False)
+    check = recent_checks().begin()
     caller = await _caller_of_verified(verified)
     known_tokens(config.tokens).put(token or "", verified, caller.user_id)
+    recent_checks().put(token or "", check)
     return caller
 
 
@@ -120,10 +123,25 @@ def known_token(token: str) -> KnownToken | None:
     return known_tokens(identity_config().tokens).get(token)
 
 
+@lru_cache(maxsize=1)
+def recent_checks() -> RecentChecks:
+    """Return the known tokens whose accounts were read a moment ago."""
+    return RecentChecks(clock.monotonic)
+
+
+def was_just_checked(token: str) -> bool:
+    """Whether the account of a known token was in order less than ACCOUNT_CHECK_SECONDS ago.
+
+    That admits a request that needs nothing of the account: what it is now is not known.
+    """
+    return recent_checks().has(token, inbox_settings().account_check_seconds)
+
+
 async def caller_with_known(token: str, known: KnownToken) -> Caller:
     """Do as `authenticate`, for a token that is known."""
+    check = recent_checks().begin()
     # The deadline is that of the lane.
-    return _of_known(token, known, await _known_accounts.ask(known.verified))
+    return _of_known(token, known, await _known_accounts.ask(known.verified), check)
 
 
 async def call_with_known(
@@ -139,19 +157,21 @@ async def call_with_known(
     Return the caller and what the function returns. Raises AuthenticationFailed, and what the function raises.
     """
     accounts_config = identity_config().accounts
+    check = recent_checks().begin()
 
     def look_up_and_call() -> tuple[Caller, T]:
         (result,) = accounts_for([known.verified], accounts_config)
-        caller = _of_known(token, known, result)
+        caller = _of_known(token, known, result, check)
         return caller, function(caller, *args, **kwargs)
 
     return await in_request_thread(Use(known.user_id), look_up_and_call)
 
 
-def _of_known(token: str, known: KnownToken, result: AccountResult) -> Caller:
-    """Return the caller. Raises AuthenticationFailed, also if the token names another user by now.
+def _of_known(token: str, known: KnownToken, result: AccountResult, check: Check) -> Caller:
+    """Return the caller, whose account was read after the check had begun.
 
-    The token is not known any more then: it has no precedence, and takes nothing of its former user's allowance.
+    Raises AuthenticationFailed, also if the token names another user by now. The token is not known any more then: it
+    has no precedence, and takes nothing of its former user's allowance.
     """
     tokens = known_tokens(identity_config().tokens)
     if isinstance(result, Reason):
@@ -161,6 +181,7 @@ def _of_known(token: str, known: KnownToken, result: AccountResult) -> Caller:
     if caller.user_id != known.user_id:
         tokens.forget(token)
         raise AuthenticationFailed(Reason.UNKNOWN_USER)
+    recent_checks().put(token, check)
     return caller
 
 

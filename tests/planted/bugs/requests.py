@@ -6,6 +6,7 @@ INBOX = "backend/live_inbox"
 SITE = "backend/live_inbox_site"
 GRAPHQL = "graphql_schema/live_inbox_graphql"
 TOKENS = "tests/identity/test_known_tokens.py"
+CHECKS = "tests/identity/test_recent_checks.py"
 REQUESTS = "tests/graphql/test_token_requests.py"
 TURNS = "tests/test_request_turns.py"
 
@@ -34,6 +35,36 @@ BUGS = (
         replacement="if not caller.user_id:",
         caught_by=(
             f"{REQUESTS}::TestKnownTokens::test_a_name_that_another_user_has_by_now_is_not_theirs",
+        ),
+    ),
+    PlantedBug(
+        name="checked-before-the-change",
+        breaks="Who is deactivated while their account is read goes on for a second.",
+        file=f"{INBOX}/identity/recent_checks.py",
+        original="        if check.period is not self._period:\n            return\n",
+        replacement="        check = Check(check.began_at, self._period)\n",
+        caught_by=(f"{CHECKS}::test_a_check_that_began_before_a_change_does_not_count",),
+    ),
+    PlantedBug(
+        name="checked-by-use",
+        breaks="Who asks every half second is never checked again.",
+        file=f"{INBOX}/identity/recent_checks.py",
+        original="        return self._monotonic() - check.began_at < seconds",
+        replacement="        is_recent = self._monotonic() - check.began_at < seconds\n"
+        "        if is_recent:\n            self.put(token, self.begin())\n        return is_recent",
+        caught_by=(
+            f"{REQUESTS}::TestRecentChecks::test_a_request_does_not_put_off_the_next_reading",
+        ),
+    ),
+    PlantedBug(
+        name="change-not-checked",
+        breaks="Who is deactivated in another process may read for a while.",
+        file=f"{INBOX}/application.py",
+        original="        recent_checks().forget()\n",
+        replacement="",
+        caught_by=(
+            "tests/end_to_end/test_several_processes.py"
+            "::test_what_another_process_revokes_is_refused_over_http_as_well",
         ),
     ),
     PlantedBug(
