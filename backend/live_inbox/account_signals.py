@@ -49,10 +49,10 @@ def announce(user_id: Any, *, using: str | None = None) -> None:
     The users of one deletion share a doorbell: there may be thousands.
     """
     using = using or database.alias()
-    connection = transaction.get_connection(using)
-    pending = connection.run_on_commit
-    if pending and isinstance(pending[-1][1], _Announcement):
-        pending[-1][1].user_ids.append(str(user_id))
+    pending = reversed(transaction.get_connection(using).run_on_commit)
+    last = next((entry[1] for entry in pending if entry[1] is not _check_all), None)
+    if isinstance(last, _Announcement):
+        last.user_ids.append(str(user_id))
     else:
         _call_on_commit(_Announcement(str(user_id)), using)
 
