@@ -121,6 +121,8 @@ def display_text(value: object) -> str:
 
     What cannot be stored is left out or replaced.
     """
+    if type(value) is int:
+        return str(value)
     if value is None:
         return ""
     text = str.__str__(str(plain_scalar(value)))

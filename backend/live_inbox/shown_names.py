@@ -31,7 +31,7 @@ def shown_names(user: Any) -> tuple[str, str]:
         return "", _chosen_name(path, user)
     # Django does not require a full name of a custom user model.
     full_name = getattr(user, "get_full_name", str)
-    return _without_address(user.get_username()), _without_address(full_name())
+    return shown_name(user.get_username()), shown_name(full_name())
 
 
 def _chosen_name(path: str, user: Any) -> str:
@@ -49,7 +49,16 @@ def _function(path: str) -> SenderName:
     return function
 
 
-def _without_address(value: object) -> str:
-    """Return a name; nothing for an e-mail address. A name may begin with an `@`."""
+def shown_name(value: object) -> str:
+    """Return a name as others see it: nothing for an e-mail address. A name may begin with an `@`."""
+    return _known_name(value) if type(value) is str else _shown_name(value)
+
+
+@lru_cache(maxsize=1024)
+def _known_name(value: str) -> str:
+    return _shown_name(value)
+
+
+def _shown_name(value: object) -> str:
     name = without_controls(display_text(value))
     return "" if "@" in name[1:] else name

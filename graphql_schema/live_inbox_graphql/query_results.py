@@ -104,6 +104,7 @@ def _read_list(
             from_oldest=arguments.from_oldest,
             types=arguments.types,
             read=arguments.read,
+            fields=query.selection.attributes,
         )
     return _rendered(query, viewer, page)
 

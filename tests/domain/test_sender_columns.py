@@ -11,8 +11,7 @@ from django.db import models
 from django.db.models.expressions import Col
 
 from live_inbox import selectors, services
-from live_inbox.selectors.lists import _around
-from live_inbox.selectors.snapshot_rows import reader_for
+from live_inbox.selectors.snapshot_rows import _reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,11 +46,9 @@ def _read_by_expression(
 ) -> Iterator[None]:
     """Have the first names of users read so."""
     monkeypatch.setattr(User._meta.get_field("first_name"), "__class__", request.param)
-    for cache in (reader_for, _around):
-        cache.cache_clear()
+    _reader.cache_clear()
     yield
-    for cache in (reader_for, _around):
-        cache.cache_clear()
+    _reader.cache_clear()
 
 
 @pytest.mark.usefixtures("_read_by_expression")

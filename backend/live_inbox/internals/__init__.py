@@ -8,6 +8,7 @@
 class serves requests, without their limits |
 | `cookie_unquoting` | Python's `http.cookies` | Python's own function reads cookies |
 | `prepared_queries` | the compiler of Django's ORM | the ORM composes each query anew |
+| `psycopg_rows` | Django's backend for PostgreSQL, psycopg's cursor | lists are read as text |
 | `graphql_execution` | graphql-core's `Executor`, `collect_fields` | graphql-core executes every subscription |
 | `redis_parser` | redis-py's parsers, and the option `parser_class` | channels-redis reads doorbells one by one |
 | `redis_subscribing` | private attributes of channels-redis' connections | groups are joined one by one |

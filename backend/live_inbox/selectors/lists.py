@@ -20,8 +20,9 @@ from live_inbox.events import Snapshot
 from live_inbox.models import Inbox, Notification
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
 from live_inbox.selectors.list_statements import Stretch
-from live_inbox.selectors.snapshot_rows import reader_for
+from live_inbox.selectors.snapshot_rows import SnapshotReader, reader_for
 from live_inbox.sql_rows import key_value, table_of
+from live_inbox.statement_rows import may_be_binary, rows_of_statement
 
 MAX_TYPES = 20
 """Types that one filter may name."""
@@ -49,12 +50,15 @@ def page(
     from_oldest: bool = False,
     types: Collection[str] | None = None,
     read: bool | None = None,
+    fields: frozenset[str] | None = None,
 ) -> Page:
     """Return up to `limit` of a user's notifications with the inbox's state, read in one snapshot.
 
     `older_than` and `newer_than` are ids that bound the page, both exclusive; it is the newest stretch between
     them or, with `from_oldest`, the oldest. Because the state belongs to the same snapshot, "list, then subscribe
     after its position" has neither a gap nor an overlap.
+
+    `fields` are the names of what is read of the notifications; the rest is None, whatever its type.
     """
     _check_page(limit, types)
     connection = database.connection()
@@ -66,7 +70,7 @@ def page(
         newer_than,
         from_oldest,
     )
-    rows, inbox = _read_with_inbox(connection, stretch, limit + 1)
+    rows, inbox = _read_with_inbox(connection, stretch, limit + 1, fields)
     more, rows = len(rows) > limit, rows[:limit]
     has_newer = older_than is not None and _has_newer(connection, stretch, older_than - 1)
     has_older = newer_than is not None and _has_older(connection, stretch, newer_than + 1)
@@ -111,15 +115,19 @@ def _has_any(connection: BaseDatabaseWrapper, stretch: Stretch) -> bool:
 
 
 def _read_with_inbox(
-    connection: BaseDatabaseWrapper, stretch: Stretch, limit: int
+    connection: BaseDatabaseWrapper, stretch: Stretch, limit: int, fields: frozenset[str] | None
 ) -> tuple[list[Snapshot], InboxState]:
     """Read rows and the inbox's state in one statement, which is one snapshot on every database."""
-    reader = reader_for(connection.alias)
-    text, parameters = stretch.rows(reader.notification.sql(), limit)
-    start, end = _around(connection.alias, stretch.from_oldest)
-    with connection.cursor() as cursor:
-        cursor.execute(f"{start}{text}{end}", [*parameters, stretch.user_key])
-        found = cursor.fetchall()
+    alias = connection.alias
+    reader = reader_for(alias, fields)
+    start, columns, end = _around(reader, stretch.from_oldest)
+    text, parameters = stretch.rows(columns, limit)
+    found = rows_of_statement(
+        connection,
+        f"{start}{text}{end}",
+        [*parameters, stretch.user_key],
+        is_binary=reader.may_be_binary and may_be_binary(connection),
+    )
     if not found:
         return [], EMPTY
     epoch, sequence, fingerprint, unread_count, total_count = found[0][: len(_STATE)]
@@ -129,11 +137,10 @@ def _read_with_inbox(
     return reader.snapshots(rows), inbox
 
 
-@lru_cache(maxsize=16)
-def _around(alias: str, from_oldest: bool) -> tuple[str, str]:
-    """Return what is before and after the statement of the rows: the inbox, and the senders."""
-    connection = connections[alias]
-    reader, users = reader_for(alias), get_user_model()
+@lru_cache(maxsize=64)
+def _around(reader: SnapshotReader, from_oldest: bool) -> tuple[str, str, str]:
+    """Return what is before the statement of the rows, its columns, and what is after it."""
+    connection, users = connections[reader.alias], get_user_model()
     columns = [", ".join(f'inbox."{name}"' for name in _STATE), reader.notification.sql("listed")]
     join = ""
     if reader.sender is not None:
@@ -143,7 +150,7 @@ def _around(alias: str, from_oldest: bool) -> tuple[str, str]:
     start = f"SELECT {', '.join(columns)} FROM {table_of(connection, Inbox)} AS inbox LEFT JOIN ("
     order = "ASC" if from_oldest else "DESC"
     end = f') AS listed ON TRUE{join} WHERE inbox."user_id" = %s ORDER BY listed."id" {order}'
-    return start, end
+    return start, reader.notification.inner_sql(), end
 
 
 @database.reading

@@ -6,7 +6,8 @@ that is missing here leaves a document to graphql-core, which is slower and neve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 from strawberry.utils.str_converters import to_camel_case
 
@@ -73,6 +74,15 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 """By the classes' names, an expression for each field, in which `it` is an event, a snapshot, a person or a page."""
+
+_ATTRIBUTE = re.compile(r"\bit\.(\w+)")
+
+
+def attributes_of_notifications(selected: Collection[str]) -> frozenset[str]:
+    """Return which attributes of notifications the fields with these names are found in."""
+    expressions = (text for name, text in SOURCES["Notification"].items() if name in selected)
+    return frozenset(name for text in expressions for name in _ATTRIBUTE.findall(text))
+
 
 NAMES: Mapping[str, object] = {
     "ResetReason": ResetReason,

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSchema,
     OperationType,
@@ -30,6 +31,7 @@ from live_inbox_graphql.compiled.compilation import (
     executor_of,
     nodes_of,
 )
+from live_inbox_graphql.compiled.field_expressions import attributes_of_notifications
 from live_inbox_graphql.compiled.rendering import dumps
 from live_inbox_graphql.costs import Cost, excess, operation_cost
 from live_inbox_graphql.operation_rate import COST_EACH
@@ -77,6 +79,8 @@ class Selection:
     fields: tuple[RootField, ...]
     size: int
     """The number of selected fields."""
+    attributes: frozenset[str]
+    """Of notifications, all attributes that it needs, and perhaps more."""
 
     def first(self, name: str) -> RootField | None:
         """Return the first field of the query type with this name; None if it is not selected."""
@@ -256,7 +260,9 @@ def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
         raise UnsupportedSelection("several lists")
     root = executor.schema.query_type
     assert root is not None
-    return Selection(document, root.name, tuple(fields), size)
+    selected = {node.name.value for node in nodes_of(document) if isinstance(node, FieldNode)}
+    attributes = attributes_of_notifications(selected)
+    return Selection(document, root.name, tuple(fields), size, attributes)
 
 
 def _list_arguments(given: Mapping[str, Any]) -> ListArguments:

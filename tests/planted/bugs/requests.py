@@ -66,6 +66,7 @@ BUGS = (
             "tests/end_to_end/test_several_processes.py"
             "::test_what_another_process_revokes_is_refused_over_http_as_well",
         ),
+        stack="production",
     ),
     PlantedBug(
         name="bypass-with-any-host",
@@ -124,6 +125,24 @@ BUGS = (
         replacement="list(values)",
         caught_by=(
             "tests/identity/test_prepared_queries.py::test_parameters_have_any_order_and_annotations_are_there",
+        ),
+    ),
+    PlantedBug(
+        name="column-that-is-wanted-left-out",
+        breaks="A query that asks for links alone gets none.",
+        file=f"{GRAPHQL}/compiled/field_expressions.py",
+        original='r"\\bit\\.(\\w+)"',
+        replacement='r"^it\\.(\\w+)$"',
+        caught_by=("tests/graphql/test_compiled_queries.py::test_every_field",),
+    ),
+    PlantedBug(
+        name="names-of-django-for-all",
+        breaks="Senders are not called what the project's user model says.",
+        file=f"{INBOX}/selectors/snapshot_rows.py",
+        original='        and _is_of_django(model, AbstractUser, "get_full_name")\n',
+        replacement="",
+        caught_by=(
+            "tests/domain/test_read_columns.py::TestNames::test_a_model_with_names_of_its_own",
         ),
     ),
     PlantedBug(
