@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from graphql import GraphQLError
 
 from live_inbox import selectors
+from live_inbox.events import Person
 from live_inbox.identity.callers import (
     Caller,
     call_with_known,
     caller_with_known,
+    name_with_known,
     refresh_caller,
     was_just_checked,
 )
@@ -37,7 +38,7 @@ async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) ->
         return None
     reads_caller = query.wants_viewer and not is_fresh
     if not reads_caller and query.list_arguments is None:
-        return _rendered(query, caller.user if query.wants_viewer else None, None)
+        return _rendered(query, person(caller.user) if query.wants_viewer else None, None)
     use = Use(caller.user_id)
     try:
         return await in_request_thread(use, _read, caller, query, reads_caller=reads_caller)
@@ -59,8 +60,8 @@ async def result_with_known(
         if body is not None:
             return None, body
     if query.list_arguments is None:
-        caller = await caller_with_known(token, known)
-        return caller, await result_for(query, caller, is_fresh=True)
+        body = _rendered(query, await name_with_known(token, known), None)
+        return (await caller_with_known(token, known) if body is None else None), body
     caller, result = await call_with_known(token, known, _read_or_fail, query)
     return caller, _failed(query, result) if isinstance(result, Exception) else result
 
@@ -86,13 +87,11 @@ def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes 
     """Read what a query asks for and encode it, in a database thread: a long list would hold up the event loop."""
     if reads_caller:
         caller = refresh_caller(caller)
-    viewer = caller.user if query.wants_viewer else None
+    viewer = person(caller.user) if query.wants_viewer else None
     return _read_list(query, caller.user_id, viewer)
 
 
-def _read_list(
-    query: CompiledQuery, user_id: str, viewer: AbstractBaseUser | None = None
-) -> bytes | None:
+def _read_list(query: CompiledQuery, user_id: str, viewer: Person | None = None) -> bytes | None:
     arguments = query.list_arguments
     page = None
     if arguments is not None:
@@ -109,11 +108,9 @@ def _read_list(
     return _rendered(query, viewer, page)
 
 
-def _rendered(
-    query: CompiledQuery, viewer: AbstractBaseUser | None, page: Page | None
-) -> bytes | None:
+def _rendered(query: CompiledQuery, viewer: Person | None, page: Page | None) -> bytes | None:
     try:
-        return query.render(None if viewer is None else person(viewer), page)
+        return query.render(viewer, page)
     except ValueError:
         return None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -45,7 +45,7 @@ def account_for(token: VerifiedToken, config: AccountConfig) -> AbstractBaseUser
     """
     (result,) = accounts_for([token], config)
     if result is Reason.UNKNOWN_USER and config.create_users:
-        result = _account_result(token, _create(token.user_ref, config))
+        result = account_result(token, _create(token.user_ref, config))
     if isinstance(result, Reason):
         raise AuthenticationFailed(result)
     return result
@@ -58,8 +58,8 @@ def accounts_for(tokens: Sequence[VerifiedToken], config: AccountConfig) -> list
     One query serves all tokens; pass a few hundred at most. Creates no users. Tokens of one user share one
     user object.
     """
-    users = users_by(_field(config), {token.user_ref for token in tokens})
-    return [_account_result(token, users.get(token.user_ref)) for token in tokens]
+    users = users_by(field_of(config), {token.user_ref for token in tokens})
+    return [account_result(token, users.get(token.user_ref)) for token in tokens]
 
 
 def users_named(
@@ -83,7 +83,7 @@ def users_named(
 
 @database.reading
 def _named(user_refs: Sequence[str], config: AccountConfig) -> dict[str, AbstractBaseUser]:
-    return users_by(_field(config), user_refs)
+    return users_by(field_of(config), user_refs)
 
 
 @database.reading
@@ -115,7 +115,7 @@ def active_users() -> models.QuerySet[AbstractBaseUser]:
 def check_account_config(config: AccountConfig) -> None:
     """Raise InvalidIdentityConfig if the configuration does not fit the user model."""
     try:
-        field = _field(config)
+        field = field_of(config)
     except FieldDoesNotExist as error:
         raise InvalidIdentityConfig(
             f"JWT_USER_FIELD: the user model has no field {config.user_field!r}."
@@ -132,7 +132,8 @@ def check_account_config(config: AccountConfig) -> None:
         )
 
 
-def _field(config: AccountConfig) -> models.Field[Any, Any]:
+def field_of(config: AccountConfig) -> models.Field[Any, Any]:
+    """Return the field of the user model that tokens name users by. Raises FieldDoesNotExist."""
     options = get_user_model()._meta
     field = options.pk if config.user_field == "pk" else options.get_field(config.user_field)
     if not isinstance(field, models.Field):
@@ -140,7 +141,14 @@ def _field(config: AccountConfig) -> models.Field[Any, Any]:
     return field
 
 
-def _account_result(token: VerifiedToken, user: AbstractBaseUser | None) -> AccountResult:
+Account = TypeVar("Account", bound=Any)
+
+
+def account_result(token: VerifiedToken, user: Account | None) -> Account | Reason:
+    """Return the user whom a token names, or the reason why it is refused.
+
+    Of the user, `is_active` is read, and `live_inbox_token_revocation`.
+    """
     if user is None:
         return Reason.UNKNOWN_USER
     if not user.is_active:
@@ -157,7 +165,7 @@ def _create(user_ref: str, config: AccountConfig) -> AbstractBaseUser | None:
     """Return the new user; concurrent first requests create one row. None if the reference does not fit."""
     check_account_config(config)
     model = get_user_model()
-    field = _field(config)
+    field = field_of(config)
     names = {field.name, model.USERNAME_FIELD}
     if any(len(user_ref) > _max_length(model._meta.get_field(name)) for name in names):
         return None
@@ -192,21 +200,21 @@ def _max_length(field: object) -> float:
     return limit or float("inf")
 
 
-def _not_before(user: AbstractBaseUser) -> float | None:
+def _not_before(user: Any) -> float | None:
     revocation = _revocation(user)
     if revocation is None or revocation.not_before is None:
         return None
     return float(revocation.not_before.timestamp())
 
 
-def _revoked_ids(user: AbstractBaseUser) -> Collection[str]:
+def _revoked_ids(user: Any) -> Collection[str]:
     revocation = _revocation(user)
     return () if revocation is None else revocation.token_ids
 
 
-def _revocation(user: AbstractBaseUser) -> Any:
+def _revocation(user: Any) -> Any:
     try:
-        return user.live_inbox_token_revocation  # type: ignore[attr-defined]  # the reverse side of our model
+        return user.live_inbox_token_revocation
     except ObjectDoesNotExist:
         return None
 

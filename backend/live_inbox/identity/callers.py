@@ -17,6 +17,8 @@ from live_inbox.batching import Batcher
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_lane
+from live_inbox.events import Person
+from live_inbox.identity.account_rows import NameResult, names_for
 from live_inbox.identity.accounts import (
     AccountResult,
     account_for,
@@ -144,6 +146,17 @@ async def caller_with_known(token: str, known: KnownToken) -> Caller:
     return _of_known(token, known, await _known_accounts.ask(known.verified), check)
 
 
+async def name_with_known(token: str, known: KnownToken) -> Person:
+    """Return who the caller of a token that is known is now. Raises what `caller_with_known` raises."""
+    check = recent_checks().begin()
+    result = await _known_names.ask(known.verified)
+    if isinstance(result, Reason):
+        raise _refused(token, result)
+    _check_owner(token, known, result.user_id)
+    recent_checks().put(token, check)
+    return result.person
+
+
 async def call_with_known(
     token: str,
     known: KnownToken,
@@ -173,16 +186,23 @@ def _of_known(token: str, known: KnownToken, result: AccountResult, check: Check
     Raises AuthenticationFailed, also if the token names another user by now. The token is not known any more then: it
     has no precedence, and takes nothing of its former user's allowance.
     """
-    tokens = known_tokens(identity_config().tokens)
     if isinstance(result, Reason):
-        tokens.forget(token)
-        raise AuthenticationFailed(result)
+        raise _refused(token, result)
     caller = _caller_with_token(result, known.verified)
-    if caller.user_id != known.user_id:
-        tokens.forget(token)
-        raise AuthenticationFailed(Reason.UNKNOWN_USER)
+    _check_owner(token, known, caller.user_id)
     recent_checks().put(token, check)
     return caller
+
+
+def _refused(token: str, reason: Reason) -> AuthenticationFailed:
+    """Forget a known token, and return why it is refused."""
+    known_tokens(identity_config().tokens).forget(token)
+    return AuthenticationFailed(reason)
+
+
+def _check_owner(token: str, known: KnownToken, user_id: str) -> None:
+    if user_id != known.user_id:
+        raise _refused(token, Reason.UNKNOWN_USER)
 
 
 def authenticate_synchronously(token: str | None) -> Caller:
@@ -283,5 +303,13 @@ async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[AccountRes
 # Enough tokens that the query outweighs the thread hop, and few enough that a thread is free again soon.
 _accounts: Accounts = Batcher(_read_accounts, most=500)
 
+
+async def _read_names(tokens: Sequence[VerifiedToken]) -> Sequence[NameResult]:
+    return await in_lane(Lane.ACCESS, names_for, tokens, identity_config().accounts)
+
+
 # Requests of clients that are here already are no reconnect storm: a pause would only delay them.
 _known_accounts: Accounts = Batcher(_read_accounts, most=100, pause=lambda count: 0.0)
+_known_names: Batcher[VerifiedToken, NameResult] = Batcher(
+    _read_names, most=100, pause=lambda count: 0.0
+)

@@ -73,7 +73,7 @@ def has_plain_rows(manager: models.Manager[Any]) -> bool:
     return not is_own and getattr(manager, "_queryset_class", None) is models.QuerySet
 
 
-def _is_compared_plainly(field: Field) -> bool:
+def is_compared_plainly(field: Field) -> bool:
     """Whether Django compares the field's values, and no lookup of the project, which may change what it is given."""
     lookup = field.get_lookup("exact")
     return lookup is not None and lookup.__module__.startswith("django.db.models.")
@@ -90,7 +90,7 @@ def _one_by_one(field: Field, values: Iterable[Any]) -> Mapping[Any, AbstractBas
 
 def _with_value(field: Field, value: Any) -> list[AbstractBaseUser]:
     """Return up to two users whose field has a value."""
-    if not (has_plain_rows(get_user_model()._default_manager) and _is_compared_plainly(field)):
+    if not (has_plain_rows(get_user_model()._default_manager) and is_compared_plainly(field)):
         return list(_by_value(field, value))
     parameter = field.get_db_prep_value(value, database.connection())
     return fetch(("user by", field), lambda: _by_value(field, value), [parameter])

@@ -29,8 +29,8 @@ BUGS = (
         name="callers-of-a-batch-mixed-up",
         breaks="Of callers whose tokens are looked up together, each gets the account of another.",
         file=f"{IDENTITY}/accounts.py",
-        original="return [_account_result(token, users.get(token.user_ref)) for token in tokens]",
-        replacement="return [_account_result(token, users.get(token.user_ref)) for token in reversed(tokens)]",
+        original="return [account_result(token, users.get(token.user_ref)) for token in tokens]",
+        replacement="return [account_result(token, users.get(token.user_ref)) for token in reversed(tokens)]",
         caught_by=(
             "tests/identity/test_callers.py::test_a_thousand_concurrent_callers_cost_a_few_queries",
         ),

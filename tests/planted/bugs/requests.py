@@ -31,8 +31,8 @@ BUGS = (
         name="known-of-another-user",
         breaks="A token reads the inbox of the user who had its name before.",
         file=f"{INBOX}/identity/callers.py",
-        original="if caller.user_id != known.user_id:",
-        replacement="if not caller.user_id:",
+        original="if user_id != known.user_id:",
+        replacement="if not user_id:",
         caught_by=(
             f"{REQUESTS}::TestKnownTokens::test_a_name_that_another_user_has_by_now_is_not_theirs",
         ),
@@ -67,6 +67,14 @@ BUGS = (
             "::test_what_another_process_revokes_is_refused_over_http_as_well",
         ),
         stack="production",
+    ),
+    PlantedBug(
+        name="names-mixed-up",
+        breaks="Of those who ask at the same moment, some are told that they are somebody else.",
+        file=f"{INBOX}/identity/account_rows.py",
+        original="account_result(token, rows.get(value))",
+        replacement="account_result(token, rows.get(values[0]))",
+        caught_by=("tests/identity/test_account_rows.py::test_any_number",),
     ),
     PlantedBug(
         name="bypass-with-any-host",
@@ -138,7 +146,7 @@ BUGS = (
     PlantedBug(
         name="names-of-django-for-all",
         breaks="Senders are not called what the project's user model says.",
-        file=f"{INBOX}/selectors/snapshot_rows.py",
+        file=f"{INBOX}/name_columns.py",
         original='        and _is_of_django(model, AbstractUser, "get_full_name")\n',
         replacement="",
         caught_by=(

@@ -1,0 +1,126 @@
+"""Columns of a table, and what the ORM makes of their values: for statements that are written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field
+
+Convert = Callable[[Any], Any]
+
+_READ_AS_TEXT = (models.CharField, models.JSONField, models.TextField)
+
+SAME_IN_BINARY = (
+    *_READ_AS_TEXT,
+    models.BooleanField,
+    models.DateField,
+    models.DecimalField,
+    models.FloatField,
+    models.IntegerField,
+    models.UUIDField,
+)
+"""Fields whose values psycopg reads alike in both forms. A DateTimeField is a DateField."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of one table that a statement reads, and how the values of the database become those of Python."""
+
+    names: tuple[str | None, ...]
+    """The names of the columns; None for one that is not read."""
+    attributes: tuple[str, ...]
+    """The names of the model's attributes, in the same order."""
+    conversions: tuple[tuple[int, Convert], ...]
+    """The places of the values that have to be converted, and how."""
+    as_text: frozenset[str] = frozenset()
+    """The columns that PostgreSQL is asked for as text: psycopg would read JSON itself, and leave a type that it does
+    not know, such as `citext`, as bytes."""
+
+    @classmethod
+    def of(
+        cls,
+        fields: Sequence[Field[Any, Any]],
+        connection: BaseDatabaseWrapper,
+        *,
+        left_out: Collection[str] = (),
+    ) -> Columns:
+        """Return the columns of these fields, but for those that are left out: these are NULL."""
+        names = [None if field.name in left_out else str(field.column) for field in fields]
+        conversions = [
+            (place, convert)
+            for place, field in enumerate(fields)
+            if field.name not in left_out
+            if (convert := conversion_of(field, connection)) is not None
+        ]
+        is_postgresql = connection.vendor == "postgresql"
+        as_text = {
+            str(field.column)
+            for field in fields
+            if is_postgresql and isinstance(field, _READ_AS_TEXT)
+        }
+        return cls(
+            tuple(names),
+            tuple(field.attname for field in fields),
+            tuple(conversions),
+            frozenset(as_text),
+        )
+
+    def sql(self, table: str) -> str:
+        """Return the columns as a statement selects them, of this table or alias."""
+        return ", ".join(
+            "NULL"
+            if name is None
+            else f'{table}."{name}"{"::text" if name in self.as_text else ""}'
+            for name in self.names
+        )
+
+    def inner_sql(self) -> str:
+        """Return the columns of a statement within that one."""
+        return ", ".join(f'"{name}"' for name in self.names if name is not None)
+
+    def values(self, row: Sequence[Any]) -> list[Any]:
+        """Return the values of a row, converted."""
+        values = list(row)
+        for place, convert in self.conversions:
+            values[place] = convert(values[place])
+        return values
+
+
+def conversion_of(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Convert | None:
+    """Return what the ORM does with the values of a field, as one function; None for nothing."""
+    column: Any = field.get_col(field.model._meta.db_table)
+    backend: Any = connection.ops
+    of_backend, of_field = (
+        backend.get_db_converters(column),
+        column.get_db_converters(connection),
+    )
+    converters = [*of_backend, *of_field]
+    if not converters:
+        return None
+
+    def convert(value: Any) -> Any:
+        for converter in converters:
+            value = converter(value, column, connection)
+        return value
+
+    is_moment = type(field) is models.DateTimeField and not of_field
+    if is_moment and connection.vendor == "sqlite" and connection.timezone is UTC:
+        return lambda value: _moment(value) if type(value) is str else convert(value)
+    return convert
+
+
+def _moment(text: str) -> datetime:
+    """Return a moment as SQLite has it: four times as fast as Django, which expects more forms of it."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def is_plain(field: Any) -> bool:
+    """Whether the ORM selects the column of a field, and no expression of a project's, such as one that decrypts."""
+    methods = field.get_col, field.select_format
+    return all(method.__module__.startswith("django.db.models.") for method in methods)
