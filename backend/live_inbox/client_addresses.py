@@ -5,9 +5,9 @@ Pure functions of addresses and headers as text. Invalid ones are never an error
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -84,6 +84,14 @@ def limit_key(address: str | None, unlimited: Sequence[Network]) -> str | None:
     if parsed is None or is_within(parsed, unlimited):
         return None
     return client_key(parsed)
+
+
+LimitKey = Callable[[str | None], str | None]
+
+
+def limit_keys(unlimited: Sequence[Network]) -> LimitKey:
+    """Return `limit_key` for these networks, which remembers the keys of the addresses that it was asked for last."""
+    return lru_cache(maxsize=4096)(partial(limit_key, unlimited=unlimited))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,9 @@ def may_bypass(scope: Scope) -> bool:
     )
 
 
+@lru_cache(maxsize=1)
 def _is_possible() -> bool:
+    """Whether the settings let any request bypass the middleware."""
     chosen = inbox_settings().bypass_middleware
     if chosen is None:
         # CommonMiddleware refuses or redirects for these.
@@ -81,8 +83,7 @@ def _is_graphql(path: str, urlconf: str) -> bool:
 
 def headers_of_middleware(scope: Scope) -> Headers:
     """Return the headers that Django's middleware adds to the answer of a request."""
-    middleware = tuple(name for name in _ADDING if name in settings.MIDDLEWARE)
-    return _added(middleware, is_secure(scope))
+    return _added(is_secure(scope))
 
 
 _ADDING: dict[str, Callable[..., Any]] = {
@@ -91,8 +92,9 @@ _ADDING: dict[str, Callable[..., Any]] = {
 }
 
 
-@lru_cache(maxsize=8)
-def _added(middleware: tuple[str, ...], secure: bool) -> Headers:
+@lru_cache(maxsize=2)
+def _added(secure: bool) -> Headers:
+    middleware = tuple(name for name in _ADDING if name in settings.MIDDLEWARE)
     request, response = _Request(secure), HttpResponse()
     before = {name.lower() for name in response.headers}
     for name in middleware:
@@ -122,5 +124,5 @@ def _unused(request: HttpRequest) -> HttpResponse:
 @receiver(setting_changed)
 def _forget(**changed: Any) -> None:
     """Read settings again that a test has changed."""
-    _added.cache_clear()
-    _is_graphql.cache_clear()
+    for memoized in (_added, _is_graphql, _is_possible):
+        memoized.cache_clear()

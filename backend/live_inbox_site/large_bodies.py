@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
 
 from live_inbox import metrics
-from live_inbox.client_addresses import Network, limit_key
+from live_inbox.client_addresses import Network, limit_keys
 from live_inbox.shares import Share, Shares
 from live_inbox.sockets.asgi import (
     Application,
@@ -34,13 +34,13 @@ class LargeBodies:
 
     def __init__(self, application: Application, unlimited: Sequence[Network]) -> None:
         self._application = application
-        self._unlimited = unlimited
+        self._key = limit_keys(unlimited)
         self._shares = Shares()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
         if scope["type"] == "http" and _may_be_large(scope):
-            key = limit_key(client_address(scope), self._unlimited)
+            key = self._key(client_address(scope))
             if key is not None:
                 return self._serve_in_turn(Share(key, MOST_OF_ADDRESS), scope, receive, send)
         return self._application(scope, receive, send)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from live_inbox import metrics
-from live_inbox.client_addresses import Network, limit_key
+from live_inbox.client_addresses import Network, limit_keys
 from live_inbox.limits.keyed import KeyedLimiter
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send, client_address
@@ -35,13 +35,13 @@ class RequestPacing:
     ) -> None:
         self._application = application
         self._rates = KeyedLimiter(rate, clock=clock)
-        self._unlimited = unlimited
+        self._key = limit_keys(unlimited)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
         if scope["type"] != "http":
             return self._application(scope, receive, send)
-        key = limit_key(client_address(scope), self._unlimited)
+        key = self._key(client_address(scope))
         wait = 0.0 if key is None else self._rates.reserve(key, LONGEST_SECONDS)
         if wait is None:
             metrics.RATE_LIMITED.labels("requests_of_address").inc()

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from live_inbox.client_addresses import Network, limit_key
+from live_inbox.client_addresses import Network, limit_keys
 from live_inbox.identity.callers import known_token
 from live_inbox.identity.credentials import token_from_headers
 from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send, client_address
@@ -39,7 +39,7 @@ class RequestTurns:
 
     def __init__(self, application: Application, unlimited: Sequence[Network]) -> None:
         self._application = application
-        self._unlimited = unlimited
+        self._key = limit_keys(unlimited)
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         """Those who wait for their turn, by user or address. The first key is the next."""
         self._under_way: dict[str, int] = {}
@@ -58,7 +58,7 @@ class RequestTurns:
         user = _known_user(scope)
         if user is not None and self._at_once.get(user, 0) < MOST_AT_ONCE:
             return self._serve_at_once(user, scope, receive, send)
-        key = user or limit_key(client_address(scope), self._unlimited)
+        key = user or self._key(client_address(scope))
         if key is None:
             return self._application(scope, receive, send)
         return self._serve_in_turn(key, scope, receive, send)

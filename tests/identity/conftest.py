@@ -44,11 +44,13 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., InboxSe
     def configure(**settings: Any) -> InboxSettings:
         given = InboxSettings(**({"jwt_secret": SECRET} | settings))
         monkeypatch.setattr(config_module, "inbox_settings", lambda: given)
+        config_module.identity_config.cache_clear()
         return given
 
     configure()
     yield configure
     verifier_for.cache_clear()
+    config_module.identity_config.cache_clear()
 
 
 @pytest.fixture

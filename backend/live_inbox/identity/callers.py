@@ -27,7 +27,7 @@ from live_inbox.identity.accounts import (
     is_session_revoked,
 )
 from live_inbox.identity.admissions import AccountStatus, Admissions
-from live_inbox.identity.config import identity_config
+from live_inbox.identity.config import IdentityConfig, identity_config
 from live_inbox.identity.deadlines import database_within, keys_within
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.known_tokens import KnownToken, KnownTokens
@@ -120,9 +120,14 @@ def known_tokens(config: TokenConfig) -> KnownTokens:
     return KnownTokens(clock.time)
 
 
+@lru_cache(maxsize=4)
+def _known_tokens_of(config: IdentityConfig) -> KnownTokens:
+    return known_tokens(config.tokens)
+
+
 def known_token(token: str) -> KnownToken | None:
     """Return a token that was verified a moment ago; None for one that has to be authenticated."""
-    return known_tokens(identity_config().tokens).get(token)
+    return _known_tokens_of(identity_config()).get(token)
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.identity.accounts import AccountConfig, check_account_config
@@ -14,9 +16,10 @@ from live_inbox.identity.token_kinds import KindRules
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: to compare or hash all of it takes longer than what it is asked for.
+@dataclass(frozen=True, slots=True, eq=False)
 class IdentityConfig:
-    """Which tokens and accounts are accepted, and how long a socket may stay open."""
+    """Which tokens and accounts are accepted, and how long a socket may stay open. The same settings give the same."""
 
     tokens: TokenConfig
     accounts: AccountConfig
@@ -29,6 +32,7 @@ class IdentityConfig:
     """The longest wait for the database to say who a caller is."""
 
 
+@lru_cache(maxsize=1)
 def identity_config() -> IdentityConfig:
     """Return the configuration that the settings give. Cheap enough to call for each caller."""
     settings = inbox_settings()
@@ -49,6 +53,12 @@ class _Given:
             return NotImplemented
         is_same = self.settings is other.settings and self.is_debug == other.is_debug
         return is_same and self.keys == other.keys
+
+
+@receiver(setting_changed)
+def _read_again(**changed: object) -> None:
+    """Read the settings again after a test has overridden them."""
+    identity_config.cache_clear()
 
 
 @lru_cache(maxsize=4)

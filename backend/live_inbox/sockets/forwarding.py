@@ -21,7 +21,7 @@ def apply_forwarded(scope: Scope, proxies: TrustedProxies) -> None:
     peer = client[0] if client else None
     if not proxies.trusts(peer):
         # A server that has replaced the peer itself, because it trusts the proxy, leaves the port 0.
-        if settings.USE_X_FORWARDED_HOST and proxies.are_there and client and client[1]:
+        if proxies.are_there and settings.USE_X_FORWARDED_HOST and client and client[1]:
             _set_header(scope, b"x-forwarded-host", _header(scope, b"host") or b"")
         return
     forwarded_for: list[str] = []
