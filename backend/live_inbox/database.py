@@ -119,6 +119,13 @@ def non_atomic(view: Callable[P, T]) -> Callable[P, T]:
     return view
 
 
+def commits_each_statement() -> bool:
+    """Whether a statement that changes several tables is a transaction of its own here: on PostgreSQL, and outside of
+    the caller's transactions."""
+    using = connection()
+    return using.vendor == "postgresql" and not using.in_atomic_block and using.get_autocommit()
+
+
 def transaction_block() -> AbstractContextManager[Any]:
     """Return a transaction that is not repeated, for checks."""
     return transaction.atomic(using=alias())

@@ -237,6 +237,11 @@ def to_payload(event: Event) -> bytes:
     )
 
 
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """Return a notification as it is in a payload, as JSON."""
+    return _json.encode(snapshot)
+
+
 def from_payload(
     *,
     inbox: str,

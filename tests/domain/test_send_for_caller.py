@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -173,7 +174,7 @@ def test_what_was_sent_is_answered_again_after_the_permission_is_lost(
 ) -> None:
     permission = Permission.objects.get(codename="send_notification")
     alice.user_permissions.add(permission)
-    one = {"recipient_id": bob.pk, "title": "x", "idempotency_key": "k"}
+    one: dict[str, Any] = {"recipient_id": bob.pk, "title": "x", "idempotency_key": "k"}
     many = {"recipient_ids": [str(bob.pk)], "title": "x", "idempotency_key": "k"}
     first = send_for_caller(Caller(alice), **one)
     results = send_many_for_caller(Caller(alice), **many)
@@ -194,7 +195,7 @@ def test_what_was_sent_is_answered_again_after_the_permission_is_lost(
 
 
 def test_a_key_costs_one_query(alice: User) -> None:
-    def statements(**key: str) -> int:
+    def statements(**key: Any) -> int:
         with queries() as found:
             send_for_caller(Caller(alice), recipient_id=alice.pk, title="x", **key)
         return len(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
@@ -34,6 +34,7 @@ from live_inbox.identity.known_tokens import KnownToken, KnownTokens
 from live_inbox.identity.recent_checks import Check, RecentChecks
 from live_inbox.identity.sessions import checkable_key, ended_sessions, signed_in_at
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
+from live_inbox.identity.user_lookup import users_with
 from live_inbox.lanes import Lane
 from live_inbox.request_threads import Use, in_request_thread
 
@@ -271,9 +272,10 @@ def refresh_caller(caller: Caller) -> Caller:
 
     A socket's caller may be hours old, and the user's permissions with it. Synchronous: one query.
     """
-    user = database.queryset(get_user_model()).filter(pk=caller.user.pk).first()
-    if user is None:
+    found = users_with([caller.user.pk])
+    if not found:
         raise AuthenticationFailed(Reason.UNKNOWN_USER)
+    (user,) = found
     if not user.is_active:
         raise AuthenticationFailed(Reason.INACTIVE)
     return replace(caller, user=user)

@@ -35,6 +35,21 @@ def users_by(field: Field, texts: Iterable[str]) -> dict[str, AbstractBaseUser]:
     return {text: users[value] for text, value in values.items() if value in users}
 
 
+def users_with(keys: Collection[Any]) -> list[AbstractBaseUser]:
+    """Return the users who have one of a few primary keys."""
+    model = get_user_model()
+    field: Field = model._meta.pk
+
+    def loading() -> models.QuerySet[AbstractBaseUser]:
+        return database.queryset(model).filter(pk__in=keys).order_by()
+
+    if not (has_plain_rows(model._default_manager) and is_compared_plainly(field, "in")):
+        return list(loading())
+    connection = database.connection()
+    values = [field.get_db_prep_value(key, connection) for key in keys]
+    return fetch(("users with keys", len(values)), loading, values)
+
+
 def value_of(field: Field, text: str) -> Any:
     """Return the text as a value of this field; None if the field cannot hold it.
 
@@ -73,9 +88,9 @@ def has_plain_rows(manager: models.Manager[Any]) -> bool:
     return not is_own and getattr(manager, "_queryset_class", None) is models.QuerySet
 
 
-def is_compared_plainly(field: Field) -> bool:
+def is_compared_plainly(field: Field, by: str = "exact") -> bool:
     """Whether Django compares the field's values, and no lookup of the project, which may change what it is given."""
-    lookup = field.get_lookup("exact")
+    lookup = field.get_lookup(by)
     return lookup is not None and lookup.__module__.startswith("django.db.models.")
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
 from live_inbox.models import Notification
@@ -11,6 +14,15 @@ from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 _OWN = ("id", "recipient_id", "added_sequence", "idempotency_key")
 """The columns in which the copies of a notification differ."""
+
+
+def shared_columns(connection: BaseDatabaseWrapper, notification: Notification) -> dict[str, Any]:
+    """Return the values of a notification that its copies share, by their columns, as the database takes them."""
+    return {
+        field.attname: field.get_db_prep_save(getattr(notification, field.attname), connection)
+        for field in Notification._meta.concrete_fields
+        if field.attname not in _OWN
+    }
 
 
 def insert_copies(
@@ -26,10 +38,7 @@ def insert_copies(
     longer than inserting.
     """
     connection = database.connection()
-    fields = [field for field in Notification._meta.concrete_fields if field.attname not in _OWN]
-    shared = [
-        field.get_db_prep_save(getattr(notification, field.attname), connection) for field in fields
-    ]
+    shared = shared_columns(connection, notification)
     keys = [key_value(connection, inbox.user_id) for inbox in inboxes]
     given, document = rows_of(
         connection,
@@ -40,15 +49,15 @@ def insert_copies(
         },
         zip(keys, (inbox.sequence for inbox in inboxes), idempotency_keys, strict=True),
     )
-    columns = ", ".join(connection.ops.quote_name(field.attname) for field in fields)
-    values = ", ".join(["%s"] * len(fields))
+    columns = ", ".join(map(connection.ops.quote_name, shared))
+    values = ", ".join(["%s"] * len(shared))
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table_of(connection, Notification)}"
             f" (recipient_id, added_sequence, idempotency_key, {columns})"
             f" SELECT recipient_id, added_sequence, idempotency_key, {values} FROM {given}"
             " RETURNING recipient_id, id",
-            [*shared, document],
+            [*shared.values(), document],
         )
         ids = dict(cursor.fetchall())
     return [ids[key] for key in keys]

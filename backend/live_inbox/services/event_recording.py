@@ -39,6 +39,15 @@ def record(events: Sequence[Event]) -> None:
     """Write events into the log; ring the doorbell and send the signals when the transaction has been committed."""
     payloads = [to_payload(event) for event in events]
     _write(events, payloads)
+    _announce(events, payloads)
+
+
+def announce(event: Event) -> None:
+    """Ring the doorbell and send the signals of an event that is in the log, when it has been committed."""
+    _announce([event], [to_payload(event)])
+
+
+def _announce(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
     # robust: whatever happens to the doorbell, the commit has succeeded. A lambda, because Django logs the
     # function's name when it fails, and a partial has none.
     using = database.alias()

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from live_inbox import database
@@ -31,10 +32,11 @@ from live_inbox.models import (
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 from live_inbox.storable import is_storable_integer
 
-_WANTED = (
+IS_WANTED = (
     f"NOT EXISTS (SELECT 1 FROM {NotificationPreference._meta.db_table} AS preference"
     " WHERE preference.user_id = given.user_id AND preference.type = %s AND NOT preference.enabled)"
 )
+"""Whether the user of a row `given` has not turned off the type that is its parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def allocate_sequences(
         ),
     )
     # SQLite needs the condition to tell ON CONFLICT from a join.
-    wanted, off = ("TRUE", []) if unless_off is None else (_WANTED, [unless_off])
+    wanted, off = ("TRUE", []) if unless_off is None else (IS_WANTED, [unless_off])
     added = new_fingerprint()
     time = ", clock_timestamp()" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
@@ -133,15 +135,35 @@ def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, N
     """Lock an inbox and load one of its notifications; raise NotFound if it has none with this id."""
     inbox = lock(user_id)
     if inbox is not None and is_storable_integer(notification_id):
-
-        def loading() -> QuerySet[Notification]:
-            query = database.queryset(Notification).select_related("sender").order_by()
-            return query.filter(recipient=user_id, pk=notification_id)
-
         values = [key_value(database.connection(), user_id), notification_id]
+        loading = partial(_own, user_id, notification_id)
         for notification in fetch("notification with sender", loading, values):
             return inbox, notification
     raise NotFound("You have no such notification.")
+
+
+def read_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, Notification]:
+    """Load an inbox and one of its notifications by one statement, without a lock; raise NotFound likewise."""
+    if is_storable_integer(notification_id):
+
+        def loading() -> QuerySet[Notification]:
+            columns = {f"inbox_{name}": F(f"recipient__live_inbox__{name}") for name in _COLUMNS}
+            found = _own(user_id, notification_id).annotate(**columns)
+            return found.filter(recipient__live_inbox__isnull=False)
+
+        values = [key_value(database.connection(), user_id), notification_id]
+        for notification in fetch("notification with sender and inbox", loading, values):
+            row = [getattr(notification, f"inbox_{name}") for name in _COLUMNS]
+            return Inbox.from_db(database.alias(), _COLUMNS, row), notification
+    raise NotFound("You have no such notification.")
+
+
+_COLUMNS = [field.attname for field in Inbox._meta.concrete_fields]
+
+
+def _own(user_id: Any, notification_id: int) -> QuerySet[Notification]:
+    query = database.queryset(Notification).select_related("sender").order_by()
+    return query.filter(recipient=user_id, pk=notification_id)
 
 
 def lock_skip_locked(user_ids: Collection[Any]) -> dict[Any, Inbox]:

@@ -10,12 +10,14 @@ from live_inbox.delivery.position import Position, is_other_event
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Kind
 from live_inbox.models import Inbox, InboxEvent, NegatedId, Notification
+from live_inbox.services import one_statement
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import (
     allocate_sequence,
     lock,
     lock_with_notification,
     moment_of,
+    read_with_notification,
 )
 from live_inbox.services.results import AllRead, Changed
 from live_inbox.snapshots import snapshot
@@ -32,8 +34,26 @@ def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = No
     return _mark(user_id, notification_id, read=False, now=now)
 
 
-@database.transactional
 def _mark(user_id: Any, notification_id: int, *, read: bool, now: datetime | None) -> Changed:
+    done = _mark_in_one_statement(user_id, notification_id, read, now)
+    return done or _mark_under_lock(user_id, notification_id, read, now)
+
+
+@one_statement.in_one_statement
+def _mark_in_one_statement(
+    user_id: Any, notification_id: int, read: bool, now: datetime | None
+) -> Changed | None:
+    inbox, notification = read_with_notification(user_id, notification_id)
+    changed = notification.read != read
+    if changed and not one_statement.mark(inbox, notification, read, now):
+        return None
+    return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
+
+
+@database.transactional
+def _mark_under_lock(
+    user_id: Any, notification_id: int, read: bool, now: datetime | None
+) -> Changed:
     inbox, notification = lock_with_notification(user_id, notification_id)
     changed = notification.read != read
     if changed:

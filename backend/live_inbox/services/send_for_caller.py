@@ -16,21 +16,26 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
 
-def send_for_caller(caller: Caller, *, recipient_id: Any, **content: Any) -> Sent:
+def send_for_caller(
+    caller: Caller, *, recipient_id: Any, is_fresh: bool = False, **content: Any
+) -> Sent:
     """Send as `services.send` does, in the caller's name, if the rates and the policy allow it.
 
     Raises RateLimited, AuthenticationFailed and Forbidden beside what `services.send` raises. The rate comes
     first: a caller who may not send costs a query to find that out. A repeated send returns its first result also if
-    it would not be allowed any more.
+    it would not be allowed any more. `is_fresh`: whether the caller's row has just been read.
     """
     take_sends(caller)
     require(caller.scopes, Right.SEND)
     # The caller of a socket may be hours old, and Django keeps permissions with the row.
-    user = cast("AbstractUser", refresh_caller(caller).user)
+    caller = caller if is_fresh else refresh_caller(caller)
+    user = cast("AbstractUser", caller.user)
 
     def authorize() -> None:
         check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)
         # By the key: there may be several texts for it, such as those of a UUID.
         take_recipient(str(user_key(recipient_id, field="recipient_id")))
 
-    return send(recipient_id=recipient_id, sender_id=user.pk, authorize=authorize, **content)
+    return send(
+        recipient_id=recipient_id, sender_id=user.pk, authorize=authorize, known=user, **content
+    )

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 
 from live_inbox import database
 from live_inbox.clock import clock
+from live_inbox.conf import inbox_settings
 from live_inbox.content import (
     Content,
     ContentFields,
@@ -19,6 +20,7 @@ from live_inbox.content import (
 )
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
+from live_inbox.services import one_statement
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
 from live_inbox.services.languages import content_for, is_in_any_language
 from live_inbox.services.results import Sent
@@ -33,6 +35,7 @@ def send(
     created_at: date | None = None,
     now: datetime | None = None,
     authorize: Callable[[], None] | None = None,
+    known: Any = None,
     **fields: Unpack[ContentFields],
 ) -> Sent:
     """Put a notification into a user's inbox.
@@ -41,7 +44,8 @@ def send(
     key and other content it raises Conflict. `created_at` is for imported notifications: they show their old
     time, while the event in the log has the current one. A few seconds after `expires_at`, the notification is
     deleted. Raises InvalidInput for content or users that are not acceptable, and what `authorize` raises, which is
-    called first for all but repeated calls: what has been sent stays sent, whatever has changed since.
+    called first for all but repeated calls: what has been sent stays sent, whatever has changed since. `known` is a
+    user who has just been read, and is not read again.
     """
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     key = clean_key(idempotency_key)
@@ -55,18 +59,45 @@ def send(
         return _replay(first, content, recipient_key, fields)
     check_not_expired(content, now or clock.now())
     try:
-        return _send(content, recipient_key, sender_key, key, now, created)
+        arguments = content, recipient_key, sender_key, key, now, created
+        return _send_in_one_statement(*arguments, known) or _send_under_lock(*arguments)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)
         if first is not None:
             return _replay(first, content, recipient_key, fields)
-        load_users(recipient_key, sender_key)
+        database.reading(load_users)(recipient_key, sender_key)
         raise
 
 
+@one_statement.in_one_statement
+def _send_in_one_statement(
+    content: Content,
+    recipient_id: Any,
+    sender_id: Any,
+    key: str | None,
+    now: datetime | None,
+    created_at: datetime | None,
+    known: Any,
+) -> Sent | None:
+    settings = inbox_settings()
+    sender = load_users(recipient_id, sender_id, known)
+    notification = unsaved(content, sender, created_at or now)
+    event = one_statement.add(
+        notification,
+        recipient_id,
+        key,
+        now,
+        unless_off=None if content.type in settings.required_types else content.type,
+        most=settings.max_inbox_notifications,
+    )
+    if event is None:
+        return None
+    return Sent(_saved(notification, recipient_id, event.notification_id, key, event.sequence))
+
+
 @database.transactional
-def _send(
+def _send_under_lock(
     content: Content,
     recipient_id: Any,
     sender_id: Any,
@@ -79,13 +110,21 @@ def _send(
     delivered = insert_notifications([Draft(notification, {recipient_id: key})], now)
     if not delivered:
         return Sent(notification=None, suppressed=True)
-    ((inbox, notification.pk),) = delivered
-    notification.recipient_id = inbox.user_id
+    ((inbox, id),) = delivered
+    return Sent(_saved(notification, inbox.user_id, id, key, inbox.sequence))
+
+
+def _saved(
+    notification: Notification, recipient_id: Any, id: int | None, key: str | None, sequence: int
+) -> Notification:
+    """Return a notification that has been inserted, as the row is."""
+    notification.pk = id
+    notification.recipient_id = recipient_id
     notification.idempotency_key = key
-    notification.added_sequence = inbox.sequence
+    notification.added_sequence = sequence
     notification._state.adding = False
     notification._state.db = database.alias()
-    return Sent(notification=notification)
+    return notification
 
 
 @database.reading

@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from live_inbox import database
 from live_inbox.errors import InvalidInput
+from live_inbox.identity.user_lookup import users_with
 from live_inbox.plain_values import plain_scalar
 from live_inbox.storable import is_storable_integer, is_storable_text
 
@@ -79,10 +80,16 @@ def load_by_key(user_ids: Sequence[Any]) -> dict[Any, Any]:
     return found
 
 
-def load_users(recipient_id: Any, sender_id: Any) -> Any:
-    """Return the sender, or None without one; raise InvalidInput if a user does not exist."""
+def load_users(recipient_id: Any, sender_id: Any, known: Any = None) -> Any:
+    """Return the sender, or None without one; raise InvalidInput if a user does not exist.
+
+    `known` is a user who has just been read. Makes no query if there is no other.
+    """
+    users = {} if known is None else {known.pk: known}
     keys = {recipient_id} if sender_id is None else {recipient_id, sender_id}
-    users = load_by_key(list(keys))
+    missing = keys - users.keys()
+    if missing:
+        users |= {user.pk: user for user in users_with(missing)}
     for key, field in ((recipient_id, "recipient_id"), (sender_id, "sender_id")):
         if key is not None and key not in users:
             raise InvalidInput("There is no such user.", field=field)
