@@ -26,6 +26,7 @@ from live_inbox_graphql.http_answers import (
 from live_inbox_graphql.http_request import Parameters
 from live_inbox_graphql.media_types import PLAIN_JSON
 from live_inbox_graphql.messages import OperationRequest
+from live_inbox_graphql.mutation_results import may_mutate, mutated
 from live_inbox_graphql.operation_rate import take_operation
 from live_inbox_graphql.query_results import result_for
 from live_inbox_graphql.request_limits import check_request
@@ -71,7 +72,7 @@ async def answer_operation(
         query = requested_document(schema, parameters, is_anonymous=context.caller is None)
         if not is_paid:
             take_operation(context, schema.weight(query))
-        body = await _compiled_result(schema, query, parameters, context)
+        body = await _compiled_result(schema, method, query, parameters, context)
     except (GraphQLError, RateLimited) as error:
         return answer_result(refused(error), media_type)
     if body is not None:
@@ -110,17 +111,24 @@ async def subscription_or_answer(
 
 
 async def _compiled_result(
-    schema: ServedSchema, query: str, parameters: Parameters, context: Context
+    schema: ServedSchema, method: str, query: str, parameters: Parameters, context: Context
 ) -> bytes | None:
-    """Return the result of a query that is compiled; None to leave it to graphql-core. Raises RateLimited."""
-    if context.caller is None:
+    """Return the result of an operation that is compiled; None to leave it to graphql-core. Raises RateLimited."""
+    caller = context.caller
+    if caller is None:
         return None
-    compiled = schema.compiled_query(query, parameters.operation_name, parameters.variables)
-    if compiled is None:
+    asked = query, parameters.operation_name, parameters.variables
+    compiled = schema.compiled_query(*asked)
+    if compiled is not None:
+        if compiled.extra_weight:
+            take_operation(context, compiled.extra_weight)
+        return await result_for(compiled, caller, is_fresh=True)
+    mutation = schema.compiled_mutation(*asked) if method == "POST" else None
+    if mutation is None or not may_mutate(mutation, caller.scopes):
         return None
-    if compiled.extra_weight:
-        take_operation(context, compiled.extra_weight)
-    return await result_for(compiled, context.caller, is_fresh=True)
+    if mutation.extra_weight:
+        take_operation(context, mutation.extra_weight)
+    return await mutated(mutation, caller, is_fresh=True)
 
 
 async def _execute(

@@ -16,9 +16,8 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.tickets import TICKET_SECONDS, issue_ticket
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
-from live_inbox.services.send_for_caller import send_for_caller
-from live_inbox_graphql import ids
-from live_inbox_graphql.arguments import named_by_client, parse_position
+from live_inbox_graphql import changes, ids
+from live_inbox_graphql.arguments import named_by_client
 from live_inbox_graphql.context import Context, Info, address_of
 from live_inbox_graphql.fields import (
     changing,
@@ -162,15 +161,7 @@ async def _refresh_token(context: Any, token: str) -> RefreshTokenPayload:
 
 
 def _send(caller: Caller, input: SendInput) -> SendPayload:
-    recipient_id = ids.parse_user_id(input.recipient_id, field="input.recipientId")
-    with named_by_client("input"):
-        sent = send_for_caller(
-            caller,
-            recipient_id=recipient_id,
-            idempotency_key=input.idempotency_key,
-            **input.content(),
-        )
-    return SendPayload.of(sent, caller)
+    return SendPayload.of(changes.send(caller, input))
 
 
 def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:
@@ -186,30 +177,19 @@ def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:
 
 
 def _mark_read(caller: Caller, id: str) -> MarkReadPayload:
-    take_change(caller)
-    number = ids.parse_notification_id(id)
-    return MarkReadPayload.of(services.mark_read(user_id=caller.user_id, notification_id=number))
+    return MarkReadPayload.of(changes.mark_read(caller, id))
 
 
 def _mark_unread(caller: Caller, id: str) -> MarkUnreadPayload:
-    take_change(caller)
-    number = ids.parse_notification_id(id)
-    return MarkUnreadPayload.of(
-        services.mark_unread(user_id=caller.user_id, notification_id=number)
-    )
+    return MarkUnreadPayload.of(changes.mark_unread(caller, id))
 
 
 def _mark_all_read(caller: Caller, up_to: str | None) -> MarkAllReadPayload:
-    take_change(caller)
-    position = parse_position(up_to, field="upTo")
-    with named_by_client():
-        return MarkAllReadPayload.of(services.mark_all_read(user_id=caller.user_id, up_to=position))
+    return MarkAllReadPayload.of(changes.mark_all_read(caller, up_to))
 
 
 def _delete(caller: Caller, id: str) -> DeletePayload:
-    take_change(caller)
-    number = ids.parse_notification_id(id)
-    return DeletePayload.of(services.delete(user_id=caller.user_id, notification_id=number))
+    return DeletePayload.of(changes.delete(caller, id))
 
 
 def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> NotificationPreference:

@@ -7,12 +7,10 @@ from datetime import datetime
 from enum import Enum
 
 import strawberry
-from msgspec.structs import replace
 
 from live_inbox import services
-from live_inbox.identity.callers import Caller
-from live_inbox.identity.scopes import Right, allows
 from live_inbox_graphql import ids
+from live_inbox_graphql.changes import ShownSend
 from live_inbox_graphql.types import Notification
 
 _UNREAD_COUNT = "The number of unread notifications in the whole inbox after the change."
@@ -36,19 +34,11 @@ class SendPayload:
     )
 
     @classmethod
-    def of(cls, sent: services.Sent, caller: Caller) -> SendPayload:
-        """Return the payload for the result of a send by the caller.
-
-        It shows the notification as it was sent, also if it has been read since: unless it is the caller's own, and the
-        token may read.
-        """
-        row = sent.notification
-        snapshot = None if row is None else services.snapshot(row)
-        is_readable = row is not None and row.recipient_id == caller.user.pk
-        if snapshot is not None and not (is_readable and allows(caller.scopes, Right.READ)):
-            snapshot = replace(snapshot, read_at=None)
+    def of(cls, sent: ShownSend) -> SendPayload:
+        """Return the payload for the result."""
+        shown = sent.notification
         return cls(
-            notification=None if snapshot is None else Notification.of(snapshot),
+            notification=None if shown is None else Notification.of(shown),
             suppressed=sent.suppressed,
             replayed=sent.replayed,
         )

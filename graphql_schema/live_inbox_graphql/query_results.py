@@ -26,6 +26,7 @@ from live_inbox_graphql.errors import as_clients_see_exception
 
 if TYPE_CHECKING:
     # It relies on internals of graphql-core.
+    from live_inbox_graphql.compiled.compilation import RootField
     from live_inbox_graphql.compiled.queries import CompiledQuery
 
 
@@ -62,7 +63,9 @@ async def result_with_known(
     if query.list_arguments is None:
         body = _rendered(query, await name_with_known(token, known), None)
         return (await caller_with_known(token, known) if body is None else None), body
-    caller, result = await call_with_known(token, known, _read_or_fail, query)
+    caller, result = await call_with_known(
+        token, known, Use(known.user_id), _read, query, reads_caller=False
+    )
     return caller, _failed(query, result) if isinstance(result, Exception) else result
 
 
@@ -73,14 +76,6 @@ async def _result_without_account(query: CompiledQuery, known: KnownToken) -> by
         return await in_request_thread(Use(known.user_id), _read_list, query, known.user_id)
     except Exception as error:
         return _failed(query, error)
-
-
-def _read_or_fail(caller: Caller, query: CompiledQuery) -> bytes | Exception | None:
-    """Return the result, or what reading it has raised: the caller is known then all the same."""
-    try:
-        return _read(caller, query, reads_caller=False)
-    except Exception as error:
-        return error
 
 
 def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes | None:
@@ -116,12 +111,16 @@ def _rendered(query: CompiledQuery, viewer: Person | None, page: Page | None) ->
 
 
 def _failed(query: CompiledQuery, error: Exception) -> bytes:
-    """Return the result of a query whose field has failed, none of which may be null."""
     selection = query.selection
     field = selection.first("notifications") or selection.first("viewer")
     assert field is not None
+    return failed(field, error)
+
+
+def failed(field: RootField, error: Exception) -> bytes:
+    """Return the result of an operation of which a field has failed that may not be null."""
     seen = as_clients_see_exception(error)
     located = GraphQLError(
-        seen.message, nodes=[field.node], path=[field.name], extensions=seen.extensions
+        seen.message, nodes=[*field.nodes], path=[field.name], extensions=seen.extensions
     )
     return json_text.dumps({"data": None, "errors": [located.formatted]})

@@ -30,6 +30,7 @@ from live_inbox_graphql.operation_rate import CHARACTERS_EACH
 from live_inbox_graphql.persisted_documents import PersistedDocuments
 
 if TYPE_CHECKING:
+    from live_inbox_graphql.compiled.mutations import CompiledMutation
     from live_inbox_graphql.compiled.queries import CompiledQuery
 
 
@@ -92,13 +93,27 @@ class ServedSchema:
         self, query: str, operation_name: str | None, variables: Mapping[str, Any] | None
     ) -> CompiledQuery | None:
         """Return the compiled query; None for a request that only `execute` or `stream` can execute."""
+        document = self._remembered_document(query, operation_name)
+        if self._compilers is None or document is None:
+            return None
+        return self._compilers.queries.compile(document, operation_name, variables)
+
+    def compiled_mutation(
+        self, query: str, operation_name: str | None, variables: Mapping[str, Any] | None
+    ) -> CompiledMutation | None:
+        """Return the compiled mutation; None for a request that only `execute` or `stream` can execute."""
+        document = self._remembered_document(query, operation_name)
+        if self._compilers is None or document is None:
+            return None
+        return self._compilers.mutations.compile(document, operation_name, variables)
+
+    def _remembered_document(self, query: str, operation_name: str | None) -> DocumentNode | None:
+        """Return a valid document that may be compiled; None for others."""
         if self._compilers is None or self._has_extensions or not inbox_settings().fast_path:
             return None
         document = self._named_document(query, operation_name)
-        if document is None or document is not self._cache.get(query):
-            # What is not remembered would be compiled each time.
-            return None
-        return self._compilers.queries.compile(document, operation_name, variables)
+        # What is not remembered would be compiled each time.
+        return None if document is None or document is not self._cache.get(query) else document
 
     def _named_document(self, query: str, operation_name: str | None) -> DocumentNode | None:
         """Return a valid document; None if it is not, or if the request has to name the operation."""

@@ -50,6 +50,7 @@ from live_inbox_graphql.http_request import (
     parameters_of_body,
 )
 from live_inbox_graphql.media_types import ANYTHING
+from live_inbox_graphql.mutation_results import may_mutate, mutated_with_known
 from live_inbox_graphql.operation_rate import take_operation_of
 from live_inbox_graphql.query_results import result_with_known
 from live_inbox_graphql.schema import configured_schema
@@ -208,21 +209,36 @@ async def _answer_known(
     parameters: Parameters,
     media_type: str,
 ) -> tuple[Caller | None, Answer | None]:
-    """Answer a query that is compiled; its account is read with what it asks for. Else return the caller alone."""
+    """Answer an operation that is compiled; its account is read with what it asks for. Else return the caller alone."""
+    scopes = known.verified.scopes
+    mutation = None
     try:
         query = requested_document(schema, parameters, is_anonymous=False)
-        compiled = None
-        # What the scopes forbid is left to graphql-core, and is paid there. A new document is paid before it is parsed.
-        if schema.has_checked(query) and allows(known.verified.scopes, Right.READ):
-            compiled = schema.compiled_query(query, parameters.operation_name, parameters.variables)
-        if compiled is not None:
-            weight = schema.weight(query) + compiled.extra_weight
-            take_operation_of(known.user_id, known.verified.scopes, weight)
+        asked = query, parameters.operation_name, parameters.variables
+        # A new document is paid before it is parsed.
+        is_known = schema.has_checked(query)
+        compiled = schema.compiled_query(*asked) if is_known else None
+        # What the scopes forbid is left to graphql-core, and is paid there.
+        if compiled is not None and not allows(scopes, Right.READ):
+            compiled = None
+        elif compiled is None and is_known:
+            mutation = schema.compiled_mutation(*asked)
+            if mutation is not None and not (mutation.calls and may_mutate(mutation, scopes)):
+                mutation = None
+        chosen = compiled or mutation
+        if chosen is not None:
+            weight = schema.weight(query) + chosen.extra_weight
+            take_operation_of(known.user_id, scopes, weight)
     except (GraphQLError, RateLimited) as error:
         return None, answer_result(refused(error), media_type)
-    if compiled is None:
+    if compiled is not None:
+        answering: Awaitable[tuple[Caller | None, bytes | None]]
+        answering = result_with_known(compiled, post.token, known)
+    elif mutation is not None:
+        answering = mutated_with_known(mutation, post.token, known)
+    else:
         return await _authenticated(caller_with_known(post.token, known)), None
-    caller, body = await _authenticated(result_with_known(compiled, post.token, known))
+    caller, body = await _authenticated(answering)
     return caller, None if body is None else Answer(within_limit(body), media_type)
 
 

@@ -25,6 +25,7 @@ from live_inbox.internals.strawberry_schema import core_schema
 from live_inbox.models import Notification
 from live_inbox_graphql import cursors, json_text
 from live_inbox_graphql.compiled import queries as compiled_queries
+from live_inbox_graphql.compiled import selection_memory
 from live_inbox_graphql.compiled.queries import CompiledQueries
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.query_results import result_for
@@ -229,16 +230,16 @@ class TestRemembering:
         compiler: CompiledQueries,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 200)
+        monkeypatch.setattr(selection_memory, "MAX_CHARACTERS", 200)
         for number in range(50):
             ask(f"{{ viewer {{ a{number}: id }} }}")
-        assert 1 < len(compiler._selections) == len(compiler._documents) <= 8
-        assert compiler._size <= 200
+        assert 1 < len(compiler._memory) == len(compiler._memory._documents) <= 8
+        assert compiler._memory.size <= 200
 
     def test_documents_in_use_are_kept(
         self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 300)
+        monkeypatch.setattr(selection_memory, "MAX_CHARACTERS", 300)
         first = ask(first=1)
         for number in range(50):
             ask(f"{{ viewer {{ a{number}: id }} }}")
@@ -251,7 +252,7 @@ class TestRemembering:
         self, compiler: CompiledQueries, monkeypatch: pytest.MonkeyPatch, text: str
     ) -> None:
         """Whether they are compiled or not."""
-        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 4000)
+        monkeypatch.setattr(selection_memory, "MAX_CHARACTERS", 4000)
         kept: WeakSet[DocumentNode] = WeakSet()
         for number in range(200):
             document = parse(text % f"a{number:0999}")
@@ -265,7 +266,7 @@ class TestRemembering:
         self, compiler: CompiledQueries, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As those of a WSGI server do, each of which has an event loop."""
-        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 85)
+        monkeypatch.setattr(selection_memory, "MAX_CHARACTERS", 85)
         documents = [parse(f"{{ viewer {{ a{number}: id }} }}") for number in range(6)]
         monkeypatch.setattr(compiled_queries, "MAX_ARGUMENTS", 2)
         interval = sys.getswitchinterval()
@@ -277,12 +278,12 @@ class TestRemembering:
         finally:
             sys.setswitchinterval(interval)
         assert [each and each.selection.document for each in found] == asked
-        assert compiler._size <= 85
+        assert compiler._memory.size <= 85
 
     def test_the_last_document_is_remembered_whatever_its_length(
         self, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(compiled_queries, "MAX_CHARACTERS", 10)
+        monkeypatch.setattr(selection_memory, "MAX_CHARACTERS", 10)
         assert ask(first=1) is ask(first=1)
 
     def test_large_variables_are_not_remembered(self, ask: Callable[..., Any]) -> None:

@@ -166,24 +166,35 @@ async def name_with_known(token: str, known: KnownToken) -> Person:
 async def call_with_known(
     token: str,
     known: KnownToken,
+    use: Use,
     function: Callable[Concatenate[Caller, P], T],
     /,
     *args: P.args,
     **kwargs: P.kwargs,
-) -> tuple[Caller, T]:
-    """Look up the account of a token that is known and call a function that reads, in one turn of a database thread.
+) -> tuple[Caller, T | Exception]:
+    """Look up the account of a token that is known and call a function, in one turn of a database thread.
 
-    Return the caller and what the function returns. Raises AuthenticationFailed, and what the function raises.
+    `use` is what the function uses the database for. Return the caller, and what the function returns or raises. Raises
+    AuthenticationFailed, and what the database raises when the account is looked up.
     """
     accounts_config = identity_config().accounts
     check = recent_checks().begin()
+    found: list[Caller] = []
 
-    def look_up_and_call() -> tuple[Caller, T]:
+    def look_up_and_call() -> T:
         (result,) = accounts_for([known.verified], accounts_config)
         caller = _of_known(token, known, result, check)
-        return caller, function(caller, *args, **kwargs)
+        found.append(caller)
+        return function(caller, *args, **kwargs)
 
-    return await in_request_thread(Use(known.user_id), look_up_and_call)
+    try:
+        result = await in_request_thread(use, look_up_and_call)
+    except Exception as error:
+        # Raised in the thread, too, whose connections are closed after errors of the database.
+        if not found:
+            raise
+        return found[0], error
+    return found[0], result
 
 
 def _of_known(token: str, known: KnownToken, result: AccountResult, check: Check) -> Caller:

@@ -59,8 +59,8 @@ def send(
         return _replay(first, content, recipient_key, fields)
     check_not_expired(content, now or clock.now())
     try:
-        arguments = content, recipient_key, sender_key, key, now, created
-        return _send_in_one_statement(*arguments, known) or _send_under_lock(*arguments)
+        arguments = content, recipient_key, sender_key, key, now, created, known
+        return _send_in_one_statement(*arguments) or _send_under_lock(*arguments)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)
@@ -104,8 +104,9 @@ def _send_under_lock(
     key: str | None,
     now: datetime | None,
     created_at: datetime | None,
+    known: Any,
 ) -> Sent:
-    sender = load_users(recipient_id, sender_id)
+    sender = load_users(recipient_id, sender_id, known)
     notification = unsaved(content, sender, created_at or now)
     delivered = insert_notifications([Draft(notification, {recipient_id: key})], now)
     if not delivered:

@@ -50,7 +50,9 @@ MAX_FIELDS = 2000
 """Fields of one compiled selection, all types of events together. Few documents within the limits come to a quarter."""
 
 _ARGUMENTS = {"after", "types"}
-_SUBSCRIPTIONS, _QUERIES = "live_inbox_graphql.subscriptions", "live_inbox_graphql.queries"
+QUERIES = "live_inbox_graphql.queries"
+MUTATIONS = "live_inbox_graphql.mutations"
+_SUBSCRIPTIONS = "live_inbox_graphql.subscriptions"
 _OURS = ("live_inbox_graphql.", "strawberry.relay.")
 """The modules of the classes in `SOURCES`."""
 
@@ -126,45 +128,51 @@ def compile_selection(executor: Executor[Any]) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class RootField:
-    """A field of the query type that an operation selects."""
+    """A field of the root type that an operation selects."""
 
-    node: FieldNode
-    """The field with its arguments."""
+    nodes: tuple[FieldNode, ...]
+    """The field with its arguments, as often as it occurs in the document."""
     name: str
     """Its name in the response."""
     read: Read | None
     """The reader of what it gives; None for `__typename`."""
 
+    @property
+    def node(self) -> FieldNode:
+        """The field where it occurs first."""
+        return self.nodes[0]
+
 
 def compile_root_fields(
-    executor: Executor[Any], names: Collection[str]
+    executor: Executor[Any], names: Collection[str], module: str
 ) -> tuple[list[RootField], int]:
-    """Return the fields that a query selects, and how many these select in all.
+    """Return the fields that a query or a mutation selects, and how many these select in all.
 
-    Each has to be `__typename`, or a field of ours with one of these names.
+    Each has to be `__typename`, or a field of ours with one of these names, whose resolver is in this module.
 
     Raises UnsupportedSelection, or graphql-core's GraphQLError.
     """
-    root = executor.schema.query_type
+    root = executor.schema.get_root_type(executor.operation.operation)
     if root is None:
-        raise UnsupportedSelection("no queries")
+        raise UnsupportedSelection("no such operations")
     collected = collect_fields(
         executor.schema, executor.fragments, executor.variable_values, root, executor.operation
     )
     compiler = _Compiler(executor)
     found = []
     for name, details in _grouped(collected).items():
-        node = details[0].node
-        field = root.fields.get(node.name.value)
-        if node.name.value == "__typename":
-            found.append(RootField(node, name, None))
-        elif field is None or node.name.value not in names or not _is_ours(field, _QUERIES):
+        nodes = tuple(each.node for each in details)
+        field_name = nodes[0].name.value
+        field = root.fields.get(field_name)
+        if field_name == "__typename":
+            found.append(RootField(nodes, name, None))
+        elif field is None or field_name not in names or not _is_ours(field, module):
             raise UnsupportedSelection("another root field")
         else:
             kind = _without_non_null(field.type)
             if not isinstance(kind, GraphQLObjectType):
                 raise UnsupportedSelection("another type")
-            found.append(RootField(node, name, compiler.reader(kind, details)))
+            found.append(RootField(nodes, name, compiler.reader(kind, details)))
     return found, compiler.size + len(found)
 
 

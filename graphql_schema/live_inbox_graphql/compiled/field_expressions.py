@@ -1,4 +1,4 @@
-"""Where the fields of each GraphQL type are found in an event, or in a page of the list.
+"""Where the fields of each GraphQL type are found in an event, in a page of the list, or in the result of a change.
 
 The table repeats what `events.to_graphql` and the `of` methods of the types do, without making their objects. A field
 that is missing here leaves a document to graphql-core, which is slower and never wrong.
@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 
 from strawberry.utils.str_converters import to_camel_case
 
+from live_inbox import services
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.delivery.position import position_text
 from live_inbox_graphql import cursors, ids
@@ -21,6 +22,12 @@ _EVERY_EVENT: Mapping[str, str] = {
     "unreadCount": "it.unread_count",
     "occurredAt": "it.occurred_at",
 }
+
+_EVERY_CHANGE: Mapping[str, str] = {
+    "unreadCount": "it.unread_count",
+    "position": "str(it.position)",
+}
+_MARKED: Mapping[str, str] = {"notification": "snapshot(it.notification)", **_EVERY_CHANGE}
 
 SOURCES: Mapping[str, Mapping[str, str]] = {
     "NotificationAdded": {**_EVERY_EVENT, "notification": "it.notification"},
@@ -67,13 +74,23 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "startCursor": "cursor(it.notifications[0].id) if it.notifications else None",
         "endCursor": "cursor(it.notifications[-1].id) if it.notifications else None",
     },
+    "SendPayload": {
+        "notification": "it.notification",
+        "suppressed": "it.suppressed",
+        "replayed": "it.replayed",
+    },
+    "MarkReadPayload": _MARKED,
+    "MarkUnreadPayload": _MARKED,
+    "MarkAllReadPayload": {"count": "it.count", **_EVERY_CHANGE},
+    "DeletePayload": {"notificationId": "notification_id(it.notification_id)", **_EVERY_CHANGE},
     "InboxUser": {
         "id": "user_id(it.id)",
         "username": "it.username",
         "name": "it.name",
     },
 }
-"""By the classes' names, an expression for each field, in which `it` is an event, a snapshot, a person or a page."""
+"""By the classes' names, an expression for each field, in which `it` is an event, a snapshot, a person, a page, or what
+a service returns."""
 
 _ATTRIBUTE = re.compile(r"\bit\.(\w+)")
 
@@ -89,6 +106,7 @@ NAMES: Mapping[str, object] = {
     "cursor": cursors.encode,
     "notification_id": ids.notification_id,
     "position_text": position_text,
+    "snapshot": services.snapshot,
     "user_id": ids.user_id,
 }
 """The names that the expressions use beside `it`."""

@@ -25,7 +25,7 @@ from live_inbox.internals.graphql_execution import Executor
 from live_inbox.selectors import Page
 from live_inbox_graphql.arguments import parse_types
 from live_inbox_graphql.compiled.compilation import (
-    RootField,
+    QUERIES,
     UnsupportedSelection,
     compile_root_fields,
     executor_of,
@@ -33,22 +33,13 @@ from live_inbox_graphql.compiled.compilation import (
 )
 from live_inbox_graphql.compiled.field_expressions import attributes_of_notifications
 from live_inbox_graphql.compiled.rendering import dumps
+from live_inbox_graphql.compiled.selection_memory import Key, Selection, SelectionMemory
 from live_inbox_graphql.costs import Cost, excess, operation_cost
 from live_inbox_graphql.operation_rate import COST_EACH
 from live_inbox_graphql.pagination import window
 
 FIELDS = ("viewer", "notifications")
 """The fields of the query type that can be compiled."""
-
-MAX_CHARACTERS = 131_072
-"""Length of all documents that are remembered, compiled or not. Most are the very ones that `DocumentCache` holds; were
-none of them, this would be 18 MB."""
-
-_FIELD_CHARACTERS = 4
-"""A compiled field takes some 420 bytes of a function and its names; parsed, a character takes 140."""
-
-_ENTRY_CHARACTERS = 8
-"""The size of what is remembered of a document without fields."""
 
 MAX_ARGUMENTS = 1024
 """How many requests with other variables are remembered."""
@@ -67,24 +58,6 @@ class ListArguments:
     from_oldest: bool
     types: frozenset[str] | None
     read: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What a query selects, whatever its variables."""
-
-    document: DocumentNode
-    type_name: str
-    """The name of the query type."""
-    fields: tuple[RootField, ...]
-    size: int
-    """The number of selected fields."""
-    attributes: frozenset[str]
-    """Of notifications, all attributes that it needs, and perhaps more."""
-
-    def first(self, name: str) -> RootField | None:
-        """Return the first field of the query type with this name; None if it is not selected."""
-        return next((field for field in self.fields if field.node.name.value == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +106,7 @@ class CompiledQueries:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._selections: OrderedDict[tuple[int, str | None], Selection | None] = OrderedDict()
-        self._documents: dict[tuple[int, str | None], DocumentNode] = {}
-        self._size = 0
+        self._memory = SelectionMemory(self._forget)
         self._queries: OrderedDict[tuple[int, str | None, bytes], CompiledQuery] = OrderedDict()
         self._settings: InboxSettings | None = None
         self._lock = Lock()
@@ -167,7 +138,7 @@ class CompiledQueries:
         known = self._queries.get(key) if key is not None else None
         if key is not None and known is not None and known.selection.document is document:
             self._queries.move_to_end(key)
-            self._selections.move_to_end(key[:2])
+            self._memory.use(key[:2])
             return known
         query = self._compile(document, operation_name, variables)
         if query is not None and key is not None:
@@ -190,41 +161,16 @@ class CompiledQueries:
         if excess(self._schema, cost) is not None:
             return None
         try:
-            selection = self._selection(document, operation_name, executor)
+            selection = self._memory.selection(document, operation_name, executor, _compiled)
             arguments = None if selection is None else self._arguments(selection, executor)
         except (GraphQLError, InvalidInput):
             return None
         return None if selection is None else CompiledQuery(selection, arguments, cost)
 
-    def _selection(
-        self, document: DocumentNode, operation_name: str | None, executor: Executor[Any]
-    ) -> Selection | None:
-        key = id(document), operation_name
-        if self._documents.get(key) is document:
-            self._selections.move_to_end(key)
-            return self._selections[key]
-        try:
-            selection = None if _has_directives(document) else _compiled(document, executor)
-        except UnsupportedSelection:
-            selection = None
-        self._remember(key, document, selection)
-        return selection
-
-    def _remember(
-        self, key: tuple[int, str | None], document: DocumentNode, selection: Selection | None
-    ) -> None:
-        self._forget(key)
-        self._documents[key], self._selections[key] = document, selection
-        self._size += _size(document, selection)
-        while self._size > MAX_CHARACTERS and len(self._selections) > 1:
-            self._forget(next(iter(self._selections)))
-
-    def _forget(self, key: tuple[int, str | None]) -> None:
-        if key in self._documents:
-            self._size -= _size(self._documents.pop(key), self._selections.pop(key))
-            # They would keep the document and the selection.
-            for query in [each for each in self._queries if each[:2] == key]:
-                del self._queries[query]
+    def _forget(self, key: Key) -> None:
+        # They would keep the document and the selection.
+        for query in [each for each in self._queries if each[:2] == key]:
+            del self._queries[query]
 
     def _arguments(self, selection: Selection, executor: Executor[Any]) -> ListArguments | None:
         field = selection.first("notifications")
@@ -235,12 +181,6 @@ class CompiledQueries:
         return _list_arguments(
             get_argument_values(definition, field.node, executor.variable_values)
         )
-
-
-def _size(document: DocumentNode, selection: Selection | None) -> int:
-    """Return what is remembered of a document, in characters."""
-    length = _ENTRY_CHARACTERS + (document.loc.end if document.loc is not None else 0)
-    return length if selection is None else length + _FIELD_CHARACTERS * selection.size
 
 
 def _key(
@@ -255,7 +195,7 @@ def _key(
 
 
 def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
-    fields, size = compile_root_fields(executor, FIELDS)
+    fields, size = compile_root_fields(executor, FIELDS, QUERIES)
     if sum(field.node.name.value == "notifications" for field in fields) > 1:
         raise UnsupportedSelection("several lists")
     root = executor.schema.query_type
@@ -277,8 +217,3 @@ def _list_arguments(given: Mapping[str, Any]) -> ListArguments:
         parse_types(filter.get("types"), field="filter.types"),
         filter.get("read"),
     )
-
-
-def _has_directives(document: DocumentNode) -> bool:
-    """Whether anything in a document has directives: they may depend on variables, and some only graphql-core knows."""
-    return any(node.directives for node in nodes_of(document))

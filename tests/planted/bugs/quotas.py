@@ -29,7 +29,7 @@ BUGS = (
     PlantedBug(
         name="repeated-send-shows-reads",
         breaks="A service that may not read learns what its recipients have read.",
-        file=f"{GRAPHQL}/payloads.py",
+        file=f"{GRAPHQL}/changes.py",
         original="if snapshot is not None and not (is_readable and",
         replacement="if snapshot is not None and not (row is not None and",
         caught_by=(

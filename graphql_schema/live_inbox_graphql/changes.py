@@ -1,0 +1,83 @@
+"""What the mutations of an inbox do, in a database thread: for the resolvers and for compiled mutations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from live_inbox import services
+from live_inbox.events import Snapshot
+from live_inbox.identity.callers import Caller
+from live_inbox.identity.scopes import Right, allows
+from live_inbox.services.change_rate import take_change
+from live_inbox.services.send_for_caller import send_for_caller
+from live_inbox_graphql import ids
+from live_inbox_graphql.arguments import named_by_client, parse_position
+from live_inbox_graphql.types import SendInput
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSend:
+    """The result of a send as its caller may see it."""
+
+    notification: Snapshot | None
+    suppressed: bool
+    replayed: bool
+
+    @classmethod
+    def of(cls, sent: services.Sent, caller: Caller) -> ShownSend:
+        """Return it for the result of a send by the caller.
+
+        It shows the notification as it was sent, also if it has been read since: unless it is the caller's own, and the
+        token may read.
+        """
+        row = sent.notification
+        snapshot = None if row is None else services.snapshot(row)
+        is_readable = row is not None and row.recipient_id == caller.user.pk
+        if snapshot is not None and not (is_readable and allows(caller.scopes, Right.READ)):
+            snapshot = replace(snapshot, read_at=None)
+        return cls(snapshot, sent.suppressed, sent.replayed)
+
+
+def send(caller: Caller, input: SendInput, *, is_fresh: bool = False) -> ShownSend:
+    """Send a notification. `is_fresh`: whether the caller's row has just been read."""
+    recipient_id = ids.parse_user_id(input.recipient_id, field="input.recipientId")
+    with named_by_client("input"):
+        sent = send_for_caller(
+            caller,
+            recipient_id=recipient_id,
+            is_fresh=is_fresh,
+            idempotency_key=input.idempotency_key,
+            **input.content(),
+        )
+    return ShownSend.of(sent, caller)
+
+
+def mark_read(caller: Caller, id: str) -> services.Changed:
+    """Mark a notification of the caller's as read."""
+    take_change(caller)
+    number = ids.parse_notification_id(id)
+    return services.mark_read(user_id=caller.user_id, notification_id=number)
+
+
+def mark_unread(caller: Caller, id: str) -> services.Changed:
+    """Mark a notification of the caller's as unread."""
+    take_change(caller)
+    number = ids.parse_notification_id(id)
+    return services.mark_unread(user_id=caller.user_id, notification_id=number)
+
+
+def mark_all_read(caller: Caller, up_to: str | None = None) -> services.AllRead:
+    """Mark all notifications of the caller's as read, or those that had arrived at a position."""
+    take_change(caller)
+    position = parse_position(up_to, field="upTo")
+    with named_by_client():
+        return services.mark_all_read(user_id=caller.user_id, up_to=position)
+
+
+def delete(caller: Caller, id: str) -> services.Deleted:
+    """Delete a notification of the caller's."""
+    take_change(caller)
+    number = ids.parse_notification_id(id)
+    return services.delete(user_id=caller.user_id, notification_id=number)

@@ -1,0 +1,192 @@
+"""From a mutation to its compiled selection: of the changes that users make all the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    OperationType,
+    get_argument_values,
+    get_named_type,
+)
+from strawberry.utils.str_converters import to_camel_case
+
+from live_inbox.identity.callers import Caller
+from live_inbox.identity.scopes import Right
+from live_inbox.internals.graphql_execution import Executor
+from live_inbox.internals.strawberry_schema import definition_of
+from live_inbox.request_threads import Use
+from live_inbox_graphql import changes
+from live_inbox_graphql.compiled.compilation import (
+    MUTATIONS,
+    RootField,
+    UnsupportedSelection,
+    compile_root_fields,
+    executor_of,
+)
+from live_inbox_graphql.compiled.rendering import dumps
+from live_inbox_graphql.compiled.selection_memory import Selection, SelectionMemory
+from live_inbox_graphql.costs import Cost, excess, operation_cost
+from live_inbox_graphql.operation_rate import COST_EACH
+from live_inbox_graphql.types import SendInput
+
+_OF_ONE_ARGUMENT: Mapping[str, tuple[str, Callable[..., Any]]] = {
+    "markRead": ("id", changes.mark_read),
+    "markUnread": ("id", changes.mark_unread),
+    "markAllRead": ("upTo", changes.mark_all_read),
+    "delete": ("id", changes.delete),
+}
+"""The fields that change the caller's inbox, each with its only argument."""
+
+FIELDS = (*_OF_ONE_ARGUMENT, "send")
+"""The fields of the mutation type that can be compiled."""
+
+_SEND_ARGUMENTS = {to_camel_case(field.name): field.name for field in fields(SendInput)}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One field of a mutation: what is to be done."""
+
+    field: RootField
+    right: Right
+    """What the caller's token has to allow."""
+    perform: Callable[..., Any]
+    """Takes the caller, and whether their row has just been read; for a database thread."""
+    inbox: str | None
+    """The primary key of the user whose inbox it changes; None for the caller's."""
+
+    def use(self, user_id: str) -> Use:
+        """Return what it uses the database for, if this is the caller's key."""
+        return Use(user_id, user_id if self.inbox is None else self.inbox)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMutation:
+    """One mutation: its selection, and what it does."""
+
+    selection: Selection
+    calls: tuple[Call, ...]
+    """In the order in which they are made, one after the other."""
+    cost: Cost
+
+    @property
+    def extra_weight(self) -> int:
+        """What it takes of its caller's allowance beside its document."""
+        return self.cost.fields // COST_EACH
+
+    def render(self, results: Sequence[Any]) -> bytes:
+        """Return the result as JSON, `{"data":{...}}`, for what the calls have returned."""
+        left = iter(results)
+        data = {
+            field.name: self.selection.type_name if field.read is None else field.read(next(left))
+            for field in self.selection.fields
+        }
+        return dumps({"data": data})
+
+
+class CompiledMutations:
+    """Compiles mutations, and remembers what documents select. Threads may share it."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._memory = SelectionMemory()
+        self._lock = Lock()
+
+    def compile(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        variables: Mapping[str, Any] | None,
+    ) -> CompiledMutation | None:
+        """Return the compiled mutation; None to leave the request to graphql-core, which reports errors.
+
+        The document has to be valid, and cached by the caller: that is not checked again.
+        """
+        kind = OperationType.MUTATION
+        executor = executor_of(self._schema, document, operation_name, variables, kind)
+        if executor is None:
+            return None
+        cost = operation_cost(self._schema, document, operation_name, variables)
+        if excess(self._schema, cost) is not None:
+            return None
+        try:
+            with self._lock:
+                selection = self._memory.selection(document, operation_name, executor, _compiled)
+            if selection is None:
+                return None
+            calls = [
+                self._call(field, executor) for field in selection.fields if field.read is not None
+            ]
+        except GraphQLError:
+            return None
+        return CompiledMutation(selection, tuple(calls), cost)
+
+    def _call(self, field: RootField, executor: Executor[Any]) -> Call:
+        root = self._schema.mutation_type
+        assert root is not None
+        name = field.node.name.value
+        given = get_argument_values(root.fields[name], field.node, executor.variable_values)
+        if name == "send":
+            return _sending(field, given["input"])
+        argument, change = _OF_ONE_ARGUMENT[name]
+        values = [given[argument]] if argument in given else []
+        return Call(field, Right.WRITE, partial(_changing, change, values), None)
+
+
+def _changing(
+    change: Callable[..., Any], values: Sequence[Any], caller: Caller, *, is_fresh: bool
+) -> Any:
+    return change(caller, *values)
+
+
+def _sending(field: RootField, given: Mapping[str, Any]) -> Call:
+    input = SendInput(**{_SEND_ARGUMENTS[name]: value for name, value in given.items()})
+
+    def perform(caller: Caller, *, is_fresh: bool) -> changes.ShownSend:
+        return changes.send(caller, input, is_fresh=is_fresh)
+
+    return Call(field, Right.SEND, perform, input.recipient_id)
+
+
+def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
+    fields, size = compile_root_fields(executor, FIELDS, MUTATIONS)
+    root = executor.schema.mutation_type
+    assert root is not None
+    names = {field.node.name.value for field in fields}
+    for name in names - {"__typename"}:
+        _check_arguments(name, root.fields[name])
+    return Selection(document, root.name, tuple(fields), size)
+
+
+def _check_arguments(name: str, field: GraphQLField) -> None:
+    """Raise UnsupportedSelection for arguments that are not as we declare them."""
+    if name != "send":
+        known = {_OF_ONE_ARGUMENT[name][0]}
+    else:
+        known = {"input"}
+        input = get_named_type(field.args["input"].type) if "input" in field.args else None
+        origin = getattr(definition_of(input), "origin", None) if input is not None else None
+        if (
+            not isinstance(input, GraphQLInputObjectType)
+            or origin is not SendInput
+            or input.fields.keys() != _SEND_ARGUMENTS.keys()
+            # Of values of other types, Strawberry makes objects.
+            or not all(
+                isinstance(get_named_type(each.type), GraphQLScalarType)
+                for each in input.fields.values()
+            )
+        ):
+            raise UnsupportedSelection("another input")
+    if field.args.keys() != known:
+        raise UnsupportedSelection("other arguments")
