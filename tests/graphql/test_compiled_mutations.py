@@ -216,6 +216,14 @@ def test_settings_leave_it_to_graphql_core(changes: dict[str, Any]) -> None:
         assert SCHEMA.compiled_mutation(text, None, None) is None
 
 
+@pytest.mark.parametrize("scope", ["notifications:read", "notifications:send"])
+def test_without_the_scope_graphql_core_reports_it(alice: User, ids: list[int], scope: str) -> None:
+    asked = Asked("mutation { markAllRead { count } }", None, {}, Counter())
+    caller = Caller(alice, frozenset({scope}))
+    assert compiled(caller, asked, is_fresh=True) is None
+    assert b"FORBIDDEN" in executed(caller, asked)
+
+
 def test_after_an_error_nothing_more_is_done(alice: User, ids: list[int]) -> None:
     text = 'mutation { a: markAllRead { count } b: delete(id: "0") { position } c: delete(id: "%s") { position } }'
     asked = Asked(text % ids[0], None, {}, Counter())

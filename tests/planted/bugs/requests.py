@@ -1,4 +1,4 @@
-"""Bugs in requests over HTTP: those that bypass Django's middleware, known tokens, turns, and compiled queries."""
+"""Bugs in requests over HTTP: past Django's middleware, of known tokens, turns, compiled queries and mutations."""
 
 from tests.planted.planted_bug import PlantedBug
 
@@ -9,6 +9,7 @@ TOKENS = "tests/identity/test_known_tokens.py"
 CHECKS = "tests/identity/test_recent_checks.py"
 REQUESTS = "tests/graphql/test_token_requests.py"
 TURNS = "tests/test_request_turns.py"
+MUTATIONS = "tests/graphql/test_compiled_mutations.py"
 
 BUGS = (
     PlantedBug(
@@ -180,5 +181,29 @@ BUGS = (
         caught_by=(
             "tests/internals/test_header_writes.py::test_a_header_alone_is_held_for_one_turn",
         ),
+    ),
+    PlantedBug(
+        name="compiled-mutation-of-any-scope",
+        breaks="A token that may only read changes the inbox.",
+        file=f"{GRAPHQL}/mutation_results.py",
+        original="return all(allows(scopes, call.right) for call in mutation.calls)",
+        replacement="return bool(mutation.calls)",
+        caught_by=(f"{MUTATIONS}::test_without_the_scope_graphql_core_reports_it",),
+    ),
+    PlantedBug(
+        name="compiled-mutation-goes-on",
+        breaks="After a change that has failed, those behind it in the document are made all the same.",
+        file=f"{GRAPHQL}/mutation_results.py",
+        original="            return failed(call.field, error)\n        is_fresh = False",
+        replacement="            results.append(failed(call.field, error))\n        is_fresh = False",
+        caught_by=(f"{MUTATIONS}::test_after_an_error_nothing_more_is_done",),
+    ),
+    PlantedBug(
+        name="compiled-mutation-by-get",
+        breaks="A link changes the inbox of whoever follows it.",
+        file=f"{GRAPHQL}/http_operations.py",
+        original='if method == "POST" else None',
+        replacement="if method else None",
+        caught_by=("tests/graphql/test_view.py::TestGet::test_a_mutation_is_refused",),
     ),
 )

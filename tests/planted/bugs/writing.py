@@ -3,6 +3,7 @@
 from tests.planted.planted_bug import PlantedBug
 
 SERVICES = "backend/live_inbox/services"
+ONE_STATEMENT = "tests/domain/test_one_statement.py"
 
 BUGS = (
     PlantedBug(
@@ -266,5 +267,36 @@ BUGS = (
         caught_by=(
             "tests/domain/test_bulk_record.py::test_a_call_that_another_overtakes_reads_what_it_did",
         ),
+    ),
+    PlantedBug(
+        name="mark-of-an-inbox-that-moved-on",
+        breaks="A mark overwrites the counts and the sequence of what others have changed since it read the inbox.",
+        file="backend/live_inbox/services/one_statement.py",
+        original="AND last_sequence = %s AND fingerprint = %s",
+        replacement="AND last_sequence >= %s AND fingerprint > -1 - %s",
+        caught_by=(
+            f"{ONE_STATEMENT}::test_an_inbox_that_has_changed_since_it_was_read_is_not_written",
+        ),
+        stack="production",
+    ),
+    PlantedBug(
+        name="time-before-the-lock",
+        breaks="What has waited for a lock is older than what it has waited for.",
+        file="backend/live_inbox/services/one_statement.py",
+        original='return "clock_timestamp()" if',
+        replacement='return "statement_timestamp()" if',
+        caught_by=(
+            f"{ONE_STATEMENT}::TestWhileOthersWrite::test_times_are_in_the_order_of_sequences",
+        ),
+        stack="production",
+    ),
+    PlantedBug(
+        name="log-in-another-time-zone",
+        breaks="Who resumes sees other times than who was there.",
+        file="backend/live_inbox/services/one_statement.py",
+        original="AT TIME ZONE 'UTC'",
+        replacement="AT TIME ZONE 'Asia/Tokyo'",
+        caught_by=(f"{ONE_STATEMENT}::test_devices_get_what_the_log_has",),
+        stack="production",
     ),
 )
