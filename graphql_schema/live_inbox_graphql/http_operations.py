@@ -128,7 +128,7 @@ async def _compiled_result(
         return None
     if mutation.extra_weight:
         take_operation(context, mutation.extra_weight)
-    return await mutated(mutation, caller, is_fresh=True)
+    return await mutated(mutation, caller)
 
 
 async def _execute(

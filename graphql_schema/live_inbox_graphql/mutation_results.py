@@ -20,12 +20,9 @@ def may_mutate(mutation: CompiledMutation, scopes: frozenset[str]) -> bool:
     return all(allows(scopes, call.right) for call in mutation.calls)
 
 
-async def mutated(mutation: CompiledMutation, caller: Caller, *, is_fresh: bool) -> bytes:
-    """Make the changes, one after the other, and return the result as JSON, `{"data":...}`. The caller may make them.
-
-    `is_fresh`: whether the caller's row has just been read. That of a socket's caller may be hours old.
-    """
-    return await _continued(mutation, caller, [], is_fresh=is_fresh)
+async def mutated(mutation: CompiledMutation, caller: Caller) -> bytes:
+    """Make the changes, which the caller may make, one after the other; return the result as JSON, `{"data":...}`."""
+    return await _continued(mutation, caller, [])
 
 
 async def mutated_with_known(
@@ -41,23 +38,20 @@ async def mutated_with_known(
     )
     if isinstance(result, Exception):
         return caller, failed(first.field, result)
-    return caller, await _continued(mutation, caller, [result], is_fresh=False)
+    return caller, await _continued(mutation, caller, [result])
 
 
-async def _continued(
-    mutation: CompiledMutation, caller: Caller, results: list[Any], *, is_fresh: bool
-) -> bytes:
+async def _continued(mutation: CompiledMutation, caller: Caller, results: list[Any]) -> bytes:
     """Make the changes that have no results yet. None of them may be null, so the first error is the last."""
     for call in mutation.calls[len(results) :]:
         try:
-            results.append(
-                await in_request_thread(
-                    call.use(caller.user_id), call.perform, caller, is_fresh=is_fresh
-                )
+            # Whoever has authenticated the caller, perhaps the project, may have read the row long ago.
+            result = await in_request_thread(
+                call.use(caller.user_id), call.perform, caller, is_fresh=False
             )
         except Exception as error:
             return failed(call.field, error)
-        is_fresh = False
+        results.append(result)
     try:
         return mutation.render(results)
     except Exception as error:

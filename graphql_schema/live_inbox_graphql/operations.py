@@ -204,7 +204,7 @@ class Operation:
             return None
         if mutation.extra_weight:
             take_operation(self._owner.context(), mutation.extra_weight)
-        return await mutated(mutation, caller, is_fresh=False)
+        return await mutated(mutation, caller)
 
     # -- executed -----------------------------------------------------------------------------------------
 

@@ -79,11 +79,11 @@ def executed(caller: Caller, asked: Asked) -> bytes:
     return json_text.dumps(answer)
 
 
-def compiled(caller: Caller, asked: Asked, *, is_fresh: bool) -> bytes | None:
+def compiled(caller: Caller, asked: Asked) -> bytes | None:
     mutation = SCHEMA.compiled_mutation(asked.text, asked.operation_name, asked.variables)
     if mutation is None or not may_mutate(mutation, caller.scopes):
         return None
-    return async_to_sync(mutated)(mutation, caller, is_fresh=is_fresh)
+    return async_to_sync(mutated)(mutation, caller)
 
 
 class Trial:
@@ -93,9 +93,9 @@ class Trial:
         self._users = users
         self._newest = max(Notification.objects.values_list("pk", flat=True))
 
-    def __call__(self, function: Any, *args: Any, **kwargs: Any) -> tuple[str | None, object]:
+    def __call__(self, function: Any, *args: Any) -> tuple[str | None, object]:
         with transaction.atomic():
-            answer = function(*args, **kwargs)
+            answer = function(*args)
             state = [self._state(user) for user in self._users]
             transaction.set_rollback(True)
         return None if answer is None else self._comparable(answer.decode()), state
@@ -126,8 +126,7 @@ def test_the_answers_are_those_of_graphql_core(alice: User, bob: User, values: V
         asked = data.draw(mutations(CORE, values))
         caller = Caller(alice, data.draw(st.sampled_from(SCOPES)))
         expected, state = trial(executed, caller, asked)
-        is_fresh = data.draw(st.booleans())
-        found, state_after = trial(compiled, caller, asked, is_fresh=is_fresh)
+        found, state_after = trial(compiled, caller, asked)
         seen["asked"] += 1
         if found is None:
             assert asked.constructs["setNotificationPreference"] or (
@@ -183,7 +182,7 @@ def test_every_field(alice: User, bob: User, ids: list[int], text: str) -> None:
     variables = {"id": str(ids[1])} if "$id" in text else {}
     asked = Asked(text, None, variables, Counter())
     trial = Trial([alice, bob])
-    found = trial(compiled, Caller(alice), asked, is_fresh=True)
+    found = trial(compiled, Caller(alice), asked)
     assert found == trial(executed, Caller(alice), asked)
     assert found[0] is not None
     assert "errors" not in found[0]
@@ -220,14 +219,14 @@ def test_settings_leave_it_to_graphql_core(changes: dict[str, Any]) -> None:
 def test_without_the_scope_graphql_core_reports_it(alice: User, ids: list[int], scope: str) -> None:
     asked = Asked("mutation { markAllRead { count } }", None, {}, Counter())
     caller = Caller(alice, frozenset({scope}))
-    assert compiled(caller, asked, is_fresh=True) is None
+    assert compiled(caller, asked) is None
     assert b"FORBIDDEN" in executed(caller, asked)
 
 
 def test_after_an_error_nothing_more_is_done(alice: User, ids: list[int]) -> None:
     text = 'mutation { a: markAllRead { count } b: delete(id: "0") { position } c: delete(id: "%s") { position } }'
     asked = Asked(text % ids[0], None, {}, Counter())
-    answer = compiled(Caller(alice), asked, is_fresh=True)
+    answer = compiled(Caller(alice), asked)
     assert answer is not None
     assert b'"path":["b"]' in answer
     assert Notification.objects.filter(pk=ids[0]).exists()

@@ -7,13 +7,17 @@ from typing import Any
 
 import jwt
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
+from django.db import OperationalError
 from django.test import AsyncClient
 
 from live_inbox.database_threads import in_database_thread
-from live_inbox.identity.callers import known_token, recent_checks
+from live_inbox.identity.callers import Caller, call_with_known, known_token, recent_checks
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_token, revoke_tokens
+from live_inbox.models import Notification
+from live_inbox.request_threads import Use
+from live_inbox.thread_connections import ThreadConnections
 from live_inbox_graphql.schema import configured_schema
 from tests.changed_settings import changed_settings
 from tests.graphql.http_client import PlainResponse, Unanswered, bearer, past_middleware
@@ -310,6 +314,47 @@ class TestKnownTokens:
         for _ in range(2):
             (error,) = json.loads((await answered(token, LIST)).content)["errors"]
             assert error["extensions"]["code"] == "FORBIDDEN"
+
+    async def test_permissions_count_as_they_are_now(self, alice: User, bob: User) -> None:
+        token = bearer(alice)
+        permission = await Permission.objects.aget(codename="send_notification")
+        content = f'{{recipientId: "{bob.pk}", title: "x"}}'
+        send = json.dumps({"query": f"mutation {{ send(input: {content}) {{ suppressed }} }}"})
+        await alice.user_permissions.aadd(permission)
+        for _ in range(2):
+            assert json.loads((await answered(token, send)).content) == {
+                "data": {"send": {"suppressed": False}}
+            }
+        await alice.user_permissions.aremove(permission)
+        (error,) = json.loads((await answered(token, send)).content)["errors"]
+        assert error["extensions"]["code"] == "FORBIDDEN"
+        assert await Notification.objects.acount() == 2
+
+    async def test_what_fails_is_raised_where_connections_are_closed_for_it(
+        self, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One to a server that has become read-only, for example, would stay so."""
+        token = issue_token(alice, ttl_seconds=600)
+        assert (await answered(f"Bearer {token}")).status_code == 200
+        known = known_token(token)
+        assert known is not None
+        seen: list[BaseException | None] = []
+        clean_up = ThreadConnections.clean_up
+
+        def remember(self: ThreadConnections, error: BaseException | None) -> None:
+            seen.append(error)
+            clean_up(self, error)
+
+        monkeypatch.setattr(ThreadConnections, "clean_up", remember)
+        failure = OperationalError("read-only")
+
+        def fail(caller: Caller) -> None:
+            raise failure
+
+        caller, result = await call_with_known(token, known, Use(known.user_id), fail)
+        assert caller.user == alice
+        assert result is failure
+        assert seen == [failure]
 
     async def test_a_field_that_the_scopes_forbid_takes_no_more_than_another(
         self, alice: User

@@ -194,8 +194,8 @@ BUGS = (
         name="compiled-mutation-goes-on",
         breaks="After a change that has failed, those behind it in the document are made all the same.",
         file=f"{GRAPHQL}/mutation_results.py",
-        original="            return failed(call.field, error)\n        is_fresh = False",
-        replacement="            results.append(failed(call.field, error))\n        is_fresh = False",
+        original="            return failed(call.field, error)\n        results.append(result)",
+        replacement="            result = failed(call.field, error)\n        results.append(result)",
         caught_by=(f"{MUTATIONS}::test_after_an_error_nothing_more_is_done",),
     ),
     PlantedBug(
