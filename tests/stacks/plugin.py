@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from tests.stacks.file_times import FileTimes
 from tests.stacks.stack import Stack, StackName
 
 STACK = pytest.StashKey[Stack]()
@@ -17,12 +18,19 @@ FIXTURES_OF_STACK = frozenset({"db", "transactional_db", "stack", "start_server"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--stack`."""
+    """Add `--stack` and `--costly-files`."""
     parser.addoption(
         "--stack",
         choices=get_args(StackName),
         default="embedded",
         help="what to run on: embedded (SQLite, no servers) or production (PostgreSQL and Redis)",
+    )
+    parser.addoption(
+        "--costly-files",
+        type=int,
+        default=0,
+        metavar="N",
+        help="list the N test files that have cost the most processor time",
     )
 
 
@@ -37,12 +45,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Explain the marker."""
+    """Explain the marker, and measure files if that is asked for."""
     config.addinivalue_line(
         "markers",
         "stack(name): the test runs on this stack only. What asks for neither a database nor a server runs on "
         "embedded only, so as not to run twice.",
     )
+    if listed := config.getoption("costly_files"):
+        config.pluginmanager.register(FileTimes(listed))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,6 +18,8 @@ from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import StackName
 
 POLL_SECONDS = 0.1
+COSTLY_FILES = 10
+"""So many test files are listed at the end of a run, of each stack."""
 
 
 class Suite:
@@ -54,7 +56,8 @@ def run_all(arguments: list[str]) -> int:
     # not divided between them: some share something that takes long to make.
     workers = min(max(os.cpu_count() or 1, 2), 4)
     color = "yes" if sys.stdout.isatty() else "no"
-    arguments = [f"-n{workers}", "--dist=loadfile", f"--color={color}", *arguments]
+    options = [f"-n{workers}", "--dist=loadfile", f"--color={color}"]
+    arguments = [*options, f"--costly-files={COSTLY_FILES}", *arguments]
     with ProcessRegistry() as process_registry:
         suites = [Suite(process_registry, stack, arguments) for stack in get_args(StackName)]
         codes = {suite.stack: suite.show() for suite in suites}

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.stacks.test_file_times import TITLE
 from tests.stacks.test_plugin import REPOSITORY, SAMPLES, environment
 
 pytestmark = pytest.mark.stack("embedded")
@@ -24,4 +25,5 @@ def test_a_failure_on_one_stack_fails_the_run_and_both_are_shown() -> None:
     assert "1 passed in" in done.stdout
     assert "1 failed in" in done.stdout
     assert done.stdout.index("stack: embedded") < done.stdout.index("stack: production")
+    assert done.stdout.count(TITLE) == 2
     assert done.stdout.endswith("embedded: passed\nproduction: failed (pytest ended with 1)\n")
