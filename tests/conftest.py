@@ -111,13 +111,13 @@ def start_server(
     """Start real servers of the product, which share the test's database and Redis unless `environment` differs.
 
     `start_server(RECONCILE_SECONDS="0.1", REDIS_URL=None)`: settings are given as environment variables; None takes one
-    away. All are stopped at the end of the test.
+    away. `warm=False` starts Python anew. All are stopped at the end of the test.
     """
     servers: list[ServerProcess] = []
 
-    def start(**environment: str | None) -> ServerProcess:
+    def start(*, warm: bool = True, **environment: str | None) -> ServerProcess:
         own = {**stack.environment(), "DATABASE_URL": stack.test_database_url()}
-        server = ServerProcess(process_registry, {**own, **environment}).start()
+        server = ServerProcess(process_registry, {**own, **environment}, warm=warm).start()
         servers.append(server)
         return server
 

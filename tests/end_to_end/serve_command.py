@@ -35,6 +35,7 @@ def child_of(
         log=directory / "log",
         environment=environment,
         directory=REPOSITORY,
+        warm=not below,
     )
     try:
         yield child

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.stacks.process_registry import ProcessRegistry, signal_all, tree, wait_gone
+from tests.stacks.warm_python import WarmProcess, warm_python
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -22,7 +23,10 @@ class ServerFailed(RuntimeError):
 
 
 class Child:
-    """One process, its descendants and its log, from start to end."""
+    """One process, its descendants and its log, from start to end.
+
+    `warm`: the command is Python's, and starts with the packages imported (`warm_python.py`).
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class Child:
         stop_signal: signal.Signals = signal.SIGTERM,
         final_signal: signal.Signals = signal.SIGKILL,
         user: str | None = None,
+        warm: bool = False,
     ) -> None:
         self.log = log
         self._process_registry = process_registry
@@ -42,23 +47,34 @@ class Child:
         with log.open("ab") as output:
             # Those that ran before it may have written to the same file.
             self._begins_at = output.tell()
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                cwd=directory,
-                start_new_session=True,
-                user=user,
-                extra_groups=[] if user else None,
-            )
+            self._process: subprocess.Popen[bytes] | WarmProcess
+            if warm and warm_python().suits(environment):
+                self._process = warm_python().start(
+                    command[1:], output=output, environment=environment, directory=directory
+                )
+            else:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=dict(environment),
+                    cwd=directory,
+                    start_new_session=True,
+                    user=user,
+                    extra_groups=[] if user else None,
+                )
         process_registry.watch(self.pid, final_signal)
 
     @property
     def pid(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the process started with the packages imported."""
+        return isinstance(self._process, WarmProcess)
 
     @property
     def running(self) -> bool:

@@ -23,13 +23,18 @@ class ServerProcess(LoopbackServer):
     """A server of the product on a loopback port that stays the same over restarts.
 
     It sees this process's environment with the variables given put over it, or taken out where they are None, as
-    they were when the server was made.
+    they were when the server was made. Its packages are imported already (`warm_python.py`), unless `warm` is false.
     """
 
     def __init__(
-        self, process_registry: ProcessRegistry, environment: Mapping[str, str | None] | None = None
+        self,
+        process_registry: ProcessRegistry,
+        environment: Mapping[str, str | None] | None = None,
+        *,
+        warm: bool = True,
     ) -> None:
         super().__init__(process_registry)
+        self._warm = warm
         self._directory = process_registry.new_directory("server")
         self._environment = _with_changes(os.environ, environment or {})
 
@@ -67,6 +72,7 @@ class ServerProcess(LoopbackServer):
             environment=self._environment,
             directory=REPOSITORY,
             stop_signal=signal.SIGTERM,
+            warm=self._warm,
         )
 
 
