@@ -78,8 +78,14 @@ def _command(stack: str, arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "pytest", *options, *arguments]
 
 
+def _keep_bytecode() -> None:
+    """Have Python keep what it compiles. Images for containers often forbid that, and every process compiles it all."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def main() -> int:
     """Run the stacks that the command line names."""
+    _keep_bytecode()
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--stack", choices=get_args(StackName))
     known, arguments = parser.parse_known_args()
