@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
@@ -42,11 +43,22 @@ class Installation:
         self.directory = directory / "project"
         self.directory.mkdir()
         self.python = directory / "venv" / "bin" / "python"
-        venv.create(directory / "venv", with_pip=True, symlinks=True)
+        venv.create(directory / "venv", symlinks=True)
         constraints = directory / "constraints.txt"
         constraints.write_text(_pins())
-        pip = [self.python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run(*pip, "-c", constraints, *requirements, cwd=directory)
+        # By this environment's pip, which need not be installed; and only what is imported is compiled.
+        pip = [
+            sys.executable,
+            "-I",
+            "-m",
+            "pip",
+            "--python",
+            self.python,
+            "install",
+            "--no-compile",
+        ]
+        options = ["--quiet", "--disable-pip-version-check", "-c", constraints]
+        run(*pip, *options, *requirements, cwd=directory)
 
     def django(self, *arguments: str, **environment: str) -> str:
         """Run a management command of the project."""
