@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,14 @@ import pytest
 
 from live_inbox_site import checks
 from live_inbox_site.environment import SiteSettings
+from tests.stacks.python_process import completed_python
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a management command with these environment variables added to those of the tests."""
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=REPOSITORY,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return completed_python("manage.py", *arguments, environment=os.environ | environment)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.stacks.uvicorn_server import REPOSITORY
+from tests.stacks.python_process import completed_python, run_python
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -36,20 +35,14 @@ CREATE TABLE shop_order (id integer PRIMARY KEY);
 def database(tmp_path: Path) -> Path:
     """The database of another project, with Django's users."""
     path = tmp_path / "db.sqlite3"
-    subprocess.run([sys.executable, "-c", PROJECT, str(path)], check=True)
+    run_python("-c", PROJECT, str(path))
     execute(path, SHOP)
     return path
 
 
 def migrate(database: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "migrate", *arguments],
-        cwd=REPOSITORY,
-        env=os.environ | {"DATABASE_URL": f"sqlite:///{database}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = os.environ | {"DATABASE_URL": f"sqlite:///{database}"}
+    return completed_python("manage.py", "migrate", *arguments, environment=environment)
 
 
 def execute(database: Path, script: str) -> None:

@@ -7,14 +7,12 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 import pytest
@@ -32,6 +30,7 @@ from live_inbox.services import SendManyInterrupted, SendStatus, SentMany, bulk_
 from live_inbox_graphql.errors import client_error
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import REPOSITORY
+from tests.stacks.warm_python import WarmProcess, warm_python
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
 
@@ -321,8 +320,8 @@ def test_a_process_that_is_killed_at_any_moment(stack: Stack, tmp_path: Path, se
         services.set_preference(user_id=user.pk, type="general", enabled=True)
     suppressed = sum(sent is None for sent in outcomes().values())
     assert dealt_with > 0
-    done = run_sender(stack)
-    last = done.communicate(timeout=120)[0].splitlines()[-1]
+    with start_sender(stack) as (_, output):
+        *_, last = output.read().splitlines()
     assert last == (
         f"SentMany(sent={400 - dealt_with}, suppressed={suppressed}, replayed={dealt_with - suppressed}, skipped=0)"
     )
@@ -344,25 +343,29 @@ def times_added() -> Counter[int]:
     return Counter(InboxEvent.objects.filter(kind="added").values_list("inbox_id", flat=True))
 
 
-def run_sender(stack: Stack) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.domain.bulk_sender", "release-7"],
-        cwd=REPOSITORY,
-        env={**os.environ, "DATABASE_URL": stack.test_database_url(), "REDIS_URL": ""},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def start_sender(stack: Stack) -> Iterator[tuple[WarmProcess, IO[str]]]:
+    """Start a process that sends, with what it prints."""
+    reading, writing = os.pipe()
+    with open(reading) as output:
+        with open(writing, "wb") as theirs:
+            process = warm_python().start(
+                ["-m", "tests.domain.bulk_sender", "release-7"],
+                output=theirs,
+                environment=os.environ
+                | {"DATABASE_URL": stack.test_database_url(), "REDIS_URL": ""},
+                directory=REPOSITORY,
+            )
+        yield process, output
+        process.wait()
 
 
 def kill_after(stack: Stack, commits: int, seconds: float) -> None:
     """Kill a sender a moment after it has reported so many commits."""
-    process = run_sender(stack)
-    assert process.stdout is not None
-    for line in process.stdout:
-        commits -= line == "committed\n"
-        if commits <= 0:
-            break
-    threading.Event().wait(seconds)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    with start_sender(stack) as (process, output):
+        for line in output:
+            commits -= line == "committed\n"
+            if commits <= 0:
+                break
+        threading.Event().wait(seconds)
+        process.send_signal(signal.SIGKILL)

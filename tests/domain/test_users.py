@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.models import Inbox, InboxEvent, Notification, NotificationPreference
 from tests.domain.query_counting import queries
 from tests.domain.replica import Replica
+from tests.stacks.python_process import completed_python
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -192,14 +191,6 @@ def test_users_may_have_uuids_for_keys(tmp_path: Path) -> None:
         "DATABASE_URL": f"sqlite:///{tmp_path}/people.sqlite3",
         "REDIS_URL": "",
         "DJANGO_SETTINGS_MODULE": "live_inbox_site.settings",
-        "PYTHONPATH": str(REPOSITORY),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", _UUID_USERS, str(tmp_path)],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed_python("-c", _UUID_USERS, str(tmp_path), environment=environment)
     assert (done.stdout, done.stderr) == ("all is well\n", "")

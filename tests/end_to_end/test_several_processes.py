@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import httpx
@@ -17,9 +15,10 @@ from websockets.exceptions import ConnectionClosed
 from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import Change, GraphQLDevice, JsonDevice
 from tests.end_to_end.conftest import Devices
+from tests.stacks.python_process import run_python
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
-from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+from tests.stacks.uvicorn_server import ServerProcess
 
 Start = Callable[..., ServerProcess]
 
@@ -47,13 +46,10 @@ def test_a_command_in_another_process_reaches_open_sockets(
 ) -> None:
     server = start_server()
     opened = [devices.graphql(server), devices.original(server)]
-    command = [sys.executable, "manage.py", "test_notifications", "--user-id", str(alice)]
-    subprocess.run(
-        [*command, "--title", "Test", "--message", "Hello World", "--count", "3"],
-        cwd=REPOSITORY,
-        env=os.environ | {"DATABASE_URL": stack.test_database_url()},
-        check=True,
-        capture_output=True,
+    run_python(
+        *("manage.py", "test_notifications", "--user-id", str(alice)),
+        *("--title", "Test", "--message", "Hello World", "--count", "3"),
+        environment=os.environ | {"DATABASE_URL": stack.test_database_url()},
     )
     for device in opened:
         shown = [device.next_change().notification for _ in range(3)]
@@ -84,13 +80,10 @@ def test_what_another_process_revokes_is_closed_at_once(
     opened = [GraphQLDevice(server.ws, token), JsonDevice(server.ws, token)]
     other = devices.graphql(server)
     token_id = jwt.decode(token, options={"verify_signature": False})["jti"]
-    subprocess.run(
-        [sys.executable, "manage.py", "revoke_tokens", "--user", str(alice)]
-        + (["--token-id", token_id] if single else []),
-        cwd=REPOSITORY,
-        env=os.environ | {"DATABASE_URL": stack.test_database_url()},
-        check=True,
-        capture_output=True,
+    run_python(
+        *("manage.py", "revoke_tokens", "--user", str(alice)),
+        *(["--token-id", token_id] if single else []),
+        environment=os.environ | {"DATABASE_URL": stack.test_database_url()},
     )
     for device in opened if single else [*opened, other]:
         with pytest.raises(ConnectionClosed) as closed, device:

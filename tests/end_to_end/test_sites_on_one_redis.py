@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,9 +20,10 @@ import pytest
 import redis
 
 from tests.both_apis.devices import WAIT_SECONDS, GraphQLDevice
+from tests.stacks.python_process import run_python
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
-from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+from tests.stacks.uvicorn_server import ServerProcess
 
 pytestmark = pytest.mark.stack("production")
 
@@ -52,16 +51,7 @@ class Site:
     def command(self, *arguments: str) -> str:
         """Run a command in a process of its own and return what it has printed."""
         changed = {"DATABASE_URL": self.url, "REDIS_URL": self.redis_url} | self.secrets
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env=os.environ | changed,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout
+        return run_python("manage.py", *arguments, environment=os.environ | changed)
 
     def send(self, title: str) -> None:
         """Send alice a notification, from a process of its own."""

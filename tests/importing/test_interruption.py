@@ -38,6 +38,7 @@ def start_import(
         environment={**os.environ, "DATABASE_URL": stack.test_database_url()},
         directory=REPOSITORY,
         stop_signal=signal.SIGINT,
+        warm=True,
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import Any
 
 import httpx
 
 from tests.stacks.process_registry import ProcessRegistry
-from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
+from tests.stacks.python_process import run_python
+from tests.stacks.uvicorn_server import ServerProcess
 
 _PREPARE = """
 import django
@@ -33,12 +32,7 @@ class Site:
             # Without Redis, what another process sends is only found by reconciliation.
             "RECONCILE_SECONDS": "0.2",
         }
-        subprocess.run(
-            [sys.executable, "-c", _PREPARE],
-            env={**os.environ, **self._environment},
-            cwd=REPOSITORY,
-            check=True,
-        )
+        self.run(_PREPARE)
         self.server = ServerProcess(process_registry, self._environment).start()
         self._client = httpx.Client(base_url=self.http)
         self._tokens: dict[str, str] = {}
@@ -79,25 +73,11 @@ class Site:
         number = {"alice": "1", "bob": "2"}[name]
         command = ["manage.py", "test_notifications", "--user-id", number, "--title", title]
         command += ["--type", type]
-        subprocess.run(
-            [sys.executable, *command, "--message", ""],
-            env={**os.environ, **self._environment},
-            cwd=REPOSITORY,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
+        run_python(*command, "--message", "", environment=os.environ | self._environment)
 
     def run(self, script: str) -> str:
         """Run a script of Python on the site's database, in its own process; return what it prints."""
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, **self._environment},
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        return done.stdout
+        return run_python("-c", script, environment=os.environ | self._environment)
 
     def close(self) -> None:
         """Stop the server."""

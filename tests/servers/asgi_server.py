@@ -103,4 +103,5 @@ class AsgiServer(ServerProcess):
             log=self._directory / "log",
             environment=self._environment,
             directory=REPOSITORY,
+            warm=self._warm,
         )

@@ -58,7 +58,7 @@ class Site:
         own: dict[str, str | None] = dict(self.environment)
         if issuer is not None:
             own |= {"JWT_SECRET": None, "JWT_JWKS_URL": issuer.url, "JWT_ALGORITHMS": "RS256"}
-        server = ServerProcess(self._process_registry, own).start()
+        server = ServerProcess(self._process_registry, own, warm=False).start()
         return SiegedServer(self, server, issuer)
 
     def account(self, name: str, issuer: Issuer | None = None, *, scope: str = "") -> Account:

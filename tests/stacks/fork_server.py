@@ -7,7 +7,6 @@ what reads the environment when it is imported: a process that is forked has an 
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import runpy
@@ -58,15 +57,17 @@ class Program:
     environment: dict[str, str]
     directory: str
     output: int
+    errors: int
 
     def run(self) -> None:
         """Become this program. Raise what it raises, for the interpreter to report."""
         os.setsid()
         nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (self.output, 1), (self.output, 2)):
+        own = (nothing, self.output, self.errors)
+        for target, source in enumerate(own):
             os.dup2(source, target)
-        os.close(nothing)
-        os.close(self.output)
+        for descriptor in own:
+            os.close(descriptor)
         os.chdir(self.directory)
         os.environ.clear()
         os.environ.update(self.environment)
@@ -113,17 +114,20 @@ class ForkServer:
                     return program
 
     def _receive(self) -> tuple[bytes, list[int]]:
-        request, descriptors, _, _ = socket.recv_fds(self._requests, LONGEST_PART, 2)
+        request, descriptors, _, _ = socket.recv_fds(self._requests, LONGEST_PART, 3)
         while request and not request.endswith(b"\n"):
             request += self._requests.recv(LONGEST_PART)
         return request, descriptors
 
-    def _fork(self, request: dict[str, Any], output: int, status: int) -> Program | None:
+    def _fork(
+        self, request: dict[str, Any], output: int, errors: int, status: int
+    ) -> Program | None:
         pid = os.fork()
         if not pid:
             self._forget_owner(status)
-            return Program(**request, output=output)
+            return Program(**request, output=output, errors=errors)
         os.close(output)
+        os.close(errors)
         self._statuses[pid] = status
         self._requests.sendall(b"%d\n" % pid)
         return None
@@ -154,8 +158,6 @@ def main() -> None:
     """Serve; in a forked process, run its program."""
     for name in PACKAGES:
         import_module(name)
-    gc.collect()
-    gc.freeze()
     server = ForkServer(socket.socket(fileno=int(sys.argv[1])))
     if program := server.serve():
         del server

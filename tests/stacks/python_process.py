@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from tempfile import TemporaryFile
+from typing import IO
 
 from tests.stacks.uvicorn_server import REPOSITORY
+from tests.stacks.warm_python import warm_python
 
 
-def run_python(*arguments: str, environment: Mapping[str, str]) -> str:
+def completed_python(
+    *arguments: str, environment: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments in an environment, warm if it suits; return what `subprocess.run` returns."""
+    if not warm_python().suits(environment):
+        command = [sys.executable, *arguments]
+        return subprocess.run(
+            command, cwd=REPOSITORY, env=dict(environment), capture_output=True, text=True
+        )
+    with TemporaryFile() as output, TemporaryFile() as errors:
+        process = warm_python().start(
+            arguments, output=output, errors=errors, environment=environment, directory=REPOSITORY
+        )
+        code = process.wait()
+        return subprocess.CompletedProcess(arguments, code, _text(output), _text(errors))
+
+
+def run_python(*arguments: str, environment: Mapping[str, str] = os.environ) -> str:
     """Run a module or script in an environment, and return what it prints. Raises RuntimeError if it fails."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=REPOSITORY,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = completed_python(*arguments, environment=environment)
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}.\n{done.stderr}")
     return done.stdout
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()

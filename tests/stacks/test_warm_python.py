@@ -15,6 +15,7 @@ import pytest
 
 from tests.stacks.child import Child, ServerFailed
 from tests.stacks.process_registry import ProcessRegistry, wait_gone
+from tests.stacks.python_process import completed_python, run_python
 from tests.stacks.test_plugin import REPOSITORY
 from tests.stacks.warm_python import processor_seconds
 
@@ -161,3 +162,12 @@ def test_nothing_is_left_when_its_owner_is_killed() -> None:
     assert warm == "True"
     assert int(pid) in {process.pid for process in family}
     assert wait_gone(family, seconds=SECONDS) == []
+
+
+@pytest.mark.parametrize("variables", [{}, {"PYTHONDEVMODE": "1"}], ids=["warm", "anew"])
+def test_output_errors_and_exit_code_of_one_that_has_ended(variables: dict[str, str]) -> None:
+    code = "import sys; print('é'); print('wrong', file=sys.stderr); sys.exit(3)"
+    done = completed_python("-c", code, environment=os.environ | variables)
+    assert (done.stdout, done.stderr, done.returncode) == ("é\n", "wrong\n", 3)
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        run_python("-c", code, environment=os.environ | variables)

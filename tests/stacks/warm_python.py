@@ -104,10 +104,15 @@ class WarmPython:
         arguments: Sequence[str],
         *,
         output: IO[bytes],
+        errors: IO[bytes] | None = None,
         environment: Mapping[str, str],
         directory: Path,
     ) -> WarmProcess:
-        """Start Python with these arguments, in a session of its own; its output goes to a file."""
+        """Start Python with these arguments, in a session of its own; its output goes to a file.
+
+        So do its errors, unless they have a file of their own.
+        """
+        files = (output, errors or output)
         request = {
             "arguments": list(arguments),
             "environment": dict(environment),
@@ -117,7 +122,8 @@ class WarmPython:
         try:
             with self._lock:
                 line = json.dumps(request).encode() + b"\n"
-                sent = socket.send_fds(self._requests, [line], [output.fileno(), theirs])
+                descriptors = [*(file.fileno() for file in files), theirs]
+                sent = socket.send_fds(self._requests, [line], descriptors)
                 self._requests.sendall(line[sent:])
                 pid = int(self._requests.recv(LONGEST_ANSWER))
         finally:

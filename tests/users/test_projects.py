@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from live_inbox_site.environment import SiteSettings
-from tests.stacks.uvicorn_server import REPOSITORY
+from tests.stacks.python_process import completed_python
 
 pytestmark = pytest.mark.stack("embedded")
 COUNTS = {"by_email": 17, "by_code": 10, "bare": 12, "rest": 4}
@@ -23,13 +21,8 @@ def outcomes(project: str) -> dict[str, str]:
     ours = {name.upper() for name in SiteSettings.model_fields} | {"DJANGO_SETTINGS_MODULE"}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     with TemporaryDirectory() as directory:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.users.project", project, directory],
-            cwd=REPOSITORY,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        done = completed_python(
+            "-m", "tests.users.project", project, directory, environment=environment
         )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
