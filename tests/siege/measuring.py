@@ -210,6 +210,7 @@ async def attackers(plan: Plan) -> AsyncIterator[Attackers]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=REPOSITORY,
+        start_new_session=True,
     )
     try:
         attacking = Attackers(process)
