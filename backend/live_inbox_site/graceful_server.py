@@ -9,8 +9,11 @@
 uvicorn leaves SIGHUP to the system, which ends the process without a close frame, and ends at once on the second
 SIGINT. A process that ignores SIGHUP, as under `nohup`, goes on doing so.
 
-What this relies on: `handle_exit`, `capture_signals`, `_captured_signals`, `_wait_tasks_to_complete`, `force_exit` and
-`server_state` of uvicorn's `Server`. Tested with uvicorn 0.54.
+Connections are accepted by `live_inbox_site.acceptor`, but for Windows, whose event loop watches no listening socket.
+
+What this relies on: `handle_exit`, `capture_signals`, `_captured_signals`, `_wait_tasks_to_complete`, `force_exit`,
+`servers`, `lifespan` and `server_state` of uvicorn's `Server`, and what it passes to `config.http_protocol_class`.
+Tested with uvicorn 0.54.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -58,9 +62,37 @@ class GracefulServer(uvicorn.Server):
         """Start, then call back."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_report_loop_error)
-        await super().startup(sockets)
+        if sockets is None or sys.platform == "win32":
+            await super().startup(sockets)
+        else:
+            # uvicorn starts its own servers for none of the sockets.
+            await super().startup([])
+            self._accept_from(sockets)
         if self.started and self._on_started is not None:
             self._on_started()
+
+    def _accept_from(self, sockets: Sequence[socket.socket]) -> None:
+        # Not at import: the process of a worker imports this module before Django is set up.
+        from live_inbox_site.acceptor import Acceptor
+
+        for listening in sockets:
+            acceptor: Any = Acceptor(
+                listening,
+                self._create_protocol,
+                lambda: len(self.server_state.connections),
+                self.config.ssl,
+            )
+            acceptor.start()
+            # uvicorn closes them when it stops.
+            self.servers.append(acceptor)
+
+    def _create_protocol(self) -> asyncio.Protocol:
+        """Return the protocol of a new connection, made as uvicorn makes it."""
+        create: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = create(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -100,6 +100,10 @@ class AddressLimit:
         """Count one refusal less that waits."""
         self._waiting.close(key)
 
+    def report_waiting(self, key: str) -> None:
+        """Report one that is refused because as many wait to be opened as may be open."""
+        self._report(f"{key} has {self._most} waiting")
+
     def _report(self, what: str) -> None:
         hint = "if it is a proxy or a network of many users: TRUSTED_PROXIES, UNLIMITED_ADDRESSES"
         self._fault.report(TooManyOfAddress(f"{what} ({hint})"))

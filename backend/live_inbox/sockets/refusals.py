@@ -61,6 +61,18 @@ def refusal_headers(status: HTTPStatus) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(headers)
 
 
+@cache
+def refusal_response(status: HTTPStatus) -> bytes:
+    """Return the whole answer, after which the connection is closed."""
+    fields = b"".join(b"%b: %b\r\n" % field for field in refusal_headers(status))
+    return b"HTTP/1.1 %d %b\r\n%bconnection: close\r\n\r\n%b" % (
+        status,
+        status.phrase.encode(),
+        fields,
+        refusal_body(status),
+    )
+
+
 async def refuse_request(send: Send, status: HTTPStatus) -> None:
     """Answer an HTTP request, and have the server close its connection."""
     await _answer(send, "http.response", status, (b"connection", b"close"))

@@ -118,13 +118,41 @@ BUGS = (
         caught_by=(f"{TURNS}::test_slow_requests_do_not_hold_up_others_for_long",),
     ),
     PlantedBug(
-        name="handshakes-of-the-crowd-first",
+        name="sockets-of-the-crowd-first",
         breaks="Who opens one socket waits behind an address that opens thousands.",
-        file=f"{INBOX}/sockets/handshake_turns.py",
-        original="self._waiting[key] = waiting\n        self._begin(answer)",
-        replacement="self._waiting[key] = waiting\n            self._waiting.move_to_end(key, False)\n"
-        "        self._begin(answer)",
-        caught_by=("tests/sockets/test_handshake_turns.py::test_addresses_take_turns",),
+        file=f"{INBOX}/sockets/opening_turns.py",
+        original="self._old[key] = waiting\n        self._begin(opening)",
+        replacement="self._old[key] = waiting\n            self._old.move_to_end(key, False)\n"
+        "        self._begin(opening)",
+        caught_by=("tests/sockets/test_opening_turns.py::test_addresses_take_turns",),
+    ),
+    PlantedBug(
+        name="crowds-of-addresses-first",
+        breaks="Who opens one connection waits behind all that those who came before have opened.",
+        file=f"{INBOX}/sockets/opening_turns.py",
+        original="addresses = self._new or self._old",
+        replacement="addresses = self._old or self._new",
+        caught_by=("tests/test_acceptor.py::test_who_opens_one_does_not_wait_behind_a_crowd",),
+    ),
+    PlantedBug(
+        name="opened-while-the-server-stops",
+        breaks="The server waits in vain for a connection that was opened while it stopped.",
+        file=f"{SITE}/acceptor.py",
+        original="            if self._is_closed:\n                transport.close()",
+        replacement="            del transport",
+        caught_by=(
+            "tests/test_acceptor.py::test_every_protocol_that_knows_its_connection_is_told_of_its_end",
+        ),
+    ),
+    PlantedBug(
+        name="waiting-without-limit",
+        breaks="One address has the server make a protocol for each of its thousands of connections.",
+        file=f"{SITE}/acceptor.py",
+        original="return MOST_OF_PROXY if is_proxy else settings.max_connections_per_address",
+        replacement="return MOST_OF_PROXY",
+        caught_by=(
+            "tests/test_acceptor.py::test_who_waits_more_often_than_may_be_open_is_refused_without_a_protocol",
+        ),
     ),
     PlantedBug(
         name="parameters-in-wrong-places",

@@ -1,4 +1,4 @@
-"""Handshakes of crowds are answered one in each turn of the loop, and addresses take turns."""
+"""Connections and handshakes of crowds are opened one in each turn of the loop, and addresses take turns."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from live_inbox.sockets.handshake_turns import HandshakeTurns, handshake_turns
+from live_inbox.sockets.opening_turns import OpeningTurns, opening_turns
 
 pytestmark = pytest.mark.stack("embedded")
 
 
 async def test_one_is_answered_in_each_turn() -> None:
-    turns = HandshakeTurns(asyncio.get_running_loop())
+    turns = OpeningTurns(asyncio.get_running_loop())
     answered: list[int] = []
     taken = [turns.take("a", lambda number=number: answered.append(number)) for number in range(4)]  # type: ignore[misc]  # a default binds it
     assert (taken, answered) == ([True, False, False, False], [0])
@@ -25,7 +25,7 @@ async def test_one_is_answered_in_each_turn() -> None:
 
 
 async def test_addresses_take_turns() -> None:
-    turns = HandshakeTurns(asyncio.get_running_loop())
+    turns = OpeningTurns(asyncio.get_running_loop())
     answered: list[str] = []
     for key in ["a"] * 4 + ["b"] * 2 + ["c"]:
         turns.take(key, lambda key=key: answered.append(key))  # type: ignore[misc]  # a default binds it
@@ -35,7 +35,7 @@ async def test_addresses_take_turns() -> None:
 
 
 async def test_who_is_not_limited_takes_no_turn() -> None:
-    turns = HandshakeTurns(asyncio.get_running_loop())
+    turns = OpeningTurns(asyncio.get_running_loop())
     answered: list[str] = []
     turns.take("a", lambda: answered.append("a"))
     turns.take("a", lambda: answered.append("later"))
@@ -47,7 +47,7 @@ async def test_an_answer_that_fails_stops_nobody() -> None:
     loop = asyncio.get_running_loop()
     errors: list[object] = []
     loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
-    turns = HandshakeTurns(loop)
+    turns = OpeningTurns(loop)
     answered: list[str] = []
 
     def fail() -> None:
@@ -64,4 +64,22 @@ async def test_an_answer_that_fails_stops_nobody() -> None:
 
 async def test_each_loop_has_its_own() -> None:
     loop = asyncio.get_running_loop()
-    assert handshake_turns(loop) is handshake_turns(loop)
+    assert opening_turns(loop) is opening_turns(loop)
+
+
+async def test_who_has_waited_for_nothing_comes_before_those_who_go_on_waiting() -> None:
+    turns = OpeningTurns(asyncio.get_running_loop())
+    opened: list[str] = []
+
+    def take(*keys: str) -> None:
+        for key in keys:
+            turns.take(key, lambda key=key: opened.append(key))  # type: ignore[misc]  # a default binds it
+
+    take("a", "a", "b", "a", "b")
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert opened == ["a", "a", "b"]
+    take("c", "c", "b")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert opened == ["a", "a", "b", "c", "a", "b", "c", "b"]
