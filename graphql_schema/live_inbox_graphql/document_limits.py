@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +36,17 @@ MAX_COMPARISONS = 6000
 _SPREAD = 8
 
 
-def excesses(document: DocumentNode) -> list[GraphQLError]:
-    """Return an error for each limit that a document exceeds.
+def excesses(
+    document: DocumentNode, give_way: Callable[[], None] | None = None
+) -> list[GraphQLError]:
+    """Return an error for each limit that a document exceeds. Calls `give_way` between two walks.
 
     Looks at each fragment once, however often it is spread. (A walk along every spread takes time
     that doubles with each fragment.)
     """
     settings = inbox_settings()
+    give_way = give_way or _go_on
+    give_way()
     try:
         size = _Survey(document).size()
     except RecursionError:
@@ -51,14 +56,20 @@ def excesses(document: DocumentNode) -> list[GraphQLError]:
         errors.append(f"The document is nested more than {settings.max_query_depth} levels deep.")
     if size.aliases > settings.max_query_aliases:
         errors.append(f"The document has more than {settings.max_query_aliases} aliases.")
+    give_way()
     if _longest_name(document) > MAX_NAME:
         errors.append(f"The document has a name of more than {MAX_NAME} characters.")
+    give_way()
     repeats = _Repeats(document)
     if repeats.most > MAX_REPEATS:
         errors.append(f"The document has a field more than {MAX_REPEATS} times.")
     elif repeats.comparisons > MAX_COMPARISONS:
         errors.append("The document repeats too many fields in too many fragments.")
     return [GraphQLError(message) for message in errors]
+
+
+def _go_on() -> None:
+    """Do not give way."""
 
 
 def _longest_name(document: DocumentNode) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from threading import RLock
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
-    parse,
     specified_rules,
 )
 from strawberry.extensions import SchemaExtension
@@ -26,6 +25,7 @@ from live_inbox.internals.strawberry_schema import (
 )
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.costs import excess, operation_cost
+from live_inbox_graphql.document_examination import Examination, Rules, errors_of, parse_text
 from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.errors import Code, as_clients_see_exception, mark_invalid
 from live_inbox_graphql.introspection import introspection_errors
@@ -37,84 +37,115 @@ MAX_REMEMBERED_CHARACTERS = 131_072
 
 _LONGEST_REMEMBERED = 8192
 
-Rules = tuple[type[ASTValidationRule], ...]
+MAX_RECENT_CHARACTERS = 65_536
+"""The same of the documents that were examined a moment ago, valid or not: 9 MB."""
 
 
 class DocumentCache:
     """A least-recently-used cache of valid documents, bounded by the length of their texts.
 
-    They are valid under the settings of this process: what was checked under others is forgotten.
+    They are valid under the settings of this process: what was checked under others is forgotten. Threads may share it,
+    as those of a WSGI server do, each of which has an event loop.
     """
 
     def __init__(self) -> None:
         self._documents: OrderedDict[str, DocumentNode] = OrderedDict()
         self._characters = 0
         self._settings: InboxSettings | None = None
-        self._parsed: tuple[str, DocumentNode] | None = None
-        """The last document that was parsed before it was executed."""
-        self._refused: tuple[str, InboxSettings, list[GraphQLError]] | None = None
-        """The last document that had errors, and under which settings."""
+        self._recent: OrderedDict[str, Examination] = OrderedDict()
+        """What was examined a moment ago and is not in the cache: those who ask for it go on to execute it."""
+        self._recent_characters = 0
+        self._lock = RLock()
 
     def __len__(self) -> int:
         return len(self._documents)
 
     def get(self, text: str) -> DocumentNode | None:
         """Return the document of this text, if it is in the cache."""
-        self._forget_other_settings()
-        document = self._documents.get(text)
-        if document is not None:
-            self._documents.move_to_end(text)
-        return document
+        with self._lock:
+            self._forget_other_settings()
+            document = self._documents.get(text)
+            if document is not None:
+                self._documents.move_to_end(text)
+            return document
 
     def _forget_other_settings(self) -> None:
         settings = inbox_settings()
         if settings is not self._settings:
             self._settings = settings
             self._documents.clear()
-            self._characters = 0
+            self._recent.clear()
+            self._characters = self._recent_characters = 0
+
+    def has_examined(self, text: str) -> bool:
+        """Whether a document was parsed and checked before, and what was found is remembered."""
+        if self.get(text) is not None:
+            return True
+        found = self._recent.get(text)
+        return found is not None and (found.document is None or found.errors is not None)
 
     def known(self, text: str) -> DocumentNode | None:
         """Return the document of this text if it was parsed before, valid or not."""
         document = self.get(text)
-        if document is None and self._parsed is not None and self._parsed[0] == text:
-            return self._parsed[1]
-        return document
+        if document is not None:
+            return document
+        found = self._recent.get(text)
+        return None if found is None else found.document
+
+    def syntax_error(self, text: str) -> GraphQLError | None:
+        """Return why this text is not GraphQL, if it was parsed a moment ago."""
+        found = self._recent.get(text)
+        return None if found is None else found.syntax_error
+
+    def note(self, text: str, found: Examination) -> None:
+        """Remember what was found, for a while; a valid document for longer."""
+        with self._lock:
+            self._forget_other_settings()
+            if found.settings is not self._settings or text in self._documents:
+                return
+            if found.document is not None and found.errors == []:
+                self.put(text, found.document)
+                if text in self._documents:
+                    return
+            self._recent_characters += 0 if text in self._recent else len(text)
+            self._recent[text] = found
+            self._recent.move_to_end(text)
+            while self._recent_characters > MAX_RECENT_CHARACTERS and len(self._recent) > 1:
+                self._forget_recent(next(iter(self._recent)))
+
+    def _forget_recent(self, text: str) -> None:
+        if self._recent.pop(text, None) is not None:
+            self._recent_characters -= len(text)
 
     def put(self, text: str, document: DocumentNode) -> None:
         """Add a valid document to the cache."""
-        self._forget_other_settings()
-        if len(text) > _LONGEST_REMEMBERED or text in self._documents:
-            return
-        self._documents[text] = document
-        self._characters += len(text)
-        while self._characters > MAX_REMEMBERED_CHARACTERS:
-            forgotten, _ = self._documents.popitem(last=False)
-            self._characters -= len(forgotten)
+        with self._lock:
+            self._forget_other_settings()
+            if len(text) > _LONGEST_REMEMBERED or text in self._documents:
+                return
+            self._forget_recent(text)
+            self._documents[text] = document
+            self._characters += len(text)
+            while self._characters > MAX_REMEMBERED_CHARACTERS:
+                forgotten, _ = self._documents.popitem(last=False)
+                self._characters -= len(forgotten)
 
     def check(
         self, schema: GraphQLSchema, text: str, document: DocumentNode, rules: Rules
     ) -> list[GraphQLError]:
         """Return the errors of a document; add it to the cache if it has none.
 
-        Whoever asks for the errors of the last document again, as a socket does for each operation that it cannot
-        compile, gets the same list.
+        Whoever asks again a moment later, as those do whose operation cannot be compiled, gets the same list.
         """
-        assert validate_document is not None
-        settings = inbox_settings()
-        if self._refused is not None:
-            refused, under, errors = self._refused
-            if refused == text and under is settings:
-                return errors
-        errors = mark_invalid(
-            excesses(document)
-            or introspection_errors(document)
-            or validate_document(schema, document, rules, hide_suggestions=not settings.introspects)
-            or repeated_fields(schema, document)
-        )
-        if not errors:
-            self.put(text, document)
-        self._refused = (text, settings, errors) if errors else None
-        return errors
+        with self._lock:
+            self._forget_other_settings()
+        found = self._recent.get(text)
+        if found is None or found.document is not document:
+            found = Examination(inbox_settings(), document)
+        if found.errors is None:
+            found.errors = errors_of(schema, document, rules)
+            self.note(text, found)
+        return found.errors
 
     def document(self, schema: GraphQLSchema, text: str) -> DocumentNode | None:
         """Return the document of this text, or None if it is invalid; executing it reports the errors."""
@@ -128,15 +159,14 @@ class DocumentCache:
 
     def parsed(self, text: str) -> DocumentNode | None:
         """Return the document of this text, valid or not; None if it is not GraphQL."""
-        document = self.known(text)
+        document = self.get(text)
         if document is not None:
             return document
-        try:
-            document = parse(text, max_tokens=inbox_settings().max_query_tokens)
-        except (GraphQLError, RecursionError):
-            return None
-        self._parsed = (text, document)
-        return document
+        found = self._recent.get(text)
+        if found is None:
+            found = parse_text(text)
+            self.note(text, found)
+        return found.document
 
 
 class LimitedDocuments(SchemaExtension):
@@ -174,7 +204,11 @@ class Documents(LimitedDocuments):
     def on_parse(self) -> Iterator[None]:
         """Save the parser's work for documents that are known."""
         execution = self.execution_context
-        execution.graphql_document = self._cache.known(execution.query or "")
+        text = execution.query or ""
+        execution.graphql_document = self._cache.known(text)
+        error = self._cache.syntax_error(text)
+        if error is not None:
+            raise error.with_traceback(None)
         yield
 
     def on_validate(self) -> Iterator[None]:

@@ -72,6 +72,7 @@ async def answer_operation(
         query = requested_document(schema, parameters, is_anonymous=context.caller is None)
         if not is_paid:
             take_operation(context, schema.weight(query))
+        await schema.examine(query)
         body = await _compiled_result(schema, method, query, parameters, context)
     except (GraphQLError, RateLimited) as error:
         return answer_result(refused(error), media_type)
@@ -94,6 +95,7 @@ async def subscription_or_answer(
         request = OperationRequest("", query, parameters.variables, parameters.operation_name)
         # Before the document is parsed, if it is new.
         take_operation(context, schema.weight(query))
+        await schema.examine(query)
         if schema.is_subscription(request):
             if context.caller is None:
                 raise unauthenticated(client_error(AuthenticationFailed(Reason.MISSING)))

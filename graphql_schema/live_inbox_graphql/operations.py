@@ -110,6 +110,7 @@ class Operation:
         try:
             if not is_checked:
                 request = self._checked(request)
+            await self._owner.config.schema.examine(request.query)
             compiled = self._compile(request)
             if compiled is not None and await self._follow(compiled):
                 return

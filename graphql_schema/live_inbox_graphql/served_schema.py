@@ -14,9 +14,10 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExe
 
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import HubClosed
-from live_inbox.internals.strawberry_schema import core_schema
+from live_inbox.internals.strawberry_schema import core_schema, validate_document
 from live_inbox_graphql.compiled.loading import compilers
 from live_inbox_graphql.compiled.rendering import CompiledSubscription
+from live_inbox_graphql.document_thread import MOST_INLINE, DocumentThread
 from live_inbox_graphql.documents import (
     DocumentCache,
     Documents,
@@ -50,6 +51,7 @@ class ServedSchema:
         self._has_extensions = bool(schema.extensions)
         self.schema: Final = self._with_documents(schema)
         self._core = core_schema(schema)
+        self._thread = DocumentThread(self._core)
         self._compilers = compilers(self._core)
 
     def _with_documents(self, schema: strawberry.Schema) -> strawberry.Schema:
@@ -72,6 +74,15 @@ class ServedSchema:
         """Return what a document takes of its caller's allowance: more if it has to be parsed and validated."""
         is_known = self._has_extensions or self._cache.get(text) is not None
         return 1 if is_known else 1 + len(text) // CHARACTERS_EACH
+
+    async def examine(self, text: str) -> None:
+        """Have a long document that is new parsed and checked in a thread; what follows finds the result.
+
+        A project's extensions may parse and validate in ways of their own, so with any of them Strawberry does it.
+        """
+        is_inline = len(text) <= MOST_INLINE or self._has_extensions or validate_document is None
+        if not is_inline and not self._cache.has_examined(text):
+            self._cache.note(text, await self._thread.examine(text))
 
     def is_subscription(self, request: OperationRequest) -> bool:
         """Whether a request is a subscription."""
@@ -150,10 +161,13 @@ class ServedSchema:
         except HubClosed:
             raise
         except Exception as error:
-            # Not a fault of the operation but of its setup. To end without a message would be worse.
-            yield self._fit(
-                PreExecutionError(None, [GraphQLError(str(error), original_error=error)])
+            # Not a fault of the operation but of its setup, or no GraphQL. To end without a message would be worse.
+            shown = (
+                error
+                if isinstance(error, GraphQLError)
+                else GraphQLError(str(error), original_error=error)
             )
+            yield self._fit(PreExecutionError(None, [shown]))
 
     def _fit(self, result: ExecutionResult) -> ExecutionResult:
         """Return the result with the errors that clients see.

@@ -30,6 +30,24 @@ BUGS = (
         caught_by=("tests/graphql/test_costs.py::test_a_float_that_is_an_int_counts_as_one",),
     ),
     PlantedBug(
+        name="long-documents-on-the-loop",
+        breaks="Somebody's long documents hold up everybody.",
+        file=f"{GRAPHQL}/served_schema.py",
+        original="is_inline = len(text) <= MOST_INLINE or",
+        replacement="is_inline = len(text) >= 0 or",
+        caught_by=("tests/graphql/test_document_thread.py::TestWays::test_requests",),
+    ),
+    PlantedBug(
+        name="documents-in-cycles",
+        breaks="Documents stay in memory until a garbage collection, which stops everybody.",
+        file="backend/live_inbox/internals/graphql_parsing.py",
+        original="        token.prev = None\n",
+        replacement="",
+        caught_by=(
+            "tests/internals/test_graphql_parsing.py::test_a_document_is_freed_as_soon_as_nobody_has_it",
+        ),
+    ),
+    PlantedBug(
         name="aliases-not-counted",
         breaks="A document may have any number of aliases.",
         file=f"{GRAPHQL}/document_limits.py",
