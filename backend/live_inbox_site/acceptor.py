@@ -5,7 +5,7 @@ uvloop, who connects behind two thousand others waits in the system's queue unti
 knows no addresses. Here:
 
 - What has come is accepted at once, which takes a few microseconds, and opened in turns: one in each turn of the event
-  loop, and addresses one after the other (`live_inbox.sockets.opening_turns`).
+  loop, and addresses one after the other (`live_inbox.sockets.loop_turns`).
 - An address for which as many wait as it may have open (MAX_CONNECTIONS_PER_ADDRESS) is refused before a transport and
   a protocol are made for it.
 - Without descriptors or memory for another connection, the acceptor pauses for PAUSE_SECONDS, as asyncio does.
@@ -25,8 +25,8 @@ from typing import Any
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.sockets.address_limits import OpenCounts, connections_of_addresses
+from live_inbox.sockets.loop_turns import loop_turns
 from live_inbox.sockets.open_files import OUT_OF_RESOURCES
-from live_inbox.sockets.opening_turns import opening_turns
 from live_inbox.sockets.refusals import refusal_response
 from live_inbox.sockets.server_protocol import connection_limit
 
@@ -60,7 +60,7 @@ class Acceptor:
         self._count_open = count_open
         self._tls = tls
         self._loop = asyncio.get_running_loop()
-        self._turns = opening_turns(self._loop)
+        self._turns = loop_turns(self._loop)
         self._waiting: set[socket.socket] = set()
         """What is accepted, and waits for its turn."""
         self._waiting_of = OpenCounts()

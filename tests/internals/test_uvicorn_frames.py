@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -16,9 +16,11 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 from live_inbox import metrics
 from live_inbox.internals import uvicorn_frames
-from live_inbox.internals.uvicorn_frames import MAX_FRAMES, SLICE
+from live_inbox.internals.uvicorn_frames import FEW_FRAMES, MAX_FRAMES, SLICE
 from live_inbox.internals.uvicorn_waiting import MessageQueue
 from live_inbox.limits.rate import Meter, RateLimit
+from live_inbox.sockets.address_limits import forget_limits
+from tests.changed_settings import changed_settings
 from tests.sockets.socket_server import (
     OUR_HTTP_CLASS,
     RawClient,
@@ -87,6 +89,15 @@ async def send_while_it_lasts(client: RawClient, data: bytes) -> None:
 def unparsed(served: ServerEnd) -> int:
     """How many bytes wait to be parsed."""
     return len(served.protocol._unparsed or b"")
+
+
+@pytest.fixture
+def _limited_addresses() -> Iterator[None]:
+    """Let every address be limited, this machine's too."""
+    with changed_settings(UNLIMITED_ADDRESSES=["192.0.2.9"]):
+        forget_limits()
+        yield
+    forget_limits()
 
 
 class TestFloods:
@@ -211,6 +222,45 @@ class TestFloods:
             assert turns > FLOOD // 1000
             await client.send_text("still here")
             await until(lambda: bool(served.received))
+
+    @pytest.mark.usefixtures("_limited_addresses")
+    async def test_sockets_that_are_flooded_are_parsed_one_after_the_other(
+        self, server: SocketServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uvicorn_frames, "_rate", lambda _: RateLimit(10**6, 1, 10**6))
+        async with (
+            server.opened_without_reading() as (first, _),
+            server.opened_without_reading() as (second, _),
+        ):
+            for served in (first, second):
+                served.protocol.data_received(masked(PONG, b"") * FLOOD)
+            ahead = 0
+            while left := unparsed(first) + unparsed(second):
+                await asyncio.sleep(0)
+                assert left - unparsed(first) - unparsed(second) <= SLICE
+                ahead = max(ahead, abs(unparsed(first) - unparsed(second)))
+            assert ahead <= 2 * SLICE
+
+    @pytest.mark.usefixtures("_limited_addresses")
+    async def test_after_many_frames_in_a_short_read_all_reads_take_turns(
+        self, server: SocketServer
+    ) -> None:
+        async with (
+            server.opened_without_reading() as (first, _),
+            server.opened_without_reading() as (second, _),
+        ):
+            sockets = (first.protocol, second.protocol)
+            for protocol in sockets:
+                protocol.data_received(masked(PONG, b"") * FEW_FRAMES)
+                assert not protocol._takes_turns
+                protocol.data_received(masked(PONG, b"") * (FEW_FRAMES + 1))
+                assert protocol._takes_turns
+            for protocol in sockets:
+                protocol.data_received(masked(PONG, b""))
+            assert [protocol._unparsed is None for protocol in sockets] == [True, False]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert second.protocol._unparsed is None
 
 
 class TestClientsThatDoNotRead:

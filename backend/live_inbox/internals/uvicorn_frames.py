@@ -5,8 +5,9 @@ although nobody reads the answers, and keeps the fragments of a message however 
 
 - Frames that the application never sees (pings, unsolicited pongs, fragments, and what comes after the close) count
   against SOCKET_RATE, and a message may have MAX_FRAMES frames.
-- A read is parsed in slices. Parsing pauses as soon as a message waits for the application, and for one iteration of
-  the event loop after MAX_FRAMES_AT_ONCE frames.
+- A read is parsed in slices. Parsing pauses as soon as a message waits for the application, and after
+  MAX_FRAMES_AT_ONCE frames. A long read, and every read of a socket that has had many frames in one, waits for its turn
+  (`live_inbox.sockets.loop_turns`): twenty sockets that are flooded are parsed one after the other.
 - While the socket is not writable, only the latest ping is remembered. It is answered when there is room, as RFC 6455
   (section 5.5.3) allows.
 - What clients do not read is limited for one address, and in all (`live_inbox.sockets.unread_output`).
@@ -39,7 +40,9 @@ from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.internals.requirements import require
 from live_inbox.limits.rate import Meter, RateLimit
+from live_inbox.sockets.address_limits import sockets_of_addresses
 from live_inbox.sockets.asgi import Message
+from live_inbox.sockets.loop_turns import loop_turns
 from live_inbox.sockets.unread_output import reader_of, unread_output
 
 require(
@@ -65,8 +68,11 @@ require(ServerProtocol, "fail", "data_to_send", "recv_frame")
 MAX_FRAMES = 128
 """Frames of one message."""
 
-MAX_FRAMES_AT_ONCE = 256
-"""Frames that are parsed in one iteration of the event loop. About: they are counted after each slice."""
+MAX_FRAMES_AT_ONCE = 64
+"""Frames that are parsed in one turn of the event loop. About: they are counted after each slice."""
+
+FEW_FRAMES = 8
+"""After more frames in one read, the reads of a socket take turns, however short they are."""
 
 SLICE = 1024
 """Bytes that are parsed before frames are counted: at most 170 frames."""
@@ -103,8 +109,10 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         "_frames_at_once",
         "_held_pong",
         "_is_refused",
+        "_takes_turns",
         "_unparsed",
         "_utf8",
+        "_waits",
         "on_frame_rate",
     )
 
@@ -119,6 +127,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         self._held_pong: bytes | None = None
         self._unparsed: memoryview | None = None
         self._is_refused = False
+        self._takes_turns = False
+        self._waits = False
         self._discarded = 0
         self._utf8: IncrementalDecoder | None = None
         # uvicorn has created it, with what it needs.
@@ -134,12 +144,32 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
             if self.conn.handshake_exc is not None and not self.handshake_initiated:
                 self._refuse_handshake()
-        elif self._unparsed is None and len(data) <= SLICE and self.handshake_complete:
+        elif self._may_parse_at_once(len(data)):
+            self._frames_at_once = 0
             super().data_received(data)
+            self._takes_turns = self._frames_at_once > FEW_FRAMES
         else:
             before = b"" if self._unparsed is None else bytes(self._unparsed)
             self._unparsed = memoryview(before + data)
-            self._parse()
+            self._parse_in_turn()
+
+    def _may_parse_at_once(self, size: int) -> bool:
+        is_short = size <= SLICE and not self._takes_turns
+        return is_short and self._unparsed is None and self.handshake_complete
+
+    def _parse_in_turn(self) -> None:
+        """Parse when it is the turn of the client's address, which may be now."""
+        if self._waits:
+            return
+        self._waits = True
+        peer = self.client[0] if self.client else None
+        key = sockets_of_addresses().key(reader_of(peer, self.scope))
+        if not loop_turns(self.loop).take(key, self._parse_now):
+            self._pause_reading()
+
+    def _parse_now(self) -> None:
+        self._waits = False
+        self._parse()
 
     def _parse(self) -> None:
         """Parse until a message waits for the application, or there is nothing left."""
@@ -155,7 +185,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
                 return
             if self._frames_at_once >= MAX_FRAMES_AT_ONCE:
                 self._pause_reading()
-                self.loop.call_soon(self._parse)
+                # Not at once, as for an address that takes no turns.
+                self.loop.call_soon(self._parse_in_turn)
                 return
             part, rest = self._unparsed[:SLICE], self._unparsed[SLICE:]
             self._unparsed = rest if len(rest) else None
@@ -173,7 +204,7 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
             if self._unparsed is not None:
-                self._parse()
+                self._parse_in_turn()
             else:
                 self._resume_reading()
         return message
@@ -190,7 +221,7 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
             self.close_sent or message["type"] == "websocket.accept"
         ):
             # The answer to the close may be in it, or frames that came before the acceptance.
-            self._parse()
+            self._parse_in_turn()
 
     def flush(self) -> None:
         """Write what was not written yet, before anything else is written: a subclass may delay writes."""

@@ -8,7 +8,7 @@ and never gives up a client that does not read its response. Here:
 - The body has to arrive at BODY_RATE at least.
 - A header has limits of its size and number of fields, a body that of MAX_BODY_BYTES: 431 and 413, at once. Django
   would write a body of any size to the disk before it looks at the path.
-- Handshakes take turns (`live_inbox.sockets.opening_turns`).
+- Handshakes take turns (`live_inbox.sockets.loop_turns`).
 - A handshake that websockets does not take is answered. uvicorn leaves it open without an answer.
 - What was read together with a handshake is given to the WebSocket, where it is ours. uvicorn drops it.
 - MAX_PIPELINED requests may wait behind one that is served. What comes after them is not read.
@@ -65,8 +65,8 @@ from live_inbox.sockets.address_limits import (
     sockets_of_addresses,
 )
 from live_inbox.sockets.asgi import BOUNDED, STREAMING
+from live_inbox.sockets.loop_turns import loop_turns
 from live_inbox.sockets.open_files import ConnectionLimit
-from live_inbox.sockets.opening_turns import opening_turns
 from live_inbox.sockets.refusals import refusal_response
 from live_inbox.sockets.server_protocol import SHUTDOWN_RATE, SHUTDOWN_SECONDS
 from live_inbox.sockets.unread_output import reader_of, unread_output
@@ -296,7 +296,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         frames, self._rest = self._rest, b""
         self._is_upgrading = True
         key = sockets_of_addresses().key(reader_of(self._peer, self.scope))
-        if not opening_turns(self.loop).take(key, partial(self._hand_over, frames)):
+        if not loop_turns(self.loop).take(key, partial(self._hand_over, frames)):
             self.transport.pause_reading()
 
     def _hand_over(self, frames: bytes) -> None:

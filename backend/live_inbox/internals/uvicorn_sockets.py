@@ -140,6 +140,12 @@ class DirectSocketProtocol(BoundedSocketProtocol):
         if self.transport.is_closing():
             self._cut_off_soon()
 
+    def _parse(self) -> None:
+        """Parse what waited for its turn."""
+        super()._parse()
+        if self.transport.is_closing():
+            self._cut_off_soon()
+
     def eof_received(self) -> None:
         """Treat EOF as a disconnect: the transport closes itself upon it."""
         super().eof_received()

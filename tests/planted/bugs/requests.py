@@ -120,16 +120,16 @@ BUGS = (
     PlantedBug(
         name="sockets-of-the-crowd-first",
         breaks="Who opens one socket waits behind an address that opens thousands.",
-        file=f"{INBOX}/sockets/opening_turns.py",
-        original="self._old[key] = waiting\n        self._begin(opening)",
+        file=f"{INBOX}/sockets/loop_turns.py",
+        original="self._old[key] = waiting\n        self._begin(key, piece)",
         replacement="self._old[key] = waiting\n            self._old.move_to_end(key, False)\n"
-        "        self._begin(opening)",
-        caught_by=("tests/sockets/test_opening_turns.py::test_addresses_take_turns",),
+        "        self._begin(key, piece)",
+        caught_by=("tests/sockets/test_loop_turns.py::test_addresses_take_turns",),
     ),
     PlantedBug(
         name="crowds-of-addresses-first",
         breaks="Who opens one connection waits behind all that those who came before have opened.",
-        file=f"{INBOX}/sockets/opening_turns.py",
+        file=f"{INBOX}/sockets/loop_turns.py",
         original="addresses = self._new or self._old",
         replacement="addresses = self._old or self._new",
         caught_by=("tests/test_acceptor.py::test_who_opens_one_does_not_wait_behind_a_crowd",),
@@ -142,6 +142,17 @@ BUGS = (
         replacement="            del transport",
         caught_by=(
             "tests/test_acceptor.py::test_every_protocol_that_knows_its_connection_is_told_of_its_end",
+        ),
+    ),
+    PlantedBug(
+        name="frames-without-turns",
+        breaks="Twenty sockets that are flooded hold up everybody at once.",
+        file=f"{INBOX}/internals/uvicorn_frames.py",
+        original="loop_turns(self.loop).take(key, self._parse_now)",
+        replacement="loop_turns(self.loop).take(None, self._parse_now)",
+        caught_by=(
+            "tests/internals/test_uvicorn_frames.py::TestFloods"
+            "::test_sockets_that_are_flooded_are_parsed_one_after_the_other",
         ),
     ),
     PlantedBug(

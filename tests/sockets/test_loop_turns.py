@@ -1,4 +1,4 @@
-"""Connections and handshakes of crowds are opened one in each turn of the loop, and addresses take turns."""
+"""What crowds ask for is done one piece in each turn of the loop, and addresses take turns."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from live_inbox.sockets.opening_turns import OpeningTurns, opening_turns
+from live_inbox.sockets.loop_turns import LoopTurns, loop_turns
 
 pytestmark = pytest.mark.stack("embedded")
 
 
 async def test_one_is_answered_in_each_turn() -> None:
-    turns = OpeningTurns(asyncio.get_running_loop())
+    turns = LoopTurns(asyncio.get_running_loop())
     answered: list[int] = []
     taken = [turns.take("a", lambda number=number: answered.append(number)) for number in range(4)]  # type: ignore[misc]  # a default binds it
     assert (taken, answered) == ([True, False, False, False], [0])
@@ -25,17 +25,17 @@ async def test_one_is_answered_in_each_turn() -> None:
 
 
 async def test_addresses_take_turns() -> None:
-    turns = OpeningTurns(asyncio.get_running_loop())
+    turns = LoopTurns(asyncio.get_running_loop())
     answered: list[str] = []
     for key in ["a"] * 4 + ["b"] * 2 + ["c"]:
         turns.take(key, lambda key=key: answered.append(key))  # type: ignore[misc]  # a default binds it
     for _ in range(8):
         await asyncio.sleep(0)
-    assert answered == ["a", "a", "b", "c", "a", "b", "a"]
+    assert answered == ["a", "b", "c", "a", "b", "a", "a"]
 
 
 async def test_who_is_not_limited_takes_no_turn() -> None:
-    turns = OpeningTurns(asyncio.get_running_loop())
+    turns = LoopTurns(asyncio.get_running_loop())
     answered: list[str] = []
     turns.take("a", lambda: answered.append("a"))
     turns.take("a", lambda: answered.append("later"))
@@ -47,7 +47,7 @@ async def test_an_answer_that_fails_stops_nobody() -> None:
     loop = asyncio.get_running_loop()
     errors: list[object] = []
     loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
-    turns = OpeningTurns(loop)
+    turns = LoopTurns(loop)
     answered: list[str] = []
 
     def fail() -> None:
@@ -64,11 +64,11 @@ async def test_an_answer_that_fails_stops_nobody() -> None:
 
 async def test_each_loop_has_its_own() -> None:
     loop = asyncio.get_running_loop()
-    assert opening_turns(loop) is opening_turns(loop)
+    assert loop_turns(loop) is loop_turns(loop)
 
 
 async def test_who_has_waited_for_nothing_comes_before_those_who_go_on_waiting() -> None:
-    turns = OpeningTurns(asyncio.get_running_loop())
+    turns = LoopTurns(asyncio.get_running_loop())
     opened: list[str] = []
 
     def take(*keys: str) -> None:
@@ -78,8 +78,24 @@ async def test_who_has_waited_for_nothing_comes_before_those_who_go_on_waiting()
     take("a", "a", "b", "a", "b")
     for _ in range(2):
         await asyncio.sleep(0)
-    assert opened == ["a", "a", "b"]
+    assert opened == ["a", "b", "a"]
     take("c", "c", "b")
     for _ in range(5):
         await asyncio.sleep(0)
-    assert opened == ["a", "a", "b", "c", "a", "b", "c", "b"]
+    assert opened == ["a", "b", "a", "c", "b", "a", "c", "b"]
+
+
+async def test_who_asks_for_more_in_its_own_turn_does_not_stay_the_first() -> None:
+    turns = LoopTurns(asyncio.get_running_loop())
+    done: list[str] = []
+
+    def endless() -> None:
+        done.append("a")
+        turns.take("a", endless)
+
+    turns.take("a", endless)
+    for key in "bcb":
+        turns.take(key, lambda key=key: done.append(key))  # type: ignore[misc]  # a default binds it
+    for _ in range(6):
+        await asyncio.sleep(0)
+    assert done == ["a", "b", "c", "a", "b", "a", "a"]
