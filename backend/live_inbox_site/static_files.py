@@ -13,6 +13,7 @@ from servestatic import ServeStaticASGI
 from live_inbox.socket_paths import path_in_project
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send
 from live_inbox.web.bundles import FOR_ALL_ORIGINS, PREFIX
+from live_inbox_site.file_bodies import FileBodies
 
 HASHED_NAME = r"^.+\.(?:[0-9a-f]{12}|[A-Z2-7]{8})\.[a-z0-9]+$"
 """Names with a hash of the content, as ManifestStaticFilesStorage and esbuild make them: cached for ever."""
@@ -34,6 +35,7 @@ class StaticFiles:
             autorefresh=settings.DEBUG,
             add_headers_function=_let_other_origins_embed,
         )
+        self._bodies = FileBodies(are_final=not settings.DEBUG)
         for directory, path in _directories(self._path):
             self._files.add_files(directory, prefix=path)
 
@@ -47,7 +49,8 @@ class StaticFiles:
         return self._application(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._files(scope, receive, send)
+        offered = self._bodies.offered_in(scope)
+        await self._files(offered, receive, self._bodies.sender(scope, send))
 
 
 def _let_other_origins_embed(headers: Headers, path: str, url: str) -> None:
