@@ -17,6 +17,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from live_inbox import metrics
 from live_inbox.internals import uvicorn_frames
 from live_inbox.internals.uvicorn_frames import FEW_FRAMES, MAX_FRAMES, SLICE
+from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
 from live_inbox.internals.uvicorn_waiting import MessageQueue
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.address_limits import forget_limits
@@ -477,3 +478,31 @@ async def test_an_application_that_writes_to_a_refused_client_is_told_that_it_ha
         with pytest.raises(ClientDisconnected):
             await served.send({"type": "websocket.send", "text": "late"})
         assert served.writer.write([b"late"]) is None
+
+
+async def test_nothing_is_logged_for_clients_that_leave_before_the_acceptance(
+    server: SocketServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    received = DirectSocketProtocol.receive
+    left: list[DirectSocketProtocol] = []
+
+    async def receive_and_leave(protocol: DirectSocketProtocol) -> Any:
+        message = await received(protocol)
+        # As when its end is read, in the turn of the event loop in which the application accepts it.
+        if message["type"] == "websocket.connect":
+            protocol.eof_received()
+            protocol.transport.close()
+            left.append(protocol)
+        return message
+
+    monkeypatch.setattr(DirectSocketProtocol, "receive", receive_and_leave)
+    caplog.clear()
+    async with raw_client(server.port) as client:
+        await client.send(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+        )
+        assert await client.receive_all() == b""
+        await until(lambda: bool(left) and left[0].disconnected)
+        await until(lambda: not server.server.server_state.tasks)
+    assert [record.getMessage() for record in caplog.records] == []

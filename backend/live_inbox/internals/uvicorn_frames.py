@@ -14,6 +14,7 @@ although nobody reads the answers, and keeps the fragments of a message however 
 - A client that breaks the protocol or a limit gets its close frame. The server goes on reading for a moment (lingering
   close): to close a TCP connection with unread data would reset it, and the close frame could be lost.
 - Frames that come before the socket is accepted wait. uvicorn answers pings before the handshake.
+- Nothing is logged for a client that leaves before its socket is accepted.
 - Text that is not UTF-8 is refused with the first fragment that shows it, not at the end of the message.
 - A client may close the socket in the middle of a message; websockets calls that a protocol error.
 
@@ -210,8 +211,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         return message
 
     async def send(self, message: Message) -> None:  # type: ignore[override]  # uvicorn's own names every message
-        """Send a message of ASGI. Raises ClientDisconnected once the client was refused."""
-        if self._is_refused:
+        """Send a message of ASGI. Raises ClientDisconnected once the client was refused, or has left before."""
+        if self._is_refused or self._has_left_handshake():
             raise ClientDisconnected
         await super().send(message)  # type: ignore[arg-type]
         if message["type"] == "websocket.http.response.body" and self.close_sent:
@@ -222,6 +223,10 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         ):
             # The answer to the close may be in it, or frames that came before the acceptance.
             self._parse_in_turn()
+
+    def _has_left_handshake(self) -> bool:
+        """Whether the client has left before the acceptance. uvicorn would log an error of the application for each."""
+        return not self.handshake_complete and self.transport.is_closing()
 
     def flush(self) -> None:
         """Write what was not written yet, before anything else is written: a subclass may delay writes."""

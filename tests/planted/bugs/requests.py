@@ -135,6 +135,17 @@ BUGS = (
         caught_by=("tests/test_acceptor.py::test_who_opens_one_does_not_wait_behind_a_crowd",),
     ),
     PlantedBug(
+        name="errors-for-clients-that-leave",
+        breaks="Strangers fill the disk with the log, a line for each handshake that they give up.",
+        file=f"{INBOX}/internals/uvicorn_frames.py",
+        original="if self._is_refused or self._has_left_handshake():",
+        replacement="if self._is_refused:",
+        caught_by=(
+            "tests/internals/test_uvicorn_frames.py"
+            "::test_nothing_is_logged_for_clients_that_leave_before_the_acceptance",
+        ),
+    ),
+    PlantedBug(
         name="opened-while-the-server-stops",
         breaks="The server waits in vain for a connection that was opened while it stopped.",
         file=f"{SITE}/acceptor.py",
