@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from live_inbox.sockets import address_limits
 from live_inbox.sockets.open_files import ConnectionLimit
@@ -37,12 +44,14 @@ class FaultyListener(socket.socket):
 class Accepting:
     """An acceptor, and what it has opened."""
 
-    def __init__(self, errors: list[int]) -> None:
+    def __init__(self, errors: list[int], tls: ssl.SSLContext | None) -> None:
         self.listening = FaultyListener()
         self.listening.errors = errors
         self.listening.bind((CROWD, 0))
         self.listening.listen(100)
-        self.acceptor = Acceptor(self.listening, lambda: Opened(self), lambda: len(self.opened))
+        self.acceptor = Acceptor(
+            self.listening, lambda: Opened(self), lambda: len(self.opened), tls
+        )
         self.opened: list[str] = []
         """The addresses of those that are open, in their order."""
         self.transports: list[asyncio.BaseTransport] = []
@@ -83,8 +92,8 @@ class Opened(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def accepting(*errors: int) -> AsyncIterator[Accepting]:
-    made = Accepting(list(errors))
+async def accepting(*errors: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[Accepting]:
+    made = Accepting(list(errors), tls)
     made.count_turns()
     try:
         yield made
@@ -277,3 +286,49 @@ def test_every_protocol_that_knows_its_connection_is_told_of_its_end(
     with asyncio.Runner(loop_factory=loop) as runner:
         for turns in range(12):
             runner.run(stop_after(turns))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a certificate of its own for this machine, and the key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+async def test_tls(clients: ExitStack, certificate: Path) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with accepting(tls=tls) as made:
+        plain, connected = made.connect(CROWD, OTHER)
+        clients.enter_context(plain)
+        made.acceptor.start()
+        await asyncio.to_thread(plain.sendall, b"GET / HTTP/1.1\r\n\r\n")
+        with await asyncio.to_thread(
+            trusting.wrap_socket, connected, server_hostname="localhost"
+        ) as client:
+            assert client.version() == "TLSv1.3"
+            await until(lambda: made.opened == [OTHER])
+        # Who speaks no TLS gets no answer, and the end of the connection.
+        while await asyncio.to_thread(plain.recv, 4096):
+            pass
