@@ -8,8 +8,11 @@ import { type ChangeEvent, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { DemoTokens } from "../live/demo_tokens.js";
 import { pageFacts } from "../live/page_facts.js";
+import { EventLog } from "./event_log.js";
+import { EventLogView } from "./event_log_view.js";
 import { examples } from "./examples.js";
-import { makeFetcher, type SubscriptionStatus } from "./fetcher.js";
+import { makeFetcher } from "./fetcher.js";
+import { LiveSubscription, type SubscriptionStatus } from "./live_subscription.js";
 import { type GraphiQLFacts, Session } from "./session.js";
 
 const facts = pageFacts() as GraphiQLFacts;
@@ -17,7 +20,8 @@ const facts = pageFacts() as GraphiQLFacts;
 function Explorer() {
   const [session] = useState(() => new Session(facts, new DemoTokens(facts)));
   const [status, setStatus] = useState<SubscriptionStatus>();
-  const fetcher = useMemo(() => makeFetcher(facts.endpoint, session, setStatus), [session]);
+  const live = useMemo(() => new LiveSubscription(facts.endpoint, session, new EventLog(), setStatus), [session]);
+  const fetcher = useMemo(() => makeFetcher(facts.endpoint, session, live), [session, live]);
   const user = facts.viewer ?? facts.demo[0];
   return (
     <>
@@ -34,12 +38,16 @@ function Explorer() {
           shouldPersistHeaders={false}
           showPersistHeadersSettings={false}
           defaultEditorToolsVisibility="variables"
+          onTabChange={({ activeTabIndex }) => {
+            live.tab = activeTabIndex;
+          }}
         >
           <GraphiQL.Logo>
             <span />
           </GraphiQL.Logo>
         </GraphiQL>
       </main>
+      <EventLogView live={live} status={status} />
     </>
   );
 }

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, expect
 
+from tests.pages.conftest import Opener
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
@@ -103,6 +104,74 @@ async def test_the_reason_is_shown_when_a_subscription_ends(page: Page, site: Si
     site.server.restart()
     await expect(page.locator(".toolbar .status")).to_contain_text("Subscription ended: 1012")
     await expect(page.locator(".toolbar .status")).to_contain_text("To resume, subscribe after")
+
+
+async def sequences(page: Page) -> list[str]:
+    """Return the numbers of the events in the log."""
+    return await page.locator(".event-log .event b").all_inner_texts()
+
+
+async def test_live_goes_on_in_another_tab(page: Page, site: Site) -> None:
+    """As the examples say: run Live, then send from another tab, and watch."""
+    await open_graphiql(page, "Live")
+    await run(page)
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
+    await page.get_by_role("tab", name="Send").click()
+    await run(page)
+    await expect_result(page, '"title":"HellofromGraphiQL"', '"suppressed":false')
+    log = page.get_by_role("region", name="Events")
+    await expect(log.locator(".event")).to_have_count(1)
+    await expect(log.locator(".event")).to_contain_text("Hello from GraphiQL")
+    await run(page)
+    await expect(log.locator(".event")).to_have_count(2)
+    await expect(log.locator(".checked")).to_have_text("2 events · none missing · none twice")
+    first, second = [int(number) for number in await sequences(page)]
+    assert second == first + 1
+    await log.get_by_role("button", name="Stop").click()
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription stopped.")
+
+
+async def test_the_button_of_graphiql_stops_the_subscription(page: Page, site: Site) -> None:
+    await open_graphiql(page, "Live")
+    await run(page)
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
+    await page.get_by_role("button", name="Stop query").click()
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription stopped.")
+
+
+async def test_the_log_shows_a_resume(page: Page, site: Site) -> None:
+    await open_graphiql(page, "Live")
+    await run(page)
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
+    site.send("alice", "before")
+    log = page.get_by_role("region", name="Events")
+    await expect(log.locator(".event")).to_have_count(1)
+    await log.get_by_role("button", name="Lose the connection").click()
+    await expect(page.locator(".toolbar .status")).to_contain_text("Subscription ended")
+    for title in ("1", "2"):
+        site.send("alice", title)
+    await log.get_by_role("button", name="Resume").click()
+    await expect(page.locator(".toolbar .status")).to_have_text("Subscription: live")
+    site.send("alice", "after")
+    await expect(log.locator(".event")).to_have_count(4)
+    await expect(log.locator(".event em")).to_have_count(2)
+    await expect(log.locator(".checked")).to_have_text("4 events · none missing · none twice")
+    first, *others = [int(number) for number in await sequences(page)]
+    assert others == [first + 1, first + 2, first + 3]
+
+
+async def test_it_is_usable_on_a_phone(open_context: Opener, site: Site) -> None:
+    site.send("alice", "Hello")
+    context = await open_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = await context.new_page()
+    await open_graphiql(page, "List")
+    await run(page)
+    await expect_result(page, '"title":"Hello"')
+    for part in (".graphiql-query-editor", ".result-window"):
+        box = await page.locator(part).bounding_box()
+        assert box is not None
+        assert (box["width"] > 280, box["height"] > 120) == (True, True)
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 async def test_a_token_is_used_and_never_stored(page: Page, site: Site) -> None:
