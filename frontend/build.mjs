@@ -19,6 +19,7 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const PACKAGES = join(HERE, "node_modules");
 const DIST = join(HERE, "..", "backend", "live_inbox", "static", "live_inbox", "web");
 const OLDEST_NODE = 20;
+const TARGET = ["chrome123", "firefox121", "safari17.5"];
 
 /** Entry points by their name in the manifest. Workers are built first: GraphiQL contains their file names. */
 const WORKERS = {
@@ -26,6 +27,12 @@ const WORKERS = {
   "json.worker": "monaco-editor/esm/vs/language/json/json.worker.js",
   "graphql.worker": "monaco-graphql/esm/graphql.worker.js",
 };
+/** The languages of the component are modules that it loads; English is part of it. */
+const LANGUAGES = ["ar", "de", "es", "fr", "ja"];
+
+/** The most that the component may have, in bytes compressed with gzip. */
+const COMPONENT_BYTES = 30_000;
+
 const PAGES = {
   "notification-inbox": "inbox/index.ts",
   live: "live/main.ts",
@@ -50,6 +57,7 @@ async function main(options) {
   fs.mkdirSync(unfinished, { recursive: true });
   await bundle(unfinished);
   await compress(unfinished);
+  checkSize(unfinished);
   fs.writeFileSync(join(unfinished, "stamp"), stamp);
   fs.rmSync(DIST, { recursive: true, force: true });
   fs.renameSync(unfinished, DIST);
@@ -86,19 +94,20 @@ function npm(arguments_) {
 async function bundle(outdir) {
   const { build } = await import("esbuild");
   const manifest = {};
-  const run = async (entryPoints, define = {}) => {
+  const run = async (entryPoints, define = {}, format = "iife") => {
     const { metafile } = await build({
       absWorkingDir: HERE,
       entryPoints: Object.entries(entryPoints).map(([out, source]) => ({ in: source, out })),
       outdir,
       bundle: true,
       minify: true,
-      format: "iife",
-      target: ["chrome123", "firefox121", "safari17.5"],
+      format,
+      target: TARGET,
       jsx: "automatic",
       entryNames: "[name].[hash]",
       assetNames: "[name].[hash]",
-      loader: { ".shadow.css": "text", ".woff2": "file", ".svg": "copy", ".ttf": "dataurl" },
+      plugins: [shadowStyles],
+      loader: { ".woff2": "file", ".svg": "copy", ".ttf": "dataurl" },
       define: { "process.env.NODE_ENV": '"production"', ...define },
       legalComments: "linked",
       metafile: true,
@@ -117,8 +126,29 @@ async function bundle(outdir) {
   const workerFiles = JSON.stringify(
     Object.fromEntries(Object.keys(WORKERS).map((name) => [name, manifest[`${name}.js`]])),
   );
+  const languages = LANGUAGES.map((name) => [`notification-inbox.${name}`, `inbox/languages/${name}.ts`]);
+  await run(Object.fromEntries(languages), {}, "esm");
   await run(PAGES, { WORKER_FILES: workerFiles });
   fs.writeFileSync(join(outdir, "manifest.json"), JSON.stringify(manifest, null, 2));
+}
+
+/** The style sheets of shadow trees are texts in the scripts, without what browsers do not need. */
+const shadowStyles = {
+  name: "shadow styles",
+  setup: ({ onLoad, esbuild }) =>
+    onLoad({ filter: /\.shadow\.css$/ }, async ({ path }) => {
+      const text = fs.readFileSync(path, "utf8");
+      const { code } = await esbuild.transform(text, { loader: "css", minify: true, target: TARGET });
+      return { contents: code.trim(), loader: "text" };
+    }),
+};
+
+function checkSize(directory) {
+  const manifest = JSON.parse(read(join(directory, "manifest.json")));
+  const { size } = fs.statSync(join(directory, `${manifest["notification-inbox.js"]}.gz`));
+  if (size > COMPONENT_BYTES) {
+    throw new BuildError(`The web component has ${size} bytes, compressed; at most ${COMPONENT_BYTES} are allowed.`);
+  }
 }
 
 async function compress(directory) {

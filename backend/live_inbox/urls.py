@@ -76,5 +76,8 @@ urlpatterns = [
     path(SOCKET_PATHS["json"], sockets_only, name="json"),
     path(SOCKET_PATHS["json"].rstrip("/"), sockets_only),
     path("notification-inbox.js", views.component, name="component"),
+    path(
+        "notification-inbox.<slug:language>.js", views.component_language, name="component-language"
+    ),
     path("notifications/preferences/", preferences, name="preferences"),
 ]

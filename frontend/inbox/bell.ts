@@ -1,8 +1,7 @@
-/** The button with the number of unread notifications, and the live region that announces new ones. */
+/** The button with the number of unread notifications. */
 
 import { element, icon, setAttributes } from "./dom.js";
-
-const MAX_ANNOUNCEMENTS = 5;
+import type { Texts } from "./strings.js";
 
 export class Bell {
   private readonly badge = element("span", { class: "badge", "aria-hidden": "true" });
@@ -12,19 +11,19 @@ export class Bell {
     icon("bell"),
     this.badge,
   );
-  /** A hidden live region: screen readers read it aloud. */
-  readonly announcements = element("div", { class: "sr", role: "log", "aria-live": "polite" });
 
-  render(unreadCount: number, isOpen: boolean): void {
-    this.badge.textContent = unreadCount > 99 ? "99+" : String(unreadCount);
+  render(texts: Texts, unreadCount: number, isOpen: boolean): void {
+    const text = unreadCount > 99 ? `${texts.number(99)}+` : texts.number(unreadCount);
+    if (this.badge.textContent !== text) this.badge.textContent = text;
     this.badge.hidden = unreadCount === 0;
-    const label = `Notifications, ${unreadCount} unread`;
-    setAttributes(this.button, { "aria-label": label, "aria-expanded": String(isOpen) });
+    setAttributes(this.button, {
+      "aria-label": texts.count("bell", unreadCount),
+      "aria-expanded": String(isOpen),
+    });
   }
 
-  announce(title: string): void {
-    this.announcements.append(element("p", {}, `New notification: ${title}`));
-    if (this.announcements.childElementCount > MAX_ANNOUNCEMENTS) this.announcements.firstElementChild?.remove();
+  /** Move as a bell does. */
+  ring(): void {
     this.button.removeAttribute("data-ring");
     // Reading the layout in between restarts the animation.
     void this.button.offsetWidth;

@@ -17,8 +17,11 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
 
 export function setAttributes(target: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === false || value === null || value === undefined) target.removeAttribute(name);
-    else target.setAttribute(name, value === true ? "" : String(value));
+    // What is as it was is not set again: observers and screen readers would take it for a change.
+    const text = value === true ? "" : String(value);
+    if (value === false || value === null || value === undefined) {
+      if (target.hasAttribute(name)) target.removeAttribute(name);
+    } else if (target.getAttribute(name) !== text) target.setAttribute(name, text);
   }
 }
 
@@ -29,8 +32,7 @@ const PATHS = {
   dot: "M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7Z",
   trash: "M5 7h14M10 7V4.5h4V7m3.5 0-1 12.5h-9L6.5 7M10 11v5m4-5v5",
   tune: "M4 7h9m5 0h2M4 17h2m5 0h9M15.5 4.5v5m-7 5v5",
-  open: "M9 6h9v9M18 6 6.5 17.5",
-  back: "M14.5 5.5 8 12l6.5 6.5",
+  close: "m6.5 6.5 11 11m0-11-11 11",
 } as const;
 
 /** Create an icon, hidden from screen readers. */

@@ -9,9 +9,18 @@ import {
   type Notification,
   type TokenSource,
 } from "../client/index.js";
-import { EVERYTHING, type Filter, type Page } from "./list.js";
+import { EVERYTHING, type Filter, isNewer, type Page } from "./list.js";
 import { socketAddress } from "./socket_address.js";
-import { type InboxSource, type Preference, type SourceListener, toError } from "./source.js";
+import {
+  type InboxSource,
+  type Position,
+  type Preference,
+  type ReadRange,
+  type ReadResult,
+  ServerError,
+  type SourceListener,
+  toError,
+} from "./source.js";
 
 const PAGE = /* GraphQL */ `
   query InboxPage($first: Int!, $after: String, $filter: NotificationFilter) {
@@ -25,6 +34,19 @@ const PAGE = /* GraphQL */ `
   ${NOTIFICATION_FIELDS}
 `;
 
+const UNREAD_IDS = /* GraphQL */ `
+  query UnreadIds($types: [String!], $after: String) {
+    notifications(first: 100, after: $after, filter: { types: $types, read: false }) {
+      nodes { id }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+`;
+
+/** How many notifications one operation marks as read, by one alias each, and how many one call does. */
+const MARKED_AT_ONCE = 25;
+const MOST_MARKED = 1_000;
+
 interface PageResult {
   notifications: {
     nodes: Notification[];
@@ -33,6 +55,15 @@ interface PageResult {
     position: string;
   };
 }
+
+interface UnreadIds {
+  notifications: {
+    nodes: { id: string }[];
+    pageInfo: { hasNextPage: boolean; endCursor: string | null };
+  };
+}
+
+type Changed<Field extends string> = Record<Field, { position: string }>;
 
 export interface GraphQLSourceOptions {
   /** The endpoint, as http(s) or ws(s) address or as path. */
@@ -78,6 +109,10 @@ export class GraphQLSource implements InboxSource {
     this.connection.reconnectNow();
   }
 
+  reload(): void {
+    void this.following?.reload();
+  }
+
   async loadPage({ type, unreadOnly }: Filter, after: string | null): Promise<Page> {
     const filter = { ...(type !== null && { types: [type] }), ...(unreadOnly && { read: false }) };
     const variables = { first: this.options.pageSize, after, filter };
@@ -87,21 +122,32 @@ export class GraphQLSource implements InboxSource {
     return { notifications: nodes, endCursor, hasMore, unreadCount, position };
   }
 
-  async markRead(id: string): Promise<void> {
-    await this.execute("mutation MarkRead($id: ID!) { markRead(id: $id) { position } }", { id });
+  async markRead(id: string): Promise<Position> {
+    const document = "mutation MarkRead($id: ID!) { markRead(id: $id) { position } }";
+    return (await this.execute<Changed<"markRead">>(document, { id })).markRead.position;
   }
 
-  async markUnread(id: string): Promise<void> {
-    await this.execute("mutation MarkUnread($id: ID!) { markUnread(id: $id) { position } }", { id });
+  async markUnread(id: string): Promise<Position> {
+    const document = "mutation MarkUnread($id: ID!) { markUnread(id: $id) { position } }";
+    return (await this.execute<Changed<"markUnread">>(document, { id })).markUnread.position;
   }
 
-  async markAllRead(upTo: string | undefined): Promise<void> {
-    const document = "mutation MarkAllRead($upTo: String) { markAllRead(upTo: $upTo) { count } }";
-    await this.execute(document, { upTo: upTo ?? null });
+  async markAllRead(range: ReadRange): Promise<ReadResult> {
+    if (range.filter.type !== null) return this.markTypeRead(range.filter.type, range.newest);
+    const document = "mutation MarkAllRead($upTo: String) { markAllRead(upTo: $upTo) { position } }";
+    const { markAllRead } = await this.execute<Changed<"markAllRead">>(document, { upTo: range.upTo ?? null });
+    return { position: markAllRead.position, isComplete: true };
   }
 
-  async remove(id: string): Promise<void> {
-    await this.execute("mutation Delete($id: ID!) { delete(id: $id) { position } }", { id });
+  async remove(id: string): Promise<Position> {
+    const document = "mutation Delete($id: ID!) { delete(id: $id) { position } }";
+    try {
+      return (await this.execute<Changed<"delete">>(document, { id })).delete.position;
+    } catch (error) {
+      // Another device has deleted it, or this one has, and its connection was lost before the answer.
+      if (error instanceof ServerError && error.code === "NOT_FOUND") return undefined;
+      throw error;
+    }
   }
 
   async preferences(): Promise<Preference[]> {
@@ -125,7 +171,7 @@ export class GraphQLSource implements InboxSource {
         { query, variables },
         {
           next: ({ data, errors }) => {
-            if (errors?.[0]) reject(new Error(errors[0].message));
+            if (errors?.[0]) reject(toError(errors));
             else received = data as Data;
           },
           error: (error) => reject(toError(error)),
@@ -134,5 +180,41 @@ export class GraphQLSource implements InboxSource {
         },
       );
     });
+  }
+
+  /**
+   * Mark the notifications of one type as read, one by one: `markAllRead` has no filter. Those that are newer than
+   * `newest` arrived later, and stay unread.
+   */
+  private async markTypeRead(type: string, newest: string | undefined): Promise<ReadResult> {
+    const ids: string[] = [];
+    let after: string | null = null;
+    let hasMore = true;
+    while (hasMore && ids.length < MOST_MARKED) {
+      const page: UnreadIds = await this.execute(UNREAD_IDS, { types: [type], after });
+      const { nodes, pageInfo } = page.notifications;
+      ids.push(...nodes.map(({ id }) => id).filter((id) => newest === undefined || !isNewer(id, newest)));
+      hasMore = pageInfo.hasNextPage;
+      after = pageInfo.endCursor;
+    }
+    let position: Position;
+    for (let at = 0; at < ids.length; at += MARKED_AT_ONCE) {
+      position = (await this.markTogether(ids.slice(at, at + MARKED_AT_ONCE))) ?? position;
+    }
+    return { position, isComplete: !hasMore };
+  }
+
+  private async markTogether(ids: string[]): Promise<Position> {
+    const variables = ids.map((_, at) => `$i${at}: ID!`).join(" ");
+    const fields = ids.map((_, at) => `m${at}: markRead(id: $i${at}) { position }`).join(" ");
+    const values = Object.fromEntries(ids.map((id, at) => [`i${at}`, id]));
+    try {
+      const marked = await this.execute<Changed<string>>(`mutation MarkRead(${variables}) { ${fields} }`, values);
+      return marked[`m${ids.length - 1}`]?.position;
+    } catch (error) {
+      if (!(error instanceof ServerError && error.code === "NOT_FOUND")) throw error;
+      // Fields of a mutation run one after the other, and one that is gone does not keep the others from running.
+      return undefined;
+    }
   }
 }

@@ -1,9 +1,11 @@
 /** One notification in the list. */
 
 import type { Notification } from "../client/index.js";
+import type { Row } from "./arrangement.js";
 import { element, icon, setAttributes } from "./dom.js";
-import { relativeTime } from "./relative_time.js";
+import { fullTime, relativeTime } from "./relative_time.js";
 import { safeLink } from "./safe_link.js";
+import type { Texts } from "./strings.js";
 
 export interface ItemActions {
   toggleRead(notification: Notification): void;
@@ -12,92 +14,172 @@ export interface ItemActions {
   open(notification: Notification): boolean;
 }
 
-/** Renders a notification as an `<article>`, and updates it. */
+/** What all rows have in common. */
+export interface ItemSettings {
+  readonly actions: ItemActions;
+  readonly texts: Texts;
+  /** Show the data of notifications, for developers. */
+  readonly showsData: boolean;
+  /** Whether a change of this notification is on its way to the server. */
+  isSending(id: string): boolean;
+}
+
+/**
+ * Renders a notification as an `<article>`, and updates it. The article is the only tab stop; keys reach its controls
+ * (see `Feed`).
+ */
 export class Item {
   readonly root: HTMLElement;
-  private readonly title = element("h3", { id: "title" });
+  private readonly title = element("h3", {});
   private readonly message = element("p", { class: "message", dir: "auto" });
-  private readonly time = element("time");
-  private readonly type = element("span", { class: "type" });
+  private readonly expand = control("link expand");
+  private readonly time = element("time", { dir: "auto" });
+  private readonly type = element("bdi", { class: "type" });
   private readonly sender = element("span");
-  private readonly toggle = element("button", { type: "button", class: "tool" });
-  private readonly trash = element("button", { type: "button", class: "tool" }, icon("trash"));
-  private shownData = "";
+  private readonly note = element("span", { class: "note" });
+  private readonly toggle = control("tool");
+  private readonly trash = control("tool", icon("trash"));
+  private isExpanded = false;
 
   constructor(
-    private notification: Notification,
-    private readonly actions: ItemActions,
+    private row: Row,
+    private readonly settings: ItemSettings,
   ) {
-    const titleId = `title-${notification.id}`;
+    const { id } = row.notification;
+    const titleId = `title-${id}`;
     this.title.id = titleId;
+    const { actions } = settings;
     this.toggle.addEventListener("click", () => actions.toggleRead(this.notification));
     this.trash.addEventListener("click", () => actions.remove(this.notification));
+    this.expand.addEventListener("click", () => this.setExpanded(!this.isExpanded));
     this.root = element(
       "article",
-      { tabindex: -1, "aria-labelledby": titleId, "data-id": notification.id },
+      { tabindex: -1, "aria-labelledby": titleId, "data-id": id },
       this.title,
       this.message,
-      element("div", { class: "meta" }, this.type, this.sender, this.time),
+      this.expand,
+      element("div", { class: "meta" }, this.type, this.sender, this.time, this.note),
       element("div", { class: "actions" }, this.toggle, this.trash),
     );
-    this.show(notification);
+    this.expand.hidden = true;
+    this.show(row);
   }
 
-  show(notification: Notification): void {
-    this.notification = notification;
-    const { title, message, read, type, sender, createdAt } = notification;
-    setAttributes(this.root, { "data-unread": !read });
-    this.title.replaceChildren(
-      ...(read ? [] : [element("span", { class: "sr" }, "Unread: ")]),
-      this.titleNode(title),
-    );
+  get notification(): Notification {
+    return this.row.notification;
+  }
+
+  /** Update the row, if it has changed. */
+  update(row: Row): void {
+    if (row.notification !== this.row.notification || row.isGone !== this.row.isGone) this.show(row);
+  }
+
+  /** Update what is not of the notification itself: whether a change of it is on its way. */
+  updateSending(): void {
+    const { settings, row } = this;
+    const isSending = settings.isSending(this.notification.id);
+    const text = row.isGone ? settings.texts.text("gone") : isSending ? settings.texts.text("notSent") : "";
+    if (this.note.textContent === text) return;
+    this.note.textContent = text;
+    setAttributes(this.root, { "aria-busy": isSending && "true" });
+  }
+
+  private show(row: Row): void {
+    this.row = row;
+    const { texts, showsData } = this.settings;
+    const { title, message, read, type, sender, createdAt, data, link } = row.notification;
+    setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone, "aria-disabled": row.isGone && "true" });
+    this.showTitle(title, read, row.isGone ? null : safeLink(link));
     this.message.textContent = message;
     this.message.hidden = message === "";
     this.type.textContent = type;
     const from = sender && (sender.name || sender.username);
-    this.sender.replaceChildren(...(from ? ["from ", element("bdi", {}, from)] : []));
+    this.sender.replaceChildren(...(from ? around(texts.text("from", { name: "\0" }), element("bdi", {}, from)) : []));
     this.sender.hidden = !from;
-    setAttributes(this.time, { datetime: createdAt, title: new Date(createdAt).toLocaleString() });
+    setAttributes(this.time, { datetime: createdAt, title: fullTime(createdAt, texts.locale) });
     this.toggle.replaceChildren(icon(read ? "dot" : "check"));
-    label(this.toggle, read ? "Mark as unread" : "Mark as read", title);
-    label(this.trash, "Delete", title);
-    this.showData(notification.data);
+    label(this.toggle, texts.text(read ? "markUnread" : "markRead"), title);
+    label(this.trash, texts.text("remove"), title);
+    this.toggle.disabled = this.trash.disabled = row.isGone;
+    if (showsData) this.showData(data);
+    this.setExpanded(this.isExpanded);
     this.updateTime();
+    this.updateSending();
   }
 
   /** Update how long ago it arrived. */
   updateTime(): void {
-    this.time.textContent = relativeTime(this.notification.createdAt);
+    const text = relativeTime(this.notification.createdAt, this.settings.texts.locale);
+    if (this.time.textContent !== text) this.time.textContent = text;
   }
 
-  /** Follow the link, if there is one. */
+  /** Whether the message is longer than what is shown of it: asked before, and applied after a layout. */
+  isClipped(): boolean {
+    return !this.isExpanded && this.message.scrollHeight > this.message.clientHeight + 1;
+  }
+
+  /** Offer to show more, or stop offering it. */
+  setClipped(isClipped: boolean): void {
+    if (!this.isExpanded) this.expand.hidden = !isClipped;
+  }
+
+  /** Follow the link, if there is one, or else show the whole message. */
   open(): void {
-    this.title.querySelector("a")?.click();
+    const link = this.title.querySelector("a");
+    if (link) link.click();
+    else if (!this.expand.hidden) this.setExpanded(!this.isExpanded);
   }
 
-  private titleNode(title: string): Node {
-    const href = safeLink(this.notification.link);
+  /** What keys reach within the row. */
+  controls(): HTMLElement[] {
+    const found = [...this.root.querySelectorAll<HTMLElement>("a, button, summary")];
+    return found.filter((each) => !each.hidden && !(each as HTMLButtonElement).disabled);
+  }
+
+  private setExpanded(isExpanded: boolean): void {
+    this.isExpanded = isExpanded;
+    setAttributes(this.message, { "data-whole": isExpanded });
+    setAttributes(this.expand, { "aria-expanded": String(isExpanded) });
+    this.expand.textContent = this.settings.texts.text(isExpanded ? "showLess" : "showMore");
+  }
+
+  private showTitle(title: string, read: boolean, href: string | null): void {
     // Isolated: its direction is its own, whatever comes before and after.
     const text = element("bdi", {}, title);
-    if (href === null) return text;
-    const link = element("a", { href, rel: "noopener noreferrer" }, text);
+    const mark = read ? [] : [element("span", { class: "sr" }, this.settings.texts.text("unreadMark"))];
+    if (href === null) {
+      this.title.replaceChildren(...mark, text);
+      return;
+    }
+    const link = element("a", { href, rel: "noopener noreferrer", tabindex: -1 }, text);
     link.addEventListener("click", (event) => {
-      if (!this.actions.open(this.notification)) event.preventDefault();
+      if (!this.settings.actions.open(this.notification)) event.preventDefault();
     });
-    return link;
+    this.title.replaceChildren(...mark, link);
   }
 
   private showData(data: unknown): void {
     const isEmpty = typeof data !== "object" || data === null || Object.keys(data).length === 0;
     const text = isEmpty ? "" : JSON.stringify(data, null, 2);
-    if (text === this.shownData) return;
-    this.shownData = text;
+    const shown = this.root.querySelector("pre");
+    if (text === (shown?.textContent ?? "")) return;
     this.root.querySelector("details")?.remove();
     if (text === "") return;
-    this.root.append(element("details", {}, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, text)));
+    const summary = element("summary", { tabindex: -1 }, this.settings.texts.text("data"));
+    this.root.append(element("details", {}, summary, element("pre", { dir: "ltr" }, text)));
   }
+}
+
+function control(className: string, ...children: Node[]): HTMLButtonElement {
+  return element("button", { type: "button", class: className, tabindex: -1 }, ...children);
 }
 
 function label(button: HTMLButtonElement, action: string, title: string): void {
   setAttributes(button, { title: action, "aria-label": `${action}: ${title}` });
+}
+
+/** Return a text with a node in the place of its mark. */
+function around(text: string, node: Node): (Node | string)[] {
+  const [before = "", after = ""] = text.split("\0");
+  return [before, node, after];
 }

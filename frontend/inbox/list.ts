@@ -36,8 +36,8 @@ export class InboxList {
   hasMore = false;
   endCursor: string | null = null;
   position: string | undefined;
-  /** All types of notifications that were ever in the list: the choices of the filter. */
-  readonly types = new Set<string>();
+  /** The choices of the filter: the types that were ever in the list and those that the server knows, with their names. */
+  readonly types = new Map<string, string>();
   private recent: NotificationEvent[] = [];
 
   constructor(readonly filter: Filter = EVERYTHING) {}
@@ -52,7 +52,7 @@ export class InboxList {
   /** Return the same inbox with another filter: until its page is read, the loaded notifications that match. */
   filtered(filter: Filter): InboxList {
     const list = new InboxList(filter);
-    for (const type of this.types) list.types.add(type);
+    for (const [type, label] of this.types) list.types.set(type, label);
     list.unreadCount = this.unreadCount;
     list.position = this.position;
     list.notifications = this.notifications.filter((each) => list.matches(each));
@@ -76,7 +76,7 @@ export class InboxList {
       const isKnown = event.__typename === "NotificationUpdated" && known.has(event.notification.id);
       if (event.__typename !== "NotificationAdded" && !isKnown) older.changeList(event);
     }
-    for (const { type } of page.notifications) this.types.add(type);
+    for (const { type } of page.notifications) this.addType(type);
     this.notifications.push(...older.notifications);
     this.hasMore = page.hasMore;
     this.endCursor = page.endCursor ?? this.endCursor;
@@ -113,7 +113,7 @@ export class InboxList {
   private changeList(event: NotificationEvent): void {
     switch (event.__typename) {
       case "NotificationAdded":
-        this.types.add(event.notification.type);
+        this.addType(event.notification.type);
         this.put(event.notification, true);
         break;
       case "NotificationUpdated":
@@ -144,6 +144,11 @@ export class InboxList {
     const before = this.notifications.findIndex(({ id }) => isNewer(notification.id, id));
     if (before >= 0) this.notifications.splice(before, 0, notification);
     else if (isNew || !this.hasMore) this.notifications.push(notification);
+  }
+
+  /** A type that the server has not named is called by its own name. */
+  private addType(type: string): void {
+    if (!this.types.has(type)) this.types.set(type, type);
   }
 
   private remove(id: string): void {

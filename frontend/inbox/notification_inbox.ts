@@ -3,61 +3,108 @@
  *
  * Attributes: `endpoint`; `token`, or else the browser's session; `inline` (always open, without a bell);
  * `page-size`; `remember="KEY"` (store the list in this browser under that key, which must be of one user, and
- * resume it after a reload); `label`. Properties: `tokenProvider`, a function that returns a token or a promise
- * of one and is called with `{refresh: true}` when the last was refused; `source`, to show another kind of inbox.
- * `forget()` removes what is stored: call it before signing out.
- * Events: `inbox-change`, `inbox-status`, `inbox-event`, and `notification-open` (cancelable).
+ * resume it after a reload); `label`; `lang`; `title-badge` (the number of unread notifications in the title of the page);
+ * `show-data` (the data of notifications, for developers). Properties: `tokenProvider`, a function that returns a token or
+ * a promise of one and is called with `{refresh: true}` when the last was refused; `strings`, to replace texts; `source`,
+ * to show another kind of inbox. `forget()` removes what is stored: call it before signing out.
+ * Events: `inbox-change`, `inbox-status`, `inbox-event`, `signed-out`, and `notification-open` (cancelable).
+ * Slots: `signed-out` and `empty`.
  */
 
-import type { FollowStatus, InboxReset, NotificationEvent, TokenSource } from "../client/index.js";
-import { isTokenRefused } from "../client/reconnecting.js";
+import type { FollowStatus, InboxReset, Notification, NotificationEvent, TokenSource } from "../client/index.js";
+import { Announcer } from "./announcer.js";
 import { Bell } from "./bell.js";
+import { setAttributes } from "./dom.js";
+import type { Absence } from "./entries.js";
 import { Feed } from "./feed.js";
+import { Frames } from "./frames.js";
 import { GraphQLSource } from "./graphql_source.js";
-import { EVERYTHING, InboxList, type Page, sameFilter } from "./list.js";
+import type { ItemSettings } from "./item.js";
+import { languageOf, loadLanguage } from "./languages.js";
+import { EVERYTHING, InboxList, isNewer, type Page, sameFilter } from "./list.js";
 import { ListStorage } from "./list_storage.js";
 import { Panel } from "./panel.js";
+import { PendingChanges } from "./pending_changes.js";
+import { placePanel } from "./placement.js";
+import { isOriginRefused, type Refusal, refusalHint, refusalOf } from "./refusal.js";
+import { SignedOut } from "./signed_out.js";
 import { type InboxSource, toError } from "./source.js";
+import { localeOf, type Strings, Texts } from "./strings.js";
 import { styleSheet } from "./style_sheet.js";
+import { setTitleBadge } from "./title_badge.js";
+import { UndoBar } from "./undo.js";
+import { upgradeProperties } from "./upgrade.js";
 import { type ActionContext, UserActions } from "./user_actions.js";
 
 const PAGE_SIZE = 20;
 const UPDATE_TIMES_MS = 30_000;
 
-export class NotificationInbox extends HTMLElement {
-  static observedAttributes = ["endpoint", "token", "inline", "remember", "page-size", "label"];
+/** A list of more notifications is read anew, from its newest page, when nobody looks at the rest of it. */
+const LONGEST_LIST = 1_000;
 
-  private list = new InboxList();
+export class NotificationInbox extends HTMLElement implements ActionContext, ItemSettings {
+  static observedAttributes = [
+    "endpoint",
+    "token",
+    "inline",
+    "remember",
+    "page-size",
+    "label",
+    "lang",
+    "show-data",
+    "title-badge",
+  ];
+
+  /** @internal */
+  list = new InboxList();
+  /** @internal */
+  texts = new Texts("en");
+  private ownStrings: Partial<Strings> | undefined;
+  private absence: Absence | undefined;
   private isOpen = false;
   private isLoaded = false;
+  private wasLive = false;
   private isRestartScheduled = false;
+  private isReloading = false;
   private graphqlSource: InboxSource | undefined;
   private customSource: InboxSource | undefined;
   private tokens: TokenSource | undefined;
+  private listening = new AbortController();
   private timesTimer: ReturnType<typeof setInterval> | undefined;
   private readonly storage = new ListStorage(
     () => this.getAttribute("remember"),
     () => this.list,
   );
+  private readonly getTexts = (): Texts => this.texts;
+  private readonly frames = new Frames(() => this.renderNow());
+  private readonly ranges = new Frames(() => this.feed.renderRange());
+  private readonly pageLanguage = new MutationObserver(() => this.updateTexts());
   private readonly root: ShadowRoot;
   private readonly bell = new Bell();
-  private readonly actions = new UserActions(this.actionContext());
-  private readonly feed = new Feed(this.actions);
-  private readonly panel = new Panel(this.feed.root, this.actions);
+  private readonly announcer = new Announcer(this.getTexts, () => this.bell.ring());
+  /** @internal */
+  readonly pending = new PendingChanges();
+  /** @internal */
+  readonly undo = new UndoBar(this.getTexts);
+  private readonly signedOut = new SignedOut();
+  /** @internal */
+  readonly actions = new UserActions(this);
+  /** @internal */
+  readonly feed = new Feed(this, () => this.render());
+  /** @internal */
+  readonly panel = new Panel(this.feed.root, this.undo.root, this.signedOut, this.actions, this.getTexts);
 
   constructor() {
     super();
     this.root = this.attachShadow({ mode: "open" });
     this.root.adoptedStyleSheets = [styleSheet()];
-    this.root.append(this.bell.button, this.panel.root, this.bell.announcements);
+    this.root.append(this.bell.button, this.panel.root, this.announcer.root);
     this.bell.button.addEventListener("click", () => {
       this.open = !this.open;
     });
-    this.panel.root.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.isOpen) return;
-      this.open = false;
-      event.stopPropagation();
-    });
+    this.root.addEventListener("keydown", (event) => this.onKey(event as KeyboardEvent));
+    this.panel.onScroll(() => this.ranges.request());
+    this.panel.listFrame.addEventListener("pointerleave", () => this.render());
   }
 
   // -- the public properties ---------------------------------------------------------------------------
@@ -79,13 +126,25 @@ export class NotificationInbox extends HTMLElement {
 
   /** Use a source. A source is used once: this stops the one before. */
   set source(source: InboxSource | undefined) {
+    this.undo.commit();
     this.customSource?.stop();
     this.customSource = source;
     this.scheduleRestart();
   }
 
+  /** Texts that replace those of the language, by their names (docs/clients/web-component.md). */
+  get strings(): Partial<Strings> | undefined {
+    return this.ownStrings;
+  }
+
+  set strings(strings: Partial<Strings> | undefined) {
+    this.ownStrings = strings;
+    this.updateTexts(true);
+  }
+
+  /** The number of unread notifications, as it is shown: with the changes that are on their way. */
   get unreadCount(): number {
-    return this.list.unreadCount;
+    return this.pending.unreadCount(this.list);
   }
 
   /** The position of the last change that is shown. */
@@ -103,9 +162,15 @@ export class NotificationInbox extends HTMLElement {
     this.isOpen = open;
     this.renderFrame();
     if (open) {
-      this.panel.moveIntoView();
-      this.panel.root.focus();
-    } else if (hadFocus) this.bell.button.focus();
+      this.place();
+      this.panel.root.focus({ preventScroll: true });
+      // What is cut off is known only now that there is a layout.
+      this.feed.renderRange();
+      return;
+    }
+    this.absence = undefined;
+    if (hadFocus) this.bell.button.focus();
+    this.render();
   }
 
   /** Remove the list from this browser's storage, for a sign-out. It is stored again after the next start. */
@@ -116,27 +181,43 @@ export class NotificationInbox extends HTMLElement {
   // -- the life cycle ----------------------------------------------------------------------------------
 
   connectedCallback(): void {
+    upgradeProperties(this, ["tokenProvider", "source", "strings", "open"]);
     this.timesTimer = setInterval(() => this.feed.updateTimes(), UPDATE_TIMES_MS);
-    document.addEventListener("pointerdown", this.closeOutside);
-    window.addEventListener("pagehide", this.storage.flush);
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    document.addEventListener("pointerdown", this.closeOutside, { signal });
+    document.addEventListener("visibilitychange", this.onVisibility, { signal });
+    addEventListener("pagehide", this.onPageHide, { signal });
+    addEventListener("pageshow", this.onPageShow, { signal });
+    addEventListener("resize", this.place, { signal });
+    addEventListener("scroll", this.onPageScroll, { signal, passive: true });
+    this.pageLanguage.observe(document.documentElement, { attributeFilter: ["lang"] });
+    this.updateTexts();
     this.renderFrame();
     this.scheduleRestart();
   }
 
   disconnectedCallback(): void {
     clearInterval(this.timesTimer);
-    document.removeEventListener("pointerdown", this.closeOutside);
-    window.removeEventListener("pagehide", this.storage.flush);
+    this.listening.abort();
+    this.pageLanguage.disconnect();
+    this.undo.commit();
     this.storage.flush();
+    this.frames.stop();
+    this.ranges.stop();
     this.source?.stop();
     this.graphqlSource = undefined;
+    if (this.hasAttribute("title-badge")) setTitleBadge(0);
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
     if (before !== null && name === "remember") this.storage.forget(before);
     if (now === null && name === "token") this.forget();
-    if (name === "inline" || name === "label") this.renderFrame();
+    if (name === "title-badge" && now === null) setTitleBadge(0);
+    if (name === "lang" || name === "show-data") this.updateTexts(true);
+    else if (name === "inline" || name === "label") this.renderFrame();
+    else if (name === "title-badge") this.render();
     else this.scheduleRestart();
   }
 
@@ -151,24 +232,34 @@ export class NotificationInbox extends HTMLElement {
   }
 
   private restart(): void {
+    this.undo.commit();
     this.graphqlSource?.stop();
     this.graphqlSource = this.customSource ? undefined : this.makeGraphQLSource();
     const { source } = this;
     this.list = new InboxList();
+    this.absence = undefined;
+    this.wasLive = this.isReloading = false;
+    this.signedOut.show(undefined, this.texts);
+    this.feed.clear();
     this.panel.status.reset(source ? undefined : "The attribute “endpoint” is missing.");
     const stored = source?.canFilter ? this.storage.read() : undefined;
     if (stored) this.list.load(stored);
     this.isLoaded = stored !== undefined;
     this.renderFrame();
-    this.render();
-    source?.start(
+    this.renderNow();
+    if (source) this.start(source, stored?.position);
+  }
+
+  private start(source: InboxSource, position: string | undefined): void {
+    const isCurrent = (): boolean => source === this.source;
+    source.start(
       {
-        onPage: (page, reset) => this.onPage(page, reset),
-        onEvent: (event) => this.onEvent(event),
-        onStatus: (next) => this.onStatus(next),
-        onError: (error) => this.onError(error),
+        onPage: (page, reset) => isCurrent() && this.onPage(page, reset),
+        onEvent: (event) => isCurrent() && this.onEvent(event),
+        onStatus: (next) => isCurrent() && this.onStatus(next),
+        onError: (error) => isCurrent() && this.onError(error),
       },
-      stored?.position,
+      position,
     );
   }
 
@@ -180,15 +271,66 @@ export class NotificationInbox extends HTMLElement {
     return new GraphQLSource({ endpoint, token, pageSize });
   }
 
+  // -- from the page -----------------------------------------------------------------------------------
+
+  private onKey(event: KeyboardEvent): void {
+    const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+    if (isUndo && this.undo.revert()) event.preventDefault();
+    if (event.key !== "Escape" || !this.isOpen || this.hasAttribute("inline")) return;
+    this.open = false;
+    event.stopPropagation();
+  }
+
   private readonly closeOutside = (event: Event): void => {
     if (this.isOpen && !event.composedPath().includes(this)) this.open = false;
   };
 
+  private readonly onPageScroll = (): void => {
+    this.place();
+    this.ranges.request();
+  };
+
+  private readonly place = (): void => {
+    if (this.isOpen && !this.hasAttribute("inline")) placePanel(this.panel.root, this.bell.button);
+  };
+
+  private readonly onVisibility = (): void => {
+    // The page may never come back: what waits for a change of mind is sent now.
+    if (document.visibilityState === "hidden") this.undo.commit();
+    else this.feed.updateTimes();
+  };
+
+  private readonly onPageHide = ({ persisted }: PageTransitionEvent): void => {
+    this.undo.commit();
+    this.storage.flush();
+    // A page with a connection is not kept to come back to.
+    if (persisted && !this.customSource) this.source?.stop();
+  };
+
+  private readonly onPageShow = ({ persisted }: PageTransitionEvent): void => {
+    if (!persisted || this.customSource) return;
+    this.graphqlSource = this.makeGraphQLSource();
+    if (this.graphqlSource) this.start(this.graphqlSource, this.list.position);
+  };
+
+  /** Take the language of the page, and render everything anew if it is another one. */
+  private updateTexts(isForced = false): void {
+    const locale = localeOf(this);
+    if (locale === this.texts.locale && !isForced) return;
+    this.texts = new Texts(locale, this.ownStrings);
+    void loadLanguage(languageOf(locale)).then((isNew) => isNew && this.updateTexts(true));
+    this.feed.clear();
+    this.renderFrame();
+    this.render();
+  }
+
   // -- from the source ---------------------------------------------------------------------------------
 
   private onPage(page: Page, reset?: InboxReset): void {
-    const { filter } = this.list;
+    const { filter, types } = this.list;
+    this.isReloading = false;
     this.list = new InboxList();
+    for (const [type, label] of types) this.list.types.set(type, label);
     this.list.load(page);
     this.isLoaded = true;
     // The page is of everything: if a filter is set, its own page is loaded as well.
@@ -199,10 +341,13 @@ export class NotificationInbox extends HTMLElement {
 
   private onEvent(event: NotificationEvent): void {
     const resumed = !this.panel.status.isLive;
+    const newest = this.list.notifications[0]?.id;
     this.list.apply(event);
     if (event.__typename === "NotificationAdded") {
-      this.bell.announce(event.notification.title);
-      if (this.list.matches(event.notification)) this.feed.highlight(event.notification, resumed);
+      const { id, title } = event.notification;
+      this.announcer.add(title);
+      if (this.list.matches(event.notification)) this.feed.highlight(id, resumed);
+      if (resumed) this.absence = extended(this.absence, newest, id);
     }
     this.afterChange();
     this.emit("inbox-event", { event, resumed });
@@ -210,65 +355,126 @@ export class NotificationInbox extends HTMLElement {
 
   private onStatus(status: FollowStatus): void {
     this.panel.status.update(status);
-    // Refused again, with a fresh token if there is a provider: the user is signed out.
-    if (status.state === "reconnecting" && status.attempt > 1 && isTokenRefused(status.code ?? 0)) this.forget();
+    if (status.state === "live") {
+      if (!this.wasLive) void this.actions.loadTypes();
+      this.wasLive = true;
+      this.showRefusal(undefined);
+    }
+    if (status.state === "reconnecting") {
+      this.absence = undefined;
+      this.onLost(status);
+    }
+    this.render();
     this.emit("inbox-status", status);
+  }
+
+  /** Find out whether coming back is of use: a server that refuses this page does so again. */
+  private onLost({ attempt, code, reason }: FollowStatus & { state: "reconnecting" }): void {
+    const refusal = refusalOf(code, reason);
+    // With a provider, the next attempt has a fresh token. An open connection may end with its session's time.
+    const isFinal = attempt > 1 || (this.tokens === undefined && !this.wasLive && !this.customSource);
+    if (refusal && isFinal) {
+      this.forget();
+      this.showRefusal(refusal);
+    }
+    const endpoint = this.getAttribute("endpoint");
+    if (refusal || this.wasLive || attempt < 2 || endpoint === null || this.customSource) return;
+    void isOriginRefused(endpoint).then((isRefused) => {
+      if (isRefused && !this.wasLive) this.showRefusal({ reason: "origin", code });
+    });
+  }
+
+  private showRefusal(refusal: Refusal | undefined): void {
+    const isNew = this.signedOut.show(refusal, this.texts);
+    if (!refusal || !isNew) return;
+    console.warn(`<notification-inbox>: ${refusalHint(refusal)}`);
+    this.emit("signed-out", refusal);
+    this.render();
   }
 
   private onError(error: unknown): void {
     this.panel.status.fail(toError(error).message);
+    this.render();
   }
 
   private afterChange(): void {
+    this.pending.settle(this.list.position);
     this.render();
+    this.scheduleWrite();
+    this.emit("inbox-change", { unreadCount: this.unreadCount, position: this.list.position });
+  }
+
+  /** Keep a list short that grows by what arrives, while nobody looks at its lower part. */
+  private shorten(): void {
+    if (this.isReloading || this.list.notifications.length <= LONGEST_LIST || !this.feed.isAtTop()) return;
+    this.isReloading = true;
+    this.source?.reload();
+  }
+
+  // -- for the parts of the component ------------------------------------------------------------------
+
+  /** @internal */
+  get showsData(): boolean {
+    return this.hasAttribute("show-data");
+  }
+
+  /** @internal */
+  isSending(id: string): boolean {
+    return !this.panel.status.isLive && this.pending.isSending(id);
+  }
+
+  /** @internal */
+  scheduleWrite(): void {
     this.storage.scheduleWrite();
-    this.emit("inbox-change", { unreadCount: this.list.unreadCount, position: this.list.position });
+  }
+
+  /** @internal */
+  dispatchOpen(notification: Notification): boolean {
+    return this.emit("notification-open", { notification });
   }
 
   // -- rendering ---------------------------------------------------------------------------------------
 
-  private actionContext(): ActionContext {
-    const inbox = this;
-    return {
-      get source() {
-        return inbox.source;
-      },
-      get feed() {
-        return inbox.feed;
-      },
-      get panel() {
-        return inbox.panel;
-      },
-      get list() {
-        return inbox.list;
-      },
-      set list(list) {
-        inbox.list = list;
-      },
-      render: () => this.render(),
-      scheduleWrite: () => this.storage.scheduleWrite(),
-      dispatchOpen: (notification) => this.emit("notification-open", { notification }),
-    };
-  }
-
-  /** Render what does not depend on the list: whether it is open, its label, what its source can do. */
+  /** Render what does not depend on the list: whether it is open, its words, what its source can do. */
   private renderFrame(): void {
     const inline = this.hasAttribute("inline");
     this.bell.button.hidden = inline;
     this.panel.root.hidden = !inline && !this.isOpen;
-    const label = this.getAttribute("label") ?? "Notifications";
+    const label = this.getAttribute("label") ?? this.texts.text("heading");
     this.panel.renderFrame(label, inline, this.source?.canFilter ?? true);
-    this.bell.render(this.list.unreadCount, this.isOpen);
+    setAttributes(this.announcer.root, { lang: this.texts.language });
+    this.bell.render(this.texts, this.unreadCount, this.isOpen);
+    this.render();
   }
 
-  private render(): void {
-    this.feed.render(this.list);
-    this.panel.render(this.list, this.isLoaded);
-    this.bell.render(this.list.unreadCount, this.isOpen);
+  /** @internal Render before the next frame. */
+  render(): void {
+    this.frames.request();
+  }
+
+  private renderNow(): void {
+    this.frames.stop();
+    this.pending.settle(this.list.position);
+    const { list, isLoaded, feed, panel, pending, unreadCount, absence } = this;
+    panel.status.setQueued(pending.count);
+    panel.status.render();
+    panel.setAvailable(!this.signedOut.isShown);
+    feed.render({ notifications: pending.applyTo(list), absence });
+    feed.updateSending();
+    panel.render({ list, isLoaded, isEmpty: feed.isEmpty, unreadCount, waiting: feed.waiting });
+    this.bell.render(this.texts, unreadCount, this.isOpen);
+    if (this.hasAttribute("title-badge")) setTitleBadge(unreadCount);
+    this.shorten();
   }
 
   private emit(name: string, detail: unknown): boolean {
     const settings = { detail, bubbles: true, composed: true, cancelable: name === "notification-open" };
     return this.dispatchEvent(new CustomEvent(name, settings));
   }
+}
+
+/** Return the absence that a notification was missed in: it began after what was the newest before. */
+function extended(absence: Absence | undefined, newest: string | undefined, id: string): Absence {
+  if (absence) return { ...absence, through: isNewer(id, absence.through) ? id : absence.through };
+  return { after: newest ?? "0", through: id };
 }

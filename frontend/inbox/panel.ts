@@ -1,9 +1,12 @@
 /** The panel: heading, status, filters, the frame around the list, preferences. It renders, and reports clicks. */
 
 import { element, icon, setAttributes } from "./dom.js";
-import { EVERYTHING, type Filter, type InboxList, sameFilter } from "./list.js";
+import type { Filter, InboxList } from "./list.js";
+import { onNearEnd } from "./scrolling.js";
+import type { SignedOut } from "./signed_out.js";
 import type { Preference } from "./source.js";
 import { StatusLine } from "./status_line.js";
+import type { Strings, Texts } from "./strings.js";
 
 /** What the buttons and choices of the panel do. */
 export interface PanelActions {
@@ -12,56 +15,66 @@ export interface PanelActions {
   setPreference(type: string, enabled: boolean): void;
   changeFilter(change: Partial<Filter>): void;
   showOlder(): void;
+  /** Show what waits above the list. */
+  showWaiting(isByKeyboard: boolean): void;
+  close(): void;
 }
 
-const KEYS =
-  "Arrow keys move between notifications. R marks as read or unread, Delete deletes, Enter opens.";
-
-/** Pixels between the panel and the edge of the page. */
-const MARGIN = 8;
+/** What the panel shows beside the list. */
+export interface PanelContent {
+  readonly list: InboxList;
+  readonly isLoaded: boolean;
+  readonly isEmpty: boolean;
+  readonly unreadCount: number;
+  readonly waiting: number;
+}
 
 export class Panel {
-  private readonly markAll = tool("checks", "Mark all as read");
-  private readonly preferencesButton = tool("tune", "Preferences");
-  private readonly all = element("button", { type: "button" }, "All");
-  private readonly unread = element("button", { type: "button" }, "Unread");
-  private readonly types = element("select", { "aria-label": "Type" });
-  readonly more = element("button", { type: "button", class: "more" }, "Show older");
-  readonly status = new StatusLine();
+  private readonly markAll = tool("checks");
+  private readonly preferencesButton = tool("tune");
+  private readonly closeButton = tool("close");
+  private readonly all = element("button", { type: "button" });
+  private readonly unread = element("button", { type: "button" });
+  private readonly types = element("select");
+  private readonly segments = element("div", { class: "segments", role: "group" }, this.all, this.unread);
+  private readonly more = element("button", { type: "button", class: "more" });
+  private readonly newAbove = element("button", { type: "button", class: "new-above", hidden: true });
+  readonly status: StatusLine;
   readonly root: HTMLElement;
   private readonly heading = element("h2", { id: "heading" });
   private readonly count = element("span", { class: "count" });
-  private readonly filters = element(
-    "div",
-    { class: "filters" },
-    element("div", { class: "segments", role: "group", "aria-label": "Show" }, this.all, this.unread),
-    this.types,
-  );
-  private readonly empty = element("p", { class: "empty" });
+  private readonly filters = element("div", { class: "filters" }, this.segments, this.types);
+  private readonly emptyText = element("p");
+  private readonly empty = element("div", { class: "empty" }, named("empty", this.emptyText));
   private readonly scroller: HTMLElement;
-  private readonly preferences = element("div", {
-    class: "preferences",
-    role: "group",
-    "aria-label": "Preferences",
-    hidden: true,
-  });
+  readonly listFrame: HTMLElement;
+  private readonly keys = element("p", { class: "keys", id: "keys" });
+  private readonly preferences = element("div", { class: "preferences", role: "group", hidden: true });
   private readonly problem = element("div", { class: "problem", role: "alert", hidden: true });
   private canFilter = true;
+  private isLoadingMore = false;
 
   constructor(
     feed: HTMLElement,
+    undoBar: HTMLElement,
+    private readonly signedOut: SignedOut,
     private readonly actions: PanelActions,
+    private readonly texts: () => Texts,
   ) {
+    this.status = new StatusLine(texts);
     this.scroller = element("div", { class: "scroll", part: "list" }, feed, this.empty, this.more);
+    const keys = element("div", { class: "keys-frame" }, this.keys);
+    this.listFrame = element("div", { class: "list" }, this.newAbove, this.scroller, keys);
     this.root = element(
       "section",
       { class: "panel", part: "panel", id: "panel", "aria-labelledby": "heading", tabindex: -1 },
-      element("header", {}, this.heading, this.status.root, this.markAll, this.preferencesButton),
+      element("header", {}, this.heading, this.status.root, this.markAll, this.preferencesButton, this.closeButton),
       this.filters,
-      this.scroller,
+      signedOut.root,
+      this.listFrame,
       this.preferences,
+      undoBar,
       this.problem,
-      element("p", { class: "sr", id: "keys" }, KEYS),
     );
     this.listen();
   }
@@ -70,70 +83,109 @@ export class Panel {
     const { actions } = this;
     this.markAll.addEventListener("click", () => actions.markAllRead());
     this.preferencesButton.addEventListener("click", () => actions.togglePreferences());
+    this.closeButton.addEventListener("click", () => actions.close());
     this.all.addEventListener("click", () => actions.changeFilter({ unreadOnly: false }));
     this.unread.addEventListener("click", () => actions.changeFilter({ unreadOnly: true }));
     this.types.addEventListener("change", () => actions.changeFilter({ type: this.types.value || null }));
-    this.more.addEventListener("click", () => actions.showOlder());
+    this.more.addEventListener("click", () => this.loadMore());
+    // A click by keyboard has no position.
+    this.newAbove.addEventListener("click", ({ detail }) => actions.showWaiting(detail === 0));
+    onNearEnd(this.scroller, this.more, () => this.loadMore());
   }
 
   get showsPreferences(): boolean {
     return !this.preferences.hidden;
   }
 
-  /** Render the heading, and show only what the source can do. */
+  get isMoreFocused(): boolean {
+    return this.more.matches(":focus");
+  }
+
+  /** Call back when the list scrolls, or gets another size. */
+  onScroll(callback: () => void): void {
+    this.scroller.addEventListener("scroll", callback, { passive: true });
+    new ResizeObserver(callback).observe(this.scroller);
+  }
+
+  scrollToTop(): void {
+    this.scroller.scrollTop = 0;
+  }
+
+  /** Hide everything that needs the server, while it does not serve this page. */
+  setAvailable(isAvailable: boolean): void {
+    this.root.toggleAttribute("data-unavailable", !isAvailable);
+  }
+
+  setLoadingMore(isLoading: boolean): void {
+    this.isLoadingMore = isLoading;
+    setAttributes(this.more, { "aria-busy": isLoading && "true" });
+  }
+
+  /** Render the words, and show only what the source can do. */
   renderFrame(label: string, inline: boolean, canFilter: boolean): void {
+    const texts = this.texts();
     this.canFilter = canFilter;
-    this.heading.replaceChildren(label, this.count);
-    setAttributes(this.root, { role: inline ? "region" : "dialog" });
+    this.heading.replaceChildren(element("bdi", {}, label), this.count);
+    // The words may be in another language than the page.
+    setAttributes(this.root, { role: inline ? "region" : "dialog", lang: texts.language });
     this.preferencesButton.hidden = !canFilter;
+    this.closeButton.hidden = inline;
+    name(this.preferencesButton, texts.text("preferences"));
+    name(this.closeButton, texts.text("close"));
+    this.all.textContent = texts.text("all");
+    this.unread.textContent = texts.text("unread");
+    this.more.textContent = texts.text("showOlder");
+    this.keys.textContent = texts.text("keys");
+    setAttributes(this.segments, { "aria-label": texts.text("show") });
+    setAttributes(this.types, { "aria-label": texts.text("type") });
+    setAttributes(this.preferences, { "aria-label": texts.text("preferences") });
+    this.types.replaceChildren();
+    this.signedOut.render(texts);
+    this.status.render();
     this.showView(this.showsPreferences && canFilter);
   }
 
-  /** Shift the panel sideways as far as it is outside of the page, wherever the bell is. */
-  moveIntoView(): void {
-    this.root.style.translate = "none";
-    const { left, right } = this.root.getBoundingClientRect();
-    const most = document.documentElement.clientWidth - MARGIN;
-    const shift = left < MARGIN ? MARGIN - left : Math.min(0, most - right);
-    // A panel that fills the page, as on phones, stays where it is.
-    if (shift && right - left <= most - MARGIN) this.root.style.translate = `${shift}px 0`;
-  }
-
-  render(list: InboxList, isLoaded: boolean): void {
-    const { notifications, filter, unreadCount, hasMore } = list;
-    this.count.textContent = isLoaded ? (unreadCount ? `${unreadCount} unread` : "all read") : "";
+  render({ list, isLoaded, isEmpty, unreadCount, waiting }: PanelContent): void {
+    const texts = this.texts();
+    const { filter, hasMore, types } = list;
+    const count = unreadCount ? texts.count("unreadCount", unreadCount) : texts.text("allRead");
+    setText(this.count, isLoaded ? count : "");
     this.markAll.disabled = unreadCount === 0;
-    const isFiltered = !sameFilter(filter, EVERYTHING);
-    this.empty.hidden = notifications.length > 0 || !isLoaded;
-    this.empty.textContent = isFiltered ? "Nothing here matches." : "Nothing has arrived yet.";
-    this.more.hidden = !hasMore;
-    this.renderFilter(filter, list.types);
+    const type = filter.type === null ? undefined : (types.get(filter.type) ?? filter.type);
+    name(this.markAll, type === undefined ? texts.text("markAllRead") : texts.text("markTypeRead", { type }));
+    this.empty.hidden = !isEmpty || !isLoaded || hasMore;
+    setText(this.emptyText, texts.text(emptyText(filter)));
+    this.more.hidden = !hasMore || !isLoaded;
+    this.newAbove.hidden = waiting === 0;
+    setText(this.newAbove, waiting === 0 ? "" : `↑ ${texts.count("newAbove", waiting)}`);
+    this.renderFilter(filter, types);
   }
 
   /** Show the preferences, or the list. */
   showView(showsPreferences: boolean): void {
     this.preferences.hidden = !showsPreferences;
-    this.scroller.hidden = showsPreferences;
+    this.listFrame.hidden = showsPreferences;
     this.filters.hidden = showsPreferences || !this.canFilter;
     setAttributes(this.preferencesButton, { "aria-pressed": String(showsPreferences) });
   }
 
   showPreferences(rows: Preference[]): void {
+    const texts = this.texts();
     const switches = rows.map(({ type, label, description, enabled, required }) => {
       const input = element("input", { type: "checkbox", role: "switch", disabled: required });
       input.checked = enabled;
       input.addEventListener("change", () => this.actions.setPreference(type, input.checked));
-      const note = required && element("small", {}, "always on");
-      return element("label", { title: description }, element("span", {}, label), note, input);
+      const note = required && element("small", {}, texts.text("alwaysOn"));
+      return element("label", { title: description }, element("span", { dir: "auto" }, label), note, input);
     });
-    const intro = "What should reach you? What is in the inbox stays.";
+    const intro = texts.text(rows.length > 0 ? "preferencesIntro" : "noPreferences");
     this.preferences.replaceChildren(element("p", {}, intro), ...switches);
   }
 
   showProblem(message: string): void {
-    const dismiss = element("button", { type: "button" }, "Dismiss");
+    const dismiss = element("button", { type: "button", class: "link" }, this.texts().text("dismiss"));
     dismiss.addEventListener("click", () => this.hideProblem());
-    this.problem.replaceChildren(element("span", {}, message), dismiss);
+    this.problem.replaceChildren(element("span", { dir: "auto" }, message), dismiss);
     this.problem.hidden = false;
   }
 
@@ -141,18 +193,40 @@ export class Panel {
     this.problem.hidden = true;
   }
 
-  private renderFilter(filter: Filter, types: Iterable<string>): void {
+  private loadMore(): void {
+    if (!this.isLoadingMore) this.actions.showOlder();
+  }
+
+  private renderFilter(filter: Filter, types: ReadonlyMap<string, string>): void {
     setAttributes(this.all, { "aria-pressed": String(!filter.unreadOnly) });
     setAttributes(this.unread, { "aria-pressed": String(filter.unreadOnly) });
-    const values = ["", ...[...types].sort()];
-    if (this.types.childElementCount !== values.length) {
-      const options = values.map((type) => element("option", { value: type }, type || "All types"));
-      this.types.replaceChildren(...options);
+    if (this.types.childElementCount !== types.size + 1) {
+      const sorted = [...types].sort(([, a], [, b]) => a.localeCompare(b));
+      const options = sorted.map(([type, label]) => element("option", { value: type }, label));
+      this.types.replaceChildren(element("option", { value: "" }, this.texts().text("allTypes")), ...options);
     }
     this.types.value = filter.type ?? "";
   }
 }
 
-function tool(name: "checks" | "tune", label: string): HTMLButtonElement {
-  return element("button", { type: "button", class: "tool", title: label, "aria-label": label }, icon(name));
+function emptyText({ type, unreadOnly }: Filter): keyof Strings {
+  if (type !== null) return "emptyFiltered";
+  return unreadOnly ? "emptyUnread" : "empty";
+}
+
+function tool(symbol: "checks" | "tune" | "close"): HTMLButtonElement {
+  return element("button", { type: "button", class: "tool" }, icon(symbol));
+}
+
+function name(button: HTMLButtonElement, label: string): void {
+  setAttributes(button, { title: label, "aria-label": label });
+}
+
+function setText(target: HTMLElement, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/** A slot: the page can put something of its own in the place of these nodes. */
+function named(slot: string, ...nodes: Node[]): HTMLSlotElement {
+  return element("slot", { name: slot }, ...nodes);
 }

@@ -19,6 +19,25 @@ export interface SourceListener {
   onError(error: unknown): void;
 }
 
+/** Which notifications become read: those that match the filter and had arrived. */
+export interface ReadRange {
+  readonly filter: Filter;
+  /** The position of the inbox when the user decided it. */
+  readonly upTo: string | undefined;
+  /** The newest notification at that moment. */
+  readonly newest: string | undefined;
+}
+
+/** What was reached. `isComplete` is false if there is more to mark than one call does. */
+export interface ReadResult {
+  readonly position: Position;
+  readonly isComplete: boolean;
+}
+
+/** The position after a change; undefined where the events of the change have arrived already. */
+export type Position = string | undefined;
+
+/** Actions wait while there is no connection, and reject with a sentence for users. */
 export interface InboxSource {
   /** Whether pages can be filtered, and whether there are preferences. */
   readonly canFilter: boolean;
@@ -28,19 +47,35 @@ export interface InboxSource {
   /** Drop the connection. It reconnects by itself. */
   disconnect(): void;
   reconnectNow(): void;
+  /** Read the newest page again, in order with the events. */
+  reload(): void;
   loadPage(filter: Filter, after: string | null): Promise<Page>;
-  markRead(id: string): Promise<void>;
-  markUnread(id: string): Promise<void>;
-  /** Mark as read what had arrived by a position. */
-  markAllRead(upTo: string | undefined): Promise<void>;
-  remove(id: string): Promise<void>;
+  markRead(id: string): Promise<Position>;
+  markUnread(id: string): Promise<Position>;
+  markAllRead(range: ReadRange): Promise<ReadResult>;
+  /** Delete a notification. One that is gone already is no error. */
+  remove(id: string): Promise<Position>;
+  /** Return the types that the server knows, with what the user wants of each. */
   preferences(): Promise<Preference[]>;
   setPreference(type: string, enabled: boolean): Promise<void>;
 }
 
+/** An error that the server reported, with its code. */
+export class ServerError extends Error {
+  constructor(
+    message: string,
+    readonly code: unknown,
+  ) {
+    super(message);
+  }
+}
+
 /** Return an error with a sentence for users, whatever graphql-ws reports. */
 export function toError(error: unknown): Error {
-  if (Array.isArray(error)) return new Error(String(error[0]?.message ?? "The server refused it."));
+  if (Array.isArray(error)) {
+    const [first] = error as { message?: unknown; extensions?: { code?: unknown } }[];
+    return new ServerError(String(first?.message ?? "The server refused it."), first?.extensions?.code);
+  }
   if (error instanceof Error) return error;
   const { code, reason } = error as { code?: number; reason?: string };
   return new Error(reason || `The connection was closed${code ? ` (${code})` : ""}.`);

@@ -1,14 +1,11 @@
 /** The state of the connection, in words. */
 
 import type { FollowStatus } from "../client/index.js";
+import { refusalOf, refusalText } from "./refusal.js";
+import type { Texts } from "./strings.js";
 
-/** Why the server closed the socket, by close code; any other close is "Connection lost". */
-const REASONS: Record<number, string> = {
-  1012: "The server is restarting",
-  1001: "The server is going away",
-  4401: "The sign-in was not accepted",
-  4403: "The sign-in has expired",
-};
+/** The server stops, and comes back. */
+const RESTARTING = new Set([1001, 1012]);
 
 export interface StatusText {
   text: string;
@@ -16,20 +13,26 @@ export interface StatusText {
   isCaughtUp: boolean;
 }
 
-export function statusText(status: FollowStatus): StatusText {
+export function statusText(status: FollowStatus, texts: Texts): StatusText {
   switch (status.state) {
     case "connecting":
-      return { text: "Connecting…", isCaughtUp: false };
+      return { text: texts.text("connecting"), isCaughtUp: false };
     case "catching-up":
-      return { text: "Catching up…", isCaughtUp: false };
+      return { text: texts.text("catchingUp"), isCaughtUp: false };
     case "reconnecting": {
-      const { code, reason } = status;
-      const why = (code !== undefined && REASONS[code]) || (code === undefined && reason) || "Connection lost";
-      return { text: `${why} · reconnecting…`, isCaughtUp: false };
+      const why = reasonText(status.code, status.reason, texts).replace(/\.$/, "");
+      return { text: texts.text("reconnecting", { why }), isCaughtUp: false };
     }
     case "live":
-      if (status.reloaded) return { text: "Live · list reloaded", isCaughtUp: true };
-      if (status.resumed > 0) return { text: `Caught up: ${status.resumed} resumed`, isCaughtUp: true };
-      return { text: "Live", isCaughtUp: false };
+      if (status.reloaded) return { text: texts.text("reloaded"), isCaughtUp: true };
+      if (status.resumed > 0) return { text: texts.count("caughtUp", status.resumed), isCaughtUp: true };
+      return { text: texts.text("live"), isCaughtUp: false };
   }
+}
+
+function reasonText(code: number | undefined, reason: string | undefined, texts: Texts): string {
+  const refusal = refusalOf(code, reason);
+  if (refusal) return refusalText(refusal, texts);
+  if (code !== undefined && RESTARTING.has(code)) return texts.text("serverRestarts");
+  return (code === undefined && reason) || texts.text("connectionLost");
 }

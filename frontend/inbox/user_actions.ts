@@ -1,41 +1,81 @@
-/** What users do with the inbox: mark, delete, filter, page, open, set preferences. */
+/** What users do with the inbox: mark, delete, undo, filter, page, open, set preferences. */
 
 import type { Notification } from "../client/index.js";
 import type { Feed } from "./feed.js";
 import type { ItemActions } from "./item.js";
-import type { Filter, InboxList } from "./list.js";
+import { type Filter, type InboxList, isNewer } from "./list.js";
 import type { Panel, PanelActions } from "./panel.js";
-import { type InboxSource, type Preference, toError } from "./source.js";
+import type { PendingChange, PendingChanges } from "./pending_changes.js";
+import { type InboxSource, type Position, type Preference, toError } from "./source.js";
+import type { Texts } from "./strings.js";
+import type { UndoBar } from "./undo.js";
 
 /** The parts of the component that actions use. */
 export interface ActionContext {
   readonly source: InboxSource | undefined;
   readonly feed: Feed;
   readonly panel: Panel;
+  readonly undo: UndoBar;
+  readonly pending: PendingChanges;
+  readonly texts: Texts;
   list: InboxList;
+  /** Render before the next frame. */
   render(): void;
   scheduleWrite(): void;
+  /** Whether the panel is open. */
+  open: boolean;
   /** Dispatch `notification-open`; returns false if a listener has canceled it. */
   dispatchOpen(notification: Notification): boolean;
 }
+
+type Run<Result> = (source: InboxSource) => Promise<Result>;
 
 export class UserActions implements ItemActions, PanelActions {
   constructor(private readonly context: ActionContext) {}
 
   markAllRead(): void {
-    void this.run((source) => source.markAllRead(this.context.list.position));
+    const { context } = this;
+    const { list, texts, undo, panel } = context;
+    const { filter, position, unreadCount } = list;
+    undo.commit();
+    const newest = list.notifications[0]?.id;
+    const covers = (each: Notification): boolean =>
+      (filter.type === null || each.type === filter.type) && (newest === undefined || !isNewer(each.id, newest));
+    const loaded = list.notifications.filter((each) => !each.read && covers(each));
+    const unreadDelta = filter.type === null ? -unreadCount : -loaded.length;
+    for (const { id } of loaded) context.feed.allow(id);
+    this.later(
+      texts.count("markedRead", -unreadDelta),
+      { effect: "read", covers, ids: [], unreadDelta, isDeferred: true },
+      async (source) => {
+        const range = { filter: { ...filter, unreadOnly: false }, upTo: position, newest };
+        const result = await source.markAllRead(range);
+        if (!result.isComplete) panel.showProblem(texts.text("moreRemain"));
+        return result.position;
+      },
+    );
   }
 
   toggleRead({ id, read }: Notification): void {
-    this.runOn(id, (source) => (read ? source.markUnread(id) : source.markRead(id)));
+    this.context.undo.commit();
+    this.mark(id, read);
   }
 
-  remove({ id }: Notification): void {
-    this.runOn(id, (source) => source.remove(id));
+  remove({ id, read }: Notification): void {
+    const { texts, undo } = this.context;
+    undo.commit();
+    const unreadDelta = read ? 0 : -1;
+    const covers = (each: Notification): boolean => each.id === id;
+    this.later(
+      texts.text("deleted"),
+      { effect: "remove", covers, ids: [id], unreadDelta, isDeferred: true },
+      (source) => source.remove(id),
+    );
   }
 
   open(notification: Notification): boolean {
-    if (!notification.read) void this.run((source) => source.markRead(notification.id));
+    this.context.undo.commit();
+    if (!notification.read) this.mark(notification.id, false);
     return this.context.dispatchOpen(notification);
   }
 
@@ -51,6 +91,12 @@ export class UserActions implements ItemActions, PanelActions {
     void this.run((source) => this.loadOlder(source));
   }
 
+  showWaiting(isByKeyboard: boolean): void {
+    this.context.feed.release();
+    this.context.panel.scrollToTop();
+    if (isByKeyboard) requestAnimationFrame(() => this.context.feed.focusFirst());
+  }
+
   togglePreferences(): void {
     void this.run((source) => this.loadPreferences(source));
   }
@@ -59,8 +105,76 @@ export class UserActions implements ItemActions, PanelActions {
     void this.run((source) => source.setPreference(type, enabled));
   }
 
-  /** Run an action at the server; if it fails, show why. */
-  private async run(action: (source: InboxSource) => Promise<void>): Promise<void> {
+  close(): void {
+    this.context.open = false;
+  }
+
+  /** Read which types there are, for the filter. What the list has is there in any case. */
+  async loadTypes(): Promise<void> {
+    const { source, list } = this.context;
+    if (!source?.canFilter) return;
+    try {
+      for (const { type, label } of await source.preferences()) list.types.set(type, label);
+      if (list !== this.context.list) for (const [type, label] of list.types) this.context.list.types.set(type, label);
+      this.context.render();
+    } catch {
+      // The filter goes on with the types of the list.
+    }
+  }
+
+  private mark(id: string, read: boolean): void {
+    const covers = (each: Notification): boolean => each.id === id;
+    const change = this.context.pending.add({
+      effect: read ? "unread" : "read",
+      covers,
+      ids: [id],
+      unreadDelta: read ? 1 : -1,
+      isDeferred: false,
+    });
+    void this.send(change, (source) => (read ? source.markUnread(id) : source.markRead(id)));
+  }
+
+  /** Show a change at once, and make it at the server after the time to undo it. */
+  private later(text: string, change: Omit<PendingChange, "changed">, action: Run<Position>): void {
+    const { pending, undo, feed } = this.context;
+    const added = pending.add(change);
+    const allow = (): void => {
+      for (const id of change.ids) feed.allow(id);
+      this.context.render();
+    };
+    undo.offer({
+      text,
+      commit: () => {
+        added.isDeferred = false;
+        void this.send(added, action);
+      },
+      revert: () => {
+        pending.drop(added);
+        allow();
+      },
+    });
+    allow();
+  }
+
+  /** Make a change at the server. If that fails, show why, and the state as it was. */
+  private async send(change: PendingChange, action: Run<Position>): Promise<void> {
+    const { context } = this;
+    const { source, pending, panel, feed } = context;
+    for (const id of change.ids) feed.allow(id);
+    if (!source) return pending.drop(change);
+    panel.hideProblem();
+    context.render();
+    try {
+      pending.done(change, await action(source));
+    } catch (error) {
+      pending.drop(change);
+      panel.showProblem(toError(error).message);
+    }
+    context.render();
+  }
+
+  /** Run what changes nothing at the server; if it fails, show why. */
+  private async run(action: Run<void>): Promise<void> {
     const { source, panel } = this.context;
     if (!source) return;
     panel.hideProblem();
@@ -71,22 +185,16 @@ export class UserActions implements ItemActions, PanelActions {
     }
   }
 
-  private runOn(id: string, action: (source: InboxSource) => Promise<void>): void {
-    const { feed, panel } = this.context;
-    feed.keepFocusNear(id, panel.root);
-    feed.setBusy(id, true);
-    void this.run(action).finally(() => feed.setBusy(id, false));
-  }
-
   private async loadFiltered(source: InboxSource, filter: Filter): Promise<void> {
     const { context } = this;
     const filtered = context.list.filtered(filter);
     context.list = filtered;
-    context.render();
+    context.panel.scrollToTop();
+    context.feed.release();
     const page = await source.loadPage(filter, null);
     if (context.list !== filtered) return;
     filtered.show(page);
-    context.render();
+    context.feed.release();
     context.scheduleWrite();
   }
 
@@ -94,34 +202,35 @@ export class UserActions implements ItemActions, PanelActions {
     const { context } = this;
     const { list, panel, feed } = context;
     const last = list.notifications.at(-1)?.id;
-    panel.more.disabled = true;
+    const hadFocus = panel.isMoreFocused;
+    panel.setLoadingMore(true);
     try {
       const page = await source.loadPage(list.filter, list.endCursor);
       if (context.list !== list) return;
       list.append(page);
       context.render();
       context.scheduleWrite();
-      const next = list.notifications.findIndex(({ id }) => id === last) + 1;
-      feed.focus(list.notifications[next]?.id ?? "");
     } finally {
-      panel.more.disabled = false;
+      panel.setLoadingMore(false);
     }
+    if (!hadFocus) return;
+    const next = list.notifications.findIndex(({ id }) => id === last) + 1;
+    requestAnimationFrame(() => feed.focus(list.notifications[next]?.id ?? ""));
   }
 
   private async loadPreferences(source: InboxSource): Promise<void> {
     const { panel } = this.context;
     panel.showView(!panel.showsPreferences);
     if (!panel.showsPreferences) return;
-    panel.showPreferences([]);
     panel.showPreferences(withTypes(await source.preferences(), this.context.list.types));
   }
 }
 
-/** Add a row for every type in the list that the server has no preference for; sorted by type. */
-function withTypes(preferences: Preference[], types: Iterable<string>): Preference[] {
+/** Add a row for every type in the list that the server has no preference for; sorted by their names. */
+function withTypes(preferences: Preference[], types: ReadonlyMap<string, string>): Preference[] {
   const rows = new Map(preferences.map((each) => [each.type, each]));
-  for (const type of types) {
-    if (!rows.has(type)) rows.set(type, { type, enabled: true, required: false, label: type, description: "" });
+  for (const [type, label] of types) {
+    if (!rows.has(type)) rows.set(type, { type, enabled: true, required: false, label, description: "" });
   }
-  return [...rows.values()].sort((a, b) => a.type.localeCompare(b.type));
+  return [...rows.values()].sort((a, b) => a.label.localeCompare(b.label));
 }

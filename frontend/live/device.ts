@@ -43,9 +43,10 @@ export class Device {
     this.protocol.append(...protocols.map(([value, label]) => element("option", { value }, label)));
     this.user.hidden = this.user.childElementCount < 2;
     this.inbox.setAttribute("inline", "");
+    this.inbox.setAttribute("show-data", "");
     this.root = element(
-      "section",
-      { class: "device", "aria-label": name },
+      "div",
+      { class: "device", role: "group", "aria-label": name },
       element("div", { class: "label" }, element("strong", {}, name), this.user, this.protocol, this.plug.button),
       this.plug.cable,
       this.log.root,
@@ -91,7 +92,8 @@ export class Device {
     const person = availableUsers(this.facts).find((each) => each.username === username);
     if (!person) return;
     this.log.clear();
-    this.inbox.setAttribute("label", person.name || person.username);
+    // Two devices of one user are two landmarks: each has a name of its own.
+    this.inbox.setAttribute("label", `${person.name || person.username} · ${this.name}`);
     this.inbox.setAttribute("remember", `${this.name}:${person.id}`);
     this.inbox.source = this.makeSource(person, protocol);
   }

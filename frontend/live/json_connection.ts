@@ -68,9 +68,13 @@ export class JsonConnection {
     this.backoff.skipWait();
   }
 
+  get isOpen(): boolean {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
   /** Throws an error if there is no connection. */
   send(message: ClientMessage): void {
-    if (this.socket?.readyState !== WebSocket.OPEN) throw new Error("Not connected.");
+    if (!this.isOpen || !this.socket) throw new Error("Not connected.");
     this.socket.send(JSON.stringify(message));
   }
 

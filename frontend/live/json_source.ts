@@ -5,12 +5,19 @@
 
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../client/index.js";
 import type { Filter, Page } from "../inbox/list.js";
-import type { InboxSource, Preference, SourceListener } from "../inbox/source.js";
+import type { InboxSource, Position, Preference, ReadResult, SourceListener } from "../inbox/source.js";
 import { JsonConnection } from "./json_connection.js";
-import { type ServerMessage, toNotification } from "./json_messages.js";
+import { type ClientMessage, type ServerMessage, toNotification } from "./json_messages.js";
 
 /** Above every id: `AllNotificationsRead` of this protocol means all of them. */
 const ABOVE_ALL_IDS = "9".repeat(19);
+
+/** A change that the server has not confirmed: it is sent again after a lost connection. */
+interface Unconfirmed {
+  message: ClientMessage;
+  resolve(): void;
+  reject(error: Error): void;
+}
 
 export interface JsonSourceOptions {
   endpoint: string;
@@ -25,10 +32,14 @@ export class JsonSource implements InboxSource {
   private listener: SourceListener | undefined;
   private isStopped = false;
   private wasLive = false;
+  /** Whether there is a connection, and the list has been read from it. */
+  private isListed = false;
   private unread = 0;
   private readonly known = new Map<string, Notification>();
   /** The requests for lists that wait for an answer: answers come in the order of asking. */
   private readonly pending: ((page: Page) => void)[] = [];
+  /** By the type of the confirmation and the notification. */
+  private readonly unconfirmed = new Map<string, Unconfirmed>();
 
   constructor({ endpoint, token, pageSize }: JsonSourceOptions) {
     this.pageSize = pageSize;
@@ -37,6 +48,7 @@ export class JsonSource implements InboxSource {
       onMessage: (message) => this.onMessage(message),
       onLost: (status) => {
         this.pending.length = 0;
+        this.isListed = false;
         this.setStatus(status);
       },
     });
@@ -64,20 +76,28 @@ export class JsonSource implements InboxSource {
     return this.requestList(this.pageSize, after);
   }
 
-  async markRead(id: string): Promise<void> {
-    this.connection.send({ type: "mark_read", notification_id: Number(id) });
+  reload(): void {
+    // Without a connection, the list is read again as soon as there is one.
+    if (!this.isListed || !this.connection.isOpen) return;
+    this.known.clear();
+    void this.requestList(this.pageSize).then((page) => this.listener?.onPage(page));
   }
 
-  async markUnread(id: string): Promise<void> {
-    this.connection.send({ type: "mark_unread", notification_id: Number(id) });
+  markRead(id: string): Promise<Position> {
+    return this.change({ type: "mark_read", notification_id: Number(id) }, "notification_marked_read", id);
   }
 
-  async markAllRead(): Promise<void> {
-    this.connection.send({ type: "mark_all_read" });
+  markUnread(id: string): Promise<Position> {
+    return this.change({ type: "mark_unread", notification_id: Number(id) }, "notification_marked_unread", id);
   }
 
-  async remove(id: string): Promise<void> {
-    this.connection.send({ type: "delete_notification", notification_id: Number(id) });
+  async markAllRead(): Promise<ReadResult> {
+    await this.change({ type: "mark_all_read" }, "all_notifications_marked_read");
+    return { position: undefined, isComplete: true };
+  }
+
+  remove(id: string): Promise<Position> {
+    return this.change({ type: "delete_notification", notification_id: Number(id) }, "notification_deleted", id);
   }
 
   async preferences(): Promise<Preference[]> {
@@ -86,6 +106,16 @@ export class JsonSource implements InboxSource {
 
   async setPreference(): Promise<void> {
     throw new Error("The JSON API has no preferences.");
+  }
+
+  /** Send a change, now or as soon as there is a connection; resolve when the server has confirmed it. */
+  private change(message: ClientMessage, confirmation: string, id = ""): Promise<undefined> {
+    return new Promise((resolve, reject) => {
+      const key = `${confirmation} ${id}`;
+      this.unconfirmed.get(key)?.resolve();
+      this.unconfirmed.set(key, { message, resolve: () => resolve(undefined), reject });
+      if (this.isListed && this.connection.isOpen) this.connection.send(message);
+    });
   }
 
   /** Rejects if there is no connection. */
@@ -104,15 +134,28 @@ export class JsonSource implements InboxSource {
     void this.requestList(this.pageSize).then((page) => {
       this.listener?.onPage(page);
       this.setStatus({ state: "live", resumed: 0, reloaded: this.wasLive });
-      this.wasLive = true;
+      this.wasLive = this.isListed = true;
+      for (const { message } of this.unconfirmed.values()) this.connection.send(message);
     });
   }
 
   private onMessage(message: ServerMessage): void {
-    if (message.success === false) {
-      this.listener?.onError(new Error(message.error?.message ?? "It was refused."));
-      return;
-    }
+    const error = message.success === false ? new Error(message.error?.message ?? "It was refused.") : undefined;
+    if (!error) this.onChange(message);
+    this.confirm(message, error);
+  }
+
+  /** The server has made a change of this client, or not. */
+  private confirm(message: ServerMessage, error: Error | undefined): void {
+    const id = "notification_id" in message ? String(message.notification_id ?? "") : "";
+    const key = `${message.type} ${id}`;
+    const found = this.unconfirmed.get(key);
+    this.unconfirmed.delete(key);
+    if (error) found?.reject(error);
+    else found?.resolve();
+  }
+
+  private onChange(message: ServerMessage): void {
     switch (message.type) {
       case "notifications_list":
         this.onList(message.notifications.map(toNotification), message.unread_count);

@@ -2,25 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Notification, NotificationEvent } from "../client/index.js";
 import { EVERYTHING, InboxList, isNewer, type Page, restore } from "../inbox/list.js";
-
-const AT = "2026-01-02T03:04:05Z";
-
-function notification(id: number, changes: Partial<Notification> = {}): Notification {
-  return {
-    id: String(id),
-    type: "general",
-    title: `n${id}`,
-    message: "",
-    link: null,
-    data: {},
-    read: false,
-    readAt: null,
-    createdAt: AT,
-    expiresAt: null,
-    sender: null,
-    ...changes,
-  } as Notification;
-}
+import { AT, notification } from "./notifications.js";
 
 function page(sequence: number, ids: number[], changes: Partial<Page> = {}): Page {
   return {
@@ -130,7 +112,7 @@ describe("a filter", () => {
     list.apply(added(1, 1, notification(1)));
     list.apply(added(2, 2, notification(2, { type: "report" })));
     assert.deepEqual([idsOf(list), list.unreadCount], [[2], 2]);
-    assert.deepEqual([...list.types].sort(), ["general", "report"]);
+    assert.deepEqual([...list.types.keys()].sort(), ["general", "report"]);
   });
 });
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { relativeTime } from "../inbox/relative_time.js";
+import { dayName, fullTime, relativeTime } from "../inbox/relative_time.js";
 
 const NOW = Date.parse("2026-01-15T12:00:00Z");
 
 for (const [moment, words] of [
-  ["2026-01-15T11:59:30Z", "just now"],
-  ["2026-01-15T12:00:20Z", "just now"],
+  ["2026-01-15T11:59:30Z", "now"],
+  ["2026-01-15T12:00:20Z", "now"],
   ["2026-01-15T11:59:10Z", "1 minute ago"],
   ["2026-01-15T11:55:00Z", "5 minutes ago"],
   ["2026-01-15T09:00:00Z", "3 hours ago"],
@@ -14,5 +14,17 @@ for (const [moment, words] of [
   ["2026-01-01T12:00:00Z", "Jan 1, 2026"],
   ["nonsense", ""],
 ] as const) {
-  test(`${moment} is ${words || "nothing"}`, () => assert.equal(relativeTime(moment, NOW, "en"), words));
+  test(`${moment} is ${words || "nothing"}`, () => assert.equal(relativeTime(moment, "en", NOW), words));
 }
+
+test("times are those of the language", () => {
+  assert.equal(relativeTime("2026-01-15T11:56:00Z", "de", NOW), "vor 4 Minuten");
+  assert.match(fullTime("2026-01-15T11:56:00Z", "fr"), /janv\. 2026/);
+  assert.equal(fullTime("nonsense", "fr"), "");
+});
+
+test("days have names", () => {
+  const today = new Date(2026, 0, 15).getTime();
+  const names = [0, 1, 2].map((ago) => dayName(new Date(2026, 0, 15 - ago).getTime(), "en", today + 3_600_000));
+  assert.deepEqual(names, ["today", "yesterday", "Jan 13, 2026"]);
+});

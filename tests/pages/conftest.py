@@ -18,6 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from live_inbox_site import building
 from tests.pages.chromium import ARGUMENTS, NoChromium, find_chromium
+from tests.pages.embedding import OtherSite
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import DEADLINE_SECONDS
@@ -132,3 +133,11 @@ async def open_context(browser: Browser, monitor: PageMonitor, site: Site) -> As
 async def page(open_context: Opener) -> Page:
     """Open a page in a browser context of its own."""
     return await (await open_context()).new_page()
+
+
+@pytest.fixture
+def other_page(
+    page: Page, site: Site, monitor: PageMonitor, other_site: tuple[str, Path]
+) -> OtherSite:
+    """Return the page of another site that can show an inbox."""
+    return OtherSite(page, site, monitor, *other_site)

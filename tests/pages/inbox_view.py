@@ -32,7 +32,13 @@ class InboxView:
         return await self.root.locator(".count").inner_text()
 
     async def press(self, title: str, button: str) -> None:
-        """Press a button of a notification."""
+        """Press a button of a notification, and take the pointer away: below it, the list stands still."""
         item = self.item(title)
         await item.hover()
         await item.get_by_role("button", name=button).click()
+        await self.root.page.mouse.move(0, 0)
+
+    async def delete(self, title: str) -> None:
+        """Delete a notification without the time to undo it."""
+        await self.press(title, "Delete")
+        await self.root.locator(".bar").get_by_role("button", name="Dismiss").click()

@@ -52,7 +52,7 @@ async def capture_live_page(page: Page, site: Site, path: Path) -> None:
         site.send("alice", title, message=message, type=type_, sender="bob")
     await expect(devices.nth(0).locator("article")).to_have_count(7)
     await plug.click()
-    await expect(devices.nth(1).locator(".status")).to_have_text("Caught up: 3 resumed")
+    await expect(devices.nth(1).locator(".status")).to_have_text("Caught up: 3 changes")
     await page.mouse.move(0, 0)
     await page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     await page.wait_for_timeout(SETTLE_MS)

@@ -68,6 +68,17 @@ class Site:
         )
         return str(sent["send"]["notification"]["id"])
 
+    def send_many(self, name: str, count: int, *, title: str = "n", **fields: Any) -> None:
+        """Send a user many notifications, called `n1`, `n2`, ..., in another process."""
+        self.run(
+            "import django; django.setup()\n"
+            "from django.contrib.auth import get_user_model\n"
+            "from live_inbox import services\n"
+            f"user = get_user_model().objects.get(username={name!r})\n"
+            f"for number in range(1, {count} + 1):\n"
+            f"    services.send(recipient_id=user.pk, title=f'{title}{{number}}', message='', **{fields!r})\n"
+        )
+
     def send_from_other_process(self, name: str, title: str, *, type: str = "general") -> None:
         """Send with the management command, in its own process: the server need not run."""
         number = {"alice": "1", "bob": "2"}[name]
@@ -89,13 +100,25 @@ class Site:
         data = self.execute(name, "{ notifications(first: 100) { nodes { title } } }")
         return [node["title"] for node in data["notifications"]["nodes"]]
 
+    def _delete_all(self, name: str) -> None:
+        self.run(
+            "import django; django.setup()\n"
+            "from live_inbox import services\n"
+            "from live_inbox.models import Notification\n"
+            f"for found in Notification.objects.filter(recipient__username={name!r}):\n"
+            "    services.delete(user_id=found.recipient_id, notification_id=found.pk)\n"
+        )
+
     def clear(self) -> None:
         """Delete all notifications, and turn all types of notification on again."""
         for name in ("alice", "bob"):
             data = self.execute(
                 name,
-                "{ notifications(first: 100) { nodes { id } } notificationPreferences { type enabled } }",
+                "{ notifications(first: 100) { nodes { id } totalCount } notificationPreferences { type enabled } }",
             )
+            if data["notifications"]["totalCount"] > 100:
+                self._delete_all(name)
+                data["notifications"]["nodes"] = []
             for node in data["notifications"]["nodes"]:
                 self.execute(
                     name, "mutation ($id: ID!) { delete(id: $id) { position } }", id=node["id"]

@@ -8,33 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.pages.embedding import embed
 from tests.pages.inbox_view import InboxView
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
-
-POLICY = "default-src 'none'; script-src {site}; connect-src {server}; img-src data:"
-
-
-def embed(
-    directory: Path, site: Site, attributes: str, script: str = "", how: str = "defer"
-) -> None:
-    """Write a page that embeds the inbox, under a policy that allows no inline style or script.
-
-    `how`: the attributes of the component's script.
-    """
-    policy = POLICY.format(site=site.http, server=f"{site.server.ws} {site.http}")
-    (directory / "page.js").write_text(script)
-    (directory / "index.html").write_text(
-        f"""<!doctype html><html lang="en"><title>Other site</title>
-        <meta http-equiv="Content-Security-Policy" content="{policy} ; script-src-elem {site.http} 'self'">
-        <link rel="icon" href="data:,">
-        <script src="{site.http}/notification-inbox.js" {how}></script>
-        <script src="page.js" defer></script>
-        <notification-inbox endpoint="{site.http}/graphql/" {attributes}></notification-inbox>"""
-    )
 
 
 async def test_component_works_on_another_site(

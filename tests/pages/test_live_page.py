@@ -68,7 +68,7 @@ async def test_a_change_on_one_device_shows_on_the_other(page: Page, site: Site,
         await eventually(other.unread, [])
         for title in ("one", "two", "three"):
             await other.press(title, "Mark as unread")
-    await first.press("two", "Delete")
+    await first.delete("two")
     for inbox in (first, second):
         await eventually(inbox.titles, ["three", "one"])
         await eventually(inbox.count, "2 unread")
@@ -104,7 +104,7 @@ async def test_two_browsers_of_one_user_stay_in_step(open_context: Opener, site:
     await eventually(there.titles, ["Hello"])
     await there.press("Hello", "Mark as read")
     await eventually(here.count, "all read")
-    await here.press("Hello", "Delete")
+    await here.delete("Hello")
     await eventually(there.titles, [])
 
 
@@ -116,11 +116,11 @@ async def test_an_unplugged_device_catches_up_with_what_it_missed(page: Page, si
     await expect(second.status).to_have_attribute("data-state", "reconnecting")
     for title in ("1", "2", "3"):
         site.send("alice", title)
-    await first.press("before", "Delete")
+    await first.delete("before")
     await eventually(first.titles, ["3", "2", "1"])
     assert await second.titles() == ["before"]
     await second.root.get_by_role("button", name="Plug in").click()
-    await expect(second.status).to_have_text("Caught up: 4 resumed")
+    await expect(second.status).to_have_text("Caught up: 4 changes")
     assert await second.titles() == ["3", "2", "1"]
     assert await second.count() == "3 unread"
 
@@ -138,7 +138,7 @@ async def test_a_page_that_was_closed_resumes_without_loading_the_list(
     site.send("alice", "while it was closed")
     monitor.frames.clear()
     first, _ = await open_live(await context.new_page())
-    await expect(first.status).to_have_text("Caught up: 1 resumed")
+    await expect(first.status).to_have_text("Caught up: 1 change")
     assert await first.titles() == ["while it was closed", "before"]
     assert [frame for frame in monitor.frames if "InboxPage" in frame] == []
 
@@ -155,7 +155,7 @@ async def test_devices_reconnect_to_a_restarted_server(page: Page, site: Site) -
     await expect(first.status).to_have_attribute("data-state", "reconnecting")
     site.send_from_other_process("alice", "while it was down")
     site.server.start()
-    await expect(first.status).to_have_text("Caught up: 1 resumed")
+    await expect(first.status).to_have_text("Caught up: 1 change")
     await expect(second.status).to_have_text("Live · list reloaded")
     for inbox in (first, second):
         assert await inbox.titles() == ["while it was down", "before"]

@@ -30,7 +30,10 @@ urlpatterns = [
     path("", include("live_inbox_site.urls")),
 ]
 
-FILES = ("live.js", "live.css", "graphiql.js", "graphiql.css", "icon.svg", "notification-inbox.js")
+FILES = (
+    *("live.js", "live.css", "graphiql.js", "graphiql.css", "icon.svg"),
+    *("notification-inbox.js", "notification-inbox.de.js"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -293,6 +296,14 @@ def test_the_component_has_a_permanent_address(client: Client, built: Path) -> N
     missing = client.get("/notification-inbox.js")
     assert missing.status_code == 503
     assert missing["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_languages_of_the_component_are_beside_it(client: Client) -> None:
+    response = client.get("/notification-inbox.de.js")
+    assert response.status_code == 302
+    assert response["Location"].endswith("/notification-inbox.HASHHASH.de.HASHHASH.js")
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert client.get("/notification-inbox.xx.js").status_code == 404
 
 
 def test_pages_are_on_by_default_in_development_only() -> None:

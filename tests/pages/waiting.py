@@ -14,5 +14,5 @@ async def eventually(read: Callable[[], Awaitable[object]], expected: object) ->
     deadline = time.monotonic() + DEADLINE_SECONDS
     while (found := await read()) != expected:
         if time.monotonic() > deadline:
-            assert found == expected
+            raise AssertionError(f"{found!r} is not {expected!r}")
         await asyncio.sleep(0.02)

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
@@ -42,8 +42,23 @@ def render_graphiql(request: HttpRequest, facts: dict[str, Any]) -> HttpResponse
 @database.non_atomic
 async def component(request: HttpRequest) -> HttpResponse:
     """Redirect to the script of `<notification-inbox>`: a stable URL for other sites to embed. 503 if not built."""
+    return _redirect_to_script("notification-inbox.js")
+
+
+@database.non_atomic
+async def component_language(request: HttpRequest, language: str) -> HttpResponse:
+    """Redirect to a language of `<notification-inbox>`, which loads it from beside its script. 503 if not built.
+
+    Raises Http404 for a language that is not shipped.
+    """
+    return _redirect_to_script(f"notification-inbox.{language}.js")
+
+
+def _redirect_to_script(name: str) -> HttpResponse:
     try:
-        url = Bundles.read().url("notification-inbox.js")
+        url = Bundles.read().url(name)
+    except KeyError:
+        raise Http404(name) from None
     except NotBuilt as error:
         script = f"console.error({json.dumps(str(error))});\n"
         kind = "text/javascript; charset=utf-8"

@@ -1,0 +1,45 @@
+/** The languages of the component: English is part of it, the others are scripts of their own beside it. */
+
+import { en } from "./languages/en.js";
+import { ownAddress } from "./own_address.js";
+import type { Strings } from "./strings.js";
+
+/** Those that are shipped. */
+const SHIPPED = new Set(["ar", "de", "es", "fr", "ja"]);
+
+const known = new Map<string, Strings>([["en", en]]);
+const loading = new Map<string, Promise<boolean>>();
+
+/** Return the language of a language tag: `de` of `de-AT`. */
+export function languageOf(locale: string): string {
+  return locale.toLowerCase().split("-")[0] ?? "";
+}
+
+export function stringsOf(language: string): Strings | undefined {
+  return known.get(language);
+}
+
+/** Make languages known, without loading them. */
+export function addLanguages(languages: Record<string, Strings>): void {
+  for (const [language, strings] of Object.entries(languages)) known.set(language, strings);
+}
+
+/** Load the script of a language, if it is shipped; resolve to whether it has become known. */
+export function loadLanguage(language: string): Promise<boolean> {
+  if (known.has(language) || !SHIPPED.has(language) || !ownAddress) return Promise.resolve(false);
+  const running = loading.get(language) ?? load(language, ownAddress);
+  loading.set(language, running);
+  return running;
+}
+
+async function load(language: string, address: string): Promise<boolean> {
+  const url = address.replace(/notification-inbox[^/]*$/, `notification-inbox.${language}.js`);
+  try {
+    const found = (await import(url)) as { default: Strings };
+    known.set(language, found.default);
+    return true;
+  } catch {
+    // English will do.
+    return false;
+  }
+}

@@ -1,0 +1,126 @@
+/** The words of the component. `{name}` in a text stands for a value, `{n}` for a number. */
+
+import { languageOf, stringsOf } from "./languages.js";
+
+
+/** A text with a number: one text for all numbers, or one for each plural category of the language. */
+export type Counted = string | ({ other: string } & Partial<Record<Intl.LDMLPluralRule, string>>);
+
+export interface Strings {
+  heading: string;
+  bell: Counted;
+  unreadCount: Counted;
+  allRead: string;
+  markAllRead: string;
+  markTypeRead: string;
+  preferences: string;
+  close: string;
+  show: string;
+  all: string;
+  unread: string;
+  type: string;
+  allTypes: string;
+  showOlder: string;
+  showMore: string;
+  showLess: string;
+  empty: string;
+  emptyUnread: string;
+  emptyFiltered: string;
+  markRead: string;
+  markUnread: string;
+  remove: string;
+  /** Read aloud before the title of an unread notification. */
+  unreadMark: string;
+  from: string;
+  data: string;
+  deleted: string;
+  markedRead: Counted;
+  /** Some of what was to be marked as read is left, because it is too much for one action. */
+  moreRemain: string;
+  undo: string;
+  dismiss: string;
+  gone: string;
+  newAbove: Counted;
+  away: Counted;
+  arrived: string;
+  arrivedMany: Counted;
+  connecting: string;
+  catchingUp: string;
+  live: string;
+  reloaded: string;
+  caughtUp: Counted;
+  connectionLost: string;
+  serverRestarts: string;
+  reconnecting: string;
+  queued: Counted;
+  notSent: string;
+  notSignedIn: string;
+  signInExpired: string;
+  signInRefused: string;
+  signInHint: string;
+  originRefused: string;
+  preferencesIntro: string;
+  alwaysOn: string;
+  noPreferences: string;
+  keys: string;
+}
+
+type Name = keyof Strings;
+type Values = Record<string, string>;
+
+/** The texts, numbers and dates of one language. */
+export class Texts {
+  /** The language of the texts, which may be another than that of numbers and dates. */
+  readonly language: string;
+  private readonly strings: Strings;
+  private readonly plurals: Intl.PluralRules;
+  private readonly numbers: Intl.NumberFormat;
+
+  /** `locale` is a language tag; `own` replaces single texts. */
+  constructor(
+    readonly locale: string,
+    own: Partial<Strings> = {},
+  ) {
+    const found = stringsOf(languageOf(locale));
+    this.language = found ? languageOf(locale) : "en";
+    this.strings = { ...(found ?? (stringsOf("en") as Strings)), ...own };
+    this.plurals = new Intl.PluralRules(this.language);
+    this.numbers = new Intl.NumberFormat(locale);
+  }
+
+  text(name: Name, values: Values = {}): string {
+    const found = this.strings[name];
+    return insert(typeof found === "string" ? found : found.other, values);
+  }
+
+  count(name: Name, n: number, values: Values = {}): string {
+    const found = this.strings[name];
+    const form = typeof found === "string" ? found : (found[this.plurals.select(n)] ?? found.other);
+    return insert(form, { ...values, n: this.number(n) });
+  }
+
+  number(n: number): string {
+    return this.numbers.format(n);
+  }
+}
+
+function insert(text: string, values: Values): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+}
+
+/** Return the language tag of an element's place in its page, or else of the browser. */
+export function localeOf(place: Element): string {
+  const tag = closest(place)?.getAttribute("lang") || globalThis.navigator?.language || "en";
+  try {
+    return Intl.getCanonicalLocales(tag)[0] ?? "en";
+  } catch {
+    return "en";
+  }
+}
+
+function closest(place: Element): Element | null {
+  const found = place.closest("[lang]");
+  if (found) return found;
+  const root = place.getRootNode();
+  return root instanceof ShadowRoot ? closest(root.host) : null;
+}

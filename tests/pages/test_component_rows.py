@@ -1,0 +1,243 @@
+"""What an event costs and moves in the list of `<notification-inbox>`: counted, not timed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.pages.embedding import OtherSite
+from tests.pages.site import Site
+from tests.pages.waiting import eventually
+
+pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
+
+WATCH = """
+  const root = document.querySelector("notification-inbox").shadowRoot;
+  window.touched = new Set();
+  window.work = 0;
+  new MutationObserver((records) => {
+    for (const { target, addedNodes, removedNodes } of records) {
+      window.work += 1;
+      const nodes = [target, ...addedNodes, ...removedNodes];
+      for (const node of nodes) {
+        const row = (node instanceof Element ? node : node.parentElement)?.closest("article");
+        if (row) window.touched.add(row);
+      }
+    }
+  }).observe(root.querySelector(".feed"), {
+    subtree: true, childList: true, attributes: true, characterData: true,
+  });
+"""
+COUNTS = "[window.touched.size, document.querySelector('notification-inbox').unreadCount]"
+
+
+async def test_an_event_touches_one_row(other_page: OtherSite, site: Site) -> None:
+    ids = [site.send("alice", f"n{number}") for number in range(1, 13)]
+    inbox = await other_page.open()
+    await eventually(inbox.titles, [f"n{number}" for number in range(12, 0, -1)])
+    changes = [
+        lambda: site.send("alice", "another"),
+        lambda: site.execute("alice", MARK_READ, id=ids[5]),
+        lambda: site.execute("alice", DELETE, id=ids[3]),
+    ]
+    for change, unread in zip(changes, (13, 12, 11), strict=True):
+        await other_page.page.evaluate(WATCH)
+        change()
+        await eventually(inbox.count, f"{unread} unread")
+        assert await other_page.page.evaluate(COUNTS) == [1, unread]
+
+
+MARK_READ = "mutation ($id: ID!) { markRead(id: $id) { position } }"
+DELETE = "mutation ($id: ID!) { delete(id: $id) { position } }"
+
+
+async def test_a_burst_is_rendered_frame_by_frame_and_only_near_what_is_seen(
+    other_page: OtherSite, site: Site
+) -> None:
+    """An open list of a popup, in which hundreds arrive, has few rows in the document."""
+    inbox = await other_page.open("")
+    await inbox.root.get_by_role("button").first.click()
+    await other_page.page.evaluate(WATCH)
+    site.send_many("alice", 300)
+    await eventually(inbox.count, "300 unread")
+    assert await inbox.items.count() < 100
+    assert (await inbox.titles())[:3] == ["n300", "n299", "n298"]
+    await inbox.root.locator(".scroll").evaluate("each => { each.scrollTop = each.scrollHeight }")
+    await expect(inbox.item("n1").first).to_be_visible()
+    assert await inbox.items.count() < 100
+    assert "n300" not in await inbox.titles()
+
+
+async def test_the_list_stays_short_while_nobody_reads_on(
+    other_page: OtherSite, site: Site
+) -> None:
+    inbox = await other_page.open()
+    site.send_many("alice", 1_100)
+    await eventually(inbox.count, "1,100 unread")
+    length = "document.querySelector('notification-inbox').shadowRoot.querySelector('.more').hidden"
+    # It was read anew from its newest page: there is more to show than what arrived last.
+    await eventually(lambda: other_page.page.evaluate(length), False)
+    assert (await inbox.titles())[0] == "n1100"
+
+
+async def test_a_click_and_the_focus_survive_arrivals(other_page: OtherSite, site: Site) -> None:
+    site.send("alice", "with a link", link="/there")
+    inbox = await other_page.open("inline", CANCEL_OPENING)
+    link = inbox.items.locator("a")
+    await link.hover()
+    page = other_page.page
+    await page.mouse.down()
+    for number in range(3):
+        site.send("alice", f"n{number}")
+    await eventually(inbox.count, "4 unread")
+    await page.mouse.up()
+    assert await page.evaluate("window.opened") == ["with a link"]
+    await inbox.item("with a link").focus()
+    site.send("alice", "another")
+    await eventually(inbox.count, "4 unread")
+    await expect(inbox.item("with a link")).to_be_focused()
+
+
+CANCEL_OPENING = """
+window.opened = [];
+document.addEventListener("notification-open", (event) => {
+  event.preventDefault();
+  window.opened.push(event.detail.notification.title);
+});
+"""
+
+
+@pytest.mark.parametrize("by", ["pointer", "focus"])
+async def test_nothing_moves_under_pointer_or_focus(
+    other_page: OtherSite, site: Site, by: str
+) -> None:
+    page = other_page.page
+    first = site.send("alice", "one")
+    for title in ("two", "three"):
+        site.send("alice", title)
+    inbox = await other_page.open()
+    if by == "pointer":
+        await inbox.item("two").hover()
+    else:
+        await inbox.item("two").focus()
+    place = await inbox.item("two").bounding_box()
+    for title in ("four", "five", "six"):
+        site.send("alice", title)
+    site.execute("alice", DELETE, id=first)
+    await eventually(inbox.count, "5 unread")
+    waiting = inbox.root.get_by_role("button", name="3 new")
+    await expect(waiting).to_be_visible()
+    # What another device has deleted keeps its place as well, and says so.
+    await expect(inbox.item("one")).to_contain_text("Deleted on another device")
+    assert await inbox.titles() == ["three", "two", "one"]
+    assert await inbox.item("two").bounding_box() == place
+    await waiting.click()
+    await eventually(inbox.titles, ["six", "five", "four", "three", "two"])
+    await expect(waiting).to_be_hidden()
+    await page.mouse.move(0, 0)
+    await page.evaluate("document.activeElement.blur()")
+    site.send("alice", "seven")
+    await eventually(inbox.titles, ["seven", "six", "five", "four", "three", "two"])
+
+
+async def test_a_deletion_can_be_taken_back(other_page: OtherSite, site: Site) -> None:
+    for title in ("one", "two", "three"):
+        site.send("alice", title)
+    inbox = await other_page.open()
+    await inbox.press("two", "Delete")
+    await eventually(inbox.titles, ["three", "one"])
+    await eventually(inbox.count, "2 unread")
+    assert site.titles("alice") == ["three", "two", "one"]
+    await inbox.root.get_by_role("button", name="Undo").click()
+    await eventually(inbox.titles, ["three", "two", "one"])
+    await inbox.item("three").focus()
+    await other_page.page.keyboard.press("Delete")
+    await expect(inbox.item("two")).to_be_focused()
+    await other_page.page.keyboard.press("Control+z")
+    await eventually(inbox.titles, ["three", "two", "one"])
+    assert site.titles("alice") == ["three", "two", "one"]
+
+
+async def test_the_focus_stays_in_the_list_when_its_row_leaves(
+    other_page: OtherSite, site: Site
+) -> None:
+    for title in ("one", "two", "three"):
+        site.send("alice", title)
+    inbox = await other_page.open()
+    await inbox.root.get_by_role("button", name="Unread", exact=True).click()
+    await inbox.item("two").focus()
+    for left, focused in (("three one", "one"), ("three", "three"), ("", None)):
+        await other_page.page.keyboard.press("r")
+        await eventually(inbox.titles, left.split())
+        if focused is not None:
+            await expect(inbox.item(focused)).to_be_focused()
+    await expect(inbox.root.locator(".panel")).to_be_focused()
+
+
+@pytest.mark.parametrize("end", ["time", "next action", "page hidden"])
+async def test_a_deletion_is_made_in_the_end(
+    other_page: OtherSite, site: Site, page: Page, end: str
+) -> None:
+    for title in ("one", "two", "three"):
+        site.send("alice", title)
+    inbox = await other_page.open()
+    await inbox.press("two", "Delete")
+    await eventually(inbox.titles, ["three", "one"])
+    if end == "next action":
+        await inbox.press("three", "Mark as read")
+    elif end == "page hidden":
+        await page.goto("about:blank")
+
+    async def stored() -> list[str]:
+        return site.titles("alice")
+
+    await eventually(stored, ["three", "one"])
+
+
+async def test_mark_all_as_read_respects_the_filter(other_page: OtherSite, site: Site) -> None:
+    for number in range(1, 31):
+        site.send("alice", f"bill {number}", type="billing")
+    site.send("alice", "a report", type="report")
+    inbox = await other_page.open()
+    await inbox.root.get_by_label("Type", exact=True).select_option("billing")
+    button = inbox.root.get_by_role("button", name="Mark all of “billing” as read")
+    await button.click()
+    await eventually(inbox.unread, [])
+    undo = inbox.root.get_by_role("button", name="Undo")
+    await undo.click()
+    await expect(inbox.root.locator("article[data-unread]")).to_have_count(20)
+    await button.click()
+    await inbox.root.locator(".bar").get_by_role("button", name="Dismiss").click()
+
+    async def unread() -> list[str]:
+        found = site.execute(
+            "alice", "{ notifications(first: 100, filter: {read: false}) { nodes { title } } }"
+        )
+        return [each["title"] for each in found["notifications"]["nodes"]]
+
+    await eventually(unread, ["a report"])
+    await eventually(inbox.count, "1 unread")
+
+
+async def test_mark_all_as_read_leaves_what_arrives_meanwhile(
+    other_page: OtherSite, site: Site
+) -> None:
+    for title in ("one", "two"):
+        site.send("alice", title)
+    inbox = await other_page.open()
+    await inbox.root.get_by_role("button", name="Mark all as read").click()
+    await eventually(inbox.count, "all read")
+    site.send("alice", "three")
+    await eventually(inbox.count, "1 unread")
+    await inbox.root.locator(".bar").get_by_role("button", name="Dismiss").click()
+    await expect(inbox.root.locator(".bar")).to_be_hidden()
+    await eventually(inbox.unread, ["three"])
+
+    async def unread() -> int:
+        return int(
+            site.execute("alice", "{ notifications { unreadCount } }")["notifications"][
+                "unreadCount"
+            ]
+        )
+
+    await eventually(unread, 1)
