@@ -27,6 +27,7 @@ import { Panel } from "./panel.js";
 import { PendingChanges } from "./pending_changes.js";
 import { placePanel } from "./placement.js";
 import { isOriginRefused, type Refusal, refusalHint, refusalOf } from "./refusal.js";
+import { canShare, SharedSource } from "./shared_source.js";
 import { SignedOut } from "./signed_out.js";
 import { type InboxSource, toError } from "./source.js";
 import { localeOf, type Strings, Texts } from "./strings.js";
@@ -268,7 +269,11 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     if (endpoint === null) return undefined;
     const token = this.tokens ?? this.getAttribute("token") ?? undefined;
     const pageSize = Number(this.getAttribute("page-size")) || PAGE_SIZE;
-    return new GraphQLSource({ endpoint, token, pageSize });
+    const make = (): InboxSource => new GraphQLSource({ endpoint, token, pageSize });
+    const user = this.getAttribute("remember");
+    if (user === null || !canShare()) return make();
+    const { href } = new URL(endpoint, document.baseURI);
+    return new SharedSource(`notification-inbox:${user}:${href}`, make);
   }
 
   // -- from the page -----------------------------------------------------------------------------------
