@@ -2,6 +2,7 @@
 
 import { type NotificationEvent, sequenceOf } from "../client/index.js";
 import { element } from "../inbox/dom.js";
+import { Frames } from "../inbox/frames.js";
 
 const MAX_EVENTS = 24;
 
@@ -9,6 +10,9 @@ export class EventLog {
   readonly root = element("div", { class: "event-log", "aria-hidden": "true" });
   private readonly events = element("div", { class: "events" });
   private readonly empty = element("span", { class: "empty" }, "no events yet");
+  /** What has come since the last frame: of a burst, only the end is drawn. */
+  private unseen: HTMLElement[] = [];
+  private readonly frames = new Frames(() => this.draw());
 
   constructor() {
     this.events.append(this.empty);
@@ -16,25 +20,37 @@ export class EventLog {
   }
 
   append(event: NotificationEvent, resumed: boolean): void {
-    this.empty.remove();
     const [sign, text] = describe(event);
     const number = event.position ? String(sequenceOf(event.position)) : "·";
     const attributes = { class: "event", "data-resumed": resumed, "data-kind": event.__typename };
-    const parts = [element("b", {}, number), element("i", {}, sign), element("span", {}, text)];
-    this.events.append(element("span", attributes, ...parts));
-    while (this.events.childElementCount > MAX_EVENTS) this.events.firstElementChild?.remove();
-    this.root.scrollTo({ left: this.root.scrollWidth });
+    const parts = [element("b", {}, number), element("i", {}, sign), element("bdi", {}, text)];
+    this.add(element("span", attributes, ...parts));
   }
 
   /** Mark where the connection was lost. */
   markGap(): void {
-    if (this.events.lastElementChild?.classList.contains("event")) {
-      this.events.append(element("span", { class: "gap" }));
-    }
+    const last = this.unseen.at(-1) ?? this.events.lastElementChild;
+    if (last?.classList.contains("event")) this.add(element("span", { class: "gap" }));
   }
 
   clear(): void {
+    this.unseen = [];
     this.events.replaceChildren(this.empty);
+  }
+
+  private add(node: HTMLElement): void {
+    this.unseen.push(node);
+    if (this.unseen.length > MAX_EVENTS) this.unseen.shift();
+    this.frames.request();
+  }
+
+  private draw(): void {
+    if (this.unseen.length === 0) return;
+    this.empty.remove();
+    this.events.append(...this.unseen);
+    this.unseen = [];
+    while (this.events.childElementCount > MAX_EVENTS) this.events.firstElementChild?.remove();
+    this.root.scrollTo({ left: this.root.scrollWidth });
   }
 }
 

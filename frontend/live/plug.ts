@@ -8,6 +8,7 @@ export class Plug {
   readonly button = element("button", { type: "button", class: "plug-button" }, "Unplug");
   readonly cable = element("div", { class: "cable", "aria-hidden": "true" });
   private isPulled = false;
+  private sparks = 0;
   private resolveConnected: () => void = () => undefined;
   private connected: Promise<void> = Promise.resolve();
 
@@ -26,12 +27,16 @@ export class Plug {
     return this.connected;
   }
 
-  /** Animate one event along the cable. */
+  /** Animate one event along the cable, unless there are many on it already. */
   showTraffic(): void {
+    if (this.sparks >= MAX_SPARKS) return;
+    this.sparks += 1;
     const spark = element("span", { class: "spark" });
-    spark.addEventListener("animationend", () => spark.remove());
+    spark.addEventListener("animationend", () => {
+      this.sparks -= 1;
+      spark.remove();
+    });
     this.cable.append(spark);
-    if (this.cable.querySelectorAll(".spark").length > MAX_SPARKS) this.cable.querySelector(".spark")?.remove();
   }
 
   private toggle(): void {

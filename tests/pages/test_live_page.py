@@ -268,3 +268,39 @@ async def test_it_fits_on_a_phone(open_context: Opener, site: Site) -> None:
     site.send("alice", "An unreasonablylongwordthatnobodywouldeverhavewritten" * 3)
     await open_live(page)
     assert await page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize(("width", "height"), [(820, 1100), (640, 400), (390, 844), (320, 640)])
+async def test_everything_is_in_reach_at_any_width(
+    open_context: Opener, site: Site, width: int, height: int
+) -> None:
+    """On tablets and phones, and at 200 % and 400 % of a desktop."""
+    context = await open_context(viewport={"width": width, "height": height})
+    page = await context.new_page()
+    await open_live(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    for device in (page.locator(".device").nth(0), page.locator(".device").nth(1)):
+        frame = await device.bounding_box()
+        assert frame is not None
+        for part in ("User", "Protocol"):
+            box = await device.get_by_label(part).bounding_box()
+            assert box is not None
+            assert box["width"] > 60
+        plug = await device.get_by_role("button", name="Unplug").bounding_box()
+        assert plug is not None
+        assert plug["x"] >= frame["x"]
+        assert plug["x"] + plug["width"] <= frame["x"] + frame["width"]
+
+
+async def test_on_a_phone_it_can_be_sent_beside_the_devices(
+    open_context: Opener, site: Site
+) -> None:
+    context = await open_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = await context.new_page()
+    first, second = await open_live(page)
+    await page.locator("#devices").scroll_into_view_if_needed()
+    send = page.get_by_role("button", name="Send one more")
+    await expect(send).to_be_in_viewport()
+    await send.click()
+    for inbox in (first, second):
+        await eventually(inbox.count, "1 unread")
