@@ -10,6 +10,7 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBadRequest,
+    HttpResponseRedirect,
     HttpResponseServerError,
     JsonResponse,
 )
@@ -23,8 +24,10 @@ from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
 from live_inbox.database_threads import in_database_thread
 from live_inbox.notification_types import TYPE_LENGTH
 from live_inbox.request_addresses import client_of_request
+from live_inbox.web.bundles import Bundles, NotBuilt
 from live_inbox.web.content_security_policy import protect_inbox
 from live_inbox.web.views import (
+    COMPONENT_SECONDS,
     addresses,
     page_facts,
     person_facts,
@@ -65,6 +68,20 @@ async def front(request: HttpRequest) -> HttpResponse:
     response = render_page(request, "live_inbox_site/live.html", "live", facts)
     protect_inbox(request, response)
     return response
+
+
+@database.non_atomic
+async def favicon(request: HttpRequest) -> HttpResponse:
+    """Redirect to the icon of the pages: browsers ask for it here on every page that names none, as in the admin.
+
+    Raises Http404 if the pages have not been built.
+    """
+    try:
+        url = Bundles.read().url("icon.svg")
+    except NotBuilt as error:
+        raise Http404(str(error)) from None
+    cache = f"public, max-age={COMPONENT_SECONDS}"
+    return HttpResponseRedirect(url, headers={"Cache-Control": cache})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -21,6 +21,7 @@ handler500 = pages.failed
 
 urlpatterns = [
     path("", pages.front, name="front"),
+    path("favicon.ico", pages.favicon, name="favicon"),
     path("sign-in/", throttled(SignIn.as_view()), name="sign-in"),
     path("sign-out/", SignOut.as_view(), name="sign-out"),
     path("demo-token", pages.give_demo_token, name="demo-token"),

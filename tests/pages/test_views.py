@@ -306,6 +306,14 @@ def test_the_languages_of_the_component_are_beside_it(client: Client) -> None:
     assert client.get("/notification-inbox.xx.js").status_code == 404
 
 
+def test_the_icon_is_where_browsers_look_for_it(client: Client, built: Path) -> None:
+    response = client.get("/favicon.ico")
+    assert response.status_code == 302
+    assert response["Location"] == "/static/live_inbox/web/icon.HASHHASH.svg"
+    (built / "manifest.json").unlink()
+    assert client.get("/favicon.ico").status_code == 404
+
+
 def test_pages_are_on_by_default_in_development_only() -> None:
     def switches(**settings: Any) -> tuple[bool, bool]:
         configured = SiteSettings(**settings)
