@@ -84,7 +84,7 @@ export class Feed {
   render({ notifications, absence }: FeedContent): void {
     const focused = this.hasFocus() ? this.current : undefined;
     const at = this.arrangement.rows.findIndex(({ notification }) => notification.id === focused);
-    this.arrangement.update(notifications, this.isHeld() && !this.isReleased);
+    this.arrangement.update(notifications, !this.isReleased && this.isHeld());
     this.isReleased = false;
     this.entries = entriesOf(this.arrangement.rows, absence);
     setAttributes(this.root, {
@@ -145,8 +145,9 @@ export class Feed {
   private isHeld(): boolean {
     const list = this.root.closest(".list");
     // After a touch, browsers leave `:hover` on what was touched.
-    const isPointedAt = matchMedia("(hover: hover)").matches && list?.matches(":hover");
-    return isPointedAt || this.hasFocus();
+    const isPointedAt = matchMedia("(hover: hover)").matches && list?.matches(":hover") === true;
+    // A click leaves the focus on what was clicked, and means nothing once the pointer is gone.
+    return isPointedAt || this.root.querySelector(":focus-visible") !== null;
   }
 
   // -- rows in the document -----------------------------------------------------------------------------

@@ -341,13 +341,13 @@ async def test_the_filter_has_the_types_that_the_server_knows(
         "mutation ($input: NotificationPreferenceInput!) "
         "{ setNotificationPreference(input: $input) { type } }"
     )
-    site.execute("alice", document, input={"type": "billing", "enabled": False})
+    site.execute("alice", document, input={"type": "report", "enabled": False})
     inbox = await other_page.open()
 
     async def choices() -> list[str]:
         return await inbox.root.get_by_label("Type", exact=True).locator("option").all_inner_texts()
 
-    await eventually(choices, ["All types", "billing", "general"])
+    await eventually(choices, ["All types", "general", "report"])
 
 
 async def test_older_notifications_come_by_scrolling(other_page: OtherSite, site: Site) -> None:

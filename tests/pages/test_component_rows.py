@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -35,7 +37,7 @@ async def test_an_event_touches_one_row(other_page: OtherSite, site: Site) -> No
     ids = [site.send("alice", f"n{number}") for number in range(1, 13)]
     inbox = await other_page.open()
     await eventually(inbox.titles, [f"n{number}" for number in range(12, 0, -1)])
-    changes = [
+    changes: list[Callable[[], object]] = [
         lambda: site.send("alice", "another"),
         lambda: site.execute("alice", MARK_READ, id=ids[5]),
         lambda: site.execute("alice", DELETE, id=ids[3]),
@@ -172,6 +174,29 @@ async def test_the_focus_stays_in_the_list_when_its_row_leaves(
         if focused is not None:
             await expect(inbox.item(focused)).to_be_focused()
     await expect(inbox.root.locator(".panel")).to_be_focused()
+
+
+@pytest.mark.parametrize("attributes", ["", "inline"], ids=["panel", "page"])
+async def test_what_is_read_further_down_does_not_move(
+    other_page: OtherSite, site: Site, attributes: str
+) -> None:
+    """Whether the list scrolls by itself or with the page, and wherever the pointer is."""
+    site.send_many("alice", 20)
+    inbox = await other_page.open(attributes)
+    if not attributes:
+        await inbox.root.locator(".bell").click()
+    row = inbox.items.filter(has_text="n5")
+    await row.evaluate("each => each.scrollIntoView({ block: 'center' })")
+    await other_page.page.mouse.move(0, 0)
+    place = await row.bounding_box()
+    assert place is not None
+    for number in range(4):
+        site.send("alice", f"later {number}")
+    await eventually(inbox.count, "24 unread")
+    await eventually(lambda: inbox.root.get_by_text("later 3").count(), 1)
+    found = await row.bounding_box()
+    assert found is not None
+    assert abs(found["y"] - place["y"]) < 2
 
 
 @pytest.mark.parametrize("end", ["time", "next action", "page hidden"])
