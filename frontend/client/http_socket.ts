@@ -101,10 +101,10 @@ export class HttpSocket implements Handlers {
     try {
       const response = await this.request(CALLER, "application/json", controller.signal);
       // What is not JSON is not from this server: some networks answer everything with a page of their own.
-      const { errors } = (await response.json()) as { errors?: { extensions?: { code?: string } }[] };
-      const isRefused = errors?.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED");
+      const { errors } = (await response.json()) as { errors?: { extensions?: Record<string, unknown> }[] };
+      const refusal = errors?.find(({ extensions }) => extensions?.["code"] === "UNAUTHENTICATED")?.extensions;
       this.running.delete("");
-      if (isRefused) this.close(FORBIDDEN, "Forbidden");
+      if (refusal) this.close(FORBIDDEN, `Forbidden: ${refusal["reason"] ?? ""}`);
       else if (response.ok) this.emit({ type: "connection_ack" });
       else this.close(closeCode(response.status), response.statusText);
     } catch {

@@ -133,7 +133,7 @@ export class InboxServer {
       notifications: () => ({ position: this.position, titles: this.titles }),
       ping: () => "pong",
       viewer: () => {
-        throw new GraphQLError("No.", { extensions: { code: "UNAUTHENTICATED" } });
+        throw new GraphQLError("No.", { extensions: { code: "UNAUTHENTICATED", reason: "missing" } });
       },
       notificationEvents: ({ after }: { after?: string }) => this.events(after),
     };

@@ -163,10 +163,11 @@ test("without a token, what changes nothing is sent by GET, and the rest with th
   assert.equal(server.requests.length, 3);
 });
 
-test("a session that has ended is a refusal", async () => {
+test("a session that has ended is a refusal, with the reason of the server", async () => {
   server.isSignedIn = false;
   const client = follow({ transport: "http", token: null as unknown as string });
   await until("the refusal", () => client.status.state === "waiting" && client.status.code === 4403);
+  assert.equal(client.status.state === "waiting" && client.status.reason, "Forbidden: missing");
 });
 
 test("a page of another origin has no session over HTTP", () => {
