@@ -35,8 +35,10 @@ const PATHS = {
   close: "m6.5 6.5 11 11m0-11-11 11",
 } as const;
 
+export type IconName = keyof typeof PATHS;
+
 /** Create an icon, hidden from screen readers. */
-export function icon(name: keyof typeof PATHS): SVGSVGElement {
+export function icon(name: IconName): SVGSVGElement {
   const namespace = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(namespace, "svg");
   setAttributes(svg, { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" });

@@ -8,6 +8,7 @@ import { element, setAttributes } from "./dom.js";
 import { type Absence, type Entry, entriesOf } from "./entries.js";
 import { Item, type ItemSettings } from "./item.js";
 import { dayName } from "./relative_time.js";
+import { ROW_ACTIONS } from "./row_actions.js";
 import { type Range, RowWindow } from "./row_window.js";
 import type { Notification } from "../client/index.js";
 
@@ -292,9 +293,8 @@ export class Feed {
   }
 
   private act(key: string, item: Item): boolean {
-    const { actions } = this.settings;
-    if (key === "r" || key === "u") actions.toggleRead(item.notification);
-    else if (key === "Delete" || key === "Backspace") actions.remove(item.notification);
+    const action = ROW_ACTIONS.find(({ keys }) => keys.includes(key));
+    if (action) action.run(this.settings.actions, item.notification);
     else if (key === "Enter") item.open();
     else return false;
     return true;

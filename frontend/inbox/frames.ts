@@ -22,13 +22,6 @@ export class Frames {
     };
   }
 
-  /** Run the task now if it was requested. */
-  flush(): void {
-    if (!this.cancel) return;
-    this.stop();
-    this.task();
-  }
-
   stop(): void {
     this.cancel?.();
     this.cancel = undefined;

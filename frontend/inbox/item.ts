@@ -4,6 +4,7 @@ import type { Notification } from "../client/index.js";
 import type { Row } from "./arrangement.js";
 import { element, icon, setAttributes } from "./dom.js";
 import { fullTime, relativeTime } from "./relative_time.js";
+import { ROW_ACTIONS } from "./row_actions.js";
 import { safeLink } from "./safe_link.js";
 import type { Texts } from "./strings.js";
 
@@ -37,8 +38,11 @@ export class Item {
   private readonly type = element("bdi", { class: "type" });
   private readonly sender = element("span");
   private readonly note = element("span", { class: "note" });
-  private readonly toggle = control("tool");
-  private readonly trash = control("tool", icon("trash"));
+  private readonly buttons = ROW_ACTIONS.map((action) => {
+    const button = control("tool");
+    button.addEventListener("click", () => action.run(this.settings.actions, this.notification));
+    return { action, button };
+  });
   private isExpanded = false;
 
   constructor(
@@ -48,9 +52,6 @@ export class Item {
     const { id } = row.notification;
     const titleId = `title-${id}`;
     this.title.id = titleId;
-    const { actions } = settings;
-    this.toggle.addEventListener("click", () => actions.toggleRead(this.notification));
-    this.trash.addEventListener("click", () => actions.remove(this.notification));
     this.expand.addEventListener("click", () => this.setExpanded(!this.isExpanded));
     this.root = element(
       "article",
@@ -59,7 +60,7 @@ export class Item {
       this.message,
       this.expand,
       element("div", { class: "meta" }, this.type, this.sender, this.time, this.note),
-      element("div", { class: "actions" }, this.toggle, this.trash),
+      element("div", { class: "actions" }, ...this.buttons.map(({ button }) => button)),
     );
     this.expand.hidden = true;
     this.show(row);
@@ -97,10 +98,7 @@ export class Item {
     this.sender.replaceChildren(...(from ? around(texts.text("from", { name: "\0" }), element("bdi", {}, from)) : []));
     this.sender.hidden = !from;
     setAttributes(this.time, { datetime: createdAt, title: fullTime(createdAt, texts.locale) });
-    this.toggle.replaceChildren(icon(read ? "dot" : "check"));
-    label(this.toggle, texts.text(read ? "markUnread" : "markRead"), title);
-    label(this.trash, texts.text("remove"), title);
-    this.toggle.disabled = this.trash.disabled = row.isGone;
+    this.showActions(row);
     if (showsData) this.showData(data);
     this.setExpanded(this.isExpanded);
     this.updateTime();
@@ -143,6 +141,14 @@ export class Item {
     this.expand.textContent = this.settings.texts.text(isExpanded ? "showLess" : "showMore");
   }
 
+  private showActions({ notification, isGone }: Row): void {
+    for (const { action, button } of this.buttons) {
+      const name = this.settings.texts.text(action.label(notification));
+      button.replaceChildren(icon(action.icon(notification)));
+      setAttributes(button, { title: name, "aria-label": `${name}: ${notification.title}`, disabled: isGone });
+    }
+  }
+
   private showTitle(title: string, read: boolean, href: string | null): void {
     // Isolated: its direction is its own, whatever comes before and after.
     const text = element("bdi", {}, title);
@@ -172,10 +178,6 @@ export class Item {
 
 function control(className: string, ...children: Node[]): HTMLButtonElement {
   return element("button", { type: "button", class: className, tabindex: -1 }, ...children);
-}
-
-function label(button: HTMLButtonElement, action: string, title: string): void {
-  setAttributes(button, { title: action, "aria-label": `${action}: ${title}` });
 }
 
 /** Return a text with a node in the place of its mark. */

@@ -1,0 +1,29 @@
+/** What can be done with one notification: the buttons of its row, and their keys. A new action is one entry here. */
+
+import type { Notification } from "../client/index.js";
+import type { IconName } from "./dom.js";
+import type { ItemActions } from "./item.js";
+import type { Strings } from "./strings.js";
+
+export interface RowAction {
+  /** The keys that do it while the row has the focus. */
+  readonly keys: readonly string[];
+  icon(notification: Notification): IconName;
+  label(notification: Notification): keyof Strings;
+  run(actions: ItemActions, notification: Notification): void;
+}
+
+export const ROW_ACTIONS: readonly RowAction[] = [
+  {
+    keys: ["r", "u"],
+    icon: ({ read }) => (read ? "dot" : "check"),
+    label: ({ read }) => (read ? "markUnread" : "markRead"),
+    run: (actions, notification) => actions.toggleRead(notification),
+  },
+  {
+    keys: ["Delete", "Backspace"],
+    icon: () => "trash",
+    label: () => "remove",
+    run: (actions, notification) => actions.remove(notification),
+  },
+];
