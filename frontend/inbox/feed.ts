@@ -31,6 +31,8 @@ export class Feed {
   private readonly marks = new Map<string, "data-new" | "data-resumed">();
   private entries: Entry[] = [];
   private unmeasured: Item[] = [];
+  /** What has come above the part that is seen, since the user scrolled down. */
+  private readonly unseen = new Set<string>();
   private isReleased = false;
   private width = 0;
   /** The notification that Tab reaches (roving tabindex). */
@@ -49,9 +51,9 @@ export class Feed {
     });
   }
 
-  /** How many notifications wait until the list is let go. */
+  /** How many new notifications are not to be seen: they wait until the list is let go, or are above what is seen. */
   get waiting(): number {
-    return this.arrangement.waiting;
+    return Math.max(this.arrangement.waiting, this.unseen.size);
   }
 
   get isEmpty(): boolean {
@@ -60,7 +62,11 @@ export class Feed {
 
   /** Whether the list is free to be shortened: nobody holds it, and its top is what is seen. */
   isAtTop(): boolean {
-    return !this.isHeld() && (this.scroller()?.scrollTop ?? 0) <= 1;
+    return !this.isHeld() && !this.isScrolled;
+  }
+
+  private get isScrolled(): boolean {
+    return (this.scroller()?.scrollTop ?? 0) > 1;
   }
 
   /** Let a notification come or go although the list is held: the user has acted on it. */
@@ -88,6 +94,10 @@ export class Feed {
     this.arrangement.update(notifications, !this.isReleased && this.isHeld());
     this.isReleased = false;
     this.entries = entriesOf(this.arrangement.rows, absence);
+    if (this.unseen.size > 0) {
+      const ids = new Set(notifications.map(({ id }) => id));
+      for (const id of this.unseen) if (!ids.has(id)) this.unseen.delete(id);
+    }
     setAttributes(this.root, {
       role: !this.isEmpty && "feed",
       "aria-labelledby": !this.isEmpty && "heading",
@@ -103,6 +113,10 @@ export class Feed {
   /** Bring the rows near the part that is seen into the document, and take out the others. */
   renderRange(): void {
     const scroller = this.scroller();
+    if (this.unseen.size > 0 && !this.isScrolled) {
+      this.unseen.clear();
+      this.onChange();
+    }
     const anchor = this.findAnchor(scroller);
     this.place(this.range(scroller));
     this.measure();
@@ -126,6 +140,7 @@ export class Feed {
   /** Mark a notification that is about to be shown as new, or as one that was missed. */
   highlight(id: string, resumed: boolean): void {
     this.marks.set(id, resumed ? "data-resumed" : "data-new");
+    if (this.isScrolled) this.unseen.add(id);
   }
 
   focus(id: string): void {
@@ -170,7 +185,7 @@ export class Feed {
 
   /** Return what must not move: the topmost row that is seen, unless the list is at its very top. */
   private findAnchor(scroller: HTMLElement | null): { node: HTMLElement; top: number } | undefined {
-    if (!scroller || scroller.scrollTop <= 1) return undefined;
+    if (!scroller || !this.isScrolled) return undefined;
     const edge = scroller.getBoundingClientRect().top;
     for (const { key } of this.entries) {
       const node = this.nodes.get(key);

@@ -55,6 +55,9 @@ async def capture_live_page(page: Page, site: Site, path: Path) -> None:
     await expect(devices.nth(1).locator(".status")).to_have_text("Caught up: 3 changes")
     await page.mouse.move(0, 0)
     await page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    await devices.locator(".scroll").evaluate_all(
+        "found => found.forEach((each) => { each.scrollTop = 0; })"
+    )
     await page.wait_for_timeout(SETTLE_MS)
     await page.screenshot(path=path)
 

@@ -197,6 +197,11 @@ async def test_what_is_read_further_down_does_not_move(
     found = await row.bounding_box()
     assert found is not None
     assert abs(found["y"] - place["y"]) < 2
+    if not attributes:
+        # What has come above is announced where it can be seen.
+        await inbox.root.get_by_role("button", name="4 new").click()
+        await expect(inbox.item("later 3")).to_be_in_viewport()
+        await expect(inbox.root.locator(".new-above")).to_be_hidden()
 
 
 @pytest.mark.parametrize("end", ["time", "next action", "page hidden"])
