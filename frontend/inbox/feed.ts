@@ -30,6 +30,8 @@ export class Feed {
   private readonly items = new Map<string, Item>();
   private readonly marks = new Map<string, "data-new" | "data-resumed">();
   private entries: Entry[] = [];
+  /** Whether a mouse or a finger is on the list. */
+  isPointedAt = false;
   private unmeasured: Item[] = [];
   /** What has come above the part that is seen, since the user scrolled down. */
   private readonly unseen = new Set<string>();
@@ -159,11 +161,8 @@ export class Feed {
 
   /** Whether rows keep their places: a pointer is on the list, or the focus is in it. */
   private isHeld(): boolean {
-    const list = this.root.closest(".list");
-    // After a touch, browsers leave `:hover` on what was touched.
-    const isPointedAt = matchMedia("(hover: hover)").matches && list?.matches(":hover") === true;
     // A click leaves the focus on what was clicked, and means nothing once the pointer is gone.
-    return isPointedAt || this.root.querySelector(":focus-visible") !== null;
+    return this.isPointedAt || this.root.querySelector(":focus-visible") !== null;
   }
 
   // -- rows in the document -----------------------------------------------------------------------------

@@ -89,13 +89,14 @@ export class Item {
     this.row = row;
     const { texts, showsData } = this.settings;
     const { title, message, read, type, sender, createdAt, data, link } = row.notification;
-    setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone, "aria-disabled": row.isGone && "true" });
+    setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone });
     this.showTitle(title, read, row.isGone ? null : safeLink(link));
     this.message.textContent = message;
     this.message.hidden = message === "";
     this.type.textContent = type;
     const from = sender && (sender.name || sender.username);
-    this.sender.replaceChildren(...(from ? around(texts.text("from", { name: "\0" }), element("bdi", {}, from)) : []));
+    // Isolated, as by <bdi>: the name has a direction of its own.
+    this.sender.textContent = from ? texts.text("from", { name: `\u2068${from}\u2069` }) : "";
     this.sender.hidden = !from;
     setAttributes(this.time, { datetime: createdAt, title: fullTime(createdAt, texts.locale) });
     this.showActions(row);
@@ -178,10 +179,4 @@ export class Item {
 
 function control(className: string, ...children: Node[]): HTMLButtonElement {
   return element("button", { type: "button", class: className, tabindex: -1 }, ...children);
-}
-
-/** Return a text with a node in the place of its mark. */
-function around(text: string, node: Node): (Node | string)[] {
-  const [before = "", after = ""] = text.split("\0");
-  return [before, node, after];
 }

@@ -105,7 +105,12 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     });
     this.root.addEventListener("keydown", (event) => this.onKey(event as KeyboardEvent));
     this.panel.onScroll(() => this.ranges.request());
-    this.panel.listFrame.addEventListener("pointerleave", () => this.render());
+    for (const name of ["pointerenter", "pointerleave"]) {
+      this.panel.listFrame.addEventListener(name, () => {
+        this.feed.isPointedAt = name === "pointerenter";
+        this.render();
+      });
+    }
   }
 
   // -- the public properties ---------------------------------------------------------------------------
@@ -170,6 +175,8 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
       return;
     }
     this.absence = undefined;
+    // What is hidden under a pointer is not left by it.
+    this.feed.isPointedAt = false;
     if (hadFocus) this.bell.button.focus();
     this.render();
   }

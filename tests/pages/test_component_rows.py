@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.pages.conftest import Opener
 from tests.pages.embedding import OtherSite
+from tests.pages.inbox_view import InboxView
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
 
@@ -271,3 +273,30 @@ async def test_mark_all_as_read_leaves_what_arrives_meanwhile(
         )
 
     await eventually(unread, 1)
+
+
+async def test_nothing_moves_under_a_finger(
+    open_context: Opener, other_page: OtherSite, site: Site
+) -> None:
+    for title in ("one", "two"):
+        site.send("alice", title)
+    await other_page.open()
+    context = await open_context(
+        viewport={"width": 390, "height": 740}, has_touch=True, is_mobile=True
+    )
+    page = await context.new_page()
+    await page.goto(other_page.address)
+    inbox = InboxView(page.locator("notification-inbox"))
+    await eventually(inbox.titles, ["two", "one"])
+    place = await inbox.item("one").bounding_box()
+    assert place is not None
+    point = {"x": place["x"] + 60, "y": place["y"] + 20}
+    session = await context.new_cdp_session(page)
+    touch = "Input.dispatchTouchEvent"
+    await session.send(touch, {"type": "touchStart", "touchPoints": [point]})
+    site.send("alice", "three")
+    await eventually(inbox.count, "3 unread")
+    await expect(inbox.root.get_by_role("button", name="1 new")).to_be_visible()
+    assert await inbox.item("one").bounding_box() == place
+    await session.send(touch, {"type": "touchEnd", "touchPoints": []})
+    await eventually(inbox.titles, ["three", "two", "one"])
