@@ -19,6 +19,8 @@ const OF_THE_SERVER = new Set([1012, 1013, 4400, 4401, 4403, 4408, 4429]);
 
 export class TransportChoice {
   private failures = 0;
+  /** Whether HTTP was the last that got through: then one attempt by WebSocket is enough to come back to it. */
+  private isHttpProven = false;
   private switchedAt = 0;
   private current: Exclude<Transport, "auto">;
 
@@ -36,6 +38,7 @@ export class TransportChoice {
 
   acknowledged(): void {
     this.failures = 0;
+    this.isHttpProven = this.current === "http";
   }
 
   /** Report that a connection, or an attempt, was lost. */
@@ -45,7 +48,7 @@ export class TransportChoice {
       if (!wasAcknowledged || this.now() - this.switchedAt > HTTP_FOR_MS) this.use("websocket");
     } else if (!wasAcknowledged && !OF_THE_SERVER.has(code)) {
       this.failures += 1;
-      if (this.failures >= FAILURES_BEFORE_HTTP) this.use("http");
+      if (this.isHttpProven || this.failures >= FAILURES_BEFORE_HTTP) this.use("http");
     }
   }
 

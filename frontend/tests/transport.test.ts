@@ -211,3 +211,16 @@ test("WebSocket is tried again after ten minutes over HTTP, and not while the se
   choice.lost(1006, false);
   assert.equal(choice.transport, "websocket");
 });
+
+test("where HTTP got through last, one attempt by WebSocket is enough", () => {
+  const choice = new TransportChoice("auto");
+  choice.lost(1006, false);
+  choice.lost(1006, false);
+  choice.acknowledged();
+  // The server restarts: neither gets through.
+  choice.lost(1006, true);
+  choice.lost(1006, false);
+  assert.equal(choice.transport, "websocket");
+  choice.lost(1006, false);
+  assert.equal(choice.transport, "http");
+});
