@@ -5,6 +5,7 @@ import {
   createResumingClient,
   type Following,
   follow,
+  isApplied,
   NOTIFICATION_FIELDS,
   type Notification,
   type TokenSource,
@@ -43,9 +44,9 @@ const UNREAD_IDS = /* GraphQL */ `
   }
 `;
 
-/** How many notifications one operation marks as read, by one alias each, and how many one call does. */
-const MARKED_AT_ONCE = 25;
-const MOST_MARKED = 1_000;
+/** How many notifications are marked as read at once, and by one call: users may do so many things in a row. */
+const MARKED_AT_ONCE = 10;
+const MOST_MARKED = 300;
 
 interface PageResult {
   notifications: {
@@ -139,15 +140,9 @@ export class GraphQLSource implements InboxSource {
     return { position: markAllRead.position, isComplete: true };
   }
 
-  async remove(id: string): Promise<Position> {
+  remove(id: string): Promise<Position> {
     const document = "mutation Delete($id: ID!) { delete(id: $id) { position } }";
-    try {
-      return (await this.execute<Changed<"delete">>(document, { id })).delete.position;
-    } catch (error) {
-      // Another device has deleted it, or this one has, and its connection was lost before the answer.
-      if (error instanceof ServerError && error.code === "NOT_FOUND") return undefined;
-      throw error;
-    }
+    return unlessGone(this.execute<Changed<"delete">>(document, { id }).then((data) => data.delete.position));
   }
 
   async preferences(): Promise<Preference[]> {
@@ -199,22 +194,19 @@ export class GraphQLSource implements InboxSource {
     }
     let position: Position;
     for (let at = 0; at < ids.length; at += MARKED_AT_ONCE) {
-      position = (await this.markTogether(ids.slice(at, at + MARKED_AT_ONCE))) ?? position;
+      const marked = ids.slice(at, at + MARKED_AT_ONCE).map((id) => unlessGone(this.markRead(id)));
+      for (const reached of await Promise.all(marked)) {
+        if (reached && !(position && isApplied(reached, position))) position = reached;
+      }
     }
     return { position, isComplete: !hasMore };
   }
+}
 
-  private async markTogether(ids: string[]): Promise<Position> {
-    const variables = ids.map((_, at) => `$i${at}: ID!`).join(" ");
-    const fields = ids.map((_, at) => `m${at}: markRead(id: $i${at}) { position }`).join(" ");
-    const values = Object.fromEntries(ids.map((id, at) => [`i${at}`, id]));
-    try {
-      const marked = await this.execute<Changed<string>>(`mutation MarkRead(${variables}) { ${fields} }`, values);
-      return marked[`m${ids.length - 1}`]?.position;
-    } catch (error) {
-      if (!(error instanceof ServerError && error.code === "NOT_FOUND")) throw error;
-      // Fields of a mutation run one after the other, and one that is gone does not keep the others from running.
-      return undefined;
-    }
-  }
+/** A notification that is gone is no error: another device has deleted it, or this one has before its connection was lost. */
+function unlessGone(change: Promise<Position>): Promise<Position> {
+  return change.catch((error: unknown) => {
+    if (error instanceof ServerError && error.code === "NOT_FOUND") return undefined;
+    throw error;
+  });
 }
