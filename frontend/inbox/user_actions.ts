@@ -44,8 +44,10 @@ export class UserActions implements ItemActions, PanelActions {
     const loaded = list.notifications.filter((each) => !each.read && covers(each));
     const unreadDelta = filter.type === null ? -unreadCount : -loaded.length;
     for (const { id } of loaded) context.feed.allow(id);
+    // Of one type, nobody knows here how many there are further down.
+    const type = filter.type === null ? null : (list.types.get(filter.type) ?? filter.type);
     this.later(
-      texts.count("markedRead", -unreadDelta),
+      type === null ? texts.count("markedRead", unreadCount) : texts.text("markTypeRead", { type }),
       { effect: "read", covers, ids: [], unreadDelta, isDeferred: true },
       async (source) => {
         const range = { filter: { ...filter, unreadOnly: false }, upTo: position, newest };
