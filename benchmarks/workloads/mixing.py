@@ -43,19 +43,16 @@ async def mixed(make: MakeHTTP, sockets: int, seconds: float) -> dict[str, float
     async with serving(make(sockets), inboxes) as peer:
         assert isinstance(peer, Product)
         users = Users(peer)
-        requests = OpenLoop(peer, OPEN_CONNECTIONS)
         try:
             await users.open()
-            await requests.open()
             figures = await _busy(peer, users, seconds)
             for name, share in SHARES.items():
                 rate = share * figures["per_second"]
-                found = await _steady(peer, users, requests, rate, seconds)
+                found = await _steady(peer, users, rate, seconds)
                 figures |= {f"{name}_{figure}": value for figure, value in found.items()}
             await ask_each(peer, users.final_counts())
             return figures | users.counts()
         finally:
-            requests.close()
             await users.pool.close()
 
 
@@ -68,13 +65,17 @@ async def _busy(peer: Product, users: Users, seconds: float) -> dict[str, float]
     return {name: figures[name] for name in names if name in figures}
 
 
-async def _steady(
-    peer: Product, users: Users, requests: OpenLoop, rate: float, seconds: float
-) -> dict[str, float]:
+async def _steady(peer: Product, users: Users, rate: float, seconds: float) -> dict[str, float]:
     deliveries: list[float] = []
     users.pool.delivery_counter.latencies = deliveries
-    before = Meter.read(peer)
-    await requests.run(users.job, rate=rate, seconds=seconds)
+    # Opened now: the server closes connections on which nothing is asked for some seconds.
+    requests = OpenLoop(peer, OPEN_CONNECTIONS)
+    try:
+        await requests.open()
+        before = Meter.read(peer)
+        await requests.run(users.job, rate=rate, seconds=seconds)
+    finally:
+        requests.close()
     answered = sum(map(len, requests.latencies.values()))
     figures = Meter.read(peer).figures(before, answered)
     await users.drained()
