@@ -14,6 +14,10 @@ Answer = TypeVar("Answer")
 AnswerAll = Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]
 
 
+SLOW_CALL_SECONDS = 1.0
+"""How long a call may take before the next no longer waits for it."""
+
+
 class Batcher(Generic[Question, Answer]):
     """Answers questions together if they come together.
 
@@ -23,7 +27,8 @@ class Batcher(Generic[Question, Answer]):
     fails the questions that were in it and no others.
 
     `answer_all` returns an answer for each question, in their order. Each event loop has its own queue. `pause` gives
-    the seconds of the pause after a call for so many questions.
+    the seconds of the pause after a call for so many questions. The next call does not wait for one that takes longer
+    than `slow_seconds`, by default SLOW_CALL_SECONDS.
     """
 
     def __init__(
@@ -32,8 +37,10 @@ class Batcher(Generic[Question, Answer]):
         *,
         most: int,
         pause: Callable[[int], float] | None = None,
+        slow_seconds: float | None = None,
     ) -> None:
         self._answer_all = answer_all
+        self._slow_seconds = slow_seconds
         self._most = most
         self._pause = pause or pause_after
         self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue[Question, Answer]] = (
@@ -45,7 +52,7 @@ class Batcher(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         queue = self._queues.get(loop)
         if queue is None:
-            queue = _Queue(self._answer_all, self._most, self._pause)
+            queue = _Queue(self._answer_all, self._most, self._pause, self._slow_seconds)
             self._queues[loop] = queue
         return await queue.put(question, loop)
 
@@ -70,9 +77,6 @@ def pause_after(count: int) -> float:
     return min(SHORTEST_PAUSE + max(0, count - LARGE_BURST) * PAUSE_FOR_EACH, LONGEST_PAUSE)
 
 
-SLOW_CALL_SECONDS = 1.0
-"""How long a call may take before the next no longer waits for it."""
-
 MOST_WORKERS = 3
 """Calls that may be under way at a time, if all but the last are slow."""
 
@@ -85,9 +89,14 @@ class _Queue(Generic[Question, Answer]):
     """
 
     def __init__(
-        self, answer_all: AnswerAll[Question, Answer], most: int, pause: Callable[[int], float]
+        self,
+        answer_all: AnswerAll[Question, Answer],
+        most: int,
+        pause: Callable[[int], float],
+        slow_seconds: float | None,
     ) -> None:
         self._answer_all = answer_all
+        self._slow_seconds = slow_seconds
         self._most = most
         self._pause = pause
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
@@ -105,8 +114,9 @@ class _Queue(Generic[Question, Answer]):
         return answer
 
     def _needs_worker(self, now: float) -> bool:
+        slow = SLOW_CALL_SECONDS if self._slow_seconds is None else self._slow_seconds
         return len(self._workers) < MOST_WORKERS and all(
-            now - since > SLOW_CALL_SECONDS for since in self._workers.values()
+            now - since > slow for since in self._workers.values()
         )
 
     async def _work(self, loop: asyncio.AbstractEventLoop) -> None:

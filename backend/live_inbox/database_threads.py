@@ -108,7 +108,7 @@ async def in_shares(
 async def _call(
     lane: Lane, seconds: float, shares: Sequence[Share], function: Callable[[], T]
 ) -> T:
-    if _in_thread_of_caller.get() or (is_testing() and _has_waiting_thread()):
+    if is_for_thread_of_caller():
         return await sync_to_async(partial(_run, function), thread_sensitive=True)()
     # Not asgiref's sync_to_async: its support for calls back into the loop, which is unused here, costs more than
     # the thread hop. And its one shared thread would let a slow query of one socket delay all others.
@@ -128,6 +128,11 @@ async def _call(
         _fault(lane).report(error)
         raise
     return result
+
+
+def is_for_thread_of_caller() -> bool:
+    """Whether the database code of this task runs in a test's own thread, and so must not run in that of another."""
+    return _in_thread_of_caller.get() or (is_testing() and _has_waiting_thread())
 
 
 async def _take(shares: Sequence[Share], seconds: float) -> tuple[float, Callable[[], None]]:

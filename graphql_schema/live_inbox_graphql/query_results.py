@@ -19,10 +19,10 @@ from live_inbox.identity.callers import (
 from live_inbox.identity.known_tokens import KnownToken
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.request_threads import Use, in_request_thread
-from live_inbox.selectors import Page
 from live_inbox.services import person
 from live_inbox_graphql import json_text
 from live_inbox_graphql.errors import as_clients_see_exception
+from live_inbox_graphql.list_batches import list_batches
 
 if TYPE_CHECKING:
     # It relies on internals of graphql-core.
@@ -39,7 +39,9 @@ async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) ->
         return None
     reads_caller = query.wants_viewer and not is_fresh
     if not reads_caller and query.list_arguments is None:
-        return _rendered(query, person(caller.user) if query.wants_viewer else None, None)
+        return query.rendered(person(caller.user) if query.wants_viewer else None, None)
+    if not query.wants_viewer:
+        return await _list(query, caller.user_id)
     use = Use(caller.user_id)
     try:
         return await in_request_thread(use, _read, caller, query, reads_caller=reads_caller)
@@ -61,7 +63,7 @@ async def result_with_known(
         if body is not None:
             return None, body
     if query.list_arguments is None:
-        body = _rendered(query, await name_with_known(token, known), None)
+        body = query.rendered(await name_with_known(token, known), None)
         return (await caller_with_known(token, known) if body is None else None), body
     caller, result = await call_with_known(
         token, known, Use(known.user_id), _read, query, reads_caller=False
@@ -71,11 +73,20 @@ async def result_with_known(
 
 async def _result_without_account(query: CompiledQuery, known: KnownToken) -> bytes | None:
     if query.list_arguments is None:
-        return _rendered(query, None, None)
+        return query.rendered(None, None)
+    return await _list(query, known.user_id)
+
+
+async def _list(query: CompiledQuery, user_id: str) -> bytes | None:
+    """Return the result of a query that needs nothing but a list."""
+    batches = list_batches()
     try:
-        return await in_request_thread(Use(known.user_id), _read_list, query, known.user_id)
+        if not batches.takes(query, user_id):
+            return await in_request_thread(Use(user_id), _read_list, query, user_id)
+        answer = await batches.ask(query, user_id)
     except Exception as error:
         return _failed(query, error)
+    return _failed(query, answer) if isinstance(answer, Exception) else answer
 
 
 def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes | None:
@@ -100,14 +111,7 @@ def _read_list(query: CompiledQuery, user_id: str, viewer: Person | None = None)
             read=arguments.read,
             fields=query.selection.attributes,
         )
-    return _rendered(query, viewer, page)
-
-
-def _rendered(query: CompiledQuery, viewer: Person | None, page: Page | None) -> bytes | None:
-    try:
-        return query.render(viewer, page)
-    except ValueError:
-        return None
+    return query.rendered(viewer, page)
 
 
 def _failed(query: CompiledQuery, error: Exception) -> bytes:

@@ -3,6 +3,7 @@
 from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
 from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page
 from live_inbox.selectors.log import events, heads
+from live_inbox.selectors.newest_pages import newest_pages
 from live_inbox.selectors.preferences import PreferenceState, preference_state, preferences
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "events",
     "heads",
     "inbox_state",
+    "newest_pages",
     "notification",
     "page",
     "preference_state",

@@ -19,6 +19,8 @@ TABLE = f'"{Notification._meta.db_table}"'
 
 _UNREAD, _READ = ' AND "read_at" IS NULL', ' AND "read_at" IS NOT NULL'
 
+_OF_USER = '"recipient_id" = %s'
+
 # Twice the same order, so that each is the order of other indexes: see NegatedId and NegatedIdWithinType.
 _ORDER = '(-"id")'
 _ORDER_WITHIN_TYPE = '(0 - "id")'
@@ -59,6 +61,12 @@ class Stretch:
         return text, [*parts, limit]
 
 
+def newest_of_inbox(columns: str, read: bool | None) -> str:
+    """Return the statement for the first rows of the inbox that it is joined with; its parameter is how many."""
+    text = _rows_text(columns, None, read, False, False, False)
+    return text.replace(_OF_USER, '"recipient_id" = inbox."user_id"', 1)
+
+
 def _within(bound: int) -> int:
     """Return a bound that the database can compare with. No id is anywhere near the ends."""
     return max(-_FAR, min(bound, _FAR))
@@ -85,7 +93,7 @@ def _rows_text(
     sort the whole list would cost what the inbox holds of it.
     """
     order = _ORDER if types is None else _ORDER_WITHIN_TYPE
-    where = '"recipient_id" = %s'
+    where = _OF_USER
     if has_upper_bound:
         where += f" AND {order} > %s"
     if has_lower_bound:

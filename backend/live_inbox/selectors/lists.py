@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -27,7 +27,8 @@ from live_inbox.statement_rows import may_be_binary, rows_of_statement
 MAX_TYPES = 20
 """Types that one filter may name."""
 
-_STATE = ("epoch", "last_sequence", "fingerprint", "unread_count", "total_count")
+STATE_COLUMNS = ("epoch", "last_sequence", "fingerprint", "unread_count", "total_count")
+"""The columns of an inbox that are its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def page(
 
     `fields` are the names of what is read of the notifications; the rest is None, whatever its type.
     """
-    _check_page(limit, types)
+    check_page(limit, types)
     connection = database.connection()
     stretch = Stretch(
         key_value(connection, user_id),
@@ -82,7 +83,8 @@ def page(
     return Page(rows, inbox, has_newer=has_newer, has_older=has_older)
 
 
-def _check_page(limit: int, types: Collection[str] | None) -> None:
+def check_page(limit: int, types: Collection[str] | None) -> None:
+    """Raise InvalidInput for a page that is too long, or for what are no types."""
     longest = inbox_settings().max_page_size
     if not 0 < limit <= longest:
         raise InvalidInput(f"A page has 1 to {longest} notifications.", field="limit")
@@ -109,48 +111,69 @@ def _has_older(connection: BaseDatabaseWrapper, stretch: Stretch, bound: int) ->
 
 
 def _has_any(connection: BaseDatabaseWrapper, stretch: Stretch) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(*stretch.rows('"id"', 1))
-        return cursor.fetchone() is not None
+    text, parameters = stretch.rows('"id"', 1)
+    is_binary = may_be_binary(connection)
+    return bool(rows_of_statement(connection, text, parameters, is_binary=is_binary))
 
 
 def _read_with_inbox(
     connection: BaseDatabaseWrapper, stretch: Stretch, limit: int, fields: frozenset[str] | None
 ) -> tuple[list[Snapshot], InboxState]:
     """Read rows and the inbox's state in one statement, which is one snapshot on every database."""
-    alias = connection.alias
-    reader = reader_for(alias, fields)
-    start, columns, end = _around(reader, stretch.from_oldest)
-    text, parameters = stretch.rows(columns, limit)
+    reader = reader_for(connection.alias, fields)
+    around = list_around(reader)
+    text, parameters = stretch.rows(around.inner_columns, limit)
+    order = "ASC" if stretch.from_oldest else "DESC"
     found = rows_of_statement(
         connection,
-        f"{start}{text}{end}",
+        f"SELECT {around.columns} FROM {around.inbox} LEFT JOIN ({text}) AS listed ON TRUE{around.join}"
+        f' WHERE inbox."user_id" = %s ORDER BY listed."id" {order}',
         [*parameters, stretch.user_key],
         is_binary=reader.may_be_binary and may_be_binary(connection),
     )
     if not found:
         return [], EMPTY
-    epoch, sequence, fingerprint, unread_count, total_count = found[0][: len(_STATE)]
-    inbox = InboxState(Position(epoch, sequence, fingerprint), unread_count, total_count)
+    length = len(STATE_COLUMNS)
     # An inbox without such notifications is one row, without an id.
-    rows = [row[len(_STATE) :] for row in found if row[len(_STATE)] is not None]
-    return reader.snapshots(rows), inbox
+    rows = [row[length:] for row in found if row[length] is not None]
+    return reader.snapshots(rows), state_of(found[0])
+
+
+def state_of(row: Sequence[Any]) -> InboxState:
+    """Return the state of an inbox from the first columns of a row."""
+    epoch, sequence, fingerprint, unread_count, total_count = row[: len(STATE_COLUMNS)]
+    return InboxState(Position(epoch, sequence, fingerprint), unread_count, total_count)
+
+
+@dataclass(frozen=True, slots=True)
+class ListAround:
+    """What is around the statement of the rows of a list: the inbox, and the senders."""
+
+    columns: str
+    """The columns of the inbox, then of the rows, `listed`, and of their senders."""
+    inner_columns: str
+    """The columns of the statement of the rows."""
+    inbox: str
+    join: str
 
 
 @lru_cache(maxsize=64)
-def _around(reader: SnapshotReader, from_oldest: bool) -> tuple[str, str, str]:
-    """Return what is before the statement of the rows, its columns, and what is after it."""
+def list_around(reader: SnapshotReader) -> ListAround:
+    """Return what is around the rows that a reader reads."""
     connection, users = connections[reader.alias], get_user_model()
-    columns = [", ".join(f'inbox."{name}"' for name in _STATE), reader.notification.sql("listed")]
+    columns = [f'inbox."{name}"' for name in STATE_COLUMNS]
+    columns.append(reader.notification.sql("listed"))
     join = ""
     if reader.sender is not None:
         columns.append(reader.sender.sql("sender"))
         key = users._meta.pk.column
         join = f' LEFT JOIN {table_of(connection, users)} AS sender ON sender."{key}" = listed."sender_id"'
-    start = f"SELECT {', '.join(columns)} FROM {table_of(connection, Inbox)} AS inbox LEFT JOIN ("
-    order = "ASC" if from_oldest else "DESC"
-    end = f') AS listed ON TRUE{join} WHERE inbox."user_id" = %s ORDER BY listed."id" {order}'
-    return start, reader.notification.inner_sql(), end
+    return ListAround(
+        ", ".join(columns),
+        reader.notification.inner_sql(),
+        f"{table_of(connection, Inbox)} AS inbox",
+        join,
+    )
 
 
 @database.reading

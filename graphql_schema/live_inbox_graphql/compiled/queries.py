@@ -59,6 +59,12 @@ class ListArguments:
     types: frozenset[str] | None
     read: bool | None
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether it is the newest of all types."""
+        bounds = self.older_than, self.newer_than, self.types
+        return not self.from_oldest and all(bound is None for bound in bounds)
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledQuery:
@@ -95,6 +101,13 @@ class CompiledQuery:
         except Exception as error:
             raise ValueError("the inbox is not what the schema promises") from error
         return dumps({"data": data})
+
+    def rendered(self, viewer: Person | None, page: Page | None) -> bytes | None:
+        """Return the same; None where graphql-core has to report errors."""
+        try:
+            return self.render(viewer, page)
+        except ValueError:
+            return None
 
 
 class CompiledQueries:

@@ -39,8 +39,8 @@ BUGS = (
         name="list-of-everybody",
         breaks="A list shows the notifications of all users.",
         file=f"{SELECTORS}/list_statements.py",
-        original="""where = '"recipient_id" = %s'""",
-        replacement="""where = '"recipient_id" >= %s'""",
+        original="""_OF_USER = '"recipient_id" = %s'""",
+        replacement="""_OF_USER = '"recipient_id" >= %s'""",
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),

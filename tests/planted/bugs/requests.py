@@ -195,6 +195,28 @@ BUGS = (
         caught_by=("tests/graphql/test_compiled_queries.py::test_every_field",),
     ),
     PlantedBug(
+        name="lists-mixed-up",
+        breaks="Of those who ask for their lists at the same moment, some get that of somebody else.",
+        file=f"{GRAPHQL}/list_batches.py",
+        original="answers[place] = answer",
+        replacement="answers[places[-1] + places[0] - place] = answer",
+        caught_by=(
+            "tests/graphql/test_list_batches.py"
+            "::test_who_asks_at_the_same_moment_is_answered_together",
+        ),
+    ),
+    PlantedBug(
+        name="page-of-the-first-for-all",
+        breaks="Inboxes that are read together have the state of the first of them.",
+        file=f"{INBOX}/selectors/newest_pages.py",
+        original="by_key[key].append(row)",
+        replacement="by_key[keys[0]].append(row)",
+        caught_by=(
+            "tests/domain/test_newest_pages.py::test_each_page_is_what_its_user_would_get_alone",
+        ),
+        stack="production",
+    ),
+    PlantedBug(
         name="names-of-django-for-all",
         breaks="Senders are not called what the project's user model says.",
         file=f"{INBOX}/name_columns.py",
