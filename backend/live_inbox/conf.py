@@ -290,8 +290,11 @@ class InboxSettings(BaseModel):
     max_inbox_notifications: int = Field(
         50_000,
         ge=100,
-        description="Maximum number of notifications in one inbox. What is sent to a full one deletes the oldest read "
-        "ones, and unread ones if there are no others, each with an event.",
+        description="Maximum number of notifications in one inbox, the archive and snoozed ones included. What is sent "
+        "to a full one deletes the oldest read ones, and unread ones if there are no others, each with an event.",
+    )
+    max_pinned_notifications: int = Field(
+        100, ge=0, description="Maximum number of pinned notifications in one inbox."
     )
     max_preferences: int = Field(
         200,

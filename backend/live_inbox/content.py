@@ -44,6 +44,10 @@ TITLE_LENGTH = 200
 MESSAGE_LENGTH = 4000
 LINK_LENGTH = 2000
 KEY_LENGTH = 200
+PRIORITY_LENGTH = 16
+
+PRIORITIES = ("low", "normal", "high", "urgent")
+"""How much a notification matters, from the least to the most."""
 
 
 class HasAddress(Protocol):
@@ -66,6 +70,7 @@ class ContentFields(TypedDict, total=False):
     link: Text | HasAddress | None
     data: Any
     expires_at: datetime | None
+    priority: Text | None
 
 
 def clean_content(*, now: datetime | None, **given: Unpack[ContentFields]) -> Content:
@@ -224,13 +229,20 @@ def _clean_expiry(value: object, now: datetime | None) -> datetime | None:
     """Return a moment later than `now`, in UTC; None when there is none."""
     if value is None:
         return None
-    # Read in the wrong time zone, it would be deleted at the wrong time. So the zone is not guessed.
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidInput("expires_at must be a moment with a time zone.", field="expires_at")
-    moment = _in_utc("expires_at", value)
+    moment = clean_moment("expires_at", value)
     if now is not None and moment <= now:
         raise _has_expired()
     return moment
+
+
+def clean_moment(name: str, value: object) -> datetime:
+    """Return a moment, in UTC. Raises InvalidInput for anything else, and for one without a time zone.
+
+    Read in the wrong time zone, what it is for would happen at the wrong time. So the zone is not guessed.
+    """
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInput(f"{name} must be a moment with a time zone.", field=name)
+    return _in_utc(name, value)
 
 
 def _in_utc(name: str, value: datetime) -> datetime:
@@ -241,6 +253,13 @@ def _in_utc(name: str, value: datetime) -> datetime:
         raise InvalidInput(f"{name} is out of range.", field=name) from None
     # A plain datetime: subclasses encode themselves in other ways.
     return datetime.combine(moment.date(), moment.time(), UTC)
+
+
+def _clean_priority(value: object, now: datetime | None) -> str:
+    text = _clean_text("priority", value, PRIORITY_LENGTH)
+    if text not in PRIORITIES:
+        raise InvalidInput(f"priority must be one of {', '.join(PRIORITIES)}.", field="priority")
+    return text
 
 
 def _clean_data(value: object, now: datetime | None) -> dict[str, Any]:
@@ -295,6 +314,8 @@ class Content:
     """A JSON object for programs, of MAX_DATA_BYTES at most."""
     expires_at: Annotated[datetime | None, ContentField(_clean_expiry, json_type="date-time")]
     """When it is deleted by itself, in UTC; None if never."""
+    priority: Annotated[str, ContentField(_clean_priority, "normal", PRIORITY_LENGTH)]
+    """How much it matters: one of PRIORITIES."""
 
     @classmethod
     def of(cls, row: object) -> Self:

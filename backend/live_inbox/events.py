@@ -31,12 +31,16 @@ class PayloadType(Enum):
     been deleted, the log has its type in place of its content: see `Event.is_erased`."""
     REMOVAL = auto()
     """The notification that is gone: `notification_id` and `type`."""
-    ALL_READ = auto()
-    """How many became read, `count`, and the newest of them, `through_id`."""
+    UP_TO_RANK = auto()
+    """Several notifications of the folder `inbox` at once: how many, `count`, and the highest rank, `through_rank`."""
 
 
 GraphQLType = Literal[
-    "NotificationAdded", "NotificationUpdated", "NotificationDeleted", "AllNotificationsRead"
+    "NotificationAdded",
+    "NotificationUpdated",
+    "NotificationDeleted",
+    "AllNotificationsRead",
+    "NotificationsSeen",
 ]
 JSONMessage = Literal[
     "notification",
@@ -44,7 +48,17 @@ JSONMessage = Literal[
     "notification_marked_unread",
     "notification_deleted",
     "all_notifications_marked_read",
+    "notifications_list",
 ]
+
+
+class Folder(StrEnum):
+    """Where a notification is. Each is in exactly one folder, and lists are of one folder."""
+
+    INBOX = "inbox"
+    ARCHIVE = "archive"
+    SNOOZED = "snoozed"
+    """Out of the inbox until `snoozed_until`. Then it returns to the top, unread."""
 
 
 class Kind(StrEnum):
@@ -56,10 +70,15 @@ class Kind(StrEnum):
 
     payload: PayloadType
     graphql_type: GraphQLType
-    json_message: JSONMessage
+    json_message: JSONMessage | None
+    """None for what the clients of the JSON protocol need not know."""
 
     def __new__(
-        cls, value: str, payload: PayloadType, graphql_type: GraphQLType, json_message: JSONMessage
+        cls,
+        value: str,
+        payload: PayloadType,
+        graphql_type: GraphQLType,
+        json_message: JSONMessage | None,
     ) -> Self:
         """Return a member with its declaration as attributes: they are read for every event."""
         kind = str.__new__(cls, value)
@@ -75,11 +94,31 @@ class Kind(StrEnum):
     DELETED = "deleted", PayloadType.REMOVAL, "NotificationDeleted", "notification_deleted"
     ALL_READ = (
         "all_read",
-        PayloadType.ALL_READ,
+        PayloadType.UP_TO_RANK,
         "AllNotificationsRead",
         "all_notifications_marked_read",
     )
     EXPIRED = "expired", PayloadType.REMOVAL, "NotificationDeleted", "notification_deleted"
+    # To a client of the JSON protocol, which has one list, a notification that leaves the inbox is gone, and one that
+    # returns has arrived. No message of it puts one into the middle of the list: that takes a new list.
+    ARCHIVED = "archived", PayloadType.NOTIFICATION, "NotificationUpdated", "notification_deleted"
+    UNARCHIVED = (
+        "unarchived",
+        PayloadType.NOTIFICATION,
+        "NotificationUpdated",
+        "notifications_list",
+    )
+    SNOOZED = "snoozed", PayloadType.NOTIFICATION, "NotificationUpdated", "notification_deleted"
+    RETURNED = "returned", PayloadType.NOTIFICATION, "NotificationUpdated", "notification"
+    PINNED = "pinned", PayloadType.NOTIFICATION, "NotificationUpdated", None
+    UNPINNED = "unpinned", PayloadType.NOTIFICATION, "NotificationUpdated", None
+    SEEN = "seen", PayloadType.UP_TO_RANK, "NotificationsSeen", None
+
+
+CHANGES = tuple(
+    kind for kind in Kind if kind.payload is PayloadType.NOTIFICATION and kind is not Kind.ADDED
+)
+"""The kinds of events that repeat the content of a notification after it was added."""
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -94,7 +133,7 @@ class Person(Struct, frozen=True, gc=False):
     name: str
 
 
-class Snapshot(Struct, frozen=True, gc=False):
+class Snapshot(Struct, frozen=True, omit_defaults=True, gc=False):
     """A notification as it was right after an event, complete enough to be sent without a query."""
 
     id: int
@@ -107,6 +146,16 @@ class Snapshot(Struct, frozen=True, gc=False):
     read_at: Moment | None
     sender: Person | None
     expires_at: Moment | None = None
+    folder: Folder = Folder.INBOX
+    snoozed_until: Moment | None = None
+    pinned: bool = False
+    returned_rank: int | None = None
+    priority: str = "normal"
+
+    @property
+    def rank(self) -> int:
+        """Its place in lists, the highest first: the id, or a newer number of the same series since it came back."""
+        return self.id if self.returned_rank is None else self.returned_rank
 
     @property
     def read(self) -> bool:
@@ -121,16 +170,18 @@ class Event(
     rename={
         "unread_count": "unread",
         "total_count": "total",
-        "through_id": "through",
+        "through_rank": "through",
         "previous_fingerprint": "previous",
         "is_erased": "erased",
+        "unseen_count": "unseen",
     },
 ):
     """One change of an inbox.
 
-    `unread_count` and `total_count` are those of the whole inbox right after the change. The payload of the kind
-    says which of the other fields are set. `fingerprint` is a random number, and `previous_fingerprint` that of the
-    event before, so that two events of the same sequence can be told apart, and what follows them; 0 is unknown.
+    `unread_count`, `unseen_count` and `total_count` are those of the folder `inbox` right after the change. The payload
+    of the kind says which of the other fields are set. `fingerprint` is a random number, and `previous_fingerprint`
+    that of the event before, so that two events of the same sequence can be told apart, and what follows them; 0 is
+    unknown.
 
     `is_erased` says that the notification has been deleted since, and its content removed from this event.
     """
@@ -146,10 +197,11 @@ class Event(
     notification_id: int | None = None
     type: str | None = None
     count: int = 0
-    through_id: int | None = None
+    through_rank: int | None = None
     fingerprint: int = 0
     previous_fingerprint: int = 0
     is_erased: bool = False
+    unseen_count: int = 0
 
     @property
     def notification_type(self) -> str | None:
@@ -189,6 +241,7 @@ class Reset:
     position: Position
     reason: ResetReason
     unread_count: int
+    unseen_count: int
     occurred_at: datetime
 
 
@@ -215,6 +268,7 @@ class _LogPayload(Struct, frozen=True, omit_defaults=True, gc=False):
     count: int = 0
     through: int | None = None
     erased: bool = False
+    unseen: int = 0
 
 
 _json = msgspec.json.Encoder()
@@ -231,8 +285,9 @@ def to_payload(event: Event) -> bytes:
             notification=event.notification,
             type=event.type,
             count=event.count,
-            through=event.through_id,
+            through=event.through_rank,
             erased=event.is_erased,
+            unseen=event.unseen_count,
         )
     )
 
@@ -273,6 +328,7 @@ def from_payload(
         fingerprint,
         previous_fingerprint,
         kept.erased,
+        kept.unseen,
     )
 
 

@@ -115,6 +115,7 @@ class OpenFeed:
             position=state.position,
             reason=reason,
             unread_count=state.unread_count,
+            unseen_count=state.unseen_count,
             occurred_at=clock.now(),
         )
 

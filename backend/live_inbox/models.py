@@ -15,11 +15,19 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Func, Q
 from django.db.models.deletion import get_candidate_relations_to_delete
+from django.db.models.functions import Coalesce
 
-from live_inbox.content import KEY_LENGTH, LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
+from live_inbox.content import (
+    KEY_LENGTH,
+    LINK_LENGTH,
+    MESSAGE_LENGTH,
+    PRIORITIES,
+    PRIORITY_LENGTH,
+    TITLE_LENGTH,
+)
 from live_inbox.delivery.position import FINGERPRINTS, Position
 from live_inbox.errors import NotFound, UnrecordedWrite
-from live_inbox.events import Kind
+from live_inbox.events import CHANGES, Folder, Kind
 from live_inbox.guarded_queryset import GuardedQuerySet
 from live_inbox.notification_types import TYPE_LENGTH
 
@@ -109,8 +117,17 @@ class Inbox(models.Model):
     fingerprint = models.IntegerField(
         default=0, editable=False, help_text="Fingerprint of the newest event."
     )
+    # Of the folder `inbox`.
     unread_count = models.PositiveIntegerField(default=0, editable=False)
     total_count = models.PositiveIntegerField(default=0, editable=False)
+    unseen_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Unread notifications since the list was last opened."
+    )
+    archived_count = models.PositiveIntegerField(default=0, editable=False)
+    snoozed_count = models.PositiveIntegerField(default=0, editable=False)
+    seen_through = models.BigIntegerField(
+        default=0, editable=False, help_text="Highest rank when the list was last opened."
+    )
 
     locked_at: datetime | None = None
     """The database's time when the row was locked. Not a column."""
@@ -132,6 +149,11 @@ class Inbox(models.Model):
         return f"Inbox of user {self.pk}"
 
     @property
+    def stored_count(self) -> int:
+        """How many notifications there are in all folders."""
+        return self.total_count + self.archived_count + self.snoozed_count
+
+    @property
     def position(self) -> Position:
         """The position of the newest event."""
         return Position(self.epoch, self.last_sequence, self.fingerprint)
@@ -151,8 +173,13 @@ def forget_sender(collector: Any, field: Any, rows: Any, using: str) -> None:
 forget_sender.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
-class NegatedId(Func):
-    """Minus a number: the order of lists, newest first.
+def rank() -> Coalesce:
+    """Return the expression of a notification's place in lists: see `Notification.returned_rank`."""
+    return Coalesce("returned_rank", "id", output_field=models.BigIntegerField())
+
+
+class NegatedRank(Func):
+    """Minus the rank: the order of lists, newest first.
 
     On purpose, the primary key does not have this order. For the newest rows of an inbox by id, PostgreSQL may scan the
     whole table along the primary key, because it assumes that the inbox's rows are evenly spread. For this order, only
@@ -163,10 +190,16 @@ class NegatedId(Func):
     output_field = models.BigIntegerField()
 
 
-class NegatedIdWithinType(NegatedId):
+class NegatedRankWithinType(NegatedRank):
     """The same for lists of one type: written so that only the indexes that begin with the type give it."""
 
     template = "(0 - %(expressions)s)"
+
+
+class NegatedRankOfPinned(NegatedRank):
+    """The same for lists of pinned ones."""
+
+    template = "(1 - %(expressions)s)"
 
 
 class Notification(models.Model):
@@ -197,9 +230,30 @@ class Notification(models.Model):
     created_at = models.DateTimeField(editable=False)
     read_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    priority = models.CharField(
+        max_length=PRIORITY_LENGTH,
+        choices=[(priority, priority) for priority in PRIORITIES],
+        default="normal",
+    )
+    folder = models.CharField(
+        max_length=8,
+        choices=[(folder.value, folder.value) for folder in Folder],
+        default=Folder.INBOX.value,
+        editable=False,
+    )
+    snoozed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    pinned = models.BooleanField(default=False, editable=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True, editable=False)
     added_sequence = models.BigIntegerField(
         editable=False, help_text="Sequence of the event that added it."
+    )
+    returned_sequence = models.BigIntegerField(
+        null=True, editable=False, help_text="Sequence of the event that last returned it."
+    )
+    returned_rank = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="Since it has returned, its place in lists: a number of the same series as the ids.",
     )
 
     objects = models.Manager.from_queryset(GuardedQuerySet)()
@@ -209,26 +263,47 @@ class Notification(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         permissions: ClassVar = [("send_notification", "Can send notifications to other users")]
-        # One index for each list that is read from one end: all, unread, read, unread and read of a type.
+        # One index for each list of a folder that is read from one end: all, unread, read, unread and read of a type.
+        # Pinned ones are few (MAX_PINNED_NOTIFICATIONS): one index serves all of their lists.
         indexes: ClassVar = [
-            models.Index("recipient", NegatedId("id"), name="notification_list"),
-            models.Index(
-                "recipient", NegatedId("id"), name="notification_unread", condition=UNREAD
-            ),
-            models.Index("recipient", NegatedId("id"), name="notification_read", condition=READ),
+            models.Index("recipient", "folder", NegatedRank(rank()), name="notification_list"),
             models.Index(
                 "recipient",
+                "folder",
+                NegatedRank(rank()),
+                name="notification_unread",
+                condition=UNREAD,
+            ),
+            models.Index(
+                "recipient", "folder", NegatedRank(rank()), name="notification_read", condition=READ
+            ),
+            models.Index(
+                "recipient",
+                "folder",
                 "type",
-                NegatedIdWithinType("id"),
+                NegatedRankWithinType(rank()),
                 name="notification_type_unread",
                 condition=UNREAD,
             ),
             models.Index(
                 "recipient",
+                "folder",
                 "type",
-                NegatedIdWithinType("id"),
+                NegatedRankWithinType(rank()),
                 name="notification_type_read",
                 condition=READ,
+            ),
+            models.Index(
+                "recipient",
+                "folder",
+                NegatedRankOfPinned(rank()),
+                name="notification_pinned",
+                condition=Q(pinned=True),
+            ),
+            models.Index(
+                fields=["snoozed_until", "id"],
+                name="notification_snoozed",
+                condition=Q(snoozed_until__isnull=False),
             ),
             # With the id, because a bulk send gives thousands of notifications the same moment.
             models.Index(
@@ -272,6 +347,11 @@ class Notification(models.Model):
         """Whether the user has marked it as read."""
         return self.read_at is not None
 
+    @property
+    def rank(self) -> int:
+        """Its place in lists, the highest first: the id, or a newer number of the same series since it has returned."""
+        return self.pk if self.returned_rank is None else self.returned_rank
+
 
 class InboxEvent(models.Model):
     """One change of an inbox: an entry of its log. Sequences count 1, 2, 3, ... without holes."""
@@ -296,12 +376,12 @@ class InboxEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["inbox", "sequence"], name="inboxevent_sequence")
         ]
-        # For `services.erasing`. Of marks only: sending does not pay for it.
+        # For `services.erasing`. Of changes only: sending does not pay for it.
         indexes: ClassVar = [
             models.Index(
                 fields=["inbox", "notification_id"],
-                name="inboxevent_marks",
-                condition=Q(kind__in=[Kind.READ.value, Kind.UNREAD.value]),
+                name="inboxevent_changes",
+                condition=Q(kind__in=[kind.value for kind in CHANGES]),
             )
         ]
 

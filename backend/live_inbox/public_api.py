@@ -13,7 +13,7 @@ to join, and each call commits its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import date
+from datetime import date, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, Unpack
 
@@ -24,7 +24,7 @@ from live_inbox.content import ContentFields
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
 from live_inbox.models import Notification, NotificationPreference
-from live_inbox.services import AllRead, Changed, Deleted, Sent, SentMany
+from live_inbox.services import AllRead, Changed, Deleted, Seen, Sent, SentMany
 from live_inbox.services.preferences import check_preference
 from live_inbox.services.users import existing_users, user_key
 from live_inbox.storable import is_storable_integer
@@ -66,10 +66,10 @@ def send(
     """Put a notification into a user's inbox.
 
     The content is `title` and, all optional, `message`, `type` (a slug, "general" by default), `link` (a path, an
-    http(s) address or an object with `get_absolute_url`), `data` (a JSON object) and `expires_at` (a datetime with
-    a time zone); `live_inbox.content` has their limits. None stands for the default. With an idempotency key,
-    unique for each sender, a repeated call returns the first result. `created_at` is for notifications that are
-    imported: they show their old time.
+    http(s) address or an object with `get_absolute_url`), `data` (a JSON object), `expires_at` (a datetime with a time
+    zone) and `priority` ("low", "normal", "high" or "urgent"); `live_inbox.content` has their limits. None stands for
+    the default. With an idempotency key, unique for each sender, a repeated call returns the first result. `created_at`
+    is for notifications that are imported: they show their old time.
 
     The result's `notification` is None, and `suppressed` true, if the recipient has turned off the type. Raises
     InvalidInput, naming the field, for content or users that are not acceptable, and Conflict for a key that was
@@ -135,6 +135,57 @@ def mark_all_read(*, user: Any, up_to: Position | None = None) -> AllRead:
 
 
 @_named_as_arguments
+def mark_seen(*, user: Any, up_to: Position | None = None) -> Seen:
+    """Note that a user has opened their list: what is in it, or had arrived at a position, is not new any more.
+
+    Raises what `mark_all_read` does.
+    """
+    return services.mark_seen(user_id=_key(user), up_to=up_to)
+
+
+@_named_as_arguments
+def archive(*, user: Any, notification_id: Any) -> Changed:
+    """Move a notification of a user to the archive, read or unread as it is. Takes and raises what `mark_read` does."""
+    return services.archive(user_id=_key(user), notification_id=_number(notification_id))
+
+
+@_named_as_arguments
+def unarchive(*, user: Any, notification_id: Any) -> Changed:
+    """Move a notification from the archive back to its place. Takes and raises what `mark_read` does."""
+    return services.unarchive(user_id=_key(user), notification_id=_number(notification_id))
+
+
+@_named_as_arguments
+def snooze(*, user: Any, notification_id: Any, until: datetime) -> Changed:
+    """Take a notification out of a user's list until a moment, when it returns to the top, unread.
+
+    Takes and raises what `mark_read` does, and raises InvalidInput for a moment that has no time zone, has passed, or
+    is more than 366 days away.
+    """
+    return services.snooze(
+        user_id=_key(user), notification_id=_number(notification_id), until=until
+    )
+
+
+@_named_as_arguments
+def unsnooze(*, user: Any, notification_id: Any) -> Changed:
+    """Return a snoozed notification to the top of the list now, unread. Takes and raises what `mark_read` does."""
+    return services.unsnooze(user_id=_key(user), notification_id=_number(notification_id))
+
+
+@_named_as_arguments
+def pin(*, user: Any, notification_id: Any) -> Changed:
+    """Pin a notification of a user. Takes and raises what `mark_read` does, and raises Conflict for one too many."""
+    return services.pin(user_id=_key(user), notification_id=_number(notification_id))
+
+
+@_named_as_arguments
+def unpin(*, user: Any, notification_id: Any) -> Changed:
+    """Unpin a notification of a user. Takes and raises what `mark_read` does."""
+    return services.unpin(user_id=_key(user), notification_id=_number(notification_id))
+
+
+@_named_as_arguments
 def delete(*, user: Any, notification_id: Any) -> Deleted:
     """Delete a notification of a user. Takes and raises what `mark_read` does."""
     return services.delete(user_id=_key(user), notification_id=_number(notification_id))
@@ -189,5 +240,12 @@ asend_many = _async(send_many)
 amark_read = _async(mark_read)
 amark_unread = _async(mark_unread)
 amark_all_read = _async(mark_all_read)
+amark_seen = _async(mark_seen)
+aarchive = _async(archive)
+aunarchive = _async(unarchive)
+asnooze = _async(snooze)
+aunsnooze = _async(unsnooze)
+apin = _async(pin)
+aunpin = _async(unpin)
 adelete = _async(delete)
 aset_preference = _async(set_preference)

@@ -14,7 +14,8 @@ Arguments of all signals but `notifications_sent`:
 - `event`: the `live_inbox.events.Event` of the log;
 - `user_id`: the primary key of the user whose inbox it is, of the type that the user model has;
 - `notification`: the `live_inbox.events.Snapshot` of the notification right after the event. It is None after a
-  deletion or an expiry, where `event.notification_id` and `event.type` say what is gone, and after all were read.
+  deletion or an expiry, where `event.notification_id` and `event.type` say what is gone, and after several were read
+  or seen.
 
 Django's `post_save` is not sent for notifications: services write them by statements of their own.
 """
@@ -36,10 +37,31 @@ notification_unread = Signal(use_caching=True)
 """A notification was marked as unread."""
 
 all_notifications_read = Signal(use_caching=True)
-"""Notifications were marked as read together: `event.count` of them, none newer than `event.through_id`."""
+"""Notifications were marked as read together: `event.count` of them, up to the rank `event.through_rank`."""
 
 notification_deleted = Signal(use_caching=True)
 """A notification was deleted. Deleting a user, with their inbox, is no event and gives no signal."""
 
 notification_expired = Signal(use_caching=True)
 """A notification was deleted because its `expires_at` has passed."""
+
+notification_archived = Signal(use_caching=True)
+"""A notification was moved to the archive."""
+
+notification_unarchived = Signal(use_caching=True)
+"""A notification was moved from the archive back to the inbox."""
+
+notification_snoozed = Signal(use_caching=True)
+"""A notification was snoozed, or its snooze got another end: `notification.snoozed_until`."""
+
+notification_returned = Signal(use_caching=True)
+"""A notification came back from its snooze, to the top of the list and unread."""
+
+notification_pinned = Signal(use_caching=True)
+"""A notification was pinned."""
+
+notification_unpinned = Signal(use_caching=True)
+"""A notification was unpinned."""
+
+notifications_seen = Signal(use_caching=True)
+"""The user has opened the list: `event.count` notifications are unseen no more."""

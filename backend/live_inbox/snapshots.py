@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from live_inbox.content import CONTENT_FIELDS
-from live_inbox.events import Person, Snapshot
+from live_inbox.events import Folder, Person, Snapshot
 from live_inbox.models import Notification
 from live_inbox.plain_values import display_text
 from live_inbox.shown_names import shown_names
@@ -19,7 +21,23 @@ def snapshot(notification: Notification) -> Snapshot:
         created_at=notification.created_at,
         read_at=notification.read_at,
         sender=None if sender is None else person(sender),
+        folder=Folder(notification.folder),
+        snoozed_until=notification.snoozed_until,
+        pinned=notification.pinned,
+        returned_rank=notification.returned_rank,
         **{name: getattr(notification, name) for name in CONTENT_FIELDS},
+    )
+
+
+def as_sent(shown: Snapshot) -> Snapshot:
+    """Return the notification as it was when it was sent, whatever its recipient has done with it since."""
+    return replace(
+        shown,
+        read_at=None,
+        folder=Folder.INBOX,
+        snoozed_until=None,
+        pinned=False,
+        returned_rank=None,
     )
 
 

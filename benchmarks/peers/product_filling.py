@@ -36,13 +36,15 @@ def fill(user_id: Any, count: int, *, unread: int = UNREAD, first_sender: int | 
             last_sequence=count,
             first_sequence=count + 1,
             unread_count=unread,
+            unseen_count=unread,
             total_count=count,
         )
         cursor.execute(
             f"INSERT INTO {table} (recipient_id, sender_id, type, title, message, link, data,"
-            " created_at, read_at, added_sequence)"
+            " created_at, read_at, added_sequence, priority, folder, pinned)"
             f" SELECT %s, {sender}, %s, %s, %s, %s, %s, %s,"
-            f" CASE WHEN n > %s THEN NULL ELSE {_moment()} END, n FROM ({numbers}) AS counted",
+            f" CASE WHEN n > %s THEN NULL ELSE {_moment()} END, n,"
+            f" 'normal', 'inbox', FALSE FROM ({numbers}) AS counted",
             [
                 *(user_id, KIND, TITLE, MESSAGE, LINK, json.dumps(DATA)),
                 *(now, count - unread, now, count),

@@ -14,11 +14,11 @@ export type {
 } from "./schema.js";
 
 /**
- * `count` notifications became read; every notification up to the id `throughId` is read now. The JSON protocol does not
+ * `count` notifications became read; every notification up to the id `throughRank` is read now. The JSON protocol does not
  * say which is the newest of them, so there it is null.
  */
-export type AllNotificationsRead = Omit<schema.AllNotificationsRead, "throughId"> & {
-  throughId: string | null;
+export type AllNotificationsRead = Omit<schema.AllNotificationsRead, "throughRank"> & {
+  throughRank: string | null;
 };
 
 export type NotificationEvent =

@@ -23,6 +23,11 @@ export interface Notification {
   createdAt: string;
   expiresAt: string | null;
   sender: InboxUser | null;
+  priority: NotificationPriority;
+  folder: NotificationFolder;
+  snoozedUntil: string | null;
+  pinned: boolean;
+  rank: string;
 }
 
 export type ResetReason =
@@ -30,14 +35,25 @@ export type ResetReason =
   | "EPOCH"
   | "AHEAD";
 
+export type NotificationChange =
+  | "READ"
+  | "UNREAD"
+  | "ARCHIVED"
+  | "UNARCHIVED"
+  | "SNOOZED"
+  | "RETURNED"
+  | "PINNED"
+  | "UNPINNED";
+
 /** Several notifications were marked as read at once. Sent whatever `types` the subscription has. */
 export interface AllNotificationsRead {
   __typename: "AllNotificationsRead";
   position: string;
   unreadCount: number;
+  unseenCount: number;
   occurredAt: string;
   count: number;
-  throughId: string;
+  throughRank: string;
 }
 
 /** The subscription cannot resume after the given position: reload the list. Events continue after the `position` of this event. Sent whatever `types` the subscription has. */
@@ -45,6 +61,7 @@ export interface InboxReset {
   __typename: "InboxReset";
   position: string;
   unreadCount: number;
+  unseenCount: number;
   occurredAt: string;
   reason: ResetReason;
 }
@@ -54,6 +71,7 @@ export interface NotificationAdded {
   __typename: "NotificationAdded";
   position: string;
   unreadCount: number;
+  unseenCount: number;
   occurredAt: string;
   notification: Notification;
 }
@@ -63,17 +81,31 @@ export interface NotificationDeleted {
   __typename: "NotificationDeleted";
   position: string;
   unreadCount: number;
+  unseenCount: number;
   occurredAt: string;
   notificationId: string;
 }
 
-/** A notification was marked as read or as unread. */
+/** A notification was marked, moved or pinned. Show it in the list of its `folder`, at the place of its `rank`. */
 export interface NotificationUpdated {
   __typename: "NotificationUpdated";
   position: string;
   unreadCount: number;
+  unseenCount: number;
   occurredAt: string;
   notification: Notification;
+  change: NotificationChange;
+}
+
+/** The list was opened on a device: `unseenCount` is lower. Sent whatever `types` the subscription has. */
+export interface NotificationsSeen {
+  __typename: "NotificationsSeen";
+  position: string;
+  unreadCount: number;
+  unseenCount: number;
+  occurredAt: string;
+  count: number;
+  throughRank: string;
 }
 
 /** The position has moved on, and nothing else is to be done but to store it. Sent in place of an event whose notification has been deleted since, and now and then to subscriptions with `types`, for the events that they leave out. */
@@ -81,6 +113,7 @@ export interface PositionAdvanced {
   __typename: "PositionAdvanced";
   position: string;
   unreadCount: number;
+  unseenCount: number;
   occurredAt: string;
 }
 
@@ -90,6 +123,7 @@ export type NotificationEvent =
   | NotificationAdded
   | NotificationDeleted
   | NotificationUpdated
+  | NotificationsSeen
   | PositionAdvanced;
 
 export type ErrorCode =
@@ -114,7 +148,7 @@ export type ErrorCode =
 
 export const NOTIFICATION_FIELDS = /* GraphQL */ `
   fragment NotificationFields on Notification {
-    id type title message link data read readAt createdAt expiresAt sender { id username name }
+    id type title message link data read readAt createdAt expiresAt sender { id username name } priority folder snoozedUntil pinned rank
   }
 `;
 
@@ -122,12 +156,13 @@ export const NOTIFICATION_FIELDS = /* GraphQL */ `
 export const EVENTS_DOCUMENT = /* GraphQL */ `
   subscription NotificationEvents($after: String) {
     notificationEvents(after: $after) {
-      __typename position unreadCount occurredAt
-      ... on AllNotificationsRead { count throughId }
+      __typename position unreadCount unseenCount occurredAt
+      ... on AllNotificationsRead { count throughRank }
       ... on InboxReset { reason }
       ... on NotificationAdded { notification { ...NotificationFields } }
       ... on NotificationDeleted { notificationId }
-      ... on NotificationUpdated { notification { ...NotificationFields } }
+      ... on NotificationUpdated { notification { ...NotificationFields } change }
+      ... on NotificationsSeen { count throughRank }
       ... on PositionAdvanced {  }
     }
   }

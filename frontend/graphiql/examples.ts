@@ -12,7 +12,7 @@ const EVENT = `    __typename
     ... on NotificationAdded { notification { id title message } }
     ... on NotificationUpdated { notification { id title read } }
     ... on NotificationDeleted { notificationId }
-    ... on AllNotificationsRead { count throughId }
+    ... on AllNotificationsRead { count throughRank }
     ... on InboxReset { reason }`;
 
 export function examples(userId: string): Tab[] {

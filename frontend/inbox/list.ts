@@ -123,7 +123,7 @@ export class InboxList {
         this.remove(event.notificationId);
         break;
       case "AllNotificationsRead":
-        this.readAll(event.throughId, event.occurredAt);
+        this.readAll(event.throughRank, event.occurredAt);
     }
   }
 
@@ -155,10 +155,10 @@ export class InboxList {
     this.notifications = this.notifications.filter((each) => each.id !== id);
   }
 
-  private readAll(throughId: string | null, readAt: string): void {
+  private readAll(throughRank: string | null, readAt: string): void {
     this.notifications = this.notifications
       .map((each) =>
-        each.read || throughId === null || isNewer(each.id, throughId)
+        each.read || throughRank === null || isNewer(each.id, throughRank)
           ? each
           : { ...each, read: true, readAt },
       )

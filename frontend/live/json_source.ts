@@ -219,12 +219,12 @@ export class JsonSource implements InboxSource {
     for (const [id, each] of this.known) this.known.set(id, { ...each, read: true });
     const count = this.unread;
     this.unread = 0;
-    this.emit({ __typename: "AllNotificationsRead", count, throughId: ABOVE_ALL_IDS });
+    this.emit({ __typename: "AllNotificationsRead", count, throughRank: ABOVE_ALL_IDS });
   }
 
   private async refreshCount(): Promise<void> {
     await this.requestList(1);
-    this.emit({ __typename: "AllNotificationsRead", count: 0, throughId: null });
+    this.emit({ __typename: "AllNotificationsRead", count: 0, throughRank: null });
   }
 
   private emit(event: Partial<NotificationEvent>): void {

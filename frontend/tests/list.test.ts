@@ -18,7 +18,7 @@ function page(sequence: number, ids: number[], changes: Partial<Page> = {}): Pag
 type Change =
   | { __typename: "NotificationAdded" | "NotificationUpdated"; notification: Notification }
   | { __typename: "NotificationDeleted"; notificationId: string }
-  | { __typename: "AllNotificationsRead"; count: number; throughId: string };
+  | { __typename: "AllNotificationsRead"; count: number; throughRank: string };
 
 function event(sequence: number, unreadCount: number, change: Change): NotificationEvent {
   return { position: `e.${sequence}`, unreadCount, occurredAt: AT, ...change };
@@ -56,7 +56,7 @@ describe("events", () => {
   test("mark all read up to an id, and leave what arrived later", () => {
     const list = new InboxList();
     list.load(page(3, [10, 9, 8]));
-    list.apply(event(4, 1, { __typename: "AllNotificationsRead", count: 2, throughId: "9" }));
+    list.apply(event(4, 1, { __typename: "AllNotificationsRead", count: 2, throughRank: "9" }));
     assert.deepEqual(list.notifications.map(({ read }) => read), [false, true, true]);
   });
 
@@ -103,7 +103,7 @@ describe("a filter", () => {
     assert.deepEqual(idsOf(list), [3, 1]);
     list.apply(updated(5, 3, notification(2)));
     assert.deepEqual(idsOf(list), [3, 2, 1]);
-    list.apply(event(6, 0, { __typename: "AllNotificationsRead", count: 3, throughId: "3" }));
+    list.apply(event(6, 0, { __typename: "AllNotificationsRead", count: 3, throughRank: "3" }));
     assert.deepEqual(idsOf(list), []);
   });
 

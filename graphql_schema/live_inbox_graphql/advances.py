@@ -26,6 +26,7 @@ class Advance(Struct, frozen=True, gc=False):
 
     position: Position
     unread_count: int
+    unseen_count: int
     occurred_at: datetime
 
 
@@ -71,7 +72,7 @@ class Advances:
         self._sent_at = now
         self._count = 0
         self._last = None
-        return Advance(last.position, last.unread_count, last.occurred_at)
+        return Advance(last.position, last.unread_count, last.unseen_count, last.occurred_at)
 
 
 def concerns(item: Event | Reset, types: frozenset[str] | None) -> bool:

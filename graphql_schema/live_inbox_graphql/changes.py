@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from msgspec.structs import replace
+from datetime import datetime
+from typing import Any
 
 from live_inbox import services
 from live_inbox.events import Snapshot
@@ -12,6 +13,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
+from live_inbox.snapshots import as_sent
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
 from live_inbox_graphql.types import SendInput
@@ -29,14 +31,14 @@ class ShownSend:
     def of(cls, sent: services.Sent, caller: Caller) -> ShownSend:
         """Return it for the result of a send by the caller.
 
-        It shows the notification as it was sent, also if it has been read since: unless it is the caller's own, and the
-        token may read.
+        It shows the notification as it was sent, also if it has been read or moved since: unless it is the caller's
+        own, and the token may read.
         """
         row = sent.notification
         snapshot = None if row is None else services.snapshot(row)
         is_readable = row is not None and row.recipient_id == caller.user.pk
         if snapshot is not None and not (is_readable and allows(caller.scopes, Right.READ)):
-            snapshot = replace(snapshot, read_at=None)
+            snapshot = as_sent(snapshot)
         return cls(snapshot, sent.suppressed, sent.replayed)
 
 
@@ -56,16 +58,50 @@ def send(caller: Caller, input: SendInput, *, is_fresh: bool = False) -> ShownSe
 
 def mark_read(caller: Caller, id: str) -> services.Changed:
     """Mark a notification of the caller's as read."""
-    take_change(caller)
-    number = ids.parse_notification_id(id)
-    return services.mark_read(user_id=caller.user_id, notification_id=number)
+    return _change(services.mark_read, caller, id)
 
 
 def mark_unread(caller: Caller, id: str) -> services.Changed:
     """Mark a notification of the caller's as unread."""
+    return _change(services.mark_unread, caller, id)
+
+
+def archive(caller: Caller, id: str) -> services.Changed:
+    """Move a notification of the caller's to the archive."""
+    return _change(services.archive, caller, id)
+
+
+def unarchive(caller: Caller, id: str) -> services.Changed:
+    """Move a notification of the caller's back from the archive."""
+    return _change(services.unarchive, caller, id)
+
+
+def snooze(caller: Caller, id: str, until: datetime) -> services.Changed:
+    """Take a notification out of the caller's inbox until a moment."""
+    return _change(services.snooze, caller, id, until=until)
+
+
+def unsnooze(caller: Caller, id: str) -> services.Changed:
+    """Return a snoozed notification of the caller's now."""
+    return _change(services.unsnooze, caller, id)
+
+
+def pin(caller: Caller, id: str) -> services.Changed:
+    """Pin a notification of the caller's."""
+    return _change(services.pin, caller, id)
+
+
+def unpin(caller: Caller, id: str) -> services.Changed:
+    """Unpin a notification of the caller's."""
+    return _change(services.unpin, caller, id)
+
+
+def _change(
+    service: Callable[..., services.Changed], caller: Caller, id: str, **arguments: Any
+) -> services.Changed:
     take_change(caller)
     number = ids.parse_notification_id(id)
-    return services.mark_unread(user_id=caller.user_id, notification_id=number)
+    return service(user_id=caller.user_id, notification_id=number, **arguments)
 
 
 def mark_all_read(caller: Caller, up_to: str | None = None) -> services.AllRead:
@@ -74,6 +110,14 @@ def mark_all_read(caller: Caller, up_to: str | None = None) -> services.AllRead:
     position = parse_position(up_to, field="upTo")
     with named_by_client():
         return services.mark_all_read(user_id=caller.user_id, up_to=position)
+
+
+def mark_seen(caller: Caller, up_to: str | None = None) -> services.Seen:
+    """Note that the caller has opened their list, or what of it had arrived at a position."""
+    take_change(caller)
+    position = parse_position(up_to, field="upTo")
+    with named_by_client():
+        return services.mark_seen(user_id=caller.user_id, up_to=position)
 
 
 def delete(caller: Caller, id: str) -> services.Deleted:

@@ -13,7 +13,7 @@ _LARGEST_NUMBER = 2**63 - 1
 
 
 def encode(number: int) -> str:
-    """Return the cursor of the notification with this number."""
+    """Return the cursor of the notification with this rank."""
     return urlsafe_b64encode(b"notification:%d" % number).decode().rstrip("=")
 
 

@@ -11,7 +11,7 @@ import strawberry
 from graphql import GraphQLAbstractType, GraphQLResolveInfo
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from live_inbox.events import Event, PayloadType, Reset
+from live_inbox.events import Event, Kind, PayloadType, Reset
 from live_inbox_graphql import ids
 from live_inbox_graphql.advances import Advance
 from live_inbox_graphql.types import Notification
@@ -40,7 +40,10 @@ class NotificationEvent:
         description="The position after this event. To resume here, pass it as the next subscription's `after`."
     )
     unread_count: int = strawberry.field(
-        description="The number of unread notifications in the whole inbox after this event."
+        description="The number of unread notifications in the folder `INBOX` after this event."
+    )
+    unseen_count: int = strawberry.field(
+        description="The number of those of them that came since `markSeen`, after this event."
     )
     occurred_at: datetime = strawberry.field(description="When it happened.")
 
@@ -65,9 +68,31 @@ class NotificationAdded(NotificationEvent):
     )
 
 
-@strawberry.type(description="A notification was marked as read or as unread.")
+@strawberry.enum(description="What has changed of a notification.")
+class NotificationChange(Enum):
+    READ = strawberry.enum_value("read", description="It was marked as read.")
+    UNREAD = strawberry.enum_value("unread", description="It was marked as unread.")
+    ARCHIVED = strawberry.enum_value("archived", description="It was moved to the archive.")
+    UNARCHIVED = strawberry.enum_value(
+        "unarchived", description="It was moved from the archive back to its place in the inbox."
+    )
+    SNOOZED = strawberry.enum_value(
+        "snoozed", description="It was snoozed, or its snooze got another end."
+    )
+    RETURNED = strawberry.enum_value(
+        "returned", description="It came back from its snooze: to the top of the inbox, unread."
+    )
+    PINNED = strawberry.enum_value("pinned", description="It was pinned.")
+    UNPINNED = strawberry.enum_value("unpinned", description="It was unpinned.")
+
+
+@strawberry.type(
+    description="A notification was marked, moved or pinned. Show it in the list of its `folder`, at the place of its "
+    "`rank`."
+)
 class NotificationUpdated(NotificationEvent):
     notification: Notification = strawberry.field(description="The notification after the change.")
+    change: NotificationChange = strawberry.field(description="What has changed.")
 
 
 @strawberry.type(description="A notification was deleted, by the user or because it expired.")
@@ -83,9 +108,19 @@ class NotificationDeleted(NotificationEvent):
 )
 class AllNotificationsRead(NotificationEvent):
     count: int = strawberry.field(description="How many notifications became read.")
-    through_id: strawberry.ID = strawberry.field(
-        description="The id of the newest of them. That notification and all older ones, which have smaller ids, "
-        "are read now. Those that this event marked have `occurredAt` as their `readAt`."
+    through_rank: strawberry.ID = strawberry.field(
+        description="The highest rank of them. All notifications of the folder `INBOX` up to that rank are read now. "
+        "Those that this event marked have `occurredAt` as their `readAt`."
+    )
+
+
+@strawberry.type(
+    description="The list was opened on a device: `unseenCount` is lower. Sent whatever `types` the subscription has."
+)
+class NotificationsSeen(NotificationEvent):
+    count: int = strawberry.field(description="How many notifications are unseen no more.")
+    through_rank: strawberry.ID = strawberry.field(
+        description="The highest rank that was in the list."
     )
 
 
@@ -111,6 +146,7 @@ EVENT_TYPES = (
     NotificationUpdated,
     NotificationDeleted,
     AllNotificationsRead,
+    NotificationsSeen,
     InboxReset,
     PositionAdvanced,
 )
@@ -129,6 +165,7 @@ def to_graphql(item: Item) -> NotificationEvent:
         return InboxReset(
             position=str(item.position),
             unread_count=item.unread_count,
+            unseen_count=item.unseen_count,
             occurred_at=item.occurred_at,
             reason=ResetReason(item.reason.value),
         )
@@ -136,12 +173,14 @@ def to_graphql(item: Item) -> NotificationEvent:
         return PositionAdvanced(
             position=str(item.position),
             unread_count=item.unread_count,
+            unseen_count=item.unseen_count,
             occurred_at=item.occurred_at,
         )
     event_type: Any = _TYPES[graphql_type_of(item)]
     event: NotificationEvent = event_type(
         position=str(item.position),
         unread_count=item.unread_count,
+        unseen_count=item.unseen_count,
         occurred_at=item.occurred_at,
         **_payload(item),
     )
@@ -152,13 +191,16 @@ def _payload(event: Event) -> dict[str, object]:
     match event.kind.payload:
         case PayloadType.NOTIFICATION:
             assert event.notification is not None
-            return {"notification": Notification.of(event.notification)}
+            notification = Notification.of(event.notification)
+            if event.kind is Kind.ADDED:
+                return {"notification": notification}
+            return {"notification": notification, "change": NotificationChange(event.kind.value)}
         case PayloadType.REMOVAL:
             assert event.notification_id is not None
             return {"notification_id": ids.notification_id(event.notification_id)}
-        case PayloadType.ALL_READ:
-            assert event.through_id is not None
-            return {"count": event.count, "through_id": ids.notification_id(event.through_id)}
+        case PayloadType.UP_TO_RANK:
+            assert event.through_rank is not None
+            return {"count": event.count, "through_rank": ids.notification_id(event.through_rank)}
         case _:
             assert_never(event.kind.payload)
 
@@ -181,7 +223,7 @@ def graphql_type_of(item: Item) -> str:
     elif payload is _REMOVAL:
         is_complete = item.notification_id is not None
     else:
-        is_complete = item.through_id is not None
+        is_complete = item.through_rank is not None
     if not is_complete:
         if item.is_erased:
             return "PositionAdvanced"

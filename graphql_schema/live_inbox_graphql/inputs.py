@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
+from live_inbox_graphql.types import NotificationFolder
+
 
 @strawberry.input(description="A filter of notifications. All conditions must hold.")
 class NotificationFilter:
@@ -12,6 +14,12 @@ class NotificationFilter:
     )
     read: bool | None = strawberry.field(
         default=None, description="Only read notifications, or only unread ones."
+    )
+    folder: NotificationFolder = strawberry.field(
+        default=NotificationFolder.INBOX, description="The folder that is listed."
+    )
+    pinned_only: bool = strawberry.field(
+        default=False, description="Only pinned notifications of the folder."
     )
 
 

@@ -28,16 +28,23 @@ from live_inbox_graphql.fields import (
 )
 from live_inbox_graphql.inputs import NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
+    ArchivePayload,
     DeletePayload,
     MarkAllReadPayload,
     MarkReadPayload,
+    MarkSeenPayload,
     MarkUnreadPayload,
+    PinPayload,
     RefreshTokenPayload,
     SendManyPayload,
     SendPayload,
     SignOutPayload,
+    SnoozePayload,
     SocketApi,
     TicketPayload,
+    UnarchivePayload,
+    UnpinPayload,
+    UnsnoozePayload,
 )
 from live_inbox_graphql.types import NotificationPreference, SendInput, SendManyInput
 
@@ -95,6 +102,69 @@ class Mutation:
         ] = None,
     ) -> MarkAllReadPayload:
         return changing_own(info, _mark_all_read, up_to)
+
+    @strawberry.mutation(
+        description="Note that the user has opened the list: what is in it is not new any more. `unseenCount` drops, "
+        "`unreadCount` stays."
+    )
+    def mark_seen(
+        self,
+        info: Info,
+        up_to: Annotated[
+            str | None,
+            strawberry.argument(
+                description="A position: only what had arrived by then. With the position of the list that the user "
+                "sees, newer notifications stay unseen."
+            ),
+        ] = None,
+    ) -> MarkSeenPayload:
+        return changing_own(info, _mark_seen, up_to)
+
+    @strawberry.mutation(
+        description="Move a notification to the archive, read or unread as it is. Does nothing if it is there."
+    )
+    def archive(self, info: Info, id: NotificationId) -> ArchivePayload:
+        return changing_own(info, _archive, id)
+
+    @strawberry.mutation(
+        description="Move a notification from the archive back to its place in the inbox. Does nothing if it is in "
+        "another folder."
+    )
+    def unarchive(self, info: Info, id: NotificationId) -> UnarchivePayload:
+        return changing_own(info, _unarchive, id)
+
+    @strawberry.mutation(
+        description="Take a notification out of the inbox until a moment, a few seconds after which it returns to the "
+        "top, unread. A snoozed one gets the new moment."
+    )
+    def snooze(
+        self,
+        info: Info,
+        id: NotificationId,
+        until: Annotated[
+            datetime,
+            strawberry.argument(description="When it returns: later than now, within 366 days."),
+        ],
+    ) -> SnoozePayload:
+        return changing_own(info, _snooze, id, until)
+
+    @strawberry.mutation(
+        description="Return a snoozed notification to the top of the inbox now, unread. Does nothing if it is not "
+        "snoozed."
+    )
+    def unsnooze(self, info: Info, id: NotificationId) -> UnsnoozePayload:
+        return changing_own(info, _unsnooze, id)
+
+    @strawberry.mutation(
+        description="Pin a notification. It stays in its place, and `filter: {pinnedOnly: true}` lists it, too. "
+        "CONFLICT when too many are pinned. Does nothing if it is pinned."
+    )
+    def pin(self, info: Info, id: NotificationId) -> PinPayload:
+        return changing_own(info, _pin, id)
+
+    @strawberry.mutation(description="Unpin a notification. Does nothing if it is not pinned.")
+    def unpin(self, info: Info, id: NotificationId) -> UnpinPayload:
+        return changing_own(info, _unpin, id)
 
     @strawberry.mutation(description="Delete a notification permanently.")
     def delete(self, info: Info, id: NotificationId) -> DeletePayload:
@@ -186,6 +256,34 @@ def _mark_unread(caller: Caller, id: str) -> MarkUnreadPayload:
 
 def _mark_all_read(caller: Caller, up_to: str | None) -> MarkAllReadPayload:
     return MarkAllReadPayload.of(changes.mark_all_read(caller, up_to))
+
+
+def _mark_seen(caller: Caller, up_to: str | None) -> MarkSeenPayload:
+    return MarkSeenPayload.of(changes.mark_seen(caller, up_to))
+
+
+def _archive(caller: Caller, id: str) -> ArchivePayload:
+    return ArchivePayload.of(changes.archive(caller, id))
+
+
+def _unarchive(caller: Caller, id: str) -> UnarchivePayload:
+    return UnarchivePayload.of(changes.unarchive(caller, id))
+
+
+def _snooze(caller: Caller, id: str, until: datetime) -> SnoozePayload:
+    return SnoozePayload.of(changes.snooze(caller, id, until))
+
+
+def _unsnooze(caller: Caller, id: str) -> UnsnoozePayload:
+    return UnsnoozePayload.of(changes.unsnooze(caller, id))
+
+
+def _pin(caller: Caller, id: str) -> PinPayload:
+    return PinPayload.of(changes.pin(caller, id))
+
+
+def _unpin(caller: Caller, id: str) -> UnpinPayload:
+    return UnpinPayload.of(changes.unpin(caller, id))
 
 
 def _delete(caller: Caller, id: str) -> DeletePayload:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
+from typing import Self
 
 import strawberry
 
@@ -13,7 +14,8 @@ from live_inbox_graphql import ids
 from live_inbox_graphql.changes import ShownSend
 from live_inbox_graphql.types import Notification
 
-_UNREAD_COUNT = "The number of unread notifications in the whole inbox after the change."
+_UNREAD_COUNT = "The number of unread notifications in the folder `INBOX` after the change."
+_UNSEEN_COUNT = "The number of those of them that came since `markSeen`, after the change."
 _POSITION = (
     "The position of the inbox after the change. A subscription sends the change as well, in order: resume from "
     "here only if the client has applied all events before it."
@@ -30,7 +32,7 @@ class SendPayload:
     )
     replayed: bool = strawberry.field(
         description="Whether the idempotency key was used before. This is the first result; of a notification in your "
-        "own inbox, it shows whether it has been read since."
+        "own inbox, it shows what has become of it since."
     )
 
     @classmethod
@@ -98,48 +100,100 @@ class SendManyPayload:
         )
 
 
-@strawberry.type(description="The result of `markRead`.")
-class MarkReadPayload:
-    notification: Notification = strawberry.field(description="The notification, now read.")
+@strawberry.type
+class _Changed:
+    """The result of a change of one notification: not a type of the schema by itself."""
+
+    notification: Notification = strawberry.field(description="The notification after the change.")
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
     position: str = strawberry.field(description=_POSITION)
 
     @classmethod
-    def of(cls, changed: services.Changed) -> MarkReadPayload:
+    def of(cls, changed: services.Changed) -> Self:
         """Return the payload for the result."""
         return cls(
             notification=Notification.of(services.snapshot(changed.notification)),
             unread_count=changed.unread_count,
+            unseen_count=changed.unseen_count,
             position=str(changed.position),
         )
+
+
+@strawberry.type(description="The result of `markRead`.")
+class MarkReadPayload(_Changed):
+    pass
 
 
 @strawberry.type(description="The result of `markUnread`.")
-class MarkUnreadPayload:
-    notification: Notification = strawberry.field(description="The notification, now unread.")
-    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
-    position: str = strawberry.field(description=_POSITION)
+class MarkUnreadPayload(_Changed):
+    pass
 
-    @classmethod
-    def of(cls, changed: services.Changed) -> MarkUnreadPayload:
-        """Return the payload for the result."""
-        return cls(
-            notification=Notification.of(services.snapshot(changed.notification)),
-            unread_count=changed.unread_count,
-            position=str(changed.position),
-        )
+
+@strawberry.type(description="The result of `archive`.")
+class ArchivePayload(_Changed):
+    pass
+
+
+@strawberry.type(description="The result of `unarchive`.")
+class UnarchivePayload(_Changed):
+    pass
+
+
+@strawberry.type(description="The result of `snooze`.")
+class SnoozePayload(_Changed):
+    pass
+
+
+@strawberry.type(description="The result of `unsnooze`.")
+class UnsnoozePayload(_Changed):
+    pass
+
+
+@strawberry.type(description="The result of `pin`.")
+class PinPayload(_Changed):
+    pass
+
+
+@strawberry.type(description="The result of `unpin`.")
+class UnpinPayload(_Changed):
+    pass
 
 
 @strawberry.type(description="The result of `markAllRead`.")
 class MarkAllReadPayload:
     count: int = strawberry.field(description="How many notifications became read.")
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
     position: str = strawberry.field(description=_POSITION)
 
     @classmethod
     def of(cls, done: services.AllRead) -> MarkAllReadPayload:
         """Return the payload for the result."""
-        return cls(count=done.count, unread_count=done.unread_count, position=str(done.position))
+        return cls(
+            count=done.count,
+            unread_count=done.unread_count,
+            unseen_count=done.unseen_count,
+            position=str(done.position),
+        )
+
+
+@strawberry.type(description="The result of `markSeen`.")
+class MarkSeenPayload:
+    count: int = strawberry.field(description="How many notifications are unseen no more.")
+    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
+    position: str = strawberry.field(description=_POSITION)
+
+    @classmethod
+    def of(cls, done: services.Seen) -> MarkSeenPayload:
+        """Return the payload for the result."""
+        return cls(
+            count=done.count,
+            unread_count=done.unread_count,
+            unseen_count=done.unseen_count,
+            position=str(done.position),
+        )
 
 
 @strawberry.type(description="The result of `delete`.")
@@ -148,6 +202,7 @@ class DeletePayload:
         description="The id of the deleted notification."
     )
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
     position: str = strawberry.field(description=_POSITION)
 
     @classmethod
@@ -156,6 +211,7 @@ class DeletePayload:
         return cls(
             notification_id=ids.notification_id(deleted.notification_id),
             unread_count=deleted.unread_count,
+            unseen_count=deleted.unseen_count,
             position=str(deleted.position),
         )
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import strawberry
 
 from live_inbox import selectors, services
+from live_inbox.events import Folder
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import parse_types
@@ -32,7 +33,7 @@ class Query:
         return for_caller(info, _viewer)
 
     @strawberry.field(
-        description="A page of the inbox, newest first, with the counts and the position of the inbox in the "
+        description="A page of a folder, newest first, with the counts and the position of the inbox in the "
         "same database snapshot. Without arguments, the newest 20."
     )
     def notifications(
@@ -101,6 +102,8 @@ def _page(
         from_oldest=asked.from_oldest,
         types=parse_types(filter.types, field="filter.types"),
         read=filter.read,
+        folder=Folder(str(filter.folder.value)),
+        pinned=filter.pinned_only,
     )
     return NotificationConnection.of(page)
 

@@ -110,6 +110,8 @@ def _read_list(query: CompiledQuery, user_id: str, viewer: Person | None = None)
             types=arguments.types,
             read=arguments.read,
             fields=query.selection.attributes,
+            folder=arguments.folder,
+            pinned=arguments.pinned,
         )
     return query.rendered(viewer, page)
 

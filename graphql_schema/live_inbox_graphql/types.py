@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import Any, cast
 
 import strawberry
@@ -29,6 +30,24 @@ class InboxUser:
         return cls(id=ids.user_id(person.id), username=person.username, name=person.name)
 
 
+@strawberry.enum(description="Where a notification is. Each is in exactly one folder.")
+class NotificationFolder(Enum):
+    INBOX = strawberry.enum_value("inbox", description="The inbox.")
+    ARCHIVE = strawberry.enum_value("archive", description="The archive.")
+    SNOOZED = strawberry.enum_value(
+        "snoozed",
+        description="Out of the inbox until `snoozedUntil`. Then it returns to the top, unread.",
+    )
+
+
+@strawberry.enum(description="How much a notification matters.")
+class NotificationPriority(Enum):
+    LOW = strawberry.enum_value("low", description="Can wait.")
+    NORMAL = strawberry.enum_value("normal", description="The usual.")
+    HIGH = strawberry.enum_value("high", description="Matters more than most.")
+    URGENT = strawberry.enum_value("urgent", description="Cannot wait.")
+
+
 @strawberry.type(description="A notification in the caller's inbox.")
 class Notification:
     id: strawberry.ID = strawberry.field(
@@ -50,18 +69,36 @@ class Notification:
     sender: InboxUser | None = strawberry.field(
         description="The sender; null for the system and for deleted users."
     )
+    priority: NotificationPriority = strawberry.field(description="How much it matters.")
+    folder: NotificationFolder = strawberry.field(description="Where it is.")
+    snoozed_until: datetime | None = strawberry.field(
+        description="When it returns to the inbox; null unless it is snoozed."
+    )
+    pinned: bool = strawberry.field(description="Whether it is pinned.")
+    rank: strawberry.ID = strawberry.field(
+        description="Its place in lists, the highest first: a number, to be compared as such. It is the id, or, since "
+        "it has returned from a snooze, a newer number of the same series."
+    )
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Notification:
         """Return the notification for a snapshot. Makes no query."""
         content: dict[str, Any] = {name: getattr(snapshot, name) for name in CONTENT_FIELDS}
-        content |= {"link": snapshot.link or None, "data": JSON(snapshot.data)}
+        content |= {
+            "link": snapshot.link or None,
+            "data": JSON(snapshot.data),
+            "priority": NotificationPriority(snapshot.priority),
+        }
         return cls(
             id=ids.notification_id(snapshot.id),
             read=snapshot.read,
             read_at=snapshot.read_at,
             created_at=snapshot.created_at,
             sender=None if snapshot.sender is None else InboxUser.of(snapshot.sender),
+            folder=NotificationFolder(snapshot.folder),
+            snoozed_until=snapshot.snoozed_until,
+            pinned=snapshot.pinned,
+            rank=ids.notification_id(snapshot.rank),
             **content,
         )
 
@@ -91,12 +128,16 @@ class ContentInput:
         description="When it is deleted automatically: a time in the future. It is deleted a few seconds later, "
         "as if by the recipient.",
     )
+    priority: NotificationPriority = strawberry.field(
+        default=NotificationPriority.NORMAL, description="How much it matters."
+    )
 
     def content(self) -> ContentFields:
         """Return the content as the service takes it; the schema's null is the default of a field."""
         content: Any = {}
         for name, declared in CONTENT_FIELDS.items():
             value = getattr(self, name)
+            value = value.value if isinstance(value, Enum) else value
             content[name] = declared.default if value is None else value
         return cast("ContentFields", content)
 
@@ -149,10 +190,20 @@ class NotificationConnection:
         description="Whether there are more pages, and their cursors."
     )
     total_count: int = strawberry.field(
-        description="The number of notifications in the whole inbox, whatever the page and the filter."
+        description="The number of notifications in the folder `INBOX`, whatever the page and the filter."
     )
     unread_count: int = strawberry.field(
-        description="The number of unread notifications in the whole inbox, whatever the page and the filter."
+        description="The number of unread notifications in the folder `INBOX`, whatever the page and the filter."
+    )
+    unseen_count: int = strawberry.field(
+        description="The number of unread notifications that came into the folder `INBOX` since `markSeen`: for a "
+        "badge."
+    )
+    archived_count: int = strawberry.field(
+        description="The number of notifications in the folder `ARCHIVE`."
+    )
+    snoozed_count: int = strawberry.field(
+        description="The number of notifications in the folder `SNOOZED`."
     )
     position: str = strawberry.field(
         description="The position of the inbox in the snapshot of the page. `notificationEvents(after: ...)` with "
@@ -163,7 +214,7 @@ class NotificationConnection:
     def of(cls, page: selectors.Page) -> NotificationConnection:
         """Return the connection for a page."""
         nodes = [Notification.of(snapshot) for snapshot in page.notifications]
-        places = [cursors.encode(snapshot.id) for snapshot in page.notifications]
+        places = [cursors.encode(snapshot.rank) for snapshot in page.notifications]
         return cls(
             edges=[
                 NotificationEdge(cursor=cursor, node=node)
@@ -178,6 +229,9 @@ class NotificationConnection:
             ),
             total_count=page.inbox.total_count,
             unread_count=page.inbox.unread_count,
+            unseen_count=page.inbox.unseen_count,
+            archived_count=page.inbox.archived_count,
+            snoozed_count=page.inbox.snoozed_count,
             position=str(page.inbox.position),
         )
 

@@ -72,7 +72,7 @@ def _after(screen: Screen, event: Event) -> Screen:
     elif event.notification is not None:
         shown[event.notification.id] = event.notification
     else:
-        assert event.through_id is not None
-        for row in Notification.objects.filter(pk__in=shown, pk__lte=event.through_id):
+        assert event.through_rank is not None
+        for row in Notification.objects.filter(pk__in=shown, pk__lte=event.through_rank):
             shown[row.pk] = services.snapshot(row)
     return Screen(shown, event.unread_count, event.total_count)

@@ -19,6 +19,12 @@ GRAPHQL_TYPES = {
     "deleted": "NotificationDeleted",
     "expired": "NotificationDeleted",
     "all_read": "AllNotificationsRead",
+    "archived": "NotificationUpdated",
+    "snoozed": "NotificationUpdated",
+    "returned": "NotificationUpdated",
+    "pinned": "NotificationUpdated",
+    "unpinned": "NotificationUpdated",
+    "seen": "NotificationsSeen",
 }
 JSON_TYPES = {
     "added": "notification",
@@ -27,7 +33,11 @@ JSON_TYPES = {
     "deleted": "notification_deleted",
     "expired": "notification_deleted",
     "all_read": "all_notifications_marked_read",
+    "archived": "notification_deleted",
+    "snoozed": "notification_deleted",
+    "returned": "notification",
 }
+"""Of the other kinds, clients are sent nothing."""
 
 Json = dict[str, Any]
 
@@ -51,7 +61,8 @@ class CommittedEvent:
 
     def erased(self) -> CommittedEvent:
         """Return it as clients see it once the notification is gone: the JSON API sends nothing then."""
-        numbers = {name: self.graphql[name] for name in ("position", "unreadCount", "occurredAt")}
+        names = ("position", "unreadCount", "unseenCount", "occurredAt")
+        numbers = {name: self.graphql[name] for name in names}
         return CommittedEvent(self.type, {"__typename": "PositionAdvanced"} | numbers, {})
 
 
@@ -86,6 +97,11 @@ def graphql_notification(row: Notification) -> Json:
             "username": sender.get_username(),
             "name": sender.get_full_name(),
         },
+        "priority": row.priority.upper(),
+        "folder": row.folder.upper(),
+        "snoozedUntil": graphql_moment(row.snoozed_until),
+        "pinned": row.pinned,
+        "rank": str(row.returned_rank or row.pk),
     }
 
 
@@ -101,7 +117,17 @@ def json_notification(row: Notification) -> Json:
         "data": row.data,
         "link": row.link or None,
     }
-    return shown if row.expires_at is None else shown | {"expires_at": json_moment(row.expires_at)}
+    if row.expires_at is not None:
+        shown["expires_at"] = json_moment(row.expires_at)
+    if row.priority != "normal":
+        shown["priority"] = row.priority
+    if row.folder != "inbox":
+        shown["folder"] = row.folder
+    if row.snoozed_until is not None:
+        shown["snoozed_until"] = json_moment(row.snoozed_until)
+    if row.pinned:
+        shown["pinned"] = True
+    return shown
 
 
 class CommittedEvents:
@@ -110,6 +136,7 @@ class CommittedEvents:
     def __init__(self, user_id: int) -> None:
         self._user_id = user_id
         self._read = 0
+        self._unseen = 0
         self.events: list[CommittedEvent] = []
 
     def note(self) -> None:
@@ -122,6 +149,7 @@ class CommittedEvents:
         for row in rows:
             self.events.append(self._event(row, inbox))
             self._read = row.sequence
+        self._unseen = inbox.unseen_count
 
     def as_kept(self) -> list[CommittedEvent]:
         """Return the events as the log has them: without the content of what is gone by now."""
@@ -142,25 +170,43 @@ class CommittedEvents:
             "__typename": GRAPHQL_TYPES[event.kind],
             "position": (inbox.epoch, event.sequence),
             "unreadCount": inbox.unread_count,
+            "unseenCount": inbox.unseen_count,
             "occurredAt": graphql_moment(event.created_at),
         }
-        json: Json = {"type": JSON_TYPES[event.kind]}
+        json: Json = {"type": JSON_TYPES.get(event.kind)}
         match event.kind:
-            case "added" | "read" | "unread":
+            case "seen":
+                seen = {
+                    "count": self._unseen - inbox.unseen_count,
+                    "throughRank": str(inbox.seen_through),
+                }
+                return CommittedEvent(None, shared | seen, {})
+            case (
+                "added"
+                | "read"
+                | "unread"
+                | "archived"
+                | "snoozed"
+                | "returned"
+                | "pinned"
+                | "unpinned"
+            ):
                 row = self._row(event)
                 shown = shared | {"notification": graphql_notification(row)}
+                if event.kind != "added":
+                    shown["change"] = event.kind.upper()
                 about: Json = {"notification": json_notification(row)}
                 changed = {"notification_id": row.pk, "success": True}
-                return CommittedEvent(
-                    row.type, shown, json | (about if event.kind == "added" else changed)
-                )
+                said = about if event.kind in ("added", "returned") else changed
+                is_said = event.kind in JSON_TYPES
+                return CommittedEvent(row.type, shown, json | said if is_said else {})
             case "deleted" | "expired":
                 number = event.notification_id
                 shown = shared | {"notificationId": str(number)}
                 gone: Json = {"notification_id": number, "success": True}
                 return CommittedEvent(self._types[number], shown, json | gone)
         count, through = self._marked(event)
-        shown = shared | {"count": count, "throughId": str(through)}
+        shown = shared | {"count": count, "throughRank": str(through)}
         return CommittedEvent(None, shown, json | {"success": True, "count": count})
 
     def _row(self, event: InboxEvent) -> Notification:
@@ -179,7 +225,7 @@ class CommittedEvents:
         }
 
     def _marked(self, event: InboxEvent) -> tuple[int, int]:
-        """Return how many rows a mark-all-read has changed, and the newest of them."""
+        """Return how many rows a mark-all-read has changed, and their highest rank."""
         marked = Notification.objects.filter(recipient=self._user_id, read_at=event.created_at)
-        ids = sorted(marked.values_list("id", flat=True))
-        return len(ids), ids[-1]
+        ranks = sorted(row.returned_rank or row.pk for row in marked)
+        return len(ranks), ranks[-1]

@@ -27,6 +27,10 @@ class ShownNotification:
     type: str
     read: bool
     data: dict[str, Any]
+    priority: str = "normal"
+    folder: str = "inbox"
+    snoozed: bool = False
+    pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,15 @@ class Listed:
     notifications: list[ShownNotification]
     total: int
     unread: int
+    unseen: int
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a device receives while it is open: `what` is added, read, unread, deleted or all_read."""
+    """What a device receives while it is open: `what` is added, read, unread, deleted or all_read.
+
+    A notification that leaves the inbox is deleted to a device, and one that returns is added, whatever its API says.
+    """
 
     what: str
     notification_id: int | None = None
@@ -58,11 +66,13 @@ class Refused(Exception):
 class Device(Protocol):
     """What a test can do with a device of either API."""
 
-    def list(self) -> Listed: ...
+    def list(self, folder: str = "inbox", *, pinned_only: bool = False) -> Listed: ...
     def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None: ...
     def mark_read(self, notification_id: int) -> None: ...
     def mark_all_read(self) -> None: ...
     def delete(self, notification_id: int) -> None: ...
+    def change(self, name: str, notification_id: int, **more: Any) -> None: ...
+    def mark_seen(self) -> int: ...
     def next_change(self) -> Change: ...
     def close(self) -> None: ...
 
@@ -114,15 +124,19 @@ class Socket:
 class JsonDevice(Socket):
     """A client of the original JSON protocol."""
 
+    _is_listing = False
+
     def __init__(self, address: str, token: str) -> None:
         super().__init__(f"{address}/ws/notifications/?token={token}")
         # An answer shows that the server has got so far as to watch the inbox for us.
         self.list()
 
-    def list(self) -> Listed:
-        answer = self._ask({"type": "get_notifications"}, "notifications_list")
+    def list(self, folder: str = "inbox", *, pinned_only: bool = False) -> Listed:
+        more = {"folder": folder, "pinned_only": pinned_only}
+        answer = self._ask({"type": "get_notifications"} | more, "notifications_list")
         shown = [_shown_by_json_api(each) for each in answer["notifications"]]
-        return Listed(shown, answer["total"], answer["unread_count"])
+        unread = answer["unread_count"]
+        return Listed(shown, answer["total"], unread, answer.get("unseen_count", unread))
 
     def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
         asked = {
@@ -146,8 +160,18 @@ class JsonDevice(Socket):
         asked = {"type": "delete_notification", "notification_id": notification_id}
         self._ask(asked, "notification_deleted")
 
+    def change(self, name: str, notification_id: int, **more: Any) -> None:
+        """Archive, unarchive, snooze, unsnooze, pin or unpin."""
+        asked = {"type": f"{name}_notification", "notification_id": notification_id} | more
+        self._ask(asked, f"notification_{PAST[name]}")
+
+    def mark_seen(self) -> int:
+        count: int = self._ask({"type": "mark_seen"}, "notifications_seen")["count"]
+        return count
+
     def _ask(self, asked: dict[str, Any], answer_type: str) -> dict[str, Any]:
         """Ask and wait for the answer. In this protocol the confirmation of a change is also its event."""
+        self._is_listing = answer_type == "notifications_list"
         self.send_json(asked)
         while True:
             message = self.receive()
@@ -155,6 +179,7 @@ class JsonDevice(Socket):
                 raise Refused(message["code"])
             self.note(message)
             if message["type"] == answer_type:
+                self._is_listing = False
                 if not message.get("success", True):
                     raise Refused(message["error"]["code"])
                 return message
@@ -174,18 +199,32 @@ class JsonDevice(Socket):
                 self.changes.append(Change("deleted", id))
             case {"type": "all_notifications_marked_read"}:
                 self.changes.append(Change("all_read"))
+            case {"type": "notifications_list"} if not self._is_listing:
+                self.changes.append(Change("reloaded"))
 
 
 def _shown_by_json_api(raw: dict[str, Any]) -> ShownNotification:
     keys = ("id", "title", "message", "type", "read", "data")
-    return ShownNotification(**{key: raw[key] for key in keys})
+    more = {key: raw[key] for key in ("priority", "folder", "pinned") if key in raw}
+    return ShownNotification(
+        **{key: raw[key] for key in keys}, snoozed="snoozed_until" in raw, **more
+    )
 
 
-NOTIFICATION = "id title message type read data"
+PAST = {
+    "archive": "archived",
+    "unarchive": "unarchived",
+    "snooze": "snoozed",
+    "unsnooze": "unsnoozed",
+    "pin": "pinned",
+    "unpin": "unpinned",
+}
+
+NOTIFICATION = "id title message type read data priority folder snoozedUntil pinned"
 EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
     __typename position unreadCount
     ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
-    ... on NotificationUpdated {{ notification {{ {NOTIFICATION} }} }}
+    ... on NotificationUpdated {{ change notification {{ {NOTIFICATION} }} }}
     ... on NotificationDeleted {{ notificationId }}
     ... on AllNotificationsRead {{ count }}
     ... on InboxReset {{ reason }}
@@ -209,11 +248,15 @@ class GraphQLDevice(Socket):
         payload = {"query": EVENTS, "variables": {"after": self.position}}
         self.send_json({"id": "events", "type": "subscribe", "payload": payload})
 
-    def list(self) -> Listed:
-        query = f"{{ notifications(first: 50) {{ nodes {{ {NOTIFICATION} }} totalCount unreadCount }} }}"
-        answer = self.ask(query)["notifications"]
+    def list(self, folder: str = "inbox", *, pinned_only: bool = False) -> Listed:
+        query = (
+            "query ($filter: NotificationFilter) { notifications(first: 50, filter: $filter)"
+            f" {{ nodes {{ {NOTIFICATION} }} totalCount unreadCount unseenCount }} }}"
+        )
+        filter = {"folder": folder.upper(), "pinnedOnly": pinned_only}
+        answer = self.ask(query, filter=filter)["notifications"]
         shown = [_shown_by_graphql_api(each) for each in answer["nodes"]]
-        return Listed(shown, answer["totalCount"], answer["unreadCount"])
+        return Listed(shown, answer["totalCount"], answer["unreadCount"], answer["unseenCount"])
 
     def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
         for name, shown in (("expires_at", "expiresAt"), ("idempotency_key", "idempotencyKey")):
@@ -233,6 +276,20 @@ class GraphQLDevice(Socket):
 
     def delete(self, notification_id: int) -> None:
         self.ask("mutation ($id: ID!) { delete(id: $id) { unreadCount } }", id=notification_id)
+
+    def change(self, name: str, notification_id: int, **more: Any) -> None:
+        """Archive, unarchive, snooze, unsnooze, pin or unpin."""
+        declared = ", $until: DateTime!" if more else ""
+        given = ", until: $until" if more else ""
+        self.ask(
+            f"mutation ($id: ID!{declared}) {{ {name}(id: $id{given}) {{ unreadCount }} }}",
+            id=notification_id,
+            **more,
+        )
+
+    def mark_seen(self) -> int:
+        count: int = self.ask("mutation { markSeen { count } }")["markSeen"]["count"]
+        return count
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """Run an operation over the socket and return its data; raise Refused with the error's code."""
@@ -255,8 +312,9 @@ class GraphQLDevice(Socket):
             event = _data(message)["notificationEvents"]
             self.position = event["position"]
             # In place of an event whose notification has been deleted since.
-            if event["__typename"] != "PositionAdvanced":
-                self.changes.append(_change_of_graphql(event))
+            change = _change_of_graphql(event)
+            if change is not None:
+                self.changes.append(change)
         elif message["type"] == "error":
             raise Refused(message["payload"][0]["extensions"]["code"])
 
@@ -270,8 +328,20 @@ def _data(message: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _change_of_graphql(event: dict[str, Any]) -> Change:
+def _change_of_graphql(event: dict[str, Any]) -> Change | None:
+    """Return what an event changes in the list of the inbox; None for nothing."""
     match event:
+        case {"__typename": "PositionAdvanced" | "NotificationsSeen"}:
+            return None
+        case {"change": "PINNED" | "UNPINNED"}:
+            return None
+        case {"change": "ARCHIVED" | "SNOOZED", "notification": moved}:
+            return Change("deleted", int(moved["id"]))
+        case {"change": "RETURNED", "notification": returned}:
+            shown = _shown_by_graphql_api(returned)
+            return Change("added", shown.id, shown)
+        case {"change": "UNARCHIVED", "notification": moved}:
+            return Change("reloaded")
         case {"__typename": "NotificationAdded", "notification": added}:
             shown = _shown_by_graphql_api(added)
             return Change("added", shown.id, shown)
@@ -285,4 +355,10 @@ def _change_of_graphql(event: dict[str, Any]) -> Change:
 
 
 def _shown_by_graphql_api(raw: dict[str, Any]) -> ShownNotification:
-    return ShownNotification(**{**raw, "id": int(raw["id"])})
+    snoozed = raw.pop("snoozedUntil") is not None
+    own = {
+        "id": int(raw["id"]),
+        "folder": raw["folder"].lower(),
+        "priority": raw["priority"].lower(),
+    }
+    return ShownNotification(**{**raw, **own}, snoozed=snoozed)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ OTHER_SELECTION = """when: occurredAt
     ... on NotificationAdded { added: notification { text: message data sender { name } } }
     ... on NotificationUpdated { position changed: notification { id readAt } }
     ... on NotificationDeleted { gone: notificationId }
-    ... on AllNotificationsRead { throughId count }"""
+    ... on AllNotificationsRead { throughRank count }"""
 
 
 class HeldDoorbells:
@@ -98,7 +99,7 @@ def position_of(user: Any) -> str:
 
 
 def changes(people: People, noted: Callable[[], None]) -> None:
-    """Make twenty changes of every kind, at least two of each; each differs from all others in whatever it has.
+    """Make changes of nearly every kind; each differs from all others in whatever it has.
 
     The counts go up and down, so that none can be taken for another one's. `noted` is called after each.
     """
@@ -147,19 +148,27 @@ def changes(people: People, noted: Callable[[], None]) -> None:
         expires_at=soon,
     )
     last_offer = add("Last offer", data={"percent": 50}, type="offer.last", expires_at=soon)
+    services.mark_seen(user_id=owner, now=next(clock))
+    noted()
     mark(services.mark_read, paid)
     mark(services.mark_read, offer)
     mark(services.mark_unread, paid)
     mark(services.mark_read, leave)
     mark(services.mark_unread, leave)
     mark_all()
+    mark(services.pin, paid)
+    mark(services.unpin, paid)
+    mark(partial(services.snooze, until=soon + timedelta(days=1)), plain)
+    mark(services.unsnooze, plain)
+    mark(services.pin, plain)
+    mark(services.archive, last_offer)
     paid_again = add("Paid again", type="billing", data={"invoice": 6}, sender_id=people.bob.pk)
     add("Stays", message="for the list", link="/", data={"stays": []}, sender_id=people.carol.pk)
     mark(services.delete, leave)
     mark(services.delete, paid_again)
-    mark(services.mark_unread, plain)
+    mark(services.mark_unread, paid)
     mark_all()
-    add("Unread in the end", message="as well for the list", type="news")
+    add("Unread in the end", message="as well for the list", type="news", priority="urgent")
     expire_due(now=soon)
     noted()
     assert not Notification.objects.filter(pk__in=[offer, last_offer]).exists()
@@ -226,9 +235,9 @@ def in_other_selection(event: Json) -> Json:
             return shown | {"position": event["position"], "changed": changed}
         case "NotificationDeleted":
             return shown | {"gone": event["notificationId"]}
-        case "PositionAdvanced":
+        case "PositionAdvanced" | "NotificationsSeen":
             return shown
-    return shown | {"throughId": event["throughId"], "count": event["count"]}
+    return shown | {"throughRank": event["throughRank"], "count": event["count"]}
 
 
 def see(received: Sequence[Json], expected: Sequence[Json]) -> None:
@@ -241,7 +250,7 @@ def see(received: Sequence[Json], expected: Sequence[Json]) -> None:
 def check(clients: Clients, events: Sequence[CommittedEvent]) -> None:
     """See that each client gets these events, whole and in order, and nothing else."""
     expected = [event.graphql for event in events]
-    assert len({event["position"][1] for event in expected}) == len(expected) == 20
+    assert len({event["position"][1] for event in expected}) == len(expected) == 27
     for client in clients.full:
         see(client.events(len(expected)), expected)
     see(clients.other.events(len(expected)), [in_other_selection(event) for event in expected])
@@ -271,7 +280,7 @@ def test_every_live_event_is_what_was_committed(
         with transaction.atomic():
             changes(people, committed.note)
         events = committed.as_kept()
-        assert [event.graphql["__typename"] for event in events].count("PositionAdvanced") == 7
+        assert [event.graphql["__typename"] for event in events].count("PositionAdvanced") == 8
         held.ring_all() if way == "one-doorbell" else held.ring_last()
     check(clients, events)
     expected = [event.json for event in events if event.json]
@@ -382,7 +391,7 @@ def post(server: ServerThread, user: Any, query: str, **variables: Any) -> Any:
 def rows_of(user: Any) -> list[Notification]:
     """Return a user's notifications as a list shows them, newest first."""
     rows = Notification.objects.select_related("sender").filter(recipient=user.pk)
-    return list(rows.order_by("-id"))
+    return sorted(rows, key=lambda row: -row.rank)
 
 
 def test_every_field_of_a_list_is_what_the_database_holds(
@@ -402,6 +411,8 @@ def test_every_field_of_a_list_is_what_the_database_holds(
         assert shown["nodes"] == nodes[3 * number : 3 * number + 3]
         assert shown["totalCount"] == inbox.total_count == 4
         assert shown["unreadCount"] == inbox.unread_count == 1
+        assert shown["unseenCount"] == inbox.unseen_count == 1
+        assert (shown["archivedCount"], shown["snoozedCount"]) == (0, 0)
         assert shown["position"] == str(inbox.position)
         cursors = [edge["cursor"] for edge in shown["edges"]]
         assert len(set(cursors)) == len(page)
@@ -412,7 +423,8 @@ def test_every_field_of_a_list_is_what_the_database_holds(
             "endCursor": cursors[-1],
         }
         assert shown.keys() == {
-            *("edges", "nodes", "pageInfo", "totalCount", "unreadCount", "position")
+            *("edges", "nodes", "pageInfo", "totalCount", "unreadCount", "position"),
+            *("unseenCount", "archivedCount", "snoozedCount"),
         }
         after = cursors[-1]
     for row, node in zip(rows, nodes, strict=True):
@@ -450,7 +462,11 @@ def test_every_field_of_a_result_is_what_the_database_holds(
 
     def state() -> Json:
         inbox = Inbox.objects.get(pk=owner.pk)
-        return {"unreadCount": inbox.unread_count, "position": str(inbox.position)}
+        return {
+            "unreadCount": inbox.unread_count,
+            "unseenCount": inbox.unseen_count,
+            "position": str(inbox.position),
+        }
 
     def shown(id: int) -> Json:
         return graphql_notification(Notification.objects.select_related("sender").get(pk=id))
@@ -507,6 +523,7 @@ def test_every_field_of_a_reset_is_what_the_database_holds(
             "__typename": "InboxReset",
             "position": (inbox.epoch, inbox.last_sequence),
             "unreadCount": 2,
+            "unseenCount": 2,
             "reason": "EPOCH",
         }
         # And the events go on after it.

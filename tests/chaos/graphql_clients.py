@@ -41,7 +41,7 @@ EVENTS = f"""subscription ($after: String, $types: [String!]) {{ notificationEve
     ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
     ... on NotificationUpdated {{ notification {{ {NOTIFICATION} }} }}
     ... on NotificationDeleted {{ notificationId }}
-    ... on AllNotificationsRead {{ count throughId }}
+    ... on AllNotificationsRead {{ count throughRank }}
     ... on InboxReset {{ reason }}
 }} }}"""
 FIRST = 20
@@ -183,7 +183,7 @@ def event_content(event: dict[str, Any]) -> EventContent:
             return _about(READ if updated["read"] else UNREAD, updated, unread, at)
         case {"__typename": "NotificationDeleted", "notificationId": id}:
             return EventContent(DELETED, int(id), unread, occurred_at=at)
-        case {"__typename": "AllNotificationsRead", "count": count, "throughId": through}:
+        case {"__typename": "AllNotificationsRead", "count": count, "throughRank": through}:
             return EventContent(ALL_READ, int(through), unread, number=count, occurred_at=at)
     raise ServerRefused(f"an event of an unknown type: {event}")
 

@@ -259,7 +259,7 @@ def _send(user: User) -> int:
 def _assert_whole(*users: User) -> None:
     """Nothing is wrong or half done, and replaying the log gives the inbox."""
     for user in users:
-        replica = Replica(ORIGIN, 0, 0, {})
+        replica = Replica(ORIGIN, 0, 0, 0, {})
         replica.apply_all(log_of(user.pk))
         assert replica == Replica.read(user.pk)
     assert list(check_inboxes()) == []

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.contrib.auth.models import User
 from django.db import connection
 
+from live_inbox.events import Folder
 from live_inbox.models import Inbox
 
 _SERIES = {
@@ -27,21 +28,23 @@ def without_triggers() -> Iterator[None]:
             cursor.execute("SET LOCAL session_replication_role = origin")
 
 
-def fill(user: User, size: int) -> None:
-    """Give a user an inbox of so many notifications.
+def fill(user: User, size: int, folder: Folder = Folder.INBOX) -> None:
+    """Give a user an inbox of so many notifications, all in one folder.
 
     The oldest tenth, and of the others every 50th, is unread. The types are `general`, every tenth is `news`, and the
-    five oldest are `rare`.
+    five oldest are `rare`. Every 1000th is pinned.
     """
     series = _SERIES[connection.vendor]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO live_inbox_notification"
-            " (recipient_id, type, title, message, link, data, created_at, read_at, added_sequence)"
+            " (recipient_id, type, title, message, link, data, created_at, read_at, added_sequence,"
+            " priority, folder, pinned)"
             " SELECT %s,"
             " CASE WHEN n <= 5 THEN 'rare' WHEN n % 10 = 0 THEN 'news' ELSE 'general' END,"
             " 'a title', 'a message', '', '{}', CURRENT_TIMESTAMP,"
-            " CASE WHEN n <= %s OR n % 50 = 0 THEN NULL ELSE CURRENT_TIMESTAMP END, n"
+            " CASE WHEN n <= %s OR n % 50 = 0 THEN NULL ELSE CURRENT_TIMESTAMP END, n,"
+            f" 'normal', '{folder}', n % 1000 = 0"
             f" FROM {series}".replace("% ", "%% "),
             [user.pk, size // 10, size],
         )
@@ -50,4 +53,9 @@ def fill(user: User, size: int) -> None:
             [user.pk],
         )
         (unread,) = cursor.fetchone()
-    Inbox.objects.create(user=user, last_sequence=size, unread_count=unread, total_count=size)
+    counts = {
+        Folder.INBOX: {"unread_count": unread, "unseen_count": unread, "total_count": size},
+        Folder.ARCHIVE: {"archived_count": size},
+        Folder.SNOOZED: {"snoozed_count": size},
+    }
+    Inbox.objects.create(user=user, last_sequence=size, **counts[folder])

@@ -5,6 +5,7 @@ With it, each service is held to one sentence: state before + events emitted = s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from live_inbox import selectors
 from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import Position
-from live_inbox.events import Event, Kind, Snapshot
+from live_inbox.events import Event, Folder, Kind, Snapshot
 
 PAGE = 100
 
@@ -27,20 +28,34 @@ class Replica:
     position: Position
     unread_count: int
     total_count: int
+    unseen_count: int
     notifications: dict[int, Snapshot]
+    """In all folders."""
 
     @classmethod
     def read(cls, user_id: Any) -> Self:
         """Read the inbox as a client does that knows nothing: page after page."""
-        page = selectors.page(user_id=user_id, limit=PAGE)
-        found = list(page.notifications)
-        state = page.inbox
-        while page.has_older:
-            page = selectors.page(user_id=user_id, limit=PAGE, older_than=found[-1].id)
-            assert page.inbox == state
-            found += page.notifications
+        state = selectors.inbox_state(user_id=user_id)
+        found: list[Snapshot] = []
+        for folder in Folder:
+            older_than, has_older = None, True
+            while has_older:
+                page = selectors.page(
+                    user_id=user_id, limit=PAGE, older_than=older_than, folder=folder
+                )
+                assert page.inbox == state
+                assert all(each.folder is folder for each in page.notifications)
+                found += page.notifications
+                has_older = page.has_older
+                older_than = page.notifications[-1].rank if page.notifications else None
         snapshots = {snapshot.id: snapshot for snapshot in found}
-        return cls(state.position, state.unread_count, state.total_count, snapshots)
+        assert len(snapshots) == len(found)
+        counted = Counter(snapshot.folder for snapshot in found)
+        assert state.archived_count == counted[Folder.ARCHIVE]
+        assert state.snoozed_count == counted[Folder.SNOOZED]
+        return cls(
+            state.position, state.unread_count, state.total_count, state.unseen_count, snapshots
+        )
 
     def apply(self, event: Event) -> None:
         """Do what an event says, and fail if it does not fit what is known."""
@@ -53,11 +68,19 @@ class Replica:
             Kind.DELETED: self._delete,
             Kind.EXPIRED: self._expire,
             Kind.ALL_READ: self._mark_all,
+            Kind.ARCHIVED: self._change,
+            Kind.UNARCHIVED: self._change,
+            Kind.SNOOZED: self._change,
+            Kind.RETURNED: self._change,
+            Kind.PINNED: self._change,
+            Kind.UNPINNED: self._change,
+            Kind.SEEN: self._see,
         }[event.kind]
         change(event)
         self.position = event.position
         self.unread_count = event.unread_count
         self.total_count = event.total_count
+        self.unseen_count = event.unseen_count
         self.check()
 
     def apply_all(self, events: Iterable[Event]) -> None:
@@ -67,12 +90,16 @@ class Replica:
 
     def check(self) -> None:
         """Fail if the counts are not those of the notifications."""
-        assert self.total_count == len(self.notifications)
-        assert self.unread_count == sum(not each.read for each in self.notifications.values())
+        listed = [each for each in self.notifications.values() if each.folder is Folder.INBOX]
+        assert self.total_count == len(listed)
+        assert self.unread_count == sum(not each.read for each in listed)
+        assert 0 <= self.unseen_count <= self.unread_count
 
     def _add(self, event: Event) -> None:
         snapshot = _erased(event, None) if event.is_erased else _snapshot_of(event)
-        assert snapshot.id > max(self.notifications, default=0), "the newest has the highest id"
+        assert snapshot.id > self._highest_rank(), "the newest has the highest id"
+        assert snapshot.folder is Folder.INBOX
+        assert not snapshot.pinned
         self.notifications[snapshot.id] = snapshot
 
     def _mark(self, event: Event) -> None:
@@ -80,13 +107,47 @@ class Replica:
         before = self.notifications[event.notification_id]
         read_at = event.occurred_at if event.kind is Kind.READ else None
         if event.is_erased:
-            self.notifications[before.id] = _erased(event, read_at)
+            self.notifications[before.id] = replace(before, read_at=read_at)
             return
         snapshot = _snapshot_of(event)
         assert snapshot.read is (event.kind is Kind.READ)
         assert before.read is not snapshot.read
         assert replace(before, read_at=snapshot.read_at) == snapshot
         self.notifications[snapshot.id] = snapshot
+
+    def _change(self, event: Event) -> None:
+        """Take the new state, which differs in what the kind of the event says and nothing else."""
+        assert event.notification_id is not None
+        before = self.notifications[event.notification_id]
+        expected = _changed(event.kind, before)
+        if event.is_erased:
+            if event.kind is Kind.RETURNED:
+                # Somewhere above what was there, and below what comes.
+                expected = replace(expected, returned_rank=self._highest_rank() + 1)
+            self.notifications[before.id] = expected
+            return
+        snapshot = _snapshot_of(event)
+        if event.kind is Kind.SNOOZED:
+            assert snapshot.snoozed_until is not None
+            assert snapshot.snoozed_until > event.occurred_at
+            expected = replace(expected, snoozed_until=snapshot.snoozed_until)
+        if event.kind is Kind.RETURNED:
+            assert snapshot.rank > self._highest_rank()
+            expected = replace(expected, returned_rank=snapshot.returned_rank)
+        if not before.title:
+            # What is known of one that was erased when it came is not its content.
+            expected = snapshot
+        assert snapshot == expected
+        assert snapshot != before
+        self.notifications[snapshot.id] = snapshot
+
+    def _see(self, event: Event) -> None:
+        assert event.through_rank is not None
+        assert event.through_rank <= self._highest_rank()
+        assert event.unseen_count == self.unseen_count - event.count < self.unseen_count
+
+    def _highest_rank(self) -> int:
+        return max((each.rank for each in self.notifications.values()), default=0)
 
     def _delete(self, event: Event) -> None:
         assert event.notification_id is not None
@@ -102,15 +163,32 @@ class Replica:
         self._delete(event)
 
     def _mark_all(self, event: Event) -> None:
-        assert event.through_id is not None
+        assert event.through_rank is not None
         became_read = [
             each
             for each in self.notifications.values()
-            if each.id <= event.through_id and not each.read
+            if each.folder is Folder.INBOX and each.rank <= event.through_rank and not each.read
         ]
         assert len(became_read) == event.count > 0
         for each in became_read:
             self.notifications[each.id] = replace(each, read_at=event.occurred_at)
+
+
+def _changed(kind: Kind, before: Snapshot) -> Snapshot:
+    """Return a notification after such an event; what only the event knows is left as it was."""
+    match kind:
+        case Kind.ARCHIVED:
+            return replace(before, folder=Folder.ARCHIVE, snoozed_until=None)
+        case Kind.UNARCHIVED:
+            return replace(before, folder=Folder.INBOX)
+        case Kind.SNOOZED:
+            return replace(before, folder=Folder.SNOOZED)
+        case Kind.RETURNED:
+            return replace(before, folder=Folder.INBOX, snoozed_until=None, read_at=None)
+        case Kind.PINNED | Kind.UNPINNED:
+            return replace(before, pinned=kind is Kind.PINNED)
+        case _:
+            raise AssertionError(kind)
 
 
 def _erased(event: Event, read_at: datetime | None) -> Snapshot:

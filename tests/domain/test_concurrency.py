@@ -36,7 +36,7 @@ def send(user: User, **content: Any) -> Sent:
 def assert_in_order(*users: User) -> None:
     """The log is whole, its order is that of the ids, and replaying it gives the inbox."""
     for user in users:
-        replica = Replica(ORIGIN, 0, 0, {})
+        replica = Replica(ORIGIN, 0, 0, 0, {})
         replica.apply_all(log_of(user.pk))
         assert replica == Replica.read(user.pk)
     assert list(check_inboxes()) == []
@@ -185,7 +185,9 @@ def test_a_list_is_of_the_same_moment_as_its_position(alice: User) -> None:
             page = selectors.page(user_id=alice.pk, limit=100)
             snapshots = {each.id: each for each in page.notifications}
             inbox = page.inbox
-            replica = Replica(inbox.position, inbox.unread_count, inbox.total_count, snapshots)
+            replica = Replica(
+                inbox.position, inbox.unread_count, inbox.total_count, inbox.unseen_count, snapshots
+            )
             replica.check()
             seen.append(replica)
         return seen

@@ -53,16 +53,28 @@ def test_what_is_acceptable_stays_as_it_is() -> None:
     data = {"a": [1, 2.5, None, True, {"b": "c"}]}
     ends = NOW + timedelta(microseconds=1)
     content = clean(
-        type="billing.invoice", title=" Hi ", message="\n", link="/x", data=data, expires_at=ends
+        type="billing.invoice",
+        title=" Hi ",
+        message="\n",
+        link="/x",
+        data=data,
+        expires_at=ends,
+        priority="high",
     )
     assert content == Content(
-        type="billing.invoice", title=" Hi ", message="\n", link="/x", data=data, expires_at=ends
+        type="billing.invoice",
+        title=" Hi ",
+        message="\n",
+        link="/x",
+        data=data,
+        expires_at=ends,
+        priority="high",
     )
 
 
 def test_only_the_title_is_required() -> None:
     assert clean_content(now=NOW, title="Hi") == Content(
-        type="general", title="Hi", message="", link="", data={}, expires_at=None
+        type="general", title="Hi", message="", link="", data={}, expires_at=None, priority="normal"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from django.db import connection, transaction
 
 from live_inbox import selectors, services
 from live_inbox.delivery.position import ORIGIN
-from live_inbox.events import Event, Kind
+from live_inbox.events import Event, Kind, to_payload
 from live_inbox.maintenance.expiry import expire_due
 from live_inbox.maintenance.findings import Finding, Flaw
 from live_inbox.maintenance.repair import check_inboxes
@@ -175,8 +176,7 @@ def test_the_log_has_the_same_bytes_as_if_it_had_been_written_erased(alice: User
     mark_often(alice, gone)
     delete(alice, gone)
     for row, event in zip(InboxEvent.objects.order_by("sequence"), log_of(alice.pk), strict=True):
-        keys = {"unread", "total", "type"}
-        assert row.payload.keys() == keys | ({"erased"} if event.is_erased else set())
+        assert row.payload == json.loads(to_payload(event))
 
 
 def test_erasing_reads_no_more_of_a_long_log_than_of_a_short_one(alice: User) -> None:
@@ -190,7 +190,7 @@ def test_erasing_reads_no_more_of_a_long_log_than_of_a_short_one(alice: User) ->
             cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"{explain} {statement}")
         plan = "\n".join(str(row) for row in cursor.fetchall())
-    assert "inboxevent_marks" in plan
+    assert "inboxevent_changes" in plan
     assert "inboxevent_sequence" in plan or "(inbox_id=? AND sequence=?)" in plan
 
 

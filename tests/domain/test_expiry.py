@@ -133,6 +133,7 @@ def test_what_has_come_to_its_end_disappears_with_an_event(
             kind=Kind.EXPIRED,
             occurred_at=NOON + ONE,
             unread_count=2,
+            unseen_count=2,
             total_count=2,
             notification_id=gone.pk,
             type="news",
@@ -330,7 +331,7 @@ def test_looking_reads_the_index_in_its_order_also_among_equal_moments(alice: Us
 
 def assert_in_order(*users: User) -> None:
     for user in users:
-        replica = Replica(ORIGIN, 0, 0, {})
+        replica = Replica(ORIGIN, 0, 0, 0, {})
         replica.apply_all(log_of(user.pk))
         assert replica == Replica.read(user.pk)
     assert list(check_inboxes()) == []

@@ -248,7 +248,9 @@ def page_of(user: User) -> Replica:
     page = selectors.page(user_id=user.pk, limit=100)
     snapshots = {row.id: row for row in page.notifications}
     inbox = page.inbox
-    return Replica(inbox.position, inbox.unread_count, inbox.total_count, snapshots)
+    return Replica(
+        inbox.position, inbox.unread_count, inbox.total_count, inbox.unseen_count, snapshots
+    )
 
 
 @pytest.mark.parametrize("list_first", [True, False])
@@ -320,7 +322,9 @@ async def test_a_position_that_cannot_be_resumed_is_answered_with_a_reset(
     async with server.feed.open(str(alice.pk), after) as feed:
         (reset,) = await take(feed, 1)
         assert isinstance(reset, Reset)
-        assert reset == Reset(head, reason, unread_count=3, occurred_at=reset.occurred_at)
+        assert reset == Reset(
+            head, reason, unread_count=3, unseen_count=3, occurred_at=reset.occurred_at
+        )
         assert reset.position.sequence == 7
         assert reset.occurred_at.tzinfo is not None
         assert feed.position == head

@@ -175,7 +175,8 @@ class FeedSetup:
             await self.simulation.log.heads((user_id,))
         except ConnectionError as error:
             raise OperationalError from error
-        return SimpleNamespace(position=self.simulation.log.head(user_id).position, unread_count=0)
+        position = self.simulation.log.head(user_id).position
+        return SimpleNamespace(position=position, unread_count=0, unseen_count=0)
 
     def follow(self, inbox: str, after: Position | None = None) -> FakeClient:
         """Open a client."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -21,15 +22,18 @@ from live_inbox import selectors, services
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput, NotFound
+from live_inbox.events import Folder
 from live_inbox.maintenance.expiry import Expired, expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.maintenance.snoozes import return_due
 from live_inbox.models import InboxEvent, Notification
 from tests.domain.doorbells import RememberingDoorbell
 from tests.domain.replica import Replica
 
 USERS = st.integers(0, 2)
 TYPES = st.sampled_from(["general", "news", "approval"])
+FOLDERS = st.just(Folder.INBOX) | st.sampled_from(Folder)
 FILTERS = st.none() | st.lists(TYPES, max_size=3)
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 ENDS = st.none() | st.integers(3, 30).map(lambda seconds: TIME + timedelta(seconds=seconds))
@@ -44,7 +48,12 @@ class Item:
     type: str
     read: bool
     added: int
+    """The sequence at which it came to the top."""
     ends: datetime | None
+    rank: int
+    folder: Folder = Folder.INBOX
+    until: datetime | None = None
+    pinned: bool = False
 
 
 @dataclass
@@ -55,17 +64,35 @@ class Model:
     sequence: int = 0
     first: int = 1
     off: set[str] = field(default_factory=set)
+    seen_through: int = 0
+
+    @property
+    def listed(self) -> list[Item]:
+        return [item for item in self.items.values() if item.folder is Folder.INBOX]
 
     @property
     def unread(self) -> int:
-        return sum(not item.read for item in self.items.values())
+        return sum(not item.read for item in self.listed)
 
-    def filtered(self, types: list[str] | None, read: bool | None) -> list[int]:
+    @property
+    def unseen(self) -> int:
+        return sum(not item.read and item.rank > self.seen_through for item in self.listed)
+
+    def filtered(
+        self,
+        types: list[str] | None,
+        read: bool | None,
+        folder: Folder = Folder.INBOX,
+        pinned: bool = False,
+    ) -> list[int]:
         """Return ids, newest first."""
         return [
             item.id
-            for item in sorted(self.items.values(), key=lambda item: -item.id)
-            if (types is None or item.type in types) and (read is None or item.read is read)
+            for item in sorted(self.items.values(), key=lambda item: -item.rank)
+            if item.folder is folder
+            and (item.pinned or not pinned)
+            and (types is None or item.type in types)
+            and (read is None or item.read is read)
         ]
 
 
@@ -81,7 +108,7 @@ class Inboxes(RuleBasedStateMachine):
         self.real_bell, self.app.doorbell = self.app.doorbell, self.bell
         self.users = [User.objects.create_user(f"user{n}") for n in range(3)]
         self.models = [Model() for _ in self.users]
-        self.replicas = [Replica(ORIGIN, 0, 0, {}) for _ in self.users]
+        self.replicas = [Replica(ORIGIN, 0, 0, 0, {}) for _ in self.users]
         self.keys: dict[tuple[int, str], tuple[int, tuple[object, ...]]] = {}
         self.positions: list[Position] = [ORIGIN, Position("foreign", 1)]
         self.now = TIME
@@ -106,9 +133,11 @@ class Inboxes(RuleBasedStateMachine):
     ) -> None:
         model = self.models[user]
         model.sequence += 1
-        assert notification.pk > max(model.items, default=0)
+        assert notification.pk > max((item.rank for item in model.items.values()), default=0)
         assert notification.added_sequence == model.sequence
-        model.items[notification.pk] = Item(notification.pk, type, False, model.sequence, ends)
+        model.items[notification.pk] = Item(
+            notification.pk, type, False, model.sequence, ends, notification.pk
+        )
 
     def left(self, user: int, notification_id: int) -> None:
         """A notification is gone, and the key with which it was sent is forgotten."""
@@ -222,13 +251,98 @@ class Inboxes(RuleBasedStateMachine):
             result = services.mark_all_read(**arguments)
         became_read = [
             item
-            for item in model.items.values()
+            for item in model.listed
             if not item.read and (up_to is None or item.added <= up_to.sequence)
         ]
         for item in became_read:
             item.read = True
         model.sequence += bool(became_read)
         assert result.count == len(became_read)
+        self.check_result(user, result)
+
+    @rule(
+        user=USERS,
+        index=st.integers(0, 12),
+        becomes=st.sampled_from(
+            ["archive", "unarchive", "snooze", "unsnooze", "pin", "unpin", "snooze", "archive"]
+        ),
+        seconds=st.integers(1, 20),
+    )
+    def move_one(self, user: int, index: int, becomes: str, seconds: int) -> None:
+        model = self.models[user]
+        ids = sorted(model.items)
+        key = ids[index] if index < len(ids) else 10**9 + index
+        service: Callable[..., Any] = getattr(services, becomes)
+        arguments: dict[str, Any] = {"user_id": self.users[user].pk, "notification_id": key}
+        if becomes == "snooze":
+            arguments["until"] = TIME + timedelta(seconds=seconds)
+        with self.committed() as now:
+            if key not in model.items:
+                with pytest.raises(NotFound):
+                    service(**arguments, now=now)
+                return
+            if becomes == "snooze" and arguments["until"] <= now:
+                with pytest.raises(InvalidInput):
+                    service(**arguments, now=now)
+                return
+            result = service(**arguments, now=now)
+        item = model.items[key]
+        before = copy(item)
+        match becomes:
+            case "archive":
+                item.folder, item.until = Folder.ARCHIVE, None
+            case "unarchive" if item.folder is Folder.ARCHIVE:
+                item.folder = Folder.INBOX
+            case "snooze":
+                item.folder, item.until = Folder.SNOOZED, arguments["until"]
+            case "unsnooze" if item.folder is Folder.SNOOZED:
+                self.returned(user, item, result.notification.rank)
+                model.sequence -= 1
+            case "pin" | "unpin":
+                item.pinned = becomes == "pin"
+        assert result.changed is (item != before)
+        model.sequence += result.changed
+        self.check_result(user, result)
+
+    def returned(self, user: int, item: Item, rank: int) -> None:
+        """A notification has come back to the top of the list."""
+        model = self.models[user]
+        assert rank > max(each.rank for each in model.items.values())
+        model.sequence += 1
+        item.folder, item.until, item.read = Folder.INBOX, None, False
+        item.rank, item.added = rank, model.sequence
+
+    @rule(batch=st.integers(1, 4))
+    def snoozes_end(self, batch: int) -> None:
+        with self.committed() as now:
+            count = return_due(now=now, batch=batch)
+        due = [
+            (user, item)
+            for user, model in enumerate(self.models)
+            for item in model.items.values()
+            if item.until is not None and item.until <= now
+        ]
+        assert count == len(due)
+        ranks = dict(Notification.objects.values_list("pk", "returned_rank"))
+        for user, item in sorted(due, key=lambda each: ranks[each[1].id] or 0):
+            self.returned(user, item, ranks[item.id] or 0)
+
+    @rule(user=USERS, data=st.data())
+    def mark_seen(self, user: int, data: st.DataObject) -> None:
+        up_to = data.draw(st.none() | st.sampled_from(self.positions))
+        model = self.models[user]
+        before = model.unseen
+        with self.committed() as now:
+            arguments: dict[str, Any] = {"user_id": self.users[user].pk, "up_to": up_to, "now": now}
+            if up_to and up_to.epoch and up_to.epoch != self.replicas[user].position.epoch:
+                with pytest.raises(InvalidInput):
+                    services.mark_seen(**arguments)
+                return
+            result = services.mark_seen(**arguments)
+        shown = [item for item in model.listed if up_to is None or item.added <= up_to.sequence]
+        model.seen_through = max([model.seen_through, *(item.rank for item in shown)])
+        assert result.count == before - model.unseen
+        model.sequence += bool(result.count)
         self.check_result(user, result)
 
     @rule(user=USERS, type=TYPES, enabled=st.booleans())
@@ -263,7 +377,8 @@ class Inboxes(RuleBasedStateMachine):
 
     def check_result(self, user: int, result: Any) -> None:
         model = self.models[user]
-        assert (result.unread_count, result.total_count) == (model.unread, len(model.items))
+        assert (result.unread_count, result.total_count) == (model.unread, len(model.listed))
+        assert result.unseen_count == model.unseen
         assert result.position == self.replicas[user].position
 
     # -- reading -----------------------------------------------------------------------------------
@@ -276,6 +391,8 @@ class Inboxes(RuleBasedStateMachine):
         older=st.none() | st.integers(-1, 12),
         newer=st.none() | st.integers(-1, 12),
         from_oldest=st.booleans(),
+        folder=FOLDERS,
+        pinned=st.booleans(),
     )
     def page(
         self,
@@ -286,8 +403,11 @@ class Inboxes(RuleBasedStateMachine):
         older: int | None,
         newer: int | None,
         from_oldest: bool,
+        folder: Folder,
+        pinned: bool,
     ) -> None:
-        every = sorted(self.models[user].items)
+        model = self.models[user]
+        every = sorted(item.rank for item in model.items.values())
 
         def cursor(index: int | None) -> int | None:
             if index is None:
@@ -303,10 +423,13 @@ class Inboxes(RuleBasedStateMachine):
             from_oldest=from_oldest,
             types=types,
             read=read,
+            folder=folder,
+            pinned=pinned,
         )
-        filtered = self.models[user].filtered(types, read)
-        above = [key for key in filtered if older_than is not None and key >= older_than]
-        below = [key for key in filtered if newer_than is not None and key <= newer_than]
+        filtered = model.filtered(types, read, folder, pinned)
+        ranks = {key: model.items[key].rank for key in filtered}
+        above = [key for key in filtered if older_than is not None and ranks[key] >= older_than]
+        below = [key for key in filtered if newer_than is not None and ranks[key] <= newer_than]
         between = [key for key in filtered if key not in above and key not in below]
         expected = between[-limit:] if from_oldest else between[:limit]
         assert [row.id for row in page.notifications] == expected
@@ -314,24 +437,39 @@ class Inboxes(RuleBasedStateMachine):
         assert page.has_newer is (bool(above) or (from_oldest and more))
         assert page.has_older is (bool(below) or (not from_oldest and more))
 
-    @rule(user=USERS, limit=st.integers(1, 5), types=FILTERS, read=st.none() | st.booleans())
+    @rule(
+        user=USERS,
+        limit=st.integers(1, 5),
+        types=FILTERS,
+        read=st.none() | st.booleans(),
+        folder=FOLDERS,
+        pinned=st.booleans(),
+    )
     def page_through(
-        self, user: int, limit: int, types: list[str] | None, read: bool | None
+        self,
+        user: int,
+        limit: int,
+        types: list[str] | None,
+        read: bool | None,
+        folder: Folder,
+        pinned: bool,
     ) -> None:
         options: dict[str, Any] = {
             "user_id": self.users[user].pk,
             "limit": limit,
             "types": types,
             "read": read,
+            "folder": folder,
+            "pinned": pinned,
         }
-        expected = self.models[user].filtered(types, read)
+        expected = self.models[user].filtered(types, read, folder, pinned)
         down: list[int] = []
         page = selectors.page(**options)
         while page.notifications:
             assert page.has_newer is bool(down)
             down += [row.id for row in page.notifications]
             assert page.has_older is (down != expected)
-            page = selectors.page(**options, older_than=down[-1])
+            page = selectors.page(**options, older_than=page.notifications[-1].rank)
         assert down == expected
         up: list[int] = []
         page = selectors.page(**options, from_oldest=True)
@@ -339,7 +477,9 @@ class Inboxes(RuleBasedStateMachine):
             assert page.has_older is bool(up)
             up = [row.id for row in page.notifications] + up
             assert page.has_newer is (up != expected)
-            page = selectors.page(**options, newer_than=up[0], from_oldest=True)
+            page = selectors.page(
+                **options, newer_than=page.notifications[0].rank, from_oldest=True
+            )
         assert up == expected
 
     @rule(user=USERS, index=st.integers(0, 12))
@@ -363,8 +503,15 @@ class Inboxes(RuleBasedStateMachine):
             anew.check()
             assert replica == anew
             assert anew.position.sequence == model.sequence
-            known = {key: (item.type, item.read) for key, item in model.items.items()}
-            assert {key: (n.type, n.read) for key, n in anew.notifications.items()} == known
+            assert anew.unseen_count == model.unseen
+            known = {
+                key: (item.type, item.read, item.folder, item.until, item.pinned, item.rank)
+                for key, item in model.items.items()
+            }
+            assert {
+                key: (n.type, n.read, n.folder, n.snoozed_until, n.pinned, n.rank)
+                for key, n in anew.notifications.items()
+            } == known
 
     @invariant()
     def the_log_is_whole(self) -> None:
@@ -382,5 +529,5 @@ class Inboxes(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_any_operations_leave_exact_counts_and_a_whole_log() -> None:
     run_state_machine_as_test(
-        Inboxes, settings=settings(max_examples=20, stateful_step_count=20, deadline=None)
+        Inboxes, settings=settings(max_examples=20, stateful_step_count=25, deadline=None)
     )

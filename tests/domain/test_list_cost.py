@@ -187,14 +187,17 @@ def test_a_page_costs_no_more_than_itself(
 @pytest.mark.parametrize(
     ("filter", "index"),
     [
-        ({}, "notification_list (recipient_id=?)"),
-        ({"read": False}, "notification_unread (recipient_id=?)"),
-        ({"read": True}, "notification_read (recipient_id=?)"),
+        ({}, "notification_list (recipient_id=? AND folder=?)"),
+        ({"read": False}, "notification_unread (recipient_id=? AND folder=?)"),
+        ({"read": True}, "notification_read (recipient_id=? AND folder=?)"),
         (
             {"types": ["news"], "read": False},
-            "notification_type_unread (recipient_id=? AND type=?)",
+            "notification_type_unread (recipient_id=? AND folder=? AND type=?)",
         ),
-        ({"types": ["news"], "read": True}, "notification_type_read (recipient_id=? AND type=?)"),
+        (
+            {"types": ["news"], "read": True},
+            "notification_type_read (recipient_id=? AND folder=? AND type=?)",
+        ),
     ],
 )
 @pytest.mark.parametrize("from_oldest", [False, True])

@@ -45,7 +45,7 @@ def test_a_notification_is_marked_read(alice: User, bob: User, verify_events: Ve
     notification = send(alice, sender_id=bob.pk)
     with verify_events(alice, bob) as bell:
         changed = services.mark_read(user_id=alice.pk, notification_id=notification.pk, now=NOON)
-    assert changed == Changed(notification, True, 1, 2, position(alice))
+    assert changed == Changed(notification, True, 1, 2, 1, position(alice))
     assert changed.notification.read_at == NOON
     assert position(alice).sequence == 3
     (event,) = bell.events(alice.pk)
@@ -60,7 +60,7 @@ def test_a_notification_is_marked_unread_again(alice: User, verify_events: Verif
     services.mark_read(user_id=alice.pk, notification_id=notification.pk)
     with verify_events(alice) as bell:
         changed = services.mark_unread(user_id=alice.pk, notification_id=notification.pk, now=NOON)
-    assert changed == Changed(notification, True, 1, 1, position(alice))
+    assert changed == Changed(notification, True, 1, 1, 1, position(alice))
     assert changed.notification.read_at is None
     (event,) = bell.events(alice.pk)
     assert (event.kind, event.occurred_at, event.unread_count) == (Kind.UNREAD, NOON, 1)
@@ -96,9 +96,11 @@ def test_all_are_marked_read_by_one_event(
     services.mark_read(user_id=alice.pk, notification_id=first.pk)
     with verify_events(alice, bob) as bell:
         result = services.mark_all_read(user_id=alice.pk, now=NOON)
-    assert result == AllRead(count=3, unread_count=0, total_count=4, position=position(alice))
+    assert result == AllRead(
+        count=3, unread_count=0, total_count=4, unseen_count=0, position=position(alice)
+    )
     (event,) = bell.events(alice.pk)
-    assert (event.kind, event.count, event.through_id) == (Kind.ALL_READ, 3, newest.pk)
+    assert (event.kind, event.count, event.through_rank) == (Kind.ALL_READ, 3, newest.pk)
     assert (event.notification, event.notification_id, event.unread_count) == (None, None, 0)
     assert unread(alice) == []
     assert unread(bob) == ["x"]
@@ -115,7 +117,9 @@ def test_what_arrives_after_the_position_stays_unread(
         send(alice, title)
     with verify_events(alice):
         result = services.mark_all_read(user_id=alice.pk, up_to=seen)
-    assert result == AllRead(count=2, unread_count=2, total_count=4, position=position(alice))
+    assert result == AllRead(
+        count=2, unread_count=2, total_count=4, unseen_count=2, position=position(alice)
+    )
     assert unread(alice) == ["c", "d"]
 
 
@@ -155,18 +159,18 @@ def test_with_nothing_unread_nothing_happens(alice: User, verify_events: VerifyE
     for up_to in (ORIGIN, before_it_arrived):
         with verify_events(alice) as bell:
             result = services.mark_all_read(user_id=alice.pk, up_to=up_to)
-        assert result == AllRead(0, 1, 1, position(alice))
+        assert result == AllRead(0, 1, 1, 1, position(alice))
         assert bell.rings == []
     services.mark_read(user_id=alice.pk, notification_id=notification.pk)
     with verify_events(alice) as bell:
-        assert services.mark_all_read(user_id=alice.pk) == AllRead(0, 0, 1, position(alice))
+        assert services.mark_all_read(user_id=alice.pk) == AllRead(0, 0, 1, 0, position(alice))
     assert bell.rings == []
 
 
 def test_an_inbox_that_was_never_touched_has_nothing_unread(alice: User) -> None:
     for up_to in (None, ORIGIN):
         result = services.mark_all_read(user_id=alice.pk, up_to=up_to)
-        assert result == AllRead(0, 0, 0, ORIGIN)
+        assert result == AllRead(0, 0, 0, 0, ORIGIN)
     assert not Inbox.objects.exists()
 
 
@@ -195,7 +199,7 @@ def test_a_notification_is_deleted(alice: User, verify_events: VerifyEvents, rea
         services.mark_read(user_id=alice.pk, notification_id=notification.pk)
     with verify_events(alice) as bell:
         deleted = services.delete(user_id=alice.pk, notification_id=notification.pk, now=NOON)
-    assert deleted == Deleted(notification.pk, 1, 1, position(alice))
+    assert deleted == Deleted(notification.pk, 1, 1, 1, position(alice))
     (event,) = bell.events(alice.pk)
     assert (event.kind, event.occurred_at) == (Kind.DELETED, NOON)
     assert (event.notification_id, event.notification_type) == (notification.pk, "news")

@@ -45,7 +45,7 @@ CONTENTS: list[dict[str, Any]] = [
 
 def assert_whole(user: User) -> None:
     """Replaying the log gives the inbox, and its counts are right."""
-    replica = Replica(ORIGIN, 0, 0, {})
+    replica = Replica(ORIGIN, 0, 0, 0, {})
     replica.apply_all(log_of(user.pk))
     assert replica == Replica.read(user.pk)
     assert list(check_inboxes()) == []

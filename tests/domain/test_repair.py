@@ -52,6 +52,27 @@ def miscount_total(user: User) -> None:
     Inbox.objects.filter(pk=user.pk).update(total_count=9)
 
 
+def miscount_unseen(user: User) -> None:
+    Inbox.objects.filter(pk=user.pk).update(unseen_count=0)
+
+
+def miscount_archived(user: User) -> None:
+    Inbox.objects.filter(pk=user.pk).update(archived_count=2)
+
+
+def miscount_snoozed(user: User) -> None:
+    Inbox.objects.filter(pk=user.pk).update(snoozed_count=2)
+
+
+def move_without_event(user: User) -> None:
+    """The counts stay right."""
+    oldest = Notification.objects.filter(recipient=user).earliest("pk")
+    Notification.unguarded.filter(pk=oldest.pk).update(folder="archive")
+    Inbox.objects.filter(pk=user.pk).update(
+        unread_count=2, unseen_count=2, total_count=3, archived_count=1
+    )
+
+
 def delete_row(user: User) -> None:
     oldest = Notification.objects.filter(recipient=user).earliest("pk")
     Notification.unguarded.filter(pk=oldest.pk).delete()
@@ -131,7 +152,19 @@ def give_away(user: User) -> None:
 BREAKAGES: list[tuple[Callable[[User], None], list[tuple[Flaw, int, int]]]] = [
     (miscount_unread, [(Flaw.UNREAD_COUNT, 3, 1)]),
     (miscount_total, [(Flaw.TOTAL_COUNT, 4, 9)]),
-    (delete_row, [(Flaw.UNREAD_COUNT, 2, 3), (Flaw.TOTAL_COUNT, 3, 4), (Flaw.NOT_REMOVED, 0, 1)]),
+    (
+        delete_row,
+        [
+            (Flaw.UNREAD_COUNT, 2, 3),
+            (Flaw.TOTAL_COUNT, 3, 4),
+            (Flaw.UNSEEN_COUNT, 2, 3),
+            (Flaw.NOT_REMOVED, 0, 1),
+        ],
+    ),
+    (miscount_unseen, [(Flaw.UNSEEN_COUNT, 3, 0)]),
+    (miscount_archived, [(Flaw.ARCHIVED_COUNT, 0, 2)]),
+    (miscount_snoozed, [(Flaw.SNOOZED_COUNT, 0, 2)]),
+    (move_without_event, [(Flaw.FOLDERS, 0, 1)]),
     (tear_hole, [(Flaw.LOG_HOLES, 5, 4), (Flaw.NOT_AS_ADDED, 0, 1)]),
     (lose_end, [(Flaw.LOG_HOLES, 5, 3), (Flaw.NOT_AS_ADDED, 0, 1)]),
     (go_back, [(Flaw.LOG_ABOVE_LAST, 0, 1)]),
@@ -267,6 +300,7 @@ def test_a_notification_in_the_wrong_inbox_is_found(alice: User) -> None:
     assert list(check_inboxes(fix=True)) == [
         finding(alice, Flaw.UNREAD_COUNT, 2, 3),
         finding(alice, Flaw.TOTAL_COUNT, 3, 4),
+        finding(alice, Flaw.UNSEEN_COUNT, 2, 3),
         finding(alice, Flaw.NOT_REMOVED, 0, 1),
         finding(User.objects.get(username="other"), Flaw.NO_INBOX, 1, 0),
     ]
@@ -397,7 +431,13 @@ def test_after_a_restored_backup_no_device_takes_new_events_for_known_ones(alice
     Notification.unguarded.filter(added_sequence__gt=5).delete()
     InboxEvent.objects.filter(sequence__gt=5).delete()
     fingerprint = InboxEvent.objects.get(sequence=5).fingerprint
-    Inbox.objects.update(last_sequence=5, unread_count=3, total_count=4, fingerprint=fingerprint)
+    Inbox.objects.update(
+        last_sequence=5,
+        unread_count=3,
+        unseen_count=3,
+        total_count=4,
+        fingerprint=fingerprint,
+    )
     assert list(check_inboxes()) == []
 
     renew_epochs()

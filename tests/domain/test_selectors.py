@@ -96,7 +96,7 @@ def test_a_page_is_bounded_by_ids_and_says_what_lies_beyond(
     assert (page.has_newer, page.has_older) == (has_newer, has_older)
     head = Inbox.objects.get(pk=alice.pk).position
     assert head.sequence == 8
-    assert page.inbox == InboxState(head, unread_count=4, total_count=6)
+    assert page.inbox == InboxState(head, 4, 6, unseen_count=4, archived_count=0, snoozed_count=0)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_list_can_be_filtered(
 def test_the_page_of_an_inbox_that_was_never_touched_is_empty(alice: User) -> None:
     page = selectors.page(user_id=alice.pk, limit=5)
     assert page == Page([], EMPTY, has_newer=False, has_older=False)
-    assert InboxState(ORIGIN, 0, 0) == EMPTY
+    assert InboxState(ORIGIN, 0, 0, 0, 0, 0) == EMPTY
     assert selectors.inbox_state(user_id=alice.pk) == EMPTY
 
 

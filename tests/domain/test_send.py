@@ -84,6 +84,7 @@ def test_a_notification_is_stored_logged_and_rung(
         occurred_at=NOON,
         unread_count=1,
         total_count=1,
+        unseen_count=1,
         notification=snapshot,
         notification_id=notification.pk,
         fingerprint=inbox.fingerprint,
@@ -626,7 +627,7 @@ def test_a_bulk_goes_in_chunks_of_a_fixed_number_of_statements(
     assert [len(rung) for rung in bell.rings] == [20, 20, 6]
     assert Inbox.objects.filter(total_count=3).count() >= 1
     for user in (users[0], users[44], alice.pk):
-        replica = Replica(ORIGIN, 0, 0, {})
+        replica = Replica(ORIGIN, 0, 0, 0, {})
         replica.apply_all(log_of(user))
         assert replica == Replica.read(user)
 

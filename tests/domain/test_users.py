@@ -178,7 +178,7 @@ for wrong in ("", "x", 7, uuid.UUID(int=1), None):
         assert error.field == "recipient_id"
     else:
         raise AssertionError(wrong)
-replica = Replica(Position("", 0), 0, 0, {})
+replica = Replica(Position("", 0), 0, 0, 0, {})
 replica.apply_all(log_of(key))
 assert replica == Replica.read(alice.pk)
 bob.delete()

@@ -9,9 +9,10 @@ from typing import Any
 from graphql import GraphQLSchema, get_named_type
 from hypothesis import strategies as st
 
-from tests.graphql.query_documents import Asked, Writer, literal
+from tests.graphql.query_documents import Asked, EnumName, Writer, literal
 
 CHANGES = ("markRead", "markUnread", "delete", "markAllRead", "send")
+MOVES = ("archive", "unarchive", "unsnooze", "pin", "unpin", "markSeen")
 OTHERS = ("setNotificationPreference",)
 
 
@@ -41,7 +42,7 @@ class _MutationWriter(Writer):
 
     def root(self, number: int) -> str:
         """Write one field of the mutation type."""
-        name = self.draw(st.sampled_from([*CHANGES * 6, *OTHERS, "__typename"]))
+        name = self.draw(st.sampled_from([*CHANGES * 6, *MOVES, *OTHERS, "__typename"]))
         alias = f"root{number}: " if number or self.draw(st.booleans()) else ""
         self.constructs[name] += 1
         if name == "__typename":
@@ -58,7 +59,7 @@ class _MutationWriter(Writer):
 
     def _arguments_of(self, name: str) -> str:
         match name:
-            case "markAllRead":
+            case "markAllRead" | "markSeen":
                 position = st.none() | st.sampled_from(self._values.positions)
                 return self._written("upTo", "String", self.draw(position), may_omit=True)
             case "send":
@@ -83,6 +84,7 @@ class _MutationWriter(Writer):
                     "expiresAt": st.none()
                     | st.sampled_from(["2100-01-01T00:00:00Z", "2001-01-01T00:00:00Z"]),
                     "idempotencyKey": st.none() | st.sampled_from(["k", "l", " "]),
+                    "priority": st.sampled_from([EnumName("LOW"), EnumName("URGENT")]),
                 },
             )
         )

@@ -157,6 +157,8 @@ class _QueryWriter(Writer):
                 optional={
                     "types": st.none() | st.lists(st.sampled_from(["news", "a", "b"]), max_size=3),
                     "read": st.none() | st.booleans(),
+                    "folder": st.sampled_from([EnumName(each) for each in FOLDERS]),
+                    "pinnedOnly": st.booleans(),
                 },
             ),
         }
@@ -180,6 +182,15 @@ class _QueryWriter(Writer):
         return f"({written})" if written else ""
 
 
+class EnumName(str):
+    """The name of a value of an enumeration: written without quotes in a document."""
+
+    __slots__ = ()
+
+
+FOLDERS = ("INBOX", "INBOX", "ARCHIVE", "SNOOZED")
+
+
 def literal(value: Any) -> str:
     """Write a value as GraphQL does."""
     match value:
@@ -187,6 +198,8 @@ def literal(value: Any) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
+        case EnumName():
+            return str(value)
         case str():
             return json.dumps(value, ensure_ascii=False)
         case list():

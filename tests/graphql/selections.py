@@ -24,9 +24,10 @@ from graphql import (
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from live_inbox.content import PRIORITIES
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
-from live_inbox.events import Event, Kind, Person, Reset, Snapshot
+from live_inbox.events import Event, Folder, Kind, Person, Reset, Snapshot
 from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.repeated_fields import repeated_fields
 
@@ -345,6 +346,11 @@ SNAPSHOTS = st.builds(
     read_at=st.none() | MOMENTS,
     sender=st.none() | st.builds(Person, id=TEXTS, username=TEXTS, name=TEXTS),
     expires_at=st.none() | MOMENTS,
+    folder=st.sampled_from(Folder),
+    snoozed_until=st.none() | MOMENTS,
+    pinned=st.booleans(),
+    returned_rank=st.none() | NUMBERS,
+    priority=st.sampled_from(PRIORITIES),
 )
 
 
@@ -359,6 +365,7 @@ def _event(kind: Kind, **details: Any) -> st.SearchStrategy[Event]:
         occurred_at=MOMENTS,
         unread_count=COUNTS,
         total_count=COUNTS,
+        unseen_count=COUNTS,
         **given,
     )
 
@@ -366,8 +373,8 @@ def _event(kind: Kind, **details: Any) -> st.SearchStrategy[Event]:
 def events_of(kind: Kind) -> st.SearchStrategy[Event]:
     """Draw events of a kind that have what it promises."""
     match kind:
-        case Kind.ALL_READ:
-            return _event(kind, count=COUNTS, through_id=NUMBERS)
+        case Kind.ALL_READ | Kind.SEEN:
+            return _event(kind, count=COUNTS, through_rank=NUMBERS)
         case Kind.DELETED | Kind.EXPIRED:
             return _event(kind, notification_id=NUMBERS, type=TEXTS)
         case _:
@@ -379,6 +386,7 @@ RESETS = st.builds(
     position=st.builds(Position, st.sampled_from(["", "e1"]), COUNTS),
     reason=st.sampled_from(ResetReason),
     unread_count=COUNTS,
+    unseen_count=COUNTS,
     occurred_at=MOMENTS,
 )
 ITEMS: st.SearchStrategy[Event | Reset] = st.one_of(RESETS, *(events_of(kind) for kind in Kind))

@@ -56,6 +56,17 @@ def inbox(alice: User, bob: User) -> list[int]:
         assert sent is not None
     first, *_ = Notification.objects.filter(recipient=alice).values_list("id", flat=True)
     services.mark_read(user_id=alice.pk, notification_id=first)
+    for title, change in (("pinned", services.pin), ("archived", services.archive)):
+        sent = services.send(recipient_id=alice.pk, title=title, priority="high").notification
+        assert sent is not None
+        change(user_id=alice.pk, notification_id=sent.pk)
+    until = timezone.now() + timedelta(days=2)
+    for title in ("snoozed", "returned"):
+        sent = services.send(recipient_id=alice.pk, title=title).notification
+        assert sent is not None
+        services.snooze(user_id=alice.pk, notification_id=sent.pk, until=until)
+    newest = Notification.objects.latest("id")
+    services.unsnooze(user_id=alice.pk, notification_id=newest.pk)
     services.send(recipient_id=bob.pk, title="not alice's")
     return list(Notification.objects.values_list("id", flat=True))
 
@@ -113,7 +124,7 @@ ALL = """query All($first: Int, $filter: NotificationFilter, $after: String) {
   __typename
   me: viewer { __typename id username name }
   notifications(first: $first, filter: $filter, after: $after) {
-    __typename totalCount unreadCount position
+    __typename totalCount unreadCount unseenCount archivedCount snoozedCount position
     pageInfo { __typename hasNextPage hasPreviousPage startCursor endCursor }
     edges { __typename cursor node { ...Everything } }
     nodes { ...Everything }
@@ -121,6 +132,7 @@ ALL = """query All($first: Int, $filter: NotificationFilter, $after: String) {
 }
 fragment Everything on Notification {
   __typename id type title message link data read readAt createdAt expiresAt
+  priority folder snoozedUntil pinned rank
   sender { __typename id username name }
 }"""
 
@@ -133,6 +145,9 @@ fragment Everything on Notification {
         {"first": 100, "filter": {"read": False}},
         {"filter": {"types": ["news", "a"], "read": None}},
         {"filter": {"types": []}},
+        {"filter": {"folder": "ARCHIVE"}},
+        {"filter": {"folder": "SNOOZED", "types": ["general"]}},
+        {"filter": {"pinnedOnly": True}},
         {"first": 1, "after": cursors.encode(1)},
     ],
 )

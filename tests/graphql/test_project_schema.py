@@ -80,6 +80,10 @@ class TestNames:
             "InboxNotificationPreference",
             "InboxNotificationPreferenceInput",
             "InboxNotificationUpdated",
+            "InboxNotificationChange",
+            "InboxNotificationFolder",
+            "InboxNotificationPriority",
+            "InboxNotificationsSeen",
         }
         assert {"InboxUser", "InboxReset", "InboxResetReason", "InboxSendInput"} <= set(
             core.type_map

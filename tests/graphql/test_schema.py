@@ -76,6 +76,9 @@ def without_descriptions(name: str) -> str:
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
+        "markSeen( upTo: String ): MarkSeenPayload! archive( id: ID! ): ArchivePayload! "
+        "unarchive( id: ID! ): UnarchivePayload! snooze( id: ID! until: DateTime! ): SnoozePayload! "
+        "unsnooze( id: ID! ): UnsnoozePayload! pin( id: ID! ): PinPayload! unpin( id: ID! ): UnpinPayload! "
         "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
         "): NotificationPreference! signOutEverywhere: SignOutPayload! "
         "createTicket( api: SocketApi! ): TicketPayload! "
@@ -83,44 +86,59 @@ def without_descriptions(name: str) -> str:
         "type SignOutPayload { signedOutBefore: DateTime! }",
         "type RefreshTokenPayload { expiresAt: DateTime }",
         "type Subscription { notificationEvents( after: String types: [String!] ): NotificationEvent! }",
-        "interface NotificationEvent { position: String! unreadCount: Int! occurredAt: DateTime! }",
+        "interface NotificationEvent { position: String! unreadCount: Int! unseenCount: Int! occurredAt: DateTime! }",
         "type NotificationAdded implements NotificationEvent { position: String! unreadCount: Int! "
-        "occurredAt: DateTime! notification: Notification! }",
+        "unseenCount: Int! occurredAt: DateTime! notification: Notification! }",
         "type NotificationUpdated implements NotificationEvent { position: String! unreadCount: Int! "
-        "occurredAt: DateTime! notification: Notification! }",
+        "unseenCount: Int! occurredAt: DateTime! notification: Notification! change: NotificationChange! }",
+        "enum NotificationChange { READ UNREAD ARCHIVED UNARCHIVED SNOOZED RETURNED PINNED UNPINNED }",
+        "enum NotificationFolder { INBOX ARCHIVE SNOOZED }",
+        "enum NotificationPriority { LOW NORMAL HIGH URGENT }",
+        "type NotificationsSeen implements NotificationEvent { position: String! unreadCount: Int! "
+        "unseenCount: Int! occurredAt: DateTime! count: Int! throughRank: ID! }",
+        *(
+            f"type {name}Payload {{ notification: Notification! unreadCount: Int! unseenCount: Int! "
+            "position: String! }"
+            for name in ("Archive", "Unarchive", "Snooze", "Unsnooze", "Pin", "Unpin")
+        ),
+        "type MarkSeenPayload { count: Int! unreadCount: Int! unseenCount: Int! position: String! }",
         "type NotificationDeleted implements NotificationEvent { position: String! unreadCount: Int! "
-        "occurredAt: DateTime! notificationId: ID! }",
+        "unseenCount: Int! occurredAt: DateTime! notificationId: ID! }",
         "type AllNotificationsRead implements NotificationEvent { position: String! unreadCount: Int! "
-        "occurredAt: DateTime! count: Int! throughId: ID! }",
+        "unseenCount: Int! occurredAt: DateTime! count: Int! throughRank: ID! }",
         "type InboxReset implements NotificationEvent { position: String! unreadCount: Int! "
-        "occurredAt: DateTime! reason: ResetReason! }",
+        "unseenCount: Int! occurredAt: DateTime! reason: ResetReason! }",
         "type PositionAdvanced implements NotificationEvent { position: String! unreadCount: Int! "
-        "occurredAt: DateTime! }",
+        "unseenCount: Int! occurredAt: DateTime! }",
         "enum ResetReason { EXPIRED EPOCH AHEAD }",
         "type Notification { id: ID! type: String! title: String! message: String! link: String "
         "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! "
-        "expiresAt: DateTime sender: InboxUser }",
+        "expiresAt: DateTime sender: InboxUser priority: NotificationPriority! folder: NotificationFolder! "
+        "snoozedUntil: DateTime pinned: Boolean! rank: ID! }",
         "type InboxUser { id: ID! username: String! name: String! }",
         "type NotificationConnection { edges: [NotificationEdge!]! nodes: [Notification!]! "
-        "pageInfo: PageInfo! totalCount: Int! unreadCount: Int! position: String! }",
+        "pageInfo: PageInfo! totalCount: Int! unreadCount: Int! unseenCount: Int! "
+        "archivedCount: Int! snoozedCount: Int! position: String! }",
         "type NotificationEdge { cursor: String! node: Notification! }",
         "type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String "
         "endCursor: String }",
-        "input NotificationFilter { types: [String!] read: Boolean }",
+        "input NotificationFilter { types: [String!] read: Boolean folder: NotificationFolder! = INBOX "
+        "pinnedOnly: Boolean! = false }",
         'input SendInput { title: String! message: String! = "" '
         'type: String! = "general" data: JSON link: String expiresAt: DateTime '
-        "recipientId: ID! idempotencyKey: String }",
+        "priority: NotificationPriority! = NORMAL recipientId: ID! idempotencyKey: String }",
         'input SendManyInput { title: String! message: String! = "" '
         'type: String! = "general" data: JSON link: String expiresAt: DateTime '
-        "recipientIds: [ID!]! = [] recipientRefs: [String!]! = [] idempotencyKey: String }",
+        "priority: NotificationPriority! = NORMAL recipientIds: [ID!]! = [] recipientRefs: [String!]! = [] "
+        "idempotencyKey: String }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",
         "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
         "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN RATE_LIMITED }",
         "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",
-        "type MarkReadPayload { notification: Notification! unreadCount: Int! position: String! }",
-        "type MarkUnreadPayload { notification: Notification! unreadCount: Int! position: String! }",
-        "type MarkAllReadPayload { count: Int! unreadCount: Int! position: String! }",
-        "type DeletePayload { notificationId: ID! unreadCount: Int! position: String! }",
+        "type MarkReadPayload { notification: Notification! unreadCount: Int! unseenCount: Int! position: String! }",
+        "type MarkUnreadPayload { notification: Notification! unreadCount: Int! unseenCount: Int! position: String! }",
+        "type MarkAllReadPayload { count: Int! unreadCount: Int! unseenCount: Int! position: String! }",
+        "type DeletePayload { notificationId: ID! unreadCount: Int! unseenCount: Int! position: String! }",
         "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! "
         "label: String! description: String! }",
         "input NotificationPreferenceInput { type: String! enabled: Boolean! }",
@@ -156,6 +174,9 @@ def test_there_are_no_other_types() -> None:
             "TicketPayload",
             "SocketApi",
         ),
+        *("MarkSeenPayload", "ArchivePayload", "UnarchivePayload", "SnoozePayload"),
+        *("UnsnoozePayload", "PinPayload", "UnpinPayload"),
+        *("NotificationFolder", "NotificationPriority", "NotificationChange", "NotificationsSeen"),
         *("NotificationEvent", "NotificationAdded", "NotificationUpdated", "NotificationDeleted"),
         *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),
         "PositionAdvanced",

@@ -37,7 +37,7 @@ subscription($after: String, $types: [String!]) {
     ... on NotificationAdded { notification { ...All } }
     ... on NotificationUpdated { notification { ...All } }
     ... on NotificationDeleted { notificationId }
-    ... on AllNotificationsRead { count throughId }
+    ... on AllNotificationsRead { count throughRank }
     ... on InboxReset { reason }
   }
 }
@@ -156,7 +156,7 @@ class TestEvents:
             "unreadCount": 0,
             "occurredAt": "2026-01-31T12:01:00Z",
             "count": 2,
-            "throughId": str(second.pk),
+            "throughRank": str(second.pk),
         }
 
         await do(services.delete, **ids)

@@ -27,8 +27,8 @@ READ = Event(
     total_count=1,
     notification_id=5,
 )
-PARTLY_READ = replace(READ, kind=Kind.ALL_READ, unread_count=1, count=2, through_id=5)
-RESET = Reset(Position("e", 1), ResetReason.EXPIRED, 0, READ.occurred_at)
+PARTLY_READ = replace(READ, kind=Kind.ALL_READ, unread_count=1, count=2, through_rank=5)
+RESET = Reset(Position("e", 1), ResetReason.EXPIRED, 0, 0, READ.occurred_at)
 
 
 def test_a_batch_is_encoded_once_for_all_sockets() -> None:

@@ -23,7 +23,7 @@ from live_inbox.errors import (
     NotificationError,
     RateLimited,
 )
-from live_inbox.events import Event, Kind, Person, Snapshot
+from live_inbox.events import Event, Folder, Kind, Person, Snapshot
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.json_api import close_codes, messages, protocol
 from live_inbox.json_api.codec import MAX_DEPTH, decode, encode
@@ -182,6 +182,29 @@ def test_only_a_notification_that_expires_says_when() -> None:
     assert "expires_at" not in NOTIFICATION
 
 
+def test_only_what_differs_from_the_usual_is_added_to_a_notification() -> None:
+    until = datetime(2024, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    unusual = replace(
+        SNAPSHOT, priority="urgent", folder=Folder.SNOOZED, snoozed_until=until, pinned=True
+    )
+    assert messages.notification(unusual)["notification"] == {
+        **NOTIFICATION,
+        "priority": "urgent",
+        "folder": "snoozed",
+        "snoozed_until": "2024-01-02T03:04:05Z",
+        "pinned": True,
+    }
+
+
+@pytest.mark.parametrize(("unseen", "shown"), [(None, {}), (3, {}), (2, {"unseen_count": 2})])
+def test_a_list_has_the_unseen_ones_if_they_are_not_all_unread_ones(
+    unseen: int | None, shown: dict[str, int]
+) -> None:
+    reply = messages.notifications_list([], total=5, unread_count=3, unseen_count=unseen)
+    usual = {"type": "notifications_list", "notifications": [], "total": 5, "unread_count": 3}
+    assert reply == usual | shown
+
+
 def test_an_expiry_is_sent_as_a_deletion() -> None:
     event = Event(
         "7", "e", 1, Kind.EXPIRED, NEW_YEAR, unread_count=0, total_count=0, notification_id=456
@@ -286,13 +309,20 @@ def test_event_without_what_its_message_needs_has_no_message(kind: Kind) -> None
     assert messages.event_message(event) is None
 
 
-TOLD: dict[Kind, dict[str, Any]] = {
+TOLD: dict[Kind, dict[str, Any] | None] = {
     Kind.ADDED: dict(messages.notification(SNAPSHOT)),
     Kind.READ: {"type": "notification_marked_read", "notification_id": 123, "success": True},
     Kind.UNREAD: {"type": "notification_marked_unread", "notification_id": 123, "success": True},
     Kind.DELETED: {"type": "notification_deleted", "notification_id": 123, "success": True},
     Kind.EXPIRED: {"type": "notification_deleted", "notification_id": 123, "success": True},
     Kind.ALL_READ: {"type": "all_notifications_marked_read", "success": True, "count": 2},
+    Kind.ARCHIVED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.UNARCHIVED: None,
+    Kind.SNOOZED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.RETURNED: dict(messages.notification(SNAPSHOT)),
+    Kind.PINNED: None,
+    Kind.UNPINNED: None,
+    Kind.SEEN: None,
 }
 
 
@@ -488,7 +518,13 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
     assert list(SCHEMAS["Notification"]["properties"]) == list(table)
     required = [key for key, must in keys(NotificationObject).items() if must]
     assert list(SCHEMAS["Notification"]["required"]) == required
-    assert [key for key in table if key not in required] == ["expires_at"]
+    assert [key for key in table if key not in required] == [
+        "expires_at",
+        "priority",
+        "folder",
+        "snoozed_until",
+        "pinned",
+    ]
 
 
 def test_page_document_and_code_agree_on_errors() -> None:
@@ -532,7 +568,7 @@ def test_page_and_code_agree_on_limits() -> None:
         "frames of a message": [str(MAX_FRAMES), "1009"],
         "sends of a user": ["600", "100"],
         "sends of all to one user": ["600", "200"],
-        "marks and deletions of a user": ["1200", "300"],
+        "other changes by a user": ["1200", "300"],
         "actions that wait in a connection": [str(protocol.MAX_QUEUED), "4429"],
         "faults of a connection": [
             str(protocol.MAX_FAULTS),

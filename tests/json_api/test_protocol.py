@@ -18,24 +18,33 @@ from msgspec.structs import replace
 from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
-from live_inbox.events import Event, Kind, Reset, Snapshot
+from live_inbox.events import Event, Folder, Kind, Reset, Snapshot
 from live_inbox.json_api.close_codes import JsonCloseCode
 from live_inbox.json_api.messages import (
     Action,
+    ArchiveNotification,
     DeleteNotification,
     Failure,
     GetNotifications,
     MarkAllRead,
     MarkRead,
+    MarkSeen,
     MarkUnread,
+    OneChange,
+    PinNotification,
     Reload,
     SendNotification,
     ServerMessage,
+    SnoozeNotification,
+    UnarchiveNotification,
+    UnpinNotification,
+    UnsnoozeNotification,
     all_notifications_marked_read,
     confirmation,
     event_message,
     notification_sent,
     notifications_list,
+    notifications_seen,
 )
 from live_inbox.json_api.protocol import (
     FAULT_WINDOW_SECONDS,
@@ -59,6 +68,8 @@ DELETE_1 = '{"type":"delete_notification","notification_id":1}'
 SEND_ME = '{"type":"send_notification","user_id":7,"title":"A","message":""}'
 SEND_OTHER = '{"type":"send_notification","user_id":8,"title":"B","message":""}'
 SEND_MUTED = '{"type":"muted","user_id":7,"title":"M","message":""}'
+SNOOZE = '{{"type":"snooze_notification","notification_id":{},"until":"2024-01-02T00:00:00+00:00"}}'
+SEEN = '{"type":"mark_seen"}'
 PING = '{"type":"ping"}'
 NO_ID = '{"type":"mark_read"}'
 NO_TITLE = '{"type":"send_notification","user_id":7}'
@@ -104,6 +115,7 @@ class Inbox:
 
     def __init__(self, *, next_id: int = 1, now: datetime = NOON) -> None:
         self.notifications: dict[int, Snapshot] = {}
+        self.unseen: set[int] = set()
         self.log: list[Event] = []
         self.next_id = next_id
         self.now = now
@@ -114,7 +126,15 @@ class Inbox:
 
     @property
     def unread_count(self) -> int:
-        return sum(not notification.read for notification in self.notifications.values())
+        return sum(not notification.read for notification in self._listed())
+
+    def _listed(self, folder: Folder = Folder.INBOX) -> list[Snapshot]:
+        """Return what is in a folder, newest first."""
+        found = [each for each in self.notifications.values() if each.folder is folder]
+        return sorted(found, key=lambda each: -each.rank)
+
+    def _ranks(self) -> list[int]:
+        return [each.rank for each in self.notifications.values()]
 
     def perform(self, action: Action) -> tuple[ServerMessage, int | None] | Failure:
         """Do what the shell does with an action: the answer and the sequence, or why it failed."""
@@ -126,22 +146,30 @@ class Inbox:
             case MarkAllRead():
                 count = self.mark_all_read()
                 return all_notifications_marked_read(count), self.sequence if count else None
-            case MarkRead(id_) | MarkUnread(id_) | DeleteNotification(id_):
-                if id_ not in self.notifications:
-                    return NOT_FOUND
-                changed = self._change(action)
-                return confirmation(action), self.sequence if changed else None
+            case MarkSeen():
+                count, self.unseen = len(self.unseen), set()
+                if count:
+                    self._log(Kind.SEEN, count=count, through_rank=max(self._ranks()))
+                return notifications_seen(count), self.sequence if count else None
+        if action.notification_id not in self.notifications:
+            return NOT_FOUND
+        changed = self._change(action)
+        return confirmation(action), self.sequence if changed else None
 
-    def mark_all_read(self, *, through_id: int | None = None) -> int:
+    def mark_all_read(self, *, through_rank: int | None = None) -> int:
         ids = [
             id_
             for id_, notification in self.notifications.items()
-            if not notification.read and (through_id is None or id_ <= through_id)
+            if not notification.read
+            and notification.folder is Folder.INBOX
+            and (through_rank is None or notification.rank <= through_rank)
         ]
+        highest = max((self.notifications[id_].rank for id_ in ids), default=0)
         for id_ in ids:
             self.notifications[id_] = replace(self.notifications[id_], read_at=self.now)
         if ids:
-            self._log(Kind.ALL_READ, count=len(ids), through_id=max(ids))
+            self.unseen -= set(ids)
+            self._log(Kind.ALL_READ, count=len(ids), through_rank=highest)
         return len(ids)
 
     def _send(self, action: SendNotification) -> tuple[ServerMessage, int | None]:
@@ -164,30 +192,75 @@ class Inbox:
             sender=None,
         )
         self.notifications[id_] = added
+        self.unseen.add(id_)
         self._log(Kind.ADDED, id_, notification=added)
         return notification_sent(id_), self.sequence
 
     def _list(self, action: GetNotifications) -> ServerMessage:
-        before = action.before_id or self.next_id
-        ids = sorted((id_ for id_ in self.notifications if id_ < before), reverse=True)
-        page = [self.notifications[id_] for id_ in ids[: action.limit]]
-        total = len(self.notifications)
-        return notifications_list(page, total=total, unread_count=self.unread_count)
+        before = self.next_id
+        if action.before_id is not None:
+            known = self.notifications.get(action.before_id)
+            before = action.before_id if known is None else known.rank
+        page = [
+            each
+            for each in self._listed(action.folder)
+            if each.rank < before and (each.pinned or not action.pinned_only)
+        ]
+        return notifications_list(
+            page[: action.limit],
+            total=len(self._listed()),
+            unread_count=self.unread_count,
+            unseen_count=len(self.unseen),
+        )
 
-    def _change(self, action: MarkRead | MarkUnread | DeleteNotification) -> bool:
+    def _change(self, action: OneChange) -> bool:
         id_ = action.notification_id
+        before = self.notifications[id_]
         if isinstance(action, DeleteNotification):
             del self.notifications[id_]
+            self.unseen.discard(id_)
             self._log(Kind.DELETED, id_)
             return True
-        read = isinstance(action, MarkRead)
-        notification = self.notifications[id_]
-        if notification.read is read:
+        kind, after = self._changed(action, before)
+        if after == before:
             return False
-        notification = replace(notification, read_at=self.now if read else None)
-        self.notifications[id_] = notification
-        self._log(Kind.READ if read else Kind.UNREAD, id_, notification=notification)
+        self.notifications[id_] = after
+        if kind is Kind.RETURNED:
+            self.unseen.add(id_)
+        elif after.read or after.folder is not Folder.INBOX:
+            self.unseen.discard(id_)
+        self._log(kind, id_, notification=after)
         return True
+
+    def _changed(self, action: OneChange, before: Snapshot) -> tuple[Kind, Snapshot]:
+        match action:
+            case MarkRead():
+                read_at = before.read_at or self.now
+                return Kind.READ, replace(before, read_at=read_at)
+            case MarkUnread():
+                return Kind.UNREAD, replace(before, read_at=None)
+            case ArchiveNotification():
+                return Kind.ARCHIVED, replace(before, folder=Folder.ARCHIVE, snoozed_until=None)
+            case UnarchiveNotification():
+                is_there = before.folder is Folder.ARCHIVE
+                return Kind.UNARCHIVED, replace(before, folder=Folder.INBOX) if is_there else before
+            case SnoozeNotification():
+                snoozed = replace(before, folder=Folder.SNOOZED, snoozed_until=action.until)
+                return Kind.SNOOZED, snoozed
+            case UnsnoozeNotification() if before.folder is Folder.SNOOZED:
+                self.next_id += 1
+                return Kind.RETURNED, replace(
+                    before,
+                    folder=Folder.INBOX,
+                    snoozed_until=None,
+                    read_at=None,
+                    returned_rank=self.next_id - 1,
+                )
+            case PinNotification():
+                return Kind.PINNED, replace(before, pinned=True)
+            case UnpinNotification():
+                return Kind.UNPINNED, replace(before, pinned=False)
+        return Kind.RETURNED, before
 
     def _log(self, kind: Kind, id_: int | None = None, **fields: Any) -> None:
         event = Event(
@@ -197,7 +270,8 @@ class Inbox:
             kind=kind,
             occurred_at=self.now,
             unread_count=self.unread_count,
-            total_count=len(self.notifications),
+            total_count=len(self._listed()),
+            unseen_count=len(self.unseen),
             notification_id=id_,
             **fields,
         )
@@ -207,13 +281,13 @@ class Inbox:
 def event(kind: Kind, sequence: int = 1, **fields: Any) -> Event:
     """One event of an inbox that holds notification 1, titled A, at most."""
     snapshot = Snapshot(1, "general", "A", "", "", {}, NOON, None, None)
-    if kind is not Kind.ALL_READ:
+    if kind not in (Kind.ALL_READ, Kind.SEEN):
         fields = {"notification_id": 1, "notification": snapshot, **fields}
     return Event(ME, "e1", sequence, kind, NOON, **{"unread_count": 0, "total_count": 1, **fields})
 
 
 def reset(sequence: int, reason: ResetReason = ResetReason.EXPIRED) -> Reset:
-    return Reset(Position("e1", sequence), reason, unread_count=0, occurred_at=NOON)
+    return Reset(Position("e1", sequence), reason, unread_count=0, unseen_count=0, occurred_at=NOON)
 
 
 def deliver(protocol: JsonProtocol, item: Event | Reset) -> None:
@@ -262,7 +336,7 @@ def assert_sent(protocol: JsonProtocol, *frames: str) -> None:
         (event(Kind.READ), IS_READ_1),
         (event(Kind.UNREAD), IS_UNREAD_1),
         (event(Kind.DELETED, notification=None), IS_DELETED_1),
-        (event(Kind.ALL_READ, count=1, through_id=1), ALL_READ_1),
+        (event(Kind.ALL_READ, count=1, through_rank=1), ALL_READ_1),
     ],
 )
 def test_each_event_is_sent_as_its_message(item: Event, frame: str) -> None:
@@ -274,7 +348,7 @@ def test_each_event_is_sent_as_its_message(item: Event, frame: str) -> None:
 
 def test_bounded_mark_all_is_sent_as_a_fresh_list() -> None:
     protocol = JsonProtocol(after=0)
-    deliver(protocol, event(Kind.ALL_READ, count=1, through_id=1, unread_count=1))
+    deliver(protocol, event(Kind.ALL_READ, count=1, through_rank=1, unread_count=1))
     assert_sent(protocol)
     assert take(protocol) == Reload(limit=50, before_id=None)
 
@@ -357,7 +431,7 @@ def test_mark_all_read_is_confirmed_by_its_event() -> None:
     protocol = JsonProtocol(after=4)
     ask(protocol, READ_ALL)
     protocol.action_done(take(protocol), all_notifications_marked_read(1), sequence=5)
-    deliver(protocol, event(Kind.ALL_READ, 5, count=1, through_id=1))
+    deliver(protocol, event(Kind.ALL_READ, 5, count=1, through_rank=1))
     assert_sent(protocol, ALL_READ_1)
 
 
@@ -714,9 +788,22 @@ ASKABLE = st.one_of(
     st.just(NO_ID),
     st.builds(
         '{{"type":"{}","notification_id":{}}}'.format,
-        st.sampled_from(["mark_read", "mark_unread", "delete_notification"]),
+        st.sampled_from(
+            [
+                "mark_read",
+                "mark_unread",
+                "delete_notification",
+                "archive_notification",
+                "unarchive_notification",
+                "unsnooze_notification",
+                "pin_notification",
+                "unpin_notification",
+            ]
+        ),
         IDS,
     ),
+    st.builds(SNOOZE.format, IDS),
+    st.just(SEEN),
 )
 CHANGES = st.one_of(
     st.just(SendNotification("7", {"title": "A"})),
@@ -724,7 +811,18 @@ CHANGES = st.one_of(
     st.builds(MarkRead, IDS),
     st.builds(MarkUnread, IDS),
     st.builds(DeleteNotification, IDS),
+    st.builds(ArchiveNotification, IDS),
+    st.builds(UnarchiveNotification, IDS),
+    st.builds(SnoozeNotification, IDS, st.just(NOON)),
+    st.builds(UnsnoozeNotification, IDS),
+    st.builds(PinNotification, IDS),
+    st.just(MarkSeen()),
 )
+
+
+def unpinned(notifications: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return notifications without their pins, of which no message reports changes."""
+    return [{key: each[key] for key in each if key != "pinned"} for each in notifications]
 
 
 class Client:
@@ -737,9 +835,9 @@ class Client:
         shown = self.notifications
         match message:
             case {"type": "notification", "notification": notification}:
-                shown.insert(0, notification)
+                shown[:0] = unpinned([notification])
             case {"type": "notifications_list", "notifications": notifications}:
-                self.notifications = notifications
+                self.notifications = unpinned(notifications)
             case {"type": "notification_marked_read", "success": True, "notification_id": id_}:
                 self._mark(id_, read=True)
             case {"type": "notification_marked_unread", "success": True, "notification_id": id_}:
@@ -811,9 +909,9 @@ class Connection(RuleBasedStateMachine):
     def another_device_changes_something(self, change: Action) -> None:
         self.inbox.perform(change)
 
-    @rule(through_id=IDS)
-    def another_device_marks_some_as_read(self, through_id: int) -> None:
-        self.inbox.mark_all_read(through_id=through_id)
+    @rule(through_rank=IDS)
+    def another_device_marks_some_as_read(self, through_rank: int) -> None:
+        self.inbox.mark_all_read(through_rank=through_rank)
 
     @precondition(lambda self: self.fed < self.inbox.sequence)
     @rule()
@@ -821,7 +919,7 @@ class Connection(RuleBasedStateMachine):
         event = self.inbox.log[self.fed]
         self.fed += 1
         self.item[self.fed] = event_message(event)
-        self.misses += self.item[self.fed] is None
+        self.misses += event.kind.json_message is not None and self.item[self.fed] is None
         deliver(self.protocol, event)
 
     @precondition(lambda self: self.fed < self.inbox.sequence)
@@ -838,7 +936,7 @@ class Connection(RuleBasedStateMachine):
             self.sent.append(json.loads(frame))
             if message["type"] == "notifications_list":
                 if self.mended == self.misses:
-                    assert self.client.notifications == message["notifications"]
+                    assert self.client.notifications == unpinned(message["notifications"])
                 self.mended = self.mends.popleft()
             self.client.take(message)
 
@@ -886,7 +984,7 @@ class Connection(RuleBasedStateMachine):
 
     def _shown(self) -> Any:
         answer, _ = self.inbox.perform(GetNotifications())  # type: ignore[misc]
-        return json.loads(json.dumps(answer))["notifications"]
+        return unpinned(json.loads(json.dumps(answer))["notifications"])
 
     def _assert_sends_answered_in_order(self) -> None:
         sent = [message for message in self.sent if message["type"] == "notification_sent"]
@@ -928,8 +1026,8 @@ def test_dialogue_of_the_specification_is_what_happens(heading: str) -> None:
         assert due == [], line
         if mark == "→":
             ask(protocol, frame)
-        elif "through_id" in frame:
-            inbox.mark_all_read(through_id=json.loads(frame)["through_id"])
+        elif "through_rank" in frame:
+            inbox.mark_all_read(through_rank=json.loads(frame)["through_rank"])
         else:
             elsewhere = JsonProtocol(after=0)
             ask(elsewhere, frame)

@@ -206,7 +206,7 @@ class Connection:
     async def state(self, inbox: str) -> InboxState:
         """Return what a reset reports."""
         row = await self.inbox(inbox)
-        return EMPTY if row is None else InboxState(row.position, row.unread, 0)
+        return EMPTY if row is None else InboxState(row.position, row.unread, 0, row.unread, 0, 0)
 
     async def _cross(self) -> None:
         if self.is_dead:

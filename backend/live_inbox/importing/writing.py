@@ -29,6 +29,7 @@ from django.contrib.auth import get_user_model
 from live_inbox import database
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.delivery.position import FINGERPRINTS
+from live_inbox.events import Folder
 from live_inbox.importing.rows import ImportRow
 from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fingerprint
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
@@ -130,15 +131,17 @@ def _take_sequences(rows: Sequence[ImportRow]) -> dict[Any, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table}"
-            " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, fingerprint)"
+            " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, unseen_count,"
+            " archived_count, snoozed_count, seen_through, fingerprint)"
             # SQLite needs the condition to tell ON CONFLICT from a join.
-            f" SELECT user_id, epoch, total, total + 1, unread, total, {new_fingerprint()}"
+            f" SELECT user_id, epoch, total, total + 1, unread, total, unread, 0, 0, 0, {new_fingerprint()}"
             f" FROM {given} WHERE TRUE"
             " ORDER BY place ON CONFLICT (user_id) DO UPDATE SET"
             f" last_sequence = {table}.last_sequence + excluded.last_sequence,"
             f" first_sequence = {table}.last_sequence + excluded.last_sequence + 1,"
             f" unread_count = {table}.unread_count + excluded.unread_count,"
             f" total_count = {table}.total_count + excluded.total_count,"
+            f" unseen_count = {table}.unseen_count + excluded.unseen_count,"
             f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
             " RETURNING user_id, last_sequence",
             [document],
@@ -172,6 +175,8 @@ _OWN_FIELDS = (
     "read_at",
     "idempotency_key",
     "added_sequence",
+    "folder",
+    "pinned",
 )
 """The fields beside the content, in the order of `_values`."""
 
@@ -193,6 +198,8 @@ def _values(rows: Sequence[ImportRow], last: Mapping[Any, int]) -> Iterator[tupl
             to_moment(row.read_at),
             row.key,
             last[row.recipient_id] - left[row.recipient_id],
+            Folder.INBOX.value,
+            False,
             *(
                 to_moment(value) if isinstance(value, datetime) else value
                 for value in content_of(row.content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from live_inbox import selectors, services
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.callers import Caller
@@ -9,13 +11,21 @@ from live_inbox.identity.scopes import Right, require
 from live_inbox.json_api import messages
 from live_inbox.json_api.messages import (
     Action,
+    ArchiveNotification,
     DeleteNotification,
     GetNotifications,
     MarkAllRead,
     MarkRead,
+    MarkSeen,
     MarkUnread,
+    OneChange,
+    PinNotification,
     SendNotification,
     ServerMessage,
+    SnoozeNotification,
+    UnarchiveNotification,
+    UnpinNotification,
+    UnsnoozeNotification,
 )
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
@@ -50,19 +60,33 @@ def perform(caller: Caller, action: Action) -> Performed:
             done = services.mark_all_read(user_id=user_id)
             answer = messages.all_notifications_marked_read(done.count)
             return answer, done.position.sequence if done.count else None
-        case MarkRead():
-            marked = services.mark_read(user_id=user_id, notification_id=action.notification_id)
-            return messages.confirmation(
-                action
-            ), marked.position.sequence if marked.changed else None
-        case MarkUnread():
-            marked = services.mark_unread(user_id=user_id, notification_id=action.notification_id)
-            return messages.confirmation(
-                action
-            ), marked.position.sequence if marked.changed else None
+        case MarkSeen():
+            seen = services.mark_seen(user_id=user_id)
+            answer_seen = messages.notifications_seen(seen.count)
+            return answer_seen, seen.position.sequence if seen.count else None
         case DeleteNotification():
             deleted = services.delete(user_id=user_id, notification_id=action.notification_id)
             return messages.confirmation(action), deleted.position.sequence
+    changed = _change(user_id, action)
+    return messages.confirmation(action), changed.position.sequence if changed.changed else None
+
+
+def _change(user_id: object, action: OneChange) -> services.Changed:
+    number = action.notification_id
+    if isinstance(action, SnoozeNotification):
+        return services.snooze(user_id=user_id, notification_id=number, until=action.until)
+    return _SERVICES[type(action)](user_id=user_id, notification_id=number)
+
+
+_SERVICES: dict[type[OneChange], Callable[..., services.Changed]] = {
+    MarkRead: services.mark_read,
+    MarkUnread: services.mark_unread,
+    ArchiveNotification: services.archive,
+    UnarchiveNotification: services.unarchive,
+    UnsnoozeNotification: services.unsnooze,
+    PinNotification: services.pin,
+    UnpinNotification: services.unpin,
+}
 
 
 def _send(caller: Caller, action: SendNotification) -> Performed:
@@ -83,11 +107,16 @@ def _list(user_id: object, action: GetNotifications) -> Performed:
     page = selectors.page(
         user_id=user_id,
         limit=min(action.limit, inbox_settings().max_page_size),
-        older_than=action.before_id,
+        older_than=None
+        if action.before_id is None
+        else selectors.rank_of(user_id=user_id, notification_id=action.before_id),
+        folder=action.folder,
+        pinned=action.pinned_only,
     )
     answer = messages.notifications_list(
         page.notifications,
         total=page.inbox.total_count,
         unread_count=page.inbox.unread_count,
+        unseen_count=page.inbox.unseen_count,
     )
     return answer, page.inbox.position.sequence

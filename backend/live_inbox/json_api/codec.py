@@ -10,6 +10,7 @@ import orjson
 
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput
+from live_inbox.events import Folder
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     DEFAULT_LIMIT,
@@ -19,10 +20,12 @@ from live_inbox.json_api.messages import (
     FaultCode,
     GetNotifications,
     MarkAllRead,
+    MarkSeen,
     Ping,
     RefreshToken,
     SendNotification,
     ServerMessage,
+    SnoozeNotification,
 )
 from live_inbox.storable import MAX_INTEGER
 
@@ -160,8 +163,13 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return _send(fields, types)
     if issubclass(kind, GetNotifications):
         return _get(fields)
-    if issubclass(kind, MarkAllRead):
-        return MarkAllRead()
+    if issubclass(kind, MarkAllRead | MarkSeen):
+        return kind()
+    if issubclass(kind, SnoozeNotification):
+        until = _moment("until", fields.get("until"))
+        if until is None:
+            raise InvalidInput("until is missing.", field="until")
+        return SnoozeNotification(_number(fields, "notification_id"), until)
     return kind(_number(fields, "notification_id"))
 
 
@@ -203,7 +211,24 @@ def _get(fields: dict[str, Any]) -> GetNotifications:
     return GetNotifications(
         limit=DEFAULT_LIMIT if limit is None else _number(fields, "limit"),
         before_id=None if before_id is None else _number(fields, "before_id"),
+        folder=_folder(fields.get("folder")),
+        pinned_only=_flag("pinned_only", fields.get("pinned_only")),
     )
+
+
+def _folder(value: object) -> Folder:
+    if value is None:
+        return Folder.INBOX
+    if value not in list(Folder):
+        names = ", ".join(Folder)
+        raise InvalidInput(f"folder must be one of {names}.", field="folder")
+    return Folder(str(value))
+
+
+def _flag(field: str, value: object) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInput(f"{field} must be true or false.", field=field)
+    return bool(value)
 
 
 def _text(field: str, value: object, *, default: str | None = None) -> str:

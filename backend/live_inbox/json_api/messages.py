@@ -15,7 +15,7 @@ import orjson
 
 from live_inbox.content import ContentFields
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
-from live_inbox.events import Event, Snapshot
+from live_inbox.events import Event, Folder, Snapshot
 
 DEFAULT_LIMIT = 50
 """Notifications in a list without a `limit`: the guide's clients never send one."""
@@ -41,6 +41,8 @@ class GetNotifications:
 
     limit: int = DEFAULT_LIMIT
     before_id: int | None = None
+    folder: Folder = Folder.INBOX
+    pinned_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,54 @@ class DeleteNotification:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveNotification:
+    """Client → server: `archive_notification` moves one notification to the archive. Not in the guide."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnarchiveNotification:
+    """Client → server: `unarchive_notification` moves it back to the inbox. Not in the guide."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnoozeNotification:
+    """Client → server: `snooze_notification` takes one out of the inbox until a moment. Not in the guide."""
+
+    notification_id: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnsnoozeNotification:
+    """Client → server: `unsnooze_notification` returns it to the top of the inbox now. Not in the guide."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PinNotification:
+    """Client → server: `pin_notification` pins one notification. Not in the guide."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnpinNotification:
+    """Client → server: `unpin_notification` unpins one notification. Not in the guide."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSeen:
+    """Client → server: `mark_seen` notes that the user has opened the list. Not in the guide."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Client → server: `ping` asks whether the connection is alive. Not in the guide."""
 
@@ -86,9 +136,20 @@ class RefreshToken:
     token: str = field(repr=False)
 
 
-Action = (
-    SendNotification | GetNotifications | MarkRead | MarkUnread | MarkAllRead | DeleteNotification
+OneChange = (
+    MarkRead
+    | MarkUnread
+    | DeleteNotification
+    | ArchiveNotification
+    | UnarchiveNotification
+    | SnoozeNotification
+    | UnsnoozeNotification
+    | PinNotification
+    | UnpinNotification
 )
+"""The actions on one notification of the client's inbox."""
+
+Action = SendNotification | GetNotifications | MarkAllRead | MarkSeen | OneChange
 
 CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "send_notification": SendNotification,
@@ -97,6 +158,13 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "mark_unread": MarkUnread,
     "mark_all_read": MarkAllRead,
     "delete_notification": DeleteNotification,
+    "archive_notification": ArchiveNotification,
+    "unarchive_notification": UnarchiveNotification,
+    "snooze_notification": SnoozeNotification,
+    "unsnooze_notification": UnsnoozeNotification,
+    "pin_notification": PinNotification,
+    "unpin_notification": UnpinNotification,
+    "mark_seen": MarkSeen,
     "ping": Ping,
     "refresh_token": RefreshToken,
 }
@@ -115,7 +183,17 @@ class FaultCode(StrEnum):
     BINARY_MESSAGE = "BINARY_MESSAGE"
 
 
-Change = Literal["notification_marked_read", "notification_marked_unread", "notification_deleted"]
+Change = Literal[
+    "notification_marked_read",
+    "notification_marked_unread",
+    "notification_deleted",
+    "notification_archived",
+    "notification_unarchived",
+    "notification_snoozed",
+    "notification_unsnoozed",
+    "notification_pinned",
+    "notification_unpinned",
+]
 
 
 class ErrorBody(TypedDict):
@@ -140,6 +218,10 @@ class NotificationObject(TypedDict):
     data: dict[str, Any]
     link: str | None
     expires_at: NotRequired[str]
+    priority: NotRequired[str]
+    folder: NotRequired[str]
+    snoozed_until: NotRequired[str]
+    pinned: NotRequired[Literal[True]]
 
 
 class NotificationMessage(TypedDict):
@@ -150,12 +232,13 @@ class NotificationMessage(TypedDict):
 
 
 class NotificationsList(TypedDict):
-    """Server → client: a page, newest first; `total` and `unread_count` are of the whole inbox."""
+    """Server → client: a page, newest first. The counts are of the folder `inbox`, whatever the page."""
 
     type: Literal["notifications_list"]
     notifications: list[NotificationObject]
     total: int
     unread_count: int
+    unseen_count: NotRequired[int]
 
 
 class NotificationSent(TypedDict):
@@ -169,7 +252,10 @@ class NotificationSent(TypedDict):
 
 
 class NotificationChanged(TypedDict):
-    """Server → client: one notification was marked as read or unread, or deleted, on this device or another."""
+    """Server → client: one notification was marked as read or unread, or deleted, on this device or another.
+
+    Of moves and pins, only the device that asked gets one: see `Kind`.
+    """
 
     type: Change
     notification_id: int | None
@@ -181,6 +267,15 @@ class AllNotificationsMarkedRead(TypedDict):
     """Server → client: all notifications are read; `count` of them were unread before."""
 
     type: Literal["all_notifications_marked_read"]
+    success: bool
+    count: NotRequired[int]
+    error: NotRequired[ErrorBody]
+
+
+class NotificationsSeen(TypedDict):
+    """Server → client: the answer to `mark_seen`; `count` notifications are unseen no more."""
+
+    type: Literal["notifications_seen"]
     success: bool
     count: NotRequired[int]
     error: NotRequired[ErrorBody]
@@ -225,6 +320,7 @@ ServerMessage = (
     | NotificationSent
     | NotificationChanged
     | AllNotificationsMarkedRead
+    | NotificationsSeen
     | ErrorMessage
     | Pong
     | TokenRefreshed
@@ -276,15 +372,22 @@ def notification(snapshot: Snapshot) -> NotificationMessage:
 
 
 def notifications_list(
-    notifications: Iterable[Snapshot], *, total: int, unread_count: int
+    notifications: Iterable[Snapshot],
+    *,
+    total: int,
+    unread_count: int,
+    unseen_count: int | None = None,
 ) -> NotificationsList:
-    """Return the reply to `get_notifications`."""
-    return {
+    """Return the reply to `get_notifications`. It has the number of unseen ones if not all unread ones are unseen."""
+    reply: NotificationsList = {
         "type": "notifications_list",
         "notifications": [_notification_object(snapshot) for snapshot in notifications],
         "total": total,
         "unread_count": unread_count,
     }
+    if unseen_count is not None and unseen_count != unread_count:
+        reply["unseen_count"] = unseen_count
+    return reply
 
 
 def notification_sent(notification_id: int | None) -> NotificationSent:
@@ -307,6 +410,11 @@ def notification_changed(change: Change, notification_id: int) -> NotificationCh
 def all_notifications_marked_read(count: int) -> AllNotificationsMarkedRead:
     """Return the message for an inbox in which everything was marked as read."""
     return {"type": "all_notifications_marked_read", "success": True, "count": count}
+
+
+def notifications_seen(count: int) -> NotificationsSeen:
+    """Return the reply to `mark_seen`."""
+    return {"type": "notifications_seen", "success": True, "count": count}
 
 
 def error(code: str, message: str) -> ErrorMessage:
@@ -341,7 +449,8 @@ def token_expiring(expires_at: float) -> TokenExpiring:
 def event_message(event: Event) -> ServerMessage | None:
     """Return the message that shows an event; None when the protocol has no message for it.
 
-    It has none for a mark-all-read that left something unread: no message names a part of an inbox.
+    It has none for a mark-all-read that left something unread, because no message names a part of an inbox. Nor for
+    kinds that take a new list, or that its clients need not know: see `Kind.json_message`.
     """
     kind = event.kind
     message = kind.json_message
@@ -353,11 +462,13 @@ def event_message(event: Event) -> ServerMessage | None:
         case "notification_marked_read" | "notification_marked_unread" | "notification_deleted":
             number = event.notification_id
             return None if number is None else notification_changed(message, number)
+        case None | "notifications_list":
+            return None
         case _:
             assert_never(message)
 
 
-def confirmation(action: MarkRead | MarkUnread | DeleteNotification) -> NotificationChanged:
+def confirmation(action: OneChange) -> NotificationChanged:
     """Return the reply to an action on one notification."""
     return notification_changed(_CHANGES[type(action)], action.notification_id)
 
@@ -383,6 +494,8 @@ def refusal(
         }
     if action is MarkAllRead:
         return {"type": "all_notifications_marked_read", "success": False, "error": body}
+    if action is MarkSeen:
+        return {"type": "notifications_seen", "success": False, "error": body}
     return {"type": "error", **body}
 
 
@@ -390,6 +503,12 @@ _CHANGES: dict[type[Action], Change] = {
     MarkRead: "notification_marked_read",
     MarkUnread: "notification_marked_unread",
     DeleteNotification: "notification_deleted",
+    ArchiveNotification: "notification_archived",
+    UnarchiveNotification: "notification_unarchived",
+    SnoozeNotification: "notification_snoozed",
+    UnsnoozeNotification: "notification_unsnoozed",
+    PinNotification: "notification_pinned",
+    UnpinNotification: "notification_unpinned",
 }
 
 
@@ -406,6 +525,15 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
     }
     if snapshot.expires_at is not None:
         shown["expires_at"] = _wire_time(snapshot.expires_at)
+    # The rest is left out at its default, so that messages stay as clients know them.
+    if snapshot.priority != "normal":
+        shown["priority"] = snapshot.priority
+    if snapshot.folder is not Folder.INBOX:
+        shown["folder"] = snapshot.folder.value
+    if snapshot.snoozed_until is not None:
+        shown["snoozed_until"] = _wire_time(snapshot.snoozed_until)
+    if snapshot.pinned:
+        shown["pinned"] = True
     return shown
 
 

@@ -18,6 +18,7 @@ from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
+from live_inbox.maintenance.snoozes import return_in_steps
 
 PAUSE_SECONDS = 0.05
 """Between two transactions of one run, so that a backlog does not occupy the database."""
@@ -60,6 +61,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
         return []
     regular = [
         Job("expiry of notifications", expire_in_steps, settings.expiry_seconds),
+        Job("end of snoozes", return_in_steps, settings.expiry_seconds),
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, settings.prune_seconds),
     ]

@@ -1,8 +1,8 @@
 """Compares notifications with the log, one by one: differences that cancel out in the counts are found here.
 
-The log says of every notification that it has an event about whether it is there and whether it is read, and of those
-that it added what they say. It has no content of those that are gone, and says nothing of notifications from before its
-beginning without an event since.
+The log says of every notification that it has an event about whether it is there, whether it is read and in which
+folder it is, and of those that it added what they say. It has no content of those that are gone, and says nothing of
+notifications from before its beginning without an event since.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import (
     BigIntegerField,
@@ -28,7 +28,7 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 
 from live_inbox import database
-from live_inbox.events import Kind
+from live_inbox.events import Folder, Kind
 from live_inbox.models import InboxEvent, Notification
 from live_inbox.services.erasing import Gone
 
@@ -66,54 +66,92 @@ def not_as_last_event(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
     """
     all_reads, none = _all_reads(users), _AllReads()
     counts: dict[Any, Counter[str]] = {}
-    for inbox_id, notification_id, removed, read, unread, content, state in _last_events(users):
+    for inbox_id, notification_id, last in _last_events(users):
         marked = all_reads.get(inbox_id, none)
-        is_read = read > unread or marked.cover(notification_id, after=unread)
-        flaw = _flaw(
-            is_removed=bool(removed), is_read=is_read, has_content=bool(content), state=state
-        )
-        if flaw is not None:
+        for flaw in _flaws(last, marked.cover(notification_id, after=last.unread)):
             counts.setdefault(inbox_id, Counter())[flaw] += 1
     return {user_id: dict(count) for user_id, count in counts.items()}
 
 
-def _flaw(*, is_removed: bool, is_read: bool, has_content: bool, state: int | None) -> str | None:
-    if is_removed and state is None:
-        return "not_erased" if has_content else None
-    if is_removed or state is None:
-        return "removed" if is_removed else "not_removed"
-    return None if is_read == bool(state) else "read_state"
+class _Last(NamedTuple):
+    """What the log says last about a notification, and its row. The marks and moves are sequences, 0 for none."""
+
+    removed: int
+    """1 if an event removed it."""
+    read: int
+    unread: int
+    archived: int
+    snoozed: int
+    listed: int
+    """The last event that put it into the inbox."""
+    content: int
+    """1 if an event has its content."""
+    state: int | None
+    """1 for a read notification, 0 for an unread one, None without one."""
+    folder: str | None
+
+    @property
+    def was_moved(self) -> bool:
+        return bool(self.archived or self.snoozed)
+
+    @property
+    def expected_folder(self) -> str:
+        latest = max(self.archived, self.snoozed, self.listed)
+        if latest == self.listed:
+            return Folder.INBOX.value
+        return (Folder.ARCHIVE if latest == self.archived else Folder.SNOOZED).value
 
 
-def _last_events(users: Sequence[Any]) -> Iterator[Any]:
-    """Yield (inbox, notification, 1 if removed, last read, last unread, 1 with content, state of the row) from the log.
+def _flaws(last: _Last, was_marked_with_others: bool) -> Iterator[str]:
+    if last.removed and last.state is None:
+        if last.content:
+            yield "not_erased"
+        return
+    if last.removed or last.state is None:
+        yield "removed" if last.removed else "not_removed"
+        return
+    is_read = last.read > last.unread or was_marked_with_others
+    # A mark-all-read is of the inbox only. Where the notification was at that time is not looked up.
+    if is_read != bool(last.state) and not (was_marked_with_others and last.was_moved):
+        yield "read_state"
+    # Without such an event, the log begins after it was put where it is.
+    if max(last.archived, last.snoozed, last.listed) and last.expected_folder != last.folder:
+        yield "folders"
 
-    The marks are sequences, 0 for none. The state is 1 for a read notification, 0 for an unread one, None without one.
-    """
+
+def _last_events(users: Sequence[Any]) -> Iterator[tuple[Any, int, _Last]]:
+    """Yield (inbox, notification, what is last said of it) of each notification that the log has an event about."""
     events = database.queryset(InboxEvent).filter(inbox__in=users, notification_id__isnull=False)
     about: Any = events.order_by().values("inbox_id", "notification_id")
     row = Notification.objects.filter(
         pk=OuterRef("notification_id"), recipient=OuterRef("inbox_id")
     )
-    return iter(
-        about.annotate(
-            removed=Max(_one_if(kind__in=_REMOVALS)),
-            last_read=Max(_sequence_if(kind=Kind.READ)),
-            last_unread=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNREAD))),
-            content=Max(_one_if(payload__has_key="notification")),
-            state=Subquery(row.values_list(_one_if(read_at__isnull=False))[:1]),
-        )
-        # Not by `iterator()`, whose server-side cursor does not outlive a statement behind PgBouncer.
-        .values_list(
-            "inbox_id",
-            "notification_id",
-            "removed",
-            "last_read",
-            "last_unread",
-            "content",
-            "state",
-        )
+    found = about.annotate(
+        last_removed=Max(_one_if(kind__in=_REMOVALS)),
+        last_read=Max(_sequence_if(kind=Kind.READ)),
+        last_unread=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNREAD, Kind.RETURNED))),
+        last_archived=Max(_sequence_if(kind=Kind.ARCHIVED)),
+        last_snoozed=Max(_sequence_if(kind=Kind.SNOOZED)),
+        last_listed=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNARCHIVED, Kind.RETURNED))),
+        content=Max(_one_if(payload__has_key="notification")),
+        state=Subquery(row.values_list(_one_if(read_at__isnull=False))[:1]),
+        row_folder=Subquery(row.values_list("folder")[:1]),
     )
+    # Not by `iterator()`, whose server-side cursor does not outlive a statement behind PgBouncer.
+    rows = found.values_list(
+        "inbox_id",
+        "notification_id",
+        "last_removed",
+        "last_read",
+        "last_unread",
+        "last_archived",
+        "last_snoozed",
+        "last_listed",
+        "content",
+        "state",
+        "row_folder",
+    )
+    return ((inbox_id, number, _Last(*last)) for inbox_id, number, *last in rows)
 
 
 def not_erased(user_id: Any) -> list[Gone]:
@@ -144,13 +182,13 @@ class _AllReads:
     def __init__(self, events: Sequence[tuple[int, int]] = ()) -> None:
         """Take (sequence, id of the newest notification that was marked), in the order of the log."""
         self._sequences = [sequence for sequence, _ in events]
-        newest_first = accumulate((through_id for _, through_id in reversed(events)), max)
-        self._through_ids = list(newest_first)[::-1]
+        newest_first = accumulate((through_rank for _, through_rank in reversed(events)), max)
+        self._through_ranks = list(newest_first)[::-1]
 
     def cover(self, notification_id: int, *, after: int) -> bool:
         """Whether one of those after a sequence has marked the notification."""
         place = bisect_right(self._sequences, after)
-        return place < len(self._sequences) and notification_id <= self._through_ids[place]
+        return place < len(self._sequences) and notification_id <= self._through_ranks[place]
 
 
 def _all_reads(users: Sequence[Any]) -> dict[Any, _AllReads]:
@@ -160,8 +198,8 @@ def _all_reads(users: Sequence[Any]) -> dict[Any, _AllReads]:
         .filter(inbox__in=users, kind=Kind.ALL_READ)
         .order_by("sequence")
     )
-    for inbox_id, sequence, through_id in events.values_list(
+    for inbox_id, sequence, through_rank in events.values_list(
         "inbox_id", "sequence", "payload__through"
     ):
-        found.setdefault(inbox_id, []).append((sequence, through_id))
+        found.setdefault(inbox_id, []).append((sequence, through_rank))
     return {inbox_id: _AllReads(each) for inbox_id, each in found.items()}

@@ -17,10 +17,18 @@ from django.contrib.auth import get_user_model
 from django.db.models import Count, F, Max, Min, Q, Sum
 
 from live_inbox import database
-from live_inbox.events import Kind
+from live_inbox.events import Folder, Kind
 from live_inbox.maintenance import log_comparison
 from live_inbox.maintenance.findings import HARMLESS, Finding, Flaw
-from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fingerprint
+from live_inbox.models import (
+    UNREAD,
+    Inbox,
+    InboxEvent,
+    Notification,
+    new_epoch,
+    new_fingerprint,
+    rank,
+)
 from live_inbox.services.erasing import erase
 from live_inbox.services.inbox_rows import lock
 from live_inbox.sql_rows import key_value, table_of
@@ -34,7 +42,11 @@ class _Rows:
     """The rows of one user, counted."""
 
     notifications: int = 0
+    """Those of the folder `inbox`."""
     unread: int = 0
+    unseen: int = 0
+    archived: int = 0
+    snoozed: int = 0
     last_added: int = 0
     last_old_id: int | None = None
     """The largest id of a notification from before the log."""
@@ -54,6 +66,12 @@ class _Rows:
     removed: int = 0
     not_erased: int = 0
     read_state: int = 0
+    folders: int = 0
+
+    @property
+    def in_all_folders(self) -> int:
+        """Its notifications in all folders."""
+        return self.notifications + self.archived + self.snoozed
 
     @property
     def last_fingerprint(self) -> int | None:
@@ -167,10 +185,17 @@ def _rows(users: Sequence[Any]) -> dict[Any, _Rows]:
 
 def _aggregates_of_notifications(users: Sequence[Any]) -> dict[Any, dict[str, Any]]:
     rows = database.queryset(Notification).filter(recipient__in=users)
-    query = rows.order_by().values("recipient_id")
+    query = rows.alias(place=rank()).order_by().values("recipient_id")
+    in_inbox = Q(folder=Folder.INBOX.value)
     found: Iterable[Any] = query.annotate(
-        notifications=Count("pk"),
-        unread=Count("pk", filter=Q(read_at__isnull=True)),
+        notifications=Count("pk", filter=in_inbox),
+        unread=Count("pk", filter=in_inbox & UNREAD),
+        unseen=Count(
+            "pk",
+            filter=in_inbox & UNREAD & Q(place__gt=F("recipient__live_inbox__seen_through")),
+        ),
+        archived=Count("pk", filter=Q(folder=Folder.ARCHIVE.value)),
+        snoozed=Count("pk", filter=Q(folder=Folder.SNOOZED.value)),
         last_added=Max("added_sequence"),
         last_old_id=Max(
             "pk", filter=Q(added_sequence__lt=F("recipient__live_inbox__first_sequence"))
@@ -201,7 +226,7 @@ def _aggregates_of_events(users: Sequence[Any]) -> dict[Any, dict[str, Any]]:
 
 def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
     if inbox is None:
-        facts = [(Flaw.NO_INBOX, 1 if rows.notifications else 0, 0)]
+        facts = [(Flaw.NO_INBOX, 1 if rows.in_all_folders else 0, 0)]
     else:
         log = inbox.last_sequence - inbox.first_sequence + 1
         is_whole = rows.events == log and not rows.events_above
@@ -209,6 +234,9 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
         facts = [
             (Flaw.UNREAD_COUNT, rows.unread, inbox.unread_count),
             (Flaw.TOTAL_COUNT, rows.notifications, inbox.total_count),
+            (Flaw.UNSEEN_COUNT, rows.unseen, inbox.unseen_count),
+            (Flaw.ARCHIVED_COUNT, rows.archived, inbox.archived_count),
+            (Flaw.SNOOZED_COUNT, rows.snoozed, inbox.snoozed_count),
             (Flaw.LOG_HOLES, log, rows.events),
             (Flaw.LOG_BELOW_FIRST, 0, rows.events_below),
             (Flaw.LOG_ABOVE_LAST, 0, rows.events_above),
@@ -218,6 +246,7 @@ def _compare(user_id: Any, inbox: Inbox | None, rows: _Rows) -> list[Finding]:
             (Flaw.REMOVED, 0, rows.removed),
             (Flaw.NOT_ERASED, 0, rows.not_erased),
             (Flaw.READ_STATE, 0, rows.read_state),
+            (Flaw.FOLDERS, 0, rows.folders),
             (Flaw.ID_ORDER, *rows.misplaced_id),
             (Flaw.FINGERPRINTS, inbox.fingerprint if end is None else end, inbox.fingerprint),
         ]
@@ -275,4 +304,7 @@ def _repair(inbox: Inbox, rows: _Rows, *, harmless: bool) -> None:
     inbox.fingerprint = new_fingerprint()
     inbox.unread_count = rows.unread
     inbox.total_count = rows.notifications
+    inbox.unseen_count = rows.unseen
+    inbox.archived_count = rows.archived
+    inbox.snoozed_count = rows.snoozed
     inbox.save(using=database.alias())

@@ -128,6 +128,24 @@ class Migration(migrations.Migration):
                 ),
                 ("unread_count", models.PositiveIntegerField(default=0, editable=False)),
                 ("total_count", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "unseen_count",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Unread notifications since the list was last opened.",
+                    ),
+                ),
+                ("archived_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("snoozed_count", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "seen_through",
+                    models.BigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Highest rank when the list was last opened.",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "inboxes",
@@ -170,6 +188,13 @@ class Migration(migrations.Migration):
                             ("deleted", "deleted"),
                             ("all_read", "all_read"),
                             ("expired", "expired"),
+                            ("archived", "archived"),
+                            ("unarchived", "unarchived"),
+                            ("snoozed", "snoozed"),
+                            ("returned", "returned"),
+                            ("pinned", "pinned"),
+                            ("unpinned", "unpinned"),
+                            ("seen", "seen"),
                         ],
                         editable=False,
                         max_length=16,
@@ -199,9 +224,23 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("kind__in", ["read", "unread"])),
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "read",
+                                    "unread",
+                                    "archived",
+                                    "unarchived",
+                                    "snoozed",
+                                    "returned",
+                                    "pinned",
+                                    "unpinned",
+                                ],
+                            )
+                        ),
                         fields=["inbox", "notification_id"],
-                        name="inboxevent_marks",
+                        name="inboxevent_changes",
                     )
                 ],
                 "constraints": [
@@ -224,6 +263,34 @@ class Migration(migrations.Migration):
                 ("read_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("expires_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
+                    "priority",
+                    models.CharField(
+                        choices=[
+                            ("low", "low"),
+                            ("normal", "normal"),
+                            ("high", "high"),
+                            ("urgent", "urgent"),
+                        ],
+                        default="normal",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "folder",
+                    models.CharField(
+                        choices=[
+                            ("inbox", "inbox"),
+                            ("archive", "archive"),
+                            ("snoozed", "snoozed"),
+                        ],
+                        default="inbox",
+                        editable=False,
+                        max_length=8,
+                    ),
+                ),
+                ("snoozed_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("pinned", models.BooleanField(default=False, editable=False)),
+                (
                     "idempotency_key",
                     models.CharField(blank=True, editable=False, max_length=200, null=True),
                 ),
@@ -231,6 +298,22 @@ class Migration(migrations.Migration):
                     "added_sequence",
                     models.BigIntegerField(
                         editable=False, help_text="Sequence of the event that added it."
+                    ),
+                ),
+                (
+                    "returned_sequence",
+                    models.BigIntegerField(
+                        editable=False,
+                        help_text="Sequence of the event that last returned it.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "returned_rank",
+                    models.BigIntegerField(
+                        editable=False,
+                        help_text="Since it has returned, its place in lists: a number of the same series as the ids.",
+                        null=True,
                     ),
                 ),
                 (
@@ -259,34 +342,51 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         models.F("recipient"),
-                        live_inbox.models.NegatedId("id"),
+                        models.F("folder"),
+                        live_inbox.models.NegatedRank(live_inbox.models.rank()),
                         name="notification_list",
                     ),
                     models.Index(
                         models.F("recipient"),
-                        live_inbox.models.NegatedId("id"),
+                        models.F("folder"),
+                        live_inbox.models.NegatedRank(live_inbox.models.rank()),
                         condition=models.Q(("read_at__isnull", True)),
                         name="notification_unread",
                     ),
                     models.Index(
                         models.F("recipient"),
-                        live_inbox.models.NegatedId("id"),
+                        models.F("folder"),
+                        live_inbox.models.NegatedRank(live_inbox.models.rank()),
                         condition=models.Q(("read_at__isnull", False)),
                         name="notification_read",
                     ),
                     models.Index(
                         models.F("recipient"),
+                        models.F("folder"),
                         models.F("type"),
-                        live_inbox.models.NegatedIdWithinType("id"),
+                        live_inbox.models.NegatedRankWithinType(live_inbox.models.rank()),
                         condition=models.Q(("read_at__isnull", True)),
                         name="notification_type_unread",
                     ),
                     models.Index(
                         models.F("recipient"),
+                        models.F("folder"),
                         models.F("type"),
-                        live_inbox.models.NegatedIdWithinType("id"),
+                        live_inbox.models.NegatedRankWithinType(live_inbox.models.rank()),
                         condition=models.Q(("read_at__isnull", False)),
                         name="notification_type_read",
+                    ),
+                    models.Index(
+                        models.F("recipient"),
+                        models.F("folder"),
+                        live_inbox.models.NegatedRankOfPinned(live_inbox.models.rank()),
+                        condition=models.Q(("pinned", True)),
+                        name="notification_pinned",
+                    ),
+                    models.Index(
+                        condition=models.Q(("snoozed_until__isnull", False)),
+                        fields=["snoozed_until", "id"],
+                        name="notification_snoozed",
                     ),
                     models.Index(
                         condition=models.Q(("expires_at__isnull", False)),

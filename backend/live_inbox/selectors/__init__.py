@@ -1,7 +1,7 @@
 """The readers: everything that is read of an inbox. Each costs a fixed number of queries at any size."""
 
 from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
-from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page
+from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page, rank_of
 from live_inbox.selectors.log import events, heads
 from live_inbox.selectors.newest_pages import newest_pages
 from live_inbox.selectors.preferences import PreferenceState, preference_state, preferences
@@ -20,4 +20,5 @@ __all__ = [
     "page",
     "preference_state",
     "preferences",
+    "rank_of",
 ]

@@ -17,9 +17,12 @@ class InboxState:
     position: Position
     unread_count: int
     total_count: int
+    unseen_count: int
+    archived_count: int
+    snoozed_count: int
 
 
-EMPTY = InboxState(ORIGIN, 0, 0)
+EMPTY = InboxState(ORIGIN, 0, 0, 0, 0, 0)
 
 
 @database.reading
@@ -28,4 +31,11 @@ def inbox_state(*, user_id: Any) -> InboxState:
     inbox = database.queryset(Inbox).filter(pk=user_id).first()
     if inbox is None:
         return EMPTY
-    return InboxState(inbox.position, inbox.unread_count, inbox.total_count)
+    return InboxState(
+        inbox.position,
+        inbox.unread_count,
+        inbox.total_count,
+        inbox.unseen_count,
+        inbox.archived_count,
+        inbox.snoozed_count,
+    )

@@ -16,19 +16,32 @@ from live_inbox.conf import inbox_settings
 from live_inbox.content import clean_type
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput, NotFound
-from live_inbox.events import Snapshot
-from live_inbox.models import Inbox, Notification
+from live_inbox.events import Folder, Snapshot
+from live_inbox.models import Inbox, Notification, rank
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
 from live_inbox.selectors.list_statements import Stretch
 from live_inbox.selectors.snapshot_rows import SnapshotReader, reader_for
 from live_inbox.sql_rows import key_value, table_of
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
+from live_inbox.storable import is_storable_integer
 
 MAX_TYPES = 20
 """Types that one filter may name."""
 
-STATE_COLUMNS = ("epoch", "last_sequence", "fingerprint", "unread_count", "total_count")
+STATE_COLUMNS = (
+    "epoch",
+    "last_sequence",
+    "fingerprint",
+    "unread_count",
+    "total_count",
+    "unseen_count",
+    "archived_count",
+    "snoozed_count",
+)
 """The columns of an inbox that are its state."""
+
+LISTED_RANK = 'COALESCE(listed."returned_rank", listed."id")'
+"""The order of the rows of a list, `listed`, the newest last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +65,12 @@ def page(
     types: Collection[str] | None = None,
     read: bool | None = None,
     fields: frozenset[str] | None = None,
+    folder: Folder = Folder.INBOX,
+    pinned: bool = False,
 ) -> Page:
     """Return up to `limit` of a user's notifications with the inbox's state, read in one snapshot.
 
-    `older_than` and `newer_than` are ids that bound the page, both exclusive; it is the newest stretch between
+    `older_than` and `newer_than` are ranks that bound the page, both exclusive; it is the newest stretch between
     them or, with `from_oldest`, the oldest. Because the state belongs to the same snapshot, "list, then subscribe
     after its position" has neither a gap nor an overlap.
 
@@ -70,6 +85,8 @@ def page(
         older_than,
         newer_than,
         from_oldest,
+        folder,
+        pinned,
     )
     rows, inbox = _read_with_inbox(connection, stretch, limit + 1, fields)
     more, rows = len(rows) > limit, rows[:limit]
@@ -127,7 +144,7 @@ def _read_with_inbox(
     found = rows_of_statement(
         connection,
         f"SELECT {around.columns} FROM {around.inbox} LEFT JOIN ({text}) AS listed ON TRUE{around.join}"
-        f' WHERE inbox."user_id" = %s ORDER BY listed."id" {order}',
+        f' WHERE inbox."user_id" = %s ORDER BY {LISTED_RANK} {order}',
         [*parameters, stretch.user_key],
         is_binary=reader.may_be_binary and may_be_binary(connection),
     )
@@ -141,8 +158,8 @@ def _read_with_inbox(
 
 def state_of(row: Sequence[Any]) -> InboxState:
     """Return the state of an inbox from the first columns of a row."""
-    epoch, sequence, fingerprint, unread_count, total_count = row[: len(STATE_COLUMNS)]
-    return InboxState(Position(epoch, sequence, fingerprint), unread_count, total_count)
+    epoch, sequence, fingerprint, *counts = row[: len(STATE_COLUMNS)]
+    return InboxState(Position(epoch, sequence, fingerprint), *counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +191,18 @@ def list_around(reader: SnapshotReader) -> ListAround:
         f"{table_of(connection, Inbox)} AS inbox",
         join,
     )
+
+
+@database.reading
+def rank_of(*, user_id: Any, notification_id: int) -> int:
+    """Return the place in lists of one of the user's notifications.
+
+    Of one that does not exist any more, its id: where it was, unless it had returned from a snooze.
+    """
+    if not is_storable_integer(notification_id):
+        return notification_id
+    query = database.queryset(Notification).filter(recipient=user_id, pk=notification_id)
+    return query.values_list(rank(), flat=True).first() or notification_id
 
 
 @database.reading

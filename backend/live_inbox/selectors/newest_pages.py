@@ -14,7 +14,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from live_inbox import database
 from live_inbox.selectors.inbox_state import EMPTY
 from live_inbox.selectors.list_statements import newest_of_inbox
-from live_inbox.selectors.lists import STATE_COLUMNS, Page, check_page, list_around, page, state_of
+from live_inbox.selectors.lists import (
+    LISTED_RANK,
+    STATE_COLUMNS,
+    Page,
+    check_page,
+    list_around,
+    page,
+    state_of,
+)
 from live_inbox.selectors.snapshot_rows import SnapshotReader, reader_for
 from live_inbox.sql_rows import key_value
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
@@ -90,5 +98,5 @@ def _statement(reader: SnapshotReader, read: bool | None, count: int) -> str:
     keys = ", ".join(["%s"] * count)
     return (
         f'SELECT inbox."user_id", {around.columns} FROM {around.inbox} LEFT JOIN LATERAL ({rows}) AS listed ON TRUE'
-        f'{around.join} WHERE inbox."user_id" IN ({keys}) ORDER BY listed."id" DESC'
+        f'{around.join} WHERE inbox."user_id" IN ({keys}) ORDER BY {LISTED_RANK} DESC'
     )

@@ -7,7 +7,7 @@ sender is made into a user of the model, once for each page.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db import connections
 
 from live_inbox import database
 from live_inbox.columns import SAME_IN_BINARY, Columns, is_plain
-from live_inbox.events import Person, Snapshot
+from live_inbox.events import Folder, Person, Snapshot
 from live_inbox.models import Notification
 from live_inbox.name_columns import fields_of_names, has_names_of_django, person_by_names
 from live_inbox.snapshots import person
@@ -24,8 +24,11 @@ from live_inbox.snapshots import person
 ALL = Snapshot.__struct_fields__
 """The names of all that is read of a notification."""
 
-_ALWAYS = frozenset({"id"})
-_SENDER = ALL.index("sender")
+_ALWAYS = frozenset({"id", "returned_rank"})
+"""The order of lists, and so their cursors, depend on them."""
+
+_SENDER, _FOLDER = ALL.index("sender"), ALL.index("folder")
+_FOLDERS = {folder.value: folder for folder in Folder}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +87,9 @@ def _reader(alias: str, fields: frozenset[str] | None, has_names_of_django: bool
     left_out = frozenset() if fields is None else frozenset(ALL) - fields - _ALWAYS
     declared: list[Any] = [Notification._meta.get_field(name) for name in ALL]
     notification = Columns.of(declared, connection, left_out=left_out)
+    if "folder" not in left_out:
+        made = (_FOLDER, _FOLDERS.__getitem__)
+        notification = replace(notification, conversions=(*notification.conversions, made))
     users = get_user_model()._meta
     has_plain_columns = not users.parents and all(map(is_plain, users.concrete_fields))
     if "sender" in left_out or not has_plain_columns:

@@ -11,8 +11,11 @@ from live_inbox.services.bulk_progress import SenderDeleted, SendManyInterrupted
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.deleting import delete
 from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
+from live_inbox.services.moving import archive, snooze, unarchive, unsnooze
+from live_inbox.services.pinning import pin, unpin
 from live_inbox.services.preferences import set_preference
-from live_inbox.services.results import AllRead, Changed, Deleted, Sent, SentMany
+from live_inbox.services.results import AllRead, Changed, Deleted, Seen, Sent, SentMany
+from live_inbox.services.seeing import mark_seen
 from live_inbox.services.sending import send
 from live_inbox.snapshots import person, snapshot
 
@@ -21,16 +24,20 @@ __all__ = [
     "Changed",
     "Deleted",
     "RecipientResult",
+    "Seen",
     "SendManyInterrupted",
     "SendStatus",
     "SenderDeleted",
     "Sent",
     "SentMany",
+    "archive",
     "delete",
     "mark_all_read",
     "mark_read",
+    "mark_seen",
     "mark_unread",
     "person",
+    "pin",
     "send",
     "send_approval",
     "send_many",
@@ -38,4 +45,8 @@ __all__ = [
     "send_user_detail_approval",
     "set_preference",
     "snapshot",
+    "snooze",
+    "unarchive",
+    "unpin",
+    "unsnooze",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from live_inbox import database
 from live_inbox.events import Kind
 from live_inbox.models import Notification
+from live_inbox.services.counting import NONE, counts_of
 from live_inbox.services.erasing import Gone, erase
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import allocate_sequence, lock_with_notification
@@ -23,7 +24,8 @@ def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -
     inbox, notification = lock_with_notification(user_id, notification_id)
     Notification.unguarded.using(database.alias()).filter(pk=notification.pk).delete()
     erase([Gone(inbox.pk, notification.pk, notification.added_sequence)])
-    numbered = allocate_sequence(inbox, unread=0 if notification.read else -1, total=-1)
+    lost = counts_of(notification, inbox.seen_through)
+    numbered = allocate_sequence(inbox, NONE.minus(lost))
     event = event_of(
         Kind.DELETED,
         numbered,
@@ -32,4 +34,10 @@ def delete(*, user_id: Any, notification_id: int, now: datetime | None = None) -
         type=notification.type,
     )
     record([event])
-    return Deleted(notification.pk, inbox.unread_count, inbox.total_count, inbox.position)
+    return Deleted(
+        notification.pk,
+        inbox.unread_count,
+        inbox.total_count,
+        inbox.unseen_count,
+        inbox.position,
+    )

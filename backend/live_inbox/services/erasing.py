@@ -10,18 +10,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from live_inbox import database
-from live_inbox.events import Kind
+from live_inbox.events import CHANGES
 from live_inbox.models import InboxEvent
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
-MARKS = (Kind.READ, Kind.UNREAD)
-"""The kinds of events that repeat the content of a notification after it was added. An index has no other events."""
-
 _ERASED = {
-    "postgresql": "jsonb_build_object('unread', payload->'unread', 'total', payload->'total',"
-    " 'type', payload#>'{notification,type}', 'erased', true)",
-    "sqlite": "json_object('unread', json_extract(payload, '$.unread'), 'total', json_extract(payload, '$.total'),"
-    " 'type', json_extract(payload, '$.notification.type'), 'erased', json('true'))",
+    "postgresql": "jsonb_strip_nulls(jsonb_build_object('unread', payload->'unread', 'total', payload->'total',"
+    " 'unseen', payload->'unseen', 'type', payload#>'{notification,type}', 'erased', true))",
+    # What is null in a merge patch is left out.
+    "sqlite": "json_patch('{}', json_object('unread', json_extract(payload, '$.unread'),"
+    " 'total', json_extract(payload, '$.total'), 'unseen', json_extract(payload, '$.unseen'),"
+    " 'type', json_extract(payload, '$.notification.type'), 'erased', json('true')))",
 }
 """The payload of an event without the notification, as `events.to_payload` writes it."""
 
@@ -37,7 +36,7 @@ class Gone(NamedTuple):
 def erase(gone: Sequence[Gone]) -> None:
     """Remove the content of deleted notifications from the events about them. Their inboxes must be locked.
 
-    One statement. It finds the events that added them by their sequences, and the marks by an index of their own, so
+    One statement. It finds the events that added them by their sequences, and the changes by an index of their own, so
     the cost does not depend on the length of the log.
     """
     if not gone:
@@ -49,8 +48,8 @@ def erase(gone: Sequence[Gone]) -> None:
         ((key_value(connection, each.user_id), *each[1:]) for each in gone),
     )
     log = table_of(connection, InboxEvent)
-    # Constants, not parameters: only then does SQLite use the index of the marks.
-    marks = ", ".join(f"'{kind.value}'" for kind in MARKS)
+    # Constants, not parameters: only then does SQLite use the index of the changes.
+    changes = ", ".join(f"'{kind.value}'" for kind in CHANGES)
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH gone AS (SELECT user_id, removed_id, added FROM {given})"
@@ -58,6 +57,6 @@ def erase(gone: Sequence[Gone]) -> None:
             f"SELECT {log}.id FROM gone JOIN {log}"
             " ON inbox_id = user_id AND sequence = added AND notification_id = removed_id"
             f" UNION ALL SELECT {log}.id FROM gone JOIN {log}"
-            f" ON inbox_id = user_id AND notification_id = removed_id AND kind IN ({marks}))",
+            f" ON inbox_id = user_id AND notification_id = removed_id AND kind IN ({changes}))",
             [document],
         )

@@ -31,6 +31,7 @@ def event_of(kind: Kind, inbox: SequencedInbox, now: datetime | None, **details:
         total_count=inbox.total_count,
         fingerprint=inbox.fingerprint,
         previous_fingerprint=inbox.previous_fingerprint,
+        unseen_count=inbox.unseen_count,
         **details,
     )
 

@@ -55,3 +55,17 @@ def _signal_of(kind: Kind) -> Signal:
             return signals.notification_deleted
         case Kind.EXPIRED:
             return signals.notification_expired
+        case Kind.ARCHIVED:
+            return signals.notification_archived
+        case Kind.UNARCHIVED:
+            return signals.notification_unarchived
+        case Kind.SNOOZED:
+            return signals.notification_snoozed
+        case Kind.RETURNED:
+            return signals.notification_returned
+        case Kind.PINNED:
+            return signals.notification_pinned
+        case Kind.UNPINNED:
+            return signals.notification_unpinned
+        case Kind.SEEN:
+            return signals.notifications_seen

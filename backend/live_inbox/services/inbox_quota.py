@@ -1,8 +1,8 @@
 """The quota of an inbox: the setting MAX_INBOX_NOTIFICATIONS.
 
-The transaction that adds a notification to a full inbox deletes the oldest ones that are read, and unread ones only if
-there are no others. Each deletion is an event, so devices show the same. While an inbox has room, the quota costs a
-comparison with the count that adding has returned anyway.
+The transaction that adds a notification to a full inbox deletes the oldest ones that are read, those of the archive
+first, and unread and snoozed ones only if there are no others. Each deletion is an event, so devices show the same.
+While an inbox has room, the quota costs a comparison with the count that adding has returned anyway.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from django.db.models import Q
 
 from live_inbox import database, metrics
 from live_inbox.conf import inbox_settings
-from live_inbox.events import Event, Kind
-from live_inbox.models import READ, UNREAD, Inbox, NegatedId, Notification
+from live_inbox.events import Event, Folder, Kind
+from live_inbox.models import READ, UNREAD, Inbox, NegatedRank, Notification, rank
 from live_inbox.services.inbox_rows import SequencedInbox, lock_skip_locked
 from live_inbox.services.removing import REMOVAL_COLUMNS, RemovalRow, can_lose, remove
 
@@ -27,13 +27,24 @@ _SHARE = 100
 """A full inbox makes room for this part of the quota, as far as read ones go: not each addition pays for a deletion."""
 
 
+_ORDER = (
+    (READ, Folder.ARCHIVE),
+    (READ, Folder.INBOX),
+    (UNREAD, Folder.ARCHIVE),
+    (UNREAD, Folder.INBOX),
+    (READ, Folder.SNOOZED),
+    (UNREAD, Folder.SNOOZED),
+)
+"""What goes first: what the user is done with, and last what they want to come back."""
+
+
 def make_room(inboxes: Sequence[SequencedInbox], now: datetime | None) -> list[Event]:
     """Delete what is above the quota of inboxes to which a notification has just been added; return the events.
 
     The inboxes are locked by this transaction. The caller records the events after those of the additions.
     """
     most = inbox_settings().max_inbox_notifications
-    full = [inbox.user_id for inbox in inboxes if inbox.total_count > most]
+    full = [inbox.user_id for inbox in inboxes if inbox.stored_count > most]
     if not full:
         return []
     # Not locked by others: `allocate_sequences` has locked them.
@@ -49,14 +60,23 @@ def make_room(inboxes: Sequence[SequencedInbox], now: datetime | None) -> list[E
 
 
 def _oldest(inbox: Inbox, most: int, longest: int) -> list[RemovalRow]:
-    excess = min(inbox.total_count - most, longest)
-    found = _first(inbox, READ, min(max(excess, most // _SHARE), longest))
-    if len(found) < excess:
-        found += _first(inbox, UNREAD, excess - len(found))
+    excess = min(inbox.stored_count - most, longest)
+    wanted = min(max(excess, most // _SHARE), longest)
+    found: list[RemovalRow] = []
+    counts = {
+        Folder.INBOX: inbox.total_count,
+        Folder.ARCHIVE: inbox.archived_count,
+        Folder.SNOOZED: inbox.snoozed_count,
+    }
+    for state, folder in _ORDER:
+        if state is not READ:
+            wanted = excess
+        if counts[folder] and len(found) < wanted:
+            found += _first(inbox, state, folder, wanted - len(found))
     return found
 
 
-def _first(inbox: Inbox, state: Q, count: int) -> list[RemovalRow]:
-    rows = database.queryset(Notification).filter(state, recipient=inbox.pk)
-    oldest = rows.alias(order=NegatedId("id")).order_by("-order")
+def _first(inbox: Inbox, state: Q, folder: Folder, count: int) -> list[RemovalRow]:
+    rows = database.queryset(Notification).filter(state, recipient=inbox.pk, folder=folder.value)
+    oldest = rows.alias(order=NegatedRank(rank())).order_by("-order")
     return [RemovalRow(*row) for row in oldest.values_list(*REMOVAL_COLUMNS)[:count]]

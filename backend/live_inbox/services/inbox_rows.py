@@ -29,6 +29,7 @@ from live_inbox.models import (
     new_epoch,
     new_fingerprint,
 )
+from live_inbox.services.counting import Counts
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 from live_inbox.storable import is_storable_integer
 
@@ -52,6 +53,9 @@ class SequencedInbox:
     """The database's time at that moment, or when the row was locked."""
     fingerprint: int = 0
     previous_fingerprint: int = 0
+    unseen_count: int = 0
+    stored_count: int = 0
+    """Its notifications in all folders."""
 
 
 def allocate_sequences(
@@ -79,14 +83,17 @@ def allocate_sequences(
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table}"
-            " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, fingerprint)"
-            f" SELECT user_id, epoch, 1, 1, 1, 1, {added} FROM {given} WHERE {wanted} ORDER BY place"
+            " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, unseen_count,"
+            " archived_count, snoozed_count, seen_through, fingerprint)"
+            f" SELECT user_id, epoch, 1, 1, 1, 1, 1, 0, 0, 0, {added} FROM {given} WHERE {wanted} ORDER BY place"
             " ON CONFLICT (user_id) DO UPDATE SET"
             f" last_sequence = {table}.last_sequence + 1,"
             f" unread_count = {table}.unread_count + 1,"
             f" total_count = {table}.total_count + 1,"
+            f" unseen_count = {table}.unseen_count + 1,"
             f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
-            f" RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint{time}",
+            " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count,"
+            f" total_count + archived_count + snoozed_count{time}",
             [document, *off],
         )
         found = cursor.fetchall()
@@ -102,8 +109,10 @@ def allocate_sequences(
             at[0] if at else own_time,
             fingerprint,
             (fingerprint - added) % FINGERPRINTS,
+            unseen_count,
+            stored_count,
         )
-        for user_id, epoch, sequence, unread_count, total_count, fingerprint, *at in found
+        for user_id, epoch, sequence, unread_count, total_count, fingerprint, unseen_count, stored_count, *at in found
     ]
     return sorted(numbered, key=lambda n: n.user_id)
 
@@ -192,20 +201,23 @@ def lock_free(user_ids: Collection[Any]) -> set[Any]:
     return set(inboxes.values_list("pk", flat=True)) - free
 
 
-def allocate_sequence(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
+def allocate_sequence(inbox: Inbox, change: Counts) -> SequencedInbox:
     """Take the next sequence of a locked inbox for one change, and add to its counts."""
-    numbered = advance(inbox, unread=unread, total=total)
+    numbered = advance(inbox, change)
     save_all([inbox])
     return numbered
 
 
-def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
+def advance(inbox: Inbox, change: Counts) -> SequencedInbox:
     """Do the same without saving: for several changes, after which the inbox must be saved."""
     previous = inbox.fingerprint
     inbox.last_sequence += 1
     inbox.fingerprint = (previous + new_fingerprint()) % FINGERPRINTS
-    inbox.unread_count += unread
-    inbox.total_count += total
+    inbox.unread_count += change.unread
+    inbox.total_count += change.total
+    inbox.unseen_count += change.unseen
+    inbox.archived_count += change.archived
+    inbox.snoozed_count += change.snoozed
     return SequencedInbox(
         inbox.pk,
         inbox.epoch,
@@ -215,6 +227,8 @@ def advance(inbox: Inbox, *, unread: int = 0, total: int = 0) -> SequencedInbox:
         moment_of(inbox),
         inbox.fingerprint,
         previous,
+        inbox.unseen_count,
+        inbox.stored_count,
     )
 
 
@@ -226,6 +240,10 @@ def save_all(inboxes: Collection[Inbox]) -> None:
             inbox.last_sequence,
             inbox.unread_count,
             inbox.total_count,
+            inbox.unseen_count,
+            inbox.archived_count,
+            inbox.snoozed_count,
+            inbox.seen_through,
             inbox.fingerprint,
             key_value(connection, inbox.pk),
         )
@@ -235,6 +253,7 @@ def save_all(inboxes: Collection[Inbox]) -> None:
         # Building Django's bulk_update takes longer than executing all of these.
         cursor.executemany(
             f"UPDATE {table_of(connection, Inbox)} SET last_sequence = %s, unread_count = %s, total_count = %s,"
+            " unseen_count = %s, archived_count = %s, snoozed_count = %s, seen_through = %s,"
             " fingerprint = %s WHERE user_id = %s",
             rows,
         )

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from live_inbox import database
-from live_inbox.delivery.position import Position, is_other_event
-from live_inbox.errors import InvalidInput
-from live_inbox.events import Kind
-from live_inbox.models import Inbox, InboxEvent, NegatedId, Notification
+from live_inbox.delivery.position import Position
+from live_inbox.events import Folder, Kind
+from live_inbox.models import NegatedRank, Notification, rank
 from live_inbox.services import one_statement
+from live_inbox.services.counting import Counts, counts_of
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import (
     allocate_sequence,
@@ -19,7 +19,9 @@ from live_inbox.services.inbox_rows import (
     moment_of,
     read_with_notification,
 )
-from live_inbox.services.results import AllRead, Changed
+from live_inbox.services.results import AllRead, Changed, changed_result
+from live_inbox.services.seeing import unseen_count
+from live_inbox.services.up_to import arrival, check_up_to
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import table_of
 
@@ -47,7 +49,7 @@ def _mark_in_one_statement(
     changed = notification.read != read
     if changed and not one_statement.mark(inbox, notification, read, now):
         return None
-    return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
+    return changed_result(inbox, notification, changed)
 
 
 @database.transactional
@@ -57,10 +59,12 @@ def _mark_under_lock(
     inbox, notification = lock_with_notification(user_id, notification_id)
     changed = notification.read != read
     if changed:
+        before = counts_of(notification, inbox.seen_through)
         read_at = (now or moment_of(inbox)) if read else None
         notification.read_at = read_at
         _set_read_at(notification.pk, read_at)
-        numbered = allocate_sequence(inbox, unread=-1 if read else 1)
+        after = counts_of(notification, inbox.seen_through)
+        numbered = allocate_sequence(inbox, after.minus(before))
         kind = Kind.READ if read else Kind.UNREAD
         about = snapshot(notification)
         moment = read_at or now
@@ -68,7 +72,7 @@ def _mark_under_lock(
             kind, numbered, moment, notification=about, notification_id=notification.pk
         )
         record([event])
-    return Changed(notification, changed, inbox.unread_count, inbox.total_count, inbox.position)
+    return changed_result(inbox, notification, changed)
 
 
 def _set_read_at(notification_id: int, read_at: datetime | None) -> None:
@@ -91,45 +95,30 @@ def mark_all_read(
     """
     inbox = lock(user_id)
     if inbox is None:
-        _check_up_to(None, up_to)
-        return AllRead(0, 0, 0, Position("", 0))
+        check_up_to(None, up_to)
+        return AllRead(0, 0, 0, 0, Position("", 0))
     moment = now or moment_of(inbox)
-    _check_up_to(inbox, up_to)
+    check_up_to(inbox, up_to)
     notifications = database.queryset(Notification)
-    unread = notifications.filter(recipient=user_id, read_at__isnull=True)
+    unread = notifications.filter(
+        recipient=user_id, folder=Folder.INBOX.value, read_at__isnull=True
+    )
     if up_to is not None:
-        unread = unread.filter(added_sequence__lte=up_to.sequence)
+        unread = unread.alias(at=arrival()).filter(at__lte=up_to.sequence)
     # Read along the index, and no further than the unread count: otherwise PostgreSQL, which does not know
     # how many there are, may visit every row that was ever marked since its last vacuum.
-    ids = unread.order_by(NegatedId("id")).values_list("id", flat=True)[: inbox.unread_count]
-    through_id = ids.first()
+    newest = unread.order_by(NegatedRank(rank()))
+    ids = newest.values_list("id", flat=True)[: inbox.unread_count]
+    through_rank = None
+    if inbox.unread_count:
+        through_rank = newest.values_list(rank(), flat=True).first()
     count = 0
-    if through_id is not None:
+    if through_rank is not None:
         count = (
             Notification.unguarded.using(database.alias()).filter(id__in=ids).update(read_at=moment)
         )
-        numbered = allocate_sequence(inbox, unread=-count)
-        event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_id=through_id)
+        left = 0 if up_to is None else unseen_count(inbox)
+        numbered = allocate_sequence(inbox, Counts(unread=-count, unseen=left - inbox.unseen_count))
+        event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_rank=through_rank)
         record([event])
-    return AllRead(count, inbox.unread_count, inbox.total_count, inbox.position)
-
-
-def _check_up_to(inbox: Inbox | None, up_to: Position | None) -> None:
-    if up_to is None or up_to.is_origin:
-        return
-    if (
-        inbox is None
-        or up_to.epoch != inbox.epoch
-        or up_to.sequence > inbox.last_sequence
-        or (up_to.fingerprint and is_other_event(up_to.fingerprint, _fingerprint_at(inbox, up_to)))
-    ):
-        raise InvalidInput("This is not a position of your inbox.", field="up_to")
-
-
-def _fingerprint_at(inbox: Inbox, up_to: Position) -> int:
-    """Return the fingerprint that the inbox's own event of that sequence has; 0 if it is known no more."""
-    if up_to.sequence == inbox.last_sequence:
-        return inbox.fingerprint
-    # Asked of the event that follows, which is retained longer.
-    following = database.queryset(InboxEvent).filter(inbox=inbox, sequence=up_to.sequence + 1)
-    return following.values_list("previous_fingerprint", flat=True).first() or 0
+    return AllRead(count, inbox.unread_count, inbox.total_count, inbox.unseen_count, inbox.position)

@@ -7,7 +7,8 @@ part locks the inbox.
 A statement sees what was committed when it began, not what was committed while it waited for the lock. So a mark names
 the position of the inbox that it has read, and writes nothing if the locked row is at another one. Nothing of an inbox
 changes without a new position. An addition depends on nothing but the row of the inbox, which a statement that has
-waited reads again.
+waited reads again. What the user has seen may change without a new position, if no device shows the difference: a mark
+names that, too.
 
 Each function returns None where it has written nothing, and the caller does the same in a transaction that locks first.
 """
@@ -28,6 +29,7 @@ from live_inbox.delivery.position import FINGERPRINTS
 from live_inbox.events import Event, Kind, encode_snapshot, to_payload
 from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fingerprint
 from live_inbox.services.bulk_insert import shared_columns
+from live_inbox.services.counting import counts_of
 from live_inbox.services.event_recording import announce, event_of
 from live_inbox.services.inbox_rows import IS_WANTED, SequencedInbox, advance
 from live_inbox.snapshots import snapshot
@@ -72,10 +74,13 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
     connection = database.connection()
     before = inbox.position
     key = key_value(connection, inbox.pk)
-    numbered = advance(inbox, unread=-1 if read else 1)
+    counted = counts_of(notification, inbox.seen_through)
     kind = Kind.READ if read else Kind.UNREAD
     notification.read_at = None
     unread = snapshot(notification)
+    unread_counts = counts_of(notification, inbox.seen_through)
+    changed = unread_counts._replace(unread=0, unseen=0) if read else unread_counts
+    numbered = advance(inbox, changed.minus(counted))
     draft = event_of(kind, numbered, now, notification=unread, notification_id=notification.pk)
     notifications = table_of(connection, Notification)
     payload = "%s::jsonb"
@@ -83,8 +88,8 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
         # The same moment as in the column.
         payload = f"jsonb_set({payload}, '{{notification,read_at}}', to_jsonb({_stamp('at')}))"
     values: list[Any] = [
-        *(inbox.last_sequence, inbox.unread_count, inbox.fingerprint),
-        *(key, before.epoch, before.sequence, before.fingerprint),
+        *(inbox.last_sequence, inbox.unread_count, inbox.unseen_count, inbox.fingerprint),
+        *(key, before.epoch, before.sequence, before.fingerprint, inbox.seen_through),
         *(*_given(now), notification.pk),
         *(draft.sequence, kind.value, notification.pk, to_payload(draft).decode()),
         *(draft.fingerprint, draft.previous_fingerprint),
@@ -92,7 +97,8 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH locked AS (UPDATE {table_of(connection, Inbox)} SET last_sequence = %s, unread_count = %s,"
-            " fingerprint = %s WHERE user_id = %s AND epoch = %s AND last_sequence = %s AND fingerprint = %s"
+            " unseen_count = %s, fingerprint = %s"
+            " WHERE user_id = %s AND epoch = %s AND last_sequence = %s AND fingerprint = %s AND seen_through = %s"
             f" RETURNING user_id, {_time(now)} AS at),"
             f" marked AS (UPDATE {notifications} SET read_at = {'locked.at' if read else 'NULL'} FROM locked"
             f" WHERE {notifications}.id = %s AND {notifications}.recipient_id = locked.user_id)"
@@ -147,9 +153,11 @@ def add(
             f" SELECT user_id, last_sequence, %s, {', '.join(values)} FROM locked RETURNING id),"
             f" logged AS (INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
             " SELECT user_id, last_sequence, %s, added.id, jsonb_build_object('unread', unread_count,"
-            f" 'total', total_count, 'notification', %s::jsonb || jsonb_build_object({stamps})), at,"
+            " 'total', total_count, 'unseen', unseen_count,"
+            f" 'notification', %s::jsonb || jsonb_build_object({stamps})), at,"
             f" fingerprint, {_before('fingerprint')} FROM locked, added)"
-            " SELECT epoch, last_sequence, unread_count, total_count, fingerprint, at, added.id FROM locked, added",
+            " SELECT epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count, at, added.id"
+            " FROM locked, added",
             [
                 *(new_epoch(), step, key_value(connection, recipient_id), *off),
                 *(most, *_given(now), key, *columns.values()),
@@ -159,14 +167,22 @@ def add(
         found = cursor.fetchone()
     if found is None:
         return None
-    epoch, sequence, unread_count, total_count, fingerprint, at, id = found
+    epoch, sequence, unread_count, total_count, fingerprint, unseen_count, at, id = found
     previous = (fingerprint - step) % FINGERPRINTS
     if "locked.at" in values:
         notification.created_at = at
     event = event_of(
         Kind.ADDED,
         SequencedInbox(
-            recipient_id, epoch, sequence, unread_count, total_count, at, fingerprint, previous
+            recipient_id,
+            epoch,
+            sequence,
+            unread_count,
+            total_count,
+            at,
+            fingerprint,
+            previous,
+            unseen_count,
         ),
         now,
         notification=replace(draft, id=id, created_at=notification.created_at),
@@ -181,16 +197,18 @@ def _taking_sequence(connection: BaseDatabaseWrapper, wanted: str, time: str) ->
     table = table_of(connection, Inbox)
     return (
         f"INSERT INTO {table}"
-        " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, fingerprint)"
-        " SELECT user_id, %s, 1, 1, 1, 1, %s"
+        " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, unseen_count,"
+        " archived_count, snoozed_count, seen_through, fingerprint)"
+        " SELECT user_id, %s, 1, 1, 1, 1, 1, 0, 0, 0, %s"
         f" FROM (SELECT %s::{key_type(connection)} AS user_id) AS given{wanted}"
         " ON CONFLICT (user_id) DO UPDATE SET"
         f" last_sequence = {table}.last_sequence + 1,"
         f" unread_count = {table}.unread_count + 1,"
         f" total_count = {table}.total_count + 1,"
+        f" unseen_count = {table}.unseen_count + 1,"
         f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
-        f" WHERE {table}.total_count < %s"
-        " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint,"
+        f" WHERE {table}.total_count + {table}.archived_count + {table}.snoozed_count < %s"
+        " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count,"
         f" {time} AS at"
     )
 

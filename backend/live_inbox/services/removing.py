@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Any, NamedTuple
 
 from live_inbox import database
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, Notification
+from live_inbox.services.counting import NONE, Counts, counts_of, counts_of_inbox
 from live_inbox.services.erasing import Gone, erase
 from live_inbox.services.event_recording import event_of
 from live_inbox.services.inbox_rows import advance, save_all
@@ -22,16 +24,31 @@ class RemovalRow(NamedTuple):
     type: str
     read_at: datetime | None
     added_sequence: int
+    folder: str
+    returned_rank: int | None
+
+    @property
+    def read(self) -> bool:
+        """Whether it is read."""
+        return self.read_at is not None
+
+    @property
+    def rank(self) -> int:
+        """See `Notification.rank`."""
+        return self.id if self.returned_rank is None else self.returned_rank
 
 
-REMOVAL_COLUMNS = ("id", "recipient_id", "type", "read_at", "added_sequence")
+REMOVAL_COLUMNS = tuple(
+    "recipient_id" if name == "user_id" else name for name in RemovalRow._fields
+)
 """The columns of a RemovalRow, for `values_list`."""
 
 
 def can_lose(inbox: Inbox, rows: Sequence[RemovalRow]) -> bool:
     """Whether the inbox's counts allow these deletions. If not, they are damaged."""
-    unread = inbox.unread_count - sum(row.read_at is None for row in rows)
-    return 0 <= unread <= inbox.total_count - len(rows)
+    lost = reduce(Counts.plus, (counts_of(row, inbox.seen_through) for row in rows), NONE)
+    left = counts_of_inbox(inbox).minus(lost)
+    return min(left) >= 0 and left.unseen <= left.unread <= left.total
 
 
 def remove(
@@ -51,5 +68,5 @@ def remove(
 
 
 def _event(kind: Kind, inbox: Inbox, row: RemovalRow, now: datetime | None) -> Event:
-    numbered = advance(inbox, unread=-1 if row.read_at is None else 0, total=-1)
+    numbered = advance(inbox, NONE.minus(counts_of(row, inbox.seen_through)))
     return event_of(kind, numbered, now, notification_id=row.id, type=row.type)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from live_inbox.delivery.position import Position
-from live_inbox.models import Notification
+from live_inbox.models import Inbox, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,13 @@ class SentMany:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A notification after it was marked; `changed` is false if it was so already."""
+    """A notification after a change; `changed` is false if it was so already."""
 
     notification: Notification
     changed: bool
     unread_count: int
     total_count: int
+    unseen_count: int
     position: Position
 
 
@@ -58,6 +59,18 @@ class AllRead:
     count: int
     unread_count: int
     total_count: int
+    unseen_count: int
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An inbox after its list was opened; `count` is how many are unseen no more."""
+
+    count: int
+    unread_count: int
+    total_count: int
+    unseen_count: int
     position: Position
 
 
@@ -68,4 +81,17 @@ class Deleted:
     notification_id: int
     unread_count: int
     total_count: int
+    unseen_count: int
     position: Position
+
+
+def changed_result(inbox: Inbox, notification: Notification, changed: bool) -> Changed:
+    """Return the result of a change of one notification of a locked inbox."""
+    return Changed(
+        notification,
+        changed,
+        inbox.unread_count,
+        inbox.total_count,
+        inbox.unseen_count,
+        inbox.position,
+    )

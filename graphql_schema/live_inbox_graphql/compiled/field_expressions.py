@@ -12,26 +12,34 @@ from collections.abc import Collection, Mapping
 from strawberry.utils.str_converters import to_camel_case
 
 from live_inbox import services
-from live_inbox.content import CONTENT_FIELDS
+from live_inbox.content import CONTENT_FIELDS, PRIORITIES
 from live_inbox.delivery.position import position_text
+from live_inbox.events import CHANGES, Folder
 from live_inbox_graphql import cursors, ids
-from live_inbox_graphql.events import ResetReason
+from live_inbox_graphql.events import NotificationChange, ResetReason
+from live_inbox_graphql.types import NotificationFolder, NotificationPriority
 
 _EVERY_EVENT: Mapping[str, str] = {
     "position": "position_text(it.epoch, it.sequence, it.fingerprint)",
     "unreadCount": "it.unread_count",
+    "unseenCount": "it.unseen_count",
     "occurredAt": "it.occurred_at",
 }
 
 _EVERY_CHANGE: Mapping[str, str] = {
     "unreadCount": "it.unread_count",
+    "unseenCount": "it.unseen_count",
     "position": "str(it.position)",
 }
 _MARKED: Mapping[str, str] = {"notification": "snapshot(it.notification)", **_EVERY_CHANGE}
 
 SOURCES: Mapping[str, Mapping[str, str]] = {
     "NotificationAdded": {**_EVERY_EVENT, "notification": "it.notification"},
-    "NotificationUpdated": {**_EVERY_EVENT, "notification": "it.notification"},
+    "NotificationUpdated": {
+        **_EVERY_EVENT,
+        "notification": "it.notification",
+        "change": "CHANGES[it.kind]",
+    },
     "NotificationDeleted": {
         **_EVERY_EVENT,
         "notificationId": "notification_id(it.notification_id)",
@@ -39,7 +47,12 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
     "AllNotificationsRead": {
         **_EVERY_EVENT,
         "count": "it.count",
-        "throughId": "notification_id(it.through_id)",
+        "throughRank": "notification_id(it.through_rank)",
+    },
+    "NotificationsSeen": {
+        **_EVERY_EVENT,
+        "count": "it.count",
+        "throughRank": "notification_id(it.through_rank)",
     },
     "InboxReset": {
         **_EVERY_EVENT,
@@ -55,6 +68,11 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "readAt": "it.read_at",
         "createdAt": "it.created_at",
         "sender": "it.sender",
+        "priority": "PRIORITIES[it.priority]",
+        "folder": "FOLDERS[it.folder]",
+        "snoozedUntil": "it.snoozed_until",
+        "pinned": "it.pinned",
+        "rank": "str(it.id if it.returned_rank is None else it.returned_rank)",
     },
     "NotificationConnection": {
         "edges": "it.notifications",
@@ -62,26 +80,35 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "pageInfo": "it",
         "totalCount": "it.inbox.total_count",
         "unreadCount": "it.inbox.unread_count",
+        "unseenCount": "it.inbox.unseen_count",
+        "archivedCount": "it.inbox.archived_count",
+        "snoozedCount": "it.inbox.snoozed_count",
         "position": "str(it.inbox.position)",
     },
     "NotificationEdge": {
-        "cursor": "cursor(it.id)",
+        "cursor": "cursor(it.rank)",
         "node": "it",
     },
     "PageInfo": {
         "hasNextPage": "it.has_older",
         "hasPreviousPage": "it.has_newer",
-        "startCursor": "cursor(it.notifications[0].id) if it.notifications else None",
-        "endCursor": "cursor(it.notifications[-1].id) if it.notifications else None",
+        "startCursor": "cursor(it.notifications[0].rank) if it.notifications else None",
+        "endCursor": "cursor(it.notifications[-1].rank) if it.notifications else None",
     },
     "SendPayload": {
         "notification": "it.notification",
         "suppressed": "it.suppressed",
         "replayed": "it.replayed",
     },
-    "MarkReadPayload": _MARKED,
-    "MarkUnreadPayload": _MARKED,
+    **{
+        f"{name}Payload": _MARKED
+        for name in (
+            *("MarkRead", "MarkUnread", "Archive", "Unarchive"),
+            *("Unsnooze", "Pin", "Unpin"),
+        )
+    },
     "MarkAllReadPayload": {"count": "it.count", **_EVERY_CHANGE},
+    "MarkSeenPayload": {"count": "it.count", **_EVERY_CHANGE},
     "DeletePayload": {"notificationId": "notification_id(it.notification_id)", **_EVERY_CHANGE},
     "InboxUser": {
         "id": "user_id(it.id)",
@@ -102,6 +129,9 @@ def attributes_of_notifications(selected: Collection[str]) -> frozenset[str]:
 
 
 NAMES: Mapping[str, object] = {
+    "CHANGES": {kind: NotificationChange(kind.value) for kind in CHANGES},
+    "FOLDERS": {folder: NotificationFolder(folder.value) for folder in Folder},
+    "PRIORITIES": {name: NotificationPriority(name) for name in PRIORITIES},
     "ResetReason": ResetReason,
     "cursor": cursors.encode,
     "notification_id": ids.notification_id,

@@ -10,9 +10,11 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    GraphQLEnumType,
     GraphQLError,
     GraphQLField,
     GraphQLInputObjectType,
+    GraphQLInputType,
     GraphQLScalarType,
     GraphQLSchema,
     OperationType,
@@ -38,12 +40,18 @@ from live_inbox_graphql.compiled.rendering import dumps
 from live_inbox_graphql.compiled.selection_memory import Selection, SelectionMemory
 from live_inbox_graphql.costs import Cost, excess, operation_cost
 from live_inbox_graphql.operation_rate import COST_EACH
-from live_inbox_graphql.types import SendInput
+from live_inbox_graphql.types import NotificationPriority, SendInput
 
 _OF_ONE_ARGUMENT: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "markRead": ("id", changes.mark_read),
     "markUnread": ("id", changes.mark_unread),
     "markAllRead": ("upTo", changes.mark_all_read),
+    "markSeen": ("upTo", changes.mark_seen),
+    "archive": ("id", changes.archive),
+    "unarchive": ("id", changes.unarchive),
+    "unsnooze": ("id", changes.unsnooze),
+    "pin": ("id", changes.pin),
+    "unpin": ("id", changes.unpin),
     "delete": ("id", changes.delete),
 }
 """The fields that change the caller's inbox, each with its only argument."""
@@ -169,6 +177,14 @@ def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
     return Selection(document, root.name, tuple(fields), size)
 
 
+def _is_taken_as_it_is(kind: GraphQLInputType) -> bool:
+    """Whether values of a type are those that resolvers get."""
+    named = get_named_type(kind)
+    if isinstance(named, GraphQLEnumType):
+        return getattr(definition_of(named), "wrapped_cls", None) is NotificationPriority
+    return isinstance(named, GraphQLScalarType)
+
+
 def _check_arguments(name: str, field: GraphQLField) -> None:
     """Raise UnsupportedSelection for arguments that are not as we declare them."""
     if name != "send":
@@ -182,10 +198,7 @@ def _check_arguments(name: str, field: GraphQLField) -> None:
             or origin is not SendInput
             or input.fields.keys() != _SEND_ARGUMENTS.keys()
             # Of values of other types, Strawberry makes objects.
-            or not all(
-                isinstance(get_named_type(each.type), GraphQLScalarType)
-                for each in input.fields.values()
-            )
+            or not all(_is_taken_as_it_is(each.type) for each in input.fields.values())
         ):
             raise UnsupportedSelection("another input")
     if field.args.keys() != known:

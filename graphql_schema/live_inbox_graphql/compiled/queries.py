@@ -20,7 +20,7 @@ from graphql import (
 
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.errors import InvalidInput
-from live_inbox.events import Person
+from live_inbox.events import Folder, Person
 from live_inbox.internals.graphql_execution import Executor
 from live_inbox.selectors import Page
 from live_inbox_graphql.arguments import parse_types
@@ -58,12 +58,15 @@ class ListArguments:
     from_oldest: bool
     types: frozenset[str] | None
     read: bool | None
+    folder: Folder
+    pinned: bool
 
     @property
     def is_newest(self) -> bool:
-        """Whether it is the newest of all types."""
+        """Whether it is the newest of the inbox, of all types."""
         bounds = self.older_than, self.newer_than, self.types
-        return not self.from_oldest and all(bound is None for bound in bounds)
+        is_inbox = self.folder is Folder.INBOX and not self.pinned
+        return is_inbox and not self.from_oldest and all(bound is None for bound in bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,4 +232,6 @@ def _list_arguments(given: Mapping[str, Any]) -> ListArguments:
         asked.from_oldest,
         parse_types(filter.get("types"), field="filter.types"),
         filter.get("read"),
+        Folder(filter["folder"].value) if "folder" in filter else Folder.INBOX,
+        filter.get("pinnedOnly", False),
     )

@@ -288,8 +288,8 @@ BUGS = (
         name="json-page-ignores-its-bound",
         breaks="The JSON API answers every page with the newest one.",
         file=f"{JSON_API}/actions.py",
-        original="older_than=action.before_id,",
-        replacement="older_than=None,",
+        original="        else selectors.rank_of(user_id=user_id, notification_id=action.before_id),",
+        replacement="        else None,",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_field_of_a_list_is_what_the_database_holds",
         ),

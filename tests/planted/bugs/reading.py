@@ -9,8 +9,8 @@ BUGS = (
         name="page-repeats-its-bound",
         breaks="The next page begins with the last notification of the one before.",
         file=f"{SELECTORS}/list_statements.py",
-        original='where += f" AND {order} > %s"',
-        replacement='where += f" AND {order} >= %s"',
+        original='where += f" AND {order} > {bound}"',
+        replacement='where += f" AND {order} >= {bound}"',
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),

@@ -1,0 +1,100 @@
+"""The end of snoozes: returns notifications to the top of their lists, each with an event of its own.
+
+Until it is returned, a notification whose `snoozed_until` has passed is like any other that is snoozed. So lists,
+counts and positions always agree, and no reader needs to compare times.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from live_inbox import database
+from live_inbox.events import Event, Kind
+from live_inbox.models import Inbox, Notification
+from live_inbox.services.changing import Change, changed_event, save_changed
+from live_inbox.services.event_recording import record
+from live_inbox.services.inbox_rows import lock_skip_locked, save_all
+from live_inbox.services.moving import put_on_top
+from live_inbox.services.ranks import next_ranks
+
+BATCH = 500
+"""Notifications that one transaction returns. Writers of the same inboxes wait for one such transaction."""
+
+
+def return_due(*, now: datetime | None = None, batch: int = BATCH) -> int:
+    """Return the notifications whose snooze has ended, with an event for each; return their number.
+
+    Can run at any time, and concurrently. It skips inboxes that are locked at that moment until the next run, so it
+    never waits.
+    """
+    return [0, *return_in_steps(now=now, batch=batch)][-1]
+
+
+def return_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
+    """Do what `return_due` does, one transaction for each step; yield how many have returned so far."""
+    if batch < 1:
+        raise ValueError("The batch must be at least 1.")
+    horizon = now or database.now()
+    returned, after = 0, 0
+    due = _due(horizon, after, batch)
+    while due:
+        returned += _return(due, horizon, now)
+        yield returned
+        # By the id, not by the moment: those of a locked inbox are still due, and are left to the next run.
+        after = due[-1][0]
+        due = _due(horizon, after, batch) if len(due) == batch else []
+
+
+def _due(horizon: datetime, after: int, batch: int) -> list[tuple[int, Any]]:
+    """Return the ids and recipients of notifications whose snooze has ended, in the order of ids."""
+    rows = database.queryset(Notification).filter(snoozed_until__lte=horizon, pk__gt=after)
+    return list(rows.order_by("pk").values_list("pk", "recipient_id")[:batch])
+
+
+@database.transactional
+def _return(due: Sequence[tuple[int, Any]], horizon: datetime, now: datetime | None) -> int:
+    inboxes = lock_skip_locked({user_id for _, user_id in due})
+    found = _still_due([id for id, _ in due], inboxes, horizon)
+    events: list[Event] = []
+    changed: list[Notification] = []
+    for user_id, notifications in found.items():
+        inbox = inboxes[user_id]
+        for notification, new_rank in zip(
+            notifications, next_ranks(len(notifications)), strict=True
+        ):
+            event = changed_event(inbox, notification, _returning(new_rank), now)
+            assert event is not None
+            events.append(event)
+            changed.append(notification)
+    if events:
+        save_all([inboxes[user_id] for user_id in found])
+        save_changed(changed)
+        record(events)
+    return len(events)
+
+
+def _returning(new_rank: int) -> Change:
+    def change(notification: Notification, inbox: Inbox) -> Kind:
+        put_on_top(notification, inbox, new_rank)
+        return Kind.RETURNED
+
+    return change
+
+
+def _still_due(
+    ids: Collection[int], inboxes: Mapping[Any, Inbox], horizon: datetime
+) -> dict[Any, list[Notification]]:
+    """Read the batch again under the locks: another process may have changed it.
+
+    Skips rows that are locked although their inbox is not: their recipient or sender is being deleted.
+    """
+    found: dict[Any, list[Notification]] = defaultdict(list)
+    free = database.queryset(Notification).select_for_update(skip_locked=True, of=("self",))
+    rows = free.filter(pk__in=ids, recipient__in=inboxes, snoozed_until__lte=horizon)
+    # In the order in which their snoozes end: the last one is on top.
+    for row in rows.select_related("sender").order_by("recipient_id", "snoozed_until", "pk"):
+        found[row.recipient_id].append(row)
+    return found

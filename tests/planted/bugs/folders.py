@@ -1,0 +1,46 @@
+"""Planted bugs: folders, pins and what was seen."""
+
+from tests.planted.planted_bug import PlantedBug
+
+SERVICES = "backend/live_inbox/services"
+
+BUGS = (
+    PlantedBug(
+        name="archived-still-counted",
+        breaks="What was archived is still counted in the inbox.",
+        file=f"{SERVICES}/counting.py",
+        original="_ELSEWHERE.get(notification.folder)",
+        replacement="_ELSEWHERE.get(notification.folder and None)",
+        caught_by=(
+            "tests/both_apis/test_folders.py::test_what_is_archived_leaves_the_list_and_comes_back_to_its_place",
+        ),
+    ),
+    PlantedBug(
+        name="returns-to-its-old-place",
+        breaks="A notification comes back from its snooze where it was, and not at the top.",
+        file=f"{SERVICES}/moving.py",
+        original="notification.returned_rank = new_rank",
+        replacement="notification.returned_rank = None",
+        caught_by=(
+            "tests/both_apis/test_folders.py::test_what_is_snoozed_comes_back_by_itself_on_top_and_unread",
+        ),
+    ),
+    PlantedBug(
+        name="compiled-list-of-the-wrong-folder",
+        breaks="A compiled query of the archive lists the inbox.",
+        file="graphql_schema/live_inbox_graphql/query_results.py",
+        original="            folder=arguments.folder,\n",
+        replacement="",
+        caught_by=("tests/graphql/test_compiled_queries.py::test_every_field",),
+    ),
+    PlantedBug(
+        name="pins-without-end",
+        breaks="Any number of notifications can be pinned.",
+        file=f"{SERVICES}/pinning.py",
+        original="count() >= most",
+        replacement="count() > most",
+        caught_by=(
+            "tests/both_apis/test_folders.py::test_pinned_ones_have_a_list_of_their_own_and_stay_in_their_place",
+        ),
+    ),
+)
