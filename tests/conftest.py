@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from pytest_django.plugin import DjangoDbBlocker
 
+from live_inbox import thread_connections
 from tests.stacks import cleaning
 from tests.stacks.plugin import STACK
 from tests.stacks.postgres_server import PostgresServer
@@ -85,6 +86,18 @@ def django_db_setup(
             connection.close_pool()  # type: ignore[attr-defined]
         stack.adopt_test_database(str(connection.settings_dict["NAME"]))
         patch.setattr(TransactionTestCase, "_fixture_teardown", cleaning.empty_databases)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _connections_are_kept() -> Iterator[None]:
+    """Let our threads keep their connections between calls, as in a server.
+
+    In tests of other projects they keep none, so that the test database can be dropped; ours stays. A connection to
+    PostgreSQL costs more than all else that most tests do.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(thread_connections, "is_testing", lambda: False)
         yield
 
 

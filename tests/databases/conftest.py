@@ -16,8 +16,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from pytest_django import Settings
 
-from live_inbox import database_threads
+from live_inbox import database_threads, thread_connections
 from live_inbox.lane_threads import LaneThreads
+from live_inbox.thread_connections import ThreadConnections, is_testing
 from tests.domain.doorbells import RememberingDoorbell
 from tests.stacks.stack import Stack
 
@@ -41,6 +42,13 @@ class Router:
     def db_for_write(self, model: Any, **hints: Any) -> str:
         """Return the alias of the database itself."""
         return self._write
+
+
+@pytest.fixture(autouse=True)
+def _connections_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no thread keep a connection, as in other projects; those of earlier tests close before a call."""
+    monkeypatch.setattr(thread_connections, "is_testing", is_testing)
+    ThreadConnections.suspect_all()
 
 
 @pytest.fixture
