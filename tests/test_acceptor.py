@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from live_inbox.sockets import address_limits
+from live_inbox.sockets.known_addresses import known_addresses
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox_site import acceptor
 from live_inbox_site.acceptor import MOST_WITHOUT_TURN, Acceptor
@@ -117,6 +118,7 @@ def _own_limits() -> Iterator[None]:
     """Let every address be limited, this machine's too."""
     with changed_settings(UNLIMITED_ADDRESSES=["127.0.0.9"], MAX_CONNECTIONS_PER_ADDRESS=20):
         address_limits.forget_limits()
+        known_addresses.cache_clear()
         yield
     address_limits.forget_limits()
 

@@ -12,6 +12,7 @@ from live_inbox.client_addresses import parse_networks
 from live_inbox.identity.callers import known_tokens
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.tokens import VerifiedToken
+from live_inbox.sockets.known_addresses import known_addresses
 from live_inbox_site.request_turns import FLOOR_SECONDS, MOST, MOST_AT_ONCE, RequestTurns
 from tests.virtual_time import VirtualTimeLoop
 
@@ -117,6 +118,20 @@ def test_a_few_of_each_user_begin_at_once(token: str) -> None:
     served = Served(seconds=1)
     served.all([served.request(OTHER, token) for _ in range(MOST_AT_ONCE)])
     assert served.begun == [(OTHER, 0.0)] * MOST_AT_ONCE
+
+
+def test_the_address_of_a_user_is_known_afterwards(token: str) -> None:
+    known_addresses.cache_clear()
+    served = Served()
+    served.all(
+        [
+            served.request(ATTACKER, "unknown"),
+            served.request(OTHER, token),
+            served.request(MONITORING, token),
+        ]
+    )
+    known = known_addresses()
+    assert [each in known for each in (ATTACKER, OTHER, MONITORING)] == [False, True, False]
 
 
 def test_more_of_a_user_take_turns(token: str) -> None:

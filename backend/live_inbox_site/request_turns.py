@@ -20,6 +20,7 @@ from live_inbox.client_addresses import Network, limit_keys
 from live_inbox.identity.callers import known_token
 from live_inbox.identity.credentials import token_from_headers
 from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send, client_address
+from live_inbox.sockets.known_addresses import known_addresses
 
 MOST_AT_ONCE = 4
 """Requests of one user that need not wait for a turn."""
@@ -56,9 +57,12 @@ class RequestTurns:
         if scope["type"] != "http":
             return self._application(scope, receive, send)
         user = _known_user(scope)
-        if user is not None and self._at_once.get(user, 0) < MOST_AT_ONCE:
-            return self._serve_at_once(user, scope, receive, send)
-        key = user or self._key(client_address(scope))
+        address = self._key(client_address(scope))
+        if user is not None:
+            known_addresses().note(address)
+            if self._at_once.get(user, 0) < MOST_AT_ONCE:
+                return self._serve_at_once(user, scope, receive, send)
+        key = user or address
         if key is None:
             return self._application(scope, receive, send)
         return self._serve_in_turn(key, scope, receive, send)

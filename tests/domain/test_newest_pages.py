@@ -47,7 +47,15 @@ def users(alice: User, bob: User) -> list[User]:
         {"limit": 50, "read": True, "fields": frozenset({"title"})},
         {"limit": 2, "fields": frozenset({"sender", "data"})},
     ],
-    ids=str,
+    ids=[
+        "some",
+        "nearly-all",
+        "all",
+        "read",
+        "unread",
+        "titles",
+        "senders-and-data",
+    ],
 )
 def test_each_page_is_what_its_user_would_get_alone(
     users: list[User], arguments: dict[str, Any]

@@ -6,9 +6,19 @@ import asyncio
 
 import pytest
 
+from live_inbox.sockets import loop_turns as loop_turns_module
+from live_inbox.sockets.known_addresses import KnownAddresses
 from live_inbox.sockets.loop_turns import LoopTurns, loop_turns
 
 pytestmark = pytest.mark.stack("embedded")
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> KnownAddresses:
+    """The addresses of users, none so far."""
+    addresses = KnownAddresses()
+    monkeypatch.setattr(loop_turns_module, "known_addresses", lambda: addresses)
+    return addresses
 
 
 async def test_one_is_answered_in_each_turn() -> None:
@@ -83,6 +93,25 @@ async def test_who_has_waited_for_nothing_comes_before_those_who_go_on_waiting()
     for _ in range(5):
         await asyncio.sleep(0)
     assert opened == ["a", "b", "a", "c", "b", "a", "c", "b"]
+
+
+async def test_users_come_before_strangers(known: KnownAddresses) -> None:
+    turns = LoopTurns(asyncio.get_running_loop())
+    done: list[str] = []
+    known.note("user")
+    for key in ("a", "a", "b", "user", "user", "c"):
+        turns.take(key, lambda key=key: done.append(key))  # type: ignore[misc]  # a default binds it
+    for _ in range(5):
+        await asyncio.sleep(0)
+    # With the first piece that they ask for.
+    assert done == ["a", "user", "b", "c", "a", "user"]
+
+
+def test_users_who_have_not_come_for_longest_are_forgotten() -> None:
+    addresses = KnownAddresses(2)
+    for key in ("a", "b", "a", None, "c"):
+        addresses.note(key)
+    assert [key in addresses for key in "abc"] == [True, False, True]
 
 
 async def test_who_asks_for_more_in_its_own_turn_does_not_stay_the_first() -> None:

@@ -15,6 +15,7 @@ from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.callers import Caller
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets import session
+from live_inbox.sockets.known_addresses import known_addresses
 from live_inbox.sockets.session import (
     CloseReason,
     SocketConfig,
@@ -247,6 +248,19 @@ async def test_a_caller_who_may_no_longer_be_here_is_closed() -> None:
     assert len(served.admissions) == 1
     await served.admissions.check()
     assert await served.ended() == [(4002, "deactivated")]
+
+
+async def test_the_address_of_a_user_is_known_afterwards() -> None:
+    known_addresses.cache_clear()
+    served = Served()
+    served.session.scope["client"] = ("192.0.2.7", 1)
+    assert served.session.enter()
+    assert "192.0.2.7" not in known_addresses()
+    await served.session.admit(authenticated())
+    assert "192.0.2.7" in known_addresses()
+    served.session.leave()
+    served.socket.disconnects()
+    await served.ended()
 
 
 async def test_an_admission_has_a_deadline() -> None:

@@ -4,7 +4,8 @@ To open a connection takes a tenth of a millisecond, a handshake takes a quarter
 long takes a kilobyte of small frames. Two thousand of them would hold up all others for a second. Addresses take turns
 as well, so that one with many delays nobody but itself. An address that has waited for nothing comes before those that
 go on waiting (as new flows in FQ-CoDel, RFC 8290), so that who opens one connection does not wait for the crowds of
-many addresses.
+many addresses. Before both come addresses of users (`live_inbox.sockets.known_addresses`), with the first piece that
+they ask for.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import lru_cache
 from weakref import WeakKeyDictionary
+
+from live_inbox.sockets.known_addresses import known_addresses
 
 Piece = Callable[[], None]
 
@@ -25,8 +28,10 @@ class LoopTurns:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._known: _Waiting = OrderedDict()
+        """What waits of the addresses of users, as far as they have had no turn since they began to wait."""
         self._new: _Waiting = OrderedDict()
-        """What waits of addresses that have had no turn since they began to wait. The first address is the next."""
+        """The same of strangers. The first address is the next."""
         self._old: _Waiting = OrderedDict()
         """What waits of the others."""
         self._has_begun = False
@@ -39,12 +44,19 @@ class LoopTurns:
         if key is None:
             piece()
         elif self._has_begun:
-            is_old = key in self._old or (key == self._latest and key not in self._new)
-            (self._old if is_old else self._new).setdefault(key, deque()).append(piece)
+            self._queue_of(key).setdefault(key, deque()).append(piece)
             return False
         else:
             self._begin(key, piece)
         return True
+
+    def _queue_of(self, key: str) -> _Waiting:
+        for queue in (self._known, self._new, self._old):
+            if key in queue:
+                return queue
+        if key == self._latest:
+            return self._old
+        return self._known if key in known_addresses() else self._new
 
     def _begin(self, key: str, piece: Piece) -> None:
         self._has_begun = True
@@ -54,7 +66,7 @@ class LoopTurns:
 
     def _next(self) -> None:
         self._has_begun = False
-        addresses = self._new or self._old
+        addresses = self._known or self._new or self._old
         if not addresses:
             return
         key, waiting = addresses.popitem(last=False)

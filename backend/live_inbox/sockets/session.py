@@ -36,6 +36,7 @@ from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send, client_address
 from live_inbox.sockets.background_tasks import BackgroundTasks
+from live_inbox.sockets.known_addresses import known_addresses
 from live_inbox.sockets.refusals import refuse_handshake
 from live_inbox.sockets.writer import SocketWriter, direct_socket
 
@@ -335,6 +336,7 @@ class SocketSession:
             metrics.RATE_LIMITED.labels("sockets_of_user").inc()
             raise TooManySockets
         self._user_key = caller.user_id
+        known_addresses().note(self._address_key)
         self.caller = caller
         self._admission = self.config.admissions.register(caller, self._end)
         direct = direct_socket(self.scope)
