@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from live_inbox import selectors, services
 from live_inbox.delivery.position import ORIGIN, Position
@@ -265,17 +266,19 @@ def test_each_change_costs_a_fixed_number_of_statements(alice: User) -> None:
             service(user_id=alice.pk, **arguments)
         return len(statements)
 
+    # The inbox and the notification, of which the lock of PostgreSQL is the first.
+    reads = 1 if connection.vendor == "sqlite" else 2
     for size in (1, 30):
         for _ in range(size):
             notification = send(alice)
         one = {"notification_id": notification.pk}
-        # The inbox, the notification; then the notification, the inbox and the event are written.
-        assert cost(services.mark_read, **one) == 5
-        assert cost(services.mark_read, **one) == 2
-        assert cost(services.mark_unread, **one) == 5
-        assert cost(services.mark_unread, **one) == 2
+        # Then the notification, the inbox and the event are written.
+        assert cost(services.mark_read, **one) == reads + 3
+        assert cost(services.mark_read, **one) == reads
+        assert cost(services.mark_unread, **one) == reads + 3
+        assert cost(services.mark_unread, **one) == reads
         assert cost(services.mark_all_read) == 5
         # With nothing unread, the inbox says so.
         assert cost(services.mark_all_read) == 1
         # And its content is removed from the log.
-        assert cost(services.delete, **one) == 6
+        assert cost(services.delete, **one) == reads + 4

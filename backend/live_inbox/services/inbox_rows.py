@@ -142,6 +142,9 @@ def moment_of(inbox: Inbox) -> datetime:
 
 def lock_with_notification(user_id: Any, notification_id: int) -> tuple[Inbox, Notification]:
     """Lock an inbox and load one of its notifications; raise NotFound if it has none with this id."""
+    if database.connection().vendor == "sqlite":
+        # The transaction has locked everything when it began.
+        return read_with_notification(user_id, notification_id)
     inbox = lock(user_id)
     if inbox is not None and is_storable_integer(notification_id):
         values = [key_value(database.connection(), user_id), notification_id]
