@@ -26,23 +26,25 @@ class Values:
 
 
 @st.composite
-def mutations(draw: st.DrawFn, schema: GraphQLSchema, values: Values) -> Asked:
-    """Draw a valid mutation. Its values need not be acceptable."""
-    return _MutationWriter(draw, schema, values).asked()
+def mutations(draw: st.DrawFn, schema: GraphQLSchema, values: Values, first: str) -> Asked:
+    """Draw a valid mutation, which begins with the field `first`. Its values need not be acceptable."""
+    return _MutationWriter(draw, schema, values, first).asked()
 
 
 class _MutationWriter(Writer):
     """Draws one document."""
 
-    def __init__(self, draw: st.DrawFn, schema: GraphQLSchema, values: Values) -> None:
+    def __init__(self, draw: st.DrawFn, schema: GraphQLSchema, values: Values, first: str) -> None:
         super().__init__(draw, schema)
         self._values = values
+        self._first = first
 
     kind = "mutation"
 
     def root(self, number: int) -> str:
         """Write one field of the mutation type."""
         name = self.draw(st.sampled_from([*CHANGES * 6, *MOVES, *OTHERS, "__typename"]))
+        name = name if number else self._first
         alias = f"root{number}: " if number or self.draw(st.booleans()) else ""
         self.constructs[name] += 1
         if name == "__typename":
@@ -51,7 +53,7 @@ class _MutationWriter(Writer):
         field = self.schema.mutation_type.fields[name]
         payload = get_named_type(field.type).name
         text = f"{alias}{name}{self._arguments_of(name)} {self.selections(payload, 4)}"
-        if self.draw(st.integers(0, 30)) == 0:
+        if self.draw(st.integers(0, 8)) == 0:
             self.constructs["merged"] += 1
             arguments = text.partition("(")[2].partition(")")[0] if "(" in text else ""
             text += f" {alias}{name}{f'({arguments})' if arguments else ''} {{ __typename }}"
