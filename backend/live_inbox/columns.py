@@ -38,8 +38,8 @@ class Columns:
     conversions: tuple[tuple[int, Convert], ...]
     """The places of the values that have to be converted, and how."""
     as_text: frozenset[str] = frozenset()
-    """The columns that PostgreSQL is asked for as text: psycopg would read JSON itself, and leave a type that it does
-    not know, such as `citext`, as bytes."""
+    """The columns that are asked for as text. Of PostgreSQL: psycopg would read JSON itself, and leave a type that it
+    does not know, such as `citext`, as bytes. Of SQLite: its driver would have Django read moments, and take long."""
 
     @classmethod
     def of(
@@ -57,12 +57,7 @@ class Columns:
             if field.name not in left_out
             if (convert := conversion_of(field, connection)) is not None
         ]
-        is_postgresql = connection.vendor == "postgresql"
-        as_text = {
-            str(field.column)
-            for field in fields
-            if is_postgresql and isinstance(field, _READ_AS_TEXT)
-        }
+        as_text = {str(field.column) for field in fields if _is_read_as_text(field, connection)}
         return cls(
             tuple(names),
             tuple(field.attname for field in fields),
@@ -75,7 +70,9 @@ class Columns:
         return ", ".join(
             "NULL"
             if name is None
-            else f'{table}."{name}"{"::text" if name in self.as_text else ""}'
+            else f'CAST({table}."{name}" AS TEXT)'
+            if name in self.as_text
+            else f'{table}."{name}"'
             for name in self.names
         )
 
@@ -108,16 +105,28 @@ def conversion_of(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Co
             value = converter(value, column, connection)
         return value
 
-    is_moment = type(field) is models.DateTimeField and not of_field
-    if is_moment and connection.vendor == "sqlite" and connection.timezone is UTC:
-        return lambda value: _moment(value) if type(value) is str else convert(value)
-    return convert
+    def convert_moment(value: Any) -> Any:
+        """Do the same, faster: Django expects more forms of a moment than SQLite has."""
+        if value is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            return convert(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+    return convert_moment if _is_moment_of_sqlite(field, connection) and not of_field else convert
 
 
-def _moment(text: str) -> datetime:
-    """Return a moment as SQLite has it: four times as fast as Django, which expects more forms of it."""
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+def _is_read_as_text(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> bool:
+    if connection.vendor == "postgresql":
+        return isinstance(field, _READ_AS_TEXT)
+    return _is_moment_of_sqlite(field, connection)
+
+
+def _is_moment_of_sqlite(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> bool:
+    is_moment = type(field) is models.DateTimeField
+    return is_moment and connection.vendor == "sqlite" and connection.timezone is UTC
 
 
 def is_plain(field: Any) -> bool:

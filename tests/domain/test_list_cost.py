@@ -184,6 +184,16 @@ def test_a_page_costs_no_more_than_itself(
         assert max(costs) <= most, (bounds, costs)
 
 
+@pytest.mark.parametrize("read", [None, False, True])
+def test_pages_of_several_users_cost_no_more_than_each_alone(
+    inboxes: TwoInboxes, read: bool | None
+) -> None:
+    ids = [inboxes.small.pk, inboxes.large.pk]
+    found = cost(lambda: selectors.newest_pages(user_ids=ids, limit=LIMIT, read=read))
+    each = 2 * (LIMIT + 1) if connection.vendor == "postgresql" else 2 * 600
+    assert found <= each * len(ids)
+
+
 @pytest.mark.parametrize(
     ("filter", "index"),
     [

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
 from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput
@@ -87,19 +86,3 @@ def test_one_statement_reads_all(users: list[User]) -> None:
 def test_a_page_has_its_limits(users: list[User], limit: int) -> None:
     with pytest.raises(InvalidInput):
         selectors.newest_pages(user_ids=[user.pk for user in users], limit=limit)
-
-
-@pytest.mark.stack("production")
-@pytest.mark.parametrize(("read", "index"), [(None, "list"), (False, "unread"), (True, "read")])
-def test_the_rows_of_each_come_from_an_index(
-    users: list[User], read: bool | None, index: str
-) -> None:
-    with queries() as counted:
-        selectors.newest_pages(user_ids=[user.pk for user in users], limit=5, read=read)
-    with connection.cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {counted[0]}")
-        plan = "\n".join(line for (line,) in cursor.fetchall())
-        cursor.execute("SET enable_seqscan = on")
-    assert f"Index Scan using notification_{index} on live_inbox_notification" in plan
-    assert "Sort Key: ((- " not in plan
