@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from graphql import (
     GraphQLEnumType,
@@ -42,8 +42,9 @@ def client_types() -> str:
     schema = build_schema(sdl())
     events = _events(schema)
     parts = [_HEAD]
-    parts += [_interface(_object(schema, name), typename=False) for name in _OBJECTS]
-    parts += [_union(enum.name, enum.values) for enum in _enums(events)]
+    objects = [_object(schema, name) for name in _OBJECTS]
+    parts += [_interface(kind, typename=False) for kind in objects]
+    parts += [_union(enum.name, enum.values) for enum in _enums([*objects, *events])]
     parts += [_interface(event, typename=True) for event in events]
     parts.append(f"export type {_EVENTS} =\n  | " + "\n  | ".join(e.name for e in events) + ";\n")
     parts.append(_union("ErrorCode", (code.value for code in Code)))
@@ -64,12 +65,10 @@ def _events(schema: GraphQLSchema) -> list[GraphQLObjectType]:
     return list(schema.get_possible_types(interface))
 
 
-def _enums(events: Iterable[GraphQLObjectType]) -> Iterator[GraphQLEnumType]:
-    for event in events:
-        for field in event.fields.values():
-            kind = get_named_type(field.type)
-            if isinstance(kind, GraphQLEnumType):
-                yield kind
+def _enums(kinds: Iterable[GraphQLObjectType]) -> list[GraphQLEnumType]:
+    """Return the enumerations that fields of these types have, each once."""
+    named = (get_named_type(field.type) for kind in kinds for field in kind.fields.values())
+    return list(dict.fromkeys(kind for kind in named if isinstance(kind, GraphQLEnumType)))
 
 
 def _interface(kind: GraphQLObjectType, *, typename: bool) -> str:
@@ -120,7 +119,9 @@ def _events_document(schema: GraphQLSchema, events: Iterable[GraphQLObjectType])
     for event in events:
         selection = _selection(event)
         own = selection.removeprefix(" ".join(shared)).strip()
-        lines.append(f"      ... on {event.name} {{ {own} }}")
+        # A selection must not be empty.
+        if own:
+            lines.append(f"      ... on {event.name} {{ {own} }}")
     return (
         "/** The document that `follow` subscribes with. */\n"
         "export const EVENTS_DOCUMENT = /* GraphQL */ `\n"

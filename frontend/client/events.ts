@@ -8,14 +8,18 @@ export type {
   InboxUser,
   Notification,
   NotificationAdded,
+  NotificationChange,
   NotificationDeleted,
+  NotificationFolder,
+  NotificationPriority,
+  NotificationsSeen,
   NotificationUpdated,
   PositionAdvanced,
 } from "./schema.js";
 
 /**
- * `count` notifications became read; every notification up to the id `throughRank` is read now. The JSON protocol does not
- * say which is the newest of them, so there it is null.
+ * `count` notifications became read; every notification of the inbox up to the rank `throughRank` is read now. The JSON protocol
+ * does not say which is the highest of them, so there it is null.
  */
 export type AllNotificationsRead = Omit<schema.AllNotificationsRead, "throughRank"> & {
   throughRank: string | null;

@@ -30,6 +30,17 @@ export interface Notification {
   rank: string;
 }
 
+export type NotificationPriority =
+  | "LOW"
+  | "NORMAL"
+  | "HIGH"
+  | "URGENT";
+
+export type NotificationFolder =
+  | "INBOX"
+  | "ARCHIVE"
+  | "SNOOZED";
+
 export type ResetReason =
   | "EXPIRED"
   | "EPOCH"
@@ -163,7 +174,6 @@ export const EVENTS_DOCUMENT = /* GraphQL */ `
       ... on NotificationDeleted { notificationId }
       ... on NotificationUpdated { notification { ...NotificationFields } change }
       ... on NotificationsSeen { count throughRank }
-      ... on PositionAdvanced {  }
     }
   }
   ${NOTIFICATION_FIELDS}

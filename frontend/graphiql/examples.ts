@@ -8,11 +8,13 @@ interface Tab {
 const EVENT = `    __typename
     position
     unreadCount
+    unseenCount
     occurredAt
     ... on NotificationAdded { notification { id title message } }
-    ... on NotificationUpdated { notification { id title read } }
+    ... on NotificationUpdated { change notification { id title read folder rank } }
     ... on NotificationDeleted { notificationId }
     ... on AllNotificationsRead { count throughRank }
+    ... on NotificationsSeen { count throughRank }
     ... on InboxReset { reason }`;
 
 export function examples(userId: string): Tab[] {
@@ -23,9 +25,10 @@ export function examples(userId: string): Tab[] {
 query List {
   notifications(first: 10) {
     unreadCount
+    unseenCount
     totalCount
     position
-    nodes { id type title message read createdAt sender { name } }
+    nodes { id type title message read createdAt folder pinned sender { name } }
     pageInfo { hasNextPage endCursor }
   }
 }
@@ -64,6 +67,19 @@ mutation Send($input: SendInput!) {
 
 mutation MarkAllRead {
   markAllRead { count unreadCount }
+}
+
+# The badge of a bell is for what is new: that is over when the user opens the list.
+mutation MarkSeen {
+  markSeen { count unseenCount }
+}
+
+mutation Archive($id: ID!) {
+  archive(id: $id) {
+    notification { id folder }
+    unreadCount
+    position
+  }
 }
 `,
       variables: json({ id: "1" }),

@@ -1,7 +1,7 @@
 /** Which notifications have a row, in which order, while a user points at the list. No DOM, no network. */
 
 import type { Notification } from "../client/index.js";
-import { isNewer } from "./list.js";
+import { isNewer, rankOf } from "./list.js";
 
 /** A row of the list. `isGone`: its notification was deleted elsewhere, and the row keeps its place for now. */
 export interface Row {
@@ -41,12 +41,12 @@ export class Arrangement {
       shown.add(id);
       rows.push({ notification: notification ?? row.notification, isGone: !notification });
     }
-    const last = rows.at(-1)?.notification.id;
+    const last = rows.at(-1);
     this.waiting = 0;
     for (const notification of list) {
       const { id } = notification;
       if (shown.has(id)) continue;
-      if (last === undefined || isNewer(last, id)) rows.push({ notification, isGone: false });
+      if (!last || isNewer(rankOf(last.notification), rankOf(notification))) rows.push({ notification, isGone: false });
       else if (this.own.has(id)) insert(rows, { notification, isGone: false });
       else this.waiting += 1;
     }
@@ -55,6 +55,7 @@ export class Arrangement {
 }
 
 function insert(rows: Row[], row: Row): void {
-  const at = rows.findIndex(({ notification: { id } }) => isNewer(row.notification.id, id));
+  const rank = rankOf(row.notification);
+  const at = rows.findIndex(({ notification }) => isNewer(rank, rankOf(notification)));
   rows.splice(at < 0 ? rows.length : at, 0, row);
 }

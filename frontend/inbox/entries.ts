@@ -1,14 +1,14 @@
 /** What stands in the list from top to bottom: rows, the days above them, and the line below what was missed. No DOM. */
 
 import type { Row } from "./arrangement.js";
-import { isNewer } from "./list.js";
+import { isNewer, rankOf } from "./list.js";
 
 export type Entry =
   | { readonly key: string; readonly row: Row }
   | { readonly key: string; readonly day: number }
   | { readonly key: string; readonly missed: number };
 
-/** What arrived while this inbox was away: everything newer than `after` up to `through`. */
+/** What arrived while this inbox was away: every rank above `after` up to `through`. */
 export interface Absence {
   after: string;
   through: string;
@@ -25,10 +25,11 @@ export function entriesOf(rows: readonly Row[], absence?: Absence): Entry[] {
   for (const row of rows) {
     const { id } = row.notification;
     if (absence && !isMarked) {
-      if (!isNewer(id, absence.after)) {
+      const rank = rankOf(row.notification);
+      if (!isNewer(rank, absence.after)) {
         isMarked = true;
         if (missed > 0) entries.push({ key: "missed", missed });
-      } else if (!isNewer(id, absence.through)) missed += 1;
+      } else if (!isNewer(rank, absence.through)) missed += 1;
     }
     const own = dayOf(row.notification);
     if (own !== day && !Number.isNaN(own)) {

@@ -38,7 +38,7 @@ const PAGE = /* GraphQL */ `
 const UNREAD_IDS = /* GraphQL */ `
   query UnreadIds($types: [String!], $after: String) {
     notifications(first: 100, after: $after, filter: { types: $types, read: false }) {
-      nodes { id }
+      nodes { id rank }
       pageInfo { hasNextPage endCursor }
     }
   }
@@ -59,7 +59,7 @@ interface PageResult {
 
 interface UnreadIds {
   notifications: {
-    nodes: { id: string }[];
+    nodes: { id: string; rank: string }[];
     pageInfo: { hasNextPage: boolean; endCursor: string | null };
   };
 }
@@ -178,7 +178,7 @@ export class GraphQLSource implements InboxSource {
   }
 
   /**
-   * Mark the notifications of one type as read, one by one: `markAllRead` has no filter. Those that are newer than
+   * Mark the notifications of one type as read, one by one: `markAllRead` has no filter. Those with a rank above
    * `newest` arrived later, and stay unread.
    */
   private async markTypeRead(type: string, newest: string | undefined): Promise<ReadResult> {
@@ -188,7 +188,7 @@ export class GraphQLSource implements InboxSource {
     while (hasMore && ids.length < MOST_MARKED) {
       const page: UnreadIds = await this.execute(UNREAD_IDS, { types: [type], after });
       const { nodes, pageInfo } = page.notifications;
-      ids.push(...nodes.map(({ id }) => id).filter((id) => newest === undefined || !isNewer(id, newest)));
+      for (const { id, rank } of nodes) if (newest === undefined || !isNewer(rank, newest)) ids.push(id);
       hasMore = pageInfo.hasNextPage;
       after = pageInfo.endCursor;
     }

@@ -1,6 +1,12 @@
 /** The list of an inbox as it is shown: pages joined and kept up to date by events. No DOM, no network. */
 
-import { isApplied, type Notification, type NotificationEvent } from "../client/index.js";
+import {
+  isApplied,
+  type Notification,
+  type NotificationAdded,
+  type NotificationEvent,
+  type NotificationUpdated,
+} from "../client/index.js";
 
 /** Which part of the inbox is shown. */
 export interface Filter {
@@ -14,7 +20,7 @@ export function sameFilter(a: Filter, b: Filter): boolean {
   return a.type === b.type && a.unreadOnly === b.unreadOnly;
 }
 
-/** A page of the inbox, newest first, with the counts and the position at the moment it was read. */
+/** A page of the inbox, in the order of ranks, the highest first, with the counts and the position at the moment it was read. */
 export interface Page {
   notifications: Notification[];
   endCursor: string | null;
@@ -30,7 +36,7 @@ const MAX_RECENT_EVENTS = 500;
 const MAX_STORED_NOTIFICATIONS = 200;
 
 export class InboxList {
-  /** What matches the filter, newest first. */
+  /** What matches the filter, in the order of ranks, the highest first. */
   notifications: Notification[] = [];
   unreadCount = 0;
   hasMore = false;
@@ -71,6 +77,7 @@ export class InboxList {
   append(page: Page): void {
     const known = new Set(this.notifications.map(({ id }) => id));
     const older = new InboxList(this.filter);
+    older.hasMore = page.hasMore;
     older.notifications = page.notifications.filter(({ id }) => !known.has(id));
     for (const event of this.since(page)) {
       const isKnown = event.__typename === "NotificationUpdated" && known.has(event.notification.id);
@@ -96,9 +103,10 @@ export class InboxList {
     if (this.recent.length > MAX_RECENT_EVENTS) this.recent.shift();
   }
 
+  /** Whether a notification belongs to this list: it is in the inbox, and not in another folder. */
   matches(notification: Notification): boolean {
     const { type, unreadOnly } = this.filter;
-    return (type === null || notification.type === type) && !(unreadOnly && notification.read);
+    return isInInbox(notification) && (type === null || notification.type === type) && !(unreadOnly && notification.read);
   }
 
   /** Return what to store across reloads: position and list belong together. Undefined if the list is too long. */
@@ -117,7 +125,7 @@ export class InboxList {
         this.put(event.notification, true);
         break;
       case "NotificationUpdated":
-        this.put(event.notification, false);
+        this.put(event.notification, isArrival(event));
         break;
       case "NotificationDeleted":
         this.remove(event.notificationId);
@@ -133,15 +141,15 @@ export class InboxList {
    */
   private put(notification: Notification, isNew: boolean): void {
     const at = this.notifications.findIndex(({ id }) => id === notification.id);
-    if (!this.matches(notification)) {
-      if (at >= 0) this.notifications.splice(at, 1);
-      return;
-    }
-    if (at >= 0) {
+    const known = this.notifications[at];
+    if (known && this.matches(notification) && rankOf(known) === rankOf(notification)) {
       this.notifications[at] = notification;
       return;
     }
-    const before = this.notifications.findIndex(({ id }) => isNewer(notification.id, id));
+    if (known) this.notifications.splice(at, 1);
+    if (!this.matches(notification)) return;
+    const rank = rankOf(notification);
+    const before = this.notifications.findIndex((each) => isNewer(rank, rankOf(each)));
     if (before >= 0) this.notifications.splice(before, 0, notification);
     else if (isNew || !this.hasMore) this.notifications.push(notification);
   }
@@ -158,7 +166,7 @@ export class InboxList {
   private readAll(throughRank: string | null, readAt: string): void {
     this.notifications = this.notifications
       .map((each) =>
-        each.read || throughRank === null || isNewer(each.id, throughRank)
+        each.read || throughRank === null || isNewer(rankOf(each), throughRank)
           ? each
           : { ...each, read: true, readAt },
       )
@@ -179,7 +187,22 @@ export function restore(text: string | null): StoredList | undefined {
   }
 }
 
-/** Whether one id is larger than another. Ids are integers that may exceed what a double holds exactly. */
+/** Whether a notification has come to the top of the list: a new one, or one that returns from its snooze. */
+export function isArrival(event: NotificationEvent): event is NotificationAdded | NotificationUpdated {
+  return event.__typename === "NotificationAdded" || ("change" in event && event.change === "RETURNED");
+}
+
+/** Return the place of a notification in lists, a number. Lists that were stored before there were ranks have the id alone. */
+export function rankOf({ rank, id }: Notification): string {
+  return rank ?? id;
+}
+
+/** Whether a notification is in the inbox: in a list that was stored before there were folders, all of them are. */
+function isInInbox({ folder }: Notification): boolean {
+  return (folder ?? "INBOX") === "INBOX";
+}
+
+/** Whether one rank, or id, is larger than another. They are integers that may exceed what a double holds exactly. */
 export function isNewer(id: string, than: string): boolean {
   return id.length === than.length ? id > than : id.length > than.length;
 }

@@ -21,7 +21,7 @@ import { Frames } from "./frames.js";
 import { GraphQLSource } from "./graphql_source.js";
 import type { ItemSettings } from "./item.js";
 import { languageOf, loadLanguage } from "./languages.js";
-import { EVERYTHING, InboxList, isNewer, type Page, sameFilter } from "./list.js";
+import { EVERYTHING, InboxList, isArrival, isNewer, type Page, rankOf, sameFilter } from "./list.js";
 import { ListStorage } from "./list_storage.js";
 import { Panel } from "./panel.js";
 import { PendingChanges } from "./pending_changes.js";
@@ -353,13 +353,13 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 
   private onEvent(event: NotificationEvent): void {
     const resumed = !this.panel.status.isLive;
-    const newest = this.list.notifications[0]?.id;
+    const [newest] = this.list.notifications;
     this.list.apply(event);
-    if (event.__typename === "NotificationAdded") {
-      const { id, title } = event.notification;
-      this.announcer.add(title);
-      if (this.list.matches(event.notification)) this.feed.highlight(id, resumed);
-      if (resumed) this.absence = extended(this.absence, newest, id);
+    if (isArrival(event)) {
+      const { notification } = event;
+      this.announcer.add(notification.title);
+      if (this.list.matches(notification)) this.feed.highlight(notification.id, resumed);
+      if (resumed) this.absence = extended(this.absence, newest && rankOf(newest), rankOf(notification));
     }
     this.afterChange();
     this.emit("inbox-event", { event, resumed });
@@ -486,7 +486,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 }
 
 /** Return the absence that a notification was missed in: it began after what was the newest before. */
-function extended(absence: Absence | undefined, newest: string | undefined, id: string): Absence {
-  if (absence) return { ...absence, through: isNewer(id, absence.through) ? id : absence.through };
-  return { after: newest ?? "0", through: id };
+function extended(absence: Absence | undefined, newest: string | undefined, rank: string): Absence {
+  if (absence) return { ...absence, through: isNewer(rank, absence.through) ? rank : absence.through };
+  return { after: newest ?? "0", through: rank };
 }

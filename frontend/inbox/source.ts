@@ -24,7 +24,7 @@ export interface ReadRange {
   readonly filter: Filter;
   /** The position of the inbox when the user decided it. */
   readonly upTo: string | undefined;
-  /** The newest notification at that moment. */
+  /** The highest rank at that moment. */
   readonly newest: string | undefined;
 }
 

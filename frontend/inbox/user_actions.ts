@@ -3,7 +3,7 @@
 import type { Notification } from "../client/index.js";
 import type { Feed } from "./feed.js";
 import type { ItemActions } from "./item.js";
-import { type Filter, type InboxList, isNewer } from "./list.js";
+import { type Filter, type InboxList, isNewer, rankOf } from "./list.js";
 import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
 import { type InboxSource, type Position, type Preference, toError } from "./source.js";
@@ -38,9 +38,10 @@ export class UserActions implements ItemActions, PanelActions {
     const { list, texts, undo, panel } = context;
     const { filter, position, unreadCount } = list;
     undo.commit();
-    const newest = list.notifications[0]?.id;
+    const [first] = list.notifications;
+    const newest = first && rankOf(first);
     const covers = (each: Notification): boolean =>
-      (filter.type === null || each.type === filter.type) && (newest === undefined || !isNewer(each.id, newest));
+      (filter.type === null || each.type === filter.type) && (newest === undefined || !isNewer(rankOf(each), newest));
     const loaded = list.notifications.filter((each) => !each.read && covers(each));
     const unreadDelta = filter.type === null ? -unreadCount : -loaded.length;
     for (const { id } of loaded) context.feed.allow(id);

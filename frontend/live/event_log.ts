@@ -1,10 +1,21 @@
 /** The latest events of a device, as a strip that scrolls. Decoration: the list says the same in words. */
 
-import { type NotificationEvent, sequenceOf } from "../client/index.js";
+import { type NotificationChange, type NotificationEvent, sequenceOf } from "../client/index.js";
 import { element } from "../inbox/dom.js";
 import { Frames } from "../inbox/frames.js";
 
 const MAX_EVENTS = 24;
+
+const SIGNS: Record<NotificationChange, string> = {
+  READ: "✓",
+  UNREAD: "○",
+  ARCHIVED: "↓",
+  UNARCHIVED: "↑",
+  SNOOZED: "☾",
+  RETURNED: "+",
+  PINNED: "◆",
+  UNPINNED: "◇",
+};
 
 export class EventLog {
   readonly root = element("div", { class: "event-log", "aria-hidden": "true" });
@@ -59,14 +70,14 @@ function describe(event: NotificationEvent): [sign: string, text: string] {
   switch (event.__typename) {
     case "NotificationAdded":
       return ["+", event.notification.title];
-    case "NotificationUpdated": {
-      const { id, read } = event.notification;
-      return read ? ["✓", `#${id} read`] : ["○", `#${id} unread`];
-    }
+    case "NotificationUpdated":
+      return [SIGNS[event.change], `#${event.notification.id} ${event.change.toLowerCase()}`];
     case "NotificationDeleted":
       return ["×", `#${event.notificationId} deleted`];
     case "AllNotificationsRead":
       return ["✓✓", `${event.count} read`];
+    case "NotificationsSeen":
+      return ["◦", `${event.count} seen`];
     case "InboxReset":
       return ["↻", "reloaded"];
     case "PositionAdvanced":

@@ -1,6 +1,6 @@
 /** The messages of the JSON API (docs/legacy-protocol.md), as far as the page uses them. */
 
-import type { Notification } from "../client/index.js";
+import type { Notification, NotificationFolder, NotificationPriority } from "../client/index.js";
 
 export interface JsonNotification {
   id: number;
@@ -12,6 +12,10 @@ export interface JsonNotification {
   data: Record<string, unknown>;
   link: string | null;
   expires_at?: string;
+  priority?: Lowercase<NotificationPriority>;
+  folder?: Lowercase<NotificationFolder>;
+  snoozed_until?: string;
+  pinned?: boolean;
 }
 
 interface Failure {
@@ -35,8 +39,18 @@ export type ClientMessage =
   | { type: "mark_read" | "mark_unread" | "delete_notification"; notification_id: number }
   | { type: "mark_all_read" | "ping" };
 
-/** Convert a notification. Fields that only GraphQL has are missing. */
-export function toNotification({ created_at, expires_at, ...rest }: JsonNotification): Notification {
-  const times = { createdAt: created_at, expiresAt: expires_at ?? null, readAt: null };
-  return { ...rest, ...times, id: String(rest.id), sender: null } as Notification;
+/** Convert a notification, and give it a rank, which this protocol has not. Who sent it, and when it was read, is unknown. */
+export function toNotification(received: JsonNotification, rank: string): Notification {
+  const { id, title, message, type, read, data, link } = received;
+  const { priority = "normal", folder = "inbox", pinned = false } = received;
+  return {
+    ...{ id: String(id), title, message, type, read, data, link, pinned, rank },
+    createdAt: received.created_at,
+    expiresAt: received.expires_at ?? null,
+    snoozedUntil: received.snoozed_until ?? null,
+    priority: priority.toUpperCase() as NotificationPriority,
+    folder: folder.toUpperCase() as NotificationFolder,
+    sender: null,
+    readAt: null,
+  };
 }

@@ -7,16 +7,25 @@ import type { FollowStatus, Notification, NotificationEvent, TokenSource } from 
 import type { Filter, Page } from "../inbox/list.js";
 import type { InboxSource, Position, Preference, ReadResult, SourceListener } from "../inbox/source.js";
 import { JsonConnection } from "./json_connection.js";
-import { type ClientMessage, type ServerMessage, toNotification } from "./json_messages.js";
+import { type ClientMessage, type JsonNotification, type ServerMessage, toNotification } from "./json_messages.js";
 
-/** Above every id: `AllNotificationsRead` of this protocol means all of them. */
-const ABOVE_ALL_IDS = "9".repeat(19);
+/** The rank of the first notification. The ranks that are given here have one number of digits. */
+const FIRST_RANK = 5e14;
+
+/** Above every rank: `AllNotificationsRead` of this protocol means all of them. */
+const ABOVE_ALL_RANKS = "9".repeat(19);
 
 /** A change that the server has not confirmed: it is sent again after a lost connection. */
 interface Unconfirmed {
   message: ClientMessage;
   resolve(): void;
   reject(error: Error): void;
+}
+
+/** `replaces`: the list takes the place of all that is known, and is not a part of it. */
+interface PendingList {
+  replaces: boolean;
+  resolve(page: Page): void;
 }
 
 export interface JsonSourceOptions {
@@ -36,8 +45,11 @@ export class JsonSource implements InboxSource {
   private isListed = false;
   private unread = 0;
   private readonly known = new Map<string, Notification>();
+  /** What arrives has a rank above all others; what further pages have, one below. */
+  private highestRank = FIRST_RANK;
+  private lowestRank = FIRST_RANK;
   /** The requests for lists that wait for an answer: answers come in the order of asking. */
-  private readonly pending: ((page: Page) => void)[] = [];
+  private readonly pending: PendingList[] = [];
   /** By the type of the confirmation and the notification. */
   private readonly unconfirmed = new Map<string, Unconfirmed>();
 
@@ -73,14 +85,13 @@ export class JsonSource implements InboxSource {
   }
 
   loadPage(_filter: Filter, after: string | null): Promise<Page> {
-    return this.requestList(this.pageSize, after);
+    return this.requestList(this.pageSize, { after });
   }
 
   reload(): void {
     // Without a connection, the list is read again as soon as there is one.
     if (!this.isListed || !this.connection.isOpen) return;
-    this.known.clear();
-    void this.requestList(this.pageSize).then((page) => this.listener?.onPage(page));
+    void this.requestList(this.pageSize, { replaces: true }).then((page) => this.listener?.onPage(page));
   }
 
   markRead(id: string): Promise<Position> {
@@ -119,11 +130,14 @@ export class JsonSource implements InboxSource {
   }
 
   /** Rejects if there is no connection. */
-  private requestList(limit: number, beforeId: string | null = null): Promise<Page> {
+  private requestList(
+    limit: number,
+    { after = null, replaces = false }: { after?: string | null; replaces?: boolean } = {},
+  ): Promise<Page> {
     return new Promise((resolve) => {
-      const range = beforeId === null ? {} : { before_id: Number(beforeId) };
+      const range = after === null ? {} : { before_id: Number(after) };
       this.connection.send({ type: "get_notifications", limit, ...range });
-      this.pending.push(resolve);
+      this.pending.push({ replaces, resolve });
     });
   }
 
@@ -131,7 +145,7 @@ export class JsonSource implements InboxSource {
 
   private onOpen(): void {
     this.setStatus({ state: "catching-up" });
-    void this.requestList(this.pageSize).then((page) => {
+    void this.requestList(this.pageSize, { replaces: true }).then((page) => {
       this.listener?.onPage(page);
       this.setStatus({ state: "live", resumed: 0, reloaded: this.wasLive });
       this.wasLive = this.isListed = true;
@@ -158,10 +172,10 @@ export class JsonSource implements InboxSource {
   private onChange(message: ServerMessage): void {
     switch (message.type) {
       case "notifications_list":
-        this.onList(message.notifications.map(toNotification), message.unread_count);
+        this.onList(message.notifications, message.unread_count);
         break;
       case "notification":
-        this.onAdded(toNotification(message.notification));
+        this.onAdded(message.notification);
         break;
       case "notification_marked_read":
         this.onMarked(String(message.notification_id), true);
@@ -177,20 +191,32 @@ export class JsonSource implements InboxSource {
     }
   }
 
-  private onList(notifications: Notification[], unreadCount: number): void {
-    for (const each of notifications) this.known.set(each.id, each);
+  private onList(received: JsonNotification[], unreadCount: number): void {
+    const pending = this.pending.shift();
+    // A list without a request replaces what is shown: it has changes that no message can express.
+    if (pending?.replaces ?? true) this.known.clear();
+    const notifications = received.map((each) => this.listed(each));
     this.unread = unreadCount;
     const hasMore = notifications.length === this.pageSize;
     const endCursor = notifications.at(-1)?.id ?? null;
     // There are no positions: a list contains every change that was sent before it.
     const page = { notifications, endCursor, hasMore, unreadCount, position: "" };
-    const resolve = this.pending.shift();
-    if (resolve) resolve(page);
-    // A list without a request replaces what is shown: it has changes that no message can express.
+    if (pending) pending.resolve(page);
     else this.listener?.onPage(page);
   }
 
-  private onAdded(notification: Notification): void {
+  /** Take a notification of a list: in its place if it is known, or else below all that are. */
+  private listed(received: JsonNotification): Notification {
+    const rank = this.known.get(String(received.id))?.rank ?? String((this.lowestRank -= 1));
+    const notification = toNotification(received, rank);
+    this.known.set(notification.id, notification);
+    return notification;
+  }
+
+  /** A notification is new, or has returned from its snooze: it is at the top. */
+  private onAdded(received: JsonNotification): void {
+    this.highestRank += 1;
+    const notification = toNotification(received, String(this.highestRank));
     this.known.set(notification.id, notification);
     this.unread += 1;
     this.emit({ __typename: "NotificationAdded", notification });
@@ -204,7 +230,7 @@ export class JsonSource implements InboxSource {
     const notification = { ...known, read, readAt: read ? new Date().toISOString() : null };
     this.known.set(id, notification);
     this.unread += read ? -1 : 1;
-    this.emit({ __typename: "NotificationUpdated", notification });
+    this.emit({ __typename: "NotificationUpdated", notification, change: read ? "READ" : "UNREAD" });
   }
 
   private onDeleted(id: string): void {
@@ -219,7 +245,7 @@ export class JsonSource implements InboxSource {
     for (const [id, each] of this.known) this.known.set(id, { ...each, read: true });
     const count = this.unread;
     this.unread = 0;
-    this.emit({ __typename: "AllNotificationsRead", count, throughRank: ABOVE_ALL_IDS });
+    this.emit({ __typename: "AllNotificationsRead", count, throughRank: ABOVE_ALL_RANKS });
   }
 
   private async refreshCount(): Promise<void> {
@@ -228,7 +254,8 @@ export class JsonSource implements InboxSource {
   }
 
   private emit(event: Partial<NotificationEvent>): void {
-    const shared = { position: "", unreadCount: this.unread, occurredAt: new Date().toISOString() };
+    const counts = { unreadCount: this.unread, unseenCount: this.unread };
+    const shared = { position: "", ...counts, occurredAt: new Date().toISOString() };
     this.listener?.onEvent({ ...shared, ...event } as NotificationEvent);
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Notification, NotificationEvent } from "../client/index.js";
+import type { Notification, NotificationChange, NotificationEvent } from "../client/index.js";
 import { EVERYTHING, InboxList, isNewer, type Page, restore } from "../inbox/list.js";
 import { AT, notification } from "./notifications.js";
 
@@ -16,18 +16,25 @@ function page(sequence: number, ids: number[], changes: Partial<Page> = {}): Pag
 }
 
 type Change =
-  | { __typename: "NotificationAdded" | "NotificationUpdated"; notification: Notification }
+  | { __typename: "NotificationAdded"; notification: Notification }
+  | { __typename: "NotificationUpdated"; notification: Notification; change: NotificationChange }
   | { __typename: "NotificationDeleted"; notificationId: string }
-  | { __typename: "AllNotificationsRead"; count: number; throughRank: string };
+  | { __typename: "AllNotificationsRead" | "NotificationsSeen"; count: number; throughRank: string };
 
 function event(sequence: number, unreadCount: number, change: Change): NotificationEvent {
-  return { position: `e.${sequence}`, unreadCount, occurredAt: AT, ...change };
+  return { position: `e.${sequence}`, unreadCount, unseenCount: unreadCount, occurredAt: AT, ...change };
 }
 
 const added = (sequence: number, unread: number, notification: Notification): NotificationEvent =>
   event(sequence, unread, { __typename: "NotificationAdded", notification });
+const changed = (
+  sequence: number,
+  unread: number,
+  change: NotificationChange,
+  notification: Notification,
+): NotificationEvent => event(sequence, unread, { __typename: "NotificationUpdated", notification, change });
 const updated = (sequence: number, unread: number, notification: Notification): NotificationEvent =>
-  event(sequence, unread, { __typename: "NotificationUpdated", notification });
+  changed(sequence, unread, notification.read ? "READ" : "UNREAD", notification);
 const deleted = (sequence: number, unread: number, id: number): NotificationEvent =>
   event(sequence, unread, { __typename: "NotificationDeleted", notificationId: String(id) });
 
@@ -53,7 +60,7 @@ describe("events", () => {
     assert.deepEqual(idsOf(list), [2, 1]);
   });
 
-  test("mark all read up to an id, and leave what arrived later", () => {
+  test("mark all read up to a rank, and leave what arrived later", () => {
     const list = new InboxList();
     list.load(page(3, [10, 9, 8]));
     list.apply(event(4, 1, { __typename: "AllNotificationsRead", count: 2, throughRank: "9" }));
@@ -65,6 +72,79 @@ describe("events", () => {
     list.load(page(9, [9, 8], { hasMore: true }));
     list.apply(updated(10, 1, notification(3, { read: true })));
     assert.deepEqual(idsOf(list), [9, 8]);
+  });
+});
+
+describe("folders", () => {
+  const archived = (id: number) => notification(id, { folder: "ARCHIVE" });
+  const snoozed = (id: number) => notification(id, { folder: "SNOOZED", snoozedUntil: AT });
+
+  test("what is archived leaves, and comes back to its place", () => {
+    const list = new InboxList();
+    list.load(page(3, [3, 2, 1]));
+    list.apply(changed(4, 2, "ARCHIVED", archived(2)));
+    assert.deepEqual([idsOf(list), list.unreadCount], [[3, 1], 2]);
+    list.apply(changed(5, 3, "UNARCHIVED", notification(2)));
+    assert.deepEqual([idsOf(list), list.unreadCount], [[3, 2, 1], 3]);
+  });
+
+  test("what returns from its snooze is at the top, and stays there", () => {
+    const list = new InboxList();
+    list.load(page(9, [9, 8, 2], { hasMore: true }));
+    list.apply(changed(10, 2, "SNOOZED", snoozed(2)));
+    list.apply(changed(11, 3, "RETURNED", notification(2, { rank: "10" })));
+    list.apply(updated(12, 2, notification(2, { rank: "10", read: true })));
+    assert.deepEqual([idsOf(list), list.notifications[0]?.read], [[2, 9, 8], true]);
+    list.apply(added(13, 3, notification(11)));
+    assert.deepEqual(idsOf(list), [11, 2, 9, 8]);
+  });
+
+  test("what was never loaded is at the top when it returns, even of an empty list", () => {
+    const list = new InboxList();
+    list.load(page(9, [], { hasMore: true }));
+    list.apply(changed(10, 1, "RETURNED", notification(2, { rank: "10" })));
+    assert.deepEqual(idsOf(list), [2]);
+  });
+
+  test("a change of what is in another folder changes nothing", () => {
+    const list = new InboxList();
+    list.load(page(3, [3, 1]));
+    for (const change of ["READ", "PINNED", "SNOOZED"] as const) list.apply(changed(4, 2, change, snoozed(2)));
+    list.apply(changed(5, 2, "READ", archived(4)));
+    assert.deepEqual(idsOf(list), [3, 1]);
+  });
+
+  test("a pinned notification stays in its place", () => {
+    const list = new InboxList();
+    list.load(page(3, [3, 2, 1]));
+    list.apply(changed(4, 3, "PINNED", notification(2, { pinned: true })));
+    assert.deepEqual(list.notifications.map(({ id, pinned }) => [id, pinned]), [["3", false], ["2", true], ["1", false]]);
+  });
+
+  test("all that is read is read by rank", () => {
+    const list = new InboxList();
+    list.load(page(9, [9, 8]));
+    list.apply(changed(10, 3, "RETURNED", notification(2, { rank: "10" })));
+    list.apply(event(11, 1, { __typename: "AllNotificationsRead", count: 2, throughRank: "9" }));
+    assert.deepEqual(list.notifications.map(({ id, read }) => [id, read]), [["2", false], ["9", true], ["8", true]]);
+  });
+
+  test("what was seen changes nothing in the list", () => {
+    const list = new InboxList();
+    list.load(page(2, [2, 1]));
+    const before = [...list.notifications];
+    list.apply(event(3, 2, { __typename: "NotificationsSeen", count: 2, throughRank: "2" }));
+    assert.deepEqual([list.notifications, list.position], [before, "e.3"]);
+  });
+
+  test("a list from before there were ranks and folders goes on", () => {
+    const list = new InboxList();
+    const old = page(3, [3, 1]).notifications.map(({ rank: _, folder: __, ...rest }) => rest as Notification);
+    list.load(page(3, [], { notifications: old }));
+    list.apply(changed(4, 3, "UNARCHIVED", notification(2)));
+    list.apply(event(5, 1, { __typename: "AllNotificationsRead", count: 2, throughRank: "2" }));
+    assert.deepEqual(list.notifications.map(({ id, read }) => [id, read]), [["3", false], ["2", true], ["1", true]]);
+    assert.deepEqual(new InboxList({ type: null, unreadOnly: true }).matches(old[0] as Notification), true);
   });
 });
 
@@ -85,6 +165,25 @@ describe("pages", () => {
     assert.deepEqual(idsOf(list), [5, 4, 3, 2]);
     assert.equal(list.notifications.at(-1)?.read, true);
     assert.equal(list.unreadCount, 3);
+  });
+
+  test("older than the events do not bring in what lies further down", () => {
+    const list = new InboxList();
+    list.load(page(9, [9, 8], { hasMore: true }));
+    list.apply(changed(10, 5, "UNARCHIVED", notification(1)));
+    list.append(page(9, [7, 6], { hasMore: true }));
+    assert.deepEqual(idsOf(list), [9, 8, 7, 6]);
+    list.append(page(10, [5, 1]));
+    assert.deepEqual(idsOf(list), [9, 8, 7, 6, 5, 1]);
+  });
+
+  test("older than the events do not repeat what has returned since", () => {
+    const list = new InboxList();
+    list.load(page(9, [9, 8], { hasMore: true }));
+    list.apply(changed(10, 4, "SNOOZED", notification(2, { folder: "SNOOZED" })));
+    list.apply(changed(11, 5, "RETURNED", notification(2, { rank: "10" })));
+    list.append(page(9, [3, 2, 1]));
+    assert.deepEqual(idsOf(list), [2, 9, 8, 3, 1]);
   });
 
   test("of a filter keep what arrived while they were being read", () => {

@@ -18,6 +18,11 @@ export function notification(id: number, changes: Partial<Notification> = {}): N
     createdAt: AT,
     expiresAt: null,
     sender: null,
+    priority: "NORMAL",
+    folder: "INBOX",
+    snoozedUntil: null,
+    pinned: false,
+    rank: String(id),
     ...changes,
-  } as Notification;
+  };
 }
