@@ -27,14 +27,14 @@ const WORKERS = {
   "json.worker": "monaco-editor/esm/vs/language/json/json.worker.js",
   "graphql.worker": "monaco-graphql/esm/graphql.worker.js",
 };
-/** The languages of the component are modules that it loads; English is part of it. */
+/** The scripts beside the component, which it loads when it needs them: languages other than English, and HTTP. */
 const LANGUAGES = ["ar", "de", "es", "fr", "ja"];
 
 /** The most that the component may have, in bytes compressed with gzip. */
 const COMPONENT_BYTES = 30_000;
 
+const COMPONENT = { "notification-inbox": "inbox/index.ts" };
 const PAGES = {
-  "notification-inbox": "inbox/index.ts",
   live: "live/main.ts",
   graphiql: "graphiql/main.tsx",
   icon: "live/icon.svg",
@@ -94,7 +94,7 @@ function npm(arguments_) {
 async function bundle(outdir) {
   const { build } = await import("esbuild");
   const manifest = {};
-  const run = async (entryPoints, define = {}, format = "iife") => {
+  const run = async (entryPoints, { define = {}, format = "iife", plugins = [] } = {}) => {
     const { metafile } = await build({
       absWorkingDir: HERE,
       entryPoints: Object.entries(entryPoints).map(([out, source]) => ({ in: source, out })),
@@ -106,7 +106,7 @@ async function bundle(outdir) {
       jsx: "automatic",
       entryNames: "[name].[hash]",
       assetNames: "[name].[hash]",
-      plugins: [shadowStyles],
+      plugins: [shadowStyles, ...plugins],
       loader: { ".woff2": "file", ".svg": "copy", ".ttf": "dataurl" },
       define: { "process.env.NODE_ENV": '"production"', ...define },
       legalComments: "linked",
@@ -127,8 +127,10 @@ async function bundle(outdir) {
     Object.fromEntries(Object.keys(WORKERS).map((name) => [name, manifest[`${name}.js`]])),
   );
   const languages = LANGUAGES.map((name) => [`notification-inbox.${name}`, `inbox/languages/${name}.ts`]);
-  await run(Object.fromEntries(languages), {}, "esm");
-  await run(PAGES, { WORKER_FILES: workerFiles });
+  const beside = { ...Object.fromEntries(languages), "notification-inbox.http": "client/http_socket.ts" };
+  await run(beside, { format: "esm" });
+  await run(COMPONENT, { plugins: [httpBeside] });
+  await run(PAGES, { define: { WORKER_FILES: workerFiles } });
   fs.writeFileSync(join(outdir, "manifest.json"), JSON.stringify(manifest, null, 2));
 }
 
@@ -141,6 +143,13 @@ const shadowStyles = {
       const { code } = await esbuild.transform(text, { loader: "css", minify: true, target: TARGET });
       return { contents: code.trim(), loader: "text" };
     }),
+};
+
+/** The component loads HTTP from beside it. A page's own script, whose address nobody knows, has it inside. */
+const httpBeside = {
+  name: "http beside the component",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/load_http_socket\.js$/ }, () => ({ path: join(HERE, "inbox", "load_http_socket.ts") })),
 };
 
 function checkSize(directory) {

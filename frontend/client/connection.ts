@@ -16,7 +16,7 @@ import {
   type TokenSource,
 } from "./reconnecting.js";
 import { refreshBeforeExpiry, WARNING_PARAMS } from "./refreshing.js";
-import { possibleTransport, socketClass, type Transport, TransportChoice } from "./transport.js";
+import { possibleTransport, prepare, socketClass, type Transport, TransportChoice } from "./transport.js";
 import { Watchdog } from "./watchdog.js";
 
 export interface ConnectionOptions {
@@ -104,6 +104,7 @@ export function connect(options: ConnectionOptions): Connection {
       onFailure: (details) => setStatus({ state: "waiting", ...details }),
       isStopped: () => disposed,
     });
+    await prepare(choice);
     isAttempting = true;
     isAcknowledged = false;
     setStatus({ state: "connecting" });

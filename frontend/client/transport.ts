@@ -1,7 +1,8 @@
 /** Chooses between WebSocket and HTTP for each attempt to connect. No network, no timers. */
 
 import type { ClientOptions } from "graphql-ws";
-import { HttpSocket } from "./http_socket.js";
+import type { HttpSocket } from "./http_socket.js";
+import { loadHttpSocket } from "./load_http_socket.js";
 
 /**
  * `auto`: WebSocket, and HTTP while WebSockets do not get through: after two attempts in a row that have failed before an
@@ -69,6 +70,13 @@ export function possibleTransport(wanted: Transport, url: string, hasToken: bool
   return wanted === "auto" && !hasToken && !isOwn ? "websocket" : wanted;
 }
 
+let Http: typeof HttpSocket | undefined;
+
+/** Load what the chosen transport needs, before a socket is made. If that fails, the attempt is by WebSocket. Never rejects. */
+export async function prepare({ transport }: TransportChoice): Promise<void> {
+  if (transport === "http") Http ??= await loadHttpSocket().catch(() => undefined);
+}
+
 /** Return what graphql-ws makes its sockets with: of the transport that is chosen at that moment. */
 export function socketClass(
   choice: TransportChoice,
@@ -78,8 +86,7 @@ export function socketClass(
   const request: typeof globalThis.fetch = fetchImpl ?? ((...given) => globalThis.fetch(...given));
   function ChosenSocket(url: string, protocol: string): object {
     const Impl = (webSocketImpl ?? globalThis.WebSocket) as typeof WebSocket;
-    return choice.transport === "http" ? new HttpSocket(url, request) : new Impl(url, protocol);
+    return choice.transport === "http" && Http ? new Http(url, request) : new Impl(url, protocol);
   }
-  const { CONNECTING, OPEN, CLOSING, CLOSED } = HttpSocket;
-  return Object.assign(ChosenSocket, { CONNECTING, OPEN, CLOSING, CLOSED });
+  return Object.assign(ChosenSocket, { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 });
 }

@@ -1,7 +1,7 @@
 /** The languages of the component: English is part of it, the others are scripts of their own beside it. */
 
 import { en } from "./languages/en.js";
-import { ownAddress } from "./own_address.js";
+import { loadBeside, ownAddress } from "./own_address.js";
 import type { Strings } from "./strings.js";
 
 /** Those that are shipped. */
@@ -27,16 +27,14 @@ export function addLanguages(languages: Record<string, Strings>): void {
 /** Load the script of a language, if it is shipped; resolve to whether it has become known. */
 export function loadLanguage(language: string): Promise<boolean> {
   if (known.has(language) || !SHIPPED.has(language) || !ownAddress) return Promise.resolve(false);
-  const running = loading.get(language) ?? load(language, ownAddress);
+  const running = loading.get(language) ?? load(language);
   loading.set(language, running);
   return running;
 }
 
-async function load(language: string, address: string): Promise<boolean> {
-  const url = address.replace(/notification-inbox[^/]*$/, `notification-inbox.${language}.js`);
+async function load(language: string): Promise<boolean> {
   try {
-    const found = (await import(url)) as { default: Strings };
-    known.set(language, found.default);
+    known.set(language, (await loadBeside<{ default: Strings }>(language)).default);
     return true;
   } catch {
     // English will do.

@@ -1,6 +1,13 @@
-/** The address of the component's script, as the page has it; undefined within another script. */
+/** The component's script, as the page has it, and the scripts beside it. */
 
+/** The address of the script; undefined within another script. */
 // `currentScript` is only set while a classic script runs for the first time; for a module it is null.
 export const ownAddress: string | undefined =
   (globalThis.document?.currentScript as HTMLScriptElement | null)?.src ??
   globalThis.document?.querySelector<HTMLScriptElement>('script[src*="notification-inbox"]')?.src;
+
+/** Load a script from beside the component's own. Rejects if there is none. */
+export function loadBeside<Module>(name: string): Promise<Module> {
+  const url = ownAddress?.replace(/notification-inbox[^/]*$/, `notification-inbox.${name}.js`);
+  return import(url as string) as Promise<Module>;
+}

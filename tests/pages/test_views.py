@@ -32,7 +32,7 @@ urlpatterns = [
 
 FILES = (
     *("live.js", "live.css", "graphiql.js", "graphiql.css", "icon.svg"),
-    *("notification-inbox.js", "notification-inbox.de.js"),
+    *("notification-inbox.js", "notification-inbox.de.js", "notification-inbox.http.js"),
 )
 
 
@@ -298,11 +298,12 @@ def test_the_component_has_a_permanent_address(client: Client, built: Path) -> N
     assert missing["Access-Control-Allow-Origin"] == "*"
 
 
-def test_the_languages_of_the_component_are_beside_it(client: Client) -> None:
-    response = client.get("/notification-inbox.de.js")
-    assert response.status_code == 302
-    assert response["Location"].endswith("/notification-inbox.HASHHASH.de.HASHHASH.js")
-    assert response["Access-Control-Allow-Origin"] == "*"
+def test_what_the_component_loads_later_is_beside_it(client: Client) -> None:
+    for name in ("de", "http"):
+        response = client.get(f"/notification-inbox.{name}.js")
+        assert response.status_code == 302
+        assert response["Location"].endswith(f"/notification-inbox.HASHHASH.{name}.HASHHASH.js")
+        assert response["Access-Control-Allow-Origin"] == "*"
     assert client.get("/notification-inbox.xx.js").status_code == 404
 
 

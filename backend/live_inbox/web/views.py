@@ -47,7 +47,7 @@ async def component(request: HttpRequest) -> HttpResponse:
 
 @database.non_atomic
 async def component_language(request: HttpRequest, language: str) -> HttpResponse:
-    """Redirect to a language of `<notification-inbox>`, which loads it from beside its script. 503 if not built.
+    """Redirect to a script that `<notification-inbox>` loads from beside its own: a language, HTTP. 503 if not built.
 
     Raises Http404 for a language that is not shipped.
     """
