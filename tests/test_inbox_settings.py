@@ -74,15 +74,9 @@ def test_overridden_settings_are_read_at_once_and_given_back() -> None:
         ({"JWT": "secret"}, "JWT must be a dictionary"),
         (["JWT"], "LIVE_INBOX must be a dictionary."),
         ({"RECONCILE_SECONDS": 0}, "RECONCILE_SECONDS: Input should be greater than 0"),
-        ({"TYPES": {"no slug": {}}}, "TYPES: 'no slug' is not a type, such as billing.invoice"),
-        (
-            {"TYPES": {"news": {"label": 5}}},
-            "TYPES.news.label: it is a string, or a lazy translation",
-        ),
-        (
-            {"TYPES": {"news": {"lable": "News"}}},
-            "TYPES.news.lable: Extra inputs are not permitted",
-        ),
+        ({"TYPES": "security"}, "TYPES: it is not JSON"),
+        ({"TYPES": "[1]"}, "TYPES: it is a mapping, or the dotted path of one"),
+        ({"TYPES": ["news"]}, "TYPES: it is a mapping, or the dotted path of one"),
     ],
 )
 def test_what_is_wrong_is_named_when_it_is_used_and_by_the_check(given: Any, problem: str) -> None:

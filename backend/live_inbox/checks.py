@@ -22,6 +22,7 @@ from live_inbox.identity.config import accepts_any_service, can_verify_tokens, c
 from live_inbox.identity.errors import InvalidIdentityConfig
 from live_inbox.limits.rate import InvalidRateLimit, RateLimit
 from live_inbox.limits.storage import rate_storage
+from live_inbox.type_checks import type_errors
 
 _NEEDED = (
     ("query", "notifications"),
@@ -42,9 +43,9 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
     E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E008: the allowed
     documents. E020: the sender's name. E021: the authenticator. E022: the language of recipients. E030: the storage
-    of rates. live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema
-    without fields of the inbox that its clients need. W003: a channel layer that does not exist. W030: an issuer all
-    of whose tokens are accepted.
+    of rates. E023: the time zone of recipients. E040 to E048: the declared types (`type_checks`). live_inbox.W001: no
+    key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without fields of the inbox that
+    its clients need. W003: a channel layer that does not exist. W030: an issuer all of whose tokens are accepted.
     """
     try:
         inbox_settings()
@@ -106,6 +107,11 @@ def _errors() -> Iterator[CheckMessage]:
         yield from _path_errors(
             "RECIPIENT_LANGUAGE", settings.recipient_language, "live_inbox.E022"
         )
+    if settings.recipient_time_zone:
+        yield from _path_errors(
+            "RECIPIENT_TIME_ZONE", settings.recipient_time_zone, "live_inbox.E023"
+        )
+    yield from type_errors()
     if settings.max_page_size * _ENTRY_COST > settings.max_query_cost:
         yield Warning(
             "MAX_QUERY_COST refuses a page of MAX_PAGE_SIZE notifications with all of their fields.",

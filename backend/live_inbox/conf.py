@@ -24,11 +24,12 @@ from django.dispatch import receiver
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from live_inbox.client_addresses import Network, TrustedProxies, parse_networks
-from live_inbox.notification_types import NotificationType, is_type
 from live_inbox.origins import AllowedOrigins
 
 NESTED = "JWT"
 """The group of settings that may stand in a dictionary of its own."""
+
+_DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 def _split(value: object) -> object:
@@ -79,12 +80,13 @@ def _headers(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
-def _types(values: dict[str, NotificationType]) -> dict[str, NotificationType]:
-    """Raise ValueError for a key that is not a type."""
-    for slug in values:
-        if not is_type(slug):
-            raise ValueError(f"{slug!r} is not a type, such as billing.invoice")
-    return values
+def _types(value: object) -> object:
+    """Return a JSON object as a dictionary, and a dotted path as it is. Raises ValueError for anything else."""
+    if not isinstance(value, str) or not _DOTTED_PATH.fullmatch(value):
+        value = _json_object(value)
+        if not isinstance(value, Mapping):
+            raise ValueError("it is a mapping, or the dotted path of one")
+    return value
 
 
 class InboxSettings(BaseModel):
@@ -312,13 +314,13 @@ class InboxSettings(BaseModel):
         description="Maximum number of recipients of one `send_many`, in the project's code and in the admin. Over the "
         "APIs it is `MAX_RECIPIENTS`.",
     )
-    types: Annotated[
-        dict[str, NotificationType], BeforeValidator(_json_object), AfterValidator(_types)
-    ] = Field(
+    types: Annotated[Mapping[Any, Any] | str, BeforeValidator(_types)] = Field(
         default_factory=dict,
-        description="Declared types of notification: for each slug an object with, all optional, `label` and "
-        "`description` for users, and `required`: whether users cannot turn it off. Other types may be "
-        'sent, too. Example: `{"security": {"label": "Security", "required": true}}`.',
+        description="Declared types of notification (docs/types.md): for each slug an object with, all optional, "
+        "`label` and `description` for users, `category`, `icon`, `required`: whether users cannot turn it off, "
+        "`default`: whether those get it who have chosen nothing, `retention_days`, and the templates `title` and "
+        "`message`. Or the dotted path of such a mapping, or of a function that returns one. Example: "
+        '`{"security": {"label": "Security", "required": true}}`.',
     )
     send_policy: str = Field(
         "live_inbox.send_policy.default_policy",
@@ -336,8 +338,14 @@ class InboxSettings(BaseModel):
     recipient_language: str = Field(
         "",
         description="Dotted path of a function that takes a user and returns their language code, or None. Lazy "
-        "translations in a notification are resolved in the language of its recipient. Not set: in the active "
-        "language.",
+        "translations in a notification, and the templates of its type, are resolved in the language of its "
+        "recipient. Not set: in the active language.",
+    )
+    recipient_time_zone: str = Field(
+        "",
+        description="Dotted path of a function that takes a user and returns their time zone, as a name "
+        "(`Europe/Berlin`) or a `tzinfo`, or None. Templates show moments in the time zone of the recipient. Not set: "
+        "in the current one.",
     )
 
     # -- identity -------------------------------------------------------------------------------------
@@ -623,11 +631,6 @@ class InboxSettings(BaseModel):
     def unlimited_networks(self) -> tuple[Network, ...]:
         """The networks whose addresses have no limits of their own."""
         return parse_networks(self.unlimited_addresses)
-
-    @cached_property
-    def required_types(self) -> frozenset[str]:
-        """The declared types that users cannot turn off."""
-        return frozenset(slug for slug, declared in self.types.items() if declared.required)
 
 
 @lru_cache(maxsize=1)

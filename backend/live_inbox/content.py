@@ -16,7 +16,6 @@ from typing import (
     Any,
     Literal,
     Protocol,
-    Required,
     Self,
     TypedDict,
     TypeVar,
@@ -65,12 +64,18 @@ class ContentFields(TypedDict, total=False):
     """The fields as keyword arguments of `send`, not yet validated. None stands for the default."""
 
     type: Text | None
-    title: Required[Text]
+    title: Text | None
     message: Text | None
     link: Text | HasAddress | None
     data: Any
     expires_at: datetime | None
     priority: Text | None
+
+
+class GivenFields(ContentFields, total=False):
+    """What a send takes: the fields, and the context from which templates make the title and the message."""
+
+    context: Any
 
 
 def clean_content(*, now: datetime | None, **given: Unpack[ContentFields]) -> Content:
@@ -264,19 +269,23 @@ def _clean_priority(value: object, now: datetime | None) -> str:
 
 def _clean_data(value: object, now: datetime | None) -> dict[str, Any]:
     value = plain_scalar(value)
-    if value is None:
-        return {}
+    return {} if value is None else clean_object(value, field="data")
+
+
+def clean_object(value: object, *, field: str) -> dict[str, Any]:
+    """Return an object as JSON carries it, of MAX_DATA_BYTES at most; raise InvalidInput for anything else."""
+    value = plain_scalar(value)
     if not is_object(value):
-        raise InvalidInput("data must be a JSON object.", field="data")
-    data: dict[str, Any] = plain_json(value, field="data")
+        raise InvalidInput(f"{field} must be a JSON object.", field=field)
+    plain: dict[str, Any] = plain_json(value, field=field)
     limit = inbox_settings().max_data_bytes
     try:
-        size = len(orjson.dumps(data))
+        size = len(orjson.dumps(plain))
     except TypeError as error:
-        raise InvalidInput(f"data cannot be written as JSON: {error}.", field="data") from None
+        raise InvalidInput(f"{field} cannot be written as JSON: {error}.", field=field) from None
     if size > limit:
-        raise InvalidInput(f"data must have {limit} bytes of JSON at most.", field="data")
-    return data
+        raise InvalidInput(f"{field} must have {limit} bytes of JSON at most.", field=field)
+    return plain
 
 
 # -- the declaration -------------------------------------------------------------------------------------

@@ -244,6 +244,12 @@ class Notification(models.Model):
     snoozed_until = models.DateTimeField(null=True, blank=True, editable=False)
     pinned = models.BooleanField(default=False, editable=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True, editable=False)
+    given_digest = models.CharField(
+        max_length=32,
+        null=True,
+        editable=False,
+        help_text="Hash of what a send with a key was given.",
+    )
     added_sequence = models.BigIntegerField(
         editable=False, help_text="Sequence of the event that added it."
     )
@@ -410,8 +416,8 @@ class BulkSend(models.Model):
         editable=False,
         help_text="Empty when the sender has been deleted: nobody can continue it.",
     )
-    content_digests = models.JSONField(
-        editable=False, help_text="Hashes of the content, one for each language of the recipients."
+    given_digest = models.CharField(
+        max_length=32, editable=False, help_text="Hash of what the calls were given."
     )
     recipients = models.PositiveIntegerField(
         editable=False, help_text="How many recipients the latest call had."

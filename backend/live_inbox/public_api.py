@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 from asgiref.sync import sync_to_async
 
 from live_inbox import services
-from live_inbox.content import ContentFields
+from live_inbox.content import GivenFields
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
 from live_inbox.models import Notification, NotificationPreference
@@ -61,17 +61,19 @@ def send(
     sender: Any = None,
     idempotency_key: str | None = None,
     created_at: date | None = None,
-    **content: Unpack[ContentFields],
+    **content: Unpack[GivenFields],
 ) -> Sent:
     """Put a notification into a user's inbox.
 
     The content is `title` and, all optional, `message`, `type` (a slug, "general" by default), `link` (a path, an
     http(s) address or an object with `get_absolute_url`), `data` (a JSON object), `expires_at` (a datetime with a time
     zone) and `priority` ("low", "normal", "high" or "urgent"); `live_inbox.content` has their limits. None stands for
-    the default. With an idempotency key, unique for each sender, a repeated call returns the first result. `created_at`
-    is for notifications that are imported: they show their old time.
+    the default. For a type with templates, the title and the message may be left out: they are rendered for the
+    recipient from `context`, a dictionary of what JSON can carry. With an idempotency key, unique for each sender, a
+    repeated call returns the first result. `created_at` is for notifications that are imported: they show their old
+    time.
 
-    The result's `notification` is None, and `suppressed` true, if the recipient has turned off the type. Raises
+    The result's `notification` is None, and `suppressed` true, if the recipient does not want the type. Raises
     InvalidInput, naming the field, for content or users that are not acceptable, and Conflict for a key that was
     used with other content. Nothing is written then.
     """
@@ -90,7 +92,7 @@ def send_many(
     recipients: Iterable[Any],
     sender: Any = None,
     idempotency_key: str | None = None,
-    **content: Unpack[ContentFields],
+    **content: Unpack[GivenFields],
 ) -> SentMany:
     """Put the same notification into the inboxes of many users, each once. The content is that of `send`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -38,6 +38,7 @@ _TYPES = {
     int: "whole number",
     float: "number",
     float | None: "number",
+    Mapping[Any, Any] | str: "JSON object, or dotted path",
 }
 
 

@@ -25,10 +25,11 @@ _POSITION = (
 @strawberry.type(description="The result of `send`.")
 class SendPayload:
     notification: Notification | None = strawberry.field(
-        description="The notification; null if the recipient has turned off its type."
+        description="The notification; null if the recipient does not want its type."
     )
     suppressed: bool = strawberry.field(
-        description="Whether nothing was sent because the recipient has turned off the type."
+        description="Whether nothing was sent because the recipient does not want the type: it is turned off, or off "
+        "by default."
     )
     replayed: bool = strawberry.field(
         description="Whether the idempotency key was used before. This is the first result; of a notification in your "
@@ -50,7 +51,7 @@ class SendPayload:
 class SendStatus(Enum):
     SENT = strawberry.enum_value("sent", description="The recipient got the notification.")
     SUPPRESSED = strawberry.enum_value(
-        "suppressed", description="The recipient had turned off the type."
+        "suppressed", description="The recipient did not want the type."
     )
     UNKNOWN_RECIPIENT = strawberry.enum_value(
         "unknown_recipient", description="There is no such user."

@@ -11,7 +11,7 @@ from strawberry.relay import PageInfo
 from strawberry.scalars import JSON
 
 from live_inbox import selectors
-from live_inbox.content import CONTENT_FIELDS, ContentFields
+from live_inbox.content import CONTENT_FIELDS, GivenFields
 from live_inbox.events import Person, Snapshot
 from live_inbox_graphql import cursors, ids
 
@@ -107,11 +107,15 @@ class Notification:
 class ContentInput:
     """The fields that are common to what sends: not a type of the schema by itself."""
 
-    title: str = strawberry.field(
+    title: str | None = strawberry.field(
+        default=None,
         description="The title: at most 200 characters. Line breaks and tabs become blanks; other control characters "
-        "are refused."
+        "are refused. Needed, unless the type has a template for it.",
     )
-    message: str = strawberry.field(default="", description="The text, at most 4000 characters.")
+    message: str | None = strawberry.field(
+        default=None,
+        description="The text, at most 4000 characters. Null: from the template of the type; empty without one.",
+    )
     type: str = strawberry.field(
         default="general",
         description="The type: a slug of letters, digits, `-`, `_` and `.`.",
@@ -126,20 +130,24 @@ class ContentInput:
     expires_at: datetime | None = strawberry.field(
         default=None,
         description="When it is deleted automatically: a time in the future. It is deleted a few seconds later, "
-        "as if by the recipient.",
+        "as if by the recipient. Null: as the type is declared, or never.",
+    )
+    context: JSON | None = strawberry.field(
+        default=None,
+        description="A JSON object from which the templates of the type make a title and a message that are null, in "
+        "the language and the time zone of the recipient.",
     )
     priority: NotificationPriority = strawberry.field(
         default=NotificationPriority.NORMAL, description="How much it matters."
     )
 
-    def content(self) -> ContentFields:
-        """Return the content as the service takes it; the schema's null is the default of a field."""
+    def content(self) -> GivenFields:
+        """Return the content as the service takes it."""
         content: Any = {}
-        for name, declared in CONTENT_FIELDS.items():
+        for name in (*CONTENT_FIELDS, "context"):
             value = getattr(self, name)
-            value = value.value if isinstance(value, Enum) else value
-            content[name] = declared.default if value is None else value
-        return cast("ContentFields", content)
+            content[name] = value.value if isinstance(value, Enum) else value
+        return cast("GivenFields", content)
 
 
 @strawberry.input(description="A notification to send.")

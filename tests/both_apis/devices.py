@@ -67,7 +67,9 @@ class Device(Protocol):
     """What a test can do with a device of either API."""
 
     def list(self, folder: str = "inbox", *, pinned_only: bool = False) -> Listed: ...
-    def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None: ...
+    def send(
+        self, user_id: int, title: str | None, message: str | None = "", **more: Any
+    ) -> int | None: ...
     def mark_read(self, notification_id: int) -> None: ...
     def mark_all_read(self) -> None: ...
     def delete(self, notification_id: int) -> None: ...
@@ -138,7 +140,9 @@ class JsonDevice(Socket):
         unread = answer["unread_count"]
         return Listed(shown, answer["total"], unread, answer.get("unseen_count", unread))
 
-    def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
+    def send(
+        self, user_id: int, title: str | None, message: str | None = "", **more: Any
+    ) -> int | None:
         asked = {
             "type": "send_notification",
             "user_id": user_id,
@@ -258,7 +262,9 @@ class GraphQLDevice(Socket):
         shown = [_shown_by_graphql_api(each) for each in answer["nodes"]]
         return Listed(shown, answer["totalCount"], answer["unreadCount"], answer["unseenCount"])
 
-    def send(self, user_id: int, title: str, message: str = "", **more: Any) -> int | None:
+    def send(
+        self, user_id: int, title: str | None, message: str | None = "", **more: Any
+    ) -> int | None:
         for name, shown in (("expires_at", "expiresAt"), ("idempotency_key", "idempotencyKey")):
             if name in more:
                 more[shown] = more.pop(name)

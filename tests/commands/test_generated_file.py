@@ -108,7 +108,7 @@ def test_the_headings_are_those_of_the_source() -> None:
         "| `DATABASE_URL` | text | `sqlite:///<repository>/var/inbox.sqlite3` | ",
         "| `DATABASE_THREADS` | whole number ≥ 1 and ≤ 64 | `4` | ",
         "| `RECONCILE_SECONDS` | number > 0 and ≤ 60 | `2` | ",
-        "| `TYPES` | JSON object | - | ",
+        "| `TYPES` | JSON object, or dotted path | - | ",
         "| `ALLOWED_ORIGINS` | list | - | ",
         "| `JWT_USER_CLAIMS` | list | `user_id,sub` | ",
         "| `REDIS_URL` | text | - | ",

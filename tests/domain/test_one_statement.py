@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from live_inbox import services
 from live_inbox.delivery.position import ORIGIN
-from live_inbox.errors import NotFound
+from live_inbox.errors import Conflict, NotFound
 from live_inbox.maintenance.repair import check_inboxes
-from live_inbox.services import Changed, one_statement
+from live_inbox.services import Changed, Sent, one_statement
 from live_inbox.services.inbox_rows import read_with_notification
+from tests.changed_settings import changed_settings
 from tests.domain.concurrency import is_blocked
 from tests.domain.doorbells import RememberingDoorbell
 from tests.domain.replica import Replica, log_of
@@ -86,6 +87,57 @@ def test_what_a_send_returns_is_the_row(alice: User, bell: RememberingDoorbell) 
         sent.refresh_from_db()
         stored = {field.attname: getattr(sent, field.attname) for field in sent._meta.fields}
         assert returned == stored
+
+
+def test_declared_types_are_as_in_a_transaction(
+    alice: User, bob: User, bell: RememberingDoorbell
+) -> None:
+    """Their templates, their retention, and who wants them."""
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    ends = datetime(2026, 1, 4, tzinfo=UTC)
+    declared = {
+        "report": {"title": "{{ name }}'s", "message": "%s {{ n }}", "retention_days": 2},
+        "tips": {"default": False, "title": "Tips"},
+        "security": {"required": True, "title": "Security"},
+    }
+    report = {"type": "report", "context": {"name": "Ana", "n": 2}}
+    expected: list[tuple[User, dict[str, Any], tuple[object, ...] | None]] = [
+        (alice, report, ("Ana's", "%s 2", ends)),
+        (alice, {"type": "report", "title": "given"}, ("given", "", ends)),
+        (alice, {"type": "tips"}, None),
+        (alice, {"type": "security"}, ("Security", "", None)),
+        (bob, report, None),
+        (bob, {"type": "tips"}, ("Tips", "", None)),
+        (bob, {"type": "security"}, ("Security", "", None)),
+    ]
+
+    def sent(user: User, given: dict[str, Any]) -> tuple[object, ...] | None:
+        row = services.send(recipient_id=user.pk, now=now, **given).notification
+        return None if row is None else (row.title, row.message, row.expires_at)
+
+    for type, enabled in (("report", False), ("tips", True), ("security", False)):
+        services.set_preference(user_id=bob.pk, type=type, enabled=enabled)
+    with changed_settings(TYPES=declared):
+        for user, given, shown in expected:
+            assert sent(user, given) == shown, given
+            with transaction.atomic():
+                assert sent(user, given) == shown, given
+    assert_whole(alice)
+    assert_whole(bob)
+
+
+def test_a_key_is_compared_with_what_was_given(alice: User, bell: RememberingDoorbell) -> None:
+    def send(name: str) -> Sent:
+        return services.send(
+            recipient_id=alice.pk, type="report", context={"name": name}, idempotency_key="k"
+        )
+
+    with changed_settings(TYPES={"report": {"title": "{{ name }}'s"}}):
+        assert not send("Ana").replayed
+    with changed_settings(TYPES={"report": {"title": "Of {{ name }}"}}):
+        assert send("Ana").replayed
+        with pytest.raises(Conflict):
+            send("Bo")
 
 
 def test_each_takes_two_statements_and_no_transaction(

@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy
 
 from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput
-from live_inbox.models import NotificationPreference
+from live_inbox.models import Notification, NotificationPreference
 from live_inbox.selectors import PreferenceState
 from tests.changed_settings import changed_settings
+from tests.domain.conftest import VerifyEvents
 from tests.domain.query_counting import queries
 
 
@@ -100,3 +101,26 @@ def test_reading_preferences_costs_one_query(alice: User) -> None:
     with queries() as statements:
         assert len(selectors.preferences(user_id=alice.pk)) == 20
     assert len(statements) == 1
+
+
+def test_a_type_that_is_off_by_default_reaches_those_who_have_turned_it_on(
+    alice: User, bob: User, verify_events: VerifyEvents
+) -> None:
+    carol = User.objects.create_user("carol")
+    services.set_preference(user_id=alice.pk, type="tips", enabled=True)
+    services.set_preference(user_id=bob.pk, type="tips", enabled=False)
+    with changed_settings(TYPES={"tips": {"default": False}}), verify_events(alice, bob, carol):
+        for user, enabled in ((alice, True), (bob, False), (carol, False)):
+            assert (
+                services.send(recipient_id=user.pk, type="tips", title="x").suppressed
+                is not enabled
+            )
+            assert selectors.preferences(user_id=user.pk) == [state("tips", enabled)]
+        many = services.send_many(
+            recipient_ids=[alice.pk, bob.pk, carol.pk], type="tips", title="x"
+        )
+        assert (many.sent, many.suppressed) == (1, 2)
+        services.set_preference(user_id=carol.pk, type="tips", enabled=True)
+        assert not services.send(recipient_id=carol.pk, type="tips", title="x").suppressed
+    assert services.send(recipient_id=bob.pk, type="tips", title="x").suppressed
+    assert Notification.objects.filter(recipient=alice).count() == 2

@@ -76,11 +76,12 @@ class _MutationWriter(Writer):
             st.fixed_dictionaries(
                 {
                     "recipientId": st.sampled_from(self._values.recipients),
-                    "title": st.sampled_from(["x", "☀", "", "two\nlines"]),
                 },
                 optional={
-                    "message": st.sampled_from(["", "text", '"quoted"']),
-                    "type": st.sampled_from(["general", "news", "no slug"]),
+                    "title": st.sampled_from(["x", "☀", "", "two\nlines", None]),
+                    "message": st.sampled_from(["", "text", '"quoted"', None]),
+                    "type": st.sampled_from(["general", "news", "report", "no slug"]),
+                    "context": st.none() | st.just({"name": "Ana"}) | st.just({}) | st.just("Ana"),
                     "link": st.none() | st.sampled_from(["/a", "javascript:x"]),
                     "data": st.none() | st.just({"a": [1, None, {"b": 2.5}]}) | st.just([1]),
                     "expiresAt": st.none()

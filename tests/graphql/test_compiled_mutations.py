@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), needs_compiled_selections
 
 SCHEMA = build()
 MANY = "1000000/second"
+TYPES = {"report": {"title": "{{ name }} has a report", "retention_days": 1}}
 CORE = core_schema(SCHEMA.schema)
 
 
@@ -138,7 +139,11 @@ def test_the_answers_are_those_of_graphql_core(alice: User, bob: User, values: V
         seen.update(name for name, count in asked.constructs.items() if count)
 
     with changed_settings(
-        SEND_RATE=MANY, SERVICE_SEND_RATE=MANY, RECIPIENT_RATE=MANY, CHANGE_RATE=MANY
+        SEND_RATE=MANY,
+        SERVICE_SEND_RATE=MANY,
+        RECIPIENT_RATE=MANY,
+        CHANGE_RATE=MANY,
+        TYPES=TYPES,
     ):
         for first in CHANGES:
             drawing = given(mutations(CORE, values, first), st.sampled_from(SCOPES))
@@ -176,6 +181,8 @@ CHANGED = "{ __typename notification { ...Everything } unreadCount position }"
         "mutation { markAllRead { __typename count unreadCount position } }",
         'mutation { send(input: {recipientId: "%s", title: "t", data: {a: 1}}) {'
         f" __typename suppressed replayed notification {{ ...Everything }} }} }} {NOTIFICATION}",
+        'mutation { send(input: {recipientId: "%s", type: "report", context: {name: "Ana"}}) {'
+        f" __typename suppressed replayed notification {{ ...Everything }} }} }} {NOTIFICATION}",
     ],
 )
 def test_every_field(alice: User, bob: User, ids: list[int], text: str) -> None:
@@ -183,8 +190,9 @@ def test_every_field(alice: User, bob: User, ids: list[int], text: str) -> None:
     variables = {"id": str(ids[1])} if "$id" in text else {}
     asked = Asked(text, None, variables, Counter())
     trial = Trial([alice, bob])
-    found = trial(compiled, Caller(alice), asked)
-    assert found == trial(executed, Caller(alice), asked)
+    with changed_settings(TYPES=TYPES):
+        found = trial(compiled, Caller(alice), asked)
+        assert found == trial(executed, Caller(alice), asked)
     assert found[0] is not None
     assert "errors" not in found[0]
 

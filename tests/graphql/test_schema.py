@@ -124,11 +124,11 @@ def without_descriptions(name: str) -> str:
         "endCursor: String }",
         "input NotificationFilter { types: [String!] read: Boolean folder: NotificationFolder! = INBOX "
         "pinnedOnly: Boolean! = false }",
-        'input SendInput { title: String! message: String! = "" '
-        'type: String! = "general" data: JSON link: String expiresAt: DateTime '
+        "input SendInput { title: String message: String "
+        'type: String! = "general" data: JSON link: String expiresAt: DateTime context: JSON '
         "priority: NotificationPriority! = NORMAL recipientId: ID! idempotencyKey: String }",
-        'input SendManyInput { title: String! message: String! = "" '
-        'type: String! = "general" data: JSON link: String expiresAt: DateTime '
+        "input SendManyInput { title: String message: String "
+        'type: String! = "general" data: JSON link: String expiresAt: DateTime context: JSON '
         "priority: NotificationPriority! = NORMAL recipientIds: [ID!]! = [] recipientRefs: [String!]! = [] "
         "idempotencyKey: String }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live_inbox.content import CONTENT_FIELDS, ContentFields
+from live_inbox.content import CONTENT_FIELDS, GivenFields
 from live_inbox.json_api.codec import MAX_DEPTH, Malformed, Refused, decode, encode
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
@@ -62,7 +62,10 @@ SENDS: dict[str, dict[str, Any]] = {
     f'{{"type":"approval",{REST}}}': {"notification_type": "approval"},
     # What each may leave out.
     f'{{"type":"send_notification",{REST}}}': {},
-    '{"type":"send_notification","user_id":123,"title":"T"}': {"message": ""},
+    '{"type":"send_notification","user_id":123,"title":"T"}': {"message": None},
+    '{"type":"send_notification","user_id":123}': {"title": None, "message": None},
+    f'{{"type":"send_notification",{REST},"context":{{"n":1}}}}': {"context": {"n": 1}},
+    f'{{"type":"send_notification",{REST},"context":null}}': {},
     f'{{"type":"send_notification",{REST},"data":null,"link":null,"notification_type":null}}': {},
     f'{{"type":"send_notification","type":"approval",{REST}}}': {"notification_type": "approval"},
     f'{{"type":"send_notification",{REST},"type":"send_notification"}}': {},
@@ -191,7 +194,7 @@ REFUSED = {
     '{"type":"send_notification","user_id":1.5,"title":"T"}': (SendNotification, "user_id"),
     '{"type":"send_notification","user_id":" ","title":"T"}': (SendNotification, "user_id"),
     f'{{"type":"send_notification","user_id":{"9" * 256}}}': (SendNotification, "user_id"),
-    '{"type":"send_notification","user_id":1}': (SendNotification, "title"),
+    '{"type":"send_notification","user_id":1,"context":[]}': (SendNotification, "context"),
     '{"type":"send_notification","user_id":1,"title":5}': (SendNotification, "title"),
     '{"type":"approval","user_id":1,"title":"T","message":{}}': (SendNotification, "message"),
     f'{{"type":"send_notification",{REST},"type":5}}': (SendNotification, "notification_type"),
@@ -224,10 +227,10 @@ def test_frame_is_read_as_its_action(frame: str) -> None:
 
 @pytest.mark.parametrize("frame", SENDS)
 def test_each_form_of_a_send_is_a_send(frame: str) -> None:
-    fields = {"user_id": "123", "notification_type": "general", **SENDS[frame]}
-    content = {name: declared.default for name, declared in CONTENT_FIELDS.items()}
+    fields = {"user_id": "123", "notification_type": None, **SENDS[frame]}
+    content = dict.fromkeys(CONTENT_FIELDS)
     content |= {"type": fields.pop("notification_type"), "title": "T", "message": "M"}
-    sent = SendNotification(fields.pop("user_id"), cast("ContentFields", content | fields))
+    sent = SendNotification(fields.pop("user_id"), cast("GivenFields", content | fields))
     assert decode(frame, max_bytes=MAX_BYTES) == sent
 
 

@@ -108,7 +108,7 @@ GUIDE_MARKED_READ = """{
 def _send(**content: Any) -> SendNotification:
     """Return the guide's send, with these fields of the content."""
     rest: Any = {"type": "approval", "title": "Title", "message": "Message"}
-    absent: Any = {name: declared.default for name, declared in CONTENT_FIELDS.items()}
+    absent: Any = dict.fromkeys(CONTENT_FIELDS)
     return SendNotification("123", absent | rest | content)
 
 
@@ -373,8 +373,9 @@ def rows(text: str, *, under: str) -> dict[str, list[str]]:
 def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
     if kind is SendNotification:
-        content = {messages.WIRE_NAMES.get(name, name): name == "title" for name in CONTENT_FIELDS}
-        return {"type": True, "user_id": True, **content, "idempotency_key": False}
+        content = {messages.WIRE_NAMES.get(name, name): False for name in CONTENT_FIELDS}
+        added = {"context": False, "idempotency_key": False}
+        return {"type": True, "user_id": True, **content, **added}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}
         return {"type": True, **own}
@@ -450,7 +451,9 @@ def test_three_forms_of_a_send_are_one() -> None:
     send = _send(data={"item": 5}, link="/some/url")
     ends = _send(expires_at=datetime(2124, 1, 1, tzinfo=UTC))
     with_key = replace_field(_send(), idempotency_key="order-7-shipped")
-    assert sends == [send] * 3 + [ends, with_key]
+    context: Any = dict.fromkeys(CONTENT_FIELDS)
+    context |= {"type": "billing.invoice", "context": {"number": 7}}
+    assert sends == [send] * 3 + [ends, SendNotification("123", context), with_key]
 
 
 @pytest.mark.parametrize("name", SERVER_MESSAGES)

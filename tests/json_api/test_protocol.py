@@ -72,7 +72,7 @@ SNOOZE = '{{"type":"snooze_notification","notification_id":{},"until":"2024-01-0
 SEEN = '{"type":"mark_seen"}'
 PING = '{"type":"ping"}'
 NO_ID = '{"type":"mark_read"}'
-NO_TITLE = '{"type":"send_notification","user_id":7}'
+WRONG_TITLE = '{"type":"send_notification","user_id":7,"title":5}'
 NO_JSON = "hello"
 
 ADDED_1 = (
@@ -93,7 +93,7 @@ NO_ID_REFUSED = (
     '{"code":"BAD_USER_INPUT","message":"notification_id must be a positive whole number.",'
     '"field":"notification_id"}}'
 )
-NO_TITLE_REFUSED = (
+WRONG_TITLE_REFUSED = (
     '{"type":"notification_sent","success":false,"notification_id":null,"error":'
     '{"code":"BAD_USER_INPUT","message":"title must be a string.","field":"title"}}'
 )
@@ -182,10 +182,10 @@ class Inbox:
             return notification_sent(id_), None
         added = Snapshot(
             id=id_,
-            type=content.get("type", "general"),
+            type=content.get("type") or "general",
             title=content["title"],
-            message=content.get("message", ""),
-            link=content.get("link", ""),
+            message=content.get("message") or "",
+            link=content.get("link") or "",
             data=content.get("data") or {},
             created_at=self.now,
             read_at=None,
@@ -597,12 +597,12 @@ def test_answers_come_in_the_order_of_asking() -> None:
 
 def test_failures_are_answered_in_the_order_of_asking() -> None:
     protocol = JsonProtocol(after=4)
-    ask(protocol, SEND_ME, READ_1, NO_TITLE)
+    ask(protocol, SEND_ME, READ_1, WRONG_TITLE)
     protocol.action_done(take(protocol), notification_sent(1), sequence=5)
     protocol.action_failed(take(protocol), NOT_FOUND)
     assert_sent(protocol)
     deliver(protocol, event(Kind.ADDED, 5))
-    assert_sent(protocol, ADDED_1, SENT_1, NOT_FOUND_1, NO_TITLE_REFUSED)
+    assert_sent(protocol, ADDED_1, SENT_1, NOT_FOUND_1, WRONG_TITLE_REFUSED)
 
 
 def test_refused_action_is_answered_in_its_turn() -> None:
@@ -784,7 +784,7 @@ IDS = st.integers(1, 4)
 ASKABLE = st.one_of(
     st.just(GET),
     st.just(READ_ALL),
-    st.sampled_from([SEND_ME, SEND_OTHER, SEND_MUTED, NO_TITLE]),
+    st.sampled_from([SEND_ME, SEND_OTHER, SEND_MUTED, WRONG_TITLE]),
     st.just(NO_ID),
     st.builds(
         '{{"type":"{}","notification_id":{}}}'.format,
@@ -889,9 +889,9 @@ class Connection(RuleBasedStateMachine):
 
     @rule(frame=ASKABLE)
     def client_asks(self, frame: str) -> None:
-        self.failures += frame in (NO_ID, NO_TITLE)
-        if frame in (SEND_ME, SEND_OTHER, SEND_MUTED, NO_TITLE):
-            self.sends.append(frame != NO_TITLE)
+        self.failures += frame in (NO_ID, WRONG_TITLE)
+        if frame in (SEND_ME, SEND_OTHER, SEND_MUTED, WRONG_TITLE):
+            self.sends.append(frame != WRONG_TITLE)
         ask(self.protocol, frame)
 
     @rule()

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from live_inbox import database
-from live_inbox.conf import inbox_settings
+from live_inbox.declared_types import declared_types
 
 
 class ReadFilter(SimpleListFilter):
@@ -33,7 +33,7 @@ class ReadFilter(SimpleListFilter):
 
 
 class TypeFilter(SimpleListFilter):
-    """Filters by type. The choices are the types of the newest rows."""
+    """Filters by type. The choices are the declared types, and those of the newest rows."""
 
     title = "type"
     parameter_name = "type"
@@ -42,9 +42,9 @@ class TypeFilter(SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: ModelAdmin[Any]
     ) -> Iterable[tuple[str, str]]:
-        """Return the types of the newest rows, the declared types and the selected one."""
+        """Return the declared types, those of the newest rows, and the selected one."""
         newest = database.queryset(model_admin.model).order_by("-pk")[: self.newest_rows]
-        types = {*newest.values_list("type", flat=True), *inbox_settings().types}
+        types = {*newest.values_list("type", flat=True), *declared_types()}
         if chosen := request.GET.get(self.parameter_name):
             types.add(chosen)
         return [(type, type) for type in sorted(types)]

@@ -43,7 +43,8 @@ class PreferenceForm(InboxModelForm):
 class PreferenceAdmin(UndeletableAdmin):
     """Turns existing preferences on or off; their user and type cannot change.
 
-    Preferences cannot be deleted here: a missing row means on, so turning one on has the same effect.
+    Preferences cannot be deleted here: a missing row means what the type declares, so turning one on or off has the
+    same effect.
     """
 
     form = PreferenceForm

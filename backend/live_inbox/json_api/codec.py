@@ -179,6 +179,8 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
         fields = {**fields, "notification_type": types[-1]}
     user_id = _user_id(fields.get("user_id"))
     content: Any = {name: _content(name, fields) for name in CONTENT_FIELDS}
+    if fields.get("context") is not None:
+        content["context"] = _object("context", fields["context"])
     key = fields.get("idempotency_key")
     if key is not None:
         key = _text("idempotency_key", key)
@@ -191,7 +193,7 @@ def _content(name: str, fields: dict[str, Any]) -> Any:
     value = fields.get(key)
     match declared.json_type:
         case "string":
-            return _text(key, value, default=declared.default)
+            return None if value is None else _text(key, value)
         case "object":
             return _object(key, value)
         case "date-time":
@@ -231,8 +233,7 @@ def _flag(field: str, value: object) -> bool:
     return bool(value)
 
 
-def _text(field: str, value: object, *, default: str | None = None) -> str:
-    value = default if value is None else value
+def _text(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{field} must be a string.", field=field)
     return value

@@ -13,7 +13,7 @@ from typing import Any, Literal, NotRequired, Self, TypedDict, assert_never
 
 import orjson
 
-from live_inbox.content import ContentFields
+from live_inbox.content import GivenFields
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.events import Event, Folder, Snapshot
 
@@ -31,7 +31,7 @@ class SendNotification:
     """
 
     user_id: str
-    content: ContentFields
+    content: GivenFields
     idempotency_key: str | None = None
 
 

@@ -295,6 +295,15 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, editable=False, max_length=200, null=True),
                 ),
                 (
+                    "given_digest",
+                    models.CharField(
+                        editable=False,
+                        help_text="Hash of what a send with a key was given.",
+                        max_length=32,
+                        null=True,
+                    ),
+                ),
+                (
                     "added_sequence",
                     models.BigIntegerField(
                         editable=False, help_text="Sequence of the event that added it."
@@ -453,10 +462,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "content_digests",
-                    models.JSONField(
+                    "given_digest",
+                    models.CharField(
                         editable=False,
-                        help_text="Hashes of the content, one for each language of the recipients.",
+                        help_text="Hash of what the calls were given.",
+                        max_length=32,
                     ),
                 ),
                 (

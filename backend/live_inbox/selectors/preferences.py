@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from live_inbox import database
-from live_inbox.conf import inbox_settings
+from live_inbox.declared_types import declared_type, declared_types
 from live_inbox.models import NotificationPreference
-from live_inbox.notification_types import NotificationType
-
-_UNDECLARED = NotificationType()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +28,22 @@ class PreferenceState:
 def preferences(*, user_id: Any) -> list[PreferenceState]:
     """Return the declared types and those that the user has turned on or off, sorted by type."""
     rows = database.queryset(NotificationPreference).filter(user=user_id)
-    stored = dict(rows.values_list("type", "enabled"))
-    enabled = dict.fromkeys(inbox_settings().types, True) | stored
+    enabled = _by_default() | dict(rows.values_list("type", "enabled"))
     return [preference_state(type, enabled=enabled[type]) for type in sorted(enabled)]
+
+
+def _by_default() -> dict[str, bool]:
+    """Return whether each declared type is on for those who have chosen nothing."""
+    return {type: declared.is_on for type, declared in declared_types().items()}
 
 
 def preference_state(type: str, *, enabled: bool) -> PreferenceState:
     """Return the state of a preference, with what is declared about the type."""
-    declared = inbox_settings().types.get(type, _UNDECLARED)
+    declared = declared_type(type)
     return PreferenceState(
         type,
-        enabled or declared.required,
-        declared.required,
+        enabled or declared.is_required,
+        declared.is_required,
         label=str(declared.label) or type,
         description=str(declared.description),
     )

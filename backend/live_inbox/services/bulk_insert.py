@@ -1,8 +1,9 @@
-"""Inserting copies of a notification into many inboxes by one statement."""
+"""Inserting copies of notifications into many inboxes by one statement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -13,51 +14,83 @@ from live_inbox.services.inbox_rows import SequencedInbox
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
 _OWN = ("id", "recipient_id", "added_sequence", "idempotency_key")
-"""The columns in which the copies of a notification differ."""
+"""The columns in which all copies differ."""
+
+
+def _shared_fields() -> list[Any]:
+    """Return the fields of the columns that the copies of a notification share."""
+    return [field for field in Notification._meta.concrete_fields if field.attname not in _OWN]
 
 
 def shared_columns(connection: BaseDatabaseWrapper, notification: Notification) -> dict[str, Any]:
     """Return the values of a notification that its copies share, by their columns, as the database takes them."""
     return {
         field.attname: field.get_db_prep_save(getattr(notification, field.attname), connection)
-        for field in Notification._meta.concrete_fields
-        if field.attname not in _OWN
+        for field in _shared_fields()
     }
 
 
-def insert_copies(
-    notification: Notification,
-    inboxes: Sequence[SequencedInbox],
-    idempotency_keys: Sequence[str | None],
-) -> list[int]:
-    """Insert a copy of an unsaved notification for each inbox; return their ids, in the order of the inboxes.
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A notification of one inbox: a copy of the draft at this place."""
 
-    With idempotency keys, one for each inbox, each copy has its own in place of the notification's.
+    draft: int
+    inbox: SequencedInbox
+    idempotency_key: str | None
 
-    One statement, in which the shared values occur once. Django's bulk_create repeats them for each row, which takes
-    longer than inserting.
+
+def insert_copies(drafts: Sequence[Notification], copies: Sequence[Copy]) -> list[int]:
+    """Insert copies of unsaved notifications, each with its own idempotency key; return their ids in the same order.
+
+    One statement, in which what is shared occurs once. Django's bulk_create repeats it for each row, which takes longer
+    than inserting.
     """
     connection = database.connection()
-    shared = shared_columns(connection, notification)
-    keys = [key_value(connection, inbox.user_id) for inbox in inboxes]
+    keys = [key_value(connection, copy.inbox.user_id) for copy in copies]
     given, document = rows_of(
         connection,
         {
             "recipient_id": key_type(connection),
             "added_sequence": "bigint",
             "idempotency_key": "text",
+            "draft": "integer",
         },
-        zip(keys, (inbox.sequence for inbox in inboxes), idempotency_keys, strict=True),
+        (
+            (key, copy.inbox.sequence, copy.idempotency_key, copy.draft)
+            for key, copy in zip(keys, copies, strict=True)
+        ),
     )
-    columns = ", ".join(map(connection.ops.quote_name, shared))
-    values = ", ".join(["%s"] * len(shared))
+    columns, values, parameters = list[str](), list[str](), list[Any]()
+    for field in _shared_fields():
+        columns.append(connection.ops.quote_name(field.attname))
+        value, shared = _value(
+            connection, field, [getattr(draft, field.attname) for draft in drafts]
+        )
+        values.append(value)
+        parameters += shared
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table_of(connection, Notification)}"
-            f" (recipient_id, added_sequence, idempotency_key, {columns})"
-            f" SELECT recipient_id, added_sequence, idempotency_key, {values} FROM {given}"
+            f" (recipient_id, added_sequence, idempotency_key, {', '.join(columns)})"
+            f" SELECT recipient_id, added_sequence, idempotency_key, {', '.join(values)} FROM {given}"
             " RETURNING recipient_id, id",
-            [*shared.values(), document],
+            [*parameters, document],
         )
         ids = dict(cursor.fetchall())
     return [ids[key] for key in keys]
+
+
+def _value(
+    connection: BaseDatabaseWrapper, field: Any, of_drafts: Sequence[Any]
+) -> tuple[str, list[Any]]:
+    """Return the SQL of a column, and its parameters: one, or one for each draft where the drafts differ."""
+    first = of_drafts[0]
+    if all(value == first for value in of_drafts):
+        return "%s", [field.get_db_prep_save(first, connection)]
+    values = [field.get_db_prep_save(value, connection) for value in of_drafts]
+    cases = "".join(f" WHEN {place} THEN %s" for place in range(len(of_drafts)))
+    value = f"CASE draft{cases} END"
+    if connection.vendor == "postgresql":
+        # Moments and NULLs among them would be text otherwise.
+        value = f"CAST({value} AS {field.db_type(connection)})"
+    return value, values

@@ -13,7 +13,7 @@ from live_inbox import database
 from live_inbox.content import Content
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
-from live_inbox.services.languages import Contents
+from live_inbox.services.recipient_content import Contents
 
 LOOKUP = 5000
 """Keys that one query looks for. SQLite allows 32,766 parameters."""
@@ -27,11 +27,11 @@ def key_of_recipient(bulk_key: str, recipient_id: Any) -> str:
 
 @database.reading
 def already_sent(
-    sender_id: Any, keys: Mapping[Any, str | None], contents: Contents
+    sender_id: Any, keys: Mapping[Any, str | None], contents: Contents, digest: str | None
 ) -> dict[Any, int]:
     """Return the ids of the notifications that recipients have by these keys, by recipient.
 
-    Raises Conflict if one of them has other content.
+    Raises Conflict if one of them comes from a send that was given something else.
     """
     wanted = [key for key in keys.values() if key is not None]
     found = {}
@@ -40,8 +40,8 @@ def already_sent(
             sender=sender_id, idempotency_key__in=wanted[start : start + LOOKUP]
         )
         for row in rows:
-            # In any of its languages: the recipient may have changed theirs since.
-            if Content.of(row) not in contents.by_language.values():
+            # An imported notification has no digest.
+            if row.given_digest != digest and Content.of(row) not in contents.distinct:
                 raise Conflict("This idempotency key was used for another notification.")
             found[row.recipient_id] = row.pk
     return found

@@ -7,7 +7,6 @@ turned the type off never had one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,7 +16,6 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from live_inbox import database
-from live_inbox.content import Content
 from live_inbox.errors import Conflict
 from live_inbox.models import BulkSend, BulkSendChunk
 
@@ -32,10 +30,11 @@ class Overtaken(Exception):
 class BulkRecord:
     """The record of one bulk send, as this call has last read or written it."""
 
-    def __init__(self, *, sender_id: Any, key: str, contents: Iterable[Content]) -> None:
+    def __init__(self, *, sender_id: Any, key: str, digest: str) -> None:
+        """`digest` is that of what the call was given."""
         self._sender_id = sender_id
         self._key = key
-        self._digests = sorted({_digest(content) for content in contents})
+        self._digest = digest
         self.recipients = 0
         """How many recipients this call has."""
         self._id: int | None = None
@@ -46,14 +45,14 @@ class BulkRecord:
     def read(self) -> bool:
         """Read what other calls have recorded since; return whether that is anything.
 
-        Raises Conflict if it is of other content: if not even one of the languages has the same.
+        Raises Conflict if those calls were given something else.
         """
         before = self._id, self._chunks
         # The row comes with its first chunk. If there is none, housekeeping has removed it.
         self._id, self._chunks = None, 0
         to_python = get_user_model()._meta.pk.to_python
-        for id, number, digests, outcomes in _chunks(self._sender_id, self._key):
-            if not set(digests) & set(self._digests):
+        for id, number, digest, outcomes in _chunks(self._sender_id, self._key):
+            if digest != self._digest:
                 raise Conflict("This idempotency key was used for another notification.")
             self._id, self._chunks = id, number
             self.outcomes |= {to_python(key): sent for key, sent in orjson.loads(outcomes)}
@@ -69,7 +68,7 @@ class BulkRecord:
             row = database.queryset(BulkSend).create(
                 sender_id=self._sender_id,
                 idempotency_key=self._key,
-                content_digests=self._digests,
+                given_digest=self._digest,
                 recipients=self.recipients,
                 chunks=1,
                 started_at=Now(),
@@ -101,12 +100,12 @@ class BulkRecord:
 
 
 @database.reading
-def _chunks(sender_id: Any, key: str) -> list[tuple[int, int, list[str], str]]:
-    """Return the chunks that are recorded, with the id of their bulk send and the digests of its content."""
+def _chunks(sender_id: Any, key: str) -> list[tuple[int, int, str, str]]:
+    """Return the chunks that are recorded, with the id of their bulk send and the digest of what it was given."""
     rows = database.queryset(BulkSendChunk).filter(
         bulk_send__sender=sender_id, bulk_send__idempotency_key=key
     )
-    columns = ("bulk_send_id", "number", "bulk_send__content_digests", "outcomes")
+    columns = ("bulk_send_id", "number", "bulk_send__given_digest", "outcomes")
     return list(rows.order_by("number").values_list(*columns))
 
 
@@ -115,8 +114,3 @@ def outcomes_of(
 ) -> Outcomes:
     """Return what became of a chunk's recipients: some had the notification, others have it now or do not want it."""
     return {each: sent.get(each, had.get(each)) for each in recipients}
-
-
-def _digest(content: Content) -> str:
-    document = orjson.dumps(content.values(), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(document).hexdigest()

@@ -15,15 +15,16 @@ from django.db.models import Model
 from live_inbox import database
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
-from live_inbox.content import ContentFields, check_not_expired, clean_key
+from live_inbox.content import GivenFields, check_not_expired, clean_key
 from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
 from live_inbox.services.bulk_progress import BulkProgress, SenderDeleted, SendManyInterrupted
 from live_inbox.services.bulk_record import BulkRecord, Outcomes, Overtaken, outcomes_of
+from live_inbox.services.given_content import read_given
 from live_inbox.services.inbox_rows import lock_free
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
-from live_inbox.services.languages import Contents, contents_for
+from live_inbox.services.recipient_content import Contents, contents_for
 from live_inbox.services.results import SentMany
 from live_inbox.services.users import count_users, existing_users, load_sender, user_key
 
@@ -40,6 +41,7 @@ class _Bulk:
     """What all chunks of one call share."""
 
     contents: Contents
+    digest: str | None
     sender: Any
     keys: Mapping[Any, str | None]
     now: datetime | None
@@ -55,7 +57,7 @@ def send_many(
     must_exist: bool = True,
     now: datetime | None = None,
     authorize: Callable[[Collection[Any]], Collection[Any]] | None = None,
-    **fields: Unpack[ContentFields],
+    **fields: Unpack[GivenFields],
 ) -> SentMany:
     """Put the same notification into the inboxes of many users, each user once.
 
@@ -75,17 +77,19 @@ def send_many(
     caller's, where nothing is done by halves, the database's own error and InvalidInput.
     """
     recipients = _recipients(recipient_ids)
-    contents = contents_for(recipients, fields=fields)
+    given = read_given(fields, now=now or clock.now())
+    contents = contents_for(recipients, given)
     key = clean_key(idempotency_key)
+    digest = None if key is None else given.digest()
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     sender = load_sender(sender_key)
     keys = {each: None if key is None else key_of_recipient(key, each) for each in recipients}
     record = None
-    if key is not None:
-        record = BulkRecord(sender_id=sender_key, key=key, contents=contents.by_language.values())
+    if key is not None and digest is not None:
+        record = BulkRecord(sender_id=sender_key, key=key, digest=digest)
     # All of it before the first chunk: after Conflict, nobody has received anything.
     recorded: Outcomes = record.outcomes if record is not None and record.read() else {}
-    unrecorded = already_sent(sender_key, keys, contents) if not recorded else {}
+    unrecorded = already_sent(sender_key, keys, contents, digest) if not recorded else {}
     skipped = _missing(recipients)
     # Once it has begun, all existed when it was first sent.
     has_begun = bool(recorded or unrecorded)
@@ -97,7 +101,7 @@ def send_many(
         if not (each in recorded or each in unrecorded or each in skipped)
     ]
     if new or not has_begun:
-        for content in contents.by_language.values():
+        for content in contents.distinct:
             check_not_expired(content, now or clock.now())
     refused = set[Any]() if authorize is None else set(new) - set(authorize(new))
     recipients = [each for each in recipients if each not in refused]
@@ -106,7 +110,7 @@ def send_many(
     progress = BulkProgress(len(recipients), earlier=earlier, skipped=skipped)
     if record is not None:
         record.recipients = len(recipients)
-    bulk = _Bulk(contents, sender, keys, now, record, progress)
+    bulk = _Bulk(contents, digest, sender, keys, now, record, progress)
     is_atomic = database.connection().in_atomic_block
     sending = _Sending(bulk, unrecorded, may_wait=is_atomic)
     for chunk in sending.chunks([each for each in existing if each not in earlier]):
@@ -212,7 +216,7 @@ class _Sending:
                 sender_id = bulk.sender and bulk.sender.pk
                 load_sender(sender_id)
                 keys = {each: bulk.keys[each] for each in left}
-                found = already_sent(sender_id, keys, bulk.contents)
+                found = already_sent(sender_id, keys, bulk.contents, bulk.digest)
                 gone = set(left) - existing_users(left)
                 if not is_news and not gone and found.keys() == had.keys():
                     raise
@@ -246,7 +250,10 @@ def _insert_chunk(
     free = [each for each in recipients if each not in locked]
     without = [each for each in free if each not in had]
     drafts = [
-        Draft(unsaved(content, bulk.sender, bulk.now), {each: bulk.keys[each] for each in group})
+        Draft(
+            unsaved(content, bulk.sender, bulk.now, bulk.digest),
+            {each: bulk.keys[each] for each in group},
+        )
         for content, group in bulk.contents.grouped(without)
     ]
     sent = {inbox.user_id: id for inbox, id in insert_notifications(drafts, bulk.now)}

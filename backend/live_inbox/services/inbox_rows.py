@@ -33,11 +33,22 @@ from live_inbox.services.counting import Counts
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 from live_inbox.storable import is_storable_integer
 
-IS_WANTED = (
-    f"NOT EXISTS (SELECT 1 FROM {NotificationPreference._meta.db_table} AS preference"
-    " WHERE preference.user_id = given.user_id AND preference.type = %s AND NOT preference.enabled)"
+_CHOSEN = (
+    f"EXISTS (SELECT 1 FROM {NotificationPreference._meta.db_table} AS preference"
+    " WHERE preference.user_id = given.user_id AND preference.type = %s AND"
 )
-"""Whether the user of a row `given` has not turned off the type that is its parameter."""
+_NOT_OFF = f"NOT {_CHOSEN} NOT preference.enabled)"
+_ON = f"{_CHOSEN} preference.enabled)"
+
+
+def wanted_by_user(type: str | None, *, is_on: bool) -> tuple[str, list[str]]:
+    """Return the condition that the user of a row `given` wants a type, and its parameters.
+
+    Those who have chosen nothing want it if `is_on`. Everybody wants None: what cannot be turned off.
+    """
+    if type is None:
+        return "TRUE", []
+    return _NOT_OFF if is_on else _ON, [type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +70,13 @@ class SequencedInbox:
 
 
 def allocate_sequences(
-    user_ids: Collection[Any], *, unless_off: str | None = None
+    user_ids: Collection[Any], *, if_wanted: str | None = None, is_on: bool = True
 ) -> list[SequencedInbox]:
     """Take the next sequence of each inbox for one new, unread notification; create missing inboxes.
 
-    With a type, skips the inboxes of users who have turned it off. One statement for all inboxes. The rows are locked
-    in the order of the users, as everywhere, so bulk sends that overlap wait for each other and do not deadlock.
+    With a type, skips the inboxes of users who have turned it off; without `is_on`, also of those who have chosen
+    nothing. One statement for all inboxes. The rows are locked in the order of the users, as everywhere, so bulk sends
+    that overlap wait for each other and do not deadlock.
     """
     connection = database.connection()
     table = table_of(connection, Inbox)
@@ -77,7 +89,7 @@ def allocate_sequences(
         ),
     )
     # SQLite needs the condition to tell ON CONFLICT from a join.
-    wanted, off = ("TRUE", []) if unless_off is None else (IS_WANTED, [unless_off])
+    wanted, of_type = wanted_by_user(if_wanted, is_on=is_on)
     added = new_fingerprint()
     time = ", clock_timestamp()" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
@@ -94,7 +106,7 @@ def allocate_sequences(
             f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
             " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count,"
             f" total_count + archived_count + snoozed_count{time}",
-            [document, *off],
+            [document, *of_type],
         )
         found = cursor.fetchall()
     own_time = timezone.now()

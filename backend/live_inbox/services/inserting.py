@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from live_inbox.conf import inbox_settings
 from live_inbox.content import Content
-from live_inbox.events import Event, Kind
+from live_inbox.declared_types import declared_type
+from live_inbox.events import Kind
 from live_inbox.models import Notification
-from live_inbox.services.bulk_insert import insert_copies
+from live_inbox.services.bulk_insert import Copy, insert_copies
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_quota import make_room
 from live_inbox.services.inbox_rows import SequencedInbox, allocate_sequences
@@ -28,9 +28,19 @@ class Draft:
     keys: Mapping[Any, str | None]
 
 
-def unsaved(content: Content, sender: Any, created_at: datetime | None) -> Notification:
-    """Return a notification without a recipient, not saved. Without `created_at`, it gets that of the insertion."""
-    return Notification(sender=sender, created_at=created_at, **content.values())  # type: ignore[misc]  # set later
+def unsaved(
+    content: Content, sender: Any, created_at: datetime | None, digest: str | None
+) -> Notification:
+    """Return a notification without a recipient, not saved. Without `created_at`, it gets that of the insertion.
+
+    `digest` is that of what the send was given, if it has an idempotency key.
+    """
+    return Notification(
+        sender=sender,
+        created_at=created_at,  # type: ignore[misc]  # set later
+        given_digest=digest,
+        **content.values(),
+    )
 
 
 def insert_notifications(
@@ -43,50 +53,46 @@ def insert_notifications(
 
     Deletes the oldest notifications of inboxes that are full (`inbox_quota`).
 
-    Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients of one draft, and
-    one more for each further draft.
+    Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients and drafts.
     """
     recipients = [recipient_id for draft in drafts for recipient_id in draft.keys]
     if not recipients:
         return []
     type = drafts[0].notification.type
-    is_required = type in inbox_settings().required_types
-    inboxes = allocate_sequences(recipients, unless_off=None if is_required else type)
+    declared = declared_type(type)
+    inboxes = allocate_sequences(
+        recipients,
+        if_wanted=None if declared.is_required else type,
+        is_on=declared.is_on,
+    )
     moment = now or max((inbox.at for inbox in inboxes), default=None)
-    inserted: list[tuple[SequencedInbox, int]] = []
-    events: list[Event] = []
-    for draft, wanted in _by_draft(drafts, inboxes):
-        if draft.notification.created_at is None and moment is not None:
+    if not inboxes:
+        return []
+    moment = now or max(inbox.at for inbox in inboxes)
+    for draft in drafts:
+        if draft.notification.created_at is None:
             draft.notification.created_at = moment
-        ids = insert_copies(
-            draft.notification, wanted, [draft.keys[each.user_id] for each in wanted]
+    notifications = [draft.notification for draft in drafts]
+    copies = list(_copies(drafts, inboxes))
+    inserted = list(zip(inboxes, insert_copies(notifications, copies), strict=True))
+    shared = [snapshot(notification) for notification in notifications]
+    events = [
+        event_of(
+            Kind.ADDED,
+            inbox,
+            moment,
+            notification=replace(shared[copy.draft], id=id),
+            notification_id=id,
         )
-        copies = list(zip(wanted, ids, strict=True))
-        inserted += copies
-        events += _added(draft.notification, copies, moment)
-    if events:
-        record(events + make_room(inboxes, now))
+        for copy, (inbox, id) in zip(copies, inserted, strict=True)
+    ]
+    record(events + make_room(inboxes, now))
     return inserted
 
 
-def _by_draft(
-    drafts: Sequence[Draft], inboxes: list[SequencedInbox]
-) -> Iterator[tuple[Draft, list[SequencedInbox]]]:
-    """Yield the drafts that somebody wants, with the inboxes of those."""
-    if len(drafts) == 1:
-        if inboxes:
-            yield drafts[0], inboxes
-        return
-    by_user = {inbox.user_id: inbox for inbox in inboxes}
-    for draft in drafts:
-        if wanted := [by_user[each] for each in draft.keys if each in by_user]:
-            yield draft, wanted
-
-
-def _added(
-    notification: Notification, copies: Sequence[tuple[SequencedInbox, int]], now: datetime | None
-) -> Iterator[Event]:
-    shared = snapshot(notification)
-    for inbox, id in copies:
-        own = replace(shared, id=id)
-        yield event_of(Kind.ADDED, inbox, now, notification=own, notification_id=id)
+def _copies(drafts: Sequence[Draft], inboxes: Sequence[SequencedInbox]) -> Iterator[Copy]:
+    """Yield the copy of each inbox."""
+    places = {user_id: place for place, draft in enumerate(drafts) for user_id in draft.keys}
+    for inbox in inboxes:
+        place = places[inbox.user_id]
+        yield Copy(place, inbox, drafts[place].keys[inbox.user_id])

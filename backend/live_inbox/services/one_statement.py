@@ -31,7 +31,7 @@ from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fi
 from live_inbox.services.bulk_insert import shared_columns
 from live_inbox.services.counting import counts_of
 from live_inbox.services.event_recording import announce, event_of
-from live_inbox.services.inbox_rows import IS_WANTED, SequencedInbox, advance
+from live_inbox.services.inbox_rows import SequencedInbox, advance, wanted_by_user
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import key_type, key_value, table_of
 from live_inbox.sqlstates import CONFLICTS, sqlstate
@@ -124,13 +124,15 @@ def add(
     key: str | None,
     now: datetime | None,
     *,
-    unless_off: str | None,
+    if_wanted: str | None,
+    is_on: bool,
     most: int,
 ) -> Event | None:
     """Insert an unsaved notification into the inbox of a user, whose `created_at` is that of the insertion unless set.
 
-    Nothing is written for a user who has turned off the type `unless_off`, and into an inbox that has `most`
-    notifications. Raises what the database raises for a user who does not exist.
+    Nothing is written for a user who does not want the type `if_wanted`, which those who have chosen nothing want if
+    `is_on`, and into an inbox that has `most` notifications. Raises what the database raises for a user who does not
+    exist.
     """
     connection = database.connection()
     columns = shared_columns(connection, notification)
@@ -142,7 +144,7 @@ def add(
         names.append("created_at")
         values.append("locked.at")
         stamps += f", 'created_at', {_stamp('locked.at')}"
-    wanted, off = ("", []) if unless_off is None else (f" WHERE {IS_WANTED}", [unless_off])
+    wanted, of_type = wanted_by_user(if_wanted, is_on=is_on)
     step = new_fingerprint()
     draft = snapshot(notification)
     with connection.cursor() as cursor:
@@ -159,7 +161,7 @@ def add(
             " SELECT epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count, at, added.id"
             " FROM locked, added",
             [
-                *(new_epoch(), step, key_value(connection, recipient_id), *off),
+                *(new_epoch(), step, key_value(connection, recipient_id), *of_type),
                 *(most, *_given(now), key, *columns.values()),
                 *(Kind.ADDED.value, encode_snapshot(draft).decode(), step),
             ],
@@ -200,7 +202,7 @@ def _taking_sequence(connection: BaseDatabaseWrapper, wanted: str, time: str) ->
         " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, unseen_count,"
         " archived_count, snoozed_count, seen_through, fingerprint)"
         " SELECT user_id, %s, 1, 1, 1, 1, 1, 0, 0, 0, %s"
-        f" FROM (SELECT %s::{key_type(connection)} AS user_id) AS given{wanted}"
+        f" FROM (SELECT %s::{key_type(connection)} AS user_id) AS given WHERE {wanted}"
         " ON CONFLICT (user_id) DO UPDATE SET"
         f" last_sequence = {table}.last_sequence + 1,"
         f" unread_count = {table}.unread_count + 1,"

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.content import clean_type
+from live_inbox.declared_types import declared_type, declared_types
 from live_inbox.errors import InvalidInput
 from live_inbox.models import NotificationPreference
 from live_inbox.services.known_types import check_known
@@ -23,7 +24,7 @@ def check_preference(*, type: str, enabled: bool) -> str:
     check_known(cleaned)
     if not isinstance(enabled, bool):
         raise InvalidInput("enabled must be true or false.", field="enabled")
-    if not enabled and cleaned in inbox_settings().required_types:
+    if not enabled and declared_type(cleaned).is_required:
         raise InvalidInput("Notifications of this type cannot be turned off.", field="enabled")
     return cleaned
 
@@ -39,7 +40,7 @@ def set_preference(*, user_id: Any, type: str, enabled: bool) -> NotificationPre
 
 @database.transactional
 def _save(user_id: Any, type: str, enabled: bool) -> NotificationPreference:
-    if type not in inbox_settings().types:
+    if type not in declared_types():
         # Calls at once for one user wait for each other: together they could otherwise go beyond the quota.
         users = database.queryset(get_user_model()).select_for_update(no_key=True)
         users.filter(pk=user_id).values_list("pk", flat=True).first()
@@ -57,12 +58,11 @@ def _save(user_id: Any, type: str, enabled: bool) -> NotificationPreference:
 
 def check_preference_quota(*, user_id: Any, type: str) -> None:
     """Raise InvalidInput if the user has as many other preferences of undeclared types as they may have."""
-    settings = inbox_settings()
-    if type in settings.types:
+    declared = declared_types()
+    if type in declared:
         return
     others = database.queryset(NotificationPreference).filter(user=user_id).exclude(type=type)
-    undeclared = others.exclude(type__in=list(settings.types))
-    if undeclared.count() >= settings.max_preferences:
-        raise InvalidInput(
-            f"You may turn {settings.max_preferences} types on or off at most.", field="type"
-        )
+    undeclared = others.exclude(type__in=list(declared))
+    most = inbox_settings().max_preferences
+    if undeclared.count() >= most:
+        raise InvalidInput(f"You may turn {most} types on or off at most.", field="type")

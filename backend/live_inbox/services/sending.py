@@ -13,16 +13,18 @@ from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
 from live_inbox.content import (
     Content,
-    ContentFields,
+    GivenFields,
     check_not_expired,
     clean_created_at,
     clean_key,
 )
+from live_inbox.declared_types import declared_type
 from live_inbox.errors import Conflict
 from live_inbox.models import Notification
 from live_inbox.services import one_statement
+from live_inbox.services.given_content import GivenContent, read_given
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
-from live_inbox.services.languages import content_for, is_in_any_language
+from live_inbox.services.recipient_content import content_for
 from live_inbox.services.results import Sent
 from live_inbox.services.users import load_users, user_key
 
@@ -36,16 +38,16 @@ def send(
     now: datetime | None = None,
     authorize: Callable[[], None] | None = None,
     known: Any = None,
-    **fields: Unpack[ContentFields],
+    **fields: Unpack[GivenFields],
 ) -> Sent:
     """Put a notification into a user's inbox.
 
-    With an idempotency key, unique for each sender, a repeated call returns the first result; with the same
-    key and other content it raises Conflict. `created_at` is for imported notifications: they show their old
-    time, while the event in the log has the current one. A few seconds after `expires_at`, the notification is
-    deleted. Raises InvalidInput for content or users that are not acceptable, and what `authorize` raises, which is
-    called first for all but repeated calls: what has been sent stays sent, whatever has changed since. `known` is a
-    user who has just been read, and is not read again.
+    What is not given, the templates and the retention of the type fill in: see `given_content`. With an idempotency
+    key, unique for each sender, a repeated call returns the first result; with the same key and other content it raises
+    Conflict. `created_at` is for imported notifications: they show their old time, while the event in the log has the
+    current one. A few seconds after `expires_at`, the notification is deleted. Raises InvalidInput for content or users
+    that are not acceptable, and what `authorize` raises, which is called first for all but repeated calls: what has
+    been sent stays sent, whatever has changed since. `known` is a user who has just been read, and is not read again.
     """
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     key = clean_key(idempotency_key)
@@ -53,19 +55,22 @@ def send(
     if first is None and authorize is not None:
         authorize()
     recipient_key = user_key(recipient_id, field="recipient_id")
-    content = content_for(recipient_key, fields=fields)
+    moment = now or clock.now()
+    given = read_given(fields, now=moment)
     created = clean_created_at(created_at)
+    digest = None if key is None else given.digest()
     if first is not None:
-        return _replay(first, content, recipient_key, fields)
-    check_not_expired(content, now or clock.now())
+        return _replay(first, given, recipient_key)
+    content = content_for(recipient_key, given)
+    check_not_expired(content, moment)
     try:
-        arguments = content, recipient_key, sender_key, key, now, created, known
+        arguments = content, recipient_key, sender_key, key, digest, now, created, known
         return _send_in_one_statement(*arguments) or _send_under_lock(*arguments)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)
         if first is not None:
-            return _replay(first, content, recipient_key, fields)
+            return _replay(first, given, recipient_key)
         database.reading(load_users)(recipient_key, sender_key)
         raise
 
@@ -76,20 +81,22 @@ def _send_in_one_statement(
     recipient_id: Any,
     sender_id: Any,
     key: str | None,
+    digest: str | None,
     now: datetime | None,
     created_at: datetime | None,
     known: Any,
 ) -> Sent | None:
-    settings = inbox_settings()
+    declared = declared_type(content.type)
     sender = load_users(recipient_id, sender_id, known)
-    notification = unsaved(content, sender, created_at or now)
+    notification = unsaved(content, sender, created_at or now, digest)
     event = one_statement.add(
         notification,
         recipient_id,
         key,
         now,
-        unless_off=None if content.type in settings.required_types else content.type,
-        most=settings.max_inbox_notifications,
+        if_wanted=None if declared.is_required else content.type,
+        is_on=declared.is_on,
+        most=inbox_settings().max_inbox_notifications,
     )
     if event is None:
         return None
@@ -102,12 +109,13 @@ def _send_under_lock(
     recipient_id: Any,
     sender_id: Any,
     key: str | None,
+    digest: str | None,
     now: datetime | None,
     created_at: datetime | None,
     known: Any,
 ) -> Sent:
     sender = load_users(recipient_id, sender_id, known)
-    notification = unsaved(content, sender, created_at or now)
+    notification = unsaved(content, sender, created_at or now, digest)
     delivered = insert_notifications([Draft(notification, {recipient_id: key})], now)
     if not delivered:
         return Sent(notification=None, suppressed=True)
@@ -136,13 +144,12 @@ def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
     return query.filter(sender=sender_id, idempotency_key=key).first()
 
 
-def _replay(
-    first: Notification, content: Content, recipient_id: Any, fields: ContentFields
-) -> Sent:
+def _replay(first: Notification, given: GivenContent, recipient_id: Any) -> Sent:
     """Return the first result of an idempotent send, if this is the same send."""
-    sent = Content.of(first)
-    # In any of its languages: the recipient may have changed theirs since.
-    is_same = sent == content or is_in_any_language(sent, fields)
+    is_same = first.given_digest == given.digest()
+    if not is_same:
+        # An imported notification has no digest.
+        is_same = Content.of(first) == content_for(recipient_id, given)
     if not is_same or first.recipient_id != recipient_id:
         raise Conflict("This idempotency key was used for another notification.")
     return Sent(notification=first, replayed=True)

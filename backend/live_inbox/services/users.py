@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -78,6 +78,12 @@ def load_by_key(user_ids: Sequence[Any]) -> dict[Any, Any]:
     for start in range(0, len(user_ids), 1000):
         found |= {user.pk: user for user in users.filter(pk__in=user_ids[start : start + 1000])}
     return found
+
+
+def each_user(user_ids: Sequence[Any]) -> Iterator[Any]:
+    """Yield those of the users who exist. One query for each thousand, who are in memory at a time."""
+    for start in range(0, len(user_ids), 1000):
+        yield from load_by_key(user_ids[start : start + 1000]).values()
 
 
 def load_users(recipient_id: Any, sender_id: Any, known: Any = None) -> Any:

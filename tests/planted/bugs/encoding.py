@@ -228,8 +228,8 @@ BUGS = (
         name="event-in-another-language",
         breaks="Each recipient's list is in their own language, and the events are in that of the first.",
         file="backend/live_inbox/services/inserting.py",
-        original="_added(draft.notification, copies, moment)",
-        replacement="_added(drafts[0].notification, copies, moment)",
+        original="replace(shared[copy.draft], id=id)",
+        replacement="replace(shared[0], id=id)",
         caught_by=(
             "tests/domain/test_languages.py::test_a_bulk_is_in_the_language_of_each_recipient",
         ),

@@ -90,8 +90,8 @@ BUGS = (
         name="preference-quota-off-by-one",
         breaks="A user has one preference more than they may.",
         file=f"{SERVICES}/preferences.py",
-        original="if undeclared.count() >= settings.max_preferences:",
-        replacement="if undeclared.count() > settings.max_preferences:",
+        original="if undeclared.count() >= most:",
+        replacement="if undeclared.count() > most:",
         caught_by=(
             "tests/domain/test_quotas.py::test_a_user_has_so_many_preferences_of_undeclared_types",
         ),
@@ -227,7 +227,7 @@ BUGS = (
         name="sent-after-its-expiry",
         breaks="What has expired is sent.",
         file=f"{SERVICES}/sending.py",
-        original="    check_not_expired(content, now or clock.now())\n",
+        original="    check_not_expired(content, moment)\n",
         replacement="",
         caught_by=(
             "tests/domain/test_send.py::test_a_key_that_was_seen_returns_the_first_result_after_its_expiry",
