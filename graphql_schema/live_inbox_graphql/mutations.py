@@ -16,6 +16,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.tickets import TICKET_SECONDS, issue_ticket
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
+from live_inbox.user_locale import locale_of
 from live_inbox_graphql import changes, ids
 from live_inbox_graphql.arguments import named_by_client
 from live_inbox_graphql.context import Context, Info, address_of
@@ -296,7 +297,9 @@ def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> Notif
         set = services.set_preference(
             user_id=caller.user_id, type=input.type, enabled=input.enabled
         )
-    return NotificationPreference.of(selectors.preference_state(set.type, enabled=set.enabled))
+    with locale_of(caller.user).active():
+        state = selectors.preference_state(set.type, enabled=set.enabled)
+    return NotificationPreference.of(state)
 
 
 def _sign_out_everywhere(caller: Caller) -> SignOutPayload:

@@ -12,6 +12,7 @@ import strawberry
 from live_inbox import selectors, services
 from live_inbox.events import Folder
 from live_inbox.identity.callers import Caller, refresh_caller
+from live_inbox.user_locale import locale_of
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import parse_types
 from live_inbox_graphql.context import Info
@@ -23,6 +24,7 @@ from live_inbox_graphql.types import (
     Notification,
     NotificationConnection,
     NotificationPreference,
+    NotificationType,
 )
 
 
@@ -85,6 +87,13 @@ class Query:
     def notification_preferences(self, info: Info) -> list[NotificationPreference]:
         return for_caller(info, _preferences)
 
+    @strawberry.field(
+        description="The types of notification that the site declares, in its order, with what the caller wants of "
+        "each: also of those that they have never had."
+    )
+    def notification_types(self, info: Info) -> list[NotificationType]:
+        return for_caller(info, _types)
+
 
 def _viewer(caller: Caller) -> InboxUser:
     return InboxUser.of(services.person(refresh_caller(caller).user))
@@ -115,5 +124,12 @@ def _notification(caller: Caller, id: str) -> Notification:
 
 
 def _preferences(caller: Caller) -> list[NotificationPreference]:
-    states = selectors.preferences(user_id=caller.user_id)
+    with locale_of(caller.user).active():
+        states = selectors.preferences(user_id=caller.user_id)
     return [NotificationPreference.of(state) for state in states]
+
+
+def _types(caller: Caller) -> list[NotificationType]:
+    with locale_of(caller.user).active():
+        states = selectors.notification_types(user_id=caller.user_id)
+    return [NotificationType.of(state) for state in states]

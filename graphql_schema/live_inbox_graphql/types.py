@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import strawberry
 from strawberry.relay import PageInfo
@@ -244,28 +244,51 @@ class NotificationConnection:
         )
 
 
-@strawberry.type(description="Whether a user receives notifications of one type.")
-class NotificationPreference:
-    type: str = strawberry.field(description="The type of notification.")
+@strawberry.type(description="Common to what a user wants of a type.")
+class _TypeState:
+    """The fields that are common to a type and to a preference: not a type of the schema by itself."""
+
+    type: str = strawberry.field(description="The type of notification: a slug.")
     enabled: bool = strawberry.field(
-        description="Whether notifications of this type are delivered."
+        description="Whether notifications of this type are delivered to the caller."
     )
     required: bool = strawberry.field(description="Whether this type cannot be turned off.")
     label: str = strawberry.field(
-        description="The name of the type for users; the type itself if the site declares none."
+        description="The name of the type for users, in the caller's language; the type itself if the site declares "
+        "none."
     )
     explanation: str = strawberry.field(
         name="description",
-        description="What the type is about; empty if the site declares nothing.",
+        description="What the type is about, in the caller's language; empty if the site declares nothing.",
+    )
+    category: str | None = strawberry.field(
+        description="A slug under which it may be shown with other types; null if the site declares none."
+    )
+    icon: str | None = strawberry.field(
+        description="The name of an icon, or the https address of a picture; null if the site declares none."
     )
 
     @classmethod
-    def of(cls, state: selectors.PreferenceState) -> NotificationPreference:
-        """Return the preference for what is known of it."""
+    def of(cls, state: selectors.PreferenceState) -> Self:
+        """Return the object for what is known of the type."""
         return cls(
             type=state.type,
             enabled=state.enabled,
             required=state.required,
             label=state.label,
             explanation=state.description,
+            category=state.category or None,
+            icon=state.icon or None,
         )
+
+
+@strawberry.type(
+    description="A type of notification that the site declares. Others may be sent, too."
+)
+class NotificationType(_TypeState):
+    pass
+
+
+@strawberry.type(description="Whether a user receives notifications of one type.")
+class NotificationPreference(_TypeState):
+    pass

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils.translation import gettext_lazy
 
 from live_inbox import selectors, services
 from live_inbox.database_threads import in_database_thread
@@ -17,6 +18,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox.models import Notification
 from live_inbox.request_threads import Use
 from live_inbox_graphql.context import Context
+from tests.changed_settings import changed_settings
 from tests.graphql.http_client import Ask
 from tests.graphql.own_schema import schema
 
@@ -325,6 +327,40 @@ async def test_preferences(
     ]
 
 
+def language_of(user: User) -> str:
+    """The language of a user of these tests."""
+    return "de" if user.username == "alice" else ""
+
+
+async def test_types(ask: Ask, alice: User, muted: None, configure: Callable[..., None]) -> None:
+    declared = {
+        "security": {"label": gettext_lazy("Yes"), "required": True, "category": "account"},
+        "news": {"default": False, "icon": "https://example.com/news.png"},
+        "tips": {"default": False, "description": gettext_lazy("No")},
+        "approval": {},
+    }
+    configure(TYPES=declared, RECIPIENT_LANGUAGE="tests.graphql.test_queries.language_of")
+    fields = "type enabled required label description category icon"
+    none = {"category": None, "icon": None}
+    expected = [
+        entry("security", True, required=True, label="Ja") | none | {"category": "account"},
+        entry("news", True) | none | {"icon": "https://example.com/news.png"},
+        entry("tips", False, description="Nein") | none,
+        entry("approval", False) | none,
+    ]
+    assert await ask.data(f"{{ notificationTypes {{ {fields} }} }}", alice) == expected
+    expected.append(entry("billing", False) | none)
+    listed = await ask.data(f"{{ notificationPreferences {{ {fields} }} }}", alice)
+    assert listed == sorted(expected, key=lambda each: each["type"])
+    set_ = """mutation { setNotificationPreference(input: {type: "tips", enabled: true})
+      { enabled description } }"""
+    assert await ask.data(set_, alice) == {"enabled": True, "description": "Nein"}
+
+
+async def test_no_types(ask: Ask, alice: User, muted: None) -> None:
+    assert await ask.data("{ notificationTypes { type } }", alice) == []
+
+
 async def test_no_preferences(ask: Ask, alice: User) -> None:
     assert await ask.data("{ notificationPreferences { type } }", alice) == []
 
@@ -344,6 +380,12 @@ def test_a_query_costs_one_statement(
     """Counted in the threads that the resolvers cross to."""
     counted = asyncio.run(statements_of(query, alice))
     assert len(counted) == statements, counted
+
+
+def test_types_cost_one_statement(alice: User) -> None:
+    with changed_settings(TYPES={"news": {}, "tips": {}}):
+        counted = asyncio.run(statements_of("{ notificationTypes { type label } }", alice))
+    assert len(counted) == 1, counted
 
 
 async def statements_of(query: str, user: User) -> list[str]:

@@ -72,7 +72,7 @@ def without_descriptions(name: str) -> str:
     [
         "type Query { viewer: InboxUser! notifications( first: Int after: String last: Int before: String "
         "filter: NotificationFilter ): NotificationConnection! notification( id: ID! ): Notification "
-        "notificationPreferences: [NotificationPreference!]! }",
+        "notificationPreferences: [NotificationPreference!]! notificationTypes: [NotificationType!]! }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
@@ -140,7 +140,9 @@ def without_descriptions(name: str) -> str:
         "type MarkAllReadPayload { count: Int! unreadCount: Int! unseenCount: Int! position: String! }",
         "type DeletePayload { notificationId: ID! unreadCount: Int! unseenCount: Int! position: String! }",
         "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! "
-        "label: String! description: String! }",
+        "label: String! description: String! category: String icon: String }",
+        "type NotificationType { type: String! enabled: Boolean! required: Boolean! "
+        "label: String! description: String! category: String icon: String }",
         "input NotificationPreferenceInput { type: String! enabled: Boolean! }",
     ],
 )
@@ -159,6 +161,7 @@ def test_there_are_no_other_types() -> None:
             "SendManyInput",
             "NotificationPreferenceInput",
             "NotificationPreference",
+            "NotificationType",
         ),
         *(
             "SendPayload",

@@ -4,7 +4,12 @@ from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
 from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page, rank_of
 from live_inbox.selectors.log import events, heads
 from live_inbox.selectors.newest_pages import newest_pages
-from live_inbox.selectors.preferences import PreferenceState, preference_state, preferences
+from live_inbox.selectors.preferences import (
+    PreferenceState,
+    notification_types,
+    preference_state,
+    preferences,
+)
 
 __all__ = [
     "EMPTY",
@@ -17,6 +22,7 @@ __all__ = [
     "inbox_state",
     "newest_pages",
     "notification",
+    "notification_types",
     "page",
     "preference_state",
     "preferences",

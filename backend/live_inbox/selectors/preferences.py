@@ -15,6 +15,7 @@ class PreferenceState:
     """What a user wants of a type. Required types cannot be turned off.
 
     `label` is the type itself unless it is declared with one. Declared texts are in Django's active language.
+    `category` is a slug; it and `icon` are empty where nothing is declared.
     """
 
     type: str
@@ -22,6 +23,8 @@ class PreferenceState:
     required: bool
     label: str
     description: str
+    category: str = ""
+    icon: str = ""
 
 
 @database.reading
@@ -30,6 +33,15 @@ def preferences(*, user_id: Any) -> list[PreferenceState]:
     rows = database.queryset(NotificationPreference).filter(user=user_id)
     enabled = _by_default() | dict(rows.values_list("type", "enabled"))
     return [preference_state(type, enabled=enabled[type]) for type in sorted(enabled)]
+
+
+@database.reading
+def notification_types(*, user_id: Any) -> list[PreferenceState]:
+    """Return the declared types in the order of their declaration, with what the user wants of each."""
+    by_default = _by_default()
+    rows = database.queryset(NotificationPreference).filter(user=user_id, type__in=list(by_default))
+    enabled = by_default | dict(rows.values_list("type", "enabled")) if by_default else {}
+    return [preference_state(type, enabled=enabled[type]) for type in by_default]
 
 
 def _by_default() -> dict[str, bool]:
@@ -46,4 +58,6 @@ def preference_state(type: str, *, enabled: bool) -> PreferenceState:
         declared.is_required,
         label=str(declared.label) or type,
         description=str(declared.description),
+        category=declared.category,
+        icon=declared.icon,
     )
