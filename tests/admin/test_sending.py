@@ -329,3 +329,72 @@ def test_users_are_found_by_name(browser: Client, alice: User, bob: User) -> Non
     found = browser.get("/admin/autocomplete/", query | {"term": "ali"}).json()
 
     assert found["results"] == [{"id": str(alice.pk), "text": "alice"}]
+
+
+DECLARED = {
+    "invoice": {"label": "Invoices", "title": "Invoice {{ number }}", "message": "Of {{ sum }}"},
+    "news": {"label": "<News>"},
+}
+
+
+def test_the_declared_types_are_offered(browser: Client) -> None:
+    assert "datalist" not in browser.get(ADD).content.decode()
+    with changed_settings(TYPES=DECLARED):
+        form = browser.get(ADD).content.decode()
+        assert 'list="type-suggestions"' in form
+        assert '<option value="news">&lt;News&gt; (news)</option>' in form
+    with changed_settings(TYPES=DECLARED, UNDECLARED_TYPES=False):
+        form = browser.get(ADD).content.decode()
+        assert '<select name="type"' in form
+        assert '<option value="invoice">Invoices (invoice)</option>' in form
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_is_left_empty_is_made_from_the_templates_of_the_type(
+    browser: Client, alice: User, bob: User, many: bool
+) -> None:
+    recipients = (alice, bob) if many else (alice,)
+    given = {"type": "invoice", "title": "", "context": '{"number": 7, "sum": "3 €"}'}
+    with changed_settings(TYPES=DECLARED):
+        assert submit(browser, *recipients, **given).status_code == 302
+    for user in recipients:
+        sent = Notification.objects.get(recipient=user)
+        assert (sent.title, sent.message) == ("Invoice 7", "Of 3 €")
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "message"),
+    [
+        (
+            {"type": "invoice", "title": "", "context": "{}"},
+            "context",
+            "The context lacks a name: the template needs number.",
+        ),
+        ({"type": "invoice", "title": "", "context": "{"}, "context", "Enter a valid JSON."),
+        ({"type": "news", "title": ""}, "title", "This field is required."),
+        (
+            {"type": "news", "context": '{"a": 1}'},
+            "context",
+            "Nothing is made from a context: the type has no templates.",
+        ),
+    ],
+)
+def test_errors_of_templates_appear_beside_the_field(
+    browser: Client, alice: User, fields: dict[str, Any], field: str, message: str
+) -> None:
+    with changed_settings(TYPES=DECLARED):
+        assert errors(submit(browser, alice, **fields)) == {field: [message]}
+    assert not Notification.objects.exists()
+
+
+def test_the_list_filters_by_declared_types(browser: Client, alice: User) -> None:
+    submit(browser, alice, type="old")
+    with changed_settings(TYPES=DECLARED):
+        shown = browser.get(LIST).content.decode()
+    for type, label in (
+        ("invoice", "Invoices (invoice)"),
+        ("news", "&lt;News&gt; (news)"),
+        ("old", "old"),
+    ):
+        assert f'<a href="?type={type}">{label}</a>' in shown

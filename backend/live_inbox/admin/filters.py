@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from live_inbox import database
+from live_inbox.admin.type_fields import type_label
 from live_inbox.declared_types import declared_types
 
 
@@ -33,7 +34,7 @@ class ReadFilter(SimpleListFilter):
 
 
 class TypeFilter(SimpleListFilter):
-    """Filters by type. The choices are the declared types, and those of the newest rows."""
+    """Filters by type. The choices are the declared types, by their labels, and the types of the newest rows."""
 
     title = "type"
     parameter_name = "type"
@@ -47,7 +48,7 @@ class TypeFilter(SimpleListFilter):
         types = {*newest.values_list("type", flat=True), *declared_types()}
         if chosen := request.GET.get(self.parameter_name):
             types.add(chosen)
-        return [(type, type) for type in sorted(types)]
+        return [(type, type_label(type)) for type in sorted(types)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         """Return the rows of the selected choice."""

@@ -24,7 +24,7 @@ from live_inbox.admin.history import log_notifications
 from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge, user_search
 from live_inbox.admin.selection import refuse_large_selection
-from live_inbox.admin.sending import FIELDS, Outcome, SendForm
+from live_inbox.admin.sending import Outcome, SendForm
 from live_inbox.errors import NotFound
 from live_inbox.models import Notification
 
@@ -119,7 +119,8 @@ class NotificationAdmin(InboxModelAdmin):
         form = SendForm(request.POST or None, site=self.admin_site)
         if form.is_valid() and (outcome := form.send(request.user)) is not None:
             if not outcome.is_repeated:
-                self._record(request, outcome, form.cleaned_data["title"])
+                content = form.cleaned_data
+                self._record(request, outcome, content["title"] or content["type"])
             level = messages.SUCCESS if outcome.sent or outcome.replayed else messages.WARNING
             self.message_user(request, str(outcome), level)
             return self.response_post_save_add(request, outcome.notification)
@@ -129,7 +130,7 @@ class NotificationAdmin(InboxModelAdmin):
     def _send_context(self, request: HttpRequest, form: SendForm) -> dict[str, Any]:
         # Django's stubs ask for a ModelForm; any form works.
         any_form: Any = form
-        fieldsets: Any = [(None, {"fields": FIELDS})]
+        fieldsets: Any = [(None, {"fields": form.order})]
         page = helpers.AdminForm(any_form, fieldsets, {}, model_admin=self)
         return {
             **self.admin_site.each_context(request),

@@ -11,6 +11,7 @@ from live_inbox.admin.base import InboxModelForm, UndeletableAdmin
 from live_inbox.admin.filters import TypeFilter
 from live_inbox.admin.key_fields import user_widget
 from live_inbox.admin.rendering import user_search
+from live_inbox.admin.type_fields import type_widget
 from live_inbox.errors import InvalidInput
 from live_inbox.models import NotificationPreference
 from live_inbox.services.preferences import check_preference, check_preference_quota
@@ -22,6 +23,11 @@ class PreferenceForm(InboxModelForm):
     class Meta:
         model = NotificationPreference
         fields = ("user", "type", "enabled")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "type" in self.fields:
+            self.fields["type"].widget = type_widget()
 
     def clean(self) -> dict[str, Any]:
         """Refuse what `services.set_preference` would refuse."""

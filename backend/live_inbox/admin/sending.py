@@ -17,8 +17,10 @@ from django.forms.fields import InvalidJSONInput
 
 from live_inbox import database, services
 from live_inbox.admin.key_fields import SafeModelMultipleChoiceField, users_widget
+from live_inbox.admin.type_fields import type_widget
 from live_inbox.conf import inbox_settings
 from live_inbox.content import CONTENT_FIELDS
+from live_inbox.declared_types import declared_type, declared_types
 from live_inbox.errors import InvalidInput, NotificationError
 from live_inbox.identity.accounts import active_users
 from live_inbox.models import Notification
@@ -26,7 +28,7 @@ from live_inbox.send_policy import check_may_send
 from live_inbox.services import SendManyInterrupted
 from live_inbox.services.bulk_keys import key_of_recipient
 
-FIELDS = ("recipients", "everybody", *CONTENT_FIELDS, "token")
+_FIELDS = ("recipients", "everybody", *CONTENT_FIELDS, "context", "token")
 _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}
 
 
@@ -94,7 +96,7 @@ class SendForm(forms.Form):
         initial="general",
         help_text="Letters, digits, '-', '_' and '.': for example billing.invoice.",
     )
-    title = forms.CharField(widget=forms.TextInput(attrs={"class": "vTextField"}))
+    title = forms.CharField(widget=forms.TextInput(attrs={"class": "vTextField"}), required=False)
     message = forms.CharField(widget=AdminTextareaWidget, required=False)
     link = forms.CharField(
         widget=forms.TextInput(attrs={"class": "vTextField"}),
@@ -110,7 +112,13 @@ class SendForm(forms.Form):
     expires_at = forms.SplitDateTimeField(
         widget=AdminSplitDateTime(),
         required=False,
-        help_text="When the notification is deleted automatically. Empty: never.",
+        help_text="When the notification is deleted automatically. Empty: as its type is declared, or never.",
+    )
+    context = JSONField(
+        widget=AdminTextareaWidget(attrs={"rows": 4}),
+        required=False,
+        initial=dict,
+        help_text="A JSON object for the templates of the type, which make a title and a message that are left empty.",
     )
     token = forms.CharField(widget=forms.HiddenInput, required=False, initial=new_token)
 
@@ -120,18 +128,29 @@ class SendForm(forms.Form):
             # A content field without a widget of its own here.
             column: Any = Notification._meta.get_field(name)
             self.fields[name] = column.formfield(required=False)
+        if not any(declared.templates for declared in declared_types().values()):
+            del self.fields["context"]
+        self.fields["type"].widget = type_widget()
         recipients: Any = self.fields["recipients"]
         recipients.queryset = database.queryset(get_user_model())
         recipients.widget = users_widget(
             Notification._meta.get_field("recipient"), site, recipients.choices
         )
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The names of the fields, as the page shows them."""
+        return tuple(name for name in _FIELDS if name in self.fields)
+
     def clean(self) -> dict[str, Any]:
-        """Require either selected users or all active users."""
+        """Require either selected users or all active users, and a title unless the type has a template for it."""
         values = super().clean() or self.cleaned_data
         chosen = bool(values.get("recipients"))
         if chosen == bool(values.get("everybody")) and "recipients" not in self.errors:
             self.add_error("recipients", "Select users, or all active users.")
+        templates = declared_type(values.get("type", "")).templates
+        if not values.get("title") and "title" not in templates and "title" not in self.errors:
+            self.add_error("title", self.fields["title"].error_messages["required"])
         return values
 
     def send(self, sender: Any) -> Outcome | None:
@@ -152,8 +171,9 @@ class SendForm(forms.Form):
         for recipient_id in recipients:
             check_may_send(sender, recipient_id=str(recipient_id))
         content: Any = {
-            name: self.cleaned_data[name] or declared.default
-            for name, declared in CONTENT_FIELDS.items()
+            name: self.cleaned_data[name] or None
+            for name in self.order
+            if name in CONTENT_FIELDS or name == "context"
         }
         key = self._key(content)
         if len(recipients) == 1:
