@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from live_inbox.checks import check_settings
+from live_inbox.declared_types import declared_types
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings, site_settings
+from tests.changed_settings import changed_settings
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +97,18 @@ def test_types_are_declared_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_types_are_declared_in_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, TYPES="shop.types.declared").types == "shop.types.declared"
+
+
+def test_development_declares_the_types_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    def types(**environment: str) -> object:
+        return read(monkeypatch, **environment).of_the_app()["TYPES"]
+
+    assert types(ENVIRONMENT="test") == types(ENVIRONMENT="production") == {}
+    demo = types(ENVIRONMENT="development")
+    assert types(TYPES='{"news": {}}') == {"news": {}}
+    with changed_settings(TYPES=demo):
+        assert check_settings(None) == []
+        assert declared_types().keys() >= {"general", "approval", "report"}
 
 
 @pytest.mark.parametrize("name", ["ENVIRONMENT", "RECONCILE_SECONDS", "ALLOWED_HOSTS", "PAGES"])

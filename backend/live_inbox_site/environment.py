@@ -183,9 +183,10 @@ class SiteSettings(InboxSettings, BaseSettings):
     def of_the_app(self) -> dict[str, Any]:
         """Return the app's settings, as Django's setting `LIVE_INBOX` takes them."""
         given = {name: getattr(self, name) for name in InboxSettings.model_fields}
-        return {name.upper(): value for name, value in given.items()} | {
-            "GRAPHIQL": self.serves_graphiql
-        }
+        own: dict[str, Any] = {"GRAPHIQL": self.serves_graphiql}
+        if self.is_development and not self.types:
+            own["TYPES"] = "live_inbox_site.demo_types.DEMO_TYPES"
+        return {name.upper(): value for name, value in given.items()} | own
 
 
 @lru_cache(maxsize=1)
