@@ -1,4 +1,4 @@
-/** The button with the number of unread notifications. */
+/** The button with the number of notifications that are new: unread, and come since the list was opened. */
 
 import { element, icon, setAttributes } from "./dom.js";
 import type { Texts } from "./strings.js";
@@ -12,10 +12,10 @@ export class Bell {
     this.badge,
   );
 
-  render(texts: Texts, unreadCount: number, isOpen: boolean): void {
-    const text = unreadCount > 99 ? `${texts.number(99)}+` : texts.number(unreadCount);
+  render(texts: Texts, unreadCount: number, unseenCount: number, isOpen: boolean): void {
+    const text = unseenCount > 99 ? `${texts.number(99)}+` : texts.number(unseenCount);
     if (this.badge.textContent !== text) this.badge.textContent = text;
-    this.badge.hidden = unreadCount === 0;
+    this.badge.hidden = unseenCount === 0;
     setAttributes(this.button, {
       "aria-label": texts.count("bell", unreadCount),
       "aria-expanded": String(isOpen),

@@ -26,9 +26,11 @@ export function setAttributes(target: Element, attributes: Attributes): void {
 }
 
 const PATHS = {
+  archive: "M4 5h16v4H4Zm1.5 4v10h13V9M10 13h4",
   bell: "M6 9a6 6 0 1 1 12 0c0 5 2 6 2 7H4c0-1 2-2 2-7Zm3.5 10a2.6 2.6 0 0 0 5 0",
   check: "m5 12.5 4.5 4.5L19 7.5",
   checks: "m2.5 12.5 4 4L15 8m-4.5 8L11 16.5 21.5 6",
+  clock: "M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16Zm0 4v4.5l3 2",
   dot: "M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7Z",
   trash: "M5 7h14M10 7V4.5h4V7m3.5 0-1 12.5h-9L6.5 7M10 11v5m4-5v5",
   tune: "M4 7h9m5 0h2M4 17h2m5 0h9M15.5 4.5v5m-7 5v5",

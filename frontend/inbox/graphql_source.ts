@@ -29,6 +29,7 @@ const PAGE = /* GraphQL */ `
       nodes { ...NotificationFields }
       pageInfo { hasNextPage endCursor }
       unreadCount
+      unseenCount
       position
     }
   }
@@ -53,6 +54,7 @@ interface PageResult {
     nodes: Notification[];
     pageInfo: { hasNextPage: boolean; endCursor: string | null };
     unreadCount: number;
+    unseenCount: number;
     position: string;
   };
 }
@@ -118,9 +120,9 @@ export class GraphQLSource implements InboxSource {
     const filter = { ...(type !== null && { types: [type] }), ...(unreadOnly && { read: false }) };
     const variables = { first: this.options.pageSize, after, filter };
     const { notifications: page } = await this.execute<PageResult>(PAGE, variables);
-    const { nodes, pageInfo, unreadCount, position } = page;
+    const { nodes, pageInfo, unreadCount, unseenCount, position } = page;
     const { hasNextPage: hasMore, endCursor } = pageInfo;
-    return { notifications: nodes, endCursor, hasMore, unreadCount, position };
+    return { notifications: nodes, endCursor, hasMore, unreadCount, unseenCount, position };
   }
 
   async markRead(id: string): Promise<Position> {
@@ -143,6 +145,21 @@ export class GraphQLSource implements InboxSource {
   remove(id: string): Promise<Position> {
     const document = "mutation Delete($id: ID!) { delete(id: $id) { position } }";
     return unlessGone(this.execute<Changed<"delete">>(document, { id }).then((data) => data.delete.position));
+  }
+
+  archive(id: string): Promise<Position> {
+    const document = "mutation Archive($id: ID!) { archive(id: $id) { position } }";
+    return unlessGone(this.execute<Changed<"archive">>(document, { id }).then((data) => data.archive.position));
+  }
+
+  snooze(id: string, until: string): Promise<Position> {
+    const document = "mutation Snooze($id: ID!, $until: DateTime!) { snooze(id: $id, until: $until) { position } }";
+    return unlessGone(this.execute<Changed<"snooze">>(document, { id, until }).then((data) => data.snooze.position));
+  }
+
+  async markSeen(upTo: string): Promise<Position> {
+    const document = "mutation MarkSeen($upTo: String) { markSeen(upTo: $upTo) { position } }";
+    return (await this.execute<Changed<"markSeen">>(document, { upTo })).markSeen.position;
   }
 
   async preferences(): Promise<Preference[]> {

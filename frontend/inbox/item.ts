@@ -11,6 +11,8 @@ import type { Texts } from "./strings.js";
 export interface ItemActions {
   toggleRead(notification: Notification): void;
   remove(notification: Notification): void;
+  archive(notification: Notification): void;
+  snooze(notification: Notification): void;
   /** The user is about to follow the link; returns false to keep the browser from doing so. */
   open(notification: Notification): boolean;
 }

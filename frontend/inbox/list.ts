@@ -26,6 +26,7 @@ export interface Page {
   endCursor: string | null;
   hasMore: boolean;
   unreadCount: number;
+  unseenCount: number;
   position: string;
 }
 
@@ -39,6 +40,8 @@ export class InboxList {
   /** What matches the filter, in the order of ranks, the highest first. */
   notifications: Notification[] = [];
   unreadCount = 0;
+  /** How many of the unread ones came since the user opened a list. */
+  unseenCount = 0;
   hasMore = false;
   endCursor: string | null = null;
   position: string | undefined;
@@ -52,6 +55,8 @@ export class InboxList {
   load(page: Page): void {
     this.show(page);
     this.unreadCount = page.unreadCount;
+    // Lists that were stored before there was this number do not have it.
+    this.unseenCount = page.unseenCount ?? page.unreadCount;
     this.position = page.position;
   }
 
@@ -60,6 +65,7 @@ export class InboxList {
     const list = new InboxList(filter);
     for (const [type, label] of this.types) list.types.set(type, label);
     list.unreadCount = this.unreadCount;
+    list.unseenCount = this.unseenCount;
     list.position = this.position;
     list.notifications = this.notifications.filter((each) => list.matches(each));
     list.hasMore = true;
@@ -98,6 +104,7 @@ export class InboxList {
   apply(event: NotificationEvent): void {
     this.changeList(event);
     this.unreadCount = event.unreadCount;
+    this.unseenCount = event.unseenCount;
     this.position = event.position;
     this.recent.push(event);
     if (this.recent.length > MAX_RECENT_EVENTS) this.recent.shift();
@@ -111,11 +118,11 @@ export class InboxList {
 
   /** Return what to store across reloads: position and list belong together. Undefined if the list is too long. */
   toStored(): StoredList | undefined {
-    const { notifications, endCursor, hasMore, unreadCount, position } = this;
+    const { notifications, endCursor, hasMore, unreadCount, unseenCount, position } = this;
     if (!sameFilter(this.filter, EVERYTHING) || !position || notifications.length > MAX_STORED_NOTIFICATIONS) {
       return undefined;
     }
-    return { version: 1, notifications, endCursor, hasMore, unreadCount, position };
+    return { version: 1, notifications, endCursor, hasMore, unreadCount, unseenCount, position };
   }
 
   private changeList(event: NotificationEvent): void {

@@ -166,6 +166,8 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     if (open === this.isOpen) return;
     const hadFocus = this.root.activeElement !== null;
     this.isOpen = open;
+    // What has arrived while it was open was seen as well.
+    this.markSeen();
     this.renderFrame();
     if (open) {
       this.place();
@@ -179,6 +181,11 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.feed.isPointedAt = false;
     if (hadFocus) this.bell.button.focus();
     this.render();
+  }
+
+  /** Note that the user has seen the list. The panel does it by itself; for an inline list, the page knows. */
+  markSeen(): void {
+    this.actions.markSeen();
   }
 
   /** Remove the list from this browser's storage, for a sign-out. It is stored again after the next start. */
@@ -455,13 +462,18 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     const label = this.getAttribute("label") ?? this.texts.text("heading");
     this.panel.renderFrame(label, inline, this.source?.canFilter ?? true);
     setAttributes(this.announcer.root, { lang: this.texts.language });
-    this.bell.render(this.texts, this.unreadCount, this.isOpen);
+    this.renderBell();
     this.render();
   }
 
   /** @internal Render before the next frame. */
   render(): void {
     this.frames.request();
+  }
+
+  private renderBell(): void {
+    const { texts, unreadCount, list, isOpen } = this;
+    this.bell.render(texts, unreadCount, Math.min(list.unseenCount, unreadCount), isOpen);
   }
 
   private renderNow(): void {
@@ -474,7 +486,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     feed.render({ notifications: pending.applyTo(list), absence });
     feed.updateSending();
     panel.render({ list, isLoaded, isEmpty: feed.isEmpty, unreadCount, waiting: feed.waiting });
-    this.bell.render(this.texts, unreadCount, this.isOpen);
+    this.renderBell();
     if (this.hasAttribute("title-badge")) setTitleBadge(unreadCount);
     this.shorten();
   }

@@ -21,6 +21,18 @@ export const ROW_ACTIONS: readonly RowAction[] = [
     run: (actions, notification) => actions.toggleRead(notification),
   },
   {
+    keys: ["e"],
+    icon: () => "archive",
+    label: () => "archive",
+    run: (actions, notification) => actions.archive(notification),
+  },
+  {
+    keys: ["s"],
+    icon: () => "clock",
+    label: () => "snooze",
+    run: (actions, notification) => actions.snooze(notification),
+  },
+  {
     keys: ["Delete", "Backspace"],
     icon: () => "trash",
     label: () => "remove",

@@ -24,6 +24,9 @@ type Call =
   | "markUnread"
   | "markAllRead"
   | "remove"
+  | "archive"
+  | "snooze"
+  | "markSeen"
   | "preferences"
   | "setPreference"
   | "disconnect"
@@ -129,6 +132,18 @@ export class SharedSource implements InboxSource {
 
   remove(id: string): Promise<Position> {
     return this.call("remove", id);
+  }
+
+  archive(id: string): Promise<Position> {
+    return this.call("archive", id);
+  }
+
+  snooze(id: string, until: string): Promise<Position> {
+    return this.call("snooze", id, until);
+  }
+
+  markSeen(upTo: string): Promise<Position> {
+    return this.call("markSeen", upTo);
   }
 
   preferences(): Promise<Preference[]> {

@@ -55,6 +55,12 @@ export interface InboxSource {
   markAllRead(range: ReadRange): Promise<ReadResult>;
   /** Delete a notification. One that is gone already is no error. */
   remove(id: string): Promise<Position>;
+  /** Move a notification to the archive. One that is gone already is no error; the same for `snooze`. */
+  archive(id: string): Promise<Position>;
+  /** Take a notification out of the inbox until a moment, in ISO 8601. */
+  snooze(id: string, until: string): Promise<Position>;
+  /** Note that the user has opened the list: what had arrived by `upTo` is not new any more. */
+  markSeen(upTo: string): Promise<Position>;
   /** Return the types that the server knows, with what the user wants of each. */
   preferences(): Promise<Preference[]>;
   setPreference(type: string, enabled: boolean): Promise<void>;

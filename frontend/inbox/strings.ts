@@ -29,11 +29,16 @@ export interface Strings {
   markRead: string;
   markUnread: string;
   remove: string;
+  archive: string;
+  /** Out of the inbox until eight o'clock tomorrow. */
+  snooze: string;
   /** Read aloud before the title of an unread notification. */
   unreadMark: string;
   from: string;
   data: string;
   deleted: string;
+  archived: string;
+  snoozed: string;
   markedRead: Counted;
   /** Some of what was to be marked as read is left, because it is too much for one action. */
   moreRemain: string;

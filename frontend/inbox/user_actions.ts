@@ -64,16 +64,23 @@ export class UserActions implements ItemActions, PanelActions {
     this.mark(id, read);
   }
 
-  remove({ id, read }: Notification): void {
-    const { texts, undo } = this.context;
-    undo.commit();
-    const unreadDelta = read ? 0 : -1;
-    const covers = (each: Notification): boolean => each.id === id;
-    this.later(
-      texts.text("deleted"),
-      { effect: "remove", covers, ids: [id], unreadDelta, isDeferred: true },
-      (source) => source.remove(id),
-    );
+  remove(notification: Notification): void {
+    this.takeOut(notification, "deleted", (source) => source.remove(notification.id));
+  }
+
+  archive(notification: Notification): void {
+    this.takeOut(notification, "archived", (source) => source.archive(notification.id));
+  }
+
+  snooze(notification: Notification): void {
+    const until = tomorrowMorning();
+    this.takeOut(notification, "snoozed", (source) => source.snooze(notification.id, until));
+  }
+
+  /** Note that the user has seen the list as it is. If that fails, the next time will do. */
+  markSeen(): void {
+    const { source, list } = this.context;
+    if (list.position && list.unseenCount) source?.markSeen(list.position).catch(() => undefined);
   }
 
   open(notification: Notification): boolean {
@@ -123,6 +130,18 @@ export class UserActions implements ItemActions, PanelActions {
     } catch {
       // The filter goes on with the types of the list.
     }
+  }
+
+  /** Take a notification out of the list, after the time to undo it. */
+  private takeOut({ id, read }: Notification, done: "deleted" | "archived" | "snoozed", action: Run<Position>): void {
+    const { texts, undo } = this.context;
+    undo.commit();
+    const covers = (each: Notification): boolean => each.id === id;
+    this.later(
+      texts.text(done),
+      { effect: "remove", covers, ids: [id], unreadDelta: read ? 0 : -1, isDeferred: true },
+      action,
+    );
   }
 
   private mark(id: string, read: boolean): void {
@@ -227,6 +246,14 @@ export class UserActions implements ItemActions, PanelActions {
     if (!panel.showsPreferences) return;
     panel.showPreferences(withTypes(await source.preferences(), this.context.list.types));
   }
+}
+
+/** Return eight o'clock tomorrow, of this browser's time zone, in ISO 8601. */
+function tomorrowMorning(): string {
+  const at = new Date();
+  at.setDate(at.getDate() + 1);
+  at.setHours(8, 0, 0, 0);
+  return at.toISOString();
 }
 
 /** Add a row for every type in the list that the server has no preference for; sorted by their names. */

@@ -111,6 +111,19 @@ export class JsonSource implements InboxSource {
     return this.change({ type: "delete_notification", notification_id: Number(id) }, "notification_deleted", id);
   }
 
+  archive(id: string): Promise<Position> {
+    return this.change({ type: "archive_notification", notification_id: Number(id) }, "notification_archived", id);
+  }
+
+  snooze(id: string, until: string): Promise<Position> {
+    return this.change({ type: "snooze_notification", notification_id: Number(id), until }, "notification_snoozed", id);
+  }
+
+  /** Does nothing: other devices would not learn of it, so here everything that is unread counts as new. */
+  async markSeen(): Promise<Position> {
+    return undefined;
+  }
+
   async preferences(): Promise<Preference[]> {
     return [];
   }
@@ -200,7 +213,7 @@ export class JsonSource implements InboxSource {
     const hasMore = notifications.length === this.pageSize;
     const endCursor = notifications.at(-1)?.id ?? null;
     // There are no positions: a list contains every change that was sent before it.
-    const page = { notifications, endCursor, hasMore, unreadCount, position: "" };
+    const page = { notifications, endCursor, hasMore, unreadCount, unseenCount: unreadCount, position: "" };
     if (pending) pending.resolve(page);
     else this.listener?.onPage(page);
   }

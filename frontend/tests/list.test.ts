@@ -10,6 +10,7 @@ function page(sequence: number, ids: number[], changes: Partial<Page> = {}): Pag
     endCursor: `c${ids.at(-1)}`,
     hasMore: false,
     unreadCount: ids.length,
+    unseenCount: ids.length,
     position: `e.${sequence}`,
     ...changes,
   };
@@ -133,8 +134,9 @@ describe("folders", () => {
     const list = new InboxList();
     list.load(page(2, [2, 1]));
     const before = [...list.notifications];
-    list.apply(event(3, 2, { __typename: "NotificationsSeen", count: 2, throughRank: "2" }));
+    list.apply({ ...event(3, 2, { __typename: "NotificationsSeen", count: 2, throughRank: "2" }), unseenCount: 0 });
     assert.deepEqual([list.notifications, list.position], [before, "e.3"]);
+    assert.deepEqual([list.unreadCount, list.unseenCount], [2, 0]);
   });
 
   test("a list from before there were ranks and folders goes on", () => {
@@ -225,6 +227,16 @@ describe("the stored list", () => {
     restored.load(stored as Page);
     assert.deepEqual(restored.notifications, list.notifications);
     assert.deepEqual([restored.position, restored.unreadCount, restored.hasMore], ["e.4", 4, true]);
+  });
+
+  test("counts what is unread as new if it is from before there was that number", () => {
+    const list = new InboxList();
+    list.load(page(3, [3, 2, 1], { unseenCount: 1 }));
+    assert.equal(list.unseenCount, 1);
+    const { unseenCount, ...old } = list.toStored() as Page;
+    assert.equal(unseenCount, 1);
+    list.load(old as Page);
+    assert.equal(list.unseenCount, 3);
   });
 
   test("is undefined while a filter hides a part, and when the list is too long", () => {

@@ -7,7 +7,7 @@ import { notification } from "./notifications.js";
 function inbox(filter?: Filter): InboxList {
   const list = new InboxList(filter);
   const notifications = [notification(3), notification(2, { read: true }), notification(1)];
-  list.load({ notifications, endCursor: null, hasMore: false, unreadCount: 2, position: "e.3" });
+  list.load({ notifications, endCursor: null, hasMore: false, unreadCount: 2, unseenCount: 2, position: "e.3" });
   return list;
 }
 

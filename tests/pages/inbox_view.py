@@ -40,5 +40,9 @@ class InboxView:
 
     async def delete(self, title: str) -> None:
         """Delete a notification without the time to undo it."""
-        await self.press(title, "Delete")
+        await self.take_out(title, "Delete")
+
+    async def take_out(self, title: str, button: str) -> None:
+        """Delete, archive or snooze a notification without the time to undo it."""
+        await self.press(title, button)
         await self.root.locator(".bar").get_by_role("button", name="Dismiss").click()

@@ -88,6 +88,41 @@ async def test_partial_mark_all_read_shows_over_both_protocols(page: Page, site:
         await eventually(inbox.count, "1 unread")
 
 
+async def test_folders_show_over_both_protocols(page: Page, site: Site) -> None:
+    ids = {title: site.send("alice", title) for title in ("one", "two", "three")}
+    first, second = both = await open_live(page, show="one user, two protocols")
+
+    async def all_show(*titles: str) -> None:
+        for inbox in both:
+            await eventually(inbox.titles, list(titles))
+            await eventually(inbox.count, f"{len(titles)} unread")
+
+    await all_show("three", "two", "one")
+    for acting in both:
+        await acting.take_out("two", "Archive")
+        await all_show("three", "one")
+        site.execute(
+            "alice", "mutation ($id: ID!) { unarchive(id: $id) { position } }", id=ids["two"]
+        )
+        await all_show("three", "two", "one")
+    order = ["three", "two", "one"]
+    for acting, title in zip(both, ("one", "two"), strict=True):
+        order.remove(title)
+        await acting.take_out(title, "Snooze")
+        await all_show(*order)
+        site.execute(
+            "alice", "mutation ($id: ID!) { unsnooze(id: $id) { position } }", id=ids[title]
+        )
+        order.insert(0, title)
+        await all_show(*order)
+    # It keeps its place when it is marked, and what is new comes above it.
+    await first.press("two", "Mark as read")
+    await eventually(second.unread, ["one", "three"])
+    await second.press("two", "Mark as unread")
+    site.send("alice", "four")
+    await all_show("four", *order)
+
+
 async def test_two_users_see_their_own_inboxes(page: Page, site: Site) -> None:
     first, second = await open_live(page, show="two users")
     await send_with_form(page, "For Alice")

@@ -23,10 +23,14 @@ const ar: Strings = {
   markRead: "تحديد كمقروء",
   markUnread: "تحديد كغير مقروء",
   remove: "حذف",
+  archive: "أرشفة",
+  snooze: "تأجيل حتى الغد 8:00",
   unreadMark: "غير مقروء: ",
   from: "من {name}",
   data: "البيانات",
   deleted: "تم الحذف.",
+  archived: "تمت الأرشفة.",
+  snoozed: "تم التأجيل حتى الغد.",
   markedRead: "تم تحديد {n} كمقروءة.",
   moreRemain: "لم يُحدَّد الكل بعد: اضغط الزر مرة أخرى.",
   undo: "تراجع",
@@ -59,7 +63,7 @@ const ar: Strings = {
   preferencesIntro: "ما الذي تريد أن يصلك؟ ما وصل من قبل يبقى.",
   alwaysOn: "مفعّل دائمًا",
   noPreferences: "لا يوجد ما تختاره بعد.",
-  keys: "↑ ↓ تنقّل · ← → أزرار · R مقروء أو غير مقروء · Delete حذف · Enter فتح · Ctrl Z تراجع · Esc إغلاق",
+  keys: "↑ ↓ تنقّل · ← → أزرار · R مقروء أو غير مقروء · E أرشفة · S تأجيل · Delete حذف · Enter فتح · Ctrl Z تراجع · Esc إغلاق",
 };
 
 export default ar;

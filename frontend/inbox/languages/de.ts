@@ -23,10 +23,14 @@ const de: Strings = {
   markRead: "Als gelesen markieren",
   markUnread: "Als ungelesen markieren",
   remove: "Löschen",
+  archive: "Archivieren",
+  snooze: "Bis morgen, 8:00 Uhr, zurückstellen",
   unreadMark: "Ungelesen: ",
   from: "von {name}",
   data: "Daten",
   deleted: "Gelöscht.",
+  archived: "Archiviert.",
+  snoozed: "Bis morgen zurückgestellt.",
   markedRead: "{n} als gelesen markiert.",
   moreRemain: "Noch sind nicht alle als gelesen markiert: noch einmal drücken.",
   undo: "Rückgängig",
@@ -54,7 +58,7 @@ const de: Strings = {
   preferencesIntro: "Was soll Sie erreichen? Was im Posteingang ist, bleibt.",
   alwaysOn: "immer an",
   noPreferences: "Noch gibt es nichts auszuwählen.",
-  keys: "↑ ↓ bewegen · ← → Tasten · R gelesen oder ungelesen · Entf löscht · Enter öffnet · Strg Z macht rückgängig · Esc schließt",
+  keys: "↑ ↓ bewegen · ← → Tasten · R gelesen oder ungelesen · E archiviert · S stellt zurück · Entf löscht · Enter öffnet · Strg Z macht rückgängig · Esc schließt",
 };
 
 export default de;

@@ -23,10 +23,14 @@ const es: Strings = {
   markRead: "Marcar como leída",
   markUnread: "Marcar como no leída",
   remove: "Eliminar",
+  archive: "Archivar",
+  snooze: "Posponer hasta mañana a las 8:00",
   unreadMark: "Sin leer: ",
   from: "de {name}",
   data: "Datos",
   deleted: "Eliminada.",
+  archived: "Archivada.",
+  snoozed: "Pospuesta hasta mañana.",
   markedRead: { one: "{n} marcada como leída.", other: "{n} marcadas como leídas." },
   moreRemain: "Aún no están todas marcadas: pulsa el botón otra vez.",
   undo: "Deshacer",
@@ -54,7 +58,7 @@ const es: Strings = {
   preferencesIntro: "¿Qué quieres recibir? Lo que ya está en la bandeja se queda.",
   alwaysOn: "siempre activo",
   noPreferences: "Todavía no hay nada que elegir.",
-  keys: "↑ ↓ moverse · ← → botones · R leída o no · Supr elimina · Intro abre · Ctrl Z deshace · Esc cierra",
+  keys: "↑ ↓ moverse · ← → botones · R leída o no · E archiva · S pospone · Supr elimina · Intro abre · Ctrl Z deshace · Esc cierra",
 };
 
 export default es;

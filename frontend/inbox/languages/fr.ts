@@ -23,10 +23,14 @@ const fr: Strings = {
   markRead: "Marquer comme lue",
   markUnread: "Marquer comme non lue",
   remove: "Supprimer",
+  archive: "Archiver",
+  snooze: "Reporter à demain, 8 h",
   unreadMark: "Non lue : ",
   from: "de {name}",
   data: "Données",
   deleted: "Supprimée.",
+  archived: "Archivée.",
+  snoozed: "Reportée à demain.",
   markedRead: { one: "{n} marquée comme lue.", other: "{n} marquées comme lues." },
   moreRemain: "Toutes ne sont pas encore marquées : appuyez de nouveau.",
   undo: "Annuler",
@@ -54,7 +58,7 @@ const fr: Strings = {
   preferencesIntro: "Que voulez-vous recevoir ? Ce qui est déjà là reste.",
   alwaysOn: "toujours actif",
   noPreferences: "Il n’y a encore rien à choisir.",
-  keys: "↑ ↓ se déplacer · ← → boutons · R lue ou non · Suppr supprime · Entrée ouvre · Ctrl Z annule · Échap ferme",
+  keys: "↑ ↓ se déplacer · ← → boutons · R lue ou non · E archive · S reporte · Suppr supprime · Entrée ouvre · Ctrl Z annule · Échap ferme",
 };
 
 export default fr;

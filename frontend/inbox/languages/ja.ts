@@ -23,10 +23,14 @@ const ja: Strings = {
   markRead: "既読にする",
   markUnread: "未読に戻す",
   remove: "削除",
+  archive: "アーカイブ",
+  snooze: "明日の 8:00 まで後回し",
   unreadMark: "未読：",
   from: "{name} から",
   data: "データ",
   deleted: "削除しました。",
+  archived: "アーカイブしました。",
+  snoozed: "明日まで後回しにしました。",
   markedRead: "{n} 件を既読にしました。",
   moreRemain: "まだ未読があります。もう一度押してください。",
   undo: "元に戻す",
@@ -54,7 +58,7 @@ const ja: Strings = {
   preferencesIntro: "受け取る通知を選んでください。届いた通知は残ります。",
   alwaysOn: "常にオン",
   noPreferences: "選べる項目はまだありません。",
-  keys: "↑ ↓ 移動 · ← → ボタン · R 既読／未読 · Delete 削除 · Enter 開く · Ctrl Z 元に戻す · Esc 閉じる",
+  keys: "↑ ↓ 移動 · ← → ボタン · R 既読／未読 · E アーカイブ · S 後回し · Delete 削除 · Enter 開く · Ctrl Z 元に戻す · Esc 閉じる",
 };
 
 export default ja;
