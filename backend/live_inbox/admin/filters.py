@@ -63,7 +63,7 @@ class ContentFilter(SimpleListFilter):
     _choices: ClassVar = {
         "unread": ("Has unread", Q(unread_count__gt=0)),
         "read": ("All read", Q(unread_count=0, total_count__gt=0)),
-        "empty": ("Empty", Q(total_count=0)),
+        "empty": ("Empty", Q(total_count=0, archived_count=0, snoozed_count=0)),
     }
 
     def lookups(

@@ -33,7 +33,16 @@ class InboxAdmin(ReadOnlyAdmin):
     sortable_by = ("user", "unread_count", "total_count")
     paginator = CappedPaginator
     show_full_result_count = False
-    fields = ("user", "unread_count", "total_count", "position", "first_sequence")
+    fields = (
+        "user",
+        "unread_count",
+        "unseen_count",
+        "total_count",
+        "archived_count",
+        "snoozed_count",
+        "position",
+        "first_sequence",
+    )
     readonly_fields = ("position",)
     actions = ("mark_all_read", "check_rows", "repair")
 

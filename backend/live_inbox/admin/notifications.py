@@ -76,6 +76,10 @@ class NotificationAdmin(InboxModelAdmin):
         "data_shown",
         "created_at",
         "expires_at",
+        "priority",
+        "folder",
+        "snoozed_until",
+        "pinned",
         "read_at",
         "read",
     )
