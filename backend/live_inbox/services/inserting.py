@@ -65,7 +65,6 @@ def insert_notifications(
         if_wanted=None if declared.is_required else type,
         is_on=declared.is_on,
     )
-    moment = now or max((inbox.at for inbox in inboxes), default=None)
     if not inboxes:
         return []
     moment = now or max(inbox.at for inbox in inboxes)
