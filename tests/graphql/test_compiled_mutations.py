@@ -167,9 +167,9 @@ SCOPES: list[frozenset[str]] = [
 
 NOTIFICATION = """fragment Everything on Notification {
   __typename id type title message link data read readAt createdAt expiresAt
-  sender { __typename id username name }
+  priority folder snoozedUntil pinned rank sender { __typename id username name }
 }"""
-CHANGED = "{ __typename notification { ...Everything } unreadCount position }"
+CHANGED = "{ __typename notification { ...Everything } unreadCount unseenCount position }"
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,14 @@ CHANGED = "{ __typename notification { ...Everything } unreadCount position }"
     [
         f"mutation($id: ID!) {{ markRead(id: $id) {CHANGED} }} {NOTIFICATION}",
         f"mutation($id: ID!) {{ markUnread(id: $id) {CHANGED} }} {NOTIFICATION}",
-        "mutation($id: ID!) { delete(id: $id) { __typename notificationId unreadCount position } }",
-        "mutation { markAllRead { __typename count unreadCount position } }",
-        'mutation { send(input: {recipientId: "%s", title: "t", data: {a: 1}}) {'
+        *(
+            f"mutation($id: ID!) {{ {change}(id: $id) {CHANGED} }} {NOTIFICATION}"
+            for change in ("archive", "unarchive", "unsnooze", "pin", "unpin")
+        ),
+        "mutation { markSeen { __typename count unreadCount unseenCount position } }",
+        "mutation($id: ID!) { delete(id: $id) { __typename notificationId unreadCount unseenCount position } }",
+        "mutation { markAllRead { __typename count unreadCount unseenCount position } }",
+        'mutation { send(input: {recipientId: "%s", title: "t", data: {a: 1}, priority: HIGH}) {'
         f" __typename suppressed replayed notification {{ ...Everything }} }} }} {NOTIFICATION}",
         'mutation { send(input: {recipientId: "%s", type: "report", context: {name: "Ana"}}) {'
         f" __typename suppressed replayed notification {{ ...Everything }} }} }} {NOTIFICATION}",
@@ -205,6 +210,7 @@ def test_every_field(alice: User, bob: User, ids: list[int], text: str) -> None:
         'mutation { setNotificationPreference(input: {type: "a", enabled: true}) { type } }',
         "mutation { markAllRead { count } createTicket(api: GRAPHQL) { ticket } }",
         'mutation { sendMany(input: {title: "x"}) { sentCount } }',
+        'mutation { snooze(id: "1", until: "2100-01-01T00:00:00Z") { position } }',
         "query { __typename }",
         "mutation A { __typename } mutation B { __typename }",
         "mutation { nothing }",
