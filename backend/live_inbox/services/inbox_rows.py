@@ -69,6 +69,26 @@ class SequencedInbox:
     """Its notifications in all folders."""
 
 
+NEW_INBOX_COLUMNS = (
+    "(user_id, epoch, last_sequence, first_sequence, unread_count, total_count, unseen_count,"
+    " archived_count, snoozed_count, seen_through, fingerprint)"
+)
+NEW_INBOX_COUNTS = "1, 1, 1, 1, 1, 0, 0, 0"
+"""What the columns between the epoch and the fingerprint are in an inbox with one notification, which is new."""
+
+
+def or_one_more(table: str) -> str:
+    """Return the clause that counts one more new notification in an inbox that is there already."""
+    return (
+        " ON CONFLICT (user_id) DO UPDATE SET"
+        f" last_sequence = {table}.last_sequence + 1,"
+        f" unread_count = {table}.unread_count + 1,"
+        f" total_count = {table}.total_count + 1,"
+        f" unseen_count = {table}.unseen_count + 1,"
+        f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
+    )
+
+
 def allocate_sequences(
     user_ids: Collection[Any], *, if_wanted: str | None = None, is_on: bool = True
 ) -> list[SequencedInbox]:
@@ -94,16 +114,8 @@ def allocate_sequences(
     time = ", clock_timestamp()" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table}"
-            " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, unseen_count,"
-            " archived_count, snoozed_count, seen_through, fingerprint)"
-            f" SELECT user_id, epoch, 1, 1, 1, 1, 1, 0, 0, 0, {added} FROM {given} WHERE {wanted} ORDER BY place"
-            " ON CONFLICT (user_id) DO UPDATE SET"
-            f" last_sequence = {table}.last_sequence + 1,"
-            f" unread_count = {table}.unread_count + 1,"
-            f" total_count = {table}.total_count + 1,"
-            f" unseen_count = {table}.unseen_count + 1,"
-            f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
+            f"INSERT INTO {table} {NEW_INBOX_COLUMNS} SELECT user_id, epoch, {NEW_INBOX_COUNTS}, {added}"
+            f" FROM {given} WHERE {wanted} ORDER BY place{or_one_more(table)}"
             " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count,"
             f" total_count + archived_count + snoozed_count{time}",
             [document, *of_type],

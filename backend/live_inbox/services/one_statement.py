@@ -31,7 +31,14 @@ from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fi
 from live_inbox.services.bulk_insert import shared_columns
 from live_inbox.services.counting import counts_of
 from live_inbox.services.event_recording import announce, event_of
-from live_inbox.services.inbox_rows import SequencedInbox, advance, wanted_by_user
+from live_inbox.services.inbox_rows import (
+    NEW_INBOX_COLUMNS,
+    NEW_INBOX_COUNTS,
+    SequencedInbox,
+    advance,
+    or_one_more,
+    wanted_by_user,
+)
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import key_type, key_value, table_of
 from live_inbox.sqlstates import CONFLICTS, sqlstate
@@ -198,17 +205,8 @@ def _taking_sequence(connection: BaseDatabaseWrapper, wanted: str, time: str) ->
     """Return the text that takes the next sequence of an inbox for one new notification; see `allocate_sequences`."""
     table = table_of(connection, Inbox)
     return (
-        f"INSERT INTO {table}"
-        " (user_id, epoch, last_sequence, first_sequence, unread_count, total_count, unseen_count,"
-        " archived_count, snoozed_count, seen_through, fingerprint)"
-        " SELECT user_id, %s, 1, 1, 1, 1, 1, 0, 0, 0, %s"
-        f" FROM (SELECT %s::{key_type(connection)} AS user_id) AS given WHERE {wanted}"
-        " ON CONFLICT (user_id) DO UPDATE SET"
-        f" last_sequence = {table}.last_sequence + 1,"
-        f" unread_count = {table}.unread_count + 1,"
-        f" total_count = {table}.total_count + 1,"
-        f" unseen_count = {table}.unseen_count + 1,"
-        f" fingerprint = ({table}.fingerprint + excluded.fingerprint) %% {FINGERPRINTS}"
+        f"INSERT INTO {table} {NEW_INBOX_COLUMNS} SELECT user_id, %s, {NEW_INBOX_COUNTS}, %s"
+        f" FROM (SELECT %s::{key_type(connection)} AS user_id) AS given WHERE {wanted}{or_one_more(table)}"
         f" WHERE {table}.total_count + {table}.archived_count + {table}.snoozed_count < %s"
         " RETURNING user_id, epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count,"
         f" {time} AS at"
