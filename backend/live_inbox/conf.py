@@ -29,8 +29,6 @@ from live_inbox.origins import AllowedOrigins
 NESTED = "JWT"
 """The group of settings that may stand in a dictionary of its own."""
 
-_DOTTED_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
-
 
 def _split(value: object) -> object:
     """Return a comma-separated string, as an environment variable holds it, as a list."""
@@ -80,9 +78,14 @@ def _headers(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _is_dotted_path(text: str) -> bool:
+    names = text.split(".")
+    return len(names) > 1 and all(name.isidentifier() for name in names)
+
+
 def _types(value: object) -> object:
     """Return a JSON object as a dictionary, and a dotted path as it is. Raises ValueError for anything else."""
-    if not isinstance(value, str) or not _DOTTED_PATH.fullmatch(value):
+    if not isinstance(value, str) or not _is_dotted_path(value):
         value = _json_object(value)
         if not isinstance(value, Mapping):
             raise ValueError("it is a mapping, or the dotted path of one")

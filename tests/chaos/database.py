@@ -36,7 +36,8 @@ HEADS: LiteralString = "SELECT user_id, epoch, last_sequence, first_sequence FRO
 COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM live_inbox_inbox"
 LISTS: LiteralString = """
     SELECT note.recipient_id, note.id, note.type, note.title, note.message, note.link, note.data, note.created_at,
-           note.expires_at, note.read_at, sender.id, sender.username, sender.first_name, sender.last_name
+           note.expires_at, note.read_at, note.priority, note.folder, note.snoozed_until, note.pinned,
+           note.returned_rank, sender.id, sender.username, sender.first_name, sender.last_name
     FROM live_inbox_notification AS note LEFT JOIN auth_user AS sender ON sender.id = note.sender_id
     ORDER BY note.id DESC
 """
@@ -361,6 +362,12 @@ def _shown(snapshot: dict[str, Any]) -> Notification:
         created_at=canonical_time(snapshot["created_at"]),
         expires_at=canonical_time(snapshot.get("expires_at")),
         read_at=canonical_time(snapshot["read_at"]),
+        # What is at its default is left out of the log.
+        priority=snapshot.get("priority", "normal"),
+        folder=snapshot.get("folder", "inbox"),
+        snoozed_until=canonical_time(snapshot.get("snoozed_until")),
+        pinned=snapshot.get("pinned", False),
+        returned_rank=str(snapshot.get("returned_rank") or ""),
     )
 
 
@@ -374,6 +381,11 @@ def _row(
     created_at: Any,
     expires_at: Any,
     read_at: Any,
+    priority: str,
+    folder: str,
+    snoozed_until: Any,
+    pinned: Any,
+    returned_rank: int | None,
     *sender: Any,
 ) -> Notification:
     """Return the notification of a row."""
@@ -389,6 +401,11 @@ def _row(
         created_at=canonical_time(created_at),
         expires_at=canonical_time(expires_at),
         read_at=canonical_time(read_at),
+        priority=priority,
+        folder=folder,
+        snoozed_until=canonical_time(snoozed_until),
+        pinned=bool(pinned),
+        returned_rank=str(returned_rank or ""),
     )
 
 

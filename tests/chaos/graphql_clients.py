@@ -31,17 +31,18 @@ from tests.chaos.history import (
 )
 
 NOTIFICATION = """id type title message link data read readAt createdAt expiresAt
-    sender { id username name }"""
+    priority folder snoozedUntil pinned rank sender { id username name }"""
 LIST = f"""query ($first: Int, $after: String) {{ notifications(first: $first, after: $after) {{
     position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
 }} }}"""
 SOME_TYPES = frozenset({"approval"})
 EVENTS = f"""subscription ($after: String, $types: [String!]) {{ notificationEvents(after: $after, types: $types) {{
-    __typename position unreadCount occurredAt
+    __typename position unreadCount unseenCount occurredAt
     ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
-    ... on NotificationUpdated {{ notification {{ {NOTIFICATION} }} }}
+    ... on NotificationUpdated {{ change notification {{ {NOTIFICATION} }} }}
     ... on NotificationDeleted {{ notificationId }}
     ... on AllNotificationsRead {{ count throughRank }}
+    ... on NotificationsSeen {{ count throughRank }}
     ... on InboxReset {{ reason }}
 }} }}"""
 FIRST = 20
@@ -176,11 +177,17 @@ class LimitedClient(TransportClient):
 def event_content(event: dict[str, Any]) -> EventContent:
     """Return the content of an event of the subscription."""
     unread, at = event["unreadCount"], canonical_time(event["occurredAt"])
+    if event["unseenCount"] != unread:
+        raise ServerRefused(f"nobody has opened a list: {event}")
     match event:
         case {"__typename": "NotificationAdded", "notification": added}:
             return _about(ADDED, added, unread, at)
-        case {"__typename": "NotificationUpdated", "notification": updated}:
-            return _about(READ if updated["read"] else UNREAD, updated, unread, at)
+        case {
+            "__typename": "NotificationUpdated",
+            "change": "READ" | "UNREAD" as change,
+            "notification": updated,
+        }:
+            return _about(READ if change == "READ" else UNREAD, updated, unread, at)
         case {"__typename": "NotificationDeleted", "notificationId": id}:
             return EventContent(DELETED, int(id), unread, occurred_at=at)
         case {"__typename": "AllNotificationsRead", "count": count, "throughRank": through}:
@@ -211,6 +218,11 @@ def notification_of(node: dict[str, Any]) -> Notification:
         created_at=canonical_time(node["createdAt"]),
         expires_at=canonical_time(node["expiresAt"]),
         read_at=canonical_time(node["readAt"]),
+        priority=node["priority"].lower(),
+        folder=node["folder"].lower(),
+        snoozed_until=canonical_time(node["snoozedUntil"]),
+        pinned=node["pinned"],
+        returned_rank="" if node["rank"] == node["id"] else node["rank"],
     )
 
 

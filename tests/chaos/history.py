@@ -52,6 +52,11 @@ class Notification:
     created_at: str
     expires_at: str
     read_at: str
+    priority: str = "normal"
+    folder: str = "inbox"
+    snoozed_until: str = ""
+    pinned: bool = False
+    returned_rank: str = ""
 
     def as_json(self) -> Notification:
         """Return what the JSON API shows of it: no sender, whole seconds, and read or not read."""
@@ -61,6 +66,8 @@ class Notification:
             created_at=self.created_at[:19],
             expires_at=self.expires_at[:19],
             read_at="read" if self.read_at else "",
+            snoozed_until=self.snoozed_until[:19],
+            returned_rank="",
         )
 
 

@@ -190,4 +190,8 @@ def notification_of(row: dict[str, Any]) -> Notification:
         created_at=canonical_time(row["created_at"])[:19],
         expires_at=canonical_time(row.get("expires_at"))[:19],
         read_at="read" if row["read"] else "",
+        priority=row.get("priority", "normal"),
+        folder=row.get("folder", "inbox"),
+        snoozed_until=canonical_time(row.get("snoozed_until"))[:19],
+        pinned=row.get("pinned", False),
     )

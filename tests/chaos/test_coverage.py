@@ -77,11 +77,17 @@ def test_every_key_of_the_json_api_is_compared() -> None:
         "data": {},
         "link": "/d",
         "expires_at": "2026-01-02T00:00:00Z",
+        "priority": "high",
+        "folder": "archive",
+        "snoozed_until": "2026-01-03T00:00:00Z",
+        "pinned": True,
     }
     assert set(row) == set(NotificationObject.__annotations__)
     known = original_client.notification_of(row)
     for key in row:
         changed = row | {
-            key: {"id": 2, "read": False, "data": {"x": 1}}.get(key, "2026-02-02T00:00:00Z")
+            key: {"id": 2, "read": False, "pinned": False, "data": {"x": 1}}.get(
+                key, "2026-02-02T00:00:00Z"
+            )
         }
         assert original_client.notification_of(changed) != known

@@ -20,11 +20,12 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from msgspec.structs import replace
 
 from live_inbox import database
+from live_inbox.database_errors import ErrorKind, kind_of
 from live_inbox.delivery.position import FINGERPRINTS
 from live_inbox.events import Event, Kind, encode_snapshot, to_payload
 from live_inbox.models import Inbox, InboxEvent, Notification, new_epoch, new_fingerprint
@@ -41,7 +42,6 @@ from live_inbox.services.inbox_rows import (
 )
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import key_type, key_value, table_of
-from live_inbox.sqlstates import CONFLICTS, sqlstate
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,8 +65,8 @@ def in_one_statement(function: Callable[P, T | None]) -> Callable[P, T | None]:
             return None
         try:
             return function(*args, **kwargs)
-        except OperationalError as error:
-            if sqlstate(error) not in CONFLICTS:
+        except DatabaseError as error:
+            if kind_of(error) is not ErrorKind.CONFLICT:
                 raise
             return None
 
