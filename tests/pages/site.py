@@ -86,6 +86,12 @@ class Site:
         command += ["--type", type]
         run_python(*command, "--message", "", environment=os.environ | self._environment)
 
+    def subscriptions(self) -> float:
+        """Return how many subscribers the server has."""
+        text = self._client.get("/metrics").raise_for_status().text
+        name = "inbox_subscriptions "
+        return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith(name))
+
     def run(self, script: str) -> str:
         """Run a script of Python on the site's database, in its own process; return what it prints."""
         return run_python("-c", script, environment=os.environ | self._environment)
