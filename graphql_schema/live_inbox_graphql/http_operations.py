@@ -12,6 +12,7 @@ from strawberry.types.graphql import OperationType
 
 from live_inbox.errors import RateLimited
 from live_inbox.identity.errors import AuthenticationFailed, Reason
+from live_inbox_graphql.compiled_results import compiled_result
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.errors import as_clients_see_exception, client_error
 from live_inbox_graphql.http_answers import (
@@ -26,9 +27,7 @@ from live_inbox_graphql.http_answers import (
 from live_inbox_graphql.http_request import Parameters
 from live_inbox_graphql.media_types import PLAIN_JSON
 from live_inbox_graphql.messages import OperationRequest
-from live_inbox_graphql.mutation_results import may_mutate, mutated
 from live_inbox_graphql.operation_rate import take_operation
-from live_inbox_graphql.query_results import result_for
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -73,7 +72,15 @@ async def answer_operation(
         if not is_paid:
             take_operation(context, schema.weight(query))
         await schema.examine(query)
-        body = await _compiled_result(schema, method, query, parameters, context)
+        body = await compiled_result(
+            schema,
+            context,
+            query,
+            parameters.operation_name,
+            parameters.variables,
+            may_change=method == "POST",
+            is_fresh=True,
+        )
     except (GraphQLError, RateLimited) as error:
         return answer_result(refused(error), media_type)
     if body is not None:
@@ -110,27 +117,6 @@ async def subscription_or_answer(
             raise
         answer = error.answer(PLAIN_JSON)
     return answer if answer.status is HTTPStatus.TOO_MANY_REQUESTS else as_event_stream(answer)
-
-
-async def _compiled_result(
-    schema: ServedSchema, method: str, query: str, parameters: Parameters, context: Context
-) -> bytes | None:
-    """Return the result of an operation that is compiled; None to leave it to graphql-core. Raises RateLimited."""
-    caller = context.caller
-    if caller is None:
-        return None
-    asked = query, parameters.operation_name, parameters.variables
-    compiled = schema.compiled_query(*asked)
-    if compiled is not None:
-        if compiled.extra_weight:
-            take_operation(context, compiled.extra_weight)
-        return await result_for(compiled, caller, is_fresh=True)
-    mutation = schema.compiled_mutation(*asked) if method == "POST" else None
-    if mutation is None or not may_mutate(mutation, caller.scopes):
-        return None
-    if mutation.extra_weight:
-        take_operation(context, mutation.extra_weight)
-    return await mutated(mutation, caller)
 
 
 async def _execute(

@@ -26,14 +26,13 @@ from live_inbox.sockets.session import CloseReason, SocketSession
 from live_inbox_graphql import json_text
 from live_inbox_graphql.arguments import parse_position, parse_types
 from live_inbox_graphql.compiled.rendering import CompiledSubscription
+from live_inbox_graphql.compiled_results import compiled_result
 from live_inbox_graphql.context import Context
 from live_inbox_graphql.errors import as_clients_see_exception, too_large
 from live_inbox_graphql.event_senders import EventSender, TypesSender
 from live_inbox_graphql.framing import Framing
 from live_inbox_graphql.messages import OperationRequest
-from live_inbox_graphql.mutation_results import may_mutate, mutated
 from live_inbox_graphql.operation_rate import take_operation
-from live_inbox_graphql.query_results import result_for
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -183,29 +182,20 @@ class Operation:
 
     async def _answer(self, request: OperationRequest) -> bool:
         """Answer an operation that can be compiled; return False if graphql-core has to execute it."""
-        result = await self._compiled_result(request)
+        result = await compiled_result(
+            self._owner.config.schema,
+            self._owner.context(),
+            request.query,
+            request.operation_name,
+            request.variables,
+            may_change=True,
+            is_fresh=False,
+        )
         if result is None:
             return False
         if await self._send_encoded(result):
             await self._owner.end_operation(self, {"id": self.id, "type": "complete"})
         return True
-
-    async def _compiled_result(self, request: OperationRequest) -> bytes | None:
-        caller, schema = self._owner.session.caller, self._owner.config.schema
-        if caller is None:
-            return None
-        asked = request.query, request.operation_name, request.variables
-        query = schema.compiled_query(*asked)
-        if query is not None:
-            if query.extra_weight:
-                take_operation(self._owner.context(), query.extra_weight)
-            return await result_for(query, caller, is_fresh=False)
-        mutation = schema.compiled_mutation(*asked)
-        if mutation is None or not may_mutate(mutation, caller.scopes):
-            return None
-        if mutation.extra_weight:
-            take_operation(self._owner.context(), mutation.extra_weight)
-        return await mutated(mutation, caller)
 
     # -- executed -----------------------------------------------------------------------------------------
 
