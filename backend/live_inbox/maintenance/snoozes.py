@@ -71,13 +71,13 @@ def _return(due: Sequence[tuple[int, Any]], horizon: datetime, now: datetime | N
             changed.append(notification)
     if events:
         save_all([inboxes[user_id] for user_id in found])
-        save_changed(changed)
+        save_changed(Kind.RETURNED, changed)
         record(events)
     return len(events)
 
 
 def _returning(new_rank: int) -> Change:
-    def change(notification: Notification, inbox: Inbox) -> Kind:
+    def change(notification: Notification, inbox: Inbox, at: datetime) -> Kind:
         put_on_top(notification, inbox, new_rank)
         return Kind.RETURNED
 

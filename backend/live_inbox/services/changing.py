@@ -1,8 +1,8 @@
-"""Changing one notification: the transaction that moves and pins have in common."""
+"""Changing one notification: the transaction that marks, moves and pins have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,22 +11,26 @@ from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.counting import counts_of
 from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import advance, lock_with_notification, save_all
+from live_inbox.services.inbox_rows import advance, lock_with_notification, moment_of, save_all
 from live_inbox.services.results import Changed, changed_result
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import table_of
 
-Change = Callable[[Notification, Inbox], Kind | None]
-"""Changes the object of a notification of a locked inbox; returns the kind of the event, None if nothing changed."""
+Change = Callable[[Notification, Inbox, datetime], Kind | None]
+"""Changes the object of a notification of a locked inbox, at a moment; returns the kind of the event, None if nothing
+changed."""
 
-_CHANGING = (
-    "read_at",
-    "folder",
-    "snoozed_until",
-    "pinned",
-    "returned_rank",
-    "returned_sequence",
-)
+_CHANGED_FIELDS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.READ: ("read_at",),
+    Kind.UNREAD: ("read_at",),
+    Kind.ARCHIVED: ("folder", "snoozed_until"),
+    Kind.UNARCHIVED: ("folder",),
+    Kind.SNOOZED: ("folder", "snoozed_until"),
+    Kind.RETURNED: ("folder", "snoozed_until", "read_at", "returned_rank", "returned_sequence"),
+    Kind.PINNED: ("pinned",),
+    Kind.UNPINNED: ("pinned",),
+}
+"""What each kind of change saves: an index of an unchanged column need not be touched."""
 
 
 @database.transactional
@@ -36,7 +40,7 @@ def change_one(user_id: Any, notification_id: int, change: Change, now: datetime
     event = changed_event(inbox, notification, change, now)
     if event is not None:
         save_all([inbox])
-        save_changed([notification])
+        save_changed(event.kind, [notification])
         record([event])
     return changed_result(inbox, notification, event is not None)
 
@@ -48,8 +52,9 @@ def changed_event(
 
     The caller saves both and records the event.
     """
+    at = now or moment_of(inbox)
     before = counts_of(notification, inbox.seen_through)
-    kind = change(notification, inbox)
+    kind = change(notification, inbox, at)
     if kind is None:
         return None
     after = counts_of(notification, inbox.seen_through)
@@ -57,16 +62,16 @@ def changed_event(
     return event_of(
         kind,
         numbered,
-        now,
+        at,
         notification=snapshot(notification),
         notification_id=notification.pk,
     )
 
 
-def save_changed(notifications: Sequence[Notification]) -> None:
-    """Save what changes of notifications after they have been added, in statements that are sent together."""
+def save_changed(kind: Kind, notifications: Sequence[Notification]) -> None:
+    """Save what a kind of change has changed of notifications, in statements that are sent together."""
     connection = database.connection()
-    fields: list[Any] = [Notification._meta.get_field(name) for name in _CHANGING]
+    fields: list[Any] = [Notification._meta.get_field(name) for name in _CHANGED_FIELDS[kind]]
     assignments = ", ".join(f"{field.column} = %s" for field in fields)
     rows = [
         [

@@ -8,22 +8,20 @@ from typing import Any
 from live_inbox import database
 from live_inbox.delivery.position import Position
 from live_inbox.events import Folder, Kind
-from live_inbox.models import NegatedRank, Notification, rank
+from live_inbox.models import Inbox, NegatedRank, Notification, rank
 from live_inbox.services import one_statement
-from live_inbox.services.counting import Counts, counts_of
+from live_inbox.services.changing import change_one
+from live_inbox.services.counting import Counts
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import (
     allocate_sequence,
     lock,
-    lock_with_notification,
     moment_of,
     read_with_notification,
 )
 from live_inbox.services.results import AllRead, Changed, changed_result
 from live_inbox.services.seeing import unseen_count
 from live_inbox.services.up_to import arrival, check_up_to
-from live_inbox.snapshots import snapshot
-from live_inbox.sql_rows import table_of
 
 
 def mark_read(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
@@ -38,7 +36,16 @@ def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = No
 
 def _mark(user_id: Any, notification_id: int, *, read: bool, now: datetime | None) -> Changed:
     done = _mark_in_one_statement(user_id, notification_id, read, now)
-    return done or _mark_under_lock(user_id, notification_id, read, now)
+    if done is not None:
+        return done
+
+    def change(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
+        if notification.read is read:
+            return None
+        notification.read_at = at if read else None
+        return Kind.READ if read else Kind.UNREAD
+
+    return change_one(user_id, notification_id, change, now)
 
 
 @one_statement.in_one_statement
@@ -50,38 +57,6 @@ def _mark_in_one_statement(
     if changed and not one_statement.mark(inbox, notification, read, now):
         return None
     return changed_result(inbox, notification, changed)
-
-
-@database.transactional
-def _mark_under_lock(
-    user_id: Any, notification_id: int, read: bool, now: datetime | None
-) -> Changed:
-    inbox, notification = lock_with_notification(user_id, notification_id)
-    changed = notification.read != read
-    if changed:
-        before = counts_of(notification, inbox.seen_through)
-        read_at = (now or moment_of(inbox)) if read else None
-        notification.read_at = read_at
-        _set_read_at(notification.pk, read_at)
-        after = counts_of(notification, inbox.seen_through)
-        numbered = allocate_sequence(inbox, after.minus(before))
-        kind = Kind.READ if read else Kind.UNREAD
-        about = snapshot(notification)
-        moment = read_at or now
-        event = event_of(
-            kind, numbered, moment, notification=about, notification_id=notification.pk
-        )
-        record([event])
-    return changed_result(inbox, notification, changed)
-
-
-def _set_read_at(notification_id: int, read_at: datetime | None) -> None:
-    connection = database.connection()
-    table = table_of(connection, Notification)
-    moment = connection.ops.adapt_datetimefield_value(read_at)
-    with connection.cursor() as cursor:
-        # The ORM composes an update for longer than the database carries it out.
-        cursor.execute(f"UPDATE {table} SET read_at = %s WHERE id = %s", [moment, notification_id])
 
 
 @database.transactional

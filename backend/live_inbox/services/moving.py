@@ -10,7 +10,6 @@ from live_inbox.errors import InvalidInput
 from live_inbox.events import Folder, Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.changing import change_one
-from live_inbox.services.inbox_rows import moment_of
 from live_inbox.services.ranks import next_ranks
 from live_inbox.services.results import Changed
 
@@ -23,7 +22,7 @@ def archive(*, user_id: Any, notification_id: int, now: datetime | None = None) 
     It stays as it is, read or unread. A snoozed one does not return.
     """
 
-    def move(notification: Notification, inbox: Inbox) -> Kind | None:
+    def move(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
         if notification.folder == Folder.ARCHIVE:
             return None
         notification.folder, notification.snoozed_until = Folder.ARCHIVE, None
@@ -38,7 +37,7 @@ def unarchive(*, user_id: Any, notification_id: int, now: datetime | None = None
     Does nothing if it is not in the archive. Raises NotFound if the user has no such notification.
     """
 
-    def move(notification: Notification, inbox: Inbox) -> Kind | None:
+    def move(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
         if notification.folder != Folder.ARCHIVE:
             return None
         notification.folder = Folder.INBOX
@@ -58,8 +57,8 @@ def snooze(
     """
     moment = clean_moment("until", until)
 
-    def move(notification: Notification, inbox: Inbox) -> Kind | None:
-        left = moment - (now or moment_of(inbox))
+    def move(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
+        left = moment - at
         if left <= timedelta(0):
             raise InvalidInput("until must be later than now.", field="until")
         if left > LONGEST_SNOOZE:
@@ -80,7 +79,7 @@ def unsnooze(*, user_id: Any, notification_id: int, now: datetime | None = None)
     Does nothing if it is not snoozed. Raises NotFound if the user has no such notification.
     """
 
-    def move(notification: Notification, inbox: Inbox) -> Kind | None:
+    def move(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
         if notification.folder != Folder.SNOOZED:
             return None
         (new_rank,) = next_ranks(1)

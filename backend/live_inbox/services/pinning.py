@@ -20,7 +20,7 @@ def pin(*, user_id: Any, notification_id: int, now: datetime | None = None) -> C
     Raises Conflict when MAX_PINNED_NOTIFICATIONS are pinned already, NotFound if the user has no such notification.
     """
 
-    def change(notification: Notification, inbox: Inbox) -> Kind | None:
+    def change(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
         if notification.pinned:
             return None
         _check_may_pin(inbox)
@@ -33,7 +33,7 @@ def pin(*, user_id: Any, notification_id: int, now: datetime | None = None) -> C
 def unpin(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
     """Unpin one of the user's notifications; raise NotFound if they have no such notification."""
 
-    def change(notification: Notification, inbox: Inbox) -> Kind | None:
+    def change(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
         if not notification.pinned:
             return None
         notification.pinned = False

@@ -17,9 +17,9 @@ BUGS = (
     PlantedBug(
         name="mark-read-sometimes-unrecorded",
         breaks="Every fifth change of an inbox, if it is a read or an unread, leaves no event.",
-        file=f"{SERVICES}/marking.py",
+        file=f"{SERVICES}/changing.py",
         original="record([event])\n    return changed_result",
-        replacement="if numbered.sequence % 5:\n            record([event])\n    return changed_result",
+        replacement="if event.sequence % 5:\n            record([event])\n    return changed_result",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
         ),
@@ -93,9 +93,9 @@ BUGS = (
     PlantedBug(
         name="unread-not-counted",
         breaks="What is marked as unread is not counted as such.",
-        file=f"{SERVICES}/marking.py",
-        original="allocate_sequence(inbox, after.minus(before))",
-        replacement="allocate_sequence(inbox, Counts(unread=-1) if read else Counts())",
+        file=f"{SERVICES}/changing.py",
+        original="advance(inbox, after.minus(before))",
+        replacement="advance(inbox, after.minus(before)._replace(unread=min(0, after.unread - before.unread)))",
         caught_by=("tests/domain/test_marking.py::test_a_notification_is_marked_unread_again",),
     ),
     PlantedBug(
