@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,6 +16,7 @@ from live_inbox.delivery.position import ORIGIN
 from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.events import Event, Kind
 from live_inbox.maintenance import expiry
+from live_inbox.maintenance.due import due_batches
 from live_inbox.maintenance.expiry import Expired, WrongCounts, expire_due, expire_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
@@ -304,14 +305,20 @@ def plan_of(call: Callable[[], object]) -> str:
 
 
 @pytest.mark.django_db
-def test_looking_reads_the_index_in_its_order_also_among_equal_moments(alice: User) -> None:
+@pytest.mark.parametrize(
+    ("field", "index"),
+    [("expires_at", "notification_expiry"), ("snoozed_until", "notification_snoozed")],
+)
+def test_looking_reads_the_index_in_its_order_also_among_equal_moments(
+    alice: User, field: Literal["expires_at", "snoozed_until"], index: str
+) -> None:
     """A bulk send gives many notifications one moment: the walk must not sort all of them for each batch."""
     with transaction.atomic(), without_triggers():
         fill(alice, 20_000)
-        Notification.unguarded.filter(pk__gt=0, type="general").update(expires_at=NOON)
+        Notification.unguarded.filter(pk__gt=0, type="general").update(**{field: NOON})
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
-    walk = expiry._expired(NOON, 5)
+    walk = due_batches(field, NOON, 5)
     seen: list[int] = []
 
     def step() -> None:
@@ -319,10 +326,10 @@ def test_looking_reads_the_index_in_its_order_also_among_equal_moments(alice: Us
 
     for _ in range(3):
         plan = plan_of(step)
-        assert "notification_expiry" in plan
+        assert index in plan
         assert "sort" not in plan.lower()
         assert "temp b-tree" not in plan.lower()
-    ids = Notification.objects.filter(expires_at=NOON).order_by("id").values_list("id", flat=True)
+    ids = Notification.objects.filter(**{field: NOON}).order_by("id").values_list("id", flat=True)
     assert seen == list(ids[:15])
 
 

@@ -10,13 +10,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
-
-from django.db.models import F, QuerySet
-from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
+from typing import Any
 
 from live_inbox import database, metrics
 from live_inbox.events import Kind
+from live_inbox.maintenance.due import Due, due_batches
 from live_inbox.models import Notification
 from live_inbox.services.event_recording import record
 from live_inbox.services.inbox_rows import lock_skip_locked
@@ -38,14 +36,6 @@ class WrongCounts(Exception):
     """Raised at the end of a run: some inboxes count fewer notifications than have expired in them."""
 
 
-class _Due(NamedTuple):
-    """A notification that has expired, as the search found it."""
-
-    expires_at: datetime
-    id: int
-    user_id: Any
-
-
 def expire_due(*, now: datetime | None = None, batch: int = BATCH) -> Expired:
     """Delete the notifications that have expired, with an event for each.
 
@@ -65,7 +55,7 @@ def expire_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Itera
         raise ValueError("The batch must be at least 1.")
     horizon = now or database.now()
     inboxes, notifications, wrong = set[Any](), 0, set[Any]()
-    for due in _expired(horizon, batch):
+    for due in due_batches("expires_at", horizon, batch):
         done = _expire(due, horizon, now, wrong)
         inboxes.update(done)
         notifications += sum(done.values())
@@ -76,27 +66,9 @@ def expire_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Itera
         raise WrongCounts(f"Wrong counts, repair them by manage.py check_inboxes --fix: {users}")
 
 
-def _expired(horizon: datetime, batch: int) -> Iterator[Sequence[_Due]]:
-    """Yield batches of expired notifications, oldest first, each after the last one of the batch before."""
-    query = _due(horizon)
-    while due := [_Due(*row) for row in query[:batch]]:
-        yield due
-        if len(due) < batch:
-            return
-        last = due[-1]
-        after = TupleGreaterThan(Tuple(F("expires_at"), F("id")), (last.expires_at, last.id))
-        # The second condition follows from the first, but SQLite needs it to use the index.
-        query = _due(horizon).filter(after, expires_at__gte=last.expires_at)
-
-
-def _due(horizon: datetime) -> QuerySet[Notification, Any]:
-    rows = database.queryset(Notification).filter(expires_at__lte=horizon)
-    return rows.order_by("expires_at", "id").values_list("expires_at", "id", "recipient_id")
-
-
 @database.transactional
 def _expire(
-    due: Sequence[_Due], horizon: datetime, now: datetime | None, wrong: set[Any]
+    due: Sequence[Due], horizon: datetime, now: datetime | None, wrong: set[Any]
 ) -> Mapping[Any, int]:
     """Delete a batch in one transaction; return the number of deletions of each inbox."""
     inboxes = lock_skip_locked({each.user_id for each in due})

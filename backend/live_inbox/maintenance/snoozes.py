@@ -13,6 +13,7 @@ from typing import Any
 
 from live_inbox import database
 from live_inbox.events import Event, Kind
+from live_inbox.maintenance.due import Due, due_batches
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.changing import Change, changed_event, save_changed
 from live_inbox.services.event_recording import record
@@ -38,26 +39,16 @@ def return_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Itera
     if batch < 1:
         raise ValueError("The batch must be at least 1.")
     horizon = now or database.now()
-    returned, after = 0, 0
-    due = _due(horizon, after, batch)
-    while due:
+    returned = 0
+    for due in due_batches("snoozed_until", horizon, batch):
         returned += _return(due, horizon, now)
         yield returned
-        # By the id, not by the moment: those of a locked inbox are still due, and are left to the next run.
-        after = due[-1][0]
-        due = _due(horizon, after, batch) if len(due) == batch else []
-
-
-def _due(horizon: datetime, after: int, batch: int) -> list[tuple[int, Any]]:
-    """Return the ids and recipients of notifications whose snooze has ended, in the order of ids."""
-    rows = database.queryset(Notification).filter(snoozed_until__lte=horizon, pk__gt=after)
-    return list(rows.order_by("pk").values_list("pk", "recipient_id")[:batch])
 
 
 @database.transactional
-def _return(due: Sequence[tuple[int, Any]], horizon: datetime, now: datetime | None) -> int:
-    inboxes = lock_skip_locked({user_id for _, user_id in due})
-    found = _still_due([id for id, _ in due], inboxes, horizon)
+def _return(due: Sequence[Due], horizon: datetime, now: datetime | None) -> int:
+    inboxes = lock_skip_locked({each.user_id for each in due})
+    found = _still_due([each.id for each in due], inboxes, horizon)
     events: list[Event] = []
     changed: list[Notification] = []
     for user_id, notifications in found.items():

@@ -49,12 +49,15 @@ class Countable(Protocol):
     def rank(self) -> int: ...
 
 
-def counts_of(notification: Countable, seen_through: int) -> Counts:
-    """Return what a notification counts for in an inbox that has been seen up to this rank."""
+def counts_of(notification: Countable, seen_through: int, *, read: bool | None = None) -> Counts:
+    """Return what a notification counts for in an inbox that has been seen up to this rank.
+
+    With `read`, what it would count for if it were read, or unread.
+    """
     elsewhere = _ELSEWHERE.get(notification.folder)
     if elsewhere is not None:
         return elsewhere
-    if notification.read:
+    if notification.read if read is None else read:
         return Counts(total=1)
     return Counts(unread=1, total=1, unseen=int(notification.rank > seen_through))
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import DatabaseError
@@ -81,13 +81,11 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
     connection = database.connection()
     before = inbox.position
     key = key_value(connection, inbox.pk)
-    counted = counts_of(notification, inbox.seen_through)
+    counts_as = partial(counts_of, notification, inbox.seen_through)
+    numbered = advance(inbox, counts_as(read=read).minus(counts_as(read=not read)))
     kind = Kind.READ if read else Kind.UNREAD
     notification.read_at = None
     unread = snapshot(notification)
-    unread_counts = counts_of(notification, inbox.seen_through)
-    changed = unread_counts._replace(unread=0, unseen=0) if read else unread_counts
-    numbered = advance(inbox, changed.minus(counted))
     draft = event_of(kind, numbered, now, notification=unread, notification_id=notification.pk)
     notifications = table_of(connection, Notification)
     payload = "%s::jsonb"

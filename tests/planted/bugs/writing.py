@@ -47,9 +47,9 @@ BUGS = (
     PlantedBug(
         name="expires-a-moment-late",
         breaks="What expires at this moment is left until a later run.",
-        file="backend/live_inbox/maintenance/expiry.py",
-        original="filter(expires_at__lte=horizon)",
-        replacement="filter(expires_at__lt=horizon)",
+        file="backend/live_inbox/maintenance/due.py",
+        original='{f"{field}__lte": horizon}',
+        replacement='{f"{field}__lt": horizon}',
         caught_by=("tests/domain/test_expiry.py::test_the_end_is_part_of_what_a_key_stands_for",),
     ),
     PlantedBug(

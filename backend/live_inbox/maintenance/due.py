@@ -1,0 +1,41 @@
+"""Notifications whose time has come: what expiry and the end of snoozes search for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from django.db.models import F
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
+
+from live_inbox import database
+from live_inbox.models import Notification
+
+
+class Due(NamedTuple):
+    """A notification whose time has come, as the search found it."""
+
+    moment: datetime
+    id: int
+    user_id: Any
+
+
+def due_batches(
+    field: Literal["expires_at", "snoozed_until"], horizon: datetime, batch: int
+) -> Iterator[Sequence[Due]]:
+    """Yield batches of notifications whose moment in a field has come, oldest first.
+
+    Each comes after the last one of the batch before, so what was left alone is not found again in the same run.
+    """
+    rows = database.queryset(Notification).filter(**{f"{field}__lte": horizon})
+    ordered = rows.order_by(field, "id")
+    query = ordered
+    while due := [Due(*row) for row in query.values_list(field, "id", "recipient_id")[:batch]]:
+        yield due
+        if len(due) < batch:
+            return
+        last = due[-1]
+        after = TupleGreaterThan(Tuple(F(field), F("id")), (last.moment, last.id))
+        # The second condition follows from the first, but SQLite needs it to use the index.
+        query = ordered.filter(after, **{f"{field}__gte": last.moment})
