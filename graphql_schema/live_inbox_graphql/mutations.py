@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
@@ -30,6 +31,7 @@ from live_inbox_graphql.fields import (
 from live_inbox_graphql.inputs import NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
     ArchivePayload,
+    ChangePayload,
     DeletePayload,
     MarkAllReadPayload,
     MarkReadPayload,
@@ -48,6 +50,8 @@ from live_inbox_graphql.payloads import (
     UnsnoozePayload,
 )
 from live_inbox_graphql.types import NotificationPreference, SendInput, SendManyInput
+
+ChangeT = TypeVar("ChangeT", bound=ChangePayload)
 
 NotificationId = Annotated[
     strawberry.ID, strawberry.argument(description="The id of a notification of your inbox.")
@@ -84,11 +88,11 @@ class Mutation:
 
     @strawberry.mutation(description="Mark a notification as read. Does nothing if it is read.")
     def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
-        return changing_own(info, _mark_read, id)
+        return changing_own(info, _changed, MarkReadPayload, changes.mark_read, id)
 
     @strawberry.mutation(description="Mark a notification as unread. Does nothing if it is unread.")
     def mark_unread(self, info: Info, id: NotificationId) -> MarkUnreadPayload:
-        return changing_own(info, _mark_unread, id)
+        return changing_own(info, _changed, MarkUnreadPayload, changes.mark_unread, id)
 
     @strawberry.mutation(description="Mark all notifications of the inbox as read.")
     def mark_all_read(
@@ -125,14 +129,14 @@ class Mutation:
         description="Move a notification to the archive, read or unread as it is. Does nothing if it is there."
     )
     def archive(self, info: Info, id: NotificationId) -> ArchivePayload:
-        return changing_own(info, _archive, id)
+        return changing_own(info, _changed, ArchivePayload, changes.archive, id)
 
     @strawberry.mutation(
         description="Move a notification from the archive back to its place in the inbox. Does nothing if it is in "
         "another folder."
     )
     def unarchive(self, info: Info, id: NotificationId) -> UnarchivePayload:
-        return changing_own(info, _unarchive, id)
+        return changing_own(info, _changed, UnarchivePayload, changes.unarchive, id)
 
     @strawberry.mutation(
         description="Take a notification out of the inbox until a moment, a few seconds after which it returns to the "
@@ -147,25 +151,25 @@ class Mutation:
             strawberry.argument(description="When it returns: later than now, within 366 days."),
         ],
     ) -> SnoozePayload:
-        return changing_own(info, _snooze, id, until)
+        return changing_own(info, _changed, SnoozePayload, changes.snooze, id, until)
 
     @strawberry.mutation(
         description="Return a snoozed notification to the top of the inbox now, unread. Does nothing if it is not "
         "snoozed."
     )
     def unsnooze(self, info: Info, id: NotificationId) -> UnsnoozePayload:
-        return changing_own(info, _unsnooze, id)
+        return changing_own(info, _changed, UnsnoozePayload, changes.unsnooze, id)
 
     @strawberry.mutation(
         description="Pin a notification. It stays in its place, and `filter: {pinnedOnly: true}` lists it, too. "
         "CONFLICT when too many are pinned. Does nothing if it is pinned."
     )
     def pin(self, info: Info, id: NotificationId) -> PinPayload:
-        return changing_own(info, _pin, id)
+        return changing_own(info, _changed, PinPayload, changes.pin, id)
 
     @strawberry.mutation(description="Unpin a notification. Does nothing if it is not pinned.")
     def unpin(self, info: Info, id: NotificationId) -> UnpinPayload:
-        return changing_own(info, _unpin, id)
+        return changing_own(info, _changed, UnpinPayload, changes.unpin, id)
 
     @strawberry.mutation(description="Delete a notification permanently.")
     def delete(self, info: Info, id: NotificationId) -> DeletePayload:
@@ -247,12 +251,13 @@ def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:
     return SendManyPayload.of(results, [*input.recipient_ids, *input.recipient_refs])
 
 
-def _mark_read(caller: Caller, id: str) -> MarkReadPayload:
-    return MarkReadPayload.of(changes.mark_read(caller, id))
-
-
-def _mark_unread(caller: Caller, id: str) -> MarkUnreadPayload:
-    return MarkUnreadPayload.of(changes.mark_unread(caller, id))
+def _changed(
+    caller: Caller,
+    payload: type[ChangeT],
+    change: Callable[..., services.Changed],
+    *arguments: Any,
+) -> ChangeT:
+    return payload.of(change(caller, *arguments))
 
 
 def _mark_all_read(caller: Caller, up_to: str | None) -> MarkAllReadPayload:
@@ -261,30 +266,6 @@ def _mark_all_read(caller: Caller, up_to: str | None) -> MarkAllReadPayload:
 
 def _mark_seen(caller: Caller, up_to: str | None) -> MarkSeenPayload:
     return MarkSeenPayload.of(changes.mark_seen(caller, up_to))
-
-
-def _archive(caller: Caller, id: str) -> ArchivePayload:
-    return ArchivePayload.of(changes.archive(caller, id))
-
-
-def _unarchive(caller: Caller, id: str) -> UnarchivePayload:
-    return UnarchivePayload.of(changes.unarchive(caller, id))
-
-
-def _snooze(caller: Caller, id: str, until: datetime) -> SnoozePayload:
-    return SnoozePayload.of(changes.snooze(caller, id, until))
-
-
-def _unsnooze(caller: Caller, id: str) -> UnsnoozePayload:
-    return UnsnoozePayload.of(changes.unsnooze(caller, id))
-
-
-def _pin(caller: Caller, id: str) -> PinPayload:
-    return PinPayload.of(changes.pin(caller, id))
-
-
-def _unpin(caller: Caller, id: str) -> UnpinPayload:
-    return UnpinPayload.of(changes.unpin(caller, id))
 
 
 def _delete(caller: Caller, id: str) -> DeletePayload:

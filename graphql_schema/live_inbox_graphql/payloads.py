@@ -102,7 +102,7 @@ class SendManyPayload:
 
 
 @strawberry.type
-class _Changed:
+class ChangePayload:
     """The result of a change of one notification: not a type of the schema by itself."""
 
     notification: Notification = strawberry.field(description="The notification after the change.")
@@ -122,42 +122,42 @@ class _Changed:
 
 
 @strawberry.type(description="The result of `markRead`.")
-class MarkReadPayload(_Changed):
+class MarkReadPayload(ChangePayload):
     pass
 
 
 @strawberry.type(description="The result of `markUnread`.")
-class MarkUnreadPayload(_Changed):
+class MarkUnreadPayload(ChangePayload):
     pass
 
 
 @strawberry.type(description="The result of `archive`.")
-class ArchivePayload(_Changed):
+class ArchivePayload(ChangePayload):
     pass
 
 
 @strawberry.type(description="The result of `unarchive`.")
-class UnarchivePayload(_Changed):
+class UnarchivePayload(ChangePayload):
     pass
 
 
 @strawberry.type(description="The result of `snooze`.")
-class SnoozePayload(_Changed):
+class SnoozePayload(ChangePayload):
     pass
 
 
 @strawberry.type(description="The result of `unsnooze`.")
-class UnsnoozePayload(_Changed):
+class UnsnoozePayload(ChangePayload):
     pass
 
 
 @strawberry.type(description="The result of `pin`.")
-class PinPayload(_Changed):
+class PinPayload(ChangePayload):
     pass
 
 
 @strawberry.type(description="The result of `unpin`.")
-class UnpinPayload(_Changed):
+class UnpinPayload(ChangePayload):
     pass
 
 
