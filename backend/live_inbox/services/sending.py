@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Unpack
 
@@ -64,8 +65,8 @@ def send(
     content = content_for(recipient_key, given)
     check_not_expired(content, moment)
     try:
-        arguments = content, recipient_key, sender_key, key, digest, now, created, known
-        return _send_in_one_statement(*arguments) or _send_under_lock(*arguments)
+        order = _Order(content, recipient_key, sender_key, key, digest, now, created, known)
+        return _send_in_one_statement(order) or _send_under_lock(order)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         first = _find_by_key(sender_key, key)
@@ -75,52 +76,57 @@ def send(
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be sent, validated; its keys are primary keys."""
+
+    content: Content
+    recipient_id: Any
+    sender_id: Any
+    key: str | None
+    digest: str | None
+    now: datetime | None
+    created_at: datetime | None
+    known: Any
+    """A user who has just been read, and is not read again."""
+
+    def draft(self) -> Notification:
+        """Return the notification, unsaved. Raises InvalidInput for users who do not exist: it reads them."""
+        sender = load_users(self.recipient_id, self.sender_id, self.known)
+        return unsaved(self.content, sender, self.created_at or self.now, self.digest)
+
+
 @one_statement.in_one_statement
-def _send_in_one_statement(
-    content: Content,
-    recipient_id: Any,
-    sender_id: Any,
-    key: str | None,
-    digest: str | None,
-    now: datetime | None,
-    created_at: datetime | None,
-    known: Any,
-) -> Sent | None:
-    declared = declared_type(content.type)
-    sender = load_users(recipient_id, sender_id, known)
-    notification = unsaved(content, sender, created_at or now, digest)
+def _send_in_one_statement(order: _Order) -> Sent | None:
+    declared = declared_type(order.content.type)
+    notification = order.draft()
     event = one_statement.add(
         notification,
-        recipient_id,
-        key,
-        now,
-        if_wanted=None if declared.is_required else content.type,
+        order.recipient_id,
+        order.key,
+        order.now,
+        if_wanted=None if declared.is_required else order.content.type,
         is_on=declared.is_on,
         most=inbox_settings().max_inbox_notifications,
     )
     if event is None:
         return None
-    return Sent(_saved(notification, recipient_id, event.notification_id, key, event.sequence))
+    saved = _saved(
+        notification, order.recipient_id, event.notification_id, order.key, event.sequence
+    )
+    return Sent(saved)
 
 
 @database.transactional
-def _send_under_lock(
-    content: Content,
-    recipient_id: Any,
-    sender_id: Any,
-    key: str | None,
-    digest: str | None,
-    now: datetime | None,
-    created_at: datetime | None,
-    known: Any,
-) -> Sent:
-    sender = load_users(recipient_id, sender_id, known)
-    notification = unsaved(content, sender, created_at or now, digest)
-    delivered = insert_notifications([Draft(notification, {recipient_id: key})], now)
+def _send_under_lock(order: _Order) -> Sent:
+    notification = order.draft()
+    delivered = insert_notifications(
+        [Draft(notification, {order.recipient_id: order.key})], order.now
+    )
     if not delivered:
         return Sent(notification=None, suppressed=True)
     ((inbox, id),) = delivered
-    return Sent(_saved(notification, inbox.user_id, id, key, inbox.sequence))
+    return Sent(_saved(notification, inbox.user_id, id, order.key, inbox.sequence))
 
 
 def _saved(

@@ -130,8 +130,8 @@ BUGS = (
         name="idempotency-key-ignored",
         breaks="A send that is repeated with its key is sent twice.",
         file=f"{SERVICES}/sending.py",
-        original="Draft(notification, {recipient_id: key})",
-        replacement="Draft(notification, {recipient_id: None})",
+        original="{order.recipient_id: order.key}",
+        replacement="{order.recipient_id: None}",
         caught_by=("tests/domain/test_send.py::test_a_key_that_was_seen_returns_the_first_result",),
     ),
     PlantedBug(
