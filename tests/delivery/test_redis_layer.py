@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -481,6 +482,33 @@ async def test_a_password_that_has_changed_is_the_reason_that_the_log_gives(
         assert len(lines) == 2
     finally:
         await hub.stop()
+
+
+async def test_a_read_ends_a_task_whose_cancellation_was_swallowed_before(
+    private_redis: RedisServer,
+) -> None:
+    layer = make_layer(private_redis.url, **SLOW_MACHINE)
+    await layer.send("here", {"type": "hello"})
+    pool = layer._get_layer()._shards[0]._redis.connection_pool
+    connection = await pool.get_connection()
+    sent = asyncio.Event()
+
+    async def swallow_and_read() -> None:
+        # What asyncio.wait_for does to redis-py before Python 3.12, when the end of a sending and a cancellation meet.
+        with contextlib.suppress(asyncio.CancelledError):
+            await connection.send_command("PING")
+            sent.set()
+            await asyncio.Event().wait()
+        await connection.read_response()
+
+    task = asyncio.create_task(swallow_and_read())
+    await sent.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=60)
+    assert task.cancelled()
+    assert not connection.is_connected
+    await pool.release(connection)
+    await layer.flush()
 
 
 async def hub_fails_again(hub: Hub[FakeEntry]) -> None:

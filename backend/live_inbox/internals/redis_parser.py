@@ -63,7 +63,8 @@ class DrainingParser(_Parser):  # type: ignore[misc]
         self._queues, self._groups = self._receiver.channels, self._receiver.groups
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the next answer that is no message."""
+        """Return the next answer that is no message. Ends a task whose cancellation was swallowed before this."""
+        _raise_swallowed_cancellation()
         read = super().read_response
         while True:
             try:
@@ -103,6 +104,17 @@ class DrainingParser(_Parser):  # type: ignore[misc]
         if not self._has_subscribed:
             self._has_subscribed = self._is_of_subscriber = True
             self._receiver.signal(RESTORED, self._queues)
+
+
+def _raise_swallowed_cancellation() -> None:
+    """Raise CancelledError if this task was cancelled, and goes on nevertheless.
+
+    redis-py sends within `asyncio.wait_for`, which until Python 3.12 swallows a cancellation that comes as the sending
+    ends. The task that receives would then try again for ever, while whoever stops the process waits for its end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @lru_cache(maxsize=1)
