@@ -405,6 +405,23 @@ def test_the_more_there_were_the_longer_the_pause(count: int, pause: float) -> N
     assert pause_after(count) == pytest.approx(pause)
 
 
+def test_there_is_no_pause_after_questions_that_are_no_burst() -> None:
+    calls: list[int] = []
+
+    async def answer_all(questions: Sequence[int]) -> list[str]:
+        calls.append(len(questions))
+        return await at_once(questions)
+
+    loop = VirtualLoop()
+    batcher = Batcher(answer_all, most=100, pause=lambda asked: pause_after(len(set(asked))))
+    for _ in range(2):
+        tasks = [loop.create_task(batcher.ask(7)) for _ in range(50)]
+        loop.settle()
+        assert all(task.done() for task in tasks)
+    assert calls == [50, 50]
+    loop.run_off()
+
+
 def test_there_is_no_pause_when_there_are_enough_for_a_call(backend: FakeBackend) -> None:
     async def scenario() -> None:
         batcher = Batcher(backend.answer_all, most=10)

@@ -12,6 +12,7 @@ from live_inbox.client_addresses import parse_networks
 from live_inbox.identity.callers import known_tokens
 from live_inbox.identity.config import identity_config
 from live_inbox.identity.tokens import VerifiedToken
+from live_inbox.identity.verification import announce_verified
 from live_inbox.sockets.known_addresses import known_addresses
 from live_inbox_site.request_turns import FLOOR_SECONDS, MOST, MOST_AT_ONCE, RequestTurns
 from tests.virtual_time import VirtualTimeLoop
@@ -33,6 +34,8 @@ class Served:
         self.seconds = seconds
         self.kind = b"application/json"
         """The type of its responses."""
+        self.verifies = False
+        """Whether it finds the token of each request to be valid."""
         self.turn = 0
         """The turn of the event loop."""
         self.turns: list[int] = []
@@ -44,6 +47,8 @@ class Served:
         self.turns.append(self.turn)
         headers = [(b"content-type", self.kind)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if self.verifies:
+            announce_verified()
         if self.seconds:
             await asyncio.sleep(self.seconds)
 
@@ -105,6 +110,13 @@ def test_one_begins_in_each_turn_of_the_loop() -> None:
     assert all(
         later > earlier for earlier, later in zip(served.turns, served.turns[1:], strict=False)
     )
+
+
+def test_requests_with_valid_tokens_wait_for_their_accounts_together() -> None:
+    served = Served(seconds=0.001)
+    served.verifies = True
+    served.all([served.request(OTHER) for _ in range(50)])
+    assert served.begun == [(OTHER, 0.0)] * 50
 
 
 def test_addresses_take_turns() -> None:

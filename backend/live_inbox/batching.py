@@ -27,7 +27,7 @@ class Batcher(Generic[Question, Answer]):
     fails the questions that were in it and no others.
 
     `answer_all` returns an answer for each question, in their order. Each event loop has its own queue. `pause` gives
-    the seconds of the pause after a call for so many questions. The next call does not wait for one that takes longer
+    the seconds of the pause after a call for these questions. The next call does not wait for one that takes longer
     than `slow_seconds`, by default SLOW_CALL_SECONDS.
     """
 
@@ -36,13 +36,13 @@ class Batcher(Generic[Question, Answer]):
         answer_all: AnswerAll[Question, Answer],
         *,
         most: int,
-        pause: Callable[[int], float] | None = None,
+        pause: Callable[[Sequence[Question]], float] | None = None,
         slow_seconds: float | None = None,
     ) -> None:
         self._answer_all = answer_all
         self._slow_seconds = slow_seconds
         self._most = most
-        self._pause = pause or pause_after
+        self._pause = pause or pause_after_burst
         self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue[Question, Answer]] = (
             WeakKeyDictionary()
         )
@@ -77,6 +77,16 @@ def pause_after(count: int) -> float:
     return min(SHORTEST_PAUSE + max(0, count - LARGE_BURST) * PAUSE_FOR_EACH, LONGEST_PAUSE)
 
 
+def pause_after_burst(questions: Sequence[object]) -> float:
+    """Return the pause after a call for these questions, all of which count."""
+    return pause_after(len(questions))
+
+
+def no_pause(questions: Sequence[object]) -> float:
+    """Return 0, whatever was asked: for questions that a pause would only delay."""
+    return 0.0
+
+
 MOST_WORKERS = 3
 """Calls that may be under way at a time, if all but the last are slow."""
 
@@ -92,7 +102,7 @@ class _Queue(Generic[Question, Answer]):
         self,
         answer_all: AnswerAll[Question, Answer],
         most: int,
-        pause: Callable[[int], float],
+        pause: Callable[[Sequence[Question]], float],
         slow_seconds: float | None,
     ) -> None:
         self._answer_all = answer_all
@@ -126,7 +136,9 @@ class _Queue(Generic[Question, Answer]):
             while batch := self._next():
                 self._workers[worker] = loop.time()
                 await self._answer(batch)
-                if len(self._waiting) < self._most and (pause := self._pause(len(batch))):
+                if len(self._waiting) < self._most and (
+                    pause := self._pause([question for question, _ in batch])
+                ):
                     await asyncio.sleep(pause)
         finally:
             del self._workers[worker]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-THRESHOLDS = (10_000, 20, 50)
+THRESHOLDS = (10_000, 1, 1000)
 """Python's own, (700, 10, 10) in most versions, suit programs with few objects. A server with thousands of
 sockets allocates in bursts, when many connect or an event goes to all of them, and what it allocates lives long:
 collecting after each 700 objects finds no cycles and costs a tenth of a connect."""

@@ -3,7 +3,8 @@
 Each request takes a millisecond or more of the event loop before it waits for anything. When fifty come at once, all
 others wait for fifty milliseconds. So a user has a few requests at once, by a token that was verified a moment ago.
 What goes beyond, and all requests without such a token, take turns: at most one begins in each turn of the event loop,
-users and addresses one after the other, none while a user's few are served, and few are under way at a time.
+users and addresses one after the other, none while a user's few are served, and few are under way at a time. A request
+whose token has turned out to be valid does not count any more: it waits for its account, together with others.
 
 None of this holds up anybody for long: one more request begins every FLOOR_SECONDS, whatever is under way.
 """
@@ -19,6 +20,7 @@ from typing import Any
 from live_inbox.client_addresses import Network, limit_keys
 from live_inbox.identity.callers import known_token
 from live_inbox.identity.credentials import token_from_headers
+from live_inbox.identity.verification import on_verified
 from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send, client_address
 from live_inbox.sockets.known_addresses import known_addresses
 
@@ -81,7 +83,10 @@ class RequestTurns:
             await self._turn(key)
         else:
             self._begin(key)
-        await self._serve(_Served(send, partial(self._end, key)), scope, receive)
+        served = _Served(send, partial(self._end, key))
+        # In the context of this request alone: each has a task of its own.
+        on_verified.set(served.end)
+        await self._serve(served, scope, receive)
 
     async def _serve(self, served: _Served, scope: Scope, receive: Receive) -> None:
         try:
@@ -170,7 +175,7 @@ def _remove(counts: dict[str, int], key: str) -> None:
 
 
 class _Served:
-    """One request that is under way, until it ends or its response is a stream, which takes hours."""
+    """One request that is under way, until it ends, or holds up nobody any more."""
 
     def __init__(self, send: Send, on_end: Callable[[], None]) -> None:
         self._send = send

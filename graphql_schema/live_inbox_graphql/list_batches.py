@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from live_inbox import selectors
-from live_inbox.batching import Batcher
+from live_inbox.batching import Batcher, no_pause
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_lane, is_for_thread_of_caller
 from live_inbox.errors import InvalidInput
@@ -52,7 +52,7 @@ class ListBatches:
 
     def __init__(self) -> None:
         self._batcher: Batcher[_Question, Answer] = Batcher(
-            _read_all, most=MOST, pause=lambda count: 0.0, slow_seconds=SLOW_SECONDS
+            _read_all, most=MOST, pause=no_pause, slow_seconds=SLOW_SECONDS
         )
         self._asked: Counter[str] = Counter()
 

@@ -284,6 +284,24 @@ class TestClientsThatDoNotRead:
             assert not served.protocol.disconnected
             assert served.writer.write([b"more"]) is None
 
+    async def test_its_application_learns_of_the_end_in_the_turn_of_its_address(
+        self, server: SocketServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        turns: list[Callable[[], None]] = []
+
+        def take_turn(protocol: DirectSocketProtocol, piece: Callable[[], None]) -> bool:
+            turns.append(piece)
+            return False
+
+        async with server.opened() as (served, client):
+            monkeypatch.setattr(DirectSocketProtocol, "_take_turn", take_turn)
+            client.transport.abort()
+            await until(lambda: served.protocol.disconnected)
+            assert not served.is_over
+            (turn,) = turns
+            turn()
+            await until(lambda: served.is_over)
+
     async def test_it_does_not_keep_the_server_from_stopping(
         self, server: SocketServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -13,7 +13,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
 from live_inbox import database
-from live_inbox.batching import Batcher
+from live_inbox.batching import Batcher, no_pause, pause_after
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_lane
@@ -35,6 +35,7 @@ from live_inbox.identity.recent_checks import Check, RecentChecks
 from live_inbox.identity.sessions import checkable_key, ended_sessions, signed_in_at
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier, VerifiedToken
 from live_inbox.identity.user_lookup import users_with
+from live_inbox.identity.verification import announce_verified
 from live_inbox.lanes import Lane
 from live_inbox.request_threads import Use, in_request_thread
 
@@ -95,6 +96,7 @@ async def authenticate(token: str | None) -> Caller:
         async with keys_within(config.keys_seconds):
             await asyncio.wrap_future(pending)
     verified = verifier.verify(token or "", fetch=False)
+    announce_verified()
     check = recent_checks().begin()
     caller = await _caller_of_verified(verified)
     known_tokens(config.tokens).put(token or "", verified, caller.user_id)
@@ -318,8 +320,13 @@ async def _read_accounts(tokens: Sequence[VerifiedToken]) -> Sequence[AccountRes
     return await in_lane(Lane.ACCESS, accounts_for, tokens, identity_config().accounts)
 
 
+def _pause_after_users(tokens: Sequence[VerifiedToken]) -> float:
+    """Return the pause after a reading for so many users. Devices of a few users are no reconnect storm."""
+    return pause_after(len({token.user_ref for token in tokens}))
+
+
 # Enough tokens that the query outweighs the thread hop, and few enough that a thread is free again soon.
-_accounts: Accounts = Batcher(_read_accounts, most=500)
+_accounts: Accounts = Batcher(_read_accounts, most=500, pause=_pause_after_users)
 
 
 async def _read_names(tokens: Sequence[VerifiedToken]) -> Sequence[NameResult]:
@@ -327,7 +334,5 @@ async def _read_names(tokens: Sequence[VerifiedToken]) -> Sequence[NameResult]:
 
 
 # Requests of clients that are here already are no reconnect storm: a pause would only delay them.
-_known_accounts: Accounts = Batcher(_read_accounts, most=100, pause=lambda count: 0.0)
-_known_names: Batcher[VerifiedToken, NameResult] = Batcher(
-    _read_names, most=100, pause=lambda count: 0.0
-)
+_known_accounts: Accounts = Batcher(_read_accounts, most=100, pause=no_pause)
+_known_names: Batcher[VerifiedToken, NameResult] = Batcher(_read_names, most=100, pause=no_pause)

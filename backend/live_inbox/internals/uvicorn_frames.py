@@ -43,7 +43,7 @@ from live_inbox.internals.requirements import require
 from live_inbox.limits.rate import Meter, RateLimit
 from live_inbox.sockets.address_limits import sockets_of_addresses
 from live_inbox.sockets.asgi import Message
-from live_inbox.sockets.loop_turns import loop_turns
+from live_inbox.sockets.loop_turns import Piece, loop_turns
 from live_inbox.sockets.unread_output import reader_of, unread_output
 
 require(
@@ -163,10 +163,14 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         if self._waits:
             return
         self._waits = True
+        if not self._take_turn(self._parse_now):
+            self._pause_reading()
+
+    def _take_turn(self, piece: Piece) -> bool:
+        """Call `piece` when it is the turn of the client's address; return whether that was now."""
         peer = self.client[0] if self.client else None
         key = sockets_of_addresses().key(reader_of(peer, self.scope))
-        if not loop_turns(self.loop).take(key, self._parse_now):
-            self._pause_reading()
+        return loop_turns(self.loop).take(key, piece)
 
     def _parse_now(self) -> None:
         self._waits = False

@@ -149,6 +149,7 @@ class DirectSocketProtocol(BoundedSocketProtocol):
     def eof_received(self) -> None:
         """Treat EOF as a disconnect: the transport closes itself upon it."""
         super().eof_received()
+        self._end_in_turn()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
         self._cut_off_soon()
 
@@ -239,11 +240,18 @@ class DirectSocketProtocol(BoundedSocketProtocol):
         # Does nothing to a transport that has nothing left to write.
         self.transport.abort()
 
+    def _end_in_turn(self) -> None:
+        """Have the application learn of the end in its address's turn: thousands may go at once, as with a proxy."""
+        queue: MessageQueue = self.queue  # type: ignore[assignment]
+        if self.handshake_complete and queue.hold_reader():
+            self._take_turn(queue.wake)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the socket."""
         for timer in (self._shutdown_timer, self._cut_off_timer):
             if timer is not None:
                 timer.cancel()
+        self._end_in_turn()
         super().connection_lost(exc)
         self.on_shutdown = self.on_frame_rate = None
         # These refer to this object and to each other, and would stay until a garbage collection.

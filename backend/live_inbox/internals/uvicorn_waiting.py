@@ -52,11 +52,12 @@ class WritableFlag:
 class MessageQueue:
     """An asyncio.Queue without a limit and with one reader at a time, as far as uvicorn's socket protocol uses one."""
 
-    __slots__ = ("_messages", "_reader")
+    __slots__ = ("_holds_reader", "_messages", "_reader")
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
         self._reader: asyncio.Future[None] | None = None
+        self._holds_reader = False
 
     def empty(self) -> bool:
         """Return whether there is no message."""
@@ -65,6 +66,22 @@ class MessageQueue:
     def put_nowait(self, message: Any) -> None:
         """Add a message."""
         self._messages.append(message)
+        if not self._holds_reader:
+            self._wake()
+
+    def hold_reader(self) -> bool:
+        """Have a reader that waits go on waiting, also with messages, until `wake`; return whether one is held now."""
+        if self._holds_reader or self._reader is None or self._reader.done():
+            return False
+        self._holds_reader = True
+        return True
+
+    def wake(self) -> None:
+        """Let the reader go on that was held."""
+        self._holds_reader = False
+        self._wake()
+
+    def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 

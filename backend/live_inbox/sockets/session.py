@@ -37,6 +37,7 @@ from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_u
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send, client_address
 from live_inbox.sockets.background_tasks import BackgroundTasks
 from live_inbox.sockets.known_addresses import known_addresses
+from live_inbox.sockets.loop_turns import loop_turns
 from live_inbox.sockets.refusals import refuse_handshake
 from live_inbox.sockets.writer import SocketWriter, direct_socket
 
@@ -206,6 +207,10 @@ class SocketSession:
         key, self._address_key = self._address_key, None
         if key is not None:
             sockets_of_addresses().close(key)
+
+    def take_turn(self, piece: Callable[[], None]) -> None:
+        """Call `piece` when it is the turn of the client's address, which may be now."""
+        loop_turns(asyncio.get_running_loop()).take(self._address_key, piece)
 
     async def refuse_too_many(self, send: Send) -> None:
         """Refuse the handshake of an address that has too many, after a moment."""

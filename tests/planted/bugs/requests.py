@@ -167,8 +167,8 @@ BUGS = (
         name="frames-without-turns",
         breaks="Twenty sockets that are flooded hold up everybody at once.",
         file=f"{INBOX}/internals/uvicorn_frames.py",
-        original="loop_turns(self.loop).take(key, self._parse_now)",
-        replacement="loop_turns(self.loop).take(None, self._parse_now)",
+        original="loop_turns(self.loop).take(key, piece)",
+        replacement="loop_turns(self.loop).take(None, piece)",
         caught_by=(
             "tests/internals/test_uvicorn_frames.py::TestFloods"
             "::test_sockets_that_are_flooded_are_parsed_one_after_the_other",
