@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fuzzing.door import Door
+from tests.fuzzing.event_streams_door import EventStreamsDoor
 from tests.fuzzing.frames_door import FramesDoor
 from tests.fuzzing.graphql_requests_door import GraphQLRequestsDoor
 from tests.fuzzing.graphql_sockets_door import GraphQLTransportWsDoor, GraphQLWsDoor
@@ -16,6 +17,7 @@ DOORS: dict[str, type[Door]] = {
         GraphQLRequestsDoor,
         GraphQLTransportWsDoor,
         GraphQLWsDoor,
+        EventStreamsDoor,
         HttpDoor,
         QueriesDoor,
         FramesDoor,

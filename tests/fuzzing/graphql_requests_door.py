@@ -48,7 +48,7 @@ class GraphQLRequestsDoor(Door):
         if random.random() < 0.9:
             headers["Authorization"] = f"Bearer {self.target.token}"
         if random.random() < 0.1 and isinstance(body, dict):
-            answer = self._client.get("/graphql/", params=_parameters(body), headers=headers)
+            answer = self._client.get("/graphql/", params=parameters(body), headers=headers)
         else:
             content, headers["Content-Type"] = _posted(random, body)
             answer = self._client.post("/graphql/", content=content, headers=headers)
@@ -66,7 +66,7 @@ class GraphQLRequestsDoor(Door):
         self._client.close()
 
 
-def _parameters(body: dict[str, Any]) -> dict[str, str]:
+def parameters(body: dict[str, Any]) -> dict[str, str]:
     """Return the parameters of a GET request: text, or JSON. They are cut off where no address is that long."""
     values = {
         name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()

@@ -136,6 +136,8 @@ class JsonModel:
         wrong = _wrong_fields(action, fields)
         if wrong and (is_done or _error_of(message).get("field") not in wrong):
             raise Unsound(f"{message}, although {wrong} are wrong: {sent}")
+        if is_done and action == "send_notification" and not fields.get("title"):
+            raise Unsound(f"{message}, although there is no title: {sent}")
         if action == "send_notification":
             self._take_sent(message, sent, is_done=is_done)
         elif action == "get_notifications":
@@ -215,7 +217,8 @@ def _wrong_fields(action: str, fields: Json) -> list[str]:
     """Return the keys whose values cannot be right, whatever the inbox has."""
     if action == "send_notification":
         wrong = [key for key in OPTIONAL_TEXTS if not isinstance(fields.get(key) or "", str)]
-        if not isinstance(fields.get("title"), str):
+        # A type may have a template for a title that is missing. That is looked at last, after the permission.
+        if not isinstance(fields.get("title") or "", str):
             wrong.append("title")
         if not isinstance(fields.get("data") or {}, dict) or fields.get("data") in ([], "", 0):
             wrong.append("data")
