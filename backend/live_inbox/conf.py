@@ -598,7 +598,7 @@ class InboxSettings(BaseModel):
         ge=100,
         description="Maximum cost of a GraphQL operation, known before it is executed: a field costs 1, a list that of "
         "one entry times its length, and each entry of a page 20 more. A page of `MAX_PAGE_SIZE` notifications with "
-        "all fields costs some 40 for each.",
+        "all fields costs some 70 for each.",
     )
     max_response_bytes: int = Field(
         8_388_608,

@@ -23,7 +23,6 @@ from typing import (
     get_args,
     get_type_hints,
 )
-from urllib.parse import urlsplit
 
 import orjson
 from django.core.exceptions import ImproperlyConfigured
@@ -32,10 +31,19 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from live_inbox.conf import inbox_settings
+from live_inbox.content_parts import (
+    FORMAT_LENGTH,
+    PICTURE_LENGTH,
+    clean_actions,
+    clean_actor,
+    clean_format,
+    clean_icon,
+    clean_target,
+)
+from live_inbox.content_texts import clean_address, clean_line, clean_text, without_override
 from live_inbox.errors import InvalidInput
 from live_inbox.notification_types import TYPE_LENGTH, is_type
-from live_inbox.plain_values import check_storable, is_object, plain_json, plain_scalar
-from live_inbox.text_controls import fits_into_address, has_control, has_override, one_line
+from live_inbox.plain_values import is_object, plain_json, plain_scalar
 
 ReadT = TypeVar("ReadT")
 
@@ -70,6 +78,11 @@ class ContentFields(TypedDict, total=False):
     data: Any
     expires_at: datetime | None
     priority: Text | None
+    icon: Text | HasAddress | None
+    actor: Any
+    target: Any
+    actions: Any
+    format: Text | None
 
 
 class GivenFields(ContentFields, total=False):
@@ -135,7 +148,7 @@ def _clean_created_at(value: object) -> datetime:
 
 def clean_type(value: object, *, field: str = "type") -> str:
     """Return a notification type: a slug such as `general` or `billing.invoice`."""
-    text = _read(field, partial(_clean_text, field, value, TYPE_LENGTH))
+    text = _read(field, partial(clean_text, field, value, TYPE_LENGTH))
     if not is_type(text):
         raise InvalidInput(
             "A type consists of letters, digits, '-', '_' and '.', and begins with a letter or digit.",
@@ -148,7 +161,7 @@ def clean_key(value: object) -> str | None:
     """Return an idempotency key; None when there is none."""
     if value is None:
         return None
-    text = _read("idempotency_key", partial(_clean_text, "idempotency_key", value, KEY_LENGTH))
+    text = _read("idempotency_key", partial(clean_text, "idempotency_key", value, KEY_LENGTH))
     if not text.strip():
         raise InvalidInput("An idempotency key must not be blank.", field="idempotency_key")
     return text
@@ -169,65 +182,20 @@ def _read(name: str, clean: Callable[[], ReadT]) -> ReadT:
         raise InvalidInput(f"{name} cannot be read: {reason}.", field=name) from error
 
 
-def _clean_text(name: str, value: object, length: int) -> str:
-    text = plain_scalar(value)
-    if not isinstance(text, str):
-        raise InvalidInput(f"{name} must be a string.", field=name)
-    if len(text) > length:
-        raise InvalidInput(f"{name} must have {length} characters at most.", field=name)
-    check_storable(text, field=name)
-    return text
-
-
 def _clean_type_field(value: object, now: datetime | None) -> str:
     return clean_type(value)
 
 
 def _clean_title(value: object, now: datetime | None) -> str:
-    """Return one line. Line breaks and tabs, such as that at the end of a template, become blanks."""
-    text = one_line(_clean_text("title", value, TITLE_LENGTH))
-    if not text.strip():
-        raise InvalidInput("title must not be blank.", field="title")
-    if has_control(text):
-        raise InvalidInput("title must not contain control characters.", field="title")
-    return _without_override("title", text)
+    return clean_line("title", value, TITLE_LENGTH)
 
 
 def _clean_message(value: object, now: datetime | None) -> str:
-    return _without_override("message", _clean_text("message", value, MESSAGE_LENGTH))
-
-
-def _without_override(name: str, text: str) -> str:
-    if has_override(text):
-        raise InvalidInput(
-            f"{name} must not override the direction of text (U+202D, U+202E).", field=name
-        )
-    return text
+    return without_override("message", clean_text("message", value, MESSAGE_LENGTH))
 
 
 def _clean_link(value: object, now: datetime | None) -> str:
-    """Return a path on this site or an http(s) address; never `javascript:` or a disguise of it.
-
-    An object with a method `get_absolute_url`, such as a model's, stands for what that returns.
-    """
-    address_of = None if isinstance(value, str) else getattr(value, "get_absolute_url", None)
-    text = _clean_text("link", value if address_of is None else address_of(), LINK_LENGTH)
-    if not text:
-        return ""
-    # Browsers drop control characters and read a backslash as a slash, and marks of direction are invisible: these
-    # could disguise a link.
-    if not fits_into_address(text):
-        raise InvalidInput("link must not contain blanks, controls or backslashes.", field="link")
-    if text.startswith("/") and not text.startswith("//"):
-        return text
-    try:
-        address = urlsplit(text)
-        acceptable = address.scheme.lower() in ("http", "https") and bool(address.hostname)
-    except ValueError:
-        acceptable = False
-    if not acceptable:
-        raise InvalidInput("link must be a path or an http(s) address.", field="link")
-    return text
+    return clean_address("link", value, LINK_LENGTH)
 
 
 def _clean_expiry(value: object, now: datetime | None) -> datetime | None:
@@ -261,7 +229,7 @@ def _in_utc(name: str, value: datetime) -> datetime:
 
 
 def _clean_priority(value: object, now: datetime | None) -> str:
-    text = _clean_text("priority", value, PRIORITY_LENGTH)
+    text = clean_text("priority", value, PRIORITY_LENGTH)
     if text not in PRIORITIES:
         raise InvalidInput(f"priority must be one of {', '.join(PRIORITIES)}.", field="priority")
     return text
@@ -300,7 +268,7 @@ class ContentField:
     default: Any = None
     max_length: int | None = None
     """Characters, of a text."""
-    json_type: Literal["string", "object", "date-time"] = "string"
+    json_type: Literal["string", "object", "array", "date-time"] = "string"
     """What clients send for it in JSON."""
 
 
@@ -325,6 +293,16 @@ class Content:
     """When it is deleted by itself, in UTC; None if never."""
     priority: Annotated[str, ContentField(_clean_priority, "normal", PRIORITY_LENGTH)]
     """How much it matters: one of PRIORITIES."""
+    icon: Annotated[str, ContentField(clean_icon, "", PICTURE_LENGTH)]
+    """The name of an icon, or the address of a picture; empty without one."""
+    actor: Annotated[dict[str, Any] | None, ContentField(clean_actor, json_type="object")]
+    """Who did it: `name`, and perhaps `user` and `picture`; see `content_parts`. None for nobody."""
+    target: Annotated[dict[str, Any] | None, ContentField(clean_target, json_type="object")]
+    """What it is about: `type`, a model, and `id`, a key; None for nothing."""
+    actions: Annotated[list[dict[str, Any]] | None, ContentField(clean_actions, json_type="array")]
+    """What can be done: each with a `label`, and an `id` or a `link`; None for nothing."""
+    format: Annotated[str, ContentField(clean_format, "plain", FORMAT_LENGTH)]
+    """What the message is written in: one of FORMATS."""
 
     @classmethod
     def of(cls, row: object) -> Self:

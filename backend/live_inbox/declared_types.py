@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -122,6 +122,9 @@ class NotificationType(BaseModel):
     )
     message: Annotated[Any, AfterValidator(_template)] = Field(
         None, description="Django template of the message, for sends without one."
+    )
+    format: Literal["plain", "markdown"] | None = Field(
+        None, description="What its messages are written in, unless a send says otherwise."
     )
     retention_days: float | None = Field(
         None, gt=0, le=36_500, description="Days after which it is deleted; not set: never."

@@ -151,6 +151,11 @@ class Snapshot(Struct, frozen=True, omit_defaults=True, gc=False):
     pinned: bool = False
     returned_rank: int | None = None
     priority: str = "normal"
+    icon: str = ""
+    actor: dict[str, Any] | None = None
+    target: dict[str, Any] | None = None
+    actions: list[dict[str, Any]] | None = None
+    format: str = "plain"
 
     @property
     def rank(self) -> int:

@@ -25,6 +25,7 @@ from live_inbox.content import (
     PRIORITY_LENGTH,
     TITLE_LENGTH,
 )
+from live_inbox.content_parts import FORMAT_LENGTH, FORMATS, PICTURE_LENGTH
 from live_inbox.delivery.position import FINGERPRINTS, Position
 from live_inbox.errors import NotFound, UnrecordedWrite
 from live_inbox.events import CHANGES, Folder, Kind
@@ -234,6 +235,15 @@ class Notification(models.Model):
         max_length=PRIORITY_LENGTH,
         choices=[(priority, priority) for priority in PRIORITIES],
         default="normal",
+    )
+    icon = models.CharField(max_length=PICTURE_LENGTH, blank=True)
+    actor = models.JSONField(null=True, blank=True)
+    target = models.JSONField(null=True, blank=True)
+    actions = models.JSONField(null=True, blank=True)
+    format = models.CharField(
+        max_length=FORMAT_LENGTH,
+        choices=[(format, format) for format in FORMATS],
+        default="plain",
     )
     folder = models.CharField(
         max_length=8,

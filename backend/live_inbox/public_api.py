@@ -67,11 +67,13 @@ def send(
 
     The content is `title` and, all optional, `message`, `type` (a slug, "general" by default), `link` (a path, an
     http(s) address or an object with `get_absolute_url`), `data` (a JSON object), `expires_at` (a datetime with a time
-    zone) and `priority` ("low", "normal", "high" or "urgent"); `live_inbox.content` has their limits. None stands for
-    the default. For a type with templates, the title and the message may be left out: they are rendered for the
-    recipient from `context`, a dictionary of what JSON can carry. With an idempotency key, unique for each sender, a
-    repeated call returns the first result. `created_at` is for notifications that are imported: they show their old
-    time.
+    zone), `priority` ("low", "normal", "high" or "urgent"), `icon` (a name or an address), `actor` (a user, a name, or
+    a dictionary of `user` or `name`, and `picture`), `target` (an object of a model, or its `type` and `id`), `actions`
+    (up to three, each a `label` and an `id` or a `link`) and `format` ("plain" or "markdown"); `live_inbox.content` and
+    `live_inbox.content_parts` have their limits. None stands for the default. For a type with templates, the title and
+    the message may be left out: they are rendered for the recipient from `context`, a dictionary of what JSON can
+    carry. With an idempotency key, unique for each sender, a repeated call returns the first result. `created_at` is
+    for notifications that are imported: they show their old time.
 
     The result's `notification` is None, and `suppressed` true, if the recipient does not want the type. Raises
     InvalidInput, naming the field, for content or users that are not acceptable, and Conflict for a key that was

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from live_inbox.content import CONTENT_FIELDS
+from live_inbox.declared_types import declared_type
 from live_inbox.events import Folder, Person, Snapshot
 from live_inbox.models import Notification
 from live_inbox.plain_values import display_text
@@ -39,6 +40,11 @@ def as_sent(shown: Snapshot) -> Snapshot:
         pinned=False,
         returned_rank=None,
     )
+
+
+def shown_icon(shown: Snapshot) -> str | None:
+    """Return the icon of a notification: its own, or that of its type; None without either."""
+    return shown.icon or declared_type(shown.type).icon or None
 
 
 def person(user: Any) -> Person:

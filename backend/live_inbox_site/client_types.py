@@ -8,6 +8,7 @@ from graphql import (
     GraphQLEnumType,
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -33,7 +34,13 @@ _SCALARS = {
     "JSON": "unknown",
     "String": "string",
 }
-_OBJECTS = ("InboxUser", "Notification")
+_OBJECTS = (
+    "InboxUser",
+    "NotificationActor",
+    "NotificationTarget",
+    "NotificationAction",
+    "Notification",
+)
 _EVENTS = "NotificationEvent"
 
 
@@ -80,8 +87,10 @@ def _interface(kind: GraphQLObjectType, *, typename: bool) -> str:
 
 def _type(field: GraphQLField) -> str:
     named = get_named_type(field.type).name
-    null = "" if isinstance(field.type, GraphQLNonNull) else " | null"
-    return _SCALARS.get(named, named) + null
+    is_never_null = isinstance(field.type, GraphQLNonNull)
+    kind = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+    many = "[]" if isinstance(kind, GraphQLList) else ""
+    return _SCALARS.get(named, named) + many + ("" if is_never_null else " | null")
 
 
 def _union(name: str, values: Iterable[str]) -> str:

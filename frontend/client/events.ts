@@ -6,13 +6,17 @@ export { EVENTS_DOCUMENT, NOTIFICATION_FIELDS } from "./schema.js";
 export type {
   InboxReset,
   InboxUser,
+  MessageFormat,
   Notification,
+  NotificationAction,
+  NotificationActor,
   NotificationAdded,
   NotificationChange,
   NotificationDeleted,
   NotificationFolder,
   NotificationPriority,
   NotificationsSeen,
+  NotificationTarget,
   NotificationUpdated,
   PositionAdvanced,
 } from "./schema.js";

@@ -10,6 +10,26 @@ export interface InboxUser {
   name: string;
 }
 
+/** Who did what a notification is about. */
+export interface NotificationActor {
+  userId: string | null;
+  name: string;
+  picture: string | null;
+}
+
+/** What a notification is about: an object of the site. */
+export interface NotificationTarget {
+  type: string;
+  objectId: string;
+}
+
+/** What can be done: a link, or what `performAction` records. */
+export interface NotificationAction {
+  label: string;
+  actionId: string | null;
+  link: string | null;
+}
+
 /** A notification in the caller's inbox. */
 export interface Notification {
   id: string;
@@ -24,6 +44,11 @@ export interface Notification {
   expiresAt: string | null;
   sender: InboxUser | null;
   priority: NotificationPriority;
+  icon: string | null;
+  actor: NotificationActor | null;
+  target: NotificationTarget | null;
+  actions: NotificationAction[];
+  format: MessageFormat;
   folder: NotificationFolder;
   snoozedUntil: string | null;
   pinned: boolean;
@@ -35,6 +60,10 @@ export type NotificationPriority =
   | "NORMAL"
   | "HIGH"
   | "URGENT";
+
+export type MessageFormat =
+  | "PLAIN"
+  | "MARKDOWN";
 
 export type NotificationFolder =
   | "INBOX"
@@ -159,7 +188,7 @@ export type ErrorCode =
 
 export const NOTIFICATION_FIELDS = /* GraphQL */ `
   fragment NotificationFields on Notification {
-    id type title message link data read readAt createdAt expiresAt sender { id username name } priority folder snoozedUntil pinned rank
+    id type title message link data read readAt createdAt expiresAt sender { id username name } priority icon actor { userId name picture } target { type objectId } actions { label actionId link } format folder snoozedUntil pinned rank
   }
 `;
 

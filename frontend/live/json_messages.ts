@@ -1,6 +1,6 @@
 /** The messages of the JSON API (docs/legacy-protocol.md), as far as the page uses them. */
 
-import type { Notification, NotificationFolder, NotificationPriority } from "../client/index.js";
+import type { MessageFormat, Notification, NotificationFolder, NotificationPriority } from "../client/index.js";
 
 export interface JsonNotification {
   id: number;
@@ -13,6 +13,11 @@ export interface JsonNotification {
   link: string | null;
   expires_at?: string;
   priority?: Lowercase<NotificationPriority>;
+  icon?: string;
+  actor?: { user?: string; name: string; picture?: string };
+  target?: { type: string; id: string };
+  actions?: { label: string; id?: string; link?: string }[];
+  format?: Lowercase<MessageFormat>;
   folder?: Lowercase<NotificationFolder>;
   snoozed_until?: string;
   pinned?: boolean;
@@ -44,7 +49,8 @@ export type ClientMessage =
 /** Convert a notification, and give it a rank, which this protocol has not. Who sent it, and when it was read, is unknown. */
 export function toNotification(received: JsonNotification, rank: string): Notification {
   const { id, title, message, type, read, data, link } = received;
-  const { priority = "normal", folder = "inbox", pinned = false } = received;
+  const { priority = "normal", folder = "inbox", pinned = false, format = "plain" } = received;
+  const { icon = null, actor, target, actions = [] } = received;
   return {
     ...{ id: String(id), title, message, type, read, data, link, pinned, rank },
     createdAt: received.created_at,
@@ -52,6 +58,11 @@ export function toNotification(received: JsonNotification, rank: string): Notifi
     snoozedUntil: received.snoozed_until ?? null,
     priority: priority.toUpperCase() as NotificationPriority,
     folder: folder.toUpperCase() as NotificationFolder,
+    format: format.toUpperCase() as MessageFormat,
+    icon,
+    actor: actor ? { userId: actor.user ?? null, name: actor.name, picture: actor.picture ?? null } : null,
+    target: target ? { type: target.type, objectId: target.id } : null,
+    actions: actions.map(({ label, id, link }) => ({ label, actionId: id ?? null, link: link ?? null })),
     sender: null,
     readAt: null,
   };

@@ -45,6 +45,7 @@ from graphql import (
 )
 
 from live_inbox.conf import inbox_settings
+from live_inbox.content_parts import MAX_ACTIONS
 from live_inbox_graphql.errors import Code
 from live_inbox_graphql.pagination import DEFAULT_PAGE_SIZE
 
@@ -56,6 +57,9 @@ ROOT_COST = 10
 
 ASSUMED_LENGTH = 10
 """Of a list without `first` and `last`."""
+
+_LENGTHS = {("Notification", "actions"): MAX_ACTIONS}
+"""Of lists that cannot be longer."""
 
 _MOST = 2**31 - 1
 _META = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
@@ -213,7 +217,8 @@ class _Walk:
             return Cost(0, count) if meta is not None else Cost(count)
         page = self._page(node, field)
         inner = self._set(node.selection_set, kind, page)
-        entries = 1 if not _is_list(field) else page or length or ASSUMED_LENGTH
+        most = _LENGTHS.get((parent.name, name)) or page or length or ASSUMED_LENGTH
+        entries = most if _is_list(field) else 1
         own = 1 + (page or 0) * ENTRY_COST + (ROOT_COST if is_root else 0)
         return Cost(own + entries * inner.fields, inner.introspection)
 

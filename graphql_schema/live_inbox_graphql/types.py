@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, Self, cast
@@ -13,6 +14,7 @@ from strawberry.scalars import JSON
 from live_inbox import selectors
 from live_inbox.content import CONTENT_FIELDS, GivenFields
 from live_inbox.events import Person, Snapshot
+from live_inbox.snapshots import shown_icon
 from live_inbox_graphql import cursors, ids
 
 
@@ -48,6 +50,65 @@ class NotificationPriority(Enum):
     URGENT = strawberry.enum_value("urgent", description="Cannot wait.")
 
 
+@strawberry.enum(description="What the message of a notification is written in.")
+class MessageFormat(Enum):
+    PLAIN = strawberry.enum_value("plain", description="Plain text.")
+    MARKDOWN = strawberry.enum_value(
+        "markdown",
+        description="A subset of Markdown: bold, italic, code, links and lists. It reads well as plain text, too.",
+    )
+
+
+@strawberry.type(description="Who did what a notification is about.")
+class NotificationActor:
+    user_id: strawberry.ID | None = strawberry.field(
+        description="`user:` and the primary key, if it is a user."
+    )
+    name: str = strawberry.field(
+        description="The name, of a user as it was when the notification was sent. May be empty for a user."
+    )
+    picture: str | None = strawberry.field(
+        description="The address of a picture: a path on the site or an http(s) address."
+    )
+
+    @classmethod
+    def of(cls, actor: Mapping[str, Any]) -> NotificationActor:
+        """Return the actor for that of a snapshot."""
+        user = actor.get("user")
+        return cls(
+            user_id=None if user is None else ids.user_id(user),
+            name=actor["name"],
+            picture=actor.get("picture"),
+        )
+
+
+@strawberry.type(description="What a notification is about: an object of the site.")
+class NotificationTarget:
+    type: str = strawberry.field(description="The model, such as `shop.order`.")
+    object_id: str = strawberry.field(description="The primary key as text.")
+
+    @classmethod
+    def of(cls, target: Mapping[str, Any]) -> NotificationTarget:
+        """Return the target for that of a snapshot."""
+        return cls(type=target["type"], object_id=target["id"])
+
+
+@strawberry.type(description="What can be done: a link, or what `performAction` records.")
+class NotificationAction:
+    label: str = strawberry.field(description="The text of its button.")
+    action_id: str | None = strawberry.field(
+        description="The id for `performAction`; null if it is a link."
+    )
+    link: str | None = strawberry.field(
+        description="The link: a path on the site or an http(s) address; null if it has an id."
+    )
+
+    @classmethod
+    def of(cls, action: Mapping[str, Any]) -> NotificationAction:
+        """Return the action for that of a snapshot."""
+        return cls(label=action["label"], action_id=action.get("id"), link=action.get("link"))
+
+
 @strawberry.type(description="A notification in the caller's inbox.")
 class Notification:
     id: strawberry.ID = strawberry.field(
@@ -70,6 +131,19 @@ class Notification:
         description="The sender; null for the system and for deleted users."
     )
     priority: NotificationPriority = strawberry.field(description="How much it matters.")
+    icon: str | None = strawberry.field(
+        description="The name of an icon, or the address of a picture: its own, or that of its type."
+    )
+    actor: NotificationActor | None = strawberry.field(
+        description="Who did what it is about; null if it does not say."
+    )
+    target: NotificationTarget | None = strawberry.field(
+        description="What it is about; null if it does not say."
+    )
+    actions: list[NotificationAction] = strawberry.field(
+        description="What can be done, three at most."
+    )
+    format: MessageFormat = strawberry.field(description="What `message` is written in.")
     folder: NotificationFolder = strawberry.field(description="Where it is.")
     snoozed_until: datetime | None = strawberry.field(
         description="When it returns to the inbox; null unless it is snoozed."
@@ -88,6 +162,11 @@ class Notification:
             "link": snapshot.link or None,
             "data": JSON(snapshot.data),
             "priority": NotificationPriority(snapshot.priority),
+            "icon": shown_icon(snapshot),
+            "actor": None if snapshot.actor is None else NotificationActor.of(snapshot.actor),
+            "target": None if snapshot.target is None else NotificationTarget.of(snapshot.target),
+            "actions": [NotificationAction.of(action) for action in snapshot.actions or ()],
+            "format": MessageFormat(snapshot.format),
         }
         return cls(
             id=ids.notification_id(snapshot.id),
@@ -101,6 +180,53 @@ class Notification:
             rank=ids.notification_id(snapshot.rank),
             **content,
         )
+
+
+@strawberry.input(
+    description="Who did what a notification is about: either a user, or a name; and perhaps a picture."
+)
+class ActorInput:
+    user_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="A user's id or plain primary key: yourself, or whom you may send to.",
+    )
+    name: str | None = strawberry.field(
+        default=None, description="A name of at most 200 characters."
+    )
+    picture: str | None = strawberry.field(
+        default=None,
+        description="The address of a picture: a path on the site or an http(s) address.",
+    )
+
+    def value(self) -> dict[str, Any]:
+        """Return the actor as the service takes it."""
+        user = None if self.user_id is None else ids.plain_user_id(self.user_id)
+        return {"user": user, "name": self.name, "picture": self.picture}
+
+
+@strawberry.input(description="What a notification is about: an object of the site.")
+class TargetInput:
+    type: str = strawberry.field(description="The model, such as `shop.order`.")
+    object_id: str = strawberry.field(description="The primary key as text.")
+
+    def value(self) -> dict[str, Any]:
+        """Return the target as the service takes it."""
+        return {"type": self.type, "id": self.object_id}
+
+
+@strawberry.input(description="What can be done. It has either an id or a link.")
+class ActionInput:
+    label: str = strawberry.field(description="The text of its button, at most 60 characters.")
+    action_id: str | None = strawberry.field(
+        default=None, description="The id for `performAction`: a slug, different for each action."
+    )
+    link: str | None = strawberry.field(
+        default=None, description="The link: a path on the site or an http(s) address."
+    )
+
+    def value(self) -> dict[str, Any]:
+        """Return the action as the service takes it."""
+        return {"label": self.label, "id": self.action_id, "link": self.link}
 
 
 @strawberry.input(description="The content of a notification.")
@@ -140,14 +266,39 @@ class ContentInput:
     priority: NotificationPriority = strawberry.field(
         default=NotificationPriority.NORMAL, description="How much it matters."
     )
+    icon: str | None = strawberry.field(
+        default=None,
+        description="The name of an icon, a path on the site or an http(s) address. Null: that of the type.",
+    )
+    actor: ActorInput | None = strawberry.field(
+        default=None, description="Who did what it is about."
+    )
+    target: TargetInput | None = strawberry.field(default=None, description="What it is about.")
+    actions: list[ActionInput] | None = strawberry.field(
+        default=None, description="What can be done, three at most."
+    )
+    format: MessageFormat | None = strawberry.field(
+        default=None,
+        description="What `message` is written in. Null: as the type is declared, or plain text.",
+    )
 
     def content(self) -> GivenFields:
         """Return the content as the service takes it."""
         content: Any = {}
         for name in (*CONTENT_FIELDS, "context"):
-            value = getattr(self, name)
-            content[name] = value.value if isinstance(value, Enum) else value
+            content[name] = _plain(getattr(self, name))
         return cast("GivenFields", content)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of an input as the service takes it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, ActorInput | TargetInput | ActionInput):
+        return value.value()
+    return value
 
 
 @strawberry.input(description="A notification to send.")

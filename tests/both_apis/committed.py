@@ -98,11 +98,26 @@ def graphql_notification(row: Notification) -> Json:
             "name": sender.get_full_name(),
         },
         "priority": row.priority.upper(),
+        "icon": row.icon or None,
+        "actor": _graphql_actor(row.actor),
+        "target": row.target and {"type": row.target["type"], "objectId": row.target["id"]},
+        "actions": [
+            {"label": each["label"], "actionId": each.get("id"), "link": each.get("link")}
+            for each in row.actions or []
+        ],
+        "format": row.format.upper(),
         "folder": row.folder.upper(),
         "snoozedUntil": graphql_moment(row.snoozed_until),
         "pinned": row.pinned,
         "rank": str(row.returned_rank or row.pk),
     }
+
+
+def _graphql_actor(actor: Json | None) -> Json | None:
+    if actor is None:
+        return None
+    user = None if "user" not in actor else f"user:{actor['user']}"
+    return {"userId": user, "name": actor["name"], "picture": actor.get("picture")}
 
 
 def json_notification(row: Notification) -> Json:
@@ -121,6 +136,13 @@ def json_notification(row: Notification) -> Json:
         shown["expires_at"] = json_moment(row.expires_at)
     if row.priority != "normal":
         shown["priority"] = row.priority
+    shown |= {
+        name: getattr(row, name)
+        for name in ("icon", "actor", "target", "actions")
+        if getattr(row, name)
+    }
+    if row.format != "plain":
+        shown["format"] = row.format
     if row.folder != "inbox":
         shown["folder"] = row.folder
     if row.snoozed_until is not None:

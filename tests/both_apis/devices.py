@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -31,6 +31,8 @@ class ShownNotification:
     folder: str = "inbox"
     snoozed: bool = False
     pinned: bool = False
+    parts: dict[str, Any] = field(default_factory=dict)
+    """Icon, actor, target, actions and format by the names of the JSON API, where they say something."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +212,9 @@ class JsonDevice(Socket):
 def _shown_by_json_api(raw: dict[str, Any]) -> ShownNotification:
     keys = ("id", "title", "message", "type", "read", "data")
     more = {key: raw[key] for key in ("priority", "folder", "pinned") if key in raw}
+    parts = {key: raw[key] for key in PARTS if key in raw}
     return ShownNotification(
-        **{key: raw[key] for key in keys}, snoozed="snoozed_until" in raw, **more
+        **{key: raw[key] for key in keys}, snoozed="snoozed_until" in raw, parts=parts, **more
     )
 
 
@@ -224,7 +227,14 @@ PAST = {
     "unpin": "unpinned",
 }
 
-NOTIFICATION = "id title message type read data priority folder snoozedUntil pinned"
+PARTS = ("icon", "actor", "target", "actions", "format")
+NAMES = {"userId": "user", "objectId": "id", "actionId": "id"}
+"""What the JSON API calls parts of the content."""
+
+NOTIFICATION = (
+    "id title message type read data priority folder snoozedUntil pinned icon format"
+    " actor { userId name picture } target { type objectId } actions { label actionId link }"
+)
 EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
     __typename position unreadCount
     ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
@@ -265,6 +275,10 @@ class GraphQLDevice(Socket):
     def send(
         self, user_id: int, title: str | None, message: str | None = "", **more: Any
     ) -> int | None:
+        for name in _INPUT_NAMES.keys() & more.keys():
+            more[name] = _renamed(more[name], _INPUT_NAMES[name])
+        if "format" in more:
+            more["format"] = more["format"].upper()
         for name, shown in (("expires_at", "expiresAt"), ("idempotency_key", "idempotencyKey")):
             if name in more:
                 more[shown] = more.pop(name)
@@ -362,9 +376,31 @@ def _change_of_graphql(event: dict[str, Any]) -> Change | None:
 
 def _shown_by_graphql_api(raw: dict[str, Any]) -> ShownNotification:
     snoozed = raw.pop("snoozedUntil") is not None
+    parts = {name: _renamed(raw.pop(name), NAMES) for name in PARTS}
+    parts["format"] = None if parts["format"] == "PLAIN" else parts["format"].lower()
+    user = (parts["actor"] or {}).get("user")
+    if user is not None:
+        parts["actor"]["user"] = user.removeprefix("user:")
     own = {
         "id": int(raw["id"]),
         "folder": raw["folder"].lower(),
         "priority": raw["priority"].lower(),
     }
-    return ShownNotification(**{**raw, **own}, snoozed=snoozed)
+    said = {name: value for name, value in parts.items() if value}
+    return ShownNotification(**{**raw, **own}, snoozed=snoozed, parts=said)
+
+
+_INPUT_NAMES = {
+    "actor": {"user": "userId"},
+    "target": {"id": "objectId"},
+    "actions": {"id": "actionId"},
+}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a part of the content with other names, without what is null."""
+    if isinstance(value, list):
+        return [_renamed(each, names) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {names.get(key, key): item for key, item in value.items() if item is not None}

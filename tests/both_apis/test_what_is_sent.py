@@ -148,6 +148,15 @@ def changes(people: People, noted: Callable[[], None]) -> None:
         expires_at=soon,
     )
     last_offer = add("Last offer", data={"percent": 50}, type="offer.last", expires_at=soon)
+    add(
+        "Everything there is",
+        type="billing",
+        icon="receipt",
+        actor={"user": people.carol.pk, "picture": "/carol.png"},
+        target={"type": "shop.order", "id": 7},
+        actions=[{"label": "Pay", "id": "pay"}, {"label": "Open", "link": "/invoices/5"}],
+        format="markdown",
+    )
     services.mark_seen(user_id=owner, now=next(clock))
     noted()
     mark(services.mark_read, paid)
@@ -250,7 +259,7 @@ def see(received: Sequence[Json], expected: Sequence[Json]) -> None:
 def check(clients: Clients, events: Sequence[CommittedEvent]) -> None:
     """See that each client gets these events, whole and in order, and nothing else."""
     expected = [event.graphql for event in events]
-    assert len({event["position"][1] for event in expected}) == len(expected) == 27
+    assert len({event["position"][1] for event in expected}) == len(expected) == 28
     for client in clients.full:
         see(client.events(len(expected)), expected)
     see(clients.other.events(len(expected)), [in_other_selection(event) for event in expected])
@@ -400,7 +409,7 @@ def test_every_field_of_a_list_is_what_the_database_holds(
     committed = CommittedEvents(people.owner.pk)
     changes(people, committed.note)
     rows = rows_of(people.owner)
-    assert len(rows) == 4
+    assert len(rows) == 5
     inbox = Inbox.objects.get(pk=people.owner.pk)
     nodes = [graphql_notification(row) for row in rows]
     pages = [rows[:3], rows[3:]]
@@ -409,7 +418,7 @@ def test_every_field_of_a_list_is_what_the_database_holds(
         shown = post(server, people.owner, PAGE, first=3, after=after)
         assert shown["nodes"] == [edge["node"] for edge in shown["edges"]]
         assert shown["nodes"] == nodes[3 * number : 3 * number + 3]
-        assert shown["totalCount"] == inbox.total_count == 4
+        assert shown["totalCount"] == inbox.total_count == 5
         assert shown["unreadCount"] == inbox.unread_count == 1
         assert shown["unseenCount"] == inbox.unseen_count == 1
         assert (shown["archivedCount"], shown["snoozedCount"]) == (0, 0)

@@ -36,8 +36,9 @@ HEADS: LiteralString = "SELECT user_id, epoch, last_sequence, first_sequence FRO
 COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM live_inbox_inbox"
 LISTS: LiteralString = """
     SELECT note.recipient_id, note.id, note.type, note.title, note.message, note.link, note.data, note.created_at,
-           note.expires_at, note.read_at, note.priority, note.folder, note.snoozed_until, note.pinned,
-           note.returned_rank, sender.id, sender.username, sender.first_name, sender.last_name
+           note.expires_at, note.read_at, note.priority, note.icon, note.actor, note.target,
+           note.actions, note.format, note.folder, note.snoozed_until, note.pinned, note.returned_rank,
+           sender.id, sender.username, sender.first_name, sender.last_name
     FROM live_inbox_notification AS note LEFT JOIN auth_user AS sender ON sender.id = note.sender_id
     ORDER BY note.id DESC
 """
@@ -364,6 +365,11 @@ def _shown(snapshot: dict[str, Any]) -> Notification:
         read_at=canonical_time(snapshot["read_at"]),
         # What is at its default is left out of the log.
         priority=snapshot.get("priority", "normal"),
+        icon=snapshot.get("icon", ""),
+        actor=canonical_json(snapshot.get("actor")),
+        target=canonical_json(snapshot.get("target")),
+        actions=canonical_json(snapshot.get("actions")),
+        format=snapshot.get("format", "plain"),
         folder=snapshot.get("folder", "inbox"),
         snoozed_until=canonical_time(snapshot.get("snoozed_until")),
         pinned=snapshot.get("pinned", False),
@@ -382,6 +388,11 @@ def _row(
     expires_at: Any,
     read_at: Any,
     priority: str,
+    icon: str,
+    actor: Any,
+    target: Any,
+    actions: Any,
+    format: str,
     folder: str,
     snoozed_until: Any,
     pinned: Any,
@@ -396,17 +407,27 @@ def _row(
         title=title,
         message=message,
         link=link,
-        data=canonical_json(json.loads(data) if isinstance(data, str) else data),
+        data=_json_text(data),
         sender=sender_text(key and (key, username, f"{first_name} {last_name}".strip())),
         created_at=canonical_time(created_at),
         expires_at=canonical_time(expires_at),
         read_at=canonical_time(read_at),
         priority=priority,
+        icon=icon,
+        actor=_json_text(actor),
+        target=_json_text(target),
+        actions=_json_text(actions),
+        format=format,
         folder=folder,
         snoozed_until=canonical_time(snoozed_until),
         pinned=bool(pinned),
         returned_rank=str(returned_rank or ""),
     )
+
+
+def _json_text(value: Any) -> str:
+    """Return the JSON of a column, which is text in SQLite."""
+    return canonical_json(json.loads(value) if isinstance(value, str) else value)
 
 
 def _moment(created_at: datetime | str) -> float:

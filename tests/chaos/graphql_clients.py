@@ -31,6 +31,7 @@ from tests.chaos.history import (
 )
 
 NOTIFICATION = """id type title message link data read readAt createdAt expiresAt
+    icon actor { userId name picture } target { type objectId } actions { label actionId link } format
     priority folder snoozedUntil pinned rank sender { id username name }"""
 LIST = f"""query ($first: Int, $after: String) {{ notifications(first: $first, after: $after) {{
     position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
@@ -219,11 +220,31 @@ def notification_of(node: dict[str, Any]) -> Notification:
         expires_at=canonical_time(node["expiresAt"]),
         read_at=canonical_time(node["readAt"]),
         priority=node["priority"].lower(),
+        icon=node["icon"] or "",
+        actor=_part(node["actor"]),
+        target=_part(node["target"]),
+        actions=canonical_json([_named(each) for each in node["actions"]] or None),
+        format=node["format"].lower(),
         folder=node["folder"].lower(),
         snoozed_until=canonical_time(node["snoozedUntil"]),
         pinned=node["pinned"],
         returned_rank="" if node["rank"] == node["id"] else node["rank"],
     )
+
+
+_NAMES = {"userId": "user", "objectId": "id", "actionId": "id"}
+
+
+def _named(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of the content by the names of the JSON API, without what is null."""
+    found = {_NAMES.get(name, name): value for name, value in part.items() if value is not None}
+    if "user" in found:
+        found["user"] = found["user"].removeprefix("user:")
+    return found
+
+
+def _part(part: dict[str, Any] | None) -> str:
+    return canonical_json(part and _named(part))
 
 
 async def _send(connection: ClientConnection, message: dict[str, Any]) -> None:

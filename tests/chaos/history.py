@@ -39,7 +39,8 @@ class Place:
 class Notification:
     """A notification in the one form in which all sources are compared: numbers and texts.
 
-    `data` and `sender` are JSON with sorted keys; times are ISO 8601 in UTC with microseconds. What is absent is empty.
+    `data`, `sender`, `actor`, `target` and `actions` are JSON with sorted keys; times are ISO 8601 in UTC with
+    microseconds. What is absent is empty.
     """
 
     id: int
@@ -53,6 +54,11 @@ class Notification:
     expires_at: str
     read_at: str
     priority: str = "normal"
+    icon: str = ""
+    actor: str = "null"
+    target: str = "null"
+    actions: str = "null"
+    format: str = "plain"
     folder: str = "inbox"
     snoozed_until: str = ""
     pinned: bool = False

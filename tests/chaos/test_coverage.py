@@ -60,10 +60,11 @@ def test_every_field_of_a_notification_is_selected() -> None:
     document = parse(f"{{ {graphql_clients.NOTIFICATION} }}").definitions[0]
     selections: SelectionSetNode = document.selection_set  # type: ignore[attr-defined]
     assert selected(selections, "Notification") == set(NOTIFICATION.fields)
-    sender = next(each for each in selections.selections if each.name.value == "sender")  # type: ignore[attr-defined]
-    person = get_named_type(NOTIFICATION.fields["sender"].type)
-    assert isinstance(person, GraphQLObjectType)
-    assert selected(sender.selection_set, person.name) == set(person.fields)  # type: ignore[attr-defined]
+    for name in ("sender", "actor", "target", "actions"):
+        part = next(each for each in selections.selections if each.name.value == name)  # type: ignore[attr-defined]
+        kind = get_named_type(NOTIFICATION.fields[name].type)
+        assert isinstance(kind, GraphQLObjectType)
+        assert selected(part.selection_set, kind.name) == set(kind.fields)  # type: ignore[attr-defined]
 
 
 def test_every_key_of_the_json_api_is_compared() -> None:
@@ -78,6 +79,11 @@ def test_every_key_of_the_json_api_is_compared() -> None:
         "link": "/d",
         "expires_at": "2026-01-02T00:00:00Z",
         "priority": "high",
+        "icon": "bell",
+        "actor": {"name": "Ana"},
+        "target": {"type": "shop.order", "id": "7"},
+        "actions": [{"label": "Pay", "id": "pay"}],
+        "format": "markdown",
         "folder": "archive",
         "snoozed_until": "2026-01-03T00:00:00Z",
         "pinned": True,

@@ -110,6 +110,9 @@ class Writer:
             "message": f"{words} {self._number}".strip(),
             "link": self.rng.choice(LINKS),
             "data": data,
+            "icon": self.rng.choice((None, "bell", "/icons/7.svg")),
+            "actor": self.rng.choice((None, {"name": "Ana", "picture": "/ana.png"})),
+            "actions": self.rng.choice((None, [{"label": words.strip() or "Open", "link": "/7"}])),
         }
 
     def expiry(self) -> datetime:

@@ -17,7 +17,7 @@ def test_every_type_of_a_field_is_declared_once() -> None:
     declared = re.findall(r"^export (?:interface|type) (\w+)", module, re.M)
     assert len(declared) == len(set(declared))
     used = {
-        name
+        name.removesuffix("[]")
         for kind in re.findall(r"^  \w+: (.+);$", module, re.M)
         for name in kind.split(" | ")
         if not name.startswith('"')

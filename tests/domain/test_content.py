@@ -36,6 +36,13 @@ VALID: dict[str, Any] = {
     "expires_at": None,
     "now": NOW,
 }
+NO_PARTS: dict[str, Any] = {
+    "icon": "",
+    "actor": None,
+    "target": None,
+    "actions": None,
+    "format": "plain",
+}
 
 
 def clean(**changes: Any) -> Content:
@@ -69,12 +76,20 @@ def test_what_is_acceptable_stays_as_it_is() -> None:
         data=data,
         expires_at=ends,
         priority="high",
+        **NO_PARTS,
     )
 
 
 def test_only_the_title_is_required() -> None:
     assert clean_content(now=NOW, title="Hi") == Content(
-        type="general", title="Hi", message="", link="", data={}, expires_at=None, priority="normal"
+        type="general",
+        title="Hi",
+        message="",
+        link="",
+        data={},
+        expires_at=None,
+        priority="normal",
+        **NO_PARTS,
     )
 
 

@@ -88,6 +88,16 @@ class _MutationWriter(Writer):
                     | st.sampled_from(["2100-01-01T00:00:00Z", "2001-01-01T00:00:00Z"]),
                     "idempotencyKey": st.none() | st.sampled_from(["k", "l", " "]),
                     "priority": st.sampled_from([EnumName("LOW"), EnumName("URGENT")]),
+                    "icon": st.none() | st.sampled_from(["bell", "javascript:x"]),
+                    "actor": st.none()
+                    | st.sampled_from([{"name": "Ana"}, {"userId": "user:1"}, {"picture": "/x"}]),
+                    "target": st.none() | st.just({"type": "shop.order", "objectId": "7"}),
+                    "actions": st.none()
+                    | st.just([])
+                    | st.just([{"label": "Pay", "actionId": "pay"}, {"label": "x", "link": "/"}])
+                    | st.just({"label": "alone", "link": "/"}),
+                    "format": st.none()
+                    | st.sampled_from([EnumName("PLAIN"), EnumName("MARKDOWN")]),
                 },
             )
         )

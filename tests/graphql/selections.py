@@ -25,6 +25,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from live_inbox.content import PRIORITIES
+from live_inbox.content_parts import FORMATS
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Folder, Kind, Person, Reset, Snapshot
@@ -36,6 +37,13 @@ Names = dict[tuple[str, str], list[str]]
 """For each type and field, what it may be called in a response; the first is its own name, if nobody took it."""
 
 ALIASES = ["a", "b", "__c", "title", "message", "position", "notification", "id", "count", "type"]
+OBJECTS = (
+    "Notification",
+    "InboxUser",
+    "NotificationActor",
+    "NotificationTarget",
+    "NotificationAction",
+)
 CONDITIONS = ["b0", "b1", "b2"]
 ARGUMENTS = {"after": "String", "types": "[String!]"}
 
@@ -100,7 +108,7 @@ class _Writer:
     def _names(self) -> Names:
         names: Names = {}
         self._name_events(names)
-        for other in ("Notification", "InboxUser"):
+        for other in OBJECTS:
             kind = self.schema.type_map[other]
             assert isinstance(kind, GraphQLObjectType)
             taken: set[str] = set()
@@ -144,8 +152,7 @@ class _Writer:
         parents = [
             self.events.name,
             *(kind.name for kind in self.kinds),
-            "Notification",
-            "InboxUser",
+            *OBJECTS,
         ]
         condition = self.draw(st.sampled_from(parents))
         outer, self.uses = self.uses, set()
@@ -351,6 +358,15 @@ SNAPSHOTS = st.builds(
     pinned=st.booleans(),
     returned_rank=st.none() | NUMBERS,
     priority=st.sampled_from(PRIORITIES),
+    icon=TEXTS,
+    actor=st.none()
+    | st.fixed_dictionaries({"name": TEXTS}, optional={"user": TEXTS, "picture": TEXTS}),
+    target=st.none() | st.fixed_dictionaries({"type": TEXTS, "id": TEXTS}),
+    actions=st.none()
+    | st.lists(
+        st.fixed_dictionaries({"label": TEXTS}, optional={"id": TEXTS, "link": TEXTS}), max_size=2
+    ),
+    format=st.sampled_from(FORMATS),
 )
 
 

@@ -167,6 +167,8 @@ SCOPES: list[frozenset[str]] = [
 
 NOTIFICATION = """fragment Everything on Notification {
   __typename id type title message link data read readAt createdAt expiresAt
+  actor { __typename userId name picture } target { __typename type objectId }
+  actions { __typename label actionId link } icon format
   priority folder snoozedUntil pinned rank sender { __typename id username name }
 }"""
 CHANGED = "{ __typename notification { ...Everything } unreadCount unseenCount position }"

@@ -39,6 +39,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), needs_compiled_selections
 SCHEMA = build()
 CORE = core_schema(SCHEMA.schema)
 
+PARTS: dict[str, Any] = {
+    "icon": "/bell.svg",
+    "actor": {"name": "Ana", "picture": "/ana.png"},
+    "target": {"type": "shop.order", "id": 7},
+    "actions": [{"label": "Pay", "id": "pay"}, {"label": "Open", "link": "/orders/7"}],
+    "format": "markdown",
+}
+
 
 @pytest.fixture
 def inbox(alice: User, bob: User) -> list[int]:
@@ -57,7 +65,9 @@ def inbox(alice: User, bob: User) -> list[int]:
     first, *_ = Notification.objects.filter(recipient=alice).values_list("id", flat=True)
     services.mark_read(user_id=alice.pk, notification_id=first)
     for title, change in (("pinned", services.pin), ("archived", services.archive)):
-        sent = services.send(recipient_id=alice.pk, title=title, priority="high").notification
+        sent = services.send(
+            recipient_id=alice.pk, title=title, priority="high", **PARTS
+        ).notification
         assert sent is not None
         change(user_id=alice.pk, notification_id=sent.pk)
     until = timezone.now() + timedelta(days=2)
@@ -133,6 +143,8 @@ ALL = """query All($first: Int, $filter: NotificationFilter, $after: String) {
 fragment Everything on Notification {
   __typename id type title message link data read readAt createdAt expiresAt
   priority folder snoozedUntil pinned rank
+  actor { __typename userId name picture } target { __typename type objectId }
+  actions { __typename label actionId link } icon format
   sender { __typename id username name }
 }"""
 
@@ -142,7 +154,7 @@ fragment Everything on Notification {
     [
         {},
         {"first": 2},
-        {"first": 100, "filter": {"read": False}},
+        {"first": 80, "filter": {"read": False}},
         {"filter": {"types": ["news", "a"], "read": None}},
         {"filter": {"types": []}},
         {"filter": {"folder": "ARCHIVE"}},

@@ -71,6 +71,8 @@ class TestNames:
         assert {name for name in core.type_map if "Notification" in name} == {
             "InboxAllNotificationsRead",
             "InboxNotification",
+            "InboxNotificationAction",
+            "InboxNotificationActor",
             "InboxNotificationAdded",
             "InboxNotificationChange",
             "InboxNotificationConnection",
@@ -82,6 +84,7 @@ class TestNames:
             "InboxNotificationPreference",
             "InboxNotificationPreferenceInput",
             "InboxNotificationPriority",
+            "InboxNotificationTarget",
             "InboxNotificationType",
             "InboxNotificationUpdated",
             "InboxNotificationsSeen",

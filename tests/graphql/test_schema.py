@@ -113,8 +113,17 @@ def without_descriptions(name: str) -> str:
         "enum ResetReason { EXPIRED EPOCH AHEAD }",
         "type Notification { id: ID! type: String! title: String! message: String! link: String "
         "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! "
-        "expiresAt: DateTime sender: InboxUser priority: NotificationPriority! folder: NotificationFolder! "
+        "expiresAt: DateTime sender: InboxUser priority: NotificationPriority! icon: String "
+        "actor: NotificationActor target: NotificationTarget actions: [NotificationAction!]! "
+        "format: MessageFormat! folder: NotificationFolder! "
         "snoozedUntil: DateTime pinned: Boolean! rank: ID! }",
+        "type NotificationActor { userId: ID name: String! picture: String }",
+        "type NotificationTarget { type: String! objectId: String! }",
+        "type NotificationAction { label: String! actionId: String link: String }",
+        "enum MessageFormat { PLAIN MARKDOWN }",
+        "input ActorInput { userId: ID name: String picture: String }",
+        "input TargetInput { type: String! objectId: String! }",
+        "input ActionInput { label: String! actionId: String link: String }",
         "type InboxUser { id: ID! username: String! name: String! }",
         "type NotificationConnection { edges: [NotificationEdge!]! nodes: [Notification!]! "
         "pageInfo: PageInfo! totalCount: Int! unreadCount: Int! unseenCount: Int! "
@@ -126,11 +135,13 @@ def without_descriptions(name: str) -> str:
         "pinnedOnly: Boolean! = false }",
         "input SendInput { title: String message: String "
         'type: String! = "general" data: JSON link: String expiresAt: DateTime context: JSON '
-        "priority: NotificationPriority! = NORMAL recipientId: ID! idempotencyKey: String }",
+        "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
+        "actions: [ActionInput!] format: MessageFormat recipientId: ID! idempotencyKey: String }",
         "input SendManyInput { title: String message: String "
         'type: String! = "general" data: JSON link: String expiresAt: DateTime context: JSON '
-        "priority: NotificationPriority! = NORMAL recipientIds: [ID!]! = [] recipientRefs: [String!]! = [] "
-        "idempotencyKey: String }",
+        "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
+        "actions: [ActionInput!] format: MessageFormat recipientIds: [ID!]! = [] "
+        "recipientRefs: [String!]! = [] idempotencyKey: String }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",
         "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
         "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN RATE_LIMITED }",
@@ -181,6 +192,8 @@ def test_there_are_no_other_types() -> None:
         *("UnsnoozePayload", "PinPayload", "UnpinPayload"),
         *("NotificationFolder", "NotificationPriority", "NotificationChange", "NotificationsSeen"),
         *("NotificationEvent", "NotificationAdded", "NotificationUpdated", "NotificationDeleted"),
+        *("NotificationActor", "NotificationTarget", "NotificationAction", "MessageFormat"),
+        *("ActorInput", "TargetInput", "ActionInput"),
         *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),
         "PositionAdvanced",
     }

@@ -185,11 +185,25 @@ def test_only_a_notification_that_expires_says_when() -> None:
 def test_only_what_differs_from_the_usual_is_added_to_a_notification() -> None:
     until = datetime(2024, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
     unusual = replace(
-        SNAPSHOT, priority="urgent", folder=Folder.SNOOZED, snoozed_until=until, pinned=True
+        SNAPSHOT,
+        priority="urgent",
+        icon="bell",
+        actor={"name": "Ana"},
+        target={"type": "shop.order", "id": "7"},
+        actions=[{"label": "Open", "link": "/"}],
+        format="markdown",
+        folder=Folder.SNOOZED,
+        snoozed_until=until,
+        pinned=True,
     )
     assert messages.notification(unusual)["notification"] == {
         **NOTIFICATION,
         "priority": "urgent",
+        "icon": "bell",
+        "actor": {"name": "Ana"},
+        "target": {"type": "shop.order", "id": "7"},
+        "actions": [{"label": "Open", "link": "/"}],
+        "format": "markdown",
         "folder": "snoozed",
         "snoozed_until": "2024-01-02T03:04:05Z",
         "pinned": True,
@@ -524,6 +538,11 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
     assert [key for key in table if key not in required] == [
         "expires_at",
         "priority",
+        "icon",
+        "actor",
+        "target",
+        "actions",
+        "format",
         "folder",
         "snoozed_until",
         "pinned",

@@ -77,6 +77,11 @@ class NotificationAdmin(InboxModelAdmin):
         "created_at",
         "expires_at",
         "priority",
+        "icon",
+        "actor_shown",
+        "target_shown",
+        "actions_shown",
+        "format",
         "folder",
         "snoozed_until",
         "pinned",
@@ -107,6 +112,21 @@ class NotificationAdmin(InboxModelAdmin):
     def data_shown(self, notification: Notification) -> SafeString:
         """The data for programs, as indented JSON."""
         return as_json(notification.data)
+
+    @admin.display(description="actor")
+    def actor_shown(self, notification: Notification) -> SafeString | None:
+        """Who did it, as indented JSON."""
+        return notification.actor and as_json(notification.actor)
+
+    @admin.display(description="target")
+    def target_shown(self, notification: Notification) -> SafeString | None:
+        """What it is about, as indented JSON."""
+        return notification.target and as_json(notification.target)
+
+    @admin.display(description="actions")
+    def actions_shown(self, notification: Notification) -> SafeString | None:
+        """What can be done, as indented JSON."""
+        return notification.actions and as_json(notification.actions)
 
     # -- sending ------------------------------------------------------------------------------------------
 

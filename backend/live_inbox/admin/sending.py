@@ -20,6 +20,7 @@ from live_inbox.admin.key_fields import SafeModelMultipleChoiceField, users_widg
 from live_inbox.admin.type_fields import type_widget
 from live_inbox.conf import inbox_settings
 from live_inbox.content import CONTENT_FIELDS
+from live_inbox.content_parts import FORMATS
 from live_inbox.declared_types import declared_type, declared_types
 from live_inbox.errors import InvalidInput, NotificationError
 from live_inbox.identity.accounts import active_users
@@ -113,6 +114,26 @@ class SendForm(forms.Form):
         widget=AdminSplitDateTime(),
         required=False,
         help_text="When the notification is deleted automatically. Empty: as its type is declared, or never.",
+    )
+    actor = JSONField(
+        widget=AdminTextareaWidget(attrs={"rows": 2}),
+        required=False,
+        help_text='Who did it: {"name": "Ana", "picture": "/ana.png"}, or {"user": 7}.',
+    )
+    target = JSONField(
+        widget=AdminTextareaWidget(attrs={"rows": 2}),
+        required=False,
+        help_text='What it is about: {"type": "shop.order", "id": 7}.',
+    )
+    actions = JSONField(
+        widget=AdminTextareaWidget(attrs={"rows": 3}),
+        required=False,
+        help_text='Up to three: [{"label": "Approve", "id": "approve"}, {"label": "Open", "link": "/"}].',
+    )
+    format = forms.ChoiceField(
+        choices=[("", "As the type is declared"), *((each, each) for each in FORMATS)],
+        required=False,
+        help_text="What the message is written in.",
     )
     context = JSONField(
         widget=AdminTextareaWidget(attrs={"rows": 4}),

@@ -11,11 +11,19 @@ from typing import Any
 
 import orjson
 
+from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput
 from live_inbox.importing.rows import PAGE, Page, Problem, SourceRow
 from live_inbox.importing.text_rows import COLUMNS, to_source_row
 
 Line = SourceRow | Problem
+
+_JSON_TYPES = {
+    name: declared.json_type
+    for name, declared in CONTENT_FIELDS.items()
+    if declared.json_type in ("array", "object")
+}
+"""The columns whose cells in CSV files are JSON."""
 
 
 class _FileSource(ABC):
@@ -97,12 +105,14 @@ class CsvSource(_FileSource):
         values: dict[str, Any] = {
             name: cell for name, cell in zip(header, cells, strict=True) if cell
         }
-        data = next((name for name in values if self._names.get(name, name) == "data"), None)
-        if data is not None and data not in self._ignored:
-            try:
-                values[data] = orjson.loads(values[data])
-            except ValueError:
-                return Problem(f"line {line}", "data", "data must be a JSON object.")
+        for name in values.keys() - set(self._ignored):
+            field = self._names.get(name, name)
+            if field in _JSON_TYPES:
+                try:
+                    values[name] = orjson.loads(values[name])
+                except ValueError:
+                    message = f"{field} must be a JSON {_JSON_TYPES[field]}."
+                    return Problem(f"line {line}", field, message)
         return self._row(line, values)
 
 

@@ -196,6 +196,8 @@ def _content(name: str, fields: dict[str, Any]) -> Any:
             return None if value is None else _text(key, value)
         case "object":
             return _object(key, value)
+        case "array":
+            return _list(key, value)
         case "date-time":
             return _moment(key, value)
         case _:
@@ -205,6 +207,12 @@ def _content(name: str, fields: dict[str, Any]) -> Any:
 def _object(field: str, value: object) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise InvalidInput(f"{field} must be a JSON object.", field=field)
+    return value
+
+
+def _list(field: str, value: object) -> list[Any] | None:
+    if value is not None and not isinstance(value, list):
+        raise InvalidInput(f"{field} must be a list.", field=field)
     return value
 
 

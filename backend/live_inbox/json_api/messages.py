@@ -16,6 +16,7 @@ import orjson
 from live_inbox.content import GivenFields
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.events import Event, Folder, Snapshot
+from live_inbox.snapshots import shown_icon
 
 DEFAULT_LIMIT = 50
 """Notifications in a list without a `limit`: the guide's clients never send one."""
@@ -219,6 +220,11 @@ class NotificationObject(TypedDict):
     link: str | None
     expires_at: NotRequired[str]
     priority: NotRequired[str]
+    icon: NotRequired[str]
+    actor: NotRequired[dict[str, Any]]
+    target: NotRequired[dict[str, Any]]
+    actions: NotRequired[list[dict[str, Any]]]
+    format: NotRequired[str]
     folder: NotRequired[str]
     snoozed_until: NotRequired[str]
     pinned: NotRequired[Literal[True]]
@@ -528,6 +534,16 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
     # The rest is left out at its default, so that messages stay as clients know them.
     if snapshot.priority != "normal":
         shown["priority"] = snapshot.priority
+    if (icon := shown_icon(snapshot)) is not None:
+        shown["icon"] = icon
+    if snapshot.actor is not None:
+        shown["actor"] = snapshot.actor
+    if snapshot.target is not None:
+        shown["target"] = snapshot.target
+    if snapshot.actions is not None:
+        shown["actions"] = snapshot.actions
+    if snapshot.format != "plain":
+        shown["format"] = snapshot.format
     if snapshot.folder is not Folder.INBOX:
         shown["folder"] = snapshot.folder.value
     if snapshot.snoozed_until is not None:

@@ -275,6 +275,18 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
+                ("icon", models.CharField(blank=True, max_length=500)),
+                ("actor", models.JSONField(blank=True, null=True)),
+                ("target", models.JSONField(blank=True, null=True)),
+                ("actions", models.JSONField(blank=True, null=True)),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[("plain", "plain"), ("markdown", "markdown")],
+                        default="plain",
+                        max_length=16,
+                    ),
+                ),
                 (
                     "folder",
                     models.CharField(

@@ -16,6 +16,7 @@ from live_inbox.identity.scopes import Right, may_send_to_anyone, require
 from live_inbox.send_policy import may_send
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.results import SentMany
+from live_inbox.services.send_for_caller import check_may_name
 from live_inbox.services.send_rate import take_recipients, take_sends
 from live_inbox.services.users import existing_users, user_key
 
@@ -68,6 +69,7 @@ def send_many_for_caller(
     take_sends(caller, count=count, field="recipient_ids")
     require(caller.scopes, Right.SEND)
     user = cast("AbstractUser", refresh_caller(caller).user)
+    check_may_name(user, content.get("actor"), scopes=caller.scopes)
     may_create = may_send_to_anyone(caller.scopes)
     recipients = [*_by_key(recipient_ids), *_by_ref(recipient_refs, create=may_create)]
     refused: dict[Any, SendStatus] = {}

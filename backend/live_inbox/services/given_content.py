@@ -31,6 +31,7 @@ from live_inbox.declared_types import (
 )
 from live_inbox.errors import InvalidInput
 from live_inbox.plain_values import is_lazy, object_of, plain_json
+from live_inbox.services.given_references import with_references
 from live_inbox.services.known_types import check_known
 
 _UNTITLED = "-"
@@ -48,6 +49,8 @@ class GivenContent:
     context: it is whole, and was perhaps written before the type had templates."""
     expires_at: datetime | None
     """When it expires by the retention of its type; None if that says nothing, or the call says when."""
+    format: str | None
+    """What messages of its type are written in; None if that is not declared."""
 
     @property
     def rendered(self) -> tuple[str, ...]:
@@ -64,6 +67,8 @@ class GivenContent:
         fields: Any = {**self.fields}
         for name in self.rendered:
             fields[name] = self._render(name)
+        if fields.get("format") is None:
+            fields["format"] = self.format
         if self.expires_at is not None:
             fields["expires_at"] = self.expires_at
         content = clean_content(now=None, **fields)
@@ -81,6 +86,9 @@ class GivenContent:
         with translation.override(settings.LANGUAGE_CODE):
             values = clean_content(now=None, **fields).values()
             context = plain_json(self.context, field="context")
+        if values["actor"] is not None and "user" in values["actor"]:
+            # A user may get another name until the call is repeated.
+            values["actor"] = {**values["actor"], "name": ""}
         # Whether there is a template for them may change until the call is repeated.
         values |= {name: None for name in ("title", "message") if self._is_default(name)}
         document = orjson.dumps([values, context], option=orjson.OPT_SORT_KEYS)
@@ -104,7 +112,7 @@ class GivenContent:
 
 def read_given(given: Mapping[str, Any], *, now: datetime) -> GivenContent:
     """Return the arguments of a send, from `now` on. Raises InvalidInput for a context that is not acceptable."""
-    fields = {**given}
+    fields = with_references(given)
     context = _clean_context(fields.pop("context", None))
     declared = _declared(fields.get("type"))
     is_whole = fields.get("title") is not None and context is None
@@ -116,7 +124,8 @@ def read_given(given: Mapping[str, Any], *, now: datetime) -> GivenContent:
     expires_at = None
     if days is not None and fields.get("expires_at") is None:
         expires_at = now + timedelta(days=days)
-    return GivenContent(fields, context, {} if is_whole else declared.templates, expires_at)
+    templates = {} if is_whole else declared.templates
+    return GivenContent(fields, context, templates, expires_at, declared.format)
 
 
 def _declared(type: object) -> NotificationType:

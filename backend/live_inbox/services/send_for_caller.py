@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from live_inbox.errors import Forbidden
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.identity.scopes import Right, require
-from live_inbox.send_policy import check_may_send
+from live_inbox.send_policy import check_may_send, may_send
+from live_inbox.services.given_references import named_user
 from live_inbox.services.results import Sent
 from live_inbox.services.send_rate import take_recipient, take_sends
 from live_inbox.services.sending import send
@@ -14,6 +16,16 @@ from live_inbox.services.users import user_key
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
+
+
+def check_may_name(caller: AbstractUser, actor: object, *, scopes: frozenset[str]) -> None:
+    """Raise Forbidden for an actor who is a user to whom the caller may not send.
+
+    The notification shows the name of the user, and who does not exist is told from who does.
+    """
+    named = named_user(actor)
+    if named is not None and not may_send(caller, recipient_id=str(named), scopes=scopes):
+        raise Forbidden("You may not name this user as the actor.")
 
 
 def send_for_caller(
@@ -30,6 +42,8 @@ def send_for_caller(
     # The caller of a socket may be hours old, and Django keeps permissions with the row.
     caller = caller if is_fresh else refresh_caller(caller)
     user = cast("AbstractUser", caller.user)
+    # Also for repeated calls: which users exist is nobody's business.
+    check_may_name(user, content.get("actor"), scopes=caller.scopes)
 
     def authorize() -> None:
         check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)

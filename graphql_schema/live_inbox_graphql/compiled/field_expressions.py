@@ -13,11 +13,13 @@ from strawberry.utils.str_converters import to_camel_case
 
 from live_inbox import services
 from live_inbox.content import CONTENT_FIELDS, PRIORITIES
+from live_inbox.content_parts import FORMATS
+from live_inbox.declared_types import declared_type
 from live_inbox.delivery.position import position_text
 from live_inbox.events import CHANGES, Folder
 from live_inbox_graphql import cursors, ids
 from live_inbox_graphql.events import NotificationChange, ResetReason
-from live_inbox_graphql.types import NotificationFolder, NotificationPriority
+from live_inbox_graphql.types import MessageFormat, NotificationFolder, NotificationPriority
 
 _EVERY_EVENT: Mapping[str, str] = {
     "position": "position_text(it.epoch, it.sequence, it.fingerprint)",
@@ -69,10 +71,27 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "createdAt": "it.created_at",
         "sender": "it.sender",
         "priority": "PRIORITIES[it.priority]",
+        "icon": "it.icon or declared_type(it.type).icon or None",
+        "actions": "it.actions or ()",
+        "format": "FORMATS[it.format]",
         "folder": "FOLDERS[it.folder]",
         "snoozedUntil": "it.snoozed_until",
         "pinned": "it.pinned",
         "rank": "str(it.id if it.returned_rank is None else it.returned_rank)",
+    },
+    "NotificationActor": {
+        "userId": "None if (user := it.get('user')) is None else user_id(user)",
+        "name": "it['name']",
+        "picture": "it.get('picture')",
+    },
+    "NotificationTarget": {
+        "type": "it['type']",
+        "objectId": "it['id']",
+    },
+    "NotificationAction": {
+        "label": "it['label']",
+        "actionId": "it.get('id')",
+        "link": "it.get('link')",
     },
     "NotificationConnection": {
         "edges": "it.notifications",
@@ -132,8 +151,10 @@ NAMES: Mapping[str, object] = {
     "CHANGES": {kind: NotificationChange(kind.value) for kind in CHANGES},
     "FOLDERS": {folder: NotificationFolder(folder.value) for folder in Folder},
     "PRIORITIES": {name: NotificationPriority(name) for name in PRIORITIES},
+    "FORMATS": {name: MessageFormat(name) for name in FORMATS},
     "ResetReason": ResetReason,
     "cursor": cursors.encode,
+    "declared_type": declared_type,
     "notification_id": ids.notification_id,
     "position_text": position_text,
     "snapshot": services.snapshot,

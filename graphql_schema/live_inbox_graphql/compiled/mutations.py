@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cache, partial
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import (
     DocumentNode,
@@ -40,7 +40,18 @@ from live_inbox_graphql.compiled.rendering import dumps
 from live_inbox_graphql.compiled.selection_memory import Selection, SelectionMemory
 from live_inbox_graphql.costs import Cost, excess, operation_cost
 from live_inbox_graphql.operation_rate import COST_EACH
-from live_inbox_graphql.types import NotificationPriority, SendInput
+from live_inbox_graphql.types import (
+    ActionInput,
+    ActorInput,
+    MessageFormat,
+    NotificationPriority,
+    SendInput,
+    TargetInput,
+)
+
+MadeT = TypeVar("MadeT")
+
+_ENUMS = (MessageFormat, NotificationPriority)
 
 _OF_ONE_ARGUMENT: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "markRead": ("id", changes.mark_read),
@@ -59,7 +70,12 @@ _OF_ONE_ARGUMENT: Mapping[str, tuple[str, Callable[..., Any]]] = {
 FIELDS = (*_OF_ONE_ARGUMENT, "send")
 """The fields of the mutation type that can be compiled."""
 
-_SEND_ARGUMENTS = {to_camel_case(field.name): field.name for field in fields(SendInput)}
+_PARTS: Mapping[str, type[Any]] = {
+    "actor": ActorInput,
+    "target": TargetInput,
+    "actions": ActionInput,
+}
+"""The fields of `SendInput` that are objects, and lists of them: Strawberry makes these of the values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +175,31 @@ def _changing(
 
 
 def _sending(field: RootField, given: Mapping[str, Any]) -> Call:
-    input = SendInput(**{_SEND_ARGUMENTS[name]: value for name, value in given.items()})
+    input = _made(SendInput, given)
 
     def perform(caller: Caller, *, is_fresh: bool) -> changes.ShownSend:
         return changes.send(caller, input, is_fresh=is_fresh)
 
     return Call(field, Right.SEND, perform, input.recipient_id)
+
+
+@cache
+def _names(kind: Any) -> Mapping[str, str]:
+    """Return the attributes of an input's class by the names that the schema has for them."""
+    return {to_camel_case(field.name): field.name for field in fields(kind)}
+
+
+def _made(kind: type[MadeT], given: Mapping[str, Any]) -> MadeT:
+    """Return the object that Strawberry makes of the value of an input."""
+    made: Any = kind
+    names = _names(made)
+    return kind(**{names[name]: _value(_PARTS.get(name), value) for name, value in given.items()})
+
+
+def _value(kind: type[Any] | None, value: Any) -> Any:
+    if kind is None or value is None:
+        return value
+    return [_made(kind, each) for each in value] if isinstance(value, list) else _made(kind, value)
 
 
 def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
@@ -177,12 +212,23 @@ def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
     return Selection(document, root.name, tuple(fields), size)
 
 
-def _is_taken_as_it_is(kind: GraphQLInputType) -> bool:
-    """Whether values of a type are those that resolvers get."""
+def _is_known(name: str, kind: GraphQLInputType) -> bool:
+    """Whether `_made` makes of the values of a field of an input what resolvers get."""
     named = get_named_type(kind)
     if isinstance(named, GraphQLEnumType):
-        return getattr(definition_of(named), "wrapped_cls", None) is NotificationPriority
+        return getattr(definition_of(named), "wrapped_cls", None) in _ENUMS
+    if isinstance(named, GraphQLInputObjectType):
+        return name in _PARTS and _is_input_of(named, _PARTS[name])
     return isinstance(named, GraphQLScalarType)
+
+
+def _is_input_of(kind: GraphQLInputObjectType, origin: type[Any]) -> bool:
+    """Whether an input is that of our class, as we declare it."""
+    if getattr(definition_of(kind), "origin", None) is not origin:
+        return False
+    return kind.fields.keys() == _names(origin).keys() and all(
+        _is_known(name, field.type) for name, field in kind.fields.items()
+    )
 
 
 def _check_arguments(name: str, field: GraphQLField) -> None:
@@ -192,14 +238,7 @@ def _check_arguments(name: str, field: GraphQLField) -> None:
     else:
         known = {"input"}
         input = get_named_type(field.args["input"].type) if "input" in field.args else None
-        origin = getattr(definition_of(input), "origin", None) if input is not None else None
-        if (
-            not isinstance(input, GraphQLInputObjectType)
-            or origin is not SendInput
-            or input.fields.keys() != _SEND_ARGUMENTS.keys()
-            # Of values of other types, Strawberry makes objects.
-            or not all(_is_taken_as_it_is(each.type) for each in input.fields.values())
-        ):
+        if not isinstance(input, GraphQLInputObjectType) or not _is_input_of(input, SendInput):
             raise UnsupportedSelection("another input")
     if field.args.keys() != known:
         raise UnsupportedSelection("other arguments")

@@ -98,9 +98,9 @@ BUGS = (
     PlantedBug(
         name="titles-in-many-lines",
         breaks="A title has several lines.",
-        file="backend/live_inbox/content.py",
-        original='text = one_line(_clean_text("title", value, TITLE_LENGTH))',
-        replacement='text = _clean_text("title", value, TITLE_LENGTH)',
+        file="backend/live_inbox/content_texts.py",
+        original="text = one_line(clean_text(name, value, length))",
+        replacement="text = clean_text(name, value, length)",
         caught_by=("tests/domain/test_content.py::test_a_title_is_one_line",),
     ),
     PlantedBug(
@@ -184,7 +184,7 @@ BUGS = (
     PlantedBug(
         name="link-to-another-site",
         breaks="A link that looks like a path leads to another site.",
-        file="backend/live_inbox/content.py",
+        file="backend/live_inbox/content_texts.py",
         original='if text.startswith("/") and not text.startswith("//"):',
         replacement='if text.startswith("/"):',
         caught_by=("tests/domain/test_content.py::test_nothing_else_is_a_link",),
