@@ -112,6 +112,7 @@ class Kind(StrEnum):
     RETURNED = "returned", PayloadType.NOTIFICATION, "NotificationUpdated", "notification"
     PINNED = "pinned", PayloadType.NOTIFICATION, "NotificationUpdated", None
     UNPINNED = "unpinned", PayloadType.NOTIFICATION, "NotificationUpdated", None
+    ACTION = "action", PayloadType.NOTIFICATION, "NotificationUpdated", None
     SEEN = "seen", PayloadType.UP_TO_RANK, "NotificationsSeen", None
 
 
@@ -156,6 +157,8 @@ class Snapshot(Struct, frozen=True, omit_defaults=True, gc=False):
     target: dict[str, Any] | None = None
     actions: list[dict[str, Any]] | None = None
     format: str = "plain"
+    performed_action: str | None = None
+    performed_at: Moment | None = None
 
     @property
     def rank(self) -> int:

@@ -253,6 +253,13 @@ class Notification(models.Model):
     )
     snoozed_until = models.DateTimeField(null=True, blank=True, editable=False)
     pinned = models.BooleanField(default=False, editable=False)
+    performed_action = models.CharField(
+        max_length=TYPE_LENGTH,
+        null=True,
+        editable=False,
+        help_text="Id of the action that the user has chosen, the first time.",
+    )
+    performed_at = models.DateTimeField(null=True, editable=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True, editable=False)
     given_digest = models.CharField(
         max_length=32,

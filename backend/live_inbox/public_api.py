@@ -190,6 +190,18 @@ def unpin(*, user: Any, notification_id: Any) -> Changed:
 
 
 @_named_as_arguments
+def perform_action(*, user: Any, notification_id: Any, action_id: str) -> Changed:
+    """Record that a user has chosen an action of a notification. Takes and raises what `mark_read` does.
+
+    The outcome is recorded once: if there is one, `changed` is false, and `notification.performed_action` has it.
+    Raises InvalidInput for an action that the notification does not have, or that is a link.
+    """
+    return services.perform_action(
+        user_id=_key(user), notification_id=_number(notification_id), action_id=action_id
+    )
+
+
+@_named_as_arguments
 def delete(*, user: Any, notification_id: Any) -> Deleted:
     """Delete a notification of a user. Takes and raises what `mark_read` does."""
     return services.delete(user_id=_key(user), notification_id=_number(notification_id))
@@ -251,5 +263,6 @@ asnooze = _async(snooze)
 aunsnooze = _async(unsnooze)
 apin = _async(pin)
 aunpin = _async(unpin)
+aperform_action = _async(perform_action)
 adelete = _async(delete)
 aset_preference = _async(set_preference)

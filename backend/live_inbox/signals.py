@@ -63,5 +63,8 @@ notification_pinned = Signal(use_caching=True)
 notification_unpinned = Signal(use_caching=True)
 """A notification was unpinned."""
 
+notification_action_performed = Signal(use_caching=True)
+"""The user has chosen an action of a notification: `notification.performed_action`. Once for each notification."""
+
 notifications_seen = Signal(use_caching=True)
 """The user has opened the list: `event.count` notifications are unseen no more."""

@@ -26,6 +26,8 @@ def snapshot(notification: Notification) -> Snapshot:
         snoozed_until=notification.snoozed_until,
         pinned=notification.pinned,
         returned_rank=notification.returned_rank,
+        performed_action=notification.performed_action,
+        performed_at=notification.performed_at,
         **{name: getattr(notification, name) for name in CONTENT_FIELDS},
     )
 
@@ -39,6 +41,8 @@ def as_sent(shown: Snapshot) -> Snapshot:
         snoozed_until=None,
         pinned=False,
         returned_rank=None,
+        performed_action=None,
+        performed_at=None,
     )
 
 

@@ -52,6 +52,8 @@ export interface Notification {
   folder: NotificationFolder;
   snoozedUntil: string | null;
   pinned: boolean;
+  performedAction: string | null;
+  performedAt: string | null;
   rank: string;
 }
 
@@ -83,7 +85,8 @@ export type NotificationChange =
   | "SNOOZED"
   | "RETURNED"
   | "PINNED"
-  | "UNPINNED";
+  | "UNPINNED"
+  | "ACTION";
 
 /** Several notifications were marked as read at once. Sent whatever `types` the subscription has. */
 export interface AllNotificationsRead {
@@ -126,7 +129,7 @@ export interface NotificationDeleted {
   notificationId: string;
 }
 
-/** A notification was marked, moved or pinned. Show it in the list of its `folder`, at the place of its `rank`. */
+/** A notification was marked, moved or pinned, or one of its actions was chosen. Show it in the list of its `folder`, at the place of its `rank`. */
 export interface NotificationUpdated {
   __typename: "NotificationUpdated";
   position: string;
@@ -188,7 +191,7 @@ export type ErrorCode =
 
 export const NOTIFICATION_FIELDS = /* GraphQL */ `
   fragment NotificationFields on Notification {
-    id type title message link data read readAt createdAt expiresAt sender { id username name } priority icon actor { userId name picture } target { type objectId } actions { label actionId link } format folder snoozedUntil pinned rank
+    id type title message link data read readAt createdAt expiresAt sender { id username name } priority icon actor { userId name picture } target { type objectId } actions { label actionId link } format folder snoozedUntil pinned performedAction performedAt rank
   }
 `;
 

@@ -15,6 +15,7 @@ const SIGNS: Record<NotificationChange, string> = {
   RETURNED: "+",
   PINNED: "◆",
   UNPINNED: "◇",
+  ACTION: "☑",
 };
 
 export class EventLog {

@@ -21,6 +21,8 @@ export interface JsonNotification {
   folder?: Lowercase<NotificationFolder>;
   snoozed_until?: string;
   pinned?: boolean;
+  performed_action?: string;
+  performed_at?: string;
 }
 
 interface Failure {
@@ -63,6 +65,8 @@ export function toNotification(received: JsonNotification, rank: string): Notifi
     actor: actor ? { userId: actor.user ?? null, name: actor.name, picture: actor.picture ?? null } : null,
     target: target ? { type: target.type, objectId: target.id } : null,
     actions: actions.map(({ label, id, link }) => ({ label, actionId: id ?? null, link: link ?? null })),
+    performedAction: received.performed_action ?? null,
+    performedAt: received.performed_at ?? null,
     sender: null,
     readAt: null,
   };

@@ -27,6 +27,8 @@ export function notification(id: number, changes: Partial<Notification> = {}): N
     folder: "INBOX",
     snoozedUntil: null,
     pinned: false,
+    performedAction: null,
+    performedAt: null,
     rank: String(id),
     ...changes,
   };

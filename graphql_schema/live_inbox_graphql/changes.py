@@ -96,6 +96,12 @@ def unpin(caller: Caller, id: str) -> services.Changed:
     return _change(services.unpin, caller, id)
 
 
+def perform_action(caller: Caller, id: str, action_id: str) -> services.Changed:
+    """Record that the caller has chosen an action of a notification."""
+    with named_by_client():
+        return _change(services.perform_action, caller, id, action_id=action_id)
+
+
 def _change(
     service: Callable[..., services.Changed], caller: Caller, id: str, **arguments: Any
 ) -> services.Changed:

@@ -84,11 +84,14 @@ class NotificationChange(Enum):
     )
     PINNED = strawberry.enum_value("pinned", description="It was pinned.")
     UNPINNED = strawberry.enum_value("unpinned", description="It was unpinned.")
+    ACTION = strawberry.enum_value(
+        "action", description="One of its actions was chosen: `performedAction`."
+    )
 
 
 @strawberry.type(
-    description="A notification was marked, moved or pinned. Show it in the list of its `folder`, at the place of its "
-    "`rank`."
+    description="A notification was marked, moved or pinned, or one of its actions was chosen. Show it in the list of "
+    "its `folder`, at the place of its `rank`."
 )
 class NotificationUpdated(NotificationEvent):
     notification: Notification = strawberry.field(description="The notification after the change.")

@@ -37,6 +37,7 @@ from live_inbox_graphql.payloads import (
     MarkReadPayload,
     MarkSeenPayload,
     MarkUnreadPayload,
+    PerformActionPayload,
     PinPayload,
     RefreshTokenPayload,
     SendManyPayload,
@@ -170,6 +171,22 @@ class Mutation:
     @strawberry.mutation(description="Unpin a notification. Does nothing if it is not pinned.")
     def unpin(self, info: Info, id: NotificationId) -> UnpinPayload:
         return changing_own(info, _changed, UnpinPayload, changes.unpin, id)
+
+    @strawberry.mutation(
+        description="Record that the user has chosen an action of a notification. The outcome is recorded once: if two "
+        "devices choose at the same moment, one of them is first, and the other gets that outcome."
+    )
+    def perform_action(
+        self,
+        info: Info,
+        id: NotificationId,
+        action_id: Annotated[
+            str, strawberry.argument(description="The `actionId` of one of its actions.")
+        ],
+    ) -> PerformActionPayload:
+        return changing_own(
+            info, _changed, PerformActionPayload, changes.perform_action, id, action_id
+        )
 
     @strawberry.mutation(description="Delete a notification permanently.")
     def delete(self, info: Info, id: NotificationId) -> DeletePayload:

@@ -161,6 +161,25 @@ class UnpinPayload(ChangePayload):
     pass
 
 
+@strawberry.type(description="The result of `performAction`.")
+class PerformActionPayload(ChangePayload):
+    recorded: bool = strawberry.field(
+        description="Whether this call has recorded the action. If not, one was recorded before, by this device or "
+        "another: `notification { performedAction performedAt }`."
+    )
+
+    @classmethod
+    def of(cls, changed: services.Changed) -> Self:
+        """Return the payload for the result."""
+        return cls(
+            notification=Notification.of(services.snapshot(changed.notification)),
+            unread_count=changed.unread_count,
+            unseen_count=changed.unseen_count,
+            position=str(changed.position),
+            recorded=changed.changed,
+        )
+
+
 @strawberry.type(description="The result of `markAllRead`.")
 class MarkAllReadPayload:
     count: int = strawberry.field(description="How many notifications became read.")

@@ -149,6 +149,12 @@ class Notification:
         description="When it returns to the inbox; null unless it is snoozed."
     )
     pinned: bool = strawberry.field(description="Whether it is pinned.")
+    performed_action: str | None = strawberry.field(
+        description="The id of the action that the user has chosen; null as long as they have chosen none."
+    )
+    performed_at: datetime | None = strawberry.field(
+        description="When it was chosen; null as long as none is."
+    )
     rank: strawberry.ID = strawberry.field(
         description="Its place in lists, the highest first: a number, to be compared as such. It is the id, or, since "
         "it has returned from a snooze, a newer number of the same series."
@@ -177,6 +183,8 @@ class Notification:
             folder=NotificationFolder(snapshot.folder),
             snoozed_until=snapshot.snoozed_until,
             pinned=snapshot.pinned,
+            performed_action=snapshot.performed_action,
+            performed_at=snapshot.performed_at,
             rank=ids.notification_id(snapshot.rank),
             **content,
         )

@@ -24,6 +24,7 @@ GRAPHQL_TYPES = {
     "returned": "NotificationUpdated",
     "pinned": "NotificationUpdated",
     "unpinned": "NotificationUpdated",
+    "action": "NotificationUpdated",
     "seen": "NotificationsSeen",
 }
 JSON_TYPES = {
@@ -109,6 +110,8 @@ def graphql_notification(row: Notification) -> Json:
         "folder": row.folder.upper(),
         "snoozedUntil": graphql_moment(row.snoozed_until),
         "pinned": row.pinned,
+        "performedAction": row.performed_action,
+        "performedAt": graphql_moment(row.performed_at),
         "rank": str(row.returned_rank or row.pk),
     }
 
@@ -149,6 +152,11 @@ def json_notification(row: Notification) -> Json:
         shown["snoozed_until"] = json_moment(row.snoozed_until)
     if row.pinned:
         shown["pinned"] = True
+    if row.performed_at is not None:
+        shown |= {
+            "performed_action": row.performed_action,
+            "performed_at": json_moment(row.performed_at),
+        }
     return shown
 
 
@@ -212,6 +220,7 @@ class CommittedEvents:
                 | "returned"
                 | "pinned"
                 | "unpinned"
+                | "action"
             ):
                 row = self._row(event)
                 shown = shared | {"notification": graphql_notification(row)}

@@ -32,7 +32,7 @@ class ShownNotification:
     snoozed: bool = False
     pinned: bool = False
     parts: dict[str, Any] = field(default_factory=dict)
-    """Icon, actor, target, actions and format by the names of the JSON API, where they say something."""
+    """Icon, actor, target, actions, format and the chosen action, by the names of the JSON API, where there are any."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Device(Protocol):
     def mark_all_read(self) -> None: ...
     def delete(self, notification_id: int) -> None: ...
     def change(self, name: str, notification_id: int, **more: Any) -> None: ...
+    def perform(self, notification_id: int, action_id: str) -> tuple[str, bool]: ...
     def mark_seen(self) -> int: ...
     def next_change(self) -> Change: ...
     def close(self) -> None: ...
@@ -171,6 +172,12 @@ class JsonDevice(Socket):
         asked = {"type": f"{name}_notification", "notification_id": notification_id} | more
         self._ask(asked, f"notification_{PAST[name]}")
 
+    def perform(self, notification_id: int, action_id: str) -> tuple[str, bool]:
+        """Return the action that is recorded, and whether this call did it."""
+        asked = {"notification_id": notification_id, "action_id": action_id}
+        answer = self._ask({"type": "perform_action"} | asked, "action_performed")
+        return answer["action_id"], answer["recorded"]
+
     def mark_seen(self) -> int:
         count: int = self._ask({"type": "mark_seen"}, "notifications_seen")["count"]
         return count
@@ -227,12 +234,13 @@ PAST = {
     "unpin": "unpinned",
 }
 
-PARTS = ("icon", "actor", "target", "actions", "format")
+PARTS = ("icon", "actor", "target", "actions", "format", "performed_action")
 NAMES = {"userId": "user", "objectId": "id", "actionId": "id"}
 """What the JSON API calls parts of the content."""
 
 NOTIFICATION = (
     "id title message type read data priority folder snoozedUntil pinned icon format"
+    " performed_action: performedAction"
     " actor { userId name picture } target { type objectId } actions { label actionId link }"
 )
 EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
@@ -307,6 +315,16 @@ class GraphQLDevice(Socket):
             **more,
         )
 
+    def perform(self, notification_id: int, action_id: str) -> tuple[str, bool]:
+        """Return the action that is recorded, and whether this call did it."""
+        done = self.ask(
+            "mutation ($id: ID!, $action: String!) { performAction(id: $id, actionId: $action) {"
+            " recorded notification { performedAction } } }",
+            id=notification_id,
+            action=action_id,
+        )["performAction"]
+        return done["notification"]["performedAction"], done["recorded"]
+
     def mark_seen(self) -> int:
         count: int = self.ask("mutation { markSeen { count } }")["markSeen"]["count"]
         return count
@@ -355,6 +373,8 @@ def _change_of_graphql(event: dict[str, Any]) -> Change | None:
             return None
         case {"change": "PINNED" | "UNPINNED"}:
             return None
+        case {"change": "ACTION", "notification": chosen}:
+            return Change("action", int(chosen["id"]))
         case {"change": "ARCHIVED" | "SNOOZED", "notification": moved}:
             return Change("deleted", int(moved["id"]))
         case {"change": "RETURNED", "notification": returned}:

@@ -148,7 +148,7 @@ def changes(people: People, noted: Callable[[], None]) -> None:
         expires_at=soon,
     )
     last_offer = add("Last offer", data={"percent": 50}, type="offer.last", expires_at=soon)
-    add(
+    whole = add(
         "Everything there is",
         type="billing",
         icon="receipt",
@@ -157,6 +157,7 @@ def changes(people: People, noted: Callable[[], None]) -> None:
         actions=[{"label": "Pay", "id": "pay"}, {"label": "Open", "link": "/invoices/5"}],
         format="markdown",
     )
+    mark(partial(services.perform_action, action_id="pay"), whole)
     services.mark_seen(user_id=owner, now=next(clock))
     noted()
     mark(services.mark_read, paid)
@@ -259,7 +260,7 @@ def see(received: Sequence[Json], expected: Sequence[Json]) -> None:
 def check(clients: Clients, events: Sequence[CommittedEvent]) -> None:
     """See that each client gets these events, whole and in order, and nothing else."""
     expected = [event.graphql for event in events]
-    assert len({event["position"][1] for event in expected}) == len(expected) == 28
+    assert len({event["position"][1] for event in expected}) == len(expected) == 29
     for client in clients.full:
         see(client.events(len(expected)), expected)
     see(clients.other.events(len(expected)), [in_other_selection(event) for event in expected])

@@ -37,7 +37,8 @@ COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM live_inb
 LISTS: LiteralString = """
     SELECT note.recipient_id, note.id, note.type, note.title, note.message, note.link, note.data, note.created_at,
            note.expires_at, note.read_at, note.priority, note.icon, note.actor, note.target,
-           note.actions, note.format, note.folder, note.snoozed_until, note.pinned, note.returned_rank,
+           note.actions, note.format, note.folder, note.snoozed_until, note.pinned,
+           note.performed_action, note.performed_at, note.returned_rank,
            sender.id, sender.username, sender.first_name, sender.last_name
     FROM live_inbox_notification AS note LEFT JOIN auth_user AS sender ON sender.id = note.sender_id
     ORDER BY note.id DESC
@@ -373,6 +374,8 @@ def _shown(snapshot: dict[str, Any]) -> Notification:
         folder=snapshot.get("folder", "inbox"),
         snoozed_until=canonical_time(snapshot.get("snoozed_until")),
         pinned=snapshot.get("pinned", False),
+        performed_action=snapshot.get("performed_action") or "",
+        performed_at=canonical_time(snapshot.get("performed_at")),
         returned_rank=str(snapshot.get("returned_rank") or ""),
     )
 
@@ -396,6 +399,8 @@ def _row(
     folder: str,
     snoozed_until: Any,
     pinned: Any,
+    performed_action: str | None,
+    performed_at: Any,
     returned_rank: int | None,
     *sender: Any,
 ) -> Notification:
@@ -421,6 +426,8 @@ def _row(
         folder=folder,
         snoozed_until=canonical_time(snoozed_until),
         pinned=bool(pinned),
+        performed_action=performed_action or "",
+        performed_at=canonical_time(performed_at),
         returned_rank=str(returned_rank or ""),
     )
 

@@ -32,7 +32,7 @@ from tests.chaos.history import (
 
 NOTIFICATION = """id type title message link data read readAt createdAt expiresAt
     icon actor { userId name picture } target { type objectId } actions { label actionId link } format
-    priority folder snoozedUntil pinned rank sender { id username name }"""
+    priority folder snoozedUntil pinned performedAction performedAt rank sender { id username name }"""
 LIST = f"""query ($first: Int, $after: String) {{ notifications(first: $first, after: $after) {{
     position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
 }} }}"""
@@ -228,6 +228,8 @@ def notification_of(node: dict[str, Any]) -> Notification:
         folder=node["folder"].lower(),
         snoozed_until=canonical_time(node["snoozedUntil"]),
         pinned=node["pinned"],
+        performed_action=node["performedAction"] or "",
+        performed_at=canonical_time(node["performedAt"]),
         returned_rank="" if node["rank"] == node["id"] else node["rank"],
     )
 

@@ -62,6 +62,8 @@ class Notification:
     folder: str = "inbox"
     snoozed_until: str = ""
     pinned: bool = False
+    performed_action: str = ""
+    performed_at: str = ""
     returned_rank: str = ""
 
     def as_json(self) -> Notification:
@@ -73,6 +75,7 @@ class Notification:
             expires_at=self.expires_at[:19],
             read_at="read" if self.read_at else "",
             snoozed_until=self.snoozed_until[:19],
+            performed_at=self.performed_at[:19],
             returned_rank="",
         )
 

@@ -199,4 +199,6 @@ def notification_of(row: dict[str, Any]) -> Notification:
         folder=row.get("folder", "inbox"),
         snoozed_until=canonical_time(row.get("snoozed_until"))[:19],
         pinned=row.get("pinned", False),
+        performed_action=row.get("performed_action", ""),
+        performed_at=canonical_time(row.get("performed_at"))[:19],
     )

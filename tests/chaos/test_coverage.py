@@ -87,6 +87,8 @@ def test_every_key_of_the_json_api_is_compared() -> None:
         "folder": "archive",
         "snoozed_until": "2026-01-03T00:00:00Z",
         "pinned": True,
+        "performed_action": "pay",
+        "performed_at": "2026-01-04T00:00:00Z",
     }
     assert set(row) == set(NotificationObject.__annotations__)
     known = original_client.notification_of(row)

@@ -74,6 +74,7 @@ class Replica:
             Kind.RETURNED: self._change,
             Kind.PINNED: self._change,
             Kind.UNPINNED: self._change,
+            Kind.ACTION: self._change,
             Kind.SEEN: self._see,
         }[event.kind]
         change(event)
@@ -131,6 +132,16 @@ class Replica:
             assert snapshot.snoozed_until is not None
             assert snapshot.snoozed_until > event.occurred_at
             expected = replace(expected, snoozed_until=snapshot.snoozed_until)
+        if event.kind is Kind.ACTION:
+            assert before.performed_action is None
+            offered = [action.get("id") for action in snapshot.actions or ()]
+            assert snapshot.performed_action in offered
+            assert snapshot.performed_at == event.occurred_at
+            expected = replace(
+                expected,
+                performed_action=snapshot.performed_action,
+                performed_at=snapshot.performed_at,
+            )
         if event.kind is Kind.RETURNED:
             assert snapshot.rank > self._highest_rank()
             expected = replace(expected, returned_rank=snapshot.returned_rank)
@@ -187,6 +198,9 @@ def _changed(kind: Kind, before: Snapshot) -> Snapshot:
             return replace(before, folder=Folder.INBOX, snoozed_until=None, read_at=None)
         case Kind.PINNED | Kind.UNPINNED:
             return replace(before, pinned=kind is Kind.PINNED)
+        case Kind.ACTION:
+            # Which action, only the event says.
+            return before
         case _:
             raise AssertionError(kind)
 

@@ -104,6 +104,7 @@ def test_the_kinds_of_events() -> None:
         "returned",
         "pinned",
         "unpinned",
+        "action",
         "seen",
     ]
 

@@ -35,6 +35,11 @@ USERS = st.integers(0, 2)
 TYPES = st.sampled_from(["general", "news", "approval"])
 FOLDERS = st.just(Folder.INBOX) | st.sampled_from(Folder)
 FILTERS = st.none() | st.lists(TYPES, max_size=3)
+ACTIONS = [
+    {"label": "Yes", "id": "yes"},
+    {"label": "No", "id": "no"},
+    {"label": "Open", "link": "/"},
+]
 TIME = datetime(2026, 1, 1, tzinfo=UTC)
 ENDS = st.none() | st.integers(3, 30).map(lambda seconds: TIME + timedelta(seconds=seconds))
 """Every operation takes a second, so some have come to their end before others are sent."""
@@ -54,6 +59,8 @@ class Item:
     folder: Folder = Folder.INBOX
     until: datetime | None = None
     pinned: bool = False
+    has_actions: bool = False
+    performed: str | None = None
 
 
 @dataclass
@@ -172,6 +179,7 @@ class Inboxes(RuleBasedStateMachine):
             "title": title,
             "idempotency_key": key,
             "expires_at": ends,
+            "actions": ACTIONS,
         }
         known = self.keys.get((sender, key), (0, None))[1] if key else None
         content = (user, title, type, ends)
@@ -190,6 +198,7 @@ class Inboxes(RuleBasedStateMachine):
         assert sent.suppressed is (known is None and type in self.models[user].off)
         if sent.notification is not None and not sent.replayed:
             self.arrived(user, sent.notification, type, ends)
+            self.models[user].items[sent.notification.pk].has_actions = True
             if key:
                 self.keys[sender, key] = (sent.notification.pk, content)
 
@@ -301,6 +310,28 @@ class Inboxes(RuleBasedStateMachine):
             case "pin" | "unpin":
                 item.pinned = becomes == "pin"
         assert result.changed is (item != before)
+        model.sequence += result.changed
+        self.check_result(user, result)
+
+    @rule(user=USERS, index=st.integers(0, 12), action=st.sampled_from(["yes", "no", "link"]))
+    def perform_one(self, user: int, index: int, action: str) -> None:
+        model = self.models[user]
+        ids = sorted(model.items)
+        key = ids[index] if index < len(ids) else 10**9 + index
+        arguments: dict[str, Any] = {"user_id": self.users[user].pk, "notification_id": key}
+        item = model.items.get(key)
+        # Those of a bulk send have no actions.
+        is_offered = item is not None and item.has_actions and action != "link"
+        with self.committed() as now:
+            if not is_offered:
+                with pytest.raises(NotFound if item is None else InvalidInput):
+                    services.perform_action(**arguments, action_id=action, now=now)
+                return
+            result = services.perform_action(**arguments, action_id=action, now=now)
+        assert item is not None
+        assert result.changed is (item.performed is None)
+        item.performed = item.performed or action
+        assert result.notification.performed_action == item.performed
         model.sequence += result.changed
         self.check_result(user, result)
 
@@ -505,11 +536,17 @@ class Inboxes(RuleBasedStateMachine):
             assert anew.position.sequence == model.sequence
             assert anew.unseen_count == model.unseen
             known = {
-                key: (item.type, item.read, item.folder, item.until, item.pinned, item.rank)
+                key: (
+                    *(item.type, item.read, item.folder, item.until, item.pinned, item.rank),
+                    item.performed,
+                )
                 for key, item in model.items.items()
             }
             assert {
-                key: (n.type, n.read, n.folder, n.snoozed_until, n.pinned, n.rank)
+                key: (
+                    *(n.type, n.read, n.folder, n.snoozed_until, n.pinned, n.rank),
+                    n.performed_action,
+                )
                 for key, n in anew.notifications.items()
             } == known
 

@@ -13,7 +13,7 @@ from tests.graphql.query_documents import Asked, EnumName, Writer, literal
 
 CHANGES = ("markRead", "markUnread", "delete", "markAllRead", "send")
 MOVES = ("archive", "unarchive", "unsnooze", "pin", "unpin", "markSeen")
-OTHERS = ("setNotificationPreference",)
+OTHERS = ("setNotificationPreference", "performAction")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,10 @@ class _MutationWriter(Writer):
             case "setNotificationPreference":
                 value = {"type": "news", "enabled": self.draw(st.booleans())}
                 return self._written("input", "NotificationPreferenceInput!", value)
-        return self._written("id", "ID!", self.draw(st.sampled_from(self._values.ids)))
+        id = self.draw(st.sampled_from(self._values.ids))
+        if name == "performAction":
+            return f"(id: {literal(id)}, actionId: {literal(self.draw(st.sampled_from('ab')))})"
+        return self._written("id", "ID!", id)
 
     def _input(self) -> dict[str, Any]:
         return self.draw(

@@ -367,6 +367,8 @@ SNAPSHOTS = st.builds(
         st.fixed_dictionaries({"label": TEXTS}, optional={"id": TEXTS, "link": TEXTS}), max_size=2
     ),
     format=st.sampled_from(FORMATS),
+    performed_action=st.none() | TEXTS,
+    performed_at=st.none() | MOMENTS,
 )
 
 

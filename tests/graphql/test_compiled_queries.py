@@ -70,6 +70,7 @@ def inbox(alice: User, bob: User) -> list[int]:
         ).notification
         assert sent is not None
         change(user_id=alice.pk, notification_id=sent.pk)
+        services.perform_action(user_id=alice.pk, notification_id=sent.pk, action_id="pay")
     until = timezone.now() + timedelta(days=2)
     for title in ("snoozed", "returned"):
         sent = services.send(recipient_id=alice.pk, title=title).notification
@@ -142,7 +143,7 @@ ALL = """query All($first: Int, $filter: NotificationFilter, $after: String) {
 }
 fragment Everything on Notification {
   __typename id type title message link data read readAt createdAt expiresAt
-  priority folder snoozedUntil pinned rank
+  priority folder snoozedUntil pinned performedAction performedAt rank
   actor { __typename userId name picture } target { __typename type objectId }
   actions { __typename label actionId link } icon format
   sender { __typename id username name }

@@ -79,6 +79,7 @@ def without_descriptions(name: str) -> str:
         "markSeen( upTo: String ): MarkSeenPayload! archive( id: ID! ): ArchivePayload! "
         "unarchive( id: ID! ): UnarchivePayload! snooze( id: ID! until: DateTime! ): SnoozePayload! "
         "unsnooze( id: ID! ): UnsnoozePayload! pin( id: ID! ): PinPayload! unpin( id: ID! ): UnpinPayload! "
+        "performAction( id: ID! actionId: String! ): PerformActionPayload! "
         "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
         "): NotificationPreference! signOutEverywhere: SignOutPayload! "
         "createTicket( api: SocketApi! ): TicketPayload! "
@@ -91,7 +92,8 @@ def without_descriptions(name: str) -> str:
         "unseenCount: Int! occurredAt: DateTime! notification: Notification! }",
         "type NotificationUpdated implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! notification: Notification! change: NotificationChange! }",
-        "enum NotificationChange { READ UNREAD ARCHIVED UNARCHIVED SNOOZED RETURNED PINNED UNPINNED }",
+        "enum NotificationChange { READ UNREAD ARCHIVED UNARCHIVED SNOOZED RETURNED PINNED UNPINNED "
+        "ACTION }",
         "enum NotificationFolder { INBOX ARCHIVE SNOOZED }",
         "enum NotificationPriority { LOW NORMAL HIGH URGENT }",
         "type NotificationsSeen implements NotificationEvent { position: String! unreadCount: Int! "
@@ -101,6 +103,8 @@ def without_descriptions(name: str) -> str:
             "position: String! }"
             for name in ("Archive", "Unarchive", "Snooze", "Unsnooze", "Pin", "Unpin")
         ),
+        "type PerformActionPayload { notification: Notification! unreadCount: Int! unseenCount: Int! "
+        "position: String! recorded: Boolean! }",
         "type MarkSeenPayload { count: Int! unreadCount: Int! unseenCount: Int! position: String! }",
         "type NotificationDeleted implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! notificationId: ID! }",
@@ -116,7 +120,7 @@ def without_descriptions(name: str) -> str:
         "expiresAt: DateTime sender: InboxUser priority: NotificationPriority! icon: String "
         "actor: NotificationActor target: NotificationTarget actions: [NotificationAction!]! "
         "format: MessageFormat! folder: NotificationFolder! "
-        "snoozedUntil: DateTime pinned: Boolean! rank: ID! }",
+        "snoozedUntil: DateTime pinned: Boolean! performedAction: String performedAt: DateTime rank: ID! }",
         "type NotificationActor { userId: ID name: String! picture: String }",
         "type NotificationTarget { type: String! objectId: String! }",
         "type NotificationAction { label: String! actionId: String link: String }",
@@ -189,7 +193,7 @@ def test_there_are_no_other_types() -> None:
             "SocketApi",
         ),
         *("MarkSeenPayload", "ArchivePayload", "UnarchivePayload", "SnoozePayload"),
-        *("UnsnoozePayload", "PinPayload", "UnpinPayload"),
+        *("UnsnoozePayload", "PinPayload", "UnpinPayload", "PerformActionPayload"),
         *("NotificationFolder", "NotificationPriority", "NotificationChange", "NotificationsSeen"),
         *("NotificationEvent", "NotificationAdded", "NotificationUpdated", "NotificationDeleted"),
         *("NotificationActor", "NotificationTarget", "NotificationAction", "MessageFormat"),

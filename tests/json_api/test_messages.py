@@ -195,6 +195,8 @@ def test_only_what_differs_from_the_usual_is_added_to_a_notification() -> None:
         folder=Folder.SNOOZED,
         snoozed_until=until,
         pinned=True,
+        performed_action="pay",
+        performed_at=until,
     )
     assert messages.notification(unusual)["notification"] == {
         **NOTIFICATION,
@@ -207,6 +209,8 @@ def test_only_what_differs_from_the_usual_is_added_to_a_notification() -> None:
         "folder": "snoozed",
         "snoozed_until": "2024-01-02T03:04:05Z",
         "pinned": True,
+        "performed_action": "pay",
+        "performed_at": "2024-01-02T03:04:05Z",
     }
 
 
@@ -336,6 +340,7 @@ TOLD: dict[Kind, dict[str, Any] | None] = {
     Kind.RETURNED: dict(messages.notification(SNAPSHOT)),
     Kind.PINNED: None,
     Kind.UNPINNED: None,
+    Kind.ACTION: None,
     Kind.SEEN: None,
 }
 
@@ -546,6 +551,8 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
         "folder",
         "snoozed_until",
         "pinned",
+        "performed_action",
+        "performed_at",
     ]
 
 

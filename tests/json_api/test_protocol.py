@@ -31,6 +31,7 @@ from live_inbox.json_api.messages import (
     MarkSeen,
     MarkUnread,
     OneChange,
+    PerformAction,
     PinNotification,
     Reload,
     SendNotification,
@@ -39,6 +40,7 @@ from live_inbox.json_api.messages import (
     UnarchiveNotification,
     UnpinNotification,
     UnsnoozeNotification,
+    action_performed,
     all_notifications_marked_read,
     confirmation,
     event_message,
@@ -69,6 +71,7 @@ SEND_ME = '{"type":"send_notification","user_id":7,"title":"A","message":""}'
 SEND_OTHER = '{"type":"send_notification","user_id":8,"title":"B","message":""}'
 SEND_MUTED = '{"type":"muted","user_id":7,"title":"M","message":""}'
 SNOOZE = '{{"type":"snooze_notification","notification_id":{},"until":"2024-01-02T00:00:00+00:00"}}'
+PERFORM = '{{"type":"perform_action","notification_id":{},"action_id":"yes"}}'
 SEEN = '{"type":"mark_seen"}'
 PING = '{"type":"ping"}'
 NO_ID = '{"type":"mark_read"}'
@@ -153,6 +156,8 @@ class Inbox:
                 return notifications_seen(count), self.sequence if count else None
         if action.notification_id not in self.notifications:
             return NOT_FOUND
+        if isinstance(action, PerformAction):
+            return self._perform(action)
         changed = self._change(action)
         return confirmation(action), self.sequence if changed else None
 
@@ -171,6 +176,15 @@ class Inbox:
             self.unseen -= set(ids)
             self._log(Kind.ALL_READ, count=len(ids), through_rank=highest)
         return len(ids)
+
+    def _perform(self, action: PerformAction) -> tuple[ServerMessage, int | None]:
+        before = self.notifications[action.notification_id]
+        if before.performed_action is not None:
+            return action_performed(before, recorded=False), None
+        after = replace(before, performed_action=action.action_id, performed_at=self.now)
+        self.notifications[before.id] = after
+        self._log(Kind.ACTION, before.id, notification=after)
+        return action_performed(after, recorded=True), self.sequence
 
     def _send(self, action: SendNotification) -> tuple[ServerMessage, int | None]:
         id_ = self.next_id
@@ -803,6 +817,7 @@ ASKABLE = st.one_of(
         IDS,
     ),
     st.builds(SNOOZE.format, IDS),
+    st.builds(PERFORM.format, IDS),
     st.just(SEEN),
 )
 CHANGES = st.one_of(
@@ -816,13 +831,15 @@ CHANGES = st.one_of(
     st.builds(SnoozeNotification, IDS, st.just(NOON)),
     st.builds(UnsnoozeNotification, IDS),
     st.builds(PinNotification, IDS),
+    st.builds(PerformAction, IDS, st.just("no")),
     st.just(MarkSeen()),
 )
 
 
-def unpinned(notifications: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return notifications without their pins, of which no message reports changes."""
-    return [{key: each[key] for key in each if key != "pinned"} for each in notifications]
+def as_reported(notifications: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return notifications without their pins and outcomes, of which no message reports changes."""
+    unreported = {"pinned", "performed_action", "performed_at"}
+    return [{key: each[key] for key in each if key not in unreported} for each in notifications]
 
 
 class Client:
@@ -835,9 +852,9 @@ class Client:
         shown = self.notifications
         match message:
             case {"type": "notification", "notification": notification}:
-                shown[:0] = unpinned([notification])
+                shown[:0] = as_reported([notification])
             case {"type": "notifications_list", "notifications": notifications}:
-                self.notifications = unpinned(notifications)
+                self.notifications = as_reported(notifications)
             case {"type": "notification_marked_read", "success": True, "notification_id": id_}:
                 self._mark(id_, read=True)
             case {"type": "notification_marked_unread", "success": True, "notification_id": id_}:
@@ -936,7 +953,7 @@ class Connection(RuleBasedStateMachine):
             self.sent.append(json.loads(frame))
             if message["type"] == "notifications_list":
                 if self.mended == self.misses:
-                    assert self.client.notifications == unpinned(message["notifications"])
+                    assert self.client.notifications == as_reported(message["notifications"])
                 self.mended = self.mends.popleft()
             self.client.take(message)
 
@@ -984,7 +1001,7 @@ class Connection(RuleBasedStateMachine):
 
     def _shown(self) -> Any:
         answer, _ = self.inbox.perform(GetNotifications())  # type: ignore[misc]
-        return unpinned(json.loads(json.dumps(answer))["notifications"])
+        return as_reported(json.loads(json.dumps(answer))["notifications"])
 
     def _assert_sends_answered_in_order(self) -> None:
         sent = [message for message in self.sent if message["type"] == "notification_sent"]

@@ -85,6 +85,8 @@ class NotificationAdmin(InboxModelAdmin):
         "folder",
         "snoozed_until",
         "pinned",
+        "performed_action",
+        "performed_at",
         "read_at",
         "read",
     )

@@ -19,6 +19,7 @@ from live_inbox.json_api.messages import (
     MarkSeen,
     MarkUnread,
     OneChange,
+    PerformAction,
     PinNotification,
     SendNotification,
     ServerMessage,
@@ -64,6 +65,15 @@ def perform(caller: Caller, action: Action) -> Performed:
             seen = services.mark_seen(user_id=user_id)
             answer_seen = messages.notifications_seen(seen.count)
             return answer_seen, seen.position.sequence if seen.count else None
+        case PerformAction():
+            performed = services.perform_action(
+                user_id=user_id,
+                notification_id=action.notification_id,
+                action_id=action.action_id,
+            )
+            shown = services.snapshot(performed.notification)
+            answer_performed = messages.action_performed(shown, recorded=performed.changed)
+            return answer_performed, performed.position.sequence if performed.changed else None
         case DeleteNotification():
             deleted = services.delete(user_id=user_id, notification_id=action.notification_id)
             return messages.confirmation(action), deleted.position.sequence

@@ -21,6 +21,7 @@ from live_inbox.json_api.messages import (
     GetNotifications,
     MarkAllRead,
     MarkSeen,
+    PerformAction,
     Ping,
     RefreshToken,
     SendNotification,
@@ -165,6 +166,9 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return _get(fields)
     if issubclass(kind, MarkAllRead | MarkSeen):
         return kind()
+    if issubclass(kind, PerformAction):
+        number = _number(fields, "notification_id")
+        return PerformAction(number, _text("action_id", fields.get("action_id")))
     if issubclass(kind, SnoozeNotification):
         until = _moment("until", fields.get("until"))
         if until is None:

@@ -121,6 +121,14 @@ class UnpinNotification:
 
 
 @dataclass(frozen=True, slots=True)
+class PerformAction:
+    """Client → server: `perform_action` records that the user has chosen an action. Not in the guide."""
+
+    notification_id: int
+    action_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MarkSeen:
     """Client → server: `mark_seen` notes that the user has opened the list. Not in the guide."""
 
@@ -150,7 +158,7 @@ OneChange = (
 )
 """The actions on one notification of the client's inbox."""
 
-Action = SendNotification | GetNotifications | MarkAllRead | MarkSeen | OneChange
+Action = SendNotification | GetNotifications | MarkAllRead | MarkSeen | PerformAction | OneChange
 
 CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "send_notification": SendNotification,
@@ -165,6 +173,7 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "unsnooze_notification": UnsnoozeNotification,
     "pin_notification": PinNotification,
     "unpin_notification": UnpinNotification,
+    "perform_action": PerformAction,
     "mark_seen": MarkSeen,
     "ping": Ping,
     "refresh_token": RefreshToken,
@@ -228,6 +237,8 @@ class NotificationObject(TypedDict):
     folder: NotRequired[str]
     snoozed_until: NotRequired[str]
     pinned: NotRequired[Literal[True]]
+    performed_action: NotRequired[str]
+    performed_at: NotRequired[str]
 
 
 class NotificationMessage(TypedDict):
@@ -275,6 +286,21 @@ class AllNotificationsMarkedRead(TypedDict):
     type: Literal["all_notifications_marked_read"]
     success: bool
     count: NotRequired[int]
+    error: NotRequired[ErrorBody]
+
+
+class ActionPerformed(TypedDict):
+    """Server → client: the answer to `perform_action`, with the outcome that is recorded.
+
+    `recorded` is whether this message has recorded it, and not one before, of this device or another.
+    """
+
+    type: Literal["action_performed"]
+    notification_id: int | None
+    success: bool
+    action_id: NotRequired[str]
+    performed_at: NotRequired[str]
+    recorded: NotRequired[bool]
     error: NotRequired[ErrorBody]
 
 
@@ -327,6 +353,7 @@ ServerMessage = (
     | NotificationChanged
     | AllNotificationsMarkedRead
     | NotificationsSeen
+    | ActionPerformed
     | ErrorMessage
     | Pong
     | TokenRefreshed
@@ -423,6 +450,20 @@ def notifications_seen(count: int) -> NotificationsSeen:
     return {"type": "notifications_seen", "success": True, "count": count}
 
 
+def action_performed(shown: Snapshot, *, recorded: bool) -> ActionPerformed:
+    """Return the reply to `perform_action`, for a notification that has an outcome."""
+    answer: ActionPerformed = {
+        "type": "action_performed",
+        "notification_id": shown.id,
+        "success": True,
+    }
+    if shown.performed_action is not None and shown.performed_at is not None:
+        answer["action_id"] = shown.performed_action
+        answer["performed_at"] = _wire_time(shown.performed_at)
+    answer["recorded"] = recorded
+    return answer
+
+
 def error(code: str, message: str) -> ErrorMessage:
     """Return the message for a client message that could not be understood."""
     return {"type": "error", "code": code, "message": message}
@@ -500,6 +541,13 @@ def refusal(
         }
     if action is MarkAllRead:
         return {"type": "all_notifications_marked_read", "success": False, "error": body}
+    if action is PerformAction:
+        return {
+            "type": "action_performed",
+            "notification_id": notification_id,
+            "success": False,
+            "error": body,
+        }
     if action is MarkSeen:
         return {"type": "notifications_seen", "success": False, "error": body}
     return {"type": "error", **body}
@@ -550,6 +598,9 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
         shown["snoozed_until"] = _wire_time(snapshot.snoozed_until)
     if snapshot.pinned:
         shown["pinned"] = True
+    if snapshot.performed_action is not None and snapshot.performed_at is not None:
+        shown["performed_action"] = snapshot.performed_action
+        shown["performed_at"] = _wire_time(snapshot.performed_at)
     return shown
 
 

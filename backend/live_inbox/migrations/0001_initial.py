@@ -194,6 +194,7 @@ class Migration(migrations.Migration):
                             ("returned", "returned"),
                             ("pinned", "pinned"),
                             ("unpinned", "unpinned"),
+                            ("action", "action"),
                             ("seen", "seen"),
                         ],
                         editable=False,
@@ -236,6 +237,7 @@ class Migration(migrations.Migration):
                                     "returned",
                                     "pinned",
                                     "unpinned",
+                                    "action",
                                 ],
                             )
                         ),
@@ -302,6 +304,16 @@ class Migration(migrations.Migration):
                 ),
                 ("snoozed_until", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("pinned", models.BooleanField(default=False, editable=False)),
+                (
+                    "performed_action",
+                    models.CharField(
+                        editable=False,
+                        help_text="Id of the action that the user has chosen, the first time.",
+                        max_length=64,
+                        null=True,
+                    ),
+                ),
+                ("performed_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "idempotency_key",
                     models.CharField(blank=True, editable=False, max_length=200, null=True),

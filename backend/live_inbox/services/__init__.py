@@ -12,6 +12,7 @@ from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.deleting import delete
 from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
 from live_inbox.services.moving import archive, snooze, unarchive, unsnooze
+from live_inbox.services.performing import perform_action
 from live_inbox.services.pinning import pin, unpin
 from live_inbox.services.preferences import set_preference
 from live_inbox.services.results import AllRead, Changed, Deleted, Seen, Sent, SentMany
@@ -36,6 +37,7 @@ __all__ = [
     "mark_read",
     "mark_seen",
     "mark_unread",
+    "perform_action",
     "person",
     "pin",
     "send",

@@ -29,6 +29,7 @@ _CHANGED_FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.RETURNED: ("folder", "snoozed_until", "read_at", "returned_rank", "returned_sequence"),
     Kind.PINNED: ("pinned",),
     Kind.UNPINNED: ("pinned",),
+    Kind.ACTION: ("performed_action", "performed_at"),
 }
 """What each kind of change saves: an index of an unchanged column need not be touched."""
 

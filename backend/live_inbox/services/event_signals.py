@@ -67,5 +67,7 @@ def _signal_of(kind: Kind) -> Signal:
             return signals.notification_pinned
         case Kind.UNPINNED:
             return signals.notification_unpinned
+        case Kind.ACTION:
+            return signals.notification_action_performed
         case Kind.SEEN:
             return signals.notifications_seen

@@ -77,6 +77,8 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "folder": "FOLDERS[it.folder]",
         "snoozedUntil": "it.snoozed_until",
         "pinned": "it.pinned",
+        "performedAction": "it.performed_action",
+        "performedAt": "it.performed_at",
         "rank": "str(it.id if it.returned_rank is None else it.returned_rank)",
     },
     "NotificationActor": {

@@ -6,6 +6,16 @@ SERVICES = "backend/live_inbox/services"
 
 BUGS = (
     PlantedBug(
+        name="actions-performed-twice",
+        breaks="Of two devices that choose different actions, both are told that theirs is recorded.",
+        file="backend/live_inbox/services/performing.py",
+        original="if notification.performed_action is not None:",
+        replacement="if notification.performed_action == action_id:",
+        caught_by=(
+            "tests/both_apis/test_actions.py::test_the_first_choice_is_recorded_and_the_second_gets_it",
+        ),
+    ),
+    PlantedBug(
         name="archived-still-counted",
         breaks="What was archived is still counted in the inbox.",
         file=f"{SERVICES}/counting.py",
