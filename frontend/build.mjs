@@ -127,9 +127,9 @@ async function bundle(outdir) {
     Object.fromEntries(Object.keys(WORKERS).map((name) => [name, manifest[`${name}.js`]])),
   );
   const languages = LANGUAGES.map((name) => [`notification-inbox.${name}`, `inbox/languages/${name}.ts`]);
-  const beside = { ...Object.fromEntries(languages), "notification-inbox.http": "client/http_socket.ts" };
+  const beside = { ...Object.fromEntries(languages), "notification-inbox.http": "client/http_socket.ts", "notification-inbox.parts": "inbox/content_parts.ts" };
   await run(beside, { format: "esm" });
-  await run(COMPONENT, { plugins: [httpBeside] });
+  await run(COMPONENT, { plugins: [loadedBeside] });
   await run(PAGES, { define: { WORKER_FILES: workerFiles } });
   fs.writeFileSync(join(outdir, "manifest.json"), JSON.stringify(manifest, null, 2));
 }
@@ -145,11 +145,15 @@ const shadowStyles = {
     }),
 };
 
-/** The component loads HTTP from beside it. A page's own script, whose address nobody knows, has it inside. */
-const httpBeside = {
-  name: "http beside the component",
+/** What the component loads from beside it. A page's own script, whose address nobody knows, has it inside. */
+const LOADED = {
+  "./load_http_socket.js": "load_http_socket.ts",
+  "./load_content_parts.js": "load_content_parts_beside.ts",
+};
+const loadedBeside = {
+  name: "loaded from beside the component",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/load_http_socket\.js$/ }, () => ({ path: join(HERE, "inbox", "load_http_socket.ts") })),
+    onResolve({ filter: /^\.\/load_\w+\.js$/ }, ({ path }) => ({ path: join(HERE, "inbox", LOADED[path]) })),
 };
 
 function checkSize(directory) {

@@ -157,6 +157,13 @@ export class GraphQLSource implements InboxSource {
     return unlessGone(this.execute<Changed<"snooze">>(document, { id, until }).then((data) => data.snooze.position));
   }
 
+  performAction(id: string, actionId: string): Promise<Position> {
+    const document =
+      "mutation PerformAction($id: ID!, $actionId: String!) { performAction(id: $id, actionId: $actionId) { position } }";
+    const done = this.execute<Changed<"performAction">>(document, { id, actionId });
+    return unlessGone(done.then((data) => data.performAction.position));
+  }
+
   async markSeen(upTo: string): Promise<Position> {
     const document = "mutation MarkSeen($upTo: String) { markSeen(upTo: $upTo) { position } }";
     return (await this.execute<Changed<"markSeen">>(document, { upTo })).markSeen.position;

@@ -3,6 +3,7 @@
 import type { Notification } from "../client/index.js";
 import type { Row } from "./arrangement.js";
 import { element, icon, setAttributes } from "./dom.js";
+import { partsOf } from "./parts_of.js";
 import { fullTime, relativeTime } from "./relative_time.js";
 import { ROW_ACTIONS } from "./row_actions.js";
 import { safeLink } from "./safe_link.js";
@@ -13,6 +14,8 @@ export interface ItemActions {
   remove(notification: Notification): void;
   archive(notification: Notification): void;
   snooze(notification: Notification): void;
+  /** Choose one of the notification's actions. */
+  perform(notification: Notification, actionId: string): void;
   /** The user is about to follow the link; returns false to keep the browser from doing so. */
   open(notification: Notification): boolean;
 }
@@ -34,7 +37,7 @@ export interface ItemSettings {
 export class Item {
   readonly root: HTMLElement;
   private readonly title = element("h3", {});
-  private readonly message = element("p", { class: "message", dir: "auto" });
+  private readonly message = element("div", { class: "message", dir: "auto" });
   private readonly expand = control("link expand");
   private readonly time = element("time", { dir: "auto" });
   private readonly type = element("bdi", { class: "type" });
@@ -90,13 +93,15 @@ export class Item {
   private show(row: Row): void {
     this.row = row;
     const { texts, showsData } = this.settings;
-    const { title, message, read, type, sender, createdAt, data, link } = row.notification;
+    const { title, message, read, type, sender, actor, createdAt, data, link } = row.notification;
     setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone });
     this.showTitle(title, read, row.isGone ? null : safeLink(link));
-    this.message.textContent = message;
+    const parts = partsOf(row.notification, () => this.show(this.row));
+    if (parts) parts.showParts(this.root, this.message, row, this.settings);
+    else this.message.textContent = message;
     this.message.hidden = message === "";
     this.type.textContent = type;
-    const from = sender && (sender.name || sender.username);
+    const from = actor?.name || (sender && (sender.name || sender.username));
     // Isolated, as by <bdi>: the name has a direction of its own.
     this.sender.textContent = from ? texts.text("from", { name: `\u2068${from}\u2069` }) : "";
     this.sender.hidden = !from;

@@ -26,6 +26,7 @@ type Call =
   | "remove"
   | "archive"
   | "snooze"
+  | "performAction"
   | "markSeen"
   | "preferences"
   | "setPreference"
@@ -136,6 +137,10 @@ export class SharedSource implements InboxSource {
 
   archive(id: string): Promise<Position> {
     return this.call("archive", id);
+  }
+
+  performAction(id: string, actionId: string): Promise<Position> {
+    return this.call("performAction", id, actionId);
   }
 
   snooze(id: string, until: string): Promise<Position> {

@@ -59,6 +59,8 @@ export interface InboxSource {
   archive(id: string): Promise<Position>;
   /** Take a notification out of the inbox until a moment, in ISO 8601. */
   snooze(id: string, until: string): Promise<Position>;
+  /** Choose an action of a notification, unless one was chosen before. One that is gone already is no error. */
+  performAction(id: string, actionId: string): Promise<Position>;
   /** Note that the user has opened the list: what had arrived by `upTo` is not new any more. */
   markSeen(upTo: string): Promise<Position>;
   /** Return the types that the server knows, with what the user wants of each. */

@@ -77,6 +77,15 @@ export class UserActions implements ItemActions, PanelActions {
     this.takeOut(notification, "snoozed", (source) => source.snooze(notification.id, until));
   }
 
+  /** Choose an action, which reads the notification as well. If another device was first, its choice is shown. */
+  perform({ id, read }: Notification, actionId: string): void {
+    this.context.undo.commit();
+    this.change(id, true, read ? 0 : -1, async (source) => {
+      const position = await source.performAction(id, actionId);
+      return read ? position : source.markRead(id);
+    });
+  }
+
   /** Note that the user has seen the list as it is. If that fails, the next time will do. */
   markSeen(): void {
     const { source, list } = this.context;
@@ -145,15 +154,15 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   private mark(id: string, read: boolean): void {
+    this.change(id, !read, read ? 1 : -1, (source) => (read ? source.markUnread(id) : source.markRead(id)));
+  }
+
+  /** Show a notification as read or unread at once, and make the change at the server. */
+  private change(id: string, isRead: boolean, unreadDelta: number, action: Run<Position>): void {
     const covers = (each: Notification): boolean => each.id === id;
-    const change = this.context.pending.add({
-      effect: read ? "unread" : "read",
-      covers,
-      ids: [id],
-      unreadDelta: read ? 1 : -1,
-      isDeferred: false,
-    });
-    void this.send(change, (source) => (read ? source.markUnread(id) : source.markRead(id)));
+    const effect = isRead ? "read" : "unread";
+    const change = this.context.pending.add({ effect, covers, ids: [id], unreadDelta, isDeferred: false });
+    void this.send(change, action);
   }
 
   /** Show a change at once, and make it at the server after the time to undo it. */

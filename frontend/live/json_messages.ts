@@ -37,6 +37,7 @@ export type ServerMessage = Failure &
     | { type: "notification_marked_read" | "notification_marked_unread" | "notification_deleted"; notification_id: number }
     | { type: "notification_archived" | "notification_snoozed"; notification_id: number }
     | { type: "all_notifications_marked_read" }
+    | { type: "action_performed"; notification_id: number; action_id: string; performed_at: string }
     | { type: "notification_sent"; notification_id: number | null }
     | { type: "error"; code: string; message: string }
     | { type: "pong" }
@@ -46,6 +47,7 @@ export type ClientMessage =
   | { type: "get_notifications"; limit: number; before_id?: number }
   | { type: "mark_read" | "mark_unread" | "delete_notification" | "archive_notification"; notification_id: number }
   | { type: "snooze_notification"; notification_id: number; until: string }
+  | { type: "perform_action"; notification_id: number; action_id: string }
   | { type: "mark_all_read" | "ping" };
 
 /** Convert a notification, and give it a rank, which this protocol has not. Who sent it, and when it was read, is unknown. */

@@ -119,6 +119,10 @@ export class JsonSource implements InboxSource {
     return this.change({ type: "snooze_notification", notification_id: Number(id), until }, "notification_snoozed", id);
   }
 
+  performAction(id: string, actionId: string): Promise<Position> {
+    return this.change({ type: "perform_action", notification_id: Number(id), action_id: actionId }, "action_performed", id);
+  }
+
   /** Does nothing: other devices would not learn of it, so here everything that is unread counts as new. */
   async markSeen(): Promise<Position> {
     return undefined;
@@ -199,6 +203,9 @@ export class JsonSource implements InboxSource {
       case "notification_deleted":
         this.onDeleted(String(message.notification_id));
         break;
+      case "action_performed":
+        this.onPerformed(String(message.notification_id), message.action_id, message.performed_at);
+        break;
       case "all_notifications_marked_read":
         this.onAllRead();
     }
@@ -244,6 +251,14 @@ export class JsonSource implements InboxSource {
     this.known.set(id, notification);
     this.unread += read ? -1 : 1;
     this.emit({ __typename: "NotificationUpdated", notification, change: read ? "READ" : "UNREAD" });
+  }
+
+  private onPerformed(id: string, performedAction: string, performedAt: string): void {
+    const known = this.known.get(id);
+    if (!known) return;
+    const notification = { ...known, performedAction, performedAt };
+    this.known.set(id, notification);
+    this.emit({ __typename: "NotificationUpdated", notification, change: "ACTION" });
   }
 
   private onDeleted(id: string): void {

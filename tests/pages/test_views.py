@@ -33,6 +33,7 @@ urlpatterns = [
 FILES = (
     *("live.js", "live.css", "graphiql.js", "graphiql.css", "icon.svg"),
     *("notification-inbox.js", "notification-inbox.de.js", "notification-inbox.http.js"),
+    "notification-inbox.parts.js",
 )
 
 

@@ -1,0 +1,115 @@
+/**
+ * What few notifications have: a picture, buttons, a formatted message. A script of its own beside the component, loaded
+ * with the first of them; until then, and without it, their texts are shown.
+ */
+
+import type { Notification, NotificationAction } from "../client/index.js";
+import type { Row } from "./arrangement.js";
+import css from "./content_parts.shadow.css";
+import { element, icon, setAttributes } from "./dom.js";
+import type { ItemSettings } from "./item.js";
+import { markdown } from "./markdown.js";
+import { safeLink } from "./safe_link.js";
+
+/** What a row shows, for the listeners of its buttons. */
+const rows = new WeakMap<HTMLElement, Row>();
+const messages = new WeakMap<HTMLElement, string>();
+
+let sheet: CSSStyleSheet | undefined;
+
+/** Show the parts of a notification in its row, and update them. What is as it was is not touched. */
+export function showParts(root: HTMLElement, message: HTMLElement, row: Row, settings: ItemSettings): void {
+  rows.set(root, row);
+  adoptStyles(root);
+  const { notification } = row;
+  showAvatar(root, notification);
+  showMessage(message, notification);
+  showChoices(root, message, row, settings);
+}
+
+/** The row is in its place only after this turn of the event loop. */
+function adoptStyles(root: HTMLElement): void {
+  queueMicrotask(() => {
+    const shadow = root.getRootNode();
+    if (!sheet) {
+      sheet = new CSSStyleSheet();
+      sheet.replaceSync(css);
+    }
+    if (!(shadow instanceof ShadowRoot) || shadow.adoptedStyleSheets.includes(sheet)) return;
+    shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
+  });
+}
+
+/** The picture of the actor, or the icon if it is one, or the first letter of the actor's name. */
+function showAvatar(root: HTMLElement, { actor, icon: named }: Notification): void {
+  const src = safeLink(actor?.picture) ?? safeLink(named);
+  const letter = [...(actor?.name ?? "")][0]?.toUpperCase() ?? "";
+  const shown = root.querySelector<HTMLElement>(".avatar");
+  const key = src ?? letter;
+  if (shown?.dataset["shown"] === key) return;
+  shown?.remove();
+  setAttributes(root, { "data-avatar": key !== "" });
+  if (key === "") return;
+  const avatar = element("span", { class: "avatar", "data-shown": key, "aria-hidden": "true" }, src === null && letter);
+  if (src !== null) {
+    // Who sends a picture need not learn which page it is on.
+    const picture = element("img", { src, alt: "", loading: "lazy", referrerpolicy: "no-referrer" });
+    picture.addEventListener("error", () => avatar.replaceChildren(letter));
+    avatar.append(picture);
+  }
+  root.prepend(avatar);
+}
+
+function showMessage(place: HTMLElement, { message, format }: Notification): void {
+  const key = `${format} ${message}`;
+  if (messages.get(place) === key) return;
+  messages.set(place, key);
+  const isFormatted = format === "MARKDOWN";
+  setAttributes(place, { "data-formatted": isFormatted });
+  place.replaceChildren(...(isFormatted ? markdown(message) : [message]));
+}
+
+function showChoices(root: HTMLElement, after: HTMLElement, { notification, isGone }: Row, settings: ItemSettings): void {
+  const actions = notification.actions ?? [];
+  const key = JSON.stringify(actions);
+  let choices = root.querySelector<HTMLElement>(".choices");
+  if ((choices?.dataset["shown"] ?? "[]") !== key) {
+    choices?.remove();
+    choices = element(
+      "div",
+      { class: "choices", role: "group", "aria-labelledby": `title-${notification.id}`, "data-shown": key },
+      ...actions.map((action) => choice(root, action, settings)),
+    );
+    after.nextElementSibling?.after(choices);
+  }
+  const { performedAction } = notification;
+  for (const button of choices?.querySelectorAll<HTMLElement>("button") ?? []) {
+    const isChosen = performedAction === button.dataset["action"];
+    // Not `disabled`: whoever has just pressed it keeps the focus, and learns of the outcome.
+    setAttributes(button, {
+      "aria-disabled": (isGone || Boolean(performedAction)) && "true",
+      "aria-pressed": String(isChosen),
+    });
+    if (isChosen && !button.querySelector("svg")) button.prepend(icon("check"));
+  }
+}
+
+function choice(root: HTMLElement, { label, actionId, link }: NotificationAction, settings: ItemSettings): HTMLElement {
+  const href = safeLink(link);
+  const text = element("bdi", {}, label);
+  const attributes = { class: "choice", tabindex: -1 };
+  const made = href
+    ? element("a", { ...attributes, href, rel: "noopener noreferrer" }, text)
+    : element("button", { ...attributes, type: "button", "data-action": actionId }, text);
+  made.addEventListener("click", () => {
+    const row = rows.get(root);
+    if (!row || row.isGone) return;
+    const { notification } = row;
+    if (href) {
+      if (!notification.read) settings.actions.toggleRead(notification);
+    } else if (actionId && !notification.performedAction) settings.actions.perform(notification, actionId);
+  });
+  return made;
+}
+
+export { markdown };

@@ -1,0 +1,24 @@
+/** Loads what shows the parts that few notifications have, with the first of them. */
+
+import type { Notification } from "../client/index.js";
+import { type ContentParts, loadContentParts } from "./load_content_parts.js";
+
+let loaded: ContentParts | undefined;
+let loading: Promise<void> | undefined;
+
+/** Return what shows parts, if it is there. If it is needed, load it and call back. */
+export function partsOf(notification: Notification, onLoad: () => void): ContentParts | undefined {
+  const { icon, actor, actions, format } = notification;
+  // Lists that were stored before there were parts do not have them.
+  const isNeeded = actor || actions?.length || format === "MARKDOWN" || icon?.includes("/");
+  if (!loaded && isNeeded) {
+    loading ??= loadContentParts().then((parts) => {
+      loaded = parts;
+    });
+    // The next one tries again.
+    loading.then(onLoad, () => {
+      loading = undefined;
+    });
+  }
+  return loaded;
+}
