@@ -24,6 +24,7 @@ from django.dispatch import receiver
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from live_inbox.client_addresses import Network, TrustedProxies, parse_networks
+from live_inbox.notification_types import is_type
 from live_inbox.origins import AllowedOrigins
 
 NESTED = "JWT"
@@ -90,6 +91,16 @@ def _types(value: object) -> object:
         if not isinstance(value, Mapping):
             raise ValueError("it is a mapping, or the dotted path of one")
     return value
+
+
+def _segments(values: dict[str, str]) -> dict[str, str]:
+    """Raise ValueError for a name that has not the form of a type, and for what is no dotted path."""
+    for name, path in values.items():
+        if not is_type(name):
+            raise ValueError(f"{name!r} is not a name such as customers")
+        if not _is_dotted_path(path):
+            raise ValueError(f"{path!r} is not the dotted path of a function")
+    return values
 
 
 class InboxSettings(BaseModel):
@@ -316,6 +327,21 @@ class InboxSettings(BaseModel):
         ge=1,
         description="Maximum number of recipients of one `send_many`, in the project's code and in the admin. Over the "
         "APIs it is `MAX_RECIPIENTS`.",
+    )
+    max_topics: int = Field(
+        200, ge=0, description="Maximum number of topics that one user may be subscribed to."
+    )
+    open_topics: CommaSeparated = Field(
+        default_factory=list,
+        description="Topics that users may subscribe to by themselves over GraphQL; `product.*` stands for all that "
+        "begin so. Not set: none, and the project subscribes them.",
+    )
+    segments: Annotated[
+        dict[str, str], BeforeValidator(_json_object), AfterValidator(_segments)
+    ] = Field(
+        default_factory=dict,
+        description="Audiences of campaigns: for each slug the dotted path of a function that returns a queryset of "
+        'users. Example: `{"customers": "shop.audiences.customers"}`.',
     )
     types: Annotated[Mapping[Any, Any] | str, BeforeValidator(_types)] = Field(
         default_factory=dict,

@@ -1,4 +1,4 @@
-"""The tables: inboxes, notifications, the log, preferences, bulk sends, revoked tokens, the id of the database.
+"""The tables: inboxes, notifications, the log, preferences, topics, bulk sends, revoked tokens, the database's id.
 
 Every change goes through `services` or `maintenance`: a change without an event in the log never reaches a device.
 `Notification.objects` therefore refuses to write. The row of an inbox is the lock of everything that belongs to it.
@@ -17,6 +17,7 @@ from django.db.models import Func, Q
 from django.db.models.deletion import get_candidate_relations_to_delete
 from django.db.models.functions import Coalesce
 
+from live_inbox.bulk_states import DUE, AudienceKind, BulkState
 from live_inbox.content import (
     KEY_LENGTH,
     LINK_LENGTH,
@@ -413,10 +414,10 @@ class InboxEvent(models.Model):
 
 
 class BulkSend(models.Model):
-    """A bulk send with an idempotency key, and how far it has come.
+    """A bulk send with an idempotency key or a campaign, and how far it has come.
 
-    The row is written in the transaction of each chunk of recipients, and is the lock of the calls with that key. It
-    comes with the first chunk: a bulk send that has reached nobody has none.
+    The row is written in the transaction of each chunk of recipients, and is the lock of all who work on it. That of a
+    call with a key comes with the first chunk: a call that has reached nobody has none.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -442,11 +443,41 @@ class BulkSend(models.Model):
     chunks = models.PositiveIntegerField(
         editable=False, help_text="How many transactions have been committed."
     )
+    state = models.CharField(
+        max_length=16,
+        default=BulkState.RUNNING.value,
+        choices=[(state.value, state.value) for state in BulkState],
+        editable=False,
+    )
+    reason = models.CharField(
+        max_length=200,
+        default="",
+        editable=False,
+        help_text="Why it ended before everybody had it.",
+    )
+    # Of a campaign. The calls of `send_many` have their recipients themselves.
+    last_recipient = models.TextField(
+        null=True,
+        editable=False,
+        help_text="Key of the last recipient, in the order of keys, who has been dealt with.",
+    )
+    left = models.TextField(
+        default="[]",
+        editable=False,
+        help_text="JSON: keys before that one whose inboxes were locked. They come last.",
+    )
     started_at = models.DateTimeField(editable=False)
     changed_at = models.DateTimeField(db_index=True, editable=False)
 
     class Meta:
         default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                name="bulksend_due",
+                condition=Q(state__in=[state.value for state in DUE]),
+            )
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["sender", "idempotency_key"],
@@ -473,6 +504,17 @@ class BulkSendChunk(models.Model):
     number = models.PositiveIntegerField(editable=False)
     sent = models.PositiveIntegerField(editable=False)
     suppressed = models.PositiveIntegerField(editable=False)
+    failed = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="Recipients to whom it could not be sent, or who may not be sent to. They have no outcome.",
+    )
+    recalled = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Notifications that a recall has deleted."
+    )
+    is_recalled = models.BooleanField(
+        default=False, editable=False, help_text="Whether a recall has dealt with all of them."
+    )
     # Text, because the database never looks inside: as jsonb it takes several times the space.
     outcomes = models.TextField(
         editable=False,
@@ -487,6 +529,73 @@ class BulkSendChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bulk_send_id}/{self.number}"
+
+
+class CampaignOrder(models.Model):
+    """What a campaign sends, and to whom: any process can carry it out. It never changes."""
+
+    bulk_send = models.OneToOneField(
+        BulkSend,
+        on_delete=delete_rows,
+        primary_key=True,
+        related_name="order",
+        editable=False,
+    )
+    audience = models.CharField(
+        max_length=16,
+        choices=[(kind.value, kind.value) for kind in AudienceKind],
+        editable=False,
+    )
+    audience_name = models.CharField(
+        max_length=TYPE_LENGTH, default="", editable=False, help_text="The topic or the segment."
+    )
+    # Text, because the database never looks inside.
+    recipient_keys = models.TextField(
+        default="[]", editable=False, help_text="JSON: the keys of the users, if they are named."
+    )
+    content = models.JSONField(
+        editable=False, help_text="The fields that were given, and the context of the templates."
+    )
+    language = models.CharField(
+        max_length=32,
+        default="",
+        editable=False,
+        help_text="Language of those whose own is not known. Empty: that of the process.",
+    )
+    has_sender = models.BooleanField(
+        editable=False, help_text="Whether it ends when there is no sender any more."
+    )
+    scopes = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="Scopes with which SEND_POLICY is asked for each recipient. Null: it is not asked.",
+    )
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"Order of bulk send {self.bulk_send_id}"
+
+
+class TopicSubscription(models.Model):
+    """A user who is subscribed to a topic."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=delete_rows,
+        related_name="live_inbox_topics",
+    )
+    topic = models.CharField(max_length=TYPE_LENGTH)
+
+    class Meta:
+        constraints: ClassVar = [
+            # In this order, because campaigns read the users of a topic page by page.
+            models.UniqueConstraint(fields=["topic", "user"], name="topicsubscription_of_user")
+        ]
+
+    def __str__(self) -> str:
+        return self.topic
 
 
 class NotificationPreference(models.Model):

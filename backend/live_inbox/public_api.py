@@ -20,12 +20,14 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 from asgiref.sync import sync_to_async
 
 from live_inbox import services
+from live_inbox.campaigns import Campaign, read_campaign
 from live_inbox.content import GivenFields
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
 from live_inbox.models import Notification, NotificationPreference
 from live_inbox.services import AllRead, Changed, Deleted, Seen, Sent, SentMany
 from live_inbox.services.preferences import check_preference
+from live_inbox.services.topics import clean_topic, subscribers
 from live_inbox.services.users import existing_users, user_key
 from live_inbox.storable import is_storable_integer
 
@@ -91,27 +93,117 @@ def send(
 @_named_as_arguments
 def send_many(
     *,
-    recipients: Iterable[Any],
+    recipients: Iterable[Any] | None = None,
+    topic: str | None = None,
     sender: Any = None,
     idempotency_key: str | None = None,
     **content: Unpack[GivenFields],
 ) -> SentMany:
     """Put the same notification into the inboxes of many users, each once. The content is that of `send`.
 
+    The recipients are users or their primary keys, such as a query set, or else those who are subscribed to a topic.
+
     Each 500 recipients are a transaction of their own, unless the caller has opened one. All recipients are looked up
     first: after InvalidInput nobody has received anything. Users who are deleted after that are skipped, and named in
     the result. With an idempotency key, unique for each sender, a call that died half-way is completed by the same
     call, and no one gets the notification twice; Conflict is raised for a key that was used with other content.
 
-    When the database fails half-way, SendManyInterrupted says how far the call came, and SenderDeleted when somebody
-    deletes the sender.
+    When the database fails half-way, SendManyInterrupted says how far the call came, SenderDeleted when somebody
+    deletes the sender, and SendManyCancelled when somebody cancels it.
     """
+    if (recipients is None) is (topic is None):
+        raise InvalidInput("Name recipients or a topic.", field="recipients")
     return services.send_many(
-        recipient_ids=recipients,
+        recipient_ids=subscribers(clean_topic(topic)) if recipients is None else recipients,
         sender_id=sender,
         idempotency_key=idempotency_key,
         **content,
     )
+
+
+@_named_as_arguments
+def start_campaign(
+    *,
+    recipients: Iterable[Any] | None = None,
+    topic: str | None = None,
+    segment: str | None = None,
+    everybody: bool = False,
+    sender: Any = None,
+    idempotency_key: str | None = None,
+    **content: Unpack[GivenFields],
+) -> Campaign:
+    """Send the same notification to many users in the background; return the campaign, which has not begun.
+
+    It is stored in your transaction, and the servers carry it out, wherever one of them is killed; so does
+    `run_campaign`. The recipients are users or their keys, the subscribers of a topic, a segment of the setting
+    SEGMENTS, or all active users. Those of the last three are looked up when their turn comes. The content is that of
+    `send`; lazy values become what they are in the active language. With an idempotency key, unique for each sender and
+    shared with `send_many`, a repeated call returns the campaign as it is now.
+
+    Raises InvalidInput, naming the field, and Conflict for a key that was used for something else. Nothing is stored
+    then.
+    """
+    audience = services.audience_of(
+        recipients=recipients, topic=topic, segment=segment, everybody=everybody
+    )
+    return services.start_campaign(
+        audience=audience, sender_id=sender, idempotency_key=idempotency_key, **content
+    )
+
+
+def campaign(campaign_id: int) -> Campaign:
+    """Return a campaign, or a bulk send with an idempotency key, as it is now. Raises NotFound."""
+    return read_campaign(campaign_id)
+
+
+def run_campaign(campaign_id: int) -> Campaign:
+    """Do all that is due of a campaign here and now, along with the servers; return it.
+
+    For commands and workers, and where HOUSEKEEPING is off. Raises NotFound, and the database's error for an inbox that
+    stays locked.
+    """
+    return services.run_campaign(campaign_id=campaign_id)
+
+
+def cancel_campaign(campaign_id: int) -> Campaign:
+    """Send a campaign, or a bulk send with an idempotency key, to nobody else; return it. Raises NotFound.
+
+    Up to 500 recipients still get it, whose transaction is under way. For one that has ended, does nothing.
+    """
+    return services.cancel_campaign(campaign_id=campaign_id)
+
+
+def recall_campaign(campaign_id: int) -> Campaign:
+    """Delete what a campaign, or a bulk send with an idempotency key, has sent, and send it to nobody else; return it.
+
+    The servers delete it, with an event for each device; so does `run_campaign`. Raises NotFound.
+    """
+    return services.recall_campaign(campaign_id=campaign_id)
+
+
+@_named_as_arguments
+def subscribe(*, user: Any, topic: str) -> bool:
+    """Subscribe a user to a topic, a slug; return whether they were not subscribed before.
+
+    Raises InvalidInput for what is no user or no topic, and for more topics than MAX_TOPICS.
+    """
+    key = _key(user)
+    if not existing_users([key]):
+        # The database would refuse it only at the commit.
+        raise InvalidInput("There is no such user.", field="user")
+    return services.subscribe(user_id=key, topic=topic)
+
+
+@_named_as_arguments
+def unsubscribe(*, user: Any, topic: str) -> bool:
+    """Unsubscribe a user from a topic; return whether they were subscribed. Raises what `subscribe` does."""
+    return services.unsubscribe(user_id=_key(user), topic=topic)
+
+
+@_named_as_arguments
+def topics(*, user: Any) -> list[str]:
+    """Return the topics that a user is subscribed to, sorted. Raises InvalidInput for what is no user."""
+    return services.topics_of(_key(user))
 
 
 @_named_as_arguments
@@ -253,6 +345,14 @@ def _async(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
 
 asend = _async(send)
 asend_many = _async(send_many)
+astart_campaign = _async(start_campaign)
+acampaign = _async(campaign)
+arun_campaign = _async(run_campaign)
+acancel_campaign = _async(cancel_campaign)
+arecall_campaign = _async(recall_campaign)
+asubscribe = _async(subscribe)
+aunsubscribe = _async(unsubscribe)
+atopics = _async(topics)
 amark_read = _async(mark_read)
 amark_unread = _async(mark_unread)
 amark_all_read = _async(mark_all_read)

@@ -8,9 +8,23 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Model
 
-from live_inbox.models import BulkSend, BulkSendChunk, Inbox, InboxEvent, Notification
+from live_inbox.models import (
+    BulkSend,
+    BulkSendChunk,
+    CampaignOrder,
+    Inbox,
+    InboxEvent,
+    Notification,
+)
 
-TABLES: tuple[type[Model], ...] = (Inbox, Notification, InboxEvent, BulkSend, BulkSendChunk)
+TABLES: tuple[type[Model], ...] = (
+    Inbox,
+    Notification,
+    InboxEvent,
+    BulkSend,
+    BulkSendChunk,
+    CampaignOrder,
+)
 
 Copy = Sequence[tuple[type[Model], Sequence[Any]]]
 

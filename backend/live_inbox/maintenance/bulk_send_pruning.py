@@ -1,7 +1,7 @@
 """Removing the records of old bulk sends: after that, the same call no longer knows whom it has reached.
 
-A record is kept for LOG_KEEP_DAYS after its last chunk. The keys of the notifications stay: who still has the
-notification does not get it again.
+A record is kept for LOG_KEEP_DAYS after its last chunk, and that of a campaign until nothing is due of it. The keys of
+the notifications stay: who still has the notification does not get it again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from live_inbox import database, metrics
+from live_inbox.bulk_states import SENDING, BulkState
 from live_inbox.conf import inbox_settings
 from live_inbox.models import BulkSend
 
@@ -37,7 +40,9 @@ def prune_bulk_sends_in_steps(*, now: datetime | None = None, batch: int = BATCH
 
 @database.transactional
 def _remove(horizon: datetime, batch: int) -> int:
-    old = database.queryset(BulkSend).filter(changed_at__lt=horizon).order_by("changed_at")
-    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:batch])
+    due = Q(state=BulkState.RECALLING) | Q(state__in=SENDING, order__isnull=False)
+    old = database.queryset(BulkSend).filter(changed_at__lt=horizon).exclude(due)
+    rows = old.order_by("changed_at").select_for_update(skip_locked=True, of=("self",))
+    ids = list(rows.values_list("pk", flat=True)[:batch])
     database.queryset(BulkSend).filter(pk__in=ids).delete()
     return len(ids)

@@ -15,6 +15,7 @@ from live_inbox.database_threads import in_lane
 from live_inbox.faults import Fault
 from live_inbox.lanes import Lane
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
+from live_inbox.maintenance.campaigns import run_campaigns_in_steps
 from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
@@ -22,6 +23,9 @@ from live_inbox.maintenance.snoozes import return_in_steps
 
 PAUSE_SECONDS = 0.05
 """Between two transactions of one run, so that a backlog does not occupy the database."""
+
+CAMPAIGN_SECONDS = 1.0
+"""Between two looks for campaigns, each a query of an index that is empty otherwise."""
 
 FAILOVER_SECONDS = 30.0
 """Between two looks at which PostgreSQL cluster the database is in."""
@@ -64,6 +68,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
         Job("end of snoozes", return_in_steps, settings.expiry_seconds),
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, settings.prune_seconds),
+        Job("campaigns", run_campaigns_in_steps, CAMPAIGN_SECONDS),
     ]
     if settings.new_epochs_after_failover:
         look = Job("look for a failover", renew_after_failover, FAILOVER_SECONDS, is_prompt=True)

@@ -505,6 +505,47 @@ class Migration(migrations.Migration):
                         editable=False, help_text="How many transactions have been committed."
                     ),
                 ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("cancelled", "cancelled"),
+                            ("recalling", "recalling"),
+                            ("recalled", "recalled"),
+                        ],
+                        default="running",
+                        editable=False,
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        default="",
+                        editable=False,
+                        help_text="Why it ended before everybody had it.",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "last_recipient",
+                    models.TextField(
+                        editable=False,
+                        help_text="Key of the last recipient, in the order of keys, who has been dealt with.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "left",
+                    models.TextField(
+                        default="[]",
+                        editable=False,
+                        help_text="JSON: keys before that one whose inboxes were locked. They come last.",
+                    ),
+                ),
                 ("started_at", models.DateTimeField(editable=False)),
                 ("changed_at", models.DateTimeField(db_index=True, editable=False)),
                 (
@@ -520,6 +561,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["pending", "running", "recalling"])),
+                        fields=["id"],
+                        name="bulksend_due",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(
@@ -551,6 +599,30 @@ class Migration(migrations.Migration):
                 ("sent", models.PositiveIntegerField(editable=False)),
                 ("suppressed", models.PositiveIntegerField(editable=False)),
                 (
+                    "failed",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Recipients to whom it could not be sent, or who may not be sent to. They have no outcome.",
+                    ),
+                ),
+                (
+                    "recalled",
+                    models.PositiveIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="Notifications that a recall has deleted.",
+                    ),
+                ),
+                (
+                    "is_recalled",
+                    models.BooleanField(
+                        default=False,
+                        editable=False,
+                        help_text="Whether a recall has dealt with all of them.",
+                    ),
+                ),
+                (
                     "outcomes",
                     models.TextField(
                         editable=False,
@@ -573,6 +645,113 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("bulk_send", "number"), name="bulksendchunk_number"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CampaignOrder",
+            fields=[
+                (
+                    "bulk_send",
+                    models.OneToOneField(
+                        editable=False,
+                        on_delete=live_inbox.models.delete_rows,
+                        primary_key=True,
+                        related_name="order",
+                        serialize=False,
+                        to="live_inbox.bulksend",
+                    ),
+                ),
+                (
+                    "audience",
+                    models.CharField(
+                        choices=[
+                            ("users", "users"),
+                            ("topic", "topic"),
+                            ("segment", "segment"),
+                            ("everybody", "everybody"),
+                        ],
+                        editable=False,
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "audience_name",
+                    models.CharField(
+                        default="",
+                        editable=False,
+                        help_text="The topic or the segment.",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "recipient_keys",
+                    models.TextField(
+                        default="[]",
+                        editable=False,
+                        help_text="JSON: the keys of the users, if they are named.",
+                    ),
+                ),
+                (
+                    "content",
+                    models.JSONField(
+                        editable=False,
+                        help_text="The fields that were given, and the context of the templates.",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        default="",
+                        editable=False,
+                        help_text="Language of those whose own is not known. Empty: that of the process.",
+                        max_length=32,
+                    ),
+                ),
+                (
+                    "has_sender",
+                    models.BooleanField(
+                        editable=False,
+                        help_text="Whether it ends when there is no sender any more.",
+                    ),
+                ),
+                (
+                    "scopes",
+                    models.JSONField(
+                        editable=False,
+                        help_text="Scopes with which SEND_POLICY is asked for each recipient. Null: it is not asked.",
+                        null=True,
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="TopicSubscription",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("topic", models.CharField(max_length=64)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=live_inbox.models.delete_rows,
+                        related_name="live_inbox_topics",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("topic", "user"), name="topicsubscription_of_user"
                     )
                 ],
             },

@@ -7,8 +7,11 @@ Expiry, pruning and repair write as well, by the same locking: see `live_inbox.m
 
 from live_inbox.services.approvals import send_approval, send_user_detail_approval
 from live_inbox.services.bulk_for_caller import RecipientResult, SendStatus, send_many_for_caller
-from live_inbox.services.bulk_progress import SenderDeleted, SendManyInterrupted
+from live_inbox.services.bulk_progress import SenderDeleted, SendManyCancelled, SendManyInterrupted
 from live_inbox.services.bulk_sending import send_many
+from live_inbox.services.campaign_audience import audience_of
+from live_inbox.services.campaign_running import run_campaign
+from live_inbox.services.campaigns import cancel_campaign, recall_campaign, start_campaign
 from live_inbox.services.deleting import delete
 from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
 from live_inbox.services.moving import archive, snooze, unarchive, unsnooze
@@ -18,6 +21,7 @@ from live_inbox.services.preferences import set_preference
 from live_inbox.services.results import AllRead, Changed, Deleted, Seen, Sent, SentMany
 from live_inbox.services.seeing import mark_seen
 from live_inbox.services.sending import send
+from live_inbox.services.topics import subscribe, topics_of, unsubscribe
 from live_inbox.snapshots import person, snapshot
 
 __all__ = [
@@ -26,12 +30,15 @@ __all__ = [
     "Deleted",
     "RecipientResult",
     "Seen",
+    "SendManyCancelled",
     "SendManyInterrupted",
     "SendStatus",
     "SenderDeleted",
     "Sent",
     "SentMany",
     "archive",
+    "audience_of",
+    "cancel_campaign",
     "delete",
     "mark_all_read",
     "mark_read",
@@ -40,6 +47,8 @@ __all__ = [
     "perform_action",
     "person",
     "pin",
+    "recall_campaign",
+    "run_campaign",
     "send",
     "send_approval",
     "send_many",
@@ -48,7 +57,11 @@ __all__ = [
     "set_preference",
     "snapshot",
     "snooze",
+    "start_campaign",
+    "subscribe",
+    "topics_of",
     "unarchive",
     "unpin",
     "unsnooze",
+    "unsubscribe",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import OperationalError
 
 from live_inbox.errors import InvalidInput
-from live_inbox.services.bulk_record import Outcomes
+from live_inbox.services.bulk_record import BulkCancelled, Outcomes
 from live_inbox.services.results import SentMany
 
 
@@ -47,6 +47,23 @@ class SenderDeleted(InvalidInput):
             " were left.",
             field="sender_id",
         )
+        self.progress = progress
+        self.remaining = remaining
+
+
+class SendManyCancelled(BulkCancelled):
+    """Raised when somebody has cancelled or recalled a bulk send in the middle of it.
+
+    `progress` counts those who got the notification before that, and `remaining` is how many do not get it.
+    """
+
+    def __init__(self, progress: SentMany, *, remaining: int) -> None:
+        super().__init__()
+        self.message = (
+            f"The bulk send was cancelled when {_reached(progress)} recipients had the notification and {remaining}"
+            " were left."
+        )
+        self.args = (self.message,)
         self.progress = progress
         self.remaining = remaining
 

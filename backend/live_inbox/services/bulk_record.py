@@ -16,6 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from live_inbox import database
+from live_inbox.bulk_states import BulkState
 from live_inbox.errors import Conflict
 from live_inbox.models import BulkSend, BulkSendChunk
 
@@ -25,6 +26,17 @@ Outcomes = Mapping[Any, int | None]
 
 class Overtaken(Exception):
     """Raised in the transaction of a chunk when the record has changed since it was read: read it again."""
+
+
+class BulkCancelled(Conflict):
+    """Raised when a bulk send has been cancelled or recalled: nobody else gets the notification."""
+
+    def __init__(self) -> None:
+        super().__init__("This bulk send has been cancelled.")
+
+
+_GOES_ON = (BulkState.RUNNING, BulkState.DONE)
+"""The states in which a call may send to further recipients."""
 
 
 class BulkRecord:
@@ -37,26 +49,32 @@ class BulkRecord:
         self._digest = digest
         self.recipients = 0
         """How many recipients this call has."""
-        self._id: int | None = None
+        self.id: int | None = None
+        """That of the row; None until the first chunk has been committed."""
         self._chunks = 0
+        self._state = ""
         self.outcomes = dict[Any, int | None]()
         """Everybody who has been dealt with, by this call and others."""
 
     def read(self) -> bool:
         """Read what other calls have recorded since; return whether that is anything.
 
-        Raises Conflict if those calls were given something else.
+        Raises Conflict if those calls were given something else, and BulkCancelled.
         """
-        before = self._id, self._chunks
+        before = self.id, self._chunks
         # The row comes with its first chunk. If there is none, housekeeping has removed it.
-        self._id, self._chunks = None, 0
+        self.id, self._chunks = None, 0
         to_python = get_user_model()._meta.pk.to_python
-        for id, number, digest, outcomes in _chunks(self._sender_id, self._key):
+        for row in _rows(self._sender_id, self._key):
+            self.id, digest, self._state, number, outcomes = row
             if digest != self._digest:
                 raise Conflict("This idempotency key was used for another notification.")
-            self._id, self._chunks = id, number
-            self.outcomes |= {to_python(key): sent for key, sent in orjson.loads(outcomes)}
-        return (self._id, self._chunks) != before
+            if self._state not in _GOES_ON:
+                raise BulkCancelled
+            if number is not None:
+                self._chunks = number
+                self.outcomes |= {to_python(key): sent for key, sent in orjson.loads(outcomes)}
+        return (self.id, self._chunks) != before
 
     def claim(self) -> int:
         """Lock the row until the transaction ends, and count one chunk more; return its id.
@@ -64,7 +82,7 @@ class BulkRecord:
         Comes before the inboxes are locked: calls with one key wait for each other here, and then do not deadlock.
         Raises Overtaken if another call was faster, and IntegrityError if that was the first chunk.
         """
-        if self._id is None:
+        if self.id is None:
             row = database.queryset(BulkSend).create(
                 sender_id=self._sender_id,
                 idempotency_key=self._key,
@@ -75,38 +93,59 @@ class BulkRecord:
                 changed_at=Now(),
             )
             return row.pk
-        as_read = database.queryset(BulkSend).filter(pk=self._id, chunks=self._chunks)
-        if not as_read.update(chunks=F("chunks") + 1, recipients=self.recipients, changed_at=Now()):
+        as_read = database.queryset(BulkSend).filter(
+            pk=self.id, chunks=self._chunks, state__in=_GOES_ON
+        )
+        if not as_read.update(
+            chunks=F("chunks") + 1,
+            recipients=self.recipients,
+            state=BulkState.RUNNING,
+            changed_at=Now(),
+        ):
             raise Overtaken
-        return self._id
+        return self.id
 
     def write(self, id: int, outcomes: Outcomes) -> None:
         """Write what became of a chunk's recipients, in the transaction that has claimed it."""
-        suppressed = sum(sent is None for sent in outcomes.values())
-        document = orjson.dumps([*outcomes.items()], default=str).decode()
-        database.queryset(BulkSendChunk).create(
-            bulk_send_id=id,
-            number=self._chunks + 1,
-            sent=len(outcomes) - suppressed,
-            suppressed=suppressed,
-            outcomes=document,
-        )
+        write_chunk(id, self._chunks + 1, outcomes)
 
     def committed(self, id: int, outcomes: Outcomes) -> None:
         """Remember a chunk of this call, after its transaction."""
-        self._id = id
+        self.id = id
+        self._state = BulkState.RUNNING
         self._chunks += 1
         self.outcomes |= outcomes
 
+    def finish(self) -> None:
+        """Note that a call has dealt with all of its recipients. Another one may still have more."""
+        if self.id is not None and self._state != BulkState.DONE:
+            own = database.queryset(BulkSend).filter(pk=self.id, state=BulkState.RUNNING)
+            own.update(state=BulkState.DONE)
+
 
 @database.reading
-def _chunks(sender_id: Any, key: str) -> list[tuple[int, int, str, str]]:
-    """Return the chunks that are recorded, with the id of their bulk send and the digest of what it was given."""
-    rows = database.queryset(BulkSendChunk).filter(
-        bulk_send__sender=sender_id, bulk_send__idempotency_key=key
+def _rows(sender_id: Any, key: str) -> list[tuple[int, str, str, int | None, str]]:
+    """Return the id of the bulk send, the digest of what it was given and its state, with each chunk of it.
+
+    A campaign that has not begun has one row, with None for the chunk.
+    """
+    rows = database.queryset(BulkSend).filter(sender=sender_id, idempotency_key=key)
+    columns = ("pk", "given_digest", "state", "chunk_rows__number", "chunk_rows__outcomes")
+    return list(rows.order_by("chunk_rows__number").values_list(*columns))
+
+
+def write_chunk(bulk_send_id: int, number: int, outcomes: Outcomes, *, failed: int = 0) -> None:
+    """Write what became of a chunk's recipients, in the transaction that has dealt with them."""
+    suppressed = sum(sent is None for sent in outcomes.values())
+    document = orjson.dumps([*outcomes.items()], default=str).decode()
+    database.queryset(BulkSendChunk).create(
+        bulk_send_id=bulk_send_id,
+        number=number,
+        sent=len(outcomes) - suppressed,
+        suppressed=suppressed,
+        failed=failed,
+        outcomes=document,
     )
-    columns = ("bulk_send_id", "number", "bulk_send__given_digest", "outcomes")
-    return list(rows.order_by("number").values_list(*columns))
 
 
 def outcomes_of(

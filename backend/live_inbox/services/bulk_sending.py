@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, Unpack
 
 from django.db import Error, IntegrityError
-from django.db.models import Model
 
 from live_inbox import database
 from live_inbox.clock import clock
-from live_inbox.conf import inbox_settings
 from live_inbox.content import GivenFields, check_not_expired, clean_key
 from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
-from live_inbox.services.bulk_progress import BulkProgress, SenderDeleted, SendManyInterrupted
-from live_inbox.services.bulk_record import BulkRecord, Outcomes, Overtaken, outcomes_of
+from live_inbox.services.bulk_progress import (
+    BulkProgress,
+    SenderDeleted,
+    SendManyCancelled,
+    SendManyInterrupted,
+)
+from live_inbox.services.bulk_record import (
+    BulkCancelled,
+    BulkRecord,
+    Outcomes,
+    Overtaken,
+    outcomes_of,
+)
+from live_inbox.services.campaign_audience import recipient_keys
 from live_inbox.services.given_content import read_given
 from live_inbox.services.inbox_rows import lock_free
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
@@ -73,10 +83,11 @@ def send_many(
     its recipients, by two more statements (`bulk_record.py`). Further recipients get the notification. Raises Conflict
     for a key that was used with other content; nobody has received anything then.
 
-    Raises SendManyInterrupted when the database fails after the look-up, and SenderDeleted; within a transaction of the
-    caller's, where nothing is done by halves, the database's own error and InvalidInput.
+    Raises SendManyInterrupted when the database fails after the look-up, SenderDeleted, and SendManyCancelled; within a
+    transaction of the caller's, where nothing is done by halves, the database's own error and InvalidInput. Raises
+    Conflict for a key whose bulk send has been cancelled.
     """
-    recipients = _recipients(recipient_ids)
+    recipients = recipient_keys(recipient_ids)
     given = read_given(fields, now=now or clock.now())
     contents = contents_for(recipients, given)
     key = clean_key(idempotency_key)
@@ -120,13 +131,23 @@ def send_many(
             if is_atomic:
                 raise
             raise SenderDeleted(progress.result(), remaining=progress.remaining) from error
+        except BulkCancelled as error:
+            raise SendManyCancelled(progress.result(), remaining=progress.remaining) from error
         except Error as error:
             if is_atomic or not kind_of(error).is_temporary:
                 raise
             raise SendManyInterrupted(
                 progress.result(), remaining=progress.remaining, has_key=key is not None
             ) from error
-    return progress.result()
+    if record is None:
+        return progress.result()
+    try:
+        record.finish()
+    except Error as error:
+        # Everybody has been dealt with. Only the state in the record is behind.
+        if is_atomic or not kind_of(error).is_temporary:
+            raise
+    return replace(progress.result(), campaign_id=record.id)
 
 
 def _missing(recipients: Sequence[Any]) -> set[Any]:
@@ -136,22 +157,6 @@ def _missing(recipients: Sequence[Any]) -> set[Any]:
         if count_users(chunk) < len(chunk):
             missing |= set(chunk) - existing_users(chunk)
     return missing
-
-
-def _recipients(given: Iterable[Any]) -> list[Any]:
-    """Return the keys of the recipients, in the order in which inboxes are locked."""
-    # A text is a sequence, too: of texts that may be keys of others.
-    if isinstance(given, str | bytes | Model) or not isinstance(given, Iterable):
-        raise InvalidInput(
-            "Several users are needed: a list or a query set, for example.", field="recipient_ids"
-        )
-    most = inbox_settings().max_bulk_recipients
-    found = set[Any]()
-    for value in given:
-        found.add(user_key(value, field="recipient_ids"))
-        if len(found) > most:
-            raise InvalidInput(f"A bulk has {most} recipients at most.", field="recipient_ids")
-    return sorted(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class SentMany:
 
     `suppressed` counts those whom earlier calls have passed over, too: they do not get it later. `notification_ids` has
     the id of each copy, by the recipient's primary key, also of one that has been deleted since; those who are
-    suppressed or skipped are absent. `skipped_recipients` are the primary keys of those who were skipped.
+    suppressed or skipped are absent. `skipped_recipients` are the primary keys of those who were skipped. `campaign_id`
+    names the bulk send for `campaign` and `recall_campaign`; None without an idempotency key.
     """
 
     sent: int
@@ -38,6 +39,7 @@ class SentMany:
     skipped: int = 0
     notification_ids: Mapping[Any, int] = field(default_factory=dict, compare=False, repr=False)
     skipped_recipients: frozenset[Any] = field(default=frozenset(), compare=False, repr=False)
+    campaign_id: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

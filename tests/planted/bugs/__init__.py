@@ -7,6 +7,7 @@ date, and see that `make prove ARGS=<its name>` still finds it.
 from tests.planted.bugs import (
     access,
     accounts,
+    campaigns,
     delivery,
     documents,
     encoding,
@@ -32,6 +33,7 @@ BUGS: tuple[PlantedBug, ...] = (
     *encoding.BUGS,
     *folders.BUGS,
     *writing.BUGS,
+    *campaigns.BUGS,
     *reading.BUGS,
     *accounts.BUGS,
     *tokens.BUGS,

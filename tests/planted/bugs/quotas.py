@@ -99,7 +99,7 @@ BUGS = (
     PlantedBug(
         name="bulk-quota-off-by-one",
         breaks="A bulk has one recipient more than it may.",
-        file=f"{SERVICES}/bulk_sending.py",
+        file=f"{SERVICES}/campaign_audience.py",
         original="if len(found) > most:",
         replacement="if len(found) > most + 1:",
         caught_by=("tests/domain/test_quotas.py::test_a_bulk_has_so_many_recipients",),

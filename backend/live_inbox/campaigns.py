@@ -1,0 +1,105 @@
+"""How far a campaign has come, as code and clients see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from live_inbox import database
+from live_inbox.bulk_states import AudienceKind, BulkState
+from live_inbox.errors import NotFound
+from live_inbox.models import BulkSend
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A bulk send that is recorded. Counts are of recipients.
+
+    Each recipient who has been dealt with is in one of `sent`, `suppressed` (they do not want the type) and `failed`
+    (SEND_POLICY forbids it, the content cannot be made in their language, or they have been deleted).
+    """
+
+    id: int
+    state: BulkState
+    total: int
+    """How many recipients there were when it began; since it is done, how many it has dealt with."""
+    sent: int
+    suppressed: int
+    failed: int
+    recalled: int
+    """How many of the notifications that were sent a recall has deleted. Recipients may have deleted others before."""
+    reason: str
+    """Why it ended before everybody had it; empty otherwise."""
+    sender_id: Any
+    idempotency_key: str | None
+    audience: AudienceKind | None
+    """How the recipients are named; None for a call of `send_many`, which has them itself."""
+    audience_name: str
+    """The topic or the segment; empty for the others."""
+    started_at: datetime
+    changed_at: datetime
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something left to do that a process can do by itself."""
+        if self.state is BulkState.RECALLING:
+            return True
+        return self.audience is not None and self.state in (BulkState.PENDING, BulkState.RUNNING)
+
+    @property
+    def dealt_with(self) -> int:
+        """How many recipients have been dealt with."""
+        return self.sent + self.suppressed + self.failed
+
+
+def campaign_rows() -> QuerySet[BulkSend]:
+    """Return the rows of campaigns with the sums of their chunks, for `campaign_of`."""
+
+    def total(column: str) -> Coalesce:
+        return Coalesce(Sum(f"chunk_rows__{column}"), 0)
+
+    rows = database.queryset(BulkSend).select_related("order").defer("order__recipient_keys")
+    return rows.annotate(
+        sent=total("sent"),
+        suppressed=total("suppressed"),
+        failed=total("failed"),
+        recalled=total("recalled"),
+    )
+
+
+def campaign_of(row: Any) -> Campaign:
+    """Return the campaign of a row of `campaign_rows`."""
+    order = getattr(row, "order", None)
+    return Campaign(
+        id=row.pk,
+        state=BulkState(row.state),
+        total=row.recipients,
+        sent=row.sent,
+        suppressed=row.suppressed,
+        failed=row.failed,
+        recalled=row.recalled,
+        reason=row.reason,
+        sender_id=row.sender_id,
+        idempotency_key=row.idempotency_key,
+        audience=None if order is None else AudienceKind(order.audience),
+        audience_name="" if order is None else order.audience_name,
+        started_at=row.started_at,
+        changed_at=row.changed_at,
+    )
+
+
+@database.reading
+def read_campaign(campaign_id: int) -> Campaign:
+    """Return a campaign as it is now, by one query. Raises NotFound."""
+    for row in campaign_rows().filter(pk=campaign_id):
+        return campaign_of(row)
+    raise no_campaign()
+
+
+def no_campaign() -> NotFound:
+    """Return the error for a campaign that there is not, or that somebody may not see."""
+    return NotFound("There is no such campaign.")
