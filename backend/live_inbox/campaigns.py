@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+from django.contrib.auth import get_user_model
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 
@@ -98,6 +100,12 @@ def read_campaign(campaign_id: int) -> Campaign:
     for row in campaign_rows().filter(pk=campaign_id):
         return campaign_of(row)
     raise no_campaign()
+
+
+def sent_in(outcomes: str) -> dict[int, Any]:
+    """Return the ids of the notifications in the outcomes of a chunk, with their recipients."""
+    to_python = get_user_model()._meta.pk.to_python
+    return {id: to_python(key) for key, id in orjson.loads(outcomes) if id is not None}
 
 
 def no_campaign() -> NotFound:

@@ -1,6 +1,7 @@
 """The ids that clients see. They are unique across types, as the stores of GraphQL clients need them.
 
-A notification's id is its number, the same as in the JSON API; a user's is `user:<primary key>`.
+A notification's id is its number, the same as in the JSON API; a user's is `user:<primary key>`, and a campaign's
+`campaign:<number>`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import strawberry
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
+from live_inbox.campaigns import no_campaign
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.storable import MAX_INTEGER, is_storable_integer
 
 _USER_PREFIX = "user:"
+_CAMPAIGN_PREFIX = "campaign:"
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -53,3 +56,16 @@ def parse_user_id(text: str, *, field: str) -> str:
     if key is None or plain == "" or (isinstance(key, int) and not is_storable_integer(key)):
         raise InvalidInput("There is no such user.", field=field)
     return str(key)
+
+
+def campaign_id(number: int) -> strawberry.ID:
+    """Return the id of a campaign."""
+    return strawberry.ID(f"{_CAMPAIGN_PREFIX}{number}")
+
+
+def parse_campaign_id(text: str) -> int:
+    """Return the number of the campaign; raise NotFound for what cannot be the id of one."""
+    number = text.removeprefix(_CAMPAIGN_PREFIX)
+    if not _NUMBER.fullmatch(number) or int(number) > MAX_INTEGER:
+        raise no_campaign()
+    return int(number)

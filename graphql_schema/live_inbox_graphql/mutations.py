@@ -18,7 +18,7 @@ from live_inbox.identity.tickets import TICKET_SECONDS, issue_ticket
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
 from live_inbox.user_locale import locale_of
-from live_inbox_graphql import changes, ids
+from live_inbox_graphql import campaigns, changes, ids
 from live_inbox_graphql.arguments import named_by_client
 from live_inbox_graphql.context import Context, Info, address_of
 from live_inbox_graphql.fields import (
@@ -204,6 +204,45 @@ class Mutation:
         ],
     ) -> NotificationPreference:
         return changing_own(info, _set_preference, input)
+
+    @strawberry.mutation(description="Subscribe yourself to a topic that is open to users.")
+    def subscribe_to_topic(self, info: Info, topic: campaigns.TopicName) -> campaigns.TopicsPayload:
+        return changing_own(info, campaigns.subscribe, topic)
+
+    @strawberry.mutation(
+        description="Unsubscribe yourself from a topic, whoever has subscribed you."
+    )
+    def unsubscribe_from_topic(
+        self, info: Info, topic: campaigns.TopicName
+    ) -> campaigns.TopicsPayload:
+        return changing_own(info, campaigns.unsubscribe, topic)
+
+    @strawberry.mutation(
+        description="Send the same notification to a topic, a segment or all active users, in the background: for "
+        "callers who may send to anybody. `campaign` says how far it is."
+    )
+    def start_campaign(
+        self,
+        info: Info,
+        input: Annotated[
+            campaigns.StartCampaignInput,
+            strawberry.argument(description="The notification and its audience."),
+        ],
+    ) -> campaigns.CampaignPayload:
+        return changing_many(info, campaigns.start, input)
+
+    @strawberry.mutation(
+        description="Send a campaign to nobody else. Does nothing for one that has ended."
+    )
+    def cancel_campaign(self, info: Info, id: campaigns.CampaignId) -> campaigns.CampaignPayload:
+        return changing_many(info, campaigns.cancel, id)
+
+    @strawberry.mutation(
+        description="Delete the notifications of a campaign from all inboxes, with an event for each, and send it to "
+        "nobody else."
+    )
+    def recall_campaign(self, info: Info, id: campaigns.CampaignId) -> campaigns.CampaignPayload:
+        return changing_many(info, campaigns.recall, id)
 
     @strawberry.mutation(
         description="Sign out everywhere: all tokens and sessions that you have so far are refused, and their sockets "

@@ -13,7 +13,7 @@ from live_inbox import selectors, services
 from live_inbox.events import Folder
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.user_locale import locale_of
-from live_inbox_graphql import ids
+from live_inbox_graphql import campaigns, ids
 from live_inbox_graphql.arguments import parse_types
 from live_inbox_graphql.context import Info
 from live_inbox_graphql.fields import for_caller
@@ -93,6 +93,21 @@ class Query:
     )
     def notification_types(self, info: Info) -> list[NotificationType]:
         return for_caller(info, _types)
+
+    @strawberry.field(description="The topics that the caller is subscribed to, sorted.")
+    def topics(self, info: Info) -> list[str]:
+        return for_caller(info, campaigns.topics)
+
+    @strawberry.field(
+        description="How far a campaign has come, which the caller has started or may view by permission. If there is "
+        "none, the field is null and there is an error with the code NOT_FOUND."
+    )
+    def campaign(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The campaign's id.")],
+    ) -> campaigns.Campaign | None:
+        return for_caller(info, campaigns.campaign, id)
 
 
 def _viewer(caller: Caller) -> InboxUser:

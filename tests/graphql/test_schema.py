@@ -72,7 +72,8 @@ def without_descriptions(name: str) -> str:
     [
         "type Query { viewer: InboxUser! notifications( first: Int after: String last: Int before: String "
         "filter: NotificationFilter ): NotificationConnection! notification( id: ID! ): Notification "
-        "notificationPreferences: [NotificationPreference!]! notificationTypes: [NotificationType!]! }",
+        "notificationPreferences: [NotificationPreference!]! notificationTypes: [NotificationType!]! topics: [String!]! "
+        "campaign( id: ID! ): Campaign }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
@@ -81,9 +82,19 @@ def without_descriptions(name: str) -> str:
         "unsnooze( id: ID! ): UnsnoozePayload! pin( id: ID! ): PinPayload! unpin( id: ID! ): UnpinPayload! "
         "performAction( id: ID! actionId: String! ): PerformActionPayload! "
         "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
-        "): NotificationPreference! signOutEverywhere: SignOutPayload! "
+        "): NotificationPreference! subscribeToTopic( topic: String! ): TopicsPayload! "
+        "unsubscribeFromTopic( topic: String! ): TopicsPayload! "
+        "startCampaign( input: StartCampaignInput! ): CampaignPayload! "
+        "cancelCampaign( id: ID! ): CampaignPayload! recallCampaign( id: ID! ): CampaignPayload! "
+        "signOutEverywhere: SignOutPayload! "
         "createTicket( api: SocketApi! ): TicketPayload! "
         "refreshToken( token: String! ): RefreshTokenPayload! }",
+        "type TopicsPayload { changed: Boolean! topics: [String!]! }",
+        "type CampaignPayload { campaign: Campaign! }",
+        "enum CampaignState { PENDING RUNNING DONE CANCELLED RECALLING RECALLED }",
+        "type Campaign { id: ID! state: CampaignState! total: Int! sent: Int! suppressed: Int! failed: Int! "
+        "recalled: Int! seen: Int! read: Int! isExact: Boolean! reason: String topic: String segment: String "
+        "startedAt: DateTime! changedAt: DateTime! }",
         "type SignOutPayload { signedOutBefore: DateTime! }",
         "type RefreshTokenPayload { expiresAt: DateTime }",
         "type Subscription { notificationEvents( after: String types: [String!] ): NotificationEvent! }",
@@ -200,4 +211,5 @@ def test_there_are_no_other_types() -> None:
         *("ActorInput", "TargetInput", "ActionInput"),
         *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),
         "PositionAdvanced",
+        *("Campaign", "CampaignState", "CampaignPayload", "StartCampaignInput", "TopicsPayload"),
     }

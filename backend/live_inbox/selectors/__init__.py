@@ -1,5 +1,6 @@
 """The readers: everything that is read of an inbox. Each costs a fixed number of queries at any size."""
 
+from live_inbox.selectors.campaigns import Reception, reception
 from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
 from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page, rank_of
 from live_inbox.selectors.log import events, heads
@@ -17,6 +18,7 @@ __all__ = [
     "InboxState",
     "Page",
     "PreferenceState",
+    "Reception",
     "events",
     "heads",
     "inbox_state",
@@ -27,4 +29,5 @@ __all__ = [
     "preference_state",
     "preferences",
     "rank_of",
+    "reception",
 ]

@@ -10,12 +10,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import orjson
-from django.contrib.auth import get_user_model
 from django.db.models.functions import Now
 
 from live_inbox import database
 from live_inbox.bulk_states import BulkState
+from live_inbox.campaigns import sent_in
 from live_inbox.events import Kind
 from live_inbox.models import BulkSend, BulkSendChunk, Inbox, Notification
 from live_inbox.services.campaign_steps import Busy, Step, lock_campaign
@@ -66,12 +65,6 @@ def _recall(campaign_id: int, may_wait: bool) -> Step:
 
 def _touch(row: BulkSend, **changes: Any) -> None:
     database.queryset(BulkSend).filter(pk=row.pk).update(changed_at=Now(), **changes)
-
-
-def sent_in(outcomes: str) -> dict[int, Any]:
-    """Return the ids of the notifications in the outcomes of a chunk, with their recipients."""
-    to_python = get_user_model()._meta.pk.to_python
-    return {id: to_python(key) for key, id in orjson.loads(outcomes) if id is not None}
 
 
 def _locked(user_ids: Collection[Any], may_wait: bool) -> dict[Any, Inbox]:
