@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,8 @@ class Campaign:
     """The topic or the segment; empty for the others."""
     started_at: datetime
     changed_at: datetime
+    replayed: bool = field(default=False, compare=False)
+    """Whether `start_campaign` has found it by its idempotency key."""
 
     @property
     def is_due(self) -> bool:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+import live_inbox
 from live_inbox import services
+from live_inbox.admin import campaign_progress
+from live_inbox.bulk_states import BulkState
 from live_inbox.models import BulkSend
-from live_inbox.services import bulk_sending
+from live_inbox.services import bulk_sending, campaign_running
+from tests.admin.conftest import MakeStaff
 
 LIST = "/admin/live_inbox/bulksend/"
 
@@ -29,7 +36,7 @@ def _bulk_send(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_list_says_how_far_each_came(browser: Client) -> None:
     page = browser.get(LIST)
     (row,) = page.context["cl"].result_list
-    assert (row.recipients, row.sent_sum, row.suppressed_sum, row.chunks) == (3, 2, 1, 2)
+    assert (row.recipients, row.sent, row.suppressed, row.chunks) == (3, 2, 1, 2)
     assert "release-7" in page.content.decode()
     assert len(browser.get(f"{LIST}?q=release-7").context["cl"].result_list) == 1
     assert len(browser.get(f"{LIST}?q=release").context["cl"].result_list) == 0
@@ -59,3 +66,93 @@ def test_the_list_costs_the_same_at_any_length(browser: Client, alice: User) -> 
     for number in range(5):
         services.send_many(recipient_ids=[alice.pk], title="x", idempotency_key=f"k{number}")
     assert cost() == few
+
+
+# -- the page of a campaign ------------------------------------------------------------------------------
+
+
+def started(sender: User | None = None) -> tuple[live_inbox.Campaign, str]:
+    campaign = live_inbox.start_campaign(everybody=True, title="y", sender=sender)
+    return campaign, f"{LIST}{campaign.id}/"
+
+
+def test_the_page_shows_how_far_it_is_and_works_on_it(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign_progress, "WORK_SECONDS", 0)
+    monkeypatch.setattr(campaign_running, "STEP_RECIPIENTS", 2)
+    _, address = started()
+    page = browser.get(f"{address}change/").content.decode()
+    assert '<progress max="4" value="0"' in page
+    assert "campaign.js" in page
+    assert f'action="{address}cancel/"' in page
+    assert f'action="{address}recall/"' in page
+    before = browser.get(f"{address}progress/").json()
+    assert (before["state"], before["done"], before["isDue"]) == ("pending", 0, True)
+    # Each request makes a step here.
+    after = [browser.post(f"{address}progress/").json() for _ in range(3)]
+    assert [each["done"] for each in after] == [2, 4, 4]
+    assert after[-1] == {
+        "state": "done",
+        "text": "Sent.",
+        "isDue": False,
+        "done": 4,
+        "total": 4,
+        "counts": {"total": 4, "sent": 3, "suppressed": 1, "failed": 0, "recalled": 0},
+    }
+    page = browser.get(f"{address}change/").content.decode()
+    assert f'action="{address}cancel/"' not in page
+    assert 'data-due="false"' in page
+
+
+def test_it_is_cancelled_and_recalled_by_buttons(browser: Client) -> None:
+    campaign, address = started()
+    for name in ("cancel", "recall"):
+        assert browser.get(f"{address}{name}/").status_code == 405
+    answer = browser.post(f"{address}cancel/", follow=True)
+    assert "Cancelled: nobody else gets it." in answer.content.decode()
+    assert live_inbox.campaign(campaign.id).state is BulkState.CANCELLED
+    assert "it has ended" in browser.post(f"{address}cancel/", follow=True).content.decode()
+    browser.post(f"{address}recall/")
+    browser.post(f"{address}progress/")
+    assert live_inbox.campaign(campaign.id).state is BulkState.RECALLED
+    texts = [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
+    assert texts == ["Cancelled.", "Recalled."]
+
+
+def test_who_has_sent_it_sees_it_and_others_do_not(staff: MakeStaff) -> None:
+    browser = staff("send_notification")
+    clerk = User.objects.get(username="clerk")
+    _, own = started(clerk)
+    _, other = started()
+    assert browser.get(f"{own}change/").status_code == 200
+    assert browser.post(f"{own}progress/").json()["state"] == "done"
+    for name in ("change", "progress"):
+        assert browser.get(f"{other}{name}/").status_code == 403
+    for name in ("cancel", "recall"):
+        assert browser.post(f"{other}{name}/").status_code == 403
+    assert browser.get(LIST).status_code == 403
+    assert browser.get(f"{LIST}999999/progress/").status_code == 404
+    assert browser.get(f"{LIST}x/progress/").status_code == 404
+
+
+def test_who_may_only_view_ends_nothing(staff: MakeStaff) -> None:
+    browser = staff("view_bulksend")
+    campaign, address = started()
+    page = browser.get(f"{address}change/").content.decode()
+    assert "<progress" in page
+    assert "recall/" not in page
+    for name in ("cancel", "recall"):
+        assert browser.post(f"{address}{name}/").status_code == 403
+    # It does not work on it either.
+    assert browser.post(f"{address}progress/").json()["state"] == "pending"
+    assert live_inbox.campaign(campaign.id).state is BulkState.PENDING
+
+
+def test_the_page_counts_who_has_seen_and_read_it(browser: Client, alice: User) -> None:
+    campaign, address = started()
+    live_inbox.run_campaign(campaign.id)
+    live_inbox.mark_all_read(user=alice)
+    page = browser.get(f"{address}change/").content.decode()
+    assert re.search(r'<div class="readonly">everybody</div>', page)
+    assert len(re.findall(r'<div class="readonly">1</div>', page)) >= 2

@@ -229,8 +229,8 @@ def test_a_double_click_sends_once(boss: User, alice: User, bob: User) -> None:
         ),
         ({"expires_at_0": "2124-01-01"}, "expires_at", "Enter a valid time."),
         ({"expires_at_1": "00:00"}, "expires_at", "Enter a valid date."),
-        ({"recipients": []}, "recipients", "Select users, or all active users."),
-        ({"everybody": "on"}, "recipients", "Select users, or all active users."),
+        ({"recipients": []}, "recipients", "Select users, a topic, or all active users."),
+        ({"everybody": "on"}, "recipients", "Select users, a topic, or all active users."),
         (
             {"recipients": ["0"]},
             "recipients",

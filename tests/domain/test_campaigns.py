@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone, translation
@@ -346,6 +347,19 @@ def test_housekeeping_carries_out_what_is_due_and_campaigns_take_turns(users: li
     assert live_inbox.campaign(first.id).state is BulkState.DONE
     assert live_inbox.campaign(second.id).state is BulkState.DONE
     assert run_due_campaigns() == 0
+
+
+def test_one_that_fails_does_not_keep_the_others_from_theirs(users: list[User]) -> None:
+    users[0].groups.create(name="customers")
+    with changed_settings(SEGMENTS=SEGMENTS):
+        broken = start(everybody=False, segment="customers")
+    others = [start(), start(title="y")]
+    with pytest.raises(ImproperlyConfigured, match="no such segment"):
+        run_due_campaigns()
+    assert {live_inbox.campaign(each.id).state for each in others} == {BulkState.DONE}
+    assert live_inbox.campaign(broken.id).state is BulkState.PENDING
+    with changed_settings(SEGMENTS=SEGMENTS):
+        assert run_due_campaigns() == 1
 
 
 def test_nothing_to_do_is_one_query_and_calls_of_send_many_are_not_its_business(

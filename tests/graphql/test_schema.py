@@ -72,8 +72,8 @@ def without_descriptions(name: str) -> str:
     [
         "type Query { viewer: InboxUser! notifications( first: Int after: String last: Int before: String "
         "filter: NotificationFilter ): NotificationConnection! notification( id: ID! ): Notification "
-        "notificationPreferences: [NotificationPreference!]! notificationTypes: [NotificationType!]! topics: [String!]! "
-        "campaign( id: ID! ): Campaign }",
+        "notificationPreferences: [NotificationPreference!]! notificationTypes: [NotificationType!]! "
+        "topics: [String!]! campaign( id: ID! ): Campaign }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "

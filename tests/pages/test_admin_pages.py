@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
@@ -86,6 +89,71 @@ async def test_the_scripts_of_the_forms_work_under_the_policy(page: Page, site: 
     async with popup.expect_event("close"):
         await popup.get_by_role("button", name="Save", exact=True).click()
     await expect(page.locator("#id_groups_to option")).to_have_text("Clerks")
+
+
+_CROWD = """
+import django; django.setup()
+from django.contrib.auth.models import User
+User.objects.bulk_create([User(username=f"crowd{n}") for n in range(1200)], ignore_conflicts=True)
+"""
+
+_NO_CROWD = """
+import django; django.setup()
+from django.contrib.auth.models import User
+User.objects.filter(username__startswith="crowd").delete()
+"""
+
+
+@pytest.fixture
+def crowd(site: Site) -> Iterator[None]:
+    """More than a thousand users beside those of the demo."""
+    site.run(_CROWD)
+    yield
+    site.run(_NO_CROWD)
+
+
+async def is_in_view(locator: Locator, page: Page) -> bool:
+    """Whether the whole of an element can be seen without scrolling."""
+    box, size = await locator.bounding_box(), page.viewport_size
+    assert size is not None
+    return box is not None and box["y"] >= 0 and box["y"] + box["height"] <= size["height"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+async def test_preview_and_send_are_above_the_fold(
+    page: Page, site: Site, width: int, height: int
+) -> None:
+    await page.set_viewport_size({"width": width, "height": height})
+    await sign_in(page)
+    await page.goto("/admin/live_inbox/notification/add/")
+    await expect(page.locator("#inbox-preview")).to_be_visible()
+    assert await is_in_view(page.locator(".inbox-card"), page)
+    assert await is_in_view(page.get_by_role("button", name="Send", exact=True), page)
+
+
+async def test_a_send_to_everybody_is_counted_confirmed_watched_and_recalled(
+    page: Page, site: Site, crowd: None
+) -> None:
+    await sign_in(page)
+    await page.goto("/admin/live_inbox/notification/add/")
+    await page.get_by_label("All active users").check()
+    await page.get_by_label("Title").fill("To all")
+    count = page.locator("#inbox-count")
+    await expect(count).to_have_text(re.compile(r"^Goes to 1,2\d\d users\.$"))
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.locator(".inbox-card-title bdi")).to_have_text("To all")
+    assert site.titles("alice") == []
+    await page.get_by_role("button", name=re.compile(r"^Send to 1,2\d\d users$")).dblclick()
+    state = page.locator("#inbox-campaign-state")
+    await expect(state).to_have_text("Sent.")
+    assert site.titles("alice") == ["To all"]
+    bar = page.get_by_role("progressbar")
+    assert await bar.evaluate("bar => bar.value === bar.max && bar.max > 1200")
+    await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    await page.locator("summary", has_text="Recall").click()
+    await page.get_by_role("button", name="Recall from all inboxes").click()
+    await expect(state).to_have_text("Recalled.")
+    assert site.titles("alice") == []
 
 
 async def test_refusals_are_pages_under_the_policy(page: Page, site: Site) -> None:

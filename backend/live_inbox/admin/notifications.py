@@ -13,8 +13,16 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.urls import reverse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from live_inbox import services
@@ -24,13 +32,17 @@ from live_inbox.admin.history import log_notifications
 from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge, user_search
 from live_inbox.admin.selection import refuse_large_selection
-from live_inbox.admin.sending import Outcome, SendForm
-from live_inbox.errors import NotFound
+from live_inbox.admin.send_preview import cards, preview
+from live_inbox.admin.sending import CONFIRM_ABOVE, Outcome, SendForm, users
+from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.models import Notification
 
 # Django's type stubs accept only file names here.
 _SCRIPT: Any = forms.Script("live_inbox/admin/preview.js", defer=True)
 _PREVIEW = forms.Media(js=[_SCRIPT])
+
+CONFIRMED = "_confirmed"
+"""The name of the button that has been asked whether to send to many."""
 
 
 class ReadForm(InboxModelForm):
@@ -136,22 +148,85 @@ class NotificationAdmin(InboxModelAdmin):
         """Whether the user may send notifications."""
         return request.user.has_perm("live_inbox.send_notification")
 
+    def get_urls(self) -> list[URLPattern]:
+        """Return the pages of Django, and the preview of the send form."""
+        own = path(
+            "preview/",
+            self.admin_site.admin_view(self.preview_view),
+            name="live_inbox_notification_preview",
+        )
+        return [own, *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Return what the form that is posted would send, and to how many, as JSON. Sends nothing."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        return JsonResponse(preview(SendForm(request.POST, site=self.admin_site)))
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show and process the form that sends to one user, to several or to all."""
+        """Show and process the form that sends, and ask again before it sends to many."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = SendForm(request.POST or None, site=self.admin_site)
-        if form.is_valid() and (outcome := form.send(request.user)) is not None:
-            if not outcome.is_repeated:
-                content = form.cleaned_data
-                self._record(request, outcome, content["title"] or content["type"])
-            level = messages.SUCCESS if outcome.sent or outcome.replayed else messages.WARNING
-            self.message_user(request, str(outcome), level)
-            return self.response_post_save_add(request, outcome.notification)
+        if form.is_valid():
+            count = form.count()
+            if count is not None and count > CONFIRM_ABOVE and CONFIRMED not in request.POST:
+                page = self._confirmation(request, form, count)
+                if page is not None:
+                    return page
+            elif count is not None and (outcome := form.send(request.user)) is not None:
+                return self._response_sent(request, form, outcome)
         context = {**self._send_context(request, form), **(extra_context or {})}
         return self.render_change_form(request, context, add=True, form_url=form_url)
+
+    def _response_sent(
+        self, request: HttpRequest, form: SendForm, outcome: Outcome
+    ) -> HttpResponse:
+        if not outcome.is_repeated:
+            content = form.cleaned_data
+            self._record(request, outcome, content["title"] or content["type"])
+        is_sent = outcome.sent or outcome.replayed or outcome.campaign
+        self.message_user(request, str(outcome), messages.SUCCESS if is_sent else messages.WARNING)
+        if outcome.campaign is None:
+            return self.response_post_save_add(request, outcome.notification)
+        address = reverse(
+            "admin:live_inbox_bulksend_change",
+            args=[outcome.campaign.id],
+            current_app=self.admin_site.name,
+        )
+        return HttpResponseRedirect(address)
+
+    def _confirmation(
+        self, request: HttpRequest, form: SendForm, count: int
+    ) -> HttpResponse | None:
+        """Return the page that asks whether to send; None, with an error added to the form, for wrong content."""
+        try:
+            shown = cards(form)
+        except InvalidInput as error:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Send to {users(count)}?",
+            "opts": self.opts,
+            "recipients": users(count),
+            "cards": shown,
+            "confirmed": CONFIRMED,
+            # All that was posted, to be posted again.
+            "fields": [
+                (name, value)
+                for name, values in request.POST.lists()
+                if name != "csrfmiddlewaretoken"
+                for value in values
+            ],
+            "media": self.media,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/live_inbox/notification/confirm.html", context)
 
     def _send_context(self, request: HttpRequest, form: SendForm) -> dict[str, Any]:
         # Django's stubs ask for a ModelForm; any form works.
@@ -160,6 +235,9 @@ class NotificationAdmin(InboxModelAdmin):
         page = helpers.AdminForm(any_form, fieldsets, {}, model_admin=self)
         return {
             **self.admin_site.each_context(request),
+            "preview_url": reverse(
+                "admin:live_inbox_notification_preview", current_app=self.admin_site.name
+            ),
             "title": "Send notification",
             "adminform": page,
             "errors": helpers.AdminErrorList(any_form, []),

@@ -1,9 +1,8 @@
-"""The form that sends a notification to one user, to several or to all."""
+"""The form that sends a notification to one user, to several, to a topic, to a segment or to all."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -18,18 +17,26 @@ from django.forms.fields import InvalidJSONInput
 from live_inbox import database, services
 from live_inbox.admin.key_fields import SafeModelMultipleChoiceField, users_widget
 from live_inbox.admin.type_fields import type_widget
+from live_inbox.bulk_states import AudienceKind
+from live_inbox.campaigns import Campaign
 from live_inbox.conf import inbox_settings
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.content_parts import FORMATS
 from live_inbox.declared_types import declared_type, declared_types
-from live_inbox.errors import InvalidInput, NotificationError
-from live_inbox.identity.accounts import active_users
+from live_inbox.errors import Conflict, InvalidInput, NotificationError
 from live_inbox.models import Notification
 from live_inbox.send_policy import check_may_send
 from live_inbox.services import SendManyInterrupted
 from live_inbox.services.bulk_keys import key_of_recipient
+from live_inbox.services.campaign_audience import Audience
 
-_FIELDS = ("recipients", "everybody", *CONTENT_FIELDS, "context", "token")
+CONFIRM_ABOVE = 50
+"""Recipients beyond whom the page asks again, and sends in the background."""
+
+AUDIENCES = ("recipients", "topic", "segment", "everybody")
+"""The fields of which one says who gets it."""
+
+_FIELDS = (*AUDIENCES, *CONTENT_FIELDS, "context", "token")
 _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}
 
 
@@ -41,22 +48,31 @@ class Outcome:
     suppressed: int
     replayed: int = 0
     notification: Notification | None = None
+    campaign: Campaign | None = None
+    """What is sent in the background."""
 
     @property
     def is_repeated(self) -> bool:
         """Whether the form was submitted before, and nothing was sent now."""
+        if self.campaign is not None:
+            return self.campaign.replayed
         return self.replayed > 0 and self.sent == 0
 
     def __str__(self) -> str:
+        if self.campaign is not None:
+            if self.is_repeated:
+                return "This form was submitted before. Nothing is sent again."
+            return f"Sending to {users(self.campaign.total)}."
         if self.is_repeated:
-            return f"Already sent to {_users(self.replayed)}. Nothing was sent again."
-        repeated = f" {_users(self.replayed)} had it already." if self.replayed else ""
+            return f"Already sent to {users(self.replayed)}. Nothing was sent again."
+        repeated = f" {users(self.replayed)} had it already." if self.replayed else ""
         unwanted = f" {self.suppressed} turned off this type." if self.suppressed else ""
-        return f"Sent to {_users(self.sent)}.{repeated}{unwanted}"
+        return f"Sent to {users(self.sent)}.{repeated}{unwanted}"
 
 
-def _users(count: int) -> str:
-    return "1 user" if count == 1 else f"{count} users"
+def users(count: int) -> str:
+    """Return how many users there are, in words: with thousands apart, so that a large number is seen as one."""
+    return "1 user" if count == 1 else f"{count:,} users"
 
 
 def new_token() -> str:
@@ -93,6 +109,10 @@ class SendForm(forms.Form):
         help_text="Searching requires the permission to view users.",
     )
     everybody = forms.BooleanField(label="All active users", required=False)
+    topic = forms.CharField(
+        required=False, help_text="Or those who are subscribed to a topic, for example releases."
+    )
+    segment = forms.ChoiceField(required=False, help_text="Or the users of a segment.")
     type = forms.CharField(
         initial="general",
         help_text="Letters, digits, '-', '_' and '.': for example billing.invoice.",
@@ -151,6 +171,7 @@ class SendForm(forms.Form):
             self.fields[name] = column.formfield(required=False)
         if not any(declared.templates for declared in declared_types().values()):
             del self.fields["context"]
+        self._choose_segments()
         self.fields["type"].widget = type_widget()
         recipients: Any = self.fields["recipients"]
         recipients.queryset = database.queryset(get_user_model())
@@ -158,28 +179,69 @@ class SendForm(forms.Form):
             Notification._meta.get_field("recipient"), site, recipients.choices
         )
 
+    def _choose_segments(self) -> None:
+        segments = sorted(inbox_settings().segments)
+        if not segments:
+            del self.fields["segment"]
+            return
+        choice: Any = self.fields["segment"]
+        choice.choices = [("", "---------"), *((name, name) for name in segments)]
+
     @property
     def order(self) -> tuple[str, ...]:
         """The names of the fields, as the page shows them."""
         return tuple(name for name in _FIELDS if name in self.fields)
 
     def clean(self) -> dict[str, Any]:
-        """Require either selected users or all active users, and a title unless the type has a template for it."""
+        """Require one audience, and a title unless the type has a template for it."""
         values = super().clean() or self.cleaned_data
-        chosen = bool(values.get("recipients"))
-        if chosen == bool(values.get("everybody")) and "recipients" not in self.errors:
-            self.add_error("recipients", "Select users, or all active users.")
+        chosen = [name for name in AUDIENCES if values.get(name)]
+        if len(chosen) != 1 and not self.errors.keys() & set(AUDIENCES):
+            self.add_error("recipients", "Select users, a topic, or all active users.")
         templates = declared_type(values.get("type", "")).templates
         if not values.get("title") and "title" not in templates and "title" not in self.errors:
             self.add_error("title", self.fields["title"].error_messages["required"])
         return values
 
+    def audience(self) -> Audience:
+        """Return the recipients of a form whose audience is valid. Raises InvalidInput."""
+        values = self.cleaned_data
+        return services.audience_of(
+            recipients=values.get("recipients") or None,
+            topic=values.get("topic") or None,
+            segment=values.get("segment") or None,
+            everybody=bool(values.get("everybody")),
+        )
+
+    def content(self) -> dict[str, Any]:
+        """Return the content as the services take it: of the fields that are valid."""
+        return {
+            name: self.cleaned_data[name] or None
+            for name in self.order
+            if (name in CONTENT_FIELDS or name == "context") and name in self.cleaned_data
+        }
+
+    def count(self) -> int | None:
+        """Return how many recipients a valid form has; None, with an error added to it, if that cannot be said."""
+        try:
+            return self.audience().count()
+        except InvalidInput as error:
+            self._refuse(error)
+            return None
+
     def send(self, sender: Any) -> Outcome | None:
-        """Send the content of a valid form. If the services refuse it, add the error to the form and return None."""
+        """Send the content of a valid form: in the background, to more than CONFIRM_ABOVE users.
+
+        If the services refuse it, add the error to the form and return None.
+        """
         try:
             return self._send(sender)
         except InvalidInput as error:
-            self.add_error(_FIELD_OF.get(error.field, error.field), error.message)
+            self._refuse(error)
+        except Conflict:
+            self.add_error(
+                "recipients", "This form has been sent to other users. Open a new one for these."
+            )
         except NotificationError as error:
             self.add_error("recipients", error.message)
         except SendManyInterrupted as error:
@@ -187,23 +249,28 @@ class SendForm(forms.Form):
             self.add_error("recipients", str(error))
         return None
 
+    def _refuse(self, error: InvalidInput) -> None:
+        field = _FIELD_OF.get(error.field, error.field)
+        self.add_error(field if field in self.fields else None, error.message)
+
     def _send(self, sender: Any) -> Outcome:
-        recipients = self._recipients()
+        audience, content = self.audience(), self.content()
+        key = self._key(content)
+        recipients = audience.page(None, CONFIRM_ABOVE + 1)
+        if len(recipients) > CONFIRM_ABOVE:
+            campaign = services.start_campaign(
+                audience=audience, sender_id=sender.pk, scopes=(), idempotency_key=key, **content
+            )
+            return Outcome(0, 0, campaign=campaign)
         for recipient_id in recipients:
             check_may_send(sender, recipient_id=str(recipient_id))
-        content: Any = {
-            name: self.cleaned_data[name] or None
-            for name in self.order
-            if name in CONTENT_FIELDS or name == "context"
-        }
-        key = self._key(content)
         if len(recipients) == 1:
             return _send_to_one(recipients[0], sender, key, content)
         many = services.send_many(
             recipient_ids=recipients,
             sender_id=sender.pk,
             idempotency_key=key,
-            must_exist=not self.cleaned_data["everybody"],
+            must_exist=audience.kind is AudienceKind.USERS,
             **content,
         )
         return Outcome(many.sent, many.suppressed, many.replayed)
@@ -214,13 +281,6 @@ class SendForm(forms.Form):
         if not token:
             return None
         return sha256(repr((token, content)).encode(errors="backslashreplace")).hexdigest()
-
-    def _recipients(self) -> Sequence[Any]:
-        if self.cleaned_data["everybody"]:
-            # One more than may be: `send_many` refuses them, and nothing reads a longer table.
-            most = inbox_settings().max_bulk_recipients
-            return list(active_users().values_list("pk", flat=True)[: most + 1])
-        return sorted(user.pk for user in self.cleaned_data["recipients"])
 
 
 def _send_to_one(recipient_id: Any, sender: Any, key: str | None, content: Any) -> Outcome:

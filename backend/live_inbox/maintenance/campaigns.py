@@ -22,18 +22,26 @@ def run_due_campaigns() -> int:
 def run_campaigns_in_steps() -> Iterator[int]:
     """Do what `run_due_campaigns` does, one transaction for each step; yield how many steps it took so far.
 
-    Campaigns take turns, so that a small one does not wait for a large one.
+    Campaigns take turns, so that a small one does not wait for a large one. One that fails, such as one whose segment
+    is declared no more, does not keep the others from theirs: the first error is raised at the end.
     """
     done = 0
+    failed: Exception | None = None
     turns = [_steps(campaign_id) for campaign_id in due_campaigns()]
     while turns:
         for steps in list(turns):
-            step = next(steps, Step.ENDED)
+            try:
+                step = next(steps, Step.ENDED)
+            except Exception as error:
+                failed = failed or error
+                step = Step.ENDED
             if step is Step.DONE:
                 done += 1
                 yield done
             else:
                 turns.remove(steps)
+    if failed is not None:
+        raise failed
 
 
 def _steps(campaign_id: int) -> Iterator[Step]:

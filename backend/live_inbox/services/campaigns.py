@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -98,7 +99,7 @@ def _found(sender_id: Any, key: str | None, digest: str) -> Campaign | None:
     for id, known in rows.values_list("pk", "given_digest"):
         if known != digest:
             raise Conflict("This idempotency key was used for another notification.")
-        return read_campaign(id)
+        return replace(read_campaign(id), replayed=True)
     return None
 
 
