@@ -147,7 +147,7 @@ def test_an_actor_given_as_an_object_costs_no_query(alice: User, bob: User) -> N
         {"user": 1, "name": "Ana"},
         {"user": "nobody"},
         {"user": {"user": 1}},
-        AnonymousUser(),
+        pytest.param(AnonymousUser(), id="nobody"),
     ],
     ids=repr,
 )
