@@ -318,3 +318,6 @@ CONTENT_FIELDS: Mapping[str, ContentField] = {
     name: get_args(hint)[1] for name, hint in get_type_hints(Content, include_extras=True).items()
 }
 """Every field of the content by its name, in the order of declaration."""
+
+EDITABLE = tuple(name for name in CONTENT_FIELDS if name != "type")
+"""The fields that can be changed after the notification was sent. Its type decides who is shown it."""

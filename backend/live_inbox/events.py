@@ -113,6 +113,8 @@ class Kind(StrEnum):
     PINNED = "pinned", PayloadType.NOTIFICATION, "NotificationUpdated", None
     UNPINNED = "unpinned", PayloadType.NOTIFICATION, "NotificationUpdated", None
     ACTION = "action", PayloadType.NOTIFICATION, "NotificationUpdated", None
+    # A new `notification` would be shown as one that has just come, so the list takes the place of the old text, too.
+    EDITED = "edited", PayloadType.NOTIFICATION, "NotificationUpdated", "notifications_list"
     SEEN = "seen", PayloadType.UP_TO_RANK, "NotificationsSeen", None
 
 
@@ -159,6 +161,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True, gc=False):
     format: str = "plain"
     performed_action: str | None = None
     performed_at: Moment | None = None
+    edited_at: Moment | None = None
 
     @property
     def rank(self) -> int:

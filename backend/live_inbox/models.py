@@ -261,6 +261,7 @@ class Notification(models.Model):
         help_text="Id of the action that the user has chosen, the first time.",
     )
     performed_at = models.DateTimeField(null=True, editable=False)
+    edited_at = models.DateTimeField(null=True, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True, editable=False)
     given_digest = models.CharField(
         max_length=32,

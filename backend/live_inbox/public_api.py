@@ -207,6 +207,30 @@ def topics(*, user: Any) -> list[str]:
 
 
 @_named_as_arguments
+def edit(
+    *,
+    notification_id: Any = None,
+    sender: Any = None,
+    idempotency_key: str | None = None,
+    **content: Unpack[GivenFields],
+) -> Changed:
+    """Change the content of a notification in its place, on all devices of its recipient.
+
+    It is named by the object or its number, or by the idempotency key of the `send`, which belongs to its `sender`. The
+    content is that of `send`, without a type: what is not given stays, and None stands for the default. With a
+    `context`, the templates of the type make the title and the message anew.
+
+    Raises NotFound if there is no such notification, and InvalidInput, naming the field.
+    """
+    return services.edit(
+        notification_id=None if notification_id is None else _number(notification_id),
+        sender_id=sender,
+        idempotency_key=idempotency_key,
+        **content,
+    )
+
+
+@_named_as_arguments
 def mark_read(*, user: Any, notification_id: Any) -> Changed:
     """Mark a notification of a user as read: by its number, or the object itself.
 
@@ -353,6 +377,7 @@ arecall_campaign = _async(recall_campaign)
 asubscribe = _async(subscribe)
 aunsubscribe = _async(unsubscribe)
 atopics = _async(topics)
+aedit = _async(edit)
 amark_read = _async(mark_read)
 amark_unread = _async(mark_unread)
 amark_all_read = _async(mark_all_read)

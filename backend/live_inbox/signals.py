@@ -66,5 +66,8 @@ notification_unpinned = Signal(use_caching=True)
 notification_action_performed = Signal(use_caching=True)
 """The user has chosen an action of a notification: `notification.performed_action`. Once for each notification."""
 
+notification_edited = Signal(use_caching=True)
+"""The content of a notification was changed by its sender's side."""
+
 notifications_seen = Signal(use_caching=True)
 """The user has opened the list: `event.count` notifications are unseen no more."""

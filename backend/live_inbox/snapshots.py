@@ -28,6 +28,7 @@ def snapshot(notification: Notification) -> Snapshot:
         returned_rank=notification.returned_rank,
         performed_action=notification.performed_action,
         performed_at=notification.performed_at,
+        edited_at=notification.edited_at,
         **{name: getattr(notification, name) for name in CONTENT_FIELDS},
     )
 

@@ -55,6 +55,7 @@ export interface Notification {
   performedAction: string | null;
   performedAt: string | null;
   rank: string;
+  editedAt: string | null;
 }
 
 export type NotificationPriority =
@@ -86,7 +87,8 @@ export type NotificationChange =
   | "RETURNED"
   | "PINNED"
   | "UNPINNED"
-  | "ACTION";
+  | "ACTION"
+  | "EDITED";
 
 /** Several notifications were marked as read at once. Sent whatever `types` the subscription has. */
 export interface AllNotificationsRead {
@@ -129,7 +131,7 @@ export interface NotificationDeleted {
   notificationId: string;
 }
 
-/** A notification was marked, moved or pinned, or one of its actions was chosen. Show it in the list of its `folder`, at the place of its `rank`. */
+/** A notification was marked, moved, pinned or edited, or one of its actions was chosen. Show it in the list of its `folder`, at the place of its `rank`. */
 export interface NotificationUpdated {
   __typename: "NotificationUpdated";
   position: string;
@@ -191,7 +193,7 @@ export type ErrorCode =
 
 export const NOTIFICATION_FIELDS = /* GraphQL */ `
   fragment NotificationFields on Notification {
-    id type title message link data read readAt createdAt expiresAt sender { id username name } priority icon actor { userId name picture } target { type objectId } actions { label actionId link } format folder snoozedUntil pinned performedAction performedAt rank
+    id type title message link data read readAt createdAt expiresAt sender { id username name } priority icon actor { userId name picture } target { type objectId } actions { label actionId link } format folder snoozedUntil pinned performedAction performedAt rank editedAt
   }
 `;
 

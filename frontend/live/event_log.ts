@@ -16,6 +16,7 @@ const SIGNS: Record<NotificationChange, string> = {
   PINNED: "◆",
   UNPINNED: "◇",
   ACTION: "☑",
+  EDITED: "✎",
 };
 
 export class EventLog {

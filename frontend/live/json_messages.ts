@@ -23,6 +23,7 @@ export interface JsonNotification {
   pinned?: boolean;
   performed_action?: string;
   performed_at?: string;
+  edited_at?: string;
 }
 
 interface Failure {
@@ -71,5 +72,6 @@ export function toNotification(received: JsonNotification, rank: string): Notifi
     performedAt: received.performed_at ?? null,
     sender: null,
     readAt: null,
+    editedAt: received.edited_at ?? null,
   };
 }

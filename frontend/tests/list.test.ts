@@ -107,6 +107,13 @@ describe("folders", () => {
     assert.deepEqual(idsOf(list), [2]);
   });
 
+  test("what is edited stays in its place, with its new text", () => {
+    const list = new InboxList();
+    list.load(page(3, [3, 2, 1]));
+    list.apply(changed(4, 3, "EDITED", notification(2, { title: "new" })));
+    assert.deepEqual([idsOf(list), list.notifications[1]?.title, list.unreadCount], [[3, 2, 1], "new", 3]);
+  });
+
   test("a change of what is in another folder changes nothing", () => {
     const list = new InboxList();
     list.load(page(3, [3, 1]));

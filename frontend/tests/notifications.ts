@@ -15,6 +15,7 @@ export function notification(id: number, changes: Partial<Notification> = {}): N
     data: {},
     read: false,
     readAt: null,
+    editedAt: null,
     createdAt: AT,
     expiresAt: null,
     sender: null,

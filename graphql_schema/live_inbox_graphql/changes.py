@@ -11,11 +11,14 @@ from live_inbox import services
 from live_inbox.events import Snapshot
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, allows
+from live_inbox.models import Notification
 from live_inbox.services.change_rate import take_change
+from live_inbox.services.edit_for_caller import edit_for_caller
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox.snapshots import as_sent
 from live_inbox_graphql import ids
 from live_inbox_graphql.arguments import named_by_client, parse_position
+from live_inbox_graphql.sent_inputs import EditInput
 from live_inbox_graphql.types import SendInput
 
 
@@ -35,11 +38,23 @@ class ShownSend:
         own, and the token may read.
         """
         row = sent.notification
-        snapshot = None if row is None else services.snapshot(row)
-        is_readable = row is not None and row.recipient_id == caller.user.pk
-        if snapshot is not None and not (is_readable and allows(caller.scopes, Right.READ)):
-            snapshot = as_sent(snapshot)
+        snapshot = None if row is None else _shown(row, caller)
         return cls(snapshot, sent.suppressed, sent.replayed)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEdit:
+    """The result of an edit as its caller may see it."""
+
+    notification: Snapshot
+    changed: bool
+
+
+def _shown(row: Notification, caller: Caller) -> Snapshot:
+    """Return a notification as whoever has sent it may see it: see `ShownSend.of`."""
+    snapshot = services.snapshot(row)
+    is_readable = row.recipient_id == caller.user.pk and allows(caller.scopes, Right.READ)
+    return snapshot if is_readable else as_sent(snapshot)
 
 
 def send(caller: Caller, input: SendInput, *, is_fresh: bool = False) -> ShownSend:
@@ -54,6 +69,19 @@ def send(caller: Caller, input: SendInput, *, is_fresh: bool = False) -> ShownSe
             **input.content(),
         )
     return ShownSend.of(sent, caller)
+
+
+def edit(caller: Caller, input: EditInput) -> ShownEdit:
+    """Change the content of what the caller has sent, or may change."""
+    number = None if input.id is None else ids.parse_notification_id(input.id)
+    with named_by_client("input", notification_id="id"):
+        edited = edit_for_caller(
+            caller,
+            notification_id=number,
+            idempotency_key=input.idempotency_key,
+            **input.content(),
+        )
+    return ShownEdit(_shown(edited.notification, caller), edited.changed)
 
 
 def mark_read(caller: Caller, id: str) -> services.Changed:

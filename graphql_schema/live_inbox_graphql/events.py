@@ -87,11 +87,14 @@ class NotificationChange(Enum):
     ACTION = strawberry.enum_value(
         "action", description="One of its actions was chosen: `performedAction`."
     )
+    EDITED = strawberry.enum_value(
+        "edited", description="Its sender's side changed its content. It keeps its place."
+    )
 
 
 @strawberry.type(
-    description="A notification was marked, moved or pinned, or one of its actions was chosen. Show it in the list of "
-    "its `folder`, at the place of its `rank`."
+    description="A notification was marked, moved, pinned or edited, or one of its actions was chosen. Show it in the "
+    "list of its `folder`, at the place of its `rank`."
 )
 class NotificationUpdated(NotificationEvent):
     notification: Notification = strawberry.field(description="The notification after the change.")

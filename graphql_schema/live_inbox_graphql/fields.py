@@ -16,6 +16,9 @@ from live_inbox_graphql.errors import as_clients_see_exception
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_SENT = ""
+"""Stands for the inbox of a change whose recipient is not known yet: one such change at a time."""
+
 
 def for_caller(
     info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
@@ -47,6 +50,15 @@ def changing(
     """Do as `for_caller`, for a function that changes the inbox of the user with this primary key."""
     return _call(
         info, Right.SEND, lambda caller: Use(caller.user_id, inbox), function, *args, **kwargs
+    )
+
+
+def changing_sent(
+    info: Info, function: Callable[Concatenate[Caller, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do as `for_caller`, for a function that changes what was sent: whose inbox, only the function finds out."""
+    return _call(
+        info, Right.SEND, lambda caller: Use(caller.user_id, _SENT), function, *args, **kwargs
     )
 
 

@@ -25,6 +25,7 @@ from live_inbox_graphql.fields import (
     changing,
     changing_many,
     changing_own,
+    changing_sent,
     coded_errors,
     for_caller,
 )
@@ -33,6 +34,7 @@ from live_inbox_graphql.payloads import (
     ArchivePayload,
     ChangePayload,
     DeletePayload,
+    EditPayload,
     MarkAllReadPayload,
     MarkReadPayload,
     MarkSeenPayload,
@@ -50,6 +52,7 @@ from live_inbox_graphql.payloads import (
     UnpinPayload,
     UnsnoozePayload,
 )
+from live_inbox_graphql.sent_inputs import EditInput
 from live_inbox_graphql.types import NotificationPreference, SendInput, SendManyInput
 
 ChangeT = TypeVar("ChangeT", bound=ChangePayload)
@@ -86,6 +89,19 @@ class Mutation:
         ],
     ) -> SendManyPayload:
         return changing_many(info, _send_many, input)
+
+    @strawberry.mutation(
+        description="Change the content of a notification that you have sent; with permission, of any. It keeps its "
+        "place, and whether it is read. Counts as a send."
+    )
+    def edit_notification(
+        self,
+        info: Info,
+        input: Annotated[
+            EditInput, strawberry.argument(description="The notification, and what changes.")
+        ],
+    ) -> EditPayload:
+        return changing_sent(info, _edit, input)
 
     @strawberry.mutation(description="Mark a notification as read. Does nothing if it is read.")
     def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
@@ -293,6 +309,10 @@ async def _refresh_token(context: Any, token: str) -> RefreshTokenPayload:
 
 def _send(caller: Caller, input: SendInput) -> SendPayload:
     return SendPayload.of(changes.send(caller, input))
+
+
+def _edit(caller: Caller, input: EditInput) -> EditPayload:
+    return EditPayload.of(changes.edit(caller, input))
 
 
 def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:

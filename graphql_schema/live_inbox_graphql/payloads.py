@@ -11,7 +11,7 @@ import strawberry
 
 from live_inbox import services
 from live_inbox_graphql import ids
-from live_inbox_graphql.changes import ShownSend
+from live_inbox_graphql.changes import ShownEdit, ShownSend
 from live_inbox_graphql.types import Notification
 
 _UNREAD_COUNT = "The number of unread notifications in the folder `INBOX` after the change."
@@ -45,6 +45,19 @@ class SendPayload:
             suppressed=sent.suppressed,
             replayed=sent.replayed,
         )
+
+
+@strawberry.type(description="The result of `editNotification`.")
+class EditPayload:
+    notification: Notification = strawberry.field(
+        description="The notification after the edit. Whether it is read, and where it is, only its recipient is shown."
+    )
+    changed: bool = strawberry.field(description="Whether it is other than before.")
+
+    @classmethod
+    def of(cls, edited: ShownEdit) -> EditPayload:
+        """Return the payload for the result."""
+        return cls(notification=Notification.of(edited.notification), changed=edited.changed)
 
 
 @strawberry.enum(description="What became of one recipient of `sendMany`.")

@@ -160,6 +160,10 @@ class Notification:
         "it has returned from a snooze, a newer number of the same series."
     )
 
+    edited_at: datetime | None = strawberry.field(
+        description="When its content was last changed by `editNotification`; null if never."
+    )
+
     @classmethod
     def of(cls, snapshot: Snapshot) -> Notification:
         """Return the notification for a snapshot. Makes no query."""
@@ -186,6 +190,7 @@ class Notification:
             performed_action=snapshot.performed_action,
             performed_at=snapshot.performed_at,
             rank=ids.notification_id(snapshot.rank),
+            edited_at=snapshot.edited_at,
             **content,
         )
 

@@ -133,15 +133,56 @@ def test_a_notification_is_shown_with_its_data(browser: Client, alice: User) -> 
         assert text in shown
 
 
-def test_the_content_cannot_be_changed(browser: Client, alice: User, bob: User) -> None:
-    notification = send(alice, "Hello")
+def test_only_texts_and_the_link_can_be_changed(browser: Client, alice: User, bob: User) -> None:
+    notification = send(alice, "Hello", data={"order": 7})
     before = Notification.objects.values().get()
 
-    form = {"title": "Bye", "message": "!", "recipient": bob.pk, "type": "other", "data": "{}"}
+    form = {"recipient": bob.pk, "type": "other", "data": "{}", "expires_at": "2040-01-01"}
     response = browser.post(page(notification), form)
 
     assert response.status_code == 302
     assert Notification.objects.values().get() == before
+
+
+def texts(notification: Notification, **changes: str) -> dict[str, str]:
+    """Return the form as a page shows it, with changes."""
+    shown = {name: getattr(notification, name) for name in ("title", "message", "link")}
+    return {f"initial-{name}": value for name, value in shown.items()} | shown | changes
+
+
+def test_texts_are_edited_in_place(browser: Client, alice: User) -> None:
+    notification = send(alice, "Hello", message="Wrong")
+    device = Device(alice)
+
+    browser.post(page(notification), texts(notification, message="Right", link="/orders/7"))
+
+    assert device.receive_kinds() == [Kind.EDITED]
+    row = Notification.objects.get()
+    assert (row.title, row.message, row.link, row.read) == ("Hello", "Right", "/orders/7", False)
+    assert LogEntry.objects.get().get_change_message() == "Changed message and link."
+
+
+def test_text_that_is_not_acceptable_is_shown_again(browser: Client, alice: User) -> None:
+    notification = send(alice, "Hello")
+    device = Device(alice)
+
+    for changes in ({"title": " "}, {"link": "javascript:x"}):
+        response = browser.post(page(notification), texts(notification, **changes))
+        assert response.status_code == 200
+        assert list(response.context["adminform"].errors) == list(changes)
+
+    assert device.receive() == []
+
+
+def test_who_may_not_send_cannot_edit(staff: MakeStaff, alice: User) -> None:
+    notification = send(alice, "Hello")
+    device = Device(alice)
+
+    browser = staff("change_notification", "view_notification")
+    browser.post(page(notification), texts(notification, title="Bye"))
+
+    assert device.receive() == []
+    assert Notification.objects.get().title == "Hello"
 
 
 @pytest.mark.parametrize(("box", "kind"), [("on", Kind.READ), ("", Kind.UNREAD)])

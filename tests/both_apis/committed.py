@@ -113,6 +113,7 @@ def graphql_notification(row: Notification) -> Json:
         "performedAction": row.performed_action,
         "performedAt": graphql_moment(row.performed_at),
         "rank": str(row.returned_rank or row.pk),
+        "editedAt": graphql_moment(row.edited_at),
     }
 
 
@@ -157,6 +158,8 @@ def json_notification(row: Notification) -> Json:
             "performed_action": row.performed_action,
             "performed_at": json_moment(row.performed_at),
         }
+    if row.edited_at is not None:
+        shown["edited_at"] = json_moment(row.edited_at)
     return shown
 
 

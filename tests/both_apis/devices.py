@@ -380,8 +380,10 @@ def _change_of_graphql(event: dict[str, Any]) -> Change | None:
         case {"change": "RETURNED", "notification": returned}:
             shown = _shown_by_graphql_api(returned)
             return Change("added", shown.id, shown)
-        case {"change": "UNARCHIVED", "notification": moved}:
+        case {"change": "UNARCHIVED"}:
             return Change("reloaded")
+        case {"change": "EDITED", "notification": {"folder": folder}}:
+            return Change("reloaded") if folder == "INBOX" else None
         case {"__typename": "NotificationAdded", "notification": added}:
             shown = _shown_by_graphql_api(added)
             return Change("added", shown.id, shown)

@@ -38,7 +38,7 @@ LISTS: LiteralString = """
     SELECT note.recipient_id, note.id, note.type, note.title, note.message, note.link, note.data, note.created_at,
            note.expires_at, note.read_at, note.priority, note.icon, note.actor, note.target,
            note.actions, note.format, note.folder, note.snoozed_until, note.pinned,
-           note.performed_action, note.performed_at, note.returned_rank,
+           note.performed_action, note.performed_at, note.returned_rank, note.edited_at,
            sender.id, sender.username, sender.first_name, sender.last_name
     FROM live_inbox_notification AS note LEFT JOIN auth_user AS sender ON sender.id = note.sender_id
     ORDER BY note.id DESC
@@ -377,6 +377,7 @@ def _shown(snapshot: dict[str, Any]) -> Notification:
         performed_action=snapshot.get("performed_action") or "",
         performed_at=canonical_time(snapshot.get("performed_at")),
         returned_rank=str(snapshot.get("returned_rank") or ""),
+        edited_at=canonical_time(snapshot.get("edited_at")),
     )
 
 
@@ -402,6 +403,7 @@ def _row(
     performed_action: str | None,
     performed_at: Any,
     returned_rank: int | None,
+    edited_at: Any,
     *sender: Any,
 ) -> Notification:
     """Return the notification of a row."""
@@ -429,6 +431,7 @@ def _row(
         performed_action=performed_action or "",
         performed_at=canonical_time(performed_at),
         returned_rank=str(returned_rank or ""),
+        edited_at=canonical_time(edited_at),
     )
 
 

@@ -32,7 +32,7 @@ from tests.chaos.history import (
 
 NOTIFICATION = """id type title message link data read readAt createdAt expiresAt
     icon actor { userId name picture } target { type objectId } actions { label actionId link } format
-    priority folder snoozedUntil pinned performedAction performedAt rank sender { id username name }"""
+    priority folder snoozedUntil pinned performedAction performedAt rank editedAt sender { id username name }"""
 LIST = f"""query ($first: Int, $after: String) {{ notifications(first: $first, after: $after) {{
     position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
 }} }}"""
@@ -231,6 +231,7 @@ def notification_of(node: dict[str, Any]) -> Notification:
         performed_action=node["performedAction"] or "",
         performed_at=canonical_time(node["performedAt"]),
         returned_rank="" if node["rank"] == node["id"] else node["rank"],
+        edited_at=canonical_time(node["editedAt"]),
     )
 
 

@@ -65,6 +65,7 @@ class Notification:
     performed_action: str = ""
     performed_at: str = ""
     returned_rank: str = ""
+    edited_at: str = ""
 
     def as_json(self) -> Notification:
         """Return what the JSON API shows of it: no sender, whole seconds, and read or not read."""
@@ -77,6 +78,7 @@ class Notification:
             snoozed_until=self.snoozed_until[:19],
             performed_at=self.performed_at[:19],
             returned_rank="",
+            edited_at=self.edited_at[:19],
         )
 
 

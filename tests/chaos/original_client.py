@@ -201,4 +201,5 @@ def notification_of(row: dict[str, Any]) -> Notification:
         pinned=row.get("pinned", False),
         performed_action=row.get("performed_action", ""),
         performed_at=canonical_time(row.get("performed_at"))[:19],
+        edited_at=canonical_time(row.get("edited_at"))[:19],
     )

@@ -89,6 +89,7 @@ def test_every_key_of_the_json_api_is_compared() -> None:
         "pinned": True,
         "performed_action": "pay",
         "performed_at": "2026-01-04T00:00:00Z",
+        "edited_at": "2026-01-04T00:00:00Z",
     }
     assert set(row) == set(NotificationObject.__annotations__)
     known = original_client.notification_of(row)

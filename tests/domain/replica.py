@@ -14,6 +14,7 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from live_inbox import selectors
+from live_inbox.content import EDITABLE
 from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Folder, Kind, Snapshot
@@ -75,6 +76,7 @@ class Replica:
             Kind.PINNED: self._change,
             Kind.UNPINNED: self._change,
             Kind.ACTION: self._change,
+            Kind.EDITED: self._edit,
             Kind.SEEN: self._see,
         }[event.kind]
         change(event)
@@ -150,6 +152,20 @@ class Replica:
             expected = snapshot
         assert snapshot == expected
         assert snapshot != before
+        self.notifications[snapshot.id] = snapshot
+
+    def _edit(self, event: Event) -> None:
+        """Take the new content; everything else is as it was."""
+        assert event.notification_id is not None
+        before = self.notifications[event.notification_id]
+        if event.is_erased:
+            return
+        snapshot = _snapshot_of(event)
+        assert snapshot.edited_at == event.occurred_at
+        edited = {name: getattr(snapshot, name) for name in (*EDITABLE, "edited_at")}
+        if before.title:
+            assert replace(before, **edited) == snapshot
+            assert any(getattr(before, name) != getattr(snapshot, name) for name in EDITABLE)
         self.notifications[snapshot.id] = snapshot
 
     def _see(self, event: Event) -> None:

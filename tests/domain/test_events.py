@@ -105,6 +105,7 @@ def test_the_kinds_of_events() -> None:
         "pinned",
         "unpinned",
         "action",
+        "edited",
         "seen",
     ]
 

@@ -61,6 +61,8 @@ class Item:
     pinned: bool = False
     has_actions: bool = False
     performed: str | None = None
+    title: str = ""
+    edited: datetime | None = None
 
 
 @dataclass
@@ -136,14 +138,19 @@ class Inboxes(RuleBasedStateMachine):
             replica.apply_all(self.bell.events(user.pk))
 
     def arrived(
-        self, user: int, notification: Any, type: str, ends: datetime | None = None
+        self,
+        user: int,
+        notification: Any,
+        type: str,
+        ends: datetime | None = None,
+        title: str = "many",
     ) -> None:
         model = self.models[user]
         model.sequence += 1
         assert notification.pk > max((item.rank for item in model.items.values()), default=0)
         assert notification.added_sequence == model.sequence
         model.items[notification.pk] = Item(
-            notification.pk, type, False, model.sequence, ends, notification.pk
+            notification.pk, type, False, model.sequence, ends, notification.pk, title=title
         )
 
     def left(self, user: int, notification_id: int) -> None:
@@ -197,7 +204,7 @@ class Inboxes(RuleBasedStateMachine):
         assert sent.replayed is (known is not None)
         assert sent.suppressed is (known is None and type in self.models[user].off)
         if sent.notification is not None and not sent.replayed:
-            self.arrived(user, sent.notification, type, ends)
+            self.arrived(user, sent.notification, type, ends, title)
             self.models[user].items[sent.notification.pk].has_actions = True
             if key:
                 self.keys[sender, key] = (sent.notification.pk, content)
@@ -245,6 +252,37 @@ class Inboxes(RuleBasedStateMachine):
             model.sequence += changes
             assert result.changed is changes
             assert result.notification.read is item.read
+        self.check_result(user, result)
+
+    @rule(
+        user=USERS,
+        index=st.integers(0, 12),
+        changes=st.fixed_dictionaries(
+            {}, optional={"title": st.sampled_from("abc"), "expires_at": ENDS}
+        ),
+    )
+    def edit(self, user: int, index: int, changes: dict[str, Any]) -> None:
+        model = self.models[user]
+        ids = sorted(model.items)
+        key = ids[index] if index < len(ids) else 10**9 + index
+        with self.committed() as now:
+            if key not in model.items:
+                with pytest.raises(NotFound):
+                    services.edit(notification_id=key, now=now, **changes)
+                return
+            if changes.get("expires_at") is not None and changes["expires_at"] <= now:
+                with pytest.raises(InvalidInput):
+                    services.edit(notification_id=key, now=now, **changes)
+                return
+            result = services.edit(notification_id=key, now=now, **changes)
+        item = model.items[key]
+        before = copy(item)
+        item.title = changes.get("title", item.title)
+        item.ends = changes.get("expires_at", item.ends)
+        assert result.changed is (item != before)
+        if result.changed:
+            item.edited = now
+            model.sequence += 1
         self.check_result(user, result)
 
     @rule(user=USERS, data=st.data())
@@ -538,6 +576,7 @@ class Inboxes(RuleBasedStateMachine):
             known = {
                 key: (
                     *(item.type, item.read, item.folder, item.until, item.pinned, item.rank),
+                    *(item.title, item.ends, item.edited),
                     item.performed,
                 )
                 for key, item in model.items.items()
@@ -545,6 +584,7 @@ class Inboxes(RuleBasedStateMachine):
             assert {
                 key: (
                     *(n.type, n.read, n.folder, n.snoozed_until, n.pinned, n.rank),
+                    *(n.title, n.expires_at, n.edited_at),
                     n.performed_action,
                 )
                 for key, n in anew.notifications.items()

@@ -369,6 +369,7 @@ SNAPSHOTS = st.builds(
     format=st.sampled_from(FORMATS),
     performed_action=st.none() | TEXTS,
     performed_at=st.none() | MOMENTS,
+    edited_at=st.none() | MOMENTS,
 )
 
 

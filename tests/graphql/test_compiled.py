@@ -212,7 +212,7 @@ def test_the_documents_that_are_drawn_have_every_construct_and_select_something(
     # Without an object that nobody has to select anything of.
     event = replace(ADDED, notification=replace(SNAPSHOT, data={}))
 
-    @settings(max_examples=200, derandomize=True, database=None)
+    @settings(max_examples=300, derandomize=True, database=None)
     @given(questions(CORE))
     def draw(question: Question) -> None:
         seen.update((+question.constructs).keys())

@@ -169,7 +169,7 @@ NOTIFICATION = """fragment Everything on Notification {
   __typename id type title message link data read readAt createdAt expiresAt
   actor { __typename userId name picture } target { __typename type objectId }
   actions { __typename label actionId link } icon format
-  priority folder snoozedUntil pinned performedAction performedAt rank sender { __typename id username name }
+  priority folder snoozedUntil pinned performedAction performedAt rank editedAt sender { __typename id username name }
 }"""
 CHANGED = "{ __typename notification { ...Everything } unreadCount unseenCount position }"
 

@@ -143,7 +143,7 @@ ALL = """query All($first: Int, $filter: NotificationFilter, $after: String) {
 }
 fragment Everything on Notification {
   __typename id type title message link data read readAt createdAt expiresAt
-  priority folder snoozedUntil pinned performedAction performedAt rank
+  priority folder snoozedUntil pinned performedAction performedAt rank editedAt
   actor { __typename userId name picture } target { __typename type objectId }
   actions { __typename label actionId link } icon format
   sender { __typename id username name }

@@ -75,7 +75,8 @@ def without_descriptions(name: str) -> str:
         "notificationPreferences: [NotificationPreference!]! notificationTypes: [NotificationType!]! "
         "topics: [String!]! campaign( id: ID! ): Campaign }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
-        "sendMany( input: SendManyInput! ): SendManyPayload! markRead( id: ID! ): MarkReadPayload! "
+        "sendMany( input: SendManyInput! ): SendManyPayload! "
+        "editNotification( input: EditInput! ): EditPayload! markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
         "markSeen( upTo: String ): MarkSeenPayload! archive( id: ID! ): ArchivePayload! "
         "unarchive( id: ID! ): UnarchivePayload! snooze( id: ID! until: DateTime! ): SnoozePayload! "
@@ -104,7 +105,7 @@ def without_descriptions(name: str) -> str:
         "type NotificationUpdated implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! notification: Notification! change: NotificationChange! }",
         "enum NotificationChange { READ UNREAD ARCHIVED UNARCHIVED SNOOZED RETURNED PINNED UNPINNED "
-        "ACTION }",
+        "ACTION EDITED }",
         "enum NotificationFolder { INBOX ARCHIVE SNOOZED }",
         "enum NotificationPriority { LOW NORMAL HIGH URGENT }",
         "type NotificationsSeen implements NotificationEvent { position: String! unreadCount: Int! "
@@ -131,7 +132,8 @@ def without_descriptions(name: str) -> str:
         "expiresAt: DateTime sender: InboxUser priority: NotificationPriority! icon: String "
         "actor: NotificationActor target: NotificationTarget actions: [NotificationAction!]! "
         "format: MessageFormat! folder: NotificationFolder! "
-        "snoozedUntil: DateTime pinned: Boolean! performedAction: String performedAt: DateTime rank: ID! }",
+        "snoozedUntil: DateTime pinned: Boolean! performedAction: String performedAt: DateTime rank: ID! "
+        "editedAt: DateTime }",
         "type NotificationActor { userId: ID name: String! picture: String }",
         "type NotificationTarget { type: String! objectId: String! }",
         "type NotificationAction { label: String! actionId: String link: String }",
@@ -157,6 +159,9 @@ def without_descriptions(name: str) -> str:
         "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
         "actions: [ActionInput!] format: MessageFormat recipientIds: [ID!]! = [] "
         "recipientRefs: [String!]! = [] idempotencyKey: String }",
+        "input EditInput { id: ID idempotencyKey: String title: String message: String data: JSON link: String "
+        "expiresAt: DateTime context: JSON priority: NotificationPriority }",
+        "type EditPayload { notification: Notification! changed: Boolean! }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",
         "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
         "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN RATE_LIMITED }",
@@ -192,6 +197,8 @@ def test_there_are_no_other_types() -> None:
         *(
             "SendPayload",
             "SendManyPayload",
+            "EditInput",
+            "EditPayload",
             "RecipientResult",
             "SendStatus",
             "MarkReadPayload",

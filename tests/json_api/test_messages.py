@@ -197,6 +197,7 @@ def test_only_what_differs_from_the_usual_is_added_to_a_notification() -> None:
         pinned=True,
         performed_action="pay",
         performed_at=until,
+        edited_at=until,
     )
     assert messages.notification(unusual)["notification"] == {
         **NOTIFICATION,
@@ -211,6 +212,7 @@ def test_only_what_differs_from_the_usual_is_added_to_a_notification() -> None:
         "pinned": True,
         "performed_action": "pay",
         "performed_at": "2024-01-02T03:04:05Z",
+        "edited_at": "2024-01-02T03:04:05Z",
     }
 
 
@@ -341,6 +343,7 @@ TOLD: dict[Kind, dict[str, Any] | None] = {
     Kind.PINNED: None,
     Kind.UNPINNED: None,
     Kind.ACTION: None,
+    Kind.EDITED: None,
     Kind.SEEN: None,
 }
 
@@ -553,6 +556,7 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
         "pinned",
         "performed_action",
         "performed_at",
+        "edited_at",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The admin of notifications: search, send, mark as read or unread, delete."""
+"""The admin of notifications: search, send, edit, mark as read or unread, delete."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -34,8 +35,10 @@ from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge,
 from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.admin.send_preview import cards, preview
 from live_inbox.admin.sending import CONFIRM_ABOVE, Outcome, SendForm, users
+from live_inbox.clock import clock
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.models import Notification
+from live_inbox.services.editing import edited_values
 
 # Django's type stubs accept only file names here.
 _SCRIPT: Any = forms.Script("live_inbox/admin/preview.js", defer=True)
@@ -44,12 +47,26 @@ _PREVIEW = forms.Media(js=[_SCRIPT])
 CONFIRMED = "_confirmed"
 """The name of the button that has been asked whether to send to many."""
 
+_EDITED = ("title", "message", "link")
+"""The content that the page of a notification can change."""
 
-class ReadForm(InboxModelForm):
-    """Changes the read state only: devices have already shown the content, so it is immutable."""
 
-    # Compared with the value that the page showed, not with the current one: saving an unchanged page must not
-    # undo what the user has done since.
+class NotificationForm(InboxModelForm):
+    """Changes the texts, the link and the read state: what devices show anew in its place."""
+
+    # Compared with the values that the page showed, not with the current ones: saving an unchanged page must not
+    # undo what the user and others have done since.
+    title = forms.CharField(
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        required=False,
+        show_hidden_initial=True,
+    )
+    message = forms.CharField(widget=AdminTextareaWidget, required=False, show_hidden_initial=True)
+    link = forms.CharField(
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        required=False,
+        show_hidden_initial=True,
+    )
     read = forms.BooleanField(label="Read", required=False, show_hidden_initial=True)
 
     class Meta:
@@ -61,11 +78,26 @@ class ReadForm(InboxModelForm):
         if "read" in self.fields:
             self.fields["read"].initial = self.instance.read
 
+    @property
+    def edited(self) -> dict[str, Any]:
+        """The new values of the content that the form has changed."""
+        names = [name for name in _EDITED if name in self.changed_data]
+        return {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse content that the services would refuse."""
+        values = super().clean() or self.cleaned_data
+        try:
+            edited_values(self.instance, self.edited, clock.now())
+        except InvalidInput as error:
+            self.add_error(error.field if error.field in self.fields else None, error.message)
+        return values
+
 
 class NotificationAdmin(InboxModelAdmin):
     """Makes every change through a service, so that it becomes an event of the inbox."""
 
-    form = ReadForm
+    form = NotificationForm
     add_form_template = "admin/live_inbox/notification/send.html"
     list_display = ("title", "recipient", "type_shown", "state", "created", "sender")
     list_filter = (ReadFilter, TypeFilter)
@@ -99,10 +131,11 @@ class NotificationAdmin(InboxModelAdmin):
         "pinned",
         "performed_action",
         "performed_at",
+        "edited_at",
         "read_at",
         "read",
     )
-    readonly_fields = fields[:-1]
+    readonly_fields = tuple(name for name in fields if name not in (*_EDITED, "read"))
 
     class Media:
         css: ClassVar = STYLES
@@ -275,8 +308,15 @@ class NotificationAdmin(InboxModelAdmin):
 
     # -- one notification ---------------------------------------------------------------------------------
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields that cannot be changed: the content, too, for who may not send."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if self.has_add_permission(request) else (*fields, *_EDITED)
+
     def save_model(self, request: HttpRequest, obj: Notification, form: Any, change: bool) -> None:
-        """Mark the notification as read or unread if the form changed it."""
+        """Edit the notification, and mark it as read or unread, where the form changed it."""
+        if form.edited:
+            services.edit(notification_id=obj.pk, **form.edited)
         if "read" in form.changed_data:
             mark = services.mark_read if form.cleaned_data["read"] else services.mark_unread
             mark(user_id=obj.recipient_id, notification_id=obj.pk)

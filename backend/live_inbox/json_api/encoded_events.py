@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from live_inbox.events import Event, Reset
+from live_inbox.events import Event, Folder, Kind, Reset
 from live_inbox.json_api.codec import encode
 from live_inbox.json_api.messages import ServerMessage, event_message
 
@@ -37,7 +37,14 @@ def encode_all(items: Sequence[Event | Reset]) -> list[EncodedEvent | None]:
 
 
 def _encoded(item: Event | Reset) -> EncodedEvent | None:
-    if isinstance(item, Event) and (item.is_erased or item.kind.json_message is None):
+    if isinstance(item, Event) and (item.is_erased or not _concerns_clients(item)):
         return _NOTHING
     message = None if isinstance(item, Reset) else event_message(item)
     return None if message is None else EncodedEvent(message, encode(message))
+
+
+def _concerns_clients(event: Event) -> bool:
+    """Whether an event changes anything that the protocol's clients show: the folder `inbox`."""
+    if event.kind is Kind.EDITED and event.notification is not None:
+        return event.notification.folder is Folder.INBOX
+    return event.kind.json_message is not None

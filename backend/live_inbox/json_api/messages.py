@@ -239,6 +239,7 @@ class NotificationObject(TypedDict):
     pinned: NotRequired[Literal[True]]
     performed_action: NotRequired[str]
     performed_at: NotRequired[str]
+    edited_at: NotRequired[str]
 
 
 class NotificationMessage(TypedDict):
@@ -601,6 +602,8 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
     if snapshot.performed_action is not None and snapshot.performed_at is not None:
         shown["performed_action"] = snapshot.performed_action
         shown["performed_at"] = _wire_time(snapshot.performed_at)
+    if snapshot.edited_at is not None:
+        shown["edited_at"] = _wire_time(snapshot.edited_at)
     return shown
 
 

@@ -22,6 +22,8 @@ from django.db.models import (
     IntegerField,
     Max,
     OuterRef,
+    Q,
+    QuerySet,
     Subquery,
     When,
 )
@@ -40,22 +42,28 @@ _REMOVALS = (Kind.DELETED, Kind.EXPIRED)
 
 
 def not_as_added(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
-    """Count the notifications of users that came after the log's beginning, without an event that added them so."""
-    content = {f"added_{name}": KT(f"payload__notification__{name}") for name in _CONTENT}
-    added = InboxEvent.objects.alias(**content).filter(
-        inbox=OuterRef("recipient_id"),
-        sequence=OuterRef("added_sequence"),
-        kind=Kind.ADDED,
-        notification_id=OuterRef("pk"),
-        **{f"added_{name}": OuterRef(name) for name in _CONTENT},
+    """Count the notifications of users that came after the log's beginning, without an event that added them so, or
+    edited them to be so."""
+    added = _with_content_of_row().filter(
+        sequence=OuterRef("added_sequence"), kind=Kind.ADDED, notification_id=OuterRef("pk")
     )
+    # An edit comes after the event that added the notification, so the log has it if it has that.
+    edited = _with_content_of_row().filter(kind=Kind.EDITED, notification_id=OuterRef("pk"))
     rows = database.queryset(Notification).filter(
-        ~Exists(added),
+        ~Exists(added) & (Q(edited_at=None) | ~Exists(edited)),
         recipient__in=users,
         added_sequence__gte=F("recipient__live_inbox__first_sequence"),
     )
     found: Any = rows.order_by().values("recipient_id").annotate(not_as_added=Count("pk"))
     return {row.pop("recipient_id"): row for row in found}
+
+
+def _with_content_of_row() -> QuerySet[InboxEvent]:
+    """Return the events of the inbox of a notification's row that have its content."""
+    content = {f"shown_{name}": KT(f"payload__notification__{name}") for name in _CONTENT}
+    return InboxEvent.objects.alias(**content).filter(
+        inbox=OuterRef("recipient_id"), **{f"shown_{name}": OuterRef(name) for name in _CONTENT}
+    )
 
 
 def not_as_last_event(users: Sequence[Any]) -> dict[Any, dict[str, int]]:

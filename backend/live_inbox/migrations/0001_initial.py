@@ -195,6 +195,7 @@ class Migration(migrations.Migration):
                             ("pinned", "pinned"),
                             ("unpinned", "unpinned"),
                             ("action", "action"),
+                            ("edited", "edited"),
                             ("seen", "seen"),
                         ],
                         editable=False,
@@ -238,6 +239,7 @@ class Migration(migrations.Migration):
                                     "pinned",
                                     "unpinned",
                                     "action",
+                                    "edited",
                                 ],
                             )
                         ),
@@ -304,6 +306,7 @@ class Migration(migrations.Migration):
                 ),
                 ("snoozed_until", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("pinned", models.BooleanField(default=False, editable=False)),
+                ("edited_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "performed_action",
                     models.CharField(

@@ -13,6 +13,7 @@ from live_inbox.services.campaign_audience import audience_of
 from live_inbox.services.campaign_running import run_campaign
 from live_inbox.services.campaigns import cancel_campaign, recall_campaign, start_campaign
 from live_inbox.services.deleting import delete
+from live_inbox.services.editing import edit
 from live_inbox.services.marking import mark_all_read, mark_read, mark_unread
 from live_inbox.services.moving import archive, snooze, unarchive, unsnooze
 from live_inbox.services.performing import perform_action
@@ -40,6 +41,7 @@ __all__ = [
     "audience_of",
     "cancel_campaign",
     "delete",
+    "edit",
     "mark_all_read",
     "mark_read",
     "mark_seen",

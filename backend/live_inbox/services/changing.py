@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from live_inbox import database
+from live_inbox.content import EDITABLE
 from live_inbox.events import Event, Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.counting import counts_of
@@ -30,6 +31,7 @@ _CHANGED_FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.PINNED: ("pinned",),
     Kind.UNPINNED: ("pinned",),
     Kind.ACTION: ("performed_action", "performed_at"),
+    Kind.EDITED: (*EDITABLE, "edited_at"),
 }
 """What each kind of change saves: an index of an unchanged column need not be touched."""
 

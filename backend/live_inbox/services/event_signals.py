@@ -69,5 +69,7 @@ def _signal_of(kind: Kind) -> Signal:
             return signals.notification_unpinned
         case Kind.ACTION:
             return signals.notification_action_performed
+        case Kind.EDITED:
+            return signals.notification_edited
         case Kind.SEEN:
             return signals.notifications_seen

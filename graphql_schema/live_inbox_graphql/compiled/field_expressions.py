@@ -79,6 +79,7 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "pinned": "it.pinned",
         "performedAction": "it.performed_action",
         "performedAt": "it.performed_at",
+        "editedAt": "it.edited_at",
         "rank": "str(it.id if it.returned_rank is None else it.returned_rank)",
     },
     "NotificationActor": {

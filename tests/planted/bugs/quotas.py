@@ -30,8 +30,8 @@ BUGS = (
         name="repeated-send-shows-reads",
         breaks="A service that may not read learns what its recipients have read.",
         file=f"{GRAPHQL}/changes.py",
-        original="if snapshot is not None and not (is_readable and",
-        replacement="if snapshot is not None and not (row is not None and",
+        original="is_readable = row.recipient_id == caller.user.pk and allows(",
+        replacement="is_readable = allows(",
         caught_by=(
             "tests/both_apis/test_scopes.py::test_a_repeated_send_shows_what_was_sent_to_who_may_not_read",
         ),
