@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Annotated, Any, cast
 
 import strawberry
+from strawberry.relay import Node
 
 from live_inbox import selectors, services
+from live_inbox.errors import NotFound
 from live_inbox.events import Folder
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.user_locale import locale_of
@@ -81,6 +84,17 @@ class Query:
         return for_caller(info, _notification, id)
 
     @strawberry.field(
+        description="An object by its id, for the stores of clients such as Relay's: a notification of the inbox. "
+        "Null if the inbox has none with this id."
+    )
+    def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the object.")],
+    ) -> Node | None:
+        return for_caller(info, _node, id)
+
+    @strawberry.field(
         description="The declared types, and those that the caller has turned on or off, sorted by type. "
         "Types that are not listed are delivered."
     )
@@ -136,6 +150,15 @@ def _notification(caller: Caller, id: str) -> Notification:
     number = ids.parse_notification_id(id)
     found = selectors.notification(user_id=caller.user_id, notification_id=number)
     return Notification.of(services.snapshot(found))
+
+
+def _node(caller: Caller, id: str) -> Node | None:
+    try:
+        found = _notification(caller, id)
+    except NotFound:
+        return None
+    # Of an instance of the interface, Strawberry takes the class's own name, which a name converter may have changed.
+    return cast("Node", strawberry.cast(Notification, SimpleNamespace(**vars(found))))
 
 
 def _preferences(caller: Caller) -> list[NotificationPreference]:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Self, cast
 
 import strawberry
-from strawberry.relay import PageInfo
+from strawberry.relay import Node, PageInfo
 from strawberry.scalars import JSON
 
 from live_inbox import selectors
@@ -110,7 +110,7 @@ class NotificationAction:
 
 
 @strawberry.type(description="A notification in the caller's inbox.")
-class Notification:
+class Notification(Node):
     id: strawberry.ID = strawberry.field(
         description="The id: a number, larger for later notifications of the inbox."
     )
@@ -163,6 +163,11 @@ class Notification:
     edited_at: datetime | None = strawberry.field(
         description="When its content was last changed by `editNotification`; null if never."
     )
+
+    @classmethod
+    def resolve_id_attr(cls) -> str:
+        """Return the attribute that is the id. Strawberry would make ids of its own: these are unique as they are."""
+        return "id"
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Notification:

@@ -26,7 +26,8 @@ GRAPHQLS_OWN = {"Boolean", "Float", "ID", "Int", "String"}
 def described() -> Iterator[tuple[str, str | None]]:
     """Yield everything that must have a description, with it."""
     for kind in OWN_TYPES:
-        if kind.name in GRAPHQLS_OWN:
+        # The interface `Node` is Strawberry's.
+        if kind.name in GRAPHQLS_OWN | {"Node"}:
             continue
         yield kind.name, kind.description
         if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
@@ -72,8 +73,8 @@ def without_descriptions(name: str) -> str:
     [
         "type Query { viewer: InboxUser! notifications( first: Int after: String last: Int before: String "
         "filter: NotificationFilter ): NotificationConnection! notification( id: ID! ): Notification "
-        "notificationPreferences: [NotificationPreference!]! notificationTypes: [NotificationType!]! "
-        "topics: [String!]! campaign( id: ID! ): Campaign }",
+        "node( id: ID! ): Node notificationPreferences: [NotificationPreference!]! "
+        "notificationTypes: [NotificationType!]! topics: [String!]! campaign( id: ID! ): Campaign }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! "
         "editNotification( input: EditInput! ): EditPayload! markRead( id: ID! ): MarkReadPayload! "
@@ -127,7 +128,8 @@ def without_descriptions(name: str) -> str:
         "type PositionAdvanced implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! }",
         "enum ResetReason { EXPIRED EPOCH AHEAD }",
-        "type Notification { id: ID! type: String! title: String! message: String! link: String "
+        "interface Node { id: ID! }",
+        "type Notification implements Node { id: ID! type: String! title: String! message: String! link: String "
         "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! "
         "expiresAt: DateTime sender: InboxUser priority: NotificationPriority! icon: String "
         "actor: NotificationActor target: NotificationTarget actions: [NotificationAction!]! "
@@ -184,7 +186,7 @@ def test_the_types_are_those_of_the_design(expected: str) -> None:
 def test_there_are_no_other_types() -> None:
     names = {kind.name for kind in OWN_TYPES} - GRAPHQLS_OWN
     assert names == {
-        *("Query", "Mutation", "Subscription"),
+        *("Query", "Mutation", "Subscription", "Node"),
         *("Notification", "NotificationConnection", "NotificationEdge", "PageInfo", "InboxUser"),
         *(
             "NotificationFilter",
