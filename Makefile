@@ -84,6 +84,7 @@ check-django: .development
 	ENVIRONMENT=test .venv/bin/python manage.py makemigrations --check --dry-run
 	ENVIRONMENT=test .venv/bin/python manage.py print_schema --check
 	ENVIRONMENT=test .venv/bin/python manage.py print_client_types --check
+	ENVIRONMENT=test .venv/bin/python manage.py print_client_documents --check
 	ENVIRONMENT=test .venv/bin/python manage.py print_configuration --check
 
 .development:

@@ -25,7 +25,7 @@ _HEAD = """\
  * `manage.py print_client_types`: change the schema instead.
  */
 """
-_SCALARS = {
+SCALARS = {
     "Boolean": "boolean",
     "DateTime": "string",
     "Float": "number",
@@ -90,7 +90,7 @@ def _type(field: GraphQLField) -> str:
     is_never_null = isinstance(field.type, GraphQLNonNull)
     kind = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
     many = "[]" if isinstance(kind, GraphQLList) else ""
-    return _SCALARS.get(named, named) + many + ("" if is_never_null else " | null")
+    return SCALARS.get(named, named) + many + ("" if is_never_null else " | null")
 
 
 def _union(name: str, values: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from live_inbox.conf import InboxSettings
 from live_inbox_site.configuration_page import configuration_page, groups
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings
 from live_inbox_site.management.commands import (
+    print_client_documents,
     print_client_types,
     print_configuration,
     print_schema,
@@ -18,6 +19,7 @@ from live_inbox_site.management.commands import (
 from tests.commands.conftest import Run
 
 COMMANDS: dict[str, Any] = {
+    "print_client_documents": print_client_documents.Command,
     "print_client_types": print_client_types.Command,
     "print_configuration": print_configuration.Command,
     "print_schema": print_schema.Command,

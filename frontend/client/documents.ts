@@ -1,0 +1,385 @@
+/**
+ * A document of each query, mutation and subscription of the GraphQL schema, with the types of its variables and its
+ * result: for Apollo, urql and others that take parsed documents. Printed by `manage.py print_client_documents`: change
+ * the schema instead.
+ */
+
+import type { InboxUser, Notification, NotificationEvent, NotificationFolder, NotificationPriority } from "./schema.js";
+import { NOTIFICATION_FIELDS } from "./schema.js";
+import { typedDocument } from "./typed_document.js";
+
+/** The types that each interface stands for, for Apollo's `InMemoryCache`. */
+export const possibleTypes: Record<string, string[]> = {
+  Node: ["Notification"],
+  NotificationEvent: ["AllNotificationsRead", "InboxReset", "NotificationAdded", "NotificationDeleted", "NotificationUpdated", "NotificationsSeen", "PositionAdvanced"],
+};
+
+/** A filter of notifications. All conditions must hold. */
+export interface NotificationFilter {
+  types?: string[] | null;
+  read?: boolean | null;
+  folder?: NotificationFolder;
+  pinnedOnly?: boolean;
+}
+
+/** A page of notifications, newest first, with the state of the inbox in the same database snapshot. */
+export interface NotificationConnection {
+  nodes: Notification[];
+  pageInfo: PageInfo;
+  totalCount: number;
+  unreadCount: number;
+  unseenCount: number;
+  archivedCount: number;
+  snoozedCount: number;
+  position: string;
+}
+
+/** Information to aid in pagination. */
+export interface PageInfo {
+  hasNextPage: boolean;
+  hasPreviousPage: boolean;
+  startCursor: string | null;
+  endCursor: string | null;
+}
+
+/** An object with a Globally Unique ID */
+export type Node =
+  | ({ __typename: "Notification" } & Notification);
+
+/** Whether a user receives notifications of one type. */
+export interface NotificationPreference {
+  type: string;
+  enabled: boolean;
+  required: boolean;
+  label: string;
+  description: string;
+  category: string | null;
+  icon: string | null;
+}
+
+/** A type of notification that the site declares. Others may be sent, too. */
+export interface NotificationType {
+  type: string;
+  enabled: boolean;
+  required: boolean;
+  label: string;
+  description: string;
+  category: string | null;
+  icon: string | null;
+}
+
+/** A notification to send. */
+export interface SendInput {
+  title?: string | null;
+  message?: string | null;
+  type?: string;
+  data?: unknown | null;
+  link?: string | null;
+  expiresAt?: string | null;
+  context?: unknown | null;
+  priority?: NotificationPriority;
+  recipientId: string;
+  idempotencyKey?: string | null;
+}
+
+/** The result of `send`. */
+export interface SendPayload {
+  notification: Notification | null;
+  suppressed: boolean;
+  replayed: boolean;
+}
+
+/** A notification to send to many users. Name at least one. */
+export interface SendManyInput {
+  title?: string | null;
+  message?: string | null;
+  type?: string;
+  data?: unknown | null;
+  link?: string | null;
+  expiresAt?: string | null;
+  context?: unknown | null;
+  priority?: NotificationPriority;
+  recipientIds?: string[];
+  recipientRefs?: string[];
+  idempotencyKey?: string | null;
+}
+
+/** The result of `sendMany`. */
+export interface SendManyPayload {
+  results: RecipientResult[];
+  sentCount: number;
+}
+
+/** The result of `sendMany` for one recipient. */
+export interface RecipientResult {
+  recipient: string;
+  status: SendStatus;
+  notificationId: string | null;
+}
+
+/** What became of one recipient of `sendMany`. */
+export type SendStatus =
+  | "SENT"
+  | "SUPPRESSED"
+  | "UNKNOWN_RECIPIENT"
+  | "FORBIDDEN"
+  | "RATE_LIMITED";
+
+/** The result of `markRead`. */
+export interface MarkReadPayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `markUnread`. */
+export interface MarkUnreadPayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `markAllRead`. */
+export interface MarkAllReadPayload {
+  count: number;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `markSeen`. */
+export interface MarkSeenPayload {
+  count: number;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `archive`. */
+export interface ArchivePayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `unarchive`. */
+export interface UnarchivePayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `snooze`. */
+export interface SnoozePayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `unsnooze`. */
+export interface UnsnoozePayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `pin`. */
+export interface PinPayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `unpin`. */
+export interface UnpinPayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `delete`. */
+export interface DeletePayload {
+  notificationId: string;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** Whether to receive notifications of one type. */
+export interface NotificationPreferenceInput {
+  type: string;
+  enabled: boolean;
+}
+
+/** The result of `signOutEverywhere`. */
+export interface SignOutPayload {
+  signedOutBefore: string;
+}
+
+/** An API that serves sockets. */
+export type SocketApi =
+  | "GRAPHQL"
+  | "JSON";
+
+/** The result of `createTicket`. */
+export interface TicketPayload {
+  ticket: string;
+  expiresInSeconds: number;
+}
+
+/** The result of `refreshToken`. */
+export interface RefreshTokenPayload {
+  expiresAt: string | null;
+}
+
+/** The caller. */
+export const ViewerDocument = /* @__PURE__ */ typedDocument<
+  { viewer: InboxUser },
+  Record<string, never>
+>(/* GraphQL */ `query Viewer { viewer { id username name } }`);
+
+/** A page of a folder, newest first, with the counts and the position of the inbox in the same database snapshot. Without arguments, the newest 20. */
+export const NotificationsDocument = /* @__PURE__ */ typedDocument<
+  { notifications: NotificationConnection },
+  { first?: number | null; after?: string | null; last?: number | null; before?: string | null; filter?: NotificationFilter | null }
+>(/* GraphQL */ `query Notifications($first: Int, $after: String, $last: Int, $before: String, $filter: NotificationFilter) { notifications(first: $first, after: $after, last: $last, before: $before, filter: $filter) { nodes { ...NotificationFields } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount unreadCount unseenCount archivedCount snoozedCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** One notification of the inbox. If the inbox has none with this id, the field is null and there is an error with the code NOT_FOUND. */
+export const NotificationDocument = /* @__PURE__ */ typedDocument<
+  { notification: Notification | null },
+  { id: string }
+>(/* GraphQL */ `query Notification($id: ID!) { notification(id: $id) { ...NotificationFields } } ${NOTIFICATION_FIELDS}`);
+
+/** An object by its id, for the stores of clients such as Relay's: a notification of the inbox. Null if the inbox has none with this id. */
+export const NodeDocument = /* @__PURE__ */ typedDocument<
+  { node: Node | null },
+  { id: string }
+>(/* GraphQL */ `query Node($id: ID!) { node(id: $id) { __typename id ... on Notification { ...NotificationFields } } } ${NOTIFICATION_FIELDS}`);
+
+/** The declared types, and those that the caller has turned on or off, sorted by type. Types that are not listed are delivered. */
+export const NotificationPreferencesDocument = /* @__PURE__ */ typedDocument<
+  { notificationPreferences: NotificationPreference[] },
+  Record<string, never>
+>(/* GraphQL */ `query NotificationPreferences { notificationPreferences { type enabled required label description category icon } }`);
+
+/** The types of notification that the site declares, in its order, with what the caller wants of each: also of those that they have never had. */
+export const NotificationTypesDocument = /* @__PURE__ */ typedDocument<
+  { notificationTypes: NotificationType[] },
+  Record<string, never>
+>(/* GraphQL */ `query NotificationTypes { notificationTypes { type enabled required label description category icon } }`);
+
+/** Send a notification: to yourself, or to others with permission. The rate is limited. */
+export const SendDocument = /* @__PURE__ */ typedDocument<
+  { send: SendPayload },
+  { input: SendInput }
+>(/* GraphQL */ `mutation Send($input: SendInput!) { send(input: $input) { notification { ...NotificationFields } suppressed replayed } } ${NOTIFICATION_FIELDS}`);
+
+/** Send the same notification to many users, with permission. Each recipient has a result: one who does not exist does not keep the others from theirs. The rate is limited; each recipient counts. */
+export const SendManyDocument = /* @__PURE__ */ typedDocument<
+  { sendMany: SendManyPayload },
+  { input: SendManyInput }
+>(/* GraphQL */ `mutation SendMany($input: SendManyInput!) { sendMany(input: $input) { results { recipient status notificationId } sentCount } }`);
+
+/** Mark a notification as read. Does nothing if it is read. */
+export const MarkReadDocument = /* @__PURE__ */ typedDocument<
+  { markRead: MarkReadPayload },
+  { id: string }
+>(/* GraphQL */ `mutation MarkRead($id: ID!) { markRead(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Mark a notification as unread. Does nothing if it is unread. */
+export const MarkUnreadDocument = /* @__PURE__ */ typedDocument<
+  { markUnread: MarkUnreadPayload },
+  { id: string }
+>(/* GraphQL */ `mutation MarkUnread($id: ID!) { markUnread(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Mark all notifications of the inbox as read. */
+export const MarkAllReadDocument = /* @__PURE__ */ typedDocument<
+  { markAllRead: MarkAllReadPayload },
+  { upTo?: string | null }
+>(/* GraphQL */ `mutation MarkAllRead($upTo: String) { markAllRead(upTo: $upTo) { count unreadCount unseenCount position } }`);
+
+/** Note that the user has opened the list: what is in it is not new any more. `unseenCount` drops, `unreadCount` stays. */
+export const MarkSeenDocument = /* @__PURE__ */ typedDocument<
+  { markSeen: MarkSeenPayload },
+  { upTo?: string | null }
+>(/* GraphQL */ `mutation MarkSeen($upTo: String) { markSeen(upTo: $upTo) { count unreadCount unseenCount position } }`);
+
+/** Move a notification to the archive, read or unread as it is. Does nothing if it is there. */
+export const ArchiveDocument = /* @__PURE__ */ typedDocument<
+  { archive: ArchivePayload },
+  { id: string }
+>(/* GraphQL */ `mutation Archive($id: ID!) { archive(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Move a notification from the archive back to its place in the inbox. Does nothing if it is in another folder. */
+export const UnarchiveDocument = /* @__PURE__ */ typedDocument<
+  { unarchive: UnarchivePayload },
+  { id: string }
+>(/* GraphQL */ `mutation Unarchive($id: ID!) { unarchive(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Take a notification out of the inbox until a moment, a few seconds after which it returns to the top, unread. A snoozed one gets the new moment. */
+export const SnoozeDocument = /* @__PURE__ */ typedDocument<
+  { snooze: SnoozePayload },
+  { id: string; until: string }
+>(/* GraphQL */ `mutation Snooze($id: ID!, $until: DateTime!) { snooze(id: $id, until: $until) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Return a snoozed notification to the top of the inbox now, unread. Does nothing if it is not snoozed. */
+export const UnsnoozeDocument = /* @__PURE__ */ typedDocument<
+  { unsnooze: UnsnoozePayload },
+  { id: string }
+>(/* GraphQL */ `mutation Unsnooze($id: ID!) { unsnooze(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Pin a notification. It stays in its place, and `filter: {pinnedOnly: true}` lists it, too. CONFLICT when too many are pinned. Does nothing if it is pinned. */
+export const PinDocument = /* @__PURE__ */ typedDocument<
+  { pin: PinPayload },
+  { id: string }
+>(/* GraphQL */ `mutation Pin($id: ID!) { pin(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Unpin a notification. Does nothing if it is not pinned. */
+export const UnpinDocument = /* @__PURE__ */ typedDocument<
+  { unpin: UnpinPayload },
+  { id: string }
+>(/* GraphQL */ `mutation Unpin($id: ID!) { unpin(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** Delete a notification permanently. */
+export const DeleteDocument = /* @__PURE__ */ typedDocument<
+  { delete: DeletePayload },
+  { id: string }
+>(/* GraphQL */ `mutation Delete($id: ID!) { delete(id: $id) { notificationId unreadCount unseenCount position } }`);
+
+/** Turn notifications of a type on or off, from now on. The inbox keeps what it has. */
+export const SetNotificationPreferenceDocument = /* @__PURE__ */ typedDocument<
+  { setNotificationPreference: NotificationPreference },
+  { input: NotificationPreferenceInput }
+>(/* GraphQL */ `mutation SetNotificationPreference($input: NotificationPreferenceInput!) { setNotificationPreference(input: $input) { type enabled required label description category icon } }`);
+
+/** Sign out everywhere: all tokens and sessions that you have so far are refused, and their sockets closed, that of this request included. */
+export const SignOutEverywhereDocument = /* @__PURE__ */ typedDocument<
+  { signOutEverywhere: SignOutPayload },
+  Record<string, never>
+>(/* GraphQL */ `mutation SignOutEverywhere { signOutEverywhere { signedOutBefore } }`);
+
+/** Trade your token for a ticket: for clients that can put credentials only into the URL of a socket, as `?ticket=...`. It opens one socket of one API, from your address, within 30 seconds. A session is not traded: sockets of this API take its cookie. */
+export const CreateTicketDocument = /* @__PURE__ */ typedDocument<
+  { createTicket: TicketPayload },
+  { api: SocketApi }
+>(/* GraphQL */ `mutation CreateTicket($api: SocketApi!) { createTicket(api: $api) { ticket expiresInSeconds } }`);
+
+/** On a socket: keep it open by a fresh token of yours, until that expires. Over HTTP, there is nothing to extend: `BAD_USER_INPUT`. */
+export const RefreshTokenDocument = /* @__PURE__ */ typedDocument<
+  { refreshToken: RefreshTokenPayload },
+  { token: string }
+>(/* GraphQL */ `mutation RefreshToken($token: String!) { refreshToken(token: $token) { expiresAt } }`);
+
+/** Every change of the caller's inbox, once and in order, whichever device or service made it. To miss nothing: query `notifications { position ... }`, subscribe after that position, store the position of each event, and after a lost connection subscribe after the latest one. */
+export const NotificationEventsDocument = /* @__PURE__ */ typedDocument<
+  { notificationEvents: NotificationEvent },
+  { after?: string | null; types?: string[] | null }
+>(/* GraphQL */ `subscription NotificationEvents($after: String, $types: [String!]) { notificationEvents(after: $after, types: $types) { __typename position unreadCount unseenCount occurredAt ... on AllNotificationsRead { count throughRank } ... on InboxReset { reason } ... on NotificationAdded { notification { ...NotificationFields } } ... on NotificationDeleted { notificationId } ... on NotificationUpdated { notification { ...NotificationFields } change } ... on NotificationsSeen { count throughRank } } } ${NOTIFICATION_FIELDS}`);
