@@ -55,6 +55,8 @@ export interface Connection extends Client {
   readonly status: ConnectionStatus;
   /** How the connection is made, or the next attempt. */
   readonly transport: "websocket" | "http";
+  /** Whether `dispose` was called. The connection is over then, and what is subscribed to fails. */
+  readonly isDisposed: boolean;
   /** Call `listener` at every change of `status`; returns a function that removes it. */
   onStatus(listener: (status: ConnectionStatus) => void): () => void;
   /** Connect now instead of after the wait. */
@@ -168,6 +170,14 @@ export function connect(options: ConnectionOptions): Connection {
 
   return {
     ...client,
+    subscribe(payload, sink) {
+      if (!disposed) return client.subscribe(payload, sink);
+      queueMicrotask(() => sink.error(new Error("This connection was disposed of: make another one.")));
+      return () => undefined;
+    },
+    get isDisposed() {
+      return disposed;
+    },
     async dispose() {
       disposed = true;
       stopListening();

@@ -7,6 +7,7 @@
  */
 
 import { readEvents } from "./event_stream.js";
+import { operationType } from "./operation_type.js";
 
 /** The server sends a comment every 15 seconds. A stream that is silent for longer is not alive. */
 const SILENT_MS = 25_000;
@@ -169,7 +170,7 @@ export class HttpSocket implements Handlers {
   /** Send a request: by POST, or by GET where a cookie authenticates and nothing is changed, which needs no CSRF token. */
   private request(request: Request, accept: string, signal: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = { Accept: accept };
-    if (this.authorization === undefined && !/^\s*(#.*\s*)*mutation\b/.test(request.query)) {
+    if (this.authorization === undefined && operationType(request.query) !== "mutation") {
       const fields = Object.entries(request).map(([name, value]): [string, string] => [
         name,
         typeof value === "string" ? value : JSON.stringify(value),

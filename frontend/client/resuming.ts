@@ -12,6 +12,7 @@ import type { Sink, SubscribePayload } from "graphql-ws";
 import { Backoff } from "./backoff.js";
 import { type Connection, type ConnectionOptions, connect } from "./connection.js";
 import { reactionTo } from "./error_codes.js";
+import { operationType } from "./operation_type.js";
 import { isApplied } from "./position.js";
 
 /** Make a connection whose subscriptions with a variable `$after` resume by themselves. */
@@ -22,7 +23,7 @@ export function createResumingClient(options: ConnectionOptions): Connection {
 /** Make the subscriptions of a connection resume. All other operations pass as they are. */
 export function resuming(connection: Connection): Connection {
   const subscribe = ((payload, sink) =>
-    isResumable(payload)
+    isResumable(payload) && !connection.isDisposed
       ? new ResumingSubscription(connection, payload, sink as Sink).start()
       : connection.subscribe(payload, sink)) as Connection["subscribe"];
   const client = Object.create(connection) as Connection;
@@ -33,7 +34,7 @@ export function resuming(connection: Connection): Connection {
 }
 
 function isResumable({ query }: SubscribePayload): boolean {
-  return /^\s*(?:#.*\s*)*subscription\b/m.test(query) && /\$after\b/.test(query);
+  return operationType(query) === "subscription" && /\$after\b/.test(query);
 }
 
 type Result<Data> = FormattedExecutionResult<Data, unknown>;
@@ -114,15 +115,20 @@ class ResumingSubscription {
   /** The server completed a subscription that should not end: retry, but with backoff. */
   private async onComplete(): Promise<void> {
     if (this.isOver) return;
-    this.backoff.lost();
-    await this.backoff.wait();
+    if (!this.connection.isDisposed) {
+      this.backoff.lost();
+      await this.backoff.wait();
+    }
     return this.resubscribe();
   }
 
   private async resubscribe(): Promise<void> {
     if (this.isOver) return;
-    await this.connection.mayRetry();
-    if (!this.isOver) this.subscribe();
+    if (!this.connection.isDisposed) await this.connection.mayRetry();
+    if (this.isOver) return;
+    if (!this.connection.isDisposed) return this.subscribe();
+    this.isOver = true;
+    this.sink.complete();
   }
 
   private fail(error: unknown): void {

@@ -99,6 +99,47 @@ describe("a resuming subscription", () => {
     assert.deepEqual(received.titles, ["a", "b", "c"]);
   });
 
+  test("resumes whatever stands before it in its document", async () => {
+    connectWith();
+    const query =
+      "fragment F on NotificationAdded{title}subscription S($after:String)" +
+      "{notificationEvents(after:$after){__typename position ...F}}";
+    const received = listen(null, query);
+    await until("the subscription", () => server.subscribed.length === 1);
+    server.send("a");
+    await until("an event", () => received.titles.length === 1);
+    server.cut();
+    server.send("b", "c");
+    await until("the others", () => received.titles.length === 3);
+    assert.deepEqual(received.titles, ["a", "b", "c"]);
+  });
+
+  for (const moment of ["while it is live", "while it waits for the server"]) {
+    test(`ends when its connection is disposed of ${moment}`, async () => {
+      connectWith({ firstWaitMs: 60_000, longestWaitMs: 60_000 });
+      const received = listen("0");
+      await until("the subscription", () => server.subscribed.length === 1);
+      if (moment !== "while it is live") {
+        server.cut();
+        await until("the wait", () => connection.status.state === "waiting");
+      }
+      await connection.dispose();
+      await until("the end", () => received.completed === 1);
+      assert.deepEqual(received.errors, []);
+      assert.equal(server.subscribed.length, 1);
+    });
+  }
+
+  test("fails at once on a connection that was disposed of", async () => {
+    connectWith();
+    await connection.dispose();
+    const received = listen("0");
+    const other = listen("0", "{ ping }");
+    await until("both errors", () => received.errors.length + other.errors.length === 2);
+    assert.match(String(received.errors[0]), /This connection was disposed of/);
+    assert.equal(server.attempts, 0);
+  });
+
   test("survives a server that is away for many attempts", async () => {
     connectWith();
     const received = listen("0");

@@ -151,7 +151,8 @@ test("without a token, what changes nothing is sent by GET, and the rest with th
     const client = follow({ transport: "http", token: null as unknown as string });
     server.send("a");
     await received("a");
-    for await (const _ of client.iterate({ query: 'mutation { refreshToken(token: "x") { expiresAt } }' }));
+    const query = 'fragment F on Refreshed { expiresAt } mutation { refreshToken(token: "x") { ...F } }';
+    for await (const _ of client.iterate({ query }));
   } finally {
     Reflect.deleteProperty(globalThis, "document");
   }
