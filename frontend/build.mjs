@@ -7,13 +7,13 @@
  * prints one line with the reason.
  */
 
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
+import { npm } from "./npm.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const PACKAGES = join(HERE, "node_modules");
@@ -73,20 +73,12 @@ function install(withTests) {
   console.log("Installing the packages of the web pages (a minute or less) ...");
   fs.rmSync(stamp, { force: true });
   const arguments_ = ["ci", "--loglevel=error", ...(withTests ? ["--include=dev"] : ["--omit=dev"])];
-  const done = npm(arguments_);
+  const done = npm(arguments_, HERE);
   if (done.error || done.status !== 0) {
     const output = `${done.error ?? ""}${done.stdout ?? ""}${done.stderr ?? ""}`.trim().split("\n");
     throw new BuildError(`The packages of the web pages could not be installed: ${output[0] ?? "npm failed"}`);
   }
   fs.writeFileSync(stamp, wanted.at(-1));
-}
-
-/** Run the npm that belongs to this Node, or else the one on the path. */
-function npm(arguments_) {
-  const options = { cwd: HERE, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] };
-  const own = join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js");
-  if (!fs.existsSync(own)) return spawnSync("npm", arguments_, options);
-  return spawnSync(process.execPath, [own, ...arguments_], options);
 }
 
 // -- bundles ---------------------------------------------------------------------------------------------

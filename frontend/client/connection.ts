@@ -215,16 +215,19 @@ function closeOf(event: unknown): { code: number; reason: string } {
   };
 }
 
-/** Call back when the network returns or the page becomes visible; returns a function that stops it. */
+/**
+ * Call back when the network returns or the page becomes visible; returns a function that stops it. Apps without a browser
+ * may have a `window` that knows no events, and workers have no document.
+ */
 function onReturn(callback: () => void): () => void {
-  if (typeof window === "undefined") return () => undefined;
+  const page = globalThis.document as Document | undefined;
   const whenVisible = (): void => {
-    if (document.visibilityState === "visible") callback();
+    if (page?.visibilityState === "visible") callback();
   };
-  window.addEventListener("online", callback);
-  document.addEventListener("visibilitychange", whenVisible);
+  globalThis.addEventListener?.("online", callback);
+  page?.addEventListener?.("visibilitychange", whenVisible);
   return () => {
-    window.removeEventListener("online", callback);
-    document.removeEventListener("visibilitychange", whenVisible);
+    globalThis.removeEventListener?.("online", callback);
+    page?.removeEventListener?.("visibilitychange", whenVisible);
   };
 }

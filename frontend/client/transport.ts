@@ -62,12 +62,13 @@ export class TransportChoice {
 
 /**
  * Return what is possible of what is wanted: over HTTP, the session of a page counts on its own origin alone, so a page of
- * another origin without a token has WebSockets only.
+ * another origin without a token has WebSockets only. So has an app whose `fetch` cannot stream, as React Native's.
  */
 export function possibleTransport(wanted: Transport, url: string, hasToken: boolean): Transport {
+  if (wanted !== "auto") return wanted;
   const page = globalThis.location?.origin;
-  const isOwn = page === undefined || new URL(url).origin.replace(/^ws/, "http") === page;
-  return wanted === "auto" && !hasToken && !isOwn ? "websocket" : wanted;
+  const isOwn = hasToken || page === undefined || new URL(url).origin.replace(/^ws/, "http") === page;
+  return isOwn && typeof ReadableStream === "function" ? "auto" : "websocket";
 }
 
 let Http: typeof HttpSocket | undefined;

@@ -1,7 +1,7 @@
 /** The languages of the component: English is part of it, the others are scripts of their own beside it. */
 
 import { en } from "./languages/en.js";
-import { loadBeside, ownAddress } from "./own_address.js";
+import { hasScriptsBeside, loadBeside } from "./own_address.js";
 import type { Strings } from "./strings.js";
 
 /** Those that are shipped. */
@@ -26,7 +26,7 @@ export function addLanguages(languages: Record<string, Strings>): void {
 
 /** Load the script of a language, if it is shipped; resolve to whether it has become known. */
 export function loadLanguage(language: string): Promise<boolean> {
-  if (known.has(language) || !SHIPPED.has(language) || !ownAddress) return Promise.resolve(false);
+  if (known.has(language) || !SHIPPED.has(language) || !hasScriptsBeside) return Promise.resolve(false);
   const running = loading.get(language) ?? load(language);
   loading.set(language, running);
   return running;

@@ -6,6 +6,9 @@ export const ownAddress: string | undefined =
   (globalThis.document?.currentScript as HTMLScriptElement | null)?.src ??
   globalThis.document?.querySelector<HTMLScriptElement>('script[src*="notification-inbox"]')?.src;
 
+/** Whether there are scripts beside it. */
+export const hasScriptsBeside = ownAddress !== undefined;
+
 /** Load a script from beside the component's own. Rejects if there is none. */
 export function loadBeside<Module>(name: string): Promise<Module> {
   const url = ownAddress?.replace(/notification-inbox[^/]*$/, `notification-inbox.${name}.js`);

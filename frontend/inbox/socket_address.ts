@@ -1,7 +1,6 @@
-/** Return the WebSocket address of an endpoint, which may be a path or an http(s) address. */
+/** Return the WebSocket address of an endpoint: an http(s) or ws(s) address or, on a page, a path. */
 export function socketAddress(endpoint: string): string {
-  const url = new URL(endpoint, document.baseURI);
-  url.protocol = url.protocol.replace(/^http/, "ws");
-  url.hash = "";
-  return url.href;
+  // Not by URL where it can be avoided: that of React Native cannot change its protocol.
+  const address = /^(?:http|ws)s?:/.test(endpoint) ? endpoint : new URL(endpoint, document.baseURI).href;
+  return address.replace(/^http/, "ws").replace(/#.*/, "");
 }

@@ -171,6 +171,29 @@ test("a session that has ended is a refusal, with the reason of the server", asy
   assert.equal(client.status.state === "waiting" && client.status.reason, "Forbidden: missing");
 });
 
+test("an app whose requests cannot stream has WebSockets only", () => {
+  const { ReadableStream } = globalThis;
+  Reflect.deleteProperty(globalThis, "ReadableStream");
+  try {
+    assert.equal(possibleTransport("auto", "wss://a.example/graphql/", true), "websocket");
+  } finally {
+    Object.assign(globalThis, { ReadableStream });
+  }
+  assert.equal(possibleTransport("auto", "wss://a.example/graphql/", true), "auto");
+});
+
+test("a window and a document that know no events are no obstacle", async () => {
+  Object.assign(globalThis, { window: globalThis, document: {} });
+  try {
+    follow({});
+    server.send("a");
+    await received("a");
+  } finally {
+    Reflect.deleteProperty(globalThis, "window");
+    Reflect.deleteProperty(globalThis, "document");
+  }
+});
+
 test("a page of another origin has no session over HTTP", () => {
   assert.equal(possibleTransport("auto", "wss://a.example/graphql/", false), "auto");
   Object.assign(globalThis, { location: { origin: "https://a.example" } });

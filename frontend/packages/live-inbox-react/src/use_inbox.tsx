@@ -1,0 +1,88 @@
+/** The hook: the state of an inbox with its actions, for one component or for all below a provider. */
+
+import { type InboxState, InboxStore, type InboxStoreOptions, type TokenSource } from "live-inbox/store";
+import {
+  createContext,
+  type ReactElement,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useSyncExternalStore,
+} from "react";
+
+type Actions = Pick<
+  InboxStore,
+  | "archive"
+  | "loadMore"
+  | "markAllRead"
+  | "markRead"
+  | "markSeen"
+  | "markUnread"
+  | "preferences"
+  | "reconnectNow"
+  | "remove"
+  | "setFilter"
+  | "setPreference"
+  | "snooze"
+>;
+
+/** The state, and the actions, which stay the same functions. */
+export type Inbox = InboxState & Actions;
+
+const InboxContext = createContext<InboxStore | undefined>(undefined);
+
+/** Give the components below one inbox, with one connection: they call `useInbox()`. */
+export function InboxProvider({ children, ...options }: InboxStoreOptions & { children?: ReactNode }): ReactElement {
+  return <InboxContext.Provider value={useStore(options)}>{children}</InboxContext.Provider>;
+}
+
+/**
+ * Return the inbox at `url`; without options, that of the provider above. It is connected as long as a component uses it.
+ * Another `url`, `pageSize` or token is another inbox; a function as `token` may be a new one each time.
+ */
+export function useInbox(options?: InboxStoreOptions): Inbox {
+  const given = useContext(InboxContext);
+  if (!options && !given) throw new Error("useInbox needs options, or an InboxProvider above it.");
+  const own = useStore(options ?? { url: "" });
+  const store = options || !given ? own : given;
+  const state = useSyncExternalStore(store.subscribe, store.getState, store.getInitialState);
+  return useMemo(() => ({ ...state, ...actionsOf(store) }), [state, store]);
+}
+
+/** A store connects with its first subscriber: one that React throws away, as in StrictMode, costs nothing. */
+function useStore({ url, token, pageSize }: InboxStoreOptions): InboxStore {
+  const latest = useRef<TokenSource | undefined>(token);
+  useEffect(() => {
+    latest.current = token;
+  });
+  const fixed = typeof token === "function" ? undefined : token;
+  const isFunction = typeof token === "function";
+  return useMemo(() => {
+    const ask: TokenSource = (need) => {
+      const { current } = latest;
+      return typeof current === "function" ? current(need) : current;
+    };
+    return new InboxStore({ url, pageSize, token: isFunction ? ask : fixed });
+  }, [url, pageSize, fixed, isFunction]);
+}
+
+function actionsOf(store: InboxStore): Actions {
+  const { archive, loadMore, markAllRead, markRead, markSeen, markUnread } = store;
+  const { preferences, reconnectNow, remove, setFilter, setPreference, snooze } = store;
+  return {
+    archive,
+    loadMore,
+    markAllRead,
+    markRead,
+    markSeen,
+    markUnread,
+    preferences,
+    reconnectNow,
+    remove,
+    setFilter,
+    setPreference,
+    snooze,
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * `live-inbox/element`: defines `<notification-inbox>`, where there are elements. Without a browser, as on a server that
+ * renders pages, it does nothing.
+ */
+
+import { NotificationInbox } from "../../../inbox/notification_inbox.js";
+
+if (globalThis.customElements && !customElements.get("notification-inbox")) {
+  customElements.define("notification-inbox", NotificationInbox);
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "notification-inbox": NotificationInbox;
+  }
+}
+
+export type { InboxSource } from "../../../inbox/source.js";
+export type { Strings } from "../../../inbox/strings.js";
+export { NotificationInbox };
