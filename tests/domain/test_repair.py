@@ -17,6 +17,7 @@ from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.maintenance import repair
 from live_inbox.maintenance.findings import Finding, Flaw
+from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes, renew_epochs
 from live_inbox.models import Inbox, InboxEvent, Notification
 
@@ -336,6 +337,14 @@ def test_the_last_event_says_whether_a_notification_is_read(alice: User) -> None
     Notification.unguarded.filter(pk=third.pk).update(read_at=timezone.now())
 
     assert list(check_inboxes(fix=True)) == [finding(alice, Flaw.READ_STATE, 0, 2)]
+    assert list(check_inboxes()) == []
+
+
+def test_a_log_that_begins_after_a_mark_says_nothing_of_it(alice: User) -> None:
+    notification = Notification.objects.earliest("pk")
+    services.mark_all_read(user_id=alice.pk)
+    prune_events(keep_events=0)
+    services.pin(user_id=alice.pk, notification_id=notification.pk)
     assert list(check_inboxes()) == []
 
 

@@ -119,8 +119,10 @@ def _flaws(last: _Last, was_marked_with_others: bool) -> Iterator[str]:
         yield "removed" if last.removed else "not_removed"
         return
     is_read = last.read > last.unread or was_marked_with_others
+    # Without such an event, the log begins after it was marked, and has only moves and pins.
+    is_known = last.read or last.unread or was_marked_with_others
     # A mark-all-read is of the inbox only. Where the notification was at that time is not looked up.
-    if is_read != bool(last.state) and not (was_marked_with_others and last.was_moved):
+    if is_known and is_read != bool(last.state) and not (was_marked_with_others and last.was_moved):
         yield "read_state"
     # Without such an event, the log begins after it was put where it is.
     if max(last.archived, last.snoozed, last.listed) and last.expected_folder != last.folder:
