@@ -35,6 +35,7 @@ from live_inbox.notification_types import TYPE_LENGTH
 
 UNREAD = Q(read_at__isnull=True)
 READ = Q(read_at__isnull=False)
+NOT_NORMAL = ~Q(priority="normal")
 
 
 def new_epoch() -> str:
@@ -204,6 +205,12 @@ class NegatedRankOfPinned(NegatedRank):
     template = "(1 - %(expressions)s)"
 
 
+class NegatedRankWithinPriority(NegatedRank):
+    """The same for lists of priorities."""
+
+    template = "(2 - %(expressions)s)"
+
+
 class Notification(models.Model):
     """An entry of a user's inbox.
 
@@ -289,7 +296,8 @@ class Notification(models.Model):
         ordering: ClassVar = ["-id"]
         permissions: ClassVar = [("send_notification", "Can send notifications to other users")]
         # One index for each list of a folder that is read from one end: all, unread, read, unread and read of a type.
-        # Pinned ones are few (MAX_PINNED_NOTIFICATIONS): one index serves all of their lists.
+        # Pinned ones are few (MAX_PINNED_NOTIFICATIONS): one index serves all of their lists. Those of normal priority,
+        # nearly all, are in no index of priorities, so sending them does not pay for it.
         indexes: ClassVar = [
             models.Index("recipient", "folder", NegatedRank(rank()), name="notification_list"),
             models.Index(
@@ -324,6 +332,22 @@ class Notification(models.Model):
                 NegatedRankOfPinned(rank()),
                 name="notification_pinned",
                 condition=Q(pinned=True),
+            ),
+            models.Index(
+                "recipient",
+                "folder",
+                "priority",
+                NegatedRankWithinPriority(rank()),
+                name="notification_prio_unread",
+                condition=NOT_NORMAL & UNREAD,
+            ),
+            models.Index(
+                "recipient",
+                "folder",
+                "priority",
+                NegatedRankWithinPriority(rank()),
+                name="notification_prio_read",
+                condition=NOT_NORMAL & READ,
             ),
             models.Index(
                 fields=["snoozed_until", "id"],

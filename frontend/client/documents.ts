@@ -4,7 +4,7 @@
  * the schema instead.
  */
 
-import type { InboxUser, Notification, NotificationEvent, NotificationFolder, NotificationPriority } from "./schema.js";
+import type { InboxUser, MessageFormat, Notification, NotificationEvent, NotificationFolder, NotificationPriority } from "./schema.js";
 import { NOTIFICATION_FIELDS } from "./schema.js";
 import { typedDocument } from "./typed_document.js";
 
@@ -18,6 +18,10 @@ export const possibleTypes: Record<string, string[]> = {
 export interface NotificationFilter {
   types?: string[] | null;
   read?: boolean | null;
+  categories?: string[] | null;
+  priorities?: NotificationPriority[] | null;
+  seen?: boolean | null;
+  text?: string | null;
   folder?: NotificationFolder;
   pinnedOnly?: boolean;
 }
@@ -26,6 +30,7 @@ export interface NotificationFilter {
 export interface NotificationConnection {
   nodes: Notification[];
   pageInfo: PageInfo;
+  stoppedEarly: boolean;
   totalCount: number;
   unreadCount: number;
   unseenCount: number;
@@ -40,6 +45,30 @@ export interface PageInfo {
   hasPreviousPage: boolean;
   startCursor: string | null;
   endCursor: string | null;
+}
+
+/** How many notifications of each type and category are in the folder `INBOX`. */
+export interface NotificationCounts {
+  types: NotificationTypeCount[];
+  categories: NotificationCategoryCount[];
+}
+
+/** How many notifications of a type are in the folder `INBOX`. */
+export interface NotificationTypeCount {
+  type: string;
+  total: number;
+  unread: number;
+  unseen: number;
+  isExact: boolean;
+}
+
+/** How many notifications of a category are in the folder `INBOX`. */
+export interface NotificationCategoryCount {
+  category: string | null;
+  total: number;
+  unread: number;
+  unseen: number;
+  isExact: boolean;
 }
 
 /** An object with a Globally Unique ID */
@@ -68,6 +97,34 @@ export interface NotificationType {
   icon: string | null;
 }
 
+/** A bulk send in the background. Counts are of recipients: each who has been dealt with is in one of `sent`, `suppressed` and `failed`. */
+export interface Campaign {
+  id: string;
+  state: CampaignState;
+  total: number;
+  sent: number;
+  suppressed: number;
+  failed: number;
+  recalled: number;
+  seen: number;
+  read: number;
+  isExact: boolean;
+  reason: string | null;
+  topic: string | null;
+  segment: string | null;
+  startedAt: string;
+  changedAt: string;
+}
+
+/** What is being done about a campaign. */
+export type CampaignState =
+  | "PENDING"
+  | "RUNNING"
+  | "DONE"
+  | "CANCELLED"
+  | "RECALLING"
+  | "RECALLED";
+
 /** A notification to send. */
 export interface SendInput {
   title?: string | null;
@@ -78,8 +135,33 @@ export interface SendInput {
   expiresAt?: string | null;
   context?: unknown | null;
   priority?: NotificationPriority;
+  icon?: string | null;
+  actor?: ActorInput | null;
+  target?: TargetInput | null;
+  actions?: ActionInput[] | null;
+  format?: MessageFormat | null;
   recipientId: string;
   idempotencyKey?: string | null;
+}
+
+/** Who did what a notification is about: either a user, or a name; and perhaps a picture. */
+export interface ActorInput {
+  userId?: string | null;
+  name?: string | null;
+  picture?: string | null;
+}
+
+/** What a notification is about: an object of the site. */
+export interface TargetInput {
+  type: string;
+  objectId: string;
+}
+
+/** What can be done. It has either an id or a link. */
+export interface ActionInput {
+  label: string;
+  actionId?: string | null;
+  link?: string | null;
 }
 
 /** The result of `send`. */
@@ -99,6 +181,11 @@ export interface SendManyInput {
   expiresAt?: string | null;
   context?: unknown | null;
   priority?: NotificationPriority;
+  icon?: string | null;
+  actor?: ActorInput | null;
+  target?: TargetInput | null;
+  actions?: ActionInput[] | null;
+  format?: MessageFormat | null;
   recipientIds?: string[];
   recipientRefs?: string[];
   idempotencyKey?: string | null;
@@ -124,6 +211,25 @@ export type SendStatus =
   | "UNKNOWN_RECIPIENT"
   | "FORBIDDEN"
   | "RATE_LIMITED";
+
+/** The new content of a notification that was sent. Name it by one of `id` and `idempotencyKey`. Fields that are left out stay as they are. */
+export interface EditInput {
+  id?: string | null;
+  idempotencyKey?: string | null;
+  title?: string | null;
+  message?: string | null;
+  data?: unknown | null;
+  link?: string | null;
+  expiresAt?: string | null;
+  context?: unknown | null;
+  priority?: NotificationPriority | null;
+}
+
+/** The result of `editNotification`. */
+export interface EditPayload {
+  notification: Notification;
+  changed: boolean;
+}
 
 /** The result of `markRead`. */
 export interface MarkReadPayload {
@@ -205,6 +311,15 @@ export interface UnpinPayload {
   position: string;
 }
 
+/** The result of `performAction`. */
+export interface PerformActionPayload {
+  notification: Notification;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+  recorded: boolean;
+}
+
 /** The result of `delete`. */
 export interface DeletePayload {
   notificationId: string;
@@ -217,6 +332,38 @@ export interface DeletePayload {
 export interface NotificationPreferenceInput {
   type: string;
   enabled: boolean;
+}
+
+/** The result of `subscribeToTopic` and `unsubscribeFromTopic`. */
+export interface TopicsPayload {
+  changed: boolean;
+  topics: string[];
+}
+
+/** A notification to send to many users. Name one of `topic`, `segment` and `everybody`. */
+export interface StartCampaignInput {
+  title?: string | null;
+  message?: string | null;
+  type?: string;
+  data?: unknown | null;
+  link?: string | null;
+  expiresAt?: string | null;
+  context?: unknown | null;
+  priority?: NotificationPriority;
+  icon?: string | null;
+  actor?: ActorInput | null;
+  target?: TargetInput | null;
+  actions?: ActionInput[] | null;
+  format?: MessageFormat | null;
+  topic?: string | null;
+  segment?: string | null;
+  everybody?: boolean;
+  idempotencyKey?: string | null;
+}
+
+/** The result of `startCampaign`, `cancelCampaign` and `recallCampaign`. */
+export interface CampaignPayload {
+  campaign: Campaign;
 }
 
 /** The result of `signOutEverywhere`. */
@@ -250,7 +397,13 @@ export const ViewerDocument = /* @__PURE__ */ typedDocument<
 export const NotificationsDocument = /* @__PURE__ */ typedDocument<
   { notifications: NotificationConnection },
   { first?: number | null; after?: string | null; last?: number | null; before?: string | null; filter?: NotificationFilter | null }
->(/* GraphQL */ `query Notifications($first: Int, $after: String, $last: Int, $before: String, $filter: NotificationFilter) { notifications(first: $first, after: $after, last: $last, before: $before, filter: $filter) { nodes { ...NotificationFields } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount unreadCount unseenCount archivedCount snoozedCount position } } ${NOTIFICATION_FIELDS}`);
+>(/* GraphQL */ `query Notifications($first: Int, $after: String, $last: Int, $before: String, $filter: NotificationFilter) { notifications(first: $first, after: $after, last: $last, before: $before, filter: $filter) { nodes { ...NotificationFields } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } stoppedEarly totalCount unreadCount unseenCount archivedCount snoozedCount position } } ${NOTIFICATION_FIELDS}`);
+
+/** How many notifications of each type and category are in the folder `INBOX`, in one database snapshot. */
+export const NotificationCountsDocument = /* @__PURE__ */ typedDocument<
+  { notificationCounts: NotificationCounts },
+  Record<string, never>
+>(/* GraphQL */ `query NotificationCounts { notificationCounts { types { type total unread unseen isExact } categories { category total unread unseen isExact } } }`);
 
 /** One notification of the inbox. If the inbox has none with this id, the field is null and there is an error with the code NOT_FOUND. */
 export const NotificationDocument = /* @__PURE__ */ typedDocument<
@@ -276,6 +429,18 @@ export const NotificationTypesDocument = /* @__PURE__ */ typedDocument<
   Record<string, never>
 >(/* GraphQL */ `query NotificationTypes { notificationTypes { type enabled required label description category icon } }`);
 
+/** The topics that the caller is subscribed to, sorted. */
+export const TopicsDocument = /* @__PURE__ */ typedDocument<
+  { topics: string[] },
+  Record<string, never>
+>(/* GraphQL */ `query Topics { topics }`);
+
+/** How far a campaign has come, which the caller has started or may view by permission. If there is none, the field is null and there is an error with the code NOT_FOUND. */
+export const CampaignDocument = /* @__PURE__ */ typedDocument<
+  { campaign: Campaign | null },
+  { id: string }
+>(/* GraphQL */ `query Campaign($id: ID!) { campaign(id: $id) { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } }`);
+
 /** Send a notification: to yourself, or to others with permission. The rate is limited. */
 export const SendDocument = /* @__PURE__ */ typedDocument<
   { send: SendPayload },
@@ -287,6 +452,12 @@ export const SendManyDocument = /* @__PURE__ */ typedDocument<
   { sendMany: SendManyPayload },
   { input: SendManyInput }
 >(/* GraphQL */ `mutation SendMany($input: SendManyInput!) { sendMany(input: $input) { results { recipient status notificationId } sentCount } }`);
+
+/** Change the content of a notification that you have sent; with permission, of any. It keeps its place, and whether it is read. Counts as a send. */
+export const EditNotificationDocument = /* @__PURE__ */ typedDocument<
+  { editNotification: EditPayload },
+  { input: EditInput }
+>(/* GraphQL */ `mutation EditNotification($input: EditInput!) { editNotification(input: $input) { notification { ...NotificationFields } changed } } ${NOTIFICATION_FIELDS}`);
 
 /** Mark a notification as read. Does nothing if it is read. */
 export const MarkReadDocument = /* @__PURE__ */ typedDocument<
@@ -348,6 +519,12 @@ export const UnpinDocument = /* @__PURE__ */ typedDocument<
   { id: string }
 >(/* GraphQL */ `mutation Unpin($id: ID!) { unpin(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
 
+/** Record that the user has chosen an action of a notification. The outcome is recorded once: if two devices choose at the same moment, one of them is first, and the other gets that outcome. */
+export const PerformActionDocument = /* @__PURE__ */ typedDocument<
+  { performAction: PerformActionPayload },
+  { id: string; actionId: string }
+>(/* GraphQL */ `mutation PerformAction($id: ID!, $actionId: String!) { performAction(id: $id, actionId: $actionId) { notification { ...NotificationFields } unreadCount unseenCount position recorded } } ${NOTIFICATION_FIELDS}`);
+
 /** Delete a notification permanently. */
 export const DeleteDocument = /* @__PURE__ */ typedDocument<
   { delete: DeletePayload },
@@ -359,6 +536,36 @@ export const SetNotificationPreferenceDocument = /* @__PURE__ */ typedDocument<
   { setNotificationPreference: NotificationPreference },
   { input: NotificationPreferenceInput }
 >(/* GraphQL */ `mutation SetNotificationPreference($input: NotificationPreferenceInput!) { setNotificationPreference(input: $input) { type enabled required label description category icon } }`);
+
+/** Subscribe yourself to a topic that is open to users. */
+export const SubscribeToTopicDocument = /* @__PURE__ */ typedDocument<
+  { subscribeToTopic: TopicsPayload },
+  { topic: string }
+>(/* GraphQL */ `mutation SubscribeToTopic($topic: String!) { subscribeToTopic(topic: $topic) { changed topics } }`);
+
+/** Unsubscribe yourself from a topic, whoever has subscribed you. */
+export const UnsubscribeFromTopicDocument = /* @__PURE__ */ typedDocument<
+  { unsubscribeFromTopic: TopicsPayload },
+  { topic: string }
+>(/* GraphQL */ `mutation UnsubscribeFromTopic($topic: String!) { unsubscribeFromTopic(topic: $topic) { changed topics } }`);
+
+/** Send the same notification to a topic, a segment or all active users, in the background: for callers who may send to anybody. `campaign` says how far it is. */
+export const StartCampaignDocument = /* @__PURE__ */ typedDocument<
+  { startCampaign: CampaignPayload },
+  { input: StartCampaignInput }
+>(/* GraphQL */ `mutation StartCampaign($input: StartCampaignInput!) { startCampaign(input: $input) { campaign { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } } }`);
+
+/** Send a campaign to nobody else. Does nothing for one that has ended. */
+export const CancelCampaignDocument = /* @__PURE__ */ typedDocument<
+  { cancelCampaign: CampaignPayload },
+  { id: string }
+>(/* GraphQL */ `mutation CancelCampaign($id: ID!) { cancelCampaign(id: $id) { campaign { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } } }`);
+
+/** Delete the notifications of a campaign from all inboxes, with an event for each, and send it to nobody else. */
+export const RecallCampaignDocument = /* @__PURE__ */ typedDocument<
+  { recallCampaign: CampaignPayload },
+  { id: string }
+>(/* GraphQL */ `mutation RecallCampaign($id: ID!) { recallCampaign(id: $id) { campaign { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } } }`);
 
 /** Sign out everywhere: all tokens and sessions that you have so far are refused, and their sockets closed, that of this request included. */
 export const SignOutEverywhereDocument = /* @__PURE__ */ typedDocument<

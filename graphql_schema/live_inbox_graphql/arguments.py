@@ -1,16 +1,18 @@
-"""Arguments of several fields: positions and types, and their names in errors."""
+"""Arguments of several fields: positions, types and filters, and their names in errors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 
 from strawberry.utils.str_converters import to_camel_case
 
 from live_inbox.content import clean_type
 from live_inbox.delivery.position import InvalidPosition, Position
 from live_inbox.errors import InvalidInput
-from live_inbox.selectors import MAX_TYPES
+from live_inbox.events import Folder
+from live_inbox.selectors import MAX_TYPES, ListFilter
 
 
 @contextmanager
@@ -39,11 +41,40 @@ def parse_position(text: str | None, *, field: str) -> Position | None:
         raise InvalidInput(message, field=field) from None
 
 
-def parse_types(types: Sequence[str] | None, *, field: str) -> frozenset[str] | None:
-    """Return the notification types of a filter; raise InvalidInput if one cannot be a type."""
+def parse_types(
+    types: Sequence[str] | None, *, field: str, what: str = "types"
+) -> frozenset[str] | None:
+    """Return the notification types of a filter, or its categories; raise InvalidInput if one cannot be such."""
     if types is None:
         return None
     if len(types) > MAX_TYPES:
-        raise InvalidInput(f"A filter names {MAX_TYPES} types at most.", field=field)
+        raise InvalidInput(f"A filter names {MAX_TYPES} {what} at most.", field=field)
     with named_by_client(type=field):
         return frozenset(clean_type(type) for type in types)
+
+
+def list_filter(
+    *,
+    types: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    priorities: Sequence[Enum] | None = None,
+    read: bool | None = None,
+    seen: bool | None = None,
+    folder: Enum | None = None,
+    pinned_only: bool = False,
+    text: str | None = None,
+) -> ListFilter:
+    """Return the filter that a client's `filter` stands for; raise InvalidInput for one that cannot be fulfilled."""
+    filter = ListFilter.of(
+        types=parse_types(types, field="filter.types"),
+        categories=parse_types(categories, field="filter.categories", what="categories"),
+        priorities=None if priorities is None else [str(each.value) for each in priorities],
+        read=read,
+        seen=seen,
+        folder=Folder.INBOX if folder is None else Folder(str(folder.value)),
+        pinned=pinned_only,
+        text=text,
+    )
+    with named_by_client("filter"):
+        filter.check()
+    return filter

@@ -32,6 +32,8 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    NullValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SchemaMetaFieldDef,
     SelectionNode,
@@ -51,6 +53,9 @@ from live_inbox_graphql.pagination import DEFAULT_PAGE_SIZE
 
 ENTRY_COST = 20
 """Of each entry of a page: all of its columns are read from the database."""
+
+SEARCH_COST = 500
+"""Of a list that is filtered by text: it looks at up to EXAMINED notifications, whatever the length of the page."""
 
 ROOT_COST = 10
 """Of each field of an operation's root: a query, or a change, in a thread."""
@@ -220,6 +225,8 @@ class _Walk:
         most = _LENGTHS.get((parent.name, name)) or page or length or ASSUMED_LENGTH
         entries = most if _is_list(field) else 1
         own = 1 + (page or 0) * ENTRY_COST + (ROOT_COST if is_root else 0)
+        if page is not None and self._searches(node):
+            own += SEARCH_COST
         return Cost(own + entries * inner.fields, inner.introspection)
 
     def _length_in_schema(self, parent: GraphQLNamedType, name: str, field: GraphQLField) -> int:
@@ -242,6 +249,18 @@ class _Walk:
         ]
         # A page that is too long is refused when it is executed, with an error that says so.
         return min(max(sizes) or DEFAULT_PAGE_SIZE, _MOST)
+
+    def _searches(self, node: FieldNode) -> bool:
+        """Whether a field with pages is filtered by text."""
+        for argument in node.arguments or ():
+            if argument.name.value == "filter":
+                value = argument.value
+                if isinstance(value, ObjectValueNode):
+                    named = {field.name.value: field.value for field in value.fields}
+                    return "text" in named and not isinstance(named["text"], NullValueNode)
+                given = self._value(value)
+                return isinstance(given, Mapping) and given.get("text") is not None
+        return False
 
     def _value(self, node: Any) -> object:
         return (

@@ -112,7 +112,7 @@ def _answers_alike(questions: Sequence[_Question]) -> Sequence[Answer]:
         pages = selectors.newest_pages(
             user_ids=[question.user_id for question in questions],
             limit=asked.limit,
-            read=asked.read,
+            read=asked.filter.read,
             fields=query.selection.attributes,
         )
     except InvalidInput as error:

@@ -13,12 +13,11 @@ from strawberry.relay import Node
 
 from live_inbox import selectors, services
 from live_inbox.errors import NotFound
-from live_inbox.events import Folder
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.user_locale import locale_of
 from live_inbox_graphql import campaigns, ids
-from live_inbox_graphql.arguments import parse_types
 from live_inbox_graphql.context import Info
+from live_inbox_graphql.count_types import NotificationCounts
 from live_inbox_graphql.fields import for_caller
 from live_inbox_graphql.inputs import NotificationFilter
 from live_inbox_graphql.pagination import window
@@ -71,6 +70,13 @@ class Query:
     ) -> NotificationConnection:
         arguments = {"first": first, "after": after, "last": last, "before": before}
         return for_caller(info, _page, arguments, filter or NotificationFilter())
+
+    @strawberry.field(
+        description="How many notifications of each type and category are in the folder `INBOX`, in one database "
+        "snapshot."
+    )
+    def notification_counts(self, info: Info) -> NotificationCounts:
+        return for_caller(info, _counts)
 
     @strawberry.field(
         description="One notification of the inbox. If the inbox has none with this id, the field is null and "
@@ -138,12 +144,13 @@ def _page(
         older_than=asked.older_than,
         newer_than=asked.newer_than,
         from_oldest=asked.from_oldest,
-        types=parse_types(filter.types, field="filter.types"),
-        read=filter.read,
-        folder=Folder(str(filter.folder.value)),
-        pinned=filter.pinned_only,
+        filter=filter.as_list_filter(),
     )
     return NotificationConnection.of(page)
+
+
+def _counts(caller: Caller) -> NotificationCounts:
+    return NotificationCounts.of(selectors.type_counts(user_id=caller.user_id))
 
 
 def _notification(caller: Caller, id: str) -> Notification:

@@ -107,11 +107,8 @@ def _read_list(query: CompiledQuery, user_id: str, viewer: Person | None = None)
             older_than=arguments.older_than,
             newer_than=arguments.newer_than,
             from_oldest=arguments.from_oldest,
-            types=arguments.types,
-            read=arguments.read,
             fields=query.selection.attributes,
-            folder=arguments.folder,
-            pinned=arguments.pinned,
+            filter=arguments.filter,
         )
     return query.rendered(viewer, page)
 

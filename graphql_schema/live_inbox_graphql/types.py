@@ -366,6 +366,10 @@ class NotificationConnection:
     page_info: PageInfo = strawberry.field(
         description="Whether there are more pages, and their cursors."
     )
+    stopped_early: bool = strawberry.field(
+        description="Whether the page is short because the search has looked at enough notifications: go on from "
+        "`pageInfo.endCursor`, or `startCursor` with `last`. Only with filters by text, or by priority beside others."
+    )
     total_count: int = strawberry.field(
         description="The number of notifications in the folder `INBOX`, whatever the page and the filter."
     )
@@ -401,9 +405,10 @@ class NotificationConnection:
             page_info=PageInfo(
                 has_next_page=page.has_older,
                 has_previous_page=page.has_newer,
-                start_cursor=places[0] if places else None,
-                end_cursor=places[-1] if places else None,
+                start_cursor=_cursor(page.newest_rank),
+                end_cursor=_cursor(page.oldest_rank),
             ),
+            stopped_early=page.examined_to is not None,
             total_count=page.inbox.total_count,
             unread_count=page.inbox.unread_count,
             unseen_count=page.inbox.unseen_count,
@@ -411,6 +416,10 @@ class NotificationConnection:
             snoozed_count=page.inbox.snoozed_count,
             position=str(page.inbox.position),
         )
+
+
+def _cursor(rank: int | None) -> str | None:
+    return None if rank is None else cursors.encode(rank)
 
 
 @strawberry.type(description="Common to what a user wants of a type.")

@@ -68,7 +68,9 @@ class Refused(Exception):
 class Device(Protocol):
     """What a test can do with a device of either API."""
 
-    def list(self, folder: str = "inbox", *, pinned_only: bool = False) -> Listed: ...
+    def list(
+        self, folder: str = "inbox", *, pinned_only: bool = False, **filter: Any
+    ) -> Listed: ...
     def send(
         self, user_id: int, title: str | None, message: str | None = "", **more: Any
     ) -> int | None: ...
@@ -136,8 +138,8 @@ class JsonDevice(Socket):
         # An answer shows that the server has got so far as to watch the inbox for us.
         self.list()
 
-    def list(self, folder: str = "inbox", *, pinned_only: bool = False) -> Listed:
-        more = {"folder": folder, "pinned_only": pinned_only}
+    def list(self, folder: str = "inbox", *, pinned_only: bool = False, **filter: Any) -> Listed:
+        more = {"folder": folder, "pinned_only": pinned_only, **filter}
         answer = self._ask({"type": "get_notifications"} | more, "notifications_list")
         shown = [_shown_by_json_api(each) for each in answer["notifications"]]
         unread = answer["unread_count"]
@@ -270,12 +272,14 @@ class GraphQLDevice(Socket):
         payload = {"query": EVENTS, "variables": {"after": self.position}}
         self.send_json({"id": "events", "type": "subscribe", "payload": payload})
 
-    def list(self, folder: str = "inbox", *, pinned_only: bool = False) -> Listed:
+    def list(self, folder: str = "inbox", *, pinned_only: bool = False, **filter: Any) -> Listed:
         query = (
             "query ($filter: NotificationFilter) { notifications(first: 50, filter: $filter)"
             f" {{ nodes {{ {NOTIFICATION} }} totalCount unreadCount unseenCount }} }}"
         )
-        filter = {"folder": folder.upper(), "pinnedOnly": pinned_only}
+        if "priorities" in filter:
+            filter["priorities"] = [each.upper() for each in filter["priorities"]]
+        filter |= {"folder": folder.upper(), "pinnedOnly": pinned_only}
         answer = self.ask(query, filter=filter)["notifications"]
         shown = [_shown_by_graphql_api(each) for each in answer["nodes"]]
         return Listed(shown, answer["totalCount"], answer["unreadCount"], answer["unseenCount"])

@@ -434,8 +434,9 @@ def test_every_field_of_a_list_is_what_the_database_holds(
         }
         assert shown.keys() == {
             *("edges", "nodes", "pageInfo", "totalCount", "unreadCount", "position"),
-            *("unseenCount", "archivedCount", "snoozedCount"),
+            *("unseenCount", "archivedCount", "snoozedCount", "stoppedEarly"),
         }
+        assert shown["stoppedEarly"] is False
         after = cursors[-1]
     for row, node in zip(rows, nodes, strict=True):
         assert post(server, people.owner, ONE, id=str(row.pk)) == node

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from live_inbox import selectors, services
+from live_inbox.content import PRIORITIES
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput, NotFound
@@ -28,13 +29,25 @@ from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.maintenance.snoozes import return_due
 from live_inbox.models import InboxEvent, Notification
+from live_inbox.selectors import list_statements
 from tests.domain.doorbells import RememberingDoorbell
 from tests.domain.replica import Replica
 
 USERS = st.integers(0, 2)
 TYPES = st.sampled_from(["general", "news", "approval"])
 FOLDERS = st.just(Folder.INBOX) | st.sampled_from(Folder)
-FILTERS = st.none() | st.lists(TYPES, max_size=3)
+FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "types": st.none() | st.lists(TYPES, max_size=3),
+        "read": st.booleans(),
+        "seen": st.booleans(),
+        "priorities": st.lists(st.sampled_from(PRIORITIES), max_size=3),
+        "folder": FOLDERS,
+        "pinned": st.booleans(),
+        "text": st.sampled_from(["A", "b", " ", "MAN many", "a man"]),
+    },
+)
 ACTIONS = [
     {"label": "Yes", "id": "yes"},
     {"label": "No", "id": "no"},
@@ -61,8 +74,9 @@ class Item:
     pinned: bool = False
     has_actions: bool = False
     performed: str | None = None
-    title: str = ""
     edited: datetime | None = None
+    priority: str = "normal"
+    title: str = "many"
 
 
 @dataclass
@@ -87,22 +101,36 @@ class Model:
     def unseen(self) -> int:
         return sum(not item.read and item.rank > self.seen_through for item in self.listed)
 
-    def filtered(
-        self,
-        types: list[str] | None,
-        read: bool | None,
-        folder: Folder = Folder.INBOX,
-        pinned: bool = False,
-    ) -> list[int]:
+    def filtered(self, conditions: dict[str, Any]) -> list[int]:
         """Return ids, newest first."""
         return [
             item.id
             for item in sorted(self.items.values(), key=lambda item: -item.rank)
-            if item.folder is folder
+            if self.has(item, **conditions)
+        ]
+
+    def has(
+        self,
+        item: Item,
+        types: list[str] | None = None,
+        read: bool | None = None,
+        seen: bool | None = None,
+        priorities: list[str] | None = None,
+        folder: Folder = Folder.INBOX,
+        pinned: bool = False,
+        text: str = "",
+    ) -> bool:
+        """Whether a filter with these conditions has a notification."""
+        is_seen = item.read or item.rank <= self.seen_through
+        return (
+            item.folder is folder
             and (item.pinned or not pinned)
             and (types is None or item.type in types)
             and (read is None or item.read is read)
-        ]
+            and (seen is None or is_seen is seen)
+            and (priorities is None or item.priority in priorities)
+            and all(word in item.title for word in text.lower().split())
+        )
 
 
 class Inboxes(RuleBasedStateMachine):
@@ -143,14 +171,20 @@ class Inboxes(RuleBasedStateMachine):
         notification: Any,
         type: str,
         ends: datetime | None = None,
-        title: str = "many",
     ) -> None:
         model = self.models[user]
         model.sequence += 1
         assert notification.pk > max((item.rank for item in model.items.values()), default=0)
         assert notification.added_sequence == model.sequence
         model.items[notification.pk] = Item(
-            notification.pk, type, False, model.sequence, ends, notification.pk, title=title
+            notification.pk,
+            type,
+            False,
+            model.sequence,
+            ends,
+            notification.pk,
+            priority=notification.priority,
+            title=notification.title,
         )
 
     def left(self, user: int, notification_id: int) -> None:
@@ -169,6 +203,7 @@ class Inboxes(RuleBasedStateMachine):
         title=st.sampled_from("ab"),
         key=st.none() | st.sampled_from("kl"),
         ends=ENDS,
+        priority=st.just("normal") | st.sampled_from(PRIORITIES),
     )
     def send(
         self,
@@ -178,8 +213,10 @@ class Inboxes(RuleBasedStateMachine):
         title: str,
         key: str | None,
         ends: datetime | None,
+        priority: str,
     ) -> None:
         arguments: dict[str, Any] = {
+            "priority": priority,
             "recipient_id": self.users[user].pk,
             "sender_id": self.users[sender].pk,
             "type": type,
@@ -189,7 +226,7 @@ class Inboxes(RuleBasedStateMachine):
             "actions": ACTIONS,
         }
         known = self.keys.get((sender, key), (0, None))[1] if key else None
-        content = (user, title, type, ends)
+        content = (user, title, type, ends, priority)
         with self.committed() as now:
             if known is not None and known != content:
                 with pytest.raises(Conflict):
@@ -204,7 +241,7 @@ class Inboxes(RuleBasedStateMachine):
         assert sent.replayed is (known is not None)
         assert sent.suppressed is (known is None and type in self.models[user].off)
         if sent.notification is not None and not sent.replayed:
-            self.arrived(user, sent.notification, type, ends, title)
+            self.arrived(user, sent.notification, type, ends)
             self.models[user].items[sent.notification.pk].has_actions = True
             if key:
                 self.keys[sender, key] = (sent.notification.pk, content)
@@ -455,25 +492,19 @@ class Inboxes(RuleBasedStateMachine):
     @rule(
         user=USERS,
         limit=st.integers(1, 4),
-        types=FILTERS,
-        read=st.none() | st.booleans(),
+        conditions=FILTERS,
         older=st.none() | st.integers(-1, 12),
         newer=st.none() | st.integers(-1, 12),
         from_oldest=st.booleans(),
-        folder=FOLDERS,
-        pinned=st.booleans(),
     )
     def page(
         self,
         user: int,
         limit: int,
-        types: list[str] | None,
-        read: bool | None,
+        conditions: dict[str, Any],
         older: int | None,
         newer: int | None,
         from_oldest: bool,
-        folder: Folder,
-        pinned: bool,
     ) -> None:
         model = self.models[user]
         every = sorted(item.rank for item in model.items.values())
@@ -490,12 +521,9 @@ class Inboxes(RuleBasedStateMachine):
             older_than=older_than,
             newer_than=newer_than,
             from_oldest=from_oldest,
-            types=types,
-            read=read,
-            folder=folder,
-            pinned=pinned,
+            **conditions,
         )
-        filtered = model.filtered(types, read, folder, pinned)
+        filtered = model.filtered(conditions)
         ranks = {key: model.items[key].rank for key in filtered}
         above = [key for key in filtered if older_than is not None and ranks[key] >= older_than]
         below = [key for key in filtered if newer_than is not None and ranks[key] <= newer_than]
@@ -509,47 +537,39 @@ class Inboxes(RuleBasedStateMachine):
     @rule(
         user=USERS,
         limit=st.integers(1, 5),
-        types=FILTERS,
-        read=st.none() | st.booleans(),
-        folder=FOLDERS,
-        pinned=st.booleans(),
+        conditions=FILTERS,
+        examined=st.integers(1, 5) | st.just(list_statements.EXAMINED),
     )
     def page_through(
-        self,
-        user: int,
-        limit: int,
-        types: list[str] | None,
-        read: bool | None,
-        folder: Folder,
-        pinned: bool,
+        self, user: int, limit: int, conditions: dict[str, Any], examined: int
     ) -> None:
-        options: dict[str, Any] = {
-            "user_id": self.users[user].pk,
-            "limit": limit,
-            "types": types,
-            "read": read,
-            "folder": folder,
-            "pinned": pinned,
-        }
-        expected = self.models[user].filtered(types, read, folder, pinned)
-        down: list[int] = []
-        page = selectors.page(**options)
-        while page.notifications:
-            assert page.has_newer is bool(down)
-            down += [row.id for row in page.notifications]
-            assert page.has_older is (down != expected)
-            page = selectors.page(**options, older_than=page.notifications[-1].rank)
-        assert down == expected
-        up: list[int] = []
-        page = selectors.page(**options, from_oldest=True)
-        while page.notifications:
-            assert page.has_older is bool(up)
-            up = [row.id for row in page.notifications] + up
-            assert page.has_newer is (up != expected)
-            page = selectors.page(
-                **options, newer_than=page.notifications[0].rank, from_oldest=True
-            )
-        assert up == expected
+        options: dict[str, Any] = {"user_id": self.users[user].pk, "limit": limit, **conditions}
+        expected = self.models[user].filtered(conditions)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(list_statements, "EXAMINED", examined)
+            down: list[int] = []
+            page = selectors.page(**options)
+            while True:
+                down += [row.id for row in page.notifications]
+                assert page.has_older or down == expected
+                if not page.has_older:
+                    break
+                assert page.notifications or page.examined_to is not None
+                page = selectors.page(**options, older_than=page.oldest_rank)
+                assert page.has_newer or not down
+            assert down == expected
+            up: list[int] = []
+            page = selectors.page(**options, from_oldest=True)
+            while True:
+                up = [row.id for row in page.notifications] + up
+                assert page.has_newer or up == expected
+                if not page.has_newer:
+                    break
+                page = selectors.page(**options, newer_than=page.newest_rank, from_oldest=True)
+                assert page.has_older or not up
+            assert up == expected
+            if examined > len(self.models[user].items):
+                assert page.examined_to is None
 
     @rule(user=USERS, index=st.integers(0, 12))
     def look_at_one(self, user: int, index: int) -> None:

@@ -135,7 +135,7 @@ ALL = """query All($first: Int, $filter: NotificationFilter, $after: String) {
   __typename
   me: viewer { __typename id username name }
   notifications(first: $first, filter: $filter, after: $after) {
-    __typename totalCount unreadCount unseenCount archivedCount snoozedCount position
+    __typename totalCount unreadCount unseenCount archivedCount snoozedCount stoppedEarly position
     pageInfo { __typename hasNextPage hasPreviousPage startCursor endCursor }
     edges { __typename cursor node { ...Everything } }
     nodes { ...Everything }
@@ -161,6 +161,10 @@ fragment Everything on Notification {
         {"filter": {"folder": "ARCHIVE"}},
         {"filter": {"folder": "SNOOZED", "types": ["general"]}},
         {"filter": {"pinnedOnly": True}},
+        {"filter": {"priorities": ["HIGH", "NORMAL"], "types": ["general"]}},
+        {"filter": {"seen": False, "categories": ["money"]}},
+        {"filter": {"seen": True, "text": "a"}},
+        {"filter": {"text": "nothing like that"}},
         {"first": 1, "after": cursors.encode(1)},
     ],
 )

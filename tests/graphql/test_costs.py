@@ -41,6 +41,15 @@ def cost(text: str, variables: dict[str, Any] | None = None, core: Any = CORE) -
         # A root field and 10 for it, 20 for each entry, `nodes`, and `id` for each entry.
         ("{ notifications(first: 10) { nodes { id } } }", None, 11 + 200 + 1 + 10),
         ("{ notifications(last: 10) { nodes { id } } }", None, 222),
+        # 500 for a search.
+        ('{ notifications(first: 10, filter: {text: "a"}) { nodes { id } } }', None, 722),
+        ("{ notifications(first: 10, filter: {text: null}) { nodes { id } } }", None, 222),
+        ("{ notifications(first: 10, filter: {read: true}) { nodes { id } } }", None, 222),
+        (
+            "query($f: NotificationFilter) { notifications(first: 10, filter: $f) { nodes { id } } }",
+            {"f": {"text": "a"}},
+            722,
+        ),
         ("{ notifications { nodes { id } } }", None, 11 + 400 + 1 + 20),
         ("query($n: Int) { notifications(first: $n) { nodes { id } } }", {"n": 10}, 222),
         ("query($n: Int = 10) { notifications(first: $n) { nodes { id } } }", {}, 222),

@@ -75,7 +75,9 @@ class TestNames:
             "InboxNotificationActor",
             "InboxNotificationAdded",
             "InboxNotificationChange",
+            "InboxNotificationCategoryCount",
             "InboxNotificationConnection",
+            "InboxNotificationCounts",
             "InboxNotificationDeleted",
             "InboxNotificationEdge",
             "InboxNotificationEvent",
@@ -86,6 +88,7 @@ class TestNames:
             "InboxNotificationPriority",
             "InboxNotificationTarget",
             "InboxNotificationType",
+            "InboxNotificationTypeCount",
             "InboxNotificationUpdated",
             "InboxNotificationsSeen",
         }

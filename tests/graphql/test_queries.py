@@ -100,6 +100,30 @@ def full(alice: User, bob: User) -> Notification:
     return sent
 
 
+@pytest.fixture
+def of_two_types(alice: User) -> None:
+    send(alice, "a", type="comment")
+    send(alice, "b", type="general")
+
+
+@pytest.mark.usefixtures("of_two_types")
+async def test_counts_by_type_and_category(
+    ask: Ask, alice: User, configure: Callable[..., None]
+) -> None:
+    configure(TYPES={"comment": {"category": "social"}})
+    numbers = "total unread unseen isExact"
+    query = f"{{ notificationCounts {{ types {{ type {numbers} }} categories {{ category {numbers} }} }} }}"
+    counted = {"total": 1, "unread": 1, "unseen": 1, "isExact": True}
+    assert await ask(query, alice) == {
+        "data": {
+            "notificationCounts": {
+                "types": [{"type": "comment", **counted}, {"type": "general", **counted}],
+                "categories": [{"category": None, **counted}, {"category": "social", **counted}],
+            }
+        }
+    }
+
+
 async def test_notification(ask: Ask, alice: User, bob: User, full: Notification) -> None:
     query = f'{{ notification(id: "{full.pk}") {{ {EVERYTHING} }} }}'
     assert await ask(query, alice) == {

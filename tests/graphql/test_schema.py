@@ -72,7 +72,8 @@ def without_descriptions(name: str) -> str:
     "expected",
     [
         "type Query { viewer: InboxUser! notifications( first: Int after: String last: Int before: String "
-        "filter: NotificationFilter ): NotificationConnection! notification( id: ID! ): Notification "
+        "filter: NotificationFilter ): NotificationConnection! notificationCounts: NotificationCounts! "
+        "notification( id: ID! ): Notification "
         "node( id: ID! ): Node notificationPreferences: [NotificationPreference!]! "
         "notificationTypes: [NotificationType!]! topics: [String!]! campaign( id: ID! ): Campaign }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
@@ -145,12 +146,13 @@ def without_descriptions(name: str) -> str:
         "input ActionInput { label: String! actionId: String link: String }",
         "type InboxUser { id: ID! username: String! name: String! }",
         "type NotificationConnection { edges: [NotificationEdge!]! nodes: [Notification!]! "
-        "pageInfo: PageInfo! totalCount: Int! unreadCount: Int! unseenCount: Int! "
+        "pageInfo: PageInfo! stoppedEarly: Boolean! totalCount: Int! unreadCount: Int! unseenCount: Int! "
         "archivedCount: Int! snoozedCount: Int! position: String! }",
         "type NotificationEdge { cursor: String! node: Notification! }",
         "type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String "
         "endCursor: String }",
-        "input NotificationFilter { types: [String!] read: Boolean folder: NotificationFolder! = INBOX "
+        "input NotificationFilter { types: [String!] read: Boolean categories: [String!] "
+        "priorities: [NotificationPriority!] seen: Boolean text: String folder: NotificationFolder! = INBOX "
         "pinnedOnly: Boolean! = false }",
         "input SendInput { title: String message: String "
         'type: String! = "general" data: JSON link: String expiresAt: DateTime context: JSON '
@@ -221,4 +223,5 @@ def test_there_are_no_other_types() -> None:
         *("AllNotificationsRead", "InboxReset", "ResetReason", "DateTime", "JSON"),
         "PositionAdvanced",
         *("Campaign", "CampaignState", "CampaignPayload", "StartCampaignInput", "TopicsPayload"),
+        *("NotificationCounts", "NotificationTypeCount", "NotificationCategoryCount"),
     }

@@ -46,6 +46,7 @@ from live_inbox.json_api.messages import (
     ServerMessage,
     refusal,
 )
+from live_inbox.selectors import ListFilter
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -392,6 +393,10 @@ def rows(text: str, *, under: str) -> dict[str, list[str]]:
     return {line[0].strip("`"): [cell.strip(" |") for cell in line[1:]] for line in lines}
 
 
+FILTER_KEYS = {"pinned_only" if each.name == "pinned" else each.name for each in fields(ListFilter)}
+"""The keys of a message that are a filter."""
+
+
 def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
     if kind is SendNotification:
@@ -400,6 +405,8 @@ def keys(kind: Any) -> dict[str, bool]:
         return {"type": True, "user_id": True, **content, **added}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}
+        if own.pop("filter", None) is not None:
+            own |= dict.fromkeys(FILTER_KEYS, False)
         return {"type": True, **own}
     hints = get_type_hints(kind, include_extras=True)
     return {key: get_origin(hint) is not NotRequired for key, hint in hints.items()}

@@ -217,8 +217,8 @@ class Inbox:
             before = action.before_id if known is None else known.rank
         page = [
             each
-            for each in self._listed(action.folder)
-            if each.rank < before and (each.pinned or not action.pinned_only)
+            for each in self._listed(action.filter.folder)
+            if each.rank < before and (each.pinned or not action.filter.pinned)
         ]
         return notifications_list(
             page[: action.limit],

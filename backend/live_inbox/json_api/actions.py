@@ -120,13 +120,13 @@ def _list(user_id: object, action: GetNotifications) -> Performed:
         older_than=None
         if action.before_id is None
         else selectors.rank_of(user_id=user_id, notification_id=action.before_id),
-        folder=action.folder,
-        pinned=action.pinned_only,
+        filter=action.filter,
     )
     answer = messages.notifications_list(
         page.notifications,
         total=page.inbox.total_count,
         unread_count=page.inbox.unread_count,
         unseen_count=page.inbox.unseen_count,
+        examined_to=page.examined_to,
     )
     return answer, page.inbox.position.sequence

@@ -10,7 +10,7 @@ import orjson
 
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import InvalidInput
-from live_inbox.events import Folder
+from live_inbox.json_api.filters import filter_of
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     DEFAULT_LIMIT,
@@ -225,24 +225,8 @@ def _get(fields: dict[str, Any]) -> GetNotifications:
     return GetNotifications(
         limit=DEFAULT_LIMIT if limit is None else _number(fields, "limit"),
         before_id=None if before_id is None else _number(fields, "before_id"),
-        folder=_folder(fields.get("folder")),
-        pinned_only=_flag("pinned_only", fields.get("pinned_only")),
+        filter=filter_of(fields),
     )
-
-
-def _folder(value: object) -> Folder:
-    if value is None:
-        return Folder.INBOX
-    if value not in list(Folder):
-        names = ", ".join(Folder)
-        raise InvalidInput(f"folder must be one of {names}.", field="folder")
-    return Folder(str(value))
-
-
-def _flag(field: str, value: object) -> bool:
-    if value is not None and not isinstance(value, bool):
-        raise InvalidInput(f"{field} must be true or false.", field=field)
-    return bool(value)
 
 
 def _text(field: str, value: object) -> str:

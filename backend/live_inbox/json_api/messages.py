@@ -16,6 +16,7 @@ import orjson
 from live_inbox.content import GivenFields
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.events import Event, Folder, Snapshot
+from live_inbox.selectors import EVERYTHING, ListFilter
 from live_inbox.snapshots import shown_icon
 
 DEFAULT_LIMIT = 50
@@ -42,8 +43,7 @@ class GetNotifications:
 
     limit: int = DEFAULT_LIMIT
     before_id: int | None = None
-    folder: Folder = Folder.INBOX
-    pinned_only: bool = False
+    filter: ListFilter = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +257,7 @@ class NotificationsList(TypedDict):
     total: int
     unread_count: int
     unseen_count: NotRequired[int]
+    continue_before_id: NotRequired[int]
 
 
 class NotificationSent(TypedDict):
@@ -411,8 +412,10 @@ def notifications_list(
     total: int,
     unread_count: int,
     unseen_count: int | None = None,
+    examined_to: int | None = None,
 ) -> NotificationsList:
-    """Return the reply to `get_notifications`. It has the number of unseen ones if not all unread ones are unseen."""
+    """Return the reply to `get_notifications`. It has the number of unseen ones if not all unread ones are unseen, and
+    where to go on if the search has stopped early."""
     reply: NotificationsList = {
         "type": "notifications_list",
         "notifications": [_notification_object(snapshot) for snapshot in notifications],
@@ -421,6 +424,8 @@ def notifications_list(
     }
     if unseen_count is not None and unseen_count != unread_count:
         reply["unseen_count"] = unseen_count
+    if examined_to is not None:
+        reply["continue_before_id"] = examined_to
     return reply
 
 

@@ -420,6 +420,28 @@ class Migration(migrations.Migration):
                         name="notification_pinned",
                     ),
                     models.Index(
+                        models.F("recipient"),
+                        models.F("folder"),
+                        models.F("priority"),
+                        live_inbox.models.NegatedRankWithinPriority(live_inbox.models.rank()),
+                        condition=models.Q(
+                            models.Q(("priority", "normal"), _negated=True),
+                            ("read_at__isnull", True),
+                        ),
+                        name="notification_prio_unread",
+                    ),
+                    models.Index(
+                        models.F("recipient"),
+                        models.F("folder"),
+                        models.F("priority"),
+                        live_inbox.models.NegatedRankWithinPriority(live_inbox.models.rank()),
+                        condition=models.Q(
+                            models.Q(("priority", "normal"), _negated=True),
+                            ("read_at__isnull", False),
+                        ),
+                        name="notification_prio_read",
+                    ),
+                    models.Index(
                         condition=models.Q(("snoozed_until__isnull", False)),
                         fields=["snoozed_until", "id"],
                         name="notification_snoozed",

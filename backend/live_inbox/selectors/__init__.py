@@ -1,8 +1,10 @@
 """The readers: everything that is read of an inbox. Each costs a fixed number of queries at any size."""
 
 from live_inbox.selectors.campaigns import Reception, reception
+from live_inbox.selectors.counts_by_type import TypeCounts, type_counts
+from live_inbox.selectors.filters import EVERYTHING, MAX_TYPES, ListFilter
 from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
-from live_inbox.selectors.lists import MAX_TYPES, Page, notification, page, rank_of
+from live_inbox.selectors.lists import Page, notification, page, rank_of
 from live_inbox.selectors.log import events, heads
 from live_inbox.selectors.newest_pages import newest_pages
 from live_inbox.selectors.preferences import (
@@ -14,11 +16,14 @@ from live_inbox.selectors.preferences import (
 
 __all__ = [
     "EMPTY",
+    "EVERYTHING",
     "MAX_TYPES",
     "InboxState",
+    "ListFilter",
     "Page",
     "PreferenceState",
     "Reception",
+    "TypeCounts",
     "events",
     "heads",
     "inbox_state",
@@ -30,4 +35,5 @@ __all__ = [
     "preferences",
     "rank_of",
     "reception",
+    "type_counts",
 ]

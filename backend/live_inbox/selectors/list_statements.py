@@ -2,75 +2,241 @@
 
 Written out, and not by the ORM: it takes longer to compose such a statement than a database to carry it out. The texts
 depend only on the form of a list, so there are few of them.
+
+No index gives the rows that have some words, or a type together with a priority. For such a filter, a list looks at the
+newest EXAMINED rows of what an index gives, and no further.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
+from live_inbox.content import PRIORITIES
 from live_inbox.events import Folder
-from live_inbox.models import Notification
+from live_inbox.models import Inbox, Notification
+from live_inbox.selectors.filters import ListFilter
+from live_inbox.selectors.text_search import has_words, pattern_of, words_of
+
+EXAMINED = 1000
+"""Rows that one list looks at, where it has to look at rows that it may not have."""
 
 _FAR = 2**62
 
 TABLE = f'"{Notification._meta.db_table}"'
 
-_UNREAD, _READ = ' AND "read_at" IS NULL', ' AND "read_at" IS NOT NULL'
-
 _OF_USER = '"recipient_id" = %s'
 
 _RANK = 'COALESCE("returned_rank", "id")'
 
+_NORMAL = "normal"
+
+
+class _Order(NamedTuple):
+    """The expression that a list is sorted by, in which `{}` is a rank.
+
+    The same order, written in several ways: so that each is the order of one kind of indexes only. See `NegatedRank`.
+    """
+
+    text: str
+
+    def of(self, rank: str) -> str:
+        return self.text.format(rank)
+
+
+_PLAIN, _WITHIN_TYPE = _Order("(-{})"), _Order("(0 - {})")
+_OF_PINNED, _WITHIN_PRIORITY = _Order("(1 - {})"), _Order("(2 - {})")
+
+_EXTREMES = {"postgresql": ("LEAST", "GREATEST"), "sqlite": ("MIN", "MAX")}
+"""What the smallest and the largest of several values are called."""
+
+_SEEN_THROUGH = f'(SELECT "seen_through" FROM "{Inbox._meta.db_table}" WHERE "user_id" = %s)'
+
+
+class _State(NamedTuple):
+    """Which of the read and unread rows a part of a list has."""
+
+    condition: str
+    above_seen: bool = False
+    """Only ranks above the last one that was seen."""
+    up_to_seen: bool = False
+    """Only ranks up to the last one that was seen."""
+
+
+_ANY = _State("")
+_READ = _State(' AND "read_at" IS NOT NULL')
+_UNREAD = _State(' AND "read_at" IS NULL')
+_UNSEEN = _UNREAD._replace(above_seen=True)
+_SEEN_UNREAD = _UNREAD._replace(up_to_seen=True)
+
+_STATES: dict[tuple[bool | None, bool | None], tuple[_State, ...]] = {
+    (None, None): (_READ, _UNREAD),
+    (True, None): (_READ,),
+    (False, None): (_UNREAD,),
+    (None, True): (_READ, _SEEN_UNREAD),
+    (None, False): (_UNSEEN,),
+    (True, True): (_READ,),
+    (True, False): (),
+    (False, True): (_SEEN_UNREAD,),
+    (False, False): (_UNSEEN,),
+}
+"""By what a filter says of read and seen. What is read counts as seen."""
+
 
 @dataclass(frozen=True, slots=True)
+class _Form:
+    """What the text of a statement depends on, beside the columns."""
+
+    vendor: str
+    folder: Folder
+    pinned: bool
+    states: tuple[_State, ...]
+    types: int | None
+    priorities: tuple[str, ...] | None
+    words: int
+    has_upper_bound: bool
+    has_lower_bound: bool
+    from_oldest: bool
+
+    @property
+    def is_by_type(self) -> bool:
+        return self.types is not None and not self.pinned
+
+    @property
+    def is_by_priority(self) -> bool:
+        """Whether an index has the rows by their priority: those that are normal are in none."""
+        rare = self.priorities is not None and _NORMAL not in self.priorities
+        return rare and not self.pinned and self.types is None
+
+    @property
+    def order(self) -> _Order:
+        if self.pinned:
+            return _OF_PINNED
+        if self.is_by_type:
+            return _WITHIN_TYPE
+        return _WITHIN_PRIORITY if self.is_by_priority else _PLAIN
+
+    @property
+    def part_states(self) -> tuple[_State, ...]:
+        """The states of each part: rows of any state have one index, unless they are found by more than that."""
+        is_any = self.states == _STATES[None, None]
+        return (_ANY,) if is_any and not (self.is_by_type or self.is_by_priority) else self.states
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """A condition for each key of the index: for each type, or each priority."""
+        if self.is_by_type:
+            return [' AND "type" = %s'] * (self.types or 0)
+        if self.is_by_priority:
+            # A constant, and the condition of the index: else a planner does not know that it has the rows.
+            return [
+                f" AND \"priority\" = '{each}' AND NOT (\"priority\" = '{_NORMAL}')"
+                for each in self.priorities or ()
+            ]
+        return [""]
+
+    @property
+    def is_examined(self) -> bool:
+        """Whether the parts have rows that the list does not."""
+        if self.pinned:
+            # They are few.
+            return False
+        return bool(self.words) or (self.priorities is not None and not self.is_by_priority)
+
+    @property
+    def parts(self) -> int:
+        return len(self.keys) * len(self.part_states)
+
+
+@dataclass(frozen=True)
 class Stretch:
     """Which notifications of a user a list has. The ranks that bound it are exclusive."""
 
     user_key: Any
     """The primary key of the user, as the database takes it."""
-    types: Sequence[str] | None = None
-    read: bool | None = None
+    filter: ListFilter
+    vendor: str
     older_than: int | None = None
     newer_than: int | None = None
     from_oldest: bool = False
-    folder: Folder = Folder.INBOX
-    pinned: bool = False
-    """Only those that are pinned, with True."""
 
-    def rows(self, columns: str, limit: int) -> tuple[str, list[Any]]:
-        """Return the statement for the first rows, from one end or the other, and its parameters."""
-        types = None if self.types is None else sorted(set(self.types))
-        text = _rows_text(
-            columns,
-            None if types is None else len(types),
-            self.read,
+    @cached_property
+    def _types(self) -> list[str] | None:
+        types = self.filter.listed_types
+        return None if types is None else sorted(types)
+
+    @cached_property
+    def _words(self) -> tuple[str, ...]:
+        return () if self.filter.text is None else words_of(self.filter.text)
+
+    @cached_property
+    def _form(self) -> _Form:
+        filter, priorities = self.filter, self.filter.priorities
+        is_all = priorities is None or priorities >= set(PRIORITIES)
+        return _Form(
+            self.vendor,
+            filter.folder,
+            filter.pinned,
+            _STATES[filter.read, filter.seen],
+            None if self._types is None else len(self._types),
+            None if is_all else tuple(each for each in PRIORITIES if each in (priorities or ())),
+            len(self._words),
             self.older_than is not None,
             self.newer_than is not None,
             self.from_oldest,
-            self.folder,
-            self.pinned,
         )
-        begin = [self.user_key]
+
+    @property
+    def is_examined(self) -> bool:
+        """Whether the list has to look at rows that it may not have: then `last_examined` has to bound it."""
+        return self._form.is_examined and self._form.parts > 0
+
+    def rows(self, columns: str, limit: int) -> tuple[str, list[Any]]:
+        """Return the statement for the first rows, from one end or the other, and its parameters."""
+        return _rows_text(columns, self._form), self._parameters([limit], with_rest=True)
+
+    def last_examined(self) -> tuple[str, list[Any]]:
+        """Return the statement for the rank of the last row that a list may look at, null if there are fewer."""
+        offset = max(EXAMINED // self._form.parts, 1) - 1
+        return _last_text(self._form), self._parameters([offset], with_rest=False)
+
+    def _parameters(self, end: Sequence[Any], *, with_rest: bool) -> list[Any]:
+        form = self._form
+        rest: list[Any] = []
+        if with_rest:
+            if form.types is not None and not form.is_by_type:
+                rest += self._types or []
+            rest += [pattern for word in self._words for pattern in [pattern_of(word)] * 2]
+        found: list[Any] = []
+        for key in (self._types or []) if form.is_by_type else form.keys:
+            for state in form.part_states:
+                found += self._bounds(state)
+                if form.is_by_type:
+                    found.append(key)
+                found += [*rest, *end]
+        # A list that is put together of parts is cut to its length at the end.
+        return found if not with_rest or form.parts == 1 else [*found, *end]
+
+    def _bounds(self, state: _State) -> list[Any]:
+        found = [self.user_key]
         if self.older_than is not None:
-            begin.append(_within(self.older_than))
+            found.append(_within(self.older_than))
+        if state.up_to_seen:
+            found.append(self.user_key)
         if self.newer_than is not None:
-            begin.append(_within(self.newer_than))
-        if types is None:
-            return text, [*begin, limit]
-        if self.pinned:
-            return text, [*begin, *types, limit]
-        states = len(_states(self.read))
-        parts = [each for type in types for each in [*begin, type, limit] * states]
-        return text, [*parts, limit]
+            found.append(_within(self.newer_than))
+        if state.above_seen:
+            found.append(self.user_key)
+        return found
 
 
-def newest_of_inbox(columns: str, read: bool | None) -> str:
+def newest_of_inbox(columns: str, read: bool | None, vendor: str) -> str:
     """Return the statement for the first rows of the inbox that it is joined with; its parameter is how many."""
-    text = _rows_text(columns, None, read, False, False, False, Folder.INBOX, False)
-    return text.replace(_OF_USER, '"recipient_id" = inbox."user_id"', 1)
+    states = _STATES[read, None]
+    form = _Form(vendor, Folder.INBOX, False, states, None, None, 0, False, False, False)
+    return _rows_text(columns, form).replace(_OF_USER, '"recipient_id" = inbox."user_id"', 1)
 
 
 def _within(bound: int) -> int:
@@ -78,66 +244,71 @@ def _within(bound: int) -> int:
     return max(-_FAR, min(bound, _FAR))
 
 
-def _states(read: bool | None) -> Sequence[str]:
-    if read is None:
-        return (_READ, _UNREAD)
-    return (_READ,) if read else (_UNREAD,)
-
-
 @lru_cache(maxsize=512)
-def _rows_text(
-    columns: str,
-    types: int | None,
-    read: bool | None,
-    has_upper_bound: bool,
-    has_lower_bound: bool,
-    from_oldest: bool,
-    folder: Folder,
-    pinned: bool,
-) -> str:
+def _rows_text(columns: str, form: _Form) -> str:
     """Return the text of a statement.
 
-    A list of types is made of parts, of each of which an index gives the first rows. They are merged by their ranks: to
-    sort the whole list would cost what the inbox holds of it. Pinned ones are few, and one index has them.
+    A list of types, and others, is made of parts, of each of which an index gives the first rows. They are merged by
+    their ranks: to sort the whole list would cost what the inbox holds of it.
     """
-    order, bound = _order(within_type=types is not None, pinned=pinned)
-    where = f"{_OF_USER}{_in_folder(folder)}"
-    if has_upper_bound:
-        where += f" AND {order} > {bound}"
-    if has_lower_bound:
-        where += f" AND {order} < {bound}"
-    end = f" ORDER BY {order} {'DESC' if from_oldest else 'ASC'} LIMIT %s"
-    state = "" if read is None else _states(read)[0]
-    if types is None or pinned:
-        if pinned:
-            where += ' AND "pinned"' + ("" if types is None else _of_types(types))
-        return f"SELECT {columns} FROM {TABLE} WHERE {where}{state}{end}"
-    if not types:
+    if not form.parts:
         return f"SELECT {columns} FROM {TABLE} WHERE 1 = 0 LIMIT %s"
+    end = f" ORDER BY {form.order.of(_RANK)} {'DESC' if form.from_oldest else 'ASC'} LIMIT %s"
+    rest = _rest(form)
+    if form.parts == 1:
+        (part,) = _parts(form)
+        return f"SELECT {columns} FROM {TABLE} WHERE {part}{rest}{end}"
     parts = [
-        f'SELECT "id" FROM (SELECT "id" FROM {TABLE} WHERE {where} AND "type" = %s{state}{end}) AS part'
-        for _ in range(types)
-        for state in _states(read)
+        f'SELECT "id" FROM (SELECT "id" FROM {TABLE} WHERE {part}{rest}{end}) AS part'
+        for part in _parts(form)
     ]
     return f'SELECT {columns} FROM {TABLE} WHERE "id" IN ({" UNION ALL ".join(parts)}){end}'
 
 
-def _in_folder(folder: Folder) -> str:
-    """Return the condition of a folder: a constant, for the planner has to know which of the few it is."""
-    return f" AND \"folder\" = '{folder.value}'"
+@lru_cache(maxsize=512)
+def _last_text(form: _Form) -> str:
+    direction, nearest = ("DESC", "MIN") if form.from_oldest else ("ASC", "MAX")
+    end = f" ORDER BY {form.order.of(_RANK)} {direction} LIMIT 1 OFFSET %s"
+    parts = [
+        f"SELECT place FROM (SELECT {_RANK} AS place FROM {TABLE} WHERE {part}{end}) AS part"
+        for part in _parts(form)
+    ]
+    return f"SELECT {nearest}(place) FROM ({' UNION ALL '.join(parts)}) AS lasts"
 
 
-def _order(*, within_type: bool, pinned: bool) -> tuple[str, str]:
-    """Return the expression that a list is sorted by, and that of a bound.
+def _parts(form: _Form) -> list[str]:
+    """Return the condition of each part: what an index has."""
+    # A constant, for the planner has to know which of the few folders it is.
+    where = f"{_OF_USER} AND \"folder\" = '{form.folder.value}'"
+    pinned = ' AND "pinned"' if form.pinned else ""
+    return [
+        f"{where}{_bounds_text(form, state)}{pinned}{key}{state.condition}"
+        for key in form.keys
+        for state in form.part_states
+    ]
 
-    The same order, written in three ways: so that each is the order of one kind of indexes only. See `NegatedRank`.
-    """
-    if pinned:
-        return f"(1 - {_RANK})", "(1 - %s)"
-    if within_type:
-        return f"(0 - {_RANK})", "(0 - %s)"
-    return f"(-{_RANK})", "(-%s)"
+
+def _bounds_text(form: _Form, state: _State) -> str:
+    """Return the conditions of ranks: one from above and one from below, for SQLite looks up no more than these."""
+    order, least, greatest = form.order, *_EXTREMES[form.vendor]
+    above = ["%s"] * form.has_upper_bound + [f"({_SEEN_THROUGH} + 1)"] * state.up_to_seen
+    below = ["%s"] * form.has_lower_bound + [_SEEN_THROUGH] * state.above_seen
+    text = ""
+    if above:
+        bound = above[0] if len(above) == 1 else f"{least}({', '.join(above)})"
+        text += f" AND {order.of(_RANK)} > {order.of(bound)}"
+    if below:
+        bound = below[0] if len(below) == 1 else f"{greatest}({', '.join(below)})"
+        text += f" AND {order.of(_RANK)} < {order.of(bound)}"
+    return text
 
 
-def _of_types(count: int) -> str:
-    return f' AND "type" IN ({", ".join(["%s"] * count)})' if count else " AND 1 = 0"
+def _rest(form: _Form) -> str:
+    """Return the conditions that no index answers."""
+    rest = ""
+    if form.types is not None and not form.is_by_type:
+        rest += f' AND "type" IN ({", ".join(["%s"] * form.types)})' if form.types else " AND 1 = 0"
+    if form.priorities is not None and not form.is_by_priority:
+        named = ", ".join(f"'{each}'" for each in form.priorities)
+        rest += f' AND "priority" IN ({named})' if named else " AND 1 = 0"
+    return rest + has_words(form.words, form.vendor)

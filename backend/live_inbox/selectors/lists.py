@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Unpack
 
 from django.contrib.auth import get_user_model
 from django.db import connections
@@ -13,20 +13,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
-from live_inbox.content import clean_type
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput, NotFound
-from live_inbox.events import Folder, Snapshot
+from live_inbox.events import Snapshot
 from live_inbox.models import Inbox, Notification, rank
+from live_inbox.selectors.filters import Conditions, ListFilter
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
 from live_inbox.selectors.list_statements import Stretch
 from live_inbox.selectors.snapshot_rows import SnapshotReader, reader_for
 from live_inbox.sql_rows import key_value, table_of
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
 from live_inbox.storable import is_storable_integer
-
-MAX_TYPES = 20
-"""Types that one filter may name."""
 
 STATE_COLUMNS = (
     "epoch",
@@ -52,6 +49,24 @@ class Page:
     inbox: InboxState
     has_newer: bool
     has_older: bool
+    examined_to: int | None = None
+    """The rank at which the search stopped early, with nothing more to show for now; None if the page is full, or all
+    that there is."""
+    is_from_oldest: bool = False
+
+    @property
+    def newest_rank(self) -> int | None:
+        """The rank that a page of newer ones goes on from."""
+        if self.is_from_oldest and self.examined_to is not None:
+            return self.examined_to
+        return self.notifications[0].rank if self.notifications else None
+
+    @property
+    def oldest_rank(self) -> int | None:
+        """The rank that a page of older ones goes on from."""
+        if not self.is_from_oldest and self.examined_to is not None:
+            return self.examined_to
+        return self.notifications[-1].rank if self.notifications else None
 
 
 @database.reading
@@ -62,11 +77,9 @@ def page(
     older_than: int | None = None,
     newer_than: int | None = None,
     from_oldest: bool = False,
-    types: Collection[str] | None = None,
-    read: bool | None = None,
     fields: frozenset[str] | None = None,
-    folder: Folder = Folder.INBOX,
-    pinned: bool = False,
+    filter: ListFilter | None = None,
+    **conditions: Unpack[Conditions],
 ) -> Page:
     """Return up to `limit` of a user's notifications with the inbox's state, read in one snapshot.
 
@@ -74,41 +87,60 @@ def page(
     them or, with `from_oldest`, the oldest. Because the state belongs to the same snapshot, "list, then subscribe
     after its position" has neither a gap nor an overlap.
 
+    It has what a filter has: given as such, or by its conditions. For words, and for priorities that no index has, it
+    looks at EXAMINED notifications at most: then `examined_to` says where to go on.
+
     `fields` are the names of what is read of the notifications; the rest is None, whatever its type.
     """
-    check_page(limit, types)
+    wanted = ListFilter.of(**conditions) if filter is None else filter
+    check_page(limit, wanted)
     connection = database.connection()
     stretch = Stretch(
         key_value(connection, user_id),
-        None if types is None else tuple(types),
-        read,
+        wanted,
+        connection.vendor,
         older_than,
         newer_than,
         from_oldest,
-        folder,
-        pinned,
     )
-    rows, inbox = _read_with_inbox(connection, stretch, limit + 1, fields)
+    bounded, last = _examinable(connection, stretch)
+    rows, inbox = _read_with_inbox(connection, bounded, limit + 1, fields)
     more, rows = len(rows) > limit, rows[:limit]
+    examined_to = None if more else last
+    goes_on = more or examined_to is not None
     has_newer = older_than is not None and _has_newer(connection, stretch, older_than - 1)
     has_older = newer_than is not None and _has_older(connection, stretch, newer_than + 1)
     if from_oldest:
         rows.reverse()
-        has_newer = has_newer or more
+        has_newer = has_newer or goes_on
     else:
-        has_older = has_older or more
-    return Page(rows, inbox, has_newer=has_newer, has_older=has_older)
+        has_older = has_older or goes_on
+    return Page(rows, inbox, has_newer, has_older, examined_to, from_oldest)
 
 
-def check_page(limit: int, types: Collection[str] | None) -> None:
-    """Raise InvalidInput for a page that is too long, or for what are no types."""
+def check_page(limit: int, filter: ListFilter) -> None:
+    """Raise InvalidInput for a page that is too long, or for a filter that nothing can fulfil."""
     longest = inbox_settings().max_page_size
     if not 0 < limit <= longest:
         raise InvalidInput(f"A page has 1 to {longest} notifications.", field="limit")
-    if types is not None and len(types) > MAX_TYPES:
-        raise InvalidInput(f"A filter names {MAX_TYPES} types at most.", field="types")
-    for type in types or ():
-        clean_type(type, field="types")
+    filter.check()
+
+
+def _examinable(connection: BaseDatabaseWrapper, stretch: Stretch) -> tuple[Stretch, int | None]:
+    """Return the part of a stretch that one list may look at, and the rank at its end if there is more of it.
+
+    What arrives between this look and the next is looked at as well.
+    """
+    if not stretch.is_examined:
+        return stretch, None
+    text, parameters = stretch.last_examined()
+    is_binary = may_be_binary(connection)
+    ((last,),) = rows_of_statement(connection, text, parameters, is_binary=is_binary)
+    if last is None:
+        return stretch, None
+    if stretch.from_oldest:
+        return replace(stretch, older_than=last + 1), last
+    return replace(stretch, newer_than=last - 1), last
 
 
 def _has_newer(connection: BaseDatabaseWrapper, stretch: Stretch, bound: int) -> bool:
@@ -128,9 +160,12 @@ def _has_older(connection: BaseDatabaseWrapper, stretch: Stretch, bound: int) ->
 
 
 def _has_any(connection: BaseDatabaseWrapper, stretch: Stretch) -> bool:
-    text, parameters = stretch.rows('"id"', 1)
+    """Whether there is any. Where that would take to look at too many, yes: the next page will tell."""
+    bounded, last = _examinable(connection, stretch)
+    text, parameters = bounded.rows('"id"', 1)
     is_binary = may_be_binary(connection)
-    return bool(rows_of_statement(connection, text, parameters, is_binary=is_binary))
+    found = rows_of_statement(connection, text, parameters, is_binary=is_binary)
+    return bool(found) or last is not None
 
 
 def _read_with_inbox(

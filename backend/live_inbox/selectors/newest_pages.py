@@ -12,6 +12,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
+from live_inbox.selectors.filters import EVERYTHING
 from live_inbox.selectors.inbox_state import EMPTY
 from live_inbox.selectors.list_statements import newest_of_inbox
 from live_inbox.selectors.lists import (
@@ -45,7 +46,7 @@ def newest_pages(
     if len(ids) < 2 or not _may_be_one_statement(connection):
         pages = {id: page(user_id=id, limit=limit, read=read, fields=fields) for id in ids}
     else:
-        check_page(limit, None)
+        check_page(limit, EVERYTHING)
         pages = _pages(connection, ids, limit, read, reader_for(connection.alias, fields))
     return [pages[id] for id in user_ids]
 
@@ -94,7 +95,7 @@ def _page(found: Sequence[Sequence[Any]], limit: int, reader: SnapshotReader) ->
 @lru_cache(maxsize=64)
 def _statement(reader: SnapshotReader, read: bool | None, count: int) -> str:
     around = list_around(reader)
-    rows = newest_of_inbox(around.inner_columns, read)
+    rows = newest_of_inbox(around.inner_columns, read, "postgresql")
     keys = ", ".join(["%s"] * count)
     return (
         f'SELECT inbox."user_id", {around.columns} FROM {around.inbox} LEFT JOIN LATERAL ({rows}) AS listed ON TRUE'

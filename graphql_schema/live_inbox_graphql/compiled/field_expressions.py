@@ -100,6 +100,7 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "edges": "it.notifications",
         "nodes": "it.notifications",
         "pageInfo": "it",
+        "stoppedEarly": "it.examined_to is not None",
         "totalCount": "it.inbox.total_count",
         "unreadCount": "it.inbox.unread_count",
         "unseenCount": "it.inbox.unseen_count",
@@ -114,8 +115,8 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
     "PageInfo": {
         "hasNextPage": "it.has_older",
         "hasPreviousPage": "it.has_newer",
-        "startCursor": "cursor(it.notifications[0].rank) if it.notifications else None",
-        "endCursor": "cursor(it.notifications[-1].rank) if it.notifications else None",
+        "startCursor": "None if it.newest_rank is None else cursor(it.newest_rank)",
+        "endCursor": "None if it.oldest_rank is None else cursor(it.oldest_rank)",
     },
     "SendPayload": {
         "notification": "it.notification",

@@ -20,10 +20,10 @@ from graphql import (
 
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.errors import InvalidInput
-from live_inbox.events import Folder, Person
+from live_inbox.events import Person
 from live_inbox.internals.graphql_execution import Executor
-from live_inbox.selectors import Page
-from live_inbox_graphql.arguments import parse_types
+from live_inbox.selectors import ListFilter, Page
+from live_inbox_graphql.arguments import list_filter
 from live_inbox_graphql.compiled.compilation import (
     QUERIES,
     UnsupportedSelection,
@@ -35,6 +35,7 @@ from live_inbox_graphql.compiled.field_expressions import attributes_of_notifica
 from live_inbox_graphql.compiled.rendering import dumps
 from live_inbox_graphql.compiled.selection_memory import Key, Selection, SelectionMemory
 from live_inbox_graphql.costs import Cost, excess, operation_cost
+from live_inbox_graphql.inputs import FILTER_FIELDS
 from live_inbox_graphql.operation_rate import COST_EACH
 from live_inbox_graphql.pagination import window
 
@@ -56,17 +57,13 @@ class ListArguments:
     older_than: int | None
     newer_than: int | None
     from_oldest: bool
-    types: frozenset[str] | None
-    read: bool | None
-    folder: Folder
-    pinned: bool
+    filter: ListFilter
 
     @property
     def is_newest(self) -> bool:
         """Whether it is the newest of the inbox, of all types."""
-        bounds = self.older_than, self.newer_than, self.types
-        is_inbox = self.folder is Folder.INBOX and not self.pinned
-        return is_inbox and not self.from_oldest and all(bound is None for bound in bounds)
+        is_bound = self.older_than is not None or self.newer_than is not None
+        return self.filter.is_newest and not self.from_oldest and not is_bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +227,5 @@ def _list_arguments(given: Mapping[str, Any]) -> ListArguments:
         asked.older_than,
         asked.newer_than,
         asked.from_oldest,
-        parse_types(filter.get("types"), field="filter.types"),
-        filter.get("read"),
-        Folder(filter["folder"].value) if "folder" in filter else Folder.INBOX,
-        filter.get("pinnedOnly", False),
+        list_filter(**{FILTER_FIELDS[name]: value for name, value in filter.items()}),
     )

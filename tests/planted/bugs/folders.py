@@ -39,7 +39,7 @@ BUGS = (
         name="compiled-list-of-the-wrong-folder",
         breaks="A compiled query of the archive lists the inbox.",
         file="graphql_schema/live_inbox_graphql/query_results.py",
-        original="            folder=arguments.folder,\n",
+        original="            filter=arguments.filter,\n",
         replacement="",
         caught_by=("tests/graphql/test_compiled_queries.py::test_every_field",),
     ),

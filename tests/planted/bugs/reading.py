@@ -9,8 +9,8 @@ BUGS = (
         name="page-repeats-its-bound",
         breaks="The next page begins with the last notification of the one before.",
         file=f"{SELECTORS}/list_statements.py",
-        original='where += f" AND {order} > {bound}"',
-        replacement='where += f" AND {order} >= {bound}"',
+        original='text += f" AND {order.of(_RANK)} > {order.of(bound)}"',
+        replacement='text += f" AND {order.of(_RANK)} >= {order.of(bound)}"',
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),
@@ -29,7 +29,7 @@ BUGS = (
         name="no-further-page",
         breaks="A list says that there is nothing older where there is.",
         file=f"{SELECTORS}/lists.py",
-        original="has_older = has_older or more",
+        original="has_older = has_older or goes_on",
         replacement="has_older = has_older",
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
@@ -69,8 +69,8 @@ BUGS = (
         name="filter-shows-all",
         breaks="A list of the read notifications shows the unread ones.",
         file=f"{SELECTORS}/list_statements.py",
-        original="return (_READ,) if read else (_UNREAD,)",
-        replacement="return (_UNREAD,) if read else (_READ,)",
+        original="(True, None): (_READ,)",
+        replacement="(True, None): (_UNREAD,)",
         caught_by=("tests/domain/test_selectors.py::test_a_list_can_be_filtered",),
     ),
     PlantedBug(

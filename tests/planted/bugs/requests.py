@@ -238,8 +238,8 @@ BUGS = (
         name="compiled-page-ends-at-its-start",
         breaks="The next page repeats the last one.",
         file=f"{GRAPHQL}/compiled/field_expressions.py",
-        original="cursor(it.notifications[-1].rank)",
-        replacement="cursor(it.notifications[0].rank)",
+        original="else cursor(it.oldest_rank)",
+        replacement="else cursor(it.newest_rank)",
         caught_by=("tests/graphql/test_compiled_queries.py::test_every_field",),
     ),
     PlantedBug(
