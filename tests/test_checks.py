@@ -31,6 +31,13 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         ("REDIS_URL", "http://x", "it begins with redis://, rediss:// or unix://"),
         ("ALLOWED_ORIGINS", "example.com", "'example.com' is not an origin"),
         ("ALLOWED_ORIGINS", "https://app.*.com", "'https://app.*.com': a `*` stands for all below"),
+        ("TARGET_LINKS", '{"order": true}', "'order' is no model, such as shop.order"),
+        (
+            "TARGET_LINKS",
+            '{"a.b": false}',
+            "a.b has neither true nor the dotted path of a function",
+        ),
+        ("TARGET_LINKS", '{"a.b": "links"}', "a.b has neither true nor the dotted path of a"),
         ("ENVIRONMENT", "prod", "Input should be 'development', 'test' or 'production'"),
     ],
 )
@@ -50,6 +57,9 @@ def test_an_invalid_value_is_refused_in_one_line(name: str, value: str, reason: 
         ("ANONYMOUS_OPERATION_RATE", "fast", "ANONYMOUS_OPERATION_RATE: "),
         ("SEND_POLICY", "no.such", "SEND_POLICY cannot be imported"),
         ("SENDER_NAME", "no.such", "SENDER_NAME cannot be imported"),
+        ("TARGET_LINKS", '{"no.such": true}', "TARGET_LINKS: No installed app with label 'no'"),
+        ("TARGET_LINKS", '{"auth.group": true}', "the model has no get_absolute_url"),
+        ("TARGET_LINKS", '{"a.b": "no.such"}', "TARGET_LINKS.a.b cannot be imported"),
         ("GRAPHQL_SCHEMA", "no.such", "GRAPHQL_SCHEMA cannot be imported"),
         ("GRAPHQL_SCHEMA", "django.VERSION", "GRAPHQL_SCHEMA is a tuple, and no schema."),
         ("JWT_ALGORITHMS", "none", "none"),
@@ -64,7 +74,7 @@ def test_values_that_only_the_checks_can_validate_are_refused(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("cost", "warns"), [("39999", True), ("40000", False)])
+@pytest.mark.parametrize(("cost", "warns"), [("69999", True), ("70000", False)])
 def test_the_largest_page_must_be_within_the_cost(cost: str, warns: bool) -> None:
     done = manage("check", MAX_PAGE_SIZE="1000", MAX_QUERY_COST=cost)
     assert done.returncode == 0

@@ -147,6 +147,7 @@ def test_what_may_be_declared(declared: Any) -> None:
             "E046",
             "TYPES.news.default: what is required cannot be off.",
         ),
+        ({"news": {"format": "html"}}, "E049", "TYPES.news.format: Input should be 'plain' or"),
         ({"news": {"title": ""}}, "E047", "TYPES.news.title: it is a text, a lazy translation, or"),
         ({"news": {"title": {}}}, "E047", "TYPES.news.title: it is a text, a lazy translation, or"),
         (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import strawberry
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
@@ -40,12 +41,13 @@ SUPPORTED_DATABASES = frozenset({"postgresql", "sqlite"})
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """Return what is wrong in `LIVE_INBOX`.
 
-    live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit.
-    E005: the send policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E008: the allowed
-    documents. E020: the sender's name. E021: the authenticator. E022: the language of recipients. E030: the storage
-    of rates. E023: the time zone of recipients. E040 to E048: the declared types (`type_checks`). live_inbox.W001: no
-    key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without fields of the inbox that
-    its clients need. W003: a channel layer that does not exist. W030: an issuer all of whose tokens are accepted.
+    live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit. E005: the send
+    policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E008: the allowed documents. E020:
+    the sender's name. E021: the authenticator. E022: the language of recipients. E030: the storage of rates. E023: the
+    time zone of recipients. E024: the links of targets. E040 to E049: the declared types (`type_checks`).
+    live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without
+    fields of the inbox that its clients need. W003: a channel layer that does not exist. W030: an issuer all of whose
+    tokens are accepted.
     """
     try:
         inbox_settings()
@@ -60,7 +62,7 @@ def refuse_invalid_settings() -> None:
     refuse(check_settings(None))
 
 
-_ENTRY_COST = 40
+_ENTRY_COST = 70
 """What a notification with all of its fields costs in a page (`live_inbox_graphql.costs`), and a little more."""
 
 
@@ -111,6 +113,7 @@ def _errors() -> Iterator[CheckMessage]:
         yield from _path_errors(
             "RECIPIENT_TIME_ZONE", settings.recipient_time_zone, "live_inbox.E023"
         )
+    yield from _target_errors(settings.target_links)
     yield from type_errors()
     if settings.max_page_size * _ENTRY_COST > settings.max_query_cost:
         yield Warning(
@@ -141,6 +144,25 @@ def _path_errors(name: str, path: str, id: str) -> Iterator[CheckMessage]:
         return
     if not callable(function):
         yield Error(f"{name} is a {type(function).__name__}, and no function.", hint=hint, id=id)
+
+
+def _target_errors(links: Mapping[str, bool | str]) -> Iterator[CheckMessage]:
+    id = "live_inbox.E024"
+    for type, declared in links.items():
+        if isinstance(declared, str):
+            yield from _path_errors(f"TARGET_LINKS.{type}", declared, id)
+            continue
+        try:
+            model = apps.get_model(type)
+        except LookupError as error:
+            hint = "Name an installed model as app_label.model, or a function."
+            yield Error(f"TARGET_LINKS: {error}", hint=hint, id=id)
+            continue
+        if not hasattr(model, "get_absolute_url"):
+            hint = "Give the model get_absolute_url, or name a function that returns the links."
+            yield Error(
+                f"TARGET_LINKS.{type}: the model has no get_absolute_url.", hint=hint, id=id
+            )
 
 
 def _layer_warnings(alias: str) -> Iterator[CheckMessage]:

@@ -103,6 +103,16 @@ def _segments(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _target_links(values: dict[str, bool | str]) -> dict[str, bool | str]:
+    """Return them by models in lower case. Raises ValueError for what is no model, and for what gives no links."""
+    for model, links in values.items():
+        if len(model.split(".")) != 2 or not _is_dotted_path(model):
+            raise ValueError(f"{model!r} is no model, such as shop.order")
+        if links is False or (isinstance(links, str) and not _is_dotted_path(links)):
+            raise ValueError(f"{model} has neither true nor the dotted path of a function")
+    return {model.lower(): links for model, links in values.items()}
+
+
 class InboxSettings(BaseModel):
     """The settings of the app. An unknown name or invalid value raises `pydantic.ValidationError`."""
 
@@ -350,6 +360,14 @@ class InboxSettings(BaseModel):
         "`default`: whether those get it who have chosen nothing, `retention_days`, and the templates `title` and "
         "`message`. Or the dotted path of such a mapping, or of a function that returns one. Example: "
         '`{"security": {"label": "Security", "required": true}}`.',
+    )
+    target_links: Annotated[
+        dict[str, bool | str], BeforeValidator(_json_object), AfterValidator(_target_links)
+    ] = Field(
+        default_factory=dict,
+        description="How the objects that notifications are about get links (docs/sending.md): for each model, "
+        "`true` for `get_absolute_url`, or the dotted path of a function that takes keys as text and returns links by "
+        'them. Example: `{"shop.order": true, "blog.post": "blog.links.links_of"}`.',
     )
     send_policy: str = Field(
         "live_inbox.send_policy.default_policy",

@@ -70,6 +70,9 @@ HOUSEKEEPING_FAULTS = Counter("inbox_housekeeping_faults", "Runs of expiry or pr
 SENDER_NAME_FAULTS = Counter(
     "inbox_sender_name_faults", "Failures of the project's function SENDER_NAME."
 )
+TARGET_LINK_FAULTS = Counter(
+    "inbox_target_link_faults", "Failures of the project's code that TARGET_LINKS names."
+)
 OPEN_INBOXES = Gauge("inbox_open_inboxes", "Inboxes with a live stream in this process.")
 SUBSCRIPTIONS = Gauge("inbox_subscriptions", "Subscribers of live streams in this process.")
 SOCKETS = Gauge("inbox_sockets", "Open sockets in this process, by API.", ["api"])

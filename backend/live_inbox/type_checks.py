@@ -33,6 +33,7 @@ _BY_PART: Mapping[str, tuple[str, str]] = {
     "description": _TEXT,
     "category": ("live_inbox.E044", "Write a slug, which clients translate: billing."),
     "icon": ("live_inbox.E045", "Write a short name, or the https address of a picture."),
+    "format": ("live_inbox.E049", "Write plain or markdown."),
     "default": _CHANNELS,
     "required": _CHANNELS,
     "title": _TEMPLATE,

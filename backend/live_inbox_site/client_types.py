@@ -42,6 +42,8 @@ _OBJECTS = (
     "Notification",
 )
 _EVENTS = "NotificationEvent"
+_LEFT_OUT = {("NotificationTarget", "link")}
+"""What is read from the database for it, and so no part of events."""
 
 
 def client_types() -> str:
@@ -78,9 +80,14 @@ def _enums(kinds: Iterable[GraphQLObjectType]) -> list[GraphQLEnumType]:
     return list(dict.fromkeys(kind for kind in named if isinstance(kind, GraphQLEnumType)))
 
 
+def _fields(kind: GraphQLObjectType) -> list[tuple[str, GraphQLField]]:
+    """Return the fields of a type that clients select."""
+    return [each for each in kind.fields.items() if (kind.name, each[0]) not in _LEFT_OUT]
+
+
 def _interface(kind: GraphQLObjectType, *, typename: bool) -> str:
     lines = [f'  __typename: "{kind.name}";'] if typename else []
-    lines += [f"  {name}: {_type(field)};" for name, field in kind.fields.items()]
+    lines += [f"  {name}: {_type(field)};" for name, field in _fields(kind)]
     comment = f"/** {kind.description} */\n" if kind.description else ""
     return f"{comment}export interface {kind.name} {{\n" + "\n".join(lines) + "\n}\n"
 
@@ -109,7 +116,7 @@ def _notification_fields(kind: GraphQLObjectType) -> str:
 def _selection(kind: GraphQLObjectType) -> str:
     """Return a selection of all fields of a type."""
     fields = []
-    for name, field in kind.fields.items():
+    for name, field in _fields(kind):
         named = get_named_type(field.type)
         if named.name == "Notification":
             fields.append(f"{name} {{ ...NotificationFields }}")

@@ -16,6 +16,7 @@ from live_inbox.content import CONTENT_FIELDS, GivenFields
 from live_inbox.events import Person, Snapshot
 from live_inbox.snapshots import shown_icon
 from live_inbox_graphql import cursors, ids
+from live_inbox_graphql.target_links import link_of
 
 
 @strawberry.type(description="A user, as other users see them.")
@@ -86,6 +87,14 @@ class NotificationActor:
 class NotificationTarget:
     type: str = strawberry.field(description="The model, such as `shop.order`.")
     object_id: str = strawberry.field(description="The primary key as text.")
+
+    @strawberry.field(  # type: ignore[untyped-decorator]
+        description="The link of the object, as the site says; null if it is gone, or has none. It is read from the "
+        "database when it is asked for, for all notifications of an answer together: leave it out of subscriptions, "
+        "and ask for it when it is needed."
+    )
+    def link(self) -> str | None:
+        return link_of((self.type, self.object_id))
 
     @classmethod
     def of(cls, target: Mapping[str, Any]) -> NotificationTarget:

@@ -44,6 +44,7 @@ OBJECTS = (
     "NotificationTarget",
     "NotificationAction",
 )
+NOT_COMPILED = ("NotificationTarget", "link")
 CONDITIONS = ["b0", "b1", "b2"]
 ARGUMENTS = {"after": "String", "types": "[String!]"}
 
@@ -202,7 +203,8 @@ class _Writer:
         kind = self._kind(parent)
         # What has fields itself leads to the depths, so it comes more often.
         objects = [n for n, f in kind.fields.items() if is_composite_type(get_named_type(f.type))]
-        name = self.draw(st.sampled_from([*kind.fields, "__typename", *objects * 4]))
+        names = [name for name in kind.fields if (parent, name) != NOT_COMPILED]
+        name = self.draw(st.sampled_from([*names, "__typename", *objects * 4]))
         return self._named(parent, name, depth)
 
     def _named(self, parent: str, name: str, depth: int) -> str:

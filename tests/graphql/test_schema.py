@@ -138,7 +138,7 @@ def without_descriptions(name: str) -> str:
         "snoozedUntil: DateTime pinned: Boolean! performedAction: String performedAt: DateTime rank: ID! "
         "editedAt: DateTime }",
         "type NotificationActor { userId: ID name: String! picture: String }",
-        "type NotificationTarget { type: String! objectId: String! }",
+        "type NotificationTarget { type: String! objectId: String! link: String }",
         "type NotificationAction { label: String! actionId: String link: String }",
         "enum MessageFormat { PLAIN MARKDOWN }",
         "input ActorInput { userId: ID name: String picture: String }",

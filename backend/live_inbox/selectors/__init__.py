@@ -13,6 +13,7 @@ from live_inbox.selectors.preferences import (
     preference_state,
     preferences,
 )
+from live_inbox.selectors.target_links import Target, has_links, target_links
 
 __all__ = [
     "EMPTY",
@@ -24,7 +25,9 @@ __all__ = [
     "PreferenceState",
     "Reception",
     "TypeCounts",
+    "Target",
     "events",
+    "has_links",
     "heads",
     "inbox_state",
     "newest_pages",
@@ -36,4 +39,5 @@ __all__ = [
     "rank_of",
     "reception",
     "type_counts",
+    "target_links",
 ]
