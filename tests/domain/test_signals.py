@@ -104,6 +104,25 @@ def test_a_signal_has_the_event_the_user_and_the_notification(alice: User, bob: 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_an_action_sends_its_signal_once_and_with_the_outcome(alice: User) -> None:
+    id = sent(alice, actions=[{"label": "Yes", "id": "yes"}, {"label": "No", "id": "no"}])
+    with receivers("notification_action_performed") as received:
+        for action in ("yes", "no", "yes"):
+            services.perform_action(
+                user_id=alice.pk, notification_id=id, action_id=action, now=NOON
+            )
+        with pytest.raises(RuntimeError), transaction.atomic():
+            other = sent(alice, actions=[{"label": "Yes", "id": "yes"}])
+            services.perform_action(user_id=alice.pk, notification_id=other, action_id="yes")
+            raise RuntimeError("rolled back")
+    ((_, arguments),) = received
+    assert arguments["user_id"] == alice.pk
+    assert arguments["event"].kind is Kind.ACTION
+    shown = arguments["notification"]
+    assert (shown.id, shown.performed_action, shown.performed_at) == (id, "yes", NOON)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_bulk_send_sends_one_signal_for_all_and_one_for_each(alice: User, bob: User) -> None:
     with receivers() as received:
         services.send_many(recipient_ids=[bob.pk, alice.pk], title="x")
