@@ -13,6 +13,7 @@ import live_inbox
 from live_inbox import selectors
 from live_inbox.models import BulkSend, Notification
 from live_inbox.services import campaign_running
+from tests.domain.query_counting import queries
 from tests.graphql.http_client import Ask
 
 Configure = Callable[..., None]
@@ -199,8 +200,6 @@ async def test_others_do_not_find_it_unless_they_may_view_campaigns(
 def test_beyond_ten_thousand_the_numbers_are_estimated_at_a_fixed_cost(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.domain.query_counting import queries
-
     monkeypatch.setattr(campaign_running, "STEP_RECIPIENTS", 1)
     users = User.objects.bulk_create(User(username=f"u{n}") for n in range(60))
     campaign = live_inbox.run_campaign(live_inbox.start_campaign(everybody=True, title="x").id)

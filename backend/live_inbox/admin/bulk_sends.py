@@ -62,13 +62,12 @@ class BulkSendAdmin(ReadOnlyAdmin):
         "idempotency_key",
         "sender",
         "audience",
-        "seen",
-        "read",
+        "reception",
         "chunks",
         "started_at",
         "changed_at",
     )
-    readonly_fields = ("name", "audience", "seen", "read")
+    readonly_fields = ("name", "audience", "reception")
 
     class Media:
         css: ClassVar = STYLES
@@ -211,17 +210,12 @@ class BulkSendAdmin(ReadOnlyAdmin):
             return "a call of send_many"
         return f"{campaign.audience.value} {campaign.audience_name}".strip()
 
-    @admin.display(description="seen")
-    def seen(self, bulk_send: Any) -> str:
-        """How many of those who have it have seen it."""
+    @admin.display(description="seen and read")
+    def reception(self, bulk_send: Any) -> str:
+        """How many of those who have it have seen it, and how many have read it."""
         found = selectors.reception(campaign_id=bulk_send.pk)
-        return f"{'' if found.is_exact else 'about '}{found.seen:,}"
-
-    @admin.display(description="read")
-    def read(self, bulk_send: Any) -> str:
-        """How many of those who have it have read it."""
-        found = selectors.reception(campaign_id=bulk_send.pk)
-        return f"{'' if found.is_exact else 'about '}{found.read:,}"
+        about = "" if found.is_exact else "about "
+        return f"{about}{found.seen:,} have seen it, {about}{found.read:,} have read it"
 
 
 def _may_send(request: HttpRequest) -> bool:

@@ -35,6 +35,7 @@ from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge,
 from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.admin.send_preview import cards, preview
 from live_inbox.admin.sending import CONFIRM_ABOVE, Outcome, SendForm, users
+from live_inbox.admin.statistics import statistics_page
 from live_inbox.clock import clock
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.models import Notification
@@ -182,13 +183,25 @@ class NotificationAdmin(InboxModelAdmin):
         return request.user.has_perm("live_inbox.send_notification")
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the pages of Django, and the preview of the send form."""
-        own = path(
-            "preview/",
-            self.admin_site.admin_view(self.preview_view),
-            name="live_inbox_notification_preview",
-        )
-        return [own, *super().get_urls()]
+        """Return the pages of Django, the preview of the send form, and the statistics."""
+        own = [
+            path(
+                f"{name}/",
+                self.admin_site.admin_view(view),
+                name=f"live_inbox_notification_{name}",
+            )
+            for name, view in (
+                ("preview", self.preview_view),
+                ("statistics", self.statistics_view),
+            )
+        ]
+        return [*own, *super().get_urls()]
+
+    def statistics_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what was delivered, and what has become of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return statistics_page(request, self.admin_site, self.media)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Return what the form that is posted would send, and to how many, as JSON. Sends nothing."""

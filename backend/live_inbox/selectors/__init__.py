@@ -24,8 +24,8 @@ __all__ = [
     "Page",
     "PreferenceState",
     "Reception",
-    "TypeCounts",
     "Target",
+    "TypeCounts",
     "events",
     "has_links",
     "heads",
@@ -38,6 +38,6 @@ __all__ = [
     "preferences",
     "rank_of",
     "reception",
-    "type_counts",
     "target_links",
+    "type_counts",
 ]

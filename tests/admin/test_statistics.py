@@ -1,0 +1,120 @@
+"""The page of delivery statistics: what it counts, for whom, and at what cost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+import live_inbox
+from live_inbox import services
+from live_inbox.maintenance.expiry import expire_due
+from live_inbox.models import InboxEvent
+from live_inbox.selectors import Reception, statistics
+from live_inbox.selectors.statistics import Day, TypeCounts
+from tests.admin.conftest import MakeStaff
+from tests.domain.query_counting import queries
+
+PAGE = "/admin/live_inbox/notification/statistics/"
+
+
+def send(user: User, type: str = "general", **content: Any) -> int:
+    sent = live_inbox.send(recipient=user, title="x", type=type, **content)
+    assert sent.notification is not None
+    return sent.notification.pk
+
+
+@pytest.fixture
+def _history(alice: User, bob: User) -> None:
+    """Six notifications: three are read, two more are seen, one is deleted, and one has expired."""
+    ends = timezone.now() + timedelta(hours=1)
+    first = send(alice, "news")
+    send(alice, "news", expires_at=ends)
+    deleted = send(alice)
+    live_inbox.mark_read(user=alice, notification_id=first)
+    live_inbox.mark_seen(user=alice)
+    live_inbox.delete(user=alice, notification_id=deleted)
+    expire_due(now=ends)
+    for _ in range(2):
+        send(bob)
+    live_inbox.mark_all_read(user=bob)
+    send(bob, "news")
+
+
+@pytest.mark.usefixtures("_history")
+def test_by_day() -> None:
+    (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
+    # Seen by opening the list: the two that were unread then. Reading is counted for itself.
+    assert today == Day(today.date, sent=6, seen=2, read=3, deleted=2)
+
+
+@pytest.mark.usefixtures("_history")
+def test_days_are_apart_and_old_ones_are_left_out(alice: User) -> None:
+    now = timezone.now()
+    added = InboxEvent.objects.filter(kind="added").order_by("pk").values_list("pk", flat=True)
+    InboxEvent.objects.filter(pk=added[0]).update(created_at=now - timedelta(days=1))
+    InboxEvent.objects.filter(pk=added[1]).update(created_at=now - timedelta(days=15))
+    today, yesterday = statistics.by_day(now=now + timedelta(minutes=1))
+    assert (today.sent, yesterday.sent) == (4, 1)
+    assert today.date - yesterday.date == timedelta(days=1)
+
+
+@pytest.mark.usefixtures("_history")
+def test_by_type() -> None:
+    assert statistics.by_type() == [
+        TypeCounts("general", sent=2, seen=2, read=2),
+        TypeCounts("news", sent=2, seen=1, read=1),
+    ]
+
+
+@pytest.mark.usefixtures("_history")
+def test_only_the_newest_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "MOST_ROWS", 1)
+    assert statistics.by_type() == [TypeCounts("news", sent=1, seen=0, read=0)]
+    (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
+    assert (today.sent, today.read) == (1, 0)
+
+
+def test_by_campaign(browser: Client, alice: User, bob: User) -> None:
+    services.set_preference(user_id=bob.pk, type="general", enabled=False)
+    campaign = live_inbox.start_campaign(everybody=True, title="<b>To all")
+    live_inbox.run_campaign(campaign.id)
+    live_inbox.mark_all_read(user=alice)
+    live_inbox.send_many(recipients=[alice, bob], title="y", idempotency_key="by key")
+    by_key, found = statistics.by_campaign()
+    assert (by_key.title, by_key.campaign.suppressed, by_key.reception.read) == ("by key", 1, 0)
+    assert (found.campaign.sent, found.reception) == (2, Reception(1, 1, is_exact=True))
+    page = browser.get(PAGE).content.decode()
+    assert "&lt;b&gt;To all</a>" in page
+    assert f'href="/admin/live_inbox/bulksend/{campaign.id}/change/"' in page
+
+
+def test_the_page_costs_the_same_at_any_number(browser: Client, alice: User) -> None:
+    def cost() -> int:
+        with queries() as statements:
+            assert browser.get(PAGE).status_code == 200
+        return len(statements)
+
+    def send_to_all(type: str) -> None:
+        campaign = live_inbox.start_campaign(everybody=True, title="x", type=type)
+        live_inbox.run_campaign(campaign.id)
+
+    send_to_all("first")
+    few = cost()
+    for number in range(4):
+        send_to_all(f"t{number}")
+    assert cost() == few
+
+
+def test_it_is_linked_and_needs_the_permissions(browser: Client, staff: MakeStaff) -> None:
+    assert f'href="{PAGE}"' in browser.get("/admin/live_inbox/notification/").content.decode()
+    clerk = staff("view_notification")
+    page = clerk.get(PAGE)
+    assert page.status_code == 200
+    assert "By campaign" not in page.content.decode()
+    User.objects.get(username="clerk").user_permissions.clear()
+    assert clerk.get(PAGE).status_code == 403
