@@ -11,7 +11,7 @@ import live_inbox
 from live_inbox import selectors
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, InboxEvent, Notification
-from live_inbox.services import SentMany, person
+from live_inbox.services import SentMany, campaign_running, person
 from tests.users.people import both_devices, close_code, new_user, serving
 
 
@@ -41,6 +41,24 @@ def check_that_a_bulk_send_remembers_its_recipients() -> None:
         live_inbox.set_preference(user=bob, type="general", enabled=True)
         for notification in alice.live_inbox_notifications.all():
             notification.delete()
+
+
+def check_that_a_campaign_goes_page_by_page_and_is_recalled() -> None:
+    users = [new_user() for _ in range(5)]
+    for user in users[1:]:
+        assert live_inbox.subscribe(user=user, topic="news")
+    campaign_running.STEP_RECIPIENTS = 2
+    for audience in ({"topic": "news"}, {"recipients": users[1:]}):
+        started: Any = live_inbox.start_campaign(title="x", sender=users[0], **audience)
+        done = live_inbox.run_campaign(started.id)
+        assert (done.total, done.sent, done.sender_id) == (4, 4, users[0].pk)
+        assert all(user.live_inbox_notifications.count() == 1 for user in users[1:])
+        live_inbox.recall_campaign(done.id)
+        assert live_inbox.run_campaign(done.id).recalled == 4
+    everybody = live_inbox.start_campaign(title="x", everybody=True)
+    done = live_inbox.run_campaign(everybody.id)
+    assert done.sent == done.total > 0
+    assert list(check_inboxes()) == []
 
 
 def check_that_both_apis_serve_the_user() -> None:
