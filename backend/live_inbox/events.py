@@ -99,6 +99,7 @@ class Kind(StrEnum):
         "all_notifications_marked_read",
     )
     EXPIRED = "expired", PayloadType.REMOVAL, "NotificationDeleted", "notification_deleted"
+    RECALLED = "recalled", PayloadType.REMOVAL, "NotificationDeleted", "notification_deleted"
     # To a client of the JSON protocol, which has one list, a notification that leaves the inbox is gone, and one that
     # returns has arrived. No message of it puts one into the middle of the list: that takes a new list.
     ARCHIVED = "archived", PayloadType.NOTIFICATION, "NotificationUpdated", "notification_deleted"

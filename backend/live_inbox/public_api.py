@@ -231,6 +231,22 @@ def edit(
 
 
 @_named_as_arguments
+def recall(
+    *, notification_id: Any = None, sender: Any = None, idempotency_key: str | None = None
+) -> bool:
+    """Take back a notification: delete it at its recipient. Return whether it was still there.
+
+    It is named by the object or its number, or by the idempotency key of the `send`, which belongs to its `sender`.
+    Raises InvalidInput, naming the field.
+    """
+    return services.recall(
+        notification_id=None if notification_id is None else _number(notification_id),
+        sender_id=sender,
+        idempotency_key=idempotency_key,
+    )
+
+
+@_named_as_arguments
 def mark_read(*, user: Any, notification_id: Any) -> Changed:
     """Mark a notification of a user as read: by its number, or the object itself.
 
@@ -378,6 +394,7 @@ asubscribe = _async(subscribe)
 aunsubscribe = _async(unsubscribe)
 atopics = _async(topics)
 aedit = _async(edit)
+arecall = _async(recall)
 amark_read = _async(mark_read)
 amark_unread = _async(mark_unread)
 amark_all_read = _async(mark_all_read)

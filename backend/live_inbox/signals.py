@@ -14,8 +14,8 @@ Arguments of all signals but `notifications_sent`:
 - `event`: the `live_inbox.events.Event` of the log;
 - `user_id`: the primary key of the user whose inbox it is, of the type that the user model has;
 - `notification`: the `live_inbox.events.Snapshot` of the notification right after the event. It is None after a
-  deletion or an expiry, where `event.notification_id` and `event.type` say what is gone, and after several were read
-  or seen.
+  deletion, an expiry or a recall, where `event.notification_id` and `event.type` say what is gone, and after several
+  were read or seen.
 
 Django's `post_save` is not sent for notifications: services write them by statements of their own.
 """
@@ -44,6 +44,9 @@ notification_deleted = Signal(use_caching=True)
 
 notification_expired = Signal(use_caching=True)
 """A notification was deleted because its `expires_at` has passed."""
+
+notification_recalled = Signal(use_caching=True)
+"""A notification was deleted by its sender's side: by `live_inbox.recall` or `recall_campaign`."""
 
 notification_archived = Signal(use_caching=True)
 """A notification was moved to the archive."""

@@ -231,6 +231,11 @@ export interface EditPayload {
   changed: boolean;
 }
 
+/** The result of `recall`. */
+export interface RecallPayload {
+  recalled: boolean;
+}
+
 /** The result of `markRead`. */
 export interface MarkReadPayload {
   notification: Notification;
@@ -458,6 +463,12 @@ export const EditNotificationDocument = /* @__PURE__ */ typedDocument<
   { editNotification: EditPayload },
   { input: EditInput }
 >(/* GraphQL */ `mutation EditNotification($input: EditInput!) { editNotification(input: $input) { notification { ...NotificationFields } changed } } ${NOTIFICATION_FIELDS}`);
+
+/** Take back a notification that you have sent; with permission, any: it is deleted at its recipient. Name it by one of the arguments. Counts as a send. */
+export const RecallDocument = /* @__PURE__ */ typedDocument<
+  { recall: RecallPayload },
+  { id?: string | null; idempotencyKey?: string | null }
+>(/* GraphQL */ `mutation Recall($id: ID, $idempotencyKey: String) { recall(id: $id, idempotencyKey: $idempotencyKey) { recalled } }`);
 
 /** Mark a notification as read. Does nothing if it is read. */
 export const MarkReadDocument = /* @__PURE__ */ typedDocument<

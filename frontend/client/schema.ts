@@ -121,7 +121,7 @@ export interface NotificationAdded {
   notification: Notification;
 }
 
-/** A notification was deleted, by the user or because it expired. */
+/** A notification was deleted: by the user, because it expired, or because it was recalled. */
 export interface NotificationDeleted {
   __typename: "NotificationDeleted";
   position: string;

@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from live_inbox import services
+from live_inbox.errors import NotFound
 from live_inbox.events import Snapshot
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.models import Notification
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.edit_for_caller import edit_for_caller
+from live_inbox.services.recall_for_caller import recall_for_caller
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox.snapshots import as_sent
 from live_inbox_graphql import ids
@@ -82,6 +84,16 @@ def edit(caller: Caller, input: EditInput) -> ShownEdit:
             **input.content(),
         )
     return ShownEdit(_shown(edited.notification, caller), edited.changed)
+
+
+def recall(caller: Caller, id: str | None, idempotency_key: str | None) -> bool:
+    """Delete what the caller has sent, or may change; return whether it was there."""
+    with named_by_client(notification_id="id"):
+        try:
+            number = None if id is None else ids.parse_notification_id(id)
+        except NotFound:
+            number = 0
+        return recall_for_caller(caller, notification_id=number, idempotency_key=idempotency_key)
 
 
 def mark_read(caller: Caller, id: str) -> services.Changed:

@@ -101,7 +101,9 @@ class NotificationUpdated(NotificationEvent):
     change: NotificationChange = strawberry.field(description="What has changed.")
 
 
-@strawberry.type(description="A notification was deleted, by the user or because it expired.")
+@strawberry.type(
+    description="A notification was deleted: by the user, because it expired, or because it was recalled."
+)
 class NotificationDeleted(NotificationEvent):
     notification_id: strawberry.ID = strawberry.field(
         description="The id of the deleted notification."

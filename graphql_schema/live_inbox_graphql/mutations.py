@@ -41,6 +41,7 @@ from live_inbox_graphql.payloads import (
     MarkUnreadPayload,
     PerformActionPayload,
     PinPayload,
+    RecallPayload,
     RefreshTokenPayload,
     SendManyPayload,
     SendPayload,
@@ -102,6 +103,23 @@ class Mutation:
         ],
     ) -> EditPayload:
         return changing_sent(info, _edit, input)
+
+    @strawberry.mutation(
+        description="Take back a notification that you have sent; with permission, any: it is deleted at its "
+        "recipient. Name it by one of the arguments. Counts as a send."
+    )
+    def recall(
+        self,
+        info: Info,
+        id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="The id of the notification.")
+        ] = None,
+        idempotency_key: Annotated[
+            str | None,
+            strawberry.argument(description="The key with which you have sent it by `send`."),
+        ] = None,
+    ) -> RecallPayload:
+        return changing_sent(info, _recall, id, idempotency_key)
 
     @strawberry.mutation(description="Mark a notification as read. Does nothing if it is read.")
     def mark_read(self, info: Info, id: NotificationId) -> MarkReadPayload:
@@ -313,6 +331,10 @@ def _send(caller: Caller, input: SendInput) -> SendPayload:
 
 def _edit(caller: Caller, input: EditInput) -> EditPayload:
     return EditPayload.of(changes.edit(caller, input))
+
+
+def _recall(caller: Caller, id: str | None, idempotency_key: str | None) -> RecallPayload:
+    return RecallPayload(recalled=changes.recall(caller, id, idempotency_key))
 
 
 def _send_many(caller: Caller, input: SendManyInput) -> SendManyPayload:

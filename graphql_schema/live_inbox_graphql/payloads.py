@@ -60,6 +60,13 @@ class EditPayload:
         return cls(notification=Notification.of(edited.notification), changed=edited.changed)
 
 
+@strawberry.type(description="The result of `recall`.")
+class RecallPayload:
+    recalled: bool = strawberry.field(
+        description="Whether it was still there. If not, it is gone, or was never yours."
+    )
+
+
 @strawberry.enum(description="What became of one recipient of `sendMany`.")
 class SendStatus(Enum):
     SENT = strawberry.enum_value("sent", description="The recipient got the notification.")

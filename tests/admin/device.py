@@ -66,7 +66,7 @@ def inbox_row(user: User) -> Mapping[str, object] | None:
 
 def _after(screen: Screen, event: Event) -> Screen:
     shown = dict(screen.notifications)
-    if event.kind in (Kind.DELETED, Kind.EXPIRED):
+    if event.removes is not None:
         assert event.notification_id is not None
         del shown[event.notification_id]
     elif event.notification is not None:

@@ -413,3 +413,29 @@ def test_the_history_keeps_no_content_of_what_is_deleted(browser: Client, alice:
     assert {entry.object_repr for entry in entries} == {f"Notification {row.pk}" for row in rows}
     assert "password" not in str(list(entries.values()))
     assert f"Notification {rows[2].pk}" in browser.get("/admin/").content.decode()
+
+
+def test_selected_notifications_are_recalled_after_confirmation(
+    browser: Client, alice: User
+) -> None:
+    kept, wrong = send(alice, "kept"), send(alice, "wrong")
+    device = Device(alice)
+
+    asked = act(browser, "recall", wrong)
+    assert "wrong" in asked.content.decode()
+    assert device.receive() == []
+    response = act(browser, "recall", wrong, agreed="yes")
+
+    assert messages(response) == ["Recalled 1 notification."]
+    assert device.receive_kinds() == [Kind.RECALLED]
+    assert list(Notification.objects.all()) == [kept]
+    entry = LogEntry.objects.get()
+    assert (entry.action_flag, entry.object_repr) == (DELETION, f"Notification {wrong.pk}")
+
+
+def test_who_may_not_send_cannot_recall(staff: MakeStaff, alice: User) -> None:
+    notification = send(alice)
+
+    act(staff("view_notification", "change_notification"), "recall", notification, agreed="yes")
+
+    assert Notification.objects.get() == notification

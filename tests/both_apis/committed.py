@@ -18,6 +18,7 @@ GRAPHQL_TYPES = {
     "unread": "NotificationUpdated",
     "deleted": "NotificationDeleted",
     "expired": "NotificationDeleted",
+    "recalled": "NotificationDeleted",
     "all_read": "AllNotificationsRead",
     "archived": "NotificationUpdated",
     "snoozed": "NotificationUpdated",
@@ -33,6 +34,7 @@ JSON_TYPES = {
     "unread": "notification_marked_unread",
     "deleted": "notification_deleted",
     "expired": "notification_deleted",
+    "recalled": "notification_deleted",
     "all_read": "all_notifications_marked_read",
     "archived": "notification_deleted",
     "snoozed": "notification_deleted",
@@ -234,7 +236,7 @@ class CommittedEvents:
                 said = about if event.kind in ("added", "returned") else changed
                 is_said = event.kind in JSON_TYPES
                 return CommittedEvent(row.type, shown, json | said if is_said else {})
-            case "deleted" | "expired":
+            case "deleted" | "expired" | "recalled":
                 number = event.notification_id
                 shown = shared | {"notificationId": str(number)}
                 gone: Json = {"notification_id": number, "success": True}

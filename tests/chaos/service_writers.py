@@ -48,7 +48,8 @@ class ServiceWriter(Writer):
             self._send: 34,
             self._mark: 25,
             self._all_read: 3,
-            self._delete: 6,
+            self._delete: 4,
+            self._recall: 3,
             self._send_many: 6,
             self._take_back: 4,
             self._with_key: 12,
@@ -189,6 +190,17 @@ class ServiceWriter(Writer):
         except NotFound:
             return
         self.claim(inbox, DELETED, COMMITTED, sequence=done.position.sequence, **more)
+
+    def _recall(self, inbox: int) -> None:
+        from live_inbox import services
+
+        chosen = self._choose(inbox)
+        if chosen is None:
+            return
+        more = {"notification_id": chosen[0], "operation": "recall"}
+        self.claim(inbox, DELETED, UNKNOWN, **more)
+        if services.recall(notification_id=chosen[0]):
+            self.claim(inbox, DELETED, COMMITTED, **more)
 
     def _send_many(self, inbox: int) -> None:
         """Send to several; half of the time with a key, until it is done."""

@@ -68,6 +68,7 @@ class Replica:
             Kind.UNREAD: self._mark,
             Kind.DELETED: self._delete,
             Kind.EXPIRED: self._expire,
+            Kind.RECALLED: self._delete,
             Kind.ALL_READ: self._mark_all,
             Kind.ARCHIVED: self._change,
             Kind.UNARCHIVED: self._change,

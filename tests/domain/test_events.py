@@ -98,6 +98,7 @@ def test_the_kinds_of_events() -> None:
         "deleted",
         "all_read",
         "expired",
+        "recalled",
         "archived",
         "unarchived",
         "snoozed",
@@ -281,7 +282,7 @@ def events(draw: st.DrawFn) -> Event:
     details: dict[str, Any]
     if kind is Kind.ALL_READ:
         details = {"count": draw(NUMBERS), "through_rank": draw(NUMBERS)}
-    elif kind in (Kind.DELETED, Kind.EXPIRED):
+    elif kind in (Kind.DELETED, Kind.EXPIRED, Kind.RECALLED):
         details = {"notification_id": draw(NUMBERS), "type": draw(TEXTS)}
     else:
         snapshot = draw(SNAPSHOTS)

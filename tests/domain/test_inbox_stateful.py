@@ -322,6 +322,16 @@ class Inboxes(RuleBasedStateMachine):
             model.sequence += 1
         self.check_result(user, result)
 
+    @rule(index=st.integers(0, 12))
+    def recall(self, index: int) -> None:
+        owners = {key: user for user, model in enumerate(self.models) for key in model.items}
+        ids = sorted(owners)
+        key = ids[index] if index < len(ids) else 10**9 + index
+        with self.committed() as now:
+            assert services.recall(notification_id=key, now=now) is (key in owners)
+        if key in owners:
+            self.left(owners[key], key)
+
     @rule(user=USERS, data=st.data())
     def mark_all_read(self, user: int, data: st.DataObject) -> None:
         up_to = data.draw(st.none() | st.sampled_from(self.positions))

@@ -78,7 +78,9 @@ def without_descriptions(name: str) -> str:
         "notificationTypes: [NotificationType!]! topics: [String!]! campaign( id: ID! ): Campaign }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! "
-        "editNotification( input: EditInput! ): EditPayload! markRead( id: ID! ): MarkReadPayload! "
+        "editNotification( input: EditInput! ): EditPayload! "
+        "recall( id: ID idempotencyKey: String ): RecallPayload! "
+        "markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
         "markSeen( upTo: String ): MarkSeenPayload! archive( id: ID! ): ArchivePayload! "
         "unarchive( id: ID! ): UnarchivePayload! snooze( id: ID! until: DateTime! ): SnoozePayload! "
@@ -165,6 +167,7 @@ def without_descriptions(name: str) -> str:
         "recipientRefs: [String!]! = [] idempotencyKey: String }",
         "input EditInput { id: ID idempotencyKey: String title: String message: String data: JSON link: String "
         "expiresAt: DateTime context: JSON priority: NotificationPriority }",
+        "type RecallPayload { recalled: Boolean! }",
         "type EditPayload { notification: Notification! changed: Boolean! }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",
         "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
@@ -202,6 +205,7 @@ def test_there_are_no_other_types() -> None:
             "SendPayload",
             "SendManyPayload",
             "EditInput",
+            "RecallPayload",
             "EditPayload",
             "RecipientResult",
             "SendStatus",

@@ -336,6 +336,7 @@ TOLD: dict[Kind, dict[str, Any] | None] = {
     Kind.UNREAD: {"type": "notification_marked_unread", "notification_id": 123, "success": True},
     Kind.DELETED: {"type": "notification_deleted", "notification_id": 123, "success": True},
     Kind.EXPIRED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.RECALLED: {"type": "notification_deleted", "notification_id": 123, "success": True},
     Kind.ALL_READ: {"type": "all_notifications_marked_read", "success": True, "count": 2},
     Kind.ARCHIVED: {"type": "notification_deleted", "notification_id": 123, "success": True},
     Kind.UNARCHIVED: None,

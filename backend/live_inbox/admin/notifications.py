@@ -28,6 +28,7 @@ from django.utils.safestring import SafeString
 
 from live_inbox import services
 from live_inbox.admin.base import InboxModelAdmin, InboxModelForm
+from live_inbox.admin.confirmation import asked
 from live_inbox.admin.filters import ReadFilter, TypeFilter
 from live_inbox.admin.history import log_notifications
 from live_inbox.admin.paginator import CappedPaginator
@@ -110,7 +111,7 @@ class NotificationAdmin(InboxModelAdmin):
     sortable_by = ()
     paginator = CappedPaginator
     show_full_result_count = False
-    actions = ("mark_read", "mark_unread", "delete_selected")
+    actions = ("mark_read", "mark_unread", "recall", "delete_selected")
     fields = (
         "recipient",
         "sender",
@@ -393,6 +394,28 @@ class NotificationAdmin(InboxModelAdmin):
         log_notifications(user_id, changed, CHANGE, change)
         count = "1 notification" if len(changed) == 1 else f"{len(changed)} notifications"
         self.message_user(request, f"Marked {count} as {state}.", messages.SUCCESS)
+
+    def has_recall_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may take back what was sent: whoever may send."""
+        return self.has_add_permission(request)
+
+    @admin.action(description="Recall selected notifications", permissions=["recall"])
+    def recall(
+        self, request: HttpRequest, queryset: QuerySet[Notification]
+    ) -> HttpResponseBase | None:
+        """Take back the selected notifications after confirmation."""
+        if refuse_large_selection(self, request, queryset):
+            return None
+        text = "These notifications are deleted at their recipients, as their sender's side."
+        page = asked(self, request, queryset, title="Recall", text=text)
+        if page is not None:
+            return page
+        rows = [row for row in queryset.order_by("pk") if services.recall(notification_id=row.pk)]
+        user_id: Any = request.user.pk
+        log_notifications(user_id, rows, DELETION, "Recalled.")
+        count = "1 notification" if len(rows) == 1 else f"{len(rows)} notifications"
+        self.message_user(request, f"Recalled {count}.", messages.SUCCESS)
+        return None
 
     @admin.action(description="Delete selected notifications", permissions=["delete"])
     def delete_selected(

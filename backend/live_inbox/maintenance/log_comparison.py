@@ -38,7 +38,7 @@ _CONTENT = ("type", "title", "message", "link")
 """The fields that are compared: text in the log, too. Not every field of CONTENT_FIELDS, because events from before a
 field was added do not have it."""
 
-_REMOVALS = (Kind.DELETED, Kind.EXPIRED)
+_REMOVALS = (Kind.DELETED, Kind.EXPIRED, Kind.RECALLED)
 
 
 def not_as_added(users: Sequence[Any]) -> dict[Any, dict[str, int]]:

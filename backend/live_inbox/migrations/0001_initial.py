@@ -188,6 +188,7 @@ class Migration(migrations.Migration):
                             ("deleted", "deleted"),
                             ("all_read", "all_read"),
                             ("expired", "expired"),
+                            ("recalled", "recalled"),
                             ("archived", "archived"),
                             ("unarchived", "unarchived"),
                             ("snoozed", "snoozed"),

@@ -19,7 +19,15 @@ from live_inbox.services.moving import archive, snooze, unarchive, unsnooze
 from live_inbox.services.performing import perform_action
 from live_inbox.services.pinning import pin, unpin
 from live_inbox.services.preferences import set_preference
-from live_inbox.services.results import AllRead, Changed, Deleted, Seen, Sent, SentMany
+from live_inbox.services.recalling import recall
+from live_inbox.services.results import (
+    AllRead,
+    Changed,
+    Deleted,
+    Seen,
+    Sent,
+    SentMany,
+)
 from live_inbox.services.seeing import mark_seen
 from live_inbox.services.sending import send
 from live_inbox.services.topics import subscribe, topics_of, unsubscribe
@@ -49,6 +57,7 @@ __all__ = [
     "perform_action",
     "person",
     "pin",
+    "recall",
     "recall_campaign",
     "run_campaign",
     "send",

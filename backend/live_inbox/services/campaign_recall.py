@@ -51,7 +51,7 @@ def _recall(campaign_id: int, may_wait: bool) -> Step:
     wrong = {user_id for user_id, rows in found.items() if not can_lose(inboxes[user_id], rows)}
     rows = [each for user_id in found if user_id not in wrong for each in found[user_id]]
     if rows:
-        record(remove(inboxes, rows, Kind.DELETED, None))
+        record(remove(inboxes, rows, Kind.RECALLED, None))
     others = database.queryset(Notification).filter(pk__in=ids)
     is_left = others.exclude(recipient__in=wrong).exists()
     if is_left and not rows:

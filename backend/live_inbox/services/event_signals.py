@@ -55,6 +55,8 @@ def _signal_of(kind: Kind) -> Signal:
             return signals.notification_deleted
         case Kind.EXPIRED:
             return signals.notification_expired
+        case Kind.RECALLED:
+            return signals.notification_recalled
         case Kind.ARCHIVED:
             return signals.notification_archived
         case Kind.UNARCHIVED:

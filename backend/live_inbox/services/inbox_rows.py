@@ -202,6 +202,12 @@ def _own(user_id: Any, notification_id: int) -> QuerySet[Notification]:
     return query.filter(recipient=user_id, pk=notification_id)
 
 
+def lock_all(user_ids: Collection[Any]) -> dict[Any, Inbox]:
+    """Return those of the inboxes that exist, locked until the transaction ends. Waits; in the order of the users."""
+    inboxes = _timed(database.queryset(Inbox).select_for_update(no_key=True))
+    return {inbox.pk: inbox for inbox in inboxes.filter(pk__in=user_ids).order_by("pk")}
+
+
 def lock_skip_locked(user_ids: Collection[Any]) -> dict[Any, Inbox]:
     """Return those of the inboxes that are not locked by others, locked until the transaction ends.
 
