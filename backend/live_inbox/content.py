@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from functools import partial
 from typing import (
@@ -52,6 +52,8 @@ MESSAGE_LENGTH = 4000
 LINK_LENGTH = 2000
 KEY_LENGTH = 200
 PRIORITY_LENGTH = 16
+LONGEST_SECONDS = 1_000_000_000
+"""The longest time that clients may name, about 31 years: it fits into 32 bits, as GraphQL's integers do."""
 
 PRIORITIES = ("low", "normal", "high", "urgent")
 """How much a notification matters, from the least to the most."""
@@ -76,7 +78,7 @@ class ContentFields(TypedDict, total=False):
     message: Text | None
     link: Text | HasAddress | None
     data: Any
-    expires_at: datetime | None
+    expires_at: datetime | timedelta | None
     priority: Text | None
     icon: Text | HasAddress | None
     actor: Any
@@ -126,6 +128,24 @@ def _given(values: Mapping[str, Any], name: str) -> object:
     """Return the value of a field; its default if it is not given, or None."""
     value = values.get(name)
     return CONTENT_FIELDS[name].default if value is None else value
+
+
+def moment_after(start: datetime, wait: timedelta, *, field: str) -> datetime:
+    """Return the moment that comes so long after another one. Raises InvalidInput unless it is later."""
+    try:
+        moment = start + wait
+    except OverflowError:
+        raise InvalidInput(f"{field} is out of range.", field=field) from None
+    if moment <= start:
+        raise InvalidInput(f"{field} must be a time that is longer than none.", field=field)
+    return moment
+
+
+def clean_seconds(value: int, *, field: str) -> timedelta:
+    """Return a time of whole seconds, which clients name in place of a moment. Raises InvalidInput."""
+    if not 1 <= value <= LONGEST_SECONDS:
+        raise InvalidInput(f"{field} must be 1 to {LONGEST_SECONDS}.", field=field)
+    return timedelta(seconds=value)
 
 
 def clean_created_at(value: object) -> datetime | None:

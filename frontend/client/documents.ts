@@ -133,6 +133,7 @@ export interface SendInput {
   data?: unknown | null;
   link?: string | null;
   expiresAt?: string | null;
+  expiresInSeconds?: number | null;
   context?: unknown | null;
   priority?: NotificationPriority;
   icon?: string | null;
@@ -179,6 +180,7 @@ export interface SendManyInput {
   data?: unknown | null;
   link?: string | null;
   expiresAt?: string | null;
+  expiresInSeconds?: number | null;
   context?: unknown | null;
   priority?: NotificationPriority;
   icon?: string | null;
@@ -221,6 +223,7 @@ export interface EditInput {
   data?: unknown | null;
   link?: string | null;
   expiresAt?: string | null;
+  expiresInSeconds?: number | null;
   context?: unknown | null;
   priority?: NotificationPriority | null;
 }
@@ -353,6 +356,7 @@ export interface StartCampaignInput {
   data?: unknown | null;
   link?: string | null;
   expiresAt?: string | null;
+  expiresInSeconds?: number | null;
   context?: unknown | null;
   priority?: NotificationPriority;
   icon?: string | null;

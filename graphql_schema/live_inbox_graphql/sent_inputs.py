@@ -10,7 +10,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from live_inbox.content import EDITABLE, GivenFields
-from live_inbox_graphql.types import NotificationPriority
+from live_inbox_graphql.types import NotificationPriority, expiry
 
 
 @strawberry.input(
@@ -42,6 +42,10 @@ class EditInput:
         default=strawberry.UNSET,
         description="When it is deleted automatically: a time in the future; null for never.",
     )
+    expires_in_seconds: int | None = strawberry.field(
+        default=None,
+        description="The same, as a time from now on, in place of `expiresAt`. A repeated call names the same time.",
+    )
     context: JSON | None = strawberry.field(
         default=None,
         description="A JSON object from which the templates of the type make the title and the text that are left out.",
@@ -53,8 +57,9 @@ class EditInput:
     def content(self) -> GivenFields:
         """Return the content as the service takes it."""
         content: Any = {}
-        for name in (*EDITABLE, "context"):
-            value = getattr(self, name)
+        values = {name: getattr(self, name) for name in (*EDITABLE, "context")}
+        values["expires_at"] = expiry(self.expires_at, self.expires_in_seconds)
+        for name, value in values.items():
             if value is not strawberry.UNSET:
                 content[name] = value.value if isinstance(value, Enum) else value
         return cast("GivenFields", content)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import strawberry
 from strawberry.relay import Node, PageInfo
 from strawberry.scalars import JSON
 
 from live_inbox import selectors
-from live_inbox.content import CONTENT_FIELDS, GivenFields
+from live_inbox.content import CONTENT_FIELDS, GivenFields, clean_seconds
+from live_inbox.errors import InvalidInput
 from live_inbox.events import Person, Snapshot
 from live_inbox.snapshots import shown_icon
 from live_inbox_graphql import cursors, ids
 from live_inbox_graphql.target_links import link_of
+
+T = TypeVar("T")
 
 
 @strawberry.type(description="A user, as other users see them.")
@@ -256,6 +259,17 @@ class ActionInput:
         return {"label": self.label, "id": self.action_id, "link": self.link}
 
 
+def expiry(moment: T, seconds: int | None) -> T | timedelta:
+    """Return when a notification expires: the moment that was given, or the time from now on. Raises InvalidInput."""
+    if seconds is None:
+        return moment
+    if moment is not None and moment is not strawberry.UNSET:
+        raise InvalidInput(
+            "expires_in_seconds cannot be given together with a moment.", field="expires_in_seconds"
+        )
+    return clean_seconds(seconds, field="expires_in_seconds")
+
+
 @strawberry.input(description="The content of a notification.")
 class ContentInput:
     """The fields that are common to what sends: not a type of the schema by itself."""
@@ -284,6 +298,10 @@ class ContentInput:
         default=None,
         description="When it is deleted automatically: a time in the future. It is deleted a few seconds later, "
         "as if by the recipient. Null: as the type is declared, or never.",
+    )
+    expires_in_seconds: int | None = strawberry.field(
+        default=None,
+        description="The same, as a time from now on, in place of `expiresAt`. A repeated call names the same time.",
     )
     context: JSON | None = strawberry.field(
         default=None,
@@ -314,6 +332,7 @@ class ContentInput:
         content: Any = {}
         for name in (*CONTENT_FIELDS, "context"):
             content[name] = _plain(getattr(self, name))
+        content["expires_at"] = expiry(self.expires_at, self.expires_in_seconds)
         return cast("GivenFields", content)
 
 

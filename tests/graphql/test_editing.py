@@ -93,3 +93,22 @@ async def test_recipients_and_others_do_not_edit(
     answer = await ask(EDIT, bob, {"input": input}, "notifications:write")
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert (await Notification.objects.aget()).title == "old"
+
+
+async def test_an_expiry_may_be_a_time_from_now_on(ask: Ask, bob: User, sent: Notification) -> None:
+    def after(row: Notification) -> float:
+        assert row.expires_at is not None
+        return (row.expires_at - (row.edited_at or row.created_at)).total_seconds()
+
+    named = {"id": str(sent.pk), "expiresInSeconds": 600}
+    await ask.data(EDIT, bob, {"input": named})
+    assert 590 < after(await Notification.objects.aget()) <= 600
+    send = "mutation ($input: SendInput!) { send(input: $input) { notification { id } } }"
+    own = {"recipientId": str(bob.pk), "title": "x", "expiresInSeconds": 60}
+    made = await ask.data(send, bob, {"input": own})
+    assert 50 < after(await Notification.objects.aget(pk=made["notification"]["id"])) <= 60
+    for query, input in ((EDIT, named), (send, own)):
+        for wrong in ({"expiresInSeconds": 0}, {"expiresAt": "2100-01-01T00:00:00Z"}):
+            (error,) = (await ask(query, bob, {"input": input | wrong}))["errors"]
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+            assert error["extensions"]["field"] == "input.expiresInSeconds"

@@ -157,16 +157,16 @@ def without_descriptions(name: str) -> str:
         "priorities: [NotificationPriority!] seen: Boolean text: String folder: NotificationFolder! = INBOX "
         "pinnedOnly: Boolean! = false }",
         "input SendInput { title: String message: String "
-        'type: String! = "general" data: JSON link: String expiresAt: DateTime context: JSON '
+        'type: String! = "general" data: JSON link: String expiresAt: DateTime expiresInSeconds: Int context: JSON '
         "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
         "actions: [ActionInput!] format: MessageFormat recipientId: ID! idempotencyKey: String }",
         "input SendManyInput { title: String message: String "
-        'type: String! = "general" data: JSON link: String expiresAt: DateTime context: JSON '
+        'type: String! = "general" data: JSON link: String expiresAt: DateTime expiresInSeconds: Int context: JSON '
         "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
         "actions: [ActionInput!] format: MessageFormat recipientIds: [ID!]! = [] "
         "recipientRefs: [String!]! = [] idempotencyKey: String }",
         "input EditInput { id: ID idempotencyKey: String title: String message: String data: JSON link: String "
-        "expiresAt: DateTime context: JSON priority: NotificationPriority }",
+        "expiresAt: DateTime expiresInSeconds: Int context: JSON priority: NotificationPriority }",
         "type RecallPayload { recalled: Boolean! }",
         "type EditPayload { notification: Notification! changed: Boolean! }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -104,6 +104,9 @@ SENDS: dict[str, dict[str, Any]] = {
         "expires_at": datetime(2124, 1, 1, tzinfo=UTC)
     },
     f'{{"type":"send_notification",{REST},"expires_at":null}}': {},
+    f'{{"type":"send_notification",{REST},"expires_in_seconds":60}}': {
+        "expires_at": timedelta(minutes=1)
+    },
     # The domain decides about what these fields may hold.
     f'{{"type":"send_notification",{REST},"data":{{"n":{10**30}}},"link":"javascript:x"}}': {
         "data": {"n": 10**30},
@@ -304,6 +307,20 @@ def test_a_send_with_an_expiry_that_is_no_moment_is_refused(value: str) -> None:
     )
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "true", '"soon"', "1000000001", "{}"])
+def test_a_send_with_an_expiry_that_is_no_time_is_refused(value: str) -> None:
+    with pytest.raises(Refused) as caught:
+        decode(f'{{"type":"a",{REST},"expires_in_seconds":{value}}}', max_bytes=MAX_BYTES)
+    assert caught.value.failure.field == "expires_in_seconds"
+
+
+def test_a_send_expires_at_a_moment_or_after_a_time() -> None:
+    both = '"expires_in_seconds":60,"expires_at":"2124-01-01T00:00:00Z"'
+    with pytest.raises(Refused) as caught:
+        decode(f'{{"type":"a",{REST},{both}}}', max_bytes=MAX_BYTES)
+    assert caught.value.failure.field == "expires_in_seconds"
+
+
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_nothing_but_malformed_and_refused_is_raised(frame: str) -> None:
     with pytest.raises(Malformed):
@@ -313,6 +330,7 @@ def test_nothing_but_malformed_and_refused_is_raised(frame: str) -> None:
 KEYS = [
     *("type", "user_id", "title", "message", "notification_type", "data", "link"),
     *("limit", "before_id", "notification_id", "expires_at", "idempotency_key"),
+    "expires_in_seconds",
 ]
 TYPES = ["send_notification", "get_notifications", "mark_read", "mark_all_read", "approval", "ping"]
 VALUES = st.recursive(

@@ -402,7 +402,7 @@ def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
     if kind is SendNotification:
         content = {messages.WIRE_NAMES.get(name, name): False for name in CONTENT_FIELDS}
-        added = {"context": False, "idempotency_key": False}
+        added = dict.fromkeys(("expires_in_seconds", "context", "idempotency_key"), False)
         return {"type": True, "user_id": True, **content, **added}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}

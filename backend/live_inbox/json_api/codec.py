@@ -8,7 +8,7 @@ from typing import Any, NoReturn, assert_never
 
 import orjson
 
-from live_inbox.content import CONTENT_FIELDS
+from live_inbox.content import CONTENT_FIELDS, clean_seconds
 from live_inbox.errors import InvalidInput
 from live_inbox.json_api.filters import filter_of
 from live_inbox.json_api.messages import (
@@ -185,6 +185,14 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
     content: Any = {name: _content(name, fields) for name in CONTENT_FIELDS}
     if fields.get("context") is not None:
         content["context"] = _object("context", fields["context"])
+    if fields.get("expires_in_seconds") is not None:
+        if content["expires_at"] is not None:
+            raise InvalidInput(
+                "expires_in_seconds cannot be given together with expires_at.",
+                field="expires_in_seconds",
+            )
+        seconds = _number(fields, "expires_in_seconds")
+        content["expires_at"] = clean_seconds(seconds, field="expires_in_seconds")
     key = fields.get("idempotency_key")
     if key is not None:
         key = _text("idempotency_key", key)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from live_inbox import services
@@ -20,7 +20,7 @@ def send_websocket_notification(
     data: Any = None,
     link: Any = None,
     sender_id: Any = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | timedelta | None = None,
 ) -> Notification | None:
     """Send a notification to a user; return it, or None if the user does not want this type."""
     sent = services.send(
@@ -46,7 +46,7 @@ def send_approval_notification(
     sender_id: Any = None,
     link: Any = None,
     data: Any = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | timedelta | None = None,
 ) -> Notification | None:
     """Tell a user that a form of theirs was approved or not, as a notification of type `approval`."""
     sent = services.send_approval(
@@ -72,7 +72,7 @@ def send_user_detail_approval_notification(
     message: str | None = None,
     item_id: Any = None,
     link: Any = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | timedelta | None = None,
 ) -> Notification | None:
     """Tell a user that their details were approved or not.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Model
@@ -25,7 +25,7 @@ def send_approval(
     link: str = "",
     data: Any = None,
     idempotency_key: str | None = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | timedelta | None = None,
     now: datetime | None = None,
 ) -> Sent:
     """Notify a user that a form of theirs was approved or rejected.
@@ -58,7 +58,7 @@ def send_user_detail_approval(
     sender_id: Any = None,
     link: str = "",
     idempotency_key: str | None = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | timedelta | None = None,
     now: datetime | None = None,
 ) -> Sent:
     """Notify a user that their own details were approved or rejected; `item_id` is the user unless given."""

@@ -68,8 +68,11 @@ def edited_values(sent: Notification, given: Mapping[str, Any], now: datetime) -
     fields = {name: getattr(sent, name) for name in EDITABLE if name not in changed}
     fields |= {name: value for name, value in given.items() if name in changed}
     fields |= {"type": sent.type, "context": given.get("context")}
-    # The retention of the type began with the send.
-    content = content_for(sent.recipient_id, replace(read_given(fields, now=now), expires_at=None))
+    read = read_given(fields, now=now)
+    if not read.waits:
+        # The retention of the type began with the send.
+        read = replace(read, expires_at=None)
+    content = content_for(sent.recipient_id, read)
     if "expires_at" in changed:
         check_not_expired(content, now)
     return {name: getattr(content, name) for name in changed}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,14 @@ from django.template import TemplateSyntaxError
 from django.utils import translation
 
 from live_inbox import text_templates
-from live_inbox.content import CONTENT_FIELDS, Content, clean_content, clean_object, clean_type
+from live_inbox.content import (
+    CONTENT_FIELDS,
+    Content,
+    clean_content,
+    clean_object,
+    clean_type,
+    moment_after,
+)
 from live_inbox.declared_types import (
     UNDECLARED,
     NotificationType,
@@ -48,9 +55,11 @@ class GivenContent:
     """The templates of its type, by the fields that they fill. None of them for a call with a title and without a
     context: it is whole, and was perhaps written before the type had templates."""
     expires_at: datetime | None
-    """When it expires by the retention of its type; None if that says nothing, or the call says when."""
+    """When it expires, where the retention of its type says so, or the call named a time from now on."""
     format: str | None
     """What messages of its type are written in; None if that is not declared."""
+    waits: Mapping[str, float] = field(default_factory=dict)
+    """The times from now on that the call named, in seconds, by the fields for which they stand."""
 
     @property
     def rendered(self) -> tuple[str, ...]:
@@ -91,7 +100,8 @@ class GivenContent:
             values["actor"] = {**values["actor"], "name": ""}
         # Whether there is a template for them may change until the call is repeated.
         values |= {name: None for name in ("title", "message") if self._is_default(name)}
-        document = orjson.dumps([values, context], option=orjson.OPT_SORT_KEYS)
+        given = [values, context, self.waits] if self.waits else [values, context]
+        document = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
         return hashlib.blake2b(document, digest_size=16).hexdigest()
 
     def _is_default(self, name: str) -> bool:
@@ -121,11 +131,17 @@ def read_given(given: Mapping[str, Any], *, now: datetime) -> GivenContent:
             "Nothing is made from a context: the type has no templates.", field="context"
         )
     days = declared.retention_days
-    expires_at = None
-    if days is not None and fields.get("expires_at") is None:
+    expires_at, waits = None, {}
+    wait = fields.get("expires_at")
+    if isinstance(wait, timedelta):
+        expires_at = moment_after(now, wait, field="expires_at")
+        # A repeated call names the same time, not the same moment.
+        waits["expires_at"] = wait.total_seconds()
+        fields["expires_at"] = None
+    elif days is not None and wait is None:
         expires_at = now + timedelta(days=days)
     templates = {} if is_whole else declared.templates
-    return GivenContent(fields, context, templates, expires_at, declared.format)
+    return GivenContent(fields, context, templates, expires_at, declared.format, waits)
 
 
 def _declared(type: object) -> NotificationType:

@@ -202,8 +202,8 @@ BUGS = (
         name="context-not-compared",
         breaks="A key that was used with another context returns the notification of the first.",
         file=f"{SERVICES}/given_content.py",
-        original="orjson.dumps([values, context]",
-        replacement="orjson.dumps([values]",
+        original='context = plain_json(self.context, field="context")',
+        replacement="context = None",
         caught_by=(
             "tests/domain/test_templates.py::test_a_repeated_send_is_recognised_by_what_was_given",
         ),
@@ -212,8 +212,8 @@ BUGS = (
         name="retention-over-the-expiry",
         breaks="The retention of a type takes the place of the expiry that a send was given.",
         file=f"{SERVICES}/given_content.py",
-        original='if days is not None and fields.get("expires_at") is None:',
-        replacement="if days is not None:",
+        original="elif days is not None and wait is None:",
+        replacement="elif days is not None:",
         caught_by=("tests/domain/test_templates.py::test_a_type_is_deleted_after_its_retention",),
     ),
     PlantedBug(
