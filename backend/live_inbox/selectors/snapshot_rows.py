@@ -55,7 +55,9 @@ class SnapshotReader:
         for row in rows:
             values = list(row[:length])
             for place, function in convert:
-                values[place] = function(values[place])
+                # NULL is None for each of our columns, and most rows have several.
+                if values[place] is not None:
+                    values[place] = function(values[place])
             key = values[_SENDER]
             if key is not None:
                 values[_SENDER] = people.get(key)
