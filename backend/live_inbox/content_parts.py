@@ -56,6 +56,8 @@ def clean_actor(value: object, now: datetime | None) -> dict[str, Any] | None:
     if given.get("user") is not None:
         actor["user"] = clean_text("actor", given["user"], TARGET_ID_LENGTH)
     name = given.get("name")
+    if name is None:
+        raise InvalidInput("An actor is a user or has a name.", field="actor")
     is_nameless = name == "" and "user" in actor
     actor["name"] = "" if is_nameless else clean_line("actor", name, NAME_LENGTH)
     if picture := given.get("picture"):
@@ -69,6 +71,8 @@ def clean_target(value: object, now: datetime | None) -> dict[str, Any] | None:
     if value is None:
         return None
     given = _parts("target", value, ("type", "id"))
+    if given.get("type") is None or given.get("id") is None:
+        raise InvalidInput("A target has a type and an id.", field="target")
     type = clean_text("target", given.get("type"), TARGET_TYPE_LENGTH)
     if not _MODEL.fullmatch(type):
         raise InvalidInput("The type of a target is a model, such as shop.order.", field="target")
@@ -98,6 +102,8 @@ def clean_actions(value: object, now: datetime | None) -> list[dict[str, Any]] |
 
 def _action(value: object) -> dict[str, Any]:
     given = _parts("actions", value, ("label", "id", "link"))
+    if given.get("label") is None:
+        raise InvalidInput("An action has a label.", field="actions")
     label = clean_line("actions", given.get("label"), LABEL_LENGTH)
     id, link = given.get("id"), given.get("link")
     if (id is None) == (link is None):

@@ -202,9 +202,61 @@ def test_a_double_click_sends_once(boss: User, alice: User, bob: User) -> None:
     assert Notification.objects.count() == 3
 
 
+def test_a_notification_can_have_parts(browser: Client, boss: User, alice: User) -> None:
+    parts = {
+        "icon": "receipt",
+        "actor": f'{{"user": {boss.pk}, "picture": "/boss.png"}}',
+        "target": '{"type": "shop.order", "id": 7}',
+        "actions": '[{"label": "Pay", "id": "pay"}]',
+        "format": "markdown",
+    }
+    assert submit(browser, alice, **parts).headers["Location"] == LIST
+    sent = Notification.objects.get()
+    assert (sent.icon, sent.format) == ("receipt", "markdown")
+    assert sent.actor == {"user": str(boss.pk), "name": "boss", "picture": "/boss.png"}
+    assert sent.target == {"type": "shop.order", "id": "7"}
+    assert sent.actions == [{"label": "Pay", "id": "pay"}]
+    page = browser.get(f"{LIST}{sent.pk}/change/").content.decode()
+    for text in ("receipt", "/boss.png", "shop.order", "&quot;pay&quot;", "markdown"):
+        assert text in page
+
+
+def test_an_actor_may_be_named_where_the_policy_lets_the_sender_send(
+    staff: MakeStaff, alice: User, bob: User
+) -> None:
+    browser = staff("send_notification")
+    policy = "tests.admin.test_sending.only_to_alice"
+    with changed_settings(SEND_POLICY=policy):
+        for actor in (f'{{"user": {bob.pk}}}', str(bob.pk)):
+            refused = errors(submit(browser, alice, actor=actor))
+            assert refused == {"recipients": ["You may not name this user as the actor."]}
+        assert not Notification.objects.exists()
+        submit(browser, alice, actor=str(alice.pk))
+        submit(browser, alice, actor='"Bob"')
+    assert [each.actor for each in Notification.objects.order_by("pk")] == [
+        {"user": str(alice.pk), "name": "alice"},
+        {"name": "Bob"},
+    ]
+
+
+def only_to_alice(caller: User, recipient_id: str, scopes: frozenset[str]) -> bool:
+    """A project's SEND_POLICY."""
+    return User.objects.get(pk=recipient_id).username == "alice"
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
+        ({"icon": "javascript:x"}, "icon", "icon must be a path or an http(s) address."),
+        ({"actor": '{"picture": "/a"}'}, "actor", "An actor is a user or has a name."),
+        ({"actor": "[" * 5000}, "actor", "Enter a valid JSON."),
+        (
+            {"target": '{"type": "order", "id": 7}'},
+            "target",
+            "The type of a target is a model, such as shop.order.",
+        ),
+        ({"actions": '{"label": "Pay"}'}, "actions", "actions must be a list."),
+        ({"actions": '[{"label": "Pay"}]'}, "actions", "An action has either an id or a link."),
         ({"title": ""}, "title", "This field is required."),
         ({"title": "x" * 201}, "title", "title must have 200 characters at most."),
         ({"type": ""}, "type", "This field is required."),

@@ -67,6 +67,22 @@ def test_each_recipient_gets_a_notification_in_their_language(
     assert translation.get_language() == "es"
 
 
+def test_actions_and_actors_are_in_the_language_of_each_recipient(users: list[User]) -> None:
+    content: dict[str, Any] = {
+        "title": "x",
+        "actor": {"name": YES},
+        "actions": [{"label": YES, "id": "yes"}],
+    }
+    live_inbox.send_many(recipients=users, **content, idempotency_key="k")
+    live_inbox.send(recipient=users[0], **content, idempotency_key="k")
+    rows = Notification.objects.order_by("pk")
+    labels = {row.recipient_id: (row.actions or [])[0]["label"] for row in rows}
+    assert [labels[user.pk] for user in users] == IN_THEIR_LANGUAGES
+    assert rows.last().actor == {"name": "Ja"}  # type: ignore[union-attr]
+    with translation.override("fr"):
+        assert live_inbox.send(recipient=users[0], **content, idempotency_key="k").replayed
+
+
 def test_a_bulk_is_in_the_language_of_each_recipient(
     users: list[User], verify_events: VerifyEvents
 ) -> None:

@@ -29,6 +29,7 @@ from live_inbox.send_policy import check_may_send
 from live_inbox.services import SendManyInterrupted
 from live_inbox.services.bulk_keys import key_of_recipient
 from live_inbox.services.campaign_audience import Audience
+from live_inbox.services.send_for_caller import check_may_name
 
 CONFIRM_ABOVE = 50
 """Recipients beyond whom the page asks again, and sends in the background."""
@@ -254,6 +255,7 @@ class SendForm(forms.Form):
         self.add_error(field if field in self.fields else None, error.message)
 
     def _send(self, sender: Any) -> Outcome:
+        check_may_name(sender, self.cleaned_data["actor"])
         audience, content = self.audience(), self.content()
         key = self._key(content)
         recipients = audience.page(None, CONFIRM_ABOVE + 1)

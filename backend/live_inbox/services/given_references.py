@@ -35,8 +35,10 @@ def with_references(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named_user(actor: object) -> object:
-    """Return what names the user of an actor as a client of an API gives one; None for an actor who is no user."""
-    return actor.get("user") if isinstance(actor, dict) else None
+    """Return what names the user of an actor that came as JSON; None for an actor who is no user."""
+    if isinstance(actor, dict):
+        return actor.get("user")
+    return actor if isinstance(actor, int) else None
 
 
 def _actor(given: Any) -> Any:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
 
 
-def check_may_name(caller: AbstractUser, actor: object, *, scopes: frozenset[str]) -> None:
+def check_may_name(
+    caller: AbstractUser, actor: object, *, scopes: frozenset[str] = frozenset()
+) -> None:
     """Raise Forbidden for an actor who is a user to whom the caller may not send.
 
     The notification shows the name of the user, and who does not exist is told from who does.
