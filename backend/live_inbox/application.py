@@ -13,6 +13,7 @@ from live_inbox.apps import channel_layer, doorbell
 from live_inbox.checks import refuse_invalid_settings
 from live_inbox.clock_monitor import ClockMonitor
 from live_inbox.conf import InboxSettings, inbox_settings
+from live_inbox.connection_reporting import ConnectionReporter
 from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.events import Event, decode
@@ -113,7 +114,8 @@ async def _running_inbox() -> AsyncIterator[Apis]:
     readiness = Readiness()
     checks = readiness.part("admissions", every_seconds=settings.session_check_seconds)
     admissions = build_admissions(on_checked=checks.finished)
-    hub = _hub(admissions, readiness)
+    reporter = ConnectionReporter(admissions)
+    hub = _hub(admissions, readiness, reporter)
     housekeeper = Housekeeper(jobs(settings))
     clock_monitor = ClockMonitor(leeway_seconds=settings.jwt_leeway_seconds)
     await hub.start()
@@ -130,6 +132,7 @@ async def _running_inbox() -> AsyncIterator[Apis]:
                 await housekeeper.stop()
     finally:
         await clock_monitor.stop()
+        await reporter.stop()
         await admissions.stop()
         await hub.stop()
 
@@ -139,7 +142,7 @@ async def start_inbox() -> None:
     await running_inboxes().start()
 
 
-def _hub(admissions: Admissions, readiness: Readiness) -> Hub[Event]:
+def _hub(admissions: Admissions, readiness: Readiness, reporter: ConnectionReporter) -> Hub[Event]:
     config = hub_config(inbox_settings())
     reads = readiness.part("log_reader", every_seconds=config.reconcile_seconds)
     reconciliations = readiness.part("reconciliation", every_seconds=config.reconcile_seconds)
@@ -150,6 +153,8 @@ def _hub(admissions: Admissions, readiness: Readiness) -> Hub[Event]:
             reconciliations.finished()
 
     def on_account_changed(user_id: str) -> None:
+        if reporter.answer(user_id):
+            return
         recent_checks().forget()
         admissions.on_account_changed(user_id)
 

@@ -623,6 +623,24 @@ class TopicSubscription(models.Model):
         return self.topic
 
 
+class ConnectionReport(models.Model):
+    """What one server process has answered to the question which sockets a user has open. Removed after minutes."""
+
+    inquiry = models.CharField(max_length=32, editable=False)
+    process = models.CharField(max_length=200, editable=False)
+    sockets = models.JSONField(editable=False)
+    created_at = models.DateTimeField(db_index=True, editable=False)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inquiry", "process"], name="connectionreport_process")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.inquiry}/{self.process}"
+
+
 class NotificationPreference(models.Model):
     """Whether a user receives a type of notification. Without a row, they do."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.pages.conftest import Opener
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 
@@ -154,6 +155,25 @@ async def test_a_send_to_everybody_is_counted_confirmed_watched_and_recalled(
     await page.get_by_role("button", name="Recall from all inboxes").click()
     await expect(state).to_have_text("Recalled.")
     assert site.titles("alice") == []
+
+
+async def test_the_page_of_an_inbox_shows_what_is_connected(
+    page: Page, open_context: Opener, site: Site
+) -> None:
+    site.send("alice", "One")
+    device = await (await open_context()).new_page()
+    await device.goto("/")
+    await expect(device.get_by_text("One", exact=True).first).to_be_visible()
+    await sign_in(page)
+    await page.goto("/admin/live_inbox/inbox/")
+    await page.get_by_role("link", name="alice").click()
+    devices = page.locator("#inbox-connections tbody tr")
+    # The page has two inboxes of hers.
+    await expect(devices).to_have_count(2)
+    await expect(devices).to_contain_text(["127.0.0.1", "127.0.0.1"])
+    await expect(page.locator("#inbox-connections [role=status]")).to_have_text(
+        "2 devices: 1 server process has answered."
+    )
 
 
 async def test_refusals_are_pages_under_the_policy(page: Page, site: Site) -> None:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.template.defaultfilters import pluralize
+from django.urls import URLPattern, path, reverse
 
 from live_inbox import services
 from live_inbox.admin.base import ReadOnlyAdmin
+from live_inbox.admin.connections import connected_devices, may_change_users
 from live_inbox.admin.filters import ContentFilter
 from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import STYLES, user_search
@@ -18,6 +29,11 @@ from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.admin.timeline import timeline
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox
+from live_inbox.services.access import sign_out_everywhere
+from live_inbox.services.connection_reports import ask
+
+# Django's type stubs accept only file names here.
+_SCRIPT: Any = forms.Script("live_inbox/admin/connections.js", defer=True)
 
 MAX_FINDINGS_SHOWN = 20
 
@@ -49,6 +65,50 @@ class InboxAdmin(ReadOnlyAdmin):
     class Media:
         css: ClassVar = STYLES
 
+    def get_urls(self) -> list[URLPattern]:
+        """Return the pages of Django, and what the page of an inbox calls."""
+        own = [
+            path(
+                f"<path:object_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"live_inbox_inbox_{name}",
+            )
+            for name, view in (
+                ("connections", self.connections_view),
+                ("sign_out", self.sign_out_view),
+            )
+        ]
+        return [*own, *super().get_urls()]
+
+    def connections_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask the servers which devices of the user are connected (POST); return the answers so far (GET), as JSON."""
+        inbox = self._of_user_to_change(request, object_id)
+        if request.method == "POST":
+            return JsonResponse({"inquiry": ask(user_id=inbox.pk)})
+        return JsonResponse(connected_devices(request.GET.get("inquiry", "")))
+
+    def sign_out_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Sign the user out everywhere."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        inbox = self._of_user_to_change(request, object_id)
+        sign_out_everywhere(user_id=inbox.pk)
+        self.log_change(request, inbox, "Signed out everywhere.")
+        self.message_user(request, "The user is signed out everywhere.", messages.SUCCESS)
+        return HttpResponseRedirect(self._address("change", inbox))
+
+    def _of_user_to_change(self, request: HttpRequest, object_id: str) -> Inbox:
+        inbox: Inbox | None = self.get_object(request, object_id)
+        if inbox is None:
+            raise Http404
+        if not (self.has_view_permission(request, inbox) and may_change_users(request)):
+            raise PermissionDenied
+        return inbox
+
+    def _address(self, name: str, inbox: Inbox) -> str:
+        site = self.admin_site.name
+        return reverse(f"admin:live_inbox_inbox_{name}", args=[inbox.pk], current_app=site)
+
     def has_mark_permission(self, request: HttpRequest) -> bool:
         """Whether the user may mark notifications as read."""
         return request.user.has_perm("live_inbox.change_notification")
@@ -75,6 +135,10 @@ class InboxAdmin(ReadOnlyAdmin):
         if obj is not None and request.user.has_perm("live_inbox.view_inboxevent"):
             linked = request.user.has_perm("live_inbox.view_notification")
             context["timeline"] = timeline(obj, linked=linked)
+        if obj is not None and may_change_users(request):
+            context["connections_url"] = self._address("connections", obj)
+            context["sign_out_url"] = self._address("sign_out", obj)
+            context["media"] += forms.Media(js=[_SCRIPT])
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.action(description="Mark all as read in selected inboxes", permissions=["mark"])

@@ -69,6 +69,17 @@ class AdmittedCaller(Protocol):
     def session_key(self) -> str | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSocket:
+    """A socket of a user, for people who look after the site. Times are unix seconds."""
+
+    api: str
+    address: str
+    """Of the client; empty if it is not known."""
+    opened_at: float
+    expires_at: float | None
+
+
 Close = Callable[[AccessEnd], None]
 Warn = Callable[[float], None]
 """Is called with the moment, in unix seconds, at which the socket will be closed."""
@@ -84,9 +95,12 @@ class Admission:
         "_admissions",
         "_close",
         "_warn",
+        "address",
+        "api",
         "expires_at",
         "is_open",
         "issued_at",
+        "opened_at",
         "password",
         "session_key",
         "token_id",
@@ -101,6 +115,9 @@ class Admission:
         self._close = close
         self._warn: Warn | None = None
         self.user_id = caller.user_id
+        self.opened_at = now
+        self.api = ""
+        self.address = ""
         self.is_open = True
         self.warns_at: float | None = None
         self._take(caller, now)
@@ -229,13 +246,24 @@ class Admissions:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def register(self, caller: AdmittedCaller, close: Close) -> Admission:
-        """Register this caller's socket until it is released. `close` is called with the reason to close it."""
+    def register(
+        self, caller: AdmittedCaller, close: Close, *, api: str = "", address: str = ""
+    ) -> Admission:
+        """Register this caller's socket until it is released. `close` is called with the reason to close it.
+
+        `api` and `address` are for `sockets_of`.
+        """
         admission = Admission(self, caller, self._clock(), close)
+        admission.api, admission.address = api, address
         self._by_user.setdefault(admission.user_id, set()).add(admission)
         self._open += 1
         self._schedule(admission)
         return admission
+
+    def sockets_of(self, user_id: str) -> list[OpenSocket]:
+        """Return the open sockets of a user, the oldest first."""
+        own = sorted(self._by_user.get(user_id, ()), key=lambda each: each.opened_at)
+        return [OpenSocket(each.api, each.address, each.opened_at, each.expires_at) for each in own]
 
     def end_expired(self) -> None:
         """Close the sockets that have expired, and warn those that are about to: at most one batch (200) at a time."""

@@ -782,4 +782,27 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="ConnectionReport",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("inquiry", models.CharField(editable=False, max_length=32)),
+                ("process", models.CharField(editable=False, max_length=200)),
+                ("sockets", models.JSONField(editable=False)),
+                ("created_at", models.DateTimeField(db_index=True, editable=False)),
+            ],
+            options={
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("inquiry", "process"), name="connectionreport_process"
+                    )
+                ],
+            },
+        ),
     ]

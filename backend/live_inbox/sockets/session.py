@@ -343,7 +343,9 @@ class SocketSession:
         self._user_key = caller.user_id
         known_addresses().note(self._address_key)
         self.caller = caller
-        self._admission = self.config.admissions.register(caller, self._end)
+        self._admission = self.config.admissions.register(
+            caller, self._end, api=self.config.api, address=client_address(self.scope)
+        )
         direct = direct_socket(self.scope)
         if direct is not None:
             direct.forget_handshake()

@@ -1,0 +1,67 @@
+"""The connected devices of a user on the page of their inbox."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+
+import live_inbox
+from live_inbox.identity.admissions import OpenSocket
+from live_inbox.models import TokenRevocation
+from live_inbox.services.connection_reports import answer
+from tests.admin.conftest import MakeStaff
+
+
+@pytest.fixture
+def address(alice: User) -> str:
+    """The address of the page of alice's inbox."""
+    live_inbox.send(recipient=alice, title="x")
+    return f"/admin/live_inbox/inbox/{alice.pk}/"
+
+
+def test_the_servers_are_asked_and_what_they_answer_is_shown(browser: Client, address: str) -> None:
+    page = browser.get(f"{address}change/").content.decode()
+    assert f'data-url="{address}connections/"' in page
+    assert "connections.js" in page
+    inquiry = browser.post(f"{address}connections/").json()["inquiry"]
+    assert browser.get(f"{address}connections/?inquiry={inquiry}").json() == {
+        "processes": 0,
+        "devices": [],
+    }
+    answer(inquiry=inquiry, process="a:1", sockets=[OpenSocket("json", "::1", 0, 60)])
+    answer(inquiry=inquiry, process="b:2", sockets=[])
+    assert browser.get(f"{address}connections/?inquiry={inquiry}").json() == {
+        "processes": 2,
+        "devices": [
+            {
+                "api": "json",
+                "since": "1970-01-01 00:00:00",
+                "until": "1970-01-01 00:01:00",
+                "address": "::1",
+                "process": "a:1",
+            }
+        ],
+    }
+    for wrong in ("", "x", "%00", "?inquiry=%00"):
+        assert browser.get(f"{address}connections/?inquiry={wrong}").json()["processes"] == 0
+
+
+def test_the_user_is_signed_out_by_a_button(browser: Client, address: str, alice: User) -> None:
+    assert browser.get(f"{address}sign_out/").status_code == 405
+    answer = browser.post(f"{address}sign_out/", follow=True)
+    assert "signed out everywhere" in answer.content.decode()
+    assert TokenRevocation.objects.get(user=alice).not_before is not None
+    assert LogEntry.objects.get().get_change_message() == "Signed out everywhere."
+
+
+def test_it_is_for_those_who_may_change_users(staff: MakeStaff, address: str) -> None:
+    browser = staff("view_inbox")
+    page = browser.get(f"{address}change/")
+    assert page.status_code == 200
+    assert "inbox-connections" not in page.content.decode()
+    for name in ("connections", "sign_out"):
+        assert browser.post(f"{address}{name}/").status_code == 403
+    assert browser.get(f"{address}connections/?inquiry=x").status_code == 403
+    assert not TokenRevocation.objects.exists()
