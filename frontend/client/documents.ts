@@ -197,6 +197,7 @@ export interface SendManyInput {
 export interface SendManyPayload {
   results: RecipientResult[];
   sentCount: number;
+  campaignId: string | null;
 }
 
 /** The result of `sendMany` for one recipient. */
@@ -460,7 +461,7 @@ export const SendDocument = /* @__PURE__ */ typedDocument<
 export const SendManyDocument = /* @__PURE__ */ typedDocument<
   { sendMany: SendManyPayload },
   { input: SendManyInput }
->(/* GraphQL */ `mutation SendMany($input: SendManyInput!) { sendMany(input: $input) { results { recipient status notificationId } sentCount } }`);
+>(/* GraphQL */ `mutation SendMany($input: SendManyInput!) { sendMany(input: $input) { results { recipient status notificationId } sentCount campaignId } }`);
 
 /** Change the content of a notification that you have sent; with permission, of any. It keeps its place, and whether it is read. Counts as a send. */
 export const EditNotificationDocument = /* @__PURE__ */ typedDocument<

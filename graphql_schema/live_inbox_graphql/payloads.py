@@ -100,11 +100,12 @@ class SendManyPayload:
         description="A result for each recipient, in the order of `recipientIds`, then of `recipientRefs`."
     )
     sent_count: int = strawberry.field(description="How many recipients got the notification.")
+    campaign_id: strawberry.ID | None = strawberry.field(
+        description="The id for `campaign`, `cancelCampaign` and `recallCampaign`; null without an idempotency key."
+    )
 
     @classmethod
-    def of(
-        cls, results: Sequence[services.RecipientResult], names: Sequence[str]
-    ) -> SendManyPayload:
+    def of(cls, results: services.RecipientResults, names: Sequence[str]) -> SendManyPayload:
         """Return the payload for the results, with the names that the client gave to the recipients."""
         return cls(
             results=[
@@ -118,6 +119,9 @@ class SendManyPayload:
                 for name, result in zip(names, results, strict=True)
             ],
             sent_count=sum(result.status is services.SendStatus.SENT for result in results),
+            campaign_id=None
+            if results.campaign_id is None
+            else ids.campaign_id(results.campaign_id),
         )
 
 

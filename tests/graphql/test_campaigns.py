@@ -82,6 +82,19 @@ async def test_a_campaign_is_started_carried_out_and_recalled(
     assert not await Notification.objects.aexists()
 
 
+async def test_a_call_of_send_many_is_recalled_by_its_id(
+    ask: Ask, alice: User, staff: User
+) -> None:
+    document = "mutation ($input: SendManyInput!) { sendMany(input: $input) { campaignId } }"
+    given = {"title": "x", "recipientIds": [str(alice.pk)]}
+    assert await ask.data(document, staff, {"input": given}) == {"campaignId": None}
+    sent = await ask.data(document, staff, {"input": given | {"idempotencyKey": "k"}})
+    assert (await ask.data(CAMPAIGN, staff, {"id": sent["campaignId"]}))["sent"] == 1
+    await ask.data(RECALL, staff, {"id": sent["campaignId"]})
+    await run(number_of({"id": sent["campaignId"]}))
+    assert await Notification.objects.acount() == 1
+
+
 async def test_a_topic(ask: Ask, alice: User, bob: User, staff: User, configure: Configure) -> None:
     configure(OPEN_TOPICS=["news", "product.*"])
     assert await ask.data(SUBSCRIBE, alice, {"topic": "news"}) == {

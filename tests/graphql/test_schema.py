@@ -169,7 +169,7 @@ def without_descriptions(name: str) -> str:
         "expiresAt: DateTime expiresInSeconds: Int context: JSON priority: NotificationPriority }",
         "type RecallPayload { recalled: Boolean! }",
         "type EditPayload { notification: Notification! changed: Boolean! }",
-        "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! }",
+        "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! campaignId: ID }",
         "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
         "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN RATE_LIMITED }",
         "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",

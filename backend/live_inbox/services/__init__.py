@@ -6,7 +6,12 @@ Expiry, pruning and repair write as well, by the same locking: see `live_inbox.m
 """
 
 from live_inbox.services.approvals import send_approval, send_user_detail_approval
-from live_inbox.services.bulk_for_caller import RecipientResult, SendStatus, send_many_for_caller
+from live_inbox.services.bulk_for_caller import (
+    RecipientResult,
+    RecipientResults,
+    SendStatus,
+    send_many_for_caller,
+)
 from live_inbox.services.bulk_progress import SenderDeleted, SendManyCancelled, SendManyInterrupted
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.campaign_audience import audience_of
@@ -38,6 +43,7 @@ __all__ = [
     "Changed",
     "Deleted",
     "RecipientResult",
+    "RecipientResults",
     "Seen",
     "SendManyCancelled",
     "SendManyInterrupted",

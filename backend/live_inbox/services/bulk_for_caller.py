@@ -43,13 +43,20 @@ class RecipientResult:
     notification_id: int | None = None
 
 
+class RecipientResults(list[RecipientResult]):
+    """The results for all recipients, in their order."""
+
+    campaign_id: int | None = None
+    """Names the bulk send for `campaign` and `recall_campaign`; None without an idempotency key."""
+
+
 def send_many_for_caller(
     caller: Caller,
     *,
     recipient_ids: Sequence[str] = (),
     recipient_refs: Sequence[str] = (),
     **content: Any,
-) -> list[RecipientResult]:
+) -> RecipientResults:
     """Send as `services.send_many` does, in the caller's name; return a result for each recipient, in their order.
 
     `recipient_ids` are primary keys. `recipient_refs` are what tokens call the users: values of JWT_USER_FIELD. With
@@ -93,7 +100,11 @@ def send_many_for_caller(
     )
     # Who may not send to users who do not exist must not learn who does: by `send`, they cannot either.
     may_know = may_send(user, recipient_id="", scopes=caller.scopes)
-    return [_result(name, key, refused, sent, may_know=may_know) for name, key in recipients]
+    results = RecipientResults(
+        _result(name, key, refused, sent, may_know=may_know) for name, key in recipients
+    )
+    results.campaign_id = sent.campaign_id
+    return results
 
 
 def _by_key(texts: Sequence[str]) -> Iterator[tuple[str, Any]]:
