@@ -69,7 +69,10 @@ def _send_samples(alice: AbstractUser, bob: AbstractUser) -> None:
     services.send(
         recipient_id=alice.pk,
         title="Lunch on Friday?",
-        message="The new place around the corner, at noon.",
+        message="**The new place** around the corner, at noon.",
+        format="markdown",
+        actor=bob,
+        actions=[{"label": "I am in", "id": "yes"}, {"label": "Not this time", "id": "no"}],
         sender_id=bob.pk,
     )
     services.send(
