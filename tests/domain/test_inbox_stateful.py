@@ -147,6 +147,8 @@ class Inboxes(RuleBasedStateMachine):
         self.models = [Model() for _ in self.users]
         self.replicas = [Replica(ORIGIN, 0, 0, 0, {}) for _ in self.users]
         self.keys: dict[tuple[int, str], tuple[int, tuple[object, ...]]] = {}
+        self.campaigns: list[tuple[int, dict[int, int]]] = []
+        """The id of each that has not been recalled, and the ids of its notifications by user."""
         self.positions: list[Position] = [ORIGIN, Position("foreign", 1)]
         self.now = TIME
 
@@ -256,6 +258,34 @@ class Inboxes(RuleBasedStateMachine):
         for user in wanting:
             newest = Notification.objects.filter(recipient=self.users[user]).latest("id")
             self.arrived(user, newest, type)
+
+    @rule(users=st.lists(USERS, max_size=3), type=TYPES)
+    def campaign(self, users: list[int], type: str) -> None:
+        wanting = [user for user in sorted(set(users)) if type not in self.models[user].off]
+        audience = services.audience_of(recipients=[self.users[user].pk for user in users])
+        with self.committed():
+            started = services.start_campaign(audience=audience, title="to many", type=type)
+            done = services.run_campaign(campaign_id=started.id)
+        assert (done.sent, done.dealt_with) == (len(wanting), len(set(users)))
+        sent = dict[int, int]()
+        for user in wanting:
+            newest = Notification.objects.filter(recipient=self.users[user]).latest("id")
+            self.arrived(user, newest, type)
+            sent[user] = newest.pk
+        self.campaigns.append((done.id, sent))
+
+    @rule(index=st.integers(0, 5))
+    def recall(self, index: int) -> None:
+        if index >= len(self.campaigns):
+            return
+        number, sent = self.campaigns.pop(index)
+        with self.committed():
+            services.recall_campaign(campaign_id=number)
+            recalled = services.run_campaign(campaign_id=number).recalled
+        there = [user for user, id in sent.items() if id in self.models[user].items]
+        assert recalled == len(there)
+        for user in there:
+            self.left(user, sent[user])
 
     @rule(
         user=USERS,
