@@ -275,7 +275,7 @@ class Inboxes(RuleBasedStateMachine):
         self.campaigns.append((done.id, sent))
 
     @rule(index=st.integers(0, 5))
-    def recall(self, index: int) -> None:
+    def recall_campaign(self, index: int) -> None:
         if index >= len(self.campaigns):
             return
         number, sent = self.campaigns.pop(index)
