@@ -36,7 +36,7 @@ OPERATIONS = (
     "set_preference",
 )
 """What every path has to have done."""
-SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many", "recall")
+SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many", "recall", "campaign")
 JSON_OPERATIONS = tuple(each for each in OPERATIONS if each not in ("send_many", "set_preference"))
 """What the JSON API can do."""
 SENT = ("type", "message", "link", "data", "expires_at", "sender")

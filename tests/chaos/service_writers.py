@@ -51,6 +51,7 @@ class ServiceWriter(Writer):
             self._delete: 4,
             self._recall: 3,
             self._send_many: 6,
+            self._campaign: 3,
             self._take_back: 4,
             self._with_key: 12,
             self._expiring: 6,
@@ -227,6 +228,30 @@ class ServiceWriter(Writer):
             self.until_done(lambda: services.send_many(recipient_ids=some, title=title, **content))
         else:
             services.send_many(recipient_ids=some, title=title, **content)
+        for each in some:
+            self.claim(each, ADDED, COMMITTED, **more)
+
+    def _campaign(self, inbox: int) -> None:
+        """Start a campaign with a key, until it is there, and carry it out along with the servers."""
+        from live_inbox import services
+
+        some = self.rng.sample(list(self.orders.inboxes), min(8, len(self.orders.inboxes)))
+        title, content = self.title(), self.content()
+        more = {
+            "title": title,
+            "operation": "campaign",
+            "key": True,
+            "content": recorded(content),
+        }
+        for each in some:
+            self.claim(each, ADDED, UNKNOWN, **more)
+        audience = services.audience_of(recipients=some)
+        started = self.until_done(
+            lambda: services.start_campaign(
+                audience=audience, title=title, idempotency_key=title, **content
+            )
+        )
+        self.until_done(lambda: services.run_campaign(campaign_id=started.id))
         for each in some:
             self.claim(each, ADDED, COMMITTED, **more)
 
