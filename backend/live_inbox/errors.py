@@ -19,7 +19,8 @@ from typing import ClassVar
 class NotificationError(Exception):
     """Base of the errors that a caller can do something about.
 
-    Nothing was changed when one is raised. The one exception, SenderDeleted of a bulk send, says what was.
+    Nothing was changed when one is raised. The exceptions, SenderDeleted and SendManyCancelled of a bulk send, say what
+    was.
     """
 
     code: ClassVar[str]
@@ -52,7 +53,7 @@ class Forbidden(NotificationError):
 
 
 class Conflict(NotificationError):
-    """Raised when an idempotency key was used before for something else."""
+    """Raised when an idempotency key was used before for something else, or its bulk send has been cancelled."""
 
     code = "CONFLICT"
 

@@ -29,7 +29,7 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.faults import RecurringFault
 from live_inbox.identity.errors import AuthenticationFailed
-from live_inbox.services import SenderDeleted, SendManyInterrupted
+from live_inbox.services import SenderDeleted, SendManyCancelled, SendManyInterrupted
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,11 @@ def _sender_deleted(error: SenderDeleted) -> ClientError:
     return ClientError(Code(error.code), error.message, {"field": error.field, **_progress(error)})
 
 
-def _progress(error: SendManyInterrupted | SenderDeleted) -> dict[str, int]:
+def _cancelled(error: SendManyCancelled) -> ClientError:
+    return ClientError(Code(error.code), error.message, _progress(error))
+
+
+def _progress(error: SendManyInterrupted | SenderDeleted | SendManyCancelled) -> dict[str, int]:
     done = error.progress.sent + error.progress.replayed
     return {"sentCount": done, "remainingCount": error.remaining}
 
@@ -146,6 +150,7 @@ _TABLE: Sequence[tuple[_Kinds, Callable[[Any], ClientError]]] = (
         RateLimited,
         lambda e: ClientError(Code(e.code), e.message, {"retryAfter": round(e.retry_after, 3)}),
     ),
+    (SendManyCancelled, _cancelled),
     (NotificationError, lambda e: ClientError(Code(e.code), e.message, {})),
     (AuthenticationFailed, _authentication),
     (SendManyInterrupted, _interrupted),

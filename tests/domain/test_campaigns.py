@@ -26,6 +26,7 @@ from live_inbox.models import BulkSend, BulkSendChunk, CampaignOrder, InboxEvent
 from live_inbox.services import SendManyCancelled, bulk_sending, campaign_running
 from live_inbox.services.campaign_audience import audience_of
 from live_inbox.services.campaign_steps import Busy, Step
+from live_inbox_graphql.errors import client_error
 from tests.changed_settings import changed_settings
 from tests.domain.concurrency import THREADS, at_once
 from tests.domain.conftest import VerifyEvents
@@ -439,6 +440,11 @@ def test_a_call_of_send_many_is_cancelled_in_the_middle(
     with pytest.raises(SendManyCancelled) as caught, connection.execute_wrapper(cancel):
         live_inbox.send_many(recipients=users, title="x", idempotency_key="k")
     assert (caught.value.progress.sent, caught.value.remaining) == (8, 2)
+    assert client_error(caught.value).extensions == {
+        "code": "CONFLICT",
+        "sentCount": 8,
+        "remainingCount": 2,
+    }
     assert sum(received().values()) == 8
     with pytest.raises(Conflict, match="has been cancelled"):
         live_inbox.send_many(recipients=users, title="x", idempotency_key="k")
