@@ -31,6 +31,8 @@ class PayloadType(Enum):
     been deleted, the log has its type in place of its content: see `Event.is_erased`."""
     REMOVAL = auto()
     """The notification that is gone: `notification_id` and `type`."""
+    SEVERAL = auto()
+    """Several notifications by their ids, `notification_ids`, all of which were changed alike."""
     UP_TO_RANK = auto()
     """Several notifications of the folder `inbox` at once: how many, `count`, and the highest rank, `through_rank`."""
 
@@ -41,6 +43,8 @@ GraphQLType = Literal[
     "NotificationDeleted",
     "AllNotificationsRead",
     "NotificationsSeen",
+    "NotificationsUpdated",
+    "NotificationsDeleted",
 ]
 JSONMessage = Literal[
     "notification",
@@ -117,12 +121,31 @@ class Kind(StrEnum):
     # A new `notification` would be shown as one that has just come, so the list takes the place of the old text, too.
     EDITED = "edited", PayloadType.NOTIFICATION, "NotificationUpdated", "notifications_list"
     SEEN = "seen", PayloadType.UP_TO_RANK, "NotificationsSeen", None
+    # What a bulk change has changed by one transaction. No message of the JSON protocol names several. Undoing has an
+    # event for each, with its content: a device need not have it any more.
+    MANY_READ = "many_read", PayloadType.SEVERAL, "NotificationsUpdated", "notifications_list"
+    MANY_ARCHIVED = (
+        "many_archived",
+        PayloadType.SEVERAL,
+        "NotificationsUpdated",
+        "notifications_list",
+    )
+    MANY_DELETED = "many_deleted", PayloadType.SEVERAL, "NotificationsDeleted", "notifications_list"
+    RESTORED = "restored", PayloadType.NOTIFICATION, "NotificationUpdated", "notifications_list"
 
 
 CHANGES = tuple(
     kind for kind in Kind if kind.payload is PayloadType.NOTIFICATION and kind is not Kind.ADDED
 )
 """The kinds of events that repeat the content of a notification after it was added."""
+
+
+OF_ONE = {
+    Kind.MANY_READ: Kind.READ,
+    Kind.MANY_ARCHIVED: Kind.ARCHIVED,
+    Kind.MANY_DELETED: Kind.DELETED,
+}
+"""For each kind of change of several, that of one."""
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -186,6 +209,7 @@ class Event(
         "previous_fingerprint": "previous",
         "is_erased": "erased",
         "unseen_count": "unseen",
+        "notification_ids": "ids",
     },
 ):
     """One change of an inbox.
@@ -214,6 +238,7 @@ class Event(
     previous_fingerprint: int = 0
     is_erased: bool = False
     unseen_count: int = 0
+    notification_ids: list[int] | None = None
 
     @property
     def notification_type(self) -> str | None:
@@ -226,9 +251,16 @@ class Event(
         return Position(self.epoch, self.sequence, self.fingerprint)
 
     @property
-    def removes(self) -> int | None:
-        """The id of the notification that this event removed, if it did. No earlier event keeps its content."""
-        return self.notification_id if self.kind.payload is PayloadType.REMOVAL else None
+    def removes(self) -> Collection[int]:
+        """The ids of the notifications that this event removed. No earlier event keeps their content."""
+        if self.kind.payload is PayloadType.REMOVAL:
+            return () if self.notification_id is None else (self.notification_id,)
+        return self.notification_ids or () if self.kind is Kind.MANY_DELETED else ()
+
+    @property
+    def restores(self) -> int | None:
+        """The id of the notification that this event brought back after its deletion, if it did."""
+        return self.notification_id if self.kind is Kind.RESTORED else None
 
     def without(self, removed: Collection[int]) -> Self:
         """Return the event as the log has it once these notifications are gone."""
@@ -281,6 +313,7 @@ class _LogPayload(Struct, frozen=True, omit_defaults=True, gc=False):
     through: int | None = None
     erased: bool = False
     unseen: int = 0
+    ids: list[int] | None = None
 
 
 _json = msgspec.json.Encoder()
@@ -300,6 +333,7 @@ def to_payload(event: Event) -> bytes:
             through=event.through_rank,
             erased=event.is_erased,
             unseen=event.unseen_count,
+            ids=event.notification_ids,
         )
     )
 
@@ -341,6 +375,7 @@ def from_payload(
         previous_fingerprint,
         kept.erased,
         kept.unseen,
+        kept.ids,
     )
 
 

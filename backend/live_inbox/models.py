@@ -641,6 +641,36 @@ class ConnectionReport(models.Model):
         return f"{self.inquiry}/{self.process}"
 
 
+class UndoStep(models.Model):
+    """What one transaction of a bulk change has changed: what is needed to undo it, for a short time."""
+
+    id = models.BigAutoField(primary_key=True)
+    inbox = models.ForeignKey(
+        Inbox, on_delete=delete_rows, related_name="undo_steps", db_index=False, editable=False
+    )
+    token_digest = models.CharField(max_length=64, editable=False)
+    kind = models.CharField(max_length=16, editable=False, help_text="Kind of the event.")
+    sequence = models.BigIntegerField(editable=False, help_text="Sequence of the event.")
+    changed_at = models.DateTimeField(editable=False)
+    expires_at = models.DateTimeField(db_index=True, editable=False)
+    # Text, because the database never looks inside.
+    content = models.TextField(
+        editable=False,
+        help_text="JSON: the ids of the notifications, or the rows of those that were deleted.",
+    )
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["inbox", "token_digest", "sequence"], name="undostep_sequence"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sequence}"
+
+
 class NotificationPreference(models.Model):
     """Whether a user receives a type of notification. Without a row, they do."""
 

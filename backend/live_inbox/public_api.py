@@ -24,8 +24,9 @@ from live_inbox.campaigns import Campaign, read_campaign
 from live_inbox.content import GivenFields
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
+from live_inbox.listing.filters import Conditions, ListFilter
 from live_inbox.models import Notification, NotificationPreference
-from live_inbox.services import AllRead, Changed, Deleted, Seen, Sent, SentMany
+from live_inbox.services import AllRead, BulkChanged, Changed, Deleted, Seen, Sent, SentMany
 from live_inbox.services.preferences import check_preference
 from live_inbox.services.topics import clean_topic, subscribers
 from live_inbox.services.users import existing_users, user_key
@@ -271,6 +272,62 @@ def mark_all_read(*, user: Any, up_to: Position | None = None) -> AllRead:
 
 
 @_named_as_arguments
+def mark_all_read_of(
+    *,
+    user: Any,
+    up_to: Position | None = None,
+    undoable: bool = True,
+    **conditions: Unpack[Conditions],
+) -> BulkChanged:
+    """Mark as read what a filter has: `types`, `categories`, `priorities`, `seen`, `folder`, `pinned`, `text`.
+
+    Each 500 notifications are a transaction and an event of their own, unless the caller has opened a transaction. The
+    result has a token for `undo`, if it is to be `undoable`. Raises what `mark_all_read` does, and InvalidInput for
+    such conditions.
+    """
+    return services.mark_all_read_of(
+        user_id=_key(user), filter=ListFilter.of(**conditions), up_to=up_to, undoable=undoable
+    )
+
+
+@_named_as_arguments
+def archive_all(
+    *,
+    user: Any,
+    up_to: Position | None = None,
+    undoable: bool = True,
+    **conditions: Unpack[Conditions],
+) -> BulkChanged:
+    """Move what a filter has from the inbox to the archive. Takes and raises what `mark_all_read_of` does."""
+    return services.archive_all(
+        user_id=_key(user), filter=ListFilter.of(**conditions), up_to=up_to, undoable=undoable
+    )
+
+
+@_named_as_arguments
+def delete_all(
+    *,
+    user: Any,
+    up_to: Position | None = None,
+    undoable: bool = True,
+    **conditions: Unpack[Conditions],
+) -> BulkChanged:
+    """Delete what a filter has; until it cannot be undone any more, the content is kept apart.
+
+    Takes and raises what `mark_all_read_of` does.
+    """
+    return services.delete_all(
+        user_id=_key(user), filter=ListFilter.of(**conditions), up_to=up_to, undoable=undoable
+    )
+
+
+@_named_as_arguments
+def undo(*, user: Any, token: str) -> BulkChanged:
+    """Undo a bulk change within 30 seconds; raise NotFound if there is none with this token, or not any more."""
+    return services.undo(user_id=_key(user), token=token)
+
+
+@_named_as_arguments
 def mark_seen(*, user: Any, up_to: Position | None = None) -> Seen:
     """Note that a user has opened their list: what is in it, or had arrived at a position, is not new any more.
 
@@ -399,6 +456,10 @@ amark_read = _async(mark_read)
 amark_unread = _async(mark_unread)
 amark_all_read = _async(mark_all_read)
 amark_seen = _async(mark_seen)
+amark_all_read_of = _async(mark_all_read_of)
+aarchive_all = _async(archive_all)
+adelete_all = _async(delete_all)
+aundo = _async(undo)
 aarchive = _async(archive)
 aunarchive = _async(unarchive)
 asnooze = _async(snooze)

@@ -15,7 +15,7 @@ Arguments of all signals but `notifications_sent`:
 - `user_id`: the primary key of the user whose inbox it is, of the type that the user model has;
 - `notification`: the `live_inbox.events.Snapshot` of the notification right after the event. It is None after a
   deletion, an expiry or a recall, where `event.notification_id` and `event.type` say what is gone, and after several
-  were read or seen.
+  were read, seen or changed at once.
 
 Django's `post_save` is not sent for notifications: services write them by statements of their own.
 """
@@ -71,6 +71,13 @@ notification_action_performed = Signal(use_caching=True)
 
 notification_edited = Signal(use_caching=True)
 """The content of a notification was changed by its sender's side."""
+
+notification_restored = Signal(use_caching=True)
+"""A notification is back that a bulk change had deleted: that was undone."""
+
+notifications_changed = Signal(use_caching=True)
+"""A bulk change, or its undoing, has changed several notifications: `event.notification_ids`, as `event.kind` says. A
+change of many gives one signal for each 500."""
 
 notifications_seen = Signal(use_caching=True)
 """The user has opened the list: `event.count` notifications are unseen no more."""

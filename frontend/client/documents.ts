@@ -11,7 +11,7 @@ import { typedDocument } from "./typed_document.js";
 /** The types that each interface stands for, for Apollo's `InMemoryCache`. */
 export const possibleTypes: Record<string, string[]> = {
   Node: ["Notification"],
-  NotificationEvent: ["AllNotificationsRead", "InboxReset", "NotificationAdded", "NotificationDeleted", "NotificationUpdated", "NotificationsSeen", "PositionAdvanced"],
+  NotificationEvent: ["AllNotificationsRead", "InboxReset", "NotificationAdded", "NotificationDeleted", "NotificationUpdated", "NotificationsDeleted", "NotificationsSeen", "NotificationsUpdated", "PositionAdvanced"],
 };
 
 /** A filter of notifications. All conditions must hold. */
@@ -259,6 +259,36 @@ export interface MarkUnreadPayload {
 /** The result of `markAllRead`. */
 export interface MarkAllReadPayload {
   count: number;
+  hasMore: boolean;
+  undoToken: string | null;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `archiveAll`. */
+export interface ArchiveAllPayload {
+  count: number;
+  hasMore: boolean;
+  undoToken: string | null;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `deleteAll`. */
+export interface DeleteAllPayload {
+  count: number;
+  hasMore: boolean;
+  undoToken: string | null;
+  unreadCount: number;
+  unseenCount: number;
+  position: string;
+}
+
+/** The result of `undo`. */
+export interface UndoPayload {
+  count: number;
   unreadCount: number;
   unseenCount: number;
   position: string;
@@ -487,11 +517,29 @@ export const MarkUnreadDocument = /* @__PURE__ */ typedDocument<
   { id: string }
 >(/* GraphQL */ `mutation MarkUnread($id: ID!) { markUnread(id: $id) { notification { ...NotificationFields } unreadCount unseenCount position } } ${NOTIFICATION_FIELDS}`);
 
-/** Mark all notifications of the inbox as read. */
+/** Mark all notifications of the inbox as read, or those that a filter has. */
 export const MarkAllReadDocument = /* @__PURE__ */ typedDocument<
   { markAllRead: MarkAllReadPayload },
-  { upTo?: string | null }
->(/* GraphQL */ `mutation MarkAllRead($upTo: String) { markAllRead(upTo: $upTo) { count unreadCount unseenCount position } }`);
+  { filter?: NotificationFilter | null; upTo?: string | null }
+>(/* GraphQL */ `mutation MarkAllRead($filter: NotificationFilter, $upTo: String) { markAllRead(filter: $filter, upTo: $upTo) { count hasMore undoToken unreadCount unseenCount position } }`);
+
+/** Move all notifications of the inbox to the archive, or those that a filter has. BAD_USER_INPUT for a filter of another folder. */
+export const ArchiveAllDocument = /* @__PURE__ */ typedDocument<
+  { archiveAll: ArchiveAllPayload },
+  { filter?: NotificationFilter | null; upTo?: string | null }
+>(/* GraphQL */ `mutation ArchiveAll($filter: NotificationFilter, $upTo: String) { archiveAll(filter: $filter, upTo: $upTo) { count hasMore undoToken unreadCount unseenCount position } }`);
+
+/** Delete all notifications of the inbox, or those that a filter has. Until it cannot be undone any more, the server keeps their content apart. */
+export const DeleteAllDocument = /* @__PURE__ */ typedDocument<
+  { deleteAll: DeleteAllPayload },
+  { filter?: NotificationFilter | null; upTo?: string | null }
+>(/* GraphQL */ `mutation DeleteAll($filter: NotificationFilter, $upTo: String) { deleteAll(filter: $filter, upTo: $upTo) { count hasMore undoToken unreadCount unseenCount position } }`);
+
+/** Undo `markAllRead`, `archiveAll` or `deleteAll`: what it changed, and nothing has changed since, is as it was before. NOT_FOUND if the token is not yours, was used, or is older than 30 seconds. */
+export const UndoDocument = /* @__PURE__ */ typedDocument<
+  { undo: UndoPayload },
+  { token: string }
+>(/* GraphQL */ `mutation Undo($token: String!) { undo(token: $token) { count unreadCount unseenCount position } }`);
 
 /** Note that the user has opened the list: what is in it is not new any more. `unseenCount` drops, `unreadCount` stays. */
 export const MarkSeenDocument = /* @__PURE__ */ typedDocument<
@@ -605,4 +653,4 @@ export const RefreshTokenDocument = /* @__PURE__ */ typedDocument<
 export const NotificationEventsDocument = /* @__PURE__ */ typedDocument<
   { notificationEvents: NotificationEvent },
   { after?: string | null; types?: string[] | null }
->(/* GraphQL */ `subscription NotificationEvents($after: String, $types: [String!]) { notificationEvents(after: $after, types: $types) { __typename position unreadCount unseenCount occurredAt ... on AllNotificationsRead { count throughRank } ... on InboxReset { reason } ... on NotificationAdded { notification { ...NotificationFields } } ... on NotificationDeleted { notificationId } ... on NotificationUpdated { notification { ...NotificationFields } change } ... on NotificationsSeen { count throughRank } } } ${NOTIFICATION_FIELDS}`);
+>(/* GraphQL */ `subscription NotificationEvents($after: String, $types: [String!]) { notificationEvents(after: $after, types: $types) { __typename position unreadCount unseenCount occurredAt ... on AllNotificationsRead { count throughRank } ... on InboxReset { reason } ... on NotificationAdded { notification { ...NotificationFields } } ... on NotificationDeleted { notificationId } ... on NotificationUpdated { notification { ...NotificationFields } change } ... on NotificationsDeleted { notificationIds } ... on NotificationsSeen { count throughRank } ... on NotificationsUpdated { change notificationIds } } } ${NOTIFICATION_FIELDS}`);

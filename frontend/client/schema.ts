@@ -88,7 +88,8 @@ export type NotificationChange =
   | "PINNED"
   | "UNPINNED"
   | "ACTION"
-  | "EDITED";
+  | "EDITED"
+  | "RESTORED";
 
 /** Several notifications were marked as read at once. Sent whatever `types` the subscription has. */
 export interface AllNotificationsRead {
@@ -142,6 +143,16 @@ export interface NotificationUpdated {
   change: NotificationChange;
 }
 
+/** Several notifications were deleted by a bulk change. Sent whatever `types` the subscription has, up to 500 notifications at a time. */
+export interface NotificationsDeleted {
+  __typename: "NotificationsDeleted";
+  position: string;
+  unreadCount: number;
+  unseenCount: number;
+  occurredAt: string;
+  notificationIds: string[];
+}
+
 /** The list was opened on a device: `unseenCount` is lower. Sent whatever `types` the subscription has. */
 export interface NotificationsSeen {
   __typename: "NotificationsSeen";
@@ -151,6 +162,17 @@ export interface NotificationsSeen {
   occurredAt: string;
   count: number;
   throughRank: string;
+}
+
+/** Several notifications were marked as read or archived by a bulk change. Sent whatever `types` the subscription has, up to 500 notifications at a time. */
+export interface NotificationsUpdated {
+  __typename: "NotificationsUpdated";
+  position: string;
+  unreadCount: number;
+  unseenCount: number;
+  occurredAt: string;
+  change: NotificationChange;
+  notificationIds: string[];
 }
 
 /** The position has moved on, and nothing else is to be done but to store it. Sent in place of an event whose notification has been deleted since, and now and then to subscriptions with `types`, for the events that they leave out. */
@@ -168,7 +190,9 @@ export type NotificationEvent =
   | NotificationAdded
   | NotificationDeleted
   | NotificationUpdated
+  | NotificationsDeleted
   | NotificationsSeen
+  | NotificationsUpdated
   | PositionAdvanced;
 
 export type ErrorCode =
@@ -207,7 +231,9 @@ export const EVENTS_DOCUMENT = /* GraphQL */ `
       ... on NotificationAdded { notification { ...NotificationFields } }
       ... on NotificationDeleted { notificationId }
       ... on NotificationUpdated { notification { ...NotificationFields } change }
+      ... on NotificationsDeleted { notificationIds }
       ... on NotificationsSeen { count throughRank }
+      ... on NotificationsUpdated { change notificationIds }
     }
   }
   ${NOTIFICATION_FIELDS}

@@ -13,6 +13,8 @@ from live_inbox.events import Snapshot
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.models import Notification
+from live_inbox.selectors import EVERYTHING, ListFilter
+from live_inbox.services.bulk_changes import MOST
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.edit_for_caller import edit_for_caller
 from live_inbox.services.recall_for_caller import recall_for_caller
@@ -150,12 +152,54 @@ def _change(
     return service(user_id=caller.user_id, notification_id=number, **arguments)
 
 
-def mark_all_read(caller: Caller, up_to: str | None = None) -> services.AllRead:
-    """Mark all notifications of the caller's as read, or those that had arrived at a position."""
+def mark_all_read(
+    caller: Caller, up_to: str | None = None, filter: ListFilter | None = None
+) -> services.AllRead | services.BulkChanged:
+    """Mark what a filter has, or all of the inbox, as read; with a position, only what had arrived at it."""
+    if filter is not None and filter != EVERYTHING:
+        return _change_all(services.mark_all_read_of, caller, filter, up_to)
     take_change(caller)
     position = parse_position(up_to, field="upTo")
     with named_by_client():
-        return services.mark_all_read(user_id=caller.user_id, up_to=position)
+        return services.mark_all_read(user_id=caller.user_id, up_to=position, undoable=True)
+
+
+def archive_all(
+    caller: Caller, filter: ListFilter | None, up_to: str | None
+) -> services.BulkChanged:
+    """Archive what a filter has, likewise."""
+    return _change_all(services.archive_all, caller, filter, up_to)
+
+
+def delete_all(
+    caller: Caller, filter: ListFilter | None, up_to: str | None
+) -> services.BulkChanged:
+    """Delete what a filter has, likewise."""
+    return _change_all(services.delete_all, caller, filter, up_to)
+
+
+def _change_all(
+    service: Callable[..., services.BulkChanged],
+    caller: Caller,
+    filter: ListFilter | None,
+    up_to: str | None,
+) -> services.BulkChanged:
+    take_change(caller)
+    position = parse_position(up_to, field="upTo")
+    with named_by_client(up_to="upTo", folder="filter.folder"):
+        return service(
+            user_id=caller.user_id,
+            filter=EVERYTHING if filter is None else filter,
+            up_to=position,
+            most=MOST,
+            undoable=True,
+        )
+
+
+def undo(caller: Caller, token: str) -> services.BulkChanged:
+    """Undo a bulk change of the caller's."""
+    take_change(caller)
+    return services.undo(user_id=caller.user_id, token=token)
 
 
 def mark_seen(caller: Caller, up_to: str | None = None) -> services.Seen:

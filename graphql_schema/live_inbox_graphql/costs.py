@@ -55,7 +55,7 @@ ENTRY_COST = 20
 """Of each entry of a page: all of its columns are read from the database."""
 
 SEARCH_COST = 500
-"""Of a list that is filtered by text: it looks at up to EXAMINED notifications, whatever the length of the page."""
+"""Of a list, or a bulk change, that is filtered by text: it looks at many notifications, whatever it has of them."""
 
 ROOT_COST = 10
 """Of each field of an operation's root: a query, or a change, in a thread."""
@@ -225,7 +225,7 @@ class _Walk:
         most = _LENGTHS.get((parent.name, name)) or page or length or ASSUMED_LENGTH
         entries = most if _is_list(field) else 1
         own = 1 + (page or 0) * ENTRY_COST + (ROOT_COST if is_root else 0)
-        if page is not None and self._searches(node):
+        if "filter" in field.args and self._searches(node):
             own += SEARCH_COST
         return Cost(own + entries * inner.fields, inner.introspection)
 
@@ -251,7 +251,7 @@ class _Walk:
         return min(max(sizes) or DEFAULT_PAGE_SIZE, _MOST)
 
     def _searches(self, node: FieldNode) -> bool:
-        """Whether a field with pages is filtered by text."""
+        """Whether a field is filtered by text."""
         for argument in node.arguments or ():
             if argument.name.value == "filter":
                 value = argument.value

@@ -11,7 +11,7 @@ import strawberry
 from graphql import GraphQLAbstractType, GraphQLResolveInfo
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from live_inbox.events import Event, Kind, PayloadType, Reset
+from live_inbox.events import OF_ONE, Event, Kind, PayloadType, Reset
 from live_inbox_graphql import ids
 from live_inbox_graphql.advances import Advance
 from live_inbox_graphql.types import Notification
@@ -90,6 +90,9 @@ class NotificationChange(Enum):
     EDITED = strawberry.enum_value(
         "edited", description="Its sender's side changed its content. It keeps its place."
     )
+    RESTORED = strawberry.enum_value(
+        "restored", description="It had been deleted with others, and that was undone."
+    )
 
 
 @strawberry.type(
@@ -99,6 +102,29 @@ class NotificationChange(Enum):
 class NotificationUpdated(NotificationEvent):
     notification: Notification = strawberry.field(description="The notification after the change.")
     change: NotificationChange = strawberry.field(description="What has changed.")
+
+
+@strawberry.type(
+    description="Several notifications were marked as read or archived by a bulk change. Sent whatever `types` "
+    "the subscription has, up to 500 notifications at a time."
+)
+class NotificationsUpdated(NotificationEvent):
+    change: NotificationChange = strawberry.field(
+        description="What has changed: `READ`, with `occurredAt` as `readAt`, or `ARCHIVED`."
+    )
+    notification_ids: list[strawberry.ID] = strawberry.field(
+        description="The ids of these notifications, each once. A client need not have all of them."
+    )
+
+
+@strawberry.type(
+    description="Several notifications were deleted by a bulk change. Sent whatever `types` the subscription has, up "
+    "to 500 notifications at a time."
+)
+class NotificationsDeleted(NotificationEvent):
+    notification_ids: list[strawberry.ID] = strawberry.field(
+        description="The ids of these notifications, each once. A client need not have all of them."
+    )
 
 
 @strawberry.type(
@@ -155,6 +181,8 @@ EVENT_TYPES = (
     NotificationDeleted,
     AllNotificationsRead,
     NotificationsSeen,
+    NotificationsUpdated,
+    NotificationsDeleted,
     InboxReset,
     PositionAdvanced,
 )
@@ -206,6 +234,13 @@ def _payload(event: Event) -> dict[str, object]:
         case PayloadType.REMOVAL:
             assert event.notification_id is not None
             return {"notification_id": ids.notification_id(event.notification_id)}
+        case PayloadType.SEVERAL:
+            assert event.notification_ids is not None
+            several = [ids.notification_id(each) for each in event.notification_ids]
+            if event.kind is Kind.MANY_DELETED:
+                return {"notification_ids": several}
+            change = NotificationChange(OF_ONE[event.kind].value)
+            return {"change": change, "notification_ids": several}
         case PayloadType.UP_TO_RANK:
             assert event.through_rank is not None
             return {"count": event.count, "through_rank": ids.notification_id(event.through_rank)}
@@ -215,6 +250,7 @@ def _payload(event: Event) -> dict[str, object]:
 
 # Looked up for every event; attributes of an enumeration are slow to find.
 _NOTIFICATION, _REMOVAL = PayloadType.NOTIFICATION, PayloadType.REMOVAL
+_SEVERAL = PayloadType.SEVERAL
 
 
 def graphql_type_of(item: Item) -> str:
@@ -230,6 +266,8 @@ def graphql_type_of(item: Item) -> str:
         is_complete = item.notification is not None
     elif payload is _REMOVAL:
         is_complete = item.notification_id is not None
+    elif payload is _SEVERAL:
+        is_complete = item.notification_ids is not None
     else:
         is_complete = item.through_rank is not None
     if not is_complete:

@@ -15,6 +15,7 @@ from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.tickets import TICKET_SECONDS, issue_ticket
+from live_inbox.selectors import ListFilter
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
 from live_inbox.user_locale import locale_of
@@ -29,10 +30,12 @@ from live_inbox_graphql.fields import (
     coded_errors,
     for_caller,
 )
-from live_inbox_graphql.inputs import NotificationPreferenceInput
+from live_inbox_graphql.inputs import NotificationFilter, NotificationPreferenceInput
 from live_inbox_graphql.payloads import (
+    ArchiveAllPayload,
     ArchivePayload,
     ChangePayload,
+    DeleteAllPayload,
     DeletePayload,
     EditPayload,
     MarkAllReadPayload,
@@ -50,6 +53,7 @@ from live_inbox_graphql.payloads import (
     SocketApi,
     TicketPayload,
     UnarchivePayload,
+    UndoPayload,
     UnpinPayload,
     UnsnoozePayload,
 )
@@ -60,6 +64,18 @@ ChangeT = TypeVar("ChangeT", bound=ChangePayload)
 
 NotificationId = Annotated[
     strawberry.ID, strawberry.argument(description="The id of a notification of your inbox.")
+]
+
+BulkFilter = Annotated[
+    NotificationFilter | None,
+    strawberry.argument(description="Only notifications that match this filter."),
+]
+UpTo = Annotated[
+    str | None,
+    strawberry.argument(
+        description="A position: only what had arrived by then. With the position of the list that the user sees, "
+        "newer notifications stay as they are."
+    ),
 ]
 
 
@@ -129,10 +145,13 @@ class Mutation:
     def mark_unread(self, info: Info, id: NotificationId) -> MarkUnreadPayload:
         return changing_own(info, _changed, MarkUnreadPayload, changes.mark_unread, id)
 
-    @strawberry.mutation(description="Mark all notifications of the inbox as read.")
+    @strawberry.mutation(
+        description="Mark all notifications of the inbox as read, or those that a filter has."
+    )
     def mark_all_read(
         self,
         info: Info,
+        filter: BulkFilter = None,
         up_to: Annotated[
             str | None,
             strawberry.argument(
@@ -141,7 +160,36 @@ class Mutation:
             ),
         ] = None,
     ) -> MarkAllReadPayload:
-        return changing_own(info, _mark_all_read, up_to)
+        return changing_own(info, _mark_all_read, filter, up_to)
+
+    @strawberry.mutation(
+        description="Move all notifications of the inbox to the archive, or those that a filter has. BAD_USER_INPUT "
+        "for a filter of another folder."
+    )
+    def archive_all(
+        self, info: Info, filter: BulkFilter = None, up_to: UpTo = None
+    ) -> ArchiveAllPayload:
+        return changing_own(info, _archive_all, filter, up_to)
+
+    @strawberry.mutation(
+        description="Delete all notifications of the inbox, or those that a filter has. Until it cannot be undone any "
+        "more, the server keeps their content apart."
+    )
+    def delete_all(
+        self, info: Info, filter: BulkFilter = None, up_to: UpTo = None
+    ) -> DeleteAllPayload:
+        return changing_own(info, _delete_all, filter, up_to)
+
+    @strawberry.mutation(
+        description="Undo `markAllRead`, `archiveAll` or `deleteAll`: what it changed, and nothing has changed since, "
+        "is as it was before. NOT_FOUND if the token is not yours, was used, or is older than 30 seconds."
+    )
+    def undo(
+        self,
+        info: Info,
+        token: Annotated[str, strawberry.argument(description="The `undoToken` of the change.")],
+    ) -> UndoPayload:
+        return changing_own(info, _undo, token)
 
     @strawberry.mutation(
         description="Note that the user has opened the list: what is in it is not new any more. `unseenCount` drops, "
@@ -358,8 +406,30 @@ def _changed(
     return payload.of(change(caller, *arguments))
 
 
-def _mark_all_read(caller: Caller, up_to: str | None) -> MarkAllReadPayload:
-    return MarkAllReadPayload.of(changes.mark_all_read(caller, up_to))
+def _mark_all_read(
+    caller: Caller, filter: NotificationFilter | None, up_to: str | None
+) -> MarkAllReadPayload:
+    return MarkAllReadPayload.of(changes.mark_all_read(caller, up_to, _list_filter(filter)))
+
+
+def _archive_all(
+    caller: Caller, filter: NotificationFilter | None, up_to: str | None
+) -> ArchiveAllPayload:
+    return ArchiveAllPayload.of(changes.archive_all(caller, _list_filter(filter), up_to))
+
+
+def _delete_all(
+    caller: Caller, filter: NotificationFilter | None, up_to: str | None
+) -> DeleteAllPayload:
+    return DeleteAllPayload.of(changes.delete_all(caller, _list_filter(filter), up_to))
+
+
+def _undo(caller: Caller, token: str) -> UndoPayload:
+    return UndoPayload.of(changes.undo(caller, token))
+
+
+def _list_filter(filter: NotificationFilter | None) -> ListFilter | None:
+    return None if filter is None else filter.as_list_filter()
 
 
 def _mark_seen(caller: Caller, up_to: str | None) -> MarkSeenPayload:

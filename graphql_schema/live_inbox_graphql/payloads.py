@@ -21,6 +21,15 @@ _POSITION = (
     "here only if the client has applied all events before it."
 )
 
+_HAS_MORE = (
+    "Whether there may be more to change: one call changes 10,000 notifications that a filter has at most. Repeat it "
+    "with the same arguments."
+)
+_TO_UNDO = (
+    "For `undo`, within 30 seconds, once: it undoes what this call has changed. Null if that was nothing, or too "
+    "much."
+)
+
 
 @strawberry.type(description="The result of `send`.")
 class SendPayload:
@@ -207,12 +216,68 @@ class PerformActionPayload(ChangePayload):
 @strawberry.type(description="The result of `markAllRead`.")
 class MarkAllReadPayload:
     count: int = strawberry.field(description="How many notifications became read.")
+    has_more: bool = strawberry.field(description=_HAS_MORE)
+    undo_token: str | None = strawberry.field(description=_TO_UNDO)
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
     unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
     position: str = strawberry.field(description=_POSITION)
 
     @classmethod
-    def of(cls, done: services.AllRead) -> MarkAllReadPayload:
+    def of(cls, done: services.AllRead | services.BulkChanged) -> MarkAllReadPayload:
+        """Return the payload for the result."""
+        return cls(
+            count=done.count,
+            has_more=done.has_more,
+            undo_token=done.undo_token,
+            unread_count=done.unread_count,
+            unseen_count=done.unseen_count,
+            position=str(done.position),
+        )
+
+
+@strawberry.type
+class BulkPayload:
+    """The result of a bulk change: not a type of the schema by itself."""
+
+    count: int = strawberry.field(description="How many notifications were changed.")
+    has_more: bool = strawberry.field(description=_HAS_MORE)
+    undo_token: str | None = strawberry.field(description=_TO_UNDO)
+    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
+    position: str = strawberry.field(description=_POSITION)
+
+    @classmethod
+    def of(cls, done: services.BulkChanged) -> Self:
+        """Return the payload for the result."""
+        return cls(
+            count=done.count,
+            has_more=done.has_more,
+            undo_token=done.undo_token,
+            unread_count=done.unread_count,
+            unseen_count=done.unseen_count,
+            position=str(done.position),
+        )
+
+
+@strawberry.type(description="The result of `archiveAll`.")
+class ArchiveAllPayload(BulkPayload):
+    pass
+
+
+@strawberry.type(description="The result of `deleteAll`.")
+class DeleteAllPayload(BulkPayload):
+    pass
+
+
+@strawberry.type(description="The result of `undo`.")
+class UndoPayload:
+    count: int = strawberry.field(description="How many notifications are as they were before.")
+    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
+    unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
+    position: str = strawberry.field(description=_POSITION)
+
+    @classmethod
+    def of(cls, done: services.BulkChanged) -> UndoPayload:
         """Return the payload for the result."""
         return cls(
             count=done.count,

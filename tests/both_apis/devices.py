@@ -379,6 +379,10 @@ def _change_of_graphql(event: dict[str, Any]) -> Change | None:
             return None
         case {"change": "ACTION", "notification": chosen}:
             return Change("action", int(chosen["id"]))
+        case {"__typename": "NotificationsUpdated" | "NotificationsDeleted"}:
+            return Change("reloaded")
+        case {"change": "RESTORED"}:
+            return Change("reloaded")
         case {"change": "ARCHIVED" | "SNOOZED", "notification": moved}:
             return Change("deleted", int(moved["id"]))
         case {"change": "RETURNED", "notification": returned}:

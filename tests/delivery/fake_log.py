@@ -27,7 +27,8 @@ class FakeEntry:
     text: str = ""
     """Empty for what was committed: a wrong entry has another one."""
 
-    removes: int | None = None
+    removes: Collection[int] = ()
+    restores: int | None = None
     """The sequence of the entry that this one removed."""
 
     def without(self, removed: Collection[int]) -> FakeEntry:

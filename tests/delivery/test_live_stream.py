@@ -131,7 +131,7 @@ def test_an_untouched_inbox_takes_its_epoch_from_the_log_and_never_from_an_event
 
 
 def removal(sequence: int, removed: int) -> FakeEntry:
-    return replace(a(sequence), removes=removed)
+    return replace(a(sequence), removes=(removed,))
 
 
 def test_what_was_removed_is_erased_from_the_run() -> None:

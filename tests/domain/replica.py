@@ -17,7 +17,7 @@ from live_inbox import selectors
 from live_inbox.content import EDITABLE
 from live_inbox.delivery.log import LogRange
 from live_inbox.delivery.position import Position
-from live_inbox.events import Event, Folder, Kind, Snapshot
+from live_inbox.events import OF_ONE, Event, Folder, Kind, Snapshot
 
 PAGE = 100
 
@@ -79,6 +79,10 @@ class Replica:
             Kind.ACTION: self._change,
             Kind.EDITED: self._edit,
             Kind.SEEN: self._see,
+            Kind.MANY_READ: self._change_several,
+            Kind.MANY_ARCHIVED: self._change_several,
+            Kind.MANY_DELETED: self._delete_several,
+            Kind.RESTORED: self._restore,
         }[event.kind]
         change(event)
         self.position = event.position
@@ -167,6 +171,32 @@ class Replica:
         if before.title:
             assert replace(before, **edited) == snapshot
             assert any(getattr(before, name) != getattr(snapshot, name) for name in EDITABLE)
+        self.notifications[snapshot.id] = snapshot
+
+    def _change_several(self, event: Event) -> None:
+        """Change what it names as events of one would, each of which would change something."""
+        kind, ids = OF_ONE[event.kind], event.notification_ids
+        assert ids
+        assert len(set(ids)) == len(ids) == event.count
+        for each in ids:
+            before = self.notifications[each]
+            is_read = kind is Kind.READ
+            after = (
+                replace(before, read_at=event.occurred_at) if is_read else _changed(kind, before)
+            )
+            assert after != before
+            self.notifications[each] = after
+
+    def _delete_several(self, event: Event) -> None:
+        assert event.notification_ids
+        assert len(event.notification_ids) == event.count
+        for each in event.notification_ids:
+            del self.notifications[each]
+
+    def _restore(self, event: Event) -> None:
+        """It is in its old place, perhaps below others."""
+        snapshot = _erased(event, None) if event.is_erased else _snapshot_of(event)
+        assert snapshot.id not in self.notifications
         self.notifications[snapshot.id] = snapshot
 
     def _see(self, event: Event) -> None:

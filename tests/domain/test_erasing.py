@@ -205,5 +205,5 @@ def test_an_erased_event_is_the_same_as_the_whole_one(alice: User) -> None:
     assert whole.is_same(erased)
     changed: list[Event] = [other, deleted, whole.without({kept})]
     assert [erased.is_same(event) for event in changed] == [False, False, True]
-    assert deleted.removes == gone
-    assert (whole.removes, erased.removes) == (None, None)
+    assert deleted.removes == (gone,)
+    assert (whole.removes, erased.removes) == ((), ())

@@ -88,6 +88,17 @@ ALL_READ = Event(
     count=2,
     through_rank=41,
 )
+MANY = Event(
+    inbox="7",
+    epoch="e1",
+    sequence=8,
+    kind=Kind.MANY_READ,
+    occurred_at=LATER,
+    unread_count=0,
+    total_count=3,
+    count=2,
+    notification_ids=[41, 42],
+)
 
 
 def test_the_kinds_of_events() -> None:
@@ -108,6 +119,10 @@ def test_the_kinds_of_events() -> None:
         "action",
         "edited",
         "seen",
+        "many_read",
+        "many_archived",
+        "many_deleted",
+        "restored",
     ]
 
 
@@ -120,6 +135,7 @@ def test_each_kind_declares_what_the_apis_show(kind: Kind) -> None:
         PayloadType.NOTIFICATION: ADDED,
         PayloadType.REMOVAL: DELETED,
         PayloadType.UP_TO_RANK: ALL_READ,
+        PayloadType.SEVERAL: MANY,
     }
     event = msgspec.structs.replace(fields[kind.payload], kind=kind)
     assert type(to_graphql(event)).__name__ == kind.graphql_type
@@ -284,6 +300,8 @@ def events(draw: st.DrawFn) -> Event:
         details = {"count": draw(NUMBERS), "through_rank": draw(NUMBERS)}
     elif kind in (Kind.DELETED, Kind.EXPIRED, Kind.RECALLED):
         details = {"notification_id": draw(NUMBERS), "type": draw(TEXTS)}
+    elif kind.payload is PayloadType.SEVERAL:
+        details = {"count": draw(NUMBERS), "notification_ids": draw(st.lists(NUMBERS))}
     else:
         snapshot = draw(SNAPSHOTS)
         details = {"notification": snapshot, "notification_id": snapshot.id}

@@ -15,8 +15,9 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from live_inbox import selectors
 from live_inbox.events import Folder
+from live_inbox.listing import list_statements
 from live_inbox.models import Inbox, Notification
-from live_inbox.selectors import counts_by_type, list_statements
+from live_inbox.selectors import counts_by_type
 from tests.domain.large_inbox import fill, without_triggers
 from tests.domain.test_list_cost import cost, plans, statements_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -24,12 +24,16 @@ from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.events import Folder
+from live_inbox.listing import list_statements
 from live_inbox.maintenance.expiry import Expired, expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.maintenance.snoozes import return_due
-from live_inbox.models import InboxEvent, Notification
-from live_inbox.selectors import list_statements
+from live_inbox.maintenance.undo_pruning import prune_undo
+from live_inbox.models import InboxEvent, Notification, UndoStep
+from live_inbox.selectors import ListFilter
+from live_inbox.services import bulk_changes
+from live_inbox.services.undo_steps import UNDO_SECONDS
 from tests.domain.doorbells import RememberingDoorbell
 from tests.domain.replica import Replica
 
@@ -77,6 +81,30 @@ class Item:
     edited: datetime | None = None
     priority: str = "normal"
     title: str = "many"
+    read_by: str | None = None
+    """The token of the bulk change that marked it."""
+    archived_at: int = 0
+    """The sequence at which it was last archived."""
+
+
+@dataclass
+class Step:
+    """What one event of a bulk change has done, as the model knows it."""
+
+    sequence: int
+    items: list[Item]
+    """As they were before."""
+    keys: dict[tuple[int, str], tuple[int, tuple[object, ...]]]
+
+
+@dataclass
+class Bulk:
+    """A bulk change that can be undone."""
+
+    user: int
+    kind: str
+    at: datetime
+    steps: list[Step]
 
 
 @dataclass
@@ -151,6 +179,7 @@ class Inboxes(RuleBasedStateMachine):
         """The id of each that has not been recalled, and the ids of its notifications by user."""
         self.positions: list[Position] = [ORIGIN, Position("foreign", 1)]
         self.now = TIME
+        self.bulk: dict[str, Bulk] = {}
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -316,6 +345,8 @@ class Inboxes(RuleBasedStateMachine):
         else:
             changes = item.read is not (becomes == "read")
             item.read = becomes == "read"
+            if changes:
+                item.read_by = None
             model.sequence += changes
             assert result.changed is changes
             assert result.notification.read is item.read
@@ -372,16 +403,20 @@ class Inboxes(RuleBasedStateMachine):
                 with pytest.raises(InvalidInput):
                     services.mark_all_read(**arguments)
                 return
-            result = services.mark_all_read(**arguments)
+            result = services.mark_all_read(**arguments, undoable=True)
         became_read = [
             item
             for item in model.listed
             if not item.read and (up_to is None or item.added <= up_to.sequence)
         ]
+        if became_read:
+            model.sequence += 1
+            step = Step(model.sequence, [copy(item) for item in became_read], {})
+            self.bulk[result.undo_token or ""] = Bulk(user, "read", now, [step])
         for item in became_read:
-            item.read = True
-        model.sequence += bool(became_read)
+            item.read, item.read_by = True, result.undo_token
         assert result.count == len(became_read)
+        assert (result.undo_token is None) is (not became_read)
         self.check_result(user, result)
 
     @rule(
@@ -414,6 +449,8 @@ class Inboxes(RuleBasedStateMachine):
         before = copy(item)
         match becomes:
             case "archive":
+                if item.folder is not Folder.ARCHIVE:
+                    item.archived_at = model.sequence + 1
                 item.folder, item.until = Folder.ARCHIVE, None
             case "unarchive" if item.folder is Folder.ARCHIVE:
                 item.folder = Folder.INBOX
@@ -455,8 +492,137 @@ class Inboxes(RuleBasedStateMachine):
         model = self.models[user]
         assert rank > max(each.rank for each in model.items.values())
         model.sequence += 1
-        item.folder, item.until, item.read = Folder.INBOX, None, False
+        item.folder, item.until, item.read, item.read_by = Folder.INBOX, None, False, None
         item.rank, item.added = rank, model.sequence
+
+    @rule(
+        user=USERS,
+        kind=st.sampled_from(["read", "archived", "deleted"]),
+        conditions=FILTERS,
+        chunk=st.integers(1, 3),
+        most=st.none() | st.integers(1, 4),
+        data=st.data(),
+    )
+    def change_many(
+        self,
+        user: int,
+        kind: str,
+        conditions: dict[str, Any],
+        chunk: int,
+        most: int | None,
+        data: st.DataObject,
+    ) -> None:
+        if kind == "archived":
+            conditions = {**conditions, "folder": Folder.INBOX}
+        up_to = data.draw(st.none() | st.sampled_from(self.positions))
+        services_by_kind: dict[str, Callable[..., Any]] = {
+            "read": services.mark_all_read_of,
+            "archived": services.archive_all,
+            "deleted": services.delete_all,
+        }
+        arguments: dict[str, Any] = {
+            "user_id": self.users[user].pk,
+            "filter": ListFilter.of(**conditions),
+            "up_to": up_to,
+            "most": most,
+            "undoable": True,
+        }
+        with self.committed() as now, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bulk_changes, "CHUNK", chunk)
+            if up_to and up_to.epoch and up_to.epoch != self.replicas[user].position.epoch:
+                with pytest.raises(InvalidInput):
+                    services_by_kind[kind](**arguments, now=now)
+                return
+            result = services_by_kind[kind](**arguments, now=now)
+        model, steps, count = self.models[user], list[Step](), 0
+        found = model.filtered(conditions)
+        if kind == "read":
+            found = [each for each in found if not model.items[each].read]
+        while found and (most is None or count < most):
+            length = chunk if most is None else min(chunk, most - count)
+            part, found = found[:length], found[length:]
+            items = [model.items[each] for each in part]
+            items = [item for item in items if up_to is None or item.added <= up_to.sequence]
+            if items:
+                model.sequence += 1
+                count += len(items)
+                steps.append(Step(model.sequence, [copy(item) for item in items], {}))
+                self.changed_with_others(user, kind, items, steps[-1], result.undo_token)
+        assert result.count == count
+        assert (result.undo_token is not None) is bool(steps)
+        assert result.has_more or not found
+        if steps:
+            self.bulk[result.undo_token] = Bulk(user, kind, now, steps)
+        self.check_result(user, result)
+
+    def changed_with_others(
+        self, user: int, kind: str, items: list[Item], step: Step, token: str
+    ) -> None:
+        model = self.models[user]
+        for item in items:
+            match kind:
+                case "read":
+                    item.read, item.read_by = True, token
+                case "archived":
+                    item.folder, item.archived_at = Folder.ARCHIVE, step.sequence
+                case "deleted":
+                    kept = {key: sent for key, sent in self.keys.items() if sent[0] == item.id}
+                    step.keys.update(kept)
+                    self.left(user, item.id)
+                    model.sequence -= 1
+
+    @rule(user=USERS, data=st.data())
+    def undo(self, user: int, data: st.DataObject) -> None:
+        tokens = list(self.bulk)[-4:]
+        token = data.draw(st.sampled_from(tokens) if tokens else st.just("nothing"))
+        bulk = self.bulk.get(token)
+        with self.committed() as now:
+            arguments: dict[str, Any] = {"user_id": self.users[user].pk, "token": token, "now": now}
+            is_known = bulk is not None and bulk.user == user
+            if not is_known or now >= bulk.at + timedelta(seconds=UNDO_SECONDS):  # type: ignore[union-attr]
+                with pytest.raises(NotFound):
+                    services.undo(**arguments)
+                return
+            result = services.undo(**arguments)
+        assert bulk is not None
+        del self.bulk[token]
+        assert result.count == sum(
+            self.undone(user, bulk.kind, step, token) for step in reversed(bulk.steps)
+        )
+        self.check_result(user, result)
+
+    def undone(self, user: int, kind: str, step: Step, token: str) -> int:
+        model = self.models[user]
+        if kind == "deleted":
+            for item in sorted(step.items, key=lambda item: -item.id):
+                model.sequence += 1
+                model.items[item.id] = replace(item, added=model.sequence)
+            for key, sent in step.keys.items():
+                self.keys.setdefault(key, sent)
+            return len(step.items)
+        present = [model.items[item.id] for item in step.items if item.id in model.items]
+        if kind == "read":
+            items = [item for item in present if item.read_by == token]
+            for item in items:
+                item.read, item.read_by = False, None
+        else:
+            items = [
+                item
+                for item in present
+                if item.folder is Folder.ARCHIVE
+                # As far as the log goes back.
+                and not (item.archived_at > step.sequence and item.archived_at >= model.first)
+            ]
+            for item in items:
+                item.folder = Folder.INBOX
+        model.sequence += len(items)
+        return len(items)
+
+    @rule()
+    def undoing_ends(self) -> None:
+        prune_undo(now=self.now)
+        kept = UndoStep.objects.values_list("expires_at", flat=True)
+        assert all(each > self.now for each in kept)
 
     @rule(batch=st.integers(1, 4))
     def snoozes_end(self, batch: int) -> None:

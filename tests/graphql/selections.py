@@ -28,7 +28,7 @@ from live_inbox.content import PRIORITIES
 from live_inbox.content_parts import FORMATS
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
-from live_inbox.events import Event, Folder, Kind, Person, Reset, Snapshot
+from live_inbox.events import Event, Folder, Kind, PayloadType, Person, Reset, Snapshot
 from live_inbox_graphql.document_limits import excesses
 from live_inbox_graphql.repeated_fields import repeated_fields
 
@@ -398,6 +398,8 @@ def events_of(kind: Kind) -> st.SearchStrategy[Event]:
             return _event(kind, count=COUNTS, through_rank=NUMBERS)
         case Kind.DELETED | Kind.EXPIRED:
             return _event(kind, notification_id=NUMBERS, type=TEXTS)
+        case _ if kind.payload is PayloadType.SEVERAL:
+            return _event(kind, count=COUNTS, notification_ids=st.lists(NUMBERS, max_size=3))
         case _:
             return _event(kind, notification=SNAPSHOTS)
 

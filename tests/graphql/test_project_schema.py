@@ -90,7 +90,9 @@ class TestNames:
             "InboxNotificationType",
             "InboxNotificationTypeCount",
             "InboxNotificationUpdated",
+            "InboxNotificationsDeleted",
             "InboxNotificationsSeen",
+            "InboxNotificationsUpdated",
         }
         assert {"InboxUser", "InboxReset", "InboxResetReason", "InboxSendInput"} <= set(
             core.type_map

@@ -81,7 +81,10 @@ def without_descriptions(name: str) -> str:
         "editNotification( input: EditInput! ): EditPayload! "
         "recall( id: ID idempotencyKey: String ): RecallPayload! "
         "markRead( id: ID! ): MarkReadPayload! "
-        "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( upTo: String ): MarkAllReadPayload! "
+        "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( "
+        "filter: NotificationFilter upTo: String ): MarkAllReadPayload! archiveAll( filter: NotificationFilter "
+        "upTo: String ): ArchiveAllPayload! deleteAll( filter: NotificationFilter upTo: String ): DeleteAllPayload! "
+        "undo( token: String! ): UndoPayload! "
         "markSeen( upTo: String ): MarkSeenPayload! archive( id: ID! ): ArchivePayload! "
         "unarchive( id: ID! ): UnarchivePayload! snooze( id: ID! until: DateTime! ): SnoozePayload! "
         "unsnooze( id: ID! ): UnsnoozePayload! pin( id: ID! ): PinPayload! unpin( id: ID! ): UnpinPayload! "
@@ -109,7 +112,7 @@ def without_descriptions(name: str) -> str:
         "type NotificationUpdated implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! notification: Notification! change: NotificationChange! }",
         "enum NotificationChange { READ UNREAD ARCHIVED UNARCHIVED SNOOZED RETURNED PINNED UNPINNED "
-        "ACTION EDITED }",
+        "ACTION EDITED RESTORED }",
         "enum NotificationFolder { INBOX ARCHIVE SNOOZED }",
         "enum NotificationPriority { LOW NORMAL HIGH URGENT }",
         "type NotificationsSeen implements NotificationEvent { position: String! unreadCount: Int! "
@@ -175,7 +178,16 @@ def without_descriptions(name: str) -> str:
         "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",
         "type MarkReadPayload { notification: Notification! unreadCount: Int! unseenCount: Int! position: String! }",
         "type MarkUnreadPayload { notification: Notification! unreadCount: Int! unseenCount: Int! position: String! }",
-        "type MarkAllReadPayload { count: Int! unreadCount: Int! unseenCount: Int! position: String! }",
+        *(
+            f"type {name}Payload {{ count: Int! hasMore: Boolean! undoToken: String unreadCount: Int! "
+            "unseenCount: Int! position: String! }"
+            for name in ("MarkAllRead", "ArchiveAll", "DeleteAll")
+        ),
+        "type UndoPayload { count: Int! unreadCount: Int! unseenCount: Int! position: String! }",
+        "type NotificationsUpdated implements NotificationEvent { position: String! unreadCount: Int! "
+        "unseenCount: Int! occurredAt: DateTime! change: NotificationChange! notificationIds: [ID!]! }",
+        "type NotificationsDeleted implements NotificationEvent { position: String! unreadCount: Int! "
+        "unseenCount: Int! occurredAt: DateTime! notificationIds: [ID!]! }",
         "type DeletePayload { notificationId: ID! unreadCount: Int! unseenCount: Int! position: String! }",
         "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! "
         "label: String! description: String! category: String icon: String }",
@@ -228,4 +240,6 @@ def test_there_are_no_other_types() -> None:
         "PositionAdvanced",
         *("Campaign", "CampaignState", "CampaignPayload", "StartCampaignInput", "TopicsPayload"),
         *("NotificationCounts", "NotificationTypeCount", "NotificationCategoryCount"),
+        *("ArchiveAllPayload", "DeleteAllPayload", "UndoPayload"),
+        *("NotificationsUpdated", "NotificationsDeleted"),
     }

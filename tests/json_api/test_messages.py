@@ -347,6 +347,10 @@ TOLD: dict[Kind, dict[str, Any] | None] = {
     Kind.ACTION: None,
     Kind.EDITED: None,
     Kind.SEEN: None,
+    Kind.MANY_READ: None,
+    Kind.MANY_ARCHIVED: None,
+    Kind.MANY_DELETED: None,
+    Kind.RESTORED: None,
 }
 
 

@@ -22,7 +22,9 @@ from live_inbox.events import Event, Folder, Kind, Reset, Snapshot
 from live_inbox.json_api.close_codes import JsonCloseCode
 from live_inbox.json_api.messages import (
     Action,
+    ArchiveAll,
     ArchiveNotification,
+    DeleteAll,
     DeleteNotification,
     Failure,
     GetNotifications,
@@ -38,10 +40,12 @@ from live_inbox.json_api.messages import (
     ServerMessage,
     SnoozeNotification,
     UnarchiveNotification,
+    Undo,
     UnpinNotification,
     UnsnoozeNotification,
     action_performed,
     all_notifications_marked_read,
+    bulk_changed,
     confirmation,
     event_message,
     notification_sent,
@@ -154,12 +158,31 @@ class Inbox:
                 if count:
                     self._log(Kind.SEEN, count=count, through_rank=max(self._ranks()))
                 return notifications_seen(count), self.sequence if count else None
+            case ArchiveAll() | DeleteAll():
+                ids = self._take_out(action)
+                answer = bulk_changed(action, len(ids), undo_token="t", has_more=False)
+                return answer, self.sequence if ids else None
+            case Undo():
+                return NOT_FOUND
         if action.notification_id not in self.notifications:
             return NOT_FOUND
         if isinstance(action, PerformAction):
             return self._perform(action)
         changed = self._change(action)
         return confirmation(action), self.sequence if changed else None
+
+    def _take_out(self, action: ArchiveAll | DeleteAll) -> list[int]:
+        """Archive or delete what is in the inbox."""
+        ids = [each.id for each in self._listed()]
+        for id_ in ids:
+            gone = self.notifications.pop(id_)
+            if isinstance(action, ArchiveAll):
+                self.notifications[id_] = replace(gone, folder=Folder.ARCHIVE)
+        self.unseen -= set(ids)
+        kind = Kind.MANY_ARCHIVED if isinstance(action, ArchiveAll) else Kind.MANY_DELETED
+        if ids:
+            self._log(kind, count=len(ids), notification_ids=ids)
+        return ids
 
     def mark_all_read(self, *, through_rank: int | None = None) -> int:
         ids = [
@@ -823,6 +846,9 @@ ASKABLE = st.one_of(
 CHANGES = st.one_of(
     st.just(SendNotification("7", {"title": "A"})),
     st.just(MarkAllRead()),
+    st.just(ArchiveAll()),
+    st.just(DeleteAll()),
+    st.just(Undo("t")),
     st.builds(MarkRead, IDS),
     st.builds(MarkUnread, IDS),
     st.builds(DeleteNotification, IDS),

@@ -218,9 +218,9 @@ class Connection:
 
 def _with_event(row: InboxRow | None, event: Event) -> InboxRow:
     before = () if row is None else row.events
-    if event.removes is not None:
+    if event.removes:
         # As in the tables: in the transaction of the deletion.
-        before = tuple(each.without({event.removes}) for each in before)
+        before = tuple(each.without(event.removes) for each in before)
     return InboxRow(
         event.epoch,
         event.position,

@@ -69,8 +69,7 @@ class History:
         """Note a committed event. An inbox with a new epoch shows its retained events again, in that epoch."""
         self.committed[event.epoch, event.sequence, id_of(event)] = event
         self.previous.setdefault(id_of(event), previous)
-        if event.removes is not None:
-            self.removed.add(event.removes)
+        self.removed.update(event.removes)
         self.commits += 1
 
     def require_committed(self, event: Event) -> None:

@@ -12,7 +12,6 @@ from django.utils.safestring import SafeString
 
 from live_inbox import database
 from live_inbox.admin.rendering import kind_badge, type_badge
-from live_inbox.events import Kind
 from live_inbox.models import Inbox, InboxEvent, Notification
 
 MAX_EVENTS = 50
@@ -84,8 +83,7 @@ def _summary(row: InboxEvent, content: dict[str, Any]) -> str:
         return str(content["title"])
     if row.notification_id is not None:
         return f"Notification {row.notification_id}"
-    if row.kind == Kind.ALL_READ:
-        count = row.payload.get("count", 0)
+    if (count := row.payload.get("count")) is not None:
         return "1 notification" if count == 1 else f"{count} notifications"
     return ""
 

@@ -120,9 +120,9 @@ class LiveStream(Generic[EntryT]):
             self._base = entry.previous_fingerprint
         self._run.append(entry)
         self._batches.clear()
-        removed = entry.removes
-        if removed is not None:
-            self._removed.add(removed)
+        self._removed.update(entry.removes)
+        if entry.restores is not None:
+            self._removed.discard(entry.restores)
         if len(self._run) >= 2 * self._capacity:
             self._trim()
         return Verdict.APPENDED

@@ -24,8 +24,12 @@ class Entry(Protocol):
     @property
     def previous_fingerprint(self) -> int: ...
     @property
-    def removes(self) -> int | None:
-        """The id of what this entry removed, whose content the entries before it keep no longer; None for most."""
+    def removes(self) -> Collection[int]:
+        """The ids of what this entry removed, whose content the entries before it keep no longer; none for most."""
+
+    @property
+    def restores(self) -> int | None:
+        """The id of what this entry brought back, with its content; None for most."""
 
     def without(self, removed: Collection[int]) -> Self:
         """Return the entry without the content of what was removed; itself if it is about something else."""

@@ -11,7 +11,10 @@ from live_inbox.identity.scopes import Right, require
 from live_inbox.json_api import messages
 from live_inbox.json_api.messages import (
     Action,
+    ArchiveAll,
     ArchiveNotification,
+    BulkChange,
+    DeleteAll,
     DeleteNotification,
     GetNotifications,
     MarkAllRead,
@@ -25,9 +28,12 @@ from live_inbox.json_api.messages import (
     ServerMessage,
     SnoozeNotification,
     UnarchiveNotification,
+    Undo,
     UnpinNotification,
     UnsnoozeNotification,
 )
+from live_inbox.selectors import EVERYTHING
+from live_inbox.services.bulk_changes import MOST
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 
@@ -57,10 +63,12 @@ def perform(caller: Caller, action: Action) -> Performed:
             return _list(user_id, action)
     take_change(caller)
     match action:
-        case MarkAllRead():
+        case MarkAllRead() if action.filter == EVERYTHING:
             done = services.mark_all_read(user_id=user_id)
             answer = messages.all_notifications_marked_read(done.count)
             return answer, done.position.sequence if done.count else None
+        case MarkAllRead() | ArchiveAll() | DeleteAll() | Undo():
+            return _change_many(user_id, action)
         case MarkSeen():
             seen = services.mark_seen(user_id=user_id)
             answer_seen = messages.notifications_seen(seen.count)
@@ -79,6 +87,25 @@ def perform(caller: Caller, action: Action) -> Performed:
             return messages.confirmation(action), deleted.position.sequence
     changed = _change(user_id, action)
     return messages.confirmation(action), changed.position.sequence if changed.changed else None
+
+
+def _change_many(user_id: object, action: BulkChange | Undo) -> Performed:
+    if isinstance(action, Undo):
+        done = services.undo(user_id=user_id, token=action.undo_token)
+    else:
+        service = _BULK_SERVICES[type(action)]
+        done = service(user_id=user_id, filter=action.filter, most=MOST, undoable=True)
+    answer = messages.bulk_changed(
+        action, done.count, undo_token=done.undo_token, has_more=done.has_more
+    )
+    return answer, done.position.sequence if done.count else None
+
+
+_BULK_SERVICES: dict[type[BulkChange], Callable[..., services.BulkChanged]] = {
+    MarkAllRead: services.mark_all_read_of,
+    ArchiveAll: services.archive_all,
+    DeleteAll: services.delete_all,
+}
 
 
 def _change(user_id: object, action: OneChange) -> services.Changed:

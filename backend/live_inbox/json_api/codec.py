@@ -16,6 +16,8 @@ from live_inbox.json_api.messages import (
     DEFAULT_LIMIT,
     WIRE_NAMES,
     Action,
+    ArchiveAll,
+    DeleteAll,
     Failure,
     FaultCode,
     GetNotifications,
@@ -27,6 +29,7 @@ from live_inbox.json_api.messages import (
     SendNotification,
     ServerMessage,
     SnoozeNotification,
+    Undo,
 )
 from live_inbox.storable import MAX_INTEGER
 
@@ -164,11 +167,15 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return _send(fields, types)
     if issubclass(kind, GetNotifications):
         return _get(fields)
-    if issubclass(kind, MarkAllRead | MarkSeen):
+    if issubclass(kind, MarkSeen):
         return kind()
     if issubclass(kind, PerformAction):
         number = _number(fields, "notification_id")
         return PerformAction(number, _text("action_id", fields.get("action_id")))
+    if issubclass(kind, MarkAllRead | ArchiveAll | DeleteAll):
+        return kind(filter_of(fields))
+    if issubclass(kind, Undo):
+        return kind(_text("undo_token", fields.get("undo_token")))
     if issubclass(kind, SnoozeNotification):
         until = _moment("until", fields.get("until"))
         if until is None:

@@ -67,7 +67,30 @@ class MarkUnread:
 
 @dataclass(frozen=True, slots=True)
 class MarkAllRead:
-    """Client → server: `mark_all_read` marks the whole inbox as read."""
+    """Client → server: `mark_all_read` marks the whole inbox as read, or what a filter has."""
+
+    filter: ListFilter = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAll:
+    """Client → server: `archive_all` moves the whole inbox to the archive, or what a filter has. Not in the guide."""
+
+    filter: ListFilter = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAll:
+    """Client → server: `delete_all` deletes the whole inbox, or what a filter has. Not in the guide."""
+
+    filter: ListFilter = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Client → server: `undo` undoes one of these changes. Not in the guide."""
+
+    undo_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +181,12 @@ OneChange = (
 )
 """The actions on one notification of the client's inbox."""
 
-Action = SendNotification | GetNotifications | MarkAllRead | MarkSeen | PerformAction | OneChange
+BulkChange = MarkAllRead | ArchiveAll | DeleteAll
+"""The actions on all that a filter has."""
+
+Action = (
+    SendNotification | GetNotifications | BulkChange | Undo | MarkSeen | PerformAction | OneChange
+)
 
 CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "send_notification": SendNotification,
@@ -175,6 +203,9 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "unpin_notification": UnpinNotification,
     "perform_action": PerformAction,
     "mark_seen": MarkSeen,
+    "archive_all": ArchiveAll,
+    "delete_all": DeleteAll,
+    "undo": Undo,
     "ping": Ping,
     "refresh_token": RefreshToken,
 }
@@ -282,6 +313,11 @@ class NotificationChanged(TypedDict):
     error: NotRequired[ErrorBody]
 
 
+BulkAnswer = Literal[
+    "notifications_marked_read", "notifications_archived", "notifications_deleted", "change_undone"
+]
+
+
 class AllNotificationsMarkedRead(TypedDict):
     """Server → client: all notifications are read; `count` of them were unread before."""
 
@@ -303,6 +339,17 @@ class ActionPerformed(TypedDict):
     action_id: NotRequired[str]
     performed_at: NotRequired[str]
     recorded: NotRequired[bool]
+    error: NotRequired[ErrorBody]
+
+
+class BulkChanged(TypedDict):
+    """Server → client: the answer to `mark_all_read` with a filter, `archive_all`, `delete_all` and `undo`."""
+
+    type: BulkAnswer
+    success: bool
+    count: NotRequired[int]
+    undo_token: NotRequired[str]
+    has_more: NotRequired[Literal[True]]
     error: NotRequired[ErrorBody]
 
 
@@ -354,6 +401,7 @@ ServerMessage = (
     | NotificationSent
     | NotificationChanged
     | AllNotificationsMarkedRead
+    | BulkChanged
     | NotificationsSeen
     | ActionPerformed
     | ErrorMessage
@@ -449,6 +497,18 @@ def notification_changed(change: Change, notification_id: int) -> NotificationCh
 def all_notifications_marked_read(count: int) -> AllNotificationsMarkedRead:
     """Return the message for an inbox in which everything was marked as read."""
     return {"type": "all_notifications_marked_read", "success": True, "count": count}
+
+
+def bulk_changed(
+    action: BulkChange | Undo, count: int, *, undo_token: str | None, has_more: bool
+) -> BulkChanged:
+    """Return the reply to a bulk change with a filter, or to its undoing."""
+    answer: BulkChanged = {"type": _BULK[type(action)], "success": True, "count": count}
+    if undo_token is not None:
+        answer["undo_token"] = undo_token
+    if has_more:
+        answer["has_more"] = True
+    return answer
 
 
 def notifications_seen(count: int) -> NotificationsSeen:
@@ -554,10 +614,19 @@ def refusal(
             "success": False,
             "error": body,
         }
+    if bulk := _BULK.get(action):
+        return {"type": bulk, "success": False, "error": body}
     if action is MarkSeen:
         return {"type": "notifications_seen", "success": False, "error": body}
     return {"type": "error", **body}
 
+
+_BULK: dict[type[Action], BulkAnswer] = {
+    MarkAllRead: "notifications_marked_read",
+    ArchiveAll: "notifications_archived",
+    DeleteAll: "notifications_deleted",
+    Undo: "change_undone",
+}
 
 _CHANGES: dict[type[Action], Change] = {
     MarkRead: "notification_marked_read",

@@ -20,6 +20,7 @@ from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.snoozes import return_in_steps
+from live_inbox.maintenance.undo_pruning import prune_undo_in_steps
 
 PAUSE_SECONDS = 0.05
 """Between two transactions of one run, so that a backlog does not occupy the database."""
@@ -66,6 +67,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
     regular = [
         Job("expiry of notifications", expire_in_steps, settings.expiry_seconds),
         Job("end of snoozes", return_in_steps, settings.expiry_seconds),
+        Job("end of undoing", prune_undo_in_steps, settings.expiry_seconds),
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, settings.prune_seconds),
         Job("campaigns", run_campaigns_in_steps, CAMPAIGN_SECONDS),

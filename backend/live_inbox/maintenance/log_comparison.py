@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 
 from live_inbox import database
-from live_inbox.events import Folder, Kind
+from live_inbox.events import Folder, Kind, PayloadType
 from live_inbox.models import InboxEvent, Notification
 from live_inbox.services.erasing import Gone
 
@@ -42,15 +42,19 @@ _REMOVALS = (Kind.DELETED, Kind.EXPIRED, Kind.RECALLED)
 
 
 def not_as_added(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
-    """Count the notifications of users that came after the log's beginning, without an event that added them so, or
-    edited them to be so."""
+    """Count the notifications of users that came after the log's beginning, without an event that added them so.
+
+    One that was edited, or deleted and restored, has its content in the event of that.
+    """
     added = _with_content_of_row().filter(
         sequence=OuterRef("added_sequence"), kind=Kind.ADDED, notification_id=OuterRef("pk")
     )
     # An edit comes after the event that added the notification, so the log has it if it has that.
     edited = _with_content_of_row().filter(kind=Kind.EDITED, notification_id=OuterRef("pk"))
+    restored = _with_content_of_row().filter(kind=Kind.RESTORED, notification_id=OuterRef("pk"))
     rows = database.queryset(Notification).filter(
         ~Exists(added) & (Q(edited_at=None) | ~Exists(edited)),
+        ~Exists(restored),
         recipient__in=users,
         added_sequence__gte=F("recipient__live_inbox__first_sequence"),
     )
@@ -73,19 +77,22 @@ def not_as_last_event(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
     them all, and to look for it from each row would have SQLite read the log again and again.
     """
     all_reads, none = _all_reads(users), _AllReads()
+    bulk = _bulk_changes(users)
     counts: dict[Any, Counter[str]] = {}
     for inbox_id, notification_id, last in _last_events(users):
         marked = all_reads.get(inbox_id, none)
-        for flaw in _flaws(last, marked.cover(notification_id, after=last.unread)):
+        last = last.joined_by(bulk.get((inbox_id, notification_id), {}))
+        after = max(last.unread, last.restored)
+        for flaw in _flaws(last, marked.cover(notification_id, after=after)):
             counts.setdefault(inbox_id, Counter())[flaw] += 1
     return {user_id: dict(count) for user_id, count in counts.items()}
 
 
 class _Last(NamedTuple):
-    """What the log says last about a notification, and its row. The marks and moves are sequences, 0 for none."""
+    """What the log says last about a notification, and its row. The changes are sequences, 0 for none."""
 
     removed: int
-    """1 if an event removed it."""
+    restored: int
     read: int
     unread: int
     archived: int
@@ -97,6 +104,15 @@ class _Last(NamedTuple):
     state: int | None
     """1 for a read notification, 0 for an unread one, None without one."""
     folder: str | None
+
+    def joined_by(self, bulk: Mapping[str, int]) -> _Last:
+        """Return what the log says last with the bulk changes that name the notification."""
+        changes = {"many_deleted": "removed", "many_read": "read", "many_archived": "archived"}
+        later = {
+            changes[kind]: max(sequence, getattr(self, changes[kind]))
+            for kind, sequence in bulk.items()
+        }
+        return self._replace(**later)
 
     @property
     def was_moved(self) -> bool:
@@ -111,21 +127,26 @@ class _Last(NamedTuple):
 
 
 def _flaws(last: _Last, was_marked_with_others: bool) -> Iterator[str]:
-    if last.removed and last.state is None:
+    is_removed = last.removed > last.restored
+    if is_removed and last.state is None:
         if last.content:
             yield "not_erased"
         return
-    if last.removed or last.state is None:
-        yield "removed" if last.removed else "not_removed"
+    if is_removed or last.state is None:
+        yield "removed" if is_removed else "not_removed"
         return
     is_read = last.read > last.unread or was_marked_with_others
     # Without such an event, the log begins after it was marked, and has only moves and pins.
-    is_known = last.read or last.unread or was_marked_with_others
+    # Of one that was restored, that event has its state.
+    is_known = max(last.read, last.unread) > last.restored or was_marked_with_others
     # A mark-all-read is of the inbox only. Where the notification was at that time is not looked up.
     if is_known and is_read != bool(last.state) and not (was_marked_with_others and last.was_moved):
         yield "read_state"
     # Without such an event, the log begins after it was put where it is.
-    if max(last.archived, last.snoozed, last.listed) and last.expected_folder != last.folder:
+    if (
+        max(last.archived, last.snoozed, last.listed) > last.restored
+        and last.expected_folder != last.folder
+    ):
         yield "folders"
 
 
@@ -137,7 +158,8 @@ def _last_events(users: Sequence[Any]) -> Iterator[tuple[Any, int, _Last]]:
         pk=OuterRef("notification_id"), recipient=OuterRef("inbox_id")
     )
     found = about.annotate(
-        last_removed=Max(_one_if(kind__in=_REMOVALS)),
+        last_removed=Max(_sequence_if(kind__in=_REMOVALS)),
+        last_restored=Max(_sequence_if(kind=Kind.RESTORED)),
         last_read=Max(_sequence_if(kind=Kind.READ)),
         last_unread=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNREAD, Kind.RETURNED))),
         last_archived=Max(_sequence_if(kind=Kind.ARCHIVED)),
@@ -152,6 +174,7 @@ def _last_events(users: Sequence[Any]) -> Iterator[tuple[Any, int, _Last]]:
         "inbox_id",
         "notification_id",
         "last_removed",
+        "last_restored",
         "last_read",
         "last_unread",
         "last_archived",
@@ -170,7 +193,12 @@ def not_erased(user_id: Any) -> list[Gone]:
     removals = log.filter(
         inbox=OuterRef("inbox"), notification_id=OuterRef("notification_id"), kind__in=_REMOVALS
     )
-    kept = log.filter(Exists(removals), inbox=user_id, payload__has_key="notification")
+    row = Notification.objects.filter(
+        pk=OuterRef("notification_id"), recipient=OuterRef("inbox_id")
+    )
+    kept = log.filter(
+        Exists(removals), ~Exists(row), inbox=user_id, payload__has_key="notification"
+    )
     rows: Any = kept.values_list("notification_id", "kind", "sequence")
     sequences: dict[int, int] = {}
     for number, kind, sequence in rows:
@@ -199,6 +227,18 @@ class _AllReads:
         """Whether one of those after a sequence has marked the notification."""
         place = bisect_right(self._sequences, after)
         return place < len(self._sequences) and notification_id <= self._through_ranks[place]
+
+
+def _bulk_changes(users: Sequence[Any]) -> dict[tuple[Any, int], dict[str, int]]:
+    """Return, by inbox and notification, the last sequence of each kind of bulk change that names it."""
+    found: dict[tuple[Any, int], dict[str, int]] = {}
+    kinds = [kind.value for kind in Kind if kind.payload is PayloadType.SEVERAL]
+    log = database.queryset(InboxEvent).filter(inbox__in=users, kind__in=kinds)
+    rows: Any = log.order_by("sequence").values_list("inbox_id", "sequence", "kind", "payload__ids")
+    for inbox_id, sequence, kind, ids in rows:
+        for each in ids:
+            found.setdefault((inbox_id, each), {})[kind] = sequence
+    return found
 
 
 def _all_reads(users: Sequence[Any]) -> dict[Any, _AllReads]:

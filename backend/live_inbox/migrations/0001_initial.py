@@ -198,6 +198,10 @@ class Migration(migrations.Migration):
                             ("action", "action"),
                             ("edited", "edited"),
                             ("seen", "seen"),
+                            ("many_read", "many_read"),
+                            ("many_archived", "many_archived"),
+                            ("many_deleted", "many_deleted"),
+                            ("restored", "restored"),
                         ],
                         editable=False,
                         max_length=16,
@@ -241,6 +245,7 @@ class Migration(migrations.Migration):
                                     "unpinned",
                                     "action",
                                     "edited",
+                                    "restored",
                                 ],
                             )
                         ),
@@ -801,6 +806,48 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("inquiry", "process"), name="connectionreport_process"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="UndoStep",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("token_digest", models.CharField(editable=False, max_length=64)),
+                (
+                    "kind",
+                    models.CharField(editable=False, help_text="Kind of the event.", max_length=16),
+                ),
+                (
+                    "sequence",
+                    models.BigIntegerField(editable=False, help_text="Sequence of the event."),
+                ),
+                ("changed_at", models.DateTimeField(editable=False)),
+                ("expires_at", models.DateTimeField(db_index=True, editable=False)),
+                (
+                    "content",
+                    models.TextField(
+                        editable=False,
+                        help_text="JSON: the ids of the notifications, or the rows of those that were deleted.",
+                    ),
+                ),
+                (
+                    "inbox",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=live_inbox.models.delete_rows,
+                        related_name="undo_steps",
+                        to="live_inbox.inbox",
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("inbox", "token_digest", "sequence"), name="undostep_sequence"
                     )
                 ],
             },

@@ -1,8 +1,8 @@
 """The readers: everything that is read of an inbox. Each costs a fixed number of queries at any size."""
 
+from live_inbox.listing.filters import EVERYTHING, MAX_TYPES, ListFilter
 from live_inbox.selectors.campaigns import Reception, reception
 from live_inbox.selectors.counts_by_type import TypeCounts, type_counts
-from live_inbox.selectors.filters import EVERYTHING, MAX_TYPES, ListFilter
 from live_inbox.selectors.inbox_state import EMPTY, InboxState, inbox_state
 from live_inbox.selectors.lists import Page, notification, page, rank_of
 from live_inbox.selectors.log import events, heads

@@ -16,10 +16,10 @@ from live_inbox.conf import inbox_settings
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Snapshot
+from live_inbox.listing.filters import Conditions, ListFilter
+from live_inbox.listing.list_statements import Stretch
 from live_inbox.models import Inbox, Notification, rank
-from live_inbox.selectors.filters import Conditions, ListFilter
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
-from live_inbox.selectors.list_statements import Stretch
 from live_inbox.selectors.snapshot_rows import SnapshotReader, reader_for
 from live_inbox.sql_rows import key_value, table_of
 from live_inbox.statement_rows import may_be_binary, rows_of_statement

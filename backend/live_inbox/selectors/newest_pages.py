@@ -12,9 +12,9 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
-from live_inbox.selectors.filters import EVERYTHING
+from live_inbox.listing.filters import EVERYTHING
+from live_inbox.listing.list_statements import newest_of_inbox
 from live_inbox.selectors.inbox_state import EMPTY
-from live_inbox.selectors.list_statements import newest_of_inbox
 from live_inbox.selectors.lists import (
     LISTED_RANK,
     STATE_COLUMNS,

@@ -6,6 +6,7 @@ Expiry, pruning and repair write as well, by the same locking: see `live_inbox.m
 """
 
 from live_inbox.services.approvals import send_approval, send_user_detail_approval
+from live_inbox.services.bulk_changes import archive_all, delete_all, mark_all_read_of
 from live_inbox.services.bulk_for_caller import (
     RecipientResult,
     RecipientResults,
@@ -27,6 +28,7 @@ from live_inbox.services.preferences import set_preference
 from live_inbox.services.recalling import recall
 from live_inbox.services.results import (
     AllRead,
+    BulkChanged,
     Changed,
     Deleted,
     Seen,
@@ -36,10 +38,12 @@ from live_inbox.services.results import (
 from live_inbox.services.seeing import mark_seen
 from live_inbox.services.sending import send
 from live_inbox.services.topics import subscribe, topics_of, unsubscribe
+from live_inbox.services.undoing import undo
 from live_inbox.snapshots import person, snapshot
 
 __all__ = [
     "AllRead",
+    "BulkChanged",
     "Changed",
     "Deleted",
     "RecipientResult",
@@ -52,11 +56,14 @@ __all__ = [
     "Sent",
     "SentMany",
     "archive",
+    "archive_all",
     "audience_of",
     "cancel_campaign",
     "delete",
+    "delete_all",
     "edit",
     "mark_all_read",
+    "mark_all_read_of",
     "mark_read",
     "mark_seen",
     "mark_unread",
@@ -78,6 +85,7 @@ __all__ = [
     "subscribe",
     "topics_of",
     "unarchive",
+    "undo",
     "unpin",
     "unsnooze",
     "unsubscribe",

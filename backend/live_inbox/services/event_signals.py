@@ -75,3 +75,7 @@ def _signal_of(kind: Kind) -> Signal:
             return signals.notification_edited
         case Kind.SEEN:
             return signals.notifications_seen
+        case Kind.RESTORED:
+            return signals.notification_restored
+        case Kind.MANY_READ | Kind.MANY_ARCHIVED | Kind.MANY_DELETED:
+            return signals.notifications_changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,11 @@ from live_inbox.services.inbox_rows import (
 )
 from live_inbox.services.results import AllRead, Changed, changed_result
 from live_inbox.services.seeing import unseen_count
+from live_inbox.services.undo_steps import Undo
 from live_inbox.services.up_to import arrival, check_up_to
+
+MOST_UNDOABLE = 10_000
+"""Notifications that are marked at once and can be undone: more would have to be written down one by one."""
 
 
 def mark_read(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
@@ -61,12 +66,18 @@ def _mark_in_one_statement(
 
 @database.transactional
 def mark_all_read(
-    *, user_id: Any, up_to: Position | None = None, now: datetime | None = None
+    *,
+    user_id: Any,
+    up_to: Position | None = None,
+    undoable: bool = False,
+    now: datetime | None = None,
 ) -> AllRead:
     """Mark the user's notifications as read: all of them, or those that had arrived at a position.
 
     With the position of the list that the user is looking at, what arrives meanwhile stays unread. Raises
     InvalidInput if the position is not of this inbox. The cost is bounded by what is unread.
+
+    With `undoable`, the result has a token that undoes it, unless there are more than MOST_UNDOABLE.
     """
     inbox = lock(user_id)
     if inbox is None:
@@ -87,8 +98,10 @@ def mark_all_read(
     through_rank = None
     if inbox.unread_count:
         through_rank = newest.values_list(rank(), flat=True).first()
-    count = 0
+    count, token = 0, None
     if through_rank is not None:
+        if undoable and inbox.unread_count <= MOST_UNDOABLE:
+            token = _undo_token(inbox, list(ids), moment)
         count = (
             Notification.unguarded.using(database.alias()).filter(id__in=ids).update(read_at=moment)
         )
@@ -96,4 +109,17 @@ def mark_all_read(
         numbered = allocate_sequence(inbox, Counts(unread=-count, unseen=left - inbox.unseen_count))
         event = event_of(Kind.ALL_READ, numbered, moment, count=count, through_rank=through_rank)
         record([event])
-    return AllRead(count, inbox.unread_count, inbox.total_count, inbox.unseen_count, inbox.position)
+    return AllRead(
+        count,
+        inbox.unread_count,
+        inbox.total_count,
+        inbox.unseen_count,
+        inbox.position,
+        undo_token=token,
+    )
+
+
+def _undo_token(inbox: Inbox, ids: Sequence[int], moment: datetime) -> str:
+    undo = Undo.new()
+    undo.add(inbox, Kind.ALL_READ, ids, None, moment)
+    return undo.token

@@ -56,13 +56,15 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class AllRead:
-    """An inbox after a mark-all-read; `count` is how many became read."""
+    """An inbox after a mark-all-read; `count` is how many became read. See BulkChanged for the rest."""
 
     count: int
     unread_count: int
     total_count: int
     unseen_count: int
     position: Position
+    has_more: bool = False
+    undo_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,23 @@ class Seen:
     total_count: int
     unseen_count: int
     position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class BulkChanged:
+    """An inbox after a bulk change, or after one was undone; `count` is how many notifications were changed.
+
+    `has_more` says that there may be more to change: the same call goes on. `undo_token` undoes what was changed,
+    within UNDO_SECONDS; None if nothing was, or nothing can be undone.
+    """
+
+    count: int
+    unread_count: int
+    total_count: int
+    unseen_count: int
+    position: Position
+    has_more: bool = False
+    undo_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

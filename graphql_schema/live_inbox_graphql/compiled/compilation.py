@@ -271,8 +271,10 @@ class _Compiler:
         details: list[FieldDetails],
         names: dict[str, object],
     ) -> str:
-        """Return the expression for a list of objects, none of which is null."""
+        """Return the expression for a list of objects or scalars, none of which is null."""
         entry = _without_non_null(kind.of_type)
+        if isinstance(entry, GraphQLScalarType):
+            return f"[{_leaf('each', entry, False, names)} for each in {source}]"
         if not isinstance(entry, GraphQLObjectType):
             raise UnsupportedSelection("another list")
         read = _named(names, self.reader(entry, details))

@@ -16,7 +16,7 @@ from live_inbox.content import CONTENT_FIELDS, PRIORITIES
 from live_inbox.content_parts import FORMATS
 from live_inbox.declared_types import declared_type
 from live_inbox.delivery.position import position_text
-from live_inbox.events import CHANGES, Folder
+from live_inbox.events import CHANGES, OF_ONE, Folder, Kind
 from live_inbox_graphql import cursors, ids
 from live_inbox_graphql.events import NotificationChange, ResetReason
 from live_inbox_graphql.types import MessageFormat, NotificationFolder, NotificationPriority
@@ -55,6 +55,15 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         **_EVERY_EVENT,
         "count": "it.count",
         "throughRank": "notification_id(it.through_rank)",
+    },
+    "NotificationsUpdated": {
+        **_EVERY_EVENT,
+        "change": "CHANGES_OF_MANY[it.kind]",
+        "notificationIds": "map(notification_id, it.notification_ids)",
+    },
+    "NotificationsDeleted": {
+        **_EVERY_EVENT,
+        "notificationIds": "map(notification_id, it.notification_ids)",
     },
     "InboxReset": {
         **_EVERY_EVENT,
@@ -130,7 +139,12 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
             *("Unsnooze", "Pin", "Unpin"),
         )
     },
-    "MarkAllReadPayload": {"count": "it.count", **_EVERY_CHANGE},
+    "MarkAllReadPayload": {
+        "count": "it.count",
+        "hasMore": "it.has_more",
+        "undoToken": "it.undo_token",
+        **_EVERY_CHANGE,
+    },
     "MarkSeenPayload": {"count": "it.count", **_EVERY_CHANGE},
     "DeletePayload": {"notificationId": "notification_id(it.notification_id)", **_EVERY_CHANGE},
     "InboxUser": {
@@ -153,6 +167,11 @@ def attributes_of_notifications(selected: Collection[str]) -> frozenset[str]:
 
 NAMES: Mapping[str, object] = {
     "CHANGES": {kind: NotificationChange(kind.value) for kind in CHANGES},
+    "CHANGES_OF_MANY": {
+        kind: NotificationChange(one.value)
+        for kind, one in OF_ONE.items()
+        if kind is not Kind.MANY_DELETED
+    },
     "FOLDERS": {folder: NotificationFolder(folder.value) for folder in Folder},
     "PRIORITIES": {name: NotificationPriority(name) for name in PRIORITIES},
     "FORMATS": {name: MessageFormat(name) for name in FORMATS},

@@ -152,7 +152,7 @@ class CompiledMutations:
             calls = [
                 self._call(field, executor) for field in selection.fields if field.read is not None
             ]
-        except GraphQLError:
+        except (GraphQLError, UnsupportedSelection):
             return None
         return CompiledMutation(selection, tuple(calls), cost)
 
@@ -163,6 +163,9 @@ class CompiledMutations:
         given = get_argument_values(root.fields[name], field.node, executor.variable_values)
         if name == "send":
             return _sending(field, given["input"])
+        if given.get("filter") is not None:
+            # Strawberry makes an object of it.
+            raise UnsupportedSelection("a filter")
         argument, change = _OF_ONE_ARGUMENT[name]
         values = [given[argument]] if argument in given else []
         return Call(field, Right.WRITE, partial(_changing, change, values), None)
@@ -235,6 +238,8 @@ def _check_arguments(name: str, field: GraphQLField) -> None:
     """Raise UnsupportedSelection for arguments that are not as we declare them."""
     if name != "send":
         known = {_OF_ONE_ARGUMENT[name][0]}
+        if name == "markAllRead":
+            known.add("filter")
     else:
         known = {"input"}
         input = get_named_type(field.args["input"].type) if "input" in field.args else None

@@ -8,7 +8,7 @@ BUGS = (
     PlantedBug(
         name="page-repeats-its-bound",
         breaks="The next page begins with the last notification of the one before.",
-        file=f"{SELECTORS}/list_statements.py",
+        file="backend/live_inbox/listing/list_statements.py",
         original='text += f" AND {order.of(_RANK)} > {order.of(bound)}"',
         replacement='text += f" AND {order.of(_RANK)} >= {order.of(bound)}"',
         caught_by=(
@@ -38,7 +38,7 @@ BUGS = (
     PlantedBug(
         name="list-of-everybody",
         breaks="A list shows the notifications of all users.",
-        file=f"{SELECTORS}/list_statements.py",
+        file="backend/live_inbox/listing/list_statements.py",
         original="""_OF_USER = '"recipient_id" = %s'""",
         replacement="""_OF_USER = '"recipient_id" >= %s'""",
         caught_by=(
@@ -68,7 +68,7 @@ BUGS = (
     PlantedBug(
         name="filter-shows-all",
         breaks="A list of the read notifications shows the unread ones.",
-        file=f"{SELECTORS}/list_statements.py",
+        file="backend/live_inbox/listing/list_statements.py",
         original="(True, None): (_READ,)",
         replacement="(True, None): (_UNREAD,)",
         caught_by=("tests/domain/test_selectors.py::test_a_list_can_be_filtered",),

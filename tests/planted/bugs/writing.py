@@ -7,6 +7,32 @@ ONE_STATEMENT = "tests/domain/test_one_statement.py"
 
 BUGS = (
     PlantedBug(
+        name="bulk-change-of-what-came-later",
+        breaks="A bulk change up to a position changes what the user has not seen.",
+        file=f"{SERVICES}/bulk_changes.py",
+        original="newest is None or row.arrival <= newest.sequence",
+        replacement="newest is None or row.arrival <= newest.sequence + 1",
+        caught_by=("tests/domain/test_inbox_stateful.py",),
+    ),
+    PlantedBug(
+        name="undone-by-anybody",
+        breaks="Whoever has the token of another user's change undoes a change.",
+        file=f"{SERVICES}/undo_steps.py",
+        original="filter(inbox=user_id, token_digest=digest_of(token))",
+        replacement="filter(token_digest=digest_of(token))",
+        caught_by=("tests/domain/test_bulk_changes.py::test_a_token_is_of_its_user_and_good_once",),
+    ),
+    PlantedBug(
+        name="undone-twice",
+        breaks="A change is undone as often as somebody likes.",
+        file=f"{SERVICES}/undoing.py",
+        original="    step.delete()\n",
+        replacement="    steps.filter(pk=step.pk).update(expires_at=moment)\n",
+        caught_by=(
+            "tests/domain/test_bulk_changes.py::test_what_is_deleted_again_is_gone_from_the_log",
+        ),
+    ),
+    PlantedBug(
         name="answered-then-rolled-back",
         breaks="A send is answered with success, and its transaction rolled back.",
         file=f"{SERVICES}/sending.py",

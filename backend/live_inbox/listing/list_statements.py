@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from live_inbox.content import PRIORITIES
 from live_inbox.events import Folder
+from live_inbox.listing.filters import ListFilter
+from live_inbox.listing.text_search import has_words, pattern_of, words_of
 from live_inbox.models import Inbox, Notification
-from live_inbox.selectors.filters import ListFilter
-from live_inbox.selectors.text_search import has_words, pattern_of, words_of
 
 EXAMINED = 1000
 """Rows that one list looks at, where it has to look at rows that it may not have."""

@@ -10,7 +10,7 @@ from live_inbox.content import PRIORITIES, clean_type
 from live_inbox.declared_types import declared_types
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Folder
-from live_inbox.selectors.text_search import words_of
+from live_inbox.listing.text_search import words_of
 
 MAX_TYPES = 20
 """Types, or categories, that one filter may name."""

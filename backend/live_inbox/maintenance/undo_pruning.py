@@ -1,0 +1,34 @@
+"""Removing what is kept to undo bulk changes, once its time has passed: then what was deleted is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from live_inbox import database
+from live_inbox.models import UndoStep
+
+BATCH = 20
+"""Steps that one transaction removes: each may hold 500 notifications."""
+
+
+def prune_undo(*, now: datetime | None = None, batch: int = BATCH) -> int:
+    """Remove what can be undone no more; return how many steps. Can run at any time, and concurrently."""
+    return [0, *prune_undo_in_steps(now=now, batch=batch)][-1]
+
+
+def prune_undo_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
+    """Do what `prune_undo` does, one transaction for each step; yield how many have been removed so far."""
+    horizon = now or database.now()
+    total = 0
+    while removed := _remove(horizon, batch):
+        total += removed
+        yield total
+
+
+@database.transactional
+def _remove(horizon: datetime, batch: int) -> int:
+    old = database.queryset(UndoStep).filter(expires_at__lte=horizon).order_by("expires_at")
+    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:batch])
+    database.queryset(UndoStep).filter(pk__in=ids).delete()
+    return len(ids)
