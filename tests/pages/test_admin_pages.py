@@ -11,6 +11,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.pages.conftest import Opener
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
+from tests.pages.test_accessibility import axe
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -174,6 +175,46 @@ async def test_the_page_of_an_inbox_shows_what_is_connected(
     await expect(page.locator("#inbox-connections [role=status]")).to_have_text(
         "2 devices: 1 server process has answered."
     )
+
+
+async def audit_content(page: Page) -> list[str]:
+    """Return what axe finds in the content of a page of the admin: its frame is Django's."""
+    await page.evaluate(axe())
+    found = await page.evaluate("axe.run('#content', { resultTypes: ['violations'] })")
+    return [
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+async def test_our_pages_are_accessible(
+    open_context: Opener, site: Site, crowd: None, color_scheme: str
+) -> None:
+    # axe inserts a style sheet.
+    context = await open_context(color_scheme=color_scheme, bypass_csp=True)
+    page = await context.new_page()
+    site.send("alice", "One")
+    await sign_in(page)
+    await page.goto("/admin/live_inbox/notification/add/")
+    await page.get_by_label("All active users").check()
+    await page.get_by_label("Title").fill("To all")
+    await expect(page.locator("#inbox-count")).to_contain_text("users")
+    assert await audit_content(page) == []
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.locator(".inbox-card-title bdi")).to_be_visible()
+    assert await audit_content(page) == []
+    await page.get_by_role("button", name=re.compile("^Send to")).click()
+    await expect(page.locator("#inbox-campaign-state")).to_have_text("Sent.")
+    await page.locator("summary", has_text="Recall").click()
+    assert await audit_content(page) == []
+    await page.goto("/admin/live_inbox/notification/statistics/")
+    assert await audit_content(page) == []
+    await page.goto("/admin/live_inbox/inbox/?q=alice")
+    await page.get_by_role("link", name="alice", exact=True).click()
+    await expect(page.locator("#inbox-connections [role=status]")).to_contain_text("answered")
+    assert await audit_content(page) == []
 
 
 async def test_refusals_are_pages_under_the_policy(page: Page, site: Site) -> None:

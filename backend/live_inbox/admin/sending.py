@@ -81,6 +81,14 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
+def _moment_widget(label: str) -> AdminSplitDateTime:
+    """Return Django's widget for a moment, whose two fields have no labels of their own."""
+    widget = AdminSplitDateTime()
+    for part, name in zip(widget.widgets, ("date", "time"), strict=True):
+        part.attrs["aria-label"] = f"{label}: {name}"
+    return widget
+
+
 class JSONField(forms.JSONField):
     """A JSON field that accepts any text: invalid text becomes a form error and is shown again as typed."""
 
@@ -132,7 +140,7 @@ class SendForm(forms.Form):
         help_text="A JSON object for programs.",
     )
     expires_at = forms.SplitDateTimeField(
-        widget=AdminSplitDateTime(),
+        widget=_moment_widget("Expires at"),
         required=False,
         help_text="When the notification is deleted automatically. Empty: as its type is declared, or never.",
     )
