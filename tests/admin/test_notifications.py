@@ -68,6 +68,7 @@ def test_the_list_shows_the_newest_first(browser: Client, alice: User) -> None:
     [
         ("q=ali", ["unread of alice", "read of alice"]),
         ("q=of+bob", ["approval of bob"]),
+        ("q=the+text", ["unread of alice"]),
         ("read=yes", ["read of alice"]),
         ("read=no", ["approval of bob", "unread of alice"]),
         ("type=approval", ["approval of bob"]),
@@ -81,7 +82,7 @@ def test_the_list_is_searched_and_filtered(
 ) -> None:
     read = send(alice, "read of alice")
     services.mark_read(user_id=alice.pk, notification_id=read.pk)
-    send(alice, "unread of alice")
+    send(alice, "unread of alice", message="This is THE TEXT.")
     send(bob, "approval of bob", type="approval", now=datetime(2020, 5, 1, tzinfo=UTC))
 
     assert titles(browser.get(f"{LIST}?{query}")) == found

@@ -44,6 +44,8 @@ EVENTS = f"""subscription ($after: String, $types: [String!]) {{ notificationEve
     ... on NotificationDeleted {{ notificationId }}
     ... on AllNotificationsRead {{ count throughRank }}
     ... on NotificationsSeen {{ count throughRank }}
+    ... on NotificationsUpdated {{ change notificationIds }}
+    ... on NotificationsDeleted {{ notificationIds }}
     ... on InboxReset {{ reason }}
 }} }}"""
 FIRST = 20

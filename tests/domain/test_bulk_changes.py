@@ -18,7 +18,7 @@ from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.maintenance.undo_pruning import prune_undo
 from live_inbox.models import Inbox, InboxEvent, Notification, UndoStep
 from live_inbox.selectors import ListFilter
-from live_inbox.services import bulk_changes
+from live_inbox.services import bulk_changes, undoing
 from tests.changed_settings import changed_settings
 from tests.domain.large_inbox import fill
 from tests.domain.replica import log_of
@@ -196,6 +196,28 @@ def test_a_token_is_of_its_user_and_good_once(alice: User) -> None:
     assert services.undo(user_id=alice.pk, token=token).count == 1
     with pytest.raises(NotFound):
         services.undo(user_id=alice.pk, token=token)
+
+
+def test_a_large_mark_all_read_is_undone_part_by_part(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(undoing, "PART", 2)
+    for _ in range(5):
+        send(alice)
+    done = services.mark_all_read(user_id=alice.pk, undoable=True)
+    assert services.undo(user_id=alice.pk, token=done.undo_token or "").count == 5
+    assert Notification.objects.filter(read_at=None).count() == 5
+    assert not UndoStep.objects.exists()
+    assert list(check_inboxes()) == []
+
+
+def test_what_came_after_a_position_stays_as_it_is(alice: User) -> None:
+    send(alice, "seen")
+    up_to = selectors.inbox_state(user_id=alice.pk).position
+    send(alice, "came later")
+    assert services.mark_all_read_of(user_id=alice.pk, filter=ListFilter(), up_to=up_to).count == 1
+    assert services.delete_all(user_id=alice.pk, up_to=up_to).count == 1
+    assert titles(alice) == ["came later"]
 
 
 def test_only_the_inbox_is_archived(alice: User) -> None:

@@ -104,8 +104,8 @@ class NotificationAdmin(InboxModelAdmin):
     list_display = ("title", "recipient", "type_shown", "state", "created", "sender")
     list_filter = (ReadFilter, TypeFilter)
     list_select_related = ("recipient", "sender")
-    search_fields = (user_search("recipient"), "title")
-    search_help_text = "Part of a username or title."
+    search_fields = (user_search("recipient"), "title", "message")
+    search_help_text = "Part of a username, a title or a text."
     date_hierarchy = "created_at"
     ordering = ("-pk",)
     sortable_by = ()

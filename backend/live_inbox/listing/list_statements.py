@@ -85,9 +85,9 @@ _STATES: dict[tuple[bool | None, bool | None], tuple[_State, ...]] = {
 """By what a filter says of read and seen. What is read counts as seen."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Form:
-    """What the text of a statement depends on, beside the columns."""
+    """What the text of a statement depends on, beside the columns. There is one object of each: see `_form`."""
 
     vendor: str
     folder: Folder
@@ -100,17 +100,17 @@ class _Form:
     has_lower_bound: bool
     from_oldest: bool
 
-    @property
+    @cached_property
     def is_by_type(self) -> bool:
         return self.types is not None and not self.pinned
 
-    @property
+    @cached_property
     def is_by_priority(self) -> bool:
         """Whether an index has the rows by their priority: those that are normal are in none."""
         rare = self.priorities is not None and _NORMAL not in self.priorities
         return rare and not self.pinned and self.types is None
 
-    @property
+    @cached_property
     def order(self) -> _Order:
         if self.pinned:
             return _OF_PINNED
@@ -118,13 +118,13 @@ class _Form:
             return _WITHIN_TYPE
         return _WITHIN_PRIORITY if self.is_by_priority else _PLAIN
 
-    @property
+    @cached_property
     def part_states(self) -> tuple[_State, ...]:
         """The states of each part: rows of any state have one index, unless they are found by more than that."""
         is_any = self.states == _STATES[None, None]
         return (_ANY,) if is_any and not (self.is_by_type or self.is_by_priority) else self.states
 
-    @property
+    @cached_property
     def keys(self) -> Sequence[str]:
         """A condition for each key of the index: for each type, or each priority."""
         if self.is_by_type:
@@ -137,7 +137,7 @@ class _Form:
             ]
         return [""]
 
-    @property
+    @cached_property
     def is_examined(self) -> bool:
         """Whether the parts have rows that the list does not."""
         if self.pinned:
@@ -145,12 +145,41 @@ class _Form:
             return False
         return bool(self.words) or (self.priorities is not None and not self.is_by_priority)
 
-    @property
+    @cached_property
     def parts(self) -> int:
         return len(self.keys) * len(self.part_states)
 
 
-@dataclass(frozen=True)
+@lru_cache(maxsize=512)
+def _form(
+    vendor: str,
+    folder: Folder,
+    pinned: bool,
+    read: bool | None,
+    seen: bool | None,
+    types: int | None,
+    priorities: frozenset[str] | None,
+    words: int,
+    has_upper_bound: bool,
+    has_lower_bound: bool,
+    from_oldest: bool,
+) -> _Form:
+    is_all = priorities is None or priorities >= set(PRIORITIES)
+    return _Form(
+        vendor,
+        folder,
+        pinned,
+        _STATES[read, seen],
+        types,
+        None if is_all else tuple(each for each in PRIORITIES if each in (priorities or ())),
+        words,
+        has_upper_bound,
+        has_lower_bound,
+        from_oldest,
+    )
+
+
+@dataclass
 class Stretch:
     """Which notifications of a user a list has. The ranks that bound it are exclusive."""
 
@@ -162,26 +191,19 @@ class Stretch:
     newer_than: int | None = None
     from_oldest: bool = False
 
-    @cached_property
-    def _types(self) -> list[str] | None:
-        types = self.filter.listed_types
-        return None if types is None else sorted(types)
-
-    @cached_property
-    def _words(self) -> tuple[str, ...]:
-        return () if self.filter.text is None else words_of(self.filter.text)
-
-    @cached_property
-    def _form(self) -> _Form:
-        filter, priorities = self.filter, self.filter.priorities
-        is_all = priorities is None or priorities >= set(PRIORITIES)
-        return _Form(
+    def __post_init__(self) -> None:
+        filter = self.filter
+        types = filter.listed_types
+        self._types = None if types is None else sorted(types)
+        self._words = () if filter.text is None else words_of(filter.text)
+        self._form = _form(
             self.vendor,
             filter.folder,
             filter.pinned,
-            _STATES[filter.read, filter.seen],
-            None if self._types is None else len(self._types),
-            None if is_all else tuple(each for each in PRIORITIES if each in (priorities or ())),
+            filter.read,
+            filter.seen,
+            None if types is None else len(types),
+            filter.priorities,
             len(self._words),
             self.older_than is not None,
             self.newer_than is not None,
@@ -234,8 +256,7 @@ class Stretch:
 
 def newest_of_inbox(columns: str, read: bool | None, vendor: str) -> str:
     """Return the statement for the first rows of the inbox that it is joined with; its parameter is how many."""
-    states = _STATES[read, None]
-    form = _Form(vendor, Folder.INBOX, False, states, None, None, 0, False, False, False)
+    form = _form(vendor, Folder.INBOX, False, read, None, None, None, 0, False, False, False)
     return _rows_text(columns, form).replace(_OF_USER, '"recipient_id" = inbox."user_id"', 1)
 
 

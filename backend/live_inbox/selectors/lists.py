@@ -16,7 +16,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Snapshot
-from live_inbox.listing.filters import Conditions, ListFilter
+from live_inbox.listing.filters import EVERYTHING, Conditions, ListFilter
 from live_inbox.listing.list_statements import Stretch
 from live_inbox.models import Inbox, Notification, rank
 from live_inbox.selectors.inbox_state import EMPTY, InboxState
@@ -92,7 +92,7 @@ def page(
 
     `fields` are the names of what is read of the notifications; the rest is None, whatever its type.
     """
-    wanted = ListFilter.of(**conditions) if filter is None else filter
+    wanted = filter or (ListFilter.of(**conditions) if conditions else EVERYTHING)
     check_page(limit, wanted)
     connection = database.connection()
     stretch = Stretch(

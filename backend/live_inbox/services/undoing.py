@@ -25,6 +25,9 @@ from live_inbox.services.results import BulkChanged
 from live_inbox.services.undo_steps import row_of, steps_of
 from live_inbox.snapshots import snapshot
 
+PART = 500
+"""Notifications that one transaction restores."""
+
 GRACE = timedelta(minutes=10)
 """How long the steps that are left are kept once an undo has begun."""
 
@@ -56,17 +59,22 @@ def _undo_step(
     step = steps.order_by("-sequence").first()
     if step is None:
         return None
-    count = _restore(inbox, step, moment)
-    step.delete()
+    content = orjson.loads(step.content)
+    count = _restore(inbox, step, content[:PART], moment)
+    if left := content[PART:]:
+        # Of a mark-all-read, which is one event for any number.
+        step.content = orjson.dumps(left).decode()
+        step.save(update_fields=["content"])
+    else:
+        step.delete()
     if is_first:
-        steps.update(expires_at=moment + GRACE)
+        steps_of(user_id, token).update(expires_at=moment + GRACE)
     return BulkChanged(
         count, inbox.unread_count, inbox.total_count, inbox.unseen_count, inbox.position
     )
 
 
-def _restore(inbox: Inbox, step: UndoStep, moment: datetime) -> int:
-    content = orjson.loads(step.content)
+def _restore(inbox: Inbox, step: UndoStep, content: list[Any], moment: datetime) -> int:
     match Kind(step.kind):  # type: ignore[call-arg]  # a look-up by value
         case Kind.MANY_DELETED:
             return _restore_deleted(inbox, [row_of(columns) for columns in content], moment)

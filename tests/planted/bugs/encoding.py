@@ -218,8 +218,8 @@ BUGS = (
         name="result-without-its-change",
         breaks="`markAllRead` returns the number of unread notifications before the change.",
         file="backend/live_inbox/services/marking.py",
-        original="AllRead(count, inbox.unread_count,",
-        replacement="AllRead(count, inbox.unread_count + count,",
+        original="return AllRead(\n        count,\n        inbox.unread_count,",
+        replacement="return AllRead(\n        count,\n        inbox.unread_count + count,",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_field_of_a_result_is_what_the_database_holds",
         ),
