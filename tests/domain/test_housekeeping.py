@@ -23,6 +23,7 @@ from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Housekeeper, Job,
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.maintenance.snoozes import return_in_steps
+from live_inbox.maintenance.undo_pruning import prune_undo_in_steps
 from live_inbox.models import InboxEvent, Notification
 from tests.delivery.metric_values import counted
 from tests.delivery.virtual_loop import VirtualLoop
@@ -82,15 +83,16 @@ def test_the_settings_say_what_is_done_and_how_often() -> None:
     assert jobs(settings) == [
         Job("expiry of notifications", expire_in_steps, 7),
         Job("end of snoozes", return_in_steps, 7),
+        Job("end of undoing", prune_undo_in_steps, 7),
         Job("pruning of logs", prune_in_steps, 900),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, 900),
         Job("campaigns", run_campaigns_in_steps, 1),
         Job("look for a failover", renew_after_failover, 30, is_prompt=True),
     ]
     defaults = InboxSettings()
-    assert [job.every_seconds for job in jobs(defaults)] == [5, 5, 3600, 3600, 1, 30]
+    assert [job.every_seconds for job in jobs(defaults)] == [5, 5, 5, 3600, 3600, 1, 30]
     without = InboxSettings(new_epochs_after_failover=False)
-    assert [job.every_seconds for job in jobs(without)] == [5, 5, 3600, 3600, 1]
+    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 3600, 3600, 1]
 
 
 def test_it_can_be_turned_off() -> None:
