@@ -9,7 +9,10 @@ from contextvars import ContextVar
 
 import pytest
 
-from live_inbox.database_threads import in_database_thread
+from live_inbox.database_threads import in_database_thread, in_lane, threads_of
+from live_inbox.lane_threads import MEASURED
+from live_inbox.lanes import Lane
+from tests.delivery.metric_values import counted
 
 
 def test_the_function_runs_in_another_thread_with_its_arguments() -> None:
@@ -89,3 +92,31 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(reader, 1000) == b"2"
+
+
+def test_the_queue_and_one_call_in_eight_are_measured() -> None:
+    lane = Lane.BULK
+    threads_of.cache_clear()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    def measured(name: str) -> float:
+        return counted(f"database_{name}_seconds_count", lane=lane)
+
+    async def scenario() -> None:
+        waits, calls = measured("wait"), measured("call")
+        first = asyncio.create_task(in_lane(lane, hold))
+        await asyncio.to_thread(begun.wait, 30)
+        rest = [asyncio.create_task(in_lane(lane, int)) for _ in range(MEASURED)]
+        await asyncio.sleep(0)
+        # The lane has one thread.
+        assert counted("database_queue", lane=lane) == MEASURED
+        go_on.set()
+        await asyncio.gather(first, *rest)
+        assert counted("database_queue", lane=lane) == 0
+        assert (measured("wait"), measured("call")) == (waits + 2, calls + 2)
+
+    asyncio.run(scenario())

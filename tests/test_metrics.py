@@ -1,27 +1,46 @@
-"""docs/operating.md lists every metric."""
+"""docs/metrics.md lists every metric, with its labels."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from live_inbox import metrics
 
-PAGE = (Path(__file__).parents[1] / "docs" / "operating.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text()
+ROW = re.compile(r"^\| `(inbox_[a-z_]+)` \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", re.M)
 
 
-def exported_names() -> set[str]:
-    """Return the names as Prometheus reads them: those of counters end in `_total`."""
-    names = set()
+def exported() -> dict[str, set[str]]:
+    """Return the labels of each metric by its name as Prometheus reads it: those of counters end in `_total`."""
+    found = {}
     for metric in vars(metrics).values():
-        if isinstance(metric, Counter | Gauge):
+        if isinstance(metric, Counter | Gauge | Histogram):
             (family,) = metric.describe()
-            names.add(f"{family.name}_total" if isinstance(metric, Counter) else family.name)
-    return names
+            name = f"{family.name}_total" if isinstance(metric, Counter) else family.name
+            found[name] = set(metric._labelnames)
+    return found
 
 
-def test_the_operations_page_lists_every_metric_and_no_others() -> None:
-    assert set(re.findall(r"\binbox_[a-z_]+", PAGE)) == exported_names()
-    assert len(exported_names()) > 10
+def test_the_page_lists_every_metric_and_no_others_with_their_labels() -> None:
+    listed = {row[1]: set(re.findall(r"`(\w+)`", row[2])) for row in ROW.finditer(PAGE)}
+    assert listed == exported()
+    assert len(listed) > 40
+
+
+def test_the_page_names_no_other_metrics() -> None:
+    assert set(re.findall(r"\binbox_[a-z_]+", PAGE)) == exported().keys()
+
+
+def test_each_row_says_what_is_healthy_and_what_to_do() -> None:
+    rows = list(ROW.finditer(PAGE))
+    assert rows
+    assert [row[1] for row in rows if not all(row[part].strip() for part in (3, 4, 5))] == []
+
+
+def test_gauges_of_several_processes_are_those_that_run() -> None:
+    gauges = [each for each in vars(metrics).values() if isinstance(each, Gauge)]
+    assert gauges
+    assert {each._multiprocess_mode for each in gauges} == {"livesum", "livemax"}

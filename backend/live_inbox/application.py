@@ -10,12 +10,14 @@ from functools import lru_cache
 from django.urls import URLPattern, re_path
 
 from live_inbox.apps import channel_layer, doorbell
+from live_inbox.build import note_build
 from live_inbox.checks import refuse_invalid_settings
 from live_inbox.clock_monitor import ClockMonitor
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.connection_reporting import ConnectionReporter
 from live_inbox.database_log import DatabaseLog
 from live_inbox.delivery.hub import Hub, HubConfig
+from live_inbox.delivery_latency import DeliveryLatency
 from live_inbox.events import Event, decode
 from live_inbox.feed import Feed, serving
 from live_inbox.identity.admissions import Admissions
@@ -111,6 +113,7 @@ def running_inboxes() -> PerLoop[Apis]:
 async def _running_inbox() -> AsyncIterator[Apis]:
     """Run an inbox on the running event loop while in the block."""
     settings = inbox_settings()
+    note_build()
     readiness = Readiness()
     checks = readiness.part("admissions", every_seconds=settings.session_check_seconds)
     admissions = build_admissions(on_checked=checks.finished)
@@ -168,6 +171,7 @@ def _hub(admissions: Admissions, readiness: Readiness, reporter: ConnectionRepor
         on_empty=on_account_changed,
         config=config,
         on_round=on_round,
+        on_delivered=DeliveryLatency(),
     )
     if layer is not None:
         readiness.is_layer_failing = lambda: hub.is_layer_failing

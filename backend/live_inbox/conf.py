@@ -157,6 +157,11 @@ class InboxSettings(BaseModel):
         description="Bearer token for `GET /metrics`. Not set: only the same machine may read the metrics, by the "
         "host name `localhost` or a loopback address, and not through a proxy.",
     )
+    commit: str = Field(
+        "",
+        max_length=64,
+        description="Commit of the source that is deployed. The metric `inbox_build_info` shows it.",
+    )
     drain_seconds: float = Field(
         2.0,
         ge=0,

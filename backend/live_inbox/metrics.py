@@ -1,9 +1,25 @@
-"""All Prometheus metrics, in one table. docs/operating.md says how to read each one."""
+"""All Prometheus metrics, in one table. docs/metrics.md says how to read each one.
+
+Where several processes share one scrape, gauges are the sums of those that run (`livesum`).
+"""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+BUILD = Gauge(
+    "inbox_build_info",
+    "1: the versions that this process runs.",
+    ["version", "commit", "python", "django"],
+    multiprocess_mode="livemax",
+)
+SENDS = Counter(
+    "inbox_sends",
+    "Notifications that this process was asked to send, one for each recipient, by type and result.",
+    ["type", "result"],
+)
 EVENTS_COMMITTED = Counter(
     "inbox_events_committed", "Events committed by this process, by kind.", ["kind"]
 )
@@ -73,9 +89,77 @@ SENDER_NAME_FAULTS = Counter(
 TARGET_LINK_FAULTS = Counter(
     "inbox_target_link_faults", "Failures of the project's code that TARGET_LINKS names."
 )
-OPEN_INBOXES = Gauge("inbox_open_inboxes", "Inboxes with a live stream in this process.")
-SUBSCRIPTIONS = Gauge("inbox_subscriptions", "Subscribers of live streams in this process.")
-SOCKETS = Gauge("inbox_sockets", "Open sockets in this process, by API.", ["api"])
+DELIVERY_SECONDS = Histogram(
+    "inbox_delivery_seconds",
+    "From the change, by the database's clock, until the sockets of this process have its event, by source.",
+    ["source"],
+    buckets=_SECONDS,
+)
+REPLAY_EVENTS = Histogram(
+    "inbox_replay_events",
+    "Events of one page that a subscriber read from the log.",
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000),
+)
+RECONCILIATIONS = Counter(
+    "inbox_reconciliations",
+    "Comparisons of all live streams with the log, by whether they found events.",
+    ["result"],
+)
+LAYER_PUBLISH_SECONDS = Histogram(
+    "inbox_layer_publish_seconds",
+    "How long publishing one doorbell message took, if it succeeded.",
+    buckets=(0.0001, 0.00025, 0.0005, *_SECONDS[:11]),
+)
+DATABASE_QUEUE = Gauge(
+    "inbox_database_queue",
+    "Database calls that wait for a thread, by lane.",
+    ["lane"],
+    multiprocess_mode="livesum",
+)
+DATABASE_WAIT_SECONDS = Histogram(
+    "inbox_database_wait_seconds",
+    "How long database calls waited for a thread, by lane. Of one call in eight.",
+    ["lane"],
+    buckets=(0.0001, 0.0005, *_SECONDS),
+)
+DATABASE_CALL_SECONDS = Histogram(
+    "inbox_database_call_seconds",
+    "How long database calls took in their thread, by lane. Of one call in eight.",
+    ["lane"],
+    buckets=(0.0005, *_SECONDS),
+)
+HOUSEKEEPING_RUNS = Counter(
+    "inbox_housekeeping_runs", "Runs of housekeeping, by job and result.", ["job", "result"]
+)
+OPEN_INBOXES = Gauge(
+    "inbox_open_inboxes", "Inboxes with a live stream in this process.", multiprocess_mode="livesum"
+)
+SUBSCRIPTIONS = Gauge(
+    "inbox_subscriptions",
+    "Subscribers of live streams in this process.",
+    multiprocess_mode="livesum",
+)
+SOCKETS = Gauge(
+    "inbox_sockets",
+    "Open sockets in this process, by API and subprotocol.",
+    ["api", "subprotocol"],
+    multiprocess_mode="livesum",
+)
+ADMISSIONS = Counter(
+    "inbox_admissions",
+    "Sockets whose caller was admitted or refused, by API, result and reason.",
+    ["api", "result", "reason"],
+)
+SLOW_CLIENTS = Gauge(
+    "inbox_slow_clients",
+    "Connections whose client does not read what was written to it.",
+    multiprocess_mode="livesum",
+)
+UNREAD_BYTES = Gauge(
+    "inbox_unread_bytes",
+    "Bytes that wait in this process for clients that do not read.",
+    multiprocess_mode="livesum",
+)
 SOCKETS_CLOSED = Counter(
     "inbox_sockets_closed",
     "Sockets that this server closed, by API and close code.",

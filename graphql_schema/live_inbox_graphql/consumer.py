@@ -73,7 +73,7 @@ class GraphQLConsumer:
                 return
             name = _best(scope["subprotocols"])
             await send({"type": "websocket.accept", "subprotocol": name})
-            await session.run(self._open)
+            await session.run(self._open, name)
         finally:
             session.leave()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from live_inbox.delivery.hub import Hub, HubClosed, HubConfig, PositionLost
-from live_inbox.delivery.log import ResetReason
+from live_inbox.delivery.log import DeliverySource, ResetReason
 from live_inbox.delivery.position import Position
 from tests.delivery.doorbell_messages import doorbell_message
 from tests.delivery.fake_layer import FakeLayer
@@ -97,7 +97,13 @@ class Follower:
 class SimulatedHub:
     """Puts up a hub and moves its time. What is not said to happen does not happen."""
 
-    def __init__(self, *, config: HubConfig = SMALL, has_layer: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        config: HubConfig = SMALL,
+        has_layer: bool = True,
+        on_delivered: Callable[[FakeEntry, DeliverySource], None] = lambda entry, source: None,
+    ) -> None:
         self.loop = VirtualLoop()
         self.log = FakeLog()
         self.layer = FakeLayer()
@@ -109,6 +115,7 @@ class SimulatedHub:
             config=config,
             clock=self.loop.time,
             sleep=asyncio.sleep,
+            on_delivered=on_delivered,
         )
         self.followers: list[Follower] = []
         self.loop.result_of(self.hub.start())

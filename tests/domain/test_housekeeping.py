@@ -68,6 +68,12 @@ def housekeeper(jobs: list[Job], *, chance: float = 1.0) -> Housekeeper:
     return Housekeeper(jobs, chance=lambda: chance, run=at_once)
 
 
+def runs(job: str) -> tuple[float, float]:
+    """Return how many runs of a job have failed, and how many are done."""
+    failed = counted("housekeeping_runs_total", job=job, result="failed")
+    return failed, counted("housekeeping_runs_total", job=job, result="done")
+
+
 def start(loop: VirtualLoop, keeper: Housekeeper) -> None:
     async def begin() -> None:
         keeper.start()
@@ -147,6 +153,7 @@ def test_a_failure_is_logged_once_counted_and_survived(
     loop: VirtualLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = counted("housekeeping_faults_total")
+    runs_before = runs("pruning_of_logs")
     outage = ConnectionError("the database is away")
     work = Work(loop, outage, outage, 1)
     with caplog.at_level(logging.WARNING):
@@ -166,6 +173,9 @@ def test_a_failure_is_logged_once_counted_and_survived(
         "The pruning of logs works again after 2 failures.",
     ]
     assert counted("housekeeping_faults_total") == before + 2
+    failed, done = runs("pruning_of_logs")
+    assert failed == runs_before[0] + 2
+    assert done > runs_before[1]
 
 
 # -- the end ---------------------------------------------------------------------------------------------

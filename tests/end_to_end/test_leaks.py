@@ -20,6 +20,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from prometheus_client import REGISTRY
 
+from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import Subscription
 from live_inbox.feed import Following, OpenFeed
@@ -176,8 +177,12 @@ def gauges() -> dict[str, float]:
         "inboxes": REGISTRY.get_sample_value("inbox_open_inboxes") or 0.0,
     }
     for api in ("graphql", "json"):
-        value = REGISTRY.get_sample_value("inbox_sockets", {"api": api})
-        open_things[api] = value or 0.0
+        open_things[api] = sum(
+            sample.value
+            for family in metrics.SOCKETS.collect()
+            for sample in family.samples
+            if sample.labels["api"] == api
+        )
     return open_things
 
 

@@ -99,15 +99,17 @@ class Broken:
 
 class TestMetrics:
     async def test_open_and_closed_sockets_are_counted(self, graphql_server: GraphQLServer) -> None:
-        open_before = metric("inbox_sockets")
+        open_before = metric("inbox_sockets", subprotocol="graphql-transport-ws")
         closed_before = metric("inbox_sockets_closed_total", code="4400")
         client = await graphql_server.open()
         await client.send(PING)
         await client.receive()
-        assert metric("inbox_sockets") == open_before + 1
+        assert metric("inbox_sockets", subprotocol="graphql-transport-ws") == open_before + 1
         await client.send("{")
         await client.closed()
-        await until(lambda: metric("inbox_sockets") == open_before)
+        await until(
+            lambda: metric("inbox_sockets", subprotocol="graphql-transport-ws") == open_before
+        )
         assert metric("inbox_sockets_closed_total", code="4400") == closed_before + 1
 
     async def test_a_client_that_leaves_is_not_counted_as_closed_by_us(
@@ -121,10 +123,12 @@ class TestMetrics:
                 if sample.name == "inbox_sockets_closed_total"
             )
 
-        before, open_before = total(), metric("inbox_sockets")
+        before, open_before = total(), metric("inbox_sockets", subprotocol="graphql-transport-ws")
         client = await graphql_server.open()
         await client.connection.close()
-        await until(lambda: metric("inbox_sockets") == open_before)
+        await until(
+            lambda: metric("inbox_sockets", subprotocol="graphql-transport-ws") == open_before
+        )
         assert total() == before
 
 

@@ -123,9 +123,8 @@ def open_graphql_sockets(server: AsgiServer) -> float:
     """Return how many GraphQL sockets the server counts."""
     with urllib.request.urlopen(f"{server.http}/metrics") as response:
         lines = response.read().decode().splitlines()
-    (count,) = [
-        line.split()[-1] for line in lines if line.startswith('inbox_sockets{api="graphql"}')
-    ]
+    name = 'inbox_sockets{api="graphql",subprotocol="graphql-transport-ws"}'
+    (count,) = [line.split()[-1] for line in lines if line.startswith(name)]
     return float(count)
 
 

@@ -40,6 +40,7 @@ WITHOUT_ANSWERS = {
 MOST_GROWTH = 200 << 20
 """Of the server's memory, in bytes: far more than it should be."""
 
+OPEN = 'inbox_sockets{api="graphql",subprotocol="graphql-transport-ws"}'
 MOST_LINES = 100
 """Of the log. Thousands of requests are refused."""
 
@@ -112,4 +113,4 @@ async def test_nobody_is_hurt(
     log = server.log()
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:6000]
     assert len(log.splitlines()) < MOST_LINES, log[-5000:]
-    await until(lambda: counted(server, 'inbox_sockets{api="graphql"}') == 0)
+    await until(lambda: counted(server, OPEN) == 0)

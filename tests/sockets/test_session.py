@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.identity.admissions import AccountStatus, Admissions
 from live_inbox.identity.callers import Caller
+from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.limits.rate import RateLimit
 from live_inbox.sockets import session
 from live_inbox.sockets.known_addresses import known_addresses
@@ -256,9 +257,35 @@ async def test_the_address_of_a_user_is_known_afterwards() -> None:
     served.session.scope["client"] = ("192.0.2.7", 1)
     assert served.session.enter()
     assert "192.0.2.7" not in known_addresses()
+    before = admissions("admitted", "")
     await served.session.admit(authenticated())
+    assert admissions("admitted", "") == before + 1
     assert "192.0.2.7" in known_addresses()
     served.session.leave()
+    served.socket.disconnects()
+    await served.ended()
+
+
+def admissions(result: str, reason: str) -> float:
+    labels = {"api": "test", "result": result, "reason": reason}
+    return REGISTRY.get_sample_value("inbox_admissions_total", labels) or 0.0
+
+
+async def test_a_refusal_is_counted_by_its_reason() -> None:
+    served = Served()
+
+    async def refuse() -> Caller:
+        raise AuthenticationFailed(Reason.EXPIRED)
+
+    async def fail() -> Caller:
+        raise ConnectionError
+
+    expired, failed = admissions("refused", "expired"), admissions("refused", "failed")
+    for authentication in (refuse(), fail()):
+        with pytest.raises((AuthenticationFailed, ConnectionError)):
+            await served.session.admit(authentication)
+    assert admissions("refused", "expired") == expired + 1
+    assert admissions("refused", "failed") == failed + 1
     served.socket.disconnects()
     await served.ended()
 
@@ -270,8 +297,10 @@ async def test_an_admission_has_a_deadline() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
+    before = admissions("refused", "timeout")
     with pytest.raises(TimeoutError):
         await served.session.admit(hang())
+    assert admissions("refused", "timeout") == before + 1
     assert served.session.caller is None
     served.socket.disconnects()
     await served.ended()
@@ -354,11 +383,14 @@ async def test_open_and_closed_sockets_are_counted() -> None:
 
     served = Served()
     await settle()
-    open_sockets, closed = value("inbox_sockets"), value("inbox_sockets_closed_total", code="4000")
+    open_sockets, closed = (
+        value("inbox_sockets", subprotocol=""),
+        value("inbox_sockets_closed_total", code="4000"),
+    )
     assert open_sockets >= 1
     served.session.close(4000, "")
     await served.ended()
-    assert value("inbox_sockets") == open_sockets - 1
+    assert value("inbox_sockets", subprotocol="") == open_sockets - 1
     assert value("inbox_sockets_closed_total", code="4000") == closed + 1
 
 

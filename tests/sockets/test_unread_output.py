@@ -13,6 +13,7 @@ import uvicorn
 from live_inbox.sockets import unread_output as unread_output_module
 from live_inbox.sockets.unread_output import UnreadOutput, unread_output
 from tests.changed_settings import changed_settings
+from tests.delivery.metric_values import counted
 from tests.internals.test_uvicorn_requests import REQUEST, http_server, refused
 from tests.sockets.socket_server import raw_client, running_server, until
 
@@ -44,11 +45,15 @@ class TestUnreadOutput:
         assert len(output) == 3
 
     def test_who_reads_is_not_counted(self, output: UnreadOutput, cut: list[str]) -> None:
+        clients, size = counted("slow_clients"), counted("unread_bytes")
         self.hold(output, cut, "10.0.0.1 a", 90)
         output.release("10.0.0.1 a")
         output.release("10.0.0.1 a")
         self.hold(output, cut, "10.0.0.1 b", 90)
         assert cut == []
+        assert (counted("slow_clients"), counted("unread_bytes")) == (clients + 1, size + 90)
+        output.release("10.0.0.1 b")
+        assert (counted("slow_clients"), counted("unread_bytes")) == (clients, size)
 
     def test_one_large_response_is_not_cut(self, output: UnreadOutput, cut: list[str]) -> None:
         self.hold(output, cut, "10.0.0.1 a", 10)

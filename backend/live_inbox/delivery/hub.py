@@ -19,7 +19,7 @@ from live_inbox.delivery.doorbell_message import DoorbellCodec
 from live_inbox.delivery.groups import Groups
 from live_inbox.delivery.hub_config import HubConfig
 from live_inbox.delivery.live_stream import LiveStream, Verdict
-from live_inbox.delivery.log import EntryT, Log
+from live_inbox.delivery.log import DeliverySource, EntryT, Log
 from live_inbox.delivery.log_reader import LogReader
 from live_inbox.delivery.open_inbox import Listener, OpenInbox
 from live_inbox.delivery.position import Position
@@ -52,7 +52,7 @@ class Hub(Generic[EntryT]):
     There are no queues and no tasks for single subscribers. `on_empty` is called with an inbox whose doorbell carries
     no events: the account of its user has changed. `codec` authenticates what arrives over the layer. `wall_clock`
     returns unix seconds. `on_round` is called after each round of the log reader, with whether it was a
-    reconciliation.
+    reconciliation; `on_delivered` when the listeners of an inbox have been called, with the last of the new events.
     """
 
     def __init__(
@@ -69,9 +69,11 @@ class Hub(Generic[EntryT]):
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_round: Callable[[bool], None] = lambda is_reconciliation: None,
+        on_delivered: Callable[[EntryT, DeliverySource], None] = lambda entry, source: None,
     ) -> None:
         self._decode = decode
         self._on_empty = on_empty
+        self._on_delivered = on_delivered
         self.config = config or HubConfig()
         self._clock = clock
         self._sleep = sleep
@@ -87,6 +89,7 @@ class Hub(Generic[EntryT]):
             sleep=sleep,
             clock=clock,
             on_round=on_round,
+            on_delivered=on_delivered,
         )
         self._groups: Groups | None = None
         self._renew_seconds = math.inf
@@ -255,6 +258,7 @@ class Hub(Generic[EntryT]):
         self, inbox: str, open_inbox: OpenInbox[EntryT], entries: Iterable[bytes]
     ) -> list[Verdict]:
         verdicts: list[Verdict] = []
+        appended: EntryT | None = None
         for encoded in entries:
             try:
                 entry = self._decode(encoded)
@@ -265,11 +269,14 @@ class Hub(Generic[EntryT]):
                 self._unreadable.report(error)
                 verdict = Verdict.GAP
             else:
-                if verdict is Verdict.CONTRADICTED and self._may_doubt(inbox):
+                if verdict is Verdict.APPENDED:
+                    appended = entry
+                elif verdict is Verdict.CONTRADICTED and self._may_doubt(inbox):
                     self._reader.dispute(entry)
             verdicts.append(verdict)
-        if Verdict.APPENDED in verdicts:
+        if appended is not None:
             open_inbox.wake()
+            self._on_delivered(appended, DeliverySource.DOORBELL)
         if Verdict.GAP in verdicts or (Verdict.FOREIGN in verdicts and self._may_doubt(inbox)):
             self._reader.reconcile({inbox})
         return verdicts

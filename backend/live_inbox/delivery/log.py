@@ -52,6 +52,14 @@ class ResetReason(StrEnum):
     """It is beyond the end of the log, so the log has lost events that the client has received."""
 
 
+class DeliverySource(StrEnum):
+    """From where a live stream has an event."""
+
+    DOORBELL = "doorbell"
+    LOG = "log"
+    """No doorbell has delivered it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """Where an inbox's log begins and ends in the database at one moment."""

@@ -14,6 +14,7 @@ from live_inbox.delivery.hub_config import HubConfig
 from live_inbox.delivery.live_stream import Verdict
 from live_inbox.delivery.log import (
     UNTOUCHED,
+    DeliverySource,
     EntryT,
     Head,
     Log,
@@ -72,6 +73,7 @@ class LogReader(Generic[EntryT]):
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float],
         on_round: Callable[[bool], None] = lambda is_reconciliation: None,
+        on_delivered: Callable[[EntryT, DeliverySource], None] = lambda entry, source: None,
     ) -> None:
         self._clock = clock
         self._log = log
@@ -80,8 +82,10 @@ class LogReader(Generic[EntryT]):
         self._sleep = sleep
         self._opening: set[str] = set()
         self._on_round = on_round
+        self._on_delivered = on_delivered
         self._to_reconcile: set[str] = set()
         self._is_reconciliation = False
+        self._recovered = 0
         self._reads: list[_Read[EntryT]] = []
         self._disputes = Disputes(log, open_inboxes)
         self._work = asyncio.Event()
@@ -141,8 +145,12 @@ class LogReader(Generic[EntryT]):
             reads, self._reads = self._reads, []
             began = self._clock()
             is_reconciliation, self._is_reconciliation = self._is_reconciliation, False
+            self._recovered = 0
             try:
                 await self._serve(opening, to_reconcile, reads)
+                if is_reconciliation:
+                    result = "found" if self._recovered else "nothing"
+                    metrics.RECONCILIATIONS.labels(result).inc()
                 self._on_round(is_reconciliation)
                 # Thousands of clients that come back come within seconds; without a pause, each read would be for
                 # the few that came during the one before.
@@ -250,6 +258,7 @@ class LogReader(Generic[EntryT]):
         if following and not continues(following[0], read.after):
             read.resolve(PositionLost(ResetReason.EPOCH))
         elif following:
+            metrics.REPLAY_EVENTS.observe(len(following))
             read.resolve(following)
         elif read.is_retry:
             read.resolve(PositionLost(ResetReason.EXPIRED))
@@ -271,8 +280,10 @@ class LogReader(Generic[EntryT]):
             return
         recovered = [open_inbox.stream.offer(entry) for entry in page].count(Verdict.APPENDED)
         if recovered:
+            self._recovered += recovered
             metrics.EVENTS_RECOVERED.inc(recovered)
             open_inbox.wake()
+            self._on_delivered(page[-1], DeliverySource.LOG)
         if open_inbox.stream.head.sequence >= gap.head.sequence:
             return
         if recovered:

@@ -77,6 +77,7 @@ class Publisher:
             layer = self._layer()
             if layer is None:
                 return
+            began = time.monotonic()
             async with asyncio.timeout(self._layer_seconds):
                 await layer.group_send(group, message)
         except Exception as error:
@@ -87,6 +88,7 @@ class Publisher:
         else:
             self._fault.recovered()
             metrics.DOORBELLS_SENT.inc()
+            metrics.LAYER_PUBLISH_SECONDS.observe(time.monotonic() - began)
 
     async def drain(self) -> None:
         """Wait until everything queued has been published or dropped."""

@@ -83,10 +83,9 @@ class NotificationConsumer:
             # Accepted before the token is checked: browsers do not show why a handshake was refused.
             # Browsers give up if no subprotocol of theirs is accepted, and one with a token must not be repeated.
             is_offered = SUBPROTOCOL in _offered(scope)
-            await send(
-                {"type": "websocket.accept", "subprotocol": SUBPROTOCOL if is_offered else None}
-            )
-            await session.run(self._open)
+            subprotocol = SUBPROTOCOL if is_offered else None
+            await send({"type": "websocket.accept", "subprotocol": subprotocol})
+            await session.run(self._open, subprotocol)
         finally:
             session.leave()
 

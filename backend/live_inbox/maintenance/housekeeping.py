@@ -55,6 +55,11 @@ class Job:
     """Whether the first run is at the start of the process."""
 
     @property
+    def label(self) -> str:
+        """The name, as metrics have it."""
+        return self.name.replace(" ", "_")
+
+    @property
     def soon_seconds(self) -> float:
         """The wait before the first run, and after a failed one."""
         return min(self.every_seconds, SOON_SECONDS)
@@ -121,9 +126,11 @@ class Housekeeper:
                 await self._run_once(job)
             except Exception as error:
                 fault.report(error)
+                metrics.HOUSEKEEPING_RUNS.labels(job.label, "failed").inc()
                 wait = job.soon_seconds
             else:
                 fault.recovered()
+                metrics.HOUSEKEEPING_RUNS.labels(job.label, "done").inc()
             await self._sleep(wait * (0.75 + self._chance() / 4))
 
     async def _run_once(self, job: Job) -> None:

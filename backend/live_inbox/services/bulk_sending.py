@@ -36,6 +36,7 @@ from live_inbox.services.inbox_rows import lock_free
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
 from live_inbox.services.recipient_content import Contents, contents_for
 from live_inbox.services.results import SentMany
+from live_inbox.services.send_counting import count_bulk_sends
 from live_inbox.services.users import count_users, existing_users, load_sender, user_key
 
 SEND_CHUNK = 500
@@ -59,6 +60,7 @@ class _Bulk:
     progress: BulkProgress
 
 
+@count_bulk_sends
 def send_many(
     *,
     recipient_ids: Iterable[Any],

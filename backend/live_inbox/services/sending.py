@@ -27,9 +27,11 @@ from live_inbox.services.given_content import GivenContent, read_given
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
 from live_inbox.services.recipient_content import content_for
 from live_inbox.services.results import Sent
+from live_inbox.services.send_counting import count_sends
 from live_inbox.services.users import load_users, user_key
 
 
+@count_sends
 def send(
     *,
     recipient_id: Any,

@@ -22,7 +22,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from prometheus_client import Gauge
+from prometheus_client import Counter
 
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
@@ -84,10 +84,14 @@ class SocketConfig:
     drain_seconds: float
     """How long queries and actions in progress may take when the server stops."""
     close_frame: CloseFrame
-    gauge: Gauge = field(init=False)
+    admitted: Counter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gauge = metrics.SOCKETS.labels(self.api)
+        self.admitted = metrics.ADMISSIONS.labels(self.api, "admitted", "")
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a socket whose caller is not admitted."""
+        metrics.ADMISSIONS.labels(self.api, "refused", reason).inc()
 
 
 def socket_config(
@@ -240,17 +244,20 @@ class SocketSession:
     # -- reading ------------------------------------------------------------------------------------------
 
     async def run(
-        self, open_protocol: Callable[[SocketSession], Awaitable[WireProtocol | None]]
+        self,
+        open_protocol: Callable[[SocketSession], Awaitable[WireProtocol | None]],
+        subprotocol: str | None = None,
     ) -> None:
         """Serve the socket until it is gone, and leave nothing of it behind.
 
-        `open_protocol` returns the protocol, or closes the session and returns None.
+        `open_protocol` returns the protocol, or closes the session and returns None. `subprotocol` is the one that was
+        accepted.
         """
         self._task = asyncio.current_task()
         direct = direct_socket(self.scope)
         if direct is not None:
             direct.on_frame_rate = self._exceed_frame_rate
-        with self.config.gauge.track_inprogress():
+        with metrics.SOCKETS.labels(self.config.api, subprotocol or "").track_inprogress():
             try:
                 self._protocol = await open_protocol(self)
                 if self._protocol is not None:
@@ -335,11 +342,17 @@ class SocketSession:
 
         Raises TimeoutError after `admission_seconds`, TooManySockets, and whatever the authentication raises.
         """
-        async with asyncio.timeout(self.config.admission_seconds):
-            caller = await authentication
+        try:
+            async with asyncio.timeout(self.config.admission_seconds):
+                caller = await authentication
+        except Exception as error:
+            self.config.count_refusal(_reason_of(error))
+            raise
         if not sockets_of_users.open(caller.user_id, inbox_settings().max_sockets_per_user):
             metrics.RATE_LIMITED.labels("sockets_of_user").inc()
+            self.config.count_refusal("too_many_sockets")
             raise TooManySockets
+        self.config.admitted.inc()
         self._user_key = caller.user_id
         known_addresses().note(self._address_key)
         self.caller = caller
@@ -455,6 +468,13 @@ class SocketSession:
         """Wait until the close frame is sent, if there is one to send."""
         if self._closing is not None:
             await asyncio.wait({self._closing})
+
+
+def _reason_of(error: Exception) -> str:
+    """Return why a caller was not admitted, for the metrics."""
+    if isinstance(error, AuthenticationFailed):
+        return error.reason.value
+    return Reason.TIMEOUT.value if isinstance(error, TimeoutError) else "failed"
 
 
 def is_longer(message: str | bytes, limit: int) -> bool:

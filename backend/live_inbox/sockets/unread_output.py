@@ -67,6 +67,8 @@ class UnreadOutput:
         self._held[connection] = _Held(key, size, cut)
         self._sums[key] = self._sums.get(key, 0) + size
         self._sum += size
+        metrics.SLOW_CLIENTS.inc()
+        metrics.UNREAD_BYTES.inc(size)
         if key is not None:
             while self._sums[key] > self._most_of_address and self._cut_first(key, connection):
                 pass
@@ -81,6 +83,8 @@ class UnreadOutput:
         if held is None:
             return
         self._sum -= held.size
+        metrics.SLOW_CLIENTS.dec()
+        metrics.UNREAD_BYTES.dec(held.size)
         self._sums[held.key] -= held.size
         if not self._sums[held.key]:
             del self._sums[held.key]

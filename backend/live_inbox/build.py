@@ -1,0 +1,16 @@
+"""Which build of the product this is."""
+
+from __future__ import annotations
+
+import platform
+
+import django
+
+from live_inbox import __version__, metrics
+from live_inbox.conf import inbox_settings
+
+
+def note_build() -> None:
+    """Have the metrics show the build, with the versions of Python and Django."""
+    versions = (platform.python_version(), django.get_version())
+    metrics.BUILD.labels(__version__, inbox_settings().commit, *versions).set(1)

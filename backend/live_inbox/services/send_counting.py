@@ -1,0 +1,83 @@
+"""Counts what was asked to be sent, by type and result.
+
+Results count when the call returns: what is sent within a transaction of the caller's may still be rolled back.
+`inbox_events_committed_total` counts commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+from live_inbox import metrics
+from live_inbox.content import CONTENT_FIELDS
+from live_inbox.declared_types import declared_types
+from live_inbox.errors import NotificationError
+from live_inbox.services.bulk_progress import SenderDeleted, SendManyInterrupted
+from live_inbox.services.results import Sent, SentMany
+
+P = ParamSpec("P")
+
+OTHER = "other"
+"""Stands for all types that are not declared: clients choose them, and there may be any number."""
+
+_BULK_RESULTS = ("sent", "suppressed", "replayed", "skipped")
+
+
+def count_sends(send: Callable[P, Sent]) -> Callable[P, Sent]:
+    """Count each call of a function that sends to one user. A refusal is one that the caller is told."""
+
+    @wraps(send)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> Sent:
+        try:
+            sent = send(*args, **kwargs)
+        except Exception as error:
+            _count(kwargs.get("type"), _failure(error))
+            raise
+        result = "replayed" if sent.replayed else "suppressed" if sent.suppressed else "sent"
+        _count(kwargs.get("type"), result)
+        return sent
+
+    return counted
+
+
+def count_bulk_sends(send: Callable[P, SentMany]) -> Callable[P, SentMany]:
+    """Count the recipients of each call of a function that sends to many; of one that fails as a whole, the call."""
+
+    @wraps(send)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> SentMany:
+        try:
+            sent = send(*args, **kwargs)
+        except SendManyInterrupted as error:
+            _count_all(kwargs.get("type"), error.progress)
+            _count(kwargs.get("type"), _failure(error))
+            raise
+        except SenderDeleted as error:
+            _count_all(kwargs.get("type"), error.progress)
+            _count(kwargs.get("type"), "refused")
+            raise
+        except Exception as error:
+            _count(kwargs.get("type"), _failure(error))
+            raise
+        _count_all(kwargs.get("type"), sent)
+        return sent
+
+    return counted
+
+
+def _failure(error: Exception) -> str:
+    return "refused" if isinstance(error, NotificationError) else "failed"
+
+
+def _count_all(type: object, sent: SentMany) -> None:
+    for result in _BULK_RESULTS:
+        if number := getattr(sent, result):
+            _count(type, result, number)
+
+
+def _count(type: Any, result: str, number: int = 1) -> None:
+    if type is None:
+        type = CONTENT_FIELDS["type"].default
+    is_declared = isinstance(type, str) and type in declared_types()
+    metrics.SENDS.labels(type if is_declared else OTHER, result).inc(number)
