@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from live_inbox import database, readiness
 from live_inbox.client_addresses import parse_address
@@ -17,6 +18,7 @@ from live_inbox.clock import clock
 from live_inbox.clock_monitor import is_wrong
 from live_inbox.conf import inbox_settings
 from live_inbox.database_check import current_check
+from live_inbox.metrics_text import is_shared, metrics_text
 from live_inbox.readiness import PartReport
 from live_inbox.request_addresses import client_of_request
 
@@ -105,12 +107,17 @@ def _rounded(seconds: float | None) -> float | None:
 
 @database.non_atomic
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with this process's metrics as Prometheus text, for local requests or with METRICS_TOKEN; else 403."""
+    """Answer with the metrics as Prometheus text, for local requests or with METRICS_TOKEN; else 403.
+
+    They are of this process, or of all processes that have the same PROMETHEUS_MULTIPROC_DIR.
+    """
     if not _may_read_metrics(request):
         return HttpResponse(
             "Reading metrics requires METRICS_TOKEN.\n", status=403, content_type="text/plain"
         )
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    # Files are read where several processes share them.
+    text = await asyncio.to_thread(metrics_text) if is_shared() else metrics_text()
+    return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:

@@ -15,6 +15,7 @@ from live_inbox.conf import InboxSettings
 from live_inbox.sockets.open_files import raise_open_files_limit
 from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_SECONDS
 from live_inbox_site.graceful_server import GracefulServer
+from live_inbox_site.shared_metrics import shared_metrics
 from live_inbox_site.worker_processes import Workers
 
 APPLICATION = "live_inbox_site.asgi:served_application"
@@ -99,7 +100,8 @@ def serve(
         # Load it here first: workers that cannot load their application would be restarted for ever.
         config.load_app()
         on_started()
-        Workers(config, sockets=[listening]).run()
+        with shared_metrics():
+            Workers(config, sockets=[listening]).run()
         return True
     server = GracefulServer(config, on_started)
     with suppress(KeyboardInterrupt):  # uvicorn shuts down gracefully, then raises the signal again

@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.supervisors import multiprocess
 
 from live_inbox_site.graceful_server import HURRY_SIGNAL, GracefulServer
+from live_inbox_site.shared_metrics import forget_process
 
 _JOIN_SECONDS = 0.1
 
@@ -28,6 +29,11 @@ class WorkerProcess(multiprocess.Process):
         if self._server is None:
             self._server = GracefulServer(self.config)
         return self._server
+
+    def join(self) -> None:
+        """Wait for the end of the process; nothing is open in it then."""
+        super().join()
+        forget_process(self.pid)
 
 
 class Workers(multiprocess.Multiprocess):
@@ -62,6 +68,7 @@ class Workers(multiprocess.Multiprocess):
                     self._pass_on(passed_on)
                 worker.process.join(_JOIN_SECONDS)
                 self._count_interrupts()
+            forget_process(worker.pid)
 
     def _count_interrupts(self) -> None:
         while self.signal_queue:
