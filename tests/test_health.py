@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
 import socket
 import sqlite3
 import time
@@ -17,7 +19,11 @@ import pytest
 from django.db import connection
 from django.test import Client, override_settings
 from django.urls import include, path
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
+import live_inbox
 from live_inbox import database_check, readiness
 from live_inbox.clock import clock
 from live_inbox.database_check import DatabaseCheck
@@ -283,6 +289,57 @@ urlpatterns = [
 """Of a project that has put the endpoints below a prefix."""
 
 
+class TestVersion:
+    def test_it_names_the_build_and_nothing_else(self, client: Client) -> None:
+        assert client.get("/version").json() == {"version": live_inbox.__version__, "commit": None}
+        with changed_settings(COMMIT="0a1b2c3"):
+            assert client.get("/version").json()["commit"] == "0a1b2c3"
+
+    def test_it_can_be_turned_off(self, client: Client) -> None:
+        with changed_settings(VERSION_ENDPOINT=False):
+            answer = client.get("/version")
+        assert answer.status_code == 404
+        assert live_inbox.__version__ not in answer.text
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDraining:
+    def test_a_process_that_is_about_to_stop_is_not_ready(self, client: Client) -> None:
+        with readiness.draining():
+            status, answer = ready(client)
+            assert (status, answer["causes"]) == (503, ["draining"])
+            assert answer["checks"]["draining"] == {"status": "draining"}
+        status, answer = ready(client)
+        assert status == 200
+        assert "draining" not in answer["checks"]
+
+    def test_a_server_goes_on_serving_while_load_balancers_notice(
+        self, start_server: Callable[..., ServerProcess]
+    ) -> None:
+        server = start_server(STOP_DELAY_SECONDS="300")
+        server.child.ask_to_stop()
+        causes: list[str] = []
+
+        def is_draining() -> bool:
+            causes[:] = httpx.get(f"{server.http}/readyz", timeout=30).json()["causes"]
+            return "draining" in causes
+
+        until(is_draining)
+        assert causes == ["draining"]
+        # Each on a connection of its own.
+        assert server.answers()
+        protocols = [Subprotocol("graphql-transport-ws")]
+        with connect(f"{server.ws}/graphql/", subprotocols=protocols) as opened:
+            opened.send('{"type": "ping"}')
+            assert json.loads(opened.recv(30))["type"] == "pong"
+            server.child.ask_to_stop(signal.SIGINT)
+            with pytest.raises(ConnectionClosed) as caught:
+                opened.recv(30)
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == 1012
+        server.child.wait(seconds=60)
+
+
 class TestWhateverHost:
     """A probe asks by an address that no ALLOWED_HOSTS has, or without a Host."""
 
@@ -299,6 +356,7 @@ class TestWhateverHost:
             client = Client(headers={"Host": host})
             assert client.get("/healthz").status_code == 200
             assert client.get("/readyz").status_code == 200
+            assert client.get("/version").status_code == 200
             # It is protected as before.
             assert client.get("/metrics").status_code == 403
             with changed_settings(METRICS_TOKEN="secret"):
@@ -334,7 +392,7 @@ class TestWhateverHost:
         def status(path_: str, host: str | None, version: str) -> bytes:
             return answer(path_, host, version)[9:12]
 
-        for path_ in ("/healthz", "/readyz", "/metrics"):
+        for path_ in ("/healthz", "/readyz", "/version", "/metrics"):
             assert status(path_, None, "1.0") == status(path_, None, "1.1") == b"200"
             assert status(path_, "10.42.8.201:8000", "1.1") == b"200"
             # HTTP/1.0 knows no chunks.

@@ -160,7 +160,10 @@ class InboxSettings(BaseModel):
     commit: str = Field(
         "",
         max_length=64,
-        description="Commit of the source that is deployed. The metric `inbox_build_info` shows it.",
+        description="Commit of the source that is deployed. `/version` and the metric `inbox_build_info` show it.",
+    )
+    version_endpoint: bool = Field(
+        True, description="Answer `GET /version` with the version, and with COMMIT, to everybody."
     )
     drain_seconds: float = Field(
         2.0,

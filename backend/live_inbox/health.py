@@ -1,4 +1,4 @@
-"""The endpoints for operators and load balancers: liveness, readiness and metrics."""
+"""The endpoints for operators and load balancers: liveness, readiness, version and metrics."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from live_inbox import database, readiness
+from live_inbox.build import build_info
 from live_inbox.client_addresses import parse_address
 from live_inbox.clock import clock
 from live_inbox.clock_monitor import is_wrong
@@ -60,6 +61,8 @@ async def ready(request: HttpRequest) -> HttpResponse:
     checks: dict[str, Check] = await current_check().within(DATABASE_SECONDS)
     errors = [check["error"] for check in checks.values() if "error" in check]
     checks |= {name: _state(report) for name, report in _reports()}
+    if readiness.is_draining():
+        checks["draining"] = {"status": "draining"}
     causes = [name for name, check in checks.items() if check["status"] not in _WELL]
     answer: dict[str, Any] = {
         "status": "unavailable" if causes else "ready",
@@ -103,6 +106,14 @@ def _channel_layer() -> dict[str, Check]:
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
+
+
+@database.non_atomic
+async def version(request: HttpRequest) -> HttpResponse:
+    """Answer with the version and the commit of this build, if VERSION_ENDPOINT is on; else 404."""
+    if not inbox_settings().version_endpoint:
+        return HttpResponse("Not found.\n", status=404, content_type="text/plain")
+    return JsonResponse(build_info())
 
 
 @database.non_atomic

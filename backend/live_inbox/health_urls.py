@@ -11,6 +11,11 @@ from live_inbox import health
 
 app_name = "live_inbox_health"
 
-VIEWS = {"healthz": health.alive, "readyz": health.ready, "metrics": health.metrics}
+VIEWS = {
+    "healthz": health.alive,
+    "readyz": health.ready,
+    "version": health.version,
+    "metrics": health.metrics,
+}
 
 urlpatterns = [path(name, view, name=name) for name, view in VIEWS.items()]

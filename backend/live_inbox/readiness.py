@@ -73,3 +73,22 @@ def reporting(readiness: Readiness) -> Iterator[None]:
 def running() -> tuple[Readiness, ...]:
     """Return the parts of each inbox that runs in this process: none in one that serves no sockets."""
     return tuple(_running)
+
+
+_draining: list[object] = []
+
+
+@contextmanager
+def draining() -> Iterator[None]:
+    """Have `/readyz` answer 503 while in the block: the server is about to end."""
+    mark = object()
+    _draining.append(mark)
+    try:
+        yield
+    finally:
+        _draining.remove(mark)
+
+
+def is_draining() -> bool:
+    """Return whether a server of this process is about to end."""
+    return bool(_draining)

@@ -134,6 +134,13 @@ class SiteSettings(InboxSettings, BaseSettings):
         description="Rate limit for attempts to sign in with one username, from all addresses; an address from which "
         "its user has signed in before is counted by itself.",
     )
+    stop_delay_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Seconds for which `manage.py serve` goes on serving when it is asked to stop, while `/readyz` "
+        "answers 503: as long as load balancers take to notice.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )

@@ -31,8 +31,10 @@ from typing import Any
 
 import uvicorn
 
+from live_inbox.readiness import draining
 from live_inbox.sockets.open_files import OUT_OF_RESOURCES
 from live_inbox.sockets.server_protocol import connection_limit
+from live_inbox_site.environment import site_settings
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class GracefulServer(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._time_limit: asyncio.Timeout | None = None
         self._is_hurried = False
+        self._hurries = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then call back."""
@@ -113,6 +116,15 @@ class GracefulServer(uvicorn.Server):
                 for sig, handler in previous.items():
                     signal.signal(sig, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Be not ready; serve for STOP_DELAY_SECONDS, until load balancers have noticed; then stop."""
+        with draining():
+            if not self._is_hurried:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(site_settings().stop_delay_seconds):
+                        await self._hurries.wait()
+            await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, hurry, or end at once."""
         self._captured_signals.append(sig)
@@ -136,6 +148,7 @@ class GracefulServer(uvicorn.Server):
 
     def _close_now(self) -> None:
         """Close all sockets; before the shutdown has begun, do nothing, for it looks whether there is a hurry."""
+        self._hurries.set()
         if self._time_limit is None:
             return
         self._time_limit.reschedule(asyncio.get_running_loop().time() + HURRY_SECONDS)

@@ -36,6 +36,7 @@ PATHS = (
     "/preferences/",
     "/healthz",
     "/readyz",
+    "/version",
     "/metrics",
     "/nowhere",
     "/static/nothing.js",

@@ -119,7 +119,7 @@ MAX_MEDIA_TYPE_BYTES = 2048
 
 _MEDIA_TYPES = frozenset({b"accept", b"content-type"})
 
-PROBES = (b"healthz", b"readyz", b"metrics")
+PROBES = (b"healthz", b"readyz", b"version", b"metrics")
 """The last part of paths that are answered without a Host, which some load balancers leave out (health_middleware)."""
 
 MAX_HANDSHAKE_LINE = 8190
