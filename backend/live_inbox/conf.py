@@ -151,6 +151,13 @@ class InboxSettings(BaseModel):
         description="Answer introspection of the GraphQL schema, and suggest names in errors of validation. Not set: "
         "where GraphiQL is served, which needs it.",
     )
+    access_log: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the requests and sockets that get a line in the log when they end: 0.01 is one in a "
+        "hundred. 0: none.",
+    )
     metrics_token: str = Field(
         "",
         repr=False,

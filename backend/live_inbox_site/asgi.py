@@ -21,6 +21,7 @@ from live_inbox_site.checks import refuse_unsafe_settings
 from live_inbox_site.environment import site_settings
 from live_inbox_site.forwarded_requests import ForwardedRequests
 from live_inbox_site.large_bodies import LargeBodies
+from live_inbox_site.request_log import RequestLog
 from live_inbox_site.request_pacing import RequestPacing
 from live_inbox_site.request_turns import RequestTurns
 from live_inbox_site.security_headers import SecurityHeaders
@@ -33,7 +34,7 @@ _files_and_django = StaticFiles(_requests_and_django)
 _bounded = LargeBodies(BodyLimit(_files_and_django), _unlimited)
 _in_turn = RequestTurns(_bounded, _unlimited)
 _paced = RequestPacing(_in_turn, RateLimit.parse(site_settings().request_rate), _unlimited)
-http = ForwardedRequests(SecurityHeaders(_paced))
+http = RequestLog(ForwardedRequests(SecurityHeaders(_paced)))
 application = mount(http, serves_requests=False)
 
 

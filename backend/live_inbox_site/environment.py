@@ -141,6 +141,10 @@ class SiteSettings(InboxSettings, BaseSettings):
         description="Seconds for which `manage.py serve` goes on serving when it is asked to stop, while `/readyz` "
         "answers 503: as long as load balancers take to notice.",
     )
+    log_format: Literal["json", "text"] | None = Field(
+        None,
+        description="Each line of the log as a JSON object, or as text. Not set: JSON in production.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
@@ -176,6 +180,11 @@ class SiteSettings(InboxSettings, BaseSettings):
     def is_development_by_file(self) -> bool:
         """Whether only the file `.env` says that this is a developer's machine: it may have come to a server."""
         return self.is_development and not os.environ.get("ENVIRONMENT")
+
+    @property
+    def logs_json(self) -> bool:
+        """Whether lines of the log are JSON objects."""
+        return self.is_production if self.log_format is None else self.log_format == "json"
 
     @property
     def serves_pages(self) -> bool:

@@ -135,12 +135,13 @@ LOGGING = {
         "refusals": {"()": "live_inbox_site.log_refusals.BriefRefusals"},
     },
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "live_inbox.json_log.JsonLines"},
+        "text": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": "json" if _settings.logs_json else "text",
             "filters": ["refusals", "tokens"],
         }
     },

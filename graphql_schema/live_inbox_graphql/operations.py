@@ -22,6 +22,7 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
 from live_inbox.feed import Feed, Following
 from live_inbox.identity.scopes import Right, allows
+from live_inbox.log_context import begin_operation
 from live_inbox.sockets.session import CloseReason, SocketSession
 from live_inbox_graphql import json_text
 from live_inbox_graphql.arguments import parse_position, parse_types
@@ -106,6 +107,7 @@ class Operation:
         return self._task
 
     async def _run(self, request: OperationRequest, is_checked: bool) -> None:
+        begin_operation(request.operation_name)
         try:
             if not is_checked:
                 request = self._checked(request)

@@ -22,6 +22,7 @@ from live_inbox.identity.credentials import token_from_headers
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.identity.known_tokens import KnownToken
 from live_inbox.identity.scopes import Right, allows
+from live_inbox.log_context import note_request
 from live_inbox.sockets.asgi import Application, Receive, Scope, Send, announced_length
 from live_inbox.sockets.forwarding import apply_forwarded
 from live_inbox.sockets.handshakes import page_of
@@ -193,6 +194,8 @@ async def _answer(post: TokenPost, accept: str, receive: Receive) -> Answer:
     caller = None if known is not None else await _authenticated(caller_of(post.credentials))
     check_content_type(post.text(b"content-type"))
     parameters = parameters_of_body(await read_body(post, receive))
+    user_id = caller.user_id if caller is not None else known.user_id if known else None
+    note_request(user_id, parameters.operation_name)
     schema = configured_schema()
     if caller is None and known is not None:
         caller, answer = await _answer_known(post, known, schema, parameters, media_type)

@@ -23,6 +23,7 @@ from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
+from live_inbox.log_context import note_request
 from live_inbox.sockets.handshakes import page_of_request
 from live_inbox_graphql.authentication import CsrfFailed, caller_of_request, caller_of_stream
 from live_inbox_graphql.context import Context
@@ -117,7 +118,10 @@ class GraphQLView(View):
             return await _stream(request, method, schema)
         media_type = negotiated_type(accept)
         context = await _context(request, caller_of_request)
-        return await answer_operation(schema, method, _parameters(request), context, media_type)
+        parameters = _parameters(request)
+        user_id = None if context.caller is None else context.caller.user_id
+        note_request(user_id, parameters.operation_name)
+        return await answer_operation(schema, method, parameters, context, media_type)
 
 
 async def _stream(request: HttpRequest, method: str, schema: ServedSchema) -> Answer:

@@ -206,6 +206,7 @@ def test_secrets_appear_nowhere(
     settings = {
         "ENVIRONMENT": environment,
         "LOG_LEVEL": "DEBUG",
+        "ACCESS_LOG": "1",
         "SECRET_KEY": marks("secret key"),
         "JWT_SECRET": marks("jwt"),
         "JWT_PREVIOUS_SECRETS": marks("previous"),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -24,7 +25,7 @@ from typing import Any, Protocol
 
 from prometheus_client import Counter
 
-from live_inbox import metrics
+from live_inbox import access_log, log_context, metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.identity.admissions import AccessEnd, Admission, Admissions, Warn
@@ -32,6 +33,7 @@ from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.limits.rate import Meter, RateLimit
+from live_inbox.log_context import LogContext
 from live_inbox.sockets import address_limits
 from live_inbox.sockets.address_limits import sockets_of_addresses, sockets_of_users
 from live_inbox.sockets.asgi import Message, Receive, Scope, Send, client_address
@@ -156,6 +158,7 @@ class SocketSession:
         "_address_key",
         "_admission",
         "_closing",
+        "_code",
         "_disconnect_timer",
         "_meter",
         "_protocol",
@@ -188,6 +191,7 @@ class SocketSession:
         self._protocol: WireProtocol | None = None
         self._admission: Admission | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._code: int | None = None
         self._disconnect_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
         self._address_key: str | None = None
@@ -254,6 +258,8 @@ class SocketSession:
         accepted.
         """
         self._task = asyncio.current_task()
+        log_context.begin(LogContext("socket", self.config.api))
+        began = time.monotonic() if access_log.is_chosen() else None
         direct = direct_socket(self.scope)
         if direct is not None:
             direct.on_frame_rate = self._exceed_frame_rate
@@ -277,6 +283,9 @@ class SocketSession:
                 await self._closed()
             finally:
                 await self._release()
+                if began is not None:
+                    seconds = time.monotonic() - began
+                    access_log.log_socket(self.config.api, subprotocol, self._code, seconds)
 
     def _start(self, protocol: WireProtocol) -> None:
         protocol.start()
@@ -353,6 +362,7 @@ class SocketSession:
             self.config.count_refusal("too_many_sockets")
             raise TooManySockets
         self.config.admitted.inc()
+        log_context.note_request(caller.user_id, None)
         self._user_key = caller.user_id
         known_addresses().note(self._address_key)
         self.caller = caller
@@ -409,6 +419,7 @@ class SocketSession:
 
     def _stop_writing(self, code: int) -> None:
         self.is_open = False
+        self._code = int(code)
         metrics.SOCKETS_CLOSED.labels(self.config.api, str(int(code))).inc()
         if self._protocol is not None:
             self._protocol.on_close()
