@@ -36,6 +36,9 @@ class Feed:
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
         self._fault = Fault("inbox state", metrics.LOG_FAULTS)
+        # From 0 on: of a series that begins with 1, Prometheus sees no growth.
+        for reason in ResetReason:
+            metrics.RESETS.labels(reason.value)
 
     @asynccontextmanager
     async def open(self, inbox: str, after: Position | None = None) -> AsyncIterator[OpenFeed]:

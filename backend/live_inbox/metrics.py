@@ -129,7 +129,7 @@ DATABASE_CALL_SECONDS = Histogram(
     buckets=(0.0005, *_SECONDS),
 )
 HOUSEKEEPING_RUNS = Counter(
-    "inbox_housekeeping_runs", "Runs of housekeeping, by job and result.", ["job", "result"]
+    "inbox_housekeeping_runs", "Runs of housekeeping, by task and result.", ["task", "result"]
 )
 OPEN_INBOXES = Gauge(
     "inbox_open_inboxes", "Inboxes with a live stream in this process.", multiprocess_mode="livesum"

@@ -70,8 +70,8 @@ def housekeeper(jobs: list[Job], *, chance: float = 1.0) -> Housekeeper:
 
 def runs(job: str) -> tuple[float, float]:
     """Return how many runs of a job have failed, and how many are done."""
-    failed = counted("housekeeping_runs_total", job=job, result="failed")
-    return failed, counted("housekeeping_runs_total", job=job, result="done")
+    failed = counted("housekeeping_runs_total", task=job, result="failed")
+    return failed, counted("housekeeping_runs_total", task=job, result="done")
 
 
 def start(loop: VirtualLoop, keeper: Housekeeper) -> None:

@@ -90,6 +90,10 @@ class LogReader(Generic[EntryT]):
         self._disputes = Disputes(log, open_inboxes)
         self._work = asyncio.Event()
         self._fault = Fault("inbox log", metrics.LOG_FAULTS)
+        self._reconciliations = {
+            has_found: metrics.RECONCILIATIONS.labels("found" if has_found else "nothing")
+            for has_found in (False, True)
+        }
 
     # -- requests -----------------------------------------------------------------------------------------
 
@@ -149,8 +153,7 @@ class LogReader(Generic[EntryT]):
             try:
                 await self._serve(opening, to_reconcile, reads)
                 if is_reconciliation:
-                    result = "found" if self._recovered else "nothing"
-                    metrics.RECONCILIATIONS.labels(result).inc()
+                    self._reconciliations[self._recovered > 0].inc()
                 self._on_round(is_reconciliation)
                 # Thousands of clients that come back come within seconds; without a pause, each read would be for
                 # the few that came during the one before.

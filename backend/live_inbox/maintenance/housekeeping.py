@@ -118,6 +118,8 @@ class Housekeeper:
 
     async def _repeat(self, job: Job) -> None:
         fault = Fault(job.name, metrics.HOUSEKEEPING_FAULTS)
+        failed = metrics.HOUSEKEEPING_RUNS.labels(job.label, "failed")
+        done = metrics.HOUSEKEEPING_RUNS.labels(job.label, "done")
         if not job.is_prompt:
             await self._sleep(job.soon_seconds * self._chance())
         while True:
@@ -126,11 +128,11 @@ class Housekeeper:
                 await self._run_once(job)
             except Exception as error:
                 fault.report(error)
-                metrics.HOUSEKEEPING_RUNS.labels(job.label, "failed").inc()
+                failed.inc()
                 wait = job.soon_seconds
             else:
                 fault.recovered()
-                metrics.HOUSEKEEPING_RUNS.labels(job.label, "done").inc()
+                done.inc()
             await self._sleep(wait * (0.75 + self._chance() / 4))
 
     async def _run_once(self, job: Job) -> None:
