@@ -1,0 +1,43 @@
+"""The metrics of a server under real traffic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+import live_inbox
+from tests.end_to_end.test_draining import device_pool
+from tests.end_to_end.test_shared_metrics import scrape
+from tests.sockets.socket_server import until
+from tests.stacks.stack import Stack
+from tests.stacks.uvicorn_server import ServerProcess
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EVENTS = 12
+
+
+async def test_the_way_of_an_event_is_measured(
+    alice: int, token: str, stack: Stack, start_server: Callable[..., ServerProcess]
+) -> None:
+    server = await asyncio.to_thread(start_server, RECONCILE_SECONDS="0.2", COMMIT="0a1b2c3")
+    async with device_pool(server.port, token) as pool:
+        device = await pool.open("original")
+        for number in range(EVENTS):
+            await live_inbox.asend(recipient=alice, title=str(number))
+        titles = [(await device.receive())["notification"]["title"] for _ in range(EVENTS)]
+        assert titles == [str(number) for number in range(EVENTS)]
+        source = "log" if stack.redis is None else "doorbell"
+        name = f'inbox_delivery_seconds_count{{source="{source}"}}'
+        await until(lambda: scrape(server.port)[name] >= 1)
+        found = scrape(server.port)
+    assert 0 <= found[name.replace("count", "sum")] < 60
+    assert found['inbox_sockets{api="json",subprotocol=""}'] == 1
+    assert found['inbox_admissions_total{api="json",reason="",result="admitted"}'] == 1
+    assert found['inbox_database_wait_seconds_count{lane="access"}'] >= 1
+    assert found['inbox_reconciliations_total{result="nothing"}'] >= 0
+    (build,) = (series for series in found if series.startswith("inbox_build_info{"))
+    assert f'version="{live_inbox.__version__}"' in build
+    assert 'commit="0a1b2c3"' in build
