@@ -25,7 +25,11 @@ def main() -> None:
         site_settings()
     except WrongSettings as error:
         sys.exit(str(error))
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        # As a shell reports SIGINT, and without a traceback.
+        sys.exit(128 + 2)
 
 
 if __name__ == "__main__":

@@ -185,3 +185,7 @@ RATE_LIMITED = Counter(
 REQUESTS_DELAYED = Counter(
     "inbox_requests_delayed", "HTTP requests that waited because their address sends too many."
 )
+WORKERS_RESTARTED = Counter(
+    "inbox_workers_restarted",
+    "Workers that were started again because they had died.",
+)

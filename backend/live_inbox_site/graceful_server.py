@@ -12,7 +12,8 @@ SIGINT. A process that ignores SIGHUP, as under `nohup`, goes on doing so.
 Connections are accepted by `live_inbox_site.acceptor`, but for Windows, whose event loop watches no listening socket.
 
 What this relies on: `handle_exit`, `capture_signals`, `_captured_signals`, `_wait_tasks_to_complete`, `force_exit`,
-`servers`, `lifespan` and `server_state` of uvicorn's `Server`, and what it passes to `config.http_protocol_class`.
+`servers`, `lifespan` (its `shutdown_failed`) and `server_state` of uvicorn's `Server`, and what it passes to
+`config.http_protocol_class`.
 Tested with uvicorn 0.54.
 """
 
@@ -51,10 +52,14 @@ _HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 class GracefulServer(uvicorn.Server):
     """Stops in good order. Calls `on_started` when it is ready."""
 
+    ended_by: signal.Signals | None
+    """The signal that has ended it. uvicorn raises it again, before what stands around the server could clean up."""
+
     def __init__(
         self, config: uvicorn.Config, on_started: Callable[[], None] | None = None
     ) -> None:
         super().__init__(config)
+        self.ended_by = None
         self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
         self._time_limit: asyncio.Timeout | None = None
@@ -73,6 +78,13 @@ class GracefulServer(uvicorn.Server):
             self._accept_from(sockets)
         if self.started and self._on_started is not None:
             self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop. At the third interrupt, the application is not waited for, and uvicorn does not report its end."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            lifespan: Any = self.lifespan
+            lifespan.shutdown_failed = True
 
     def _accept_from(self, sockets: Sequence[socket.socket]) -> None:
         # Not at import: the process of a worker imports this module before Django is set up.
@@ -115,6 +127,9 @@ class GracefulServer(uvicorn.Server):
             finally:
                 for sig, handler in previous.items():
                     signal.signal(sig, handler)
+                if self._captured_signals:
+                    self.ended_by = signal.Signals(self._captured_signals[0])
+                    self._captured_signals.clear()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Be not ready; serve for STOP_DELAY_SECONDS, until load balancers have noticed; then stop."""

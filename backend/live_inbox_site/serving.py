@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import math
+import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
-from django.core.management.base import CommandError
 
 from live_inbox.conf import InboxSettings
 from live_inbox.sockets.open_files import raise_open_files_limit
 from live_inbox.sockets.server_protocol import CLOSE_SECONDS, SHUTDOWN_SECONDS
 from live_inbox_site.graceful_server import GracefulServer
+from live_inbox_site.reloading import Reloader
 from live_inbox_site.shared_metrics import shared_metrics
 from live_inbox_site.worker_processes import Workers
 
@@ -25,39 +26,6 @@ PING_SECONDS = 20
 """Between pings, and for the pong: a device that is gone is noticed within 40 seconds."""
 SPARE_SECONDS = 2.0
 """Added to the time that sockets may take to close when the server stops, for a busy machine."""
-BACKLOG = 2048
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; raise CommandError, in one line, if that cannot be.
-
-    Done before anything else, so that nothing has happened yet when the port is busy. Who connects before the
-    server is ready waits for it.
-    """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(BACKLOG)
-        except OSError:
-            listening.close()
-            raise
-    except OSError as error:
-        raise CommandError(_why_not(error, host, port)) from None
-    return listening
-
-
-def _why_not(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} is in use: choose another one (--port, or make run PORT=...), or stop "
-            "what listens there."
-        )
-    if error.errno == errno.EACCES:
-        return f"Port {port} may not be opened by this user: choose one above 1023."
-    return f"The server cannot listen on {host}, port {port}: {error.strerror or error}."
 
 
 def grace_seconds(settings: InboxSettings) -> int:
@@ -66,13 +34,17 @@ def grace_seconds(settings: InboxSettings) -> int:
     return math.ceil(sockets + SPARE_SECONDS)
 
 
-def server_config(settings: InboxSettings, *, workers: int = 1) -> uvicorn.Config:
-    """Return how uvicorn runs this product."""
+def server_config(
+    settings: InboxSettings, *, workers: int = 1, watched: Sequence[Path] = ()
+) -> uvicorn.Config:
+    """Return how uvicorn runs this product. `watched`: directories whose changes start the server anew."""
     return uvicorn.Config(
         APPLICATION,
         factory=True,
         lifespan="on",
         workers=workers,
+        reload=bool(watched),
+        reload_dirs=[str(directory) for directory in watched],
         http=HTTP_PROTOCOL,
         ws=SOCKET_PROTOCOL,
         # The APIs refuse messages beyond the limit with their own errors; this only bounds the memory.
@@ -91,19 +63,35 @@ def server_config(settings: InboxSettings, *, workers: int = 1) -> uvicorn.Confi
     )
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How the server has ended. `ended_by`: the signal, if it was one process that a signal has ended."""
+
+    could_start: bool = True
+    ended_by: signal.Signals | None = None
+
+
 def serve(
     config: uvicorn.Config, listening: socket.socket, *, on_started: Callable[[], None]
-) -> bool:
-    """Serve until a signal ends it; return whether the server could start at all."""
+) -> Ending:
+    """Serve until a signal ends it."""
     raise_open_files_limit()
+    if config.should_reload:
+        on_started()
+        Reloader(config, listening).run()
+        return Ending()
     if config.workers > 1:
-        # Load it here first: workers that cannot load their application would be restarted for ever.
+        # Load it here first: what keeps every worker from loading it is said once.
         config.load_app()
         on_started()
         with shared_metrics():
-            Workers(config, sockets=[listening]).run()
-        return True
+            workers = Workers(config, sockets=[listening])
+            workers.run()
+        return Ending(could_start=not workers.gave_up)
     server = GracefulServer(config, on_started)
-    with suppress(KeyboardInterrupt):  # uvicorn shuts down gracefully, then raises the signal again
+    try:
         server.run(sockets=[listening])
-    return server.started
+    except SystemExit:
+        # So uvicorn reports that the application could not start, after it has logged why.
+        return Ending(could_start=False)
+    return Ending(server.started, server.ended_by)

@@ -1,39 +1,105 @@
 """Several server processes that share a port, and one parent that starts, replaces and stops them.
 
+A worker that dies, or does not answer for `timeout_worker_healthcheck` seconds, is replaced, as `restart_pacing` says.
+If all die before any has served, the parent gives up: what is wrong is wrong for all of them.
+
 What this relies on: uvicorn's `Multiprocess` makes its workers as `Process`, a name of its module, and calls
-`handle_int`, `terminate_all` and `join_all`; the attributes `signal_queue`, `should_exit`, `processes` and `sockets`.
-Tested with uvicorn 0.54.
+`handle_int`, `keep_subprocess_alive`, `terminate_all` and `join_all`; the attributes `signal_queue`, `should_exit`,
+`processes`, `processes_num` and `sockets`; a worker calls its `target` in the new process, and `pong` there whenever
+its parent asks whether it lives, twice a second. Tested with uvicorn 0.54.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import socket
+import time
 from contextlib import suppress
+from multiprocessing import Pipe
+from typing import cast
 
 import uvicorn
 from uvicorn.supervisors import multiprocess
 
+from live_inbox import metrics
+from live_inbox_site.child_interrupts import ignore_interrupts, interrupts_held_back
 from live_inbox_site.graceful_server import HURRY_SIGNAL, GracefulServer
+from live_inbox_site.restart_pacing import RestartPacing
 from live_inbox_site.shared_metrics import forget_process
+
+logger = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 0.1
 
 
 class WorkerProcess(multiprocess.Process):
-    """A worker that ends in good order."""
+    """A worker that ends in good order, and tells its parent when it serves."""
 
-    @property
-    def server(self) -> uvicorn.Server:
-        """The server of this process."""
-        if self._server is None:
-            self._server = GracefulServer(self.config)
-        return self._server
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        self.pacing = RestartPacing()
+        self.restart_at: float | None = None
+        """When a dead worker is to be replaced, on the monotonic clock; None while it lives."""
+        self._served_since: float | None = None
+        self._parent_end, self._worker_end = Pipe()
+        super().__init__(config, sockets)
+
+    # -- in the parent ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the process."""
+        with interrupts_held_back():
+            super().start()
+
+    def has_served(self) -> bool:
+        """Whether it has begun to serve, as far as it has told."""
+        with suppress(OSError, EOFError):
+            if self._served_since is None and self._parent_end.poll():
+                self._parent_end.recv()
+                self._served_since = time.monotonic()
+        return self._served_since is not None
+
+    def served_seconds(self) -> float:
+        """Return for how long it has served."""
+        return 0.0 if self._served_since is None else time.monotonic() - self._served_since
+
+    def tell_restart(self) -> None:
+        """Tell a process that it has replaced another one: the metrics of all workers are summed up."""
+        with suppress(OSError):
+            self._parent_end.send(1)
 
     def join(self) -> None:
         """Wait for the end of the process; nothing is open in it then."""
         super().join()
         forget_process(self.pid)
+
+    def bury(self) -> None:
+        """End what is left of it."""
+        self.kill()
+        self.join()
+        self._parent_end.close()
+        self._worker_end.close()
+
+    # -- in the worker ------------------------------------------------------------------------------------
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve."""
+        ignore_interrupts()
+        super().target(sockets)
+
+    def pong(self) -> None:
+        """Answer that this process lives, and count what its parent tells."""
+        super().pong()
+        while self._worker_end.poll():
+            metrics.WORKERS_RESTARTED.inc(self._worker_end.recv())
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """The server of this process."""
+        if self._server is None:
+            self._server = GracefulServer(self.config, lambda: self._worker_end.send(True))
+        return self._server
 
 
 class Workers(multiprocess.Multiprocess):
@@ -41,7 +107,11 @@ class Workers(multiprocess.Multiprocess):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # uvicorn's arguments
+        self.gave_up = False
+        """Whether it has ended because no worker could start."""
         self._interrupts = 0
+        self._deaths = 0
+        self._any_has_served = False
         # Four methods of the class make workers by this name.
         multiprocess.Process = WorkerProcess  # type: ignore[misc]
 
@@ -51,6 +121,49 @@ class Workers(multiprocess.Multiprocess):
             self._interrupts += 1
         else:
             super().handle_int()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have died, each when it is time; give up if none has ever served."""
+        for index, process in enumerate(tuple(self.processes)):
+            if self.should_exit.is_set():
+                return
+            worker = cast("WorkerProcess", process)
+            if worker.restart_at is None:
+                is_alive = worker.is_alive(timeout=self.config.timeout_worker_healthcheck)
+                # Also of one that has died since: it says whether the others can start.
+                self._any_has_served |= worker.has_served()
+                if is_alive:
+                    continue
+                self._note_death(worker)
+                if not self._any_has_served and self._deaths >= self.processes_num:
+                    self._give_up()
+                    return
+            if worker.restart_at is not None and time.monotonic() >= worker.restart_at:
+                self._replace(index, worker)
+
+    def _note_death(self, worker: WorkerProcess) -> None:
+        wait = worker.pacing.seconds_to_wait(worker.served_seconds())
+        worker.bury()
+        worker.restart_at = time.monotonic() + wait
+        self._deaths += 1
+        logger.error(
+            "Worker %s has died (exit code %s). Another one starts %s.",
+            worker.pid,
+            worker.exitcode,
+            f"in {wait:g} s" if wait else "now",
+        )
+
+    def _replace(self, index: int, dead: WorkerProcess) -> None:
+        successor = WorkerProcess(self.config, self.sockets)
+        successor.pacing = dead.pacing
+        successor.start()
+        self.processes[index] = successor
+        successor.tell_restart()
+
+    def _give_up(self) -> None:
+        logger.critical("No worker could start. The lines above say why.")
+        self.gave_up = True
+        self.should_exit.set()
 
     def terminate_all(self) -> None:
         """Stop the workers, and close the listening socket, where clients would wait in vain."""

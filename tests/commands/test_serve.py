@@ -17,7 +17,7 @@ import pytest
 from django.core.management.base import CommandError
 from websockets.sync.client import connect
 
-from live_inbox_site import serving
+from live_inbox_site import listening, serving
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings
 from tests.commands.conftest import Run
 from tests.stacks.child import Child
@@ -28,18 +28,18 @@ from tests.stacks.stack import Stack
 
 @pytest.fixture
 def busy_port() -> Iterator[int]:
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        yield listening.getsockname()[1]
+    with socket.create_server((LOOPBACK, 0)) as busy:
+        yield busy.getsockname()[1]
 
 
 def test_a_port_that_is_free() -> None:
-    with serving.bind(LOOPBACK, 0) as listening:
-        port = listening.getsockname()[1]
+    with listening.bind(LOOPBACK, 0) as opened:
+        port = opened.getsockname()[1]
         assert port > 0
         with socket.create_connection((LOOPBACK, port)):
             pass  # who comes early waits, and is not refused
         with pytest.raises(CommandError, match=f"Port {port} is in use"):
-            serving.bind(LOOPBACK, port)
+            listening.bind(LOOPBACK, port)
 
 
 def test_a_busy_port_is_one_line(run: Run, busy_port: int) -> None:
@@ -78,7 +78,7 @@ def test_other_reasons_are_one_line(
     monkeypatch.setattr(socket, "getaddrinfo", fail)
 
     with pytest.raises(CommandError) as refused:
-        serving.bind("10.0.0.1", 80)
+        listening.bind("10.0.0.1", 80)
     assert str(refused.value) == line
 
 

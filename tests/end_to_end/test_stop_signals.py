@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
 
 from live_inbox import services
-from tests.end_to_end.serve_command import ServeStarter
+from tests.end_to_end.serve_command import ServeStarter, child_of
 from tests.end_to_end.test_draining import (
     PROTOCOLS,
     REASONS,
+    WAIT_SECONDS,
     Device,
     DevicePool,
     Lock,
@@ -20,10 +25,22 @@ from tests.end_to_end.test_draining import (
     refuses,
 )
 from tests.sockets.socket_server import until
+from tests.stacks.child import Child
+from tests.stacks.ports import free_port
+from tests.stacks.process_registry import ProcessRegistry
+from tests.stacks.stack import Stack
 
 SOCKETS = 60
 LONG = "300"
 """In place of DRAIN_SECONDS, where a test shows that it is not waited for."""
+
+STARTED: list[Callable[[Child], bool]] = [
+    lambda child: psutil.Process(child.pid).cpu_times().user > 0.3,
+    lambda child: psutil.Process(child.pid).cpu_times().user > 0.6,
+    lambda child: "Serving on" in child.text() or "Started parent" in child.text(),
+    lambda child: "Started server process" in child.text(),
+]
+"""Moments of a start: in the imports, and when the first processes are there."""
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack("embedded")]
 
@@ -159,3 +176,24 @@ class TestInterrupts:
                     serve.interrupt()
                     await asyncio.sleep(0.05)
             await ended(serve.child)
+            assert "Traceback" not in serve.child.text()
+            assert "Exception ignored" not in serve.child.text()
+
+    @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "workers"])
+    def test_while_it_starts_it_ends_without_a_traceback(
+        self,
+        process_registry: ProcessRegistry,
+        stack: Stack,
+        tmp_path: Path,
+        options: tuple[str, ...],
+    ) -> None:
+        """From a terminal, at ever later moments of the start."""
+        arguments = ["manage.py", "serve", "--port", str(free_port()), *options]
+        for moment in STARTED:
+            # `env` starts Python anew, which is what takes long.
+            with child_of(process_registry, stack, tmp_path, arguments, below=("env",)) as child:
+                child.wait_until(lambda child=child, moment=moment: moment(child))  # type: ignore[misc]
+                os.killpg(child.pid, signal.SIGINT)
+                assert child.wait(seconds=WAIT_SECONDS) in (0, 130, -signal.SIGINT)
+                assert "Traceback" not in child.text()
+                assert "Exception ignored" not in child.text()

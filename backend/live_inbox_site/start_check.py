@@ -1,0 +1,72 @@
+"""Whether a server could work here: its database, its migrations and its channel layer (`manage.py serve --check`)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.core.exceptions import ImproperlyConfigured
+
+from live_inbox.conf import inbox_settings
+from live_inbox.database_check import STEPS, UnappliedMigrations
+from live_inbox.redaction import redacted
+
+LAYER_SECONDS = 5.0
+"""How long a message may take through the channel layer."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was found out about one part. `problem`: one line that says what is wrong; None if it works."""
+
+    name: str
+    problem: str | None = None
+    note: str = ""
+
+
+def check_parts() -> Iterator[Part]:
+    """Try each part in turn, and yield what was found out. Tables are not looked for in a database that is away."""
+    for name, step in STEPS.items():
+        part = Part(name, _problem_of(step))
+        yield part
+        if part.problem is not None and name == "database":
+            break
+    yield _check_layer()
+
+
+def _check_layer() -> Part:
+    name = "channel layer"
+    try:
+        layer = get_channel_layer(inbox_settings().channel_layer_alias)
+    except ImproperlyConfigured as error:
+        return Part(name, str(error))
+    if layer is None or isinstance(layer, InMemoryChannelLayer):
+        return Part(name, note="none between processes: REDIS_URL is not set")
+    return Part(name, _problem_of(lambda: asyncio.run(_send_and_receive(layer))))
+
+
+async def _send_and_receive(layer: object) -> None:
+    """Send a message to a group of this process alone, as a doorbell is sent, and wait for it."""
+    group = f"inbox-check-{secrets.token_hex(8)}"
+    async with asyncio.timeout(LAYER_SECONDS):
+        channel = await layer.new_channel()  # type: ignore[attr-defined]  # any layer's
+        await layer.group_add(group, channel)  # type: ignore[attr-defined]
+        await layer.group_send(group, {"type": "check"})  # type: ignore[attr-defined]
+        await layer.receive(channel)  # type: ignore[attr-defined]
+        await layer.group_discard(group, channel)  # type: ignore[attr-defined]
+
+
+def _problem_of(step: Callable[[], None]) -> str | None:
+    try:
+        step()
+    except UnappliedMigrations:
+        return "run manage.py migrate"
+    except TimeoutError:
+        return "no answer in time"
+    except Exception as error:
+        first_line = str(error).strip().partition("\n")[0]
+        return redacted(f"{type(error).__name__}: {first_line}")
+    return None
