@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from websockets.sync.client import connect
 
 from live_inbox_site import listening, serving
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings
+from live_inbox_site.management.commands.serve import number_of_workers
+from live_inbox_site.processors import usable_processors
 from tests.commands.conftest import Run
 from tests.stacks.child import Child
 from tests.stacks.ports import LOOPBACK, free_port
@@ -100,6 +103,31 @@ def test_a_demo_is_for_development_only(run: Run) -> None:
         "CommandError: --demo makes users whose password everybody knows: it needs "
         "ENVIRONMENT=development.\n"
     )
+
+
+def test_reloading_is_for_development_only(run: Run) -> None:
+    result = run("serve", "--reload", "--port", 0)
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "CommandError: --reload is for ENVIRONMENT=development.\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--port", 0, "--unix", "s"), ("--fd", 3, "--unix", "s"), ("--workers", 2, "--reload")],
+)
+def test_options_that_exclude_each_other(run: Run, options: tuple[object, ...]) -> None:
+    result = run("serve", *options)
+
+    assert (result.code, result.out) == (2, "")
+    assert "not allowed with argument" in result.err.splitlines()[-1]
+
+
+def test_as_many_workers_as_processors() -> None:
+    assert number_of_workers("auto") == usable_processors()
+    assert number_of_workers("3") == 3
+    with pytest.raises(ArgumentTypeError, match="or auto, not 'many'"):
+        number_of_workers("many")
 
 
 def test_uvicorn_runs_as_this_product_needs_it() -> None:
