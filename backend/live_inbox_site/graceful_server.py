@@ -79,13 +79,6 @@ class GracefulServer(uvicorn.Server):
         if self.started and self._on_started is not None:
             self._on_started()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop. At the third interrupt, the application is not waited for, and uvicorn does not report its end."""
-        await super().shutdown(sockets)
-        if self.force_exit:
-            lifespan: Any = self.lifespan
-            lifespan.shutdown_failed = True
-
     def _accept_from(self, sockets: Sequence[socket.socket]) -> None:
         # Not at import: the process of a worker imports this module before Django is set up.
         from live_inbox_site.acceptor import Acceptor
@@ -132,13 +125,19 @@ class GracefulServer(uvicorn.Server):
                     self._captured_signals.clear()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Be not ready; serve for STOP_DELAY_SECONDS, until load balancers have noticed; then stop."""
+        """Be not ready; serve for STOP_DELAY_SECONDS, until load balancers have noticed; then stop.
+
+        At the third interrupt, the application is not waited for, and uvicorn does not report its end.
+        """
         with draining():
             if not self._is_hurried:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(site_settings().stop_delay_seconds):
                         await self._hurries.wait()
             await super().shutdown(sockets)
+        if self.force_exit:
+            lifespan: Any = self.lifespan
+            lifespan.shutdown_failed = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop, hurry, or end at once."""
