@@ -25,6 +25,9 @@ class BulkState(StrEnum):
 SENDING = (BulkState.PENDING, BulkState.RUNNING)
 """The states in which further recipients get the notification."""
 
+STOPPED = (BulkState.CANCELLED, BulkState.RECALLING, BulkState.RECALLED)
+"""The states in which nobody else gets the notification, because somebody has said so or it could not be."""
+
 DUE = (*SENDING, BulkState.RECALLING)
 """The states in which there is something left to do."""
 

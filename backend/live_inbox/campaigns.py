@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from live_inbox import database
 from live_inbox.bulk_states import AudienceKind, BulkState
 from live_inbox.errors import NotFound
-from live_inbox.models import BulkSend
+from live_inbox.models import BulkSend, ScheduledSend
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Campaign:
     sent: int
     suppressed: int
     failed: int
+    scheduled: int
+    """For how many recipients `send_many` has scheduled it."""
     recalled: int
     """How many of the notifications that were sent a recall has deleted. Recipients may have deleted others before."""
     reason: str
@@ -67,7 +69,10 @@ def campaign_rows() -> QuerySet[BulkSend]:
         return Coalesce(Sum(f"chunk_rows__{column}"), 0)
 
     rows = database.queryset(BulkSend).select_related("order").defer("order__recipient_keys")
+    waiting = database.queryset(ScheduledSend).filter(bulk_send=OuterRef("pk")).order_by()
+    count = Subquery(waiting.values("bulk_send").annotate(count=Count("pk")).values("count"))
     return rows.annotate(
+        scheduled=Coalesce(count, 0),
         sent=total("sent"),
         suppressed=total("suppressed"),
         failed=total("failed"),
@@ -78,13 +83,16 @@ def campaign_rows() -> QuerySet[BulkSend]:
 def campaign_of(row: Any) -> Campaign:
     """Return the campaign of a row of `campaign_rows`."""
     order = getattr(row, "order", None)
+    # The call is done, and the servers are not.
+    is_waiting = row.state == BulkState.DONE and row.scheduled > 0
     return Campaign(
         id=row.pk,
-        state=BulkState(row.state),
+        state=BulkState.RUNNING if is_waiting else BulkState(row.state),
         total=row.recipients,
         sent=row.sent,
         suppressed=row.suppressed,
         failed=row.failed,
+        scheduled=row.scheduled,
         recalled=row.recalled,
         reason=row.reason,
         sender_id=row.sender_id,

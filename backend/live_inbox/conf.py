@@ -289,8 +289,9 @@ class InboxSettings(BaseModel):
     # -- housekeeping ---------------------------------------------------------------------------------
     housekeeping: bool = Field(
         True,
-        description="Let every server process delete expired notifications, and prune the logs and "
-        "the records of bulk sends. If `false`, run `manage.py prune_events` regularly: it does all of it.",
+        description="Let every server process delete expired notifications, end snoozes, deliver scheduled sends, and "
+        "prune the logs and the records of bulk sends. If `false`, run `manage.py prune_events` regularly: it does all "
+        "of it.",
     )
     new_epochs_after_failover: bool = Field(
         True,
@@ -336,6 +337,12 @@ class InboxSettings(BaseModel):
     )
     max_pinned_notifications: int = Field(
         100, ge=0, description="Maximum number of pinned notifications in one inbox."
+    )
+    max_scheduled_sends: int = Field(
+        1000,
+        ge=0,
+        description="Maximum number of sends that one caller of the APIs may have scheduled. Services, with "
+        "the scope `notifications:send-to-anyone`, and code may have more.",
     )
     max_preferences: int = Field(
         200,

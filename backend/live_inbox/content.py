@@ -88,9 +88,10 @@ class ContentFields(TypedDict, total=False):
 
 
 class GivenFields(ContentFields, total=False):
-    """What a send takes: the fields, and the context from which templates make the title and the message."""
+    """What a send takes: the fields, the context from which templates make the title and the message, and its time."""
 
     context: Any
+    deliver_at: datetime | timedelta | None
 
 
 def clean_content(*, now: datetime | None, **given: Unpack[ContentFields]) -> Content:
@@ -114,10 +115,17 @@ def clean_content(*, now: datetime | None, **given: Unpack[ContentFields]) -> Co
     )
 
 
-def check_not_expired(content: Content, now: datetime) -> None:
-    """Raise InvalidInput for content that has expired. A repeated send may: it returns what the first one did."""
-    if content.expires_at is not None and content.expires_at <= now:
+def check_not_expired(content: Content, now: datetime, deliver_at: datetime | None = None) -> None:
+    """Raise InvalidInput for content that has expired, or that will have when it is delivered.
+
+    A repeated send may: it returns what the first one did.
+    """
+    if content.expires_at is None:
+        return
+    if content.expires_at <= now:
         raise _has_expired()
+    if deliver_at is not None and content.expires_at <= deliver_at:
+        raise InvalidInput("expires_at must be later than deliver_at.", field="expires_at")
 
 
 def _has_expired() -> InvalidInput:

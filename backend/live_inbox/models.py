@@ -83,7 +83,8 @@ class _InboxLock:
     What is being sent to them is committed before, and so deleted, too; what is sent later waits and finds no user.
     Without the lock, a notification that is committed between two statements would fail the deletion.
 
-    The bulk sends of their users come first, as in the transactions of `send_many`: the deletion changes them later on.
+    What is scheduled and the bulk sends of their users come first, as in the transactions that deliver and that send to
+    many: the deletion changes them later on.
     """
 
     def __init__(self, rows: models.QuerySet[Any]) -> None:
@@ -92,8 +93,12 @@ class _InboxLock:
 
     def _raw_delete(self, using: str) -> int:
         inboxes = self._rows.using(using)
-        bulk_sends = BulkSend._base_manager.using(using).filter(sender__in=inboxes.values("pk"))
-        for rows in (bulk_sends, inboxes):
+        users = inboxes.values("pk")
+        scheduled = ScheduledSend._base_manager.using(using).filter(
+            Q(recipient__in=users) | Q(sender__in=users)
+        )
+        bulk_sends = BulkSend._base_manager.using(using).filter(sender__in=users)
+        for rows in (scheduled, bulk_sends, inboxes):
             list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
         return 0
 
@@ -669,6 +674,56 @@ class UndoStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.sequence}"
+
+
+class ScheduledSend(models.Model):
+    """A send to one user whose time is still to come. Its transaction turns the row into a notification.
+
+    A row of its own, not a notification that is hidden: ids are in the order of the log, and every list, count and
+    repair is of what has arrived. What a deleted user was to get, or has scheduled, goes with them.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=delete_rows,
+        related_name="live_inbox_scheduled",
+        editable=False,
+    )
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=delete_rows,
+        null=True,
+        related_name="live_inbox_scheduled_by_them",
+        editable=False,
+    )
+    bulk_send = models.ForeignKey(
+        BulkSend, on_delete=delete_rows, null=True, related_name="scheduled_rows", editable=False
+    )
+    deliver_at = models.DateTimeField(editable=False)
+    content = models.JSONField(editable=False, help_text="What the notification will consist of.")
+    idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, editable=False)
+    given_digest = models.CharField(max_length=32, null=True, editable=False)
+    created_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        default_permissions = ("view",)
+        indexes: ClassVar = [models.Index(fields=["deliver_at", "id"], name="scheduledsend_due")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["sender", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False, sender__isnull=False),
+                name="scheduledsend_key_of_sender",
+            ),
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                condition=Q(idempotency_key__isnull=False, sender__isnull=True),
+                name="scheduledsend_key_of_system",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.content.get("title", ""))
 
 
 class NotificationPreference(models.Model):

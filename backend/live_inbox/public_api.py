@@ -25,7 +25,7 @@ from live_inbox.content import GivenFields
 from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
 from live_inbox.listing.filters import Conditions, ListFilter
-from live_inbox.models import Notification, NotificationPreference
+from live_inbox.models import Notification, NotificationPreference, ScheduledSend
 from live_inbox.services import AllRead, BulkChanged, Changed, Deleted, Seen, Sent, SentMany
 from live_inbox.services.preferences import check_preference
 from live_inbox.services.topics import clean_topic, subscribers
@@ -81,6 +81,9 @@ def send(
     The result's `notification` is None, and `suppressed` true, if the recipient does not want the type. Raises
     InvalidInput, naming the field, for content or users that are not acceptable, and Conflict for a key that was
     used with other content. Nothing is written then.
+
+    With `deliver_at`, a datetime with a time zone or a timedelta, the notification waits: the result has `scheduled`,
+    which `cancel` takes. It arrives a few seconds after that moment, as one that is sent then.
     """
     return services.send(
         recipient_id=recipient,
@@ -242,6 +245,22 @@ def recall(
     """
     return services.recall(
         notification_id=None if notification_id is None else _number(notification_id),
+        sender_id=sender,
+        idempotency_key=idempotency_key,
+    )
+
+
+@_named_as_arguments
+def cancel(
+    *, scheduled_id: Any = None, sender: Any = None, idempotency_key: str | None = None
+) -> bool:
+    """Cancel a send that waits for its `deliver_at`; return whether that was in time.
+
+    It is named by what `send` has returned as `scheduled`, or its number; or by the idempotency key of the `send`,
+    which belongs to its `sender`. False: it has been delivered, or cancelled before. Raises InvalidInput.
+    """
+    return services.cancel(
+        scheduled_id=None if scheduled_id is None else _number_of_scheduled(scheduled_id),
         sender_id=sender,
         idempotency_key=idempotency_key,
     )
@@ -425,6 +444,14 @@ def _number(notification: Any) -> int:
     return number
 
 
+def _number_of_scheduled(scheduled: Any) -> int:
+    number = scheduled.pk if isinstance(scheduled, ScheduledSend) else scheduled
+    if not isinstance(number, int) or isinstance(number, bool):
+        message = "scheduled_id must be the number of a scheduled send, or the object itself."
+        raise InvalidInput(message, field="scheduled_id")
+    return number
+
+
 def _async(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Return the asynchronous twin of a function: see the module's docstring."""
 
@@ -452,6 +479,7 @@ aunsubscribe = _async(unsubscribe)
 atopics = _async(topics)
 aedit = _async(edit)
 arecall = _async(recall)
+acancel = _async(cancel)
 amark_read = _async(mark_read)
 amark_unread = _async(mark_unread)
 amark_all_read = _async(mark_all_read)

@@ -141,6 +141,7 @@ export interface SendInput {
   target?: TargetInput | null;
   actions?: ActionInput[] | null;
   format?: MessageFormat | null;
+  deliverAt?: string | null;
   recipientId: string;
   idempotencyKey?: string | null;
 }
@@ -170,6 +171,13 @@ export interface SendPayload {
   notification: Notification | null;
   suppressed: boolean;
   replayed: boolean;
+  scheduled: ScheduledSend | null;
+}
+
+/** A send that waits for its time. */
+export interface ScheduledSend {
+  id: string;
+  deliverAt: string;
 }
 
 /** A notification to send to many users. Name at least one. */
@@ -188,6 +196,7 @@ export interface SendManyInput {
   target?: TargetInput | null;
   actions?: ActionInput[] | null;
   format?: MessageFormat | null;
+  deliverAt?: string | null;
   recipientIds?: string[];
   recipientRefs?: string[];
   idempotencyKey?: string | null;
@@ -210,6 +219,7 @@ export interface RecipientResult {
 /** What became of one recipient of `sendMany`. */
 export type SendStatus =
   | "SENT"
+  | "SCHEDULED"
   | "SUPPRESSED"
   | "UNKNOWN_RECIPIENT"
   | "FORBIDDEN"
@@ -233,6 +243,11 @@ export interface EditInput {
 export interface EditPayload {
   notification: Notification;
   changed: boolean;
+}
+
+/** The result of `cancelSend`. */
+export interface CancelSendPayload {
+  cancelled: boolean;
 }
 
 /** The result of `recall`. */
@@ -395,6 +410,7 @@ export interface StartCampaignInput {
   target?: TargetInput | null;
   actions?: ActionInput[] | null;
   format?: MessageFormat | null;
+  deliverAt?: string | null;
   topic?: string | null;
   segment?: string | null;
   everybody?: boolean;
@@ -485,7 +501,7 @@ export const CampaignDocument = /* @__PURE__ */ typedDocument<
 export const SendDocument = /* @__PURE__ */ typedDocument<
   { send: SendPayload },
   { input: SendInput }
->(/* GraphQL */ `mutation Send($input: SendInput!) { send(input: $input) { notification { ...NotificationFields } suppressed replayed } } ${NOTIFICATION_FIELDS}`);
+>(/* GraphQL */ `mutation Send($input: SendInput!) { send(input: $input) { notification { ...NotificationFields } suppressed replayed scheduled { id deliverAt } } } ${NOTIFICATION_FIELDS}`);
 
 /** Send the same notification to many users, with permission. Each recipient has a result: one who does not exist does not keep the others from theirs. The rate is limited; each recipient counts. */
 export const SendManyDocument = /* @__PURE__ */ typedDocument<
@@ -498,6 +514,12 @@ export const EditNotificationDocument = /* @__PURE__ */ typedDocument<
   { editNotification: EditPayload },
   { input: EditInput }
 >(/* GraphQL */ `mutation EditNotification($input: EditInput!) { editNotification(input: $input) { notification { ...NotificationFields } changed } } ${NOTIFICATION_FIELDS}`);
+
+/** Cancel a send with a `deliverAt` that is still to come. Name it by one of the arguments. Counts as a change. */
+export const CancelSendDocument = /* @__PURE__ */ typedDocument<
+  { cancelSend: CancelSendPayload },
+  { id?: string | null; idempotencyKey?: string | null }
+>(/* GraphQL */ `mutation CancelSend($id: ID, $idempotencyKey: String) { cancelSend(id: $id, idempotencyKey: $idempotencyKey) { cancelled } }`);
 
 /** Take back a notification that you have sent; with permission, any: it is deleted at its recipient. Name it by one of the arguments. Counts as a send. */
 export const RecallDocument = /* @__PURE__ */ typedDocument<

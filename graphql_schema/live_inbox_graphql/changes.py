@@ -12,9 +12,10 @@ from live_inbox.errors import NotFound
 from live_inbox.events import Snapshot
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, allows
-from live_inbox.models import Notification
+from live_inbox.models import Notification, ScheduledSend
 from live_inbox.selectors import EVERYTHING, ListFilter
 from live_inbox.services.bulk_changes import MOST
+from live_inbox.services.cancel_for_caller import cancel_for_caller
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.edit_for_caller import edit_for_caller
 from live_inbox.services.recall_for_caller import recall_for_caller
@@ -33,6 +34,7 @@ class ShownSend:
     notification: Snapshot | None
     suppressed: bool
     replayed: bool
+    scheduled: ScheduledSend | None = None
 
     @classmethod
     def of(cls, sent: services.Sent, caller: Caller) -> ShownSend:
@@ -43,7 +45,7 @@ class ShownSend:
         """
         row = sent.notification
         snapshot = None if row is None else _shown(row, caller)
-        return cls(snapshot, sent.suppressed, sent.replayed)
+        return cls(snapshot, sent.suppressed, sent.replayed, sent.scheduled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,16 @@ def recall(caller: Caller, id: str | None, idempotency_key: str | None) -> bool:
         except NotFound:
             number = 0
         return recall_for_caller(caller, notification_id=number, idempotency_key=idempotency_key)
+
+
+def cancel_send(caller: Caller, id: str | None, idempotency_key: str | None) -> bool:
+    """Cancel what the caller has scheduled, or may change; return whether that was in time."""
+    with named_by_client(scheduled_id="id"):
+        return cancel_for_caller(
+            caller,
+            scheduled_id=None if id is None else ids.parse_scheduled_id(id),
+            idempotency_key=idempotency_key,
+        )
 
 
 def mark_read(caller: Caller, id: str) -> services.Changed:

@@ -1,7 +1,7 @@
 """The ids that clients see. They are unique across types, as the stores of GraphQL clients need them.
 
-A notification's id is its number, the same as in the JSON API; a user's is `user:<primary key>`, and a campaign's
-`campaign:<number>`.
+A notification's id is its number, the same as in the JSON API; a user's is `user:<primary key>`, a campaign's
+`campaign:<number>`, and that of a scheduled send `scheduled:<number>`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from live_inbox.storable import MAX_INTEGER, is_storable_integer
 
 _USER_PREFIX = "user:"
 _CAMPAIGN_PREFIX = "campaign:"
+_SCHEDULED_PREFIX = "scheduled:"
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -31,6 +32,17 @@ def parse_notification_id(text: str) -> int:
     if not _NUMBER.fullmatch(text) or int(text) > MAX_INTEGER:
         raise NotFound("You have no such notification.")
     return int(text)
+
+
+def scheduled_id(number: int) -> strawberry.ID:
+    """Return the id of a scheduled send."""
+    return strawberry.ID(f"{_SCHEDULED_PREFIX}{number}")
+
+
+def parse_scheduled_id(text: str) -> int:
+    """Return the number of the scheduled send; 0, which none has, for what cannot be the id of one."""
+    plain = text.removeprefix(_SCHEDULED_PREFIX)
+    return int(plain) if plain != text and _NUMBER.fullmatch(plain) else 0
 
 
 def user_id(primary_key: str) -> strawberry.ID:

@@ -34,6 +34,7 @@ from live_inbox_graphql.inputs import NotificationFilter, NotificationPreference
 from live_inbox_graphql.payloads import (
     ArchiveAllPayload,
     ArchivePayload,
+    CancelSendPayload,
     ChangePayload,
     DeleteAllPayload,
     DeletePayload,
@@ -119,6 +120,23 @@ class Mutation:
         ],
     ) -> EditPayload:
         return changing_sent(info, _edit, input)
+
+    @strawberry.mutation(
+        description="Cancel a send with a `deliverAt` that is still to come. Name it by one of the arguments. Counts "
+        "as a change."
+    )
+    def cancel_send(
+        self,
+        info: Info,
+        id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="The id of the scheduled send.")
+        ] = None,
+        idempotency_key: Annotated[
+            str | None,
+            strawberry.argument(description="The key with which you have scheduled it by `send`."),
+        ] = None,
+    ) -> CancelSendPayload:
+        return changing_sent(info, _cancel_send, id, idempotency_key)
 
     @strawberry.mutation(
         description="Take back a notification that you have sent; with permission, any: it is deleted at its "
@@ -379,6 +397,10 @@ def _send(caller: Caller, input: SendInput) -> SendPayload:
 
 def _edit(caller: Caller, input: EditInput) -> EditPayload:
     return EditPayload.of(changes.edit(caller, input))
+
+
+def _cancel_send(caller: Caller, id: str | None, idempotency_key: str | None) -> CancelSendPayload:
+    return CancelSendPayload(cancelled=changes.cancel_send(caller, id, idempotency_key))
 
 
 def _recall(caller: Caller, id: str | None, idempotency_key: str | None) -> RecallPayload:

@@ -12,7 +12,7 @@ import strawberry
 from live_inbox import services
 from live_inbox_graphql import ids
 from live_inbox_graphql.changes import ShownEdit, ShownSend
-from live_inbox_graphql.types import Notification
+from live_inbox_graphql.types import Notification, ScheduledSend
 
 _UNREAD_COUNT = "The number of unread notifications in the folder `INBOX` after the change."
 _UNSEEN_COUNT = "The number of those of them that came since `markSeen`, after the change."
@@ -34,7 +34,7 @@ _TO_UNDO = (
 @strawberry.type(description="The result of `send`.")
 class SendPayload:
     notification: Notification | None = strawberry.field(
-        description="The notification; null if the recipient does not want its type."
+        description="The notification; null if the recipient does not want its type, and while it is scheduled."
     )
     suppressed: bool = strawberry.field(
         description="Whether nothing was sent because the recipient does not want the type: it is turned off, or off "
@@ -43,6 +43,9 @@ class SendPayload:
     replayed: bool = strawberry.field(
         description="Whether the idempotency key was used before. This is the first result; of a notification in your "
         "own inbox, it shows what has become of it since."
+    )
+    scheduled: ScheduledSend | None = strawberry.field(
+        description="What waits for `deliverAt`; null without that, and once it has been delivered."
     )
 
     @classmethod
@@ -53,6 +56,7 @@ class SendPayload:
             notification=None if shown is None else Notification.of(shown),
             suppressed=sent.suppressed,
             replayed=sent.replayed,
+            scheduled=None if sent.scheduled is None else ScheduledSend.of(sent.scheduled),
         )
 
 
@@ -69,6 +73,13 @@ class EditPayload:
         return cls(notification=Notification.of(edited.notification), changed=edited.changed)
 
 
+@strawberry.type(description="The result of `cancelSend`.")
+class CancelSendPayload:
+    cancelled: bool = strawberry.field(
+        description="Whether it was in time. If not, it has been delivered, is cancelled already, or was never yours."
+    )
+
+
 @strawberry.type(description="The result of `recall`.")
 class RecallPayload:
     recalled: bool = strawberry.field(
@@ -79,6 +90,9 @@ class RecallPayload:
 @strawberry.enum(description="What became of one recipient of `sendMany`.")
 class SendStatus(Enum):
     SENT = strawberry.enum_value("sent", description="The recipient got the notification.")
+    SCHEDULED = strawberry.enum_value(
+        "scheduled", description="The recipient gets it at `deliverAt`."
+    )
     SUPPRESSED = strawberry.enum_value(
         "suppressed", description="The recipient did not want the type."
     )

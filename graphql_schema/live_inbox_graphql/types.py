@@ -11,7 +11,7 @@ import strawberry
 from strawberry.relay import Node, PageInfo
 from strawberry.scalars import JSON
 
-from live_inbox import selectors
+from live_inbox import models, selectors
 from live_inbox.content import CONTENT_FIELDS, GivenFields, clean_seconds
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Person, Snapshot
@@ -327,9 +327,15 @@ class ContentInput:
         description="What `message` is written in. Null: as the type is declared, or plain text.",
     )
 
+    deliver_at: datetime | None = strawberry.field(
+        default=None,
+        description="When it arrives: within 366 days, and a few seconds after that moment. Until then nothing of it "
+        "is there. Null, or a time that has come: at once.",
+    )
+
     def content(self) -> GivenFields:
         """Return the content as the service takes it."""
-        content: Any = {}
+        content: Any = {"deliver_at": self.deliver_at}
         for name in (*CONTENT_FIELDS, "context"):
             content[name] = _plain(getattr(self, name))
         content["expires_at"] = expiry(self.expires_at, self.expires_in_seconds)
@@ -374,6 +380,17 @@ class SendManyInput(ContentInput):
         description="A string of your choice that makes retries safe: each recipient gets one notification for a key, "
         "also after deleting it. With other content it is a CONFLICT.",
     )
+
+
+@strawberry.type(description="A send that waits for its time.")
+class ScheduledSend:
+    id: strawberry.ID = strawberry.field(description="The id, for `cancelSend`.")
+    deliver_at: datetime = strawberry.field(description="When the notification arrives.")
+
+    @classmethod
+    def of(cls, row: models.ScheduledSend) -> ScheduledSend:
+        """Return the send for a row."""
+        return cls(id=ids.scheduled_id(row.pk), deliver_at=row.deliver_at)
 
 
 @strawberry.type(description="A notification in a list, with its cursor.")

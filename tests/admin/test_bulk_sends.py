@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -15,7 +16,7 @@ import live_inbox
 from live_inbox import services
 from live_inbox.admin import campaign_progress
 from live_inbox.bulk_states import BulkState
-from live_inbox.models import BulkSend
+from live_inbox.models import BulkSend, ScheduledSend
 from live_inbox.services import bulk_sending, campaign_running
 from tests.admin.conftest import MakeStaff
 
@@ -98,7 +99,14 @@ def test_the_page_shows_how_far_it_is_and_works_on_it(
         "isDue": False,
         "done": 4,
         "total": 4,
-        "counts": {"total": 4, "sent": 3, "suppressed": 1, "failed": 0, "recalled": 0},
+        "counts": {
+            "total": 4,
+            "sent": 3,
+            "suppressed": 1,
+            "failed": 0,
+            "scheduled": 0,
+            "recalled": 0,
+        },
     }
     page = browser.get(f"{address}change/").content.decode()
     assert f'action="{address}cancel/"' not in page
@@ -118,6 +126,21 @@ def test_it_is_cancelled_and_recalled_by_buttons(browser: Client) -> None:
     assert live_inbox.campaign(campaign.id).state is BulkState.RECALLED
     texts = [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
     assert texts == ["Cancelled.", "Recalled."]
+
+
+def test_what_send_many_has_scheduled_is_cancelled_by_its_button(
+    browser: Client, alice: User, bob: User
+) -> None:
+    sent = live_inbox.send_many(
+        recipients=[alice, bob], title="y", idempotency_key="k", deliver_at=timedelta(hours=1)
+    )
+    address = f"{LIST}{sent.campaign_id}/"
+    before = browser.get(f"{address}progress/").json()
+    assert (before["text"], before["counts"]["scheduled"]) == ("Scheduled.", 2)
+    browser.post(f"{address}cancel/")
+    after = browser.get(f"{address}progress/").json()
+    assert (after["state"], after["counts"]["scheduled"]) == ("cancelled", 0)
+    assert not ScheduledSend.objects.exists()
 
 
 def test_who_has_sent_it_sees_it_and_others_do_not(staff: MakeStaff) -> None:

@@ -74,6 +74,8 @@ class Device(Protocol):
     def send(
         self, user_id: int, title: str | None, message: str | None = "", **more: Any
     ) -> int | None: ...
+    def schedule(self, user_id: int, title: str, deliver_at: str, key: str) -> str: ...
+    def cancel(self, *, scheduled_id: str | None = None, key: str | None = None) -> bool: ...
     def mark_read(self, notification_id: int) -> None: ...
     def mark_all_read(self) -> None: ...
     def delete(self, notification_id: int) -> None: ...
@@ -157,6 +159,19 @@ class JsonDevice(Socket):
         kind = {"notification_type": more.pop("type")} if "type" in more else {}
         sent: int | None = self._ask(asked | kind | more, "notification_sent")["notification_id"]
         return sent
+
+    def schedule(self, user_id: int, title: str, deliver_at: str, key: str) -> str:
+        """Schedule a send; return the number of what waits."""
+        asked = {"type": "send_notification", "user_id": user_id, "title": title, "message": ""}
+        later = {"deliver_at": deliver_at, "idempotency_key": key}
+        sent = self._ask(asked | later, "notification_sent")
+        assert sent["notification_id"] is None
+        return str(sent["scheduled_id"])
+
+    def cancel(self, *, scheduled_id: str | None = None, key: str | None = None) -> bool:
+        asked = {"type": "cancel_send", "scheduled_id": scheduled_id, "idempotency_key": key}
+        cancelled: bool = self._ask(asked, "send_cancelled")["cancelled"]
+        return cancelled
 
     def mark_read(self, notification_id: int) -> None:
         asked = {"type": "mark_read", "notification_id": notification_id}
@@ -299,6 +314,33 @@ class GraphQLDevice(Socket):
             input={"recipientId": str(user_id), "title": title, "message": message} | more,
         )["send"]["notification"]
         return None if sent is None else int(sent["id"])
+
+    def schedule(self, user_id: int, title: str, deliver_at: str, key: str) -> str:
+        """Schedule a send; return the number in the id of what waits."""
+        sent = self.ask(
+            "mutation ($input: SendInput!) { send(input: $input) { notification { id } suppressed"
+            " scheduled { id deliverAt } } }",
+            input={
+                "recipientId": str(user_id),
+                "title": title,
+                "deliverAt": deliver_at,
+                "idempotencyKey": key,
+            },
+        )["send"]
+        assert (sent["notification"], sent["suppressed"]) == (None, False)
+        assert sent["scheduled"]["deliverAt"] == deliver_at
+        kind, number = sent["scheduled"]["id"].split(":")
+        assert kind == "scheduled"
+        return str(number)
+
+    def cancel(self, *, scheduled_id: str | None = None, key: str | None = None) -> bool:
+        cancelled: bool = self.ask(
+            "mutation ($id: ID, $key: String)"
+            " { cancelSend(id: $id, idempotencyKey: $key) { cancelled } }",
+            id=None if scheduled_id is None else f"scheduled:{scheduled_id}",
+            key=key,
+        )["cancelSend"]["cancelled"]
+        return cancelled
 
     def mark_read(self, notification_id: int) -> None:
         self.ask("mutation ($id: ID!) { markRead(id: $id) { unreadCount } }", id=notification_id)

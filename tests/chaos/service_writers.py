@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from tests.chaos.history import (
@@ -21,7 +22,7 @@ from tests.chaos.history import (
     UNKNOWN,
     UNREAD,
 )
-from tests.chaos.writing import UNWANTED, Action, Writer, recorded
+from tests.chaos.writing import SOON_SECONDS, UNWANTED, Action, Writer, recorded
 
 RETRY_SECONDS = 0.3
 
@@ -56,6 +57,7 @@ class ServiceWriter(Writer):
             self._with_key: 12,
             self._expiring: 6,
             self._unwanted: 4,
+            self._later: 4,
         }
         with self.choose(actions) as action:
             action(self.rng.choice(self.orders.inboxes))
@@ -202,6 +204,18 @@ class ServiceWriter(Writer):
         self.claim(inbox, DELETED, UNKNOWN, **more)
         if services.recall(notification_id=chosen[0]):
             self.claim(inbox, DELETED, COMMITTED, **more)
+
+    def _later(self, inbox: int) -> None:
+        """Schedule, for soon, and half of the time cancel: it may come or not, and once at most."""
+        from live_inbox import services
+
+        content, title = self.content(), self.title()
+        wait = timedelta(seconds=self.rng.uniform(*SOON_SECONDS))
+        more = {"title": title, "operation": "later send", "content": recorded(content)}
+        self.claim(inbox, ADDED, UNKNOWN, **more)
+        sent = services.send(recipient_id=inbox, title=title, deliver_at=wait, **content)
+        if sent.scheduled is not None and self.rng.random() < 0.5:
+            services.cancel(scheduled_id=sent.scheduled.pk)
 
     def _send_many(self, inbox: int) -> None:
         """Send to several; half of the time with a key, until it is done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -60,6 +61,25 @@ def test_what_has_expired_is_deleted_first(run: Run, alice: User, bob: User) -> 
         f"Removed 9 events from 2 inboxes.\n{NO_BULK_SENDS}\n"
     )
     assert Notification.objects.filter(expires_at__isnull=False).count() == 2
+    assert run("check_inboxes").code == 0
+
+
+def test_what_is_due_returns_and_is_delivered(run: Run, alice: User) -> None:
+    now = timezone.now()
+    later: dict[str, Any] = {
+        "deliver_at": now - timedelta(minutes=1),
+        "now": now - timedelta(hours=1),
+    }
+    services.send(recipient_id=alice.pk, title="later", **later)
+    (one, *_) = Notification.objects.filter(recipient=alice)
+    until: dict[str, Any] = {"until": now - timedelta(minutes=1), "now": now - timedelta(hours=1)}
+    services.snooze(user_id=alice.pk, notification_id=one.pk, **until)
+
+    result = run("prune_events")
+
+    assert "Returned 1 snoozed notification.\n" in result.out
+    assert "Delivered 1 scheduled notification.\n" in result.out
+    assert Notification.objects.filter(title="later", folder="inbox").count() == 1
     assert run("check_inboxes").code == 0
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import Error, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,52 +16,12 @@ from live_inbox import services
 from live_inbox.errors import InvalidInput
 from live_inbox.models import BulkSend, BulkSendChunk, Inbox, InboxEvent, Notification
 from live_inbox.services import SentMany, bulk_sending
+from tests.domain.crashing import crash_at
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
 
 USERS = 5
 CHUNK = 2
-
-
-class Crash(BaseException):
-    """The end of the process."""
-
-
-def _die() -> None:
-    """End the process: its connection is gone, with the transaction that is open."""
-    if connection.vendor == "sqlite":
-        # A closed connection keeps its lock while a cursor of it is alive.
-        connection.connection.rollback()
-    connection.connection.close()
-    raise Crash
-
-
-@contextmanager
-def crash_at(step: int, *, after: bool) -> Iterator[None]:
-    """Crash before or after a step: a statement or a commit, counted from 0."""
-    steps = 0
-
-    def stepping(act: Any, *args: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        is_last = steps == step + 1
-        if is_last and not after:
-            _die()
-        result = act(*args)
-        if is_last:
-            _die()
-        return result
-
-    with pytest.MonkeyPatch.context() as patch:
-        commit = connection._commit  # type: ignore[attr-defined]
-        patch.setattr(connection, "_commit", lambda: stepping(commit))
-        # After a crash, Django finds that the connection is gone.
-        with (
-            suppress(Crash, Error),
-            connection.execute_wrapper(lambda execute, *args: stepping(execute, *args)),
-        ):
-            yield
-    connection.close()
 
 
 changes = st.lists(

@@ -323,7 +323,8 @@ def test_a_process_that_is_killed_at_any_moment(stack: Stack, tmp_path: Path, se
     with start_sender(stack) as (_, output):
         *_, last = output.read().splitlines()
     assert last == (
-        f"SentMany(sent={400 - dealt_with}, suppressed={suppressed}, replayed={dealt_with - suppressed}, skipped=0)"
+        f"SentMany(sent={400 - dealt_with}, suppressed={suppressed}, replayed={dealt_with - suppressed}, "
+        "skipped=0, scheduled=0)"
     )
     assert set(times_added().values()) == {1}
     assert len(times_added()) == 400 - suppressed

@@ -23,7 +23,7 @@ from live_inbox.maintenance.campaigns import run_due_campaigns
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import BulkSendChunk, InboxEvent, Notification
 from live_inbox.services import campaign_running
-from tests.domain.test_bulk_crashes import crash_at
+from tests.domain.crashing import crash_at
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import REPOSITORY
 from tests.stacks.warm_python import WarmProcess, warm_python

@@ -17,6 +17,7 @@ from live_inbox import services
 from live_inbox.conf import InboxSettings
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
+from live_inbox.maintenance.deliveries import deliver_in_steps
 from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Housekeeper, Job, jobs
@@ -90,15 +91,16 @@ def test_the_settings_say_what_is_done_and_how_often() -> None:
         Job("expiry of notifications", expire_in_steps, 7),
         Job("end of snoozes", return_in_steps, 7),
         Job("end of undoing", prune_undo_in_steps, 7),
+        Job("delivery of scheduled sends", deliver_in_steps, 7),
         Job("pruning of logs", prune_in_steps, 900),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, 900),
         Job("campaigns", run_campaigns_in_steps, 1),
         Job("look for a failover", renew_after_failover, 30, is_prompt=True),
     ]
     defaults = InboxSettings()
-    assert [job.every_seconds for job in jobs(defaults)] == [5, 5, 5, 3600, 3600, 1, 30]
+    assert [job.every_seconds for job in jobs(defaults)] == [5, 5, 5, 5, 3600, 3600, 1, 30]
     without = InboxSettings(new_epochs_after_failover=False)
-    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 3600, 3600, 1]
+    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 5, 3600, 3600, 1]
 
 
 def test_it_can_be_turned_off() -> None:

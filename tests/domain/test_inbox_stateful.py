@@ -25,12 +25,13 @@ from live_inbox.delivery.position import ORIGIN, Position
 from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.events import Folder
 from live_inbox.listing import list_statements
+from live_inbox.maintenance.deliveries import deliver_due
 from live_inbox.maintenance.expiry import Expired, expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.maintenance.snoozes import return_due
 from live_inbox.maintenance.undo_pruning import prune_undo
-from live_inbox.models import InboxEvent, Notification, UndoStep
+from live_inbox.models import InboxEvent, Notification, ScheduledSend, UndoStep
 from live_inbox.selectors import ListFilter
 from live_inbox.services import bulk_changes
 from live_inbox.services.undo_steps import UNDO_SECONDS
@@ -108,6 +109,17 @@ class Bulk:
 
 
 @dataclass
+class Waiting:
+    """A scheduled send, as the model knows it."""
+
+    id: int
+    user: int
+    type: str
+    due: datetime
+    title: str
+
+
+@dataclass
 class Model:
     """An inbox in plain Python."""
 
@@ -178,6 +190,7 @@ class Inboxes(RuleBasedStateMachine):
         self.campaigns: list[tuple[int, dict[int, int]]] = []
         """The id of each that has not been recalled, and the ids of its notifications by user."""
         self.positions: list[Position] = [ORIGIN, Position("foreign", 1)]
+        self.waiting: list[Waiting] = []
         self.now = TIME
         self.bulk: dict[str, Bulk] = {}
 
@@ -382,6 +395,47 @@ class Inboxes(RuleBasedStateMachine):
             item.edited = now
             model.sequence += 1
         self.check_result(user, result)
+
+    @rule(user=USERS, type=TYPES, title=st.sampled_from("ab"), seconds=st.integers(3, 20))
+    def schedule(self, user: int, type: str, title: str, seconds: int) -> None:
+        due = TIME + timedelta(seconds=seconds)
+        with self.committed() as now:
+            sent = services.send(
+                recipient_id=self.users[user].pk, type=type, title=title, deliver_at=due, now=now
+            )
+        if due > now:
+            assert sent.notification is None
+            assert sent.scheduled is not None
+            self.waiting.append(Waiting(sent.scheduled.pk, user, type, due, title))
+        elif sent.notification is not None:
+            self.arrived(user, sent.notification, type)
+        else:
+            assert type in self.models[user].off
+
+    @rule(batch=st.integers(1, 4))
+    def deliver(self, batch: int) -> None:
+        with self.committed() as now:
+            count = deliver_due(now=now, batch=batch)
+        due = sorted(
+            (each for each in self.waiting if each.due <= now), key=lambda w: (w.due, w.id)
+        )
+        self.waiting = [each for each in self.waiting if each.due > now]
+        wanted = [each for each in due if each.type not in self.models[each.user].off]
+        assert count == len(wanted)
+        for each in wanted:
+            added = self.models[each.user].sequence + 1
+            notification = Notification.objects.get(
+                recipient=self.users[each.user], added_sequence=added
+            )
+            assert (notification.title, notification.created_at) == (each.title, now)
+            self.arrived(each.user, notification, each.type)
+
+    @rule(index=st.integers(0, 4))
+    def cancel(self, index: int) -> None:
+        found = self.waiting[index] if index < len(self.waiting) else None
+        assert services.cancel(scheduled_id=found.id if found else 10**9) is bool(found)
+        if found:
+            self.waiting.remove(found)
 
     @rule(index=st.integers(0, 12))
     def recall(self, index: int) -> None:
@@ -815,6 +869,11 @@ class Inboxes(RuleBasedStateMachine):
                 )
                 for key, n in anew.notifications.items()
             } == known
+
+    @invariant()
+    def what_waits_is_there(self) -> None:
+        rows = ScheduledSend.objects.filter(recipient__in=self.users)
+        assert set(rows.values_list("pk", flat=True)) == {each.id for each in self.waiting}
 
     @invariant()
     def the_log_is_whole(self) -> None:

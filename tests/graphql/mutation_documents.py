@@ -89,6 +89,8 @@ class _MutationWriter(Writer):
                     "data": st.none() | st.just({"a": [1, None, {"b": 2.5}]}) | st.just([1]),
                     "expiresAt": st.none()
                     | st.sampled_from(["2100-01-01T00:00:00Z", "2001-01-01T00:00:00Z"]),
+                    "deliverAt": st.none()
+                    | st.sampled_from(["2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"]),
                     "expiresInSeconds": st.none() | st.sampled_from([0, 60]),
                     "idempotencyKey": st.none() | st.sampled_from(["k", "l", " "]),
                     "priority": st.sampled_from([EnumName("LOW"), EnumName("URGENT")]),

@@ -79,6 +79,7 @@ def without_descriptions(name: str) -> str:
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! "
         "editNotification( input: EditInput! ): EditPayload! "
+        "cancelSend( id: ID idempotencyKey: String ): CancelSendPayload! "
         "recall( id: ID idempotencyKey: String ): RecallPayload! "
         "markRead( id: ID! ): MarkReadPayload! "
         "markUnread( id: ID! ): MarkUnreadPayload! markAllRead( "
@@ -162,11 +163,11 @@ def without_descriptions(name: str) -> str:
         "input SendInput { title: String message: String "
         'type: String! = "general" data: JSON link: String expiresAt: DateTime expiresInSeconds: Int context: JSON '
         "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
-        "actions: [ActionInput!] format: MessageFormat recipientId: ID! idempotencyKey: String }",
+        "actions: [ActionInput!] format: MessageFormat deliverAt: DateTime recipientId: ID! idempotencyKey: String }",
         "input SendManyInput { title: String message: String "
         'type: String! = "general" data: JSON link: String expiresAt: DateTime expiresInSeconds: Int context: JSON '
         "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
-        "actions: [ActionInput!] format: MessageFormat recipientIds: [ID!]! = [] "
+        "actions: [ActionInput!] format: MessageFormat deliverAt: DateTime recipientIds: [ID!]! = [] "
         "recipientRefs: [String!]! = [] idempotencyKey: String }",
         "input EditInput { id: ID idempotencyKey: String title: String message: String data: JSON link: String "
         "expiresAt: DateTime expiresInSeconds: Int context: JSON priority: NotificationPriority }",
@@ -174,8 +175,11 @@ def without_descriptions(name: str) -> str:
         "type EditPayload { notification: Notification! changed: Boolean! }",
         "type SendManyPayload { results: [RecipientResult!]! sentCount: Int! campaignId: ID }",
         "type RecipientResult { recipient: String! status: SendStatus! notificationId: ID }",
-        "enum SendStatus { SENT SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN RATE_LIMITED }",
-        "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! }",
+        "enum SendStatus { SENT SCHEDULED SUPPRESSED UNKNOWN_RECIPIENT FORBIDDEN RATE_LIMITED }",
+        "type SendPayload { notification: Notification suppressed: Boolean! replayed: Boolean! "
+        "scheduled: ScheduledSend }",
+        "type ScheduledSend { id: ID! deliverAt: DateTime! }",
+        "type CancelSendPayload { cancelled: Boolean! }",
         "type MarkReadPayload { notification: Notification! unreadCount: Int! unseenCount: Int! position: String! }",
         "type MarkUnreadPayload { notification: Notification! unreadCount: Int! unseenCount: Int! position: String! }",
         *(
@@ -218,6 +222,8 @@ def test_there_are_no_other_types() -> None:
             "SendManyPayload",
             "EditInput",
             "RecallPayload",
+            "ScheduledSend",
+            "CancelSendPayload",
             "EditPayload",
             "RecipientResult",
             "SendStatus",

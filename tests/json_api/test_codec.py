@@ -104,6 +104,9 @@ SENDS: dict[str, dict[str, Any]] = {
         "expires_at": datetime(2124, 1, 1, tzinfo=UTC)
     },
     f'{{"type":"send_notification",{REST},"expires_at":null}}': {},
+    f'{{"type":"send_notification",{REST},"deliver_at":"2124-01-01T00:00:00Z"}}': {
+        "deliver_at": datetime(2124, 1, 1, tzinfo=UTC)
+    },
     f'{{"type":"send_notification",{REST},"expires_in_seconds":60}}': {
         "expires_at": timedelta(minutes=1)
     },

@@ -31,6 +31,7 @@ from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     DEFAULT_LIMIT,
     Action,
+    CancelSend,
     DeleteNotification,
     ErrorBody,
     Failure,
@@ -254,6 +255,20 @@ def test_suppressed_send_succeeds_without_an_id() -> None:
     }
 
 
+def test_scheduled_send_succeeds_with_the_number_of_what_waits() -> None:
+    assert messages.notification_scheduled(7) == {
+        "type": "notification_sent",
+        "success": True,
+        "notification_id": None,
+        "scheduled_id": 7,
+    }
+    assert messages.send_cancelled(False) == {
+        "type": "send_cancelled",
+        "success": True,
+        "cancelled": False,
+    }
+
+
 CONFIRMED: list[tuple[MarkRead | MarkUnread | DeleteNotification, str]] = [
     (MarkRead(1), "notification_marked_read"),
     (MarkUnread(1), "notification_marked_unread"),
@@ -279,6 +294,11 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
         "type": "notification_sent",
         "success": False,
         "notification_id": None,
+        "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
+    },
+    CancelSend: {
+        "type": "send_cancelled",
+        "success": False,
         "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
     },
     MarkAllRead: {
@@ -406,7 +426,9 @@ def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
     if kind is SendNotification:
         content = {messages.WIRE_NAMES.get(name, name): False for name in CONTENT_FIELDS}
-        added = dict.fromkeys(("expires_in_seconds", "context", "idempotency_key"), False)
+        added = dict.fromkeys(
+            ("expires_in_seconds", "deliver_at", "context", "idempotency_key"), False
+        )
         return {"type": True, "user_id": True, **content, **added}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}
@@ -487,7 +509,8 @@ def test_three_forms_of_a_send_are_one() -> None:
     with_key = replace_field(_send(), idempotency_key="order-7-shipped")
     context: Any = dict.fromkeys(CONTENT_FIELDS)
     context |= {"type": "billing.invoice", "context": {"number": 7}}
-    assert sends == [send] * 3 + [ends, SendNotification("123", context), with_key]
+    later = _send(deliver_at=datetime(2124, 1, 1, tzinfo=UTC))
+    assert sends == [send] * 3 + [ends, SendNotification("123", context), with_key, later]
 
 
 @pytest.mark.parametrize("name", SERVER_MESSAGES)

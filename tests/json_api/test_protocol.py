@@ -24,6 +24,7 @@ from live_inbox.json_api.messages import (
     Action,
     ArchiveAll,
     ArchiveNotification,
+    CancelSend,
     DeleteAll,
     DeleteNotification,
     Failure,
@@ -51,6 +52,7 @@ from live_inbox.json_api.messages import (
     notification_sent,
     notifications_list,
     notifications_seen,
+    send_cancelled,
 )
 from live_inbox.json_api.protocol import (
     FAULT_WINDOW_SECONDS,
@@ -148,6 +150,8 @@ class Inbox:
         match action:
             case SendNotification():
                 return self._send(action)
+            case CancelSend():
+                return send_cancelled(False), None
             case GetNotifications():
                 return self._list(action), self.sequence
             case MarkAllRead():
@@ -845,6 +849,7 @@ ASKABLE = st.one_of(
 )
 CHANGES = st.one_of(
     st.just(SendNotification("7", {"title": "A"})),
+    st.just(CancelSend(scheduled_id=1)),
     st.just(MarkAllRead()),
     st.just(ArchiveAll()),
     st.just(DeleteAll()),

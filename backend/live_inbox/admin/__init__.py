@@ -14,10 +14,19 @@ from live_inbox.admin.event_log import InboxEventAdmin
 from live_inbox.admin.inboxes import InboxAdmin
 from live_inbox.admin.notifications import NotificationAdmin
 from live_inbox.admin.preferences import PreferenceAdmin
-from live_inbox.models import BulkSend, Inbox, InboxEvent, Notification, NotificationPreference
+from live_inbox.admin.scheduled_sends import ScheduledSendAdmin
+from live_inbox.models import (
+    BulkSend,
+    Inbox,
+    InboxEvent,
+    Notification,
+    NotificationPreference,
+    ScheduledSend,
+)
 
 admin.site.register(Notification, NotificationAdmin)
 admin.site.register(NotificationPreference, PreferenceAdmin)
 admin.site.register(Inbox, InboxAdmin)
 admin.site.register(InboxEvent, InboxEventAdmin)
 admin.site.register(BulkSend, BulkSendAdmin)
+admin.site.register(ScheduledSend, ScheduledSendAdmin)

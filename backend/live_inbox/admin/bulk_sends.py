@@ -46,6 +46,7 @@ class BulkSendAdmin(ReadOnlyAdmin):
         "sent",
         "suppressed",
         "failed",
+        "scheduled",
         "started_at",
         "changed_at",
     )
@@ -201,6 +202,11 @@ class BulkSendAdmin(ReadOnlyAdmin):
     def failed(self, bulk_send: Any) -> int:
         """How many recipients it could not be sent to."""
         return int(bulk_send.failed)
+
+    @admin.display(description="scheduled")
+    def scheduled(self, bulk_send: Any) -> int:
+        """How many recipients get it later."""
+        return int(bulk_send.scheduled)
 
     @admin.display(description="audience")
     def audience(self, bulk_send: Any) -> str:

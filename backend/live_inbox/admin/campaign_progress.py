@@ -27,7 +27,7 @@ def progress(campaign: Campaign) -> dict[str, Any]:
     is_recall = campaign.state in (BulkState.RECALLING, BulkState.RECALLED)
     return {
         "state": campaign.state.value,
-        "text": " ".join(filter(None, (_TEXTS[campaign.state], campaign.reason))),
+        "text": " ".join(filter(None, (_text(campaign), campaign.reason))),
         "isDue": campaign.is_due,
         "done": campaign.recalled if is_recall else campaign.dealt_with,
         "total": max(campaign.sent if is_recall else campaign.total, 1),
@@ -36,9 +36,16 @@ def progress(campaign: Campaign) -> dict[str, Any]:
             "sent": campaign.sent,
             "suppressed": campaign.suppressed,
             "failed": campaign.failed,
+            "scheduled": campaign.scheduled,
             "recalled": campaign.recalled,
         },
     }
+
+
+def _text(campaign: Campaign) -> str:
+    if campaign.scheduled and campaign.state is BulkState.RUNNING:
+        return "Scheduled."
+    return _TEXTS[campaign.state]
 
 
 def advance(campaign: Campaign) -> Campaign:

@@ -236,8 +236,8 @@ class NotificationAdmin(InboxModelAdmin):
         if not outcome.is_repeated:
             content = form.cleaned_data
             self._record(request, outcome, content["title"] or content["type"])
-        is_sent = outcome.sent or outcome.replayed or outcome.campaign
-        self.message_user(request, str(outcome), messages.SUCCESS if is_sent else messages.WARNING)
+        level = messages.SUCCESS if outcome.is_successful else messages.WARNING
+        self.message_user(request, str(outcome), level)
         if outcome.campaign is None:
             return self.response_post_save_add(request, outcome.notification)
         address = reverse(

@@ -37,7 +37,7 @@ CONFIRM_ABOVE = 50
 AUDIENCES = ("recipients", "topic", "segment", "everybody")
 """The fields of which one says who gets it."""
 
-_FIELDS = (*AUDIENCES, *CONTENT_FIELDS, "context", "token")
+_FIELDS = (*AUDIENCES, *CONTENT_FIELDS, "deliver_at", "context", "token")
 _FIELD_OF = {"recipient_id": "recipients", "recipient_ids": "recipients", "sender_id": None}
 
 
@@ -48,6 +48,7 @@ class Outcome:
     sent: int
     suppressed: int
     replayed: int = 0
+    scheduled: int = 0
     notification: Notification | None = None
     campaign: Campaign | None = None
     """What is sent in the background."""
@@ -57,7 +58,12 @@ class Outcome:
         """Whether the form was submitted before, and nothing was sent now."""
         if self.campaign is not None:
             return self.campaign.replayed
-        return self.replayed > 0 and self.sent == 0
+        return self.replayed > 0 and self.sent == 0 and self.scheduled == 0
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether anybody has the notification, or gets it later."""
+        return bool(self.sent or self.replayed or self.scheduled or self.campaign)
 
     def __str__(self) -> str:
         if self.campaign is not None:
@@ -68,6 +74,8 @@ class Outcome:
             return f"Already sent to {users(self.replayed)}. Nothing was sent again."
         repeated = f" {users(self.replayed)} had it already." if self.replayed else ""
         unwanted = f" {self.suppressed} turned off this type." if self.suppressed else ""
+        if self.scheduled:
+            return f"Scheduled for {users(self.scheduled)}.{repeated}{unwanted}"
         return f"Sent to {users(self.sent)}.{repeated}{unwanted}"
 
 
@@ -164,6 +172,11 @@ class SendForm(forms.Form):
         required=False,
         help_text="What the message is written in.",
     )
+    deliver_at = forms.SplitDateTimeField(
+        widget=AdminSplitDateTime(),
+        required=False,
+        help_text="When the notification is sent. Empty: now.",
+    )
     context = JSONField(
         widget=AdminTextareaWidget(attrs={"rows": 4}),
         required=False,
@@ -227,7 +240,8 @@ class SendForm(forms.Form):
         return {
             name: self.cleaned_data[name] or None
             for name in self.order
-            if (name in CONTENT_FIELDS or name == "context") and name in self.cleaned_data
+            if (name in CONTENT_FIELDS or name in ("context", "deliver_at"))
+            and name in self.cleaned_data
         }
 
     def count(self) -> int | None:
@@ -283,7 +297,7 @@ class SendForm(forms.Form):
             must_exist=audience.kind is AudienceKind.USERS,
             **content,
         )
-        return Outcome(many.sent, many.suppressed, many.replayed)
+        return Outcome(many.sent, many.suppressed, many.replayed, many.scheduled)
 
     def _key(self, content: dict[str, Any]) -> str | None:
         """Return the idempotency key of this form with this content; None for a form without a token."""
@@ -301,6 +315,9 @@ def _send_to_one(recipient_id: Any, sender: Any, key: str | None, content: Any) 
         idempotency_key=None if key is None else key_of_recipient(key, recipient_id),
         **content,
     )
+    if sent.scheduled is not None:
+        return Outcome(0, 0, scheduled=1)
     if sent.replayed:
-        return Outcome(0, 0, 1, sent.notification)
-    return Outcome(int(not sent.suppressed), int(sent.suppressed), 0, sent.notification)
+        return Outcome(0, 0, 1, notification=sent.notification)
+    wanted = int(not sent.suppressed)
+    return Outcome(wanted, 1 - wanted, notification=sent.notification)

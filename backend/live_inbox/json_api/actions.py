@@ -14,6 +14,7 @@ from live_inbox.json_api.messages import (
     ArchiveAll,
     ArchiveNotification,
     BulkChange,
+    CancelSend,
     DeleteAll,
     DeleteNotification,
     GetNotifications,
@@ -34,6 +35,7 @@ from live_inbox.json_api.messages import (
 )
 from live_inbox.selectors import EVERYTHING
 from live_inbox.services.bulk_changes import MOST
+from live_inbox.services.cancel_for_caller import cancel_for_caller
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 
@@ -54,13 +56,19 @@ def changed_inbox(caller: Caller, action: Action) -> str | None:
 def perform(caller: Caller, action: Action) -> Performed:
     """Do what a client asked for; raise NotificationError when that cannot be done."""
     user_id = caller.user.pk
-    if changed_inbox(caller, action) is not None and not isinstance(action, SendNotification):
-        require(caller.scopes, Right.WRITE)
     match action:
         case SendNotification():
             return _send(caller, action)
+        case CancelSend():
+            cancelled = cancel_for_caller(
+                caller,
+                scheduled_id=action.scheduled_id,
+                idempotency_key=action.idempotency_key,
+            )
+            return messages.send_cancelled(cancelled), None
         case GetNotifications():
             return _list(user_id, action)
+    require(caller.scopes, Right.WRITE)
     take_change(caller)
     match action:
         case MarkAllRead() if action.filter == EVERYTHING:
@@ -133,6 +141,8 @@ def _send(caller: Caller, action: SendNotification) -> Performed:
         idempotency_key=action.idempotency_key,
         **action.content,
     )
+    if sent.scheduled is not None:
+        return messages.notification_scheduled(sent.scheduled.pk), None
     if sent.notification is None:
         return messages.notification_sent(None), None
     is_added = sent.notification.recipient_id == caller.user.pk and not sent.replayed

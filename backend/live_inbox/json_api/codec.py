@@ -17,6 +17,7 @@ from live_inbox.json_api.messages import (
     WIRE_NAMES,
     Action,
     ArchiveAll,
+    CancelSend,
     DeleteAll,
     Failure,
     FaultCode,
@@ -165,6 +166,8 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
     """Return the action with its fields; raise InvalidInput for the first that is wrong."""
     if issubclass(kind, SendNotification):
         return _send(fields, types)
+    if issubclass(kind, CancelSend):
+        return _cancel(fields)
     if issubclass(kind, GetNotifications):
         return _get(fields)
     if issubclass(kind, MarkSeen):
@@ -200,10 +203,20 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
             )
         seconds = _number(fields, "expires_in_seconds")
         content["expires_at"] = clean_seconds(seconds, field="expires_in_seconds")
+    if fields.get("deliver_at") is not None:
+        content["deliver_at"] = _moment("deliver_at", fields["deliver_at"])
     key = fields.get("idempotency_key")
     if key is not None:
         key = _text("idempotency_key", key)
     return SendNotification(user_id, content, key)
+
+
+def _cancel(fields: dict[str, Any]) -> CancelSend:
+    key, number = fields.get("idempotency_key"), fields.get("scheduled_id")
+    return CancelSend(
+        scheduled_id=None if number is None else _number(fields, "scheduled_id"),
+        idempotency_key=None if key is None else _text("idempotency_key", key),
+    )
 
 
 def _content(name: str, fields: dict[str, Any]) -> Any:

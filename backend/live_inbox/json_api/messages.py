@@ -38,6 +38,14 @@ class SendNotification:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelSend:
+    """Client → server: `cancel_send` cancels a send that waits for its `deliver_at`. Not in the guide."""
+
+    scheduled_id: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GetNotifications:
     """Client → server: `get_notifications` requests the newest page, or the one before an id."""
 
@@ -185,11 +193,19 @@ BulkChange = MarkAllRead | ArchiveAll | DeleteAll
 """The actions on all that a filter has."""
 
 Action = (
-    SendNotification | GetNotifications | BulkChange | Undo | MarkSeen | PerformAction | OneChange
+    SendNotification
+    | CancelSend
+    | GetNotifications
+    | BulkChange
+    | Undo
+    | MarkSeen
+    | PerformAction
+    | OneChange
 )
 
 CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "send_notification": SendNotification,
+    "cancel_send": CancelSend,
     "get_notifications": GetNotifications,
     "mark_read": MarkRead,
     "mark_unread": MarkUnread,
@@ -298,6 +314,16 @@ class NotificationSent(TypedDict):
     success: bool
     notification_id: int | None
     suppressed: NotRequired[Literal[True]]
+    scheduled_id: NotRequired[int]
+    error: NotRequired[ErrorBody]
+
+
+class SendCancelled(TypedDict):
+    """Server → client: the answer to `cancel_send`; `cancelled` says whether it was in time."""
+
+    type: Literal["send_cancelled"]
+    success: bool
+    cancelled: NotRequired[bool]
     error: NotRequired[ErrorBody]
 
 
@@ -399,6 +425,7 @@ ServerMessage = (
     NotificationMessage
     | NotificationsList
     | NotificationSent
+    | SendCancelled
     | NotificationChanged
     | AllNotificationsMarkedRead
     | BulkChanged
@@ -475,6 +502,21 @@ def notifications_list(
     if examined_to is not None:
         reply["continue_before_id"] = examined_to
     return reply
+
+
+def notification_scheduled(scheduled_id: int) -> NotificationSent:
+    """Return the reply to a `send_notification` that waits for its time."""
+    return {
+        "type": "notification_sent",
+        "success": True,
+        "notification_id": None,
+        "scheduled_id": scheduled_id,
+    }
+
+
+def send_cancelled(cancelled: bool) -> SendCancelled:
+    """Return the reply to `cancel_send`."""
+    return {"type": "send_cancelled", "success": True, "cancelled": cancelled}
 
 
 def notification_sent(notification_id: int | None) -> NotificationSent:
@@ -605,6 +647,8 @@ def refusal(
             "notification_id": None,
             "error": body,
         }
+    if action is CancelSend:
+        return {"type": "send_cancelled", "success": False, "error": body}
     if action is MarkAllRead:
         return {"type": "all_notifications_marked_read", "success": False, "error": body}
     if action is PerformAction:

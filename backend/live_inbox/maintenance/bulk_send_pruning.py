@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from live_inbox import database, metrics
 from live_inbox.bulk_states import SENDING, BulkState
 from live_inbox.conf import inbox_settings
-from live_inbox.models import BulkSend
+from live_inbox.models import BulkSend, ScheduledSend
 
 BATCH = 20
 """Bulk sends that one transaction removes: each may have many chunks."""
@@ -41,7 +41,9 @@ def prune_bulk_sends_in_steps(*, now: datetime | None = None, batch: int = BATCH
 @database.transactional
 def _remove(horizon: datetime, batch: int) -> int:
     due = Q(state=BulkState.RECALLING) | Q(state__in=SENDING, order__isnull=False)
-    old = database.queryset(BulkSend).filter(changed_at__lt=horizon).exclude(due)
+    # With its record, what is scheduled would go.
+    waiting = Exists(database.queryset(ScheduledSend).filter(bulk_send=OuterRef("pk")))
+    old = database.queryset(BulkSend).filter(~waiting, changed_at__lt=horizon).exclude(due)
     rows = old.order_by("changed_at").select_for_update(skip_locked=True, of=("self",))
     ids = list(rows.values_list("pk", flat=True)[:batch])
     database.queryset(BulkSend).filter(pk__in=ids).delete()

@@ -1,4 +1,4 @@
-"""Notifications whose time has come: what expiry and the end of snoozes search for."""
+"""Rows whose time has come: what expiry, the end of snoozes and scheduled sends search for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.db.models import F
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 
 from live_inbox import database
-from live_inbox.models import Notification
+from live_inbox.models import Notification, ScheduledSend
 
 
 class Due(NamedTuple):
-    """A notification whose time has come, as the search found it."""
+    """A row whose time has come, as the search found it."""
 
     moment: datetime
     id: int
@@ -22,13 +22,14 @@ class Due(NamedTuple):
 
 
 def due_batches(
-    field: Literal["expires_at", "snoozed_until"], horizon: datetime, batch: int
+    field: Literal["expires_at", "snoozed_until", "deliver_at"], horizon: datetime, batch: int
 ) -> Iterator[Sequence[Due]]:
-    """Yield batches of notifications whose moment in a field has come, oldest first.
+    """Yield batches of rows whose moment in a field has come, oldest first: `deliver_at` is of scheduled sends.
 
     Each comes after the last one of the batch before, so what was left alone is not found again in the same run.
     """
-    rows = database.queryset(Notification).filter(**{f"{field}__lte": horizon})
+    model: Any = ScheduledSend if field == "deliver_at" else Notification
+    rows = database.queryset(model).filter(**{f"{field}__lte": horizon})
     ordered = rows.order_by(field, "id")
     query = ordered
     while due := [Due(*row) for row in query.values_list(field, "id", "recipient_id")[:batch]]:

@@ -16,6 +16,7 @@ from live_inbox.faults import Fault
 from live_inbox.lanes import Lane
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
+from live_inbox.maintenance.deliveries import deliver_in_steps
 from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
@@ -73,6 +74,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
         Job("expiry of notifications", expire_in_steps, settings.expiry_seconds),
         Job("end of snoozes", return_in_steps, settings.expiry_seconds),
         Job("end of undoing", prune_undo_in_steps, settings.expiry_seconds),
+        Job("delivery of scheduled sends", deliver_in_steps, settings.expiry_seconds),
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, settings.prune_seconds),
         Job("campaigns", run_campaigns_in_steps, CAMPAIGN_SECONDS),

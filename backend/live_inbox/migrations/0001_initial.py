@@ -852,4 +852,69 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="ScheduledSend",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("deliver_at", models.DateTimeField(editable=False)),
+                (
+                    "content",
+                    models.JSONField(
+                        editable=False, help_text="What the notification will consist of."
+                    ),
+                ),
+                ("idempotency_key", models.CharField(editable=False, max_length=200, null=True)),
+                ("given_digest", models.CharField(editable=False, max_length=32, null=True)),
+                ("created_at", models.DateTimeField(editable=False)),
+                (
+                    "bulk_send",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=live_inbox.models.delete_rows,
+                        related_name="scheduled_rows",
+                        to="live_inbox.bulksend",
+                    ),
+                ),
+                (
+                    "recipient",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=live_inbox.models.delete_rows,
+                        related_name="live_inbox_scheduled",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sender",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=live_inbox.models.delete_rows,
+                        related_name="live_inbox_scheduled_by_them",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": ("view",),
+                "indexes": [models.Index(fields=["deliver_at", "id"], name="scheduledsend_due")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("idempotency_key__isnull", False), ("sender__isnull", False)
+                        ),
+                        fields=("sender", "idempotency_key"),
+                        name="scheduledsend_key_of_sender",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("idempotency_key__isnull", False), ("sender__isnull", True)
+                        ),
+                        fields=("idempotency_key",),
+                        name="scheduledsend_key_of_system",
+                    ),
+                ],
+            },
+        ),
     ]

@@ -35,6 +35,7 @@ from live_inbox.services.results import (
     Sent,
     SentMany,
 )
+from live_inbox.services.scheduling import cancel
 from live_inbox.services.seeing import mark_seen
 from live_inbox.services.sending import send
 from live_inbox.services.topics import subscribe, topics_of, unsubscribe
@@ -58,6 +59,7 @@ __all__ = [
     "archive",
     "archive_all",
     "audience_of",
+    "cancel",
     "cancel_campaign",
     "delete",
     "delete_all",

@@ -16,6 +16,7 @@ from live_inbox.identity.scopes import Right, may_send_to_anyone, require
 from live_inbox.send_policy import may_send
 from live_inbox.services.bulk_sending import send_many
 from live_inbox.services.results import SentMany
+from live_inbox.services.schedule_quota import check_may_schedule
 from live_inbox.services.send_for_caller import check_may_name
 from live_inbox.services.send_rate import take_recipients, take_sends
 from live_inbox.services.users import existing_users, user_key
@@ -28,6 +29,7 @@ class SendStatus(StrEnum):
     """What became of one recipient of a bulk send."""
 
     SENT = "sent"
+    SCHEDULED = "scheduled"
     SUPPRESSED = "suppressed"
     UNKNOWN_RECIPIENT = "unknown_recipient"
     FORBIDDEN = "forbidden"
@@ -75,7 +77,8 @@ def send_many_for_caller(
         raise InvalidInput(f"A bulk has 1 to {most} recipients.", field="recipient_ids")
     take_sends(caller, count=count, field="recipient_ids")
     require(caller.scopes, Right.SEND)
-    user = cast("AbstractUser", refresh_caller(caller).user)
+    caller = refresh_caller(caller)
+    user = cast("AbstractUser", caller.user)
     check_may_name(user, content.get("actor"), scopes=caller.scopes)
     may_create = may_send_to_anyone(caller.scopes)
     recipients = [*_by_key(recipient_ids), *_by_ref(recipient_refs, create=may_create)]
@@ -89,6 +92,8 @@ def send_many_for_caller(
         reached = {key for key in allowed if str(key) not in busy}
         refused.update(dict.fromkeys(allowed - reached, SendStatus.RATE_LIMITED))
         refused.update(dict.fromkeys(set(new) - allowed, SendStatus.FORBIDDEN))
+        if reached and content.get("deliver_at") is not None:
+            check_may_schedule(caller, count=len(reached))
         return reached
 
     sent = send_many(
@@ -136,6 +141,8 @@ def _result(
         return RecipientResult(name, unknown)
     if key in refused:
         return RecipientResult(name, refused[key])
+    if key in sent.scheduled_recipients:
+        return RecipientResult(name, SendStatus.SCHEDULED)
     notification_id = sent.notification_ids.get(key)
     if notification_id is None:
         return RecipientResult(name, SendStatus.SUPPRESSED)

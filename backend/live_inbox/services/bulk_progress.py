@@ -75,8 +75,16 @@ def _reached(progress: SentMany) -> int:
 class BulkProgress:
     """The recipients of a bulk send that are dealt with so far."""
 
-    def __init__(self, recipients: int, *, earlier: Outcomes, skipped: Collection[Any]) -> None:
+    def __init__(
+        self,
+        recipients: int,
+        *,
+        earlier: Outcomes,
+        skipped: Collection[Any],
+        scheduled: Collection[Any] = (),
+    ) -> None:
         self._recipients = recipients
+        self._scheduled = set(scheduled)
         self._sent: dict[Any, int] = {}
         self._replayed: dict[Any, int] = {}
         self._skipped = set(skipped)
@@ -90,8 +98,10 @@ class BulkProgress:
         suppressed: int,
         earlier: Outcomes,
         skipped: Collection[Any],
+        scheduled: Collection[Any] = (),
     ) -> None:
         """Add a chunk that has been committed. `earlier` are those of it whom other calls have dealt with."""
+        self._scheduled |= set(scheduled)
         self._sent |= sent
         self._suppressed += suppressed
         self._skipped |= set(skipped)
@@ -106,7 +116,7 @@ class BulkProgress:
     def remaining(self) -> int:
         """How many recipients are not dealt with."""
         done = len(self._sent) + len(self._replayed) + len(self._skipped) + self._suppressed
-        return self._recipients - done
+        return self._recipients - done - len(self._scheduled)
 
     def result(self) -> SentMany:
         """Return the counts, and the ids of the notifications."""
@@ -117,4 +127,6 @@ class BulkProgress:
             skipped=len(self._skipped),
             notification_ids=self._sent | self._replayed,
             skipped_recipients=frozenset(self._skipped),
+            scheduled=len(self._scheduled),
+            scheduled_recipients=frozenset(self._scheduled),
         )

@@ -93,17 +93,30 @@ class BulkRecord:
                 changed_at=Now(),
             )
             return row.pk
-        as_read = database.queryset(BulkSend).filter(
-            pk=self.id, chunks=self._chunks, state__in=_GOES_ON
-        )
+        self._continue(self.id, chunks=F("chunks") + 1)
+        return self.id
+
+    def hold(self) -> tuple[int, bool]:
+        """Lock the row until the transaction ends, for recipients who are dealt with later.
+
+        Returns its id, and whether there was none: then it begins with a chunk without recipients. Raises what `claim`
+        raises.
+        """
+        if self.id is None:
+            id = self.claim()
+            self.write(id, {})
+            return id, True
+        self._continue(self.id)
+        self._state = BulkState.RUNNING
+        return self.id, False
+
+    def _continue(self, id: int, **changes: Any) -> None:
+        """Lock the row by an update. Raises Overtaken unless it is as it was read."""
+        as_read = database.queryset(BulkSend).filter(pk=id, chunks=self._chunks, state__in=_GOES_ON)
         if not as_read.update(
-            chunks=F("chunks") + 1,
-            recipients=self.recipients,
-            state=BulkState.RUNNING,
-            changed_at=Now(),
+            recipients=self.recipients, state=BulkState.RUNNING, changed_at=Now(), **changes
         ):
             raise Overtaken
-        return self.id
 
     def write(self, id: int, outcomes: Outcomes) -> None:
         """Write what became of a chunk's recipients, in the transaction that has claimed it."""
@@ -121,6 +134,13 @@ class BulkRecord:
         if self.id is not None and self._state != BulkState.DONE:
             own = database.queryset(BulkSend).filter(pk=self.id, state=BulkState.RUNNING)
             own.update(state=BulkState.DONE)
+
+
+def add_chunk(bulk_send: BulkSend, outcomes: Outcomes) -> None:
+    """Count and write one chunk more of a bulk send whose row is locked by this transaction."""
+    write_chunk(bulk_send.pk, bulk_send.chunks + 1, outcomes)
+    row = database.queryset(BulkSend).filter(pk=bulk_send.pk)
+    row.update(chunks=F("chunks") + 1, changed_at=Now())
 
 
 @database.reading

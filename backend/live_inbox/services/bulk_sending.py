@@ -16,6 +16,7 @@ from live_inbox.clock import clock
 from live_inbox.content import GivenFields, check_not_expired, clean_key
 from live_inbox.database_errors import kind_of
 from live_inbox.errors import InvalidInput
+from live_inbox.services.bulk_call import BulkCall
 from live_inbox.services.bulk_keys import already_sent, key_of_recipient
 from live_inbox.services.bulk_progress import (
     BulkProgress,
@@ -30,11 +31,12 @@ from live_inbox.services.bulk_record import (
     Overtaken,
     outcomes_of,
 )
+from live_inbox.services.bulk_scheduling import BulkScheduling, scheduled_recipients
 from live_inbox.services.campaign_audience import recipient_keys
 from live_inbox.services.given_content import read_given
 from live_inbox.services.inbox_rows import lock_free
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
-from live_inbox.services.recipient_content import Contents, contents_for
+from live_inbox.services.recipient_content import contents_for
 from live_inbox.services.results import SentMany
 from live_inbox.services.send_counting import count_bulk_sends
 from live_inbox.services.users import count_users, existing_users, load_sender, user_key
@@ -45,19 +47,6 @@ other writers of these inboxes waiting."""
 
 LOCKED_PAUSES = (0.05, 0.5, 2.0)
 """Seconds before each new attempt at the inboxes that others had locked. After the last one, they are waited for."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Bulk:
-    """What all chunks of one call share."""
-
-    contents: Contents
-    digest: str | None
-    sender: Any
-    keys: Mapping[Any, str | None]
-    now: datetime | None
-    record: BulkRecord | None
-    progress: BulkProgress
 
 
 @count_bulk_sends
@@ -85,6 +74,9 @@ def send_many(
     its recipients, by two more statements (`bulk_record.py`). Further recipients get the notification. Raises Conflict
     for a key that was used with other content; nobody has received anything then.
 
+    With a `deliver_at` that is still to come, a row is stored for each recipient, and becomes the notification of those
+    who want the type at that time.
+
     Raises SendManyInterrupted when the database fails after the look-up, SenderDeleted, and SendManyCancelled; within a
     transaction of the caller's, where nothing is done by halves, the database's own error and InvalidInput. Raises
     Conflict for a key whose bulk send has been cancelled.
@@ -100,33 +92,43 @@ def send_many(
     record = None
     if key is not None and digest is not None:
         record = BulkRecord(sender_id=sender_key, key=key, digest=digest)
+    waiting = set[Any]()
+    if key is not None and given.is_scheduled:
+        waiting = scheduled_recipients(sender_key, key)
     # All of it before the first chunk: after Conflict, nobody has received anything.
     recorded: Outcomes = record.outcomes if record is not None and record.read() else {}
     unrecorded = already_sent(sender_key, keys, contents, digest) if not recorded else {}
     skipped = _missing(recipients)
     # Once it has begun, all existed when it was first sent.
-    has_begun = bool(recorded or unrecorded)
+    has_begun = bool(recorded or unrecorded or waiting)
     if skipped and must_exist and not has_begun:
         raise InvalidInput(f"{len(skipped)} recipients do not exist.", field="recipient_ids")
     new = [
         each
         for each in recipients
-        if not (each in recorded or each in unrecorded or each in skipped)
+        if not (each in recorded or each in unrecorded or each in skipped or each in waiting)
     ]
     if new or not has_begun:
         for content in contents.distinct:
-            check_not_expired(content, now or clock.now())
+            check_not_expired(content, now or clock.now(), given.deliver_at)
     refused = set[Any]() if authorize is None else set(new) - set(authorize(new))
     recipients = [each for each in recipients if each not in refused]
     existing = [each for each in recipients if each not in skipped]
     earlier = {each: recorded[each] for each in existing if each in recorded}
-    progress = BulkProgress(len(recipients), earlier=earlier, skipped=skipped)
+    left = [each for each in existing if each not in earlier]
+    waiting &= set(left)
+    left = [each for each in left if each not in waiting]
+    progress = BulkProgress(len(recipients), earlier=earlier, skipped=skipped, scheduled=waiting)
     if record is not None:
         record.recipients = len(recipients)
-    bulk = _Bulk(contents, digest, sender, keys, now, record, progress)
+    bulk = BulkCall(contents, digest, sender, keys, now, record, progress)
     is_atomic = database.connection().in_atomic_block
-    sending = _Sending(bulk, unrecorded, may_wait=is_atomic)
-    for chunk in sending.chunks([each for each in existing if each not in earlier]):
+    sending: _Sending | BulkScheduling = _Sending(bulk, unrecorded, may_wait=is_atomic)
+    if given.deliver_at is not None:
+        progress.add(sent={}, suppressed=0, earlier=unrecorded, skipped=())
+        left = [each for each in left if each not in unrecorded]
+        sending = BulkScheduling(bulk, given.deliver_at, SEND_CHUNK)
+    for chunk in sending.chunks(left):
         try:
             sending.send(chunk)
         except InvalidInput as error:
@@ -178,7 +180,7 @@ class _Sending:
     well. So the inboxes that are locked are left for a later chunk, and waited for one by one in the end.
     """
 
-    def __init__(self, bulk: _Bulk, unrecorded: Mapping[Any, int], *, may_wait: bool) -> None:
+    def __init__(self, bulk: BulkCall, unrecorded: Mapping[Any, int], *, may_wait: bool) -> None:
         """`unrecorded` have the notification, though no record says so. `may_wait`: wait for locks at once."""
         self._bulk = bulk
         self._unrecorded = unrecorded
@@ -249,7 +251,7 @@ class _Sending:
 
 @database.transactional
 def _insert_chunk(
-    bulk: _Bulk, recipients: Sequence[Any], had: Mapping[Any, int], *, may_wait: bool
+    bulk: BulkCall, recipients: Sequence[Any], had: Mapping[Any, int], *, may_wait: bool
 ) -> _Inserted:
     """Insert and record in one transaction."""
     id = None if bulk.record is None else bulk.record.claim()

@@ -1,7 +1,7 @@
 """Recalling campaigns: deletes their notifications from all inboxes, with an event for each.
 
-A step deals with the recipients of one chunk. The record of the chunks has the ids, so that sending has no index of
-campaigns to keep.
+What is still scheduled goes first. Then a step deals with the recipients of one chunk. The record of the chunks has the
+ids, so that sending has no index of campaigns to keep.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from live_inbox.bulk_states import BulkState
 from live_inbox.campaigns import sent_in
 from live_inbox.events import Kind
 from live_inbox.models import BulkSend, BulkSendChunk, Inbox, Notification
+from live_inbox.services.bulk_scheduling import cancel_some
 from live_inbox.services.campaign_steps import Busy, Step, lock_campaign
 from live_inbox.services.event_recording import record
 from live_inbox.services.inbox_rows import lock_skip_locked
@@ -40,6 +41,8 @@ def _recall(campaign_id: int, may_wait: bool) -> Step:
     row = lock_campaign(campaign_id, (BulkState.RECALLING,), may_wait=may_wait)
     if row is None:
         return Step.ENDED
+    if cancel_some(campaign_id):
+        return Step.DONE
     chunks = database.queryset(BulkSendChunk).filter(bulk_send=row, is_recalled=False)
     chunk = chunks.order_by("number").first()
     if chunk is None:

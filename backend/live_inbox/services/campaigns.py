@@ -13,20 +13,23 @@ from typing import Any, Unpack
 
 import orjson
 from django.db import IntegrityError
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import translation
 
 from live_inbox import database
-from live_inbox.bulk_states import SENDING, BulkState
+from live_inbox.bulk_states import SENDING, STOPPED, BulkState
 from live_inbox.campaigns import Campaign, no_campaign, read_campaign
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
 from live_inbox.content import GivenFields, check_not_expired, clean_key
 from live_inbox.errors import Conflict, InvalidInput
-from live_inbox.models import BulkSend, CampaignOrder
+from live_inbox.models import BulkSend, CampaignOrder, ScheduledSend
 from live_inbox.plain_values import plain_json
+from live_inbox.services.bulk_scheduling import cancel_waiting
 from live_inbox.services.campaign_audience import Audience, stored_keys
 from live_inbox.services.given_content import GivenContent, read_given
+from live_inbox.services.stored_content import fields_in, to_stored
 from live_inbox.services.users import load_sender, user_key
 
 
@@ -50,6 +53,8 @@ def start_campaign(
     """
     moment = now or clock.now()
     given = read_given(fields, now=moment)
+    if given.is_scheduled:
+        raise InvalidInput("A campaign begins at once.", field="deliver_at")
     content = given.content()
     key = clean_key(idempotency_key)
     sender = None if sender_id is None else user_key(sender_id, field="sender_id")
@@ -122,11 +127,7 @@ def _store(order: CampaignOrder, sender_id: Any, key: str | None, digest: str, t
 
 def _stored(given: GivenContent, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `given_content` reads again: the values of the fields that are not made from templates."""
-    stored: dict[str, Any] = {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in values.items()
-        if name not in given.rendered
-    }
+    stored = to_stored({name: values[name] for name in values if name not in given.rendered})
     if given.context is not None:
         stored["context"] = plain_json(given.context, field="context")
     return stored
@@ -134,36 +135,39 @@ def _stored(given: GivenContent, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def given_in(order: CampaignOrder, *, now: datetime) -> GivenContent:
     """Return what a stored campaign was given."""
-    fields = {**order.content}
-    if fields.get("expires_at") is not None:
-        fields["expires_at"] = datetime.fromisoformat(fields["expires_at"])
-    return read_given(fields, now=now)
+    fields = fields_in(order.content)
+    return read_given({**fields, "context": order.content.get("context")}, now=now)
 
 
 def cancel_campaign(*, campaign_id: int) -> Campaign:
     """Send a campaign to nobody else; return it. The transaction that is under way, of 500 recipients, still ends.
 
-    Does nothing for one that has ended. Raises NotFound.
+    What `send_many` has scheduled is not delivered. Does nothing for one that has ended. Raises NotFound.
     """
-    _change(campaign_id, SENDING, BulkState.CANCELLED)
-    return read_campaign(campaign_id)
+    is_waiting = Exists(database.queryset(ScheduledSend).filter(bulk_send=OuterRef("pk")))
+    before = Q(state__in=SENDING) | Q(is_waiting, state=BulkState.DONE)
+    _change(campaign_id, before, BulkState.CANCELLED)
+    campaign = read_campaign(campaign_id)
+    # Also of one that was cancelled before, by a process that has died then.
+    if campaign.scheduled and campaign.state in STOPPED:
+        cancel_waiting(campaign_id)
+        return read_campaign(campaign_id)
+    return campaign
 
 
 def recall_campaign(*, campaign_id: int) -> Campaign:
     """Delete the notifications of a campaign from all inboxes, and send it to nobody else; return it.
 
-    The servers do it, with an event for each. Does nothing for one that is recalled already. Raises NotFound.
+    The servers do it, with an event for each. What `send_many` has scheduled is not delivered. Does nothing for one
+    that is recalled already. Raises NotFound.
     """
-    before = (*SENDING, BulkState.DONE, BulkState.CANCELLED)
+    before = Q(state__in=(*SENDING, BulkState.DONE, BulkState.CANCELLED))
     _change(campaign_id, before, BulkState.RECALLING)
     return read_campaign(campaign_id)
 
 
 @database.transactional
-def _change(campaign_id: int, before: Collection[BulkState], after: BulkState) -> None:
+def _change(campaign_id: int, before: Q, after: BulkState) -> None:
     rows = database.queryset(BulkSend).filter(pk=campaign_id)
-    if (
-        not rows.filter(state__in=before).update(state=after, changed_at=Now())
-        and not rows.exists()
-    ):
+    if not rows.filter(before).update(state=after, changed_at=Now()) and not rows.exists():
         raise no_campaign()

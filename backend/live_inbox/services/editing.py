@@ -62,6 +62,8 @@ def edited_values(sent: Notification, given: Mapping[str, Any], now: datetime) -
     """
     if given.get("type") is not None:
         raise InvalidInput("The type of a notification cannot be changed.", field="type")
+    if given.get("deliver_at") is not None:
+        raise InvalidInput("What was delivered cannot be delivered later.", field="deliver_at")
     changed = {name for name in EDITABLE if name in given}
     if given.get("context") is not None:
         changed |= {name for name in declared_type(sent.type).templates if name in EDITABLE}

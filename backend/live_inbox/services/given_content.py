@@ -25,6 +25,7 @@ from live_inbox.content import (
     CONTENT_FIELDS,
     Content,
     clean_content,
+    clean_moment,
     clean_object,
     clean_type,
     moment_after,
@@ -40,6 +41,9 @@ from live_inbox.errors import InvalidInput
 from live_inbox.plain_values import is_lazy, object_of, plain_json
 from live_inbox.services.given_references import with_references
 from live_inbox.services.known_types import check_known
+
+LONGEST_WAIT = timedelta(days=366)
+"""How far ahead a send can be scheduled."""
 
 _UNTITLED = "-"
 """In place of a title that was not given, where one is needed to validate the rest."""
@@ -60,6 +64,12 @@ class GivenContent:
     """What messages of its type are written in; None if that is not declared."""
     waits: Mapping[str, float] = field(default_factory=dict)
     """The times from now on that the call named, in seconds, by the fields for which they stand."""
+    deliver_at: datetime | None = None
+    """When it is to be delivered, in UTC; None for at once, also because that moment has come."""
+    is_scheduled: bool = False
+    """Whether the call named a moment of delivery, perhaps one that has come."""
+    named_delivery: datetime | None = None
+    """The moment of delivery that the call named, if it was no time from now on."""
 
     @property
     def rendered(self) -> tuple[str, ...]:
@@ -100,7 +110,10 @@ class GivenContent:
             values["actor"] = {**values["actor"], "name": ""}
         # Whether there is a template for them may change until the call is repeated.
         values |= {name: None for name in ("title", "message") if self._is_default(name)}
-        given = [values, context, self.waits] if self.waits else [values, context]
+        # As it was before there were these, where they are not given.
+        given = [values, context]
+        if self.waits or self.named_delivery:
+            given += [self.waits, self.named_delivery]
         document = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
         return hashlib.blake2b(document, digest_size=16).hexdigest()
 
@@ -124,6 +137,7 @@ def read_given(given: Mapping[str, Any], *, now: datetime) -> GivenContent:
     """Return the arguments of a send, from `now` on. Raises InvalidInput for a context that is not acceptable."""
     fields = with_references(given)
     context = _clean_context(fields.pop("context", None))
+    deliver_at = fields.pop("deliver_at", None)
     declared = _declared(fields.get("type"))
     is_whole = fields.get("title") is not None and context is None
     if context and not declared.templates:
@@ -131,17 +145,53 @@ def read_given(given: Mapping[str, Any], *, now: datetime) -> GivenContent:
             "Nothing is made from a context: the type has no templates.", field="context"
         )
     days = declared.retention_days
-    expires_at, waits = None, {}
+    delivery, named, waits = _delivery(deliver_at, now)
+    is_later = delivery is not None and delivery > now
+    expires_at = None
+    # What expires after a time does so after it has been delivered.
+    start = delivery if is_later and delivery is not None else now
     wait = fields.get("expires_at")
     if isinstance(wait, timedelta):
-        expires_at = moment_after(now, wait, field="expires_at")
+        expires_at = moment_after(start, wait, field="expires_at")
         # A repeated call names the same time, not the same moment.
         waits["expires_at"] = wait.total_seconds()
         fields["expires_at"] = None
     elif days is not None and wait is None:
-        expires_at = now + timedelta(days=days)
+        expires_at = start + timedelta(days=days)
     templates = {} if is_whole else declared.templates
-    return GivenContent(fields, context, templates, expires_at, declared.format, waits)
+    return GivenContent(
+        fields,
+        context,
+        templates,
+        expires_at,
+        declared.format,
+        waits,
+        deliver_at=delivery if is_later else None,
+        is_scheduled=delivery is not None,
+        named_delivery=named,
+    )
+
+
+def _delivery(
+    given: Any, now: datetime
+) -> tuple[datetime | None, datetime | None, dict[str, float]]:
+    """Return the moment of delivery, the same if the call named it, and else the time from now on. Raises InvalidInput.
+
+    A moment that has come is no error: a call may be repeated after it.
+    """
+    if given is None:
+        return None, None, {}
+    if isinstance(given, timedelta):
+        moment = moment_after(now, given, field="deliver_at")
+        named, waits = None, {"deliver_at": given.total_seconds()}
+    else:
+        moment = named = clean_moment("deliver_at", given)
+        waits = {}
+    if moment - now > LONGEST_WAIT:
+        raise InvalidInput(
+            f"deliver_at must be at most {LONGEST_WAIT.days} days away.", field="deliver_at"
+        )
+    return moment, named, waits
 
 
 def _declared(type: object) -> NotificationType:

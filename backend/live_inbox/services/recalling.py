@@ -12,6 +12,7 @@ from live_inbox.models import Notification
 from live_inbox.services.event_recording import record
 from live_inbox.services.inbox_rows import lock_all
 from live_inbox.services.removing import REMOVAL_COLUMNS, RemovalRow, can_lose, remove
+from live_inbox.services.scheduling import cancel
 from live_inbox.services.sent_notification import find_sent
 
 
@@ -25,10 +26,16 @@ def recall(
 ) -> bool:
     """Delete a notification, which is named by its number or by the key of its send; return whether it was there.
 
+    A send with the key that is still scheduled is cancelled.
+
     A repeated call returns False; so does one for an inbox with wrong counts, which must be repaired first. Raises
     InvalidInput, and what `authorize` raises, which is called first with the notification; its NotFound is False as
     well.
     """
+    # First: a row that is delivered meanwhile is a notification then.
+    is_by_key = idempotency_key is not None and notification_id is None
+    if is_by_key and cancel(sender_id=sender_id, idempotency_key=idempotency_key):
+        return True
     try:
         sent = find_sent(
             notification_id=notification_id, sender_id=sender_id, idempotency_key=idempotency_key

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from live_inbox.delivery.position import Position
-from live_inbox.models import Inbox, Notification
+from live_inbox.models import Inbox, Notification, ScheduledSend
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The result of a send: a notification, unless the recipient does not want that type.
 
-    `replayed` says that the idempotency key was seen before and this is the first result.
+    `replayed` says that the idempotency key was seen before and this is the first result. `scheduled` is the send that
+    waits for its `deliver_at`; then there is no notification yet.
     """
 
     notification: Notification | None
     suppressed: bool = False
     replayed: bool = False
+    scheduled: ScheduledSend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,9 @@ class SentMany:
 
     `suppressed` counts those whom earlier calls have passed over, too: they do not get it later. `notification_ids` has
     the id of each copy, by the recipient's primary key, also of one that has been deleted since; those who are
-    suppressed or skipped are absent. `skipped_recipients` are the primary keys of those who were skipped. `campaign_id`
-    names the bulk send for `campaign` and `recall_campaign`; None without an idempotency key.
+    suppressed or skipped are absent. `skipped_recipients` are the primary keys of those who were skipped. `scheduled`
+    counts those whose notification waits for its `deliver_at`, by this call or an earlier one. `campaign_id` names the
+    bulk send for `campaign`, `cancel_campaign` and `recall_campaign`; None without an idempotency key.
     """
 
     sent: int
@@ -39,6 +42,8 @@ class SentMany:
     skipped: int = 0
     notification_ids: Mapping[Any, int] = field(default_factory=dict, compare=False, repr=False)
     skipped_recipients: frozenset[Any] = field(default=frozenset(), compare=False, repr=False)
+    scheduled: int = 0
+    scheduled_recipients: frozenset[Any] = field(default=frozenset(), compare=False, repr=False)
     campaign_id: int | None = field(default=None, compare=False, repr=False)
 
 

@@ -10,6 +10,7 @@ from live_inbox.identity.scopes import Right, require
 from live_inbox.send_policy import check_may_send, may_send
 from live_inbox.services.given_references import named_user
 from live_inbox.services.results import Sent
+from live_inbox.services.schedule_quota import check_may_schedule
 from live_inbox.services.send_rate import take_recipient, take_sends
 from live_inbox.services.sending import send
 from live_inbox.services.users import user_key
@@ -51,6 +52,8 @@ def send_for_caller(
         check_may_send(user, recipient_id=str(recipient_id), scopes=caller.scopes)
         # By the key: there may be several texts for it, such as those of a UUID.
         take_recipient(str(user_key(recipient_id, field="recipient_id")))
+        if content.get("deliver_at") is not None:
+            check_may_schedule(caller)
 
     return send(
         recipient_id=recipient_id, sender_id=user.pk, authorize=authorize, known=user, **content

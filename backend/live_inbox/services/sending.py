@@ -20,13 +20,14 @@ from live_inbox.content import (
     clean_key,
 )
 from live_inbox.declared_types import declared_type
-from live_inbox.errors import Conflict
-from live_inbox.models import Notification
+from live_inbox.errors import Conflict, InvalidInput
+from live_inbox.models import Notification, ScheduledSend
 from live_inbox.services import one_statement
 from live_inbox.services.given_content import GivenContent, read_given
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
 from live_inbox.services.recipient_content import content_for
 from live_inbox.services.results import Sent
+from live_inbox.services.scheduling import find_scheduled, schedule
 from live_inbox.services.send_counting import count_sends
 from live_inbox.services.users import load_users, user_key
 
@@ -48,29 +49,43 @@ def send(
     What is not given, the templates and the retention of the type fill in: see `given_content`. With an idempotency
     key, unique for each sender, a repeated call returns the first result; with the same key and other content it raises
     Conflict. `created_at` is for imported notifications: they show their old time, while the event in the log has the
-    current one. A few seconds after `expires_at`, the notification is deleted. Raises InvalidInput for content or users
-    that are not acceptable, and what `authorize` raises, which is called first for all but repeated calls: what has
-    been sent stays sent, whatever has changed since. `known` is a user who has just been read, and is not read again.
+    current one. A few seconds after `expires_at`, the notification is deleted. With a `deliver_at` that is still to
+    come, a row is stored, which becomes a notification then, if the recipient wants the type at that time.
+
+    Raises InvalidInput for content or users that are not acceptable, and what `authorize` raises, which is called first
+    for all but repeated calls: what has been sent stays sent, whatever has changed since. `known` is a user who has
+    just been read, and is not read again.
     """
     sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
     key = clean_key(idempotency_key)
-    first = _find_by_key(sender_key, key)
-    if first is None and authorize is not None:
+    # A plain send does not pay for the look-up of those that are scheduled.
+    waiting = None if fields.get("deliver_at") is None else find_scheduled(sender_key, key)
+    first = None if waiting is not None else _find_by_key(sender_key, key)
+    if first is None and waiting is None and authorize is not None:
         authorize()
     recipient_key = user_key(recipient_id, field="recipient_id")
     moment = now or clock.now()
     given = read_given(fields, now=moment)
     created = clean_created_at(created_at)
+    if created is not None and given.is_scheduled:
+        raise InvalidInput("What is imported cannot be delivered later.", field="created_at")
     digest = None if key is None else given.digest()
+    if waiting is not None:
+        return _replay_scheduled(waiting, digest, recipient_key)
     if first is not None:
         return _replay(first, given, recipient_key)
     content = content_for(recipient_key, given)
-    check_not_expired(content, moment)
+    check_not_expired(content, moment, given.deliver_at)
     try:
         order = _Order(content, recipient_key, sender_key, key, digest, now, created, known)
+        if given.deliver_at is not None:
+            return _schedule(order, given.deliver_at)
         return _send_in_one_statement(order) or _send_under_lock(order)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
+        waiting = find_scheduled(sender_key, key) if given.is_scheduled else None
+        if waiting is not None:
+            return _replay_scheduled(waiting, digest, recipient_key)
         first = _find_by_key(sender_key, key)
         if first is not None:
             return _replay(first, given, recipient_key)
@@ -119,6 +134,20 @@ def _send_in_one_statement(order: _Order) -> Sent | None:
     return Sent(saved)
 
 
+def _schedule(order: _Order, deliver_at: datetime) -> Sent:
+    row = schedule(
+        order.content,
+        recipient_id=order.recipient_id,
+        sender_id=order.sender_id,
+        key=order.key,
+        digest=order.digest,
+        deliver_at=deliver_at,
+        now=order.now,
+        known=order.known,
+    )
+    return Sent(notification=None, scheduled=row)
+
+
 @database.transactional
 def _send_under_lock(order: _Order) -> Sent:
     notification = order.draft()
@@ -150,6 +179,13 @@ def _find_by_key(sender_id: Any, key: str | None) -> Notification | None:
         return None
     query = database.queryset(Notification).select_related("sender")
     return query.filter(sender=sender_id, idempotency_key=key).first()
+
+
+def _replay_scheduled(waiting: ScheduledSend, digest: str | None, recipient_id: Any) -> Sent:
+    """Return the first result of a send that waits for its time, if this is the same send."""
+    if waiting.given_digest != digest or waiting.recipient_id != recipient_id:
+        raise Conflict("This idempotency key was used for another notification.")
+    return Sent(notification=None, replayed=True, scheduled=waiting)
 
 
 def _replay(first: Notification, given: GivenContent, recipient_id: Any) -> Sent:

@@ -131,7 +131,9 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "notification": "it.notification",
         "suppressed": "it.suppressed",
         "replayed": "it.replayed",
+        "scheduled": "it.scheduled",
     },
+    "ScheduledSend": {"id": "scheduled_id(it.pk)", "deliverAt": "it.deliver_at"},
     **{
         f"{name}Payload": _MARKED
         for name in (
@@ -180,6 +182,7 @@ NAMES: Mapping[str, object] = {
     "declared_type": declared_type,
     "notification_id": ids.notification_id,
     "position_text": position_text,
+    "scheduled_id": ids.scheduled_id,
     "snapshot": services.snapshot,
     "user_id": ids.user_id,
 }

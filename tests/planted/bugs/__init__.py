@@ -18,6 +18,7 @@ from tests.planted.bugs import (
     reading,
     requests,
     secrets,
+    sent,
     streams,
     tickets,
     tokens,
@@ -43,5 +44,6 @@ BUGS: tuple[PlantedBug, ...] = (
     *quotas.BUGS,
     *requests.BUGS,
     *secrets.BUGS,
+    *sent.BUGS,
 )
 """All of them, each with a name of its own."""

@@ -20,7 +20,7 @@ BUGS = (
         name="repeated-send-forbidden",
         breaks="A send that is repeated after the permission was lost says that nothing was sent.",
         file=f"{SERVICES}/sending.py",
-        original="if first is None and authorize is not None:",
+        original="if first is None and waiting is None and authorize is not None:",
         replacement="if authorize is not None:",
         caught_by=(
             "tests/domain/test_send_for_caller.py::test_what_was_sent_is_answered_again_after_the_permission_is_lost",
@@ -227,7 +227,7 @@ BUGS = (
         name="sent-after-its-expiry",
         breaks="What has expired is sent.",
         file=f"{SERVICES}/sending.py",
-        original="    check_not_expired(content, moment)\n",
+        original="    check_not_expired(content, moment, given.deliver_at)\n",
         replacement="",
         caught_by=(
             "tests/domain/test_send.py::test_a_key_that_was_seen_returns_the_first_result_after_its_expiry",
@@ -237,7 +237,7 @@ BUGS = (
         name="bulk-after-its-expiry",
         breaks="A bulk goes on with a notification that has expired.",
         file=f"{SERVICES}/bulk_sending.py",
-        original="            check_not_expired(content, now or clock.now())\n",
+        original="            check_not_expired(content, now or clock.now(), given.deliver_at)\n",
         replacement="            pass\n",
         caught_by=(
             "tests/domain/test_send.py::test_a_bulk_that_is_complete_has_its_first_result_after_its_expiry",

@@ -35,8 +35,8 @@ BUGS = (
         name="scope-not-asked-json-changes",
         breaks="A token that may only read changes the inbox by the JSON API.",
         file=f"{JSON}/actions.py",
-        original="        require(caller.scopes, Right.WRITE)\n",
-        replacement="        pass\n",
+        original="    require(caller.scopes, Right.WRITE)\n",
+        replacement="",
         caught_by=("tests/both_apis/test_scopes.py::test_the_json_api",),
     ),
     PlantedBug(

@@ -1,4 +1,4 @@
-"""manage.py prune_events: deletes expired notifications, old events and records, as server processes do."""
+"""manage.py prune_events: does what is due, and deletes old events and records, as server processes do."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends
+from live_inbox.maintenance.deliveries import deliver_due
 from live_inbox.maintenance.expiry import WrongCounts, expire_due
 from live_inbox.maintenance.pruning import prune_events
+from live_inbox.maintenance.snoozes import return_due
 from live_inbox.management.arguments import whole_number
 from live_inbox.management.inbox_command import InboxCommand
 
 
 class Command(InboxCommand):
-    """Deletes notifications that have expired, and removes events and records of bulk sends that are too old."""
+    """Expires, returns and delivers what is due, and removes events and records of bulk sends that are too old."""
 
     help = (
-        "Delete the notifications that have expired, and remove old events from the logs of all "
+        "Delete the notifications that have expired, return those whose snooze has ended, deliver "
+        "the sends that were scheduled, and remove old events from the logs of all "
         "inboxes, and records of old bulk sends. A device that was away for longer reloads. Server "
         "processes do all of it; with HOUSEKEEPING=false, run this regularly."
     )
@@ -37,8 +40,15 @@ class Command(InboxCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Expire, prune, and print the numbers."""
+        """Do all of it, and print the numbers."""
         wrong = self._expire()
+        returned, delivered = return_due(), deliver_due()
+        for count, done in (
+            (returned, "Returned {} snoozed"),
+            (delivered, "Delivered {} scheduled"),
+        ):
+            if count:
+                self.stdout.write(f"{done.format(count)} notification{pluralize(count)}.")
         pruned = prune_events(keep_days=options["days"], keep_events=options["events"])
         self.stdout.write(
             f"Removed {pruned.events} event{pluralize(pruned.events)} "

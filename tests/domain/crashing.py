@@ -1,0 +1,51 @@
+"""Ending a process at any statement or commit, as far as its database can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from django.db import Error, connection
+
+
+class Crash(BaseException):
+    """The end of the process."""
+
+
+def _die() -> None:
+    """End the process: its connection is gone, with the transaction that is open."""
+    if connection.vendor == "sqlite":
+        # A closed connection keeps its lock while a cursor of it is alive.
+        connection.connection.rollback()
+    connection.connection.close()
+    raise Crash
+
+
+@contextmanager
+def crash_at(step: int, *, after: bool) -> Iterator[None]:
+    """Crash before or after a step: a statement or a commit, counted from 0."""
+    steps = 0
+
+    def stepping(act: Any, *args: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        is_last = steps == step + 1
+        if is_last and not after:
+            _die()
+        result = act(*args)
+        if is_last:
+            _die()
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        commit = connection._commit  # type: ignore[attr-defined]
+        patch.setattr(connection, "_commit", lambda: stepping(commit))
+        # After a crash, Django finds that the connection is gone.
+        with (
+            suppress(Crash, Error),
+            connection.execute_wrapper(lambda execute, *args: stepping(execute, *args)),
+        ):
+            yield
+    connection.close()
