@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 import live_inbox
 from live_inbox import services
 from live_inbox.bulk_states import AudienceKind, BulkState
+from live_inbox.content import CONTENT_FIELDS
 from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps, run_due_campaigns
@@ -250,7 +251,8 @@ def test_who_does_not_want_the_type_does_not_get_it(users: list[User]) -> None:
     assert (done.sent, done.suppressed, done.dealt_with) == (9, 1, 10)
 
 
-def test_all_content_is_what_send_would_have_made_of_it(users: list[User]) -> None:
+@pytest.mark.parametrize("is_user", [True, False])
+def test_all_content_is_what_send_would_have_made_of_it(users: list[User], is_user: bool) -> None:
     ends = timezone.now() + timedelta(days=1, microseconds=7)
     content: dict[str, Any] = {
         "title": "A\tb",
@@ -260,12 +262,26 @@ def test_all_content_is_what_send_would_have_made_of_it(users: list[User]) -> No
         "data": {"a": [1]},
         "expires_at": ends,
         "priority": "urgent",
+        "icon": "receipt",
+        "actor": {"user": users[2].pk, "picture": "/ana.png"} if is_user else "Ana",
+        "target": users[3],
+        "actions": [{"label": "Approve", "id": "approve"}, {"label": "Open", "link": "/7"}],
+        "format": "markdown",
     }
+    assert content.keys() == CONTENT_FIELDS.keys()
     live_inbox.run_campaign(start(**content, sender=users[0]).id)
     live_inbox.send(recipient=users[1], sender=users[0], **content)
-    fields = ("title", "message", "type", "link", "data", "expires_at", "priority", "sender")
-    first, second = Notification.objects.filter(recipient=users[1]).values(*fields)
+    rows = Notification.objects.filter(recipient=users[1])
+    first, second = rows.values(*CONTENT_FIELDS, "sender")
     assert first == second
+
+
+def test_an_actor_who_is_deleted_before_it_begins_is_still_named(users: list[User]) -> None:
+    campaign = start(everybody=False, recipients=users[:2], actor=users[9])
+    users[9].delete()
+    assert live_inbox.run_campaign(campaign.id).sent == 2
+    actors = Notification.objects.values_list("actor__name", flat=True)
+    assert set(actors) == {"u9"}
 
 
 def test_one_that_has_expired_goes_to_nobody_else(users: list[User]) -> None:

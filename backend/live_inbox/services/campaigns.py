@@ -28,7 +28,7 @@ from live_inbox.models import BulkSend, CampaignOrder, ScheduledSend
 from live_inbox.plain_values import plain_json
 from live_inbox.services.bulk_scheduling import cancel_waiting
 from live_inbox.services.campaign_audience import Audience, stored_keys
-from live_inbox.services.given_content import GivenContent, read_given
+from live_inbox.services.given_content import GivenContent, read_given, read_resolved
 from live_inbox.services.stored_content import fields_in, to_stored
 from live_inbox.services.users import load_sender, user_key
 
@@ -136,7 +136,7 @@ def _stored(given: GivenContent, values: Mapping[str, Any]) -> dict[str, Any]:
 def given_in(order: CampaignOrder, *, now: datetime) -> GivenContent:
     """Return what a stored campaign was given."""
     fields = fields_in(order.content)
-    return read_given({**fields, "context": order.content.get("context")}, now=now)
+    return read_resolved({**fields, "context": order.content.get("context")}, now=now)
 
 
 def cancel_campaign(*, campaign_id: int) -> Campaign:

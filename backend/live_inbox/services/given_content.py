@@ -134,8 +134,16 @@ class GivenContent:
 
 
 def read_given(given: Mapping[str, Any], *, now: datetime) -> GivenContent:
-    """Return the arguments of a send, from `now` on. Raises InvalidInput for a context that is not acceptable."""
-    fields = with_references(given)
+    """Return the arguments of a send, from `now` on.
+
+    Raises InvalidInput for a context, an actor or a target that is not acceptable.
+    """
+    return read_resolved(with_references(given), now=now)
+
+
+def read_resolved(given: Mapping[str, Any], *, now: datetime) -> GivenContent:
+    """Do the same for fields that were stored: their actor and their target are what `with_references` returns."""
+    fields = {**given}
     context = _clean_context(fields.pop("context", None))
     deliver_at = fields.pop("deliver_at", None)
     declared = _declared(fields.get("type"))
