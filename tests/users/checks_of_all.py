@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 from django.core.management import call_command
+from django.utils import timezone
 
 import live_inbox
 from live_inbox import selectors
+from live_inbox.maintenance.deliveries import deliver_due
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, InboxEvent, Notification
 from live_inbox.services import SentMany, campaign_running, person
@@ -59,6 +62,33 @@ def check_that_a_campaign_goes_page_by_page_and_is_recalled() -> None:
     done = live_inbox.run_campaign(everybody.id)
     assert done.sent == done.total > 0
     assert list(check_inboxes()) == []
+
+
+def check_that_what_was_sent_is_changed_and_taken_back() -> None:
+    alice, bob = new_user(), new_user()
+    live_inbox.send(recipient=alice, sender=bob, title="one", idempotency_key="k")
+    assert live_inbox.edit(sender=bob, idempotency_key="k", title="two").changed
+    page = selectors.page(user_id=str(alice.pk), limit=5)
+    assert [row.title for row in page.notifications] == ["two"]
+    assert live_inbox.recall(sender=bob, idempotency_key="k")
+    assert list(check_inboxes(user_ids=[alice.pk, bob.pk])) == []
+
+
+def check_that_what_is_scheduled_arrives() -> None:
+    alice, bob = new_user(), new_user()
+    content: Any = {"title": "later", "sender": bob, "deliver_at": timedelta(hours=1)}
+    for _ in range(2):
+        live_inbox.send(recipient=alice, idempotency_key="l", **content)
+        sent = live_inbox.send_many(recipients=[alice, bob], idempotency_key="l", **content)
+        assert sent == SentMany(sent=0, suppressed=0, scheduled=2)
+    now = timezone.now()
+    assert deliver_due(now=now + timedelta(hours=2)) == 3
+    assert live_inbox.send_many(
+        recipients=[alice, bob], idempotency_key="l", **content
+    ) == SentMany(sent=0, suppressed=0, replayed=2)
+    page = selectors.page(user_id=str(alice.pk), limit=5)
+    assert [row.title for row in page.notifications] == ["later"] * 2
+    assert page.notifications[0].sender == person(bob)
 
 
 def check_that_both_apis_serve_the_user() -> None:

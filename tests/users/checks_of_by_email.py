@@ -33,7 +33,10 @@ def check_that_the_admin_site_is_that_of_the_project() -> None:
     )
     assert type(admin.site.get_model_admin(User)) is ProjectUserAdmin
     ours = {model._meta.model_name for model in admin.site._registry if "live_inbox" in str(model)}
-    assert ours == {"notification", "notificationpreference", "inbox", "inboxevent", "bulksend"}
+    assert ours == {
+        *("notification", "notificationpreference", "inbox", "inboxevent"),
+        *("bulksend", "scheduledsend"),
+    }
 
 
 def check_that_the_admin_pages_open() -> None:
