@@ -49,9 +49,7 @@ class BulkScheduling:
         """
         bulk, record, skipped = self._bulk, self._bulk.record, set[Any]()
         while True:
-            known = {} if record is None else record.outcomes
-            earlier = {each: known[each] for each in chunk if each in known and each not in skipped}
-            left = [each for each in chunk if each not in earlier and each not in skipped]
+            earlier, left = bulk.split(chunk, skipped)
             try:
                 opened = _insert(bulk, self._deliver_at, left) if left else None
                 break

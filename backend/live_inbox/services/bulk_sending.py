@@ -208,9 +208,7 @@ class _Sending:
         had = {each: self._unrecorded[each] for each in chunk if each in self._unrecorded}
         while True:
             # Concurrent calls with the key may have dealt with some of the chunk, also while an earlier one was sent.
-            known = {} if record is None else record.outcomes
-            earlier = {each: known[each] for each in chunk if each in known and each not in skipped}
-            left = [each for each in chunk if each not in earlier and each not in skipped]
+            earlier, left = bulk.split(chunk, skipped)
             had = {each: had[each] for each in left if each in had}
             try:
                 inserted = self._insert(left, had) if left else _Inserted()

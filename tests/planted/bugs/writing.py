@@ -315,8 +315,8 @@ BUGS = (
     PlantedBug(
         name="bulk-ignores-who-overtakes-it",
         breaks="A bulk send deals again with those whom a concurrent call with its key has dealt with meanwhile.",
-        file=f"{SERVICES}/bulk_sending.py",
-        original="known = {} if record is None else record.outcomes",
+        file=f"{SERVICES}/bulk_call.py",
+        original="known = {} if self.record is None else self.record.outcomes",
         replacement="known = {}",
         caught_by=(
             "tests/domain/test_bulk_record.py::test_a_call_that_another_overtakes_reads_what_it_did",
