@@ -12,7 +12,8 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from live_inbox import database
-from live_inbox.bulk_states import AudienceKind, BulkState
+from live_inbox.bulk_states import SENDING, AudienceKind, BulkState
+from live_inbox.clock import clock
 from live_inbox.errors import NotFound
 from live_inbox.models import BulkSend, ScheduledSend
 
@@ -44,6 +45,8 @@ class Campaign:
     """How the recipients are named; None for a call of `send_many`, which has them itself."""
     audience_name: str
     """The topic or the segment; empty for the others."""
+    deliver_at: datetime | None
+    """When it begins; None for at once, and for a call of `send_many`."""
     started_at: datetime
     changed_at: datetime
     replayed: bool = field(default=False, compare=False)
@@ -54,7 +57,9 @@ class Campaign:
         """Whether there is something left to do that a process can do by itself."""
         if self.state is BulkState.RECALLING:
             return True
-        return self.audience is not None and self.state in (BulkState.PENDING, BulkState.RUNNING)
+        if self.deliver_at is not None and self.deliver_at > clock.now():
+            return False
+        return self.audience is not None and self.state in SENDING
 
     @property
     def dealt_with(self) -> int:
@@ -99,6 +104,7 @@ def campaign_of(row: Any) -> Campaign:
         idempotency_key=row.idempotency_key,
         audience=None if order is None else AudienceKind(order.audience),
         audience_name="" if order is None else order.audience_name,
+        deliver_at=row.deliver_at,
         started_at=row.started_at,
         changed_at=row.changed_at,
     )

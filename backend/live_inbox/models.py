@@ -485,7 +485,10 @@ class BulkSend(models.Model):
         editable=False,
         help_text="Why it ended before everybody had it.",
     )
-    # Of a campaign. The calls of `send_many` have their recipients themselves.
+    # Of a campaign. The calls of `send_many` have their recipients themselves, and their scheduled rows.
+    deliver_at = models.DateTimeField(
+        null=True, editable=False, help_text="When it begins. Empty: at once."
+    )
     last_recipient = models.TextField(
         null=True,
         editable=False,

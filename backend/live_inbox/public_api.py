@@ -142,7 +142,8 @@ def start_campaign(
     `run_campaign`. The recipients are users or their keys, the subscribers of a topic, a segment of the setting
     SEGMENTS, or all active users. Those of the last three are looked up when their turn comes. The content is that of
     `send`; lazy values become what they are in the active language. With an idempotency key, unique for each sender and
-    shared with `send_many`, a repeated call returns the campaign as it is now.
+    shared with `send_many`, a repeated call returns the campaign as it is now. With a `deliver_at`, nobody gets it
+    before that moment.
 
     Raises InvalidInput, naming the field, and Conflict for a key that was used for something else. Nothing is stored
     then.

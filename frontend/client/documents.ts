@@ -105,6 +105,7 @@ export interface Campaign {
   sent: number;
   suppressed: number;
   failed: number;
+  scheduled: number;
   recalled: number;
   seen: number;
   read: number;
@@ -112,6 +113,7 @@ export interface Campaign {
   reason: string | null;
   topic: string | null;
   segment: string | null;
+  deliverAt: string | null;
   startedAt: string;
   changedAt: string;
 }
@@ -495,7 +497,7 @@ export const TopicsDocument = /* @__PURE__ */ typedDocument<
 export const CampaignDocument = /* @__PURE__ */ typedDocument<
   { campaign: Campaign | null },
   { id: string }
->(/* GraphQL */ `query Campaign($id: ID!) { campaign(id: $id) { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } }`);
+>(/* GraphQL */ `query Campaign($id: ID!) { campaign(id: $id) { id state total sent suppressed failed scheduled recalled seen read isExact reason topic segment deliverAt startedAt changedAt } }`);
 
 /** Send a notification: to yourself, or to others with permission. The rate is limited. */
 export const SendDocument = /* @__PURE__ */ typedDocument<
@@ -639,19 +641,19 @@ export const UnsubscribeFromTopicDocument = /* @__PURE__ */ typedDocument<
 export const StartCampaignDocument = /* @__PURE__ */ typedDocument<
   { startCampaign: CampaignPayload },
   { input: StartCampaignInput }
->(/* GraphQL */ `mutation StartCampaign($input: StartCampaignInput!) { startCampaign(input: $input) { campaign { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } } }`);
+>(/* GraphQL */ `mutation StartCampaign($input: StartCampaignInput!) { startCampaign(input: $input) { campaign { id state total sent suppressed failed scheduled recalled seen read isExact reason topic segment deliverAt startedAt changedAt } } }`);
 
 /** Send a campaign to nobody else. Does nothing for one that has ended. */
 export const CancelCampaignDocument = /* @__PURE__ */ typedDocument<
   { cancelCampaign: CampaignPayload },
   { id: string }
->(/* GraphQL */ `mutation CancelCampaign($id: ID!) { cancelCampaign(id: $id) { campaign { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } } }`);
+>(/* GraphQL */ `mutation CancelCampaign($id: ID!) { cancelCampaign(id: $id) { campaign { id state total sent suppressed failed scheduled recalled seen read isExact reason topic segment deliverAt startedAt changedAt } } }`);
 
 /** Delete the notifications of a campaign from all inboxes, with an event for each, and send it to nobody else. */
 export const RecallCampaignDocument = /* @__PURE__ */ typedDocument<
   { recallCampaign: CampaignPayload },
   { id: string }
->(/* GraphQL */ `mutation RecallCampaign($id: ID!) { recallCampaign(id: $id) { campaign { id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt } } }`);
+>(/* GraphQL */ `mutation RecallCampaign($id: ID!) { recallCampaign(id: $id) { campaign { id state total sent suppressed failed scheduled recalled seen read isExact reason topic segment deliverAt startedAt changedAt } } }`);
 
 /** Sign out everywhere: all tokens and sessions that you have so far are refused, and their sockets closed, that of this request included. */
 export const SignOutEverywhereDocument = /* @__PURE__ */ typedDocument<

@@ -57,6 +57,9 @@ class Campaign:
         description="Those to whom it could not be sent: they may not be sent to, have been deleted, or it cannot be "
         "rendered in their language."
     )
+    scheduled: int = strawberry.field(
+        description="Those for whom `sendMany` has scheduled it, who get it at their time."
+    )
     recalled: int = strawberry.field(description="Those whose notification a recall has deleted.")
     seen: int = strawberry.field(
         description="Those who have it and have opened their list since, or read it."
@@ -74,6 +77,9 @@ class Campaign:
     segment: str | None = strawberry.field(
         description="The segment that it is for; null for others."
     )
+    deliver_at: datetime | None = strawberry.field(
+        description="When it begins; null for at once, and for a `sendMany`."
+    )
     started_at: datetime = strawberry.field(description="When it was started.")
     changed_at: datetime = strawberry.field(description="When it last came any further.")
 
@@ -89,6 +95,7 @@ class Campaign:
             sent=campaign.sent,
             suppressed=campaign.suppressed,
             failed=campaign.failed,
+            scheduled=campaign.scheduled,
             recalled=campaign.recalled,
             seen=reception.seen,
             read=reception.read,
@@ -96,6 +103,7 @@ class Campaign:
             reason=campaign.reason or None,
             topic=campaign.audience_name if kind == "topic" else None,
             segment=campaign.audience_name if kind == "segment" else None,
+            deliver_at=campaign.deliver_at,
             started_at=campaign.started_at,
             changed_at=campaign.changed_at,
         )

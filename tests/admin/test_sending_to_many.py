@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.utils import timezone
 
 import live_inbox
 from live_inbox.bulk_states import BulkState
@@ -70,6 +72,22 @@ def test_it_asks_before_it_sends_to_many(browser: Client, crowd: list[User]) -> 
     assert LogEntry.objects.get().get_change_message() == "Sending to 60 users."
     assert live_inbox.run_campaign(campaign.id).sent == 60
     assert set(Notification.objects.values_list("title", "sender__username")) == {("Hello", "boss")}
+
+
+def test_it_is_sent_to_many_at_a_later_time(browser: Client, crowd: list[User]) -> None:
+    later = (timezone.now() + timedelta(days=1)).replace(microsecond=0)
+    moment = {"deliver_at_0": f"{later:%Y-%m-%d}", "deliver_at_1": f"{later:%H:%M:%S}"}
+    page = submit(browser, everybody="on", token=token_of(browser), **moment)
+    campaign = campaign_of(confirm(browser, page))
+    assert (campaign.deliver_at, campaign.is_due) == (later, False)
+    assert shown_messages(browser) == ["Scheduled for 60 users."]
+    address = f"{CAMPAIGNS}{campaign.id}/"
+    assert "Scheduled." in browser.get(f"{address}change/").content.decode()
+    assert browser.post(f"{address}progress/").json()["state"] == "pending"
+    browser.post(f"{address}cancel/")
+    BulkSend.objects.update(deliver_at=timezone.now())
+    assert live_inbox.run_campaign(campaign.id).state is BulkState.CANCELLED
+    assert not Notification.objects.exists()
 
 
 def test_up_to_fifty_are_sent_at_once(browser: Client, crowd: list[User]) -> None:

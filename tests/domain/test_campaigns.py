@@ -415,6 +415,94 @@ def test_pruning_keeps_what_is_due(users: list[User]) -> None:
     assert live_inbox.run_campaign(due.id).sent == 10
 
 
+# -- later -----------------------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+
+
+def begins_now(campaign: live_inbox.Campaign) -> None:
+    """Let the time come."""
+    BulkSend.objects.filter(pk=campaign.id).update(deliver_at=timezone.now())
+
+
+def test_nobody_gets_it_before_its_time(users: list[User]) -> None:
+    campaign = start(deliver_at=HOUR)
+    assert campaign.deliver_at is not None
+    assert campaign.deliver_at > timezone.now()
+    assert (campaign.state, campaign.total, campaign.is_due) == (BulkState.PENDING, 10, False)
+    assert run_due_campaigns() == 0
+    assert live_inbox.run_campaign(campaign.id) == campaign
+    assert not InboxEvent.objects.exists()
+    begins_now(campaign)
+    assert run_due_campaigns() == 3
+    assert live_inbox.campaign(campaign.id).state is BulkState.DONE
+    assert received() == {user.username: 1 for user in users}
+
+
+def test_others_are_carried_out_meanwhile(users: list[User]) -> None:
+    start(deliver_at=HOUR)
+    assert live_inbox.campaign(start(title="now").id).is_due
+    assert run_due_campaigns() == 3
+    assert set(Notification.objects.values_list("title", flat=True)) == {"now"}
+
+
+def test_who_comes_and_goes_before_its_time_counts(users: list[User]) -> None:
+    campaign = start(deliver_at=HOUR)
+    users[0].delete()
+    User.objects.create(username="late")
+    begins_now(campaign)
+    run_due_campaigns()
+    assert received().keys() == {"late", *(user.username for user in users[1:])}
+
+
+def test_a_time_that_has_come_is_at_once(users: list[User]) -> None:
+    campaign = start(deliver_at=timezone.now())
+    assert (campaign.deliver_at, campaign.is_due) == (None, True)
+
+
+@pytest.mark.parametrize("end", [live_inbox.cancel_campaign, live_inbox.recall_campaign])
+def test_it_is_ended_before_its_time(users: list[User], end: Any) -> None:
+    campaign = start(deliver_at=HOUR)
+    end(campaign.id)
+    live_inbox.run_campaign(campaign.id)
+    begins_now(campaign)
+    run_due_campaigns()
+    ended = live_inbox.campaign(campaign.id)
+    assert ended.state in (BulkState.CANCELLED, BulkState.RECALLED)
+    assert not InboxEvent.objects.exists()
+
+
+def test_a_key_makes_one_campaign_for_later(users: list[User]) -> None:
+    moment = timezone.now() + HOUR
+    campaign = start(deliver_at=moment, idempotency_key="k")
+    assert start(deliver_at=moment, idempotency_key="k").id == campaign.id
+    for other in (moment + HOUR, HOUR, None):
+        with pytest.raises(Conflict):
+            start(deliver_at=other, idempotency_key="k")
+    relative = start(deliver_at=HOUR, idempotency_key="l")
+    assert start(deliver_at=HOUR, idempotency_key="l").id == relative.id
+
+
+def test_a_time_to_live_counts_from_its_time_on(users: list[User]) -> None:
+    moment = timezone.now() + HOUR
+    campaign = start(deliver_at=moment, expires_at=HOUR)
+    begins_now(campaign)
+    run_due_campaigns()
+    assert set(Notification.objects.values_list("expires_at", flat=True)) == {moment + HOUR}
+    for content in (
+        {"deliver_at": moment, "expires_at": moment},
+        {"deliver_at": timedelta(days=367)},
+    ):
+        with pytest.raises(InvalidInput):
+            start(**content)
+
+
+def test_the_record_is_kept_until_its_time(users: list[User]) -> None:
+    start(deliver_at=timedelta(days=300))
+    BulkSend.objects.update(changed_at=timezone.now() - timedelta(days=31))
+    assert prune_bulk_sends() == 0
+
+
 # -- cancelling ------------------------------------------------------------------------------------------
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission, User
+from django.utils import timezone
 
 import live_inbox
 from live_inbox import selectors
@@ -20,7 +22,8 @@ Configure = Callable[..., None]
 
 START = """
     mutation ($input: StartCampaignInput!) { startCampaign(input: $input) { campaign {
-      id state total sent suppressed failed recalled seen read isExact reason topic segment startedAt changedAt
+      id state total sent suppressed failed scheduled recalled seen read isExact reason topic segment
+      deliverAt startedAt changedAt
     } } }
 """
 CAMPAIGN = "query ($id: ID!) { campaign(id: $id) { state total sent suppressed failed seen read } }"
@@ -44,6 +47,39 @@ def number_of(campaign: Any) -> int:
     return int(campaign["id"].removeprefix("campaign:"))
 
 
+async def test_a_campaign_for_later_is_cancelled_before(ask: Ask, alice: User, staff: User) -> None:
+    moment = "2126-01-01T00:00:00Z"
+    far = await ask(START, staff, {"input": {"title": "x", "everybody": True, "deliverAt": moment}})
+    assert far["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    later = f"{timezone.now() + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    started = await start(ask, staff, deliverAt=later)
+    assert started["deliverAt"].replace("+00:00", "Z") == later
+    assert (await run(number_of(started))).sent == 0
+    ended = await ask.data(CANCEL, staff, {"id": started["id"]})
+    assert ended == {"campaign": {"state": "CANCELLED"}}
+
+
+async def test_what_send_many_has_scheduled_counts_and_is_recalled(
+    ask: Ask, alice: User, staff: User
+) -> None:
+    document = "mutation ($input: SendManyInput!) { sendMany(input: $input) { campaignId results { status } } }"
+    later = f"{timezone.now() + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    given = {
+        "title": "x",
+        "recipientIds": [str(alice.pk)],
+        "idempotencyKey": "k",
+        "deliverAt": later,
+    }
+    sent = await ask.data(document, staff, {"input": given})
+    assert sent["results"] == [{"status": "SCHEDULED"}]
+    counts = "query ($id: ID!) { campaign(id: $id) { state total scheduled } }"
+    id = {"id": sent["campaignId"]}
+    assert await ask.data(counts, staff, id) == {"state": "RUNNING", "total": 1, "scheduled": 1}
+    await ask.data(RECALL, staff, id)
+    await run(number_of(id))
+    assert await ask.data(counts, staff, id) == {"state": "RECALLED", "total": 1, "scheduled": 0}
+
+
 async def test_a_campaign_is_started_carried_out_and_recalled(
     ask: Ask, alice: User, bob: User, staff: User
 ) -> None:
@@ -54,9 +90,11 @@ async def test_a_campaign_is_started_carried_out_and_recalled(
     assert started == {
         "state": "PENDING",
         "total": 3,
-        **dict.fromkeys(("sent", "suppressed", "failed", "recalled", "seen", "read"), 0),
+        **dict.fromkeys(
+            ("sent", "suppressed", "failed", "scheduled", "recalled", "seen", "read"), 0
+        ),
         "isExact": True,
-        **dict.fromkeys(("reason", "topic", "segment")),
+        **dict.fromkeys(("reason", "topic", "segment", "deliverAt")),
     }
     number = int(id.removeprefix("campaign:"))
     await run(number)

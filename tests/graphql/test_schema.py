@@ -102,8 +102,8 @@ def without_descriptions(name: str) -> str:
         "type CampaignPayload { campaign: Campaign! }",
         "enum CampaignState { PENDING RUNNING DONE CANCELLED RECALLING RECALLED }",
         "type Campaign { id: ID! state: CampaignState! total: Int! sent: Int! suppressed: Int! failed: Int! "
-        "recalled: Int! seen: Int! read: Int! isExact: Boolean! reason: String topic: String segment: String "
-        "startedAt: DateTime! changedAt: DateTime! }",
+        "scheduled: Int! recalled: Int! seen: Int! read: Int! isExact: Boolean! reason: String topic: String "
+        "segment: String deliverAt: DateTime startedAt: DateTime! changedAt: DateTime! }",
         "type SignOutPayload { signedOutBefore: DateTime! }",
         "type RefreshTokenPayload { expiresAt: DateTime }",
         "type Subscription { notificationEvents( after: String types: [String!] ): NotificationEvent! }",

@@ -41,7 +41,7 @@ class BulkSendAdmin(ReadOnlyAdmin):
     list_display = (
         "name",
         "sender",
-        "state",
+        "shown_state",
         "recipients",
         "sent",
         "suppressed",
@@ -65,6 +65,7 @@ class BulkSendAdmin(ReadOnlyAdmin):
         "audience",
         "reception",
         "chunks",
+        "deliver_at",
         "started_at",
         "changed_at",
     )
@@ -187,6 +188,11 @@ class BulkSendAdmin(ReadOnlyAdmin):
         if order is None:
             return str(bulk_send)
         return str(order.content.get("title") or order.content["type"])
+
+    @admin.display(description="state")
+    def shown_state(self, bulk_send: Any) -> str:
+        """What is being done about it: a call of send_many that is done may have scheduled it."""
+        return campaign_of(bulk_send).state.value
 
     @admin.display(description="sent")
     def sent(self, bulk_send: Any) -> int:

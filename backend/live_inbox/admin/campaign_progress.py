@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from live_inbox.bulk_states import BulkState
+from live_inbox.bulk_states import SENDING, BulkState
 from live_inbox.campaigns import Campaign, read_campaign
 from live_inbox.clock import clock
 from live_inbox.services.campaign_running import steps_of
@@ -43,7 +43,11 @@ def progress(campaign: Campaign) -> dict[str, Any]:
 
 
 def _text(campaign: Campaign) -> str:
-    if campaign.scheduled and campaign.state is BulkState.RUNNING:
+    if (
+        campaign.state in SENDING
+        and not campaign.is_due
+        and (campaign.scheduled or campaign.audience)
+    ):
         return "Scheduled."
     return _TEXTS[campaign.state]
 

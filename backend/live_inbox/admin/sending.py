@@ -69,7 +69,8 @@ class Outcome:
         if self.campaign is not None:
             if self.is_repeated:
                 return "This form was submitted before. Nothing is sent again."
-            return f"Sending to {users(self.campaign.total)}."
+            is_later = self.campaign.deliver_at is not None
+            return f"{'Scheduled for' if is_later else 'Sending to'} {users(self.campaign.total)}."
         if self.is_repeated:
             return f"Already sent to {users(self.replayed)}. Nothing was sent again."
         repeated = f" {users(self.replayed)} had it already." if self.replayed else ""

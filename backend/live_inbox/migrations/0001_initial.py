@@ -562,6 +562,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "deliver_at",
+                    models.DateTimeField(
+                        editable=False, help_text="When it begins. Empty: at once.", null=True
+                    ),
+                ),
+                (
                     "last_recipient",
                     models.TextField(
                         editable=False,

@@ -72,7 +72,8 @@ def read_plan(campaign_id: int) -> Plan:
 def due_campaigns() -> list[int]:
     """Return the ids of the campaigns of which something is due, the oldest first."""
     rows = database.queryset(BulkSend)
-    due = Q(state=BulkState.RECALLING) | Q(state__in=SENDING, order__isnull=False)
+    has_begun = Q(deliver_at__isnull=True) | Q(deliver_at__lte=clock.now())
+    due = Q(state=BulkState.RECALLING) | Q(has_begun, state__in=SENDING, order__isnull=False)
     return list(rows.filter(due).order_by("pk").values_list("pk", flat=True)[:100])
 
 

@@ -45,7 +45,8 @@ def start_campaign(
     """Store a campaign, which the servers carry out; return it. It joins the caller's transaction.
 
     Lazy texts and objects become what they are in the active language. Templates are rendered for each recipient when
-    their turn comes. With `scopes`, SEND_POLICY is asked about each of them, in the sender's name.
+    their turn comes. With a `deliver_at` that is still to come, it begins then. With `scopes`, SEND_POLICY is asked
+    about each recipient, in the sender's name.
 
     With an idempotency key, unique for each sender and shared with `send_many`, a repeated call returns the campaign as
     it is now. Raises Conflict for a key that was used for something else, and InvalidInput for content or users that
@@ -53,8 +54,6 @@ def start_campaign(
     """
     moment = now or clock.now()
     given = read_given(fields, now=moment)
-    if given.is_scheduled:
-        raise InvalidInput("A campaign begins at once.", field="deliver_at")
     content = given.content()
     key = clean_key(idempotency_key)
     sender = None if sender_id is None else user_key(sender_id, field="sender_id")
@@ -62,7 +61,7 @@ def start_campaign(
     found = _found(sender, key, digest)
     if found is not None:
         return found
-    check_not_expired(content, moment)
+    check_not_expired(content, moment, given.deliver_at)
     load_sender(sender)
     total = audience.count()
     audience.page(None, 1)  # a query that cannot be paged fails here, not later
@@ -79,7 +78,14 @@ def start_campaign(
         scopes=None if scopes is None else sorted(scopes),
     )
     try:
-        id = _store(order, sender, key, digest, total)
+        id = _store(
+            order,
+            sender_id=sender,
+            idempotency_key=key,
+            given_digest=digest,
+            recipients=total,
+            deliver_at=given.deliver_at,
+        )
     except IntegrityError:
         # Since the look-up, another call has used the key, or the sender was deleted.
         found = _found(sender, key, digest)
@@ -109,16 +115,9 @@ def _found(sender_id: Any, key: str | None, digest: str) -> Campaign | None:
 
 
 @database.transactional
-def _store(order: CampaignOrder, sender_id: Any, key: str | None, digest: str, total: int) -> int:
+def _store(order: CampaignOrder, **columns: Any) -> int:
     row = database.queryset(BulkSend).create(
-        sender_id=sender_id,
-        idempotency_key=key,
-        given_digest=digest,
-        recipients=total,
-        chunks=0,
-        state=BulkState.PENDING,
-        started_at=Now(),
-        changed_at=Now(),
+        **columns, chunks=0, state=BulkState.PENDING, started_at=Now(), changed_at=Now()
     )
     order.bulk_send_id = row.pk
     order.save(force_insert=True, using=database.alias())

@@ -31,6 +31,14 @@ BUGS = (
         caught_by=("tests/domain/test_campaign_crashes.py::test_one_crash_at_each_step",),
     ),
     PlantedBug(
+        name="campaign-before-its-time",
+        breaks="A campaign begins before its `deliver_at`.",
+        file="backend/live_inbox/campaigns.py",
+        original="if self.deliver_at is not None and self.deliver_at > clock.now():",
+        replacement="if False:",
+        caught_by=(f"{CAMPAIGNS}::test_nobody_gets_it_before_its_time",),
+    ),
+    PlantedBug(
         name="cancelled-campaign-goes-on",
         breaks="A campaign that was cancelled is sent to everybody else.",
         file=f"{SERVICES}/campaign_steps.py",
