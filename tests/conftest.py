@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -51,6 +52,16 @@ def _exchange_of_rates() -> Iterator[None]:
     rates = sys.modules.get("live_inbox.services.rates")
     if rates is not None:
         rates._exchange.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _application() -> None:
+    """Load what servers in threads of this process load when they start.
+
+    pytest compiles it when it is imported. Python 3.11 fails when two threads do so at the same time (SystemError: AST
+    constructor recursion depth mismatch).
+    """
+    importlib.import_module("live_inbox.application")
 
 
 @pytest.fixture(scope="session")
