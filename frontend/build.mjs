@@ -27,7 +27,7 @@ const WORKERS = {
   "json.worker": "monaco-editor/esm/vs/language/json/json.worker.js",
   "graphql.worker": "monaco-graphql/esm/graphql.worker.js",
 };
-/** The scripts beside the component, which it loads when it needs them: languages other than English, and HTTP. */
+/** The scripts beside the component, which it loads when it needs them, are languages other than English and parts. */
 const LANGUAGES = ["ar", "de", "es", "fr", "ja"];
 
 /** The most that the component may have, in bytes compressed with gzip. */
@@ -119,9 +119,15 @@ async function bundle(outdir) {
     Object.fromEntries(Object.keys(WORKERS).map((name) => [name, manifest[`${name}.js`]])),
   );
   const languages = LANGUAGES.map((name) => [`notification-inbox.${name}`, `inbox/languages/${name}.ts`]);
-  const beside = { ...Object.fromEntries(languages), "notification-inbox.http": "client/http_socket.ts", "notification-inbox.parts": "inbox/content_parts.ts" };
+  const parts = {
+    "notification-inbox.http": "client/http_socket.ts",
+    "notification-inbox.parts": "inbox/content_parts.ts",
+    "notification-inbox.preferences": "inbox/preferences_view.ts",
+    "notification-inbox.sharing": "inbox/shared_source.ts",
+  };
+  const beside = { ...Object.fromEntries(languages), ...parts };
   await run(beside, { format: "esm" });
-  await run(COMPONENT, { plugins: [loadedBeside] });
+  await run(COMPONENT, { plugins: [partsBeside] });
   await run(PAGES, { define: { WORKER_FILES: workerFiles } });
   fs.writeFileSync(join(outdir, "manifest.json"), JSON.stringify(manifest, null, 2));
 }
@@ -137,15 +143,13 @@ const shadowStyles = {
     }),
 };
 
-/** What the component loads from beside it. A page's own script, whose address nobody knows, has it inside. */
-const LOADED = {
-  "./load_http_socket.js": "load_http_socket.ts",
-  "./load_content_parts.js": "load_content_parts_beside.ts",
-};
-const loadedBeside = {
-  name: "loaded from beside the component",
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/load_\w+\.js$/ }, ({ path }) => ({ path: join(HERE, "inbox", LOADED[path]) })),
+/** The component loads parts from beside it. A page's own script, whose address nobody knows, has them inside. */
+const partsBeside = {
+  name: "parts beside the component",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^\.\/load_http_socket\.js$/ }, () => ({ path: join(HERE, "inbox", "load_http_socket.ts") }));
+    onResolve({ filter: /^\.\/parts\.js$/ }, () => ({ path: join(HERE, "inbox", "parts_beside.ts") }));
+  },
 };
 
 function checkSize(directory) {

@@ -6,6 +6,7 @@ import { isNewer, rankOf } from "./list.js";
 export type Entry =
   | { readonly key: string; readonly row: Row }
   | { readonly key: string; readonly day: number }
+  | { readonly key: string; readonly isPinned: true }
   | { readonly key: string; readonly missed: number };
 
 /** What arrived while this inbox was away: every rank above `after` up to `through`. */
@@ -16,14 +17,21 @@ export interface Absence {
 
 const days = new WeakMap<object, number>();
 
-/** Return the entries of these rows. Times that no clock knows belong to the day of the row above. */
+/** Return the entries of these rows: those that are pinned and stand first, and then the days. Times that no clock knows belong to the day of the row above. */
 export function entriesOf(rows: readonly Row[], absence?: Absence): Entry[] {
   const entries: Entry[] = [];
   let day: number | undefined;
   let missed = 0;
   let isMarked = false;
+  let isPinned = true;
   for (const row of rows) {
-    const { id } = row.notification;
+    const { id, pinned } = row.notification;
+    isPinned &&= pinned;
+    if (isPinned) {
+      if (entries.length === 0) entries.push({ key: "pinned", isPinned });
+      entries.push({ key: id, row });
+      continue;
+    }
     if (absence && !isMarked) {
       const rank = rankOf(row.notification);
       if (!isNewer(rank, absence.after)) {

@@ -241,7 +241,12 @@ export class Feed {
     const label = this.nodes.get(entry.key);
     if (!label || "row" in entry) return;
     const { texts } = this.settings;
-    const text = "day" in entry ? dayName(entry.day, texts.locale) : texts.count("away", entry.missed);
+    const text =
+      "day" in entry
+        ? dayName(entry.day, texts.locale)
+        : "missed" in entry
+          ? texts.count("away", entry.missed)
+          : texts.text("pinned");
     if (label.textContent !== text) label.textContent = text;
   }
 

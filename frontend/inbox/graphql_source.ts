@@ -13,6 +13,7 @@ import {
 import { EVERYTHING, type Filter, isNewer, type Page } from "./list.js";
 import { socketAddress } from "./socket_address.js";
 import {
+  type Change,
   type InboxSource,
   type Position,
   type Preference,
@@ -116,8 +117,9 @@ export class GraphQLSource implements InboxSource {
     void this.following?.reload();
   }
 
-  async loadPage({ type, unreadOnly }: Filter, after: string | null): Promise<Page> {
-    const filter = { ...(type !== null && { types: [type] }), ...(unreadOnly && { read: false }) };
+  async loadPage({ type, unreadOnly, folder, pinnedOnly }: Filter, after: string | null): Promise<Page> {
+    // What is undefined is not sent.
+    const filter = { types: type === null ? undefined : [type], read: unreadOnly ? false : undefined, folder, pinnedOnly };
     const variables = { first: this.options.pageSize, after, filter };
     const { notifications: page } = await this.execute<PageResult>(PAGE, variables);
     const { nodes, pageInfo, unreadCount, unseenCount, position } = page;
@@ -125,14 +127,11 @@ export class GraphQLSource implements InboxSource {
     return { notifications: nodes, endCursor, hasMore, unreadCount, unseenCount, position };
   }
 
-  async markRead(id: string): Promise<Position> {
-    const document = "mutation MarkRead($id: ID!) { markRead(id: $id) { position } }";
-    return (await this.execute<Changed<"markRead">>(document, { id })).markRead.position;
-  }
-
-  async markUnread(id: string): Promise<Position> {
-    const document = "mutation MarkUnread($id: ID!) { markUnread(id: $id) { position } }";
-    return (await this.execute<Changed<"markUnread">>(document, { id })).markUnread.position;
+  change(kind: Change, id: string, until?: string): Promise<Position> {
+    const [declared, given] = until ? [", $until: DateTime!", ", until: $until"] : ["", ""];
+    const document = `mutation Change($id: ID!${declared}) { ${kind}(id: $id${given}) { position } }`;
+    const changed = this.execute<Changed<string>>(document, { id, until });
+    return unlessGone(changed.then((data) => data[kind]?.position));
   }
 
   async markAllRead(range: ReadRange): Promise<ReadResult> {
@@ -140,21 +139,6 @@ export class GraphQLSource implements InboxSource {
     const document = "mutation MarkAllRead($upTo: String) { markAllRead(upTo: $upTo) { position } }";
     const { markAllRead } = await this.execute<Changed<"markAllRead">>(document, { upTo: range.upTo ?? null });
     return { position: markAllRead.position, isComplete: true };
-  }
-
-  remove(id: string): Promise<Position> {
-    const document = "mutation Delete($id: ID!) { delete(id: $id) { position } }";
-    return unlessGone(this.execute<Changed<"delete">>(document, { id }).then((data) => data.delete.position));
-  }
-
-  archive(id: string): Promise<Position> {
-    const document = "mutation Archive($id: ID!) { archive(id: $id) { position } }";
-    return unlessGone(this.execute<Changed<"archive">>(document, { id }).then((data) => data.archive.position));
-  }
-
-  snooze(id: string, until: string): Promise<Position> {
-    const document = "mutation Snooze($id: ID!, $until: DateTime!) { snooze(id: $id, until: $until) { position } }";
-    return unlessGone(this.execute<Changed<"snooze">>(document, { id, until }).then((data) => data.snooze.position));
   }
 
   performAction(id: string, actionId: string): Promise<Position> {
@@ -170,7 +154,8 @@ export class GraphQLSource implements InboxSource {
   }
 
   async preferences(): Promise<Preference[]> {
-    const document = "query Preferences { notificationPreferences { type enabled required label description } }";
+    const document =
+      "query Preferences { notificationPreferences { type enabled required label description category } }";
     type Result = { notificationPreferences: Preference[] };
     return (await this.execute<Result>(document)).notificationPreferences;
   }
@@ -218,7 +203,7 @@ export class GraphQLSource implements InboxSource {
     }
     let position: Position;
     for (let at = 0; at < ids.length; at += MARKED_AT_ONCE) {
-      const marked = ids.slice(at, at + MARKED_AT_ONCE).map((id) => unlessGone(this.markRead(id)));
+      const marked = ids.slice(at, at + MARKED_AT_ONCE).map((id) => this.change("markRead", id));
       for (const reached of await Promise.all(marked)) {
         if (reached && !(position && isApplied(reached, position))) position = reached;
       }

@@ -16,6 +16,7 @@ export interface ItemActions {
   snooze(notification: Notification): void;
   /** Choose one of the notification's actions. */
   perform(notification: Notification, actionId: string): void;
+  togglePin(notification: Notification): void;
   /** The user is about to follow the link; returns false to keep the browser from doing so. */
   open(notification: Notification): boolean;
 }
@@ -26,6 +27,8 @@ export interface ItemSettings {
   readonly texts: Texts;
   /** Show the data of notifications, for developers. */
   readonly showsData: boolean;
+  /** Whether there are other folders, and pins. */
+  readonly hasFolders: boolean;
   /** Whether a change of this notification is on its way to the server. */
   isSending(id: string): boolean;
 }
@@ -42,6 +45,7 @@ export class Item {
   private readonly time = element("time", { dir: "auto" });
   private readonly type = element("bdi", { class: "type" });
   private readonly sender = element("span");
+  private readonly mark = element("bdi", { class: "mark" });
   private readonly note = element("span", { class: "note" });
   private readonly buttons = ROW_ACTIONS.map((action) => {
     const button = control("tool");
@@ -64,7 +68,7 @@ export class Item {
       this.title,
       this.message,
       this.expand,
-      element("div", { class: "meta" }, this.type, this.sender, this.time, this.note),
+      element("div", { class: "meta" }, this.mark, this.type, this.sender, this.time, this.note),
       element("div", { class: "actions" }, ...this.buttons.map(({ button }) => button)),
     );
     this.expand.hidden = true;
@@ -93,8 +97,9 @@ export class Item {
   private show(row: Row): void {
     this.row = row;
     const { texts, showsData } = this.settings;
-    const { title, message, read, type, sender, actor, createdAt, data, link } = row.notification;
-    setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone });
+    const { title, message, read, type, sender, actor, createdAt, data, link, priority } = row.notification;
+    setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone, "data-priority": priority });
+    this.showMark(row.notification);
     this.showTitle(title, read, row.isGone ? null : safeLink(link));
     const parts = partsOf(row.notification, () => this.show(this.row));
     if (parts) parts.showParts(this.root, this.message, row, this.settings);
@@ -111,6 +116,15 @@ export class Item {
     this.setExpanded(this.isExpanded);
     this.updateTime();
     this.updateSending();
+  }
+
+  /** Say how much it matters, and when it comes back. */
+  private showMark({ priority, snoozedUntil }: Notification): void {
+    const { texts } = this.settings;
+    const urgency = priority === "URGENT" ? "urgent" : priority === "HIGH" && "high";
+    const words = [urgency && texts.text(urgency)];
+    if (snoozedUntil) words.push(texts.text("until", { time: fullTime(snoozedUntil, texts.locale) }));
+    this.mark.textContent = words.filter(Boolean).join(" · ");
   }
 
   /** Update how long ago it arrived. */
@@ -151,6 +165,7 @@ export class Item {
 
   private showActions({ notification, isGone }: Row): void {
     for (const { action, button } of this.buttons) {
+      button.hidden = action.needsFolders === true && !this.settings.hasFolders;
       const name = this.settings.texts.text(action.label(notification));
       button.replaceChildren(icon(action.icon(notification)));
       setAttributes(button, { title: name, "aria-label": `${name}: ${notification.title}`, disabled: isGone });

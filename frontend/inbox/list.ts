@@ -5,6 +5,7 @@ import {
   type Notification,
   type NotificationAdded,
   type NotificationEvent,
+  type NotificationFolder,
   type NotificationUpdated,
 } from "../client/index.js";
 
@@ -12,12 +13,15 @@ import {
 export interface Filter {
   type: string | null;
   unreadOnly: boolean;
+  /** By default, the inbox itself. */
+  folder?: NotificationFolder;
+  pinnedOnly?: boolean;
 }
 
 export const EVERYTHING: Filter = { type: null, unreadOnly: false };
 
 export function sameFilter(a: Filter, b: Filter): boolean {
-  return a.type === b.type && a.unreadOnly === b.unreadOnly;
+  return a.type === b.type && a.unreadOnly === b.unreadOnly && folderOf(a) === folderOf(b);
 }
 
 /** A page of the inbox, in the order of ranks, the highest first, with the counts and the position at the moment it was read. */
@@ -31,7 +35,7 @@ export interface Page {
 }
 
 /** What it takes to show the list again after a reload of the page, and to resume it. */
-export type StoredList = Page & { version: 1 };
+export type StoredList = Page & { version: 1; pinned?: Notification[] | undefined };
 
 const MAX_RECENT_EVENTS = 500;
 const MAX_STORED_NOTIFICATIONS = 200;
@@ -47,13 +51,16 @@ export class InboxList {
   position: string | undefined;
   /** The choices of the filter: the types that were ever in the list and those that the server knows, with their names. */
   readonly types = new Map<string, string>();
+  /** What is pinned, however old it is; undefined until it was read. */
+  private pinned: InboxList | undefined;
   private recent: NotificationEvent[] = [];
 
   constructor(readonly filter: Filter = EVERYTHING) {}
 
   /** Start with the newest page of the whole inbox, and take the counts from it. */
-  load(page: Page): void {
+  load(page: Page | StoredList): void {
     this.show(page);
+    if ("pinned" in page) this.setPinned(page.pinned ?? []);
     this.unreadCount = page.unreadCount;
     // Lists that were stored before there was this number do not have it.
     this.unseenCount = page.unseenCount ?? page.unreadCount;
@@ -77,6 +84,25 @@ export class InboxList {
     this.notifications = [];
     this.append(page);
     for (const event of this.since(page)) this.changeList(event);
+  }
+
+  /** Take the page of what is pinned and matches the filter. */
+  showPinned(page: Page): void {
+    const pinned = this.setPinned(page.notifications);
+    for (const event of this.since(page)) pinned.changeList(event);
+  }
+
+  private setPinned(notifications: Notification[]): InboxList {
+    this.pinned = new InboxList({ ...this.filter, pinnedOnly: true });
+    this.pinned.notifications = notifications;
+    return this.pinned;
+  }
+
+  /** Return what matches the filter as far as it was read, by rank: the pages, and what is pinned and older. */
+  all(): readonly Notification[] {
+    const known = new Set(this.notifications.map(({ id }) => id));
+    const older = this.pinned?.notifications.filter(({ id }) => !known.has(id)) ?? [];
+    return older.length ? [...this.notifications, ...older] : this.notifications;
   }
 
   /** Add an older page at the end. */
@@ -103,6 +129,7 @@ export class InboxList {
   /** Apply an event: to the list, to the counts and to the position. */
   apply(event: NotificationEvent): void {
     this.changeList(event);
+    this.pinned?.changeList(event);
     this.unreadCount = event.unreadCount;
     this.unseenCount = event.unseenCount;
     this.position = event.position;
@@ -110,10 +137,12 @@ export class InboxList {
     if (this.recent.length > MAX_RECENT_EVENTS) this.recent.shift();
   }
 
-  /** Whether a notification belongs to this list: it is in the inbox, and not in another folder. */
+  /** Whether a notification belongs to this list. */
   matches(notification: Notification): boolean {
-    const { type, unreadOnly } = this.filter;
-    return isInInbox(notification) && (type === null || notification.type === type) && !(unreadOnly && notification.read);
+    const { type, unreadOnly, pinnedOnly } = this.filter;
+    const isOfType = type === null || notification.type === type;
+    const isHere = folderOf(notification) === folderOf(this.filter);
+    return isHere && isOfType && !(unreadOnly && notification.read) && !(pinnedOnly && !notification.pinned);
   }
 
   /** Return what to store across reloads: position and list belong together. Undefined if the list is too long. */
@@ -122,7 +151,8 @@ export class InboxList {
     if (!sameFilter(this.filter, EVERYTHING) || !position || notifications.length > MAX_STORED_NOTIFICATIONS) {
       return undefined;
     }
-    return { version: 1, notifications, endCursor, hasMore, unreadCount, unseenCount, position };
+    const pinned = this.pinned?.notifications;
+    return { version: 1, notifications, endCursor, hasMore, unreadCount, unseenCount, position, pinned };
   }
 
   private changeList(event: NotificationEvent): void {
@@ -173,7 +203,7 @@ export class InboxList {
   private readAll(throughRank: string | null, readAt: string): void {
     this.notifications = this.notifications
       .map((each) =>
-        each.read || throughRank === null || isNewer(rankOf(each), throughRank)
+        each.read || throughRank === null || folderOf(each) !== "INBOX" || isNewer(rankOf(each), throughRank)
           ? each
           : { ...each, read: true, readAt },
       )
@@ -204,9 +234,15 @@ export function rankOf({ rank, id }: Notification): string {
   return rank ?? id;
 }
 
-/** Whether a notification is in the inbox: in a list that was stored before there were folders, all of them are. */
-function isInInbox({ folder }: Notification): boolean {
-  return (folder ?? "INBOX") === "INBOX";
+/** Return the folder of a notification or a filter. In a list that was stored before there were folders, it is the inbox. */
+export function folderOf({ folder }: { folder?: NotificationFolder }): NotificationFolder {
+  return folder ?? "INBOX";
+}
+
+/** Return notifications with what is pinned first. */
+export function pinnedFirst(notifications: readonly Notification[]): readonly Notification[] {
+  const pinned = notifications.filter((each) => each.pinned);
+  return pinned.length ? [...pinned, ...notifications.filter((each) => !each.pinned)] : notifications;
 }
 
 /** Whether one rank, or id, is larger than another. They are integers that may exceed what a double holds exactly. */

@@ -14,6 +14,7 @@
 import type { FollowStatus, InboxReset, Notification, NotificationEvent, TokenSource } from "../client/index.js";
 import { Announcer } from "./announcer.js";
 import { Bell } from "./bell.js";
+import { deferred } from "./deferred_source.js";
 import { setAttributes } from "./dom.js";
 import type { Absence } from "./entries.js";
 import { Feed } from "./feed.js";
@@ -21,13 +22,13 @@ import { Frames } from "./frames.js";
 import { GraphQLSource } from "./graphql_source.js";
 import type { ItemSettings } from "./item.js";
 import { languageOf, loadLanguage } from "./languages.js";
-import { EVERYTHING, InboxList, isArrival, isNewer, type Page, rankOf, sameFilter } from "./list.js";
+import { EVERYTHING, folderOf, InboxList, isArrival, isNewer, type Page, pinnedFirst, rankOf, sameFilter } from "./list.js";
 import { ListStorage } from "./list_storage.js";
 import { Panel } from "./panel.js";
+import { loadSharedSource } from "./parts.js";
 import { PendingChanges } from "./pending_changes.js";
 import { placePanel } from "./placement.js";
 import { isOriginRefused, type Refusal, refusalHint, refusalOf } from "./refusal.js";
-import { canShare, SharedSource } from "./shared_source.js";
 import { SignedOut } from "./signed_out.js";
 import { type InboxSource, toError } from "./source.js";
 import { localeOf, type Strings, Texts } from "./strings.js";
@@ -287,7 +288,12 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     const user = this.getAttribute("remember");
     if (user === null || !canShare()) return make();
     const { href } = new URL(endpoint, document.baseURI);
-    return new SharedSource(`notification-inbox:${user}:${href}`, make);
+    const shared = loadSharedSource().then(
+      ({ SharedSource }) => new SharedSource(`notification-inbox:${user}:${href}`, make),
+      // Without that script, each tab has a connection of its own.
+      make,
+    );
+    return deferred(shared);
   }
 
   // -- from the page -----------------------------------------------------------------------------------
@@ -354,6 +360,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.isLoaded = true;
     // The page is of everything: if a filter is set, its own page is loaded as well.
     if (!sameFilter(filter, EVERYTHING)) this.actions.applyFilter(filter);
+    else void this.actions.loadPinned();
     this.afterChange();
     if (reset) this.emit("inbox-event", { event: reset, resumed: false });
   }
@@ -438,6 +445,11 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   }
 
   /** @internal */
+  get hasFolders(): boolean {
+    return this.source?.canFilter ?? false;
+  }
+
+  /** @internal */
   isSending(id: string): boolean {
     return !this.panel.status.isLive && this.pending.isSending(id);
   }
@@ -483,7 +495,8 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     panel.status.setQueued(pending.count);
     panel.status.render();
     panel.setAvailable(!this.signedOut.isShown);
-    feed.render({ notifications: pending.applyTo(list), absence });
+    const shown = pending.applyTo(list);
+    feed.render({ notifications: folderOf(list.filter) === "INBOX" ? pinnedFirst(shown) : shown, absence });
     feed.updateSending();
     panel.render({ list, isLoaded, isEmpty: feed.isEmpty, unreadCount, waiting: feed.waiting });
     this.renderBell();
@@ -495,6 +508,11 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     const settings = { detail, bubbles: true, composed: true, cancelable: name === "notification-open" };
     return this.dispatchEvent(new CustomEvent(name, settings));
   }
+}
+
+/** Whether tabs can share a connection: it takes locks, which pages without TLS do not have. */
+function canShare(): boolean {
+  return "locks" in navigator && typeof BroadcastChannel === "function";
 }
 
 /** Return the absence that a notification was missed in: it began after what was the newest before. */

@@ -1,10 +1,9 @@
 /** The panel: heading, status, filters, the frame around the list, preferences. It renders, and reports clicks. */
 
 import { element, icon, setAttributes } from "./dom.js";
-import type { Filter, InboxList } from "./list.js";
+import { type Filter, folderOf, type InboxList } from "./list.js";
 import { onNearEnd } from "./scrolling.js";
 import type { SignedOut } from "./signed_out.js";
-import type { Preference } from "./source.js";
 import { StatusLine } from "./status_line.js";
 import type { Strings, Texts } from "./strings.js";
 
@@ -12,7 +11,6 @@ import type { Strings, Texts } from "./strings.js";
 export interface PanelActions {
   markAllRead(): void;
   togglePreferences(): void;
-  setPreference(type: string, enabled: boolean): void;
   changeFilter(change: Partial<Filter>): void;
   showOlder(): void;
   /** Show what waits above the list. */
@@ -29,14 +27,25 @@ export interface PanelContent {
   readonly waiting: number;
 }
 
+/** The parts of the inbox that can be shown, and their names. */
+const PARTS: [Pick<Filter, "unreadOnly" | "folder">, keyof Strings][] = [
+  [{ unreadOnly: false, folder: "INBOX" }, "all"],
+  [{ unreadOnly: true, folder: "INBOX" }, "unread"],
+  [{ unreadOnly: false, folder: "ARCHIVE" }, "archiveFolder"],
+  [{ unreadOnly: false, folder: "SNOOZED" }, "snoozedFolder"],
+];
+
 export class Panel {
   private readonly markAll = tool("checks");
   private readonly preferencesButton = tool("tune");
   private readonly closeButton = tool("close");
-  private readonly all = element("button", { type: "button" });
-  private readonly unread = element("button", { type: "button" });
   private readonly types = element("select");
-  private readonly segments = element("div", { class: "segments", role: "group" }, this.all, this.unread);
+  private readonly parts = PARTS.map(([filter, name]) => ({ filter, name, button: element("button", { type: "button" }) }));
+  private readonly segments = element(
+    "div",
+    { class: "segments", role: "group" },
+    ...this.parts.map(({ button }) => button),
+  );
   private readonly more = element("button", { type: "button", class: "more" });
   private readonly newAbove = element("button", { type: "button", class: "new-above", hidden: true });
   readonly status: StatusLine;
@@ -49,7 +58,8 @@ export class Panel {
   private readonly scroller: HTMLElement;
   readonly listFrame: HTMLElement;
   private readonly keys = element("p", { class: "keys", id: "keys" });
-  private readonly preferences = element("div", { class: "preferences", role: "group", hidden: true });
+  /** The preferences stand here, once they are wanted. */
+  readonly preferences = element("div", { class: "preferences", role: "group", hidden: true });
   private readonly problem = element("div", { class: "problem", role: "alert", hidden: true });
   private canFilter = true;
   private isLoadingMore = false;
@@ -84,8 +94,7 @@ export class Panel {
     this.markAll.addEventListener("click", () => actions.markAllRead());
     this.preferencesButton.addEventListener("click", () => actions.togglePreferences());
     this.closeButton.addEventListener("click", () => actions.close());
-    this.all.addEventListener("click", () => actions.changeFilter({ unreadOnly: false }));
-    this.unread.addEventListener("click", () => actions.changeFilter({ unreadOnly: true }));
+    for (const { filter, button } of this.parts) button.addEventListener("click", () => actions.changeFilter(filter));
     this.types.addEventListener("change", () => actions.changeFilter({ type: this.types.value || null }));
     this.more.addEventListener("click", () => this.loadMore());
     // A click by keyboard has no position.
@@ -132,8 +141,7 @@ export class Panel {
     this.closeButton.hidden = inline;
     name(this.preferencesButton, texts.text("preferences"));
     name(this.closeButton, texts.text("close"));
-    this.all.textContent = texts.text("all");
-    this.unread.textContent = texts.text("unread");
+    for (const { name, button } of this.parts) button.textContent = texts.text(name);
     this.more.textContent = texts.text("showOlder");
     this.keys.textContent = texts.text("keys");
     setAttributes(this.segments, { "aria-label": texts.text("show") });
@@ -151,6 +159,8 @@ export class Panel {
     const count = unreadCount ? texts.count("unreadCount", unreadCount) : texts.text("allRead");
     setText(this.count, isLoaded ? count : "");
     this.markAll.disabled = unreadCount === 0;
+    // It is of the inbox alone.
+    this.markAll.hidden = folderOf(filter) !== "INBOX";
     const type = filter.type === null ? undefined : (types.get(filter.type) ?? filter.type);
     name(this.markAll, type === undefined ? texts.text("markAllRead") : texts.text("markTypeRead", { type }));
     this.empty.hidden = !isEmpty || !isLoaded || hasMore;
@@ -169,19 +179,6 @@ export class Panel {
     setAttributes(this.preferencesButton, { "aria-pressed": String(showsPreferences) });
   }
 
-  showPreferences(rows: Preference[]): void {
-    const texts = this.texts();
-    const switches = rows.map(({ type, label, description, enabled, required }) => {
-      const input = element("input", { type: "checkbox", role: "switch", disabled: required });
-      input.checked = enabled;
-      input.addEventListener("change", () => this.actions.setPreference(type, input.checked));
-      const note = required && element("small", {}, texts.text("alwaysOn"));
-      return element("label", { title: description }, element("span", { dir: "auto" }, label), note, input);
-    });
-    const intro = texts.text(rows.length > 0 ? "preferencesIntro" : "noPreferences");
-    this.preferences.replaceChildren(element("p", {}, intro), ...switches);
-  }
-
   showProblem(message: string): void {
     const dismiss = element("button", { type: "button", class: "link" }, this.texts().text("dismiss"));
     dismiss.addEventListener("click", () => this.hideProblem());
@@ -198,8 +195,10 @@ export class Panel {
   }
 
   private renderFilter(filter: Filter, types: ReadonlyMap<string, string>): void {
-    setAttributes(this.all, { "aria-pressed": String(!filter.unreadOnly) });
-    setAttributes(this.unread, { "aria-pressed": String(filter.unreadOnly) });
+    for (const { filter: part, button } of this.parts) {
+      const isShown = part.unreadOnly === filter.unreadOnly && folderOf(part) === folderOf(filter);
+      setAttributes(button, { "aria-pressed": String(isShown) });
+    }
     if (this.types.childElementCount !== types.size + 1) {
       const sorted = [...types].sort(([, a], [, b]) => a.localeCompare(b));
       const options = sorted.map(([type, label]) => element("option", { value: type }, label));
@@ -209,7 +208,9 @@ export class Panel {
   }
 }
 
-function emptyText({ type, unreadOnly }: Filter): keyof Strings {
+function emptyText(filter: Filter): keyof Strings {
+  const { type, unreadOnly } = filter;
+  if (folderOf(filter) !== "INBOX") return "emptyFolder";
   if (type !== null) return "emptyFiltered";
   return unreadOnly ? "emptyUnread" : "empty";
 }

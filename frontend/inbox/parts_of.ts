@@ -1,7 +1,9 @@
 /** Loads what shows the parts that few notifications have, with the first of them. */
 
 import type { Notification } from "../client/index.js";
-import { type ContentParts, loadContentParts } from "./load_content_parts.js";
+import { loadContentParts } from "./parts.js";
+
+type ContentParts = typeof import("./content_parts.js");
 
 let loaded: ContentParts | undefined;
 let loading: Promise<void> | undefined;

@@ -5,7 +5,7 @@ import type { InboxList } from "./list.js";
 
 /** A change of one notification, or of all that `covers` returns true for. */
 export interface PendingChange {
-  readonly effect: "read" | "unread" | "remove";
+  readonly effect: "read" | "unread" | "pin" | "unpin" | "remove";
   covers(notification: Notification): boolean;
   /** The ids of single notifications that it is about, for the sign that they are on their way. */
   readonly ids: readonly string[];
@@ -58,9 +58,10 @@ export class PendingChanges {
 
   /** Return the notifications as they are with all changes made. Those without a change are the same objects. */
   applyTo(list: InboxList): readonly Notification[] {
-    if (this.changes.size === 0) return list.notifications;
+    const all = list.all();
+    if (this.changes.size === 0) return all;
     const found: Notification[] = [];
-    for (const each of list.notifications) {
+    for (const each of all) {
       let notification: Notification | undefined = each;
       for (const change of this.changes) {
         if (notification && change.covers(notification)) notification = changed(change, notification);
@@ -80,11 +81,13 @@ export class PendingChanges {
 
 function changed(change: PendingChange, notification: Notification): Notification | undefined {
   if (change.effect === "remove") return undefined;
-  const read = change.effect === "read";
-  if (notification.read === read) return notification;
+  const isPin = change.effect.endsWith("pin");
+  const value = change.effect === (isPin ? "pin" : "read");
+  if (notification[isPin ? "pinned" : "read"] === value) return notification;
   const known = change.changed.get(notification);
   if (known) return known;
-  const made = { ...notification, read, readAt: read ? new Date().toISOString() : null };
+  const patch = isPin ? { pinned: value } : { read: value, readAt: value ? new Date().toISOString() : null };
+  const made = { ...notification, ...patch };
   change.changed.set(notification, made);
   return made;
 }

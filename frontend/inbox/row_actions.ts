@@ -3,6 +3,7 @@
 import type { Notification } from "../client/index.js";
 import type { IconName } from "./dom.js";
 import type { ItemActions } from "./item.js";
+import { folderOf } from "./list.js";
 import type { Strings } from "./strings.js";
 
 export interface RowAction {
@@ -10,6 +11,8 @@ export interface RowAction {
   readonly keys: readonly string[];
   icon(notification: Notification): IconName;
   label(notification: Notification): keyof Strings;
+  /** Whether it needs a source with folders and pins. */
+  readonly needsFolders?: boolean;
   run(actions: ItemActions, notification: Notification): void;
 }
 
@@ -22,15 +25,22 @@ export const ROW_ACTIONS: readonly RowAction[] = [
   },
   {
     keys: ["e"],
-    icon: () => "archive",
-    label: () => "archive",
+    icon: (each) => (folderOf(each) === "ARCHIVE" ? "inbox" : "archive"),
+    label: (each) => (folderOf(each) === "ARCHIVE" ? "unarchive" : "archive"),
     run: (actions, notification) => actions.archive(notification),
   },
   {
     keys: ["s"],
-    icon: () => "clock",
-    label: () => "snooze",
+    icon: (each) => (folderOf(each) === "SNOOZED" ? "inbox" : "clock"),
+    label: (each) => (folderOf(each) === "SNOOZED" ? "unsnooze" : "snooze"),
     run: (actions, notification) => actions.snooze(notification),
+  },
+  {
+    keys: ["p"],
+    icon: () => "pin",
+    label: ({ pinned }) => (pinned ? "unpin" : "pin"),
+    run: (actions, notification) => actions.togglePin(notification),
+    needsFolders: true,
   },
   {
     keys: ["Delete", "Backspace"],

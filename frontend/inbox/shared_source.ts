@@ -7,6 +7,7 @@
 import { type FollowStatus, type InboxReset, isApplied, type NotificationEvent, sequenceOf } from "../client/index.js";
 import { EVERYTHING, type Filter, type Page } from "./list.js";
 import {
+  type Change,
   type InboxSource,
   type Position,
   type Preference,
@@ -20,12 +21,8 @@ import {
 /** What tabs ask of the one that leads. */
 type Call =
   | "loadPage"
-  | "markRead"
-  | "markUnread"
+  | "change"
   | "markAllRead"
-  | "remove"
-  | "archive"
-  | "snooze"
   | "performAction"
   | "markSeen"
   | "preferences"
@@ -51,11 +48,6 @@ interface Waiting {
 
 /** With so many events, a tab that was behind a little goes on without a new list. */
 const MAX_RECENT = 500;
-
-/** Whether this browser can share: it needs locks, which pages without TLS do not have. */
-export function canShare(): boolean {
-  return "locks" in navigator && typeof BroadcastChannel === "function";
-}
 
 export class SharedSource implements InboxSource {
   readonly canFilter = true;
@@ -119,32 +111,16 @@ export class SharedSource implements InboxSource {
     return this.call("loadPage", filter, after);
   }
 
-  markRead(id: string): Promise<Position> {
-    return this.call("markRead", id);
-  }
-
-  markUnread(id: string): Promise<Position> {
-    return this.call("markUnread", id);
+  change(kind: Change, id: string, until?: string): Promise<Position> {
+    return this.call("change", kind, id, until);
   }
 
   markAllRead(range: ReadRange): Promise<ReadResult> {
     return this.call("markAllRead", range);
   }
 
-  remove(id: string): Promise<Position> {
-    return this.call("remove", id);
-  }
-
-  archive(id: string): Promise<Position> {
-    return this.call("archive", id);
-  }
-
   performAction(id: string, actionId: string): Promise<Position> {
     return this.call("performAction", id, actionId);
-  }
-
-  snooze(id: string, until: string): Promise<Position> {
-    return this.call("snooze", id, until);
   }
 
   markSeen(upTo: string): Promise<Position> {
@@ -198,7 +174,8 @@ export class SharedSource implements InboxSource {
       answer = { kind: "answer", id, result: await this.run(call, values) };
     } catch (error) {
       const { message: text } = toError(error);
-      answer = { kind: "answer", id, error: { text, code: error instanceof ServerError ? error.code : undefined } };
+      // Not by its class, which is another one in the script of the component.
+      answer = { kind: "answer", id, error: { text, code: (error as { code?: unknown }).code } };
     }
     this.post(answer);
     this.onAnswer(answer);

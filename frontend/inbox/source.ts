@@ -9,6 +9,7 @@ export interface Preference {
   required: boolean;
   label: string;
   description: string;
+  category: string | null;
 }
 
 export interface SourceListener {
@@ -37,9 +38,12 @@ export interface ReadResult {
 /** The position after a change; undefined where the events of the change have arrived already. */
 export type Position = string | undefined;
 
+/** What is done to one notification. */
+export type Change = "markRead" | "markUnread" | "archive" | "unarchive" | "snooze" | "unsnooze" | "pin" | "unpin" | "delete";
+
 /** Actions wait while there is no connection, and reject with a sentence for users. */
 export interface InboxSource {
-  /** Whether pages can be filtered, and whether there are preferences. */
+  /** Whether there are filters, other folders, pins and preferences. */
   readonly canFilter: boolean;
   /** Start; with a position, resume after it instead of loading the list. */
   start(listener: SourceListener, position?: string): void;
@@ -50,20 +54,14 @@ export interface InboxSource {
   /** Read the newest page again, in order with the events. */
   reload(): void;
   loadPage(filter: Filter, after: string | null): Promise<Page>;
-  markRead(id: string): Promise<Position>;
-  markUnread(id: string): Promise<Position>;
+  /** Make a change; a snooze `until` a moment, in ISO 8601. A notification that is gone already is no error. */
+  change(kind: Change, id: string, until?: string): Promise<Position>;
   markAllRead(range: ReadRange): Promise<ReadResult>;
-  /** Delete a notification. One that is gone already is no error. */
-  remove(id: string): Promise<Position>;
-  /** Move a notification to the archive. One that is gone already is no error; the same for `snooze`. */
-  archive(id: string): Promise<Position>;
-  /** Take a notification out of the inbox until a moment, in ISO 8601. */
-  snooze(id: string, until: string): Promise<Position>;
   /** Choose an action of a notification, unless one was chosen before. One that is gone already is no error. */
   performAction(id: string, actionId: string): Promise<Position>;
   /** Note that the user has opened the list: what had arrived by `upTo` is not new any more. */
   markSeen(upTo: string): Promise<Position>;
-  /** Return the types that the server knows, with what the user wants of each. */
+  /** Return what the user wants of each type: of those that the server declares, and of those that they have chosen. */
   preferences(): Promise<Preference[]>;
   setPreference(type: string, enabled: boolean): Promise<void>;
 }

@@ -30,8 +30,25 @@ export interface Strings {
   markUnread: string;
   remove: string;
   archive: string;
+  /** Back from the archive. */
+  unarchive: string;
   /** Out of the inbox until eight o'clock tomorrow. */
   snooze: string;
+  /** Back from a snooze, now. */
+  unsnooze: string;
+  pin: string;
+  unpin: string;
+  /** The heading above what is pinned. */
+  pinned: string;
+  /** The folders of the archive and of what is snoozed. */
+  archiveFolder: string;
+  snoozedFolder: string;
+  emptyFolder: string;
+  movedBack: string;
+  high: string;
+  urgent: string;
+  /** When a snoozed notification comes back. */
+  until: string;
   /** Read aloud before the title of an unread notification. */
   unreadMark: string;
   from: string;

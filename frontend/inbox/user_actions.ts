@@ -3,11 +3,12 @@
 import type { Notification } from "../client/index.js";
 import type { Feed } from "./feed.js";
 import type { ItemActions } from "./item.js";
-import { type Filter, type InboxList, isNewer, rankOf } from "./list.js";
+import { type Filter, folderOf, type InboxList, isNewer, rankOf } from "./list.js";
+import { loadPreferencesView } from "./parts.js";
 import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
-import { type InboxSource, type Position, type Preference, toError } from "./source.js";
-import type { Texts } from "./strings.js";
+import { type Change, type InboxSource, type Position, toError } from "./source.js";
+import type { Strings, Texts } from "./strings.js";
 import type { UndoBar } from "./undo.js";
 
 /** The parts of the component that actions use. */
@@ -59,30 +60,40 @@ export class UserActions implements ItemActions, PanelActions {
     );
   }
 
-  toggleRead({ id, read }: Notification): void {
+  toggleRead(notification: Notification): void {
     this.context.undo.commit();
-    this.mark(id, read);
+    this.mark(notification);
   }
 
   remove(notification: Notification): void {
-    this.takeOut(notification, "deleted", (source) => source.remove(notification.id));
+    this.takeOut(notification, "deleted", "delete");
   }
 
+  /** Move a notification to the archive, or back from there. */
   archive(notification: Notification): void {
-    this.takeOut(notification, "archived", (source) => source.archive(notification.id));
+    if (folderOf(notification) === "ARCHIVE") this.takeOut(notification, "movedBack", "unarchive");
+    else this.takeOut(notification, "archived", "archive");
   }
 
+  /** Take a notification out of the inbox until tomorrow, or bring it back now. */
   snooze(notification: Notification): void {
-    const until = tomorrowMorning();
-    this.takeOut(notification, "snoozed", (source) => source.snooze(notification.id, until));
+    if (folderOf(notification) === "SNOOZED") this.takeOut(notification, "movedBack", "unsnooze");
+    else this.takeOut(notification, "snoozed", "snooze", tomorrowMorning());
+  }
+
+  togglePin(notification: Notification): void {
+    const kind = notification.pinned ? "unpin" : "pin";
+    this.context.undo.commit();
+    this.changeNow(notification, kind, 0, (source) => source.change(kind, notification.id));
   }
 
   /** Choose an action, which reads the notification as well. If another device was first, its choice is shown. */
-  perform({ id, read }: Notification, actionId: string): void {
+  perform(notification: Notification, actionId: string): void {
+    const { id, read } = notification;
     this.context.undo.commit();
-    this.change(id, true, read ? 0 : -1, async (source) => {
+    this.changeNow(notification, "read", -weightOf(notification), async (source) => {
       const position = await source.performAction(id, actionId);
-      return read ? position : source.markRead(id);
+      return read ? position : source.change("markRead", id);
     });
   }
 
@@ -94,7 +105,7 @@ export class UserActions implements ItemActions, PanelActions {
 
   open(notification: Notification): boolean {
     this.context.undo.commit();
-    if (!notification.read) this.mark(notification.id, false);
+    if (!notification.read) this.mark(notification);
     return this.context.dispatchOpen(notification);
   }
 
@@ -120,12 +131,20 @@ export class UserActions implements ItemActions, PanelActions {
     void this.run((source) => this.loadPreferences(source));
   }
 
-  setPreference(type: string, enabled: boolean): void {
-    void this.run((source) => source.setPreference(type, enabled));
-  }
-
   close(): void {
     this.context.open = false;
+  }
+
+  /** Read what is pinned, however old it is. If that fails, it is where its page is. */
+  async loadPinned(): Promise<void> {
+    const { source, list } = this.context;
+    if (!source?.canFilter || folderOf(list.filter) !== "INBOX") return;
+    try {
+      list.showPinned(await source.loadPage({ ...list.filter, pinnedOnly: true }, null));
+      this.context.render();
+    } catch {
+      // The next page of the newest tries again.
+    }
   }
 
   /** Read which types there are, for the filter. What the list has is there in any case. */
@@ -142,25 +161,31 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   /** Take a notification out of the list, after the time to undo it. */
-  private takeOut({ id, read }: Notification, done: "deleted" | "archived" | "snoozed", action: Run<Position>): void {
+  private takeOut(notification: Notification, done: keyof Strings, kind: Change, until?: string): void {
+    const { id } = notification;
     const { texts, undo } = this.context;
     undo.commit();
     const covers = (each: Notification): boolean => each.id === id;
+    // What comes back from a snooze is unread.
+    const comesBack = kind === "unsnooze" || (kind === "unarchive" && !notification.read) ? 1 : 0;
+    const unreadDelta = comesBack - weightOf(notification);
     this.later(
       texts.text(done),
-      { effect: "remove", covers, ids: [id], unreadDelta: read ? 0 : -1, isDeferred: true },
-      action,
+      { effect: "remove", covers, ids: [id], unreadDelta, isDeferred: true },
+      (source) => source.change(kind, id, until),
     );
   }
 
-  private mark(id: string, read: boolean): void {
-    this.change(id, !read, read ? 1 : -1, (source) => (read ? source.markUnread(id) : source.markRead(id)));
+  private mark(notification: Notification): void {
+    const { read } = notification;
+    const isHere = folderOf(notification) === "INBOX";
+    const [effect, kind] = read ? (["unread", "markUnread"] as const) : (["read", "markRead"] as const);
+    this.changeNow(notification, effect, isHere ? (read ? 1 : -1) : 0, (source) => source.change(kind, notification.id));
   }
 
-  /** Show a notification as read or unread at once, and make the change at the server. */
-  private change(id: string, isRead: boolean, unreadDelta: number, action: Run<Position>): void {
+  /** Show a change of a notification at once, and make it at the server. */
+  private changeNow({ id }: Notification, effect: PendingChange["effect"], unreadDelta: number, action: Run<Position>): void {
     const covers = (each: Notification): boolean => each.id === id;
-    const effect = isRead ? "read" : "unread";
     const change = this.context.pending.add({ effect, covers, ids: [id], unreadDelta, isDeferred: false });
     void this.send(change, action);
   }
@@ -227,6 +252,7 @@ export class UserActions implements ItemActions, PanelActions {
     filtered.show(page);
     context.feed.release();
     context.scheduleWrite();
+    await this.loadPinned();
   }
 
   private async loadOlder(source: InboxSource): Promise<void> {
@@ -250,11 +276,18 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   private async loadPreferences(source: InboxSource): Promise<void> {
-    const { panel } = this.context;
+    const { panel, texts } = this.context;
     panel.showView(!panel.showsPreferences);
     if (!panel.showsPreferences) return;
-    panel.showPreferences(withTypes(await source.preferences(), this.context.list.types));
+    const { showPreferences } = await loadPreferencesView();
+    const set = (type: string, enabled: boolean): void => void this.run((used) => used.setPreference(type, enabled));
+    showPreferences(panel.preferences, await source.preferences(), this.context.list.types, texts, set);
   }
+}
+
+/** Return for how many a notification counts in the number of unread ones. */
+function weightOf(notification: Notification): number {
+  return notification.read || folderOf(notification) !== "INBOX" ? 0 : 1;
 }
 
 /** Return eight o'clock tomorrow, of this browser's time zone, in ISO 8601. */
@@ -263,13 +296,4 @@ function tomorrowMorning(): string {
   at.setDate(at.getDate() + 1);
   at.setHours(8, 0, 0, 0);
   return at.toISOString();
-}
-
-/** Add a row for every type in the list that the server has no preference for; sorted by their names. */
-function withTypes(preferences: Preference[], types: ReadonlyMap<string, string>): Preference[] {
-  const rows = new Map(preferences.map((each) => [each.type, each]));
-  for (const [type, label] of types) {
-    if (!rows.has(type)) rows.set(type, { type, enabled: true, required: false, label, description: "" });
-  }
-  return [...rows.values()].sort((a, b) => a.label.localeCompare(b.label));
 }

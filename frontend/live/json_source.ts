@@ -5,7 +5,7 @@
 
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../client/index.js";
 import type { Filter, Page } from "../inbox/list.js";
-import type { InboxSource, Position, Preference, ReadResult, SourceListener } from "../inbox/source.js";
+import type { Change, InboxSource, Position, Preference, ReadResult, SourceListener } from "../inbox/source.js";
 import { JsonConnection } from "./json_connection.js";
 import { type ClientMessage, type JsonNotification, type ServerMessage, toNotification } from "./json_messages.js";
 
@@ -14,6 +14,15 @@ const FIRST_RANK = 5e14;
 
 /** Above every rank: `AllNotificationsRead` of this protocol means all of them. */
 const ABOVE_ALL_RANKS = "9".repeat(19);
+
+/** The message of each change, and its confirmation. Folders and pins are not shown over this protocol. */
+const CHANGES: Partial<Record<Change, [ClientMessage["type"], string]>> = {
+  markRead: ["mark_read", "notification_marked_read"],
+  markUnread: ["mark_unread", "notification_marked_unread"],
+  archive: ["archive_notification", "notification_archived"],
+  snooze: ["snooze_notification", "notification_snoozed"],
+  delete: ["delete_notification", "notification_deleted"],
+};
 
 /** A change that the server has not confirmed: it is sent again after a lost connection. */
 interface Unconfirmed {
@@ -94,33 +103,21 @@ export class JsonSource implements InboxSource {
     void this.requestList(this.pageSize, { replaces: true }).then((page) => this.listener?.onPage(page));
   }
 
-  markRead(id: string): Promise<Position> {
-    return this.change({ type: "mark_read", notification_id: Number(id) }, "notification_marked_read", id);
-  }
-
-  markUnread(id: string): Promise<Position> {
-    return this.change({ type: "mark_unread", notification_id: Number(id) }, "notification_marked_unread", id);
+  change(kind: Change, id: string, until?: string): Promise<Position> {
+    const known = CHANGES[kind];
+    if (!known) return Promise.reject(new Error("The JSON API does not show this on other devices."));
+    const [type, confirmation] = known;
+    const message = { type, notification_id: Number(id), ...(until && { until }) } as ClientMessage;
+    return this.request(message, confirmation, id);
   }
 
   async markAllRead(): Promise<ReadResult> {
-    await this.change({ type: "mark_all_read" }, "all_notifications_marked_read");
+    await this.request({ type: "mark_all_read" }, "all_notifications_marked_read");
     return { position: undefined, isComplete: true };
   }
 
-  remove(id: string): Promise<Position> {
-    return this.change({ type: "delete_notification", notification_id: Number(id) }, "notification_deleted", id);
-  }
-
-  archive(id: string): Promise<Position> {
-    return this.change({ type: "archive_notification", notification_id: Number(id) }, "notification_archived", id);
-  }
-
-  snooze(id: string, until: string): Promise<Position> {
-    return this.change({ type: "snooze_notification", notification_id: Number(id), until }, "notification_snoozed", id);
-  }
-
   performAction(id: string, actionId: string): Promise<Position> {
-    return this.change({ type: "perform_action", notification_id: Number(id), action_id: actionId }, "action_performed", id);
+    return this.request({ type: "perform_action", notification_id: Number(id), action_id: actionId }, "action_performed", id);
   }
 
   /** Does nothing: other devices would not learn of it, so here everything that is unread counts as new. */
@@ -137,7 +134,7 @@ export class JsonSource implements InboxSource {
   }
 
   /** Send a change, now or as soon as there is a connection; resolve when the server has confirmed it. */
-  private change(message: ClientMessage, confirmation: string, id = ""): Promise<undefined> {
+  private request(message: ClientMessage, confirmation: string, id = ""): Promise<undefined> {
     return new Promise((resolve, reject) => {
       const key = `${confirmation} ${id}`;
       this.unconfirmed.get(key)?.resolve();

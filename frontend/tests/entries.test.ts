@@ -11,12 +11,27 @@ const row = (id: number, day = 2) => ({
 const described = (entries: ReturnType<typeof entriesOf>): string[] =>
   entries.map((entry) => {
     if ("row" in entry) return entry.row.notification.id;
+    if ("isPinned" in entry) return "pinned";
     return "day" in entry ? `day ${new Date(entry.day).getDate()}` : `missed ${entry.missed}`;
   });
 
 describe("entries", () => {
   test("have a day above its rows", () => {
     assert.deepEqual(described(entriesOf([row(3, 5), row(2, 5), row(1, 4)])), ["day 5", "3", "2", "day 4", "1"]);
+  });
+
+  test("have what is pinned above the days, if it stands first", () => {
+    const pinned = (id: number, day?: number) => {
+      const { notification: given, isGone } = row(id, day);
+      return { notification: { ...given, pinned: true }, isGone };
+    };
+    const absence = { after: "2", through: "4" };
+    assert.deepEqual(described(entriesOf([pinned(2, 4), pinned(1, 5), row(4, 5), row(3, 5)])), [
+      ...["pinned", "2", "1"],
+      ...["day 5", "4", "3"],
+    ]);
+    assert.deepEqual(described(entriesOf([pinned(1), row(4), row(2)], absence)), ["pinned", "1", "day 2", "4", "missed 1", "2"]);
+    assert.deepEqual(described(entriesOf([row(4), pinned(2)])), ["day 2", "4", "2"]);
   });
 
   test("have a line below what was missed", () => {

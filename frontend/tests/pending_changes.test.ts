@@ -11,7 +11,7 @@ function inbox(filter?: Filter): InboxList {
   return list;
 }
 
-const change = (effect: "read" | "unread" | "remove", id: string, unreadDelta: number) => ({
+const change = (effect: "read" | "unread" | "pin" | "unpin" | "remove", id: string, unreadDelta: number) => ({
   effect,
   covers: (each: { id: string }) => each.id === id,
   ids: [id],
@@ -31,6 +31,20 @@ describe("changes on their way", () => {
     assert.equal(shown[1], list.notifications[2]);
     assert.equal(pending.applyTo(list)[0], shown[0]);
     assert.equal(pending.unreadCount(list), 1);
+  });
+
+  test("pin and unpin", () => {
+    const list = inbox();
+    const pending = new PendingChanges();
+    pending.add(change("pin", "1", 0));
+    pending.add(change("unpin", "3", 0));
+    const shown = pending.applyTo(list);
+    assert.deepEqual(shown.map(({ id, pinned, read }) => [id, pinned, read]), [
+      ["3", false, false],
+      ["2", false, true],
+      ["1", true, false],
+    ]);
+    assert.equal(shown[0], list.notifications[0]);
   });
 
   test("leave a list of unread ones as soon as they are read", () => {

@@ -120,9 +120,11 @@ class Site:
         for name in ("alice", "bob"):
             data = self.execute(
                 name,
-                "{ notifications(first: 100) { nodes { id } totalCount } notificationPreferences { type enabled } }",
+                "{ notifications(first: 100) { nodes { id } totalCount archivedCount snoozedCount } "
+                "notificationPreferences { type enabled } }",
             )
-            if data["notifications"]["totalCount"] > 100:
+            listed = data["notifications"]
+            if listed["totalCount"] > 100 or listed["archivedCount"] or listed["snoozedCount"]:
                 self._delete_all(name)
                 data["notifications"]["nodes"] = []
             for node in data["notifications"]["nodes"]:

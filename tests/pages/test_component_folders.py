@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from tests.pages.embedding import OtherSite
+from tests.pages.inbox_view import InboxView
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
 
@@ -106,3 +109,106 @@ async def test_the_badge_counts_what_came_since_the_list_was_opened(
     await expect(bell).to_have_accessible_name("Notifications, 3 unread")
     site.send("alice", "four")
     await expect(badge).to_have_text("1")
+
+
+def folder_button(inbox: InboxView, name: str) -> Locator:
+    """Return the button that shows a part of the inbox."""
+    return inbox.root.locator(".segments").get_by_role("button", name=name, exact=True)
+
+
+async def test_what_is_archived_is_in_a_list_of_its_own_and_can_be_moved_back(
+    other_page: OtherSite, site: Site
+) -> None:
+    ids = {title: site.send("alice", title) for title in ("one", "two", "three")}
+    inbox = await other_page.open()
+    await inbox.take_out("two", "Archive")
+    await folder_button(inbox, "Archive").click()
+    await eventually(inbox.titles, ["two"])
+    # The count is of the inbox, and so is the button that marks all as read.
+    await eventually(inbox.count, "2 unread")
+    await expect(inbox.root.get_by_role("button", name="Mark all as read")).to_be_hidden()
+    site.execute("alice", ARCHIVE, id=ids["three"])
+    await eventually(inbox.titles, ["three", "two"])
+    await inbox.press("two", "Mark as read")
+    await eventually(inbox.unread, ["three"])
+    await eventually(inbox.count, "1 unread")
+    await inbox.press("three", "Move to the inbox")
+    await eventually(inbox.titles, ["two"])
+    await eventually(inbox.count, "2 unread")
+    await inbox.root.get_by_role("button", name="Undo").click()
+    await eventually(inbox.titles, ["three", "two"])
+    await eventually(inbox.count, "1 unread")
+    await inbox.item("two").focus()
+    await other_page.page.keyboard.press("e")
+    await inbox.root.locator(".bar").get_by_role("button", name="Dismiss").click()
+    await eventually(inbox.titles, ["three"])
+    await folder_button(inbox, "All").click()
+    await eventually(inbox.titles, ["two", "one"])
+    await eventually(inbox.unread, ["one"])
+
+
+async def test_what_is_snoozed_says_until_when_and_can_be_returned(
+    other_page: OtherSite, site: Site
+) -> None:
+    for title in ("one", "two"):
+        site.send("alice", title)
+    inbox = await other_page.open()
+    await inbox.take_out("one", "Snooze")
+    await folder_button(inbox, "Snoozed").click()
+    await eventually(inbox.titles, ["one"])
+    await expect(inbox.item("one").locator(".mark")).to_have_text(
+        re.compile(r"^until .* 8:00:00\sAM$")
+    )
+    await inbox.take_out("one", "Return to the inbox now")
+    await expect(inbox.root.locator(".empty")).to_have_text("There is nothing here.")
+    await folder_button(inbox, "All").click()
+    await eventually(inbox.titles, ["one", "two"])
+
+
+async def test_what_is_pinned_stands_first_however_old_it_is(
+    other_page: OtherSite, site: Site
+) -> None:
+    old = site.send("alice", "old")
+    site.send_many("alice", 25)
+    site.execute("alice", PIN, id=old)
+    inbox = await other_page.open()
+    await eventually(first_titles(inbox), ["old", "n25", "n24"])
+    await expect(inbox.root.locator(".day").first).to_have_text("Pinned")
+    await inbox.press("n24", "Pin")
+    await eventually(first_titles(inbox), ["n24", "old", "n25"])
+    assert (await inbox.titles()).count("n24") == 1
+    site.send("alice", "new")
+    await eventually(first_titles(inbox), ["n24", "old", "new"])
+    await inbox.item("old").focus()
+    await other_page.page.keyboard.press("p")
+    # Its place is further down than what was read.
+    await expect(inbox.item("old")).to_have_count(0)
+    await other_page.page.evaluate("document.activeElement.blur()")
+    await eventually(first_titles(inbox), ["n24", "new", "n25"])
+    pinned = site.execute(
+        "alice", "{ notifications(filter: {pinnedOnly: true}) { nodes { title } } }"
+    )
+    assert pinned["notifications"]["nodes"] == [{"title": "n24"}]
+
+
+def first_titles(inbox: InboxView) -> Callable[[], Awaitable[list[str]]]:
+    """Return what reads the first titles of the list, as many as are expected."""
+
+    async def read() -> list[str]:
+        return (await inbox.titles())[:3]
+
+    return read
+
+
+async def test_what_matters_says_so(other_page: OtherSite, site: Site) -> None:
+    for priority in ("LOW", "NORMAL", "HIGH", "URGENT"):
+        site.send("alice", priority, priority=priority)
+    inbox = await other_page.open()
+    marks = [await inbox.item(title).locator(".mark").inner_text() for title in ("HIGH", "URGENT")]
+    assert marks == ["Important", "Urgent"]
+    for title in ("LOW", "NORMAL"):
+        await expect(inbox.item(title).locator(".mark")).to_be_hidden()
+
+
+ARCHIVE = "mutation ($id: ID!) { archive(id: $id) { position } }"
+PIN = "mutation ($id: ID!) { pin(id: $id) { position } }"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from playwright.async_api import expect
 
@@ -176,6 +178,31 @@ LANGUAGES = {
     "ar": ("الإشعارات", "1 غير مقروءة", "اليوم"),
     "ja": ("通知", "未読 1 件", "今日"),
 }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_nothing_is_cut_off_on_a_phone(
+    open_context: Opener, other_page: OtherSite, site: Site, language: str
+) -> None:
+    """Neither the names of the folders, nor the buttons of a row."""
+    site.send("alice", "A title of some length that needs two lines", priority="URGENT")
+    direction = "rtl" if language == "ar" else "ltr"
+    await other_page.open("inline", html=f'lang="{language}" dir="{direction}"')
+    context = await open_context(viewport={"width": 390, "height": 740})
+    page = await context.new_page()
+    await page.goto(other_page.address)
+    inbox = InboxView(page.locator("notification-inbox"))
+    await expect(inbox.root.locator(".panel")).to_have_attribute("lang", language)
+    await expect(inbox.items.locator(".mark")).to_be_visible()
+    panel = await inbox.root.locator(".panel").bounding_box()
+    assert panel is not None
+    for part in (".segments button", ".filters select", ".actions button", ".mark"):
+        for each in await inbox.root.locator(part).all():
+            box = await each.bounding_box()
+            assert box is not None
+            assert panel["x"] <= box["x"], part
+            assert box["x"] + box["width"] <= panel["x"] + panel["width"], part
+            assert box["height"] < 60, part
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -364,3 +391,40 @@ async def test_older_notifications_come_by_scrolling(other_page: OtherSite, site
         await scroll.evaluate(to_the_end)
         await expect(inbox.items).to_have_count(count)
     await expect(inbox.root.locator(".more")).to_be_hidden()
+
+
+async def test_preferences_are_a_table_by_category(other_page: OtherSite, site: Site) -> None:
+    """Of the types that the site declares, and of those that are in the list."""
+    site.send("alice", "one", type="made-up")
+    inbox = await other_page.open()
+    await inbox.root.get_by_role("button", name="Preferences").click()
+    table = inbox.root.get_by_role("table")
+    await expect(table.get_by_role("rowheader", name="Approvals")).to_contain_text(
+        "Whether what you have handed in was approved."
+    )
+    assert sorted(await table.locator("[scope=rowgroup]").all_inner_texts()) == ["Account", "Work"]
+    switches = table.get_by_role("switch")
+    labels = await switches.evaluate_all("found => found.map(each => each.ariaLabel)")
+    assert labels[:2] == ["Everything else", "made-up"]
+    assert set(labels) == {"Everything else", "made-up", "Tips", "Approvals", "Reports", "Security"}
+    await expect(table.get_by_role("switch", name="Security")).to_be_disabled()
+    # By keyboard, and kept.
+    await table.get_by_role("switch", name="Reports").focus()
+    await other_page.page.keyboard.press("Space")
+    await eventually(wanted(site, "report"), False)
+    await inbox.root.get_by_role("button", name="Preferences").click()
+    await inbox.root.get_by_role("button", name="Preferences").click()
+    await expect(table.get_by_role("switch", name="Reports")).not_to_be_checked()
+
+
+def wanted(site: Site, type: str) -> Callable[[], Awaitable[bool]]:
+    """Return what reads whether Alice wants a type."""
+
+    async def read() -> bool:
+        found = site.execute("alice", "{ notificationPreferences { type enabled } }")
+        enabled = [
+            each["enabled"] for each in found["notificationPreferences"] if each["type"] == type
+        ]
+        return enabled != [False]
+
+    return read

@@ -25,6 +25,18 @@ const ar: Strings = {
   remove: "حذف",
   archive: "أرشفة",
   snooze: "تأجيل حتى الغد 8:00",
+  unarchive: "نقل إلى الوارد",
+  unsnooze: "إعادة إلى الوارد الآن",
+  pin: "تثبيت",
+  unpin: "إلغاء التثبيت",
+  pinned: "المثبّتة",
+  archiveFolder: "الأرشيف",
+  snoozedFolder: "المؤجّلة",
+  emptyFolder: "لا يوجد شيء هنا.",
+  movedBack: "تم النقل إلى الوارد.",
+  high: "مهم",
+  urgent: "عاجل",
+  until: "حتى {time}",
   unreadMark: "غير مقروء: ",
   from: "من {name}",
   data: "البيانات",
@@ -63,7 +75,7 @@ const ar: Strings = {
   preferencesIntro: "ما الذي تريد أن يصلك؟ ما وصل من قبل يبقى.",
   alwaysOn: "مفعّل دائمًا",
   noPreferences: "لا يوجد ما تختاره بعد.",
-  keys: "↑ ↓ تنقّل · ← → أزرار · R مقروء أو غير مقروء · E أرشفة · S تأجيل · Delete حذف · Enter فتح · Ctrl Z تراجع · Esc إغلاق",
+  keys: "↑ ↓ تنقّل · ← → أزرار · R مقروء أو غير مقروء · E أرشفة · S تأجيل · P تثبيت · Delete حذف · Enter فتح · Ctrl Z تراجع · Esc إغلاق",
 };
 
 export default ar;

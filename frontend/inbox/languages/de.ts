@@ -25,6 +25,18 @@ const de: Strings = {
   remove: "Löschen",
   archive: "Archivieren",
   snooze: "Bis morgen, 8:00 Uhr, zurückstellen",
+  unarchive: "In den Posteingang verschieben",
+  unsnooze: "Jetzt in den Posteingang zurückholen",
+  pin: "Anheften",
+  unpin: "Lösen",
+  pinned: "Angeheftet",
+  archiveFolder: "Archiv",
+  snoozedFolder: "Zurückgestellt",
+  emptyFolder: "Hier ist nichts.",
+  movedBack: "In den Posteingang verschoben.",
+  high: "Wichtig",
+  urgent: "Dringend",
+  until: "bis {time}",
   unreadMark: "Ungelesen: ",
   from: "von {name}",
   data: "Daten",
@@ -58,7 +70,7 @@ const de: Strings = {
   preferencesIntro: "Was soll Sie erreichen? Was im Posteingang ist, bleibt.",
   alwaysOn: "immer an",
   noPreferences: "Noch gibt es nichts auszuwählen.",
-  keys: "↑ ↓ bewegen · ← → Tasten · R gelesen oder ungelesen · E archiviert · S stellt zurück · Entf löscht · Enter öffnet · Strg Z macht rückgängig · Esc schließt",
+  keys: "↑ ↓ bewegen · ← → Tasten · R gelesen oder ungelesen · E archiviert · S stellt zurück · P heftet an · Entf löscht · Enter öffnet · Strg Z macht rückgängig · Esc schließt",
 };
 
 export default de;

@@ -25,6 +25,18 @@ const es: Strings = {
   remove: "Eliminar",
   archive: "Archivar",
   snooze: "Posponer hasta mañana a las 8:00",
+  unarchive: "Mover a la bandeja",
+  unsnooze: "Devolver a la bandeja ahora",
+  pin: "Fijar",
+  unpin: "Soltar",
+  pinned: "Fijadas",
+  archiveFolder: "Archivo",
+  snoozedFolder: "Pospuestas",
+  emptyFolder: "Aquí no hay nada.",
+  movedBack: "Movida a la bandeja.",
+  high: "Importante",
+  urgent: "Urgente",
+  until: "hasta {time}",
   unreadMark: "Sin leer: ",
   from: "de {name}",
   data: "Datos",
@@ -58,7 +70,7 @@ const es: Strings = {
   preferencesIntro: "¿Qué quieres recibir? Lo que ya está en la bandeja se queda.",
   alwaysOn: "siempre activo",
   noPreferences: "Todavía no hay nada que elegir.",
-  keys: "↑ ↓ moverse · ← → botones · R leída o no · E archiva · S pospone · Supr elimina · Intro abre · Ctrl Z deshace · Esc cierra",
+  keys: "↑ ↓ moverse · ← → botones · R leída o no · E archiva · S pospone · P fija · Supr elimina · Intro abre · Ctrl Z deshace · Esc cierra",
 };
 
 export default es;

@@ -25,6 +25,18 @@ const fr: Strings = {
   remove: "Supprimer",
   archive: "Archiver",
   snooze: "Reporter à demain, 8 h",
+  unarchive: "Remettre dans la boîte",
+  unsnooze: "Remettre dans la boîte maintenant",
+  pin: "Épingler",
+  unpin: "Désépingler",
+  pinned: "Épinglées",
+  archiveFolder: "Archives",
+  snoozedFolder: "Reportées",
+  emptyFolder: "Il n’y a rien ici.",
+  movedBack: "Remise dans la boîte.",
+  high: "Important",
+  urgent: "Urgent",
+  until: "jusqu’au {time}",
   unreadMark: "Non lue : ",
   from: "de {name}",
   data: "Données",
@@ -58,7 +70,7 @@ const fr: Strings = {
   preferencesIntro: "Que voulez-vous recevoir ? Ce qui est déjà là reste.",
   alwaysOn: "toujours actif",
   noPreferences: "Il n’y a encore rien à choisir.",
-  keys: "↑ ↓ se déplacer · ← → boutons · R lue ou non · E archive · S reporte · Suppr supprime · Entrée ouvre · Ctrl Z annule · Échap ferme",
+  keys: "↑ ↓ se déplacer · ← → boutons · R lue ou non · E archive · S reporte · P épingle · Suppr supprime · Entrée ouvre · Ctrl Z annule · Échap ferme",
 };
 
 export default fr;

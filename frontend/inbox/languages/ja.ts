@@ -25,6 +25,18 @@ const ja: Strings = {
   remove: "削除",
   archive: "アーカイブ",
   snooze: "明日の 8:00 まで後回し",
+  unarchive: "受信トレイに戻す",
+  unsnooze: "今すぐ受信トレイに戻す",
+  pin: "ピン留め",
+  unpin: "ピン留めを外す",
+  pinned: "ピン留め",
+  archiveFolder: "アーカイブ",
+  snoozedFolder: "後回し",
+  emptyFolder: "ここには何もありません。",
+  movedBack: "受信トレイに戻しました。",
+  high: "重要",
+  urgent: "緊急",
+  until: "{time} まで",
   unreadMark: "未読：",
   from: "{name} から",
   data: "データ",
@@ -58,7 +70,7 @@ const ja: Strings = {
   preferencesIntro: "受け取る通知を選んでください。届いた通知は残ります。",
   alwaysOn: "常にオン",
   noPreferences: "選べる項目はまだありません。",
-  keys: "↑ ↓ 移動 · ← → ボタン · R 既読／未読 · E アーカイブ · S 後回し · Delete 削除 · Enter 開く · Ctrl Z 元に戻す · Esc 閉じる",
+  keys: "↑ ↓ 移動 · ← → ボタン · R 既読／未読 · E アーカイブ · S 後回し · P ピン留め · Delete 削除 · Enter 開く · Ctrl Z 元に戻す · Esc 閉じる",
 };
 
 export default ja;

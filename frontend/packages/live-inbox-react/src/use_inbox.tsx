@@ -20,12 +20,16 @@ type Actions = Pick<
   | "markRead"
   | "markSeen"
   | "markUnread"
+  | "pin"
   | "preferences"
   | "reconnectNow"
   | "remove"
   | "setFilter"
   | "setPreference"
   | "snooze"
+  | "unarchive"
+  | "unpin"
+  | "unsnooze"
 >;
 
 /** The state, and the actions, which stay the same functions. */
@@ -71,6 +75,7 @@ function useStore({ url, token, pageSize }: InboxStoreOptions): InboxStore {
 function actionsOf(store: InboxStore): Actions {
   const { archive, loadMore, markAllRead, markRead, markSeen, markUnread } = store;
   const { preferences, reconnectNow, remove, setFilter, setPreference, snooze } = store;
+  const { pin, unarchive, unpin, unsnooze } = store;
   return {
     archive,
     loadMore,
@@ -78,11 +83,15 @@ function actionsOf(store: InboxStore): Actions {
     markRead,
     markSeen,
     markUnread,
+    pin,
     preferences,
     reconnectNow,
     remove,
     setFilter,
     setPreference,
     snooze,
+    unarchive,
+    unpin,
+    unsnooze,
   };
 }

@@ -3,7 +3,7 @@
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../../../client/index.js";
 import { GraphQLSource } from "../../../inbox/graphql_source.js";
 import { EVERYTHING, type Filter, InboxList, type Page, rankOf, sameFilter } from "../../../inbox/list.js";
-import { type Position, type Preference, toError } from "../../../inbox/source.js";
+import { type Change, type Preference, toError } from "../../../inbox/source.js";
 
 export interface InboxStoreOptions {
   /** The endpoint of GraphQL: an address or, on a page, a path. */
@@ -103,9 +103,9 @@ export class InboxStore {
     this.publish();
   };
 
-  readonly markRead = (id: string): Promise<void> => done(this.connected().markRead(id));
+  readonly markRead = (id: string): Promise<void> => this.change("markRead", id);
 
-  readonly markUnread = (id: string): Promise<void> => done(this.connected().markUnread(id));
+  readonly markUnread = (id: string): Promise<void> => this.change("markUnread", id);
 
   /** Mark what is in the list, and what is older, as read: of one type, if the filter is of one. */
   readonly markAllRead = async (): Promise<void> => {
@@ -120,12 +120,21 @@ export class InboxStore {
     if (position !== undefined) await this.connected().markSeen(position);
   };
 
-  readonly archive = (id: string): Promise<void> => done(this.connected().archive(id));
+  readonly archive = (id: string): Promise<void> => this.change("archive", id);
+
+  readonly unarchive = (id: string): Promise<void> => this.change("unarchive", id);
 
   /** Take a notification out of the inbox until a moment. */
-  readonly snooze = (id: string, until: Date): Promise<void> => done(this.connected().snooze(id, until.toISOString()));
+  readonly snooze = (id: string, until: Date): Promise<void> => this.change("snooze", id, until.toISOString());
 
-  readonly remove = (id: string): Promise<void> => done(this.connected().remove(id));
+  /** Return a snoozed notification to the top of the inbox now. */
+  readonly unsnooze = (id: string): Promise<void> => this.change("unsnooze", id);
+
+  readonly pin = (id: string): Promise<void> => this.change("pin", id);
+
+  readonly unpin = (id: string): Promise<void> => this.change("unpin", id);
+
+  readonly remove = (id: string): Promise<void> => this.change("delete", id);
 
   readonly preferences = (): Promise<Preference[]> => this.connected().preferences();
 
@@ -134,6 +143,10 @@ export class InboxStore {
 
   /** Connect now instead of after the wait. */
   readonly reconnectNow = (): void => this.source?.reconnectNow();
+
+  private async change(kind: Change, id: string, until?: string): Promise<void> {
+    await this.connected().change(kind, id, until);
+  }
 
   // -- the connection -----------------------------------------------------------------------------------
 
@@ -210,9 +223,4 @@ export class InboxStore {
     };
     for (const listener of [...this.listeners]) listener();
   }
-}
-
-/** The position of a change is for those who follow it themselves. */
-async function done(change: Promise<Position>): Promise<void> {
-  await change;
 }

@@ -1,0 +1,13 @@
+/**
+ * The parts of the component that not every page needs, loaded when they are. Where the component is a script of its own,
+ * parts_beside.ts takes the place of this module (build.mjs).
+ */
+
+/** Show pictures, choices and formatted messages in rows. */
+export const loadContentParts = (): Promise<typeof import("./content_parts.js")> => import("./content_parts.js");
+
+/** Show the preferences. */
+export const loadPreferencesView = (): Promise<typeof import("./preferences_view.js")> => import("./preferences_view.js");
+
+/** Share one connection among the tabs of a browser. */
+export const loadSharedSource = (): Promise<typeof import("./shared_source.js")> => import("./shared_source.js");

@@ -1,0 +1,9 @@
+/** In the place of parts.ts (build.mjs): scripts beside that of the component, as the languages are. */
+
+import { loadBeside } from "./own_address.js";
+
+export const loadContentParts = (): Promise<typeof import("./content_parts.js")> => loadBeside("parts");
+
+export const loadPreferencesView = (): Promise<typeof import("./preferences_view.js")> => loadBeside("preferences");
+
+export const loadSharedSource = (): Promise<typeof import("./shared_source.js")> => loadBeside("sharing");
