@@ -122,6 +122,7 @@ async function bundle(outdir) {
   const parts = {
     "notification-inbox.http": "client/http_socket.ts",
     "notification-inbox.parts": "inbox/content_parts.ts",
+    "notification-inbox.alerts": "inbox/alerts.ts",
     "notification-inbox.preferences": "inbox/preferences_view.ts",
     "notification-inbox.sharing": "inbox/shared_source.ts",
   };

@@ -4,6 +4,7 @@
  */
 
 import type { Notification, NotificationAction } from "../client/index.js";
+import { adoptStyles } from "./adopt_styles.js";
 import type { Row } from "./arrangement.js";
 import css from "./content_parts.shadow.css";
 import { element, icon, setAttributes } from "./dom.js";
@@ -15,29 +16,18 @@ import { safeLink } from "./safe_link.js";
 const rows = new WeakMap<HTMLElement, Row>();
 const messages = new WeakMap<HTMLElement, string>();
 
-let sheet: CSSStyleSheet | undefined;
-
 /** Show the parts of a notification in its row, and update them. What is as it was is not touched. */
 export function showParts(root: HTMLElement, message: HTMLElement, row: Row, settings: ItemSettings): void {
   rows.set(root, row);
-  adoptStyles(root);
+  // The row is in its place only after this turn of the event loop.
+  queueMicrotask(() => {
+    const shadow = root.getRootNode();
+    if (shadow instanceof ShadowRoot) adoptStyles(shadow, css);
+  });
   const { notification } = row;
   showAvatar(root, notification);
   showMessage(message, notification);
   showChoices(root, message, row, settings);
-}
-
-/** The row is in its place only after this turn of the event loop. */
-function adoptStyles(root: HTMLElement): void {
-  queueMicrotask(() => {
-    const shadow = root.getRootNode();
-    if (!sheet) {
-      sheet = new CSSStyleSheet();
-      sheet.replaceSync(css);
-    }
-    if (!(shadow instanceof ShadowRoot) || shadow.adoptedStyleSheets.includes(sheet)) return;
-    shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
-  });
 }
 
 /** The picture of the actor, or the icon if it is one, or the first letter of the actor's name. */

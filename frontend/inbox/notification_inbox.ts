@@ -4,7 +4,8 @@
  * Attributes: `endpoint`; `token`, or else the browser's session; `inline` (always open, without a bell);
  * `page-size`; `remember="KEY"` (store the list in this browser under that key, which must be of one user, and
  * resume it after a reload); `label`; `lang`; `title-badge` (the number of unread notifications in the title of the page);
- * `show-data` (the data of notifications, for developers). Properties: `tokenProvider`, a function that returns a token or
+ * `alerts` (`toast`, `sound`, `browser`: what tells of arrivals beside the list); `show-data` (the data of notifications, for
+ * developers). Properties: `tokenProvider`, a function that returns a token or
  * a promise of one and is called with `{refresh: true}` when the last was refused; `strings`, to replace texts; `source`,
  * to show another kind of inbox. `forget()` removes what is stored: call it before signing out.
  * Events: `inbox-change`, `inbox-status`, `inbox-event`, `signed-out`, and `notification-open` (cancelable).
@@ -12,6 +13,7 @@
  */
 
 import type { FollowStatus, InboxReset, Notification, NotificationEvent, TokenSource } from "../client/index.js";
+import type { Alerts } from "./alerts.js";
 import { Announcer } from "./announcer.js";
 import { Bell } from "./bell.js";
 import { deferred } from "./deferred_source.js";
@@ -25,7 +27,7 @@ import { languageOf, loadLanguage } from "./languages.js";
 import { EVERYTHING, folderOf, InboxList, isArrival, isNewer, type Page, pinnedFirst, rankOf, sameFilter } from "./list.js";
 import { ListStorage } from "./list_storage.js";
 import { Panel } from "./panel.js";
-import { loadSharedSource } from "./parts.js";
+import { loadAlerts, loadSharedSource } from "./parts.js";
 import { PendingChanges } from "./pending_changes.js";
 import { placePanel } from "./placement.js";
 import { isOriginRefused, type Refusal, refusalHint, refusalOf } from "./refusal.js";
@@ -72,6 +74,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   private customSource: InboxSource | undefined;
   private tokens: TokenSource | undefined;
   private listening = new AbortController();
+  private alerts: Promise<Alerts> | undefined;
   private timesTimer: ReturnType<typeof setInterval> | undefined;
   private readonly storage = new ListStorage(
     () => this.getAttribute("remember"),
@@ -173,6 +176,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     if (open) {
       this.place();
       this.panel.root.focus({ preventScroll: true });
+      this.withAlerts((alerts) => alerts.ask());
       // What is cut off is known only now that there is a layout.
       this.feed.renderRange();
       return;
@@ -372,6 +376,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     if (isArrival(event)) {
       const { notification } = event;
       this.announcer.add(notification.title);
+      if (!resumed) this.withAlerts((alerts) => alerts.arrived(notification));
       if (this.list.matches(notification)) this.feed.highlight(notification.id, resumed);
       if (resumed) this.absence = extended(this.absence, newest && rankOf(newest), rankOf(notification));
     }
@@ -435,6 +440,13 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     if (this.isReloading || this.list.notifications.length <= LONGEST_LIST || !this.feed.isAtTop()) return;
     this.isReloading = true;
     this.source?.reload();
+  }
+
+  /** Use the alerts that the page wants, once their script is there. Without it, there are none. */
+  private withAlerts(use: (alerts: Alerts) => void): void {
+    if (!this.hasAttribute("alerts")) return;
+    this.alerts ??= loadAlerts().then(({ Alerts }) => new Alerts(this, this.root, this.panel.question));
+    this.alerts.then(use, () => undefined);
   }
 
   // -- for the parts of the component ------------------------------------------------------------------

@@ -60,6 +60,8 @@ export class Panel {
   private readonly keys = element("p", { class: "keys", id: "keys" });
   /** The preferences stand here, once they are wanted. */
   readonly preferences = element("div", { class: "preferences", role: "group", hidden: true });
+  /** A question or a hint to the user. */
+  readonly question = element("div", { class: "question", hidden: true });
   private readonly problem = element("div", { class: "problem", role: "alert", hidden: true });
   private canFilter = true;
   private isLoadingMore = false;
@@ -83,6 +85,7 @@ export class Panel {
       signedOut.root,
       this.listFrame,
       this.preferences,
+      this.question,
       undoBar,
       this.problem,
     );

@@ -9,5 +9,8 @@ export const loadContentParts = (): Promise<typeof import("./content_parts.js")>
 /** Show the preferences. */
 export const loadPreferencesView = (): Promise<typeof import("./preferences_view.js")> => import("./preferences_view.js");
 
+/** Tell users of arrivals when they do not look at the list. */
+export const loadAlerts = (): Promise<typeof import("./alerts.js")> => import("./alerts.js");
+
 /** Share one connection among the tabs of a browser. */
 export const loadSharedSource = (): Promise<typeof import("./shared_source.js")> => import("./shared_source.js");

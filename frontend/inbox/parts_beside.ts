@@ -6,4 +6,6 @@ export const loadContentParts = (): Promise<typeof import("./content_parts.js")>
 
 export const loadPreferencesView = (): Promise<typeof import("./preferences_view.js")> => loadBeside("preferences");
 
+export const loadAlerts = (): Promise<typeof import("./alerts.js")> => loadBeside("alerts");
+
 export const loadSharedSource = (): Promise<typeof import("./shared_source.js")> => loadBeside("sharing");

@@ -3,12 +3,11 @@
  * when it is opened.
  */
 
+import { adoptStyles } from "./adopt_styles.js";
 import { element } from "./dom.js";
 import css from "./preferences.shadow.css";
 import type { Preference } from "./source.js";
 import type { Texts } from "./strings.js";
-
-let sheet: CSSStyleSheet | undefined;
 
 /**
  * Show what the user wants of each type: of those that the server declares or the user has chosen, and of those in `seen`,
@@ -21,7 +20,7 @@ export function showPreferences(
   texts: Texts,
   set: (type: string, enabled: boolean) => void,
 ): void {
-  useStyles(place.getRootNode() as ShadowRoot);
+  adoptStyles(place.getRootNode() as ShadowRoot, css);
   const rows = withSeen(preferences, seen);
   const intro = element("p", { class: "intro" }, texts.text(rows.length > 0 ? "preferencesIntro" : "noPreferences"));
   const table = element("table", {});
@@ -65,12 +64,4 @@ function byCategory(rows: readonly Preference[]): Map<string, Preference[]> {
   const groups = new Map<string, Preference[]>([["", []]]);
   for (const row of [...rows].sort((a, b) => a.label.localeCompare(b.label))) groups.set(row.category ?? "", [...(groups.get(row.category ?? "") ?? []), row]);
   return groups;
-}
-
-function useStyles(root: ShadowRoot): void {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-  }
-  if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
 }

@@ -84,6 +84,10 @@ export interface Strings {
   preferencesIntro: string;
   alwaysOn: string;
   noPreferences: string;
+  /** Whether the browser may show notifications, asked before the browser asks. */
+  askBrowser: string;
+  turnOn: string;
+  notNow: string;
   keys: string;
 }
 

@@ -70,6 +70,9 @@ const de: Strings = {
   preferencesIntro: "Was soll Sie erreichen? Was im Posteingang ist, bleibt.",
   alwaysOn: "immer an",
   noPreferences: "Noch gibt es nichts auszuwählen.",
+  askBrowser: "Benachrichtigungen Ihres Browsers zeigen, während diese Seite im Hintergrund ist?",
+  turnOn: "Einschalten",
+  notNow: "Nicht jetzt",
   keys: "↑ ↓ bewegen · ← → Tasten · R gelesen oder ungelesen · E archiviert · S stellt zurück · P heftet an · Entf löscht · Enter öffnet · Strg Z macht rückgängig · Esc schließt",
 };
 

@@ -70,5 +70,8 @@ export const en: Strings = {
   preferencesIntro: "What should reach you? What is in the inbox stays.",
   alwaysOn: "always on",
   noPreferences: "There is nothing to choose yet.",
+  askBrowser: "Show notifications of your browser while this page is in the background?",
+  turnOn: "Turn on",
+  notNow: "Not now",
   keys: "↑ ↓ move · ← → buttons · R read or unread · E archives · S snoozes · P pins · Delete deletes · Enter opens · Ctrl Z undoes · Esc closes",
 };

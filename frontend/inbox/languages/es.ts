@@ -70,6 +70,9 @@ const es: Strings = {
   preferencesIntro: "¿Qué quieres recibir? Lo que ya está en la bandeja se queda.",
   alwaysOn: "siempre activo",
   noPreferences: "Todavía no hay nada que elegir.",
+  askBrowser: "¿Mostrar notificaciones del navegador mientras esta página está en segundo plano?",
+  turnOn: "Activar",
+  notNow: "Ahora no",
   keys: "↑ ↓ moverse · ← → botones · R leída o no · E archiva · S pospone · P fija · Supr elimina · Intro abre · Ctrl Z deshace · Esc cierra",
 };
 

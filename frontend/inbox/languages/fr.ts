@@ -70,6 +70,9 @@ const fr: Strings = {
   preferencesIntro: "Que voulez-vous recevoir ? Ce qui est déjà là reste.",
   alwaysOn: "toujours actif",
   noPreferences: "Il n’y a encore rien à choisir.",
+  askBrowser: "Afficher des notifications du navigateur quand cette page est en arrière-plan ?",
+  turnOn: "Activer",
+  notNow: "Pas maintenant",
   keys: "↑ ↓ se déplacer · ← → boutons · R lue ou non · E archive · S reporte · P épingle · Suppr supprime · Entrée ouvre · Ctrl Z annule · Échap ferme",
 };
 

@@ -70,6 +70,9 @@ const ja: Strings = {
   preferencesIntro: "受け取る通知を選んでください。届いた通知は残ります。",
   alwaysOn: "常にオン",
   noPreferences: "選べる項目はまだありません。",
+  askBrowser: "このページが背面にあるとき、ブラウザーの通知を表示しますか？",
+  turnOn: "オンにする",
+  notNow: "今はしない",
   keys: "↑ ↓ 移動 · ← → ボタン · R 既読／未読 · E アーカイブ · S 後回し · P ピン留め · Delete 削除 · Enter 開く · Ctrl Z 元に戻す · Esc 閉じる",
 };
 

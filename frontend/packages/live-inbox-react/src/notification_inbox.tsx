@@ -16,6 +16,8 @@ export interface NotificationInboxProps {
   lang?: string | undefined;
   titleBadge?: boolean | undefined;
   showData?: boolean | undefined;
+  /** What tells of arrivals beside the list; nothing by default. */
+  alerts?: readonly ("toast" | "sound" | "browser")[] | undefined;
   strings?: Partial<Strings> | undefined;
   className?: string | undefined;
   style?: CSSProperties | undefined;
@@ -81,6 +83,7 @@ export function NotificationInbox(props: NotificationInboxProps): ReactElement {
     lang: props.lang,
     "title-badge": flag(props.titleBadge),
     "show-data": flag(props.showData),
+    alerts: props.alerts?.join(" "),
     class: className,
     style: props.style,
   };
