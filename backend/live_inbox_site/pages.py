@@ -17,6 +17,7 @@ from django.http import (
 from django.http.multipartparser import MultiPartParserError
 from django.urls import reverse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 
 from live_inbox import database
 from live_inbox.client_addresses import parse_address
@@ -34,6 +35,7 @@ from live_inbox.web.views import (
     render_graphiql,
     render_page,
 )
+from live_inbox_site.demo_events import StillBusy, make_demo_events
 from live_inbox_site.demo_tokens import LONGEST_SECONDS, demo_token, demo_users
 from live_inbox_site.environment import site_settings
 
@@ -124,14 +126,30 @@ async def graphiql(request: HttpRequest) -> HttpResponse:
 async def give_demo_token(request: HttpRequest) -> HttpResponse:
     """Give a token of a demo user to a page of this site, in a browser on this machine. In development only."""
     seconds = _whole(request.GET.get("seconds", str(LONGEST_SECONDS)))
-    # Other sites could not read the answer; they need not cause it either.
-    is_own = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
-    if request.method != "GET" or not is_own or not seconds or not _is_from_here(request):
+    if request.method != "GET" or not seconds or not _is_of_a_page_from_here(request):
         raise Http404
     token = await in_database_thread(demo_token, request.GET.get("user", ""), seconds)
     if token is None:
         raise Http404
     return JsonResponse({"token": token}, headers={"Cache-Control": "no-store"})
+
+
+@csrf_exempt
+@database.non_atomic
+async def give_demo_events(request: HttpRequest) -> HttpResponse:
+    """Make hundreds of events in the inbox of a demo user, for a page of this site. In development only.
+
+    429 while others are being made.
+    """
+    if request.method != "POST" or not _is_of_a_page_from_here(request):
+        raise Http404
+    try:
+        events = await in_database_thread(make_demo_events, request.GET.get("user", ""))
+    except StillBusy:
+        return HttpResponse(status=429, headers={"Retry-After": "1"})
+    if events is None:
+        raise Http404
+    return JsonResponse({"events": events}, headers={"Cache-Control": "no-store"})
 
 
 def _what_is_served() -> str:
@@ -143,7 +161,11 @@ def _what_is_served() -> str:
 
 
 async def _facts(request: HttpRequest) -> dict[str, Any]:
-    own = {"home": reverse("front"), "tokens": reverse("demo-token")}
+    own = {
+        "home": reverse("front"),
+        "tokens": reverse("demo-token"),
+        "events": reverse("demo-events"),
+    }
     return await in_database_thread(_facts_with, request, addresses() | own)
 
 
@@ -151,9 +173,17 @@ def _facts_with(request: HttpRequest, addresses: dict[str, Any]) -> dict[str, An
     demo = [person_facts(user) for user in demo_users()] if _is_from_here(request) else []
     return page_facts(request, addresses) | {
         "tokens": addresses["tokens"] if demo else None,
+        "events": addresses["events"] if demo else None,
         "demo": demo,
         "tokenSeconds": _whole(request.GET.get("token-seconds", "")),
     }
+
+
+def _is_of_a_page_from_here(request: HttpRequest) -> bool:
+    """Whether a page of this site asks, in a browser on this machine."""
+    # Other sites could not read the answer; they need not cause it either.
+    is_own = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+    return is_own and _is_from_here(request)
 
 
 def _is_from_here(request: HttpRequest) -> bool:

@@ -25,6 +25,7 @@ urlpatterns = [
     path("sign-in/", throttled(SignIn.as_view()), name="sign-in"),
     path("sign-out/", SignOut.as_view(), name="sign-out"),
     path("demo-token", pages.give_demo_token, name="demo-token"),
+    path("demo-events", pages.give_demo_events, name="demo-events"),
     re_path(r"^graphql/?$", graphql),
     path("", include("live_inbox.urls")),
     *original_admin_redirects,

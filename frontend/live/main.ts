@@ -4,6 +4,7 @@ import "../inbox/index.js";
 import "./live.css";
 import { DemoTokens } from "./demo_tokens.js";
 import { type Choice, Device } from "./device.js";
+import { initManyEvents } from "./many_events.js";
 import { pageFacts } from "./page_facts.js";
 import { SendForm } from "./send_form.js";
 import { initTheme } from "./theme.js";
@@ -50,6 +51,7 @@ function main(): void {
     for (const device of devices) device.forget();
   });
   new SendForm(form, facts, tokens);
+  initManyEvents(facts, form);
 }
 
 function storeChoices(choices: Choice[]): void {

@@ -13,6 +13,8 @@ export interface PageFacts {
   home: string | null;
   /** The address that returns tokens of demo users; null outside of development. */
   tokens: string | null;
+  /** The address that makes events in the inbox of a demo user; null outside of development. */
+  events: string | null;
   demo: Person[];
   /** The user who is signed in with this browser, if anybody. */
   viewer: Person | null;

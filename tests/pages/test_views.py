@@ -15,10 +15,11 @@ from django.test.utils import override_script_prefix
 from django.urls import include, path
 
 from live_inbox.content import LINK_LENGTH, MESSAGE_LENGTH, TITLE_LENGTH
+from live_inbox.models import Inbox, Notification
 from live_inbox.notification_types import TYPE_LENGTH
 from live_inbox.web import bundles
 from live_inbox_graphql.view import GraphQLView
-from live_inbox_site import pages
+from live_inbox_site import demo_events, pages
 from live_inbox_site.environment import SiteSettings, site_settings
 from tests.authentication import authenticate_now
 from tests.graphql.own_schema import schema
@@ -326,3 +327,36 @@ def test_pages_are_on_by_default_in_development_only() -> None:
     assert switches(environment="production", pages=True) == (True, False)
     assert switches(environment="production", graphiql=True) == (False, True)
     assert switches(environment="development", pages=False, graphiql=False) == (False, False)
+
+
+@pytest.mark.usefixtures("development")
+def test_demo_events_are_a_few_hundred_and_leave_a_few_notifications(client: Client) -> None:
+    answer = client.post("/demo-events?user=alice")
+    assert answer.status_code == 200
+    events = answer.json()["events"]
+    inbox = Inbox.objects.get(user__username="alice")
+    assert (inbox.last_sequence, inbox.total_count) == (events, demo_events.KEPT)
+    assert 480 <= events <= 500
+    assert facts(client.get("/").content.decode())["events"] == "/demo-events"
+
+
+@pytest.mark.usefixtures("development")
+def test_other_requests_make_no_demo_events(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = "/demo-events?user=alice"
+    refused = [
+        client.get(alice),
+        client.post("/demo-events?user=carol"),
+        client.post("/demo-events"),
+        client.post(alice, headers={"Sec-Fetch-Site": "cross-site"}),
+        client.post(alice, headers={"X-Forwarded-For": "127.0.0.1"}),
+        client.post(alice, REMOTE_ADDR="192.0.2.1"),
+    ]
+    with demo_events._busy:
+        busy = client.post(alice)
+    configure(monkeypatch, environment="production", pages=True)
+    refused.append(client.post(alice))
+    assert [answer.status_code for answer in refused] == [404] * len(refused)
+    assert (busy.status_code, busy["Retry-After"]) == (429, "1")
+    assert not Notification.objects.exists()
