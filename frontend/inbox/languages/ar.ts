@@ -47,7 +47,7 @@ const ar: Strings = {
   moreRemain: "لم يُحدَّد الكل بعد: اضغط الزر مرة أخرى.",
   undo: "تراجع",
   dismiss: "إخفاء",
-  gone: "حُذف على جهاز آخر",
+  gone: "لم يعد في هذه القائمة",
   newAbove: "{n} جديدة",
   away: "{n} أثناء غيابك",
   arrived: "إشعار جديد: {title}",

@@ -47,7 +47,7 @@ const de: Strings = {
   moreRemain: "Noch sind nicht alle als gelesen markiert: noch einmal drücken.",
   undo: "Rückgängig",
   dismiss: "Ausblenden",
-  gone: "Auf einem anderen Gerät gelöscht",
+  gone: "Nicht mehr in dieser Liste",
   newAbove: "{n} neu",
   away: "{n} während Ihrer Abwesenheit",
   arrived: "Neue Benachrichtigung: {title}",

@@ -47,7 +47,7 @@ export const en: Strings = {
   moreRemain: "Not all are marked as read yet: press the button again.",
   undo: "Undo",
   dismiss: "Dismiss",
-  gone: "Deleted on another device",
+  gone: "No longer in this list",
   newAbove: "{n} new",
   away: "{n} while you were away",
   arrived: "New notification: {title}",

@@ -47,7 +47,7 @@ const es: Strings = {
   moreRemain: "Aún no están todas marcadas: pulsa el botón otra vez.",
   undo: "Deshacer",
   dismiss: "Ocultar",
-  gone: "Eliminada en otro dispositivo",
+  gone: "Ya no está en esta lista",
   newAbove: { one: "{n} nueva", other: "{n} nuevas" },
   away: "{n} durante tu ausencia",
   arrived: "Nueva notificación: {title}",

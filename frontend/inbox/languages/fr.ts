@@ -47,7 +47,7 @@ const fr: Strings = {
   moreRemain: "Toutes ne sont pas encore marquées : appuyez de nouveau.",
   undo: "Annuler",
   dismiss: "Masquer",
-  gone: "Supprimée sur un autre appareil",
+  gone: "N’est plus dans cette liste",
   newAbove: { one: "{n} nouvelle", other: "{n} nouvelles" },
   away: "{n} pendant votre absence",
   arrived: "Nouvelle notification : {title}",

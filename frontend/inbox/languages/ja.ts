@@ -47,7 +47,7 @@ const ja: Strings = {
   moreRemain: "まだ未読があります。もう一度押してください。",
   undo: "元に戻す",
   dismiss: "閉じる",
-  gone: "別の端末で削除されました",
+  gone: "この一覧にはもうありません",
   newAbove: "新着 {n} 件",
   away: "不在中に {n} 件",
   arrived: "新しい通知：{title}",
