@@ -15,8 +15,10 @@ export type {
   NotificationDeleted,
   NotificationFolder,
   NotificationPriority,
+  NotificationsDeleted,
   NotificationsSeen,
   NotificationTarget,
+  NotificationsUpdated,
   NotificationUpdated,
   PositionAdvanced,
 } from "./schema.js";

@@ -15,6 +15,8 @@ const EVENT = `    __typename
     ... on NotificationDeleted { notificationId }
     ... on AllNotificationsRead { count throughRank }
     ... on NotificationsSeen { count throughRank }
+    ... on NotificationsUpdated { change notificationIds }
+    ... on NotificationsDeleted { notificationIds }
     ... on InboxReset { reason }`;
 
 export function examples(userId: string): Tab[] {

@@ -5,12 +5,11 @@ import {
   createResumingClient,
   type Following,
   follow,
-  isApplied,
   NOTIFICATION_FIELDS,
   type Notification,
   type TokenSource,
 } from "../client/index.js";
-import { EVERYTHING, type Filter, isNewer, type Page } from "./list.js";
+import { EVERYTHING, type Filter, type Page } from "./list.js";
 import { socketAddress } from "./socket_address.js";
 import {
   type Change,
@@ -37,19 +36,6 @@ const PAGE = /* GraphQL */ `
   ${NOTIFICATION_FIELDS}
 `;
 
-const UNREAD_IDS = /* GraphQL */ `
-  query UnreadIds($types: [String!], $after: String) {
-    notifications(first: 100, after: $after, filter: { types: $types, read: false }) {
-      nodes { id rank }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
-`;
-
-/** How many notifications are marked as read at once, and by one call: users may do so many things in a row. */
-const MARKED_AT_ONCE = 10;
-const MOST_MARKED = 300;
-
 interface PageResult {
   notifications: {
     nodes: Notification[];
@@ -57,13 +43,6 @@ interface PageResult {
     unreadCount: number;
     unseenCount: number;
     position: string;
-  };
-}
-
-interface UnreadIds {
-  notifications: {
-    nodes: { id: string; rank: string }[];
-    pageInfo: { hasNextPage: boolean; endCursor: string | null };
   };
 }
 
@@ -134,11 +113,14 @@ export class GraphQLSource implements InboxSource {
     return unlessGone(changed.then((data) => data[kind]?.position));
   }
 
-  async markAllRead(range: ReadRange): Promise<ReadResult> {
-    if (range.filter.type !== null) return this.markTypeRead(range.filter.type, range.newest);
-    const document = "mutation MarkAllRead($upTo: String) { markAllRead(upTo: $upTo) { position } }";
-    const { markAllRead } = await this.execute<Changed<"markAllRead">>(document, { upTo: range.upTo ?? null });
-    return { position: markAllRead.position, isComplete: true };
+  async markAllRead({ filter, upTo }: ReadRange): Promise<ReadResult> {
+    const document = `mutation MarkAllRead($filter: NotificationFilter, $upTo: String) {
+      markAllRead(filter: $filter, upTo: $upTo) { position hasMore }
+    }`;
+    const variables = { filter: filter.type === null ? null : { types: [filter.type] }, upTo: upTo ?? null };
+    type Result = { markAllRead: { position: string; hasMore: boolean } };
+    const { markAllRead } = await this.execute<Result>(document, variables);
+    return { position: markAllRead.position, isComplete: !markAllRead.hasMore };
   }
 
   performAction(id: string, actionId: string): Promise<Position> {
@@ -184,31 +166,6 @@ export class GraphQLSource implements InboxSource {
         },
       );
     });
-  }
-
-  /**
-   * Mark the notifications of one type as read, one by one: `markAllRead` has no filter. Those with a rank above
-   * `newest` arrived later, and stay unread.
-   */
-  private async markTypeRead(type: string, newest: string | undefined): Promise<ReadResult> {
-    const ids: string[] = [];
-    let after: string | null = null;
-    let hasMore = true;
-    while (hasMore && ids.length < MOST_MARKED) {
-      const page: UnreadIds = await this.execute(UNREAD_IDS, { types: [type], after });
-      const { nodes, pageInfo } = page.notifications;
-      for (const { id, rank } of nodes) if (newest === undefined || !isNewer(rank, newest)) ids.push(id);
-      hasMore = pageInfo.hasNextPage;
-      after = pageInfo.endCursor;
-    }
-    let position: Position;
-    for (let at = 0; at < ids.length; at += MARKED_AT_ONCE) {
-      const marked = ids.slice(at, at + MARKED_AT_ONCE).map((id) => this.change("markRead", id));
-      for (const reached of await Promise.all(marked)) {
-        if (reached && !(position && isApplied(reached, position))) position = reached;
-      }
-    }
-    return { position, isComplete: !hasMore };
   }
 }
 

@@ -137,6 +137,12 @@ export class InboxList {
     if (this.recent.length > MAX_RECENT_EVENTS) this.recent.shift();
   }
 
+  /** Whether an event brings notifications into this list of which it says only the ids: the list has to be read anew. */
+  isBehind(event: NotificationEvent): boolean {
+    const isToArchive = event.__typename === "NotificationsUpdated" && event.change === "ARCHIVED";
+    return isToArchive && folderOf(this.filter) === "ARCHIVE";
+  }
+
   /** Whether a notification belongs to this list. */
   matches(notification: Notification): boolean {
     const { type, unreadOnly, pinnedOnly } = this.filter;
@@ -166,6 +172,13 @@ export class InboxList {
         break;
       case "NotificationDeleted":
         this.remove(event.notificationId);
+        break;
+      case "NotificationsDeleted":
+        this.removeAll(event.notificationIds);
+        break;
+      case "NotificationsUpdated":
+        if (event.change === "ARCHIVED") this.removeAll(event.notificationIds);
+        else this.readThese(event.notificationIds, event.occurredAt);
         break;
       case "AllNotificationsRead":
         this.readAll(event.throughRank, event.occurredAt);
@@ -200,13 +213,24 @@ export class InboxList {
     this.notifications = this.notifications.filter((each) => each.id !== id);
   }
 
+  private removeAll(ids: readonly string[]): void {
+    const gone = new Set(ids);
+    this.notifications = this.notifications.filter(({ id }) => !gone.has(id));
+  }
+
+  private readThese(ids: readonly string[], readAt: string): void {
+    const read = new Set(ids);
+    this.readWhere(({ id }) => read.has(id), readAt);
+  }
+
   private readAll(throughRank: string | null, readAt: string): void {
+    if (throughRank === null) return;
+    this.readWhere((each) => folderOf(each) === "INBOX" && !isNewer(rankOf(each), throughRank), readAt);
+  }
+
+  private readWhere(covers: (notification: Notification) => boolean, readAt: string): void {
     this.notifications = this.notifications
-      .map((each) =>
-        each.read || throughRank === null || folderOf(each) !== "INBOX" || isNewer(rankOf(each), throughRank)
-          ? each
-          : { ...each, read: true, readAt },
-      )
+      .map((each) => (each.read || !covers(each) ? each : { ...each, read: true, readAt }))
       .filter((each) => this.matches(each));
   }
 }

@@ -373,6 +373,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     const resumed = !this.panel.status.isLive;
     const [newest] = this.list.notifications;
     this.list.apply(event);
+    if (this.list.isBehind(event)) this.actions.applyFilter(this.list.filter);
     if (isArrival(event)) {
       const { notification } = event;
       this.announcer.add(notification.title);

@@ -25,8 +25,6 @@ export interface ReadRange {
   readonly filter: Filter;
   /** The position of the inbox when the user decided it. */
   readonly upTo: string | undefined;
-  /** The highest rank at that moment. */
-  readonly newest: string | undefined;
 }
 
 /** What was reached. `isComplete` is false if there is more to mark than one call does. */

@@ -52,7 +52,7 @@ export class UserActions implements ItemActions, PanelActions {
       type === null ? texts.count("markedRead", unreadCount) : texts.text("markTypeRead", { type }),
       { effect: "read", covers, ids: [], unreadDelta, isDeferred: true },
       async (source) => {
-        const range = { filter: { ...filter, unreadOnly: false }, upTo: position, newest };
+        const range = { filter: { ...filter, unreadOnly: false }, upTo: position };
         const result = await source.markAllRead(range);
         if (!result.isComplete) panel.showProblem(texts.text("moreRemain"));
         return result.position;

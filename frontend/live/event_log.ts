@@ -17,6 +17,7 @@ const SIGNS: Record<NotificationChange, string> = {
   UNPINNED: "◇",
   ACTION: "☑",
   EDITED: "✎",
+  RESTORED: "+",
 };
 
 export class EventLog {
@@ -78,6 +79,10 @@ function describe(event: NotificationEvent): [sign: string, text: string] {
       return ["×", `#${event.notificationId} deleted`];
     case "AllNotificationsRead":
       return ["✓✓", `${event.count} read`];
+    case "NotificationsUpdated":
+      return [SIGNS[event.change], `${event.notificationIds.length} ${event.change.toLowerCase()}`];
+    case "NotificationsDeleted":
+      return ["×", `${event.notificationIds.length} deleted`];
     case "NotificationsSeen":
       return ["◦", `${event.count} seen`];
     case "InboxReset":

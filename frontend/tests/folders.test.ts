@@ -39,6 +39,19 @@ describe("the archive", () => {
     assert.deepEqual(list.notifications.map(({ read }) => read), [false, false]);
   });
 
+  test("is read as several, and is behind when several were moved there, of which it knows the ids alone", () => {
+    const list = archive();
+    const changed = (position: string, change: "READ" | "ARCHIVED", ...notificationIds: string[]): NotificationEvent => ({
+      __typename: "NotificationsUpdated",
+      ...{ position, change, notificationIds, ...counts },
+    });
+    list.apply(changed("e.2", "READ", "3", "2"));
+    assert.deepEqual(list.notifications.map(({ read }) => read), [true, false]);
+    const moved = changed("e.3", "ARCHIVED", "2");
+    assert.deepEqual([list.isBehind(changed("e.2", "READ", "3")), list.isBehind(moved)], [false, true]);
+    assert.equal(new InboxList().isBehind(moved), false);
+  });
+
   test("is not stored in the place of the inbox", () => {
     assert.equal(archive().toStored(), undefined);
   });

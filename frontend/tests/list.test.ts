@@ -20,6 +20,8 @@ type Change =
   | { __typename: "NotificationAdded"; notification: Notification }
   | { __typename: "NotificationUpdated"; notification: Notification; change: NotificationChange }
   | { __typename: "NotificationDeleted"; notificationId: string }
+  | { __typename: "NotificationsUpdated"; change: NotificationChange; notificationIds: string[] }
+  | { __typename: "NotificationsDeleted"; notificationIds: string[] }
   | { __typename: "AllNotificationsRead" | "NotificationsSeen"; count: number; throughRank: string };
 
 function event(sequence: number, unreadCount: number, change: Change): NotificationEvent {
@@ -66,6 +68,20 @@ describe("events", () => {
     list.load(page(3, [10, 9, 8]));
     list.apply(event(4, 1, { __typename: "AllNotificationsRead", count: 2, throughRank: "9" }));
     assert.deepEqual(list.notifications.map(({ read }) => read), [false, true, true]);
+  });
+
+  test("change several at once, of which the list need not have all", () => {
+    const list = new InboxList();
+    list.load(page(3, [10, 9, 8, 7]));
+    const ids = ["10", "8", "1"];
+    list.apply(event(4, 2, { __typename: "NotificationsUpdated", change: "READ", notificationIds: ids }));
+    assert.deepEqual(list.notifications.map(({ read }) => read), [true, false, true, false]);
+    list.apply(event(5, 2, { __typename: "NotificationsUpdated", change: "ARCHIVED", notificationIds: ["8"] }));
+    list.apply(event(6, 1, { __typename: "NotificationsDeleted", notificationIds: ["7", "1"] }));
+    assert.deepEqual(idsOf(list), [10, 9]);
+    list.apply(changed(7, 2, "RESTORED", notification(7)));
+    assert.deepEqual(idsOf(list), [10, 9, 7]);
+    assert.deepEqual([list.unreadCount, list.position], [2, "e.7"]);
   });
 
   test("do not insert what lies beyond the pages that were read", () => {

@@ -147,6 +147,21 @@ async def test_what_is_archived_is_in_a_list_of_its_own_and_can_be_moved_back(
     await eventually(inbox.unread, ["one"])
 
 
+async def test_the_archive_has_what_another_device_archives_at_once(
+    other_page: OtherSite, site: Site
+) -> None:
+    ids = {title: site.send("alice", title) for title in ("one", "two", "three")}
+    site.execute("alice", ARCHIVE, id=ids["three"])
+    inbox = await other_page.open()
+    await eventually(inbox.titles, ["two", "one"])
+    await folder_button(inbox, "Archive").click()
+    await eventually(inbox.titles, ["three"])
+    site.execute("alice", "mutation { archiveAll { count } }")
+    await eventually(inbox.titles, ["three", "two", "one"])
+    await folder_button(inbox, "All").click()
+    await expect(inbox.root.locator(".empty")).to_be_visible()
+
+
 async def test_what_is_snoozed_says_until_when_and_can_be_returned(
     other_page: OtherSite, site: Site
 ) -> None:

@@ -2,7 +2,7 @@
 
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../../../client/index.js";
 import { GraphQLSource } from "../../../inbox/graphql_source.js";
-import { EVERYTHING, type Filter, InboxList, type Page, rankOf, sameFilter } from "../../../inbox/list.js";
+import { EVERYTHING, type Filter, InboxList, type Page, sameFilter } from "../../../inbox/list.js";
 import { type Change, type Preference, toError } from "../../../inbox/source.js";
 
 export interface InboxStoreOptions {
@@ -109,9 +109,8 @@ export class InboxStore {
 
   /** Mark what is in the list, and what is older, as read: of one type, if the filter is of one. */
   readonly markAllRead = async (): Promise<void> => {
-    const { filter, position, notifications } = this.list;
-    const newest = notifications[0] && rankOf(notifications[0]);
-    await this.connected().markAllRead({ filter: { ...filter, unreadOnly: false }, upTo: position, newest });
+    const { filter, position } = this.list;
+    await this.connected().markAllRead({ filter: { ...filter, unreadOnly: false }, upTo: position });
   };
 
   /** Note that the user has opened the list: nothing in it is new any more. */
@@ -191,6 +190,7 @@ export class InboxStore {
 
   private onEvent(event: NotificationEvent): void {
     this.list.apply(event);
+    if (this.list.isBehind(event)) void this.setFilter({}).catch(() => undefined);
     if (this.list.notifications.length > LONGEST_LIST && !this.isReloading) {
       this.isReloading = true;
       this.source?.reload();
