@@ -7,6 +7,7 @@ import type { Notification as InboxNotification } from "../client/index.js";
 import { adoptStyles } from "./adopt_styles.js";
 import css from "./alerts.shadow.css";
 import { element, icon } from "./dom.js";
+import { plainText } from "./markdown.js";
 import { safeLink } from "./safe_link.js";
 import type { Texts } from "./strings.js";
 
@@ -81,7 +82,8 @@ export class Alerts {
     const { texts } = this.host;
     this.toasts.setAttribute("aria-label", texts.text("heading"));
     const close = element("button", { type: "button", class: "tool", "aria-label": texts.text("dismiss") }, icon("close"));
-    const message = notification.message && element("p", { dir: "auto" }, notification.message);
+    const text = plainText(notification);
+    const message = text && element("p", { dir: "auto" }, text);
     const toast = element("div", { class: "toast" }, this.titleOf(notification), close, message);
     let timer: ReturnType<typeof setTimeout>;
     const remove = (): void => {
@@ -140,11 +142,13 @@ export class Alerts {
 
   // -- notifications of the browser -----------------------------------------------------------------------
 
-  private notify({ id, title, message }: InboxNotification): void {
+  private notify(notification: InboxNotification): void {
     if (permission() !== "granted") return;
     try {
       // Of several tabs, the same notification is shown once.
-      const shown = new Notification(title, { body: message, tag: `notification-inbox ${id}`, dir: "auto" });
+      const { id, title } = notification;
+      const body = plainText(notification);
+      const shown = new Notification(title, { body, tag: `notification-inbox ${id}`, dir: "auto" });
       shown.onclick = () => {
         shown.close();
         window.focus();

@@ -3,6 +3,7 @@
  * no HTML in it, and nothing here parses any. Takes time in proportion to the text, whatever it is.
  */
 
+import type { Notification } from "../client/index.js";
 import { element } from "./dom.js";
 import { safeLink } from "./safe_link.js";
 
@@ -35,6 +36,13 @@ export function markdown(text: string): Node[] {
   }
   endParagraph();
   return found;
+}
+
+/** Return the text of a message without marks, with a line for each line of a paragraph and each entry of a list. */
+export function plainText({ message, format }: Notification): string {
+  if (format !== "MARKDOWN") return message;
+  const blocks = markdown(message).flatMap((node) => (node.nodeName === "P" ? [node] : [...node.childNodes]));
+  return blocks.map(({ textContent }) => textContent).join("\n");
 }
 
 interface Open {

@@ -89,6 +89,24 @@ async def test_a_toast_tells_of_what_arrives_while_the_panel_is_closed(
     await expect(toasts).to_have_count(2)
 
 
+async def test_formatted_messages_are_told_without_their_marks(
+    other_page: OtherSite, site: Site
+) -> None:
+    page = other_page.page
+    inbox = await other_page.open('alerts="toast browser"', BROWSER)
+    await page.evaluate("window.allowed = 'granted'; window.visibility = 'hidden'")
+    written = "Some **bold** and a [link](/a).\n\n- `one`\n- two"
+    site.send("alice", "formatted", message=written, format="MARKDOWN")
+    site.send("alice", "plain", message="a **b**")
+    await eventually(
+        reading(page, "window.shown.map(([title, body]) => [title, body])"),
+        [["formatted", "Some bold and a link.\none\ntwo"], ["plain", "a **b**"]],
+    )
+    messages = inbox.root.locator(".toast p")
+    await expect(messages).to_have_text(["Some bold and a link. one two", "a **b**"])
+    assert await messages.locator("*").count() == 0
+
+
 async def test_what_was_missed_is_no_arrival(
     open_context: Opener, other_page: OtherSite, site: Site
 ) -> None:
