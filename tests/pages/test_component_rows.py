@@ -51,6 +51,23 @@ async def test_an_event_touches_one_row(other_page: OtherSite, site: Site) -> No
         assert await other_page.page.evaluate(COUNTS) == [1, unread]
 
 
+async def test_the_buttons_take_nothing_of_the_message(other_page: OtherSite, site: Site) -> None:
+    site.send("alice", "A title", message="Words " * 20)
+    item = (await other_page.open()).item("A title")
+    title, message, time, last = [
+        await item.locator(part).bounding_box()
+        for part in ("h3", ".message", ".meta", ".actions .tool:last-child")
+    ]
+    assert title
+    assert message
+    assert time
+    assert last
+    assert message["width"] == time["width"] > title["width"]
+    assert last["x"] + last["width"] >= message["x"] + message["width"]
+    # In height, they are as a title of one line.
+    assert message["y"] - title["y"] < 25
+
+
 MARK_READ = "mutation ($id: ID!) { markRead(id: $id) { position } }"
 DELETE = "mutation ($id: ID!) { delete(id: $id) { position } }"
 
