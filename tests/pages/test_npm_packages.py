@@ -185,6 +185,10 @@ BARE_RUNTIME = """
   await until(({ notifications }) => notifications.length === 2);
   await store.setFilter({ unreadOnly: true });
   log(JSON.stringify([titles(), store.getState().unreadCount]));
+  const last = () => store.getState().notifications[0];
+  await store.performAction(last().id, "approve");
+  await until(() => last().performedAction !== null);
+  log(JSON.stringify([titles(), last().performedAction]));
   release();
   setTimeout(() => exit(0), 0);
 """
@@ -192,8 +196,9 @@ BARE_RUNTIME = """
 
 def test_the_store_needs_nothing_of_a_browser_but_websockets(project: Path, site: Site) -> None:
     """As in React Native: there is a `window` without events, and nothing that makes requests."""
+    actions = [{"label": "Approve", "actionId": "approve"}]
     for title in ("one", "two", "three"):
-        site.send("alice", title)
+        site.send("alice", title, actions=actions)
     modules = REPOSITORY / "frontend" / "package.json"
     address = f"{site.server.ws}/graphql/"
     command = ["--input-type=module", "-e", BARE_RUNTIME, modules, address, site.token("alice")]
@@ -202,6 +207,7 @@ def test_the_store_needs_nothing_of_a_browser_but_websockets(project: Path, site
         [["three", "two"], True],
         [["three", "two", "one"], False],
         [["two"], 1],
+        [["two"], "approve"],
     ]
 
 

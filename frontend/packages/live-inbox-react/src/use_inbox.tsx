@@ -20,6 +20,7 @@ type Actions = Pick<
   | "markRead"
   | "markSeen"
   | "markUnread"
+  | "performAction"
   | "pin"
   | "preferences"
   | "reconnectNow"
@@ -75,7 +76,7 @@ function useStore({ url, token, pageSize }: InboxStoreOptions): InboxStore {
 function actionsOf(store: InboxStore): Actions {
   const { archive, loadMore, markAllRead, markRead, markSeen, markUnread } = store;
   const { preferences, reconnectNow, remove, setFilter, setPreference, snooze } = store;
-  const { pin, unarchive, unpin, unsnooze } = store;
+  const { performAction, pin, unarchive, unpin, unsnooze } = store;
   return {
     archive,
     loadMore,
@@ -83,6 +84,7 @@ function actionsOf(store: InboxStore): Actions {
     markRead,
     markSeen,
     markUnread,
+    performAction,
     pin,
     preferences,
     reconnectNow,

@@ -133,6 +133,11 @@ export class InboxStore {
 
   readonly unpin = (id: string): Promise<void> => this.change("unpin", id);
 
+  /** Choose one of a notification's actions. If one was chosen before, wherever it was, that one stays. */
+  readonly performAction = async (id: string, actionId: string): Promise<void> => {
+    await this.connected().performAction(id, actionId);
+  };
+
   readonly remove = (id: string): Promise<void> => this.change("delete", id);
 
   readonly preferences = (): Promise<Preference[]> => this.connected().preferences();
