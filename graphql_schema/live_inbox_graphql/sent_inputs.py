@@ -57,7 +57,10 @@ class EditInput:
     def content(self) -> GivenFields:
         """Return the content as the service takes it."""
         content: Any = {}
-        values = {name: getattr(self, name) for name in (*EDITABLE, "context")}
+        # Pictures, people and actions are for code to change.
+        values = {
+            name: getattr(self, name) for name in (*EDITABLE, "context") if hasattr(self, name)
+        }
         values["expires_at"] = expiry(self.expires_at, self.expires_in_seconds)
         for name, value in values.items():
             if value is not strawberry.UNSET:

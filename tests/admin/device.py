@@ -66,13 +66,11 @@ def inbox_row(user: User) -> Mapping[str, object] | None:
 
 def _after(screen: Screen, event: Event) -> Screen:
     shown = dict(screen.notifications)
-    if event.removes is not None:
-        assert event.notification_id is not None
-        del shown[event.notification_id]
-    elif event.notification is not None:
+    for removed in event.removes:
+        del shown[removed]
+    if event.notification is not None:
         shown[event.notification.id] = event.notification
-    else:
-        assert event.through_rank is not None
+    elif event.through_rank is not None:
         for row in Notification.objects.filter(pk__in=shown, pk__lte=event.through_rank):
             shown[row.pk] = services.snapshot(row)
     return Screen(shown, event.unread_count, event.total_count)

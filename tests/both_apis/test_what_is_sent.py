@@ -509,6 +509,7 @@ def test_every_field_of_a_result_is_what_the_database_holds(
             "notification": shown(newest.pk),
             "suppressed": False,
             "replayed": False,
+            "scheduled": None,
         }
     for id in (ids[1], ids[2]):
         result = ask("mutation ($id: ID!) { delete(id: $id)", "DeletePayload", id=str(id))

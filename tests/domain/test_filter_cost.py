@@ -35,7 +35,10 @@ User_ = tuple[User, list[int]]
 @pytest.fixture(scope="module")
 def users(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, User_]]:
     """Give a small and a large inbox with as many in each folder; and the ids of the tenths of the list."""
-    columns = "recipient_id, type, title, message, link, data, created_at, read_at, added_sequence, priority, pinned"
+    columns = (
+        "recipient_id, type, title, message, link, data, created_at, read_at, added_sequence, priority, pinned, icon,"
+        " format"
+    )
     with django_db_blocker.unblock(), transaction.atomic():
         found = {name: User.objects.create_user(name) for name in USERS}
         with without_triggers(), connection.cursor() as cursor:

@@ -407,7 +407,7 @@ def test_a_batch_costs_the_same_for_one_inbox_as_for_many(db: None) -> None:
         services.send_many(recipient_ids=[user.pk for user in users], title="x")
 
     # The users of the batch and whether there are more; their inboxes, notifications and events, and what differs.
-    assert one == cost() == 8
+    assert one == cost() == 9
 
 
 def test_a_finding_is_a_sentence() -> None:

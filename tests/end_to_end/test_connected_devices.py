@@ -22,12 +22,12 @@ WAIT_SECONDS = 20.0
 
 
 def answers_to(user_id: int, *, processes: int) -> Answers:
-    """Ask, and wait until so many processes have answered."""
+    """Ask, and wait until so many processes have answered, or more: other tests may have left a server in this one."""
     inquiry = ask(user_id=user_id)
     tries = threading.Event()
     for _ in range(int(WAIT_SECONDS / 0.05)):
         found = reports(inquiry)
-        if len(found) == processes:
+        if len(found) >= processes:
             return found
         tries.wait(0.05)
     pytest.fail(f"Of {processes} processes, {len(reports(inquiry))} have answered.")
