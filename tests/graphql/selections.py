@@ -393,14 +393,14 @@ def _event(kind: Kind, **details: Any) -> st.SearchStrategy[Event]:
 
 def events_of(kind: Kind) -> st.SearchStrategy[Event]:
     """Draw events of a kind that have what it promises."""
-    match kind:
-        case Kind.ALL_READ | Kind.SEEN:
+    match kind.payload:
+        case PayloadType.UP_TO_RANK:
             return _event(kind, count=COUNTS, through_rank=NUMBERS)
-        case Kind.DELETED | Kind.EXPIRED:
+        case PayloadType.REMOVAL:
             return _event(kind, notification_id=NUMBERS, type=TEXTS)
-        case _ if kind.payload is PayloadType.SEVERAL:
+        case PayloadType.SEVERAL:
             return _event(kind, count=COUNTS, notification_ids=st.lists(NUMBERS, max_size=3))
-        case _:
+        case PayloadType.NOTIFICATION:
             return _event(kind, notification=SNAPSHOTS)
 
 
