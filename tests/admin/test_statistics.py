@@ -12,6 +12,7 @@ from django.utils import timezone
 
 import live_inbox
 from live_inbox import services
+from live_inbox.listing.filters import ListFilter
 from live_inbox.maintenance.expiry import expire_due
 from live_inbox.models import InboxEvent
 from live_inbox.selectors import Reception, statistics
@@ -50,6 +51,16 @@ def test_by_day() -> None:
     (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
     # Seen by opening the list: the two that were unread then. Reading is counted for itself.
     assert today == Day(today.date, sent=6, seen=2, read=3, deleted=2)
+
+
+def test_what_is_changed_at_once_and_what_is_recalled_counts_as_well(alice: User) -> None:
+    for _ in range(3):
+        send(alice)
+    services.mark_all_read_of(user_id=alice.pk, filter=ListFilter(types=frozenset({"general"})))
+    services.delete_all(user_id=alice.pk)
+    assert services.recall(notification_id=send(alice))
+    (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
+    assert (today.sent, today.read, today.deleted) == (4, 3, 4)
 
 
 @pytest.mark.usefixtures("_history")

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 
 from live_inbox import database
 from live_inbox.campaigns import Campaign, campaign_of, campaign_rows
-from live_inbox.events import Kind
+from live_inbox.events import Kind, PayloadType
 from live_inbox.models import READ, InboxEvent, Notification, rank
 from live_inbox.selectors.campaigns import IS_SEEN, Reception, receptions
 
@@ -30,6 +30,8 @@ CAMPAIGNS = 20
 
 _CAMPAIGN_SAMPLE = 2
 """Chunks of each campaign that are looked at: 1,000 notifications at most."""
+
+_REMOVALS = [kind for kind in Kind if kind.payload is PayloadType.REMOVAL]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ def by_day(*, now: datetime) -> Sequence[Day]:
     def rows_of(*kinds: Kind) -> Count:
         return Count("pk", filter=_of(kinds))
 
-    def sum_of(kind: Kind) -> Coalesce:
-        return Coalesce(Sum(count, filter=_of([kind])), 0)
+    def sum_of(*kinds: Kind) -> Coalesce:
+        return Coalesce(Sum(count, filter=_of(kinds)), 0)
 
     days = (
         _newest(InboxEvent)
@@ -85,13 +87,20 @@ def by_day(*, now: datetime) -> Sequence[Day]:
             sent=rows_of(Kind.ADDED),
             seen=sum_of(Kind.SEEN),
             one_read=rows_of(Kind.READ),
-            all_read=sum_of(Kind.ALL_READ),
-            deleted=rows_of(Kind.DELETED, Kind.EXPIRED),
+            all_read=sum_of(Kind.ALL_READ, Kind.MANY_READ),
+            one_removed=rows_of(*_REMOVALS),
+            many_removed=sum_of(Kind.MANY_DELETED),
         )
         .order_by("-day")
     )
     return [
-        Day(row["day"], row["sent"], row["seen"], row["one_read"] + row["all_read"], row["deleted"])
+        Day(
+            row["day"],
+            sent=row["sent"],
+            seen=row["seen"],
+            read=row["one_read"] + row["all_read"],
+            deleted=row["one_removed"] + row["many_removed"],
+        )
         for row in days
     ]
 
