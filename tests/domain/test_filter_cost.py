@@ -139,7 +139,7 @@ def test_what_an_index_has_costs_no_more_than_the_page(
         if connection.vendor == "postgresql":
             most = 2 * parts * (LIMIT + 1 + beyond)
         else:
-            most = 600 * (parts + 1) * (1 + beyond)
+            most = 660 * (parts + 1) * (1 + beyond)
         assert max(costs) <= most, (bounds, costs)
 
 

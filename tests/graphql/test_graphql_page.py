@@ -21,7 +21,7 @@ from live_inbox.internals.strawberry_schema import MAX_ERRORS
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.selectors import MAX_TYPES
 from live_inbox_graphql.close_codes import CLOSINGS, TRY_AGAIN_DETAILS
-from live_inbox_graphql.costs import ASSUMED_LENGTH, ENTRY_COST, ROOT_COST
+from live_inbox_graphql.costs import ASSUMED_LENGTH, ENTRY_COST, ROOT_COST, SEARCH_COST
 from live_inbox_graphql.document_limits import MAX_NAME, MAX_REPEATS
 from live_inbox_graphql.errors import Code, client_error
 from live_inbox_graphql.messages import MAX_ID_BYTES
@@ -131,6 +131,7 @@ def test_the_limits() -> None:
         ASSUMED_LENGTH,
         ENTRY_COST,
         ROOT_COST,
+        SEARCH_COST,
         CHARACTERS_EACH,
         COST_EACH,
         INTROSPECTION_EACH,
