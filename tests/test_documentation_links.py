@@ -17,8 +17,9 @@ def pages() -> list[Path]:
 
 @cache
 def prose(page: Path) -> str:
-    """Return a page without its blocks of code."""
-    return re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.M | re.S)
+    """Return a page without its code."""
+    text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.M | re.S)
+    return re.sub(r"`[^`\n]*\]\([^`\n]*`", "", text)
 
 
 @cache

@@ -30,7 +30,7 @@ FORMATS = ("plain", "markdown")
 """What a message may be written in. `markdown` is the subset of docs/markdown.md."""
 FORMAT_LENGTH = 16
 
-_MODEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", re.ASCII)
+_MODEL = re.compile(r"\A[A-Za-z_]\w*\.[A-Za-z_]\w*\Z", re.ASCII)
 
 
 def clean_icon(value: object, now: datetime | None) -> str:
@@ -74,7 +74,7 @@ def clean_target(value: object, now: datetime | None) -> dict[str, Any] | None:
     if given.get("type") is None or given.get("id") is None:
         raise InvalidInput("A target has a type and an id.", field="target")
     type = clean_text("target", given.get("type"), TARGET_TYPE_LENGTH)
-    if not _MODEL.fullmatch(type):
+    if not _MODEL.match(type):
         raise InvalidInput("The type of a target is a model, such as shop.order.", field="target")
     key = plain_scalar(given.get("id"))
     text = str(key) if isinstance(key, int) and not isinstance(key, bool) else key

@@ -252,8 +252,8 @@ def test_beyond_ten_thousand_the_numbers_are_estimated_at_a_fixed_cost(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(campaign_running, "STEP_RECIPIENTS", 1)
-    users = User.objects.bulk_create(User(username=f"u{n}") for n in range(60))
-    campaign = live_inbox.run_campaign(live_inbox.start_campaign(everybody=True, title="x").id)
+    users = User.objects.bulk_create(User(username=f"one of sixty {n}") for n in range(60))
+    campaign = live_inbox.run_campaign(live_inbox.start_campaign(recipients=users, title="x").id)
     for user in users[::2]:
         live_inbox.mark_all_read(user=user)
     with queries() as statements:
