@@ -13,6 +13,7 @@ from live_inbox.delivery.position import InvalidPosition, Position
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Folder
 from live_inbox.selectors import MAX_TYPES, ListFilter
+from live_inbox.services import SenderDeleted
 
 
 @contextmanager
@@ -23,6 +24,9 @@ def named_by_client(inside: str = "", **names: str) -> Iterator[None]:
     """
     try:
         yield
+    except SenderDeleted:
+        # It says how far the call came, which is worth more than a name that the client does not know.
+        raise
     except InvalidInput as error:
         name = names.get(error.field, to_camel_case(error.field))
         message = error.message.replace(error.field, name) if "_" in error.field else error.message

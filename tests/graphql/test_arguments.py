@@ -6,6 +6,7 @@ import pytest
 
 from live_inbox.delivery.position import Position
 from live_inbox.errors import Conflict, InvalidInput
+from live_inbox.services import SenderDeleted, SentMany
 from live_inbox_graphql.arguments import named_by_client, parse_position, parse_types
 
 
@@ -21,6 +22,13 @@ def test_what_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_position(text, field="upTo")
     assert caught.value.field == "upTo"
+
+
+def test_how_far_a_call_came_is_not_lost() -> None:
+    deleted = SenderDeleted(SentMany(sent=3, suppressed=0), remaining=2)
+    with pytest.raises(SenderDeleted) as caught, named_by_client("input"):
+        raise deleted
+    assert caught.value is deleted
 
 
 def test_types_are_read() -> None:
