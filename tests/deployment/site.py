@@ -61,6 +61,10 @@ class DeployedSite:
         }
         self._directory = directory
         self._trusting = ssl.create_default_context(cafile=str(certificate))
+        # The client of websockets reads and writes in two threads, which Python's ssl survives since 3.13 only: with
+        # TLS 1.3, what nginx sends after its handshake is read while the request is written, and the request is lost.
+        self._trusting_sockets = ssl.create_default_context(cafile=str(certificate))
+        self._trusting_sockets.maximum_version = ssl.TLSVersion.TLSv1_2
         self._ports = [free_port(), free_port()]
         self._servers: list[Child | None] = [None, None]
         self.proxy = NginxServer(process_registry, nginx, self._ports, certificate)
@@ -176,7 +180,7 @@ class DeployedSite:
         with connect(
             f"wss://{HOST}:{self.port}{path}",
             sock=raw,
-            ssl=self._trusting,
+            ssl=self._trusting_sockets,
             origin=Origin(self.origin),
             subprotocols=None if subprotocol is None else [Subprotocol(subprotocol)],
             compression=None,

@@ -273,6 +273,8 @@ async def test_no_text_becomes_anything_else(other_page: OtherSite, site: Site) 
 
     draw()
     assert len(texts) > 1000
+    # Whatever was drawn, each element is there once.
+    texts += ["- *a*", "1. **a**", "`a`", "[a](/b)"]
     found = await rendered(other_page.page, site, texts)
     assert [text for text, each in zip(texts, found, strict=True) if not is_harmless(each)] == []
     names = {name for each in found for name, _ in each["elements"]}

@@ -174,7 +174,7 @@ class SendForm(forms.Form):
         help_text="What the message is written in.",
     )
     deliver_at = forms.SplitDateTimeField(
-        widget=AdminSplitDateTime(),
+        widget=_moment_widget("Deliver at"),
         required=False,
         help_text="When the notification is sent. Empty: now.",
     )
