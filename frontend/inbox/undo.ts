@@ -33,6 +33,8 @@ export class UndoBar {
   offer(undoable: Undoable): void {
     this.commit();
     this.pending = undoable;
+    // At `pagehide`, the page may be gone before its connection has sent anything.
+    addEventListener("beforeunload", this.leave);
     this.show(undoable.text);
     this.wait();
   }
@@ -52,6 +54,8 @@ export class UndoBar {
     return pending !== undefined;
   }
 
+  private readonly leave = (): void => this.commit();
+
   private show(text: string): void {
     const texts = this.texts();
     this.undo.textContent = texts.text("undo");
@@ -68,6 +72,7 @@ export class UndoBar {
 
   private clear(): void {
     clearTimeout(this.timer);
+    removeEventListener("beforeunload", this.leave);
     this.pending = undefined;
     this.root.hidden = true;
     this.text.textContent = "";
