@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -47,14 +48,17 @@ def _from_package() -> str:
     directory = REPOSITORY / "frontend" / "node_modules" / ".chromium"
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        done = subprocess.run(
-            [str(find_node()), "--input-type=module", "--eval", _UNPACK],
-            cwd=REPOSITORY / "frontend",
-            env={**os.environ, "TMPDIR": str(directory)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        # One process after the other: a file that another one still writes cannot be started.
+        with (directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = subprocess.run(
+                [str(find_node()), "--input-type=module", "--eval", _UNPACK],
+                cwd=REPOSITORY / "frontend",
+                env={**os.environ, "TMPDIR": str(directory)},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
     except (NotBuildable, subprocess.CalledProcessError) as error:
         details = getattr(error, "stderr", None) or str(error)
         raise NoChromium(
