@@ -28,6 +28,9 @@ SENDING = (BulkState.PENDING, BulkState.RUNNING)
 STOPPED = (BulkState.CANCELLED, BulkState.RECALLING, BulkState.RECALLED)
 """The states in which nobody else gets the notification, because somebody has said so or it could not be."""
 
+RECALLABLE = (*SENDING, BulkState.DONE, BulkState.CANCELLED)
+"""The states in which a recall can begin."""
+
 DUE = (*SENDING, BulkState.RECALLING)
 """The states in which there is something left to do."""
 

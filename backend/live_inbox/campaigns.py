@@ -110,6 +110,12 @@ def campaign_of(row: Any) -> Campaign:
     )
 
 
+def name_of(row: Any) -> str:
+    """Return the title of a campaign's row, or the type whose template makes it; of others what they are called."""
+    order = getattr(row, "order", None)
+    return str(row) if order is None else str(order.content.get("title") or order.content["type"])
+
+
 @database.reading
 def read_campaign(campaign_id: int) -> Campaign:
     """Return a campaign as it is now, by one query. Raises NotFound."""

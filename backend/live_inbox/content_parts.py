@@ -27,7 +27,7 @@ ACTION_LINK_LENGTH = 2000
 MAX_ACTIONS = 3
 
 FORMATS = ("plain", "markdown")
-"""What a message may be written in. `markdown` is the subset of docs/markdown.md."""
+"""What a message may be written in. `markdown` is the subset of docs/sending.md."""
 FORMAT_LENGTH = 16
 
 _MODEL = re.compile(r"\A[A-Za-z_]\w*\.[A-Za-z_]\w*\Z", re.ASCII)

@@ -26,9 +26,13 @@ def default_policy(caller: AbstractUser, recipient_id: str, scopes: frozenset[st
     """Everybody may send to themselves; to others with the permission or with the scope."""
     if str(caller.pk) == recipient_id or may_send_to_anyone(scopes):
         return True
-    # Django does not require permissions of a custom user model.
-    has_perm = getattr(caller, "has_perm", None)
-    return has_perm is not None and bool(has_perm("live_inbox.send_notification"))
+    return has_permission(caller, "live_inbox.send_notification")
+
+
+def has_permission(user: object, permission: str) -> bool:
+    """Whether a user has a permission. Django does not require permissions of a custom user model."""
+    has_perm = getattr(user, "has_perm", None)
+    return has_perm is not None and bool(has_perm(permission))
 
 
 @lru_cache(maxsize=4)

@@ -16,7 +16,7 @@ import orjson
 
 from live_inbox import database
 from live_inbox.bulk_states import STOPPED
-from live_inbox.maintenance.due import Due, due_batches
+from live_inbox.maintenance.due import Due, counted_steps
 from live_inbox.models import BulkSend, Notification, ScheduledSend
 from live_inbox.services.bulk_record import add_chunk
 from live_inbox.services.inbox_rows import lock_free
@@ -41,13 +41,7 @@ def deliver_due(*, now: datetime | None = None, batch: int = BATCH) -> int:
 
 def deliver_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
     """Do what `deliver_due` does, one transaction for each step; yield how many have been delivered so far."""
-    if batch < 1:
-        raise ValueError("The batch must be at least 1.")
-    horizon = now or database.now()
-    delivered = 0
-    for due in due_batches("deliver_at", horizon, batch):
-        delivered += _deliver(due, horizon, now)
-        yield delivered
+    return counted_steps("deliver_at", _deliver, now=now, batch=batch)
 
 
 @database.transactional

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -21,9 +21,10 @@ class Due(NamedTuple):
     user_id: Any
 
 
-def due_batches(
-    field: Literal["expires_at", "snoozed_until", "deliver_at"], horizon: datetime, batch: int
-) -> Iterator[Sequence[Due]]:
+DueField = Literal["expires_at", "snoozed_until", "deliver_at"]
+
+
+def due_batches(field: DueField, horizon: datetime, batch: int) -> Iterator[Sequence[Due]]:
     """Yield batches of rows whose moment in a field has come, oldest first: `deliver_at` is of scheduled sends.
 
     Each comes after the last one of the batch before, so what was left alone is not found again in the same run.
@@ -40,3 +41,23 @@ def due_batches(
         after = TupleGreaterThan(Tuple(F(field), F("id")), (last.moment, last.id))
         # The second condition follows from the first, but SQLite needs it to use the index.
         query = ordered.filter(after, **{f"{field}__gte": last.moment})
+
+
+def counted_steps(
+    field: DueField,
+    step: Callable[[Sequence[Due], datetime, datetime | None], int],
+    *,
+    now: datetime | None,
+    batch: int,
+) -> Iterator[int]:
+    """Call `step` with each batch, the moment until which rows are due and `now`; yield the sum of what it returns.
+
+    What is due is decided by the database's clock, unless `now` is given. Raises ValueError for an empty batch.
+    """
+    if batch < 1:
+        raise ValueError("The batch must be at least 1.")
+    horizon = now or database.now()
+    done = 0
+    for due in due_batches(field, horizon, batch):
+        done += step(due, horizon, now)
+        yield done

@@ -6,8 +6,7 @@ counts and positions always agree, and no reader needs to compare times.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,10 +14,9 @@ from typing import Any
 from live_inbox import database, metrics
 from live_inbox.events import Kind
 from live_inbox.maintenance.due import Due, due_batches
-from live_inbox.models import Notification
 from live_inbox.services.event_recording import record
 from live_inbox.services.inbox_rows import lock_skip_locked
-from live_inbox.services.removing import REMOVAL_COLUMNS, RemovalRow, can_lose, remove
+from live_inbox.services.removing import can_lose, remove, rows_in_locked_inboxes
 
 BATCH = 500
 """Notifications that one transaction deletes. Writers of the same inboxes wait for one such transaction."""
@@ -72,7 +70,9 @@ def _expire(
 ) -> Mapping[Any, int]:
     """Delete a batch in one transaction; return the number of deletions of each inbox."""
     inboxes = lock_skip_locked({each.user_id for each in due})
-    found = _still_due([each.id for each in due], inboxes, horizon)
+    # Another process may have changed the batch since the search.
+    ids = [each.id for each in due]
+    found = rows_in_locked_inboxes(ids, inboxes, expires_at__lte=horizon)
     wrong.update(user for user in found if not can_lose(inboxes[user], found[user]))
     for user in wrong & found.keys():
         del found[user]
@@ -80,18 +80,3 @@ def _expire(
     if rows:
         record(remove(inboxes, rows, Kind.EXPIRED, now))
     return {user: len(deleted) for user, deleted in found.items()}
-
-
-def _still_due(
-    ids: Collection[int], users: Collection[Any], horizon: datetime
-) -> dict[Any, list[RemovalRow]]:
-    """Read the batch again under the locks: another process may have changed it.
-
-    Skips rows that are locked although their inbox is not: their recipient or sender is being deleted.
-    """
-    found: dict[Any, list[RemovalRow]] = defaultdict(list)
-    free = database.queryset(Notification).select_for_update(skip_locked=True)
-    rows = free.filter(pk__in=ids, recipient__in=users, expires_at__lte=horizon)
-    for row in rows.order_by("recipient_id", "pk").values_list(*REMOVAL_COLUMNS):
-        found[row[1]].append(RemovalRow(*row))
-    return found

@@ -13,7 +13,7 @@ from typing import Any
 
 from live_inbox import database
 from live_inbox.events import Event, Kind
-from live_inbox.maintenance.due import Due, due_batches
+from live_inbox.maintenance.due import Due, counted_steps
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.changing import Change, changed_event, save_changed
 from live_inbox.services.event_recording import record
@@ -36,13 +36,7 @@ def return_due(*, now: datetime | None = None, batch: int = BATCH) -> int:
 
 def return_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
     """Do what `return_due` does, one transaction for each step; yield how many have returned so far."""
-    if batch < 1:
-        raise ValueError("The batch must be at least 1.")
-    horizon = now or database.now()
-    returned = 0
-    for due in due_batches("snoozed_until", horizon, batch):
-        returned += _return(due, horizon, now)
-        yield returned
+    return counted_steps("snoozed_until", _return, now=now, batch=batch)
 
 
 @database.transactional

@@ -16,7 +16,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, TruncDate
 
 from live_inbox import database
-from live_inbox.campaigns import Campaign, campaign_of, campaign_rows
+from live_inbox.campaigns import Campaign, campaign_of, campaign_rows, name_of
 from live_inbox.events import Kind, PayloadType
 from live_inbox.models import READ, InboxEvent, Notification, rank
 from live_inbox.selectors.campaigns import IS_SEEN, Reception, receptions
@@ -128,12 +128,7 @@ def by_campaign() -> Sequence[CampaignCounts]:
     """Return the CAMPAIGNS newest campaigns and recorded bulk sends, newest first. Makes four queries."""
     rows: Any = list(campaign_rows().order_by("-pk")[:CAMPAIGNS])
     found = receptions([row.pk for row in rows], sample=_CAMPAIGN_SAMPLE)
-    return [CampaignCounts(campaign_of(row), _title(row), found[row.pk]) for row in rows]
-
-
-def _title(row: Any) -> str:
-    order = getattr(row, "order", None)
-    return str(row) if order is None else str(order.content.get("title") or order.content["type"])
+    return [CampaignCounts(campaign_of(row), name_of(row), found[row.pk]) for row in rows]
 
 
 def _newest(model: type[Model]) -> QuerySet[Any]:

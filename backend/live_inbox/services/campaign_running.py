@@ -16,7 +16,6 @@ import orjson
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
 from django.db.models import F, Q, Sum
-from django.db.models.functions import Now
 from django.utils import translation
 
 from live_inbox import database
@@ -31,7 +30,7 @@ from live_inbox.services.bulk_record import write_chunk
 from live_inbox.services.bulk_sending import LOCKED_PAUSES, SEND_CHUNK
 from live_inbox.services.campaign_audience import Audience, audience_in, existing
 from live_inbox.services.campaign_recall import recall_step
-from live_inbox.services.campaign_steps import Busy, Step, lock_campaign
+from live_inbox.services.campaign_steps import Busy, Step, lock_campaign, save_campaign
 from live_inbox.services.campaigns import given_in
 from live_inbox.services.given_content import GivenContent
 from live_inbox.services.inbox_rows import lock_free
@@ -191,7 +190,7 @@ def _deal_with(plan: Plan, row: BulkSend, sender: Any, part: _Part) -> None:
     outcomes = {each: sent.get(each) for _, recipients in groups for each in recipients}
     failed = part.gone + len(part.free) - len(outcomes)
     write_chunk(row.pk, row.chunks + 1, outcomes, failed=failed)
-    _save(
+    save_campaign(
         row,
         state=BulkState.RUNNING,
         chunks=F("chunks") + 1,
@@ -237,11 +236,7 @@ def _end(row: BulkSend, state: BulkState, reason: str) -> Step:
         # Who came and went meanwhile does not count any more.
         sums = database.queryset(BulkSendChunk).filter(bulk_send=row)
         dealt_with = sums.aggregate(all=Sum(F("sent") + F("suppressed") + F("failed")))["all"]
-        _save(row, state=state, recipients=dealt_with or 0)
+        save_campaign(row, state=state, recipients=dealt_with or 0)
     else:
-        _save(row, state=state, reason=reason)
+        save_campaign(row, state=state, reason=reason)
     return Step.ENDED
-
-
-def _save(row: BulkSend, **changes: Any) -> None:
-    database.queryset(BulkSend).filter(pk=row.pk).update(changed_at=Now(), **changes)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import Enum, auto
+from typing import Any
+
+from django.db.models.functions import Now
 
 from live_inbox import database
 from live_inbox.bulk_states import BulkState
@@ -39,3 +42,8 @@ def lock_campaign(
             raise Busy
         return None
     return row if row.state in states else None
+
+
+def save_campaign(row: BulkSend, **changes: Any) -> None:
+    """Write changes of a locked campaign, and when it was changed."""
+    database.queryset(BulkSend).filter(pk=row.pk).update(changed_at=Now(), **changes)

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import translation
 
 from live_inbox import database
-from live_inbox.bulk_states import SENDING, STOPPED, BulkState
+from live_inbox.bulk_states import RECALLABLE, SENDING, STOPPED, BulkState
 from live_inbox.campaigns import Campaign, no_campaign, read_campaign
 from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
@@ -160,8 +160,7 @@ def recall_campaign(*, campaign_id: int) -> Campaign:
     The servers do it, with an event for each. What `send_many` has scheduled is not delivered. Does nothing for one
     that is recalled already. Raises NotFound.
     """
-    before = Q(state__in=(*SENDING, BulkState.DONE, BulkState.CANCELLED))
-    _change(campaign_id, before, BulkState.RECALLING)
+    _change(campaign_id, Q(state__in=RECALLABLE), BulkState.RECALLING)
     return read_campaign(campaign_id)
 
 

@@ -8,7 +8,7 @@ from live_inbox.campaigns import Campaign, no_campaign, read_campaign
 from live_inbox.errors import Forbidden
 from live_inbox.identity.callers import Caller, refresh_caller
 from live_inbox.identity.scopes import Right, is_limited, may_send_to_anyone, require
-from live_inbox.send_policy import may_send
+from live_inbox.send_policy import has_permission, may_send
 from live_inbox.services.campaign_audience import audience_of
 from live_inbox.services.campaigns import cancel_campaign, recall_campaign, start_campaign
 from live_inbox.services.send_rate import take_sends
@@ -89,7 +89,4 @@ def _has_perm(caller: Caller, permission: str) -> bool:
     """Whether the caller's user has a permission, which tokens with narrower scopes do not carry."""
     if is_limited(caller.scopes) and not may_send_to_anyone(caller.scopes):
         return False
-    user = refresh_caller(caller).user
-    # Django does not require permissions of a custom user model.
-    has_perm = getattr(user, "has_perm", None)
-    return has_perm is not None and bool(has_perm(permission))
+    return has_permission(refresh_caller(caller).user, permission)

@@ -18,7 +18,9 @@ def recall_for_caller(
     Returns False for what is not the caller's, as for what is not there. It counts as a send. Raises RateLimited,
     AuthenticationFailed and Forbidden beside what `services.recall` raises.
     """
-    caller = _allowed(caller)
+    take_sends(caller)
+    require(caller.scopes, Right.SEND)
+    caller = refresh_caller(caller)
 
     def authorize(sent: Notification) -> None:
         check_may_change(caller, sender_id=sent.sender_id, recipient_id=sent.recipient_id)
@@ -29,9 +31,3 @@ def recall_for_caller(
         idempotency_key=idempotency_key,
         authorize=authorize,
     )
-
-
-def _allowed(caller: Caller) -> Caller:
-    take_sends(caller)
-    require(caller.scopes, Right.SEND)
-    return refresh_caller(caller)

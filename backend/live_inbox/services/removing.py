@@ -1,8 +1,9 @@
-"""Removing several notifications at once, each with an event of its own: for expiry and for the quota of an inbox."""
+"""Removing several notifications, each with an event of its own: for expiry, recalls and the quota of an inbox."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from typing import Any, NamedTuple
@@ -42,6 +43,21 @@ REMOVAL_COLUMNS = tuple(
     "recipient_id" if name == "user_id" else name for name in RemovalRow._fields
 )
 """The columns of a RemovalRow, for `values_list`."""
+
+
+def rows_in_locked_inboxes(
+    ids: Collection[int], user_ids: Collection[Any], **condition: Any
+) -> dict[Any, list[RemovalRow]]:
+    """Read notifications again under the locks of their inboxes, by user: others may have changed or deleted them.
+
+    Skips rows that are locked although their inbox is not: their recipient or sender is being deleted.
+    """
+    found: dict[Any, list[RemovalRow]] = defaultdict(list)
+    free = database.queryset(Notification).select_for_update(skip_locked=True)
+    rows = free.filter(pk__in=ids, recipient__in=user_ids, **condition)
+    for row in rows.order_by("recipient_id", "pk").values_list(*REMOVAL_COLUMNS):
+        found[row[1]].append(RemovalRow(*row))
+    return found
 
 
 def can_lose(inbox: Inbox, rows: Sequence[RemovalRow]) -> bool:

@@ -13,12 +13,13 @@ from django.db import IntegrityError
 
 from live_inbox import database
 from live_inbox.clock import clock
-from live_inbox.content import Content, clean_key
-from live_inbox.errors import InvalidInput, NotFound
+from live_inbox.content import Content
+from live_inbox.errors import NotFound
 from live_inbox.models import BulkSend, Notification, ScheduledSend
 from live_inbox.services.bulk_record import add_chunk
+from live_inbox.services.sent_notification import read_name
 from live_inbox.services.stored_content import to_stored
-from live_inbox.services.users import load_users, user_key
+from live_inbox.services.users import load_users
 from live_inbox.storable import is_storable_integer
 
 
@@ -86,12 +87,7 @@ def cancel(
     False: it has been delivered, or cancelled before, or there has never been one. Raises InvalidInput, and what
     `authorize` raises, which is called first with the row; its NotFound is False as well.
     """
-    key = clean_key(idempotency_key)
-    if (key is None) == (scheduled_id is None):
-        raise InvalidInput(
-            "Either the number or the idempotency key is needed.", field="scheduled_id"
-        )
-    sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
+    key, sender_key = read_name(scheduled_id, sender_id, idempotency_key, field="scheduled_id")
     found = _by_number(scheduled_id) if key is None else find_scheduled(sender_key, key)
     try:
         if found is not None and authorize is not None:

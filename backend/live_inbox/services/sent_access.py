@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from live_inbox.errors import NotFound
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import may_send_to_anyone
-from live_inbox.send_policy import may_send
+from live_inbox.send_policy import has_permission, may_send
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
@@ -22,9 +22,8 @@ def check_may_change(caller: Caller, *, sender_id: Any, recipient_id: Any) -> No
     if sender_id is not None and sender_id == caller.user.pk:
         return
     user: AbstractUser = caller.user  # type: ignore[assignment]
-    has_perm = getattr(user, "has_perm", None)
-    sends_to_others = may_send_to_anyone(caller.scopes) or (
-        has_perm is not None and has_perm("live_inbox.send_notification")
+    sends_to_others = may_send_to_anyone(caller.scopes) or has_permission(
+        user, "live_inbox.send_notification"
     )
     if not sends_to_others or not may_send(
         user, recipient_id=str(recipient_id), scopes=caller.scopes

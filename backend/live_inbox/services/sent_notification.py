@@ -12,6 +12,19 @@ from live_inbox.services.users import user_key
 from live_inbox.storable import is_storable_integer
 
 
+def read_name(
+    number: int | None, sender_id: Any, idempotency_key: str | None, *, field: str
+) -> tuple[str | None, Any]:
+    """Return the key by which a send is named, and its sender; no key for one that is named by its number.
+
+    Raises InvalidInput, with `field`, unless either is given.
+    """
+    key = clean_key(idempotency_key)
+    if (key is None) == (number is None):
+        raise InvalidInput("Either the number or the idempotency key is needed.", field=field)
+    return key, None if sender_id is None else user_key(sender_id, field="sender_id")
+
+
 @database.reading
 def find_sent(
     *, notification_id: int | None, sender_id: Any, idempotency_key: str | None
@@ -20,12 +33,9 @@ def find_sent(
 
     Raises NotFound if there is none, and InvalidInput unless either the number or the key is given.
     """
-    key = clean_key(idempotency_key)
-    if (key is None) == (notification_id is None):
-        raise InvalidInput(
-            "Either the number or the idempotency key is needed.", field="notification_id"
-        )
-    sender_key = None if sender_id is None else user_key(sender_id, field="sender_id")
+    key, sender_key = read_name(
+        notification_id, sender_id, idempotency_key, field="notification_id"
+    )
     rows = database.queryset(Notification).select_related("sender")
     if key is not None:
         found = rows.filter(sender=sender_key, idempotency_key=key).first()
