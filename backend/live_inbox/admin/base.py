@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -12,9 +13,16 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path, reverse
 
 from live_inbox import database
 from live_inbox.admin.key_fields import can_be_key
+
+View = Callable[..., HttpResponseBase]
+
+ONE_ROW = "<path:object_id>/"
+"""Comes before the pages of one row, as before Django's."""
 
 # These classes are generic for the type checker only.
 if TYPE_CHECKING:
@@ -61,6 +69,23 @@ class InboxModelAdmin(_Page):
             return super().response_action(request, queryset, *args, **kwargs)
         self.message_user(request, "The selection is invalid. Nothing was changed.", messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
+
+    # -- pages of its own ---------------------------------------------------------------------------------
+
+    def own_pages(self, place: str, views: Mapping[str, View]) -> list[URLPattern]:
+        """Return the addresses of pages beside Django's, by the last part of each; `place` is what comes before."""
+        return [
+            path(f"{place}{name}/", self.admin_site.admin_view(view), name=self._page_name(name))
+            for name, view in views.items()
+        ]
+
+    def address(self, name: str, *args: Any) -> str:
+        """Return the address of a page, Django's or one of its own."""
+        site = self.admin_site.name
+        return reverse(f"admin:{self._page_name(name)}", args=args, current_app=site)
+
+    def _page_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
 
 class UndeletableAdmin(InboxModelAdmin):

@@ -17,21 +17,19 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern
 
 from live_inbox import selectors, services
-from live_inbox.admin.base import ReadOnlyAdmin
+from live_inbox.admin.base import ONE_ROW, ReadOnlyAdmin
 from live_inbox.admin.campaign_progress import advance, progress
 from live_inbox.admin.rendering import STYLES
-from live_inbox.bulk_states import SENDING, BulkState
-from live_inbox.campaigns import Campaign, campaign_of, campaign_rows, read_campaign
+from live_inbox.bulk_states import RECALLABLE, SENDING
+from live_inbox.campaigns import Campaign, campaign_of, campaign_rows, name_of, read_campaign
 from live_inbox.errors import NotFound
 from live_inbox.models import BulkSend
 
 # Django's type stubs accept only file names here.
 _SCRIPT: Any = forms.Script("live_inbox/admin/campaign.js", defer=True)
-
-RECALLABLE = (*SENDING, BulkState.DONE, BulkState.CANCELLED)
 
 
 class BulkSendAdmin(ReadOnlyAdmin):
@@ -88,19 +86,12 @@ class BulkSendAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Return the pages of Django, and what the page of a campaign calls."""
-        own = [
-            path(
-                f"<path:object_id>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"live_inbox_bulksend_{name}",
-            )
-            for name, view in (
-                ("progress", self.progress_view),
-                ("cancel", self.cancel_view),
-                ("recall", self.recall_view),
-            )
-        ]
-        return [*own, *super().get_urls()]
+        views = {
+            "progress": self.progress_view,
+            "cancel": self.cancel_view,
+            "recall": self.recall_view,
+        }
+        return [*self.own_pages(ONE_ROW, views), *super().get_urls()]
 
     # -- one campaign -------------------------------------------------------------------------------------
 
@@ -123,7 +114,7 @@ class BulkSendAdmin(ReadOnlyAdmin):
             context["may_cancel"] = campaign.state in SENDING
             context["may_recall"] = campaign.state in RECALLABLE
             for name in ("progress", "cancel", "recall"):
-                context[f"{name}_url"] = self._address(name, campaign)
+                context[f"{name}_url"] = self.address(name, campaign.id)
             context["media"] += forms.Media(js=[_SCRIPT])
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -159,7 +150,7 @@ class BulkSendAdmin(ReadOnlyAdmin):
         else:
             self.log_change(request, self.get_object(request, object_id), text)
             self.message_user(request, text, messages.SUCCESS)
-        return HttpResponseRedirect(self._address("change", campaign))
+        return HttpResponseRedirect(self.address("change", campaign.id))
 
     def _campaign(self, request: HttpRequest, object_id: str) -> Campaign:
         obj = self.get_object(request, object_id)
@@ -172,22 +163,12 @@ class BulkSendAdmin(ReadOnlyAdmin):
         except NotFound:
             raise Http404 from None
 
-    def _address(self, name: str, campaign: Campaign) -> str:
-        return reverse(
-            f"admin:live_inbox_bulksend_{name}",
-            args=[campaign.id],
-            current_app=self.admin_site.name,
-        )
-
     # -- columns ------------------------------------------------------------------------------------------
 
     @admin.display(description="title or key")
     def name(self, bulk_send: Any) -> str:
         """The title of a campaign, or the type whose template makes it; of others the key, or a number without one."""
-        order = getattr(bulk_send, "order", None)
-        if order is None:
-            return str(bulk_send)
-        return str(order.content.get("title") or order.content["type"])
+        return name_of(bulk_send)
 
     @admin.display(description="state")
     def shown_state(self, bulk_send: Any) -> str:

@@ -1,4 +1,4 @@
-"""The admin's history of notifications. It names them by number: their titles must go when they are deleted."""
+"""The admin's history of what was sent. It names rows by number: their titles must go when they are deleted."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.utils.text import capfirst
 
-from live_inbox.models import Notification
+from live_inbox.models import Notification, ScheduledSend
 
 
-def log_notifications(
-    user_id: Any, notifications: Iterable[Notification], flag: int, message: str | list[Any] = ""
+def log_by_number(
+    user_id: Any,
+    rows: Iterable[Notification | ScheduledSend],
+    flag: int,
+    message: str | list[Any] = "",
 ) -> list[LogEntry]:
-    """Record what a user of the admin has done to notifications; return an entry for each.
+    """Record what a user of the admin has done to rows; return an entry for each.
 
     `flag` is Django's ADDITION, CHANGE or DELETION. `message` is a text, or the list that Django makes of a form's
     changes.
     """
-    kind = ContentType.objects.get_for_model(Notification)
     text = message if isinstance(message, str) else json.dumps(message)
     entries = [
         LogEntry(
             user_id=user_id,
-            content_type=kind,
+            content_type=ContentType.objects.get_for_model(each),
             object_id=str(each.pk),
-            object_repr=f"Notification {each.pk}",
+            object_repr=f"{capfirst(each._meta.verbose_name)} {each.pk}",
             action_flag=flag,
             change_message=text,
         )
-        for each in notifications
+        for each in rows
     ]
     return LogEntry.objects.bulk_create(entries)

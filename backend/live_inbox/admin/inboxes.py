@@ -17,10 +17,10 @@ from django.http import (
     JsonResponse,
 )
 from django.template.defaultfilters import pluralize
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern
 
 from live_inbox import services
-from live_inbox.admin.base import ReadOnlyAdmin
+from live_inbox.admin.base import ONE_ROW, ReadOnlyAdmin
 from live_inbox.admin.connections import connected_devices, may_change_users
 from live_inbox.admin.filters import ContentFilter
 from live_inbox.admin.paginator import CappedPaginator
@@ -67,18 +67,8 @@ class InboxAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Return the pages of Django, and what the page of an inbox calls."""
-        own = [
-            path(
-                f"<path:object_id>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"live_inbox_inbox_{name}",
-            )
-            for name, view in (
-                ("connections", self.connections_view),
-                ("sign_out", self.sign_out_view),
-            )
-        ]
-        return [*own, *super().get_urls()]
+        views = {"connections": self.connections_view, "sign_out": self.sign_out_view}
+        return [*self.own_pages(ONE_ROW, views), *super().get_urls()]
 
     def connections_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask the servers which devices of the user are connected (POST); return the answers so far (GET), as JSON."""
@@ -95,7 +85,7 @@ class InboxAdmin(ReadOnlyAdmin):
         sign_out_everywhere(user_id=inbox.pk)
         self.log_change(request, inbox, "Signed out everywhere.")
         self.message_user(request, "The user is signed out everywhere.", messages.SUCCESS)
-        return HttpResponseRedirect(self._address("change", inbox))
+        return HttpResponseRedirect(self.address("change", inbox.pk))
 
     def _of_user_to_change(self, request: HttpRequest, object_id: str) -> Inbox:
         inbox: Inbox | None = self.get_object(request, object_id)
@@ -104,10 +94,6 @@ class InboxAdmin(ReadOnlyAdmin):
         if not (self.has_view_permission(request, inbox) and may_change_users(request)):
             raise PermissionDenied
         return inbox
-
-    def _address(self, name: str, inbox: Inbox) -> str:
-        site = self.admin_site.name
-        return reverse(f"admin:live_inbox_inbox_{name}", args=[inbox.pk], current_app=site)
 
     def has_mark_permission(self, request: HttpRequest) -> bool:
         """Whether the user may mark notifications as read."""
@@ -136,8 +122,8 @@ class InboxAdmin(ReadOnlyAdmin):
             linked = request.user.has_perm("live_inbox.view_notification")
             context["timeline"] = timeline(obj, linked=linked)
         if obj is not None and may_change_users(request):
-            context["connections_url"] = self._address("connections", obj)
-            context["sign_out_url"] = self._address("sign_out", obj)
+            context["connections_url"] = self.address("connections", obj.pk)
+            context["sign_out_url"] = self.address("sign_out", obj.pk)
             context["media"] += forms.Media(js=[_SCRIPT])
         return super().render_change_form(request, context, add, change, form_url, obj)
 

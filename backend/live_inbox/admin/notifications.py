@@ -23,16 +23,23 @@ from django.http import (
     JsonResponse,
 )
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 
 from live_inbox import services
 from live_inbox.admin.base import InboxModelAdmin, InboxModelForm
 from live_inbox.admin.confirmation import asked
 from live_inbox.admin.filters import ReadFilter, TypeFilter
-from live_inbox.admin.history import log_notifications
+from live_inbox.admin.history import log_by_number
 from live_inbox.admin.paginator import CappedPaginator
-from live_inbox.admin.rendering import STYLES, as_json, state_badge, type_badge, user_search
+from live_inbox.admin.rendering import (
+    STYLES,
+    as_json,
+    counted,
+    state_badge,
+    type_badge,
+    user_search,
+)
 from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.admin.send_preview import cards, preview
 from live_inbox.admin.sending import CONFIRM_ABOVE, Outcome, SendForm, users
@@ -185,18 +192,8 @@ class NotificationAdmin(InboxModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Return the pages of Django, the preview of the send form, and the statistics."""
-        own = [
-            path(
-                f"{name}/",
-                self.admin_site.admin_view(view),
-                name=f"live_inbox_notification_{name}",
-            )
-            for name, view in (
-                ("preview", self.preview_view),
-                ("statistics", self.statistics_view),
-            )
-        ]
-        return [*own, *super().get_urls()]
+        views = {"preview": self.preview_view, "statistics": self.statistics_view}
+        return [*self.own_pages("", views), *super().get_urls()]
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:
         """Show what was delivered, and what has become of it."""
@@ -310,15 +307,15 @@ class NotificationAdmin(InboxModelAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
         """Record a notification that was sent."""
-        return log_notifications(request.user.pk, [obj], ADDITION, message)[0]
+        return log_by_number(request.user.pk, [obj], ADDITION, message)[0]
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
         """Record a notification that was marked."""
-        return log_notifications(request.user.pk, [obj], CHANGE, message)[0]
+        return log_by_number(request.user.pk, [obj], CHANGE, message)[0]
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
         """Record notifications that are about to be deleted."""
-        return log_notifications(request.user.pk, queryset, DELETION)
+        return log_by_number(request.user.pk, queryset, DELETION)
 
     # -- one notification ---------------------------------------------------------------------------------
 
@@ -391,9 +388,9 @@ class NotificationAdmin(InboxModelAdmin):
                 changed.append(notification)
         user_id: Any = request.user.pk
         change = [{"changed": {"fields": ["Read"]}}]
-        log_notifications(user_id, changed, CHANGE, change)
-        count = "1 notification" if len(changed) == 1 else f"{len(changed)} notifications"
-        self.message_user(request, f"Marked {count} as {state}.", messages.SUCCESS)
+        log_by_number(user_id, changed, CHANGE, change)
+        text = f"Marked {counted(len(changed), 'notification')} as {state}."
+        self.message_user(request, text, messages.SUCCESS)
 
     def has_recall_permission(self, request: HttpRequest) -> bool:
         """Whether the user may take back what was sent: whoever may send."""
@@ -412,9 +409,9 @@ class NotificationAdmin(InboxModelAdmin):
             return page
         rows = [row for row in queryset.order_by("pk") if services.recall(notification_id=row.pk)]
         user_id: Any = request.user.pk
-        log_notifications(user_id, rows, DELETION, "Recalled.")
-        count = "1 notification" if len(rows) == 1 else f"{len(rows)} notifications"
-        self.message_user(request, f"Recalled {count}.", messages.SUCCESS)
+        log_by_number(user_id, rows, DELETION, "Recalled.")
+        text = f"Recalled {counted(len(rows), 'notification')}."
+        self.message_user(request, text, messages.SUCCESS)
         return None
 
     @admin.action(description="Delete selected notifications", permissions=["delete"])

@@ -37,6 +37,11 @@ def _badge(family: str, value: str) -> SafeString:
     return format_html('<span class="inbox-badge inbox-{}-{}">{}</span>', family, value, shown)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are, in words."""
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def as_json(value: object) -> SafeString:
     """Return a JSON value as indented, escaped text. Its page needs STYLES."""
     text = json.dumps(value, indent=2, ensure_ascii=False)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import DELETION, LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import DELETION
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
@@ -14,8 +13,9 @@ from django.utils.safestring import SafeString
 from live_inbox import services
 from live_inbox.admin.base import ReadOnlyAdmin
 from live_inbox.admin.confirmation import asked
+from live_inbox.admin.history import log_by_number
 from live_inbox.admin.paginator import CappedPaginator
-from live_inbox.admin.rendering import as_json, user_search
+from live_inbox.admin.rendering import as_json, counted, user_search
 from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.models import ScheduledSend
 
@@ -74,23 +74,8 @@ class ScheduledSendAdmin(ReadOnlyAdmin):
         page = asked(self, request, queryset, title="Cancel the sends", text=text)
         if page is not None:
             return page
-        cancelled = 0
-        for scheduled in queryset.order_by("pk"):
-            if services.cancel(scheduled_id=scheduled.pk):
-                cancelled += 1
-                self._log(request, scheduled)
-        count = "1 send" if cancelled == 1 else f"{cancelled} sends"
-        self.message_user(request, f"Cancelled {count}.", messages.SUCCESS)
-        return None
-
-    def _log(self, request: HttpRequest, scheduled: ScheduledSend) -> None:
-        """Record it by its number: titles do not stay in the history."""
+        rows = [row for row in queryset.order_by("pk") if services.cancel(scheduled_id=row.pk)]
         user_id: Any = request.user.pk
-        LogEntry.objects.create(
-            user_id=user_id,
-            content_type=ContentType.objects.get_for_model(ScheduledSend),
-            object_id=str(scheduled.pk),
-            object_repr=f"Scheduled send {scheduled.pk}",
-            action_flag=DELETION,
-            change_message="Cancelled.",
-        )
+        log_by_number(user_id, rows, DELETION, "Cancelled.")
+        self.message_user(request, f"Cancelled {counted(len(rows), 'send')}.", messages.SUCCESS)
+        return None
