@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Self
+from typing import Any, Self
 
 import strawberry
 
@@ -158,13 +158,14 @@ class ChangePayload:
     position: str = strawberry.field(description=_POSITION)
 
     @classmethod
-    def of(cls, changed: services.Changed) -> Self:
-        """Return the payload for the result."""
+    def of(cls, changed: services.Changed, **more: Any) -> Self:
+        """Return the payload for the result, with the fields that a subclass has more."""
         return cls(
             notification=Notification.of(services.snapshot(changed.notification)),
             unread_count=changed.unread_count,
             unseen_count=changed.unseen_count,
             position=str(changed.position),
+            **more,
         )
 
 
@@ -216,37 +217,9 @@ class PerformActionPayload(ChangePayload):
     )
 
     @classmethod
-    def of(cls, changed: services.Changed) -> Self:
+    def of(cls, changed: services.Changed, **more: Any) -> Self:
         """Return the payload for the result."""
-        return cls(
-            notification=Notification.of(services.snapshot(changed.notification)),
-            unread_count=changed.unread_count,
-            unseen_count=changed.unseen_count,
-            position=str(changed.position),
-            recorded=changed.changed,
-        )
-
-
-@strawberry.type(description="The result of `markAllRead`.")
-class MarkAllReadPayload:
-    count: int = strawberry.field(description="How many notifications became read.")
-    has_more: bool = strawberry.field(description=_HAS_MORE)
-    undo_token: str | None = strawberry.field(description=_TO_UNDO)
-    unread_count: int = strawberry.field(description=_UNREAD_COUNT)
-    unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
-    position: str = strawberry.field(description=_POSITION)
-
-    @classmethod
-    def of(cls, done: services.AllRead | services.BulkChanged) -> MarkAllReadPayload:
-        """Return the payload for the result."""
-        return cls(
-            count=done.count,
-            has_more=done.has_more,
-            undo_token=done.undo_token,
-            unread_count=done.unread_count,
-            unseen_count=done.unseen_count,
-            position=str(done.position),
-        )
+        return super().of(changed, recorded=changed.changed, **more)
 
 
 @strawberry.type
@@ -261,7 +234,7 @@ class BulkPayload:
     position: str = strawberry.field(description=_POSITION)
 
     @classmethod
-    def of(cls, done: services.BulkChanged) -> Self:
+    def of(cls, done: services.AllRead | services.BulkChanged) -> Self:
         """Return the payload for the result."""
         return cls(
             count=done.count,
@@ -271,6 +244,11 @@ class BulkPayload:
             unseen_count=done.unseen_count,
             position=str(done.position),
         )
+
+
+@strawberry.type(description="The result of `markAllRead`.")
+class MarkAllReadPayload(BulkPayload):
+    count: int = strawberry.field(description="How many notifications became read.")
 
 
 @strawberry.type(description="The result of `archiveAll`.")
