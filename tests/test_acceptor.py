@@ -8,15 +8,10 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from live_inbox.sockets import address_limits
 from live_inbox.sockets.known_addresses import known_addresses
@@ -25,6 +20,7 @@ from live_inbox_site import acceptor
 from live_inbox_site.acceptor import MOST_WITHOUT_TURN, Acceptor
 from tests.changed_settings import changed_settings
 from tests.sockets.socket_server import until
+from tests.stacks.certificate import write_certificate
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -292,29 +288,8 @@ def test_every_protocol_that_knows_its_connection_is_told_of_its_end(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a certificate of its own for this machine, and the key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
+    """A file with a certificate of this machine that signs itself, and its key."""
+    return write_certificate(tmp_path_factory.mktemp("tls") / "certificate.pem", "localhost")
 
 
 async def test_tls(clients: ExitStack, certificate: Path) -> None:

@@ -78,3 +78,15 @@ def open_first(open_device: Callable[..., Any], apis: tuple[str, str]) -> Callab
 def open_second(open_device: Callable[..., Any], apis: tuple[str, str]) -> Callable[[str], Device]:
     """Open a device at the second API."""
     return lambda username: open_device(apis[1], username)
+
+
+@pytest.fixture
+def phone(open_first: Callable[[str], Device], alice: int) -> Device:
+    """A device of alice."""
+    return open_first("alice")
+
+
+@pytest.fixture
+def laptop(open_second: Callable[[str], Device], alice: int) -> Device:
+    """Another device of alice, at the same or at the other API."""
+    return open_second("alice")

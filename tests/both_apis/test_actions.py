@@ -20,18 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def phone(open_first: Open, alice: int) -> Device:
-    """A device of alice."""
-    return open_first("alice")
-
-
-@pytest.fixture
-def laptop(open_second: Open, alice: int) -> Device:
-    """Another device of alice, at the same or at the other API."""
-    return open_second("alice")
-
-
-@pytest.fixture
 def question(alice: int) -> int:
     """A notification of alice that can be approved and rejected."""
     actions = [

@@ -21,18 +21,6 @@ Open = Callable[[str], Device]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def phone(open_first: Open, alice: int) -> Device:
-    """A device of alice."""
-    return open_first("alice")
-
-
-@pytest.fixture
-def laptop(open_second: Open, alice: int) -> Device:
-    """Another device of alice, at the same or at the other API."""
-    return open_second("alice")
-
-
 def test_what_a_service_sends_appears_on_every_device(
     phone: Device, laptop: Device, alice: int
 ) -> None:

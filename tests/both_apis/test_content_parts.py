@@ -25,18 +25,6 @@ PARTS: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def phone(open_first: Open, alice: int) -> Device:
-    """A device of alice."""
-    return open_first("alice")
-
-
-@pytest.fixture
-def laptop(open_second: Open, alice: int) -> Device:
-    """Another device of alice, at the same or at the other API."""
-    return open_second("alice")
-
-
 def test_parts_arrive_and_are_in_the_list(phone: Device, laptop: Device, alice: int) -> None:
     phone.send(alice, "whole", **PARTS)
     added = laptop.next_change().notification

@@ -40,12 +40,6 @@ def phone(open_first: Open, alice: int) -> Device:
     return open_first("alice")
 
 
-@pytest.fixture
-def laptop(open_second: Open, alice: int) -> Device:
-    """Another device of alice, at the same or at the other API."""
-    return open_second("alice")
-
-
 def test_what_is_sent_with_a_context_is_rendered_for_the_recipient(
     phone: Device, laptop: Device, alice: int
 ) -> None:

@@ -19,18 +19,6 @@ Open = Callable[[str], Device]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def phone(open_first: Open, alice: int) -> Device:
-    """A device of alice."""
-    return open_first("alice")
-
-
-@pytest.fixture
-def laptop(open_second: Open, alice: int) -> Device:
-    """Another device of alice, at the same or at the other API."""
-    return open_second("alice")
-
-
 def sent(user: int, *titles: str) -> list[int]:
     found = [services.send(recipient_id=user, title=title).notification for title in titles]
     return [each.pk for each in found if each is not None]

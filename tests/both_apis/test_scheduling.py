@@ -20,18 +20,6 @@ LATER = datetime(2126, 1, 1, tzinfo=UTC)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def phone(open_first: Open, alice: int) -> Device:
-    """A device of alice, who sends to herself."""
-    return open_first("alice")
-
-
-@pytest.fixture
-def laptop(open_second: Open, alice: int) -> Device:
-    """Another device of alice, at the same or at the other API."""
-    return open_second("alice")
-
-
 def later(**after: int) -> str:
     return (timezone.now() + timedelta(**after)).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -17,8 +17,8 @@ import jwt
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.deployment.certificate import write_certificate
 from tests.deployment.nginx_server import NginxServer
+from tests.stacks.certificate import write_certificate
 from tests.stacks.child import Child
 from tests.stacks.ports import LOOPBACK, free_port
 from tests.stacks.process_registry import ProcessRegistry

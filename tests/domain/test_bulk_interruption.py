@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psycopg
 import pytest
@@ -28,11 +26,13 @@ from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import BulkSendChunk, InboxEvent, Notification
 from live_inbox.services import SendManyInterrupted, SendStatus, SentMany, bulk_sending
 from live_inbox_graphql.errors import client_error
+from tests.domain.killing import kill_after, started
 from tests.stacks.stack import Stack
-from tests.stacks.uvicorn_server import REPOSITORY
-from tests.stacks.warm_python import WarmProcess, warm_python
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
+
+SENDER = ["tests.domain.bulk_sender", "release-7"]
+"""A process that sends."""
 
 Send = Callable[..., SentMany]
 
@@ -303,7 +303,7 @@ def test_a_process_that_is_killed_at_any_moment(stack: Stack, tmp_path: Path, se
         services.set_preference(user_id=user.pk, type="general", enabled=False)
     dealt_with = 0
     for _ in range(4):
-        kill_after(stack, chance.randrange(0, 6), chance.random() * 0.01)
+        kill_after(stack, SENDER, chance.randrange(0, 6), chance.random() * 0.01)
         # Each transaction as a whole, or not at all.
         recorded = outcomes()
         assert len(recorded) % 20 == 0
@@ -320,7 +320,7 @@ def test_a_process_that_is_killed_at_any_moment(stack: Stack, tmp_path: Path, se
         services.set_preference(user_id=user.pk, type="general", enabled=True)
     suppressed = sum(sent is None for sent in outcomes().values())
     assert dealt_with > 0
-    with start_sender(stack) as (_, output):
+    with started(stack, SENDER) as (_, output):
         *_, last = output.read().splitlines()
     assert last == (
         f"SentMany(sent={400 - dealt_with}, suppressed={suppressed}, replayed={dealt_with - suppressed}, "
@@ -342,31 +342,3 @@ def outcomes() -> dict[int, int | None]:
 def times_added() -> Counter[int]:
     """How often each user got it, by the log: also those who have deleted it."""
     return Counter(InboxEvent.objects.filter(kind="added").values_list("inbox_id", flat=True))
-
-
-@contextmanager
-def start_sender(stack: Stack) -> Iterator[tuple[WarmProcess, IO[str]]]:
-    """Start a process that sends, with what it prints."""
-    reading, writing = os.pipe()
-    with open(reading) as output:
-        with open(writing, "wb") as theirs:
-            process = warm_python().start(
-                ["-m", "tests.domain.bulk_sender", "release-7"],
-                output=theirs,
-                environment=os.environ
-                | {"DATABASE_URL": stack.test_database_url(), "REDIS_URL": ""},
-                directory=REPOSITORY,
-            )
-        yield process, output
-        process.wait()
-
-
-def kill_after(stack: Stack, commits: int, seconds: float) -> None:
-    """Kill a sender a moment after it has reported so many commits."""
-    with start_sender(stack) as (process, output):
-        for line in output:
-            commits -= line == "committed\n"
-            if commits <= 0:
-                break
-        threading.Event().wait(seconds)
-        process.send_signal(signal.SIGKILL)

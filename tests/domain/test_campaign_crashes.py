@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
 
 import pytest
 from django.contrib.auth.models import User
@@ -24,11 +18,13 @@ from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import BulkSendChunk, InboxEvent, Notification
 from live_inbox.services import campaign_running
 from tests.domain.crashing import crash_at
+from tests.domain.killing import kill_after, started
 from tests.stacks.stack import Stack
-from tests.stacks.uvicorn_server import REPOSITORY
-from tests.stacks.warm_python import WarmProcess, warm_python
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
+
+RUNNER = ["tests.domain.campaign_runner"]
+"""A process that carries out campaigns."""
 
 USERS = 5
 
@@ -145,34 +141,6 @@ def test_wherever_it_crashes_the_next_process_does_exactly_the_rest(
     assert list(check_inboxes(user_ids=test.keys)) == []
 
 
-@contextmanager
-def start_runner(stack: Stack) -> Iterator[tuple[WarmProcess, IO[str]]]:
-    """Start a process that carries out campaigns, with what it prints."""
-    reading, writing = os.pipe()
-    with open(reading) as output:
-        with open(writing, "wb") as theirs:
-            process = warm_python().start(
-                ["-m", "tests.domain.campaign_runner"],
-                output=theirs,
-                environment=os.environ
-                | {"DATABASE_URL": stack.test_database_url(), "REDIS_URL": ""},
-                directory=REPOSITORY,
-            )
-        yield process, output
-        process.wait()
-
-
-def kill_after(stack: Stack, commits: int, seconds: float) -> None:
-    """Kill a process a moment after it has reported so many commits."""
-    with start_runner(stack) as (process, output):
-        for line in output:
-            commits -= line == "committed\n"
-            if commits <= 0:
-                break
-        threading.Event().wait(seconds)
-        process.send_signal(signal.SIGKILL)
-
-
 @settings(
     max_examples=3,
     deadline=None,
@@ -194,7 +162,7 @@ def test_processes_that_are_killed_at_any_moment(
     campaign = live_inbox.start_campaign(everybody=True, title="x")
     dealt_with = 0
     for commits, seconds in kills:
-        kill_after(stack, commits, seconds)
+        kill_after(stack, RUNNER, commits, seconds)
         # Each transaction as a whole, or not at all.
         recorded = check(campaign, keys)
         assert len(recorded) % 20 == 0
@@ -205,8 +173,8 @@ def test_processes_that_are_killed_at_any_moment(
     if recall:
         live_inbox.recall_campaign(campaign.id)
         for commits, seconds in kills[:2]:
-            kill_after(stack, commits, seconds)
-    with start_runner(stack) as (_, output):
+            kill_after(stack, RUNNER, commits, seconds)
+    with started(stack, RUNNER) as (_, output):
         assert output.read().startswith("ready")
     ended = live_inbox.campaign(campaign.id)
     recorded = check(campaign, keys)
