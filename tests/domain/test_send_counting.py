@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -68,6 +69,15 @@ def test_to_many(alice: User, bob: User) -> None:
         ("leave", "replayed"): 1,
         ("leave", "refused"): 1,
     }
+
+
+def test_what_waits_is_not_sent_yet(alice: User, bob: User) -> None:
+    before = sends()
+    later = timedelta(hours=1)
+    services.send(recipient_id=alice.pk, title="a", type="leave", deliver_at=later)
+    both = [alice.pk, bob.pk]
+    services.send_many(recipient_ids=both, title="a", type="leave", deliver_at=later)
+    assert sends() - before == {("leave", "scheduled"): 3}
 
 
 def test_a_failure_of_the_database_is_counted(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:

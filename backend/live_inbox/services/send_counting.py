@@ -14,7 +14,7 @@ from live_inbox import metrics
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.declared_types import declared_types
 from live_inbox.errors import NotificationError
-from live_inbox.services.bulk_progress import SenderDeleted, SendManyInterrupted
+from live_inbox.services.bulk_progress import SenderDeleted, SendManyCancelled, SendManyInterrupted
 from live_inbox.services.results import Sent, SentMany
 
 P = ParamSpec("P")
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 OTHER = "other"
 """Stands for all types that are not declared: clients choose them, and there may be any number."""
 
-_BULK_RESULTS = ("sent", "suppressed", "replayed", "skipped")
+_BULK_RESULTS = ("sent", "scheduled", "suppressed", "replayed", "skipped")
 
 
 def count_sends(send: Callable[P, Sent]) -> Callable[P, Sent]:
@@ -35,8 +35,7 @@ def count_sends(send: Callable[P, Sent]) -> Callable[P, Sent]:
         except Exception as error:
             _count(kwargs.get("type"), _failure(error))
             raise
-        result = "replayed" if sent.replayed else "suppressed" if sent.suppressed else "sent"
-        _count(kwargs.get("type"), result)
+        _count(kwargs.get("type"), _result(sent))
         return sent
 
     return counted
@@ -53,7 +52,7 @@ def count_bulk_sends(send: Callable[P, SentMany]) -> Callable[P, SentMany]:
             _count_all(kwargs.get("type"), error.progress)
             _count(kwargs.get("type"), _failure(error))
             raise
-        except SenderDeleted as error:
+        except (SenderDeleted, SendManyCancelled) as error:
             _count_all(kwargs.get("type"), error.progress)
             _count(kwargs.get("type"), "refused")
             raise
@@ -64,6 +63,14 @@ def count_bulk_sends(send: Callable[P, SentMany]) -> Callable[P, SentMany]:
         return sent
 
     return counted
+
+
+def _result(sent: Sent) -> str:
+    if sent.replayed:
+        return "replayed"
+    if sent.suppressed:
+        return "suppressed"
+    return "sent" if sent.scheduled is None else "scheduled"
 
 
 def _failure(error: Exception) -> str:
