@@ -16,9 +16,9 @@ class Crash(BaseException):
 
 def _die() -> None:
     """End the process: its connection is gone, with the transaction that is open."""
-    if connection.vendor == "sqlite":
-        # A closed connection keeps its lock while a cursor of it is alive.
-        connection.connection.rollback()
+    # The locks are gone at once: SQLite keeps that of a closed connection while a cursor of it is alive, and PostgreSQL
+    # those of a lost one until it has noticed, which is after what comes next has skipped what is locked.
+    connection.connection.rollback()
     connection.connection.close()
     raise Crash
 

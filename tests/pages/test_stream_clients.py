@@ -17,6 +17,7 @@ from live_inbox_site.building import REPOSITORY, find_node
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.timeout(120)]
 
@@ -66,6 +67,8 @@ def test_graphql_sse(site: Site, built_programs: None) -> None:
     with running("graphql-sse", site) as client:
         client.until("viewer", "alice")
         client.until("viewerComplete", True)
+        # Without a position, what is sent before the subscription has begun is not in its stream.
+        wait_until(lambda: site.subscriptions() == 1)
         site.send("alice", "one")
         client.until("title", "one")
         site.server.restart()
