@@ -19,8 +19,8 @@ from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox_site import acceptor
 from live_inbox_site.acceptor import MOST_WITHOUT_TURN, Acceptor
 from tests.changed_settings import changed_settings
-from tests.sockets.socket_server import until
 from tests.stacks.certificate import write_certificate
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from tests.changed_settings import changed_settings
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -200,14 +200,6 @@ class TestSQLite:
         assert httpx.get(f"{server.http}/readyz", timeout=30).status_code == 503
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    """Ask again and again until something is so."""
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def server_says(server: ServerProcess, status: str) -> Any:
     """Ask until the check of writes has this status: an answer is given again for a second."""
     found: list[Any] = []
@@ -216,7 +208,7 @@ def server_says(server: ServerProcess, status: str) -> Any:
         found[:] = [httpx.get(f"{server.http}/readyz", timeout=30).json()]
         return bool(found[0]["checks"]["writes"]["status"] == status)
 
-    until(asked)
+    wait_until(asked)
     return found[0]
 
 
@@ -231,7 +223,7 @@ def test_a_server_reports_its_parts(
         checks = found[0]["checks"]
         return all(check["status"] == "ok" for check in checks.values()) and len(checks) == 6
 
-    until(all_ok)
+    wait_until(all_ok)
     assert set(found[0]["checks"]) == {
         "database",
         "migrations",
@@ -324,7 +316,7 @@ class TestDraining:
             causes[:] = httpx.get(f"{server.http}/readyz", timeout=30).json()["causes"]
             return "draining" in causes
 
-        until(is_draining)
+        wait_until(is_draining)
         assert causes == ["draining"]
         # Each on a connection of its own.
         assert server.answers()

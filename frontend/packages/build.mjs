@@ -9,8 +9,9 @@ import * as fs from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 import { npm } from "../npm.mjs";
+import { shadowStyles } from "../shadow_styles.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const FRONTEND = join(HERE, "..");
@@ -34,15 +35,6 @@ const replaced = {
     }),
 };
 
-const shadowStyles = {
-  name: "shadow styles",
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /\.shadow\.css$/ }, async ({ path }) => {
-      const { code } = await transform(fs.readFileSync(path, "utf8"), { loader: "css", minify: true });
-      return { contents: code.trim(), loader: "text" };
-    }),
-};
-
 /** A server that renders pages can import the element, although it has nothing to extend. */
 const withoutBrowser = {
   name: "import without a browser",
@@ -56,6 +48,8 @@ const withoutBrowser = {
 };
 
 const SETTINGS = {
+  // The comments in a bundle name modules by their paths from here.
+  absWorkingDir: FRONTEND,
   bundle: true,
   splitting: true,
   format: "esm",
@@ -74,7 +68,7 @@ async function buildInbox(dist) {
     ...SETTINGS,
     entryPoints: ["index", "store", "documents", "element"].map((name) => join(INBOX, `${name}.ts`)),
     outdir: dist,
-    plugins: [replaced, shadowStyles, withoutBrowser],
+    plugins: [replaced, shadowStyles(TARGET), withoutBrowser],
   });
   for (const path of fs.readdirSync(dist, { recursive: true })) if (path.endsWith(".js")) dropBareImports(join(dist, path));
 }

@@ -15,8 +15,8 @@ from live_inbox.delivery.doorbell import Doorbell
 from live_inbox.identity.issuing import issue_token
 from tests.both_apis.raw_clients import SUBPROTOCOLS, Json, RawGraphQLClient, RawJsonClient
 from tests.both_apis.server_thread import ServerThread
-from tests.chaos.fault import wait_until
 from tests.delivery.metric_values import counted
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

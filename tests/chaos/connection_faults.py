@@ -5,15 +5,9 @@ from __future__ import annotations
 import json
 import random
 
-from tests.chaos.fault import (
-    SLOW_DATABASE_ENDINGS,
-    ActiveFault,
-    comes_true,
-    fault,
-    put_file,
-    readiness,
-)
+from tests.chaos.fault import SLOW_DATABASE_ENDINGS, ActiveFault, fault, put_file, readiness
 from tests.chaos.system import SystemUnderTest
+from tests.waiting import comes_true
 
 LOST = {"lost": 0.5}
 """Without lost doorbells, nobody would notice that nothing reads the log any more."""

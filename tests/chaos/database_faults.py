@@ -16,7 +16,6 @@ from tests.chaos.fault import (
     DATABASE_ENDINGS,
     SLOW_DATABASE_ENDINGS,
     ActiveFault,
-    comes_true,
     fault,
     one_shared_inbox,
     readiness,
@@ -25,6 +24,7 @@ from tests.chaos.measuring import percentile
 from tests.chaos.probing import Probe
 from tests.chaos.schedule import EVERYTHING
 from tests.chaos.system import SystemUnderTest
+from tests.waiting import comes_true
 
 PRESSURE_THREADS = 8
 """Requests for the locked inbox at a time: more than a server has threads."""

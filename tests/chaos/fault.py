@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterable
@@ -104,22 +103,6 @@ def one_server(system: SystemUnderTest, rng: random.Random) -> ServerProcess:
 def one_shared_inbox(system: SystemUnderTest, rng: random.Random) -> tuple[int, str]:
     """Choose a user whose inbox several clients follow; return the user and a token. Never the operator."""
     return system.users[1 + rng.randrange(len(system.users) - SINGLE_CLIENT_INBOXES - 1)]
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 60.0) -> None:
-    """Wait for a condition. Raise TimeoutError if it does not come true."""
-    if not comes_true(condition, seconds=seconds):
-        raise TimeoutError("What the fault waits for did not happen.")
-
-
-def comes_true(condition: Callable[[], bool], *, seconds: float) -> bool:
-    """Wait for a condition, and return whether it came true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def readiness(server: ServerProcess) -> int:

@@ -19,17 +19,16 @@ from tests.chaos.fault import (
     SLOW_DATABASE_ENDINGS,
     ActiveFault,
     Fault,
-    comes_true,
     counted_in,
     fault,
     one_server,
     possible,
     put_file,
-    wait_until,
 )
 from tests.chaos.history import COMMITTED, ROLLED_BACK, Place
 from tests.chaos.schedule import EVERYTHING
 from tests.chaos.system import LIVE_EVENTS, SINGLE_CLIENT_INBOXES, SystemUnderTest
+from tests.waiting import comes_true, wait_until
 
 __all__ = [
     "FAULTS",

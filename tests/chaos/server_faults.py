@@ -17,18 +17,11 @@ from typing import Self
 
 import psutil
 
-from tests.chaos.fault import (
-    DATABASE_ENDINGS,
-    SERVER_ENDINGS,
-    ActiveFault,
-    comes_true,
-    fault,
-    one_server,
-    wait_until,
-)
+from tests.chaos.fault import DATABASE_ENDINGS, SERVER_ENDINGS, ActiveFault, fault, one_server
 from tests.chaos.system import SystemUnderTest
 from tests.stacks.ports import LOOPBACK
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import comes_true, wait_until
 
 MEGABYTE = 1 << 20
 MOST_GROWTH = 48 * MEGABYTE

@@ -14,9 +14,10 @@ import redis
 
 from live_inbox.delivery.doorbell_message import DoorbellCodec, DoorbellMessage
 from tests.chaos.database import PostgresDatabase
-from tests.chaos.fault import ActiveFault, comes_true, fault
+from tests.chaos.fault import ActiveFault, fault
 from tests.chaos.history import Place
 from tests.chaos.system import SystemUnderTest
+from tests.waiting import comes_true
 
 STRANGERS_PER_SECOND = 60
 STRANGE_INBOXES = 4

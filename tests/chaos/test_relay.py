@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 
 from tests.stacks.ports import LOOPBACK, free_port
 from tests.stacks.relay_route import Route
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -19,11 +20,6 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while chunk := await reader.read(100):
             writer.write(chunk)
     writer.close()
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110  # nothing here can be waited for
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -37,7 +33,7 @@ async def echo() -> AsyncIterator[tuple[Route, int]]:
         yield route, port
         route.forget()
         route.close_forgotten()
-        await _until(lambda: route.open == 0)
+        await until(lambda: route.open == 0)
 
 
 async def test_a_forgotten_connection_stays_open_and_carries_nothing(
@@ -50,7 +46,7 @@ async def test_a_forgotten_connection_stays_open_and_carries_nothing(
         assert await reader.readexactly(6) == b"before"
         assert route.forget() == 1
         writer.write(b"after")
-        await _until(lambda: route.dropped == 5)
+        await until(lambda: route.dropped == 5)
         assert not reader.at_eof()
         other_reader, other_writer = await asyncio.open_connection(LOOPBACK, port)
         other_writer.write(b"new")

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.database import Database, PostgresDatabase, SqliteDatabase
-from tests.chaos.fault import wait_until
 from tests.chaos.run import RECOVERED_SHARE, Run
 from tests.chaos.schedule import Planned, one_after_the_other
 from tests.chaos.system import Size, SystemUnderTest
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.stack import Stack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.django_db(transaction=True)]
 

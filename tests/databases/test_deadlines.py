@@ -21,6 +21,7 @@ from live_inbox.lane_threads import DatabaseTimeout
 from live_inbox.lanes import Lane
 from tests.databases.conftest import AddDatabase
 from tests.stacks.stack import Stack
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("thread")
 
@@ -69,7 +70,7 @@ def test_a_statement_that_is_too_slow_ends_with_its_call(add_database: AddDataba
         row = execute(alias, "SELECT count(*) FROM pg_stat_activity WHERE pid = %s", first)
         return bool(row == (0,))
 
-    wait_for(is_gone)
+    wait_until(is_gone)
     connections[alias].close()
 
 
@@ -266,11 +267,3 @@ def in_own_connection(alias: str, sql: str) -> None:
         execute(alias, sql)
     finally:
         connections[alias].close()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError("What the test waits for did not happen.")

@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -21,6 +20,7 @@ from tests.delivery.doorbell_messages import inboxes_of
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, deployment, group_of
 from tests.delivery.metric_values import counted
+from tests.waiting import until
 
 LONG = 3600.0
 """Longer than any test: what waits this long has not happened."""
@@ -284,7 +284,7 @@ async def test_while_the_layer_is_away_rings_are_dropped_and_counted_and_logged_
     before = dropped()
     async with bell.attached(received.append):
         bell.ring({"1": [b"x"], "2": [b"x"], "3": [b"x"]})
-        await _until(lambda: dropped() - before == 3)
+        await until(lambda: dropped() - before == 3)
         assert layer.calls == 1
         for n in range(100):
             bell.ring({str(n): [b"x"]})
@@ -306,7 +306,7 @@ async def test_the_layer_is_tried_again_and_its_return_is_logged(
         for _ in range(3):
             before = dropped()
             bell.ring({"1": [b"x"]})
-            await _until(lambda goal=before + 1: dropped() == goal)
+            await until(lambda goal=before + 1: dropped() == goal)  # type: ignore[misc]
         layer.raising = False
         bell.ring({"2": [b"x"]})
     assert layer.groups == [group_of("2")]
@@ -324,7 +324,7 @@ async def test_a_layer_that_hangs_is_given_up_on(caplog: pytest.LogCaptureFixtur
     async with bell.attached(ignore):
         for n in range(5):
             bell.ring({str(n): [b"x"]})
-        await _until(lambda: dropped() - before == 5)
+        await until(lambda: dropped() - before == 5)
     assert layer.calls == 1
     assert "TimeoutError" in caplog.text
 
@@ -338,7 +338,7 @@ async def test_no_more_than_so_many_messages_wait_for_a_slow_layer() -> None:
         for n in range(10_007):
             bell.ring({str(n): [b"x"]})
         assert dropped() - before == 7
-        await _until(lambda: dropped() - before == 10_007)
+        await until(lambda: dropped() - before == 10_007)
 
 
 async def test_a_layer_that_cannot_even_be_made_is_a_layer_that_is_away(
@@ -351,9 +351,9 @@ async def test_a_layer_that_cannot_even_be_made_is_a_layer_that_is_away(
     before = dropped()
     async with bell.attached(ignore):
         bell.ring({"1": [b"x"]})
-        await _until(lambda: dropped() - before == 1)
+        await until(lambda: dropped() - before == 1)
         bell.ring({"1": [b"x"]})
-        await _until(lambda: dropped() - before == 2)
+        await until(lambda: dropped() - before == 2)
     assert [record.getMessage() for record in caplog.records] == [
         "The channel layer (publishing) fails: ImportError: no such layer"
     ]
@@ -497,7 +497,7 @@ async def test_two_hubs_receive_each_others_doorbells_through_a_layer_in_memory(
         hubs[0].subscribe("alice") as one,
         hubs[1].subscribe("alice") as other,
     ):
-        await _until(lambda: len(layer.groups.get(group_of("alice"), ())) == 2)
+        await until(lambda: len(layer.groups.get(group_of("alice"), ())) == 2)
         here.ring({"alice": [encode(line) for line in log.write("alice", 2)]})
         assert [line.sequence for line in await one.take()] == [1, 2]
         assert [line.sequence for line in await other.take()] == [1, 2]
@@ -511,13 +511,6 @@ async def test_two_hubs_receive_each_others_doorbells_through_a_layer_in_memory(
 
 def _frames(log: FakeLog, count: int) -> list[bytes]:
     return [encode(line) for line in log.write("alice", count)]
-
-
-async def _until(condition: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.001)
 
 
 def test_nothing_is_logged_by_a_doorbell_that_works(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,8 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, deployment, group_of
 from tests.delivery.metric_values import counted
 from tests.stacks.redis_server import RedisServer
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ONLY_DOORBELLS = HubConfig(reconcile_seconds=3600.0, layer_seconds=1.0)
@@ -68,13 +68,6 @@ def subscribers(server: RedisServer, group: str) -> int:
     with redis.Redis.from_url(server.url, socket_timeout=5) as client:
         ((_, count),) = client.pubsub_numsub(f"inbox__group__{group}")
         return int(count)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def until_both_listen(private_redis: RedisServer, inbox: str) -> None:

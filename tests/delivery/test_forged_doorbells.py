@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.delivery.fake_log import FakeEntry, FakeLog, decode, encode
 from tests.delivery.group_names import BULK, deployment, group_of
 from tests.delivery.metric_values import counted
 from tests.stacks.redis_server import RedisServer
+from tests.waiting import until
 
 ONLY_DOORBELLS = HubConfig(reconcile_seconds=3600.0, layer_seconds=60.0)
 SLOW_MACHINE = {"socket_timeout": 30, "socket_connect_timeout": 30}
@@ -97,13 +97,6 @@ class Forger:
         """Close the connections."""
         self._recording.close()
         self.redis.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from tests.delivery.group_names import DEPLOYMENT
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.sentinel_server import SentinelServer
+from tests.waiting import until
 
 # channels-redis never closes its connections to Sentinels: the garbage collector does, and complains.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -119,13 +119,6 @@ class Process:
             and len(groups._members) == count
             and (not groups._joining)
         )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def started(stack: AsyncExitStack, *processes: Process, inbox: str = "7") -> list[Any]:

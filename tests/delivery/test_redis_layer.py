@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
@@ -24,6 +24,7 @@ from live_inbox.internals import redis_parser, redis_subscribing
 from tests.delivery.fake_log import FakeEntry, FakeLog, decode
 from tests.delivery.group_names import group_of
 from tests.stacks.redis_server import RedisServer
+from tests.waiting import until
 
 SLOW_MACHINE = {"socket_timeout": 30, "socket_connect_timeout": 30}
 """Limits for tests in which nothing breaks."""
@@ -78,13 +79,6 @@ def clients(server: RedisServer) -> list[dict[str, Any]]:
     with admin(server) as client:
         own = client.client_id()
         return [c for c in client.client_list() if int(c["id"]) != own]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def listening(layer: RedisLayer, channel: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -16,6 +15,7 @@ import live_inbox
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import BulkSend, Notification
 from live_inbox.services import SentMany, bulk_sending
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -54,15 +54,6 @@ def received() -> set[int]:
     return set(Notification.objects.filter(title="second").values_list("recipient", flat=True))
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    tries = threading.Event()
-    for _ in range(int(WAIT_SECONDS / 0.02)):
-        if is_so():
-            return
-        tries.wait(0.02)
-    pytest.fail("It did not happen.")
-
-
 @pytest.mark.parametrize("key", [{}, {"idempotency_key": "k"}], ids=["no key", "key"])
 def test_those_who_are_not_locked_come_first_and_are_free_again(
     users: list[User], start: Start, key: dict[str, Any]
@@ -73,7 +64,7 @@ def test_those_who_are_not_locked_come_first_and_are_free_again(
         for pk in locked:
             session.execute("SELECT 1 FROM live_inbox_inbox WHERE user_id = %s FOR UPDATE", [pk])
         sending = start(**key)
-        wait_until(lambda: received() == others)
+        wait_until(lambda: received() == others, seconds=WAIT_SECONDS)
         with psycopg.connect(**connection.get_connection_params()) as owner:
             # As a change of each of them does, but without waiting.
             owner.execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +26,7 @@ from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, InboxEvent, Notification
 from tests.domain.concurrency import at_once, is_blocked
 from tests.domain.conftest import Commit, VerifyEvents
+from tests.waiting import wait_until
 
 THEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -314,7 +314,7 @@ def test_a_user_who_is_deleted_meanwhile_is_reported(alice: User, bob: User) -> 
         Inbox.objects.select_for_update().get(pk=alice.pk)
         importing = threading.Thread(target=work)
         importing.start()
-        wait_until_blocked()
+        wait_until(is_blocked)
         other = connections.create_connection("default")
         with other.cursor() as cursor:
             cursor.execute("DELETE FROM auth_user WHERE id = %s", [bob.pk])
@@ -323,10 +323,3 @@ def test_a_user_who_is_deleted_meanwhile_is_reported(alice: User, bob: User) -> 
 
     assert problems == [f"b1: There is no such recipient. ({bob.pk})"]
     assert added(alice) == [("first", 1), ("a1", 2)]
-
-
-def wait_until_blocked() -> None:
-    """Return when a session of this database waits for a lock."""
-    deadline = time.monotonic() + 60
-    while not is_blocked():
-        assert time.monotonic() < deadline

@@ -24,7 +24,8 @@ from live_inbox.models import Inbox
 from live_inbox.services.event_recording import record
 from live_inbox_graphql.consumer import GraphQLConsumer
 from tests.graphql.own_schema import schema
-from tests.sockets.socket_server import OUR_CLASS, until
+from tests.sockets.socket_server import OUR_CLASS
+from tests.waiting import until
 
 CHUNK = 200
 

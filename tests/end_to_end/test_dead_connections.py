@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from tests.end_to_end.conftest import Devices
 from tests.stacks.relay import Relay
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.stack("production")
 
@@ -47,13 +47,6 @@ def send(user_id: int, title: str) -> None:
     live_inbox.send(recipient=get_user_model().objects.get(pk=user_id), title=title)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_events_come_although_every_connection_has_died(
     relay: Relay, server: ServerProcess, devices: Devices, alice: int
 ) -> None:
@@ -70,7 +63,7 @@ def test_events_come_although_every_connection_has_died(
     # Lists, handshakes and readiness as well, each with a connection that has died.
     assert devices.graphql(server).list().total == 2
     assert devices.original(server).list().total == 2
-    until(lambda: httpx.get(f"{server.http}/readyz").status_code == 200)
+    wait_until(lambda: httpx.get(f"{server.http}/readyz").status_code == 200)
     assert "Traceback" not in server.log()
 
 
@@ -80,12 +73,12 @@ def test_events_come_soon_after_a_partition_has_healed(
     device = devices.graphql(server)
     relay.partition()
     send(alice, "meanwhile")
-    until(lambda: httpx.get(f"{server.http}/readyz", timeout=LONG).status_code == 503)
-    until(lambda: "The inbox log fails" in server.log())
+    wait_until(lambda: httpx.get(f"{server.http}/readyz", timeout=LONG).status_code == 503)
+    wait_until(lambda: "The inbox log fails" in server.log())
     relay.heal()
     change = device.next_change()
     assert change.notification is not None
     assert change.notification.title == "meanwhile"
-    until(lambda: httpx.get(f"{server.http}/readyz", timeout=LONG).status_code == 200)
+    wait_until(lambda: httpx.get(f"{server.http}/readyz", timeout=LONG).status_code == 200)
     assert device.send(alice, "afterwards") is not None
     assert "Traceback" not in server.log()

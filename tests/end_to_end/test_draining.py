@@ -25,12 +25,13 @@ from live_inbox.conf import inbox_settings
 from live_inbox.models import Inbox, Notification
 from live_inbox_site.serving import grace_seconds
 from tests.end_to_end.serve_command import child_of
-from tests.sockets.socket_server import raw_client, until
+from tests.sockets.socket_server import raw_client
 from tests.stacks.child import Child
 from tests.stacks.ports import free_port
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import until
 
 SOCKETS = 60
 WAIT_SECONDS = 30.0

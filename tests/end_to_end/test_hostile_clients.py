@@ -23,8 +23,9 @@ from tests.internals.test_uvicorn_frames import (
     close_frame,
     send_while_it_lasts,
 )
-from tests.sockets.socket_server import RawClient, masked, raw_client, until
+from tests.sockets.socket_server import RawClient, masked, raw_client
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import until
 
 FLOOD = 20_000
 FLOODERS = 20

@@ -35,7 +35,8 @@ from live_inbox_graphql.graphql_ws import GraphQLWSProtocol
 from live_inbox_graphql.operations import Operation
 from tests.changed_settings import changed_settings
 from tests.end_to_end.in_process_server import InProcessServer, in_process_server
-from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client, until
+from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, masked, raw_client
+from tests.waiting import until
 
 ROUNDS = int(os.environ.get("LEAK_ROUNDS", "600"))
 AT_ONCE = 20

@@ -16,7 +16,8 @@ from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
 from live_inbox.sockets.session import SocketSession
 from live_inbox_graphql.graphql_transport_ws import GraphQLTransportWSProtocol
 from tests.end_to_end.in_process_server import InProcessServer, in_process_server
-from tests.sockets.socket_server import OUR_HTTP_CLASS, raw_client, until
+from tests.sockets.socket_server import OUR_HTTP_CLASS, raw_client
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack("embedded")]
 

@@ -16,9 +16,9 @@ import pytest
 
 from tests.end_to_end.serve_command import RunningServe, ServeStarter
 from tests.end_to_end.test_draining import Device, DevicePool, device_pool
-from tests.sockets.socket_server import until
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import REPOSITORY
+from tests.waiting import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack("embedded")]
 

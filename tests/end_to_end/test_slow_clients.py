@@ -22,8 +22,9 @@ from live_inbox.models import Inbox
 from live_inbox.sockets.writer import AsgiWriter
 from live_inbox_graphql.event_senders import EventSender
 from tests.end_to_end.in_process_server import InProcessServer, in_process_server, write_events
-from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client, until
+from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS, RawClient, raw_client
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import until
 
 WAIT_SECONDS = 60.0
 EVENTS = 3000

@@ -24,11 +24,11 @@ from tests.end_to_end.test_draining import (
     ended,
     refuses,
 )
-from tests.sockets.socket_server import until
 from tests.stacks.child import Child
 from tests.stacks.ports import free_port
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
+from tests.waiting import until
 
 SOCKETS = 60
 LONG = "300"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -31,6 +31,7 @@ from live_inbox_graphql.consumer import GraphQLConsumer
 from live_inbox_graphql.event_stream_requests import EventStreamRequests
 from live_inbox_graphql.event_streams import EventStreams
 from live_inbox_graphql.schema import configured_schema
+from tests.waiting import until
 
 GRAPHQL_TRANSPORT_WS = "graphql-transport-ws"
 GRAPHQL_WS = "graphql-ws"
@@ -45,13 +46,6 @@ PLAIN_HTTP_CLASS = "httptools"
 
 WAIT_SECONDS = 20.0
 """How long a test waits for what must happen. A test only fails by it."""
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():  # noqa: ASYNC110  # nobody announces it
-            await asyncio.sleep(0.005)
 
 
 class Clock:

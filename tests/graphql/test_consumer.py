@@ -28,9 +28,9 @@ from tests.graphql.graphql_server import (
     Client,
     Closed,
     GraphQLServer,
-    until,
 )
 from tests.graphql.own_schema import schema
+from tests.waiting import until
 
 PING = {"type": "ping"}
 SUBSCRIBE = "subscription { notificationEvents { position } }"

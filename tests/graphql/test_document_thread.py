@@ -21,9 +21,10 @@ from live_inbox_graphql.document_thread import MOST_INLINE
 from live_inbox_graphql.documents import DocumentCache
 from live_inbox_graphql.schema import build
 from tests.changed_settings import changed_settings
-from tests.graphql.graphql_server import Client, running_graphql_server, until
+from tests.graphql.graphql_server import Client, running_graphql_server
 from tests.graphql.http_client import Ask, bearer
 from tests.graphql.stream_client import opened_stream
+from tests.waiting import until
 
 THREAD = "live-inbox-documents_0"
 

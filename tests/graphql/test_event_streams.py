@@ -40,10 +40,10 @@ from tests.graphql.graphql_server import (
     PLAIN_HTTP_CLASS,
     GraphQLServer,
     running_graphql_server,
-    until,
 )
 from tests.graphql.http_client import bearer
 from tests.graphql.stream_client import StreamClient, opened_stream
+from tests.waiting import until
 
 TITLES = """subscription ($after: String) { notificationEvents(after: $after) {
     __typename ... on NotificationAdded { notification { title } }

@@ -44,6 +44,7 @@ from tests.graphql import project_schema
 from tests.graphql.compiling import CAN_COMPILE
 from tests.graphql.graphql_server import GRAPHQL_TRANSPORT_WS, running_graphql_server
 from tests.graphql.http_client import bearer, post
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -304,9 +305,7 @@ class Socket:
 
 
 async def until_subscribed(hub: Hub[Event]) -> None:
-    async with asyncio.timeout(20):
-        while not any(each.ready.is_set() for each in hub._open_inboxes.values()):  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+    await until(lambda: any(each.ready.is_set() for each in hub._open_inboxes.values()))
 
 
 async def send(user: User, title: str) -> None:

@@ -19,8 +19,9 @@ from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_tokens
-from tests.graphql.graphql_server import GRAPHQL_WS, Client, Closed, GraphQLServer, until
+from tests.graphql.graphql_server import GRAPHQL_WS, Client, Closed, GraphQLServer
 from tests.graphql.http_client import bearer
+from tests.waiting import until
 
 VIEWER = "{ viewer { username } }"
 

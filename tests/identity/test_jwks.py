@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from live_inbox.identity.jwks import JwksKeys
 from live_inbox.identity.jwks_document import MAX_BYTES, MAX_KEYS
 from live_inbox.identity.tokens import TokenConfig, TokenVerifier
 from tests.identity.issuer import NOW, SECRET, Clock, KeyPair
+from tests.waiting import wait_until
 
 TO_JWK: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
 
@@ -411,14 +411,6 @@ def unavailable(keys: JwksKeys) -> bool:
     return failure.value.reason is Reason.KEYS_UNAVAILABLE
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when it holds; fail after a generous time."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 class Dripping:
     """An issuer that sends a byte from time to time, for ever: of the status line, of the headers or of the body."""
 
@@ -463,7 +455,9 @@ def test_an_issuer_that_drips_counts_as_unreachable(
         assert unavailable(keys)
         assert "within 0.3 s" in caplog.text or "answers too slowly" in caplog.text
         # The thread of the request ends with it, so that the next requests have one.
-        wait_until(lambda: not any(t.name == "jwks-request" for t in threading.enumerate()))
+        wait_until(
+            lambda: not any(t.name == "jwks-request" for t in threading.enumerate()), seconds=30
+        )
     finally:
         issuer.close()
 

@@ -30,8 +30,8 @@ from tests.sockets.socket_server import (
     masked,
     raw_client,
     running_server,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 

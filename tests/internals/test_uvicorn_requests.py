@@ -25,8 +25,8 @@ from tests.sockets.socket_server import (
     PLAIN_CLASS,
     RawClient,
     raw_client,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 

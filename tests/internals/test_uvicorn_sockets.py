@@ -23,8 +23,8 @@ from tests.sockets.socket_server import (
     SocketServer,
     masked,
     running_server,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 

@@ -12,7 +12,8 @@ import uvicorn
 
 from live_inbox.internals.uvicorn_streams import DirectBody
 from live_inbox.sockets.asgi import STREAMING, Application, Message, Scope
-from tests.sockets.socket_server import OUR_HTTP_CLASS, raw_client, until
+from tests.sockets.socket_server import OUR_HTTP_CLASS, raw_client
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 

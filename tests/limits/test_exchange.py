@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -19,18 +18,11 @@ from live_inbox.limits.storage import RETRY_SECONDS, Count, GuardedStorage, add_
 from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
 from tests.stacks.redis_server import RedisServer
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.stack("embedded")
 
 FIVE = RateLimit.parse("5/hour burst 5")
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Look again and again until something is so."""
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Process:
@@ -159,10 +151,10 @@ def test_a_thread_exchanges_what_was_granted(private_redis: RedisServer) -> None
     )
     assert [first.check("a") for _ in range(5)] == [None] * 5
     assert storage is not None
-    until(lambda: storage.get(first.name_of("site", "a")) == 5)
+    wait_until(lambda: storage.get(first.name_of("site", "a")) == 5)
     assert second.check("a") is None
     alone = second._here._full_at["a"]
-    until(lambda: second._here._full_at["a"] != alone)
+    wait_until(lambda: second._here._full_at["a"] != alone)
     assert second.check("a") is not None
 
 

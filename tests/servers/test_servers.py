@@ -21,8 +21,9 @@ from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import Change, GraphQLDevice, JsonDevice, Socket
 from tests.servers.asgi_server import SERVERS, AsgiServer
 from tests.servers.conftest import StartServer
-from tests.sockets.socket_server import raw_client, until
+from tests.sockets.socket_server import raw_client
 from tests.stacks.ports import LOOPBACK
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 

@@ -17,10 +17,10 @@ from tests.siege.seeding import seed
 from tests.siege.site import BYSTANDER, NEIGHBOUR, SERVICE, SERVICE_SCOPE, attacking_addresses
 from tests.siege.tokens import issue
 from tests.siege.traffic import CONNECTED, Attacker
-from tests.sockets.socket_server import until
 from tests.stacks.ports import LOOPBACK
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import until
 
 SCALE = 0.04
 NOTIFICATIONS = 3

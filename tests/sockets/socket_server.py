@@ -6,7 +6,7 @@ import asyncio
 import base64
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from live_inbox.internals.uvicorn_sockets import DirectSocketProtocol
 from live_inbox.sockets.writer import SocketWriter, direct_socket, writer_for
+from tests.waiting import until
 
 OUR_CLASS = "live_inbox.sockets.server_protocol:socket_protocol"
 OUR_HTTP_CLASS = "live_inbox.sockets.server_protocol:http_protocol"
@@ -22,13 +23,6 @@ PLAIN_CLASS = "websockets-sansio"
 
 WAIT_SECONDS = 20.0
 """How long a test waits for what must happen. A test only fails by it."""
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():  # noqa: ASYNC110  # nobody announces it
-            await asyncio.sleep(0.005)
 
 
 class ServerEnd:

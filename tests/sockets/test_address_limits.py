@@ -28,8 +28,9 @@ from tests.internals.test_uvicorn_requests import (
     http_server,
     refused,
 )
-from tests.sockets.socket_server import raw_client, until
+from tests.sockets.socket_server import raw_client
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 

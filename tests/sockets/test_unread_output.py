@@ -15,7 +15,8 @@ from live_inbox.sockets.unread_output import UnreadOutput, unread_output
 from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
 from tests.internals.test_uvicorn_requests import REQUEST, http_server, refused
-from tests.sockets.socket_server import raw_client, running_server, until
+from tests.sockets.socket_server import raw_client, running_server
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack("embedded")
 
