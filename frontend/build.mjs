@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import { npm } from "./npm.mjs";
+import { shadowStyles } from "./shadow_styles.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const PACKAGES = join(HERE, "node_modules");
@@ -39,7 +40,7 @@ const PAGES = {
   graphiql: "graphiql/main.tsx",
   icon: "live/icon.svg",
 };
-const SOURCES = ["build.mjs", "package-lock.json", "client", "inbox", "live", "graphiql"];
+const SOURCES = ["build.mjs", "shadow_styles.mjs", "package-lock.json", "client", "inbox", "live", "graphiql"];
 
 class BuildError extends Error {}
 
@@ -98,7 +99,7 @@ async function bundle(outdir) {
       jsx: "automatic",
       entryNames: "[name].[hash]",
       assetNames: "[name].[hash]",
-      plugins: [shadowStyles, ...plugins],
+      plugins: [shadowStyles(TARGET), ...plugins],
       loader: { ".woff2": "file", ".svg": "copy", ".ttf": "dataurl" },
       define: { "process.env.NODE_ENV": '"production"', ...define },
       legalComments: "linked",
@@ -132,17 +133,6 @@ async function bundle(outdir) {
   await run(PAGES, { define: { WORKER_FILES: workerFiles } });
   fs.writeFileSync(join(outdir, "manifest.json"), JSON.stringify(manifest, null, 2));
 }
-
-/** The style sheets of shadow trees are texts in the scripts, without what browsers do not need. */
-const shadowStyles = {
-  name: "shadow styles",
-  setup: ({ onLoad, esbuild }) =>
-    onLoad({ filter: /\.shadow\.css$/ }, async ({ path }) => {
-      const text = fs.readFileSync(path, "utf8");
-      const { code } = await esbuild.transform(text, { loader: "css", minify: true, target: TARGET });
-      return { contents: code.trim(), loader: "text" };
-    }),
-};
 
 /** The component loads parts from beside it. A page's own script, whose address nobody knows, has them inside. */
 const partsBeside = {

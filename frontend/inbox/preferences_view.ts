@@ -62,6 +62,9 @@ function withSeen(preferences: readonly Preference[], seen: ReadonlyMap<string, 
 /** Return the rows of each category, sorted by their names; those without a category come first. */
 function byCategory(rows: readonly Preference[]): Map<string, Preference[]> {
   const groups = new Map<string, Preference[]>([["", []]]);
-  for (const row of [...rows].sort((a, b) => a.label.localeCompare(b.label))) groups.set(row.category ?? "", [...(groups.get(row.category ?? "") ?? []), row]);
+  for (const row of [...rows].sort((a, b) => a.label.localeCompare(b.label))) {
+    const category = row.category ?? "";
+    groups.set(category, [...(groups.get(category) ?? []), row]);
+  }
   return groups;
 }

@@ -12,26 +12,27 @@ import {
   useSyncExternalStore,
 } from "react";
 
-type Actions = Pick<
-  InboxStore,
-  | "archive"
-  | "loadMore"
-  | "markAllRead"
-  | "markRead"
-  | "markSeen"
-  | "markUnread"
-  | "performAction"
-  | "pin"
-  | "preferences"
-  | "reconnectNow"
-  | "remove"
-  | "setFilter"
-  | "setPreference"
-  | "snooze"
-  | "unarchive"
-  | "unpin"
-  | "unsnooze"
->;
+const ACTIONS = [
+  "archive",
+  "loadMore",
+  "markAllRead",
+  "markRead",
+  "markSeen",
+  "markUnread",
+  "performAction",
+  "pin",
+  "preferences",
+  "reconnectNow",
+  "remove",
+  "setFilter",
+  "setPreference",
+  "snooze",
+  "unarchive",
+  "unpin",
+  "unsnooze",
+] as const;
+
+type Actions = Pick<InboxStore, (typeof ACTIONS)[number]>;
 
 /** The state, and the actions, which stay the same functions. */
 export type Inbox = InboxState & Actions;
@@ -74,26 +75,5 @@ function useStore({ url, token, pageSize }: InboxStoreOptions): InboxStore {
 }
 
 function actionsOf(store: InboxStore): Actions {
-  const { archive, loadMore, markAllRead, markRead, markSeen, markUnread } = store;
-  const { preferences, reconnectNow, remove, setFilter, setPreference, snooze } = store;
-  const { performAction, pin, unarchive, unpin, unsnooze } = store;
-  return {
-    archive,
-    loadMore,
-    markAllRead,
-    markRead,
-    markSeen,
-    markUnread,
-    performAction,
-    pin,
-    preferences,
-    reconnectNow,
-    remove,
-    setFilter,
-    setPreference,
-    snooze,
-    unarchive,
-    unpin,
-    unsnooze,
-  };
+  return Object.fromEntries(ACTIONS.map((name) => [name, store[name]])) as Actions;
 }
