@@ -21,7 +21,8 @@ export interface Filter {
 export const EVERYTHING: Filter = { type: null, unreadOnly: false };
 
 export function sameFilter(a: Filter, b: Filter): boolean {
-  return a.type === b.type && a.unreadOnly === b.unreadOnly && folderOf(a) === folderOf(b);
+  const isSamePart = a.unreadOnly === b.unreadOnly && !a.pinnedOnly === !b.pinnedOnly;
+  return isSamePart && a.type === b.type && folderOf(a) === folderOf(b);
 }
 
 /** A page of the inbox, in the order of ranks, the highest first, with the counts and the position at the moment it was read. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Notification, NotificationEvent } from "../client/index.js";
-import { EVERYTHING, InboxList, pinnedFirst, restore, type StoredList } from "../inbox/list.js";
+import { EVERYTHING, InboxList, pinnedFirst, restore, type StoredList, sameFilter } from "../inbox/list.js";
 import { AT, notification } from "./notifications.js";
 
 const page = (position: string, notifications: Notification[], hasMore = false) => ({
@@ -112,4 +112,12 @@ describe("what is pinned", () => {
     list.append(page("e.9", [notification(3), notification(2, { pinned: true }), notification(1)]));
     assert.equal(idsOf(list.all()), "9 8 3 2 1");
   });
+});
+
+test("a filter of what is pinned is another one, and false is the default", () => {
+  assert.equal(sameFilter({ ...EVERYTHING, pinnedOnly: true }, EVERYTHING), false);
+  assert.equal(sameFilter({ ...EVERYTHING, pinnedOnly: false }, EVERYTHING), true);
+  const list = new InboxList({ ...EVERYTHING, pinnedOnly: true });
+  list.show(page("e.1", [notification(2, { pinned: true })]));
+  assert.equal(list.toStored(), undefined);
 });
