@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
-from live_inbox.batching import Batcher
+from live_inbox.batching import Batcher, no_pause
 from live_inbox.database_threads import in_database_thread, is_for_thread_of_caller
 from live_inbox.selectors import Target, has_links, target_links
 from live_inbox_graphql.fields import coded_errors
@@ -43,4 +43,4 @@ async def _read(targets: Sequence[Target]) -> Sequence[str | None]:
     return [found.get(target) for target in targets]
 
 
-_batcher: Batcher[Target, str | None] = Batcher(_read, most=MOST, pause=lambda count: 0.0)
+_batcher: Batcher[Target, str | None] = Batcher(_read, most=MOST, pause=no_pause)
