@@ -650,7 +650,7 @@ class ConnectionReport(models.Model):
 
 
 class UndoStep(models.Model):
-    """What one transaction of a bulk change has changed: what is needed to undo it, for a short time."""
+    """What one transaction of a bulk change or a deletion has changed: what is needed to undo it, for a short time."""
 
     id = models.BigAutoField(primary_key=True)
     inbox = models.ForeignKey(

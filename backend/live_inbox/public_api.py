@@ -343,7 +343,7 @@ def delete_all(
 
 @_named_as_arguments
 def undo(*, user: Any, token: str) -> BulkChanged:
-    """Undo a bulk change within 30 seconds; raise NotFound if there is none with this token, or not any more."""
+    """Undo a bulk change or a deletion within 30 seconds; raise NotFound if there is none with this token any more."""
     return services.undo(user_id=_key(user), token=token)
 
 
@@ -411,9 +411,14 @@ def perform_action(*, user: Any, notification_id: Any, action_id: str) -> Change
 
 
 @_named_as_arguments
-def delete(*, user: Any, notification_id: Any) -> Deleted:
-    """Delete a notification of a user. Takes and raises what `mark_read` does."""
-    return services.delete(user_id=_key(user), notification_id=_number(notification_id))
+def delete(*, user: Any, notification_id: Any, undoable: bool = False) -> Deleted:
+    """Delete a notification of a user. Takes and raises what `mark_read` does.
+
+    With `undoable`, the result has a token for `undo`, and the content is kept apart for 30 seconds.
+    """
+    return services.delete(
+        user_id=_key(user), notification_id=_number(notification_id), undoable=undoable
+    )
 
 
 @_named_as_arguments

@@ -22,6 +22,7 @@ from graphql import (
     get_named_type,
     is_required_argument,
     is_required_input_field,
+    print_ast,
 )
 
 from live_inbox_graphql.schema import sdl
@@ -95,7 +96,9 @@ class _Module:
 
     def _document(self, kind: str, name: str, field: GraphQLField) -> str:
         title = name[0].upper() + name[1:]
-        declared = ", ".join(f"${key}: {each.type}" for key, each in field.args.items())
+        declared = ", ".join(
+            f"${key}: {each.type}{_default(each)}" for key, each in field.args.items()
+        )
         given = ", ".join(f"{key}: ${key}" for key in field.args)
         selection = self._selection(get_named_type(field.type))
         text = (
@@ -200,3 +203,11 @@ def _fields(kind: GraphQLObjectType | GraphQLInterfaceType) -> dict[str, GraphQL
     return {
         name: field for name, field in kind.fields.items() if (kind.name, name) not in _LEFT_OUT
     }
+
+
+def _default(argument: GraphQLArgument) -> str:
+    """Return the default value of a variable for an argument: without one, it would have to be given."""
+    node = argument.ast_node
+    return (
+        "" if node is None or node.default_value is None else f" = {print_ast(node.default_value)}"
+    )

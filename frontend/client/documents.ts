@@ -379,6 +379,7 @@ export interface PerformActionPayload {
 /** The result of `delete`. */
 export interface DeletePayload {
   notificationId: string;
+  undoToken: string | null;
   unreadCount: number;
   unseenCount: number;
   position: string;
@@ -559,7 +560,7 @@ export const DeleteAllDocument = /* @__PURE__ */ typedDocument<
   { filter?: NotificationFilter | null; upTo?: string | null }
 >(/* GraphQL */ `mutation DeleteAll($filter: NotificationFilter, $upTo: String) { deleteAll(filter: $filter, upTo: $upTo) { count hasMore undoToken unreadCount unseenCount position } }`);
 
-/** Undo `markAllRead`, `archiveAll` or `deleteAll`: what it changed, and nothing has changed since, is as it was before. NOT_FOUND if the token is not yours, was used, or is older than 30 seconds. */
+/** Undo `delete`, `markAllRead`, `archiveAll` or `deleteAll`: what it changed, and nothing has changed since, is as it was. NOT_FOUND if the token is not yours, was used, or is older than 30 seconds. */
 export const UndoDocument = /* @__PURE__ */ typedDocument<
   { undo: UndoPayload },
   { token: string }
@@ -613,11 +614,11 @@ export const PerformActionDocument = /* @__PURE__ */ typedDocument<
   { id: string; actionId: string }
 >(/* GraphQL */ `mutation PerformAction($id: ID!, $actionId: String!) { performAction(id: $id, actionId: $actionId) { notification { ...NotificationFields } unreadCount unseenCount position recorded } } ${NOTIFICATION_FIELDS}`);
 
-/** Delete a notification permanently. */
+/** Delete a notification. */
 export const DeleteDocument = /* @__PURE__ */ typedDocument<
   { delete: DeletePayload },
-  { id: string }
->(/* GraphQL */ `mutation Delete($id: ID!) { delete(id: $id) { notificationId unreadCount unseenCount position } }`);
+  { id: string; undoable?: boolean }
+>(/* GraphQL */ `mutation Delete($id: ID!, $undoable: Boolean! = false) { delete(id: $id, undoable: $undoable) { notificationId undoToken unreadCount unseenCount position } }`);
 
 /** Turn notifications of a type on or off, from now on. The inbox keeps what it has. */
 export const SetNotificationPreferenceDocument = /* @__PURE__ */ typedDocument<

@@ -199,8 +199,8 @@ class Mutation:
         return changing_own(info, _delete_all, filter, up_to)
 
     @strawberry.mutation(
-        description="Undo `markAllRead`, `archiveAll` or `deleteAll`: what it changed, and nothing has changed since, "
-        "is as it was before. NOT_FOUND if the token is not yours, was used, or is older than 30 seconds."
+        description="Undo `delete`, `markAllRead`, `archiveAll` or `deleteAll`: what it changed, and nothing has "
+        "changed since, is as it was. NOT_FOUND if the token is not yours, was used, or is older than 30 seconds."
     )
     def undo(
         self,
@@ -288,9 +288,20 @@ class Mutation:
             info, _changed, PerformActionPayload, changes.perform_action, id, action_id
         )
 
-    @strawberry.mutation(description="Delete a notification permanently.")
-    def delete(self, info: Info, id: NotificationId) -> DeletePayload:
-        return changing_own(info, _delete, id)
+    @strawberry.mutation(description="Delete a notification.")
+    def delete(
+        self,
+        info: Info,
+        id: NotificationId,
+        undoable: Annotated[
+            bool,
+            strawberry.argument(
+                description="Whether to return an `undoToken`. Until it has expired, the server keeps the content "
+                "apart."
+            ),
+        ] = False,
+    ) -> DeletePayload:
+        return changing_own(info, _delete, id, undoable)
 
     @strawberry.mutation(
         description="Turn notifications of a type on or off, from now on. The inbox keeps what it has."
@@ -458,8 +469,8 @@ def _mark_seen(caller: Caller, up_to: str | None) -> MarkSeenPayload:
     return MarkSeenPayload.of(changes.mark_seen(caller, up_to))
 
 
-def _delete(caller: Caller, id: str) -> DeletePayload:
-    return DeletePayload.of(changes.delete(caller, id))
+def _delete(caller: Caller, id: str, undoable: bool) -> DeletePayload:
+    return DeletePayload.of(changes.delete(caller, id, undoable))
 
 
 def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> NotificationPreference:

@@ -302,6 +302,9 @@ class DeletePayload:
     notification_id: strawberry.ID = strawberry.field(
         description="The id of the deleted notification."
     )
+    undo_token: str | None = strawberry.field(
+        description="For `undo`, within 30 seconds, once. Null unless `undoable` was true."
+    )
     unread_count: int = strawberry.field(description=_UNREAD_COUNT)
     unseen_count: int = strawberry.field(description=_UNSEEN_COUNT)
     position: str = strawberry.field(description=_POSITION)
@@ -311,6 +314,7 @@ class DeletePayload:
         """Return the payload for the result."""
         return cls(
             notification_id=ids.notification_id(deleted.notification_id),
+            undo_token=deleted.undo_token,
             unread_count=deleted.unread_count,
             unseen_count=deleted.unseen_count,
             position=str(deleted.position),

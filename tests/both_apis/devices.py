@@ -79,6 +79,7 @@ class Device(Protocol):
     def mark_read(self, notification_id: int) -> None: ...
     def mark_all_read(self) -> None: ...
     def delete(self, notification_id: int) -> None: ...
+    def delete_undoably(self, notification_id: int) -> str: ...
     def change(self, name: str, notification_id: int, **more: Any) -> None: ...
     def perform(self, notification_id: int, action_id: str) -> tuple[str, bool]: ...
     def mark_seen(self) -> int: ...
@@ -182,7 +183,13 @@ class JsonDevice(Socket):
 
     def delete(self, notification_id: int) -> None:
         asked = {"type": "delete_notification", "notification_id": notification_id}
-        self._ask(asked, "notification_deleted")
+        assert "undo_token" not in self._ask(asked, "notification_deleted")
+
+    def delete_undoably(self, notification_id: int) -> str:
+        """Delete a notification; return the token that undoes it."""
+        asked = {"type": "delete_notification", "notification_id": notification_id}
+        token: str = self._ask(asked | {"undoable": True}, "notification_deleted")["undo_token"]
+        return token
 
     def change(self, name: str, notification_id: int, **more: Any) -> None:
         """Archive, unarchive, snooze, unsnooze, pin or unpin."""
@@ -349,7 +356,14 @@ class GraphQLDevice(Socket):
         self.ask("mutation { markAllRead { unreadCount } }")
 
     def delete(self, notification_id: int) -> None:
-        self.ask("mutation ($id: ID!) { delete(id: $id) { unreadCount } }", id=notification_id)
+        query = "mutation ($id: ID!) { delete(id: $id) { undoToken } }"
+        assert self.ask(query, id=notification_id)["delete"]["undoToken"] is None
+
+    def delete_undoably(self, notification_id: int) -> str:
+        """Delete a notification; return the token that undoes it."""
+        query = "mutation ($id: ID!) { delete(id: $id, undoable: true) { undoToken } }"
+        token: str = self.ask(query, id=notification_id)["delete"]["undoToken"]
+        return token
 
     def change(self, name: str, notification_id: int, **more: Any) -> None:
         """Archive, unarchive, snooze, unsnooze, pin or unpin."""

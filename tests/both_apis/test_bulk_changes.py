@@ -102,6 +102,23 @@ def test_a_change_of_what_a_filter_has_is_undone(
         undo(phone, token)
 
 
+def test_a_deletion_is_undone(open_first: OpenAny, open_second: OpenAny, alice: int) -> None:
+    for title in ("one", "two", "three"):
+        services.send(recipient_id=alice, title=title)
+    phone, laptop = open_first("alice"), open_second("alice")
+    number = phone.list().notifications[1].id
+    token = phone.delete_undoably(number)
+    for device in (phone, laptop):
+        assert device.next_change().what == "deleted"
+        assert shown(device) == [("three", False), ("one", False)]
+    assert undo(laptop, token) == 1
+    for device in (phone, laptop):
+        assert device.next_change().what == "reloaded"
+        assert shown(device) == BEFORE
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        undo(phone, token)
+
+
 def test_what_is_wrong_is_refused(open_first: OpenAny, alice: int) -> None:
     phone = open_first("alice")
     for name, filter in (

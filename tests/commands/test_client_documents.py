@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from graphql import OperationDefinitionNode, build_schema, get_operation_ast, parse, validate
+from graphql import (
+    NonNullTypeNode,
+    OperationDefinitionNode,
+    build_schema,
+    get_operation_ast,
+    parse,
+    validate,
+)
 
 from live_inbox_graphql.costs import cost_error
 from live_inbox_graphql.schema import sdl
@@ -39,6 +46,21 @@ def test_a_document_is_valid_and_within_the_limits(name: str) -> None:
     assert operation.name is not None
     assert operation.name.value == name
     assert cost_error(SCHEMA, document, None, {}) is None
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_the_types_let_be_left_out_can_be_left_out(name: str) -> None:
+    pattern = rf"^export const {name}Document = .*?\n  \{{ .*? \}},\n  (.*?)\n>"
+    (variables,) = re.findall(pattern, MODULE, re.S | re.M)
+    optional = set(re.findall(r"(\w+)\?:", variables))
+    operation = get_operation_ast(parse(TEXTS[name]))
+    assert operation is not None
+    needed = {
+        each.variable.name.value
+        for each in operation.variable_definitions or ()
+        if isinstance(each.type, NonNullTypeNode) and each.default_value is None
+    }
+    assert not optional & needed
 
 
 def test_every_type_is_declared_or_imported_once() -> None:

@@ -99,7 +99,8 @@ def test_a_search_of_many_rows_goes_through_all_of_them(
     assert (done.count, done.total_count) == (3, 57)
 
 
-def test_what_was_deleted_is_back_as_it_was(alice: User) -> None:
+@pytest.mark.parametrize("several", [True, False])
+def test_what_was_deleted_is_back_as_it_was(alice: User, several: bool) -> None:
     bob = User.objects.create_user("bob")
     content: dict[str, Any] = {
         "message": "é ☀",
@@ -116,7 +117,12 @@ def test_what_was_deleted_is_back_as_it_was(alice: User) -> None:
     services.mark_read(user_id=alice.pk, notification_id=sent.pk)
     before = selectors.page(user_id=alice.pk, limit=5).notifications
     kept: dict[str, Any] = dict(Notification.objects.values().get(pk=sent.pk))
-    done = services.delete_all(user_id=alice.pk, undoable=True)
+    done: Any
+    if several:
+        done = services.delete_all(user_id=alice.pk, undoable=True)
+    else:
+        done = services.delete(user_id=alice.pk, notification_id=sent.pk, undoable=True)
+    assert not Notification.objects.exists()
     # As by any deletion, nothing but what undoes it has the content.
     assert not InboxEvent.objects.filter(payload__has_key="notification").exists()
     assert done.undo_token is not None
@@ -158,6 +164,8 @@ def test_the_content_is_gone_when_the_time_to_undo_has_passed(alice: User) -> No
 
 
 def test_without_undo_nothing_is_kept(alice: User) -> None:
+    sent = send(alice)
+    assert services.delete(user_id=alice.pk, notification_id=sent.pk).undo_token is None
     send(alice)
     assert services.delete_all(user_id=alice.pk).undo_token is None
     assert not UndoStep.objects.exists()

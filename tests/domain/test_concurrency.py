@@ -173,6 +173,7 @@ def test_a_list_is_of_the_same_moment_as_its_position(alice: User) -> None:
             elif chance.random() < 0.1:
                 services.mark_all_read(user_id=alice.pk)
             else:
+                changes: list[Callable[..., object]]
                 changes = [services.mark_read, services.mark_unread, services.delete]
                 try:
                     chance.choice(changes)(user_id=alice.pk, notification_id=chance.choice(rows))

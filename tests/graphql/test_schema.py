@@ -90,8 +90,9 @@ def without_descriptions(name: str) -> str:
         "unarchive( id: ID! ): UnarchivePayload! snooze( id: ID! until: DateTime! ): SnoozePayload! "
         "unsnooze( id: ID! ): UnsnoozePayload! pin( id: ID! ): PinPayload! unpin( id: ID! ): UnpinPayload! "
         "performAction( id: ID! actionId: String! ): PerformActionPayload! "
-        "delete( id: ID! ): DeletePayload! setNotificationPreference( input: NotificationPreferenceInput! "
-        "): NotificationPreference! subscribeToTopic( topic: String! ): TopicsPayload! "
+        "delete( id: ID! undoable: Boolean! = false ): DeletePayload! "
+        "setNotificationPreference( input: NotificationPreferenceInput! ): NotificationPreference! "
+        "subscribeToTopic( topic: String! ): TopicsPayload! "
         "unsubscribeFromTopic( topic: String! ): TopicsPayload! "
         "startCampaign( input: StartCampaignInput! ): CampaignPayload! "
         "cancelCampaign( id: ID! ): CampaignPayload! recallCampaign( id: ID! ): CampaignPayload! "
@@ -192,7 +193,8 @@ def without_descriptions(name: str) -> str:
         "unseenCount: Int! occurredAt: DateTime! change: NotificationChange! notificationIds: [ID!]! }",
         "type NotificationsDeleted implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! notificationIds: [ID!]! }",
-        "type DeletePayload { notificationId: ID! unreadCount: Int! unseenCount: Int! position: String! }",
+        "type DeletePayload { notificationId: ID! undoToken: String unreadCount: Int! unseenCount: Int! "
+        "position: String! }",
         "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! "
         "label: String! description: String! category: String icon: String }",
         "type NotificationType { type: String! enabled: Boolean! required: Boolean! "

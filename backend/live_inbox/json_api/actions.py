@@ -91,8 +91,13 @@ def perform(caller: Caller, action: Action) -> Performed:
             answer_performed = messages.action_performed(shown, recorded=performed.changed)
             return answer_performed, performed.position.sequence if performed.changed else None
         case DeleteNotification():
-            deleted = services.delete(user_id=user_id, notification_id=action.notification_id)
-            return messages.confirmation(action), deleted.position.sequence
+            deleted = services.delete(
+                user_id=user_id,
+                notification_id=action.notification_id,
+                undoable=action.undoable,
+            )
+            answer_deleted = messages.confirmation(action, undo_token=deleted.undo_token)
+            return answer_deleted, deleted.position.sequence
     changed = _change(user_id, action)
     return messages.confirmation(action), changed.position.sequence if changed.changed else None
 

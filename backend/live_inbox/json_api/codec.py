@@ -10,7 +10,7 @@ import orjson
 
 from live_inbox.content import CONTENT_FIELDS, clean_seconds
 from live_inbox.errors import InvalidInput
-from live_inbox.json_api.filters import filter_of
+from live_inbox.json_api.filters import choice, filter_of
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     DEFAULT_LIMIT,
@@ -19,6 +19,7 @@ from live_inbox.json_api.messages import (
     ArchiveAll,
     CancelSend,
     DeleteAll,
+    DeleteNotification,
     Failure,
     FaultCode,
     GetNotifications,
@@ -184,6 +185,9 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         if until is None:
             raise InvalidInput("until is missing.", field="until")
         return SnoozeNotification(_number(fields, "notification_id"), until)
+    if issubclass(kind, DeleteNotification):
+        undoable = choice("undoable", fields)
+        return DeleteNotification(_number(fields, "notification_id"), bool(undoable))
     return kind(_number(fields, "notification_id"))
 
 

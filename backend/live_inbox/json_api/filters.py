@@ -19,10 +19,10 @@ def filter_of(fields: Mapping[str, Any]) -> ListFilter:
         types=_names("types", fields),
         categories=_names("categories", fields),
         priorities=_names("priorities", fields),
-        read=_choice("read", fields),
-        seen=_choice("seen", fields),
+        read=choice("read", fields),
+        seen=choice("seen", fields),
         folder=_folder(fields.get("folder")),
-        pinned=bool(_choice("pinned_only", fields)),
+        pinned=bool(choice("pinned_only", fields)),
         text=text,
     )
     filter.check()
@@ -40,7 +40,8 @@ def _names(field: str, fields: Mapping[str, Any]) -> list[str] | None:
     return value
 
 
-def _choice(field: str, fields: Mapping[str, Any]) -> bool | None:
+def choice(field: str, fields: Mapping[str, Any]) -> bool | None:
+    """Return what a key says, true or false, None if it is left out; raise InvalidInput for anything else."""
     value = fields.get(field)
     if value is not None and not isinstance(value, bool):
         raise InvalidInput(f"{field} must be true or false.", field=field)

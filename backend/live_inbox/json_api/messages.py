@@ -96,7 +96,7 @@ class DeleteAll:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Client → server: `undo` undoes one of these changes. Not in the guide."""
+    """Client → server: `undo` undoes one of these changes, or a deletion. Not in the guide."""
 
     undo_token: str = field(repr=False)
 
@@ -106,6 +106,8 @@ class DeleteNotification:
     """Client → server: `delete_notification` removes one notification from the inbox."""
 
     notification_id: int
+    undoable: bool = False
+    """Whether the answer has a token for `undo`. Not in the guide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,6 @@ class FaultCode(StrEnum):
 Change = Literal[
     "notification_marked_read",
     "notification_marked_unread",
-    "notification_deleted",
     "notification_archived",
     "notification_unarchived",
     "notification_snoozed",
@@ -328,7 +329,7 @@ class SendCancelled(TypedDict):
 
 
 class NotificationChanged(TypedDict):
-    """Server → client: one notification was marked as read or unread, or deleted, on this device or another.
+    """Server → client: one notification was marked as read or unread, on this device or another.
 
     Of moves and pins, only the device that asked gets one: see `Kind`.
     """
@@ -336,6 +337,16 @@ class NotificationChanged(TypedDict):
     type: Change
     notification_id: int | None
     success: bool
+    error: NotRequired[ErrorBody]
+
+
+class NotificationDeleted(TypedDict):
+    """Server → client: one notification was deleted, on this device or another, or has left the list."""
+
+    type: Literal["notification_deleted"]
+    notification_id: int | None
+    success: bool
+    undo_token: NotRequired[str]
     error: NotRequired[ErrorBody]
 
 
@@ -427,6 +438,7 @@ ServerMessage = (
     | NotificationSent
     | SendCancelled
     | NotificationChanged
+    | NotificationDeleted
     | AllNotificationsMarkedRead
     | BulkChanged
     | NotificationsSeen
@@ -532,8 +544,22 @@ def notification_sent(notification_id: int | None) -> NotificationSent:
 
 
 def notification_changed(change: Change, notification_id: int) -> NotificationChanged:
-    """Return the message for a notification that was marked or deleted."""
+    """Return the message for a notification that was marked, moved or pinned."""
     return {"type": change, "notification_id": notification_id, "success": True}
+
+
+def notification_deleted(
+    notification_id: int, *, undo_token: str | None = None
+) -> NotificationDeleted:
+    """Return the message for a notification that was deleted, to the device that did it with the token."""
+    deleted: NotificationDeleted = {
+        "type": "notification_deleted",
+        "notification_id": notification_id,
+        "success": True,
+    }
+    if undo_token is not None:
+        deleted["undo_token"] = undo_token
+    return deleted
 
 
 def all_notifications_marked_read(count: int) -> AllNotificationsMarkedRead:
@@ -614,17 +640,24 @@ def event_message(event: Event) -> ServerMessage | None:
             return None if event.notification is None else notification(event.notification)
         case "all_notifications_marked_read":
             return None if event.unread_count else all_notifications_marked_read(event.count)
-        case "notification_marked_read" | "notification_marked_unread" | "notification_deleted":
+        case "notification_marked_read" | "notification_marked_unread":
             number = event.notification_id
             return None if number is None else notification_changed(message, number)
+        case "notification_deleted":
+            number = event.notification_id
+            return None if number is None else notification_deleted(number)
         case None | "notifications_list":
             return None
         case _:
             assert_never(message)
 
 
-def confirmation(action: OneChange) -> NotificationChanged:
+def confirmation(
+    action: OneChange, *, undo_token: str | None = None
+) -> NotificationChanged | NotificationDeleted:
     """Return the reply to an action on one notification."""
+    if isinstance(action, DeleteNotification):
+        return notification_deleted(action.notification_id, undo_token=undo_token)
     return notification_changed(_CHANGES[type(action)], action.notification_id)
 
 
@@ -636,6 +669,13 @@ def refusal(
     if change := _CHANGES.get(action):
         return {
             "type": change,
+            "notification_id": notification_id,
+            "success": False,
+            "error": body,
+        }
+    if action is DeleteNotification:
+        return {
+            "type": "notification_deleted",
             "notification_id": notification_id,
             "success": False,
             "error": body,
@@ -675,7 +715,6 @@ _BULK: dict[type[Action], BulkAnswer] = {
 _CHANGES: dict[type[Action], Change] = {
     MarkRead: "notification_marked_read",
     MarkUnread: "notification_marked_unread",
-    DeleteNotification: "notification_deleted",
     ArchiveNotification: "notification_archived",
     UnarchiveNotification: "notification_unarchived",
     SnoozeNotification: "notification_snoozed",

@@ -65,9 +65,11 @@ class _Answer:
     sequence: int
     message: ServerMessage
 
-    def is_confirmed_by(self, sequence: int, message: ServerMessage | None) -> bool:
-        """Whether the message of that event is this very answer."""
-        return self.sequence == sequence and self.message == message
+    def confirms(self, sequence: int, message: ServerMessage | None) -> bool:
+        """Whether this answer says all that the message of that event does."""
+        if self.sequence != sequence or message is None:
+            return False
+        return self.message.items() >= message.items()
 
 
 class JsonProtocol:
@@ -80,7 +82,7 @@ class JsonProtocol:
       an event whose notification has been deleted since: its deletion follows.
     - Actions are performed one at a time in the order of the requests, and answered in that order.
     - An action that changed the inbox is confirmed once, at its place in the stream: its own event
-      comes back through the feed, has the same content as the confirmation and replaces it.
+      comes back through the feed, and the confirmation, which says all that it does, replaces it.
     - A list has its place in the stream too: the events that it contains come before it, all others
       after it.
 
@@ -297,15 +299,15 @@ class JsonProtocol:
         self._answers.append(_Answer(0, refusal(refused.action, refused.failure)))
 
     def _send_event(self, event: Event, encoded: EncodedEvent | None) -> None:
+        self._sent = event.sequence
         if encoded is None:
             self._reload()
+        elif self._answers and self._answers[0].confirms(event.sequence, encoded.message):
+            # In place of the event: it may say more, to this client.
+            self._send(self._answers.pop(0).message)
         elif encoded.frame:
             self._frames.append(encoded.frame)
-        self._sent = event.sequence
         if self._answers:
-            message = None if encoded is None else encoded.message
-            if self._answers[0].is_confirmed_by(event.sequence, message):
-                self._answers.pop(0)
             self._send_answers(self._sent)
 
     def _start_over(self, reset: Reset) -> None:

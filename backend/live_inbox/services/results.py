@@ -102,13 +102,14 @@ class BulkChanged:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """An inbox after a notification was deleted."""
+    """An inbox after a notification was deleted. `undo_token` undoes it, if that was asked for."""
 
     notification_id: int
     unread_count: int
     total_count: int
     unseen_count: int
     position: Position
+    undo_token: str | None = None
 
 
 def changed_result(inbox: Inbox, notification: Notification, changed: bool) -> Changed:

@@ -1,4 +1,4 @@
-"""What is kept for a short time to undo a bulk change: one row for each of its transactions, found by a token.
+"""What is kept for a short time to undo a bulk change or a deletion: a row for each transaction, found by a token.
 
 The database has a hash of the token only. Of what was deleted, these rows have the content, and nothing else has it: it
 is removed from the notifications and from the log as by any deletion, and from here by housekeeping.
@@ -21,7 +21,7 @@ from live_inbox.events import Kind
 from live_inbox.models import Inbox, Notification, UndoStep
 
 UNDO_SECONDS = 30
-"""How long a bulk change can be undone."""
+"""How long a change can be undone."""
 
 
 def digest_of(token: str) -> str:
@@ -31,7 +31,7 @@ def digest_of(token: str) -> str:
 
 @dataclass(slots=True)
 class Undo:
-    """The steps of one bulk change that is under way."""
+    """The steps of one change that is under way."""
 
     token: str
 
@@ -67,7 +67,7 @@ class Undo:
 
 
 def steps_of(user_id: Any, token: str) -> QuerySet[UndoStep]:
-    """Return the steps of a bulk change of the user's that are left."""
+    """Return the steps of a change of the user's that are left."""
     return database.queryset(UndoStep).filter(inbox=user_id, token_digest=digest_of(token))
 
 

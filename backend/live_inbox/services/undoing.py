@@ -1,7 +1,7 @@
-"""Undoing a bulk change: what it changed, and nothing has changed since, is as it was. Each step is a transaction.
+"""Undoing a bulk change or a deletion: what it changed, and nothing has changed since, is as it was.
 
-Each step is done once: its row is deleted with it. So an undo that is interrupted goes on by the same call, and two of
-them at once share the steps.
+Each step is a transaction, and is done once: its row is deleted with it. So an undo that is interrupted goes on by the
+same call, and two of them at once share the steps.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ GRACE = timedelta(minutes=10)
 
 
 def undo(*, user_id: Any, token: str, now: datetime | None = None) -> BulkChanged:
-    """Undo a bulk change of the user's; raise NotFound if there is none with this token, or its time has passed.
+    """Undo a bulk change or a deletion of the user's.
 
-    What was marked or moved again since then stays as it is; what was deleted is back, with an event for each.
+    Raises NotFound if there is none with this token, or its time has passed. What was marked or moved again since then
+    stays as it is; what was deleted is back, with an event for each.
     """
     done = _undo_step(user_id, token, now, is_first=True)
     if done is None:
@@ -76,7 +77,7 @@ def _undo_step(
 
 def _restore(inbox: Inbox, step: UndoStep, content: list[Any], moment: datetime) -> int:
     match Kind(step.kind):  # type: ignore[call-arg]  # a look-up by value
-        case Kind.MANY_DELETED:
+        case Kind.DELETED | Kind.MANY_DELETED:
             return _restore_deleted(inbox, [row_of(columns) for columns in content], moment)
         case Kind.MANY_ARCHIVED:
             return _move_back(inbox, step, content, moment)
