@@ -21,6 +21,7 @@ import {
   ServerError,
   type SourceListener,
   toError,
+  type Undoable,
 } from "./source.js";
 
 const PAGE = /* GraphQL */ `
@@ -47,6 +48,11 @@ interface PageResult {
 }
 
 type Changed<Field extends string> = Record<Field, { position: string }>;
+
+interface WithToken {
+  position: string;
+  undoToken: string | null;
+}
 
 export interface GraphQLSourceOptions {
   /** The endpoint, as http(s) or ws(s) address or as path. */
@@ -110,24 +116,35 @@ export class GraphQLSource implements InboxSource {
     const [declared, given] = until ? [", $until: DateTime!", ", until: $until"] : ["", ""];
     const document = `mutation Change($id: ID!${declared}) { ${kind}(id: $id${given}) { position } }`;
     const changed = this.execute<Changed<string>>(document, { id, until });
-    return unlessGone(changed.then((data) => data[kind]?.position));
+    return unlessGone(changed.then((data) => data[kind]?.position), undefined);
+  }
+
+  remove(id: string): Promise<Undoable> {
+    const document = "mutation Delete($id: ID!) { delete(id: $id, undoable: true) { position undoToken } }";
+    const deleted = this.execute<{ delete: WithToken }>(document, { id });
+    return unlessGone(deleted.then((data) => undoable(data.delete)), { position: undefined });
   }
 
   async markAllRead({ filter, upTo }: ReadRange): Promise<ReadResult> {
     const document = `mutation MarkAllRead($filter: NotificationFilter, $upTo: String) {
-      markAllRead(filter: $filter, upTo: $upTo) { position hasMore }
+      markAllRead(filter: $filter, upTo: $upTo) { position hasMore undoToken }
     }`;
     const variables = { filter: filter.type === null ? null : { types: [filter.type] }, upTo: upTo ?? null };
-    type Result = { markAllRead: { position: string; hasMore: boolean } };
+    type Result = { markAllRead: WithToken & { hasMore: boolean } };
     const { markAllRead } = await this.execute<Result>(document, variables);
-    return { position: markAllRead.position, isComplete: !markAllRead.hasMore };
+    return { ...undoable(markAllRead), isComplete: !markAllRead.hasMore };
+  }
+
+  async undo(token: string): Promise<Position> {
+    const document = "mutation Undo($token: String!) { undo(token: $token) { position } }";
+    return (await this.execute<Changed<"undo">>(document, { token })).undo.position;
   }
 
   performAction(id: string, actionId: string): Promise<Position> {
     const document =
       "mutation PerformAction($id: ID!, $actionId: String!) { performAction(id: $id, actionId: $actionId) { position } }";
     const done = this.execute<Changed<"performAction">>(document, { id, actionId });
-    return unlessGone(done.then((data) => data.performAction.position));
+    return unlessGone(done.then((data) => data.performAction.position), undefined);
   }
 
   async markSeen(upTo: string): Promise<Position> {
@@ -170,9 +187,13 @@ export class GraphQLSource implements InboxSource {
 }
 
 /** A notification that is gone is no error: another device has deleted it, or this one has before its connection was lost. */
-function unlessGone(change: Promise<Position>): Promise<Position> {
+function unlessGone<Result>(change: Promise<Result>, otherwise: Result): Promise<Result> {
   return change.catch((error: unknown) => {
-    if (error instanceof ServerError && error.code === "NOT_FOUND") return undefined;
+    if (error instanceof ServerError && error.code === "NOT_FOUND") return otherwise;
     throw error;
   });
+}
+
+function undoable({ position, undoToken }: WithToken): Undoable {
+  return { position, undoToken: undoToken ?? undefined };
 }

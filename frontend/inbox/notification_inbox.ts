@@ -90,14 +90,14 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   /** @internal */
   readonly pending = new PendingChanges();
   /** @internal */
-  readonly undo = new UndoBar(this.getTexts);
+  readonly undoBar = new UndoBar(this.getTexts);
   private readonly signedOut = new SignedOut();
   /** @internal */
   readonly actions = new UserActions(this);
   /** @internal */
   readonly feed = new Feed(this, () => this.render());
   /** @internal */
-  readonly panel = new Panel(this.feed.root, this.undo.root, this.signedOut, this.actions, this.getTexts);
+  readonly panel = new Panel(this.feed.root, this.undoBar.root, this.signedOut, this.actions, this.getTexts);
 
   constructor() {
     super();
@@ -136,7 +136,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 
   /** Use a source. A source is used once: this stops the one before. */
   set source(source: InboxSource | undefined) {
-    this.undo.commit();
+    this.undoBar.hide();
     this.customSource?.stop();
     this.customSource = source;
     this.scheduleRestart();
@@ -221,7 +221,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     clearInterval(this.timesTimer);
     this.listening.abort();
     this.pageLanguage.disconnect();
-    this.undo.commit();
+    this.undoBar.hide();
     this.storage.flush();
     this.frames.stop();
     this.ranges.stop();
@@ -252,7 +252,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   }
 
   private restart(): void {
-    this.undo.commit();
+    this.undoBar.hide();
     this.graphqlSource?.stop();
     this.graphqlSource = this.customSource ? undefined : this.makeGraphQLSource();
     const { source } = this;
@@ -304,7 +304,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 
   private onKey(event: KeyboardEvent): void {
     const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
-    if (isUndo && this.undo.revert()) event.preventDefault();
+    if (isUndo && this.undoBar.undo()) event.preventDefault();
     if (event.key !== "Escape" || !this.isOpen || this.hasAttribute("inline")) return;
     this.open = false;
     event.stopPropagation();
@@ -324,13 +324,10 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   };
 
   private readonly onVisibility = (): void => {
-    // The page may never come back: what waits for a change of mind is sent now.
-    if (document.visibilityState === "hidden") this.undo.commit();
-    else this.feed.updateTimes();
+    if (document.visibilityState === "visible") this.feed.updateTimes();
   };
 
   private readonly onPageHide = ({ persisted }: PageTransitionEvent): void => {
-    this.undo.commit();
     this.storage.flush();
     // A page with a connection is not kept to come back to.
     if (persisted && !this.customSource) this.source?.stop();

@@ -11,8 +11,6 @@ export interface PendingChange {
   readonly ids: readonly string[];
   /** By how much it changes the number of unread notifications. */
   readonly unreadDelta: number;
-  /** Waits for the user to change their mind, and is not sent yet. */
-  isDeferred: boolean;
   /** The server has made the change: it is over as soon as the list has reached this position. */
   donePosition?: string | undefined;
   isDone?: boolean;
@@ -53,7 +51,7 @@ export class PendingChanges {
 
   /** Whether a change of this notification is being sent. */
   isSending(id: string): boolean {
-    return [...this.changes].some((change) => !change.isDeferred && !change.isDone && change.ids.includes(id));
+    return [...this.changes].some((change) => !change.isDone && change.ids.includes(id));
   }
 
   /** Return the notifications as they are with all changes made. Those without a change are the same objects. */

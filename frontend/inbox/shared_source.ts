@@ -16,13 +16,16 @@ import {
   ServerError,
   type SourceListener,
   toError,
+  type Undoable,
 } from "./source.js";
 
 /** What tabs ask of the one that leads. */
 type Call =
   | "loadPage"
   | "change"
+  | "remove"
   | "markAllRead"
+  | "undo"
   | "performAction"
   | "markSeen"
   | "preferences"
@@ -46,6 +49,9 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** What tabs ask of each other. Those that run another version of this script, after a deployment, have their own connection. */
+const PROTOCOL = 2;
+
 /** With so many events, a tab that was behind a little goes on without a new list. */
 const MAX_RECENT = 500;
 
@@ -64,12 +70,15 @@ export class SharedSource implements InboxSource {
   private isInStep = false;
   private isCatchingUp = false;
 
+  private readonly name: string;
+
   /** `name` must be of one user at one server. */
   constructor(
-    private readonly name: string,
+    name: string,
     private readonly makeSource: () => InboxSource,
   ) {
-    this.channel = new BroadcastChannel(name);
+    this.name = `${name}:${PROTOCOL}`;
+    this.channel = new BroadcastChannel(this.name);
     this.channel.onmessage = ({ data }) => this.onMessage(data as Message);
   }
 
@@ -115,8 +124,16 @@ export class SharedSource implements InboxSource {
     return this.call("change", kind, id, until);
   }
 
+  remove(id: string): Promise<Undoable> {
+    return this.call("remove", id);
+  }
+
   markAllRead(range: ReadRange): Promise<ReadResult> {
     return this.call("markAllRead", range);
+  }
+
+  undo(token: string): Promise<Position> {
+    return this.call("undo", token);
   }
 
   performAction(id: string, actionId: string): Promise<Position> {

@@ -27,17 +27,22 @@ export interface ReadRange {
   readonly upTo: string | undefined;
 }
 
-/** What was reached. `isComplete` is false if there is more to mark than one call does. */
-export interface ReadResult {
-  readonly position: Position;
-  readonly isComplete: boolean;
-}
-
 /** The position after a change; undefined where the events of the change have arrived already. */
 export type Position = string | undefined;
 
-/** What is done to one notification. */
-export type Change = "markRead" | "markUnread" | "archive" | "unarchive" | "snooze" | "unsnooze" | "pin" | "unpin" | "delete";
+/** A change that was made. The token undoes it for half a minute; undefined if nothing can. */
+export interface Undoable {
+  readonly position: Position;
+  readonly undoToken?: string | undefined;
+}
+
+/** What was reached. `isComplete` is false if there is more to mark than one call does. */
+export interface ReadResult extends Undoable {
+  readonly isComplete: boolean;
+}
+
+/** What is done to one notification, beside deleting it. */
+export type Change = "markRead" | "markUnread" | "archive" | "unarchive" | "snooze" | "unsnooze" | "pin" | "unpin";
 
 /** Actions wait while there is no connection, and reject with a sentence for users. */
 export interface InboxSource {
@@ -54,7 +59,11 @@ export interface InboxSource {
   loadPage(filter: Filter, after: string | null): Promise<Page>;
   /** Make a change; a snooze `until` a moment, in ISO 8601. A notification that is gone already is no error. */
   change(kind: Change, id: string, until?: string): Promise<Position>;
+  /** Delete a notification. One that is gone already is no error. */
+  remove(id: string): Promise<Undoable>;
   markAllRead(range: ReadRange): Promise<ReadResult>;
+  /** Undo what has given this token. */
+  undo(token: string): Promise<Position>;
   /** Choose an action of a notification, unless one was chosen before. One that is gone already is no error. */
   performAction(id: string, actionId: string): Promise<Position>;
   /** Note that the user has opened the list: what had arrived by `upTo` is not new any more. */

@@ -7,7 +7,7 @@ import { type Filter, folderOf, type InboxList, isNewer, rankOf } from "./list.j
 import { loadPreferencesView } from "./parts.js";
 import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
-import { type Change, type InboxSource, type Position, toError } from "./source.js";
+import { type Change, type InboxSource, type Position, toError, type Undoable } from "./source.js";
 import type { Strings, Texts } from "./strings.js";
 import type { UndoBar } from "./undo.js";
 
@@ -16,7 +16,7 @@ export interface ActionContext {
   readonly source: InboxSource | undefined;
   readonly feed: Feed;
   readonly panel: Panel;
-  readonly undo: UndoBar;
+  readonly undoBar: UndoBar;
   readonly pending: PendingChanges;
   readonly texts: Texts;
   list: InboxList;
@@ -31,14 +31,16 @@ export interface ActionContext {
 
 type Run<Result> = (source: InboxSource) => Promise<Result>;
 
+/** Undoes a change; undefined if nothing can. */
+type Undo = (source: InboxSource) => Promise<unknown>;
+
 export class UserActions implements ItemActions, PanelActions {
   constructor(private readonly context: ActionContext) {}
 
   markAllRead(): void {
     const { context } = this;
-    const { list, texts, undo, panel } = context;
+    const { list, texts, panel } = context;
     const { filter, position, unreadCount } = list;
-    undo.commit();
     const [first] = list.notifications;
     const newest = first && rankOf(first);
     const covers = (each: Notification): boolean =>
@@ -48,49 +50,56 @@ export class UserActions implements ItemActions, PanelActions {
     for (const { id } of loaded) context.feed.allow(id);
     // Of one type, nobody knows here how many there are further down.
     const type = filter.type === null ? null : (list.types.get(filter.type) ?? filter.type);
-    this.later(
+    this.undoable(
       type === null ? texts.count("markedRead", unreadCount) : texts.text("markTypeRead", { type }),
-      { effect: "read", covers, ids: [], unreadDelta, isDeferred: true },
+      { effect: "read", covers, ids: [], unreadDelta },
       async (source) => {
         const range = { filter: { ...filter, unreadOnly: false }, upTo: position };
         const result = await source.markAllRead(range);
         if (!result.isComplete) panel.showProblem(texts.text("moreRemain"));
-        return result.position;
+        return result;
       },
+      byToken,
     );
   }
 
   toggleRead(notification: Notification): void {
-    this.context.undo.commit();
     this.mark(notification);
   }
 
   remove(notification: Notification): void {
-    this.takeOut(notification, "deleted", "delete");
+    this.takeOut(notification, "deleted", 0, (source) => source.remove(notification.id), byToken);
   }
 
   /** Move a notification to the archive, or back from there. */
   archive(notification: Notification): void {
-    if (folderOf(notification) === "ARCHIVE") this.takeOut(notification, "movedBack", "unarchive");
-    else this.takeOut(notification, "archived", "archive");
+    const { id, read } = notification;
+    const archive: Undo = (source) => source.change("archive", id);
+    if (folderOf(notification) === "ARCHIVE") this.move(notification, "movedBack", "unarchive", read ? 0 : 1, archive);
+    else this.move(notification, "archived", "archive", 0, (source) => source.change("unarchive", id));
   }
 
-  /** Take a notification out of the inbox until tomorrow, or bring it back now. */
+  /** Take a notification out of the inbox until tomorrow, or bring it back now, unread. */
   snooze(notification: Notification): void {
-    if (folderOf(notification) === "SNOOZED") this.takeOut(notification, "movedBack", "unsnooze");
-    else this.takeOut(notification, "snoozed", "snooze", tomorrowMorning());
+    const { id, snoozedUntil } = notification;
+    if (folderOf(notification) === "SNOOZED") {
+      const again: Undo = (source) => source.change("snooze", id, snoozedUntil ?? undefined);
+      this.move(notification, "movedBack", "unsnooze", 1, again);
+    } else {
+      // Back to its place, and read if it was: from a snooze it would return to the top, unread.
+      const back: Undo = (source) => source.change("archive", id).then(() => source.change("unarchive", id));
+      this.move(notification, "snoozed", "snooze", 0, back, tomorrowMorning());
+    }
   }
 
   togglePin(notification: Notification): void {
     const kind = notification.pinned ? "unpin" : "pin";
-    this.context.undo.commit();
     this.changeNow(notification, kind, 0, (source) => source.change(kind, notification.id));
   }
 
   /** Choose an action, which reads the notification as well. If another device was first, its choice is shown. */
   perform(notification: Notification, actionId: string): void {
     const { id, read } = notification;
-    this.context.undo.commit();
     this.changeNow(notification, "read", -weightOf(notification), async (source) => {
       const position = await source.performAction(id, actionId);
       return read ? position : source.change("markRead", id);
@@ -104,7 +113,6 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   open(notification: Notification): boolean {
-    this.context.undo.commit();
     if (!notification.read) this.mark(notification);
     return this.context.dispatchOpen(notification);
   }
@@ -160,20 +168,31 @@ export class UserActions implements ItemActions, PanelActions {
     }
   }
 
-  /** Take a notification out of the list, after the time to undo it. */
-  private takeOut(notification: Notification, done: keyof Strings, kind: Change, until?: string): void {
+  /** Move a notification to another list, where it has `weight` in the number of unread ones. */
+  private move(
+    notification: Notification,
+    done: keyof Strings,
+    kind: Change,
+    weight: number,
+    undo: Undo,
+    until?: string,
+  ): void {
+    const move: Run<Undoable> = async (source) => ({ position: await source.change(kind, notification.id, until) });
+    this.takeOut(notification, done, weight, move, () => undo);
+  }
+
+  /** Take a notification out of the list. */
+  private takeOut(
+    notification: Notification,
+    done: keyof Strings,
+    weight: number,
+    action: Run<Undoable>,
+    undoOf: (made: Undoable) => Undo | undefined,
+  ): void {
     const { id } = notification;
-    const { texts, undo } = this.context;
-    undo.commit();
     const covers = (each: Notification): boolean => each.id === id;
-    // What comes back from a snooze is unread.
-    const comesBack = kind === "unsnooze" || (kind === "unarchive" && !notification.read) ? 1 : 0;
-    const unreadDelta = comesBack - weightOf(notification);
-    this.later(
-      texts.text(done),
-      { effect: "remove", covers, ids: [id], unreadDelta, isDeferred: true },
-      (source) => source.change(kind, id, until),
-    );
+    const unreadDelta = weight - weightOf(notification);
+    this.undoable(this.context.texts.text(done), { effect: "remove", covers, ids: [id], unreadDelta }, action, undoOf);
   }
 
   private mark(notification: Notification): void {
@@ -186,51 +205,55 @@ export class UserActions implements ItemActions, PanelActions {
   /** Show a change of a notification at once, and make it at the server. */
   private changeNow({ id }: Notification, effect: PendingChange["effect"], unreadDelta: number, action: Run<Position>): void {
     const covers = (each: Notification): boolean => each.id === id;
-    const change = this.context.pending.add({ effect, covers, ids: [id], unreadDelta, isDeferred: false });
-    void this.send(change, action);
+    const change = this.context.pending.add({ effect, covers, ids: [id], unreadDelta });
+    void this.send(change, async (source) => ({ position: await action(source) }));
   }
 
-  /** Show a change at once, and make it at the server after the time to undo it. */
-  private later(text: string, change: Omit<PendingChange, "changed">, action: Run<Position>): void {
-    const { pending, undo, feed } = this.context;
+  /** Make a change at once, and offer to undo it. */
+  private undoable<Made extends Undoable>(
+    text: string,
+    change: Omit<PendingChange, "changed">,
+    action: Run<Made>,
+    undoOf: (made: Made) => Undo | undefined,
+  ): void {
+    const { pending, undoBar } = this.context;
     const added = pending.add(change);
-    const allow = (): void => {
-      for (const id of change.ids) feed.allow(id);
-      this.context.render();
+    const undone = this.send(added, action).then((made) => made && undoOf(made));
+    const undo = (): void => {
+      // Where it has not been made yet, nobody has to wait to see it undone.
+      pending.drop(added);
+      this.allow(change.ids);
+      void undone.then((found) => found && this.run(found)).then(() => this.allow(change.ids));
     };
-    undo.offer({
-      text,
-      commit: () => {
-        added.isDeferred = false;
-        void this.send(added, action);
-      },
-      revert: () => {
-        pending.drop(added);
-        allow();
-      },
-    });
-    allow();
+    undoBar.offer(text, undo);
+    void undone.then((found) => found ?? undoBar.withdraw(undo));
   }
 
-  /** Make a change at the server. If that fails, show why, and the state as it was. */
-  private async send(change: PendingChange, action: Run<Position>): Promise<void> {
-    const { context } = this;
-    const { source, pending, panel, feed } = context;
-    for (const id of change.ids) feed.allow(id);
-    if (!source) return pending.drop(change);
+  /** Make a change at the server, and return the result. If that fails, show why, and the state as it was. */
+  private async send<Made extends Undoable>(change: PendingChange, action: Run<Made>): Promise<Made | undefined> {
+    const { source, pending, panel } = this.context;
+    let made: Made | undefined;
+    this.allow(change.ids);
     panel.hideProblem();
-    context.render();
     try {
-      pending.done(change, await action(source));
+      made = source && (await action(source));
     } catch (error) {
-      pending.drop(change);
       panel.showProblem(toError(error).message);
     }
-    context.render();
+    if (made) pending.done(change, made.position);
+    else pending.drop(change);
+    this.context.render();
+    return made;
+  }
+
+  /** Let rows come and go although the list is held, for the user has acted on them. */
+  private allow(ids: readonly string[]): void {
+    for (const id of ids) this.context.feed.allow(id);
+    this.context.render();
   }
 
   /** Run what changes nothing at the server; if it fails, show why. */
-  private async run(action: Run<void>): Promise<void> {
+  private async run(action: Run<unknown>): Promise<void> {
     const { source, panel } = this.context;
     if (!source) return;
     panel.hideProblem();
@@ -283,6 +306,10 @@ export class UserActions implements ItemActions, PanelActions {
     const set = (type: string, enabled: boolean): void => void this.run((used) => used.setPreference(type, enabled));
     showPreferences(panel.preferences, await source.preferences(), this.context.list.types, texts, set);
   }
+}
+
+function byToken({ undoToken }: Undoable): Undo | undefined {
+  return undoToken === undefined ? undefined : (source) => source.undo(undoToken);
 }
 
 /** Return for how many a notification counts in the number of unread ones. */

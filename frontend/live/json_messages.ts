@@ -35,8 +35,10 @@ export type ServerMessage = Failure &
   (
     | { type: "notification"; notification: JsonNotification }
     | { type: "notifications_list"; notifications: JsonNotification[]; total: number; unread_count: number }
-    | { type: "notification_marked_read" | "notification_marked_unread" | "notification_deleted"; notification_id: number }
-    | { type: "notification_archived" | "notification_snoozed"; notification_id: number }
+    | { type: "notification_marked_read" | "notification_marked_unread"; notification_id: number }
+    | { type: "notification_deleted"; notification_id: number; undo_token?: string }
+    | { type: "notification_archived" | "notification_unarchived" | "notification_snoozed"; notification_id: number }
+    | { type: "change_undone"; count: number }
     | { type: "all_notifications_marked_read" }
     | { type: "action_performed"; notification_id: number; action_id: string; performed_at: string }
     | { type: "notification_sent"; notification_id: number | null }
@@ -46,7 +48,9 @@ export type ServerMessage = Failure &
 
 export type ClientMessage =
   | { type: "get_notifications"; limit: number; before_id?: number }
-  | { type: "mark_read" | "mark_unread" | "delete_notification" | "archive_notification"; notification_id: number }
+  | { type: "mark_read" | "mark_unread" | "archive_notification" | "unarchive_notification"; notification_id: number }
+  | { type: "delete_notification"; notification_id: number; undoable: boolean }
+  | { type: "undo"; undo_token: string }
   | { type: "snooze_notification"; notification_id: number; until: string }
   | { type: "perform_action"; notification_id: number; action_id: string }
   | { type: "mark_all_read" | "ping" };

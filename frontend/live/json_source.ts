@@ -5,7 +5,15 @@
 
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../client/index.js";
 import type { Filter, Page } from "../inbox/list.js";
-import type { Change, InboxSource, Position, Preference, ReadResult, SourceListener } from "../inbox/source.js";
+import type {
+  Change,
+  InboxSource,
+  Position,
+  Preference,
+  ReadResult,
+  SourceListener,
+  Undoable,
+} from "../inbox/source.js";
 import { JsonConnection } from "./json_connection.js";
 import { type ClientMessage, type JsonNotification, type ServerMessage, toNotification } from "./json_messages.js";
 
@@ -15,19 +23,19 @@ const FIRST_RANK = 5e14;
 /** Above every rank: `AllNotificationsRead` of this protocol means all of them. */
 const ABOVE_ALL_RANKS = "9".repeat(19);
 
-/** The message of each change, and its confirmation. Folders and pins are not shown over this protocol. */
+/** The message of each change, and its confirmation. Other folders and pins are not shown over this protocol. */
 const CHANGES: Partial<Record<Change, [ClientMessage["type"], string]>> = {
   markRead: ["mark_read", "notification_marked_read"],
   markUnread: ["mark_unread", "notification_marked_unread"],
   archive: ["archive_notification", "notification_archived"],
+  unarchive: ["unarchive_notification", "notification_unarchived"],
   snooze: ["snooze_notification", "notification_snoozed"],
-  delete: ["delete_notification", "notification_deleted"],
 };
 
 /** A change that the server has not confirmed: it is sent again after a lost connection. */
 interface Unconfirmed {
   message: ClientMessage;
-  resolve(): void;
+  resolve(answer?: ServerMessage): void;
   reject(error: Error): void;
 }
 
@@ -103,21 +111,36 @@ export class JsonSource implements InboxSource {
     void this.requestList(this.pageSize, { replaces: true }).then((page) => this.listener?.onPage(page));
   }
 
-  change(kind: Change, id: string, until?: string): Promise<Position> {
+  async change(kind: Change, id: string, until?: string): Promise<Position> {
     const known = CHANGES[kind];
-    if (!known) return Promise.reject(new Error("The JSON API does not show this on other devices."));
+    if (!known) throw new Error("The JSON API does not show this on other devices.");
     const [type, confirmation] = known;
     const message = { type, notification_id: Number(id), ...(until && { until }) } as ClientMessage;
-    return this.request(message, confirmation, id);
+    await this.request(message, confirmation, id);
+    return undefined;
   }
 
+  async remove(id: string): Promise<Undoable> {
+    const message: ClientMessage = { type: "delete_notification", notification_id: Number(id), undoable: true };
+    const answer = await this.request(message, "notification_deleted", id);
+    return { position: undefined, undoToken: answer && "undo_token" in answer ? answer.undo_token : undefined };
+  }
+
+  async undo(token: string): Promise<Position> {
+    await this.request({ type: "undo", undo_token: token }, "change_undone");
+    return undefined;
+  }
+
+  /** Mark all as read, as the guide has it: without a token. */
   async markAllRead(): Promise<ReadResult> {
     await this.request({ type: "mark_all_read" }, "all_notifications_marked_read");
     return { position: undefined, isComplete: true };
   }
 
-  performAction(id: string, actionId: string): Promise<Position> {
-    return this.request({ type: "perform_action", notification_id: Number(id), action_id: actionId }, "action_performed", id);
+  async performAction(id: string, actionId: string): Promise<Position> {
+    const message: ClientMessage = { type: "perform_action", notification_id: Number(id), action_id: actionId };
+    await this.request(message, "action_performed", id);
+    return undefined;
   }
 
   /** Does nothing: other devices would not learn of it, so here everything that is unread counts as new. */
@@ -133,12 +156,12 @@ export class JsonSource implements InboxSource {
     throw new Error("The JSON API has no preferences.");
   }
 
-  /** Send a change, now or as soon as there is a connection; resolve when the server has confirmed it. */
-  private request(message: ClientMessage, confirmation: string, id = ""): Promise<undefined> {
+  /** Send a change, now or as soon as there is a connection; resolve to the confirmation, if the server has sent one. */
+  private request(message: ClientMessage, confirmation: string, id = ""): Promise<ServerMessage | undefined> {
     return new Promise((resolve, reject) => {
       const key = `${confirmation} ${id}`;
       this.unconfirmed.get(key)?.resolve();
-      this.unconfirmed.set(key, { message, resolve: () => resolve(undefined), reject });
+      this.unconfirmed.set(key, { message, resolve, reject });
       if (this.isListed && this.connection.isOpen) this.connection.send(message);
     });
   }
@@ -180,7 +203,7 @@ export class JsonSource implements InboxSource {
     const found = this.unconfirmed.get(key);
     this.unconfirmed.delete(key);
     if (error) found?.reject(error);
-    else found?.resolve();
+    else found?.resolve(message);
   }
 
   private onChange(message: ServerMessage): void {

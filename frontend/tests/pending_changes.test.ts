@@ -16,7 +16,6 @@ const change = (effect: "read" | "unread" | "pin" | "unpin" | "remove", id: stri
   covers: (each: { id: string }) => each.id === id,
   ids: [id],
   unreadDelta,
-  isDeferred: false,
 });
 
 describe("changes on their way", () => {
@@ -66,11 +65,5 @@ describe("changes on their way", () => {
     pending.settle("e.4");
     assert.equal(pending.unreadCount(list), 2);
     assert.equal(pending.count, 0);
-  });
-
-  test("that are not sent are not being sent", () => {
-    const pending = new PendingChanges();
-    pending.add({ ...change("remove", "1", -1), isDeferred: true });
-    assert.deepEqual([pending.isSending("1"), pending.count], [false, 1]);
   });
 });

@@ -46,3 +46,4 @@ class InboxView:
         """Delete, archive or snooze a notification without the time to undo it."""
         await self.press(title, button)
         await self.root.locator(".bar").get_by_role("button", name="Dismiss").click()
+        await self.root.page.mouse.move(0, 0)

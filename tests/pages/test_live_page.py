@@ -74,6 +74,20 @@ async def test_a_change_on_one_device_shows_on_the_other(page: Page, site: Site,
         await eventually(inbox.count, "2 unread")
 
 
+async def test_what_the_server_cannot_undo_is_not_offered(page: Page, site: Site) -> None:
+    """`mark_all_read` of the original protocol has no way back."""
+    site.send("alice", "one")
+    _, second = await open_live(page, show="one user, two protocols")
+    bar = second.root.locator(".bar")
+    await second.root.get_by_role("button", name="Mark all as read").click()
+    await eventually(second.unread, [])
+    await expect(bar).to_be_hidden()
+    await second.press("one", "Delete")
+    await eventually(second.titles, [])
+    await bar.get_by_role("button", name="Undo").click()
+    await eventually(second.titles, ["one"])
+
+
 async def test_partial_mark_all_read_shows_over_both_protocols(page: Page, site: Site) -> None:
     first, second = await open_live(page, show="one user, two protocols")
     site.send("alice", "one")

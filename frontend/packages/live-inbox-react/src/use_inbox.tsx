@@ -28,6 +28,7 @@ const ACTIONS = [
   "setPreference",
   "snooze",
   "unarchive",
+  "undo",
   "unpin",
   "unsnooze",
 ] as const;

@@ -107,10 +107,14 @@ export class InboxStore {
 
   readonly markUnread = (id: string): Promise<void> => this.change("markUnread", id);
 
-  /** Mark what is in the list, and what is older, as read: of one type, if the filter is of one. */
-  readonly markAllRead = async (): Promise<void> => {
+  /**
+   * Mark what is in the list, and what is older, as read: of one type, if the filter is of one. Resolves to a token for
+   * `undo`, unless there was nothing to mark, or too much to undo it.
+   */
+  readonly markAllRead = async (): Promise<string | undefined> => {
     const { filter, position } = this.list;
-    await this.connected().markAllRead({ filter: { ...filter, unreadOnly: false }, upTo: position });
+    const range = { filter: { ...filter, unreadOnly: false }, upTo: position };
+    return (await this.connected().markAllRead(range)).undoToken;
   };
 
   /** Note that the user has opened the list: nothing in it is new any more. */
@@ -138,7 +142,13 @@ export class InboxStore {
     await this.connected().performAction(id, actionId);
   };
 
-  readonly remove = (id: string): Promise<void> => this.change("delete", id);
+  /** Delete a notification. Resolves to a token for `undo`, unless it was gone already. */
+  readonly remove = async (id: string): Promise<string | undefined> => (await this.connected().remove(id)).undoToken;
+
+  /** Undo what has given this token, within half a minute. */
+  readonly undo = async (token: string): Promise<void> => {
+    await this.connected().undo(token);
+  };
 
   readonly preferences = (): Promise<Preference[]> => this.connected().preferences();
 
