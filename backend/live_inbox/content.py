@@ -51,6 +51,7 @@ TITLE_LENGTH = 200
 MESSAGE_LENGTH = 4000
 LINK_LENGTH = 2000
 KEY_LENGTH = 200
+GROUP_KEY_LENGTH = 200
 PRIORITY_LENGTH = 16
 LONGEST_SECONDS = 1_000_000_000
 """The longest time that clients may name, about 31 years: it fits into 32 bits, as GraphQL's integers do."""
@@ -85,6 +86,7 @@ class ContentFields(TypedDict, total=False):
     target: Any
     actions: Any
     format: Text | None
+    group_key: Text | None
 
 
 class GivenFields(ContentFields, total=False):
@@ -263,6 +265,10 @@ def _clean_priority(value: object, now: datetime | None) -> str:
     return text
 
 
+def _clean_group_key(value: object, now: datetime | None) -> str | None:
+    return None if value is None else clean_text("group_key", value, GROUP_KEY_LENGTH) or None
+
+
 def _clean_data(value: object, now: datetime | None) -> dict[str, Any]:
     value = plain_scalar(value)
     return {} if value is None else clean_object(value, field="data")
@@ -331,6 +337,8 @@ class Content:
     """What can be done: each with a `label`, and an `id` or a `link`; None for nothing."""
     format: Annotated[str, ContentField(clean_format, "plain", FORMAT_LENGTH)]
     """What the message is written in: one of FORMATS."""
+    group_key: Annotated[str | None, ContentField(_clean_group_key, None, GROUP_KEY_LENGTH)]
+    """With the same key, notifications of an inbox fold into one row, the newest; None for no group."""
 
     @classmethod
     def of(cls, row: object) -> Self:
@@ -347,5 +355,5 @@ CONTENT_FIELDS: Mapping[str, ContentField] = {
 }
 """Every field of the content by its name, in the order of declaration."""
 
-EDITABLE = tuple(name for name in CONTENT_FIELDS if name != "type")
-"""The fields that can be changed after the notification was sent. Its type decides who is shown it."""
+EDITABLE = tuple(name for name in CONTENT_FIELDS if name not in ("type", "group_key"))
+"""The fields that can be changed after the notification was sent. Its type decides who is shown it, its group where."""

@@ -63,6 +63,8 @@ class Folder(StrEnum):
     ARCHIVE = "archive"
     SNOOZED = "snoozed"
     """Out of the inbox until `snoozed_until`. Then it returns to the top, unread."""
+    GROUPED = "grouped"
+    """Folded under a newer notification of its group, which stands for it in lists and counts."""
 
 
 class Kind(StrEnum):
@@ -131,6 +133,9 @@ class Kind(StrEnum):
         "notifications_list",
     )
     MANY_DELETED = "many_deleted", PayloadType.SEVERAL, "NotificationsDeleted", "notifications_list"
+    # A newer one of its group has come, which was added just before; or that one is gone.
+    GROUPED = "grouped", PayloadType.NOTIFICATION, "NotificationUpdated", "notification_deleted"
+    UNGROUPED = "ungrouped", PayloadType.NOTIFICATION, "NotificationUpdated", "notifications_list"
     RESTORED = "restored", PayloadType.NOTIFICATION, "NotificationUpdated", "notifications_list"
 
 
@@ -186,6 +191,9 @@ class Snapshot(Struct, frozen=True, omit_defaults=True, gc=False):
     performed_action: str | None = None
     performed_at: Moment | None = None
     edited_at: Moment | None = None
+    group_key: str | None = None
+    group_count: int = 1
+    group_actors: list[dict[str, Any]] | None = None
 
     @property
     def rank(self) -> int:

@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce
 
 from live_inbox.bulk_states import DUE, AudienceKind, BulkState
 from live_inbox.content import (
+    GROUP_KEY_LENGTH,
     KEY_LENGTH,
     LINK_LENGTH,
     MESSAGE_LENGTH,
@@ -274,6 +275,21 @@ class Notification(models.Model):
     )
     performed_at = models.DateTimeField(null=True, editable=False)
     edited_at = models.DateTimeField(null=True, blank=True, editable=False)
+    group_key = models.CharField(
+        max_length=GROUP_KEY_LENGTH,
+        null=True,
+        blank=True,
+        help_text="Notifications with the same key fold into one row of the list, the newest.",
+    )
+    group_root = models.BigIntegerField(
+        null=True, editable=False, help_text="Id of the first one of its group, if it has others."
+    )
+    group_count = models.PositiveIntegerField(
+        default=1, editable=False, help_text="Notifications of its group, with it, when it came."
+    )
+    group_actors = models.JSONField(
+        null=True, editable=False, help_text="The latest other actors of its group, when it came."
+    )
     idempotency_key = models.CharField(max_length=KEY_LENGTH, null=True, blank=True, editable=False)
     given_digest = models.CharField(
         max_length=32,
@@ -364,6 +380,17 @@ class Notification(models.Model):
                 fields=["expires_at", "id"],
                 name="notification_expiry",
                 condition=Q(expires_at__isnull=False),
+            ),
+            # For `services.grouping`. Only sends with a group key pay for them.
+            models.Index(
+                fields=["recipient", "group_key", "folder"],
+                name="notification_group",
+                condition=Q(group_key__isnull=False),
+            ),
+            models.Index(
+                fields=["group_root"],
+                name="notification_folded",
+                condition=Q(group_root__isnull=False),
             ),
         ]
         constraints: ClassVar = [

@@ -73,7 +73,13 @@ notification_edited = Signal(use_caching=True)
 """The content of a notification was changed by its sender's side."""
 
 notification_restored = Signal(use_caching=True)
-"""A notification is back that a bulk change had deleted: that was undone."""
+"""A notification is back that had been deleted: that was undone."""
+
+notification_grouped = Signal(use_caching=True)
+"""A notification is folded under a newer one of its group, whose `notification_sent` comes before."""
+
+notification_ungrouped = Signal(use_caching=True)
+"""A notification is back in the list, for the one that it was folded under has expired or was recalled."""
 
 notifications_changed = Signal(use_caching=True)
 """A bulk change, or its undoing, has changed several notifications: `event.notification_ids`, as `event.kind` says. A

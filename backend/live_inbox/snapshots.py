@@ -29,12 +29,14 @@ def snapshot(notification: Notification) -> Snapshot:
         performed_action=notification.performed_action,
         performed_at=notification.performed_at,
         edited_at=notification.edited_at,
+        group_count=notification.group_count,
+        group_actors=notification.group_actors,
         **{name: getattr(notification, name) for name in CONTENT_FIELDS},
     )
 
 
 def as_sent(shown: Snapshot) -> Snapshot:
-    """Return the notification as it was when it was sent, whatever its recipient has done with it since."""
+    """Return the notification as it was sent, whatever its recipient has done with it and others have sent."""
     return replace(
         shown,
         read_at=None,
@@ -44,6 +46,8 @@ def as_sent(shown: Snapshot) -> Snapshot:
         returned_rank=None,
         performed_action=None,
         performed_at=None,
+        group_count=1,
+        group_actors=None,
     )
 
 

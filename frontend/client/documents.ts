@@ -23,6 +23,7 @@ export interface NotificationFilter {
   seen?: boolean | null;
   text?: string | null;
   folder?: NotificationFolder;
+  groupOf?: string | null;
   pinnedOnly?: boolean;
 }
 
@@ -143,6 +144,7 @@ export interface SendInput {
   target?: TargetInput | null;
   actions?: ActionInput[] | null;
   format?: MessageFormat | null;
+  groupKey?: string | null;
   deliverAt?: string | null;
   recipientId: string;
   idempotencyKey?: string | null;
@@ -198,6 +200,7 @@ export interface SendManyInput {
   target?: TargetInput | null;
   actions?: ActionInput[] | null;
   format?: MessageFormat | null;
+  groupKey?: string | null;
   deliverAt?: string | null;
   recipientIds?: string[];
   recipientRefs?: string[];
@@ -413,6 +416,7 @@ export interface StartCampaignInput {
   target?: TargetInput | null;
   actions?: ActionInput[] | null;
   format?: MessageFormat | null;
+  groupKey?: string | null;
   deliverAt?: string | null;
   topic?: string | null;
   segment?: string | null;

@@ -56,6 +56,9 @@ export interface Notification {
   performedAt: string | null;
   rank: string;
   editedAt: string | null;
+  groupKey: string | null;
+  groupCount: number;
+  groupActors: NotificationActor[];
 }
 
 export type NotificationPriority =
@@ -71,7 +74,8 @@ export type MessageFormat =
 export type NotificationFolder =
   | "INBOX"
   | "ARCHIVE"
-  | "SNOOZED";
+  | "SNOOZED"
+  | "GROUPED";
 
 export type ResetReason =
   | "EXPIRED"
@@ -89,7 +93,9 @@ export type NotificationChange =
   | "UNPINNED"
   | "ACTION"
   | "EDITED"
-  | "RESTORED";
+  | "RESTORED"
+  | "GROUPED"
+  | "UNGROUPED";
 
 /** Several notifications were marked as read at once. Sent whatever `types` the subscription has. */
 export interface AllNotificationsRead {
@@ -217,7 +223,7 @@ export type ErrorCode =
 
 export const NOTIFICATION_FIELDS = /* GraphQL */ `
   fragment NotificationFields on Notification {
-    id type title message link data read readAt createdAt expiresAt sender { id username name } priority icon actor { userId name picture } target { type objectId } actions { label actionId link } format folder snoozedUntil pinned performedAction performedAt rank editedAt
+    id type title message link data read readAt createdAt expiresAt sender { id username name } priority icon actor { userId name picture } target { type objectId } actions { label actionId link } format folder snoozedUntil pinned performedAction performedAt rank editedAt groupKey groupCount groupActors { userId name picture }
   }
 `;
 

@@ -14,6 +14,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.events import Folder
 from live_inbox.selectors import MAX_TYPES, ListFilter
 from live_inbox.services import SenderDeleted
+from live_inbox_graphql.ids import known_notification_id
 
 
 @contextmanager
@@ -65,6 +66,7 @@ def list_filter(
     read: bool | None = None,
     seen: bool | None = None,
     folder: Enum | None = None,
+    group_of: str | None = None,
     pinned_only: bool = False,
     text: str | None = None,
 ) -> ListFilter:
@@ -76,6 +78,7 @@ def list_filter(
         read=read,
         seen=seen,
         folder=Folder.INBOX if folder is None else Folder(str(folder.value)),
+        group_of=None if group_of is None else known_notification_id(group_of),
         pinned=pinned_only,
         text=text,
     )

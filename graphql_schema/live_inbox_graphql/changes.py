@@ -222,7 +222,7 @@ def mark_seen(caller: Caller, up_to: str | None = None) -> services.Seen:
         return services.mark_seen(user_id=caller.user_id, up_to=position)
 
 
-def delete(caller: Caller, id: str, undoable: bool) -> services.Deleted:
+def delete(caller: Caller, id: str, undoable: bool = False) -> services.Deleted:
     """Delete a notification of the caller's."""
     take_change(caller)
     number = ids.parse_notification_id(id)

@@ -91,7 +91,15 @@ class NotificationChange(Enum):
         "edited", description="Its sender's side changed its content. It keeps its place."
     )
     RESTORED = strawberry.enum_value(
-        "restored", description="It had been deleted with others, and that was undone."
+        "restored", description="It had been deleted, and that was undone."
+    )
+    GROUPED = strawberry.enum_value(
+        "grouped",
+        description="A newer one of its group has come, and it is folded under that: its folder is `GROUPED`.",
+    )
+    UNGROUPED = strawberry.enum_value(
+        "ungrouped",
+        description="The one that it was folded under has expired or was recalled, and it is back in the list.",
     )
 
 

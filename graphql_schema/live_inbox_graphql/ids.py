@@ -29,9 +29,15 @@ def notification_id(number: int) -> strawberry.ID:
 
 def parse_notification_id(text: str) -> int:
     """Return the number of the notification; raise NotFound for what cannot be the id of one."""
-    if not _NUMBER.fullmatch(text) or int(text) > MAX_INTEGER:
+    number = known_notification_id(text)
+    if not number:
         raise NotFound("You have no such notification.")
-    return int(text)
+    return number
+
+
+def known_notification_id(text: str) -> int:
+    """Return the number of the notification; 0, which none has, for what cannot be the id of one."""
+    return int(text) if _NUMBER.fullmatch(text) and int(text) <= MAX_INTEGER else 0
 
 
 def scheduled_id(number: int) -> strawberry.ID:

@@ -41,6 +41,10 @@ class NotificationFilter:
     folder: NotificationFolder = strawberry.field(
         default=NotificationFolder.INBOX, description="The folder that is listed."
     )
+    group_of: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Only what is folded under this notification, whatever `folder` says.",
+    )
     pinned_only: bool = strawberry.field(
         default=False, description="Only pinned notifications of the folder."
     )

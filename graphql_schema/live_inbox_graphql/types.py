@@ -44,6 +44,10 @@ class NotificationFolder(Enum):
         "snoozed",
         description="Out of the inbox until `snoozedUntil`. Then it returns to the top, unread.",
     )
+    GROUPED = strawberry.enum_value(
+        "grouped",
+        description="Folded under a newer notification of its group, which stands for it in lists and counts.",
+    )
 
 
 @strawberry.enum(description="How much a notification matters.")
@@ -175,6 +179,16 @@ class Notification(Node):
     edited_at: datetime | None = strawberry.field(
         description="When its content was last changed by `editNotification`; null if never."
     )
+    group_key: str | None = strawberry.field(
+        description="With the same key, notifications fold into one, the newest; null without a group."
+    )
+    group_count: int = strawberry.field(
+        description="How many notifications of its group there had been when it came, with it: it stands for all of "
+        "them. The latest 50 are kept; `filter: {groupOf: id}` lists those that are folded under it."
+    )
+    group_actors: list[NotificationActor] = strawberry.field(
+        description="The latest other actors of its group, three at most."
+    )
 
     @classmethod
     def resolve_id_attr(cls) -> str:
@@ -208,6 +222,8 @@ class Notification(Node):
             performed_at=snapshot.performed_at,
             rank=ids.notification_id(snapshot.rank),
             edited_at=snapshot.edited_at,
+            group_count=snapshot.group_count,
+            group_actors=[NotificationActor.of(actor) for actor in snapshot.group_actors or ()],
             **content,
         )
 
@@ -327,6 +343,11 @@ class ContentInput:
         description="What `message` is written in. Null: as the type is declared, or plain text.",
     )
 
+    group_key: str | None = strawberry.field(
+        default=None,
+        description="At most 200 characters. With the same key, notifications of an inbox fold into one row of the "
+        "list, the newest.",
+    )
     deliver_at: datetime | None = strawberry.field(
         default=None,
         description="When it arrives: within 366 days, and a few seconds after that moment. Until then nothing of it "

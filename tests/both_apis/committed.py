@@ -116,6 +116,9 @@ def graphql_notification(row: Notification) -> Json:
         "performedAt": graphql_moment(row.performed_at),
         "rank": str(row.returned_rank or row.pk),
         "editedAt": graphql_moment(row.edited_at),
+        "groupKey": row.group_key,
+        "groupCount": row.group_count,
+        "groupActors": [_graphql_actor(each) for each in row.group_actors or []],
     }
 
 
@@ -162,6 +165,10 @@ def json_notification(row: Notification) -> Json:
         }
     if row.edited_at is not None:
         shown["edited_at"] = json_moment(row.edited_at)
+    if row.group_key is not None:
+        shown |= {"group_key": row.group_key, "group_count": row.group_count}
+    if row.group_actors is not None:
+        shown["group_actors"] = row.group_actors
     return shown
 
 

@@ -437,9 +437,9 @@ def _change_of_graphql(event: dict[str, Any]) -> Change | None:
             return Change("action", int(chosen["id"]))
         case {"__typename": "NotificationsUpdated" | "NotificationsDeleted"}:
             return Change("reloaded")
-        case {"change": "RESTORED"}:
+        case {"change": "RESTORED" | "UNGROUPED"}:
             return Change("reloaded")
-        case {"change": "ARCHIVED" | "SNOOZED", "notification": moved}:
+        case {"change": "ARCHIVED" | "SNOOZED" | "GROUPED", "notification": moved}:
             return Change("deleted", int(moved["id"]))
         case {"change": "RETURNED", "notification": returned}:
             shown = _shown_by_graphql_api(returned)

@@ -39,12 +39,12 @@ def fill(user: User, size: int, folder: Folder = Folder.INBOX) -> None:
         cursor.execute(
             "INSERT INTO live_inbox_notification"
             " (recipient_id, type, title, message, link, data, created_at, read_at, added_sequence,"
-            " priority, icon, format, folder, pinned)"
+            " priority, icon, format, folder, pinned, group_count)"
             " SELECT %s,"
             " CASE WHEN n <= 5 THEN 'rare' WHEN n % 10 = 0 THEN 'news' ELSE 'general' END,"
             " 'a title', 'a message', '', '{}', CURRENT_TIMESTAMP,"
             " CASE WHEN n <= %s OR n % 50 = 0 THEN NULL ELSE CURRENT_TIMESTAMP END, n,"
-            f" 'normal', '', 'plain', '{folder}', n % 1000 = 0"
+            f" 'normal', '', 'plain', '{folder}', n % 1000 = 0, 1"
             f" FROM {series}".replace("% ", "%% "),
             [user.pk, size // 10, size],
         )
@@ -57,5 +57,6 @@ def fill(user: User, size: int, folder: Folder = Folder.INBOX) -> None:
         Folder.INBOX: {"unread_count": unread, "unseen_count": unread, "total_count": size},
         Folder.ARCHIVE: {"archived_count": size},
         Folder.SNOOZED: {"snoozed_count": size},
+        Folder.GROUPED: {},
     }
     Inbox.objects.create(user=user, last_sequence=size, **counts[folder])

@@ -82,6 +82,8 @@ class Replica:
             Kind.MANY_READ: self._change_several,
             Kind.MANY_ARCHIVED: self._change_several,
             Kind.MANY_DELETED: self._delete_several,
+            Kind.GROUPED: self._change,
+            Kind.UNGROUPED: self._change,
             Kind.RESTORED: self._restore,
         }[event.kind]
         change(event)
@@ -107,7 +109,7 @@ class Replica:
         snapshot = _erased(event, None) if event.is_erased else _snapshot_of(event)
         assert snapshot.id > self._highest_rank(), "the newest has the highest id"
         assert snapshot.folder is Folder.INBOX
-        assert not snapshot.pinned
+        assert not snapshot.pinned or snapshot.group_count > 1
         self.notifications[snapshot.id] = snapshot
 
     def _mark(self, event: Event) -> None:
@@ -245,6 +247,10 @@ def _changed(kind: Kind, before: Snapshot) -> Snapshot:
             return replace(before, folder=Folder.INBOX, snoozed_until=None, read_at=None)
         case Kind.PINNED | Kind.UNPINNED:
             return replace(before, pinned=kind is Kind.PINNED)
+        case Kind.GROUPED:
+            return replace(before, folder=Folder.GROUPED, pinned=False)
+        case Kind.UNGROUPED:
+            return replace(before, folder=Folder.INBOX)
         case Kind.ACTION:
             # Which action, only the event says.
             return before

@@ -267,6 +267,7 @@ def test_all_content_is_what_send_would_have_made_of_it(users: list[User], is_us
         "target": users[3],
         "actions": [{"label": "Approve", "id": "approve"}, {"label": "Open", "link": "/7"}],
         "format": "markdown",
+        "group_key": "post-7",
     }
     assert content.keys() == CONTENT_FIELDS.keys()
     live_inbox.run_campaign(start(**content, sender=users[0]).id)

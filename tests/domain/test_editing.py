@@ -66,7 +66,9 @@ def test_what_changes_nothing_is_no_event(alice: User, verify_events: VerifyEven
 def test_it_is_edited_in_any_folder(
     alice: User, verify_events: VerifyEvents, folder: Folder
 ) -> None:
-    one = sent(alice)
+    one = sent(alice, group_key="a")
+    if folder is Folder.GROUPED:
+        sent(alice, group_key="a")
     if folder is Folder.ARCHIVE:
         services.archive(user_id=alice.pk, notification_id=one.pk)
     if folder is Folder.SNOOZED:

@@ -114,8 +114,8 @@ def without_descriptions(name: str) -> str:
         "type NotificationUpdated implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! notification: Notification! change: NotificationChange! }",
         "enum NotificationChange { READ UNREAD ARCHIVED UNARCHIVED SNOOZED RETURNED PINNED UNPINNED "
-        "ACTION EDITED RESTORED }",
-        "enum NotificationFolder { INBOX ARCHIVE SNOOZED }",
+        "ACTION EDITED RESTORED GROUPED UNGROUPED }",
+        "enum NotificationFolder { INBOX ARCHIVE SNOOZED GROUPED }",
         "enum NotificationPriority { LOW NORMAL HIGH URGENT }",
         "type NotificationsSeen implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! count: Int! throughRank: ID! }",
@@ -143,7 +143,7 @@ def without_descriptions(name: str) -> str:
         "actor: NotificationActor target: NotificationTarget actions: [NotificationAction!]! "
         "format: MessageFormat! folder: NotificationFolder! "
         "snoozedUntil: DateTime pinned: Boolean! performedAction: String performedAt: DateTime rank: ID! "
-        "editedAt: DateTime }",
+        "editedAt: DateTime groupKey: String groupCount: Int! groupActors: [NotificationActor!]! }",
         "type NotificationActor { userId: ID name: String! picture: String }",
         "type NotificationTarget { type: String! objectId: String! link: String }",
         "type NotificationAction { label: String! actionId: String link: String }",
@@ -160,15 +160,16 @@ def without_descriptions(name: str) -> str:
         "endCursor: String }",
         "input NotificationFilter { types: [String!] read: Boolean categories: [String!] "
         "priorities: [NotificationPriority!] seen: Boolean text: String folder: NotificationFolder! = INBOX "
-        "pinnedOnly: Boolean! = false }",
+        "groupOf: ID pinnedOnly: Boolean! = false }",
         "input SendInput { title: String message: String "
         'type: String! = "general" data: JSON link: String expiresAt: DateTime expiresInSeconds: Int context: JSON '
         "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
-        "actions: [ActionInput!] format: MessageFormat deliverAt: DateTime recipientId: ID! idempotencyKey: String }",
+        "actions: [ActionInput!] format: MessageFormat groupKey: String deliverAt: DateTime recipientId: ID! "
+        "idempotencyKey: String }",
         "input SendManyInput { title: String message: String "
         'type: String! = "general" data: JSON link: String expiresAt: DateTime expiresInSeconds: Int context: JSON '
         "priority: NotificationPriority! = NORMAL icon: String actor: ActorInput target: TargetInput "
-        "actions: [ActionInput!] format: MessageFormat deliverAt: DateTime recipientIds: [ID!]! = [] "
+        "actions: [ActionInput!] format: MessageFormat groupKey: String deliverAt: DateTime recipientIds: [ID!]! = [] "
         "recipientRefs: [String!]! = [] idempotencyKey: String }",
         "input EditInput { id: ID idempotencyKey: String title: String message: String data: JSON link: String "
         "expiresAt: DateTime expiresInSeconds: Int context: JSON priority: NotificationPriority }",

@@ -370,6 +370,8 @@ TOLD: dict[Kind, dict[str, Any] | None] = {
     Kind.MANY_READ: None,
     Kind.MANY_ARCHIVED: None,
     Kind.MANY_DELETED: None,
+    Kind.GROUPED: {"type": "notification_deleted", "notification_id": 123, "success": True},
+    Kind.UNGROUPED: None,
     Kind.RESTORED: None,
 }
 
@@ -592,6 +594,9 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
         "performed_action",
         "performed_at",
         "edited_at",
+        "group_key",
+        "group_count",
+        "group_actors",
     ]
 
 

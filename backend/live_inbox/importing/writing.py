@@ -177,6 +177,7 @@ _OWN_FIELDS = (
     "added_sequence",
     "folder",
     "pinned",
+    "group_count",
 )
 """The fields beside the content, in the order of `_values`."""
 
@@ -200,6 +201,7 @@ def _values(rows: Sequence[ImportRow], last: Mapping[Any, int]) -> Iterator[tupl
             last[row.recipient_id] - left[row.recipient_id],
             Folder.INBOX.value,
             False,
+            1,
             *(
                 to_moment(value) if isinstance(value, datetime) else value
                 for value in content_of(row.content)

@@ -33,7 +33,7 @@ from live_inbox.json_api.messages import (
     SnoozeNotification,
     Undo,
 )
-from live_inbox.storable import MAX_INTEGER
+from live_inbox.json_api.numbers import positive_number
 
 MAX_DEPTH = 64
 """Levels of a message: more than `data` may have, so that the domain refuses that by its name."""
@@ -174,7 +174,7 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
     if issubclass(kind, MarkSeen):
         return kind()
     if issubclass(kind, PerformAction):
-        number = _number(fields, "notification_id")
+        number = positive_number("notification_id", fields)
         return PerformAction(number, _text("action_id", fields.get("action_id")))
     if issubclass(kind, MarkAllRead | ArchiveAll | DeleteAll):
         return kind(filter_of(fields))
@@ -184,11 +184,11 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         until = _moment("until", fields.get("until"))
         if until is None:
             raise InvalidInput("until is missing.", field="until")
-        return SnoozeNotification(_number(fields, "notification_id"), until)
+        return SnoozeNotification(positive_number("notification_id", fields), until)
     if issubclass(kind, DeleteNotification):
         undoable = choice("undoable", fields)
-        return DeleteNotification(_number(fields, "notification_id"), bool(undoable))
-    return kind(_number(fields, "notification_id"))
+        return DeleteNotification(positive_number("notification_id", fields), bool(undoable))
+    return kind(positive_number("notification_id", fields))
 
 
 def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
@@ -205,7 +205,7 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
                 "expires_in_seconds cannot be given together with expires_at.",
                 field="expires_in_seconds",
             )
-        seconds = _number(fields, "expires_in_seconds")
+        seconds = positive_number("expires_in_seconds", fields)
         content["expires_at"] = clean_seconds(seconds, field="expires_in_seconds")
     if fields.get("deliver_at") is not None:
         content["deliver_at"] = _moment("deliver_at", fields["deliver_at"])
@@ -218,7 +218,7 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
 def _cancel(fields: dict[str, Any]) -> CancelSend:
     key, number = fields.get("idempotency_key"), fields.get("scheduled_id")
     return CancelSend(
-        scheduled_id=None if number is None else _number(fields, "scheduled_id"),
+        scheduled_id=None if number is None else positive_number("scheduled_id", fields),
         idempotency_key=None if key is None else _text("idempotency_key", key),
     )
 
@@ -255,8 +255,8 @@ def _list(field: str, value: object) -> list[Any] | None:
 def _get(fields: dict[str, Any]) -> GetNotifications:
     limit, before_id = fields.get("limit"), fields.get("before_id")
     return GetNotifications(
-        limit=DEFAULT_LIMIT if limit is None else _number(fields, "limit"),
-        before_id=None if before_id is None else _number(fields, "before_id"),
+        limit=DEFAULT_LIMIT if limit is None else positive_number("limit", fields),
+        before_id=None if before_id is None else positive_number("before_id", fields),
         filter=filter_of(fields),
     )
 
@@ -277,16 +277,6 @@ def _moment(field: str, value: object) -> datetime | None:
     if moment is None or moment.tzinfo is None:
         raise InvalidInput(f"{field} must be ISO 8601 with an offset or Z.", field=field)
     return moment
-
-
-def _number(fields: dict[str, Any], field: str) -> int:
-    """Return a positive whole number, which clients also write as a string of its digits."""
-    value = fields.get(field)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        value = int(value)
-    if type(value) is not int or not 1 <= value <= MAX_INTEGER:  # A bool is an int to isinstance.
-        raise InvalidInput(f"{field} must be a positive whole number.", field=field)
-    return value
 
 
 def _user_id(value: object) -> str:

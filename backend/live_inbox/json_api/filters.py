@@ -7,6 +7,7 @@ from typing import Any
 
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Folder
+from live_inbox.json_api.numbers import positive_number
 from live_inbox.selectors import MAX_TYPES, ListFilter
 
 
@@ -22,6 +23,7 @@ def filter_of(fields: Mapping[str, Any]) -> ListFilter:
         read=choice("read", fields),
         seen=choice("seen", fields),
         folder=_folder(fields.get("folder")),
+        group_of=_notification_id(fields),
         pinned=bool(choice("pinned_only", fields)),
         text=text,
     )
@@ -38,6 +40,12 @@ def _names(field: str, fields: Mapping[str, Any]) -> list[str] | None:
     if len(value) > MAX_TYPES:
         raise InvalidInput(f"A filter names {MAX_TYPES} {field} at most.", field=field)
     return value
+
+
+def _notification_id(fields: Mapping[str, Any]) -> int | None:
+    if fields.get("group_of") is None:
+        return None
+    return positive_number("group_of", fields)
 
 
 def choice(field: str, fields: Mapping[str, Any]) -> bool | None:

@@ -288,6 +288,9 @@ class NotificationObject(TypedDict):
     performed_action: NotRequired[str]
     performed_at: NotRequired[str]
     edited_at: NotRequired[str]
+    group_key: NotRequired[str]
+    group_count: NotRequired[int]
+    group_actors: NotRequired[list[dict[str, Any]]]
 
 
 class NotificationMessage(TypedDict):
@@ -761,6 +764,11 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
         shown["performed_at"] = _wire_time(snapshot.performed_at)
     if snapshot.edited_at is not None:
         shown["edited_at"] = _wire_time(snapshot.edited_at)
+    if snapshot.group_key is not None:
+        shown["group_key"] = snapshot.group_key
+        shown["group_count"] = snapshot.group_count
+    if snapshot.group_actors is not None:
+        shown["group_actors"] = snapshot.group_actors
     return shown
 
 

@@ -25,6 +25,7 @@ class Conditions(TypedDict, total=False):
     read: bool | None
     seen: bool | None
     folder: Folder
+    group_of: int | None
     pinned: bool
     text: str | None
 
@@ -33,8 +34,9 @@ class Conditions(TypedDict, total=False):
 class ListFilter:
     """What a list has: all conditions hold of each notification. None is no condition, an empty set fits none.
 
-    `categories` are those of declared types. `seen` is whether it had come when the user last opened the list, or is
-    read. `text` are words, each of which is in the title or in the message, in upper or lower case.
+    `group_of` is the id of a notification: a list of what is folded under it. `categories` are those of declared types.
+    `seen` is whether it had come when the user last opened the list, or is read. `text` are words, each of which is in
+    the title or in the message, in upper or lower case.
     """
 
     types: frozenset[str] | None = None
@@ -43,6 +45,8 @@ class ListFilter:
     read: bool | None = None
     seen: bool | None = None
     folder: Folder = Folder.INBOX
+    """Where `group_of` is given, it is the folder `grouped`."""
+    group_of: int | None = None
     pinned: bool = False
     """Only those that are pinned, with True."""
     text: str | None = None
@@ -54,6 +58,8 @@ class ListFilter:
         for name in ("types", "categories", "priorities"):
             if given.get(name) is not None:
                 given[name] = frozenset(given[name])
+        if given.get("group_of") is not None:
+            given["folder"] = Folder.GROUPED
         return cls(**given)
 
     @property

@@ -48,9 +48,16 @@ class _Order(NamedTuple):
 
 _PLAIN, _WITHIN_TYPE = _Order("(-{})"), _Order("(0 - {})")
 _OF_PINNED, _WITHIN_PRIORITY = _Order("(1 - {})"), _Order("(2 - {})")
+_WITHIN_GROUP = _Order("(3 - {})")
+"""That of no index: a group is small, and sorted. An index of a folder would be searched for it from its beginning."""
 
 _EXTREMES = {"postgresql": ("LEAST", "GREATEST"), "sqlite": ("MIN", "MAX")}
 """What the smallest and the largest of several values are called."""
+
+_GROUP = (
+    f' AND "group_root" = (SELECT "group_root" FROM {TABLE} AS shown'
+    ' WHERE shown."id" = %s AND shown."recipient_id" = %s)'
+)
 
 _SEEN_THROUGH = f'(SELECT "seen_through" FROM "{Inbox._meta.db_table}" WHERE "user_id" = %s)'
 
@@ -91,6 +98,7 @@ class _Form:
 
     vendor: str
     folder: Folder
+    is_of_group: bool
     pinned: bool
     states: tuple[_State, ...]
     types: int | None
@@ -101,17 +109,24 @@ class _Form:
     from_oldest: bool
 
     @cached_property
+    def is_small(self) -> bool:
+        """Whether its rows are few, however many the inbox has, and found by one index."""
+        return self.pinned or self.is_of_group
+
+    @cached_property
     def is_by_type(self) -> bool:
-        return self.types is not None and not self.pinned
+        return self.types is not None and not self.is_small
 
     @cached_property
     def is_by_priority(self) -> bool:
         """Whether an index has the rows by their priority: those that are normal are in none."""
         rare = self.priorities is not None and _NORMAL not in self.priorities
-        return rare and not self.pinned and self.types is None
+        return rare and not self.is_small and self.types is None
 
     @cached_property
     def order(self) -> _Order:
+        if self.is_of_group:
+            return _WITHIN_GROUP
         if self.pinned:
             return _OF_PINNED
         if self.is_by_type:
@@ -135,13 +150,12 @@ class _Form:
                 f" AND \"priority\" = '{each}' AND NOT (\"priority\" = '{_NORMAL}')"
                 for each in self.priorities or ()
             ]
-        return [""]
+        return [_GROUP] if self.is_of_group else [""]
 
     @cached_property
     def is_examined(self) -> bool:
         """Whether the parts have rows that the list does not."""
-        if self.pinned:
-            # They are few.
+        if self.is_small:
             return False
         return bool(self.words) or (self.priorities is not None and not self.is_by_priority)
 
@@ -154,6 +168,7 @@ class _Form:
 def _form(
     vendor: str,
     folder: Folder,
+    is_of_group: bool,
     pinned: bool,
     read: bool | None,
     seen: bool | None,
@@ -168,6 +183,7 @@ def _form(
     return _Form(
         vendor,
         folder,
+        is_of_group,
         pinned,
         _STATES[read, seen],
         types,
@@ -199,6 +215,7 @@ class Stretch:
         self._form = _form(
             self.vendor,
             filter.folder,
+            filter.group_of is not None,
             filter.pinned,
             filter.read,
             filter.seen,
@@ -237,6 +254,8 @@ class Stretch:
                 found += self._bounds(state)
                 if form.is_by_type:
                     found.append(key)
+                if form.is_of_group:
+                    found += [self.filter.group_of, self.user_key]
                 found += [*rest, *end]
         # A list that is put together of parts is cut to its length at the end.
         return found if not with_rest or form.parts == 1 else [*found, *end]
@@ -256,7 +275,7 @@ class Stretch:
 
 def newest_of_inbox(columns: str, read: bool | None, vendor: str) -> str:
     """Return the statement for the first rows of the inbox that it is joined with; its parameter is how many."""
-    form = _form(vendor, Folder.INBOX, False, read, None, None, None, 0, False, False, False)
+    form = _form(vendor, Folder.INBOX, False, False, read, None, None, None, 0, False, False, False)
     return _rows_text(columns, form).replace(_OF_USER, '"recipient_id" = inbox."user_id"', 1)
 
 

@@ -39,6 +39,7 @@ _CONTENT = ("type", "title", "message", "link")
 field was added do not have it."""
 
 _REMOVALS = (Kind.DELETED, Kind.EXPIRED, Kind.RECALLED)
+_LISTING = (Kind.ADDED, Kind.UNARCHIVED, Kind.RETURNED, Kind.UNGROUPED)
 
 
 def not_as_added(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
@@ -97,6 +98,7 @@ class _Last(NamedTuple):
     unread: int
     archived: int
     snoozed: int
+    grouped: int
     listed: int
     """The last event that put it into the inbox."""
     content: int
@@ -116,14 +118,22 @@ class _Last(NamedTuple):
 
     @property
     def was_moved(self) -> bool:
-        return bool(self.archived or self.snoozed)
+        return bool(self.archived or self.snoozed or self.grouped)
 
     @property
     def expected_folder(self) -> str:
-        latest = max(self.archived, self.snoozed, self.listed)
-        if latest == self.listed:
-            return Folder.INBOX.value
-        return (Folder.ARCHIVE if latest == self.archived else Folder.SNOOZED).value
+        last = {
+            Folder.INBOX: self.listed,
+            Folder.ARCHIVE: self.archived,
+            Folder.SNOOZED: self.snoozed,
+            Folder.GROUPED: self.grouped,
+        }
+        return max(last, key=last.__getitem__).value
+
+    @property
+    def placed(self) -> int:
+        """The last event that put it into a folder."""
+        return max(self.archived, self.snoozed, self.grouped, self.listed)
 
 
 def _flaws(last: _Last, was_marked_with_others: bool) -> Iterator[str]:
@@ -143,10 +153,7 @@ def _flaws(last: _Last, was_marked_with_others: bool) -> Iterator[str]:
     if is_known and is_read != bool(last.state) and not (was_marked_with_others and last.was_moved):
         yield "read_state"
     # Without such an event, the log begins after it was put where it is.
-    if (
-        max(last.archived, last.snoozed, last.listed) > last.restored
-        and last.expected_folder != last.folder
-    ):
+    if last.placed > last.restored and last.expected_folder != last.folder:
         yield "folders"
 
 
@@ -164,7 +171,8 @@ def _last_events(users: Sequence[Any]) -> Iterator[tuple[Any, int, _Last]]:
         last_unread=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNREAD, Kind.RETURNED))),
         last_archived=Max(_sequence_if(kind=Kind.ARCHIVED)),
         last_snoozed=Max(_sequence_if(kind=Kind.SNOOZED)),
-        last_listed=Max(_sequence_if(kind__in=(Kind.ADDED, Kind.UNARCHIVED, Kind.RETURNED))),
+        last_grouped=Max(_sequence_if(kind=Kind.GROUPED)),
+        last_listed=Max(_sequence_if(kind__in=_LISTING)),
         content=Max(_one_if(payload__has_key="notification")),
         state=Subquery(row.values_list(_one_if(read_at__isnull=False))[:1]),
         row_folder=Subquery(row.values_list("folder")[:1]),
@@ -179,6 +187,7 @@ def _last_events(users: Sequence[Any]) -> Iterator[tuple[Any, int, _Last]]:
         "last_unread",
         "last_archived",
         "last_snoozed",
+        "last_grouped",
         "last_listed",
         "content",
         "state",

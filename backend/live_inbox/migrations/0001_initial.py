@@ -201,6 +201,8 @@ class Migration(migrations.Migration):
                             ("many_read", "many_read"),
                             ("many_archived", "many_archived"),
                             ("many_deleted", "many_deleted"),
+                            ("grouped", "grouped"),
+                            ("ungrouped", "ungrouped"),
                             ("restored", "restored"),
                         ],
                         editable=False,
@@ -245,6 +247,8 @@ class Migration(migrations.Migration):
                                     "unpinned",
                                     "action",
                                     "edited",
+                                    "grouped",
+                                    "ungrouped",
                                     "restored",
                                 ],
                             )
@@ -304,6 +308,7 @@ class Migration(migrations.Migration):
                             ("inbox", "inbox"),
                             ("archive", "archive"),
                             ("snoozed", "snoozed"),
+                            ("grouped", "grouped"),
                         ],
                         default="inbox",
                         editable=False,
@@ -313,6 +318,39 @@ class Migration(migrations.Migration):
                 ("snoozed_until", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("pinned", models.BooleanField(default=False, editable=False)),
                 ("edited_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "group_key",
+                    models.CharField(
+                        blank=True,
+                        help_text="Notifications with the same key fold into one row of the list, the newest.",
+                        max_length=200,
+                        null=True,
+                    ),
+                ),
+                (
+                    "group_root",
+                    models.BigIntegerField(
+                        editable=False,
+                        help_text="Id of the first one of its group, if it has others.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "group_count",
+                    models.PositiveIntegerField(
+                        default=1,
+                        editable=False,
+                        help_text="Notifications of its group, with it, when it came.",
+                    ),
+                ),
+                (
+                    "group_actors",
+                    models.JSONField(
+                        editable=False,
+                        help_text="The latest other actors of its group, when it came.",
+                        null=True,
+                    ),
+                ),
                 (
                     "performed_action",
                     models.CharField(
@@ -456,6 +494,16 @@ class Migration(migrations.Migration):
                         condition=models.Q(("expires_at__isnull", False)),
                         fields=["expires_at", "id"],
                         name="notification_expiry",
+                    ),
+                    models.Index(
+                        condition=models.Q(("group_key__isnull", False)),
+                        fields=["recipient", "group_key", "folder"],
+                        name="notification_group",
+                    ),
+                    models.Index(
+                        condition=models.Q(("group_root__isnull", False)),
+                        fields=["group_root"],
+                        name="notification_folded",
                     ),
                 ],
                 "constraints": [

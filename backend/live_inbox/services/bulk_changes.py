@@ -22,6 +22,7 @@ from live_inbox.models import Inbox, Notification
 from live_inbox.services.counting import NONE, Counts, counts_of
 from live_inbox.services.erasing import Gone, erase
 from live_inbox.services.event_recording import event_of, record
+from live_inbox.services.group_members import members_of
 from live_inbox.services.inbox_rows import allocate_sequence, lock, moment_of
 from live_inbox.services.results import BulkChanged
 from live_inbox.services.undo_steps import Undo
@@ -81,7 +82,7 @@ def delete_all(
     undoable: bool = False,
     now: datetime | None = None,
 ) -> BulkChanged:
-    """Delete what a filter has, likewise. With `undoable`, its content is kept apart for UNDO_SECONDS."""
+    """Delete what a filter has, likewise, and what is folded under it. With `undoable`, see `delete`."""
     return _change(Kind.MANY_DELETED, user_id, filter, up_to, most, undoable, now)
 
 
@@ -94,6 +95,8 @@ class _Row(NamedTuple):
     arrival: int
     added_sequence: int
     folder: str
+    group_root: int | None
+    snoozed_until: datetime | None = None
 
     @property
     def rank(self) -> int:
@@ -102,7 +105,7 @@ class _Row(NamedTuple):
 
 _COLUMNS = (
     '"id", "returned_rank", "read_at" IS NOT NULL, COALESCE("returned_sequence", "added_sequence"),'
-    ' "added_sequence", "folder"'
+    ' "added_sequence", "folder", "group_root"'
 )
 
 
@@ -197,6 +200,10 @@ def _apply(inbox: Inbox, rows: Sequence[_Row], progress: _Progress) -> None:
     """Change rows of a locked inbox, its counts and what is kept to undo it, and record the event."""
     kind, moment = progress.kind, progress.now or moment_of(inbox)
     ids = [row.id for row in rows]
+    gone = [Gone(inbox.pk, row.id, row.added_sequence) for row in rows]
+    if kind is Kind.MANY_DELETED:
+        gone += members_of(rows)
+        ids = [each.notification_id for each in gone]
     notifications = Notification.unguarded.using(database.alias()).filter(pk__in=ids)
     if progress.undo is not None:
         deleted = notifications if kind is Kind.MANY_DELETED else None
@@ -210,7 +217,7 @@ def _apply(inbox: Inbox, rows: Sequence[_Row], progress: _Progress) -> None:
             after = [row._replace(folder=Folder.ARCHIVE.value) for row in rows]
         case Kind.MANY_DELETED:
             notifications.delete()
-            erase([Gone(inbox.pk, row.id, row.added_sequence) for row in rows])
+            erase(gone)
             after = []
         case _:
             raise AssertionError(kind)

@@ -73,8 +73,13 @@ def changed_event(
 
 def save_changed(kind: Kind, notifications: Sequence[Notification]) -> None:
     """Save what a kind of change has changed of notifications, in statements that are sent together."""
+    save_fields(_CHANGED_FIELDS[kind], notifications)
+
+
+def save_fields(names: Sequence[str], notifications: Sequence[Notification]) -> None:
+    """Save fields of notifications, likewise."""
     connection = database.connection()
-    fields: list[Any] = [Notification._meta.get_field(name) for name in _CHANGED_FIELDS[kind]]
+    fields: list[Any] = [Notification._meta.get_field(name) for name in names]
     assignments = ", ".join(f"{field.column} = %s" for field in fields)
     rows = [
         [

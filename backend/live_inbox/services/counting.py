@@ -35,7 +35,12 @@ class Counts(NamedTuple):
 
 NONE = Counts()
 
-_ELSEWHERE = {Folder.ARCHIVE.value: Counts(archived=1), Folder.SNOOZED.value: Counts(snoozed=1)}
+_ELSEWHERE = {
+    Folder.ARCHIVE.value: Counts(archived=1),
+    Folder.SNOOZED.value: Counts(snoozed=1),
+    # The one that it is folded under stands for it.
+    Folder.GROUPED.value: NONE,
+}
 
 
 class Countable(Protocol):

@@ -8,10 +8,10 @@ from typing import Any
 from live_inbox import database
 from live_inbox.events import Kind
 from live_inbox.models import Notification
-from live_inbox.services.counting import NONE, counts_of
-from live_inbox.services.erasing import Gone, erase
-from live_inbox.services.event_recording import event_of, record
-from live_inbox.services.inbox_rows import allocate_sequence, lock_with_notification, moment_of
+from live_inbox.services.event_recording import record
+from live_inbox.services.group_members import members_of
+from live_inbox.services.inbox_rows import lock_with_notification, moment_of
+from live_inbox.services.removing import REMOVAL_COLUMNS, RemovalRow, remove
 from live_inbox.services.results import Deleted
 from live_inbox.services.undo_steps import Undo
 
@@ -22,25 +22,19 @@ def delete(
 ) -> Deleted:
     """Delete one of the user's notifications; raise NotFound if they have no such notification.
 
-    Its content is removed from the log as well. With `undoable`, it is kept apart for UNDO_SECONDS.
+    What is folded under it is deleted with it, each with an event; its own is the last. Their content is removed from
+    the log as well. With `undoable`, it is kept apart for UNDO_SECONDS.
     """
     inbox, notification = lock_with_notification(user_id, notification_id)
-    row = Notification.unguarded.using(database.alias()).filter(pk=notification.pk)
+    folded = [each.notification_id for each in members_of([notification])]
     undo = Undo.new() if undoable else None
     if undo is not None:
-        undo.add(inbox, Kind.DELETED, [notification.pk], row, now or moment_of(inbox))
-    row.delete()
-    erase([Gone(inbox.pk, notification.pk, notification.added_sequence)])
-    lost = counts_of(notification, inbox.seen_through)
-    numbered = allocate_sequence(inbox, NONE.minus(lost))
-    event = event_of(
-        Kind.DELETED,
-        numbered,
-        now,
-        notification_id=notification.pk,
-        type=notification.type,
-    )
-    record([event])
+        ids = [*folded, notification.pk]
+        rows = Notification.unguarded.using(database.alias()).filter(pk__in=ids)
+        undo.add(inbox, Kind.DELETED, ids, rows, now or moment_of(inbox))
+    found = database.queryset(Notification).filter(pk__in=folded).order_by("pk")
+    gone = [RemovalRow(*row) for row in found.values_list(*REMOVAL_COLUMNS)]
+    record(remove({inbox.pk: inbox}, [*gone, RemovalRow.of(notification)], Kind.DELETED, now))
     return Deleted(
         notification.pk,
         inbox.unread_count,

@@ -32,8 +32,9 @@ def edit(
     """Change the content of a notification, which is named by its number or by the key of its send.
 
     The fields are read as in a send. Those that are not given stay; with a context, the templates of the type make the
-    title and the message anew, unless they are given. A type cannot be changed. The notification keeps its place, its
-    folder, and whether it is read; `edited_at` is the moment of the last edit. A call that changes nothing is no event.
+    title and the message anew, unless they are given. A type and a group cannot be changed. The notification keeps its
+    place, its folder, and whether it is read; `edited_at` is the moment of the last edit. A call that changes nothing
+    is no event.
 
     Raises NotFound, InvalidInput, and what `authorize` raises, which is called first with the notification.
     """
@@ -62,6 +63,8 @@ def edited_values(sent: Notification, given: Mapping[str, Any], now: datetime) -
     """
     if given.get("type") is not None:
         raise InvalidInput("The type of a notification cannot be changed.", field="type")
+    if given.get("group_key") is not None:
+        raise InvalidInput("The group of a notification cannot be changed.", field="group_key")
     if given.get("deliver_at") is not None:
         raise InvalidInput("What was delivered cannot be delivered later.", field="deliver_at")
     changed = {name for name in EDITABLE if name in given}
@@ -69,7 +72,7 @@ def edited_values(sent: Notification, given: Mapping[str, Any], now: datetime) -
         changed |= {name for name in declared_type(sent.type).templates if name in EDITABLE}
     fields = {name: getattr(sent, name) for name in EDITABLE if name not in changed}
     fields |= {name: value for name, value in given.items() if name in changed}
-    fields |= {"type": sent.type, "context": given.get("context")}
+    fields |= {"type": sent.type, "group_key": sent.group_key, "context": given.get("context")}
     read = read_given(fields, now=now)
     if not read.waits:
         # The retention of the type began with the send.

@@ -75,6 +75,10 @@ def _signal_of(kind: Kind) -> Signal:
             return signals.notification_edited
         case Kind.SEEN:
             return signals.notifications_seen
+        case Kind.GROUPED:
+            return signals.notification_grouped
+        case Kind.UNGROUPED:
+            return signals.notification_ungrouped
         case Kind.RESTORED:
             return signals.notification_restored
         case Kind.MANY_READ | Kind.MANY_ARCHIVED | Kind.MANY_DELETED:

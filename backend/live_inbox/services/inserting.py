@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,11 @@ from msgspec.structs import replace
 
 from live_inbox.content import Content
 from live_inbox.declared_types import declared_type
-from live_inbox.events import Kind
+from live_inbox.events import Kind, Snapshot
 from live_inbox.models import Notification
 from live_inbox.services.bulk_insert import Copy, insert_copies
 from live_inbox.services.event_recording import event_of, record
+from live_inbox.services.grouping import Fold, fold, folds_of
 from live_inbox.services.inbox_quota import make_room
 from live_inbox.services.inbox_rows import SequencedInbox, allocate_sequences
 from live_inbox.snapshots import snapshot
@@ -72,6 +74,7 @@ def insert_notifications(
         if draft.notification.created_at is None:
             draft.notification.created_at = moment
     notifications = [draft.notification for draft in drafts]
+    folds = folds_of(drafts[0].notification, inboxes)
     copies = list(_copies(drafts, inboxes))
     inserted = list(zip(inboxes, insert_copies(notifications, copies), strict=True))
     shared = [snapshot(notification) for notification in notifications]
@@ -80,13 +83,25 @@ def insert_notifications(
             Kind.ADDED,
             inbox,
             moment,
-            notification=replace(shared[copy.draft], id=id),
+            notification=_shown(shared[copy.draft], id, folds.get(inbox.user_id)),
             notification_id=id,
         )
         for copy, (inbox, id) in zip(copies, inserted, strict=True)
     ]
-    record(events + make_room(inboxes, now))
+    events += fold(folds, {inbox.user_id: id for inbox, id in inserted}, moment)
+    record(events + make_room([_after(inbox, folds) for inbox in inboxes], now))
     return inserted
+
+
+def _shown(shared: Snapshot, id: int, fold: Fold | None) -> Snapshot:
+    return replace(shared, id=id) if fold is None else replace(shared, id=id, **fold.fields())
+
+
+def _after(inbox: SequencedInbox, folds: Mapping[Any, Fold]) -> SequencedInbox:
+    """Return the inbox as it is after folding: what is folded is in no folder that counts."""
+    if inbox.user_id not in folds:
+        return inbox
+    return dataclasses.replace(inbox, stored_count=inbox.stored_count - 1)
 
 
 def _copies(drafts: Sequence[Draft], inboxes: Sequence[SequencedInbox]) -> Iterator[Copy]:

@@ -10,6 +10,7 @@ from live_inbox.errors import InvalidInput
 from live_inbox.events import Folder, Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.changing import change_one
+from live_inbox.services.group_members import check_not_folded
 from live_inbox.services.ranks import next_ranks
 from live_inbox.services.results import Changed
 
@@ -19,12 +20,14 @@ LONGEST_SNOOZE = timedelta(days=366)
 def archive(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
     """Move one of the user's notifications to the archive; raise NotFound if they have no such notification.
 
-    It stays as it is, read or unread. A snoozed one does not return.
+    It stays as it is, read or unread. A snoozed one does not return. Raises Conflict for one that is folded under
+    another.
     """
 
     def move(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
         if notification.folder == Folder.ARCHIVE:
             return None
+        check_not_folded(notification)
         notification.folder, notification.snoozed_until = Folder.ARCHIVE, None
         return Kind.ARCHIVED
 
@@ -53,7 +56,7 @@ def snooze(
 
     It returns a few seconds after that moment. A snoozed one gets the new moment. Raises InvalidInput for a moment that
     has passed, that is more than LONGEST_SNOOZE away, or that has no time zone; NotFound if the user has no such
-    notification.
+    notification; Conflict for one that is folded under another.
     """
     moment = clean_moment("until", until)
 
@@ -67,6 +70,7 @@ def snooze(
             )
         if notification.snoozed_until == moment:
             return None
+        check_not_folded(notification)
         notification.folder, notification.snoozed_until = Folder.SNOOZED, moment
         return Kind.SNOOZED
 

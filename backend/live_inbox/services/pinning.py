@@ -11,18 +11,21 @@ from live_inbox.errors import Conflict
 from live_inbox.events import Kind
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.changing import change_one
+from live_inbox.services.group_members import check_not_folded
 from live_inbox.services.results import Changed
 
 
 def pin(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
     """Pin one of the user's notifications: it stays in its place, and is also in the list of those that are pinned.
 
-    Raises Conflict when MAX_PINNED_NOTIFICATIONS are pinned already, NotFound if the user has no such notification.
+    Raises Conflict when MAX_PINNED_NOTIFICATIONS are pinned already, and for a notification that is folded under
+    another one; NotFound if the user has no such notification.
     """
 
     def change(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
         if notification.pinned:
             return None
+        check_not_folded(notification)
         _check_may_pin(inbox)
         notification.pinned = True
         return Kind.PINNED

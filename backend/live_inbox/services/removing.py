@@ -14,6 +14,7 @@ from live_inbox.models import Inbox, Notification
 from live_inbox.services.counting import NONE, Counts, counts_of, counts_of_inbox
 from live_inbox.services.erasing import Gone, erase
 from live_inbox.services.event_recording import event_of
+from live_inbox.services.group_members import unfold
 from live_inbox.services.inbox_rows import advance, save_all
 
 
@@ -27,6 +28,13 @@ class RemovalRow(NamedTuple):
     added_sequence: int
     folder: str
     returned_rank: int | None
+    snoozed_until: datetime | None
+    group_root: int | None
+
+    @classmethod
+    def of(cls, notification: Notification) -> RemovalRow:
+        """Return that of a notification."""
+        return cls(*(getattr(notification, name) for name in REMOVAL_COLUMNS))
 
     @property
     def read(self) -> bool:
@@ -72,13 +80,16 @@ def remove(
 ) -> list[Event]:
     """Delete notifications of locked inboxes, and their content in the logs. Return the events, to be recorded.
 
-    Makes four statements for any number of rows.
+    What expires or is recalled is replaced by what is folded under it, if something is. Makes four statements for any
+    number of rows, seven with such groups.
     """
     if not rows:
         return []
     Notification.unguarded.using(database.alias()).filter(pk__in=[row.id for row in rows]).delete()
     erase([Gone(row.user_id, row.id, row.added_sequence) for row in rows])
     events = [_event(kind, inboxes[row.user_id], row, now) for row in rows]
+    if kind is not Kind.DELETED:
+        events += unfold(inboxes, rows, now)
     save_all([inboxes[user_id] for user_id in dict.fromkeys(row.user_id for row in rows)])
     return events
 

@@ -80,7 +80,9 @@ def send(
         order = _Order(content, recipient_key, sender_key, key, digest, now, created, known)
         if given.deliver_at is not None:
             return _schedule(order, given.deliver_at)
-        return _send_in_one_statement(order) or _send_under_lock(order)
+        # What it folds over is known under the lock only.
+        direct = None if content.group_key else _send_in_one_statement(order)
+        return direct or _send_under_lock(order)
     except IntegrityError:
         # Since the look-up, a concurrent call has used the key, or a user was deleted.
         waiting = find_scheduled(sender_key, key) if given.is_scheduled else None
@@ -157,7 +159,10 @@ def _send_under_lock(order: _Order) -> Sent:
     if not delivered:
         return Sent(notification=None, suppressed=True)
     ((inbox, id),) = delivered
-    return Sent(_saved(notification, inbox.user_id, id, order.key, inbox.sequence))
+    saved = _saved(notification, inbox.user_id, id, order.key, inbox.sequence)
+    if order.content.group_key:
+        saved.refresh_from_db(fields=("group_root", "group_count", "group_actors", "pinned"))
+    return Sent(saved)
 
 
 def _saved(

@@ -20,6 +20,7 @@ from live_inbox.events import Event, Folder, Kind
 from live_inbox.models import Inbox, InboxEvent, Notification, UndoStep
 from live_inbox.services.counting import Counts, counts_of
 from live_inbox.services.event_recording import event_of, record
+from live_inbox.services.group_members import show_one_of_each_group
 from live_inbox.services.inbox_rows import advance, lock, moment_of, save_all
 from live_inbox.services.results import BulkChanged
 from live_inbox.services.undo_steps import row_of, steps_of
@@ -146,6 +147,7 @@ def _restore_deleted(inbox: Inbox, rows: Sequence[Notification], moment: datetim
     """Insert rows again as they were, each with an event. They have arrived again, after positions of before."""
     _leave_out_what_is_gone(rows)
     _unpin_too_many(inbox, rows)
+    show_one_of_each_group(rows)
     events = []
     for row in rows:
         row.returned_sequence = inbox.last_sequence + 1

@@ -89,6 +89,8 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         "performedAction": "it.performed_action",
         "performedAt": "it.performed_at",
         "editedAt": "it.edited_at",
+        "groupCount": "it.group_count",
+        "groupActors": "it.group_actors or ()",
         "rank": "str(it.id if it.returned_rank is None else it.returned_rank)",
     },
     "NotificationActor": {
@@ -148,7 +150,11 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
         **_EVERY_CHANGE,
     },
     "MarkSeenPayload": {"count": "it.count", **_EVERY_CHANGE},
-    "DeletePayload": {"notificationId": "notification_id(it.notification_id)", **_EVERY_CHANGE},
+    "DeletePayload": {
+        "notificationId": "notification_id(it.notification_id)",
+        "undoToken": "it.undo_token",
+        **_EVERY_CHANGE,
+    },
     "InboxUser": {
         "id": "user_id(it.id)",
         "username": "it.username",

@@ -53,21 +53,21 @@ MadeT = TypeVar("MadeT")
 
 _ENUMS = (MessageFormat, NotificationPriority)
 
-_OF_ONE_ARGUMENT: Mapping[str, tuple[str, Callable[..., Any]]] = {
-    "markRead": ("id", changes.mark_read),
-    "markUnread": ("id", changes.mark_unread),
-    "markAllRead": ("upTo", changes.mark_all_read),
-    "markSeen": ("upTo", changes.mark_seen),
-    "archive": ("id", changes.archive),
-    "unarchive": ("id", changes.unarchive),
-    "unsnooze": ("id", changes.unsnooze),
-    "pin": ("id", changes.pin),
-    "unpin": ("id", changes.unpin),
-    "delete": ("id", changes.delete),
+_OF_SCALARS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "markRead": (changes.mark_read, ("id",)),
+    "markUnread": (changes.mark_unread, ("id",)),
+    "markAllRead": (changes.mark_all_read, ("upTo",)),
+    "markSeen": (changes.mark_seen, ("upTo",)),
+    "archive": (changes.archive, ("id",)),
+    "unarchive": (changes.unarchive, ("id",)),
+    "unsnooze": (changes.unsnooze, ("id",)),
+    "pin": (changes.pin, ("id",)),
+    "unpin": (changes.unpin, ("id",)),
+    "delete": (changes.delete, ("id", "undoable")),
 }
-"""The fields that change the caller's inbox, each with its only argument."""
+"""The fields that change the caller's inbox, each with its arguments in order; those at the end may be left out."""
 
-FIELDS = (*_OF_ONE_ARGUMENT, "send")
+FIELDS = (*_OF_SCALARS, "send")
 """The fields of the mutation type that can be compiled."""
 
 _PARTS: Mapping[str, type[Any]] = {
@@ -166,8 +166,8 @@ class CompiledMutations:
         if given.get("filter") is not None:
             # Strawberry makes an object of it.
             raise UnsupportedSelection("a filter")
-        argument, change = _OF_ONE_ARGUMENT[name]
-        values = [given[argument]] if argument in given else []
+        change, arguments = _OF_SCALARS[name]
+        values = [given[argument] for argument in arguments if argument in given]
         return Call(field, Right.WRITE, partial(_changing, change, values), None)
 
 
@@ -237,7 +237,7 @@ def _is_input_of(kind: GraphQLInputObjectType, origin: type[Any]) -> bool:
 def _check_arguments(name: str, field: GraphQLField) -> None:
     """Raise UnsupportedSelection for arguments that are not as we declare them."""
     if name != "send":
-        known = {_OF_ONE_ARGUMENT[name][0]}
+        known = set(_OF_SCALARS[name][1])
         if name == "markAllRead":
             known.add("filter")
     else:
