@@ -1,5 +1,5 @@
 /**
- * What few notifications have: a picture, buttons, a formatted message. A script of its own beside the component, loaded
+ * What few notifications have: a picture, buttons, a group, a formatted message. A script of its own beside the component, loaded
  * with the first of them; until then, and without it, their texts are shown.
  */
 
@@ -10,6 +10,7 @@ import css from "./content_parts.shadow.css";
 import { element, icon, setAttributes } from "./dom.js";
 import type { ItemSettings } from "./item.js";
 import { markdown } from "./markdown.js";
+import { fullTime, relativeTime } from "./relative_time.js";
 import { safeLink } from "./safe_link.js";
 
 /** What a row shows, for the listeners of its buttons. */
@@ -28,6 +29,7 @@ export function showParts(root: HTMLElement, message: HTMLElement, row: Row, set
   showAvatar(root, notification);
   showMessage(message, notification);
   showChoices(root, message, row, settings);
+  showGroup(root, row, settings);
 }
 
 /** The picture of the actor, or the icon if it is one, or the first letter of the actor's name. */
@@ -82,6 +84,50 @@ function showChoices(root: HTMLElement, after: HTMLElement, { notification, isGo
     });
     if (isChosen && !button.querySelector("svg")) button.prepend(icon("check"));
   }
+}
+
+/** How many are folded under it, and who else; what they are, when it is pressed. */
+function showGroup(root: HTMLElement, { notification }: Row, settings: ItemSettings): void {
+  const { groupCount, groupActors } = notification;
+  const key = groupCount > 1 ? JSON.stringify([groupCount, groupActors]) : "";
+  const shown = root.querySelector<HTMLElement>(".group");
+  if ((shown?.dataset["shown"] ?? "") === key) return;
+  shown?.remove();
+  if (key === "") return;
+  const { texts, hasFolders } = settings;
+  const more = texts.count("groupMore", groupCount - 1);
+  const others = new Intl.ListFormat(texts.locale, { type: "unit" }).format(
+    // Each has a direction of its own.
+    (groupActors ?? []).map(({ name }) => `\u2068${name}\u2069`),
+  );
+  const list = element("ul", { hidden: true });
+  const button = element("button", { type: "button", class: "link", tabindex: -1, "aria-expanded": "false" }, more);
+  button.setAttribute("aria-label", `${more}: ${notification.title}`);
+  button.addEventListener("click", () => void toggleGroup(button, list, notification, settings));
+  const line = element("div", { class: "group", "data-shown": key }, hasFolders ? button : more, others && ` · ${others}`, list);
+  root.querySelector(".meta")?.before(line);
+}
+
+async function toggleGroup(
+  button: HTMLElement,
+  list: HTMLElement,
+  notification: Notification,
+  { actions, texts }: ItemSettings,
+): Promise<void> {
+  if (!list.hidden) {
+    list.hidden = true;
+    button.setAttribute("aria-expanded", "false");
+    return;
+  }
+  const folded = await actions.loadGroup(notification);
+  list.replaceChildren(
+    ...folded.map(({ title, createdAt }) => {
+      const time = element("time", { datetime: createdAt, title: fullTime(createdAt, texts.locale) }, relativeTime(createdAt, texts.locale));
+      return element("li", {}, element("bdi", {}, title), " ", time);
+    }),
+  );
+  list.hidden = folded.length === 0;
+  button.setAttribute("aria-expanded", String(!list.hidden));
 }
 
 function choice(root: HTMLElement, { label, actionId, link }: NotificationAction, settings: ItemSettings): HTMLElement {

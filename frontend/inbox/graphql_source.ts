@@ -37,6 +37,9 @@ const PAGE = /* GraphQL */ `
   ${NOTIFICATION_FIELDS}
 `;
 
+/** The server keeps so many of a group. */
+const LONGEST_GROUP = 50;
+
 interface PageResult {
   notifications: {
     nodes: Notification[];
@@ -110,6 +113,11 @@ export class GraphQLSource implements InboxSource {
     const { nodes, pageInfo, unreadCount, unseenCount, position } = page;
     const { hasNextPage: hasMore, endCursor } = pageInfo;
     return { notifications: nodes, endCursor, hasMore, unreadCount, unseenCount, position };
+  }
+
+  async loadGroup(id: string): Promise<Notification[]> {
+    const variables = { first: LONGEST_GROUP, filter: { groupOf: id } };
+    return (await this.execute<PageResult>(PAGE, variables)).notifications.nodes;
   }
 
   change(kind: Change, id: string, until?: string): Promise<Position> {

@@ -17,6 +17,8 @@ export interface ItemActions {
   /** Choose one of the notification's actions. */
   perform(notification: Notification, actionId: string): void;
   togglePin(notification: Notification): void;
+  /** Read what is folded under a notification, the newest first. If that fails, show why. */
+  loadGroup(notification: Notification): Promise<readonly Notification[]>;
   /** The user is about to follow the link; returns false to keep the browser from doing so. */
   open(notification: Notification): boolean;
 }

@@ -3,7 +3,7 @@
  * parts_beside.ts takes the place of this module (build.mjs).
  */
 
-/** Show pictures, choices and formatted messages in rows. */
+/** Show pictures, choices, groups and formatted messages in rows. */
 export const loadContentParts = (): Promise<typeof import("./content_parts.js")> => import("./content_parts.js");
 
 /** Show the preferences. */

@@ -4,7 +4,7 @@
  * it is itself.
  */
 
-import { type FollowStatus, type InboxReset, isApplied, type NotificationEvent, sequenceOf } from "../client/index.js";
+import { type FollowStatus, type InboxReset, isApplied, type Notification, type NotificationEvent, sequenceOf } from "../client/index.js";
 import { EVERYTHING, type Filter, type Page } from "./list.js";
 import {
   type Change,
@@ -22,6 +22,7 @@ import {
 /** What tabs ask of the one that leads. */
 type Call =
   | "loadPage"
+  | "loadGroup"
   | "change"
   | "remove"
   | "markAllRead"
@@ -118,6 +119,10 @@ export class SharedSource implements InboxSource {
 
   loadPage(filter: Filter, after: string | null): Promise<Page> {
     return this.call("loadPage", filter, after);
+  }
+
+  loadGroup(id: string): Promise<Notification[]> {
+    return this.call("loadGroup", id);
   }
 
   change(kind: Change, id: string, until?: string): Promise<Position> {

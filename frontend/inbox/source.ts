@@ -1,6 +1,6 @@
 /** The interface between the list and the server, so that the same list can be shown over either protocol. */
 
-import type { FollowStatus, InboxReset, NotificationEvent } from "../client/index.js";
+import type { FollowStatus, InboxReset, Notification, NotificationEvent } from "../client/index.js";
 import type { Filter, Page } from "./list.js";
 
 export interface Preference {
@@ -57,6 +57,8 @@ export interface InboxSource {
   /** Read the newest page again, in order with the events. */
   reload(): void;
   loadPage(filter: Filter, after: string | null): Promise<Page>;
+  /** Return what is folded under a notification, the newest first. */
+  loadGroup(id: string): Promise<Notification[]>;
   /** Make a change; a snooze `until` a moment, in ISO 8601. A notification that is gone already is no error. */
   change(kind: Change, id: string, until?: string): Promise<Position>;
   /** Delete a notification. One that is gone already is no error. */

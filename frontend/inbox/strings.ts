@@ -74,6 +74,8 @@ export interface Strings {
   connectionLost: string;
   serverRestarts: string;
   reconnecting: string;
+  /** How many notifications of its group are folded under one. */
+  groupMore: Counted;
   queued: Counted;
   notSent: string;
   notSignedIn: string;

@@ -117,6 +117,14 @@ export class UserActions implements ItemActions, PanelActions {
     return this.context.dispatchOpen(notification);
   }
 
+  async loadGroup({ id }: Notification): Promise<readonly Notification[]> {
+    let found: readonly Notification[] = [];
+    await this.run(async (source) => {
+      found = await source.loadGroup(id);
+    });
+    return found;
+  }
+
   changeFilter(change: Partial<Filter>): void {
     this.applyFilter({ ...this.context.list.filter, ...change });
   }

@@ -18,6 +18,8 @@ const SIGNS: Record<NotificationChange, string> = {
   ACTION: "☑",
   EDITED: "✎",
   RESTORED: "+",
+  GROUPED: "≡",
+  UNGROUPED: "+",
 };
 
 export class EventLog {

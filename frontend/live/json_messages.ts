@@ -1,6 +1,12 @@
 /** The messages of the JSON API (docs/legacy-protocol.md), as far as the page uses them. */
 
-import type { MessageFormat, Notification, NotificationFolder, NotificationPriority } from "../client/index.js";
+import type {
+  MessageFormat,
+  Notification,
+  NotificationActor,
+  NotificationFolder,
+  NotificationPriority,
+} from "../client/index.js";
 
 export interface JsonNotification {
   id: number;
@@ -24,6 +30,9 @@ export interface JsonNotification {
   performed_action?: string;
   performed_at?: string;
   edited_at?: string;
+  group_key?: string;
+  group_count?: number;
+  group_actors?: NonNullable<JsonNotification["actor"]>[];
 }
 
 interface Failure {
@@ -69,7 +78,7 @@ export function toNotification(received: JsonNotification, rank: string): Notifi
     folder: folder.toUpperCase() as NotificationFolder,
     format: format.toUpperCase() as MessageFormat,
     icon,
-    actor: actor ? { userId: actor.user ?? null, name: actor.name, picture: actor.picture ?? null } : null,
+    actor: actor ? toActor(actor) : null,
     target: target ? { type: target.type, objectId: target.id } : null,
     actions: actions.map(({ label, id, link }) => ({ label, actionId: id ?? null, link: link ?? null })),
     performedAction: received.performed_action ?? null,
@@ -77,5 +86,12 @@ export function toNotification(received: JsonNotification, rank: string): Notifi
     sender: null,
     readAt: null,
     editedAt: received.edited_at ?? null,
+    groupKey: received.group_key ?? null,
+    groupCount: received.group_count ?? 1,
+    groupActors: (received.group_actors ?? []).map(toActor),
   };
+}
+
+function toActor({ user, name, picture }: NonNullable<JsonNotification["actor"]>): NotificationActor {
+  return { userId: user ?? null, name, picture: picture ?? null };
 }

@@ -105,6 +105,11 @@ export class JsonSource implements InboxSource {
     return this.requestList(this.pageSize, { after });
   }
 
+  /** Groups are not expanded over this protocol. */
+  async loadGroup(): Promise<Notification[]> {
+    return [];
+  }
+
   reload(): void {
     // Without a connection, the list is read again as soon as there is one.
     if (!this.isListed || !this.connection.isOpen) return;

@@ -30,6 +30,9 @@ export function notification(id: number, changes: Partial<Notification> = {}): N
     pinned: false,
     performedAction: null,
     performedAt: null,
+    groupKey: null,
+    groupCount: 1,
+    groupActors: [],
     rank: String(id),
     ...changes,
   };

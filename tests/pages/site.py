@@ -111,7 +111,7 @@ class Site:
             "import django; django.setup()\n"
             "from live_inbox import services\n"
             "from live_inbox.models import Notification\n"
-            f"for found in Notification.objects.filter(recipient__username={name!r}):\n"
+            f"for found in Notification.objects.filter(recipient__username={name!r}).order_by('pk'):\n"
             "    services.delete(user_id=found.recipient_id, notification_id=found.pk)\n"
         )
 

@@ -37,6 +37,41 @@ def perform(site: Site, id: str, action: str) -> dict[str, Any]:
     return found
 
 
+# -- groups --------------------------------------------------------------------------------------------------
+
+
+async def test_a_group_is_one_row_that_expands(other_page: OtherSite, site: Site) -> None:
+    def comment(name: str) -> str:
+        return site.send("alice", f"{name} commented", groupKey="post-7", actor={"name": name})
+
+    comment("Ana")
+    site.send("alice", "other")
+    inbox = await other_page.open()
+    comment("Bob")
+    await eventually(inbox.titles, ["Bob commented", "other"])
+    await eventually(inbox.count, "2 unread")
+    last = comment("Cid")
+    await eventually(inbox.titles, ["Cid commented", "other"])
+    item = inbox.item("Cid commented")
+    more = item.get_by_role("button", name="2 more: Cid commented")
+    await expect(item.locator(".group")).to_contain_text("\u2068Bob\u2069, \u2068Ana\u2069")
+    await more.click()
+    await expect(more).to_have_attribute("aria-expanded", "true")
+    await expect(item.locator(".group li bdi")).to_have_text(["Bob commented", "Ana commented"])
+    assert await audit(other_page.page) == []
+    await more.click()
+    await expect(item.locator(".group li").first).to_be_hidden()
+    await item.focus()
+    await other_page.page.keyboard.press("e")
+    await eventually(inbox.titles, ["other"])
+    archive = "{ notifications(filter: {folder: ARCHIVE}) { nodes { id } } }"
+
+    async def archived() -> list[dict[str, str]]:
+        return list(site.execute("alice", archive)["notifications"]["nodes"])
+
+    await eventually(archived, [{"id": last}])
+
+
 # -- buttons -------------------------------------------------------------------------------------------------
 
 

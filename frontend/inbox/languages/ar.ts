@@ -65,6 +65,7 @@ const ar: Strings = {
   connectionLost: "انقطع الاتصال",
   serverRestarts: "الخادم يعيد التشغيل",
   reconnecting: "{why} · جارٍ إعادة الاتصال…",
+  groupMore: "المزيد: {n}",
   queued: "تغييرات ستُرسل: {n}",
   notSent: "لم يُرسل بعد",
   notSignedIn: "لم تسجّل الدخول.",

@@ -60,6 +60,7 @@ const de: Strings = {
   connectionLost: "Verbindung unterbrochen",
   serverRestarts: "Der Server startet neu",
   reconnecting: "{why} · neuer Versuch …",
+  groupMore: "{n} weitere",
   queued: { one: "{n} Änderung wird noch gesendet", other: "{n} Änderungen werden noch gesendet" },
   notSent: "Noch nicht gesendet",
   notSignedIn: "Sie sind nicht angemeldet.",

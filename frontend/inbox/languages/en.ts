@@ -60,6 +60,7 @@ export const en: Strings = {
   connectionLost: "Connection lost",
   serverRestarts: "The server is restarting",
   reconnecting: "{why} · reconnecting…",
+  groupMore: "{n} more",
   queued: { one: "{n} change will be sent", other: "{n} changes will be sent" },
   notSent: "Not sent yet",
   notSignedIn: "You are not signed in.",

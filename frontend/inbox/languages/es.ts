@@ -60,6 +60,7 @@ const es: Strings = {
   connectionLost: "Conexión perdida",
   serverRestarts: "El servidor se está reiniciando",
   reconnecting: "{why} · reconectando…",
+  groupMore: "{n} más",
   queued: { one: "Se enviará {n} cambio", other: "Se enviarán {n} cambios" },
   notSent: "Aún no enviado",
   notSignedIn: "No has iniciado sesión.",

@@ -60,6 +60,7 @@ const fr: Strings = {
   connectionLost: "Connexion perdue",
   serverRestarts: "Le serveur redémarre",
   reconnecting: "{why} · reconnexion…",
+  groupMore: { one: "{n} autre", other: "{n} autres" },
   queued: { one: "{n} changement sera envoyé", other: "{n} changements seront envoyés" },
   notSent: "Pas encore envoyé",
   notSignedIn: "Vous n’êtes pas connecté.",

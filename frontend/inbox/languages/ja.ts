@@ -60,6 +60,7 @@ const ja: Strings = {
   connectionLost: "接続が切れました",
   serverRestarts: "サーバーが再起動しています",
   reconnecting: "{why} · 再接続中…",
+  groupMore: "ほか {n} 件",
   queued: "{n} 件の変更を送信予定",
   notSent: "未送信",
   notSignedIn: "ログインしていません。",

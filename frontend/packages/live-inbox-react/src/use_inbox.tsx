@@ -14,6 +14,7 @@ import {
 
 const ACTIONS = [
   "archive",
+  "loadGroup",
   "loadMore",
   "markAllRead",
   "markRead",

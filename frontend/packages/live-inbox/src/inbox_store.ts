@@ -103,6 +103,9 @@ export class InboxStore {
     this.publish();
   };
 
+  /** Read what is folded under a notification of which `groupCount` is more than 1, the newest first. */
+  readonly loadGroup = (id: string): Promise<Notification[]> => this.connected().loadGroup(id);
+
   readonly markRead = (id: string): Promise<void> => this.change("markRead", id);
 
   readonly markUnread = (id: string): Promise<void> => this.change("markUnread", id);
