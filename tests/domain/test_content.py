@@ -42,6 +42,7 @@ NO_PARTS: dict[str, Any] = {
     "target": None,
     "actions": None,
     "format": "plain",
+    "group_key": None,
 }
 
 

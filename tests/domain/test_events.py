@@ -122,6 +122,8 @@ def test_the_kinds_of_events() -> None:
         "many_read",
         "many_archived",
         "many_deleted",
+        "grouped",
+        "ungrouped",
         "restored",
     ]
 

@@ -22,7 +22,7 @@ from tests.domain.large_inbox import fill, without_triggers
 pytestmark = pytest.mark.django_db
 
 LIMIT = 4
-STEPS_OF_A_PAGE = 650
+STEPS_OF_A_PAGE = 700
 """Of SQLite's virtual machine, for a part of a list with all columns: more columns take more."""
 SMALL, LARGE = 100, 200_000
 STEPS = 10
