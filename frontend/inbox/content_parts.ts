@@ -1,6 +1,6 @@
 /**
- * What few notifications have: a picture, buttons, a group, a formatted message. A script of its own beside the component, loaded
- * with the first of them; until then, and without it, their texts are shown.
+ * What few notifications have: a picture, buttons, a group, a formatted message; and their data, for developers. A script of
+ * its own beside the component, loaded with the first of them; until then, and without it, their texts are shown.
  */
 
 import type { Notification, NotificationAction } from "../client/index.js";
@@ -30,6 +30,7 @@ export function showParts(root: HTMLElement, message: HTMLElement, row: Row, set
   showMessage(message, notification);
   showChoices(root, message, row, settings);
   showGroup(root, row, settings);
+  if (settings.showsData) showData(root, notification, settings);
 }
 
 /** The picture of the actor, or the icon if it is one, or the first letter of the actor's name. */
@@ -146,6 +147,17 @@ function choice(root: HTMLElement, { label, actionId, link }: NotificationAction
     } else if (actionId && !notification.performedAction) settings.actions.perform(notification, actionId);
   });
   return made;
+}
+
+function showData(root: HTMLElement, { data }: Notification, { texts }: ItemSettings): void {
+  const isEmpty = typeof data !== "object" || data === null || Object.keys(data).length === 0;
+  const text = isEmpty ? "" : JSON.stringify(data, null, 2);
+  const shown = root.querySelector("pre");
+  if (text === (shown?.textContent ?? "")) return;
+  root.querySelector("details")?.remove();
+  if (text === "") return;
+  const summary = element("summary", { tabindex: -1 }, texts.text("data"));
+  root.append(element("details", {}, summary, element("pre", { dir: "ltr" }, text)));
 }
 
 export { markdown };

@@ -99,11 +99,11 @@ export class Item {
   private show(row: Row): void {
     this.row = row;
     const { texts, showsData } = this.settings;
-    const { title, message, read, type, sender, actor, createdAt, data, link, priority } = row.notification;
+    const { title, message, read, type, sender, actor, createdAt, link, priority } = row.notification;
     setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone, "data-priority": priority });
     this.showMark(row.notification);
     this.showTitle(title, read, row.isGone ? null : safeLink(link));
-    const parts = partsOf(row.notification, () => this.show(this.row));
+    const parts = partsOf(row.notification, showsData, () => this.show(this.row));
     if (parts) parts.showParts(this.root, this.message, row, this.settings);
     else this.message.textContent = message;
     this.message.hidden = message === "";
@@ -114,7 +114,6 @@ export class Item {
     this.sender.hidden = !from;
     setAttributes(this.time, { datetime: createdAt, title: fullTime(createdAt, texts.locale) });
     this.showActions(row);
-    if (showsData) this.showData(data);
     this.setExpanded(this.isExpanded);
     this.updateTime();
     this.updateSending();
@@ -187,17 +186,6 @@ export class Item {
       if (!this.settings.actions.open(this.notification)) event.preventDefault();
     });
     this.title.replaceChildren(...mark, link);
-  }
-
-  private showData(data: unknown): void {
-    const isEmpty = typeof data !== "object" || data === null || Object.keys(data).length === 0;
-    const text = isEmpty ? "" : JSON.stringify(data, null, 2);
-    const shown = this.root.querySelector("pre");
-    if (text === (shown?.textContent ?? "")) return;
-    this.root.querySelector("details")?.remove();
-    if (text === "") return;
-    const summary = element("summary", { tabindex: -1 }, this.settings.texts.text("data"));
-    this.root.append(element("details", {}, summary, element("pre", { dir: "ltr" }, text)));
   }
 }
 

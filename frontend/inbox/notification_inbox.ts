@@ -26,11 +26,12 @@ import type { ItemSettings } from "./item.js";
 import { languageOf, loadLanguage } from "./languages.js";
 import { EVERYTHING, folderOf, InboxList, isArrival, isNewer, type Page, pinnedFirst, rankOf, sameFilter } from "./list.js";
 import { ListStorage } from "./list_storage.js";
+import { ownAddress } from "./own_address.js";
 import { Panel } from "./panel.js";
-import { loadAlerts, loadSharedSource } from "./parts.js";
+import { loadAlerts, loadDiagnosis, loadSharedSource } from "./parts.js";
 import { PendingChanges } from "./pending_changes.js";
 import { placePanel } from "./placement.js";
-import { isOriginRefused, type Refusal, refusalHint, refusalOf } from "./refusal.js";
+import { type Refusal, refusalOf } from "./refusal.js";
 import { SignedOut } from "./signed_out.js";
 import { type InboxSource, toError } from "./source.js";
 import { localeOf, type Strings, Texts } from "./strings.js";
@@ -408,15 +409,19 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     }
     const endpoint = this.getAttribute("endpoint");
     if (refusal || this.wasLive || attempt < 2 || endpoint === null || this.customSource) return;
-    void isOriginRefused(endpoint).then((isRefused) => {
-      if (isRefused && !this.wasLive) this.showRefusal({ reason: "origin", code });
-    });
+    const isRefused = loadDiagnosis().then(({ isOriginRefused }) => isOriginRefused(endpoint, ownAddress));
+    // Without its script, the connection is lost for reasons unknown.
+    isRefused.then(
+      (isOrigin) => isOrigin && !this.wasLive && this.showRefusal({ reason: "origin", code }),
+      () => undefined,
+    );
   }
 
   private showRefusal(refusal: Refusal | undefined): void {
     const isNew = this.signedOut.show(refusal, this.texts);
     if (!refusal || !isNew) return;
-    console.warn(`<notification-inbox>: ${refusalHint(refusal)}`);
+    const warn = loadDiagnosis().then(({ refusalHint }) => console.warn(`<notification-inbox>: ${refusalHint(refusal)}`));
+    warn.catch(() => undefined);
     this.emit("signed-out", refusal);
     this.render();
   }

@@ -8,11 +8,12 @@ type ContentParts = typeof import("./content_parts.js");
 let loaded: ContentParts | undefined;
 let loading: Promise<void> | undefined;
 
-/** Return what shows parts, if it is there. If it is needed, load it and call back. */
-export function partsOf(notification: Notification, onLoad: () => void): ContentParts | undefined {
+/** Return what shows parts, if it is there. If it is needed, for `showsData` as well, load it and call back. */
+export function partsOf(notification: Notification, showsData: boolean, onLoad: () => void): ContentParts | undefined {
   const { icon, actor, actions, format, groupCount } = notification;
   // Lists that were stored before there were parts do not have them.
-  const isNeeded = actor || actions?.length || format === "MARKDOWN" || icon?.includes("/") || groupCount > 1;
+  const isNeeded =
+    showsData || actor || actions?.length || format === "MARKDOWN" || icon?.includes("/") || groupCount > 1;
   if (!loaded && isNeeded) {
     loading ??= loadContentParts().then((parts) => {
       loaded = parts;

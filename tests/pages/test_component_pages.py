@@ -134,7 +134,11 @@ async def test_the_reason_of_a_refusal_is_shown(
     await expect(inbox.locator(".list")).to_be_hidden()
     # Not by `wait_for_function`, which compiles text in the page, and the policy forbids that.
     await eventually(lambda: page.evaluate("window.reasons.length"), 1)
-    assert [text for text in hints if "<notification-inbox>" in text] != []
+
+    async def is_explained() -> bool:
+        return any("<notification-inbox>" in text for text in hints)
+
+    await eventually(is_explained, True)
 
 
 EXPIRED = """
@@ -165,7 +169,11 @@ async def test_a_page_of_an_origin_that_is_not_allowed_learns_it(
     await other_page.page.goto(strange)
     text = "The server does not accept connections from this page."
     await expect(other_page.inbox.root.locator(".reason")).to_have_text(text)
-    assert any(f"Add {strange} to ALLOWED_ORIGINS" in text for text in hints)
+
+    async def is_explained() -> bool:
+        return any(f"Add {strange} to ALLOWED_ORIGINS" in text for text in hints)
+
+    await eventually(is_explained, True)
     assert all("CORS policy" in text for text in monitor.console)
     monitor.console.clear()
 
