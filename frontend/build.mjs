@@ -125,6 +125,7 @@ async function bundle(outdir) {
     "notification-inbox.parts": "inbox/content_parts.ts",
     "notification-inbox.alerts": "inbox/alerts.ts",
     "notification-inbox.preferences": "inbox/preferences_view.ts",
+    "notification-inbox.snooze": "inbox/snooze_menu.ts",
     "notification-inbox.diagnosis": "inbox/diagnosis.ts",
     "notification-inbox.sharing": "inbox/shared_source.ts",
   };

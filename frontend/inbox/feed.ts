@@ -8,7 +8,6 @@ import { element, setAttributes } from "./dom.js";
 import { type Absence, type Entry, entriesOf } from "./entries.js";
 import { Item, type ItemSettings } from "./item.js";
 import { dayName } from "./relative_time.js";
-import { ROW_ACTIONS } from "./row_actions.js";
 import { type Range, RowWindow } from "./row_window.js";
 import type { Notification } from "../client/index.js";
 
@@ -32,6 +31,8 @@ export class Feed {
   private entries: Entry[] = [];
   /** Whether a mouse or a finger is on the list. */
   isPointedAt = false;
+  /** Whether a dialog about one of the rows is open. */
+  hasDialog = false;
   private unmeasured: Item[] = [];
   /** What has come above the part that is seen, since the user scrolled down. */
   private readonly unseen = new Set<string>();
@@ -159,10 +160,10 @@ export class Feed {
 
   // -- holding ------------------------------------------------------------------------------------------
 
-  /** Whether rows keep their places: a pointer is on the list, or the focus is in it. */
+  /** Whether rows keep their places: a pointer is on the list, the focus is in it, or a dialog is about one of them. */
   private isHeld(): boolean {
     // A click leaves the focus on what was clicked, and means nothing once the pointer is gone.
-    return this.isPointedAt || this.root.querySelector(":focus-visible") !== null;
+    return this.isPointedAt || this.hasDialog || this.root.querySelector(":focus-visible") !== null;
   }
 
   // -- rows in the document -----------------------------------------------------------------------------
@@ -312,10 +313,8 @@ export class Feed {
   }
 
   private act(key: string, item: Item): boolean {
-    const action = ROW_ACTIONS.find(({ keys }) => keys.includes(key));
-    if (action) action.run(this.settings.actions, item.notification);
-    else if (key === "Enter") item.open();
-    else return false;
+    if (key !== "Enter") return item.act(key);
+    item.open();
     return true;
   }
 

@@ -4,7 +4,7 @@ import type { Notification } from "../client/index.js";
 import type { Row } from "./arrangement.js";
 import { element, icon, setAttributes } from "./dom.js";
 import { partsOf } from "./parts_of.js";
-import { fullTime, relativeTime } from "./relative_time.js";
+import { fullTime, relativeTime, upcomingTime } from "./relative_time.js";
 import { ROW_ACTIONS } from "./row_actions.js";
 import { safeLink } from "./safe_link.js";
 import type { Texts } from "./strings.js";
@@ -13,7 +13,8 @@ export interface ItemActions {
   toggleRead(notification: Notification): void;
   remove(notification: Notification): void;
   archive(notification: Notification): void;
-  snooze(notification: Notification): void;
+  /** Ask until when beside the button, and snooze; or end the snooze. */
+  snooze(notification: Notification, button: HTMLElement): void;
   /** Choose one of the notification's actions. */
   perform(notification: Notification, actionId: string): void;
   togglePin(notification: Notification): void;
@@ -51,7 +52,7 @@ export class Item {
   private readonly note = element("span", { class: "note" });
   private readonly buttons = ROW_ACTIONS.map((action) => {
     const button = control("tool");
-    button.addEventListener("click", () => action.run(this.settings.actions, this.notification));
+    button.addEventListener("click", () => action.run(this.settings.actions, this.notification, button));
     return { action, button };
   });
   private isExpanded = false;
@@ -124,7 +125,7 @@ export class Item {
     const { texts } = this.settings;
     const urgency = priority === "URGENT" ? "urgent" : priority === "HIGH" && "high";
     const words = [urgency && texts.text(urgency)];
-    if (snoozedUntil) words.push(texts.text("until", { time: fullTime(snoozedUntil, texts.locale) }));
+    if (snoozedUntil) words.push(texts.text("until", { time: upcomingTime(snoozedUntil, texts.locale) }));
     this.mark.textContent = words.filter(Boolean).join(" · ");
   }
 
@@ -142,6 +143,13 @@ export class Item {
   /** Offer to show more, or stop offering it. */
   setClipped(isClipped: boolean): void {
     if (!this.isExpanded) this.expand.hidden = !isClipped;
+  }
+
+  /** Do what a key stands for; returns false if it stands for nothing. */
+  act(key: string): boolean {
+    const found = this.buttons.find(({ action }) => action.keys.includes(key));
+    found?.action.run(this.settings.actions, this.notification, found.button);
+    return found !== undefined;
   }
 
   /** Follow the link, if there is one, or else show the whole message. */
@@ -169,7 +177,9 @@ export class Item {
       button.hidden = action.needsFolders === true && !this.settings.hasFolders;
       const name = this.settings.texts.text(action.label(notification));
       button.replaceChildren(icon(action.icon(notification)));
-      setAttributes(button, { title: name, "aria-label": `${name}: ${notification.title}`, disabled: isGone });
+      const label = `${name}: ${notification.title}`;
+      const popup = action.asks?.(notification) && "dialog";
+      setAttributes(button, { title: name, "aria-label": label, "aria-haspopup": popup, disabled: isGone });
     }
   }
 

@@ -6,8 +6,8 @@
  * resume it after a reload); `label`; `lang`; `title-badge` (the number of unread notifications in the title of the page);
  * `alerts` (`toast`, `sound`, `browser`: what tells of arrivals beside the list); `show-data` (the data of notifications, for
  * developers). Properties: `tokenProvider`, a function that returns a token or
- * a promise of one and is called with `{refresh: true}` when the last was refused; `strings`, to replace texts; `source`,
- * to show another kind of inbox. `forget()` removes what is stored: call it before signing out.
+ * a promise of one and is called with `{refresh: true}` when the last was refused; `strings`, to replace texts; `snoozePresets`,
+ * to replace the choices of a snooze; `source`, to show another kind of inbox. `forget()` removes what is stored: call it before signing out.
  * Events: `inbox-change`, `inbox-status`, `inbox-event`, `signed-out`, and `notification-open` (cancelable).
  * Slots: `signed-out` and `empty`.
  */
@@ -33,6 +33,7 @@ import { PendingChanges } from "./pending_changes.js";
 import { placePanel } from "./placement.js";
 import { type Refusal, refusalOf } from "./refusal.js";
 import { SignedOut } from "./signed_out.js";
+import type { SnoozePresets } from "./snooze_times.js";
 import { type InboxSource, toError } from "./source.js";
 import { localeOf, type Strings, Texts } from "./strings.js";
 import { styleSheet } from "./style_sheet.js";
@@ -153,6 +154,9 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.updateTexts(true);
   }
 
+  /** Returns the choices of a snooze at a moment, in place of the component's own. */
+  declare snoozePresets: SnoozePresets | undefined;
+
   /** The number of unread notifications, as it is shown: with the changes that are on their way. */
   get unreadCount(): number {
     return this.pending.unreadCount(this.list);
@@ -182,6 +186,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
       this.feed.renderRange();
       return;
     }
+    this.closeDialog();
     this.absence = undefined;
     // What is hidden under a pointer is not left by it.
     this.feed.isPointedAt = false;
@@ -221,6 +226,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   disconnectedCallback(): void {
     clearInterval(this.timesTimer);
     this.listening.abort();
+    this.closeDialog();
     this.pageLanguage.disconnect();
     this.undoBar.hide();
     this.storage.flush();
@@ -299,6 +305,11 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
       make,
     );
     return deferred(shared);
+  }
+
+  /** Close the dialog about a row, which would go on blocking the page. */
+  private closeDialog(): void {
+    this.root.querySelector("dialog")?.close();
   }
 
   // -- from the page -----------------------------------------------------------------------------------

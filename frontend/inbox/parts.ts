@@ -9,6 +9,9 @@ export const loadContentParts = (): Promise<typeof import("./content_parts.js")>
 /** Show the preferences. */
 export const loadPreferencesView = (): Promise<typeof import("./preferences_view.js")> => import("./preferences_view.js");
 
+/** Ask until when to snooze. */
+export const loadSnoozeMenu = (): Promise<typeof import("./snooze_menu.js")> => import("./snooze_menu.js");
+
 /** Find out, for developers, why the server does not serve this page. */
 export const loadDiagnosis = (): Promise<typeof import("./diagnosis.js")> => import("./diagnosis.js");
 

@@ -6,9 +6,15 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60],
 ];
 
-const formats = new Map<string, { relative: Intl.RelativeTimeFormat; date: Intl.DateTimeFormat; moment: Intl.DateTimeFormat }>();
+interface Formats {
+  relative: Intl.RelativeTimeFormat;
+  date: Intl.DateTimeFormat;
+  moment: Intl.DateTimeFormat;
+}
 
-function formatsOf(locale: string) {
+const formats = new Map<string, Formats>();
+
+function formatsOf(locale: string): Formats {
   const known = formats.get(locale);
   if (known) return known;
   const made = {
@@ -40,11 +46,26 @@ export function fullTime(moment: string, locale: string): string {
   return Number.isNaN(then) ? "" : formatsOf(locale).moment.format(then);
 }
 
+/** Return a moment that is to come: its time today, with the day of the week for six days, or else with the date of the next 366 days. */
+export function upcomingTime(moment: string | Date, locale: string, now = Date.now()): string {
+  const then = new Date(moment);
+  if (Number.isNaN(then.getTime())) return "";
+  const days = daysFrom(now, then.getTime());
+  const date = days >= 0 && days < 7 ? {} : ({ month: "short", day: "numeric" } as const);
+  const weekday = days === 0 ? undefined : "short";
+  return then.toLocaleString(locale, { hour: "numeric", minute: "2-digit", weekday, ...date });
+}
+
 /** Return a day, given as its midnight: "today", "yesterday", or its date. */
 export function dayName(day: number, locale: string, now = Date.now()): string {
   const { relative, date } = formatsOf(locale);
-  const today = new Date(now).setHours(0, 0, 0, 0);
-  // Days of 23 and 25 hours are days as well.
-  const ago = Math.round((today - day) / 86_400_000);
+  const ago = -daysFrom(now, day);
   return ago === 0 || ago === 1 ? relative.format(-ago, "day") : date.format(day);
+}
+
+/** Return how many midnights are between two moments. */
+function daysFrom(now: number, then: number): number {
+  const [from, to] = [now, then].map((moment) => new Date(moment).setHours(0, 0, 0, 0)) as [number, number];
+  // Days of 23 and 25 hours are days as well.
+  return Math.round((to - from) / 86_400_000);
 }

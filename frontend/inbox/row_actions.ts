@@ -13,7 +13,10 @@ export interface RowAction {
   label(notification: Notification): keyof Strings;
   /** Whether it needs a source with folders and pins. */
   readonly needsFolders?: boolean;
-  run(actions: ItemActions, notification: Notification): void;
+  /** Whether its button asks for more in a dialog. */
+  asks?(notification: Notification): boolean;
+  /** Do it; `button` is that of the row. */
+  run(actions: ItemActions, notification: Notification, button: HTMLElement): void;
 }
 
 export const ROW_ACTIONS: readonly RowAction[] = [
@@ -33,7 +36,8 @@ export const ROW_ACTIONS: readonly RowAction[] = [
     keys: ["s"],
     icon: (each) => (folderOf(each) === "SNOOZED" ? "inbox" : "clock"),
     label: (each) => (folderOf(each) === "SNOOZED" ? "unsnooze" : "snooze"),
-    run: (actions, notification) => actions.snooze(notification),
+    asks: (each) => folderOf(each) !== "SNOOZED",
+    run: (actions, notification, button) => actions.snooze(notification, button),
   },
   {
     keys: ["p"],

@@ -32,8 +32,16 @@ export interface Strings {
   archive: string;
   /** Back from the archive. */
   unarchive: string;
-  /** Out of the inbox until eight o'clock tomorrow. */
+  /** Out of the inbox until a moment. */
   snooze: string;
+  /** The heading of the menu with the moments to choose from. */
+  snoozeUntil: string;
+  inOneHour: string;
+  thisEvening: string;
+  tomorrowMorning: string;
+  /** Monday morning. */
+  nextWeek: string;
+  pickTime: string;
   /** Back from a snooze, now. */
   unsnooze: string;
   pin: string;

@@ -4,11 +4,13 @@ import type { Notification } from "../client/index.js";
 import type { Feed } from "./feed.js";
 import type { ItemActions } from "./item.js";
 import { type Filter, folderOf, type InboxList, isNewer, rankOf } from "./list.js";
-import { loadPreferencesView } from "./parts.js";
+import { loadPreferencesView, loadSnoozeMenu } from "./parts.js";
 import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
+import { upcomingTime } from "./relative_time.js";
+import { type SnoozePresets, tomorrowMorning } from "./snooze_times.js";
 import { type Change, type InboxSource, type Position, toError, type Undoable } from "./source.js";
-import type { Strings, Texts } from "./strings.js";
+import type { Texts } from "./strings.js";
 import type { UndoBar } from "./undo.js";
 
 /** The parts of the component that actions use. */
@@ -19,6 +21,7 @@ export interface ActionContext {
   readonly undoBar: UndoBar;
   readonly pending: PendingChanges;
   readonly texts: Texts;
+  readonly snoozePresets: SnoozePresets | undefined;
   list: InboxList;
   /** Render before the next frame. */
   render(): void;
@@ -68,28 +71,42 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   remove(notification: Notification): void {
-    this.takeOut(notification, "deleted", 0, (source) => source.remove(notification.id), byToken);
+    this.takeOut(notification, this.context.texts.text("deleted"), 0, (source) => source.remove(notification.id), byToken);
   }
 
   /** Move a notification to the archive, or back from there. */
   archive(notification: Notification): void {
     const { id, read } = notification;
     const archive: Undo = (source) => source.change("archive", id);
-    if (folderOf(notification) === "ARCHIVE") this.move(notification, "movedBack", "unarchive", read ? 0 : 1, archive);
-    else this.move(notification, "archived", "archive", 0, (source) => source.change("unarchive", id));
+    const { texts } = this.context;
+    if (folderOf(notification) === "ARCHIVE") {
+      this.move(notification, texts.text("movedBack"), "unarchive", read ? 0 : 1, archive);
+    } else this.move(notification, texts.text("archived"), "archive", 0, (source) => source.change("unarchive", id));
   }
 
-  /** Take a notification out of the inbox until tomorrow, or bring it back now, unread. */
-  snooze(notification: Notification): void {
+  /** Take a notification out of the inbox until a moment that the user chooses, or bring it back now, unread. */
+  snooze(notification: Notification, button: HTMLElement): void {
     const { id, snoozedUntil } = notification;
     if (folderOf(notification) === "SNOOZED") {
       const again: Undo = (source) => source.change("snooze", id, snoozedUntil ?? undefined);
-      this.move(notification, "movedBack", "unsnooze", 1, again);
-    } else {
-      // Back to its place, and read if it was: from a snooze it would return to the top, unread.
-      const back: Undo = (source) => source.change("archive", id).then(() => source.change("unarchive", id));
-      this.move(notification, "snoozed", "snooze", 0, back, tomorrowMorning());
+      this.move(notification, this.context.texts.text("movedBack"), "unsnooze", 1, again);
+      return;
     }
+    const snooze = (until: Date): void => this.snoozeUntil(notification, until);
+    // Without the script of the menu, it is until tomorrow morning.
+    loadSnoozeMenu().then(
+      ({ askUntil }) => askUntil(this.context, id, button, snooze),
+      () => snooze(tomorrowMorning(new Date())),
+    );
+  }
+
+  private snoozeUntil(notification: Notification, until: Date): void {
+    const { id } = notification;
+    const { texts } = this.context;
+    // Back to its place, and read if it was: from a snooze it would return to the top, unread.
+    const back: Undo = (source) => source.change("archive", id).then(() => source.change("unarchive", id));
+    const done = texts.text("snoozed", { time: upcomingTime(until, texts.locale) });
+    this.move(notification, done, "snooze", 0, back, until.toISOString());
   }
 
   togglePin(notification: Notification): void {
@@ -179,7 +196,7 @@ export class UserActions implements ItemActions, PanelActions {
   /** Move a notification to another list, where it has `weight` in the number of unread ones. */
   private move(
     notification: Notification,
-    done: keyof Strings,
+    done: string,
     kind: Change,
     weight: number,
     undo: Undo,
@@ -192,7 +209,7 @@ export class UserActions implements ItemActions, PanelActions {
   /** Take a notification out of the list. */
   private takeOut(
     notification: Notification,
-    done: keyof Strings,
+    done: string,
     weight: number,
     action: Run<Undoable>,
     undoOf: (made: Undoable) => Undo | undefined,
@@ -200,7 +217,7 @@ export class UserActions implements ItemActions, PanelActions {
     const { id } = notification;
     const covers = (each: Notification): boolean => each.id === id;
     const unreadDelta = weight - weightOf(notification);
-    this.undoable(this.context.texts.text(done), { effect: "remove", covers, ids: [id], unreadDelta }, action, undoOf);
+    this.undoable(done, { effect: "remove", covers, ids: [id], unreadDelta }, action, undoOf);
   }
 
   private mark(notification: Notification): void {
@@ -323,12 +340,4 @@ function byToken({ undoToken }: Undoable): Undo | undefined {
 /** Return for how many a notification counts in the number of unread ones. */
 function weightOf(notification: Notification): number {
   return notification.read || folderOf(notification) !== "INBOX" ? 0 : 1;
-}
-
-/** Return eight o'clock tomorrow, of this browser's time zone, in ISO 8601. */
-function tomorrowMorning(): string {
-  const at = new Date();
-  at.setDate(at.getDate() + 1);
-  at.setHours(8, 0, 0, 0);
-  return at.toISOString();
 }

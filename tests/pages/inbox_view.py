@@ -12,6 +12,7 @@ class InboxView:
         self.root = root
         self.items = root.locator("article")
         self.status = root.locator(".status")
+        self.snooze_menu = root.get_by_role("dialog", name="Snooze until")
 
     def item(self, title: str) -> Locator:
         """Return the notification with this title."""
@@ -38,12 +39,18 @@ class InboxView:
         await item.get_by_role("button", name=button).click()
         await self.root.page.mouse.move(0, 0)
 
+    async def snooze(self, title: str, until: str = "Tomorrow morning") -> None:
+        """Snooze a notification until one of the times that are offered."""
+        await self.press(title, "Snooze")
+        await self.snooze_menu.get_by_role("button", name=until).click()
+        await self.root.page.mouse.move(0, 0)
+
     async def delete(self, title: str) -> None:
         """Delete a notification without the time to undo it."""
         await self.take_out(title, "Delete")
 
     async def take_out(self, title: str, button: str) -> None:
         """Delete, archive or snooze a notification without the time to undo it."""
-        await self.press(title, button)
+        await (self.snooze(title) if button == "Snooze" else self.press(title, button))
         await self.root.locator(".bar").get_by_role("button", name="Dismiss").click()
         await self.root.page.mouse.move(0, 0)

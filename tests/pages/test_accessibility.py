@@ -97,6 +97,10 @@ async def test_the_component_is_accessible_in_every_state(
     await inbox.press("kept", "Pin")
     await expect(inbox.root.locator(".day").first).to_have_text("Pinned")
     await check("pinned, with priorities")
+    await inbox.press("pressing", "Snooze")
+    await expect(inbox.snooze_menu).to_be_visible()
+    await check("the snooze menu")
+    await page.keyboard.press("Escape")
     await inbox.take_out("pressing", "Snooze")
     for folder in ("Archive", "Snoozed"):
         await inbox.root.locator(".segments").get_by_role("button", name=folder).click()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from playwright.async_api import Locator, expect
@@ -19,50 +18,32 @@ pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="ses
 
 FOLDER = (
     "query ($folder: NotificationFolder!) "
-    "{ notifications(filter: {folder: $folder}) { nodes { id title snoozedUntil } } }"
+    "{ notifications(filter: {folder: $folder}) { nodes { id } } }"
 )
-EIGHT_TOMORROW = """
-(moment) => {
-  const tomorrow = new Date();
-  tomorrow.setDate(tomorrow.getDate() + 1);
-  return new Date(moment).getTime() === tomorrow.setHours(8, 0, 0, 0);
-}
-"""
 
 
-def listed(site: Site, folder: str, identifier: str) -> list[dict[str, Any]]:
-    """Return the notification as a folder has it; nothing if it is in another one."""
-    nodes = site.execute("alice", FOLDER, folder=folder)["notifications"]["nodes"]
-    return [node for node in nodes if node["id"] == identifier]
-
-
-@pytest.mark.parametrize(
-    ("button", "key", "folder"), [("Archive", "e", "ARCHIVE"), ("Snooze", "s", "SNOOZED")]
-)
-async def test_a_row_leaves_and_can_be_taken_back(
-    other_page: OtherSite, site: Site, button: str, key: str, folder: str
+async def test_an_archived_row_leaves_and_can_be_taken_back(
+    other_page: OtherSite, site: Site
 ) -> None:
     ids = {title: site.send("alice", title) for title in ("one", "two", "three")}
     inbox = await other_page.open()
-    await inbox.press("two", button)
+    await inbox.press("two", "Archive")
     await eventually(inbox.titles, ["three", "one"])
     await eventually(inbox.count, "2 unread")
     await inbox.root.get_by_role("button", name="Undo").click()
     await eventually(inbox.titles, ["three", "two", "one"])
     assert site.titles("alice") == ["three", "two", "one"]
     await inbox.item("two").focus()
-    await other_page.page.keyboard.press(key)
+    await other_page.page.keyboard.press("e")
     await expect(inbox.item("one")).to_be_focused()
     await inbox.root.locator(".bar").get_by_role("button", name="Dismiss").click()
 
-    async def moved() -> int:
-        return len(listed(site, folder, ids["two"]))
+    async def archived() -> list[str]:
+        nodes = site.execute("alice", FOLDER, folder="ARCHIVE")["notifications"]["nodes"]
+        return [node["id"] for node in nodes]
 
-    await eventually(moved, 1)
+    await eventually(archived, [ids["two"]])
     await eventually(inbox.titles, ["three", "one"])
-    [found] = listed(site, folder, ids["two"])
-    if folder == "SNOOZED":
-        assert await other_page.page.evaluate(EIGHT_TOMORROW, found["snoozedUntil"])
 
 
 async def test_the_list_follows_other_devices(other_page: OtherSite, site: Site) -> None:
@@ -172,7 +153,7 @@ async def test_what_is_snoozed_says_until_when_and_can_be_returned(
     await folder_button(inbox, "Snoozed").click()
     await eventually(inbox.titles, ["one"])
     await expect(inbox.item("one").locator(".mark")).to_have_text(
-        re.compile(r"^until .* 8:00:00\sAM$")
+        re.compile(r"^until \w{3} 8:00\sAM$")
     )
     await inbox.take_out("one", "Return to the inbox now")
     await expect(inbox.root.locator(".empty")).to_have_text("There is nothing here.")

@@ -89,6 +89,7 @@ async def test_properties_that_were_set_before_the_script_loaded_count(
         if (customElements.get("notification-inbox")) throw new Error("It is defined already.");
         inbox.tokenProvider = () => "{token}";
         inbox.strings = {{ heading: "Post" }};
+        inbox.snoozePresets = (now) => [{{ label: "Soon", until: new Date(now.getTime() + 600_000) }}];
         """,
         how="",
     )
@@ -102,6 +103,8 @@ async def test_properties_that_were_set_before_the_script_loaded_count(
     await other_page.page.goto(other_page.address)
     await eventually(other_page.inbox.titles, ["For Bob"])
     await expect(other_page.inbox.root.locator("h2")).to_contain_text("Post")
+    await other_page.inbox.press("For Bob", "Snooze")
+    await expect(other_page.inbox.snooze_menu.locator(".preset bdi")).to_have_text(["Soon"])
 
 
 @pytest.mark.parametrize(

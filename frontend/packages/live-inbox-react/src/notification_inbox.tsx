@@ -1,7 +1,7 @@
 /** `<notification-inbox>` as a component: attributes, properties, events and slots as props. */
 
 import type { Notification } from "live-inbox";
-import type { NotificationInbox as InboxElement, Strings } from "live-inbox/element";
+import type { NotificationInbox as InboxElement, SnoozePresets, Strings } from "live-inbox/element";
 import type { TokenSource } from "live-inbox/store";
 import { createElement, type CSSProperties, type ReactElement, type ReactNode, useEffect, useRef } from "react";
 
@@ -19,6 +19,8 @@ export interface NotificationInboxProps {
   /** What tells of arrivals beside the list; nothing by default. */
   alerts?: readonly ("toast" | "sound" | "browser")[] | undefined;
   strings?: Partial<Strings> | undefined;
+  /** Returns the choices of a snooze at a moment, in place of the component's own. */
+  snoozePresets?: SnoozePresets | undefined;
   className?: string | undefined;
   style?: CSSProperties | undefined;
   /** What stands in the place of the list while the server does not accept the sign-in: a link, for example. */
@@ -33,7 +35,7 @@ export interface NotificationInboxProps {
 
 /** The element. Its script is loaded in browsers only: what a server renders is an empty element. */
 export function NotificationInbox(props: NotificationInboxProps): ReactElement {
-  const { token, strings, signedOut, empty, className } = props;
+  const { token, strings, snoozePresets, signedOut, empty, className } = props;
   const element = useRef<InboxElement>(null);
   const latest = useRef(props);
   useEffect(() => {
@@ -55,6 +57,9 @@ export function NotificationInbox(props: NotificationInboxProps): ReactElement {
   useEffect(() => {
     if (element.current) element.current.strings = strings;
   }, [strings]);
+  useEffect(() => {
+    if (element.current) element.current.snoozePresets = snoozePresets;
+  }, [snoozePresets]);
   useEffect(() => {
     const { current } = element;
     const on = (name: string, listener: (event: CustomEvent) => void): (() => void) => {

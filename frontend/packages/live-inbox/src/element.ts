@@ -16,5 +16,6 @@ declare global {
 }
 
 export type { InboxSource } from "../../../inbox/source.js";
+export type { SnoozePreset, SnoozePresets } from "../../../inbox/snooze_times.js";
 export type { Strings } from "../../../inbox/strings.js";
 export { NotificationInbox };
