@@ -1,6 +1,7 @@
 /**
- * What few notifications have: a picture, buttons, a group, a formatted message; and their data, for developers. A script of
- * its own beside the component, loaded with the first of them; until then, and without it, their texts are shown.
+ * What few notifications have: a picture, buttons, a group, a formatted message, a link by what they are about; and their
+ * data, for developers. A script of its own beside the component, loaded with the first of them; until then, and without it,
+ * their texts are shown.
  */
 
 import type { Notification, NotificationAction } from "../client/index.js";
@@ -12,13 +13,23 @@ import type { ItemSettings } from "./item.js";
 import { markdown } from "./markdown.js";
 import { fullTime, relativeTime } from "./relative_time.js";
 import { safeLink } from "./safe_link.js";
+import { followTarget } from "./target_link.js";
 
 /** What a row shows, for the listeners of its buttons. */
 const rows = new WeakMap<HTMLElement, Row>();
 const messages = new WeakMap<HTMLElement, string>();
 
-/** Show the parts of a notification in its row, and update them. What is as it was is not touched. */
-export function showParts(root: HTMLElement, message: HTMLElement, row: Row, settings: ItemSettings): void {
+/**
+ * Show the parts of a notification in its row, and update them. What is as it was is not touched. `setLink` is called with
+ * the link of what it is about, if it has no link of its own.
+ */
+export function showParts(
+  root: HTMLElement,
+  message: HTMLElement,
+  row: Row,
+  settings: ItemSettings,
+  setLink: (link: string) => void,
+): void {
   rows.set(root, row);
   // The row is in its place only after this turn of the event loop.
   queueMicrotask(() => {
@@ -30,6 +41,7 @@ export function showParts(root: HTMLElement, message: HTMLElement, row: Row, set
   showMessage(message, notification);
   showChoices(root, message, row, settings);
   showGroup(root, row, settings);
+  if (notification.target && !notification.link) followTarget(root, notification.id, settings, setLink);
   if (settings.showsData) showData(root, notification, settings);
 }
 

@@ -155,6 +155,12 @@ export class GraphQLSource implements InboxSource {
     return unlessGone(done.then((data) => data.performAction.position), undefined);
   }
 
+  async targetLink(id: string): Promise<string | null> {
+    const document = "query TargetLink($id: ID!) { notification(id: $id) { target { link } } }";
+    type Result = { notification: { target: { link: string | null } | null } | null };
+    return (await this.execute<Result>(document, { id })).notification?.target?.link ?? null;
+  }
+
   async markSeen(upTo: string): Promise<Position> {
     const document = "mutation MarkSeen($upTo: String) { markSeen(upTo: $upTo) { position } }";
     return (await this.execute<Changed<"markSeen">>(document, { upTo })).markSeen.position;

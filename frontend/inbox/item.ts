@@ -3,10 +3,12 @@
 import type { Notification } from "../client/index.js";
 import type { Row } from "./arrangement.js";
 import { element, icon, setAttributes } from "./dom.js";
+import type { Panel } from "./panel.js";
 import { partsOf } from "./parts_of.js";
 import { fullTime, relativeTime, upcomingTime } from "./relative_time.js";
 import { ROW_ACTIONS } from "./row_actions.js";
 import { safeLink } from "./safe_link.js";
+import type { InboxSource } from "./source.js";
 import type { Texts } from "./strings.js";
 
 export interface ItemActions {
@@ -28,6 +30,8 @@ export interface ItemActions {
 export interface ItemSettings {
   readonly actions: ItemActions;
   readonly texts: Texts;
+  readonly source: InboxSource | undefined;
+  readonly panel: Panel;
   /** Show the data of notifications, for developers. */
   readonly showsData: boolean;
   /** Whether there are other folders, and pins. */
@@ -56,6 +60,8 @@ export class Item {
     return { action, button };
   });
   private isExpanded = false;
+  /** The link of what it is about, once somebody has asked for it. */
+  private targetLink: string | null = null;
 
   constructor(
     private row: Row,
@@ -97,15 +103,20 @@ export class Item {
     setAttributes(this.root, { "aria-busy": isSending && "true" });
   }
 
+  private readonly setTargetLink = (link: string): void => {
+    this.targetLink = link;
+    this.show(this.row);
+  };
+
   private show(row: Row): void {
     this.row = row;
     const { texts, showsData } = this.settings;
     const { title, message, read, type, sender, actor, createdAt, link, priority } = row.notification;
     setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone, "data-priority": priority });
     this.showMark(row.notification);
-    this.showTitle(title, read, row.isGone ? null : safeLink(link));
+    this.showTitle(title, read, row.isGone ? null : safeLink(link ?? this.targetLink));
     const parts = partsOf(row.notification, showsData, () => this.show(this.row));
-    if (parts) parts.showParts(this.root, this.message, row, this.settings);
+    if (parts) parts.showParts(this.root, this.message, row, this.settings, this.setTargetLink);
     else this.message.textContent = message;
     this.message.hidden = message === "";
     this.type.textContent = type;
@@ -193,7 +204,7 @@ export class Item {
     }
     const link = element("a", { href, rel: "noopener noreferrer", tabindex: -1 }, text);
     link.addEventListener("click", (event) => {
-      if (!this.settings.actions.open(this.notification)) event.preventDefault();
+      if (!this.settings.actions.open({ ...this.notification, link: href })) event.preventDefault();
     });
     this.title.replaceChildren(...mark, link);
   }

@@ -10,10 +10,10 @@ let loading: Promise<void> | undefined;
 
 /** Return what shows parts, if it is there. If it is needed, for `showsData` as well, load it and call back. */
 export function partsOf(notification: Notification, showsData: boolean, onLoad: () => void): ContentParts | undefined {
-  const { icon, actor, actions, format, groupCount } = notification;
+  const { icon, actor, actions, format, groupCount, target, link } = notification;
   // Lists that were stored before there were parts do not have them.
-  const isNeeded =
-    showsData || actor || actions?.length || format === "MARKDOWN" || icon?.includes("/") || groupCount > 1;
+  const hasContent = actor || actions?.length || format === "MARKDOWN" || icon?.includes("/") || groupCount > 1;
+  const isNeeded = showsData || hasContent || (target && !link);
   if (!loaded && isNeeded) {
     loading ??= loadContentParts().then((parts) => {
       loaded = parts;

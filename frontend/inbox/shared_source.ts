@@ -28,6 +28,7 @@ type Call =
   | "markAllRead"
   | "undo"
   | "performAction"
+  | "targetLink"
   | "markSeen"
   | "preferences"
   | "setPreference"
@@ -51,7 +52,7 @@ interface Waiting {
 }
 
 /** What tabs ask of each other. Those that run another version of this script, after a deployment, have their own connection. */
-const PROTOCOL = 2;
+const PROTOCOL = 3;
 
 /** With so many events, a tab that was behind a little goes on without a new list. */
 const MAX_RECENT = 500;
@@ -143,6 +144,10 @@ export class SharedSource implements InboxSource {
 
   performAction(id: string, actionId: string): Promise<Position> {
     return this.call("performAction", id, actionId);
+  }
+
+  targetLink(id: string): Promise<string | null> {
+    return this.call("targetLink", id);
   }
 
   markSeen(upTo: string): Promise<Position> {

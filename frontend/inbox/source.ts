@@ -68,6 +68,8 @@ export interface InboxSource {
   undo(token: string): Promise<Position>;
   /** Choose an action of a notification, unless one was chosen before. One that is gone already is no error. */
   performAction(id: string, actionId: string): Promise<Position>;
+  /** Return the link of what a notification is about, as it is now; null if it has none. Without it, no target has one. */
+  targetLink?(id: string): Promise<string | null>;
   /** Note that the user has opened the list: what had arrived by `upTo` is not new any more. */
   markSeen(upTo: string): Promise<Position>;
   /** Return what the user wants of each type: of those that the server declares, and of those that they have chosen. */

@@ -74,6 +74,7 @@ def shared_site(
         **stack.environment(),
         "DATABASE_URL": stack.fresh_database(),
         "ALLOWED_ORIGINS": other_site[0],
+        "TARGET_LINKS": '{"shop.order": "tests.pages.orders.links_of"}',
     }
     site = Site(process_registry, environment)
     yield site

@@ -149,7 +149,8 @@ async def test_rows_with_parts_are_accessible(other_page: OtherSite, site: Site)
 
 
 async def test_plain_rows_load_nothing_more(other_page: OtherSite, site: Site) -> None:
-    site.send("alice", "Plain", icon="bell", target={"type": "shop.order", "objectId": "7"})
+    target = {"type": "shop.order", "objectId": "7"}
+    site.send("alice", "Plain", icon="bell", link="/", target=target)
     asked: list[str] = []
     other_page.page.on("request", lambda request: asked.append(request.url))
     inbox = await other_page.open()
