@@ -76,12 +76,16 @@ export class UserActions implements ItemActions, PanelActions {
 
   /** Move a notification to the archive, or back from there. */
   archive(notification: Notification): void {
-    const { id, read } = notification;
-    const archive: Undo = (source) => source.change("archive", id);
+    const { id, read, snoozedUntil } = notification;
     const { texts } = this.context;
     if (folderOf(notification) === "ARCHIVE") {
-      this.move(notification, texts.text("movedBack"), "unarchive", read ? 0 : 1, archive);
-    } else this.move(notification, texts.text("archived"), "archive", 0, (source) => source.change("unarchive", id));
+      const again: Undo = (source) => source.change("archive", id);
+      this.move(notification, texts.text("movedBack"), "unarchive", read ? 0 : 1, again);
+    } else {
+      const back: Undo = (source) =>
+        snoozedUntil ? source.change("snooze", id, snoozedUntil) : source.change("unarchive", id);
+      this.move(notification, texts.text("archived"), "archive", 0, back);
+    }
   }
 
   /** Take a notification out of the inbox until a moment that the user chooses, or bring it back now, unread. */
@@ -104,7 +108,10 @@ export class UserActions implements ItemActions, PanelActions {
     const { id } = notification;
     const { texts } = this.context;
     // Back to its place, and read if it was: from a snooze it would return to the top, unread.
-    const back: Undo = (source) => source.change("archive", id).then(() => source.change("unarchive", id));
+    const back: Undo = async (source) => {
+      const position = await source.change("archive", id);
+      return folderOf(notification) === "ARCHIVE" ? position : source.change("unarchive", id);
+    };
     const done = texts.text("snoozed", { time: upcomingTime(until, texts.locale) });
     this.move(notification, done, "snooze", 0, back, until.toISOString());
   }

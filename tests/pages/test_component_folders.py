@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="ses
 
 FOLDER = (
     "query ($folder: NotificationFolder!) "
-    "{ notifications(filter: {folder: $folder}) { nodes { id } } }"
+    "{ notifications(filter: {folder: $folder}) { nodes { id snoozedUntil } } }"
 )
 
 
@@ -126,6 +126,33 @@ async def test_what_is_archived_is_in_a_list_of_its_own_and_can_be_moved_back(
     await folder_button(inbox, "All").click()
     await eventually(inbox.titles, ["two", "one"])
     await eventually(inbox.unread, ["one"])
+
+
+@pytest.mark.parametrize(
+    ("folder", "button"), [("ARCHIVE", "Snooze"), ("SNOOZED", "Archive")], ids=str.lower
+)
+async def test_what_is_taken_back_returns_to_the_folder_that_it_was_in(
+    other_page: OtherSite, site: Site, folder: str, button: str
+) -> None:
+    id = site.send("alice", "one")
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    move = {"ARCHIVE": "archive(id: $id)", "SNOOZED": f'snooze(id: $id, until: "{until}")'}[folder]
+    site.execute("alice", f"mutation ($id: ID!) {{ {move} {{ position }} }}", id=id)
+    inbox = await other_page.open()
+    name = {"ARCHIVE": "Archive", "SNOOZED": "Snoozed"}[folder]
+    await folder_button(inbox, name).click()
+    await eventually(inbox.titles, ["one"])
+    before = site.execute("alice", FOLDER, folder=folder)
+    await (inbox.snooze("one") if button == "Snooze" else inbox.press("one", button))
+    await eventually(inbox.titles, [])
+
+    async def in_folder() -> object:
+        return site.execute("alice", FOLDER, folder=folder)
+
+    await eventually(in_folder, {"notifications": {"nodes": []}})
+    await inbox.root.get_by_role("button", name="Undo").click()
+    await eventually(inbox.titles, ["one"])
+    await eventually(in_folder, before)
 
 
 async def test_the_archive_has_what_another_device_archives_at_once(
