@@ -199,6 +199,22 @@ class NegatedRank(Func):
     output_field = models.BigIntegerField()
 
 
+class NegatedRankOfUnread(NegatedRank):
+    """The same for what is unread: written so that only the index of unread ones gives it.
+
+    PostgreSQL takes the conditions of a statement for independent. If nearly all of a table is read, it would look for
+    the few read ones of an inbox along the index of all.
+    """
+
+    template = "(3 - %(expressions)s)"
+
+
+class NegatedRankOfRead(NegatedRank):
+    """The same for what is read."""
+
+    template = "(4 - %(expressions)s)"
+
+
 class NegatedRankWithinType(NegatedRank):
     """The same for lists of one type: written so that only the indexes that begin with the type give it."""
 
@@ -324,12 +340,16 @@ class Notification(models.Model):
             models.Index(
                 "recipient",
                 "folder",
-                NegatedRank(rank()),
+                NegatedRankOfUnread(rank()),
                 name="notification_unread",
                 condition=UNREAD,
             ),
             models.Index(
-                "recipient", "folder", NegatedRank(rank()), name="notification_read", condition=READ
+                "recipient",
+                "folder",
+                NegatedRankOfRead(rank()),
+                name="notification_read",
+                condition=READ,
             ),
             models.Index(
                 "recipient",

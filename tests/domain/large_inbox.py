@@ -12,9 +12,14 @@ from live_inbox.events import Folder
 from live_inbox.models import Inbox
 
 _SERIES = {
-    "postgresql": "generate_series(1, %s) AS series(n)",
-    "sqlite": "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s LIMIT %s) SELECT n FROM s)",
+    "postgresql": "generate_series(1, {size}) AS series(n)",
+    "sqlite": "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s LIMIT {size}) SELECT n FROM s)",
 }
+
+
+def series(size: int) -> str:
+    """Return the SQL of a table with one column `n`, which counts from 1 to a size."""
+    return _SERIES[connection.vendor].format(size=size)
 
 
 @contextmanager
@@ -34,7 +39,6 @@ def fill(user: User, size: int, folder: Folder = Folder.INBOX) -> None:
     The oldest tenth, and of the others every 50th, is unread. The types are `general`, every tenth is `news`, and the
     five oldest are `rare`. Every 1000th is pinned.
     """
-    series = _SERIES[connection.vendor]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO live_inbox_notification"
@@ -45,8 +49,8 @@ def fill(user: User, size: int, folder: Folder = Folder.INBOX) -> None:
             " 'a title', 'a message', '', '{}', CURRENT_TIMESTAMP,"
             " CASE WHEN n <= %s OR n % 50 = 0 THEN NULL ELSE CURRENT_TIMESTAMP END, n,"
             f" 'normal', '', 'plain', '{folder}', n % 1000 = 0, 1"
-            f" FROM {series}".replace("% ", "%% "),
-            [user.pk, size // 10, size],
+            f" FROM {series(size)}".replace("% ", "%% "),
+            [user.pk, size // 10],
         )
         cursor.execute(
             "SELECT COUNT(*) - COUNT(read_at) FROM live_inbox_notification WHERE recipient_id = %s",

@@ -1,6 +1,6 @@
 """Filtered lists cost the same in an inbox of 100 and of 60,000, in every folder: rows that are really read.
 
-As in `test_list_cost`, whose measures these are.
+As in `test_list_cost`. `tests.list_cost` has every combination of conditions, and a million.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from live_inbox.listing import list_statements
 from live_inbox.models import Inbox, Notification
 from live_inbox.selectors import counts_by_type
 from tests.domain.large_inbox import fill, without_triggers
-from tests.domain.test_list_cost import STEPS_OF_A_PAGE, cost, plans, statements_of
+from tests.domain.statement_cost import cost, plans, statements_of
+from tests.domain.test_list_cost import STEPS_OF_A_PAGE
 
 pytestmark = pytest.mark.django_db
 

@@ -48,7 +48,8 @@ class _Order(NamedTuple):
 
 _PLAIN, _WITHIN_TYPE = _Order("(-{})"), _Order("(0 - {})")
 _OF_PINNED, _WITHIN_PRIORITY = _Order("(1 - {})"), _Order("(2 - {})")
-_WITHIN_GROUP = _Order("(3 - {})")
+_OF_UNREAD, _OF_READ = _Order("(3 - {})"), _Order("(4 - {})")
+_WITHIN_GROUP = _Order("(5 - {})")
 """That of no index: a group is small, and sorted. An index of a folder would be searched for it from its beginning."""
 
 _EXTREMES = {"postgresql": ("LEAST", "GREATEST"), "sqlite": ("MIN", "MAX")}
@@ -66,15 +67,17 @@ class _State(NamedTuple):
     """Which of the read and unread rows a part of a list has."""
 
     condition: str
+    order: _Order
+    """Of the index that has them, if they are not found by anything else."""
     above_seen: bool = False
     """Only ranks above the last one that was seen."""
     up_to_seen: bool = False
     """Only ranks up to the last one that was seen."""
 
 
-_ANY = _State("")
-_READ = _State(' AND "read_at" IS NOT NULL')
-_UNREAD = _State(' AND "read_at" IS NULL')
+_ANY = _State("", _PLAIN)
+_READ = _State(' AND "read_at" IS NOT NULL', _OF_READ)
+_UNREAD = _State(' AND "read_at" IS NULL', _OF_UNREAD)
 _UNSEEN = _UNREAD._replace(above_seen=True)
 _SEEN_UNREAD = _UNREAD._replace(up_to_seen=True)
 
@@ -123,15 +126,19 @@ class _Form:
         rare = self.priorities is not None and _NORMAL not in self.priorities
         return rare and not self.is_small and self.types is None
 
-    @cached_property
-    def order(self) -> _Order:
+    def order_of(self, state: _State) -> _Order:
+        """Return the order of a part: that of the index which has its rows."""
         if self.is_of_group:
             return _WITHIN_GROUP
         if self.pinned:
             return _OF_PINNED
         if self.is_by_type:
             return _WITHIN_TYPE
-        return _WITHIN_PRIORITY if self.is_by_priority else _PLAIN
+        return _WITHIN_PRIORITY if self.is_by_priority else state.order
+
+    @cached_property
+    def direction(self) -> str:
+        return "DESC" if self.from_oldest else "ASC"
 
     @cached_property
     def part_states(self) -> tuple[_State, ...]:
@@ -145,11 +152,10 @@ class _Form:
         if self.is_by_type:
             return [' AND "type" = %s'] * (self.types or 0)
         if self.is_by_priority:
-            # A constant, and the condition of the index: else a planner does not know that it has the rows.
-            return [
-                f" AND \"priority\" = '{each}' AND NOT (\"priority\" = '{_NORMAL}')"
-                for each in self.priorities or ()
-            ]
+            # A constant: a planner has to know that it is not normal. SQLite does not conclude that from another value;
+            # PostgreSQL does, and would take two conditions for fewer rows than there are.
+            not_normal = f" AND NOT (\"priority\" = '{_NORMAL}')" * (self.vendor == "sqlite")
+            return [f" AND \"priority\" = '{each}'{not_normal}" for each in self.priorities or ()]
         return [_GROUP] if self.is_of_group else [""]
 
     @cached_property
@@ -158,6 +164,15 @@ class _Form:
         if self.is_small:
             return False
         return bool(self.words) or (self.priorities is not None and not self.is_by_priority)
+
+    @cached_property
+    def is_fenced(self) -> bool:
+        """Whether the rows that a list looks at are found first, and then those of them that it has.
+
+        To find both at once, PostgreSQL guesses how many have the words. If it guesses that few do, it may rather read
+        the whole table than look at a few along the index.
+        """
+        return self.is_examined and self.vendor == "postgresql"
 
     @cached_property
     def parts(self) -> int:
@@ -245,6 +260,10 @@ class Stretch:
         form = self._form
         rest: list[Any] = []
         if with_rest:
+            if form.is_fenced:
+                # There are EXAMINED up to the last one, and what has arrived since that was found: one transaction of
+                # ours adds fewer than as many again.
+                rest.append(2 * EXAMINED)
             if form.types is not None and not form.is_by_type:
                 rest += self._types or []
             rest += [pattern for word in self._words for pattern in [pattern_of(word)] * 2]
@@ -293,36 +312,57 @@ def _rows_text(columns: str, form: _Form) -> str:
     """
     if not form.parts:
         return f"SELECT {columns} FROM {TABLE} WHERE 1 = 0 LIMIT %s"
-    end = f" ORDER BY {form.order.of(_RANK)} {'DESC' if form.from_oldest else 'ASC'} LIMIT %s"
-    rest = _rest(form)
     if form.parts == 1:
         (part,) = _parts(form)
-        return f"SELECT {columns} FROM {TABLE} WHERE {part}{rest}{end}"
-    parts = [
-        f'SELECT "id" FROM (SELECT "id" FROM {TABLE} WHERE {part}{rest}{end}) AS part'
-        for part in _parts(form)
-    ]
+        return _part_text(columns, form, part)
+    ids = [_part_text('"id"', form, part) for part in _parts(form)]
+    parts = [f'SELECT "id" FROM ({each}) AS part' for each in ids]
+    end = f" ORDER BY {_PLAIN.of(_RANK)} {form.direction} LIMIT %s"
     return f'SELECT {columns} FROM {TABLE} WHERE "id" IN ({" UNION ALL ".join(parts)}){end}'
+
+
+def _part_text(columns: str, form: _Form, part: _Part) -> str:
+    """Return the text for the first rows of a part that the list has."""
+    rest = _rest(form)
+    order = f" ORDER BY {part.order.of(_RANK)} {form.direction} LIMIT %s"
+    if not form.is_fenced:
+        return f"SELECT {columns} FROM {TABLE} WHERE {part.condition}{rest}{order}"
+    looked_at = (
+        f"SELECT *, {part.order.of(_RANK)} AS place FROM {TABLE} WHERE {part.condition}{order}"
+    )
+    return (
+        f"SELECT {columns} FROM ({looked_at}) AS looked_at WHERE TRUE{rest}"
+        f" ORDER BY place {form.direction} LIMIT %s"
+    )
 
 
 @lru_cache(maxsize=512)
 def _last_text(form: _Form) -> str:
-    direction, nearest = ("DESC", "MIN") if form.from_oldest else ("ASC", "MAX")
-    end = f" ORDER BY {form.order.of(_RANK)} {direction} LIMIT 1 OFFSET %s"
+    nearest = "MIN" if form.from_oldest else "MAX"
     parts = [
-        f"SELECT place FROM (SELECT {_RANK} AS place FROM {TABLE} WHERE {part}{end}) AS part"
+        f"SELECT place FROM (SELECT {_RANK} AS place FROM {TABLE} WHERE {part.condition}"
+        f" ORDER BY {part.order.of(_RANK)} {form.direction} LIMIT 1 OFFSET %s) AS part"
         for part in _parts(form)
     ]
     return f"SELECT {nearest}(place) FROM ({' UNION ALL '.join(parts)}) AS lasts"
 
 
-def _parts(form: _Form) -> list[str]:
-    """Return the condition of each part: what an index has."""
+class _Part(NamedTuple):
+    """What an index has, in its order."""
+
+    condition: str
+    order: _Order
+
+
+def _parts(form: _Form) -> list[_Part]:
     # A constant, for the planner has to know which of the few folders it is.
     where = f"{_OF_USER} AND \"folder\" = '{form.folder.value}'"
     pinned = ' AND "pinned"' if form.pinned else ""
     return [
-        f"{where}{_bounds_text(form, state)}{pinned}{key}{state.condition}"
+        _Part(
+            f"{where}{_bounds_text(form, state)}{pinned}{key}{state.condition}",
+            form.order_of(state),
+        )
         for key in form.keys
         for state in form.part_states
     ]
@@ -330,7 +370,7 @@ def _parts(form: _Form) -> list[str]:
 
 def _bounds_text(form: _Form, state: _State) -> str:
     """Return the conditions of ranks: one from above and one from below, for SQLite looks up no more than these."""
-    order, least, greatest = form.order, *_EXTREMES[form.vendor]
+    order, least, greatest = form.order_of(state), *_EXTREMES[form.vendor]
     above = ["%s"] * form.has_upper_bound + [f"({_SEEN_THROUGH} + 1)"] * state.up_to_seen
     below = ["%s"] * form.has_lower_bound + [_SEEN_THROUGH] * state.above_seen
     text = ""

@@ -429,14 +429,14 @@ class Migration(migrations.Migration):
                     models.Index(
                         models.F("recipient"),
                         models.F("folder"),
-                        live_inbox.models.NegatedRank(live_inbox.models.rank()),
+                        live_inbox.models.NegatedRankOfUnread(live_inbox.models.rank()),
                         condition=models.Q(("read_at__isnull", True)),
                         name="notification_unread",
                     ),
                     models.Index(
                         models.F("recipient"),
                         models.F("folder"),
-                        live_inbox.models.NegatedRank(live_inbox.models.rank()),
+                        live_inbox.models.NegatedRankOfRead(live_inbox.models.rank()),
                         condition=models.Q(("read_at__isnull", False)),
                         name="notification_read",
                     ),

@@ -15,7 +15,15 @@ from django.db.models import Q
 from live_inbox import database, metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.events import Event, Folder, Kind
-from live_inbox.models import READ, UNREAD, Inbox, NegatedRank, Notification, rank
+from live_inbox.models import (
+    READ,
+    UNREAD,
+    Inbox,
+    NegatedRankOfRead,
+    NegatedRankOfUnread,
+    Notification,
+    rank,
+)
 from live_inbox.services.group_members import members_of
 from live_inbox.services.inbox_rows import SequencedInbox, lock_skip_locked
 from live_inbox.services.removing import (
@@ -88,5 +96,6 @@ def _oldest(inbox: Inbox, most: int, longest: int) -> list[RemovalRow]:
 
 def _first(inbox: Inbox, state: Q, folder: Folder, count: int) -> list[RemovalRow]:
     rows = database.queryset(Notification).filter(state, recipient=inbox.pk, folder=folder.value)
-    oldest = rows.alias(order=NegatedRank(rank())).order_by("-order")
+    order = NegatedRankOfRead(rank()) if state is READ else NegatedRankOfUnread(rank())
+    oldest = rows.alias(order=order).order_by("-order")
     return [RemovalRow(*row) for row in oldest.values_list(*REMOVAL_COLUMNS)[:count]]

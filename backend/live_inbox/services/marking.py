@@ -9,7 +9,7 @@ from typing import Any
 from live_inbox import database
 from live_inbox.delivery.position import Position
 from live_inbox.events import Folder, Kind
-from live_inbox.models import Inbox, NegatedRank, Notification, rank
+from live_inbox.models import Inbox, NegatedRankOfUnread, Notification, rank
 from live_inbox.services import one_statement
 from live_inbox.services.changing import change_one
 from live_inbox.services.counting import Counts
@@ -93,7 +93,7 @@ def mark_all_read(
         unread = unread.alias(at=arrival()).filter(at__lte=up_to.sequence)
     # Read along the index, and no further than the unread count: otherwise PostgreSQL, which does not know
     # how many there are, may visit every row that was ever marked since its last vacuum.
-    newest = unread.order_by(NegatedRank(rank()))
+    newest = unread.order_by(NegatedRankOfUnread(rank()))
     ids = newest.values_list("id", flat=True)[: inbox.unread_count]
     through_rank = None
     if inbox.unread_count:

@@ -9,12 +9,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 
 from live_inbox import database
 from live_inbox.delivery.position import Position
 from live_inbox.events import Folder, Kind
-from live_inbox.models import UNREAD, Inbox, NegatedRank, Notification, rank
+from live_inbox.models import (
+    UNREAD,
+    Inbox,
+    NegatedRank,
+    NegatedRankOfUnread,
+    Notification,
+    rank,
+)
 from live_inbox.services.counting import Counts
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import allocate_sequence, lock, save_all
@@ -50,12 +57,10 @@ def mark_seen(*, user_id: Any, up_to: Position | None = None, now: datetime | No
 
 def unseen_count(inbox: Inbox) -> int:
     """Count the unseen notifications of a locked inbox. The cost is bounded by what arrived after it was last seen."""
-    return _newer(inbox).filter(UNREAD).count()
-
-
-def _newer(inbox: Inbox) -> QuerySet[Notification]:
-    # In the terms of the list's index, which has this order.
-    return _list(inbox).alias(order=NegatedRank(rank())).filter(order__lt=-inbox.seen_through)
+    # In the terms of the index of unread ones, which has this order.
+    unread = _list(inbox).filter(UNREAD).alias(order=NegatedRankOfUnread(rank()))
+    seen_through = NegatedRankOfUnread(Value(inbox.seen_through))
+    return unread.filter(order__lt=seen_through).count()
 
 
 def _list(inbox: Inbox) -> QuerySet[Notification]:
