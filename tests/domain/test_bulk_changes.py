@@ -228,6 +228,23 @@ def test_what_came_after_a_position_stays_as_it_is(alice: User) -> None:
     assert titles(alice) == ["came later"]
 
 
+def test_what_was_restored_after_a_position_stays_unread_on_every_device(alice: User) -> None:
+    old, restored, new = (send(alice, title) for title in ("old", "restored", "new"))
+    token = services.delete(user_id=alice.pk, notification_id=restored.pk, undoable=True).undo_token
+    assert token is not None
+    position = selectors.inbox_state(user_id=alice.pk).position
+    services.undo(user_id=alice.pk, token=token)
+    done = services.mark_all_read(user_id=alice.pk, up_to=position, undoable=True)
+    assert (done.count, done.unread_count) == (2, 1)
+    assert titles(alice, read=False) == ["restored"]
+    # Not by a rank: it would have the other one marked as well.
+    (event,) = log_of(alice.pk, after=position.sequence + 1)
+    assert (event.kind, event.notification_ids) == (Kind.MANY_READ, [new.pk, old.pk])
+    assert done.undo_token is not None
+    services.undo(user_id=alice.pk, token=done.undo_token)
+    assert titles(alice, read=False) == ["new", "restored", "old"]
+
+
 def test_only_the_inbox_is_archived(alice: User) -> None:
     with pytest.raises(InvalidInput) as caught:
         services.archive_all(user_id=alice.pk, filter=ListFilter(folder=Folder.SNOOZED))

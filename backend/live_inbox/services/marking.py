@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
+
+from django.db.models import Value
 
 from live_inbox import database
 from live_inbox.delivery.position import Position
 from live_inbox.events import Folder, Kind
-from live_inbox.models import Inbox, NegatedRankOfUnread, Notification, rank
+from live_inbox.listing.filters import EVERYTHING
+from live_inbox.models import UNREAD, Inbox, NegatedRankOfUnread, Notification, rank
 from live_inbox.services import one_statement
+from live_inbox.services.bulk_changes import mark_all_read_of
 from live_inbox.services.changing import change_one
 from live_inbox.services.counting import Counts
 from live_inbox.services.event_recording import event_of, record
@@ -86,9 +91,7 @@ def mark_all_read(
     moment = now or moment_of(inbox)
     check_up_to(inbox, up_to)
     notifications = database.queryset(Notification)
-    unread = notifications.filter(
-        recipient=user_id, folder=Folder.INBOX.value, read_at__isnull=True
-    )
+    unread = notifications.filter(UNREAD, recipient=user_id, folder=Folder.INBOX.value)
     if up_to is not None:
         unread = unread.alias(at=arrival()).filter(at__lte=up_to.sequence)
     # Read along the index, and no further than the unread count: otherwise PostgreSQL, which does not know
@@ -98,9 +101,15 @@ def mark_all_read(
     through_rank = None
     if inbox.unread_count:
         through_rank = newest.values_list(rank(), flat=True).first()
+    undoable = undoable and inbox.unread_count <= MOST_UNDOABLE
+    if through_rank is not None and up_to is not None and _is_mixed(inbox, through_rank, up_to):
+        done = mark_all_read_of(
+            user_id=user_id, filter=EVERYTHING, up_to=up_to, undoable=undoable, now=moment
+        )
+        return AllRead(**{field.name: getattr(done, field.name) for field in fields(done)})
     count, token = 0, None
     if through_rank is not None:
-        if undoable and inbox.unread_count <= MOST_UNDOABLE:
+        if undoable:
             token = _undo_token(inbox, list(ids), moment)
         count = (
             Notification.unguarded.using(database.alias()).filter(id__in=ids).update(read_at=moment)
@@ -117,6 +126,17 @@ def mark_all_read(
         inbox.position,
         undo_token=token,
     )
+
+
+def _is_mixed(inbox: Inbox, through_rank: int, up_to: Position) -> bool:
+    """Whether something unread is not above that rank, and yet has come back after the position.
+
+    It was deleted and restored in between, at its old place: a rank cannot say that it stays unread.
+    """
+    order = NegatedRankOfUnread(rank())
+    unread = database.queryset(Notification).filter(UNREAD, recipient=inbox.pk, folder=Folder.INBOX)
+    older = unread.alias(order=order).filter(order__gte=NegatedRankOfUnread(Value(through_rank)))
+    return older.alias(at=arrival()).filter(at__gt=up_to.sequence).exists()
 
 
 def _undo_token(inbox: Inbox, ids: Sequence[int], moment: datetime) -> str:
