@@ -16,11 +16,13 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.chaos.client_writing import REQUEST_SECONDS, ClientWriter, Refusal, Unavailable
+from tests.chaos.graphql_changes import GraphQLChanges
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
     COMMITTED,
     DELETED,
+    EDITED,
     PREFERENCE,
     READ,
     SUPPRESSED,
@@ -42,6 +44,8 @@ MARK_ALL = "mutation ($upTo: String) { markAllRead(upTo: $upTo) { count position
 DELETE = "mutation ($id: ID!) { delete(id: $id) { notificationId position } }"
 PREFER = """mutation ($input: NotificationPreferenceInput!) {
     setNotificationPreference(input: $input) { type enabled } }"""
+EDIT = "mutation ($input: EditInput!) { editNotification(input: $input) { changed } }"
+RECALL = "mutation ($id: ID!) { recall(id: $id) { recalled } }"
 LIST = "{ notifications(first: 20) { position nodes { id read } } }"
 
 
@@ -58,7 +62,7 @@ def answer_of(document: dict[str, Any]) -> dict[str, Any]:
     raise Refusal(f"{codes[0]} {extensions.get('field', '')}: {errors[0]['message']}"[:200])
 
 
-class ApiWriter(ClientWriter):
+class ApiWriter(GraphQLChanges, ClientWriter):
     """Does with GraphQL what a client can do."""
 
     def actions(self) -> dict[Action, int]:
@@ -71,6 +75,9 @@ class ApiWriter(ClientWriter):
             self._mark_all: 4,
             self._delete: 8,
             self._prefer: 8,
+            self._edit: 4,
+            self._recall: 3,
+            **self.changes(),
         }
 
     def request(self, token: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +146,32 @@ class ApiWriter(ClientWriter):
             outcome = COMMITTED if result["status"] == "SENT" else SUPPRESSED
             self.claim(int(result["recipient"]), ADDED, outcome, **more)
 
+    def send_one(self, inbox: int, token: str, content: dict[str, Any]) -> None:
+        """Send to an inbox."""
+        self._send_once(inbox, token, "keyed send", content)
+
+    def _edit(self, inbox: int, token: str) -> None:
+        chosen = self.find(inbox, token)
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "edit"}
+        self.claim(inbox, EDITED, UNKNOWN, **more)
+        given = {"id": str(chosen.id), "message": f"edited by {self.title()}", "priority": "HIGH"}
+        done = self.request(self.orders.operator[1], EDIT, {"input": given})["editNotification"]
+        assert done["changed"]
+        self.claim(inbox, EDITED, COMMITTED, **more)
+
+    def _recall(self, inbox: int, token: str) -> None:
+        chosen = self.find(inbox, token)
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "recall"}
+        self.claim(inbox, DELETED, UNKNOWN, **more)
+        if self.request(self.orders.operator[1], RECALL, {"id": str(chosen.id)})["recall"][
+            "recalled"
+        ]:
+            self.claim(inbox, DELETED, COMMITTED, **more)
+
     def _choose(self, token: str) -> dict[str, Any] | None:
         nodes = self.request(token, LIST, {})["notifications"]["nodes"]
         return self.rng.choice(nodes) if nodes else None
@@ -198,6 +231,12 @@ def _as_input(content: dict[str, Any]) -> dict[str, Any]:
     given = dict(content)
     if "expires_at" in given:
         given["expiresAt"] = given.pop("expires_at").isoformat()
+    if given.get("actions"):
+        names = {"id": "actionId"}
+        given["actions"] = [
+            {names.get(name, name): value for name, value in each.items()}
+            for each in given["actions"]
+        ]
     return given
 
 

@@ -16,11 +16,9 @@ from typing import Any, LiteralString
 import psycopg
 
 from tests.chaos.history import (
-    ADDED,
     ALL_READ,
     DELETED,
-    READ,
-    UNREAD,
+    SEEN,
     EpochLog,
     EventContent,
     Inbox,
@@ -33,7 +31,10 @@ from tests.chaos.history import (
 from tests.stacks.postgres_cluster import PostgresCluster
 
 HEADS: LiteralString = "SELECT user_id, epoch, last_sequence, first_sequence FROM live_inbox_inbox"
-COUNTS: LiteralString = "SELECT user_id, unread_count, total_count FROM live_inbox_inbox"
+COUNTS: LiteralString = """
+    SELECT user_id, unread_count, total_count, seen_through, unseen_count, archived_count, snoozed_count
+    FROM live_inbox_inbox
+"""
 LISTS: LiteralString = """
     SELECT note.recipient_id, note.id, note.type, note.title, note.message, note.link, note.data, note.created_at,
            note.expires_at, note.read_at, note.priority, note.icon, note.actor, note.target,
@@ -41,7 +42,7 @@ LISTS: LiteralString = """
            note.performed_action, note.performed_at, note.returned_rank, note.edited_at,
            sender.id, sender.username, sender.first_name, sender.last_name
     FROM live_inbox_notification AS note LEFT JOIN auth_user AS sender ON sender.id = note.sender_id
-    ORDER BY note.id DESC
+    ORDER BY COALESCE(note.returned_rank, note.id) DESC
 """
 EVENTS: LiteralString = """
     SELECT inbox_id, sequence, kind, notification_id, payload, created_at
@@ -51,13 +52,18 @@ EVENTS: LiteralString = """
 """
 EPOCHS: LiteralString = "SELECT user_id, epoch, last_sequence FROM chaos_epochs ORDER BY number"
 DUE: LiteralString = """
-    SELECT COUNT(*) FROM live_inbox_notification WHERE expires_at IS NOT NULL AND expires_at <= {soon}
+    SELECT (SELECT COUNT(*) FROM live_inbox_notification WHERE expires_at <= {soon})
+         + (SELECT COUNT(*) FROM live_inbox_notification WHERE snoozed_until <= {soon})
+         + (SELECT COUNT(*) FROM live_inbox_scheduledsend WHERE deliver_at <= {soon})
 """
+PENDING: LiteralString = "SELECT recipient_id, content ->> 'title' FROM live_inbox_scheduledsend"
+# What was restored, and expired later, is deleted twice.
 TOO_EARLY: LiteralString = """
-    SELECT gone.recipient_id, gone.id, gone.expires_at, gone.deleted_at FROM chaos_deleted AS gone
-    WHERE gone.deleted_at < gone.expires_at AND gone.id IN (
+    SELECT gone.recipient_id, gone.id, MAX(gone.expires_at), MAX(gone.deleted_at) FROM chaos_deleted AS gone
+    WHERE gone.id IN (
         SELECT notification_id FROM live_inbox_inboxevent WHERE kind = 'expired'
         UNION SELECT notification_id FROM chaos_pruned WHERE kind = 'expired')
+    GROUP BY gone.recipient_id, gone.id HAVING MAX(gone.deleted_at) < MAX(gone.expires_at)
 """
 # What is pruned, repaired or erased is kept elsewhere, so that at the end there is the whole log to compare with; so
 # are the epochs that inboxes had, and when notifications were deleted by the database's own clock. A bulk send that is
@@ -135,7 +141,7 @@ class Database(ABC):
     @property
     @abstractmethod
     def due_soon(self) -> int:
-        """How many notifications expire within three seconds, or should have expired."""
+        """How much expires, returns or is delivered within three seconds, or should have been."""
 
     def heads(self) -> dict[int, Place]:
         """Return where each inbox's log ends."""
@@ -309,44 +315,58 @@ class Archive:
         rows: dict[int, list[Notification]] = {}
         for user, *columns in self._database.rows(LISTS):
             rows.setdefault(user, []).append(_row(*columns))
-        return {
-            user: Inbox(
-                self._logs[user],
-                {each.id: bool(each.read_at) for each in rows.get(user, [])},
-                unread,
-                total,
-                rows.get(user, []),
-                self._too_early.get(user, []),
-            )
-            for user, unread, total in self._database.rows(COUNTS)
+        found = {
+            user: self._inbox(user, rows.get(user, []), *counts)
+            for user, *counts in self._database.rows(COUNTS)
         }
+        for user, title in self._database.rows(PENDING):
+            found[user].pending.add(title)
+        return found
+
+    def _inbox(
+        self,
+        user: int,
+        rows: Sequence[Notification],
+        unread: int,
+        total: int,
+        seen_through: int,
+        *counts: int,
+    ) -> Inbox:
+        folders = {
+            folder: [each for each in rows if each.folder == folder]
+            for folder in ("inbox", "archive", "snoozed")
+        }
+        listed = folders.pop("inbox")
+        unseen = sum(not each.read_at and each.rank > seen_through for each in listed)
+        return Inbox(
+            self._logs[user],
+            {each.id: bool(each.read_at) for each in listed},
+            unread,
+            total,
+            listed,
+            self._too_early.get(user, []),
+            elsewhere=folders,
+            folder_counts=(counts, (unseen, *map(len, folders.values()))),
+        )
 
 
 def _content(
     kind: str, notification_id: int | None, payload: Any, created_at: datetime | str
 ) -> EventContent:
     data = json.loads(payload) if isinstance(payload, str) else payload
-    unread, total, moment = data["unread"], data["total"], canonical_time(created_at)
-    if kind == ALL_READ:
-        return EventContent(
-            ALL_READ,
-            data["through"],
-            unread,
-            number=data["count"],
-            occurred_at=moment,
-            total=total,
-        )
-    # Any other kind can only say that something is gone.
-    what = kind if kind in (ADDED, READ, UNREAD) else DELETED
-    shown = _shown(data["notification"]) if what != DELETED else None
+    shown = None if "notification" not in data else _shown(data["notification"])
     return EventContent(
-        what,
-        notification_id or 0,
-        unread,
+        # To clients, whatever removes one is the same.
+        DELETED if kind in ("expired", "recalled") else kind,
+        data["through"] if kind in (ALL_READ, SEEN) else notification_id or 0,
+        data["unread"],
         shown.title if shown else "",
+        number=data.get("count", 0) if kind in (ALL_READ, SEEN) else 0,
         notification=shown,
-        occurred_at=moment,
-        total=total,
+        occurred_at=canonical_time(created_at),
+        total=data["total"],
+        unseen=data.get("unseen", 0),
+        ids=tuple(data.get("ids", ())),
     )
 
 

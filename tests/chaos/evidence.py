@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from tests.chaos.checker import JSON_CONTENT
+from tests.chaos.checker import JSON_CONTENT, JSON_FOLLOWED
 from tests.chaos.history import (
     ADVANCE,
     COMMITTED,
@@ -34,14 +34,37 @@ OPERATIONS = (
     "mark_all_read",
     "delete",
     "set_preference",
+    "archive",
+    "unarchive",
+    "snooze",
+    "unsnooze",
+    "pin",
+    "unpin",
+    "perform_action",
+    "mark_seen",
+    "mark_all_read of a filter",
+    "archive_all of a filter",
+    "delete_all of a filter",
+    "undoable delete",
+    "undo",
+    "edit",
+    "recall",
 )
 """What every path has to have done."""
-SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many", "recall", "campaign")
-JSON_OPERATIONS = tuple(each for each in OPERATIONS if each not in ("send_many", "set_preference"))
+SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many", "campaign")
+JSON_OPERATIONS = tuple(
+    each for each in OPERATIONS if each not in ("send_many", "set_preference", "edit", "recall")
+)
 """What the JSON API can do."""
 SENT = ("type", "message", "link", "data", "expires_at", "sender")
-EXPECTED_REFUSALS = ("NOT_FOUND", "BAD_USER_INPUT input.expiresAt", "BAD_USER_INPUT expires_at")
-"""Another writer has deleted it; a clock that is an hour ahead takes the moment of expiry for past."""
+EXPECTED_REFUSALS = (
+    "NOT_FOUND",
+    "BAD_USER_INPUT input.expiresAt",
+    "BAD_USER_INPUT expires_at",
+    "BAD_USER_INPUT until",
+    "BAD_USER_INPUT action",
+)
+"""Another writer has deleted it, or sent another one; a clock that is an hour ahead takes a moment for past."""
 POSITION_REFUSALS = ("BAD_USER_INPUT upTo", "BAD_USER_INPUT up_to")
 """The epoch has ended since the list was read."""
 
@@ -79,9 +102,13 @@ def required_of_writers() -> Iterator[str]:
         for operation in SERVICE_OPERATIONS if path == "service" else OPERATIONS:
             yield f"commit {path} {operation}"
         yield f"suppressed {path} unwanted send"
+        yield f"scheduled {path} later send"
     yield from (f"commit json {operation}" for operation in JSON_OPERATIONS)
     for path in ("service", "http", "socket", "json"):
         yield from (f"compared writer {path}.{name}" for name in ("commit", *SENT))
+    yield "scheduled json later send"
+    yield "compared undo.notifications"
+    yield "compared log returns.in time"
     yield "rolled back service rolled back send"
     yield "events expired"
 
@@ -101,7 +128,8 @@ def required_of_checker(kinds: Iterable[str]) -> Iterator[str]:
             yield from (f"compared {kind} list.{name}" for name in ("unread", "total", "order"))
             yield from (f"compared {kind} list.{name}" for name in names)
         yield from (f"compared {kind} event.{name}" for name in names)
-        yield from (f"compared {kind} final list.{name}" for name in ("order", *names))
+        followed = JSON_FOLLOWED if kind == "original" else names
+        yield from (f"compared {kind} final list.{name}" for name in ("order", *followed))
     yield from (f"compared database list.{name}" for name in ("order", *CONTENT))
 
 

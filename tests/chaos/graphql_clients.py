@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -15,8 +16,8 @@ from tests.chaos.history import (
     ADDED,
     ALL_READ,
     DELETED,
-    READ,
-    UNREAD,
+    MANY_DELETED,
+    SEEN,
     Advanced,
     EventContent,
     Listed,
@@ -33,7 +34,8 @@ from tests.chaos.history import (
 NOTIFICATION = """id type title message link data read readAt createdAt expiresAt
     icon actor { userId name picture } target { type objectId } actions { label actionId link } format
     priority folder snoozedUntil pinned performedAction performedAt rank editedAt sender { id username name }"""
-LIST = f"""query ($first: Int, $after: String) {{ notifications(first: $first, after: $after) {{
+LIST = f"""query ($first: Int, $after: String, $filter: NotificationFilter) {{
+    notifications(first: $first, after: $after, filter: $filter) {{
     position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
 }} }}"""
 SOME_TYPES = frozenset({"approval"})
@@ -50,6 +52,7 @@ EVENTS = f"""subscription ($after: String, $types: [String!]) {{ notificationEve
 }} }}"""
 FIRST = 20
 PAGE = 100
+FOLDERS = ("inbox", "archive", "snoozed")
 
 
 class TransportClient(Client):
@@ -87,19 +90,29 @@ class TransportClient(Client):
         await self._request_page(connection, "list", FIRST, None)
 
     async def _request_page(
-        self, connection: ClientConnection, id: str, first: int, after: str | None
+        self,
+        connection: ClientConnection,
+        id: str,
+        first: int,
+        after: str | None,
+        folder: str = "inbox",
     ) -> None:
-        payload = {"query": LIST, "variables": {"first": first, "after": after}}
+        variables = {"first": first, "after": after, "filter": {"folder": folder.upper()}}
+        payload = {"query": LIST, "variables": variables}
         await _send(connection, {"type": self.start, "id": id, "payload": payload})
 
     async def read_final_list(self) -> None:
-        """Read all pages; no writer may be running."""
+        """Read all pages of all folders; no writer may be running."""
+        for folder in FOLDERS:
+            await self._read_folder(folder)
+
+    async def _read_folder(self, folder: str) -> None:
         assert self._connection is not None
         rows: list[Notification] = []
         after: str | None = None
         while True:
             self._page = asyncio.get_running_loop().create_future()
-            await self._request_page(self._connection, "page", PAGE, after)
+            await self._request_page(self._connection, "page", PAGE, after, folder)
             page = await self._page
             rows += map(notification_of, page["nodes"])
             after = page["pageInfo"]["endCursor"]
@@ -107,7 +120,17 @@ class TransportClient(Client):
                 break
         place = Place.parse(page["position"])
         counts = page["unreadCount"], page["totalCount"]
-        self.items.append(Listed(time.monotonic(), place, *counts, rows, len(rows), is_final=True))
+        self.items.append(
+            Listed(
+                time.monotonic(),
+                place,
+                *counts,
+                rows,
+                len(rows),
+                is_final=True,
+                folder=folder,
+            )
+        )
 
     async def on_message(self, connection: ClientConnection, message: dict[str, Any]) -> None:
         """Process an event, a list or a keep-alive message."""
@@ -179,28 +202,37 @@ class LimitedClient(TransportClient):
 
 def event_content(event: dict[str, Any]) -> EventContent:
     """Return the content of an event of the subscription."""
-    unread, at = event["unreadCount"], canonical_time(event["occurredAt"])
-    if event["unseenCount"] != unread:
-        raise ServerRefused(f"nobody has opened a list: {event}")
+    content = _content(event)
+    return replace(
+        content,
+        unread=event["unreadCount"],
+        unseen=event["unseenCount"],
+        occurred_at=canonical_time(event["occurredAt"]),
+    )
+
+
+def _content(event: dict[str, Any]) -> EventContent:
     match event:
         case {"__typename": "NotificationAdded", "notification": added}:
-            return _about(ADDED, added, unread, at)
-        case {
-            "__typename": "NotificationUpdated",
-            "change": "READ" | "UNREAD" as change,
-            "notification": updated,
-        }:
-            return _about(READ if change == "READ" else UNREAD, updated, unread, at)
+            return _about(ADDED, added)
+        case {"__typename": "NotificationUpdated", "change": change, "notification": updated}:
+            return _about(change.lower(), updated)
         case {"__typename": "NotificationDeleted", "notificationId": id}:
-            return EventContent(DELETED, int(id), unread, occurred_at=at)
+            return EventContent(DELETED, int(id), 0)
         case {"__typename": "AllNotificationsRead", "count": count, "throughRank": through}:
-            return EventContent(ALL_READ, int(through), unread, number=count, occurred_at=at)
+            return EventContent(ALL_READ, int(through), 0, number=count)
+        case {"__typename": "NotificationsSeen", "count": count, "throughRank": through}:
+            return EventContent(SEEN, int(through), 0, number=count)
+        case {"__typename": "NotificationsUpdated", "change": change, "notificationIds": ids}:
+            return EventContent(f"many_{change.lower()}", 0, 0, ids=tuple(map(int, ids)))
+        case {"__typename": "NotificationsDeleted", "notificationIds": ids}:
+            return EventContent(MANY_DELETED, 0, 0, ids=tuple(map(int, ids)))
     raise ServerRefused(f"an event of an unknown type: {event}")
 
 
-def _about(what: str, node: dict[str, Any], unread: int, at: str) -> EventContent:
+def _about(what: str, node: dict[str, Any]) -> EventContent:
     shown = notification_of(node)
-    return EventContent(what, shown.id, unread, shown.title, notification=shown, occurred_at=at)
+    return EventContent(what, shown.id, 0, shown.title, notification=shown)
 
 
 def notification_of(node: dict[str, Any]) -> Notification:

@@ -67,6 +67,11 @@ class Notification:
     returned_rank: str = ""
     edited_at: str = ""
 
+    @property
+    def rank(self) -> int:
+        """Its place in lists, the highest first."""
+        return int(self.returned_rank or self.id)
+
     def as_json(self) -> Notification:
         """Return what the JSON API shows of it: no sender, whole seconds, and read or not read."""
         return replace(
@@ -107,10 +112,11 @@ def canonical_time(value: str | datetime | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EventContent:
-    """The content of an event. `number` is how many became read, or 0.
+    """The content of an event. `number` is how many became read, or are seen, else 0; `ids` are those of several.
 
-    Kinds that remove a notification (deleted, expired, ...) are one: `deleted`. `total` is only in the log. Tests may
-    leave out the notification and the time.
+    Of all that are read or seen at once, `notification_id` is the highest rank. Kinds that remove a notification
+    (deleted, expired, ...) are one: `deleted`. `total` is only in the log. Tests may leave out the notification and the
+    time.
     """
 
     what: str
@@ -121,18 +127,39 @@ class EventContent:
     notification: Notification | None = None
     occurred_at: str = ""
     total: int | None = None
+    unseen: int = 0
+    ids: tuple[int, ...] = ()
 
     def short(self) -> Message:
-        """Return what the JSON API sends of it."""
-        return (self.what, self.number if self.what == ALL_READ else self.notification_id)
+        """Return what the JSON API sends of it, if it sends anything: what leaves or enters its list."""
+        what = JSON_MESSAGES.get(self.what, self.what)
+        return (what, self.number if what == ALL_READ else self.notification_id)
 
 
-EVENT = ("what", "notification_id", "unread", "title", "number", "occurred_at")
+EVENT = ("what", "notification_id", "unread", "title", "number", "occurred_at", "unseen", "ids")
 """The names of what is compared of an event, beside its notification."""
 
 
 Message = tuple[str, int]
 ADDED, READ, UNREAD, DELETED, ALL_READ = "added", "read", "unread", "deleted", "all_read"
+ARCHIVED, UNARCHIVED, SNOOZED, RETURNED = "archived", "unarchived", "snoozed", "returned"
+PINNED, UNPINNED, ACTION, EDITED, SEEN = "pinned", "unpinned", "action", "edited", "seen"
+MANY_READ, MANY_ARCHIVED, MANY_DELETED = "many_read", "many_archived", "many_deleted"
+RESTORED = "restored"
+WITH_CONTENT = (
+    *(ADDED, READ, UNREAD, ARCHIVED, UNARCHIVED, SNOOZED, RETURNED, PINNED, UNPINNED, ACTION),
+    *(EDITED, RESTORED),
+)
+"""What has the notification as it then was. Once that is deleted, the event may come without it."""
+OF_ONE = {MANY_READ: READ, MANY_ARCHIVED: ARCHIVED, MANY_DELETED: DELETED}
+"""What a change of several does to each."""
+JSON_MESSAGES = {ARCHIVED: DELETED, SNOOZED: DELETED, RETURNED: ADDED}
+"""What the JSON API, whose clients have one list, makes of what leaves it and comes back."""
+WITHOUT_MESSAGE = (
+    *(UNARCHIVED, EDITED, RESTORED, MANY_READ, MANY_ARCHIVED, MANY_DELETED),
+    *(PINNED, UNPINNED, ACTION, SEEN),
+)
+"""For the first ones, a client of the JSON API gets a new list; for the others, nothing."""
 
 
 def mark(notification_id: int, read: bool) -> int:
@@ -176,50 +203,49 @@ class EpochLog:
             if content.notification is not None:
                 known[content.notification_id] = content.notification.type
         return [
-            None if content.what == ALL_READ else known.get(content.notification_id, "")
+            None
+            if content.ids or content.what in (ALL_READ, SEEN)
+            else known.get(content.notification_id, "")
             for content in self.events
         ]
 
     @cached_property
     def removals(self) -> dict[int, int]:
-        """The sequences of the deletions, by notification."""
+        """The sequence of the last deletion of each notification: what was deleted may be restored."""
         return {
-            content.notification_id: sequence
+            id: sequence
             for sequence, content in enumerate(self.events, 1)
-            if content.what == DELETED
+            for id in removed_by(content)
         }
 
-    def may_be_erased(self, what: str, notification_id: int, sequence: int) -> bool:
+    def may_be_erased(self, sequence: int) -> bool:
         """Whether a client may receive an event without its content: the notification was deleted later."""
-        is_about_one = what in (ADDED, READ, UNREAD)
-        return is_about_one and self.removals.get(notification_id, 0) > sequence
+        content = self.events[sequence - 1]
+        is_later = self.removals.get(content.notification_id, 0) > sequence
+        return content.what in WITH_CONTENT and is_later
 
     @property
     def head(self) -> Place:
         """The place of its last event."""
         return Place(self.epoch, len(self.events))
 
-    def list_at(self, sequence: int) -> list[Notification] | None:
-        """Return the list after that event, newest first; None if the log is without content."""
+    def list_at(self, sequence: int, folder: str = "inbox") -> list[Notification] | None:
+        """Return the list of a folder after that event, newest first; None if the log is without content."""
         known: dict[int, Notification] = {}
         for content in self.events[:sequence]:
-            shown = content.notification
-            if content.what == ALL_READ:
-                for id, each in known.items():
-                    if not each.read_at and id <= content.notification_id:
-                        known[id] = replace(each, read_at=content.occurred_at)
-            elif content.what == DELETED:
-                known.pop(content.notification_id, None)
-            elif shown is None:
+            if content.what in WITH_CONTENT and content.notification is None:
                 return None
-            else:
-                known[shown.id] = shown
-        return [known[id] for id in sorted(known, reverse=True)]
+            apply(content, known)
+        listed = [each for each in known.values() if each.folder == folder]
+        return sorted(listed, key=lambda each: each.rank, reverse=True)
 
 
 @dataclass
 class Inbox:
     """An inbox after a run: the logs of its epochs, its list (id, whether read) and the counts of its row.
+
+    `elsewhere` are the lists of the other folders, by the folder. `folder_counts` are the counts of the row as it has
+    them, and as they are: unseen, archived, snoozed.
 
     Two logs have the same epoch if the database failed over to a copy that lagged behind: they begin alike and go on
     differently. `rows` is the list in full, newest first; None where a test has none. `too_early` names what has
@@ -232,6 +258,10 @@ class Inbox:
     total: int
     rows: list[Notification] | None = None
     too_early: list[str] = field(default_factory=list)
+    pending: set[str] = field(default_factory=set)
+    """The titles of scheduled sends whose time is still to come, by the clock of whoever made them."""
+    elsewhere: Mapping[str, list[Notification]] = field(default_factory=dict)
+    folder_counts: tuple[Sequence[int], Sequence[int]] = ((), ())
 
     @property
     def last(self) -> EpochLog:
@@ -260,32 +290,68 @@ def digest_of(notifications: Mapping[int, bool]) -> int:
     return digest
 
 
+def removed_by(content: EventContent) -> tuple[int, ...]:
+    """Return the notifications that an event deletes."""
+    if content.what == MANY_DELETED:
+        return content.ids
+    return (content.notification_id,) if content.what == DELETED else ()
+
+
+def apply(content: EventContent, known: dict[int, Notification]) -> None:
+    """Do to the notifications of all folders what an event says, as a client does that has them."""
+    for id in removed_by(content):
+        known.pop(id, None)
+    if content.what in WITH_CONTENT:
+        known[content.notification_id] = _shown(content, known.get(content.notification_id))
+    elif content.what == ALL_READ:
+        for id, each in known.items():
+            is_listed = each.folder == "inbox" and each.rank <= content.notification_id
+            if is_listed and not each.read_at:
+                known[id] = replace(each, read_at=content.occurred_at or "some time")
+    elif content.what == MANY_READ:
+        for id in content.ids:
+            known[id] = replace(known[id], read_at=content.occurred_at)
+    elif content.what == MANY_ARCHIVED:
+        for id in content.ids:
+            known[id] = replace(known[id], folder="archive", snoozed_until="")
+
+
+def _shown(content: EventContent, before: Notification | None) -> Notification:
+    """Return what an event shows. In tests without content, no more is known than whether it is read."""
+    if content.notification is not None:
+        return content.notification
+    read_at = "some time" if content.what == READ else ""
+    return replace(before or _UNKNOWN, id=content.notification_id, read_at=read_at)
+
+
+_UNKNOWN = Notification(0, "", "", "", "", "", "", "", "", "")
+
+
 def _replayed(events: Iterable[EventContent]) -> Iterator[State]:
-    known: dict[int, bool] = {}
-    unread = digest = 0
+    known: dict[int, Notification] = {}
+    unread = total = digest = 0
     yield State(0, 0, 0)
     for content in events:
-        for notification_id, before, after in _changes(content, known):
-            if before is not None:
-                digest ^= mark(notification_id, before)
-                unread -= not before
-                del known[notification_id]
-            if after is not None:
-                digest ^= mark(notification_id, after)
-                unread += not after
-                known[notification_id] = after
-        yield State(unread, len(known), digest)
+        concerned = _concerned(content, known)
+        before = {id: known[id] for id in concerned if id in known}
+        apply(content, known)
+        after = {id: known[id] for id in concerned if id in known}
+        for sign, notifications in ((-1, before), (1, after)):
+            for each in notifications.values():
+                if each.folder == "inbox":
+                    digest ^= mark(each.id, bool(each.read_at))
+                    unread += sign * (not each.read_at)
+                    total += sign
+        yield State(unread, total, digest)
 
 
-def _changes(
-    content: EventContent, known: Mapping[int, bool]
-) -> list[tuple[int, bool | None, bool | None]]:
-    """Return what an event does to a list: the notification, its state before and after; None is not there."""
+def _concerned(content: EventContent, known: Mapping[int, Notification]) -> Sequence[int]:
+    """Return the notifications that an event may change."""
     if content.what == ALL_READ:
-        through = content.notification_id
-        return [(id, False, True) for id, read in known.items() if not read and id <= through]
-    after = {ADDED: False, READ: True, UNREAD: False}.get(content.what)
-    return [(content.notification_id, known.get(content.notification_id), after)]
+        return [id for id, each in known.items() if not each.read_at]
+    if content.what == SEEN:
+        return []
+    return content.ids or [content.notification_id]
 
 
 # -- what clients received -------------------------------------------------------------------------------
@@ -322,6 +388,7 @@ class Listed:
     notifications: Sequence[Notification] = ()
     first: int = 0
     is_final: bool = False
+    folder: str = "inbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,8 +460,6 @@ class Segment:
     shown: Sequence[Notification] = ()
     was_replaced: bool = False
     """Whether a list that the client had not asked for has replaced its list."""
-    mismatches: Sequence[str] = ()
-    """Messages that did not fit the list that was then replaced."""
 
 
 @dataclass(frozen=True)
@@ -440,10 +505,18 @@ class Claim:
     path: str = ""
     operation: str = ""
     reason: str = ""
+    number: int = 0
+    """How many notifications a change of several has changed, or its undoing."""
+    undoes: int = 0
+    """The sequence of the change that was undone; 0 if the writer does not know it."""
 
 
+UNDONE = "undone"
+"""What was done: a change was undone, with an event for each notification."""
 COMMITTED, ROLLED_BACK, UNKNOWN = "committed", "rolled back", "unknown"
 SUPPRESSED, REFUSED, UNCHANGED = "suppressed", "refused", "unchanged"
 """Nothing was written: the recipient does not want the type; an error that says why; it was so already."""
+SCHEDULED, CANCELLED = "scheduled", "cancelled"
+"""It has to come before the end of the run; it must never come. Unless the database has lost what was committed."""
 PREFERENCE = "preference"
 """What was done: a preference was set. No event."""

@@ -25,6 +25,7 @@ from tests.chaos.history import (
     UNKNOWN,
     UNREAD,
 )
+from tests.chaos.json_changes import ANSWERS_OF_CHANGES, JsonChanges
 from tests.chaos.writing import UNWANTED, Action, Orders, recorded
 
 ANSWERS = {
@@ -34,10 +35,11 @@ ANSWERS = {
     "mark_unread": "notification_marked_unread",
     "mark_all_read": "all_notifications_marked_read",
     "delete_notification": "notification_deleted",
+    **ANSWERS_OF_CHANGES,
 }
 
 
-class JsonWriter(ClientWriter):
+class JsonWriter(JsonChanges, ClientWriter):
     """Keeps one socket for each of a few users. Events of their inboxes come between its answers."""
 
     path = "json"
@@ -55,6 +57,7 @@ class JsonWriter(ClientWriter):
             self._mark: 30,
             self._mark_all: 4,
             self._delete: 8,
+            **self.changes(),
         }
 
     # -- what it does -------------------------------------------------------------------------------------
@@ -99,6 +102,10 @@ class JsonWriter(ClientWriter):
         # Unless it was deleted meanwhile: then the key is free again, and that is another notification.
         if again["notification_id"] == id:
             self.claim(inbox, ADDED, COMMITTED, **more | {"operation": "replayed send"})
+
+    def send_one(self, inbox: int, token: str, content: dict[str, Any]) -> None:
+        """Send to an inbox."""
+        self._send_once(inbox, token, "keyed send", content)
 
     def _choose(self, token: str) -> dict[str, Any] | None:
         listed = self.request(token, {"type": "get_notifications", "limit": 20})
@@ -160,13 +167,7 @@ class JsonWriter(ClientWriter):
         while True:
             text = connection.recv(timeout=max(0.0, deadline - time.monotonic()))
             answer: dict[str, Any] = json.loads(text)
-            if answer["type"] == "error":
-                return answer
-            if answer["type"] != ANSWERS[message["type"]]:
-                continue
-            if "notification_id" not in message:
-                return answer
-            if answer["notification_id"] == message["notification_id"]:
+            if answer["type"] == "error" or _answers(answer, message):
                 return answer
 
     def _connect(self, token: str) -> ClientConnection:
@@ -191,6 +192,20 @@ class JsonWriter(ClientWriter):
             with suppress(OSError):
                 # Without waiting for a server that may not answer; the thread that reads then ends.
                 broken.socket.shutdown(socket.SHUT_RDWR)
+
+
+def _answers(answer: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
+    """Whether a message is the answer, or the event of another device that says the same."""
+    is_failure = answer.get("success") is False
+    expected = ANSWERS[message["type"]]
+    if expected == "all_notifications_marked_read" and len(message) > 1 and not is_failure:
+        expected = "notifications_marked_read"
+    if answer["type"] != expected or answer.get("notification_id") != message.get(
+        "notification_id"
+    ):
+        # A send names the notification only in its answer.
+        return bool(answer["type"] == expected == "notification_sent")
+    return "undoable" not in message or "undo_token" in answer or is_failure
 
 
 def _as_message(content: Mapping[str, Any]) -> dict[str, Any]:

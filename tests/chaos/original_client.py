@@ -48,6 +48,7 @@ class OriginalClient(Client):
         self._asked: list[int | None] = []
 
     def _begin_segment(self) -> None:
+        # In the order of the list, the newest last.
         self._list: dict[int, bool] = {}
         self._messages: list[Message] = []
         self._shown: list[Notification] = []
@@ -77,6 +78,7 @@ class OriginalClient(Client):
             case {"type": "notification", "notification": {"id": int(id), "read": read} as row}:
                 self._show(row)
                 self._report_mismatch(id in self._list or read, message)
+                self._list.pop(id, None)
                 self._list[id] = False
                 self._messages.append((ADDED, id))
             case {"type": "all_notifications_marked_read", "count": count}:
@@ -92,10 +94,11 @@ class OriginalClient(Client):
 
     def _change(self, what: str, id: int, message: dict[str, Any]) -> None:
         self._messages.append((what, id))
-        # What is not listed yet will be listed as it is after this. What was deleted before it was sent never will.
+        # What is not listed yet will be listed as it is after this. What was deleted before it was sent never will, and
+        # nor will what is in another folder.
         if id not in self._list:
-            self._report_mismatch(self._is_complete and what != DELETED, message)
-        elif what == DELETED:
+            return
+        if what == DELETED:
             del self._list[id]
         else:
             self._report_mismatch(self._list[id] == (what == READ), message)
@@ -103,29 +106,31 @@ class OriginalClient(Client):
 
     async def _take_page(self, connection: ClientConnection, page: dict[str, Any]) -> None:
         rows = page["notifications"]
-        newest = rows[0]["id"] if rows else 0
-        if self._asked and (self._asked[0] is None or newest < self._asked[0]):
-            asked_for = self._asked.pop(0)
-            is_last = len(rows) < PAGE
-            if asked_for is None:
-                self._list.clear()
+        if self._asked and self._asked[0] is not None and not self._continues_with(page):
+            # Between two pages was an event without a message. Which of the lists this is, nothing says.
+            self.drop(0)
+            return
+        if self._asked:
+            self._asked.pop(0)
         else:
             # An unrequested list: there was an event for which this protocol has no message. Start anew. The segment
             # may hold what came after that event, but not the event itself: this list fits no place of it.
             self._is_complete = False
             self._keep(was_replaced=True)
             self._begin_segment()
-            self._asked.clear()
-            is_last = len(rows) >= page["total"]
         for row in rows:
             self._show(row)
-        ids = [row["id"] for row in rows]
-        self._report_mismatch(ids != sorted(ids, reverse=True), {"order": ids})
-        self._list |= {row["id"]: row["read"] for row in rows}
-        if is_last:
+        self._list = {row["id"]: row["read"] for row in reversed(rows)} | self._list
+        if len(self._list) >= page["total"]:
             self._complete(page)
         else:
-            await self._request_page(connection, min(self._list))
+            await self._request_page(connection, next(iter(self._list)))
+
+    def _continues_with(self, page: dict[str, Any]) -> bool:
+        """Whether a page is the one below those that are listed: there is room for it, and nothing comes twice."""
+        rows = page["notifications"]
+        is_new = not any(row["id"] in self._list for row in rows)
+        return is_new and page["total"] >= len(self._list) + len(rows)
 
     def _show(self, row: dict[str, Any]) -> None:
         shown = notification_of(row)
@@ -136,7 +141,7 @@ class OriginalClient(Client):
         """Return the list as it now is, newest first."""
         return [
             replace(self._contents[id], read_at="read" if self._list[id] else "")
-            for id in sorted(self._list, reverse=True)
+            for id in reversed(self._list)
         ]
 
     def _complete(self, page: dict[str, Any]) -> None:
@@ -158,7 +163,8 @@ class OriginalClient(Client):
         digest = digest_of(self._list) if self._is_complete else None
         segment = self._segment(digest)
         if was_replaced:
-            segment = replace(segment, was_replaced=True, mismatches=self._unfitting)
+            # What did not fit may be about the event for which there is no message.
+            segment = replace(segment, was_replaced=True)
         else:
             self.mismatches += self._unfitting
         self.segments.append(segment)

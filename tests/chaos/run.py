@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos import evidence
-from tests.chaos.checker import Comparisons, Violation, check
+from tests.chaos.checker import Violation, check
+from tests.chaos.comparing import Comparisons
 from tests.chaos.endings import Explanation, closings_of, unexplained
 from tests.chaos.faults import FAULTS, ActiveFault
 from tests.chaos.history import ADDED, COMMITTED, Claim, Inbox, Opened, Received

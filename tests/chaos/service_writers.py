@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 from tests.chaos.history import (
@@ -13,6 +12,7 @@ from tests.chaos.history import (
     ALL_READ,
     COMMITTED,
     DELETED,
+    EDITED,
     PREFERENCE,
     READ,
     REFUSED,
@@ -22,12 +22,13 @@ from tests.chaos.history import (
     UNKNOWN,
     UNREAD,
 )
-from tests.chaos.writing import SOON_SECONDS, UNWANTED, Action, Writer, recorded
+from tests.chaos.service_changes import ServiceChanges
+from tests.chaos.writing import UNWANTED, Action, recorded
 
 RETRY_SECONDS = 0.3
 
 
-class ServiceWriter(Writer):
+class ServiceWriter(ServiceChanges):
     """Does any of the things that change an inbox."""
 
     path = "service"
@@ -45,6 +46,8 @@ class ServiceWriter(Writer):
 
     def change(self) -> None:
         """Do one thing."""
+        from live_inbox.errors import InvalidInput, NotFound
+
         actions: dict[Action, int] = {
             self._send: 34,
             self._mark: 25,
@@ -57,10 +60,20 @@ class ServiceWriter(Writer):
             self._with_key: 12,
             self._expiring: 6,
             self._unwanted: 4,
-            self._later: 4,
+            self._edit: 4,
+            **self.changes(),
         }
-        with self.choose(actions) as action:
-            action(self.rng.choice(self.orders.inboxes))
+        inbox, operation = self.rng.choice(self.orders.inboxes), ""
+        try:
+            with self.choose(actions) as action:
+                operation = action.__name__.strip("_")
+                action(inbox)
+        except InvalidInput as error:
+            reason = f"BAD_USER_INPUT {error.field}"
+            self.claim(inbox, "", REFUSED, operation=operation, reason=reason)
+        except NotFound:
+            # Another writer has deleted it, or has changed it since.
+            self.claim(inbox, "", REFUSED, operation=operation, reason="NOT_FOUND")
 
     def _sender(self) -> int | None:
         return self.orders.operator[0] if self.rng.random() < 0.5 else None
@@ -205,17 +218,21 @@ class ServiceWriter(Writer):
         if services.recall(notification_id=chosen[0]):
             self.claim(inbox, DELETED, COMMITTED, **more)
 
-    def _later(self, inbox: int) -> None:
-        """Schedule, for soon, and half of the time cancel: it may come or not, and once at most."""
+    def _edit(self, inbox: int) -> None:
         from live_inbox import services
 
-        content, title = self.content(), self.title()
-        wait = timedelta(seconds=self.rng.uniform(*SOON_SECONDS))
-        more = {"title": title, "operation": "later send", "content": recorded(content)}
-        self.claim(inbox, ADDED, UNKNOWN, **more)
-        sent = services.send(recipient_id=inbox, title=title, deliver_at=wait, **content)
-        if sent.scheduled is not None and self.rng.random() < 0.5:
-            services.cancel(scheduled_id=sent.scheduled.pk)
+        chosen = self.find(inbox, "")
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "edit"}
+        self.claim(inbox, EDITED, UNKNOWN, **more)
+        message = f"edited by {self.title()}"
+        done = services.edit(notification_id=chosen.id, message=message, priority="high")
+        self.claim(inbox, EDITED, COMMITTED, sequence=done.position.sequence, **more)
+
+    def send_one(self, inbox: int, token: str, content: dict[str, Any]) -> None:
+        """Send to an inbox."""
+        self._send_once(inbox, "send", content)
 
     def _send_many(self, inbox: int) -> None:
         """Send to several; half of the time with a key, until it is done."""

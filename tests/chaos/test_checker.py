@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.chaos.checker import Comparisons, Wrong, check
+from tests.chaos.checker import Wrong, check
+from tests.chaos.comparing import Comparisons
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
