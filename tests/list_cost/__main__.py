@@ -19,7 +19,7 @@ STACKS = ("embedded", "production")
 parser = argparse.ArgumentParser(
     prog="python -m tests.list_cost", description="Count what a page costs with every filter."
 )
-parser.add_argument("--rows", default="100,10000,1000000", help="sizes of inboxes")
+parser.add_argument("--rows", default="100,1000000", help="sizes of inboxes")
 parser.add_argument("--stack", choices=STACKS, help="only on this one")
 given = parser.parse_args()
 environment = {**os.environ, "LIST_COST_ROWS": given.rows}

@@ -82,7 +82,8 @@ class ListPage:
             case "index":
                 return merged + 2 * self.parts * (self.looks - 1)
             case "pinned":
-                return self.looks * (PINNED + LIMIT + 1)
+                # Read ones and unread ones are two parts of the same index.
+                return self.looks * 2 * (PINNED + LIMIT + 1)
             case _:
                 # Once to find the last one that may be looked at, and once to look.
                 return self.looks * (2 * EXAMINED + merged)
