@@ -13,13 +13,20 @@ from live_inbox import selectors
 from live_inbox.identity.issuing import issue_token
 from tests.conformance.frames import BINARY, CLOSE, TEXT, Frame, close_payload, encoded
 from tests.fuzzing.door import Door
+from tests.fuzzing.json_folders import Folders
 from tests.fuzzing.json_messages import Messages, Sent
 from tests.fuzzing.json_model import MAX_FAULTS, JsonModel, Stale
 from tests.fuzzing.raw_socket import RawSocket
 from tests.fuzzing.soundness import Unsound, mute
 from tests.fuzzing.target import TOKEN_SECONDS
 
-LIST = '{"type":"get_notifications","limit":100}'
+LISTS = [
+    f'{{"type":"get_notifications","limit":100,"folder":"{folder}"}}'
+    for folder in ("inbox", "archive", "snoozed")
+]
+MARKER_ID = b"4611686018427387904"
+MARKER = f'{{"type":"mark_read","notification_id":{MARKER_ID.decode()}}}'
+"""Of no notification. Its answer comes after those to all before it."""
 WRONG_TOKENS = ("", "x", "a.b.c", "%00", "%ff", "x" * 5000)
 WRONG_TOKEN_CODES = {4401, 4403}
 
@@ -58,14 +65,25 @@ class JsonDoor(Door):
             if random.random() < 0.03:
                 return self._without_waiting(random)
             with RawSocket(self.target.port, self._path(self.target.token)) as client:
-                self._converse(random, client, sent)
-        except Stale:
-            pass
+                try:
+                    self._converse(random, client, sent)
+                except Stale:
+                    self._wait_until_done(client)
         except TimeoutError:
             raise mute([each.data for each in sent]) from None
         except Unsound as unsound:
             raise Unsound(f"{unsound}; sent {[each.data for each in sent]}") from None
         return len(sent)
+
+    def _wait_until_done(self, client: RawSocket) -> None:
+        """Read until the server has done all that it was sent: the next attempt begins with what it then has."""
+        client.send([_encoded(Sent(MARKER))])
+        while True:
+            client.read_until(bool)
+            if not client.frames or client.frames[0].opcode == CLOSE:
+                return
+            if MARKER_ID in client.frames.pop(0).payload:
+                return
 
     def _path(self, token: str) -> str:
         return f"/ws/notifications/?token={token}"
@@ -92,9 +110,10 @@ class JsonDoor(Door):
         return len(sent)
 
     def _converse(self, random: Random, client: RawSocket, sent: list[Sent]) -> None:
-        client.send([_encoded(Sent(LIST))])
-        client.read_until(bool)
-        model = JsonModel(json.loads(client.frames.pop(0).payload))
+        client.send([_encoded(Sent(each)) for each in LISTS])
+        client.read_until(lambda frames: len(frames) >= len(LISTS))
+        pages = [json.loads(client.frames.pop(0).payload) for _ in LISTS]
+        model = JsonModel(Folders(*pages))
         messages = Messages(
             random,
             user_id=self.target.user_id,
@@ -102,11 +121,11 @@ class JsonDoor(Door):
             tokens=self._tokens,
         )
         is_alone = random.random() < 0.3
-        for _ in range(random.choice((1, 2))):
-            messages.ids = list(model.rows)[-12:]
-            together = [
-                messages.draw() for _ in range(1 if is_alone else random.choice((1, 2, 4, 8)))
-            ]
+        for _ in range(random.choice((1, 2, 3))):
+            known = model.folders
+            messages.ids = [*list(known.rows)[-12:], *list(known.elsewhere)[-6:]]
+            messages.undo_tokens = list(known.undoable)
+            together = [messages.draw() for _ in range(1 if is_alone else random.choice((1, 2, 4)))]
             sent += together
             for each in together:
                 model.send(each)
@@ -143,15 +162,18 @@ class JsonDoor(Door):
     def _compare(self, model: JsonModel) -> None:
         """See that the database has what the answers have said."""
         page = selectors.page(user_id=str(self.target.user_id), limit=100)
+        folders = model.folders
         counts = page.inbox.total_count, page.inbox.unread_count
-        if counts != (model.total, model.unread):
-            raise Unsound(f"{counts} in the database, not {model.total}, {model.unread}")
+        if counts != (folders.total, folders.unread):
+            raise Unsound(f"{counts} in the database, not {folders.total}, {folders.unread}")
+        if not folders.has_order:
+            return
         rows = [
-            (row.id, row.title, row.message, row.type, row.data, row.read)
+            (row.id, row.title, row.message, row.type, row.data, row.read, row.pinned)
             for row in page.notifications
         ]
-        keys = ("id", "title", "message", "type", "data", "read")
-        known = [tuple(row[key] for key in keys) for row in model.rows.values()][::-1]
+        keys = ("id", "title", "message", "type", "data", "read", "pinned")
+        known = [tuple(row.get(key, False) for key in keys) for row in folders.rows.values()][::-1]
         size = min(len(rows), len(known))
         if rows[:size] != known[:size]:
             raise Unsound(f"{rows} in the database, not {known}")

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NoReturn
 
+from tests.fuzzing.json_change_messages import (
+    ACTIONS_OF_CONTENT,
+    CHANGES,
+    change_pairs,
+    filter_pairs,
+)
+
 MAX_BYTES = 65_536
 MAX_DEPTH = 64
 
@@ -43,11 +50,13 @@ GOOD: dict[str, tuple[str, ...]] = {
     "notification_type": ('"approval"', '"a.b-c_D"', "null", '"mark_read"', '"' + "x" * 64 + '"'),
     "data": ("{}", "null", '{"item":5}', '{"a":[1,2.5,null,true,"é",{"b":{}}]}', '{"":"\\u2028"}'),
     "link": ("null", '""', '"/some/url"', '"https://example.org/x?y=1#z"'),
+    "actions": ("null", "[]", ACTIONS_OF_CONTENT),
     "expires_at": ("null", '"2124-01-01T00:00:00Z"', '"2124-01-01T00:00:00.5+02:00"'),
 }
 ACTIONS = (
     *("send_notification", "get_notifications", "mark_read", "mark_unread", "mark_all_read"),
     *("delete_notification", "ping", "refresh_token"),
+    *CHANGES,
 )
 GARBAGE = (
     *("", " ", "{", "}", "null", "[]", "1", '"x"', "{}", "[{}]", "\ufeff{}", "\x00", "{'a':1}"),
@@ -82,7 +91,7 @@ class Sent:
 
 
 class Messages:
-    """Draws messages. `ids` are the notifications that the client has seen."""
+    """Draws messages. `ids` are the notifications that the client has seen, `undo_tokens` what it may undo."""
 
     def __init__(
         self, random: Random, *, user_id: int, other_id: int, tokens: dict[str, bool]
@@ -92,6 +101,7 @@ class Messages:
         self._other_id = str(other_id)
         self._tokens = tokens
         self.ids: list[int] = []
+        self.undo_tokens: list[str] = []
 
     def draw(self) -> Sent:
         """Return a message, mostly right or nearly so."""
@@ -100,7 +110,9 @@ class Messages:
             return Sent(self._random.choice(GARBAGE))
         if draw < 0.05:
             return Sent(self._random.randbytes(self._random.choice((0, 1, 100))))
-        action = self._random.choice(ACTIONS)
+        # Enough to be changed, and what was changed is undone.
+        more = ("send_notification",) * 4 + ("undo",) * (4 if self.undo_tokens else 0)
+        action = self._random.choice((*ACTIONS, *more))
         if action == "refresh_token":
             return self._refresh()
         fields, is_good = self._fields(action)
@@ -124,10 +136,17 @@ class Messages:
                 )
             if self._random.random() < 0.3:
                 fields.append(("before_id", self._id()))
+            elif self._random.random() < 0.3:
+                fields += filter_pairs(self._random)
             return fields, True
-        if action in ("mark_all_read", "ping"):
+        if action == "ping":
             return [], True
-        return [("notification_id", self._id())], True
+        if action == "mark_all_read":
+            return filter_pairs(self._random), True
+        fields = change_pairs(self._random, action, self._id(), self.undo_tokens)
+        if action == "delete_notification" and self._random.random() < 0.3:
+            fields.append(("undoable", self._random.choice(("true", "false", "null"))))
+        return fields, True
 
     def _id(self) -> str:
         if not self.ids or self._random.random() < 0.1:
@@ -139,7 +158,7 @@ class Messages:
         is_other = self._random.random() < 0.1
         fields = [("user_id", self._other_id if is_other else self._random.choice(self._user_ids))]
         fields.append(("title", self._random.choice(GOOD["title"])))
-        for key in ("message", "notification_type", "data", "link", "expires_at"):
+        for key in ("message", "notification_type", "data", "link", "actions", "expires_at"):
             if self._random.random() < 0.4:
                 fields.append((key, self._random.choice(GOOD[key])))
         is_good = not is_other
@@ -182,6 +201,16 @@ class Messages:
                     "x",
                     "token",
                     "link",
+                    *(
+                        "folder",
+                        "types",
+                        "seen",
+                        "text",
+                        "undoable",
+                        "until",
+                        "undo_token",
+                        "action_id",
+                    ),
                 )
                 pairs.append((self._random.choice(more), value))
 

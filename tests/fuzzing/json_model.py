@@ -1,11 +1,19 @@
-"""What a client of the JSON API has to receive, from its documentation: a model of one connection and its inbox."""
+"""What a client of the JSON API has to receive, from its documentation: a model of one connection.
+
+`json_folders` has what it knows of the inbox.
+"""
 
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
+from datetime import UTC, datetime
 from typing import Any
 
+from tests.fuzzing.json_change_messages import ACTION_ID, BULK
+from tests.fuzzing.json_field_rules import FILTER_KEYS, wrong_fields
+from tests.fuzzing.json_folders import UNDO_SECONDS, Folders
 from tests.fuzzing.json_messages import Sent, meaning
 from tests.fuzzing.soundness import Unsound
 
@@ -22,30 +30,42 @@ ANSWERS = {
     "mark_unread": "notification_marked_unread",
     "mark_all_read": "all_notifications_marked_read",
     "delete_notification": "notification_deleted",
+    "archive_notification": "notification_archived",
+    "unarchive_notification": "notification_unarchived",
+    "snooze_notification": "notification_snoozed",
+    "unsnooze_notification": "notification_unsnoozed",
+    "pin_notification": "notification_pinned",
+    "unpin_notification": "notification_unpinned",
+    "perform_action": "action_performed",
+    "mark_seen": "notifications_seen",
+    "archive_all": "notifications_archived",
+    "delete_all": "notifications_deleted",
+    "undo": "change_undone",
+    "cancel_send": "send_cancelled",
 }
-OPTIONAL_TEXTS = ("message", "link", "expires_at", "idempotency_key")
+PAGE = 50
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 Json = dict[str, Any]
 
 
 class JsonModel:
-    """One connection. `page` is its first list, of at most 100 rows."""
+    """One connection. `folders` is what its first lists have, of at most 100 rows each."""
 
-    def __init__(self, page: Json) -> None:
-        self.rows: dict[int, Json] = {row["id"]: row for row in reversed(page["notifications"])}
-        """Every notification that the client knows, the newest last."""
-        self.total: int = page["total"]
-        self.unread: int = page["unread_count"]
+    def __init__(self, folders: Folders) -> None:
+        self.folders = folders
         self.faults = 0
-        self._oldest = min(self.rows, default=0)
-        self._is_whole = self.total == len(self.rows)
         self._at_once: deque[str] = deque()
         self._actions: deque[tuple[str, Json, Sent]] = deque()
         self._refreshes: list[bool | None] = []
         self._refreshed = 0
         self._last_refreshed: bool | None = None
         self._arrived: Json | None = None
+        self._left: int | None = None
+        self._unmarked: set[int] = set()
+        # A new list has to come, and so many may: one for each event without a message, or one for several.
+        self._is_reload_due = False
+        self._reloads = 0
 
     # -- what is sent -------------------------------------------------------------------------------------
 
@@ -68,7 +88,8 @@ class JsonModel:
         is_refreshed = not self._refreshes or (
             self._refreshed > 0 and self._last_refreshed is self._refreshes[-1]
         )
-        return not self._at_once and not self._actions and is_refreshed
+        is_done = not self._at_once and not self._actions and not self._is_reload_due
+        return is_done and is_refreshed
 
     def waiting(self) -> str:
         """Return what is missing, for people."""
@@ -88,6 +109,15 @@ class JsonModel:
             self._take_refreshed(message)
         elif kind == "notification":
             self._take_notification(message["notification"])
+        elif kind == "notification_deleted" and self._is_leaving(message):
+            self._left = message["notification_id"]
+        elif (
+            kind == "notification_marked_unread" and self._actions and self._actions[0][0] == "undo"
+        ):
+            self._unmarked.add(message["notification_id"])
+        elif kind == "notifications_list" and self._is_reload(message):
+            self._is_reload_due, self._reloads = False, self._reloads - 1
+            self.folders.reload(message)
         else:
             self._take_answer(message)
 
@@ -99,10 +129,53 @@ class JsonModel:
         if not message["success"]:
             _check_error(message.get("error"), ("UNAUTHENTICATED", "FORBIDDEN"))
 
+    def _is_leaving(self, message: Json) -> bool:
+        """Whether it says that what the next answer is about leaves the list."""
+        is_move = self._actions and self._actions[0][0] in (
+            "archive_notification",
+            "snooze_notification",
+        )
+        return bool(is_move) and message["success"] is True and self._left is None
+
+    def _is_reload(self, message: Json) -> bool:
+        """Whether it is a list that nobody has asked for."""
+        if not self._reloads:
+            return False
+        if not self._actions or self._actions[0][0] != "get_notifications":
+            return True
+        # Both may be due. If it is as a list should be that nobody has asked for, the other one is still to come.
+        try:
+            self.folders.check_reload(message)
+        except Unsound:
+            return False
+        return True
+
     def _take_notification(self, row: Json) -> None:
-        if not self._actions or self._actions[0][0] != "send_notification" or self._arrived:
+        action, fields, sent = self._actions[0] if self._actions else ("", {}, None)
+        if self._arrived or action not in ("send_notification", "unsnooze_notification"):
             raise Unsound(f"{row} without a cause")
-        _, fields, sent = self._actions[0]
+        if not MOMENT.fullmatch(row["created_at"]):
+            raise Unsound(f"{row} was created then")
+        if action == "unsnooze_notification":
+            self._check_returned(row)
+        else:
+            assert sent is not None
+            self._check_arrived(row, fields, sent)
+        self._arrived = row
+        self.folders.add(row)
+
+    def _check_returned(self, row: Json) -> None:
+        known = self.folders.elsewhere.get(row["id"])
+        if known is None and not self.folders.is_whole:
+            raise Stale
+        if known is None or known["folder"] != "snoozed":
+            raise Unsound(f"{row} was not snoozed: {known}")
+        expected = {**known, "read": False}
+        del expected["folder"], expected["snoozed_until"]
+        if row != expected:
+            raise Unsound(f"{row} instead of {expected}")
+
+    def _check_arrived(self, row: Json, fields: Json, sent: Sent) -> None:
         if sent.is_good:
             wanted = {
                 "title": fields["title"],
@@ -113,12 +186,9 @@ class JsonModel:
             }
             if any(row[key] != value for key, value in wanted.items()):
                 raise Unsound(f"{row} instead of {wanted}")
-        if row["id"] <= max(self.rows, default=0) or not MOMENT.fullmatch(row["created_at"]):
-            raise Unsound(f"{row} after {max(self.rows, default=0)}")
-        self._arrived = row
-        self.rows[row["id"]] = row
-        self.total += 1
-        self.unread += 1
+        newest = max([*self.folders.rows, *self.folders.elsewhere], default=0)
+        if row["id"] <= newest:
+            raise Unsound(f"{row} after {newest}")
 
     def _take_answer(self, message: Json) -> None:
         if not self._actions:
@@ -127,13 +197,13 @@ class JsonModel:
         if message["type"] == "error" and action == "get_notifications":
             _check_error(message, FAILURES)
             is_done = False
-        elif message["type"] != ANSWERS[action]:
+        elif message["type"] != _answer_type(action, fields, message):
             raise Unsound(f"{message} as the answer to {action}")
         else:
             is_done = message.get("success", action == "get_notifications")
             if not is_done:
                 _check_error(message.get("error"), FAILURES)
-        wrong = _wrong_fields(action, fields)
+        wrong = wrong_fields(action, fields)
         if wrong and (is_done or _error_of(message).get("field") not in wrong):
             raise Unsound(f"{message}, although {wrong} are wrong: {sent}")
         if is_done and action == "send_notification" and not fields.get("title"):
@@ -145,10 +215,19 @@ class JsonModel:
                 raise Unsound(f"{message} for {sent}")
             if is_done:
                 self._check_list(message, fields)
-        elif action == "mark_all_read":
-            self._mark_all(message, is_done=is_done)
-        else:
+        elif action == "mark_all_read" and message["type"] == ANSWERS[action] and is_done:
+            self._mark_all(message)
+        elif action in BULK:
+            self._change_several(action, fields, message, sent, is_done=is_done)
+        elif action == "undo":
+            self._undo(fields, message, is_done=is_done)
+        elif action == "mark_seen":
+            self._see(message, is_done=is_done)
+        elif action != "cancel_send":
             self._change(action, fields, message, sent, is_done=is_done)
+        elif is_done and message["cancelled"]:
+            raise Unsound(f"{message}, although nothing was scheduled")
+        self._left = None
 
     def _take_sent(self, message: Json, sent: Sent, *, is_done: bool) -> None:
         arrived, self._arrived = self._arrived, None
@@ -160,83 +239,192 @@ class JsonModel:
             raise Unsound(f"{message} without a notification, for {sent}")
 
     def _check_list(self, message: Json, fields: Json) -> None:
-        if (message["total"], message["unread_count"]) != (self.total, self.unread):
-            raise Unsound(
-                f"{message['total']}, {message['unread_count']} instead of {self.total}, {self.unread}"
-            )
-        limit = min(int(fields.get("limit") or 50), MAX_PAGE)
-        before = int(fields.get("before_id") or 2**63)
-        known = [row for id, row in sorted(self.rows.items(), reverse=True) if id < before][:limit]
-        got = message["notifications"]
-        if self._is_whole or before > self._oldest:
-            if got[: len(known)] != known or (self._is_whole and len(got) != len(known)):
-                raise Unsound(f"{got} instead of {known}")
-        elif len(got) > limit:
+        limit = min(int(fields.get("limit") or PAGE), MAX_PAGE)
+        got, folders = message["notifications"], self.folders
+        if len(got) > limit:
             raise Unsound(f"{len(got)} rows instead of {limit}")
+        folders.check_counts(message)
+        if any(fields.get(key) is not None for key in FILTER_KEYS):
+            matching = folders.matching("get_notifications", fields)
+            ids = {row["id"] for row in matching or ()}
+            if matching is not None and not {row["id"] for row in got} <= ids:
+                raise Unsound(f"{got} instead of {matching}")
+            if matching is not None and len(got) != min(len(ids), limit):
+                raise Unsound(
+                    f"{len(got)} rows instead of {len(ids)}, of which {limit} were asked for"
+                )
+            return
+        before = fields.get("before_id")
+        known = list(folders.rows.values())[::-1]
+        if before is not None and not folders.has_order:
+            return
+        if before is not None:
+            places = list(folders.rows)
+            if int(before) not in places:
+                return
+            known = known[len(places) - places.index(int(before)) :]
+        known = known[:limit]
+        if not folders.has_order:
+            if folders.is_whole and len(got) != len(known):
+                raise Unsound(f"{len(got)} rows instead of {len(known)}")
+        elif got[: len(known)] != known or (folders.is_whole and len(got) != len(known)):
+            raise Unsound(f"{got} instead of {known}")
 
-    def _mark_all(self, message: Json, *, is_done: bool) -> None:
-        if not is_done or message["count"] != self.unread:
-            raise Unsound(f"{message} with {self.unread} unread")
-        self.unread = 0
-        for row in self.rows.values():
-            row["read"] = True
+    def _mark_all(self, message: Json) -> None:
+        folders = self.folders
+        if message["count"] != folders.unread:
+            raise Unsound(f"{message} with {folders.unread} unread")
+        for row in folders.rows.values():
+            folders.mark(row, is_read=True)
+        # Some may be older than those that are known.
+        folders.unread = folders.unseen = 0
+
+    def _change_several(
+        self, action: str, fields: Json, message: Json, sent: Sent, *, is_done: bool
+    ) -> None:
+        folder = fields.get("folder") or "inbox"
+        if action == "archive_all" and folder != "inbox":
+            if is_done or _error_of(message).get("code") != "BAD_USER_INPUT":
+                raise Unsound(f"{message} for {fields}")
+            return
+        if not is_done:
+            if sent.is_good:
+                raise Unsound(f"{message} for {sent}")
+            return
+        matching = self.folders.matching(action, fields)
+        count, token = message["count"], message.get("undo_token")
+        if (token is None) != (count == 0):
+            raise Unsound(f"{message}: a token undoes what was changed")
+        if count:
+            self._await_reload()
+        if matching is None:
+            if count:
+                raise Stale
+            return
+        if action == "mark_all_read" and fields.get("read") is True:
+            matching = []
+        if count != len(matching):
+            raise Unsound(f"{message} for {matching}")
+        if token is not None:
+            self.folders.change_several(action, matching, token)
+
+    def _undo(self, fields: Json, message: Json, *, is_done: bool) -> None:
+        token = fields.get("undo_token")
+        undoable = self.folders.undoable.get(token) if isinstance(token, str) else None
+        if undoable is None:
+            if is_done:
+                raise Unsound(f"{message} for {fields}")
+            return
+        assert isinstance(token, str)
+        if not is_done:
+            if time.monotonic() - undoable.at < UNDO_SECONDS:
+                raise Unsound(f"{message} for {fields}")
+            del self.folders.undoable[token]
+            return
+        undone = self.folders.undo(token)
+        # What was marked is undone by messages, one for each; anything else by a list.
+        unmarked, self._unmarked = self._unmarked, set()
+        is_marked = undoable.action == "mark_all_read"
+        if message["count"] != len(undone) or unmarked != (undone if is_marked else set()):
+            raise Unsound(f"{message} after {unmarked}, instead of {undone} for {undoable}")
+        if undone and not is_marked:
+            self._await_reload()
+
+    def _await_reload(self) -> None:
+        self._reloads += 1
+        self._is_reload_due = True
+
+    def _see(self, message: Json, *, is_done: bool) -> None:
+        if not is_done or self.folders.unseen not in (None, message["count"]):
+            raise Unsound(f"{message} with {self.folders.unseen} unseen")
+        self.folders.unseen = 0
 
     def _change(
         self, action: str, fields: Json, message: Json, sent: Sent, *, is_done: bool
     ) -> None:
+        arrived, self._arrived = self._arrived, None
         id = message["notification_id"]
-        row = self.rows.get(id) if id is not None else None
         if is_done and int(fields["notification_id"]) != id:
             raise Unsound(f"{message} for {fields}")
-        if sent.is_good and not is_done and int(fields["notification_id"]) in self.rows:
-            raise Unsound(f"{message} for {fields}, which exists")
+        row = None if id is None else self.folders.find(id)
         if not is_done:
+            if sent.is_good and row is not None and not _may_fail(action, row):
+                raise Unsound(f"{message} for {fields}, which exists")
             return
         if row is None:
-            if self._is_whole or id > self._oldest:
+            if self.folders.is_whole:
                 raise Unsound(f"{message}, which does not exist")
-            # It is older than the first list: what it was is not known.
-            self._is_whole = False
+            # It is older than the first lists: what it was is not known.
             raise Stale
-        if action == "delete_notification":
-            del self.rows[id]
-            self.total -= 1
-            self.unread -= not row["read"]
+        if action == "unsnooze_notification":
+            if arrived is None and row.get("folder") == "snoozed":
+                raise Unsound(f"{message}, and it did not return")
             return
-        is_read = action == "mark_read"
-        self.unread += row["read"] - is_read
-        row["read"] = is_read
+        self._check_left(action, row, message)
+        self._apply(action, row, fields, message)
+
+    def _check_left(self, action: str, row: Json, message: Json) -> None:
+        is_archived = action == "archive_notification" and row.get("folder") != "archive"
+        if (is_archived or action == "snooze_notification") and self._left != row["id"]:
+            raise Unsound(f"{message}, and it did not leave the list")
+
+    def _apply(self, action: str, row: Json, fields: Json, message: Json) -> None:
+        id, folders = row["id"], self.folders
+        match action:
+            case "mark_read" | "mark_unread":
+                folders.mark(row, is_read=action == "mark_read")
+            case "delete_notification":
+                if "undo_token" in message:
+                    folders.change_several(action, [row], message["undo_token"])
+                else:
+                    folders.remove(id)
+                if ("undo_token" in message) is not bool(fields.get("undoable")):
+                    raise Unsound(f"{message} for {fields}")
+            case "archive_notification":
+                if row.get("folder") != "archive":
+                    folders.file(id, "archive")
+            case "snooze_notification":
+                folders.file(id, "snoozed")
+                until = datetime.fromisoformat(fields["until"]).astimezone(UTC)
+                row["snoozed_until"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
+            case "unarchive_notification":
+                if row.get("folder") == "archive":
+                    del row["folder"]
+                    folders.put_back(row)
+                    self._await_reload()
+            case "pin_notification":
+                row["pinned"] = True
+            case "unpin_notification":
+                row.pop("pinned", None)
+            case "perform_action":
+                if message["recorded"] is ("performed_action" in row):
+                    raise Unsound(f"{message} for {row}")
+                row["performed_action"] = message["action_id"]
+                row["performed_at"] = message["performed_at"]
+
+
+def _may_fail(action: str, row: Json) -> bool:
+    """Whether a change may fail although the notification exists."""
+    if action == "perform_action":
+        return not any(each.get("id") == ACTION_ID for each in row.get("actions", ()))
+    # So many may be pinned already.
+    return action == "pin_notification"
+
+
+def _answer_type(action: str, fields: Json, message: Json) -> str:
+    is_of_filter = any(fields.get(key) not in DEFAULTS.get(key, (None,)) for key in FILTER_KEYS)
+    if action == "mark_all_read" and is_of_filter and message.get("success"):
+        return "notifications_marked_read"
+    return ANSWERS[action]
+
+
+DEFAULTS: dict[str, tuple[Any, ...]] = {"folder": (None, "inbox"), "pinned_only": (None, False)}
+"""Values of conditions that are none."""
 
 
 def _error_of(message: Json) -> Json:
     error: Json = message if message["type"] == "error" else message.get("error") or {}
     return error
-
-
-def _wrong_fields(action: str, fields: Json) -> list[str]:
-    """Return the keys whose values cannot be right, whatever the inbox has."""
-    if action == "send_notification":
-        wrong = [key for key in OPTIONAL_TEXTS if not isinstance(fields.get(key) or "", str)]
-        # A type may have a template for a title that is missing. That is looked at last, after the permission.
-        if not isinstance(fields.get("title") or "", str):
-            wrong.append("title")
-        if not isinstance(fields.get("data") or {}, dict) or fields.get("data") in ([], "", 0):
-            wrong.append("data")
-        # What else may be wrong is reported first, or in its place.
-        return [*wrong, "user_id", "notification_type"] if wrong else []
-    if action == "get_notifications":
-        keys = ("limit", "before_id")
-        return [key for key in keys if fields.get(key) is not None and not _is_number(fields[key])]
-    if action == "mark_all_read":
-        return []
-    return [] if _is_number(fields.get("notification_id")) else ["notification_id"]
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is an integer from 1, or a string of its digits."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value):
-        value = int(value)
-    return type(value) is int and 1 <= value < 2**63
 
 
 class Stale(Exception):
