@@ -22,6 +22,7 @@ from tests.chaos.history import (
     CONTENT,
     DELETED,
     EVENT,
+    MANY_READ,
     OF_ONE,
     PINNED,
     PREFERENCE,
@@ -37,6 +38,7 @@ from tests.chaos.history import (
     UNDONE,
     UNPINNED,
     UNREAD,
+    WITH_NEW_LIST,
     WITHOUT_MESSAGE,
     Advanced,
     Claim,
@@ -251,6 +253,9 @@ def _check_claim(
     found = places.get(_key(claim.what, claim.notification_id, claim.title), [])
     if claim.outcome == COMMITTED and claim.what not in (PREFERENCE, UNDONE):
         counted[f"writer {claim.path}.commit"] += 1
+        if claim.what == ALL_READ:
+            # By their ids, if some that came back after the position stay unread among them.
+            found = found + places.get((MANY_READ, 0, ""), [])
         if not claim.sequence:
             # The writer does not know whether it was so already, by something else.
             for what in SAME_EFFECT.get(claim.what, ()):
@@ -649,9 +654,22 @@ def _fits(
             continue
         if segment.digest is None or epoch_log.states[sequences[last]].digest == segment.digest:
             return True
+        if _lacks_a_list(epoch_log, sequences[last], len(received) + len(missing)):
+            return True
         if any(epoch_log.removals[id] > sequences[last] for id in missing):
             # The client was not sent what is deleted later on, so until then its list is another one.
             return True
+    return False
+
+
+def _lacks_a_list(epoch_log: EpochLog, last: int, messages: int) -> bool:
+    """Whether the connection may have ended before a new list came, for an event among the last ones."""
+    for content in reversed(epoch_log.events[:last]):
+        if content.what in WITH_NEW_LIST:
+            return True
+        messages -= content.what not in WITHOUT_MESSAGE
+        if messages < 0:
+            return False
     return False
 
 

@@ -155,11 +155,10 @@ OF_ONE = {MANY_READ: READ, MANY_ARCHIVED: ARCHIVED, MANY_DELETED: DELETED}
 """What a change of several does to each."""
 JSON_MESSAGES = {ARCHIVED: DELETED, SNOOZED: DELETED, RETURNED: ADDED}
 """What the JSON API, whose clients have one list, makes of what leaves it and comes back."""
-WITHOUT_MESSAGE = (
-    *(UNARCHIVED, EDITED, RESTORED, MANY_READ, MANY_ARCHIVED, MANY_DELETED),
-    *(PINNED, UNPINNED, ACTION, SEEN),
-)
-"""For the first ones, a client of the JSON API gets a new list; for the others, nothing."""
+WITH_NEW_LIST = (UNARCHIVED, EDITED, RESTORED, MANY_READ, MANY_ARCHIVED, MANY_DELETED)
+"""For these, the JSON API has no message: its clients get a new list, a little later."""
+WITHOUT_MESSAGE = (*WITH_NEW_LIST, PINNED, UNPINNED, ACTION, SEEN)
+"""For the others, they get nothing."""
 
 
 def mark(notification_id: int, read: bool) -> int:

@@ -101,7 +101,7 @@ class OriginalClient(Client):
         if what == DELETED:
             del self._list[id]
         else:
-            self._report_mismatch(self._list[id] == (what == READ), message)
+            # It may be so already: marks of several are undone by messages, before the list comes that had them.
             self._list[id] = what == READ
 
     async def _take_page(self, connection: ClientConnection, page: dict[str, Any]) -> None:

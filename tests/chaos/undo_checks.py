@@ -38,10 +38,17 @@ def undo_differences(claim: Claim, inbox: Inbox, counted: Comparisons) -> Iterat
     if not claim.undoes or not claim.sequence:
         # The JSON API names no places.
         return
-    log = next((each for each in inbox.epoch_logs if _has(each, claim)), None)
-    if log is None:
+    found = [
+        list(_differences_in(log, claim, counted)) for log in inbox.epoch_logs if _has(log, claim)
+    ]
+    if not found:
         yield f"the change at {claim.undoes} was undone, and that is not in the log"
         return
+    # It is of one of them: a restored database numbers on from where it was.
+    yield from min(found, key=len)
+
+
+def _differences_in(log: EpochLog, claim: Claim, counted: Comparisons) -> Iterator[str]:
     change = log.events[claim.undoes - 1]
     before = _known_before(log, claim.undoes)
     undone = _undone(log, claim, UNDONE_BY[change.what])
