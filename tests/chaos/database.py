@@ -40,6 +40,7 @@ LISTS: LiteralString = """
            note.expires_at, note.read_at, note.priority, note.icon, note.actor, note.target,
            note.actions, note.format, note.folder, note.snoozed_until, note.pinned,
            note.performed_action, note.performed_at, note.returned_rank, note.edited_at,
+           note.group_key, note.group_count, note.group_actors,
            sender.id, sender.username, sender.first_name, sender.last_name
     FROM live_inbox_notification AS note LEFT JOIN auth_user AS sender ON sender.id = note.sender_id
     ORDER BY COALESCE(note.returned_rank, note.id) DESC
@@ -398,6 +399,9 @@ def _shown(snapshot: dict[str, Any]) -> Notification:
         performed_at=canonical_time(snapshot.get("performed_at")),
         returned_rank=str(snapshot.get("returned_rank") or ""),
         edited_at=canonical_time(snapshot.get("edited_at")),
+        group_key=snapshot.get("group_key") or "",
+        group_count=snapshot.get("group_count", 1),
+        group_actors=canonical_json(snapshot.get("group_actors")),
     )
 
 
@@ -424,6 +428,9 @@ def _row(
     performed_at: Any,
     returned_rank: int | None,
     edited_at: Any,
+    group_key: str | None,
+    group_count: int,
+    group_actors: Any,
     *sender: Any,
 ) -> Notification:
     """Return the notification of a row."""
@@ -452,6 +459,9 @@ def _row(
         performed_at=canonical_time(performed_at),
         returned_rank=str(returned_rank or ""),
         edited_at=canonical_time(edited_at),
+        group_key=group_key or "",
+        group_count=group_count,
+        group_actors=_json_text(group_actors),
     )
 
 

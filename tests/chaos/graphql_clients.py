@@ -33,7 +33,8 @@ from tests.chaos.history import (
 
 NOTIFICATION = """id type title message link data read readAt createdAt expiresAt
     icon actor { userId name picture } target { type objectId } actions { label actionId link } format
-    priority folder snoozedUntil pinned performedAction performedAt rank editedAt sender { id username name }"""
+    priority folder snoozedUntil pinned performedAction performedAt rank editedAt
+    groupKey groupCount groupActors { userId name picture } sender { id username name }"""
 LIST = f"""query ($first: Int, $after: String, $filter: NotificationFilter) {{
     notifications(first: $first, after: $after, filter: $filter) {{
     position unreadCount totalCount nodes {{ {NOTIFICATION} }} pageInfo {{ hasNextPage endCursor }}
@@ -266,6 +267,9 @@ def notification_of(node: dict[str, Any]) -> Notification:
         performed_at=canonical_time(node["performedAt"]),
         returned_rank="" if node["rank"] == node["id"] else node["rank"],
         edited_at=canonical_time(node["editedAt"]),
+        group_key=node["groupKey"] or "",
+        group_count=node["groupCount"],
+        group_actors=canonical_json([_named(each) for each in node["groupActors"]] or None),
     )
 
 

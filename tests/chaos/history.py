@@ -66,6 +66,9 @@ class Notification:
     performed_at: str = ""
     returned_rank: str = ""
     edited_at: str = ""
+    group_key: str = ""
+    group_count: int = 1
+    group_actors: str = "null"
 
     @property
     def rank(self) -> int:

@@ -208,4 +208,7 @@ def notification_of(row: dict[str, Any]) -> Notification:
         performed_action=row.get("performed_action", ""),
         performed_at=canonical_time(row.get("performed_at"))[:19],
         edited_at=canonical_time(row.get("edited_at"))[:19],
+        group_key=row.get("group_key", ""),
+        group_count=row.get("group_count", 1),
+        group_actors=canonical_json(row.get("group_actors")),
     )

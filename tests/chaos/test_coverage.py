@@ -92,6 +92,9 @@ def test_every_key_of_the_json_api_is_compared() -> None:
         "performed_action": "pay",
         "performed_at": "2026-01-04T00:00:00Z",
         "edited_at": "2026-01-04T00:00:00Z",
+        "group_key": "order 7",
+        "group_count": 2,
+        "group_actors": [{"name": "Bo"}],
     }
     assert set(row) == set(NotificationObject.__annotations__)
     known = original_client.notification_of(row)
