@@ -11,8 +11,10 @@ from django.test import override_settings
 from django.utils.functional import lazy
 from django.utils.translation import get_language, gettext_lazy
 
+from live_inbox import selectors
 from live_inbox.checks import check_settings
-from live_inbox.declared_types import IN_APP, NotificationType, declared_type, declared_types
+from live_inbox.declared_types import NotificationType, declared_type, declared_types
+from live_inbox.notification_channels import IN_APP
 from tests.changed_settings import changed_settings
 
 MAPPING = {"news": {"label": "News"}}
@@ -64,6 +66,54 @@ def test_channels(declared: Any, is_on: bool, is_required: bool) -> None:
         news = declared_type("news")
         assert check_settings(None) == []
     assert (news.is_on, news.is_required) == (is_on, is_required)
+
+
+@pytest.mark.parametrize(
+    ("declared", "on", "required"),
+    [
+        ({}, set(), set()),
+        ({"default": True, "required": True}, set(), set()),
+        ({"default": ["in_app", "email"]}, {"email"}, set()),
+        ({"default": {"email"}, "required": ["email"]}, {"email"}, {"email"}),
+        ({"required": ["push"]}, {"push"}, {"push"}),
+    ],
+)
+def test_what_is_declared_of_the_channels_of_the_project(
+    declared: Any, on: set[str], required: set[str]
+) -> None:
+    names = {"email", "push"}
+    with changed_settings(TYPES={"news": declared}, CHANNELS={name: {} for name in names}):
+        news = declared_type("news")
+        assert check_settings(None) == []
+    assert {name for name in names if news.is_on_by(name)} == on
+    assert {name for name in names if news.is_required_by(name)} == required
+
+
+@pytest.mark.parametrize(
+    ("channels", "text"),
+    [
+        ({"e mail": {}}, "CHANNELS: 'e mail' is not a channel, such as email."),
+        ({"email": {"lable": "E-mail"}}, "CHANNELS.email.lable: Extra inputs are not permitted."),
+        ({"email": {"label": 5}}, "CHANNELS.email.label: it is a string, or a lazy translation."),
+        ({"email": None}, "CHANNELS.email: Input should be"),
+        (["email"], "CHANNELS: Input should be a valid dictionary."),
+        ("email", "CHANNELS: it is not JSON"),
+    ],
+)
+def test_a_mistake_in_the_channels_is_named_by_the_check(channels: Any, text: str) -> None:
+    with changed_settings(CHANNELS=channels):
+        (found,) = check_settings(None)
+    assert found.id == "live_inbox.E001"
+    assert text in found.msg
+
+
+def test_channels_are_declared_as_json_too() -> None:
+    """As an environment variable has them."""
+    with changed_settings(CHANNELS='{"email": {"label": "E-mail"}, "in_app": {"label": "Bell"}}'):
+        assert selectors.channels() == [
+            selectors.ChannelName("in_app", "Bell"),
+            selectors.ChannelName("email", "E-mail"),
+        ]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +183,14 @@ def test_what_may_be_declared(declared: Any) -> None:
             "TYPES.news.icon: it is a name, or",
         ),
         (
-            {"news": {"default": ["email"]}},
+            {"news": {"default": ["sms"]}},
             "E046",
-            "TYPES.news.default: it is true, false, or a list",
+            "TYPES.news.default: there is no channel 'sms'; CHANNELS and this app have in_app, email.",
+        ),
+        (
+            {"news": {"required": [["email"]]}},
+            "E046",
+            "TYPES.news.required: there is no channel ['email']; ",
         ),
         (
             {"news": {"required": "in_app"}},
@@ -193,7 +248,7 @@ def test_what_may_be_declared(declared: Any) -> None:
     ],
 )
 def test_a_mistake_is_named_by_the_check(types: Any, id: str, text: str) -> None:
-    with changed_settings(TYPES=types):
+    with changed_settings(TYPES=types, CHANNELS={"email": {}}):
         (found,) = check_settings(None)
     assert found.id == f"live_inbox.{id}"
     assert found.msg.startswith(text)

@@ -25,6 +25,8 @@ FUNCTIONS = (
     "mark_all_read",
     "delete",
     "set_preference",
+    "wants",
+    "who_wants",
 )
 
 

@@ -64,6 +64,8 @@ if TYPE_CHECKING:
         aunpin,
         aunsnooze,
         aunsubscribe,
+        awants,
+        awho_wants,
         campaign,
         cancel,
         cancel_campaign,
@@ -92,6 +94,8 @@ if TYPE_CHECKING:
         unpin,
         unsnooze,
         unsubscribe,
+        wants,
+        who_wants,
     )
     from live_inbox.services import (
         AllRead,
@@ -160,6 +164,8 @@ __all__ = [
     "aunpin",
     "aunsnooze",
     "aunsubscribe",
+    "awants",
+    "awho_wants",
     "campaign",
     "cancel",
     "cancel_campaign",
@@ -188,6 +194,8 @@ __all__ = [
     "unpin",
     "unsnooze",
     "unsubscribe",
+    "wants",
+    "who_wants",
 ]
 
 _MODULES = {

@@ -24,6 +24,7 @@ from django.dispatch import receiver
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from live_inbox.client_addresses import Network, TrustedProxies, parse_networks
+from live_inbox.notification_channels import IN_APP, Channel, check_slugs
 from live_inbox.notification_types import is_type
 from live_inbox.origins import AllowedOrigins
 
@@ -383,6 +384,15 @@ class InboxSettings(BaseModel):
         "`message`. Or the dotted path of such a mapping, or of a function that returns one. Example: "
         '`{"security": {"label": "Security", "required": true}}`.',
     )
+    channels: Annotated[
+        dict[str, Channel], BeforeValidator(_json_object), AfterValidator(check_slugs)
+    ] = Field(
+        default_factory=dict,
+        description="Channels beside the inbox (docs/sending.md), by which the project itself delivers: for each slug "
+        "an object that may have a `label` for users. Types name them in `default` and `required`, and users choose "
+        "among them. `in_app`, the inbox, is always there, and may get a label. Example: "
+        '`{"email": {"label": "E-mail"}}`.',
+    )
     target_links: Annotated[
         dict[str, bool | str], BeforeValidator(_json_object), AfterValidator(_target_links)
     ] = Field(
@@ -685,6 +695,11 @@ class InboxSettings(BaseModel):
     def introspects(self) -> bool:
         """Whether clients may ask for the GraphQL schema."""
         return self.serves_graphiql if self.introspection is None else self.introspection
+
+    @cached_property
+    def all_channels(self) -> dict[str, Channel]:
+        """The channels of the site by their slugs: the inbox, then the others in the order of their declaration."""
+        return {IN_APP: Channel()} | self.channels
 
     @cached_property
     def proxies(self) -> TrustedProxies:

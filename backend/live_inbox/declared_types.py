@@ -29,25 +29,14 @@ from pydantic import (
 )
 
 from live_inbox.conf import inbox_settings
+from live_inbox.notification_channels import IN_APP, Text
 from live_inbox.notification_types import is_type
 from live_inbox.text_controls import fits_into_address
-
-IN_APP = "in_app"
-"""The channel of this app: inboxes. `true` in a declaration stands for it alone."""
-
-CHANNELS = frozenset({IN_APP})
 
 ICON_LENGTH = 500
 
 Template = str | Promise | Mapping[str, str]
 """The text of a template: one for all languages, a lazy translation, or texts by the codes of languages."""
-
-
-def _text(value: object) -> object:
-    """Raise ValueError for what is no text."""
-    if not isinstance(value, str | Promise):
-        raise ValueError("it is a string, or a lazy translation")
-    return value
 
 
 def _icon(value: str) -> str:
@@ -72,12 +61,22 @@ def _category(value: str) -> str:
 
 
 def _channels(value: object) -> object:
-    """Return the channels of a list; those of `true` and `false`, too. Raises ValueError for others."""
+    """Return the channels of a list; those of `true` and `false`, too. Raises ValueError for others.
+
+    `true` stands for the inbox alone: a type does not reach people by other channels because there are more of them.
+    """
     if isinstance(value, bool):
         return {IN_APP} if value else set()
-    if not isinstance(value, list | tuple | set | frozenset) or not CHANNELS.issuperset(value):
-        known = ", ".join(sorted(CHANNELS))
-        raise ValueError(f"it is true, false, or a list of channels, of which there is {known}")
+    known = inbox_settings().all_channels
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise ValueError(
+            f"it is true, false, or a list of channels, of which there are {', '.join(known)}"
+        )
+    for channel in value:
+        if not isinstance(channel, str) or channel not in known:
+            raise ValueError(
+                f"there is no channel {channel!r}; CHANNELS and this app have {', '.join(known)}"
+            )
     return value
 
 
@@ -94,7 +93,6 @@ def _template(value: object) -> object:
     return {code.lower().replace("_", "-"): text for code, text in texts.items()}
 
 
-Text = Annotated[Any, AfterValidator(_text)]
 Channels = Annotated[frozenset[str], BeforeValidator(_channels)]
 
 
@@ -146,12 +144,20 @@ class NotificationType(BaseModel):
     @property
     def is_required(self) -> bool:
         """Whether users cannot turn it off in their inbox."""
-        return IN_APP in self.required
+        return self.is_required_by(IN_APP)
 
     @property
     def is_on(self) -> bool:
         """Whether it reaches the inboxes of those who have chosen nothing."""
-        return IN_APP in self.default or self.is_required
+        return self.is_on_by(IN_APP)
+
+    def is_required_by(self, channel: str) -> bool:
+        """Whether users cannot turn it off on a channel."""
+        return channel in self.required
+
+    def is_on_by(self, channel: str) -> bool:
+        """Whether it reaches those who have chosen nothing by a channel."""
+        return channel in self.default or channel in self.required
 
     @property
     def templates(self) -> dict[str, Template]:

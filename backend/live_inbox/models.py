@@ -32,6 +32,7 @@ from live_inbox.delivery.position import FINGERPRINTS, Position
 from live_inbox.errors import NotFound, UnrecordedWrite
 from live_inbox.events import CHANGES, Folder, Kind
 from live_inbox.guarded_queryset import GuardedQuerySet
+from live_inbox.notification_channels import IN_APP
 from live_inbox.notification_types import TYPE_LENGTH
 
 UNREAD = Q(read_at__isnull=True)
@@ -777,7 +778,7 @@ class ScheduledSend(models.Model):
 
 
 class NotificationPreference(models.Model):
-    """Whether a user receives a type of notification. Without a row, they do."""
+    """Whether a user receives a type of notification by a channel. Without a row, it is as the type is declared."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -786,15 +787,18 @@ class NotificationPreference(models.Model):
         db_index=False,
     )
     type = models.CharField(max_length=TYPE_LENGTH)
+    channel = models.CharField(max_length=TYPE_LENGTH, default=IN_APP)
     enabled = models.BooleanField(default=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "type"], name="preference_of_type")
+            models.UniqueConstraint(
+                fields=["user", "type", "channel"], name="preference_of_channel"
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.type}: {'on' if self.enabled else 'off'}"
+        return f"{self.type} ({self.channel}): {'on' if self.enabled else 'off'}"
 
 
 class TokenRevocation(models.Model):

@@ -26,7 +26,10 @@ from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput
 from live_inbox.listing.filters import Conditions, ListFilter
 from live_inbox.models import Notification, NotificationPreference, ScheduledSend
+from live_inbox.notification_channels import IN_APP
+from live_inbox.selectors import users_who_want
 from live_inbox.services import AllRead, BulkChanged, Changed, Deleted, Seen, Sent, SentMany
+from live_inbox.services.known_types import known_channel, known_type
 from live_inbox.services.preferences import check_preference
 from live_inbox.services.topics import clean_topic, subscribers
 from live_inbox.services.users import existing_users, user_key
@@ -422,18 +425,43 @@ def delete(*, user: Any, notification_id: Any, undoable: bool = False) -> Delete
 
 
 @_named_as_arguments
-def set_preference(*, user: Any, type: str, enabled: bool) -> NotificationPreference:
-    """Turn a type of notification on or off for a user.
+def set_preference(
+    *, user: Any, type: str, enabled: bool, channel: str = IN_APP
+) -> NotificationPreference:
+    """Turn a type of notification on or off for a user, in the inbox or on another of the CHANNELS.
 
-    Raises InvalidInput for a user who does not exist, for what is not a type, and for turning off one that the setting
-    TYPES requires.
+    Raises InvalidInput for a user who does not exist, for what is not a type or not a channel, and for turning off what
+    the setting TYPES requires.
     """
-    check_preference(type=type, enabled=enabled)
+    check_preference(type=type, enabled=enabled, channel=channel)
     key = _key(user)
     if not existing_users([key]):
         # The database would refuse it only at the commit.
         raise InvalidInput("There is no such user.", field="user")
-    return services.set_preference(user_id=key, type=type, enabled=enabled)
+    return services.set_preference(user_id=key, type=type, enabled=enabled, channel=channel)
+
+
+@_named_as_arguments
+def wants(*, user: Any, type: str, channel: str = IN_APP) -> bool:
+    """Return whether a user wants a type of notification by a channel: what they have chosen, or what is declared.
+
+    A required type is wanted. Costs a query at most. Whether the user exists is not asked. Raises InvalidInput for what
+    is no user, and for a type or channel that the site does not have.
+    """
+    type, channel = known_type(type), known_channel(channel)
+    return bool(users_who_want(user_ids=[_key(user)], type=type, channel=channel))
+
+
+@_named_as_arguments
+def who_wants(*, users: Iterable[T], type: str, channel: str = IN_APP) -> list[T]:
+    """Return those of these users, or of these primary keys, who want a type by a channel, each once, in their order.
+
+    One query for each thousand. Raises what `wants` does.
+    """
+    type, channel = known_type(type), known_channel(channel)
+    by_key = {user_key(user, field="users"): user for user in users}
+    wanted = users_who_want(user_ids=list(by_key), type=type, channel=channel)
+    return [user for key, user in by_key.items() if key in wanted]
 
 
 def _key(user: Any) -> Any:
@@ -503,3 +531,5 @@ aunpin = _async(unpin)
 aperform_action = _async(perform_action)
 adelete = _async(delete)
 aset_preference = _async(set_preference)
+awants = _async(wants)
+awho_wants = _async(who_wants)

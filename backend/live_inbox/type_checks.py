@@ -12,7 +12,7 @@ from live_inbox.declared_types import Mistake, WrongTypes, declared_types
 _TEXT = ("live_inbox.E043", "Write a string, or gettext_lazy of one.")
 _CHANNELS = (
     "live_inbox.E046",
-    'Write true or false, or a list of channels: ["in_app"]. What is required is on by default.',
+    'Write true or false, or a list of channels: ["in_app"], and those of CHANNELS. What is required is on by default.',
 )
 _TEMPLATE = (
     "live_inbox.E047",

@@ -85,6 +85,15 @@ export interface NotificationPreference {
   description: string;
   category: string | null;
   icon: string | null;
+  channels: NotificationChannelPreference[];
+}
+
+/** Whether a user receives notifications of one type by one channel. */
+export interface NotificationChannelPreference {
+  channel: string;
+  label: string;
+  enabled: boolean;
+  required: boolean;
 }
 
 /** A type of notification that the site declares. Others may be sent, too. */
@@ -96,6 +105,13 @@ export interface NotificationType {
   description: string;
   category: string | null;
   icon: string | null;
+  channels: NotificationChannelPreference[];
+}
+
+/** A channel by which notifications reach users: the inbox, or one that the site itself delivers by. */
+export interface NotificationChannel {
+  channel: string;
+  label: string;
 }
 
 /** A bulk send in the background. Counts are of recipients: each who has been dealt with is in one of `sent`, `suppressed` and `failed`. */
@@ -388,10 +404,11 @@ export interface DeletePayload {
   position: string;
 }
 
-/** Whether to receive notifications of one type. */
+/** Whether to receive notifications of one type by one channel. */
 export interface NotificationPreferenceInput {
   type: string;
   enabled: boolean;
+  channel?: string;
 }
 
 /** The result of `subscribeToTopic` and `unsubscribeFromTopic`. */
@@ -484,13 +501,19 @@ export const NodeDocument = /* @__PURE__ */ typedDocument<
 export const NotificationPreferencesDocument = /* @__PURE__ */ typedDocument<
   { notificationPreferences: NotificationPreference[] },
   Record<string, never>
->(/* GraphQL */ `query NotificationPreferences { notificationPreferences { type enabled required label description category icon } }`);
+>(/* GraphQL */ `query NotificationPreferences { notificationPreferences { type enabled required label description category icon channels { channel label enabled required } } }`);
 
 /** The types of notification that the site declares, in its order, with what the caller wants of each: also of those that they have never had. */
 export const NotificationTypesDocument = /* @__PURE__ */ typedDocument<
   { notificationTypes: NotificationType[] },
   Record<string, never>
->(/* GraphQL */ `query NotificationTypes { notificationTypes { type enabled required label description category icon } }`);
+>(/* GraphQL */ `query NotificationTypes { notificationTypes { type enabled required label description category icon channels { channel label enabled required } } }`);
+
+/** The channels by which notifications reach users: the inbox, then those that the site declares, in its order. */
+export const NotificationChannelsDocument = /* @__PURE__ */ typedDocument<
+  { notificationChannels: NotificationChannel[] },
+  Record<string, never>
+>(/* GraphQL */ `query NotificationChannels { notificationChannels { channel label } }`);
 
 /** The topics that the caller is subscribed to, sorted. */
 export const TopicsDocument = /* @__PURE__ */ typedDocument<
@@ -624,11 +647,11 @@ export const DeleteDocument = /* @__PURE__ */ typedDocument<
   { id: string; undoable?: boolean }
 >(/* GraphQL */ `mutation Delete($id: ID!, $undoable: Boolean! = false) { delete(id: $id, undoable: $undoable) { notificationId undoToken unreadCount unseenCount position } }`);
 
-/** Turn notifications of a type on or off, from now on. The inbox keeps what it has. */
+/** Turn notifications of a type on or off on a channel, from now on. The inbox keeps what it has. */
 export const SetNotificationPreferenceDocument = /* @__PURE__ */ typedDocument<
   { setNotificationPreference: NotificationPreference },
   { input: NotificationPreferenceInput }
->(/* GraphQL */ `mutation SetNotificationPreference($input: NotificationPreferenceInput!) { setNotificationPreference(input: $input) { type enabled required label description category icon } }`);
+>(/* GraphQL */ `mutation SetNotificationPreference($input: NotificationPreferenceInput!) { setNotificationPreference(input: $input) { type enabled required label description category icon channels { channel label enabled required } } }`);
 
 /** Subscribe yourself to a topic that is open to users. */
 export const SubscribeToTopicDocument = /* @__PURE__ */ typedDocument<

@@ -7,6 +7,7 @@ from dataclasses import fields
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
+from live_inbox.notification_channels import IN_APP
 from live_inbox.selectors import ListFilter
 from live_inbox_graphql.arguments import list_filter
 from live_inbox_graphql.types import NotificationFolder, NotificationPriority
@@ -58,9 +59,13 @@ FILTER_FIELDS = {to_camel_case(field.name): field.name for field in fields(Notif
 """The fields of a filter in Python, by their names in the schema."""
 
 
-@strawberry.input(description="Whether to receive notifications of one type.")
+@strawberry.input(description="Whether to receive notifications of one type by one channel.")
 class NotificationPreferenceInput:
     type: str = strawberry.field(description="The type of notification.")
     enabled: bool = strawberry.field(
-        description="Whether notifications of this type are delivered. Required types cannot be turned off."
+        description="Whether notifications of this type are delivered. What is required cannot be turned off."
+    )
+    channel: str = strawberry.field(
+        default=IN_APP,
+        description="The channel: the inbox, or another one of `notificationChannels`.",
     )

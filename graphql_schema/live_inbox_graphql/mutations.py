@@ -304,14 +304,14 @@ class Mutation:
         return changing_own(info, _delete, id, undoable)
 
     @strawberry.mutation(
-        description="Turn notifications of a type on or off, from now on. The inbox keeps what it has."
+        description="Turn notifications of a type on or off on a channel, from now on. The inbox keeps what it has."
     )
     def set_notification_preference(
         self,
         info: Info,
         input: Annotated[
             NotificationPreferenceInput,
-            strawberry.argument(description="The type, and whether it is delivered."),
+            strawberry.argument(description="The type, the channel, and whether it is delivered."),
         ],
     ) -> NotificationPreference:
         return changing_own(info, _set_preference, input)
@@ -477,10 +477,10 @@ def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> Notif
     take_change(caller)
     with named_by_client("input"):
         set = services.set_preference(
-            user_id=caller.user_id, type=input.type, enabled=input.enabled
+            user_id=caller.user_id, type=input.type, enabled=input.enabled, channel=input.channel
         )
     with locale_of(caller.user).active():
-        state = selectors.preference_state(set.type, enabled=set.enabled)
+        state = selectors.preference(user_id=caller.user_id, type=set.type)
     return NotificationPreference.of(state)
 
 

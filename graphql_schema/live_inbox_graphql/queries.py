@@ -1,4 +1,4 @@
-"""The queries. Each crosses to the database once."""
+"""The queries. Each crosses to the database once at most."""
 
 # mypy: allow-untyped-decorators
 # (Strawberry declares what its decorators return as Any.)
@@ -24,6 +24,7 @@ from live_inbox_graphql.pagination import window
 from live_inbox_graphql.types import (
     InboxUser,
     Notification,
+    NotificationChannel,
     NotificationConnection,
     NotificationPreference,
     NotificationType,
@@ -114,6 +115,13 @@ class Query:
     def notification_types(self, info: Info) -> list[NotificationType]:
         return for_caller(info, _types)
 
+    @strawberry.field(
+        description="The channels by which notifications reach users: the inbox, then those that the site declares, in "
+        "its order."
+    )
+    def notification_channels(self, info: Info) -> list[NotificationChannel]:
+        return for_caller(info, _channels)
+
     @strawberry.field(description="The topics that the caller is subscribed to, sorted.")
     def topics(self, info: Info) -> list[str]:
         return for_caller(info, campaigns.topics)
@@ -178,3 +186,8 @@ def _types(caller: Caller) -> list[NotificationType]:
     with locale_of(caller.user).active():
         states = selectors.notification_types(user_id=caller.user_id)
     return [NotificationType.of(state) for state in states]
+
+
+def _channels(caller: Caller) -> list[NotificationChannel]:
+    with locale_of(caller.user).active():
+        return [NotificationChannel.of(channel) for channel in selectors.channels()]

@@ -488,15 +488,58 @@ def _cursor(rank: int | None) -> str | None:
     return None if rank is None else cursors.encode(rank)
 
 
+@strawberry.type(
+    description="A channel by which notifications reach users: the inbox, or one that the site itself delivers by."
+)
+class NotificationChannel:
+    channel: str = strawberry.field(description="The channel: a slug. `in_app` is the inbox.")
+    label: str = strawberry.field(
+        description="The name of the channel for users, in the caller's language; the channel itself if the site "
+        "declares none."
+    )
+
+    @classmethod
+    def of(cls, name: selectors.ChannelName) -> NotificationChannel:
+        """Return the object for a channel."""
+        return cls(channel=name.channel, label=name.label)
+
+
+@strawberry.type(description="Whether a user receives notifications of one type by one channel.")
+class NotificationChannelPreference:
+    channel: str = strawberry.field(description="The channel: a slug. `in_app` is the inbox.")
+    label: str = strawberry.field(
+        description="The name of the channel for users, in the caller's language; the channel itself if the site "
+        "declares none."
+    )
+    enabled: bool = strawberry.field(
+        description="Whether notifications of the type are to reach the caller by this channel."
+    )
+    required: bool = strawberry.field(
+        description="Whether the type cannot be turned off on this channel."
+    )
+
+    @classmethod
+    def of(cls, state: selectors.ChannelState) -> NotificationChannelPreference:
+        """Return the object for what is known of the type and the channel."""
+        return cls(
+            channel=state.channel,
+            label=state.label,
+            enabled=state.enabled,
+            required=state.required,
+        )
+
+
 @strawberry.type(description="Common to what a user wants of a type.")
 class _TypeState:
     """The fields that are common to a type and to a preference: not a type of the schema by itself."""
 
     type: str = strawberry.field(description="The type of notification: a slug.")
     enabled: bool = strawberry.field(
-        description="Whether notifications of this type are delivered to the caller."
+        description="Whether notifications of this type are delivered to the caller's inbox."
     )
-    required: bool = strawberry.field(description="Whether this type cannot be turned off.")
+    required: bool = strawberry.field(
+        description="Whether this type cannot be turned off in the inbox."
+    )
     label: str = strawberry.field(
         description="The name of the type for users, in the caller's language; the type itself if the site declares "
         "none."
@@ -511,6 +554,9 @@ class _TypeState:
     icon: str | None = strawberry.field(
         description="The name of an icon, or the https address of a picture; null if the site declares none."
     )
+    channels: list[NotificationChannelPreference] = strawberry.field(
+        description="What the caller wants of this type by each channel of the site. The inbox is the first."
+    )
 
     @classmethod
     def of(cls, state: selectors.PreferenceState) -> Self:
@@ -523,6 +569,7 @@ class _TypeState:
             explanation=state.description,
             category=state.category or None,
             icon=state.icon or None,
+            channels=[NotificationChannelPreference.of(each) for each in state.channels],
         )
 
 

@@ -74,7 +74,9 @@ def test_the_service_sets_it(browser: Client, alice: User, monkeypatch: pytest.M
 
     browser.post(ADD, {"user": alice.pk, "type": "report"})
 
-    assert called == [{"user_id": alice.pk, "type": "report", "enabled": False}]
+    assert called == [
+        {"user_id": alice.pk, "type": "report", "channel": "in_app", "enabled": False}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,75 @@ def test_there_is_one_preference_for_each_type(browser: Client, alice: User) -> 
 
     assert response.status_code == 200
     assert stored() == [("alice", "report", True)]
+
+
+@pytest.fixture
+def channels() -> Iterator[None]:
+    types = {"invoice": {"required": ["email"]}}
+    with changed_settings(CHANNELS={"email": {"label": "E-mail"}}, TYPES=types):
+        yield
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_preference_is_about_a_channel(browser: Client, alice: User) -> None:
+    form = browser.get(ADD).content.decode()
+    assert '<option value="email">E-mail</option>' in form
+
+    browser.post(ADD, {"user": alice.pk, "type": "report", "channel": "email", "enabled": "on"})
+    browser.post(ADD, {"user": alice.pk, "type": "report", "channel": "in_app"})
+
+    rows = NotificationPreference.objects.order_by("pk")
+    assert list(rows.values_list("type", "channel", "enabled")) == [
+        ("report", "email", True),
+        ("report", "in_app", False),
+    ]
+    # What is there is turned on and off on its channel.
+    first = rows[0]
+    browser.post(change(first), {"channel": "in_app"})
+    assert list(rows.values_list("channel", "enabled")) == [("email", False), ("in_app", False)]
+
+
+@pytest.mark.usefixtures("channels")
+def test_errors_about_a_channel_are_shown(browser: Client, alice: User) -> None:
+    def errors(**form: Any) -> list[str]:
+        response = browser.post(ADD, form | {"user": alice.pk})
+        return list(response.context["adminform"].form.errors)
+
+    assert errors(type="report", channel="sms") == ["channel"]
+    assert errors(type="invoice", channel="email") == ["enabled"]
+    assert stored() == []
+
+
+def test_a_preference_of_a_channel_that_is_gone_is_shown(browser: Client, alice: User) -> None:
+    with changed_settings(CHANNELS={"email": {}}):
+        preference = services.set_preference(
+            user_id=alice.pk, type="report", channel="email", enabled=True
+        )
+
+    response = browser.post(change(preference), {})
+
+    assert "This site has no such channel." in response.content.decode()
+    assert stored() == [("alice", "report", True)]
+
+
+@pytest.mark.usefixtures("channels")
+def test_the_list_is_filtered_by_channel(browser: Client, alice: User, bob: User) -> None:
+    services.set_preference(user_id=alice.pk, type="report", channel="email", enabled=True)
+    services.set_preference(user_id=bob.pk, type="report", enabled=True)
+
+    def found(query: str) -> list[str]:
+        response = browser.get(f"{LIST}?{query}")
+        return [row.user.username for row in response.context["cl"].result_list]
+
+    assert "?channel=email" in browser.get(LIST).content.decode()
+    assert (found("channel=email"), found("channel=in_app")) == (["alice"], ["bob"])
+
+
+def test_without_other_channels_there_is_no_filter_by_channel(browser: Client, alice: User) -> None:
+    services.set_preference(user_id=alice.pk, type="report", enabled=True)
+
+    assert "?channel=" not in browser.get(LIST).content.decode()
+    assert 'type="hidden" name="channel" value="in_app"' in browser.get(ADD).content.decode()
 
 
 def test_preferences_are_not_deleted(browser: Client, alice: User) -> None:

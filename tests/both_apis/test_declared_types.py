@@ -79,6 +79,19 @@ def test_a_type_that_is_off_by_default_is_suppressed_until_it_is_turned_on(
     assert laptop.list().total == 1
 
 
+def test_what_is_chosen_on_another_channel_does_not_change_what_arrives(
+    phone: Device, laptop: Device, alice: int
+) -> None:
+    with changed_settings(TYPES=TYPES, CHANNELS={"email": {}}):
+        services.set_preference(user_id=alice, type="news", channel="email", enabled=False)
+        services.set_preference(user_id=alice, type="tips", channel="email", enabled=True)
+        sent = phone.send(alice, "x", type="news")
+        assert phone.send(alice, "y", type="tips") is None
+    assert sent is not None
+    assert laptop.next_change().notification_id == sent
+    assert laptop.list().total == 1
+
+
 def test_a_type_that_is_not_declared_is_refused_where_a_setting_forbids_it(
     phone: Device, laptop: Device, alice: int
 ) -> None:

@@ -52,6 +52,7 @@ def call_everything(users: list[User]) -> None:
         change(user=user, notification_id=sent.notification.pk)
     live_inbox.mark_all_read(user=users[1])
     live_inbox.set_preference(user=user, type="news", enabled=False)
+    live_inbox.who_wants(users=users, type="news")
     revoke_tokens(user_id=user.pk)
     selectors.page(user_id=user.pk, limit=5)
     selectors.heads([str(user.pk)])

@@ -207,6 +207,8 @@ def _reads(user: User, notification: int) -> dict[str, Callable[[], object]]:
         "events": partial(selectors.events, [LogRange(str(key), 0)], limit=5),
         "state": partial(selectors.inbox_state, user_id=key),
         "preferences": partial(selectors.preferences, user_id=key),
+        "preference": partial(selectors.preference, user_id=key, type="news"),
+        "wanting": partial(selectors.users_who_want, user_ids=[key], type="news"),
         "accounts": partial(accounts_for, [token], AccountConfig()),
         "statuses": partial(account_statuses, [str(key)]),
         "caller": partial(refresh_caller, Caller(user)),

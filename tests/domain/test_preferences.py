@@ -10,15 +10,19 @@ from django.utils.translation import gettext_lazy
 from live_inbox import selectors, services
 from live_inbox.errors import InvalidInput
 from live_inbox.models import Notification, NotificationPreference
-from live_inbox.selectors import PreferenceState
+from live_inbox.selectors import ChannelState, PreferenceState
 from tests.changed_settings import changed_settings
 from tests.domain.conftest import VerifyEvents
 from tests.domain.query_counting import queries
 
 
 def state(type: str, enabled: bool, *, required: bool = False) -> PreferenceState:
-    """The state of a type that is declared without texts, or not at all."""
-    return PreferenceState(type, enabled, required, label=type, description="")
+    """The state of a type that is declared without texts, or not at all, on a site with the inbox alone."""
+    return PreferenceState(type, in_app(enabled, required=required), label=type, description="")
+
+
+def in_app(enabled: bool, *, required: bool = False) -> tuple[ChannelState, ...]:
+    return (ChannelState("in_app", "in_app", enabled, required),)
 
 
 @pytest.fixture
@@ -81,9 +85,9 @@ def test_declared_types_are_listed_with_their_texts(alice: User) -> None:
     }
     with changed_settings(TYPES=declared), translation.override("de"):
         assert selectors.preferences(user_id=alice.pk) == [
-            PreferenceState("news", False, False, label="News", description="What is new."),
+            PreferenceState("news", in_app(False), label="News", description="What is new."),
             state("own", False),
-            PreferenceState("sums", True, False, label="Ja", description=""),
+            PreferenceState("sums", in_app(True), label="Ja", description=""),
         ]
 
 

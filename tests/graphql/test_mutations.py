@@ -446,6 +446,49 @@ class TestPreferences:
         assert await NotificationPreference.objects.acount() == 0
         assert await ask.data(self.SET, alice, {"input": on}) == on | {"required": True}
 
+    async def test_a_type_is_turned_on_by_another_channel(
+        self, ask: Ask, alice: User, configure: Callable[..., None]
+    ) -> None:
+        configure(CHANNELS={"email": {"label": "E-mail"}})
+        document = self.SET.replace("required", "channels { channel label enabled required }")
+        both = {"type": "news", "enabled": True}
+        for channel, enabled in (("email", True), ("in_app", False), ("email", False)):
+            input = {"type": "news", "channel": channel, "enabled": enabled}
+            both |= {channel: enabled}
+            assert await ask.data(document, alice, {"input": input}) == {
+                "type": "news",
+                "enabled": both.get("in_app", True),
+                "channels": [
+                    {
+                        "channel": each,
+                        "label": label,
+                        "enabled": both.get(each, True),
+                        "required": False,
+                    }
+                    for each, label in (("in_app", "in_app"), ("email", "E-mail"))
+                ],
+            }
+        assert await NotificationPreference.objects.acount() == 2
+
+    async def test_what_is_required_by_a_channel_cannot_be_turned_off_there(
+        self, ask: Ask, alice: User, configure: Callable[..., None]
+    ) -> None:
+        configure(CHANNELS={"email": {}}, TYPES={"security": {"required": ["email"]}})
+        off = {"type": "security", "enabled": False}
+        error = await ask.error(self.SET, alice, {"input": off | {"channel": "email"}})
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "input.enabled"}
+        assert await NotificationPreference.objects.acount() == 0
+        assert await ask.data(self.SET, alice, {"input": off}) == off | {"required": False}
+
+    async def test_a_channel_must_be_one_of_the_site(self, ask: Ask, alice: User) -> None:
+        input = {"type": "news", "channel": "email", "enabled": True}
+        assert await ask.error(self.SET, alice, {"input": input}) == {
+            "message": "This site has no such channel.",
+            "path": ["setNotificationPreference"],
+            "extensions": {"code": "BAD_USER_INPUT", "field": "input.channel"},
+        }
+        assert await NotificationPreference.objects.acount() == 0
+
     async def test_a_type_must_be_a_slug(self, ask: Ask, alice: User) -> None:
         error = await ask.error(self.SET, alice, {"input": {"type": "a b", "enabled": True}})
         assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "input.type"}

@@ -76,6 +76,8 @@ class TestNames:
             "InboxNotificationActor",
             "InboxNotificationAdded",
             "InboxNotificationChange",
+            "InboxNotificationChannel",
+            "InboxNotificationChannelPreference",
             "InboxNotificationCategoryCount",
             "InboxNotificationConnection",
             "InboxNotificationCounts",

@@ -381,6 +381,62 @@ async def test_types(ask: Ask, alice: User, muted: None, configure: Callable[...
     assert await ask.data(set_, alice) == {"enabled": True, "description": "Nein"}
 
 
+CHANNELS = {"email": {"label": gettext_lazy("Email address")}, "push": {}}
+
+
+def channel(channel: str, label: str, enabled: bool, *, required: bool = False) -> dict[str, Any]:
+    """What a caller wants by a channel, as GraphQL returns it."""
+    return {"channel": channel, "label": label, "enabled": enabled, "required": required}
+
+
+async def test_channels(ask: Ask, alice: User, configure: Callable[..., None]) -> None:
+    configure(
+        CHANNELS=CHANNELS,
+        TYPES={"bill": {"required": ["email"]}},
+        RECIPIENT_LANGUAGE="tests.graphql.test_queries.language_of",
+    )
+    await in_database_thread(
+        services.set_preference, user_id=alice.pk, type="own", channel="push", enabled=True
+    )
+    mail = "E-Mail-Adresse"
+    assert await ask.data("{ notificationChannels { channel label } }", alice) == [
+        {"channel": "in_app", "label": "in_app"},
+        {"channel": "email", "label": mail},
+        {"channel": "push", "label": "push"},
+    ]
+    bill = {
+        "type": "bill",
+        "channels": [
+            channel("in_app", "in_app", True),
+            channel("email", mail, True, required=True),
+            channel("push", "push", False),
+        ],
+    }
+    own = {
+        "type": "own",
+        "channels": [
+            channel("in_app", "in_app", True),
+            channel("email", mail, False),
+            channel("push", "push", True),
+        ],
+    }
+    fields = "type channels { channel label enabled required }"
+    assert await ask.data(f"{{ notificationTypes {{ {fields} }} }}", alice) == [bill]
+    assert await ask.data(f"{{ notificationPreferences {{ {fields} }} }}", alice) == [bill, own]
+
+
+async def test_without_declared_channels_there_is_the_inbox(
+    ask: Ask, alice: User, muted: None
+) -> None:
+    only = {"channel": "in_app", "label": "in_app"}
+    assert await ask.data("{ notificationChannels { channel label } }", alice) == [only]
+    query = "{ notificationPreferences { channels { channel label enabled required } } }"
+    listed = await ask.data(query, alice)
+    assert [each["channels"] for each in listed] == [
+        [only | {"enabled": enabled, "required": False}] for enabled in (False, False, True)
+    ]
+
+
 async def test_no_types(ask: Ask, alice: User, muted: None) -> None:
     assert await ask.data("{ notificationTypes { type } }", alice) == []
 
@@ -395,7 +451,7 @@ async def test_no_preferences(ask: Ask, alice: User) -> None:
         ("{ viewer { id } }", 1),
         ("{ notifications { nodes { id sender { id } } totalCount position } }", 1),
         ('{ notification(id: "1") { id sender { id } } }', 1),
-        ("{ notificationPreferences { type } }", 1),
+        ("{ notificationPreferences { type channels { enabled } } }", 1),
     ],
 )
 def test_a_query_costs_one_statement(

@@ -75,7 +75,8 @@ def without_descriptions(name: str) -> str:
         "filter: NotificationFilter ): NotificationConnection! notificationCounts: NotificationCounts! "
         "notification( id: ID! ): Notification "
         "node( id: ID! ): Node notificationPreferences: [NotificationPreference!]! "
-        "notificationTypes: [NotificationType!]! topics: [String!]! campaign( id: ID! ): Campaign }",
+        "notificationTypes: [NotificationType!]! notificationChannels: [NotificationChannel!]! "
+        "topics: [String!]! campaign( id: ID! ): Campaign }",
         "type Mutation { send( input: SendInput! ): SendPayload! "
         "sendMany( input: SendManyInput! ): SendManyPayload! "
         "editNotification( input: EditInput! ): EditPayload! "
@@ -197,10 +198,14 @@ def without_descriptions(name: str) -> str:
         "type DeletePayload { notificationId: ID! undoToken: String unreadCount: Int! unseenCount: Int! "
         "position: String! }",
         "type NotificationPreference { type: String! enabled: Boolean! required: Boolean! "
-        "label: String! description: String! category: String icon: String }",
+        "label: String! description: String! category: String icon: String "
+        "channels: [NotificationChannelPreference!]! }",
         "type NotificationType { type: String! enabled: Boolean! required: Boolean! "
-        "label: String! description: String! category: String icon: String }",
-        "input NotificationPreferenceInput { type: String! enabled: Boolean! }",
+        "label: String! description: String! category: String icon: String "
+        "channels: [NotificationChannelPreference!]! }",
+        "type NotificationChannelPreference { channel: String! label: String! enabled: Boolean! required: Boolean! }",
+        "type NotificationChannel { channel: String! label: String! }",
+        'input NotificationPreferenceInput { type: String! enabled: Boolean! channel: String! = "in_app" }',
     ],
 )
 def test_the_types_are_those_of_the_design(expected: str) -> None:
@@ -219,6 +224,8 @@ def test_there_are_no_other_types() -> None:
             "NotificationPreferenceInput",
             "NotificationPreference",
             "NotificationType",
+            "NotificationChannel",
+            "NotificationChannelPreference",
         ),
         *(
             "SendPayload",

@@ -40,9 +40,9 @@ def alice(db: Any) -> User:
     return User.objects.create_user("alice")
 
 
-def boxes(html: str) -> dict[str, set[str]]:
-    """The checkboxes of a page, by type, with their flags."""
-    found = re.findall(r'<input type="checkbox" name="type" value="([^"]*)"([^>]*)>', html)
+def boxes(html: str, channel: str = "in_app") -> dict[str, set[str]]:
+    """The checkboxes of a page for a channel, by type, with their flags."""
+    found = re.findall(rf'<input type="checkbox" name="on:{channel}" value="([^"]*)"([^>]*)>', html)
     return {type: {"checked", "disabled"} & set(flags.split()) for type, flags in found}
 
 
@@ -60,13 +60,31 @@ def test_the_page_lists_the_declared_types_and_the_users_own(browser: Client, al
 
 
 def test_what_is_unchecked_is_turned_off_and_back_on(browser: Client, alice: User) -> None:
-    response = browser.post(PAGE, {"type": ["news", "made-up"]})
+    response = browser.post(PAGE, {"on:in_app": ["news", "made-up"]})
     assert (response.status_code, response["Location"]) == (302, f"{PAGE}?saved=1")
     saved = NotificationPreference.objects.values_list("user_id", "type", "enabled")
     assert list(saved) == [(alice.pk, "sums", False)]
     assert boxes(browser.get(f"{PAGE}?saved=1").content.decode())["sums"] == set()
-    browser.post(PAGE, {"type": ["news", "sums"]})
+    browser.post(PAGE, {"on:in_app": ["news", "sums"]})
     assert list(saved.all()) == [(alice.pk, "sums", True)]
+
+
+def test_with_other_channels_the_page_is_a_table(browser: Client, alice: User) -> None:
+    types = {"news": TYPES["news"], "invoice": {"required": ["email"]}}
+    with changed_settings(TYPES=types, CHANNELS={"email": {"label": "E-<mail>"}}):
+        html = browser.get(PAGE).content.decode()
+        assert boxes(html) == {"invoice": {"checked"}, "news": {"checked"}}
+        assert boxes(html, "email") == {"invoice": {"checked", "disabled"}, "news": set()}
+        assert '<th scope="col">E-&lt;mail&gt;</th>' in html
+        assert 'aria-label="E-&lt;mail&gt; for News &amp; &lt;b&gt;more&lt;/b&gt;"' in html
+        wanted = {"on:in_app": ["invoice"], "on:email": ["news"], "on:sms": ["news"]}
+        browser.post(PAGE, wanted)
+        saved = NotificationPreference.objects.order_by("type", "channel")
+        assert list(saved.values_list("type", "channel", "enabled")) == [
+            ("news", "email", True),
+            ("news", "in_app", False),
+        ]
+        assert boxes(browser.get(PAGE).content.decode(), "email")["news"] == {"checked"}
 
 
 def test_without_types_the_page_says_so(browser: Client) -> None:
@@ -77,7 +95,7 @@ def test_without_types_the_page_says_so(browser: Client) -> None:
 def test_a_form_of_another_site_is_refused(alice: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(alice)
-    assert strict.post(PAGE, {"type": []}).status_code == 403
+    assert strict.post(PAGE, {"on:in_app": []}).status_code == 403
     assert not NotificationPreference.objects.exists()
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from live_inbox import database
-from live_inbox.admin.type_fields import type_label
+from live_inbox.admin.type_fields import channel_choices, type_label
 from live_inbox.declared_types import declared_types
 
 
@@ -53,6 +53,24 @@ class TypeFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         """Return the rows of the selected choice."""
         return queryset.filter(type=self.value()) if self.value() else None
+
+
+class ChannelFilter(SimpleListFilter):
+    """Filters preferences by channel. Django shows it only where there is more than the inbox."""
+
+    title = "channel"
+    parameter_name = "channel"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
+        """Return the channels of the site."""
+        choices = channel_choices()
+        return choices if len(choices) > 1 else ()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows of the selected choice."""
+        return queryset.filter(channel=self.value()) if self.value() else None
 
 
 class ContentFilter(SimpleListFilter):

@@ -1,4 +1,4 @@
-"""How forms and filters of the admin offer the declared types."""
+"""How forms and filters of the admin offer the declared types and channels."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def type_widget() -> forms.Widget:
     if not inbox_settings().undeclared_types:
         return forms.Select(choices=choices)
     return _SuggestingInput(choices)
+
+
+def channel_choices() -> list[tuple[str, str]]:
+    """Return the channels of the site, with their labels."""
+    declared = inbox_settings().all_channels
+    return [(slug, str(channel.label) or slug) for slug, channel in declared.items()]
+
+
+def channel_widget() -> forms.Widget:
+    """Return a widget that offers the channels; a hidden field where there is only the inbox."""
+    choices = channel_choices()
+    return forms.Select(choices=choices) if len(choices) > 1 else forms.HiddenInput()
 
 
 class _SuggestingInput(forms.TextInput):

@@ -534,6 +534,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("type", models.CharField(max_length=64)),
+                ("channel", models.CharField(default="in_app", max_length=64)),
                 ("enabled", models.BooleanField(default=True)),
                 (
                     "user",
@@ -547,7 +548,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("user", "type"), name="preference_of_type")
+                    models.UniqueConstraint(
+                        fields=("user", "type", "channel"), name="preference_of_channel"
+                    )
                 ],
             },
         ),

@@ -8,10 +8,14 @@ from live_inbox.selectors.lists import Page, notification, page, rank_of
 from live_inbox.selectors.log import events, heads
 from live_inbox.selectors.newest_pages import newest_pages
 from live_inbox.selectors.preferences import (
+    ChannelName,
+    ChannelState,
     PreferenceState,
+    channels,
     notification_types,
-    preference_state,
+    preference,
     preferences,
+    users_who_want,
 )
 from live_inbox.selectors.target_links import Target, has_links, target_links
 
@@ -19,6 +23,8 @@ __all__ = [
     "EMPTY",
     "EVERYTHING",
     "MAX_TYPES",
+    "ChannelName",
+    "ChannelState",
     "InboxState",
     "ListFilter",
     "Page",
@@ -26,6 +32,7 @@ __all__ = [
     "Reception",
     "Target",
     "TypeCounts",
+    "channels",
     "events",
     "has_links",
     "heads",
@@ -34,10 +41,11 @@ __all__ = [
     "notification",
     "notification_types",
     "page",
-    "preference_state",
+    "preference",
     "preferences",
     "rank_of",
     "reception",
     "target_links",
     "type_counts",
+    "users_who_want",
 ]

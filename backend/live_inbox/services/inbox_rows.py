@@ -29,20 +29,22 @@ from live_inbox.models import (
     new_epoch,
     new_fingerprint,
 )
+from live_inbox.notification_channels import IN_APP
 from live_inbox.services.counting import Counts
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 from live_inbox.storable import is_storable_integer
 
 _CHOSEN = (
     f"EXISTS (SELECT 1 FROM {NotificationPreference._meta.db_table} AS preference"
-    " WHERE preference.user_id = given.user_id AND preference.type = %s AND"
+    " WHERE preference.user_id = given.user_id AND preference.type = %s"
+    f" AND preference.channel = '{IN_APP}' AND"
 )
 _NOT_OFF = f"NOT {_CHOSEN} NOT preference.enabled)"
 _ON = f"{_CHOSEN} preference.enabled)"
 
 
 def wanted_by_user(type: str | None, *, is_on: bool) -> tuple[str, list[str]]:
-    """Return the condition that the user of a row `given` wants a type, and its parameters.
+    """Return the condition that the user of a row `given` wants a type in the inbox, and its parameters.
 
     Those who have chosen nothing want it if `is_on`. Everybody wants None: what cannot be turned off.
     """

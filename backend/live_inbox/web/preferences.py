@@ -1,4 +1,4 @@
-"""The page on which users turn types of notification on and off, for projects without a page of their own.
+"""The page on which users turn types of notification on and off, on each channel, for projects without such a page.
 
 It extends the template `live_inbox/base.html`. A project that has a template of that name in its own directories puts
 the page into its own frame.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -30,15 +30,22 @@ def preferences(request: HttpRequest) -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     states = selectors.preferences(user_id=user.pk)
     if request.method == "POST":
-        _save(user, states, wanted=set(request.POST.getlist("type")))
+        _save(user, states, request.POST)
         return HttpResponseRedirect(f"{request.path}?saved=1")
-    context = {"preferences": states, "saved": "saved" in request.GET}
+    context = {
+        "preferences": states,
+        "channels": selectors.channels(),
+        "saved": "saved" in request.GET,
+    }
     return render(request, "live_inbox/preferences.html", context)
 
 
-def _save(user: Any, states: list[PreferenceState], *, wanted: set[str]) -> None:
+def _save(user: Any, states: list[PreferenceState], form: QueryDict) -> None:
     """Save what has changed. Only types that were listed: a form cannot make up others."""
     for state in states:
-        enabled = state.type in wanted
-        if not state.required and enabled is not state.enabled:
-            services.set_preference(user_id=user.pk, type=state.type, enabled=enabled)
+        for on in state.channels:
+            enabled = state.type in form.getlist(f"on:{on.channel}")
+            if not on.required and enabled is not on.enabled:
+                services.set_preference(
+                    user_id=user.pk, type=state.type, enabled=enabled, channel=on.channel
+                )

@@ -77,10 +77,20 @@ BUGS = (
         name="preferences-of-everybody",
         breaks="A user sees what others have turned off.",
         file=f"{SELECTORS}/preferences.py",
-        original=".filter(user=user_id)",
-        replacement=".filter(user__isnull=False)",
+        original="_choices(user=user_id)\n",
+        replacement="_choices(user__isnull=False)\n",
         caught_by=(
             "tests/domain/test_preferences.py::test_a_preference_is_remembered_and_can_be_changed",
+        ),
+    ),
+    PlantedBug(
+        name="required-channel-turned-off",
+        breaks="A project that mails does not mail a required type to a user who had turned it off.",
+        file=f"{SELECTORS}/preferences.py",
+        original="    if declared.is_required_by(channel):\n        return set(user_ids)\n",
+        replacement="",
+        caught_by=(
+            "tests/domain/test_channels.py::test_a_required_type_is_wanted_whatever_was_chosen_before",
         ),
     ),
 )

@@ -209,6 +209,16 @@ BUGS = (
         ),
     ),
     PlantedBug(
+        name="other-channel-turns-off-the-inbox",
+        breaks="Users who want no mail about a type do not get it in the inbox either.",
+        file=f"{SERVICES}/inbox_rows.py",
+        original="AND preference.channel = '{IN_APP}' AND",
+        replacement="AND",
+        caught_by=(
+            "tests/domain/test_channels.py::test_what_is_chosen_on_another_channel_does_not_change_the_inbox",
+        ),
+    ),
+    PlantedBug(
         name="text-of-another-language",
         breaks="Of a bulk in several languages, everybody gets the text of the first.",
         file=f"{SERVICES}/bulk_insert.py",
