@@ -168,16 +168,17 @@ export class GraphQLSource implements InboxSource {
 
   async preferences(): Promise<Preference[]> {
     const document =
-      "query Preferences { notificationPreferences { type enabled required label description category } }";
+      "query Preferences { notificationPreferences { type label description category enabled required " +
+      "channels { channel label enabled required } } }";
     type Result = { notificationPreferences: Preference[] };
     return (await this.execute<Result>(document)).notificationPreferences;
   }
 
-  async setPreference(type: string, enabled: boolean): Promise<void> {
+  async setPreference(type: string, enabled: boolean, channel?: string): Promise<void> {
     const document = `mutation SetPreference($input: NotificationPreferenceInput!) {
       setNotificationPreference(input: $input) { type }
     }`;
-    await this.execute(document, { input: { type, enabled } });
+    await this.execute(document, { input: { type, enabled, channel } });
   }
 
   /** Run one query or mutation. Rejects with the server's own message if it fails. */

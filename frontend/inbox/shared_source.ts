@@ -158,8 +158,8 @@ export class SharedSource implements InboxSource {
     return this.call("preferences");
   }
 
-  setPreference(type: string, enabled: boolean): Promise<void> {
-    return this.call("setPreference", type, enabled);
+  setPreference(type: string, enabled: boolean, channel?: string): Promise<void> {
+    return this.call("setPreference", type, enabled, channel);
   }
 
   // -- the tab that leads -------------------------------------------------------------------------------

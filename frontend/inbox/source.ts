@@ -3,6 +3,15 @@
 import type { FollowStatus, InboxReset, Notification, NotificationEvent } from "../client/index.js";
 import type { Filter, Page } from "./list.js";
 
+/** What the user wants of a type by one channel: the inbox, or one by which the site itself delivers. */
+export interface ChannelPreference {
+  channel: string;
+  label: string;
+  enabled: boolean;
+  required: boolean;
+}
+
+/** What the user wants of a type. `enabled` and `required` are about the inbox, the first of the channels. */
 export interface Preference {
   type: string;
   enabled: boolean;
@@ -10,7 +19,11 @@ export interface Preference {
   label: string;
   description: string;
   category: string | null;
+  channels: ChannelPreference[];
 }
+
+/** The channel of the inbox itself. */
+export const IN_APP = "in_app";
 
 export interface SourceListener {
   /** Receive the newest page of the whole inbox: at the start, and when positions became useless. */
@@ -74,7 +87,8 @@ export interface InboxSource {
   markSeen(upTo: string): Promise<Position>;
   /** Return what the user wants of each type: of those that the server declares, and of those that they have chosen. */
   preferences(): Promise<Preference[]>;
-  setPreference(type: string, enabled: boolean): Promise<void>;
+  /** Turn a type on or off by a channel, or else in the inbox. */
+  setPreference(type: string, enabled: boolean, channel?: string): Promise<void>;
 }
 
 /** An error that the server reported, with its code. */

@@ -93,6 +93,10 @@ export interface Strings {
   originRefused: string;
   preferencesIntro: string;
   alwaysOn: string;
+  /** The name of the inbox among the channels by which notifications reach the user. */
+  inboxChannel: string;
+  /** The name of a switch where there are several channels: "E-mail for Comments". */
+  channelOfType: string;
   noPreferences: string;
   /** Whether the browser may show notifications, asked before the browser asks. */
   askBrowser: string;

@@ -335,8 +335,12 @@ export class UserActions implements ItemActions, PanelActions {
     panel.showView(!panel.showsPreferences);
     if (!panel.showsPreferences) return;
     const { showPreferences } = await loadPreferencesView();
-    const set = (type: string, enabled: boolean): void => void this.run((used) => used.setPreference(type, enabled));
-    showPreferences(panel.preferences, await source.preferences(), this.context.list.types, texts, set);
+    showPreferences(panel.preferences, {
+      preferences: await source.preferences(),
+      seen: this.context.list.types,
+      texts,
+      set: (...choice) => void this.run((used) => used.setPreference(...choice)),
+    });
   }
 }
 

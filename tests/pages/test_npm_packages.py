@@ -189,6 +189,11 @@ BARE_RUNTIME = """
   await store.performAction(last().id, "approve");
   await until(() => last().performedAction !== null);
   log(JSON.stringify([titles(), last().performedAction]));
+  const { channel } = (await store.preferences())[0].channels[0];
+  await store.setPreference("report", false, channel);
+  await store.setPreference("approval", false);
+  const chosen = (await store.preferences()).filter(({ type, enabled }) => type !== "tips" && !enabled);
+  log(JSON.stringify(chosen.map(({ type, channels }) => [type, ...channels.map(({ enabled }) => enabled)])));
   // For the WebSocket of this test, which may be told of the end.
   globalThis.process = { nextTick };
   release();
@@ -210,6 +215,7 @@ def test_the_store_needs_nothing_of_a_browser_but_websockets(project: Path, site
         [["three", "two", "one"], False],
         [["two"], 1],
         [["two"], "approve"],
+        [["approval", False], ["report", False]],
     ]
 
 

@@ -81,6 +81,8 @@ const ar: Strings = {
   originRefused: "الخادم لا يقبل الاتصالات من هذه الصفحة.",
   preferencesIntro: "ما الذي تريد أن يصلك؟ ما وصل من قبل يبقى.",
   alwaysOn: "مفعّل دائمًا",
+  inboxChannel: "الوارد",
+  channelOfType: "{channel} لـ{type}",
   noPreferences: "لا يوجد ما تختاره بعد.",
   askBrowser: "هل تريد إظهار إشعارات المتصفح عندما تكون هذه الصفحة في الخلفية؟",
   turnOn: "تفعيل",

@@ -76,6 +76,8 @@ const de: Strings = {
   originRefused: "Der Server nimmt keine Verbindungen von dieser Seite an.",
   preferencesIntro: "Was soll Sie erreichen? Was im Posteingang ist, bleibt.",
   alwaysOn: "immer an",
+  inboxChannel: "Posteingang",
+  channelOfType: "{channel} für {type}",
   noPreferences: "Noch gibt es nichts auszuwählen.",
   askBrowser: "Benachrichtigungen Ihres Browsers zeigen, während diese Seite im Hintergrund ist?",
   turnOn: "Einschalten",

@@ -76,6 +76,8 @@ export const en: Strings = {
   originRefused: "The server does not accept connections from this page.",
   preferencesIntro: "What should reach you? What is in the inbox stays.",
   alwaysOn: "always on",
+  inboxChannel: "Inbox",
+  channelOfType: "{channel} for {type}",
   noPreferences: "There is nothing to choose yet.",
   askBrowser: "Show notifications of your browser while this page is in the background?",
   turnOn: "Turn on",

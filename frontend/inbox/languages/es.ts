@@ -76,6 +76,8 @@ const es: Strings = {
   originRefused: "El servidor no acepta conexiones de esta página.",
   preferencesIntro: "¿Qué quieres recibir? Lo que ya está en la bandeja se queda.",
   alwaysOn: "siempre activo",
+  inboxChannel: "Bandeja",
+  channelOfType: "{channel} para {type}",
   noPreferences: "Todavía no hay nada que elegir.",
   askBrowser: "¿Mostrar notificaciones del navegador mientras esta página está en segundo plano?",
   turnOn: "Activar",

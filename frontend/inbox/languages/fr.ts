@@ -76,6 +76,8 @@ const fr: Strings = {
   originRefused: "Le serveur n’accepte pas les connexions de cette page.",
   preferencesIntro: "Que voulez-vous recevoir ? Ce qui est déjà là reste.",
   alwaysOn: "toujours actif",
+  inboxChannel: "Boîte",
+  channelOfType: "{channel} pour {type}",
   noPreferences: "Il n’y a encore rien à choisir.",
   askBrowser: "Afficher des notifications du navigateur quand cette page est en arrière-plan ?",
   turnOn: "Activer",

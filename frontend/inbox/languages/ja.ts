@@ -76,6 +76,8 @@ const ja: Strings = {
   originRefused: "サーバーはこのページからの接続を受け付けていません。",
   preferencesIntro: "受け取る通知を選んでください。届いた通知は残ります。",
   alwaysOn: "常にオン",
+  inboxChannel: "受信トレイ",
+  channelOfType: "{type}の{channel}",
   noPreferences: "選べる項目はまだありません。",
   askBrowser: "このページが背面にあるとき、ブラウザーの通知を表示しますか？",
   turnOn: "オンにする",

@@ -155,8 +155,9 @@ export class InboxStore {
 
   readonly preferences = (): Promise<Preference[]> => this.connected().preferences();
 
-  readonly setPreference = (type: string, enabled: boolean): Promise<void> =>
-    this.connected().setPreference(type, enabled);
+  /** Turn a type on or off, by one of the channels or else in the inbox. */
+  readonly setPreference = (type: string, enabled: boolean, channel?: string): Promise<void> =>
+    this.connected().setPreference(type, enabled, channel);
 
   /** Connect now instead of after the wait. */
   readonly reconnectNow = (): void => this.source?.reconnectNow();

@@ -1,5 +1,5 @@
 /** `live-inbox/store`: an inbox as state, for user interfaces. */
 
 export type { TokenSource } from "../../../client/index.js";
-export type { Preference } from "../../../inbox/source.js";
+export type { ChannelPreference, Preference } from "../../../inbox/source.js";
 export { type InboxState, InboxStore, type InboxStoreOptions } from "./inbox_store.js";
