@@ -46,6 +46,14 @@ def check_that_a_bulk_send_remembers_its_recipients() -> None:
             notification.delete()
 
 
+def check_that_who_wants_a_type_is_found_whatever_names_them() -> None:
+    alice, bob, carol = new_user(), new_user(), new_user()
+    live_inbox.set_preference(user=bob, type="wanted", enabled=False)
+    given: list[Any] = [carol, str(bob.pk), str(alice.pk)]
+    assert live_inbox.who_wants(users=given, type="wanted") == [carol, str(alice.pk)]
+    assert not live_inbox.wants(user=bob.pk, type="wanted")
+
+
 def check_that_a_campaign_goes_page_by_page_and_is_recalled() -> None:
     users = [new_user() for _ in range(5)]
     for user in users[1:]:
