@@ -62,8 +62,9 @@ CLOSINGS = {
     ),
     GraphQLCloseCode.FORBIDDEN: GraphQLClosing(
         "Forbidden",
-        "the token is missing, not accepted, expired or revoked, or the user was deactivated: the word after "
-        "the colon says which. Clients come back with fresh parameters, and give up after some attempts",
+        "the token is missing, not accepted, expired or revoked, the user was deactivated, or an administrator has "
+        "disconnected the device: the word after the colon says which. Clients come back with fresh parameters, and "
+        "give up after some attempts",
         True,
     ),
     GraphQLCloseCode.NO_SUBPROTOCOL: GraphQLClosing(

@@ -6,11 +6,12 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 import live_inbox
 from live_inbox.identity.admissions import OpenSocket
-from live_inbox.models import TokenRevocation
-from live_inbox.services.connection_reports import answer
+from live_inbox.models import ConnectionReport, TokenRevocation
+from live_inbox.services.connection_reports import KEEP, answer
 from tests.admin.conftest import MakeStaff
 
 
@@ -32,12 +33,13 @@ def test_the_servers_are_asked_and_what_they_answer_is_shown(browser: Client, ad
         "processes": 0,
         "devices": [],
     }
-    answer(inquiry=inquiry, process="a:1", sockets=[OpenSocket("json", "::1", 0, 60)])
+    answer(inquiry=inquiry, process="a:1", sockets=[OpenSocket("5", "json", "::1", 0, 60)])
     answer(inquiry=inquiry, process="b:2", sockets=[])
     assert browser.get(f"{address}connections/?inquiry={inquiry}").json() == {
         "processes": 2,
         "devices": [
             {
+                "id": "5",
                 "api": "json",
                 "since": "1970-01-01 00:00:00",
                 "until": "1970-01-01 00:01:00",
@@ -48,6 +50,45 @@ def test_the_servers_are_asked_and_what_they_answer_is_shown(browser: Client, ad
     }
     for wrong in ("", "x", "%00", "?inquiry=%00"):
         assert browser.get(f"{address}connections/?inquiry={wrong}").json()["processes"] == 0
+
+
+def test_only_a_device_that_was_just_found_is_disconnected(browser: Client, address: str) -> None:
+    """The tests of several server processes disconnect one."""
+    assert browser.get(f"{address}disconnect/").status_code == 405
+    answer(inquiry="now", process="a:1", sockets=[OpenSocket("5", "json", "::1", 0, 60)])
+    answer(inquiry="old", process="a:1", sockets=[OpenSocket("6", "json", "::1", 0, 60)])
+    ConnectionReport.objects.filter(inquiry="old").update(created_at=timezone.now() - 2 * KEEP)
+    answer(inquiry="x", process="a:1", sockets=[])
+    for wrong in (
+        {},
+        {"inquiry": "now", "socket": "7"},
+        {"inquiry": "old", "socket": "6"},
+        {"inquiry": "\0"},
+    ):
+        page = browser.post(f"{address}disconnect/", wrong, follow=True).content.decode()
+        assert "not known any more" in page
+    assert not LogEntry.objects.exists()
+    found = {"inquiry": "now", "socket": "5"}
+    page = browser.post(f"{address}disconnect/", found, follow=True).content.decode()
+    assert "The device is disconnected." in page
+    assert LogEntry.objects.get().get_change_message() == (
+        "Disconnected a device: json, connected since 1970-01-01 00:00:00."
+    )
+
+
+def test_a_device_is_disconnected_by_the_form_of_the_page_alone(
+    browser: Client, address: str
+) -> None:
+    answer(inquiry="now", process="a:1", sockets=[OpenSocket("5", "json", "::1", 0, 60)])
+    found = {"inquiry": "now", "socket": "5"}
+    browser.handler.enforce_csrf_checks = True
+    assert browser.post(f"{address}disconnect/", found).status_code == 403
+    page = browser.get(f"{address}change/").content.decode()
+    form = page.partition('id="inbox-disconnect"')[2].partition("</form>")[0]
+    token = form.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    found["csrfmiddlewaretoken"] = token
+    assert browser.post(f"{address}disconnect/", found).status_code == 302
+    assert LogEntry.objects.count() == 1
 
 
 def test_the_user_is_signed_out_by_a_button(browser: Client, address: str, alice: User) -> None:
@@ -63,7 +104,7 @@ def test_it_is_for_those_who_may_change_users(staff: MakeStaff, address: str) ->
     page = browser.get(f"{address}change/")
     assert page.status_code == 200
     assert "inbox-connections" not in page.content.decode()
-    for name in ("connections", "sign_out"):
+    for name in ("connections", "disconnect", "sign_out"):
         assert browser.post(f"{address}{name}/").status_code == 403
     assert browser.get(f"{address}connections/?inquiry=x").status_code == 403
     assert not TokenRevocation.objects.exists()

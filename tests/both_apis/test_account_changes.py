@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,11 +16,15 @@ from django.db import transaction
 from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed
 
+from live_inbox.identity.admissions import OpenSocket
 from live_inbox.identity.issuing import issue_token
+from live_inbox.services.access import disconnect
+from live_inbox.services.connection_reports import ask, reports
 from tests.both_apis.conftest import DEVICES
 from tests.both_apis.devices import Socket
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,6 +171,32 @@ def test_who_signs_out_everywhere_has_to_sign_in_again_everywhere(
     assert page(signed_in(alice)).receive()["type"] == "connection_ack"
     others.send_json({"type": "ping"})
     assert others.receive()["type"] == "pong"
+
+
+@pytest.mark.parametrize("api", ["graphql", "json"])
+def test_a_device_that_is_disconnected_may_come_back(
+    device: Any, patient_server: ServerThread, alice: int, api: str
+) -> None:
+    token = issue_token(User.objects.get(pk=alice), ttl_seconds=600)
+    with ExitStack() as opened:
+        chosen = opened.enter_context(DEVICES[api](patient_server.ws, token))
+        assert chosen.list().total == 0
+        newest = sockets_of(alice)[-1]
+        disconnect(user_id=alice + 1000, socket_id=newest.id)
+        disconnect(user_id=alice, socket_id="")
+        disconnect(user_id=alice, socket_id=newest.id)
+        assert close_code(chosen) == 4403
+        again = opened.enter_context(DEVICES[api](patient_server.ws, token))
+        assert again.list().total == 0
+        assert newest.id not in [socket.id for socket in sockets_of(alice)]
+    assert device.list().total == 0
+
+
+def sockets_of(user_id: int) -> Sequence[OpenSocket]:
+    """Return what the server answers that has a socket of this user, the oldest first."""
+    inquiry = ask(user_id=user_id)
+    wait_until(lambda: any(reports(inquiry).values()))
+    return next(sockets for sockets in reports(inquiry).values() if sockets)
 
 
 @pytest.mark.parametrize("api", ["graphql", "json"])

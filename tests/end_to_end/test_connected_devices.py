@@ -1,4 +1,4 @@
-"""Which devices of a user are connected, asked of all server processes."""
+"""Which devices of a user are connected, asked of all server processes, and disconnecting one of them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
 from django.utils import timezone
+from websockets.exceptions import ConnectionClosed
 
+import live_inbox
 from live_inbox.identity.admissions import OpenSocket
 from live_inbox.models import ConnectionReport
 from live_inbox.services.connection_reports import answer, ask, reports
 from tests.end_to_end.conftest import Devices
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import wait_until
 
 Start = Callable[..., ServerProcess]
 Answers = Mapping[str, Sequence[OpenSocket]]
@@ -55,8 +61,43 @@ def test_each_process_says_what_is_open_there(
     assert count(answers_to(alice + 1000, lambda found: len(found) >= 2)) == 0
 
 
+@pytest.mark.stack("production")
+@pytest.mark.parametrize("api", ["graphql", "json"])
+def test_the_admin_disconnects_one_device_in_whichever_process(
+    start_server: Start, devices: Devices, alice: int, api: str
+) -> None:
+    one, other = start_server(), start_server()
+    live_inbox.send(recipient=alice, title="x")
+    open_device: Callable[..., Any] = devices.graphql if api == "graphql" else devices.original
+    chosen = open_device(one)
+    assert chosen.list().total == 1
+    (socket,) = (
+        socket
+        for sockets in answers_to(alice, lambda found: count(found) == 1).values()
+        for socket in sockets
+    )
+    kept = [devices.graphql(one), devices.original(one), open_device(other)]
+    browser = Client()
+    browser.force_login(get_user_model().objects.create_superuser("boss"))
+    page = f"/admin/live_inbox/inbox/{alice}/"
+    inquiry = browser.post(f"{page}connections/").json()["inquiry"]
+    wait_until(lambda: count(reports(inquiry)) == 4)
+    chosen_by = {"inquiry": inquiry, "socket": socket.id}
+    assert browser.post(f"{page}disconnect/", chosen_by).status_code == 302
+
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            chosen.receive()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4403
+    kept.append(open_device(one))
+    live_inbox.send(recipient=alice, title="y")
+    for device in kept:
+        assert device.next_change().what == "added"
+
+
 def test_a_process_answers_once_and_old_answers_are_removed(db: None) -> None:
-    socket = OpenSocket("json", "::1", 1.5, None)
+    socket = OpenSocket("5", "json", "::1", 1.5, None)
     answer(inquiry="old", process="a", sockets=[])
     ConnectionReport.objects.update(created_at=timezone.now() - timedelta(minutes=6))
     for sockets in ([socket], []):

@@ -530,6 +530,26 @@ def test_a_sign_out_ends_the_sessions_of_the_user(admissions: Admissions) -> Non
     assert sorted(ended) == ["another revoked", "session revoked"]
 
 
+@pytest.mark.parametrize("user", ["1", "signed-out.1", "a.b"])
+def test_one_socket_of_a_user_is_disconnected(
+    admissions: Admissions, users: Users, clock: Clock, user: str
+) -> None:
+    ended: list[str] = []
+    for name, owner in (("first", user), ("second", user), ("somebody", "11")):
+        admissions.register(FakeCaller(owner), lambda reason, name=name: ended.append(name))  # type: ignore[misc]
+        clock.now += 1
+    first, second = (socket.id for socket in admissions.sockets_of(user))
+    assert first != second
+    for wrong in (f"{second}.11", f".{user}", "", second):
+        admissions.on_account_changed(f"disconnect.{wrong}")
+    assert ended == []
+    for _ in range(2):
+        admissions.on_account_changed(f"disconnect.{second}.{user}")
+    assert ended == ["second"]
+    assert [socket.id for socket in admissions.sockets_of(user)] == [first]
+    assert users.questions == []
+
+
 def test_a_session_that_reconnects_before_its_sign_out_is_done_is_ended_later(
     in_virtual_time: InVirtualTime, users: Users
 ) -> None:

@@ -21,7 +21,12 @@ from django.urls import URLPattern
 
 from live_inbox import services
 from live_inbox.admin.base import ONE_ROW, ReadOnlyAdmin
-from live_inbox.admin.connections import connected_devices, may_change_users
+from live_inbox.admin.connections import (
+    connected_device,
+    connected_devices,
+    may_change_users,
+    shown_device,
+)
 from live_inbox.admin.filters import ContentFilter
 from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import STYLES, user_search
@@ -29,7 +34,7 @@ from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.admin.timeline import timeline
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox
-from live_inbox.services.access import sign_out_everywhere
+from live_inbox.services.access import disconnect, sign_out_everywhere
 from live_inbox.services.connection_reports import ask
 
 # Django's type stubs accept only file names here.
@@ -67,7 +72,11 @@ class InboxAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Return the pages of Django, and what the page of an inbox calls."""
-        views = {"connections": self.connections_view, "sign_out": self.sign_out_view}
+        views = {
+            "connections": self.connections_view,
+            "disconnect": self.disconnect_view,
+            "sign_out": self.sign_out_view,
+        }
         return [*self.own_pages(ONE_ROW, views), *super().get_urls()]
 
     def connections_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -76,6 +85,22 @@ class InboxAdmin(ReadOnlyAdmin):
         if request.method == "POST":
             return JsonResponse({"inquiry": ask(user_id=inbox.pk)})
         return JsonResponse(connected_devices(request.GET.get("inquiry", "")))
+
+    def disconnect_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Close the socket of one device, which is named by its id and by the inquiry that has found it."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        inbox = self._of_user_to_change(request, object_id)
+        device = connected_device(request.POST.get("inquiry", ""), request.POST.get("socket", ""))
+        if device is None:
+            text = "The device is not known any more. Here is who is connected now."
+            self.message_user(request, text, messages.ERROR)
+        else:
+            disconnect(user_id=inbox.pk, socket_id=device.id)
+            self.log_change(request, inbox, f"Disconnected a device: {shown_device(device)}.")
+            text = "The device is disconnected. With valid credentials it may connect again."
+            self.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(self.address("change", inbox.pk))
 
     def sign_out_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Sign the user out everywhere."""
@@ -123,6 +148,7 @@ class InboxAdmin(ReadOnlyAdmin):
             context["timeline"] = timeline(obj, linked=linked)
         if obj is not None and may_change_users(request):
             context["connections_url"] = self.address("connections", obj.pk)
+            context["disconnect_url"] = self.address("disconnect", obj.pk)
             context["sign_out_url"] = self.address("sign_out", obj.pk)
             context["media"] += forms.Media(js=[_SCRIPT])
         return super().render_change_form(request, context, add, change, form_url, obj)

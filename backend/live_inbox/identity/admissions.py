@@ -1,8 +1,9 @@
 """The registry of this process's open sockets. It closes each one when its caller loses access.
 
 A socket lives no longer than its token or session. When the token expires, when the user is deactivated or deleted,
-when the token is revoked, and when the session ends, the socket's `close` is called: once, from the event loop, never
-from within `register`. No ORM here: the constructor takes the functions that read account statuses and sessions.
+when the token is revoked, when the session ends, and when an administrator disconnects the device, the socket's `close`
+is called: once, from the event loop, never from within `register`. No ORM here: the constructor takes the functions
+that read account statuses and sessions.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +29,8 @@ _BATCH = 200
 _MIN_TIMER_SECONDS = 0.01
 SIGNED_OUT = "signed-out."
 """Stands before a user's key where an account change is that the user has signed out of a session."""
+DISCONNECT = "disconnect."
+"""Stands before a socket's id, a dot and a user's key where an account change is that this socket is to be closed."""
 _SIGN_OUT_SECONDS = 0.5
 # Entries of closed sockets that may stay in the heap before it is rebuilt.
 _MAX_STALE_ENTRIES = 64
@@ -38,6 +42,8 @@ class AccessEnd(StrEnum):
     EXPIRED = "expired"
     REVOKED = "revoked"
     DEACTIVATED = "deactivated"
+    DISCONNECTED = "disconnected"
+    """By an administrator. The credentials stay valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class AdmittedCaller(Protocol):
 class OpenSocket:
     """A socket of a user, for people who look after the site. Times are unix seconds."""
 
+    id: str
+    """Random, for `services.access.disconnect`."""
     api: str
     address: str
     """Of the client; empty if it is not known."""
@@ -94,6 +102,7 @@ class Admission:
     __slots__ = (
         "_admissions",
         "_close",
+        "_id",
         "_warn",
         "address",
         "api",
@@ -114,6 +123,7 @@ class Admission:
         self._admissions = admissions
         self._close = close
         self._warn: Warn | None = None
+        self._id = ""
         self.user_id = caller.user_id
         self.opened_at = now
         self.api = ""
@@ -129,6 +139,12 @@ class Admission:
         self.token_id = caller.token_id
         self.session_key = caller.session_key
         self.expires_at = self._admissions._expiry_of(caller, now)
+
+    @property
+    def id(self) -> str:
+        """A random id. It is made when it is first asked for: hardly any socket needs one."""
+        self._id = self._id or secrets.token_hex(8)
+        return self._id
 
     def renew(self, caller: AdmittedCaller) -> None:
         """Keep the socket open by other credentials of the same user instead, until those expire. A no-op once closed.
@@ -263,7 +279,10 @@ class Admissions:
     def sockets_of(self, user_id: str) -> list[OpenSocket]:
         """Return the open sockets of a user, the oldest first."""
         own = sorted(self._by_user.get(user_id, ()), key=lambda each: each.opened_at)
-        return [OpenSocket(each.api, each.address, each.opened_at, each.expires_at) for each in own]
+        return [
+            OpenSocket(each.id, each.api, each.address, each.opened_at, each.expires_at)
+            for each in own
+        ]
 
     def end_expired(self) -> None:
         """Close the sockets that have expired, and warn those that are about to: at most one batch (200) at a time."""
@@ -290,8 +309,12 @@ class Admissions:
     def on_account_changed(self, user_id: str) -> None:
         """Check the sockets of this user at once, if there are any. After SIGNED_OUT, close those of sessions.
 
-        The sessions that are still signed in reconnect.
+        The sessions that are still signed in reconnect. After DISCONNECT, close one socket, and check nothing.
         """
+        if user_id.startswith(DISCONNECT):
+            socket_id, _, user_id = user_id.removeprefix(DISCONNECT).partition(".")
+            self._disconnect(user_id, socket_id)
+            return
         if user_id.startswith(SIGNED_OUT):
             self._end_sessions(user_id.removeprefix(SIGNED_OUT))
             self._end_sessions_later(user_id.removeprefix(SIGNED_OUT))
@@ -323,6 +346,11 @@ class Admissions:
         for admission in tuple(self._by_user.get(user_id, ())):
             if admission.password is not None:
                 admission.end(AccessEnd.REVOKED)
+
+    def _disconnect(self, user_id: str, socket_id: str) -> None:
+        for admission in tuple(self._by_user.get(user_id, ())):
+            if admission.id == socket_id:
+                admission.end(AccessEnd.DISCONNECTED)
 
     async def _check_changed(self) -> None:
         while self._changed:
