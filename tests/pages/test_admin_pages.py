@@ -175,6 +175,10 @@ async def test_the_page_of_an_inbox_shows_what_is_connected(
     await expect(page.locator("#inbox-connections [role=status]")).to_have_text(
         "2 devices: 1 server process has answered."
     )
+    await devices.first.get_by_role("button", name="Disconnect").click()
+    await expect(page.get_by_text("The device is disconnected.")).to_be_visible()
+    # The other inbox. This one comes back after the servers were asked.
+    await expect(devices).to_have_count(1)
 
 
 async def audit_content(page: Page) -> list[str]:
