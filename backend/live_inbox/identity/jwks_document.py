@@ -1,52 +1,21 @@
-"""Fetches a JWKS document (RFC 7517) and reads its keys.
-
-The deadline of a request includes name resolution, connecting, TLS and the body.
-"""
+"""Fetches a JWKS document (RFC 7517) and reads its keys."""
 
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import threading
-import time
-import urllib.request
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
-from functools import partial
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
-from importlib import metadata
-from ipaddress import ip_address
-from typing import IO, Any
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from typing import Any
 
 import jwt
 
+from live_inbox.http_client import HttpClient, Request, RequestFailed, address_problem
 from live_inbox.identity.errors import InvalidIdentityConfig
-
-_DISTRIBUTION = "django-live-inbox"
-
-
-def _version() -> str:
-    try:
-        return metadata.version(_DISTRIBUTION)
-    except metadata.PackageNotFoundError:  # the sources alone
-        return "0"
-
 
 MAX_BYTES = 1_000_000
 MAX_KEYS = 100
-_MOST_THREADS = 3
-_PART = 65_536
-_HEADERS = {
-    # Common content delivery networks refuse the name of Python's library.
-    "User-Agent": f"{_DISTRIBUTION}/{_version()}",
-    "Accept": "application/jwk-set+json, application/json",
-}
+_HEADERS = {"Accept": "application/jwk-set+json, application/json"}
 
-_threads = threading.BoundedSemaphore(_MOST_THREADS)
+_client = HttpClient("jwks", most_requests=3)
 
 
 class IssuerUnreachable(Exception):
@@ -54,33 +23,13 @@ class IssuerUnreachable(Exception):
 
 
 def check_address(url: str, *, over_http: bool) -> None:
-    """Raise InvalidIdentityConfig unless keys may be fetched from there.
-
-    Whoever can change an answer on its way can sign tokens, so the address is https; or http, to this machine or with
-    `over_http`.
+    """Raise InvalidIdentityConfig unless keys may be fetched from there: whoever can change an answer on its way can
+    sign tokens.
     """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise InvalidIdentityConfig("JWT_JWKS_URL is not an http(s) address.")
-    if "@" in parts.netloc:
-        raise InvalidIdentityConfig(
-            "JWT_JWKS_URL has a name and a password in it: send them by JWT_JWKS_HEADERS."
-        )
-    if parts.scheme == "http" and not (over_http or _is_this_machine(host)):
-        raise InvalidIdentityConfig("JWT_JWKS_URL must be an https address in production.")
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    problem = address_problem(url, over_http=over_http)
+    if problem is not None:
+        advice = ": send them by JWT_JWKS_HEADERS" if "password" in problem else ""
+        raise InvalidIdentityConfig(f"JWT_JWKS_URL {problem}{advice}.")
 
 
 class IssuerClient:
@@ -91,66 +40,22 @@ class IssuerClient:
     ) -> None:
         self.place = url.partition("?")[0]
         """The address without its query string, for messages."""
-        self._url = url
-        self._headers = _HEADERS | dict(headers or {})
+        self._request = Request(url, _HEADERS | dict(headers or {}), max_bytes=MAX_BYTES)
         self._timeout_seconds = timeout_seconds
 
     def fetch(self) -> Sequence[Mapping[str, Any]]:
         """Return the keys of the document, at most MAX_KEYS; raise IssuerUnreachable.
 
-        Blocks for the timeout at most. A socket's own timeout begins anew with each byte, and none ends name
-        resolution. So the request is made in a daemon thread. At the deadline its connection is shut down and it is
-        left alone.
+        Blocks for the timeout at most.
         """
-        if not _threads.acquire(blocking=False):
-            raise IssuerUnreachable("earlier requests to the issuer still hang")
-        opened: list[socket.socket] = []
-        answer: Future[bytes] = Future()
-        # Not of a shared pool: threads that wait for an issuer would be missing there.
-        threading.Thread(
-            target=self._answer, args=(answer, opened), name="jwks-request", daemon=True
-        ).start()
         try:
-            body = answer.result(self._timeout_seconds)
-        except TimeoutError:
-            for connection in tuple(opened):
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-            raise IssuerUnreachable(
-                f"the issuer did not answer within {self._timeout_seconds:.3g} s"
-            ) from None
-        return _keys_in(body)
-
-    def _answer(self, answer: Future[bytes], opened: list[socket.socket]) -> None:
-        try:
-            answer.set_result(self._body(opened))
-        except IssuerUnreachable as error:
-            answer.set_exception(error)
-        except HTTPError as error:
-            error.close()
-            answer.set_exception(IssuerUnreachable(f"HTTP status {error.code}"))
-        except Exception as error:  # of the network, of TLS, of HTTP
-            answer.set_exception(IssuerUnreachable(f"{type(error).__name__}: {error}"))
-        finally:
-            for connection in opened:
-                connection.close()
-            _threads.release()
-
-    def _body(self, opened: list[socket.socket]) -> bytes:
-        deadline = time.monotonic() + self._timeout_seconds
-        request = urllib.request.Request(self._url, headers=self._headers)  # noqa: S310  # the settings require https
-        opener = urllib.request.build_opener(
-            _NoRedirects, _TrackedHTTPHandler(opened), _TrackedHTTPSHandler(opened)
-        )
-        body = bytearray()
-        with opener.open(request, timeout=self._timeout_seconds) as response:
-            while part := response.read1(_PART):
-                body += part
-                if len(body) > MAX_BYTES:
-                    raise IssuerUnreachable(f"the document has more than {MAX_BYTES} bytes")
-                if time.monotonic() > deadline:
-                    raise IssuerUnreachable("the issuer answers too slowly")
-        return bytes(body)
+            pending = _client.begin(self._request, timeout_seconds=self._timeout_seconds)
+            response = pending.result()
+        except RequestFailed as error:
+            raise IssuerUnreachable(str(error)) from None
+        if not response.is_success:
+            raise IssuerUnreachable(f"HTTP status {response.status}")
+        return _keys_in(response.body)
 
 
 def _keys_in(body: bytes) -> Sequence[Mapping[str, Any]]:
@@ -186,60 +91,3 @@ def public_key(key: Mapping[str, Any], algorithms: Sequence[str]) -> jwt.PyJWK |
     except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
         return None
     return parsed if parsed.algorithm_name in algorithms else None
-
-
-class _Tracked(HTTPConnection):
-    """A connection that can be shut down by another thread while a request waits."""
-
-    opened: list[socket.socket]
-
-    def connect(self) -> None:
-        super().connect()
-        # A second descriptor: TLS detaches the socket that is here now.
-        self.opened.append(self.sock.dup())
-
-
-class _TrackedTLS(HTTPSConnection, _Tracked):
-    """The same with TLS."""
-
-
-def _connection(
-    kind: type[_Tracked], opened: list[socket.socket], host: str, **options: Any
-) -> HTTPConnection:
-    connection = kind(host, **options)
-    connection.opened = opened
-    return connection
-
-
-class _TrackedHTTPHandler(urllib.request.HTTPHandler):
-    def __init__(self, opened: list[socket.socket]) -> None:
-        super().__init__()
-        self._opened = opened
-
-    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(partial(_connection, _Tracked, self._opened), req)
-
-
-class _TrackedHTTPSHandler(urllib.request.HTTPSHandler):
-    def __init__(self, opened: list[socket.socket]) -> None:
-        super().__init__()
-        self._opened = opened
-
-    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        context = ssl.create_default_context()
-        return self.do_open(partial(_connection, _TrackedTLS, self._opened), req, context=context)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Takes a redirection for a failure."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPResponse | Any,
-        newurl: str,
-    ) -> None:
-        """Return no other request."""

@@ -204,9 +204,9 @@ BUGS = (
     PlantedBug(
         name="keys-over-http",
         breaks="The keys of an issuer come over http in production.",
-        file=f"{IDENTITY}/jwks_document.py",
-        original='raise InvalidIdentityConfig("JWT_JWKS_URL must be an https address in production.")',
-        replacement="host = host.lower()",
+        file="backend/live_inbox/http_client.py",
+        original='return "must be an https address in production"',
+        replacement="return None",
         caught_by=("tests/identity/test_jwks.py::test_keys_come_over_https",),
     ),
     PlantedBug(
@@ -260,7 +260,7 @@ BUGS = (
     PlantedBug(
         name="keys-over-http-from-an-address",
         breaks="The keys of an issuer come over http from any address that is a number.",
-        file=f"{IDENTITY}/jwks_document.py",
+        file="backend/live_inbox/http_client.py",
         original="return ip_address(host).is_loopback",
         replacement="return bool(ip_address(host))",
         caught_by=("tests/identity/test_jwks.py::test_keys_come_over_https",),
