@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -95,7 +96,7 @@ def test_requests_that_hang_are_limited(server: Server, client: HttpClient) -> N
     request = Request(f"{server.url}/200")
     pending = [client.begin(request, timeout_seconds=NO_HURRY) for _ in range(2)]
     with pytest.raises(RequestFailed, match="still hang"):
-        client.begin(request, timeout_seconds=NO_HURRY)
+        client.begin(request, timeout_seconds=NO_HURRY).result()
     server.gate.set()
     assert [each.result().status for each in pending] == [200, 200]
 
@@ -122,6 +123,15 @@ def test_nothing_is_sent_after_the_deadline(
     assert server.paths == []
 
 
+def test_time_that_has_run_out_before_makes_no_request(server: Server, client: HttpClient) -> None:
+    since = time.monotonic() - 2
+    pending = client.begin(Request(f"{server.url}/200"), timeout_seconds=1, since=since)
+    with pytest.raises(RequestFailed):
+        pending.result()
+    wait_until(lambda: not any(t.name == "test-request" for t in threading.enumerate()))
+    assert server.paths == []
+
+
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
@@ -133,6 +143,9 @@ def test_nothing_is_sent_after_the_deadline(
         ("https://a:b@hooks.example/", "has a name and a password in it"),
         ("file:///etc/passwd", "is not an http(s) address"),
         ("https://", "is not an http(s) address"),
+        ("https://hooks.example/a b", "has characters that an address cannot have"),
+        ("https://hooks.example/\n", "has characters that an address cannot have"),
+        ("https://hooks.example/é", "has characters that an address cannot have"),
         ("https://[", "is not an http(s) address"),
         ("https://hooks.example:port/", "is not an http(s) address"),
         ("", "is not an http(s) address"),

@@ -73,6 +73,8 @@ def test_overridden_settings_are_read_at_once_and_given_back() -> None:
         ({"JWT": {"SECRET": SECRET}, "JWT_SECRET": SECRET}, "JWT_SECRET is set twice"),
         ({"JWT": "secret"}, "JWT must be a dictionary"),
         (["JWT"], "LIVE_INBOX must be a dictionary."),
+        ({"ACTION_WEBHOOK": {"URI": "x"}}, "did you mean ACTION_WEBHOOK_URL?"),
+        ({"ACTION_WEBHOOK": "x"}, "ACTION_WEBHOOK must be a dictionary"),
         ({"RECONCILE_SECONDS": 0}, "RECONCILE_SECONDS: Input should be greater than 0"),
         ({"TYPES": "security"}, "TYPES: it is not JSON"),
         ({"TYPES": "[1]"}, "TYPES: it is a mapping, or the dotted path of one"),

@@ -17,7 +17,8 @@ from strawberry.exceptions import DuplicatedTypeName
 from strawberry.types import get_object_definition
 
 from live_inbox import database
-from live_inbox.conf import inbox_settings
+from live_inbox.conf import InboxSettings, inbox_settings
+from live_inbox.http_client import address_problem
 from live_inbox.identity.authenticators import authenticator
 from live_inbox.identity.config import accepts_any_service, can_verify_tokens, check_identity_config
 from live_inbox.identity.errors import InvalidIdentityConfig
@@ -44,7 +45,8 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     live_inbox.E001: an unknown name, an invalid value, or no USE_TZ. E002: tokens. E004: a rate limit. E005: the send
     policy. E006: a database that cannot hold the inbox. E007: the GraphQL schema. E008: the allowed documents. E020:
     the sender's name. E021: the authenticator. E022: the language of recipients. E030: the storage of rates. E023: the
-    time zone of recipients. E024: the links of targets. E040 to E049: the declared types (`type_checks`).
+    time zone of recipients. E024: the links of targets. E025: the webhook of actions. E040 to E049: the declared types
+    (`type_checks`).
     live_inbox.W001: no key to verify tokens with, so that all of them are refused. W002: a GraphQL schema without
     fields of the inbox that its clients need. W003: a channel layer that does not exist. W030: an issuer all of whose
     tokens are accepted.
@@ -114,6 +116,7 @@ def _errors() -> Iterator[CheckMessage]:
             "RECIPIENT_TIME_ZONE", settings.recipient_time_zone, "live_inbox.E023"
         )
     yield from _target_errors(settings.target_links)
+    yield from _webhook_errors(settings)
     yield from type_errors()
     if settings.max_page_size * _ENTRY_COST > settings.max_query_cost:
         yield Warning(
@@ -163,6 +166,20 @@ def _target_errors(links: Mapping[str, bool | str]) -> Iterator[CheckMessage]:
             yield Error(
                 f"TARGET_LINKS.{type}: the model has no get_absolute_url.", hint=hint, id=id
             )
+
+
+def _webhook_errors(settings: InboxSettings) -> Iterator[CheckMessage]:
+    id = "live_inbox.E025"
+    url = settings.action_webhook_url
+    if not url:
+        return
+    problem = address_problem(url, over_http=bool(django_settings.DEBUG))
+    if problem is not None:
+        hint = "Name an https address without credentials: requests are signed."
+        yield Error(f"ACTION_WEBHOOK_URL {problem}.", hint=hint, id=id)
+    if not settings.action_webhook_secrets:
+        hint = "Set it to whsec_ and 32 random bytes in base64: docs/webhooks.md."
+        yield Error("ACTION_WEBHOOK_SECRETS is empty.", hint=hint, id=id)
 
 
 def _layer_warnings(alias: str) -> Iterator[CheckMessage]:

@@ -1,7 +1,7 @@
 """Every setting of the inbox, declared once: name, type, default and description.
 
 A project sets them in Django's settings, in the dictionary `LIVE_INBOX`, by these names in capitals. Those that begin
-with `JWT_` may also stand in a dictionary of their own, without the prefix:
+with `JWT_` or `ACTION_WEBHOOK_` may also stand in a dictionary of their own, without the prefix:
 
     LIVE_INBOX = {"RECONCILE_SECONDS": 1, "JWT": {"AUDIENCE": "shop"}}
 
@@ -27,9 +27,10 @@ from live_inbox.client_addresses import Network, TrustedProxies, parse_networks
 from live_inbox.notification_channels import IN_APP, Channel, check_slugs
 from live_inbox.notification_types import is_type
 from live_inbox.origins import AllowedOrigins
+from live_inbox.webhook_signatures import secret_in
 
-NESTED = "JWT"
-"""The group of settings that may stand in a dictionary of its own."""
+GROUPS = ("JWT", "ACTION_WEBHOOK")
+"""The groups of settings that may stand in dictionaries of their own."""
 
 
 def _split(value: object) -> object:
@@ -77,6 +78,13 @@ def _headers(values: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name!r} is not the name of a header")
         if not (value.isascii() and value.isprintable()):
             raise ValueError(f"the value of {name} has characters that a header cannot have")
+    return values
+
+
+def _webhook_secrets(values: list[str]) -> list[str]:
+    """Raise ValueError for what is no secret. The message does not have it."""
+    for value in values:
+        secret_in(value)
     return values
 
 
@@ -427,6 +435,26 @@ class InboxSettings(BaseModel):
         "in the current one.",
     )
 
+    # -- webhook of actions ---------------------------------------------------------------------------
+    action_webhook_url: str = Field(
+        "",
+        description="URL that gets a signed `POST` when a user has chosen an action of a notification "
+        "(docs/webhooks.md): https, or http to the same machine. With Django's DEBUG, http to any. Not set: none.",
+    )
+    action_webhook_secrets: Annotated[CommaSeparated, AfterValidator(_webhook_secrets)] = Field(
+        default_factory=list,
+        repr=False,
+        description="Secrets that sign the requests: `whsec_` and 24 to 64 random bytes in base64. Each request has a "
+        "signature by each of them, so that the receiver can change from one to the next.",
+    )
+    action_webhook_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=60,
+        description="Seconds that the receiver has for its answer, including name resolution and TLS. After that it is "
+        "asked again, later.",
+    )
+
     # -- identity -------------------------------------------------------------------------------------
     authenticator: str = Field(
         "live_inbox.authentication.TokenOrSessionAuthenticator",
@@ -739,20 +767,23 @@ def inbox_settings() -> InboxSettings:
 
 
 def _flat(given: object) -> dict[str, Any]:
-    """Return the settings with the nested group as prefixed names. Raises ImproperlyConfigured."""
+    """Return the settings with the nested groups as prefixed names. Raises ImproperlyConfigured."""
     if not isinstance(given, Mapping):
         raise ImproperlyConfigured("LIVE_INBOX must be a dictionary.")
-    flat = {str(name): value for name, value in given.items() if name != NESTED}
-    group = given.get(NESTED, {})
-    if not isinstance(group, Mapping):
-        raise ImproperlyConfigured(f"Wrong settings in LIVE_INBOX: {NESTED} must be a dictionary.")
-    for name, value in group.items():
-        prefixed = f"{NESTED}_{name}"
-        if prefixed in flat:
+    flat = {str(name): value for name, value in given.items() if name not in GROUPS}
+    for prefix in GROUPS:
+        group = given.get(prefix, {})
+        if not isinstance(group, Mapping):
             raise ImproperlyConfigured(
-                f"Wrong settings in LIVE_INBOX: {prefixed} is set twice, here and in {NESTED}."
+                f"Wrong settings in LIVE_INBOX: {prefix} must be a dictionary."
             )
-        flat[prefixed] = value
+        for name, value in group.items():
+            prefixed = f"{prefix}_{name}"
+            if prefixed in flat:
+                raise ImproperlyConfigured(
+                    f"Wrong settings in LIVE_INBOX: {prefixed} is set twice, here and in {prefix}."
+                )
+            flat[prefixed] = value
     return flat
 
 

@@ -7,6 +7,7 @@ it is left alone.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -82,6 +83,9 @@ def address_problem(url: str, *, over_http: bool) -> str | None:
         host = None
     if not host or parts.scheme not in ("http", "https"):
         return "is not an http(s) address"
+    if not re.fullmatch("[!-~]+", url):
+        # A request with it would fail, and its error would show the address.
+        return "has characters that an address cannot have"
     if "@" in parts.netloc:
         return "has a name and a password in it"
     if parts.scheme == "http" and not (over_http or _is_this_machine(host)):
@@ -108,18 +112,24 @@ class HttpClient:
         self._name = name
         self._threads = threading.BoundedSemaphore(most_requests)
 
-    def begin(self, request: Request, *, timeout_seconds: float) -> PendingResponse:
-        """Begin a request. Raises RequestFailed if too many are under way, such as earlier ones that still hang."""
+    def begin(
+        self, request: Request, *, timeout_seconds: float, since: float | None = None
+    ) -> PendingResponse:
+        """Begin a request. It fails at once if too many are under way, such as earlier ones that still hang.
+
+        `since` is when its time began to run, by `time.monotonic`: by default it does now.
+        """
+        pending = PendingResponse(request, timeout_seconds, since)
         if not self._threads.acquire(blocking=False):
-            raise RequestFailed("earlier requests still hang")
-        pending = PendingResponse(request, timeout_seconds)
+            pending.fail("earlier requests still hang")
+            return pending
         try:
             threading.Thread(
                 target=self._run, args=(pending,), name=f"{self._name}-request", daemon=True
             ).start()
         except RuntimeError:  # the system has no thread left
             self._threads.release()
-            raise RequestFailed("no thread can be started") from None
+            pending.fail("no thread can be started")
         return pending
 
     def _run(self, pending: PendingResponse) -> None:
@@ -132,10 +142,10 @@ class HttpClient:
 class PendingResponse:
     """A request that is under way."""
 
-    def __init__(self, request: Request, timeout_seconds: float) -> None:
+    def __init__(self, request: Request, timeout_seconds: float, since: float | None) -> None:
         self._request = request
         self._timeout_seconds = timeout_seconds
-        self._deadline = time.monotonic() + timeout_seconds
+        self._deadline = (time.monotonic() if since is None else since) + timeout_seconds
         self._opened: list[socket.socket] = []
         self._response: Future[Response] = Future()
 
@@ -148,6 +158,10 @@ class PendingResponse:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             raise RequestFailed(f"no answer within {self._timeout_seconds:.3g} s") from None
+
+    def fail(self, reason: str) -> None:
+        """Fail without having made the request."""
+        self._response.set_exception(RequestFailed(reason))
 
     def make(self) -> None:
         """Make the request in this thread."""

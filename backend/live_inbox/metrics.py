@@ -83,6 +83,12 @@ NOTIFICATIONS_EVICTED = Counter(
     "inbox_notifications_evicted", "Notifications that this process deleted from full inboxes."
 )
 HOUSEKEEPING_FAULTS = Counter("inbox_housekeeping_faults", "Runs of expiry or pruning that failed.")
+WEBHOOK_DELIVERIES = Counter(
+    "inbox_webhook_deliveries",
+    "Actions that this process has delivered to the webhook, or has given up, by result.",
+    ["result"],
+)
+WEBHOOK_FAULTS = Counter("inbox_webhook_faults", "Requests to the webhook of actions that failed.")
 SENDER_NAME_FAULTS = Counter(
     "inbox_sender_name_faults", "Failures of the project's function SENDER_NAME."
 )

@@ -777,6 +777,51 @@ class ScheduledSend(models.Model):
         return str(self.content.get("title", ""))
 
 
+class WebhookDelivery(models.Model):
+    """An action that a user has chosen, until the webhook has received it: a row of the outbox.
+
+    It has no foreign keys: what was decided is delivered although the notification, or the user, is deleted meanwhile.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    message_id = models.CharField(
+        max_length=40, editable=False, help_text="The same for all attempts: `webhook-id`."
+    )
+    notification_id = models.BigIntegerField(editable=False)
+    # Text, because it is signed as it is.
+    body = models.TextField(editable=False, help_text="JSON, as it is sent.")
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    next_attempt_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="During an attempt, when another process may make the next one. Empty: never.",
+    )
+    failed_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the last attempt failed after which none comes."
+    )
+    last_error = models.CharField(max_length=200, default="", editable=False)
+    created_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        default_permissions = ("view", "change")
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_attempt_at", "id"],
+                name="webhookdelivery_due",
+                condition=Q(next_attempt_at__isnull=False),
+            ),
+            models.Index(
+                fields=["failed_at"],
+                name="webhookdelivery_failed",
+                condition=Q(failed_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
 class NotificationPreference(models.Model):
     """Whether a user receives a type of notification by a channel. Without a row, it is as the type is declared."""
 

@@ -101,6 +101,9 @@ def _secrets() -> list[str]:
         *settings.jwt_previous_secrets,
         settings.metrics_token,
         *settings.jwt_jwks_headers.values(),
+        *settings.action_webhook_secrets,
+        # Many receivers are told apart by a secret within their address.
+        settings.action_webhook_url,
         *(database.get("PASSWORD") for database in databases),
         django_settings.EMAIL_HOST_PASSWORD,
     ]

@@ -23,9 +23,9 @@ _INTRODUCTION = """\
 backend/live_inbox_site/environment.py: change it there. -->
 
 In a project of your own, these are keys of the dictionary `LIVE_INBOX` in Django's settings, except for those of the
-first table, which only the standalone site has. Those that begin with `JWT_` may also stand in a dictionary of their
-own: `LIVE_INBOX = {"JWT": {"AUDIENCE": "shop"}}` sets `JWT_AUDIENCE`. A name that does not exist and a value that makes
-no sense are errors of `manage.py check`.
+first table, which only the standalone site has. Those that begin with `JWT_` or `ACTION_WEBHOOK_` may also stand in a
+dictionary of their own: `LIVE_INBOX = {"JWT": {"AUDIENCE": "shop"}}` sets `JWT_AUDIENCE`. A name that does not exist
+and a value that makes no sense are errors of `manage.py check`.
 
 The standalone site reads every setting from an environment variable, or from a line of the file `.env` at the top of
 the checkout, which `make run` makes. One that is empty counts as not set; one whose value makes no sense stops the

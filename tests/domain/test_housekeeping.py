@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.db import connections
 
 from live_inbox import services
 from live_inbox.conf import InboxSettings
+from live_inbox.maintenance.action_webhook import prune_failed_in_steps
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
 from live_inbox.maintenance.deliveries import deliver_in_steps
@@ -94,13 +96,20 @@ def test_the_settings_say_what_is_done_and_how_often() -> None:
         Job("delivery of scheduled sends", deliver_in_steps, 7),
         Job("pruning of logs", prune_in_steps, 900),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, 900),
+        Job("pruning of webhook deliveries", prune_failed_in_steps, 900),
         Job("campaigns", run_campaigns_in_steps, 1),
         Job("look for a failover", renew_after_failover, 30, is_prompt=True),
     ]
     defaults = InboxSettings()
-    assert [job.every_seconds for job in jobs(defaults)] == [5, 5, 5, 5, 3600, 3600, 1, 30]
+    assert [job.every_seconds for job in jobs(defaults)] == [5, 5, 5, 5, 3600, 3600, 3600, 1, 30]
     without = InboxSettings(new_epochs_after_failover=False)
-    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 5, 3600, 3600, 1]
+    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 5, 3600, 3600, 3600, 1]
+    secret = "whsec_" + "A" * 32
+    with_webhook = InboxSettings(
+        action_webhook_url="https://hooks.example/", action_webhook_secrets=[secret]
+    )
+    (webhook,) = (job for job in jobs(with_webhook) if job.name == "webhook of actions")
+    assert webhook.every_seconds == 1
 
 
 def test_it_can_be_turned_off() -> None:
@@ -220,6 +229,52 @@ async def test_the_end_waits_for_a_transaction_that_has_begun() -> None:
     may_end.set()
     await stopping
     assert ended == ["transaction", "housekeeper"]
+
+
+async def test_the_database_is_not_used_while_a_step_waits_for_something_else() -> None:
+    begun: asyncio.Queue[Future[str]] = asyncio.Queue()
+    done: list[str] = []
+
+    def steps() -> Iterator[object]:
+        for _ in range(2):
+            future: Future[str] = Future()
+            begun.put_nowait(future)
+            yield future
+            done.append(future.result())
+
+    keeper = Housekeeper([Job("work", steps, 3600)], chance=lambda: 0.0, run=at_once)
+    keeper.start()
+    first = await begun.get()
+    assert done == []
+    first.set_result("first")
+    second = await begun.get()
+    assert done == ["first"]
+    # The server stops: what comes of it soon is recorded still.
+    stopping = asyncio.create_task(keeper.stop())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not stopping.done()
+    second.set_result("second")
+    await stopping
+    assert done == ["first", "second"]
+
+
+async def test_the_end_does_not_wait_for_a_server_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("live_inbox.maintenance.housekeeping.STOP_SECONDS", 0.01)
+    begun = asyncio.Event()
+
+    def steps() -> Iterator[object]:
+        future: Future[None] = Future()
+        begun.set()
+        yield future
+        raise AssertionError("it was never answered")
+
+    keeper = Housekeeper([Job("work", steps, 3600)], chance=lambda: 0.0, run=at_once)
+    keeper.start()
+    await begun.wait()
+    await keeper.stop()
 
 
 async def test_the_end_does_not_wait_for_a_database_that_hangs(

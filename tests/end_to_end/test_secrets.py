@@ -6,6 +6,7 @@ body of an answer, the metrics, the admin's pages, and the command lines of the 
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import time
@@ -23,7 +24,11 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from live_inbox import services
+from live_inbox.models import WebhookDelivery
+from tests.changed_settings import changed_settings
 from tests.stacks.uvicorn_server import ServerProcess
+from tests.waiting import wait_until
 
 PATHS = (
     "/",
@@ -194,6 +199,14 @@ def drive_pages(server: ServerProcess, marks: Marks) -> Iterator[str]:
         yield client.get("/metrics", headers=headers).text
 
 
+def choose_an_action(user_id: int) -> None:
+    """Have the server send a request to the webhook."""
+    actions = [{"label": "Approve", "id": "approve"}]
+    sent = services.send(recipient_id=user_id, title="x", actions=actions).notification
+    assert sent is not None
+    services.perform_action(user_id=user_id, notification_id=sent.pk, action_id="approve")
+
+
 @pytest.mark.parametrize("environment", ["production", "development"])
 @pytest.mark.parametrize("authenticator", ["default", "careless"])
 def test_secrets_appear_nowhere(
@@ -212,6 +225,11 @@ def test_secrets_appear_nowhere(
         "JWT_PREVIOUS_SECRETS": marks("previous"),
         "METRICS_TOKEN": marks("metrics"),
         "JWT_JWKS_HEADERS": json.dumps({"X-Key": marks("issuer")}),
+        # Nobody listens there.
+        "ACTION_WEBHOOK_URL": f"http://127.0.0.1:9/?key={marks('address')}",
+        "ACTION_WEBHOOK_SECRETS": marks.add(
+            "webhook", f"whsec_{base64.b64encode(b'x' * 24).decode()}"
+        ),
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "PAGES": "true",
     }
@@ -219,6 +237,8 @@ def test_secrets_appear_nowhere(
         settings["AUTHENTICATOR"] = "tests.identity.project_authenticators.Careless"
     # Its command line is its own.
     server = start_server(warm=False, **settings)
+    with changed_settings(ACTION_WEBHOOK_URL=settings["ACTION_WEBHOOK_URL"]):
+        choose_an_action(user.pk)
     bodies = [
         *drive_http(server, marks, token(marks, "token over HTTP", user.pk)),
         *drive_raw(server, marks),
@@ -227,6 +247,8 @@ def test_secrets_appear_nowhere(
     if environment == "development":
         # In production, cookies are for https alone.
         bodies += drive_pages(server, marks)
+    wait_until(lambda: WebhookDelivery.objects.get().last_error != "")
+    bodies.append(WebhookDelivery.objects.get().last_error)
     parent = psutil.Process(server.child.pid)
     commands = [process.cmdline() for process in (parent, *parent.children(recursive=True))]
     server.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,11 @@ from live_inbox.conf import InboxSettings
 from live_inbox.database_threads import in_lane
 from live_inbox.faults import Fault
 from live_inbox.lanes import Lane
+from live_inbox.maintenance.action_webhook import (
+    WebhookConfig,
+    WebhookDeliverer,
+    prune_failed_in_steps,
+)
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
 from live_inbox.maintenance.deliveries import deliver_in_steps
@@ -28,6 +34,9 @@ PAUSE_SECONDS = 0.05
 
 CAMPAIGN_SECONDS = 1.0
 """Between two looks for campaigns, each a query of an index that is empty otherwise."""
+
+WEBHOOK_SECONDS = 1.0
+"""Between two looks for deliveries to the webhook, at as little cost."""
 
 FAILOVER_SECONDS = 30.0
 """Between two looks at which PostgreSQL cluster the database is in."""
@@ -47,7 +56,11 @@ _in_thread: Run = partial(in_lane, Lane.HOUSEKEEPING)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A periodic job: `begin` starts a run, each step of which is a short transaction."""
+    """A periodic job: `begin` starts a run, each step of which is a short transaction.
+
+    A step that returns a Future has begun something outside of the database. When that is done, the next step belongs
+    to it.
+    """
 
     name: str
     begin: Callable[[], Steps]
@@ -77,8 +90,13 @@ def jobs(settings: InboxSettings) -> list[Job]:
         Job("delivery of scheduled sends", deliver_in_steps, settings.expiry_seconds),
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, settings.prune_seconds),
+        Job("pruning of webhook deliveries", prune_failed_in_steps, settings.prune_seconds),
         Job("campaigns", run_campaigns_in_steps, CAMPAIGN_SECONDS),
     ]
+    webhook = WebhookConfig.of(settings)
+    if webhook is not None:
+        deliver = WebhookDeliverer(webhook).deliver_in_steps
+        regular.append(Job("webhook of actions", deliver, WEBHOOK_SECONDS))
     if settings.new_epochs_after_failover:
         look = Job("look for a failover", renew_after_failover, FAILOVER_SECONDS, is_prompt=True)
         regular.append(look)
@@ -144,7 +162,7 @@ class Housekeeper:
 
     async def _step(self, steps: Steps) -> object:
         """Run the next step; return None when there is none."""
-        work = asyncio.ensure_future(self._run(next, steps, None))
+        work = asyncio.ensure_future(self._complete(steps))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -153,3 +171,10 @@ class Housekeeper:
                 async with asyncio.timeout(STOP_SECONDS):
                     await work
             raise
+
+    async def _complete(self, steps: Steps) -> object:
+        result = await self._run(next, steps, None)
+        while isinstance(result, Future):
+            await asyncio.wrap_future(result)
+            result = await self._run(next, steps, None)
+        return result

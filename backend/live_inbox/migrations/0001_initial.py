@@ -868,6 +868,57 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="WebhookDelivery",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "message_id",
+                    models.CharField(
+                        editable=False,
+                        help_text="The same for all attempts: `webhook-id`.",
+                        max_length=40,
+                    ),
+                ),
+                ("notification_id", models.BigIntegerField(editable=False)),
+                ("body", models.TextField(editable=False, help_text="JSON, as it is sent.")),
+                ("attempts", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="During an attempt, when another process may make the next one. Empty: never.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "failed_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="When the last attempt failed after which none comes.",
+                        null=True,
+                    ),
+                ),
+                ("last_error", models.CharField(default="", editable=False, max_length=200)),
+                ("created_at", models.DateTimeField(editable=False)),
+            ],
+            options={
+                "verbose_name_plural": "webhook deliveries",
+                "default_permissions": ("view", "change"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("next_attempt_at__isnull", False)),
+                        fields=["next_attempt_at", "id"],
+                        name="webhookdelivery_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("failed_at__isnull", False)),
+                        fields=["failed_at"],
+                        name="webhookdelivery_failed",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="UndoStep",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),

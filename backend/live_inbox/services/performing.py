@@ -8,6 +8,7 @@ from typing import Any
 from live_inbox.errors import InvalidInput
 from live_inbox.events import Kind
 from live_inbox.models import Inbox, Notification
+from live_inbox.services.action_webhook import enqueue
 from live_inbox.services.changing import change_one
 from live_inbox.services.results import Changed
 
@@ -29,6 +30,7 @@ def perform_action(
             return None
         notification.performed_action = action_id
         notification.performed_at = at
+        enqueue(notification, now=at)
         return Kind.ACTION
 
     return change_one(user_id, notification_id, change, now)

@@ -7,6 +7,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from live_inbox.conf import inbox_settings
+from live_inbox.maintenance.action_webhook import (
+    WebhookConfig,
+    WebhookDeliverer,
+    prune_failed_deliveries,
+)
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends
 from live_inbox.maintenance.deliveries import deliver_due
 from live_inbox.maintenance.expiry import WrongCounts, expire_due
@@ -21,8 +27,8 @@ class Command(InboxCommand):
 
     help = (
         "Delete the notifications that have expired, return those whose snooze has ended, deliver "
-        "the sends that were scheduled, and remove old events from the logs of all "
-        "inboxes, and records of old bulk sends. A device that was away for longer reloads. Server "
+        "the sends that were scheduled, deliver chosen actions to the webhook, and remove old events from the logs of "
+        "all inboxes, and records of old bulk sends. A device that was away for longer reloads. Server "
         "processes do all of it; with HOUSEKEEPING=false, run this regularly."
     )
 
@@ -44,11 +50,13 @@ class Command(InboxCommand):
         wrong = self._expire()
         returned, delivered = return_due(), deliver_due()
         for count, done in (
-            (returned, "Returned {} snoozed"),
-            (delivered, "Delivered {} scheduled"),
+            (returned, "Returned {} snoozed notification"),
+            (delivered, "Delivered {} scheduled notification"),
+            (self._deliver_to_webhook(), "Delivered {} action"),
         ):
             if count:
-                self.stdout.write(f"{done.format(count)} notification{pluralize(count)}.")
+                self.stdout.write(f"{done.format(count)}{pluralize(count)}.")
+        prune_failed_deliveries()
         pruned = prune_events(keep_days=options["days"], keep_events=options["events"])
         self.stdout.write(
             f"Removed {pruned.events} event{pluralize(pruned.events)} "
@@ -59,6 +67,10 @@ class Command(InboxCommand):
         if wrong is not None:
             raise CommandError(f"{wrong}.")
         return None
+
+    def _deliver_to_webhook(self) -> int:
+        webhook = WebhookConfig.of(inbox_settings())
+        return 0 if webhook is None else WebhookDeliverer(webhook).deliver_due()
 
     def _expire(self) -> WrongCounts | None:
         try:
