@@ -15,6 +15,7 @@ from live_inbox.admin.inboxes import InboxAdmin
 from live_inbox.admin.notifications import NotificationAdmin
 from live_inbox.admin.preferences import PreferenceAdmin
 from live_inbox.admin.scheduled_sends import ScheduledSendAdmin
+from live_inbox.admin.webhook_deliveries import WebhookDeliveryAdmin
 from live_inbox.models import (
     BulkSend,
     Inbox,
@@ -22,6 +23,7 @@ from live_inbox.models import (
     Notification,
     NotificationPreference,
     ScheduledSend,
+    WebhookDelivery,
 )
 
 admin.site.register(Notification, NotificationAdmin)
@@ -30,3 +32,4 @@ admin.site.register(Inbox, InboxAdmin)
 admin.site.register(InboxEvent, InboxEventAdmin)
 admin.site.register(BulkSend, BulkSendAdmin)
 admin.site.register(ScheduledSend, ScheduledSendAdmin)
+admin.site.register(WebhookDelivery, WebhookDeliveryAdmin)

@@ -8,14 +8,13 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
 from django.utils.text import capfirst
-
-from live_inbox.models import Notification, ScheduledSend
 
 
 def log_by_number(
     user_id: Any,
-    rows: Iterable[Notification | ScheduledSend],
+    rows: Iterable[Model],
     flag: int,
     message: str | list[Any] = "",
 ) -> list[LogEntry]:
