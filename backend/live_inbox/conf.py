@@ -298,9 +298,9 @@ class InboxSettings(BaseModel):
     # -- housekeeping ---------------------------------------------------------------------------------
     housekeeping: bool = Field(
         True,
-        description="Let every server process delete expired notifications, end snoozes, deliver scheduled sends, and "
-        "prune the logs and the records of bulk sends. If `false`, run `manage.py prune_events` regularly: it does all "
-        "of it.",
+        description="Let every server process delete expired notifications, end snoozes, deliver scheduled sends and "
+        "to the webhook of actions, and prune the logs and the records of bulk sends. If `false`, run `manage.py "
+        "prune_events` regularly: it does all of it.",
     )
     new_epochs_after_failover: bool = Field(
         True,

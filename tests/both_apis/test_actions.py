@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from live_inbox import services
-from live_inbox.models import InboxEvent
+from live_inbox.models import InboxEvent, WebhookDelivery
 from tests.both_apis.devices import Device, GraphQLDevice, Refused
+from tests.changed_settings import changed_settings
 
 Open = Callable[[str], Device]
 """Opens a device of the user with that name."""
@@ -43,6 +45,15 @@ def test_the_first_choice_is_recorded_and_the_second_gets_it(
         assert shown.parts["performed_action"] == "approve"
         assert not shown.read
     assert InboxEvent.objects.filter(kind="action").count() == 1
+
+
+def test_the_webhook_gets_the_outcome_once(phone: Device, laptop: Device, question: int) -> None:
+    with changed_settings(ACTION_WEBHOOK_URL="https://hooks.example/"):
+        phone.perform(question, "approve")
+        laptop.perform(question, "reject")
+    (delivery,) = WebhookDelivery.objects.all()
+    assert json.loads(delivery.body)["data"]["action_id"] == "approve"
+    assert delivery.notification_id == question
 
 
 def test_of_two_devices_at_once_one_is_first(phone: Device, laptop: Device, question: int) -> None:

@@ -18,12 +18,10 @@ from django.test.utils import override_settings
 from live_inbox import services
 from live_inbox.checks import check_settings
 from live_inbox.conf import InboxSettings, inbox_settings
-from live_inbox.maintenance.action_webhook import (
-    ATTEMPTS,
-    WebhookConfig,
-    WebhookDeliverer,
-    prune_failed_deliveries,
-)
+from live_inbox.http_client import RequestFailed, Response
+from live_inbox.maintenance.action_webhook import ATTEMPTS, WebhookConfig, WebhookDeliverer
+from live_inbox.maintenance.webhook_answers import error_of
+from live_inbox.maintenance.webhook_pruning import prune_failed_deliveries
 from live_inbox.models import WebhookDelivery
 from live_inbox.services.action_webhook import deliver_again
 from live_inbox.webhook_signatures import secret_in, signed_headers
@@ -324,6 +322,13 @@ def test_one_message_that_is_refused_does_not_keep_the_others(
     assert deliver() == 2
     assert row().last_error == "HTTP status 400"
     assert "webhook" not in caplog.text
+
+
+def test_what_a_receiver_sends_instead_of_an_answer_can_be_stored_and_logged() -> None:
+    assert error_of(RequestFailed("a\x00b\nc\x1b[31m\ud800é" + "x" * 300)) == (
+        "abc[31m\\ud800\\xe9" + "x" * 183
+    )
+    assert error_of(Response(200, {})) is None
 
 
 # -- at least once -----------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from django.db import connections
 
 from live_inbox import services
 from live_inbox.conf import InboxSettings
-from live_inbox.maintenance.action_webhook import prune_failed_in_steps
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
 from live_inbox.maintenance.deliveries import deliver_in_steps
@@ -27,6 +26,7 @@ from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.maintenance.snoozes import return_in_steps
 from live_inbox.maintenance.undo_pruning import prune_undo_in_steps
+from live_inbox.maintenance.webhook_pruning import prune_failed_in_steps
 from live_inbox.models import InboxEvent, Notification
 from tests.delivery.metric_values import counted
 from tests.delivery.virtual_loop import VirtualLoop

@@ -12,26 +12,30 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, QuerySet
+from django.db.models.functions import Now
 
 from live_inbox import database, metrics
-from live_inbox.conf import InboxSettings, inbox_settings
+from live_inbox.conf import InboxSettings
 from live_inbox.faults import Fault, RecurringFault
-from live_inbox.http_client import HttpClient, PendingResponse, Request, RequestFailed, Response
+from live_inbox.http_client import HttpClient, PendingResponse, Request, RequestFailed
+from live_inbox.maintenance.webhook_answers import (
+    Outcome,
+    asked_seconds,
+    error_of,
+    is_busy,
+    is_gone,
+)
 from live_inbox.models import WebhookDelivery
 from live_inbox.webhook_signatures import secret_in, signed_headers
 
 BATCH = 10
 """Requests that a process makes at the same time."""
-
-PRUNE_BATCH = 500
-"""Failed deliveries that one transaction removes."""
 
 LEASE_SECONDS = 30.0
 """How long after the deadline of its request a claimed row becomes due again: time to record what came of it."""
@@ -41,16 +45,6 @@ FIRST_WAIT_SECONDS = 5.0
 
 ATTEMPTS = 15
 """After that, a delivery has failed: 23 to 28 hours after the first attempt."""
-
-LONGEST_WAIT_SECONDS = 86_400.0
-"""The longest wait that a receiver can ask for by `Retry-After`."""
-
-_GONE = 410
-_BUSY = frozenset({429, 502, 503, 504})
-"""Statuses of a receiver that has too much to do: no further requests are made in this run."""
-_ERROR_LENGTH = 200
-
-Outcome = Response | RequestFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +85,7 @@ class WebhookDeliverer:
         self._fault = Fault("webhook of actions", metrics.WEBHOOK_FAULTS)
         self._delivered = metrics.WEBHOOK_DELIVERIES.labels("delivered")
         self._failed = RecurringFault(
-            "delivery of an action to the webhook for good",
+            "last attempt to deliver to the webhook of actions",
             metrics.WEBHOOK_DELIVERIES.labels("failed"),
         )
         self._busy_until: datetime | None = None
@@ -122,12 +116,13 @@ class WebhookDeliverer:
 
     def _begin(self, now: datetime | None, batch: int) -> _Claim | None:
         """Claim what is due, and begin its requests; return None if nothing is to be done."""
-        moment = now or database.now()
-        is_busy = self._busy_until is not None and moment < self._busy_until
-        if is_busy or not _is_due(moment):
+        if not _is_due(now):
             return None
         # The claim does not wait for a process that is slow, or was frozen since: nor do the requests.
         began = time.monotonic()
+        moment = now or database.now()
+        if self._busy_until is not None and moment < self._busy_until:
+            return None
         until = moment + timedelta(seconds=self._config.timeout_seconds + LEASE_SECONDS)
         rows = _claim(moment, until, batch)
         if not rows:
@@ -154,26 +149,23 @@ class WebhookDeliverer:
         """Record what came of the requests; return how many were delivered."""
         moment = now or database.now()
         outcomes = list(zip(claim.rows, claim.outcomes.result(), strict=True))
-        delivered = [row.pk for row, outcome in outcomes if _error_of(outcome) is None]
+        delivered = [row.pk for row, outcome in outcomes if error_of(outcome) is None]
         failures = [
             self._failure(row, outcome, moment)
             for row, outcome in outcomes
-            if _error_of(outcome) is not None
+            if error_of(outcome) is not None
         ]
         _record(claim.until, delivered, failures)
         self._report(delivered, failures)
         return len(delivered)
 
     def _failure(self, row: WebhookDelivery, outcome: Outcome, moment: datetime) -> _Failure:
-        error = _error_of(outcome) or ""
-        is_gone = isinstance(outcome, Response) and outcome.status == _GONE
-        if is_gone or row.attempts >= ATTEMPTS:
+        error = error_of(outcome) or ""
+        if is_gone(outcome) or row.attempts >= ATTEMPTS:
             return _Failure(row.pk, error, None, moment)
-        asked = 0.0
-        if isinstance(outcome, Response):
-            asked = _retry_after(outcome.headers, moment)
-            if outcome.status in _BUSY:
-                self._busy_until = moment + timedelta(seconds=max(asked, FIRST_WAIT_SECONDS))
+        asked = asked_seconds(outcome, moment)
+        if is_busy(outcome):
+            self._busy_until = moment + timedelta(seconds=max(asked, FIRST_WAIT_SECONDS))
         doubled = FIRST_WAIT_SECONDS * 2 ** (row.attempts - 1)
         wait = max(doubled * (1 + self._chance() / 4), asked)
         return _Failure(row.pk, error, moment + timedelta(seconds=wait), None)
@@ -204,12 +196,12 @@ class _Failure:
 
 
 @database.reading
-def _is_due(moment: datetime) -> bool:
+def _is_due(now: datetime | None) -> bool:
     """Whether there is anything to claim: nearly always not, and a transaction would lock SQLite."""
-    return _due(moment).exists()
+    return _due(now or Now()).exists()
 
 
-def _due(moment: datetime) -> QuerySet[WebhookDelivery]:
+def _due(moment: datetime | Now) -> QuerySet[WebhookDelivery]:
     return database.queryset(WebhookDelivery).filter(next_attempt_at__lte=moment)
 
 
@@ -256,52 +248,3 @@ def _outcome(pending: PendingResponse) -> Outcome:
         return pending.result()
     except RequestFailed as error:
         return error
-
-
-def _error_of(outcome: Outcome) -> str | None:
-    """Return why it is no success, as printable ASCII: it may have what the receiver has sent. None for a success."""
-    if isinstance(outcome, RequestFailed):
-        text = str(outcome).encode("ascii", "backslashreplace").decode()
-        return "".join(filter(str.isprintable, text))[:_ERROR_LENGTH]
-    return None if outcome.is_success else f"HTTP status {outcome.status}"
-
-
-def _retry_after(headers: Mapping[str, str], moment: datetime) -> float:
-    """Return the seconds that a receiver asks to wait (RFC 9110, section 10.2.3); 0 if it does not."""
-    text = (headers.get("Retry-After") or "").strip()
-    if text.isascii() and text.isdigit():
-        seconds = float(text[:9])
-    else:
-        try:
-            date = parsedate_to_datetime(text)
-            seconds = (date.replace(tzinfo=date.tzinfo or UTC) - moment).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
-
-
-def prune_failed_deliveries(*, now: datetime | None = None, batch: int = PRUNE_BATCH) -> int:
-    """Remove the deliveries that failed more than LOG_KEEP_DAYS ago; return how many.
-
-    Can run at any time, and concurrently.
-    """
-    return [0, *prune_failed_in_steps(now=now, batch=batch)][-1]
-
-
-def prune_failed_in_steps(
-    *, now: datetime | None = None, batch: int = PRUNE_BATCH
-) -> Iterator[int]:
-    """Do what `prune_failed_deliveries` does, one transaction for each step; yield how many are removed so far."""
-    horizon = (now or database.now()) - timedelta(days=inbox_settings().log_keep_days)
-    total = 0
-    while removed := _remove(horizon, batch):
-        total += removed
-        yield total
-
-
-@database.transactional
-def _remove(horizon: datetime, batch: int) -> int:
-    old = database.queryset(WebhookDelivery).filter(failed_at__lt=horizon).order_by("failed_at")
-    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:batch])
-    database.queryset(WebhookDelivery).filter(pk__in=ids).delete()
-    return len(ids)

@@ -15,11 +15,7 @@ from live_inbox.conf import InboxSettings
 from live_inbox.database_threads import in_lane
 from live_inbox.faults import Fault
 from live_inbox.lanes import Lane
-from live_inbox.maintenance.action_webhook import (
-    WebhookConfig,
-    WebhookDeliverer,
-    prune_failed_in_steps,
-)
+from live_inbox.maintenance.action_webhook import WebhookConfig, WebhookDeliverer
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
 from live_inbox.maintenance.deliveries import deliver_in_steps
@@ -28,6 +24,7 @@ from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.snoozes import return_in_steps
 from live_inbox.maintenance.undo_pruning import prune_undo_in_steps
+from live_inbox.maintenance.webhook_pruning import prune_failed_in_steps
 
 PAUSE_SECONDS = 0.05
 """Between two transactions of one run, so that a backlog does not occupy the database."""

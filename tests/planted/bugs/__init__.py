@@ -22,6 +22,7 @@ from tests.planted.bugs import (
     streams,
     tickets,
     tokens,
+    webhooks,
     writing,
 )
 from tests.planted.planted_bug import PlantedBug
@@ -45,5 +46,6 @@ BUGS: tuple[PlantedBug, ...] = (
     *requests.BUGS,
     *secrets.BUGS,
     *sent.BUGS,
+    *webhooks.BUGS,
 )
 """All of them, each with a name of its own."""

@@ -16,12 +16,14 @@ BUGS = (
         caught_by=(f"{CRASHES}::test_a_choice_is_recorded_with_its_message_or_not_at_all",),
     ),
     PlantedBug(
-        name="webhook-claims-nothing",
+        name="webhook-claims-too-short",
         breaks="While one process waits for the receiver, others send it the same message.",
         file=WEBHOOK,
-        original='attempts=F("attempts") + 1, next_attempt_at=until',
-        replacement='attempts=F("attempts") + 1, next_attempt_at=moment',
-        caught_by=(f"{CRASHES}::test_while_one_waits_for_an_answer_others_leave_the_message",),
+        original="LEASE_SECONDS = 30.0",
+        replacement="LEASE_SECONDS = -5.0",
+        caught_by=(
+            f"{TESTS}::test_a_crash_after_the_request_leads_to_a_second_one_with_the_same_id",
+        ),
     ),
     PlantedBug(
         name="webhook-forgets-before-the-answer",

@@ -8,16 +8,13 @@ from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
 from live_inbox.conf import inbox_settings
-from live_inbox.maintenance.action_webhook import (
-    WebhookConfig,
-    WebhookDeliverer,
-    prune_failed_deliveries,
-)
+from live_inbox.maintenance.action_webhook import WebhookConfig, WebhookDeliverer
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends
 from live_inbox.maintenance.deliveries import deliver_due
 from live_inbox.maintenance.expiry import WrongCounts, expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.snoozes import return_due
+from live_inbox.maintenance.webhook_pruning import prune_failed_deliveries
 from live_inbox.management.arguments import whole_number
 from live_inbox.management.inbox_command import InboxCommand
 
