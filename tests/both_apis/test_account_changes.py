@@ -24,7 +24,7 @@ from tests.both_apis.conftest import DEVICES
 from tests.both_apis.devices import Socket
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
-from tests.waiting import wait_until
+from tests.waiting import comes_true, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -193,10 +193,20 @@ def test_a_device_that_is_disconnected_may_come_back(
 
 
 def sockets_of(user_id: int) -> Sequence[OpenSocket]:
-    """Return what the server answers that has a socket of this user, the oldest first."""
-    inquiry = ask(user_id=user_id)
-    wait_until(lambda: any(reports(inquiry).values()))
-    return next(sockets for sockets in reports(inquiry).values() if sockets)
+    """Return the sockets of this user, the oldest first.
+
+    Of the servers in this process, one answers each inquiry. So it is repeated until that is the one with the sockets.
+    """
+    found: list[OpenSocket] = []
+
+    def is_answered() -> bool:
+        inquiry = ask(user_id=user_id)
+        comes_true(lambda: bool(reports(inquiry)), seconds=5)
+        found[:] = [socket for sockets in reports(inquiry).values() for socket in sockets]
+        return bool(found)
+
+    wait_until(is_answered)
+    return found
 
 
 @pytest.mark.parametrize("api", ["graphql", "json"])

@@ -89,6 +89,7 @@ def test_the_headings_are_those_of_the_source() -> None:
         "delivery",
         "housekeeping",
         "notifications",
+        "webhook of actions",
         "identity",
         "limits",
     ]
