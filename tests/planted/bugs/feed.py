@@ -57,8 +57,8 @@ BUGS = (
         name="confirmed-twice",
         breaks="The confirmation of an action comes beside its event.",
         file=f"{JSON_API}/protocol.py",
-        original="self._answers.pop(0)\n            self._send_answers(self._sent)",
-        replacement="pass\n            self._send_answers(self._sent)",
+        original="elif self._answers and self._answers[0].confirms(",
+        replacement="elif not self._answers and self._answers[0].confirms(",
         caught_by=(
             "tests/json_api/test_protocol.py::test_event_that_comes_after_the_action_is_its_confirmation",
         ),

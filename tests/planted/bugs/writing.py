@@ -53,13 +53,34 @@ BUGS = (
         ),
     ),
     PlantedBug(
-        name="expired-still-counted",
-        breaks="What has expired stays in the counts.",
+        name="removed-still-counted",
+        breaks="What was deleted or has expired stays in the counts.",
         file=f"{SERVICES}/removing.py",
         original="advance(inbox, NONE.minus(counts_of(row, inbox.seen_through)))",
         replacement="advance(inbox, NONE)",
         caught_by=(
             "tests/domain/test_expiry.py::test_what_has_come_to_its_end_disappears_with_an_event",
+            "tests/domain/test_marking.py::test_a_notification_is_deleted",
+        ),
+    ),
+    PlantedBug(
+        name="folded-left-behind",
+        breaks="What is folded under a notification stays, hidden, when that is deleted.",
+        file=f"{SERVICES}/deleting.py",
+        original="members_of([notification])",
+        replacement="members_of([])",
+        caught_by=(
+            "tests/domain/test_grouping.py::test_what_is_folded_is_deleted_with_its_row_and_restored_with_it",
+        ),
+    ),
+    PlantedBug(
+        name="group-lost-with-its-row",
+        breaks="A group is hidden when its row expires or is recalled.",
+        file=f"{SERVICES}/removing.py",
+        original="if kind is not Kind.DELETED:",
+        replacement="if kind is Kind.DELETED:",
+        caught_by=(
+            "tests/domain/test_grouping.py::test_the_one_before_takes_the_place_of_what_is_taken_back",
         ),
     ),
     PlantedBug(
@@ -99,14 +120,6 @@ BUGS = (
         caught_by=(
             "tests/domain/test_quotas.py::test_a_full_inbox_loses_its_oldest_read_notification",
         ),
-    ),
-    PlantedBug(
-        name="deleted-still-unread",
-        breaks="A deleted notification stays in the number of the unread ones.",
-        file=f"{SERVICES}/deleting.py",
-        original="NONE.minus(lost)",
-        replacement="NONE",
-        caught_by=("tests/domain/test_marking.py::test_a_notification_is_deleted",),
     ),
     PlantedBug(
         name="unread-not-counted",
