@@ -41,10 +41,10 @@ def fill(user_id: Any, count: int, *, unread: int = UNREAD, first_sender: int | 
         )
         cursor.execute(
             f"INSERT INTO {table} (recipient_id, sender_id, type, title, message, link, data,"
-            " created_at, read_at, added_sequence, priority, icon, format, folder, pinned)"
+            " created_at, read_at, added_sequence, priority, icon, format, folder, pinned, group_count)"
             f" SELECT %s, {sender}, %s, %s, %s, %s, %s, %s,"
             f" CASE WHEN n > %s THEN NULL ELSE {_moment()} END, n,"
-            f" 'normal', '', 'plain', 'inbox', FALSE FROM ({numbers}) AS counted",
+            f" 'normal', '', 'plain', 'inbox', FALSE, 1 FROM ({numbers}) AS counted",
             [
                 *(user_id, KIND, TITLE, MESSAGE, LINK, json.dumps(DATA)),
                 *(now, count - unread, now, count),

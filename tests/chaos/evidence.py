@@ -82,6 +82,7 @@ def of_claims(claims: Iterable[Claim]) -> Counts:
     for claim in claims:
         if claim.path:
             word = words.get(claim.outcome, claim.outcome)
+            counts[f"{word} {claim.path}"] += 1
             counts[f"{word} {claim.path} {claim.operation}"] += 1
     return counts
 
@@ -96,6 +97,14 @@ def unexpected_refusals(claims: Iterable[Claim], *, positions_end: bool) -> list
     return [f"refused {count} times: {reason}" for reason, count in found.items()]
 
 
+PATHS = ("service", "http", "socket", "json")
+
+
+def required_of_short_run() -> Iterator[str]:
+    """Yield what writers must have done where chance decides which of their operations a run of seconds has."""
+    yield from (f"commit {path}" for path in PATHS)
+
+
 def required_of_writers() -> Iterator[str]:
     """Yield what the writers that run all the time must have done."""
     for path in ("service", "http", "socket"):
@@ -104,7 +113,7 @@ def required_of_writers() -> Iterator[str]:
         yield f"suppressed {path} unwanted send"
         yield f"scheduled {path} later send"
     yield from (f"commit json {operation}" for operation in JSON_OPERATIONS)
-    for path in ("service", "http", "socket", "json"):
+    for path in PATHS:
         yield from (f"compared writer {path}.{name}" for name in ("commit", *SENT))
     yield "scheduled json later send"
     yield "compared undo.notifications"

@@ -17,8 +17,11 @@ def claim(outcome: str, *, path: str = "http", reason: str = "") -> Claim:
 def test_what_writers_did_is_counted_by_path_and_operation() -> None:
     claims = [claim(UNKNOWN), claim(UNKNOWN), claim(COMMITTED), claim(COMMITTED, path="service")]
     assert evidence.of_claims(claims) == {
+        "attempt http": 2,
         "attempt http keyed send": 2,
+        "commit http": 1,
         "commit http keyed send": 1,
+        "commit service": 1,
         "commit service keyed send": 1,
     }
 

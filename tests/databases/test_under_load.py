@@ -146,7 +146,7 @@ def test_senders_are_deleted_in_the_middle_of_their_bulk_sends(
             assert error.progress.sent > 0
         except InvalidInput as error:
             # It has begun so late that others are deleted, to whom it would send.
-            assert error.field == "recipient_ids"
+            assert error.field == "recipients"
         finally:
             begun[key].set()
 

@@ -91,8 +91,8 @@ def test_the_reasons() -> None:
     outages = {kind.value for kind in ErrorKind if kind.is_temporary}
     assert set(rows("Errors", under="reason")) == {*temporary, *outages, "restart"}
     ends = {reason.value for reason in AccessEnd}
-    assert ends - reasons == {"deactivated"}
-    assert "`deactivated`" in SECTIONS["Close codes"]
+    assert ends - reasons == {"deactivated", "disconnected"}
+    assert "`deactivated` and `disconnected`" in SECTIONS["Close codes"]
     details = re.search(
         r"those of 1013 are the values for (.*?)\.\n", SECTIONS["Close codes"], re.S
     )

@@ -35,7 +35,7 @@ def check_that_the_admin_site_is_that_of_the_project() -> None:
     ours = {model._meta.model_name for model in admin.site._registry if "live_inbox" in str(model)}
     assert ours == {
         *("notification", "notificationpreference", "inbox", "inboxevent"),
-        *("bulksend", "scheduledsend"),
+        *("bulksend", "scheduledsend", "webhookdelivery"),
     }
 
 
