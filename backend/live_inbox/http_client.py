@@ -157,7 +157,10 @@ class PendingResponse:
             for connection in tuple(self._opened):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-            raise RequestFailed(f"no answer within {self._timeout_seconds:.3g} s") from None
+            raise self._too_late() from None
+
+    def _too_late(self) -> RequestFailed:
+        return RequestFailed(f"no answer within {self._timeout_seconds:.3g} s")
 
     def fail(self, reason: str) -> None:
         """Fail without having made the request."""
@@ -169,6 +172,9 @@ class PendingResponse:
             self._response.set_result(self._read())
         except RequestFailed as error:
             self._response.set_exception(error)
+        except TimeoutError:
+            # Of the socket, at the same moment as that of whoever waits.
+            self._response.set_exception(self._too_late())
         except Exception as error:  # of the network, of TLS, of HTTP
             self._response.set_exception(RequestFailed(f"{type(error).__name__}: {error}"))
         finally:

@@ -128,8 +128,10 @@ async def test_the_reason_of_a_refusal_is_shown(
       window.reasons = [];
       addEventListener("signed-out", ({ detail }) => window.reasons.push(detail.reason));
     """
+    # Before any script of the page: the server may refuse before the last of them has come.
+    await page.add_init_script(script)
     content = '<p slot="signed-out"><a href="/sign-in">Sign in here</a></p>'
-    embed(other_page.directory, site, attributes, script, content=content)
+    embed(other_page.directory, site, attributes, content=content)
     await page.goto(other_page.address)
     inbox = other_page.inbox.root
     await expect(inbox.locator(".signed-out .reason")).to_have_text(text)
