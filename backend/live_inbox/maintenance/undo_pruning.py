@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from live_inbox import database
+from live_inbox.maintenance.old_rows import remove_in_steps
 from live_inbox.models import UndoStep
 
 BATCH = 20
@@ -20,15 +21,5 @@ def prune_undo(*, now: datetime | None = None, batch: int = BATCH) -> int:
 def prune_undo_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
     """Do what `prune_undo` does, one transaction for each step; yield how many have been removed so far."""
     horizon = now or database.now()
-    total = 0
-    while removed := _remove(horizon, batch):
-        total += removed
-        yield total
-
-
-@database.transactional
-def _remove(horizon: datetime, batch: int) -> int:
     old = database.queryset(UndoStep).filter(expires_at__lte=horizon).order_by("expires_at")
-    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:batch])
-    database.queryset(UndoStep).filter(pk__in=ids).delete()
-    return len(ids)
+    yield from remove_in_steps(old, batch)

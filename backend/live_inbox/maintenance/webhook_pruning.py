@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
+from live_inbox.maintenance.old_rows import remove_in_steps
 from live_inbox.models import WebhookDelivery
 
 BATCH = 500
@@ -24,15 +25,5 @@ def prune_failed_deliveries(*, now: datetime | None = None, batch: int = BATCH) 
 def prune_failed_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
     """Do what `prune_failed_deliveries` does, one transaction for each step; yield how many are removed so far."""
     horizon = (now or database.now()) - timedelta(days=inbox_settings().log_keep_days)
-    total = 0
-    while removed := _remove(horizon, batch):
-        total += removed
-        yield total
-
-
-@database.transactional
-def _remove(horizon: datetime, batch: int) -> int:
     old = database.queryset(WebhookDelivery).filter(failed_at__lt=horizon).order_by("failed_at")
-    ids = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:batch])
-    database.queryset(WebhookDelivery).filter(pk__in=ids).delete()
-    return len(ids)
+    yield from remove_in_steps(old, batch)
