@@ -202,7 +202,7 @@ def _apply(inbox: Inbox, rows: Sequence[_Row], progress: _Progress) -> None:
     ids = [row.id for row in rows]
     gone = [Gone(inbox.pk, row.id, row.added_sequence) for row in rows]
     if kind is Kind.MANY_DELETED:
-        gone += members_of(rows)
+        gone += [Gone(row.user_id, row.id, row.added_sequence) for row in members_of(rows)]
         ids = [each.notification_id for each in gone]
     notifications = Notification.unguarded.using(database.alias()).filter(pk__in=ids)
     if progress.undo is not None:

@@ -11,7 +11,8 @@ from live_inbox.models import Notification
 from live_inbox.services.event_recording import record
 from live_inbox.services.group_members import members_of
 from live_inbox.services.inbox_rows import lock_with_notification, moment_of
-from live_inbox.services.removing import REMOVAL_COLUMNS, RemovalRow, remove
+from live_inbox.services.removal_rows import RemovalRow
+from live_inbox.services.removing import remove
 from live_inbox.services.results import Deleted
 from live_inbox.services.undo_steps import Undo
 
@@ -26,15 +27,13 @@ def delete(
     the log as well. With `undoable`, it is kept apart for UNDO_SECONDS.
     """
     inbox, notification = lock_with_notification(user_id, notification_id)
-    folded = [each.notification_id for each in members_of([notification])]
+    gone = [*members_of([notification]), RemovalRow.of(notification)]
     undo = Undo.new() if undoable else None
     if undo is not None:
-        ids = [*folded, notification.pk]
+        ids = [row.id for row in gone]
         rows = Notification.unguarded.using(database.alias()).filter(pk__in=ids)
         undo.add(inbox, Kind.DELETED, ids, rows, now or moment_of(inbox))
-    found = database.queryset(Notification).filter(pk__in=folded).order_by("pk")
-    gone = [RemovalRow(*row) for row in found.values_list(*REMOVAL_COLUMNS)]
-    record(remove({inbox.pk: inbox}, [*gone, RemovalRow.of(notification)], Kind.DELETED, now))
+    record(remove({inbox.pk: inbox}, gone, Kind.DELETED, now))
     return Deleted(
         notification.pk,
         inbox.unread_count,

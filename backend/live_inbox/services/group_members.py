@@ -13,9 +13,9 @@ from live_inbox.events import Event, Folder, Kind
 from live_inbox.models import Inbox, NegatedRank, Notification, rank
 from live_inbox.services.changing import save_fields
 from live_inbox.services.counting import counts_of
-from live_inbox.services.erasing import Gone
 from live_inbox.services.event_recording import event_of
 from live_inbox.services.inbox_rows import advance
+from live_inbox.services.removal_rows import REMOVAL_COLUMNS, RemovalRow
 from live_inbox.snapshots import snapshot
 
 _KINDS = {
@@ -43,21 +43,20 @@ def check_not_folded(notification: Notification) -> None:
         raise Conflict("This notification is folded under a newer one of its group.")
 
 
-def members(roots: Collection[int]) -> dict[int, list[Gone]]:
+def members(roots: Collection[int]) -> dict[int, list[RemovalRow]]:
     """Return what is folded in the groups with these roots, the newest first. One statement, none without groups."""
     if not roots:
         return {}
-    found: dict[int, list[Gone]] = defaultdict(list)
+    found: dict[int, list[RemovalRow]] = defaultdict(list)
     rows = database.queryset(Notification).filter(group_root__in=roots, folder=Folder.GROUPED.value)
     newest_first = rows.alias(order=NegatedRank(rank())).order_by("order")
-    columns = newest_first.values_list("group_root", "recipient_id", "pk", "added_sequence")
-    for root, user_id, number, added_sequence in columns:
-        assert root is not None
-        found[root].append(Gone(user_id, number, added_sequence))
+    for row in map(RemovalRow._make, newest_first.values_list(*REMOVAL_COLUMNS)):
+        assert row.group_root is not None
+        found[row.group_root].append(row)
     return found
 
 
-def members_of(rows: Iterable[Row]) -> list[Gone]:
+def members_of(rows: Iterable[Row]) -> list[RemovalRow]:
     """Return what is folded under these rows."""
     return [each for of_group in members(_roots(rows)).values() for each in of_group]
 
@@ -68,7 +67,7 @@ def unfold(inboxes: Mapping[Any, Inbox], gone: Sequence[Row], now: datetime | No
     The inboxes are locked. The caller saves them, and records the events.
     """
     places = {row.group_root: row for row in gone if row.folder != Folder.GROUPED}
-    newest = [of_group[0].notification_id for of_group in members(_roots(gone)).values()]
+    newest = [of_group[0].id for of_group in members(_roots(gone)).values()]
     if not newest:
         return []
     found = database.queryset(Notification).select_related("sender").filter(pk__in=newest)

@@ -10,7 +10,7 @@ Once there are two, all of a group have the id of the first as `group_root`, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,8 @@ from live_inbox.services.counting import NONE, counts_of
 from live_inbox.services.event_recording import event_of
 from live_inbox.services.group_members import members
 from live_inbox.services.inbox_rows import SequencedInbox, advance, lock_all, save_all
-from live_inbox.services.removing import remove, rows_in_locked_inboxes
+from live_inbox.services.removal_rows import RemovalRow
+from live_inbox.services.removing import remove
 from live_inbox.snapshots import snapshot
 
 MOST = 50
@@ -81,8 +82,7 @@ def folds_of(draft: Notification, inboxes: Sequence[SequencedInbox]) -> dict[Any
 def fold(folds: Mapping[Any, Fold], ids: Mapping[Any, int], moment: datetime) -> list[Event]:
     """Take notifications under those that were inserted, whose ids are given by user; return the events.
 
-    They are to be recorded after those of the insertion. Makes six statements for any number of inboxes, eight where
-    groups have more than MOST.
+    They are to be recorded after those of the insertion. Makes a constant number of statements for any number of inboxes.
     """
     if not folds:
         return []
@@ -108,15 +108,10 @@ def fold(folds: Mapping[Any, Fold], ids: Mapping[Any, int], moment: datetime) ->
         )
     save_fields(("group_root", "folder", "pinned"), [fold.under for fold in folds.values()])
     save_all(inboxes.values())
-    return events + _remove_oldest(folds, moment)
+    return events + remove(inboxes, _above_most(folds.values()), Kind.DELETED, moment)
 
 
-def _remove_oldest(folds: Mapping[Any, Fold], moment: datetime) -> list[Event]:
-    """Delete what groups have above MOST; return the events."""
-    long = {fold.root: user for user, fold in folds.items() if fold.count > MOST}
-    excess = [each for of_group in members(long.keys()).values() for each in of_group[MOST - 1 :]]
-    if not excess:
-        return []
-    inboxes = lock_all([each.user_id for each in excess])
-    found = rows_in_locked_inboxes([each.notification_id for each in excess], inboxes)
-    return remove(inboxes, [row for rows in found.values() for row in rows], Kind.DELETED, moment)
+def _above_most(folds: Iterable[Fold]) -> list[RemovalRow]:
+    """Return the oldest of groups that have more than MOST."""
+    long = [fold.root for fold in folds if fold.count > MOST]
+    return [row for of_group in members(long).values() for row in of_group[MOST - 1 :]]

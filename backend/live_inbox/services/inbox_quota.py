@@ -26,13 +26,8 @@ from live_inbox.models import (
 )
 from live_inbox.services.group_members import members_of
 from live_inbox.services.inbox_rows import SequencedInbox, lock_skip_locked
-from live_inbox.services.removing import (
-    REMOVAL_COLUMNS,
-    RemovalRow,
-    can_lose,
-    remove,
-    rows_in_locked_inboxes,
-)
+from live_inbox.services.removal_rows import REMOVAL_COLUMNS, RemovalRow
+from live_inbox.services.removing import can_lose, remove
 
 BATCH = 500
 """Notifications that one transaction deletes, or one of each full inbox if those are more. An inbox that is far above
@@ -70,9 +65,7 @@ def make_room(inboxes: Sequence[SequencedInbox], now: datetime | None) -> list[E
         oldest = _oldest(inbox, most, longest)
         # Damaged counts are left to check_inboxes: they must not stop what is sent.
         rows += oldest if can_lose(inbox, oldest) else []
-    folded = [each.notification_id for each in members_of(rows)]
-    of_groups = rows_in_locked_inboxes(folded, locked)
-    rows += [row for found in of_groups.values() for row in found]
+    rows += members_of(rows)
     metrics.NOTIFICATIONS_EVICTED.inc(len(rows))
     return remove(locked, rows, Kind.DELETED, now)
 

@@ -11,7 +11,8 @@ from live_inbox.events import Kind
 from live_inbox.models import Notification
 from live_inbox.services.event_recording import record
 from live_inbox.services.inbox_rows import lock_all
-from live_inbox.services.removing import REMOVAL_COLUMNS, RemovalRow, can_lose, remove
+from live_inbox.services.removal_rows import REMOVAL_COLUMNS, RemovalRow
+from live_inbox.services.removing import can_lose, remove
 from live_inbox.services.scheduling import cancel
 from live_inbox.services.sent_notification import find_sent
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 from live_inbox import database
 from live_inbox.events import Event, Kind
@@ -16,41 +16,7 @@ from live_inbox.services.erasing import Gone, erase
 from live_inbox.services.event_recording import event_of
 from live_inbox.services.group_members import unfold
 from live_inbox.services.inbox_rows import advance, save_all
-
-
-class RemovalRow(NamedTuple):
-    """What is needed of a notification to remove it, read under the lock of its inbox."""
-
-    id: int
-    user_id: Any
-    type: str
-    read_at: datetime | None
-    added_sequence: int
-    folder: str
-    returned_rank: int | None
-    snoozed_until: datetime | None
-    group_root: int | None
-
-    @classmethod
-    def of(cls, notification: Notification) -> RemovalRow:
-        """Return that of a notification."""
-        return cls(*(getattr(notification, name) for name in REMOVAL_COLUMNS))
-
-    @property
-    def read(self) -> bool:
-        """Whether it is read."""
-        return self.read_at is not None
-
-    @property
-    def rank(self) -> int:
-        """See `Notification.rank`."""
-        return self.id if self.returned_rank is None else self.returned_rank
-
-
-REMOVAL_COLUMNS = tuple(
-    "recipient_id" if name == "user_id" else name for name in RemovalRow._fields
-)
-"""The columns of a RemovalRow, for `values_list`."""
+from live_inbox.services.removal_rows import REMOVAL_COLUMNS, RemovalRow
 
 
 def rows_in_locked_inboxes(
