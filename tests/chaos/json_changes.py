@@ -12,20 +12,6 @@ ONE = {
     name: f"{name}_notification"
     for name in ("archive", "unarchive", "snooze", "unsnooze", "pin", "unpin")
 }
-ANSWERS_OF_CHANGES = {
-    "archive_notification": "notification_archived",
-    "unarchive_notification": "notification_unarchived",
-    "snooze_notification": "notification_snoozed",
-    "unsnooze_notification": "notification_unsnoozed",
-    "pin_notification": "notification_pinned",
-    "unpin_notification": "notification_unpinned",
-    "perform_action": "action_performed",
-    "mark_seen": "notifications_seen",
-    "archive_all": "notifications_archived",
-    "delete_all": "notifications_deleted",
-    "undo": "change_undone",
-    "cancel_send": "send_cancelled",
-}
 
 
 class JsonChanges(ChangeWriter):

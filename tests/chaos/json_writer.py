@@ -25,18 +25,9 @@ from tests.chaos.history import (
     UNKNOWN,
     UNREAD,
 )
-from tests.chaos.json_changes import ANSWERS_OF_CHANGES, JsonChanges
+from tests.chaos.json_changes import JsonChanges
 from tests.chaos.writing import UNWANTED, Action, Orders, recorded
-
-ANSWERS = {
-    "send_notification": "notification_sent",
-    "get_notifications": "notifications_list",
-    "mark_read": "notification_marked_read",
-    "mark_unread": "notification_marked_unread",
-    "mark_all_read": "all_notifications_marked_read",
-    "delete_notification": "notification_deleted",
-    **ANSWERS_OF_CHANGES,
-}
+from tests.json_api.answers import ANSWERS
 
 
 class JsonWriter(JsonChanges, ClientWriter):

@@ -16,6 +16,7 @@ from tests.fuzzing.json_field_rules import FILTER_KEYS, wrong_fields
 from tests.fuzzing.json_folders import UNDO_SECONDS, Folders
 from tests.fuzzing.json_messages import Sent, meaning
 from tests.fuzzing.soundness import Unsound
+from tests.json_api.answers import ANSWERS
 
 FAULTS = (
     *("INVALID_JSON", "INVALID_MESSAGE", "UNKNOWN_TYPE", "MESSAGE_TOO_LARGE", "BINARY_MESSAGE"),
@@ -23,26 +24,6 @@ FAULTS = (
 FAILURES = ("BAD_USER_INPUT", "NOT_FOUND", "FORBIDDEN", "CONFLICT", "SERVICE_UNAVAILABLE")
 MAX_FAULTS = 20
 MAX_PAGE = 100
-ANSWERS = {
-    "send_notification": "notification_sent",
-    "get_notifications": "notifications_list",
-    "mark_read": "notification_marked_read",
-    "mark_unread": "notification_marked_unread",
-    "mark_all_read": "all_notifications_marked_read",
-    "delete_notification": "notification_deleted",
-    "archive_notification": "notification_archived",
-    "unarchive_notification": "notification_unarchived",
-    "snooze_notification": "notification_snoozed",
-    "unsnooze_notification": "notification_unsnoozed",
-    "pin_notification": "notification_pinned",
-    "unpin_notification": "notification_unpinned",
-    "perform_action": "action_performed",
-    "mark_seen": "notifications_seen",
-    "archive_all": "notifications_archived",
-    "delete_all": "notifications_deleted",
-    "undo": "change_undone",
-    "cancel_send": "send_cancelled",
-}
 PAGE = 50
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

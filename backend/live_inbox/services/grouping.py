@@ -82,7 +82,7 @@ def folds_of(draft: Notification, inboxes: Sequence[SequencedInbox]) -> dict[Any
 def fold(folds: Mapping[Any, Fold], ids: Mapping[Any, int], moment: datetime) -> list[Event]:
     """Take notifications under those that were inserted, whose ids are given by user; return the events.
 
-    They are to be recorded after those of the insertion. Makes a constant number of statements for any number of inboxes.
+    They are to be recorded after those of the insertion. The number of statements does not depend on that of inboxes.
     """
     if not folds:
         return []
