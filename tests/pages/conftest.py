@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,24 +62,35 @@ class _SilentHandler(SimpleHTTPRequestHandler):
         super().end_headers()
 
 
+StartSite = Callable[..., AbstractContextManager[Site]]
+"""Starts a server with these settings, which allows the other site, and closes it in the end."""
+
+
 @pytest.fixture(scope="session")
-def shared_site(
+def start_site(
     built_pages: None,
     process_registry: ProcessRegistry,
     stack: Stack,
     django_db_setup: None,
     other_site: tuple[str, Path],
-) -> Iterator[Site]:
+) -> StartSite:
+    def start(**settings: str) -> AbstractContextManager[Site]:
+        environment = {
+            **stack.environment(),
+            "DATABASE_URL": stack.fresh_database(),
+            "ALLOWED_ORIGINS": other_site[0],
+            **settings,
+        }
+        return closing(Site(process_registry, environment))
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def shared_site(start_site: StartSite) -> Iterator[Site]:
     """Start the server. Tests use `site`."""
-    environment = {
-        **stack.environment(),
-        "DATABASE_URL": stack.fresh_database(),
-        "ALLOWED_ORIGINS": other_site[0],
-        "TARGET_LINKS": '{"shop.order": "tests.pages.orders.links_of"}',
-    }
-    site = Site(process_registry, environment)
-    yield site
-    site.close()
+    with start_site(TARGET_LINKS='{"shop.order": "tests.pages.orders.links_of"}') as site:
+        yield site
 
 
 @pytest.fixture

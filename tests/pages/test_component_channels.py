@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.pages.conftest import Opener
+from tests.pages.conftest import Opener, StartSite
 from tests.pages.embedding import OtherSite
 from tests.pages.inbox_view import InboxView
 from tests.pages.site import Site
 from tests.pages.test_accessibility import audit
 from tests.pages.waiting import eventually
-from tests.stacks.process_registry import ProcessRegistry
-from tests.stacks.stack import Stack
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -34,24 +31,10 @@ TYPES = {
 
 
 @pytest.fixture(scope="module")
-def shared_site(
-    built_pages: None,
-    process_registry: ProcessRegistry,
-    stack: Stack,
-    django_db_setup: None,
-    other_site: tuple[str, Path],
-) -> Iterator[Site]:
+def shared_site(start_site: StartSite) -> Iterator[Site]:
     """Start a server of a site that mails and pushes; tests use `site`."""
-    environment = {
-        **stack.environment(),
-        "DATABASE_URL": stack.fresh_database(),
-        "ALLOWED_ORIGINS": other_site[0],
-        "CHANNELS": json.dumps(CHANNELS),
-        "TYPES": json.dumps(TYPES),
-    }
-    site = Site(process_registry, environment)
-    yield site
-    site.close()
+    with start_site(CHANNELS=json.dumps(CHANNELS), TYPES=json.dumps(TYPES)) as site:
+        yield site
 
 
 async def table_of(inbox: InboxView) -> Locator:
