@@ -2,12 +2,17 @@
 """Django's command line: `.venv/bin/python manage.py help`."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 
 def main() -> None:
     """Carry out a management command."""
+    if sys.argv[1:2] == ["serve"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # While the server starts, Ctrl-C ends it by the system. An exception can come in a callback of the garbage
+        # collector, where Python reports and forgets it: the server would start all the same.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "live_inbox_site.settings")
     try:
         from django.core.management import execute_from_command_line

@@ -201,6 +201,7 @@ class TestInterrupts:
             with child_of(process_registry, stack, tmp_path, arguments, below=("env",)) as child:
                 child.wait_until(lambda child=child, moment=moment: moment(child))  # type: ignore[misc]
                 os.killpg(child.pid, signal.SIGINT)
-                assert child.wait(seconds=WAIT_SECONDS) in (0, 130, -signal.SIGINT)
+                # Not 130, which would be the exception: Python loses it in a destructor.
+                assert child.wait(seconds=WAIT_SECONDS) in (0, -signal.SIGINT)
                 assert "Traceback" not in child.text()
                 assert "Exception ignored" not in child.text()
