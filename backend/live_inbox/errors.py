@@ -53,7 +53,10 @@ class Forbidden(NotificationError):
 
 
 class Conflict(NotificationError):
-    """Raised when an idempotency key was used before for something else, or its bulk send has been cancelled."""
+    """Raised for an idempotency key that was used for something else, or whose bulk send was cancelled.
+
+    Also for a notification that is folded under a newer one of its group: that one is moved and pinned.
+    """
 
     code = "CONFLICT"
 

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.chaos.client_writing import REQUEST_SECONDS, ClientWriter, Refusal, Unavailable
-from tests.chaos.graphql_changes import GraphQLChanges
+from tests.chaos.graphql_changes import GraphQLChanges, as_input
 from tests.chaos.history import (
     ADDED,
     ALL_READ,
@@ -102,7 +102,7 @@ class ApiWriter(GraphQLChanges, ClientWriter):
             "content": recorded(content, sender),
         }
         self.claim(inbox, ADDED, UNKNOWN, **more)
-        given = _as_input(content) | {
+        given = as_input(content) | {
             "recipientId": str(inbox),
             "title": title,
             "idempotencyKey": title,
@@ -132,7 +132,7 @@ class ApiWriter(GraphQLChanges, ClientWriter):
         }
         for each in some:
             self.claim(each, ADDED, UNKNOWN, **more)
-        given = _as_input(content) | {
+        given = as_input(content) | {
             "recipientIds": [str(each) for each in some],
             "title": title,
             "idempotencyKey": title,
@@ -225,19 +225,6 @@ class ApiWriter(GraphQLChanges, ClientWriter):
         )
         self.claim(inbox, PREFERENCE, COMMITTED, operation="set_preference")
         self._send_once(inbox, token, "unwanted send", self.content() | {"type": UNWANTED})
-
-
-def _as_input(content: dict[str, Any]) -> dict[str, Any]:
-    given = dict(content)
-    if "expires_at" in given:
-        given["expiresAt"] = given.pop("expires_at").isoformat()
-    if given.get("actions"):
-        names = {"id": "actionId"}
-        given["actions"] = [
-            {names.get(name, name): value for name, value in each.items()}
-            for each in given["actions"]
-        ]
-    return given
 
 
 class HttpWriter(ApiWriter):

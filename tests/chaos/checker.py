@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from tests.chaos.comparing import Comparisons, differences, list_differences
+from tests.chaos.group_checks import group_differences
 from tests.chaos.history import (
     ADDED,
     ADVANCE,
@@ -22,6 +23,7 @@ from tests.chaos.history import (
     CONTENT,
     DELETED,
     EVENT,
+    GROUPED,
     MANY_READ,
     OF_ONE,
     PINNED,
@@ -68,7 +70,7 @@ SAME_EFFECT = {
     SNOOZED: (ARCHIVED, UNARCHIVED, RETURNED, RESTORED),
     RETURNED: (ARCHIVED, UNARCHIVED, SNOOZED, RESTORED),
     PINNED: (UNPINNED, RESTORED),
-    UNPINNED: (PINNED, RESTORED),
+    UNPINNED: (PINNED, RESTORED, GROUPED),
 }
 """Events of other writers after which a change may change nothing."""
 JSON_CONTENT = tuple(name for name in CONTENT if name != "sender")
@@ -98,6 +100,7 @@ class Wrong(StrEnum):
     TOO_EARLY = "a notification expired before its time"
     NOT_AS_SENT = "what was committed is not what was sent"
     UNDONE_WRONG = "what was undone is not as it was"
+    GROUPED_WRONG = "a group is not what its notifications make"
     NOT_ASKED = "an event of a type that was not asked for came"
 
 
@@ -141,6 +144,8 @@ def check_log(user: int, inbox: Inbox, counted: Comparisons) -> Iterator[Violati
         yield from _check_counts(who, epoch_log, counted)
         for detail in snapshot_differences(epoch_log.events, counted):
             yield Violation(Wrong.GARBLED, who, f"{epoch_log.epoch}.{detail}")
+        for detail in group_differences(epoch_log.events, counted):
+            yield Violation(Wrong.GROUPED_WRONG, who, f"{epoch_log.epoch}.{detail}")
     if inbox.last.states[-1].digest != inbox.digest:
         yield Violation(
             Wrong.LIST, who, f"{len(inbox.notifications)} notifications are in the list"

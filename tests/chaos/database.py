@@ -335,9 +335,10 @@ class Archive:
     ) -> Inbox:
         folders = {
             folder: [each for each in rows if each.folder == folder]
-            for folder in ("inbox", "archive", "snoozed")
+            for folder in ("inbox", "archive", "snoozed", "grouped")
         }
         listed = folders.pop("inbox")
+        counted = [len(folders[folder]) for folder in ("archive", "snoozed")]
         unseen = sum(not each.read_at and each.rank > seen_through for each in listed)
         return Inbox(
             self._logs[user],
@@ -347,7 +348,7 @@ class Archive:
             listed,
             self._too_early.get(user, []),
             elsewhere=folders,
-            folder_counts=(counts, (unseen, *map(len, folders.values()))),
+            folder_counts=(counts, (unseen, *counted)),
         )
 
 

@@ -56,15 +56,16 @@ JSON_OPERATIONS = tuple(
     each for each in OPERATIONS if each not in ("send_many", "set_preference", "edit", "recall")
 )
 """What the JSON API can do."""
-SENT = ("type", "message", "link", "data", "expires_at", "sender")
+SENT = ("type", "message", "link", "data", "expires_at", "sender", "group_key")
 EXPECTED_REFUSALS = (
     "NOT_FOUND",
     "BAD_USER_INPUT input.expiresAt",
     "BAD_USER_INPUT expires_at",
     "BAD_USER_INPUT until",
     "BAD_USER_INPUT action",
+    "CONFLICT : This notification is folded",
 )
-"""Another writer has deleted it, or sent another one; a clock that is an hour ahead takes a moment for past."""
+"""Another writer has deleted it, or sent one of its group; a clock that is an hour ahead takes a moment for past."""
 POSITION_REFUSALS = ("BAD_USER_INPUT upTo", "BAD_USER_INPUT up_to")
 """The epoch has ended since the list was read."""
 
@@ -118,6 +119,7 @@ def required_of_writers() -> Iterator[str]:
     yield "scheduled json later send"
     yield "compared undo.notifications"
     yield "compared log returns.in time"
+    yield from (f"compared group.{name}" for name in ("count", "actors", "members"))
     yield "rolled back service rolled back send"
     yield "events expired"
 

@@ -98,11 +98,27 @@ class GraphQLChanges(ChangeWriter):
 
     def schedule(self, inbox: int, token: str, content: dict[str, Any]) -> Any:
         """Send later, to oneself."""
-        given = {key: value for key, value in content.items() if key != "deliver_at"}
-        given |= {"recipientId": str(inbox), "deliverAt": content["deliver_at"].isoformat()}
+        given = as_input(content) | {"recipientId": str(inbox)}
         scheduled = self.request(token, SCHEDULE, {"input": given})["done"]["scheduled"]
         return scheduled and scheduled["id"]
 
     def cancel(self, token: str, scheduled: Any) -> bool:
         """Cancel a send."""
         return bool(self.request(token, CANCEL, {"id": scheduled})["done"]["cancelled"])
+
+
+def as_input(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return content by the names of the input types."""
+    given = dict(content)
+    for name, key in (("expires_at", "expiresAt"), ("deliver_at", "deliverAt")):
+        if name in given:
+            given[key] = given.pop(name).isoformat()
+    if "group_key" in given:
+        given["groupKey"] = given.pop("group_key")
+    if given.get("actions"):
+        names = {"id": "actionId"}
+        given["actions"] = [
+            {names.get(name, name): value for name, value in each.items()}
+            for each in given["actions"]
+        ]
+    return given

@@ -53,7 +53,7 @@ EVENTS = f"""subscription ($after: String, $types: [String!]) {{ notificationEve
 }} }}"""
 FIRST = 20
 PAGE = 100
-FOLDERS = ("inbox", "archive", "snoozed")
+FOLDERS = ("inbox", "archive", "snoozed", "grouped")
 
 
 class TransportClient(Client):

@@ -149,16 +149,20 @@ ARCHIVED, UNARCHIVED, SNOOZED, RETURNED = "archived", "unarchived", "snoozed", "
 PINNED, UNPINNED, ACTION, EDITED, SEEN = "pinned", "unpinned", "action", "edited", "seen"
 MANY_READ, MANY_ARCHIVED, MANY_DELETED = "many_read", "many_archived", "many_deleted"
 RESTORED = "restored"
+GROUPED, UNGROUPED = "grouped", "ungrouped"
 WITH_CONTENT = (
     *(ADDED, READ, UNREAD, ARCHIVED, UNARCHIVED, SNOOZED, RETURNED, PINNED, UNPINNED, ACTION),
-    *(EDITED, RESTORED),
+    *(EDITED, RESTORED, GROUPED, UNGROUPED),
 )
 """What has the notification as it then was. Once that is deleted, the event may come without it."""
 OF_ONE = {MANY_READ: READ, MANY_ARCHIVED: ARCHIVED, MANY_DELETED: DELETED}
 """What a change of several does to each."""
-JSON_MESSAGES = {ARCHIVED: DELETED, SNOOZED: DELETED, RETURNED: ADDED}
+JSON_MESSAGES = {ARCHIVED: DELETED, SNOOZED: DELETED, GROUPED: DELETED, RETURNED: ADDED}
 """What the JSON API, whose clients have one list, makes of what leaves it and comes back."""
-WITH_NEW_LIST = (UNARCHIVED, EDITED, RESTORED, MANY_READ, MANY_ARCHIVED, MANY_DELETED)
+WITH_NEW_LIST = (
+    *(UNARCHIVED, EDITED, RESTORED, UNGROUPED),
+    *(MANY_READ, MANY_ARCHIVED, MANY_DELETED),
+)
 """For these, the JSON API has no message: its clients get a new list, a little later."""
 WITHOUT_MESSAGE = (*WITH_NEW_LIST, PINNED, UNPINNED, ACTION, SEEN)
 """For the others, they get nothing."""

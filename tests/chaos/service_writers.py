@@ -46,7 +46,7 @@ class ServiceWriter(ServiceChanges):
 
     def change(self) -> None:
         """Do one thing."""
-        from live_inbox.errors import InvalidInput, NotFound
+        from live_inbox.errors import Conflict, InvalidInput, NotFound
 
         actions: dict[Action, int] = {
             self._send: 34,
@@ -74,6 +74,9 @@ class ServiceWriter(ServiceChanges):
         except NotFound:
             # Another writer has deleted it, or has changed it since.
             self.claim(inbox, "", REFUSED, operation=operation, reason="NOT_FOUND")
+        except Conflict as error:
+            # Another writer has sent one of its group, under which it is folded now.
+            self.claim(inbox, "", REFUSED, operation=operation, reason=f"CONFLICT : {error}")
 
     def _sender(self) -> int | None:
         return self.orders.operator[0] if self.rng.random() < 0.5 else None

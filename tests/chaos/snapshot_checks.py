@@ -12,12 +12,14 @@ from tests.chaos.history import (
     ARCHIVED,
     CONTENT,
     EDITED,
+    GROUPED,
     PINNED,
     READ,
     RESTORED,
     RETURNED,
     SNOOZED,
     UNARCHIVED,
+    UNGROUPED,
     UNPINNED,
     UNREAD,
     EventContent,
@@ -40,8 +42,10 @@ CHANGED_FIELDS = {
         *("title", "message", "link", "data", "expires_at", "edited_at", "priority", "icon"),
         *("actor", "target", "actions", "format"),
     ),
-    # Of those that are pinned, there may be too many now.
-    RESTORED: ("pinned",),
+    # Of those that are pinned, there may be too many now; and one of a group has to be in the inbox.
+    RESTORED: ("pinned", "folder"),
+    GROUPED: ("folder", "pinned"),
+    UNGROUPED: ("folder",),
 }
 RESULTS = {
     ARCHIVED: ("folder", "archive"),
@@ -51,6 +55,8 @@ RESULTS = {
     PINNED: ("pinned", True),
     UNPINNED: ("pinned", False),
     UNREAD: ("read_at", ""),
+    GROUPED: ("folder", "grouped"),
+    UNGROUPED: ("folder", "inbox"),
 }
 """What a change has made of one field."""
 

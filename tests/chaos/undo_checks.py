@@ -31,6 +31,8 @@ UNDONE_BY = {
     DELETED: RESTORED,
 }
 """For each change that can be undone, the kind of the events that undo it."""
+MOST_OF_A_GROUP = 50
+"""Notifications of a group that are kept: docs/sending.md, "Groups"."""
 
 
 def undo_differences(claim: Claim, inbox: Inbox, counted: Comparisons) -> Iterator[str]:
@@ -50,9 +52,12 @@ def undo_differences(claim: Claim, inbox: Inbox, counted: Comparisons) -> Iterat
 
 def _differences_in(log: EpochLog, claim: Claim, counted: Comparisons) -> Iterator[str]:
     change = log.events[claim.undoes - 1]
-    before = _known_before(log, claim.undoes)
+    first = _first(log, claim)
+    before = _known_before(log, first)
     undone = _undone(log, claim, UNDONE_BY[change.what])
-    changed = _changed(change, before)
+    changed = _changed(change, before).union(
+        each.notification_id for each in log.events[first - 1 : claim.undoes - 1]
+    )
     untouched = changed - _touched(log, claim.undoes, claim.sequence - claim.number)
     counted["undo.notifications"] += len(undone)
     if not untouched <= undone.keys() <= changed:
@@ -85,6 +90,24 @@ def _changed(change: EventContent, before: dict[int, Notification]) -> set[int]:
     after = dict(before)
     apply(change, after)
     return {id for id, each in before.items() if after.get(id) != each}
+
+
+def _first(log: EpochLog, claim: Claim) -> int:
+    """Return where a change begins: what is folded is deleted just before what it is folded under.
+
+    Before the most that a group has may be what was deleted because it had become longer.
+    """
+    folded: dict[int, str] = {}
+    known: dict[int, Notification] = {}
+    for sequence, content in enumerate(log.events[: claim.undoes], 1):
+        gone = known.get(content.notification_id) if content.what == DELETED else None
+        if gone is not None and (gone.folder == "grouped" or sequence == claim.undoes):
+            folded[sequence] = gone.group_key
+        apply(content, known)
+    first = claim.undoes
+    while folded.get(claim.undoes) and folded.get(first - 1) == folded[claim.undoes]:
+        first -= 1
+    return max(first, claim.undoes - MOST_OF_A_GROUP + 1)
 
 
 def _undone(log: EpochLog, claim: Claim, what: str) -> dict[int, Notification]:

@@ -21,6 +21,8 @@ SOON_SECONDS = (1.5, 4.0)
 LATER_SECONDS = 1800.0
 """Sooner than a clock that is an hour ahead believes; nothing may expire before its time because of that."""
 LINKS = (None, "/reports/7", "https://example.com/a?b=c#d")
+NAMES = ("Bo", "Cyd", "Dé", "Eva")
+GROUP_KEYS = ("post 7", "Größe 🎉")
 WORDS = ("invoice", "naïve", "Größe", "日本語", "🎉", "a\nb", '"quoted"', "<b>", "\\back")
 
 Action = Callable[..., None]
@@ -111,8 +113,11 @@ class Writer:
             "link": self.rng.choice(LINKS),
             "data": data,
             "icon": self.rng.choice((None, "bell", "/icons/7.svg")),
-            "actor": self.rng.choice((None, {"name": "Ana", "picture": "/ana.png"})),
+            "actor": self.rng.choice(
+                (None, {"name": "Ana", "picture": "/ana.png"}, *({"name": each} for each in NAMES))
+            ),
             "actions": self.rng.choice((None, [{"label": words.strip() or "Open", "link": "/7"}])),
+            "group_key": self.rng.choice((None, None, None, *GROUP_KEYS)),
         }
 
     def expiry(self) -> datetime:
@@ -136,4 +141,5 @@ def recorded(content: Mapping[str, Any], sender: int | None = None) -> dict[str,
         "data": canonical_json(content.get("data") or {}),
         "expires_at": canonical_time(content.get("expires_at")),
         "sender": "" if sender is None else str(sender),
+        "group_key": content.get("group_key") or "",
     }
