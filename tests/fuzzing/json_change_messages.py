@@ -16,7 +16,7 @@ CHANGES = (
     "cancel_send",
 )
 FILTERS: dict[str, tuple[str, ...]] = {
-    "folder": ("null", '"inbox"', '"archive"', '"snoozed"'),
+    "folder": ("null", '"inbox"', '"archive"', '"snoozed"', '"grouped"'),
     "types": ("null", "[]", '["general"]', '["approval","a.b-c_D"]'),
     "read": ("null", "true", "false"),
     "seen": ("null", "true", "false"),

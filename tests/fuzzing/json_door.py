@@ -13,17 +13,18 @@ from live_inbox import selectors
 from live_inbox.identity.issuing import issue_token
 from tests.conformance.frames import BINARY, CLOSE, TEXT, Frame, close_payload, encoded
 from tests.fuzzing.door import Door
-from tests.fuzzing.json_folders import Folders
+from tests.fuzzing.json_folders import Folders, Stale
 from tests.fuzzing.json_messages import Messages, Sent
-from tests.fuzzing.json_model import MAX_FAULTS, JsonModel, Stale
+from tests.fuzzing.json_model import MAX_FAULTS, JsonModel
 from tests.fuzzing.raw_socket import RawSocket
 from tests.fuzzing.soundness import Unsound, mute
 from tests.fuzzing.target import TOKEN_SECONDS
 
 LISTS = [
     f'{{"type":"get_notifications","limit":100,"folder":"{folder}"}}'
-    for folder in ("inbox", "archive", "snoozed")
+    for folder in ("inbox", "archive", "snoozed", "grouped")
 ]
+GROUPS = 5
 MARKER_ID = b"4611686018427387904"
 MARKER = f'{{"type":"mark_read","notification_id":{MARKER_ID.decode()}}}'
 """Of no notification. Its answer comes after those to all before it."""
@@ -114,6 +115,8 @@ class JsonDoor(Door):
         client.read_until(lambda frames: len(frames) >= len(LISTS))
         pages = [json.loads(client.frames.pop(0).payload) for _ in LISTS]
         model = JsonModel(Folders(*pages))
+        if model.folders.is_whole:
+            self._learn_groups(client, model.folders)
         messages = Messages(
             random,
             user_id=self.target.user_id,
@@ -140,6 +143,15 @@ class JsonDoor(Door):
             model.receive(json.loads(frame.payload))
         if not client.frames or _code(client.frames[-1]) != 1000:
             raise Unsound(f"{client.frames} for a close")
+
+    def _learn_groups(self, client: RawSocket, folders: Folders) -> None:
+        """Ask what is folded under the first rows."""
+        rows = [row for row in folders.rows.values() if row.get("group_count", 1) > 1][-GROUPS:]
+        for row in rows:
+            asked = {"type": "get_notifications", "limit": 100, "group_of": row["id"]}
+            client.send([_encoded(Sent(json.dumps(asked)))])
+            client.read_until(bool)
+            folders.learn_group(row["id"], json.loads(client.frames.pop(0).payload))
 
     def _receive(self, client: RawSocket, model: JsonModel) -> bool:
         """Take messages until there is an answer to each; return False if the connection was closed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.fuzzing.json_change_messages import BULK
 
-OPTIONAL_TEXTS = ("message", "link", "expires_at", "idempotency_key")
+OPTIONAL_TEXTS = ("message", "link", "expires_at", "idempotency_key", "group_key")
 FILTER_KEYS = ("folder", "pinned_only", "types", "categories", "priorities", "read", "seen", "text")
 
 Json = dict[str, Any]
@@ -57,7 +57,7 @@ def _wrong_conditions(fields: Json, found: list[str]) -> list[str]:
         all(_is_choice(fields.get(key)) for key in ("read", "seen", "pinned_only"))
         and (texts is None or isinstance(texts, str))
         and all(fields.get(key) is None or isinstance(fields[key], list) for key in names)
-        and fields.get("folder") in (None, "inbox", "archive", "snoozed")
+        and fields.get("folder") in (None, "inbox", "archive", "snoozed", "grouped")
     )
     return found if is_right else [*FILTER_KEYS]
 

@@ -29,17 +29,17 @@ class Undoable:
 class Folders:
     """The rows of all folders. `rows` are those of the inbox, the newest last."""
 
-    def __init__(self, inbox: Json, archive: Json, snoozed: Json) -> None:
+    def __init__(self, inbox: Json, archive: Json, snoozed: Json, grouped: Json) -> None:
         self.rows: dict[int, Json] = {row["id"]: row for row in reversed(inbox["notifications"])}
         self.elsewhere: dict[int, Json] = {
-            row["id"]: row for page in (archive, snoozed) for row in page["notifications"]
+            row["id"]: row for page in (archive, snoozed, grouped) for row in page["notifications"]
         }
         self.total: int = inbox["total"]
         self.unread: int = inbox["unread_count"]
         self.unseen: int | None = inbox.get("unseen_count", self.unread)
         """None while it is not known, because what was seen is not known of each."""
         self.is_whole = self.total == len(self.rows) and all(
-            len(page["notifications"]) < 100 for page in (archive, snoozed)
+            len(page["notifications"]) < 100 for page in (archive, snoozed, grouped)
         )
         """Whether it knows all there is."""
         self.undoable: dict[str, Undoable] = {}
@@ -47,6 +47,10 @@ class Folders:
         """Rows that came back to a place in the list that is not known."""
         self._marked_by: dict[int, str] = {}
         self._archived_by: dict[int, str] = {}
+        self._under: dict[int, int] = {}
+        """What is folded, and under which: that may be folded itself by now."""
+        self._whole_groups: set[int] = set()
+        """Those under which nothing else is folded than what is known."""
 
     def find(self, id: int) -> Json | None:
         """Return what is known of a notification."""
@@ -121,6 +125,46 @@ class Folders:
             self.unread += 1
             self.unseen = None
 
+    # -- groups -------------------------------------------------------------------------------------------
+
+    def of_group(self, key: str) -> list[Json]:
+        """Return the rows of the inbox that have this group key. A new one folds over the one at the top."""
+        return [row for row in self.rows.values() if row.get("group_key") == key]
+
+    def fold(self, id: int, above: int) -> None:
+        """Take one under another one, which has its pin from then on."""
+        row = self.rows[id]
+        if self._is_whole_group(row):
+            self._whole_groups.add(above)
+        row.pop("pinned", None)
+        self.file(id, "grouped")
+        self._under[id] = above
+
+    def learn_group(self, id: int, page: Json) -> None:
+        """Learn from a list what is folded under one. Raises Unsound."""
+        folded = {row["id"]: row for row in page["notifications"]}
+        key = self.rows[id].get("group_key")
+        for row in folded.values():
+            if not _is_folded(row) or row.get("group_key") != key or row != self.find(row["id"]):
+                raise Unsound(f"{row} under {self.rows[id]}")
+        self._under |= dict.fromkeys(folded, id)
+        self._whole_groups.add(id)
+
+    def _is_whole_group(self, row: Json) -> bool:
+        return row.get("group_count", 1) == 1 or row["id"] in self._whole_groups
+
+    def folded_under(self, id: int) -> set[int] | None:
+        """Return what is folded under one that is shown; None if that is not known."""
+        row = self.find(id)
+        if row is None or not self._is_whole_group(row):
+            return None
+        return {each for each in self.elsewhere if each != id and self._shown_over(each) == id}
+
+    def _shown_over(self, id: int) -> int:
+        while id in self._under:
+            id = self._under[id]
+        return id
+
     # -- several ------------------------------------------------------------------------------------------
 
     def matching(self, action: str, fields: Json) -> list[Json] | None:
@@ -138,6 +182,7 @@ class Folders:
 
     def change_several(self, action: str, rows: list[Json], token: str) -> None:
         """Do to rows what a bulk change does."""
+        rows = self._with_folded(rows) if action.startswith("delete") else rows
         self.undoable[token] = Undoable(action, [dict(row) for row in rows])
         for row in rows:
             match action:
@@ -148,10 +193,27 @@ class Folders:
                 case _:
                     self.remove(row["id"])
 
+    def _with_folded(self, rows: list[Json]) -> list[Json]:
+        """Return rows that are deleted, and what goes with them. Raises Stale."""
+        gone = {row["id"]: row for row in rows}
+        for row in rows:
+            folded = self.folded_under(row["id"])
+            if folded is None and not _is_folded(row):
+                raise Stale
+            gone |= {id: self.elsewhere[id] for id in folded or ()}
+        return list(gone.values())
+
     def undo(self, token: str) -> set[int]:
-        """Undo a change, and return the notifications that this concerns."""
+        """Undo a change, and return the notifications that this concerns. Raises Stale."""
         undoable = self.undoable.pop(token)
         undone = set()
+        back = {row["id"]: row for row in undoable.rows}
+        for id, before in back.items():
+            shown = self._shown_over(id)
+            is_shown = shown != id and (shown in back or self.find(shown) is not None)
+            if undoable.action.startswith("delete") and _is_folded(before) and not is_shown:
+                # Nothing of its group may be shown. Then it is itself.
+                raise Stale
         for before in undoable.rows:
             id = before["id"]
             row = self.find(id)
@@ -207,6 +269,14 @@ class Folders:
         below = {id: row for id, row in self.rows.items() if id not in shown}
         self._displaced &= below.keys()
         self.rows = below | shown
+
+
+class Stale(Exception):
+    """Raised when it cannot be known any more what the inbox has."""
+
+
+def _is_folded(row: Json) -> bool:
+    return bool(row.get("folder") == "grouped")
 
 
 def _unpinned(row: Json) -> Json:

@@ -51,6 +51,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "data": ("{}", "null", '{"item":5}', '{"a":[1,2.5,null,true,"é",{"b":{}}]}', '{"":"\\u2028"}'),
     "link": ("null", '""', '"/some/url"', '"https://example.org/x?y=1#z"'),
     "actions": ("null", "[]", ACTIONS_OF_CONTENT),
+    "group_key": ("null", *('"post 7"',) * 3, '"Größe"'),
     "expires_at": ("null", '"2124-01-01T00:00:00Z"', '"2124-01-01T00:00:00.5+02:00"'),
 }
 ACTIONS = (
@@ -158,7 +159,7 @@ class Messages:
         is_other = self._random.random() < 0.1
         fields = [("user_id", self._other_id if is_other else self._random.choice(self._user_ids))]
         fields.append(("title", self._random.choice(GOOD["title"])))
-        for key in ("message", "notification_type", "data", "link", "actions", "expires_at"):
+        for key in [each for each in GOOD if each != "title"]:
             if self._random.random() < 0.4:
                 fields.append((key, self._random.choice(GOOD[key])))
         is_good = not is_other

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.fuzzing.json_change_messages import ACTION_ID, BULK
 from tests.fuzzing.json_field_rules import FILTER_KEYS, wrong_fields
-from tests.fuzzing.json_folders import UNDO_SECONDS, Folders
+from tests.fuzzing.json_folders import UNDO_SECONDS, Folders, Stale
 from tests.fuzzing.json_messages import Sent, meaning
 from tests.fuzzing.soundness import Unsound
 from tests.json_api.answers import ANSWERS
@@ -25,6 +25,9 @@ FAILURES = ("BAD_USER_INPUT", "NOT_FOUND", "FORBIDDEN", "CONFLICT", "SERVICE_UNA
 MAX_FAULTS = 20
 MAX_PAGE = 100
 PAGE = 50
+MOST_OF_A_GROUP = 50
+NOT_OF_FOLDED = ("archive_notification", "snooze_notification", "pin_notification")
+"""What cannot be done to what is folded: only to what it is folded under."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 Json = dict[str, Any]
@@ -43,6 +46,9 @@ class JsonModel:
         self._last_refreshed: bool | None = None
         self._arrived: Json | None = None
         self._left: int | None = None
+        self._to_fold: set[int] | None = None
+        """Of what has just arrived: which it may fold over. One of them is folded."""
+        self._deleted_with: set[int] = set()
         self._unmarked: set[int] = set()
         # A new list has to come, and so many may: one for each event without a message, or one for several.
         self._is_reload_due = False
@@ -90,6 +96,10 @@ class JsonModel:
             self._take_refreshed(message)
         elif kind == "notification":
             self._take_notification(message["notification"])
+        elif kind == "notification_deleted" and self._is_folded(message):
+            self._fold(message["notification_id"])
+        elif kind == "notification_deleted" and self._is_deleted_with(message):
+            self._deleted_with.add(message["notification_id"])
         elif kind == "notification_deleted" and self._is_leaving(message):
             self._left = message["notification_id"]
         elif (
@@ -109,6 +119,31 @@ class JsonModel:
             raise Unsound(f"{message} without a cause")
         if not message["success"]:
             _check_error(message.get("error"), ("UNAUTHENTICATED", "FORBIDDEN"))
+
+    def _is_folded(self, message: Json) -> bool:
+        """Whether it says that one of a group is folded under what has just arrived."""
+        return self._arrived is not None and bool(self._to_fold) and message["success"] is True
+
+    def _fold(self, id: int) -> None:
+        assert self._arrived is not None
+        assert self._to_fold is not None
+        if id not in self._to_fold:
+            raise Unsound(f"{id} was folded under {self._arrived}, not one of {self._to_fold}")
+        self._check_group(self._arrived, self.folders.rows[id])
+        self.folders.fold(id, self._arrived["id"])
+        self._to_fold = None
+
+    def _is_deleted_with(self, message: Json) -> bool:
+        """Whether it says that something is deleted that is folded under what the next answer is about."""
+        action, fields, _ = self._actions[0] if self._actions else ("", {}, None)
+        if action != "delete_notification" or message["success"] is not True:
+            return False
+        id = message["notification_id"]
+        row = self.folders.find(id)
+        is_other = str(id) != str(fields.get("notification_id"))
+        if row is None:
+            return is_other and not self.folders.is_whole
+        return is_other and row.get("folder") == "grouped"
 
     def _is_leaving(self, message: Json) -> bool:
         """Whether it says that what the next answer is about leaves the list."""
@@ -143,6 +178,13 @@ class JsonModel:
             assert sent is not None
             self._check_arrived(row, fields, sent)
         self._arrived = row
+        key = row.get("group_key")
+        if key is not None and action == "send_notification":
+            self._to_fold = {each["id"] for each in self.folders.of_group(key)}
+            if not self.folders.is_whole and row["group_count"] > 1 and not self._to_fold:
+                raise Stale
+            if not self._to_fold:
+                self._check_group(row, None)
         self.folders.add(row)
 
     def _check_returned(self, row: Json) -> None:
@@ -164,16 +206,28 @@ class JsonModel:
                 "data": fields.get("data") or {},
                 "link": fields.get("link") or None,
                 "read": False,
+                "group_key": fields.get("group_key") or None,
             }
-            if any(row[key] != value for key, value in wanted.items()):
+            if any(row.get(key) != value for key, value in wanted.items()):
                 raise Unsound(f"{row} instead of {wanted}")
         newest = max([*self.folders.rows, *self.folders.elsewhere], default=0)
         if row["id"] <= newest:
             raise Unsound(f"{row} after {newest}")
 
+    def _check_group(self, row: Json, under: Json | None) -> None:
+        count = 1 if under is None else under.get("group_count", 1) + 1
+        if row.get("group_count") != count or row.get("pinned") != (under or {}).get("pinned"):
+            raise Unsound(f"{row} over {under}")
+        if count > MOST_OF_A_GROUP:
+            # The oldest of it is deleted.
+            raise Stale
+
     def _take_answer(self, message: Json) -> None:
         if not self._actions:
             raise Unsound(f"{message} without a cause")
+        if self._to_fold:
+            raise Unsound(f"{message}, and none of {self._to_fold} was folded")
+        self._to_fold = None
         action, fields, sent = self._actions.popleft()
         if message["type"] == "error" and action == "get_notifications":
             _check_error(message, FAILURES)
@@ -328,10 +382,19 @@ class JsonModel:
         if is_done and int(fields["notification_id"]) != id:
             raise Unsound(f"{message} for {fields}")
         row = None if id is None else self.folders.find(id)
+        deleted_with, self._deleted_with = self._deleted_with, set()
+        is_folded = row is not None and row.get("folder") == "grouped"
+        if is_folded and action in NOT_OF_FOLDED:
+            code = _error_of(message).get("code")
+            if is_done or (sent.is_good and code != "CONFLICT"):
+                raise Unsound(f"{message} for {row}, which is folded")
+            return
         if not is_done:
             if sent.is_good and row is not None and not _may_fail(action, row):
                 raise Unsound(f"{message} for {fields}, which exists")
             return
+        if action == "delete_notification" and row is not None:
+            self._check_deleted_with(row, deleted_with)
         if row is None:
             if self.folders.is_whole:
                 raise Unsound(f"{message}, which does not exist")
@@ -343,6 +406,16 @@ class JsonModel:
             return
         self._check_left(action, row, message)
         self._apply(action, row, fields, message)
+
+    def _check_deleted_with(self, row: Json, deleted: set[int]) -> None:
+        if row.get("folder") == "grouped":
+            expected: set[int] | None = set()
+        else:
+            expected = self.folders.folded_under(row["id"])
+        if expected is None:
+            raise Stale
+        if deleted != expected:
+            raise Unsound(f"{deleted} were deleted with {row}, not {expected}")
 
     def _check_left(self, action: str, row: Json, message: Json) -> None:
         is_archived = action == "archive_notification" and row.get("folder") != "archive"
@@ -358,7 +431,8 @@ class JsonModel:
                 if "undo_token" in message:
                     folders.change_several(action, [row], message["undo_token"])
                 else:
-                    folders.remove(id)
+                    for each in {id} | (folders.folded_under(id) or set()):
+                        folders.remove(each)
                 if ("undo_token" in message) is not bool(fields.get("undoable")):
                     raise Unsound(f"{message} for {fields}")
             case "archive_notification":
@@ -406,10 +480,6 @@ DEFAULTS: dict[str, tuple[Any, ...]] = {"folder": (None, "inbox"), "pinned_only"
 def _error_of(message: Json) -> Json:
     error: Json = message if message["type"] == "error" else message.get("error") or {}
     return error
-
-
-class Stale(Exception):
-    """Raised when the model cannot know any more what the inbox has."""
 
 
 def _check_error(error: Any, codes: tuple[str, ...]) -> None:
