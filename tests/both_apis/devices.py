@@ -65,6 +65,10 @@ class Refused(Exception):
         self.code = code
 
 
+Counts = dict[str, list[tuple[Any, ...]]]
+"""The names of types and of categories, each with total, unread, unseen, and whether these are exact."""
+
+
 class Device(Protocol):
     """What a test can do with a device of either API."""
 
@@ -82,6 +86,7 @@ class Device(Protocol):
     def delete_undoably(self, notification_id: int) -> str: ...
     def change(self, name: str, notification_id: int, **more: Any) -> None: ...
     def perform(self, notification_id: int, action_id: str) -> tuple[str, bool]: ...
+    def counts(self) -> Counts: ...
     def mark_seen(self) -> int: ...
     def next_change(self) -> Change: ...
     def close(self) -> None: ...
@@ -201,6 +206,14 @@ class JsonDevice(Socket):
         asked = {"notification_id": notification_id, "action_id": action_id}
         answer = self._ask({"type": "perform_action"} | asked, "action_performed")
         return answer["action_id"], answer["recorded"]
+
+    def counts(self) -> Counts:
+        answer = self._ask({"type": "get_counts"}, "notification_counts")
+        names = ("total", "unread_count", "unseen_count", "is_exact")
+        return {
+            key: [(each[name], *map(each.get, names)) for each in answer[key]]
+            for key, name in (("types", "type"), ("categories", "category"))
+        }
 
     def mark_seen(self) -> int:
         count: int = self._ask({"type": "mark_seen"}, "notifications_seen")["count"]
@@ -384,6 +397,17 @@ class GraphQLDevice(Socket):
             action=action_id,
         )["performAction"]
         return done["notification"]["performedAction"], done["recorded"]
+
+    def counts(self) -> Counts:
+        names = ("total", "unread", "unseen", "isExact")
+        numbers = " ".join(names)
+        answer = self.ask(
+            f"{{ notificationCounts {{ types {{ type {numbers} }} categories {{ category {numbers} }} }} }}"
+        )["notificationCounts"]
+        return {
+            key: [(each[name], *map(each.get, names)) for each in answer[key]]
+            for key, name in (("types", "type"), ("categories", "category"))
+        }
 
     def mark_seen(self) -> int:
         count: int = self.ask("mutation { markSeen { count } }")["markSeen"]["count"]

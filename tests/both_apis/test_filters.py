@@ -57,3 +57,28 @@ def test_a_filter_that_nothing_can_fulfil_is_refused(
 ) -> None:
     with pytest.raises(Refused, match="BAD_USER_INPUT"):
         open_first("alice").list(**filter)
+
+
+def test_counts_of_types_and_categories(open_first: Open, alice: int) -> None:
+    with changed_settings(TYPES=TYPES):
+        device = open_first("alice")
+        assert device.counts() == {"types": [], "categories": []}
+        read = services.send(recipient_id=alice, title="read", type="billing.invoice").notification
+        assert read is not None
+        services.mark_read(user_id=alice, notification_id=read.pk)
+        services.send(recipient_id=alice, title="seen", type="comment")
+        services.mark_seen(user_id=alice)
+        services.send(recipient_id=alice, title="new", type="comment")
+        services.send(recipient_id=alice, title="new", type="unknown")
+        assert device.counts() == {
+            "types": [
+                ("billing.invoice", 1, 0, 0, True),
+                ("comment", 2, 2, 1, True),
+                ("unknown", 1, 1, 1, True),
+            ],
+            "categories": [
+                (None, 1, 1, 1, True),
+                ("money", 1, 0, 0, True),
+                ("social", 2, 2, 1, True),
+            ],
+        }

@@ -13,7 +13,7 @@ CHANGES = (
     *MOVES,
     *PINS,
     *("snooze_notification", "perform_action", "mark_seen", "archive_all", "delete_all", "undo"),
-    "cancel_send",
+    *("cancel_send", "get_counts"),
 )
 FILTERS: dict[str, tuple[str, ...]] = {
     "folder": ("null", '"inbox"', '"archive"', '"snoozed"', '"grouped"'),
@@ -37,7 +37,7 @@ def filter_pairs(random: Random) -> Pairs:
 def change_pairs(random: Random, action: str, id: str, undo_tokens: list[str]) -> Pairs:
     """Return the keys of a message, beside its type. `id` is what a message may name a notification by."""
     match action:
-        case "mark_seen":
+        case "mark_seen" | "get_counts":
             return []
         case "archive_all" | "delete_all":
             return filter_pairs(random)

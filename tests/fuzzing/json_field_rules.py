@@ -30,7 +30,7 @@ def wrong_fields(action: str, fields: Json) -> list[str]:
         return wrong + _wrong_conditions(fields, [*FILTER_KEYS] if wrong else [])
     if action in BULK:
         return _wrong_conditions(fields, [])
-    if action == "mark_seen":
+    if action in ("mark_seen", "get_counts"):
         return []
     if action == "undo":
         return [] if isinstance(fields.get("undo_token"), str) else ["undo_token"]

@@ -229,13 +229,13 @@ class JsonModel:
             raise Unsound(f"{message}, and none of {self._to_fold} was folded")
         self._to_fold = None
         action, fields, sent = self._actions.popleft()
-        if message["type"] == "error" and action == "get_notifications":
+        if message["type"] == "error" and action in ("get_notifications", "get_counts"):
             _check_error(message, FAILURES)
             is_done = False
         elif message["type"] != _answer_type(action, fields, message):
             raise Unsound(f"{message} as the answer to {action}")
         else:
-            is_done = message.get("success", action == "get_notifications")
+            is_done = message.get("success", action in ("get_notifications", "get_counts"))
             if not is_done:
                 _check_error(message.get("error"), FAILURES)
         wrong = wrong_fields(action, fields)
@@ -256,6 +256,8 @@ class JsonModel:
             self._change_several(action, fields, message, sent, is_done=is_done)
         elif action == "undo":
             self._undo(fields, message, is_done=is_done)
+        elif action == "get_counts":
+            self._check_numbers(message)
         elif action == "mark_seen":
             self._see(message, is_done=is_done)
         elif action != "cancel_send":
@@ -304,6 +306,21 @@ class JsonModel:
                 raise Unsound(f"{len(got)} rows instead of {len(known)}")
         elif got[: len(known)] != known or (folders.is_whole and len(got) != len(known)):
             raise Unsound(f"{got} instead of {known}")
+
+    def _check_numbers(self, message: Json) -> None:
+        folders = self.folders
+        if message["type"] == "error" or not folders.is_whole:
+            return
+        expected: dict[str, list[int]] = {}
+        for row in folders.rows.values():
+            numbers = expected.setdefault(row["type"], [0, 0])
+            numbers[0] += 1
+            numbers[1] += not row["read"]
+        got = {each["type"]: [each["total"], each["unread_count"]] for each in message["types"]}
+        sums = [[each["total"], each["unread_count"]] for each in message["categories"]]
+        # No type is declared here, so none has a category.
+        if got != expected or sums != ([[folders.total, folders.unread]] if expected else []):
+            raise Unsound(f"{message} instead of {expected}")
 
     def _mark_all(self, message: Json) -> None:
         folders = self.folders

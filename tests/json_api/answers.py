@@ -5,6 +5,7 @@ from __future__ import annotations
 ANSWERS = {
     "send_notification": "notification_sent",
     "get_notifications": "notifications_list",
+    "get_counts": "notification_counts",
     "mark_read": "notification_marked_read",
     "mark_unread": "notification_marked_unread",
     "mark_all_read": "all_notifications_marked_read",

@@ -17,6 +17,7 @@ from live_inbox.json_api.messages import (
     Action,
     DeleteNotification,
     Failure,
+    GetCounts,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -34,6 +35,7 @@ MAX_BYTES = 1024
 
 ACTIONS = {
     '{"type":"get_notifications"}': GetNotifications(limit=50, before_id=None),
+    '{"type":"get_counts","limit":null}': GetCounts(),
     '{"type":"get_notifications","limit":null,"before_id":null}': GetNotifications(),
     '{"type":"get_notifications","limit":10,"before_id":456}': GetNotifications(10, 456),
     '{"type":"get_notifications","limit":"10","before_id":"456"}': GetNotifications(10, 456),

@@ -36,6 +36,7 @@ from live_inbox.json_api.messages import (
     ErrorBody,
     Failure,
     FaultCode,
+    GetCounts,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -306,11 +307,9 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
         "success": False,
         "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
     },
-    GetNotifications: {
-        "type": "error",
-        "code": "RATE_LIMITED",
-        "message": "Too fast.",
-        "retry_after": 1.5,
+    **{
+        each: {"type": "error", "code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5}
+        for each in (GetNotifications, GetCounts)
     },
 }
 

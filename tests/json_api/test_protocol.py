@@ -28,6 +28,7 @@ from live_inbox.json_api.messages import (
     DeleteAll,
     DeleteNotification,
     Failure,
+    GetCounts,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -49,6 +50,7 @@ from live_inbox.json_api.messages import (
     bulk_changed,
     confirmation,
     event_message,
+    notification_counts,
     notification_sent,
     notifications_list,
     notifications_seen,
@@ -61,6 +63,7 @@ from live_inbox.json_api.protocol import (
     JsonProtocol,
     State,
 )
+from live_inbox.selectors import TypeCounts
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -155,6 +158,8 @@ class Inbox:
                 return send_cancelled(False), None
             case GetNotifications():
                 return self._list(action), self.sequence
+            case GetCounts():
+                return notification_counts(TypeCounts([], [])), None
             case MarkAllRead():
                 count = self.mark_all_read()
                 return all_notifications_marked_read(count), self.sequence if count else None
@@ -863,6 +868,7 @@ ASKABLE = st.one_of(
     st.builds(PERFORM.format, IDS),
     st.builds(DELETE_UNDOABLY.format, IDS),
     st.just(SEEN),
+    st.just('{"type":"get_counts"}'),
 )
 CHANGES = st.one_of(
     st.just(SendNotification("7", {"title": "A"})),
@@ -881,6 +887,7 @@ CHANGES = st.one_of(
     st.builds(PinNotification, IDS),
     st.builds(PerformAction, IDS, st.just("no")),
     st.just(MarkSeen()),
+    st.just(GetCounts()),
 )
 
 

@@ -17,6 +17,7 @@ from live_inbox.json_api.messages import (
     CancelSend,
     DeleteAll,
     DeleteNotification,
+    GetCounts,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -48,7 +49,7 @@ def changed_inbox(caller: Caller, action: Action) -> str | None:
     match action:
         case SendNotification():
             return action.user_id
-        case GetNotifications():
+        case GetNotifications() | GetCounts():
             return None
     return caller.user_id
 
@@ -68,6 +69,8 @@ def perform(caller: Caller, action: Action) -> Performed:
             return messages.send_cancelled(cancelled), None
         case GetNotifications():
             return _list(user_id, action)
+        case GetCounts():
+            return messages.notification_counts(selectors.type_counts(user_id=user_id)), None
     require(caller.scopes, Right.WRITE)
     take_change(caller)
     match action:

@@ -22,6 +22,7 @@ from live_inbox.json_api.messages import (
     DeleteNotification,
     Failure,
     FaultCode,
+    GetCounts,
     GetNotifications,
     MarkAllRead,
     MarkSeen,
@@ -171,7 +172,7 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return _cancel(fields)
     if issubclass(kind, GetNotifications):
         return _get(fields)
-    if issubclass(kind, MarkSeen):
+    if issubclass(kind, MarkSeen | GetCounts):
         return kind()
     if issubclass(kind, PerformAction):
         number = positive_number("notification_id", fields)

@@ -16,7 +16,8 @@ import orjson
 from live_inbox.content import GivenFields
 from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.events import Event, Folder, Snapshot
-from live_inbox.selectors import EVERYTHING, ListFilter
+from live_inbox.selectors import EVERYTHING, ListFilter, TypeCounts
+from live_inbox.selectors.counts_by_type import Count
 from live_inbox.snapshots import shown_icon
 
 DEFAULT_LIMIT = 50
@@ -162,6 +163,11 @@ class PerformAction:
 
 
 @dataclass(frozen=True, slots=True)
+class GetCounts:
+    """Client → server: `get_counts` requests the numbers of each type and category. Not in the guide."""
+
+
+@dataclass(frozen=True, slots=True)
 class MarkSeen:
     """Client → server: `mark_seen` notes that the user has opened the list. Not in the guide."""
 
@@ -198,6 +204,7 @@ Action = (
     SendNotification
     | CancelSend
     | GetNotifications
+    | GetCounts
     | BulkChange
     | Undo
     | MarkSeen
@@ -209,6 +216,7 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "send_notification": SendNotification,
     "cancel_send": CancelSend,
     "get_notifications": GetNotifications,
+    "get_counts": GetCounts,
     "mark_read": MarkRead,
     "mark_unread": MarkUnread,
     "mark_all_read": MarkAllRead,
@@ -393,6 +401,35 @@ class BulkChanged(TypedDict):
     error: NotRequired[ErrorBody]
 
 
+class Numbers(TypedDict):
+    """Numbers of notifications in the inbox: at least so many, and exactly if `is_exact`."""
+
+    total: int
+    unread_count: int
+    unseen_count: int
+    is_exact: bool
+
+
+class TypeNumbers(Numbers):
+    """Those of a type."""
+
+    type: str
+
+
+class CategoryNumbers(Numbers):
+    """Those of a category; of the types that have none, it is null."""
+
+    category: str | None
+
+
+class NotificationCounts(TypedDict):
+    """Server → client: the answer to `get_counts`."""
+
+    type: Literal["notification_counts"]
+    types: list[TypeNumbers]
+    categories: list[CategoryNumbers]
+
+
 class NotificationsSeen(TypedDict):
     """Server → client: the answer to `mark_seen`; `count` notifications are unseen no more."""
 
@@ -438,6 +475,7 @@ class Pong(TypedDict):
 ServerMessage = (
     NotificationMessage
     | NotificationsList
+    | NotificationCounts
     | NotificationSent
     | SendCancelled
     | NotificationChanged
@@ -580,6 +618,26 @@ def bulk_changed(
     if has_more:
         answer["has_more"] = True
     return answer
+
+
+def notification_counts(counts: TypeCounts) -> NotificationCounts:
+    """Return the reply to `get_counts`."""
+    return {
+        "type": "notification_counts",
+        "types": [{"type": each.name, **_numbers(each)} for each in counts.types],
+        "categories": [
+            {"category": each.name or None, **_numbers(each)} for each in counts.categories
+        ],
+    }
+
+
+def _numbers(count: Count) -> Numbers:
+    return {
+        "total": count.total,
+        "unread_count": count.unread,
+        "unseen_count": count.unseen,
+        "is_exact": count.is_exact,
+    }
 
 
 def notifications_seen(count: int) -> NotificationsSeen:
