@@ -29,6 +29,11 @@ def alice(db: None) -> User:
     return User.objects.create_user("alice")
 
 
+@pytest.fixture
+def bob(db: None) -> User:
+    return User.objects.create_user("bob")
+
+
 def send(user: User, title: str, actor: str | None = None, **more: Any) -> Notification:
     """Send with the group key `post-7`, unless another one is given."""
     given: dict[str, Any] = {"group_key": "post-7"} | more
@@ -305,6 +310,35 @@ def test_a_scheduled_send_folds_when_it_is_delivered(alice: User) -> None:
     send(alice, "now")
     deliver_due(now=due + timedelta(seconds=1))
     assert titles(alice) == ["later"]
+
+
+def test_scheduled_sends_of_one_round_fold_each_in_its_own_group(alice: User, bob: User) -> None:
+    """They are inserted together, being of one type and to different users."""
+    due = timezone.now() + timedelta(hours=1)
+    for user, key, actor in ((alice, "post-7", "Ana"), (bob, "post-8", "Bo")):
+        send(user, "first", actor, group_key="post-7")
+        send(user, "second", actor, group_key="post-8")
+        later: dict[str, Any] = {"group_key": key, "actor": {"name": "Bo"}, "deliver_at": due}
+        services.send(recipient_id=user.pk, title="later", **later)
+    deliver_due(now=due + timedelta(minutes=1))
+    assert titles(alice) == ["later", "second"]
+    assert titles(bob) == ["later", "first"]
+    shown_to_alice, shown_to_bob = listed(alice)[0], listed(bob)[0]
+    assert (shown_to_alice.group_count, shown_to_alice.group_actors) == (2, [{"name": "Ana"}])
+    assert (shown_to_bob.group_count, shown_to_bob.group_actors) == (2, None)
+    assert titles(alice, folder=Folder.GROUPED) == ["first"]
+    assert titles(bob, folder=Folder.GROUPED) == ["second"]
+    assert list(check_inboxes()) == []
+
+
+def test_scheduled_sends_of_one_round_need_no_group(alice: User, bob: User) -> None:
+    due = timezone.now() + timedelta(hours=1)
+    for user, key in ((alice, None), (bob, "post-7")):
+        send(user, "first")
+        services.send(recipient_id=user.pk, title="later", group_key=key, deliver_at=due)
+    deliver_due(now=due + timedelta(minutes=1))
+    assert titles(alice) == ["later", "first"]
+    assert titles(bob) == ["later"]
 
 
 def test_a_group_cannot_be_changed(alice: User) -> None:

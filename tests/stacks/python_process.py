@@ -30,11 +30,16 @@ def completed_python(
         return subprocess.CompletedProcess(arguments, code, _text(output), _text(errors))
 
 
+MOST_SHOWN = 4000
+"""Characters of the output that an error has."""
+
+
 def run_python(*arguments: str, environment: Mapping[str, str] = os.environ) -> str:
     """Run a module or script in an environment, and return what it prints. Raises RuntimeError if it fails."""
     done = completed_python(*arguments, environment=environment)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}.\n{done.stderr}")
+        said = f"{done.stdout[-MOST_SHOWN:]}{done.stderr}"
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}.\n{said}")
     return done.stdout
 
 

@@ -10,7 +10,7 @@ Once there are two, all of a group have the id of the first as `group_root`, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from live_inbox.services.changing import save_fields
 from live_inbox.services.counting import NONE, counts_of
 from live_inbox.services.event_recording import event_of
 from live_inbox.services.group_members import members
-from live_inbox.services.inbox_rows import SequencedInbox, advance, lock_all, save_all
+from live_inbox.services.inbox_rows import advance, lock_all, save_all
 from live_inbox.services.removal_rows import RemovalRow
 from live_inbox.services.removing import remove
 from live_inbox.snapshots import snapshot
@@ -65,18 +65,27 @@ class Fold:
         }
 
 
-def folds_of(draft: Notification, inboxes: Sequence[SequencedInbox]) -> dict[Any, Fold]:
-    """Return what an unsaved notification folds over in locked inboxes, by user. Without a group key, no statement."""
-    if not draft.group_key:
+def folds_of(given: Mapping[Any, Notification]) -> dict[Any, Fold]:
+    """Return what unsaved notifications fold over, by the users whose locked inboxes they are for.
+
+    One statement for any number of them, and none without a group key.
+    """
+    keyed = {user: draft for user, draft in given.items() if draft.group_key}
+    if not keyed:
         return {}
-    users = [inbox.user_id for inbox in inboxes]
     shown = database.queryset(Notification).filter(
-        recipient__in=users, group_key=draft.group_key, folder=Folder.INBOX.value
+        recipient__in=keyed,
+        group_key__in={draft.group_key for draft in keyed.values()},
+        folder=Folder.INBOX.value,
     )
     oldest_first = (
         shown.select_related("sender").alias(order=NegatedRank(rank())).order_by("-order")
     )
-    return {each.recipient_id: Fold.over(each, draft.actor) for each in oldest_first}
+    return {
+        each.recipient_id: Fold.over(each, draft.actor)
+        for each in oldest_first
+        if each.group_key == (draft := keyed[each.recipient_id]).group_key
+    }
 
 
 def fold(folds: Mapping[Any, Fold], ids: Mapping[Any, int], moment: datetime) -> list[Event]:

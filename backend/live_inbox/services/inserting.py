@@ -74,8 +74,8 @@ def insert_notifications(
         if draft.notification.created_at is None:
             draft.notification.created_at = moment
     notifications = [draft.notification for draft in drafts]
-    folds = folds_of(drafts[0].notification, inboxes)
     copies = list(_copies(drafts, inboxes))
+    folds = folds_of({copy.inbox.user_id: notifications[copy.draft] for copy in copies})
     inserted = list(zip(inboxes, insert_copies(notifications, copies), strict=True))
     shared = [snapshot(notification) for notification in notifications]
     events = [
