@@ -139,7 +139,9 @@ class Replica:
         snapshot = _snapshot_of(event)
         if event.kind is Kind.SNOOZED:
             assert snapshot.snoozed_until is not None
-            assert snapshot.snoozed_until > event.occurred_at
+            # One that takes the place of another has its moment, which may have come: it returns soon.
+            takes_a_place = before.folder is Folder.GROUPED
+            assert takes_a_place or snapshot.snoozed_until > event.occurred_at
             expected = replace(expected, snoozed_until=snapshot.snoozed_until)
         if event.kind is Kind.ACTION:
             assert before.performed_action is None
