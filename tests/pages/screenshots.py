@@ -1,4 +1,7 @@
-"""Takes the screenshots for the README from a real server: `python -m tests.pages.screenshots`."""
+"""Takes the screenshots for the docs from a real server: `python -m tests.pages.screenshots`.
+
+The one of the languages needs fonts for Arabic and Japanese.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,12 @@ MAX_BYTES = 300_000
 SETTLE_MS = 900
 """By then the animations are over, and the resumed notifications are still marked."""
 
+LANGUAGES = ("en", "de", "es", "fr", "ar", "ja")
+SENT_IN_LANGUAGES = [
+    ("Deploy finished", "Version 3.2 is on all machines."),
+    ("المستند جاهز", "يمكنك تنزيله الآن: report-7.pdf"),
+    ("請求書 2041", "お支払いを確認しました。"),
+]
 SENT_WHILE_LIVE = [
     ("Welcome aboard", "Your first week is planned; have a look.", "general"),
     ("Invoice 2041 is paid", "1,280.00, from Baker & Sons.", "billing"),
@@ -76,6 +85,33 @@ async def capture_graphiql(page: Page, site: Site, path: Path) -> None:
     await page.screenshot(path=path)
 
 
+async def capture_languages(page: Page, site: Site, path: Path) -> None:
+    """Capture the same inbox in every language that the component has."""
+    parts = "".join(
+        f'<div lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">'
+        f'<notification-inbox inline endpoint="/graphql/" token="{site.token("alice")}"></notification-inbox></div>'
+        for language in LANGUAGES
+    )
+    page_of_all = f"""<!doctype html><meta charset="utf-8"><title>Languages</title>
+        <script src="/notification-inbox.js" defer></script>
+        <style>
+            body {{ margin: 16px; display: grid; grid-template-columns: repeat(3, 1fr); gap: 16px; }}
+            notification-inbox {{ display: block; height: 460px; }}
+        </style>{parts}"""
+    await page.route(
+        "**/languages", lambda route: route.fulfill(body=page_of_all, content_type="text/html")
+    )
+    for title, message in SENT_IN_LANGUAGES:
+        site.send("alice", title, message=message)
+    await page.goto("/languages")
+    inboxes = page.locator("notification-inbox")
+    for index in range(len(LANGUAGES)):
+        await expect(inboxes.nth(index).locator("article")).to_have_count(len(SENT_IN_LANGUAGES))
+    await inboxes.nth(0).locator("article").nth(1).hover()
+    await page.wait_for_timeout(SETTLE_MS)
+    await page.screenshot(path=path)
+
+
 async def capture_all(browser: Browser, site: Site) -> None:
     """Take every screenshot."""
     for scheme, stem in (("light", "live-inbox"), ("dark", "live-inbox-dark")):
@@ -85,6 +121,10 @@ async def capture_all(browser: Browser, site: Site) -> None:
         await page.context.close()
     page = await _open_page(browser, site, "light")
     await capture_graphiql(page, site, IMAGES / "graphiql.png")
+    await page.context.close()
+    site.clear()
+    page = await _open_page(browser, site, "light")
+    await capture_languages(page, site, IMAGES / "languages.png")
 
 
 async def _open_page(browser: Browser, site: Site, scheme: str) -> Page:
