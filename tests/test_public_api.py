@@ -27,6 +27,7 @@ FUNCTIONS = (
     "set_preference",
     "wants",
     "who_wants",
+    "erase_user",
 )
 
 

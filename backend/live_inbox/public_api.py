@@ -12,9 +12,10 @@ to join, and each call commits its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from datetime import date, datetime
 from functools import wraps
+from itertools import islice
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from asgiref.sync import sync_to_async
@@ -27,6 +28,9 @@ from live_inbox.errors import InvalidInput
 from live_inbox.listing.filters import Conditions, ListFilter
 from live_inbox.models import Notification, NotificationPreference, ScheduledSend
 from live_inbox.notification_channels import IN_APP
+from live_inbox.personal_data import erasure, exporting
+from live_inbox.personal_data.erasure import Erased
+from live_inbox.personal_data.subject import DataSubject
 from live_inbox.selectors import users_who_want
 from live_inbox.services import AllRead, BulkChanged, Changed, Deleted, Seen, Sent, SentMany
 from live_inbox.services.known_types import known_channel, known_type
@@ -464,6 +468,34 @@ def who_wants(*, users: Iterable[T], type: str, channel: str = IN_APP) -> list[T
     return [user for key, user in by_key.items() if key in wanted]
 
 
+@_named_as_arguments
+def export_user(*, user: Any) -> Iterator[dict[str, Any]]:
+    """Yield what the inbox holds about a user, as values of JSON: docs/operating/privacy.md has the records.
+
+    The user may have been deleted: then their primary key finds what others still have of them. Rows are read in pages
+    as they are taken. Raises InvalidInput for what is no user.
+    """
+    return exporting.export_user(DataSubject.of(user))
+
+
+@_named_as_arguments
+def erase_user(
+    *, user: Any, delete_sent: bool = False, delete_account: bool = False, dry_run: bool = False
+) -> Erased:
+    """Erase what the inbox holds about a user, and return how much; with `dry_run`, count it in `left` alone.
+
+    Their notifications, choices and log are deleted. What they have sent to others loses its sender there, on open
+    devices too, or is deleted with `delete_sent`. With `delete_account`, the user is deleted at the end, as by
+    `user.delete()`. A user who has been deleted already is named by their primary key. A repeated call finds nothing.
+
+    Call it outside of transactions: it makes many, each of a bounded size. Raises InvalidInput for what is no user.
+    """
+    subject = DataSubject.of(user)
+    if dry_run:
+        return erasure.count_held(subject)
+    return erasure.erase_user(subject, delete_sent=delete_sent, delete_account=delete_account)
+
+
 def _key(user: Any) -> Any:
     return user_key(user, field="user")
 
@@ -533,3 +565,17 @@ adelete = _async(delete)
 aset_preference = _async(set_preference)
 awants = _async(wants)
 awho_wants = _async(who_wants)
+aerase_user = _async(erase_user)
+
+
+async def aexport_user(*, user: Any) -> AsyncIterator[dict[str, Any]]:
+    """Yield what `export_user` does, from asynchronous code."""
+    records = export_user(user=user)
+    take = sync_to_async(lambda: list(islice(records, _AT_ONCE)), thread_sensitive=True)
+    while page := await take():
+        for record in page:
+            yield record
+
+
+_AT_ONCE = 100
+"""Records of an export that are read in one call of a thread."""

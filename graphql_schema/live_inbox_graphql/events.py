@@ -88,7 +88,9 @@ class NotificationChange(Enum):
         "action", description="One of its actions was chosen: `performedAction`."
     )
     EDITED = strawberry.enum_value(
-        "edited", description="Its sender's side changed its content. It keeps its place."
+        "edited",
+        description="Its sender's side changed its content, or it has lost its sender or an actor, who were erased. "
+        "It keeps its place.",
     )
     RESTORED = strawberry.enum_value(
         "restored", description="It had been deleted, and that was undone."

@@ -170,6 +170,13 @@ class Replica:
         if event.is_erased:
             return
         snapshot = _snapshot_of(event)
+        if snapshot.edited_at == before.edited_at:
+            # A user whom it named was erased.
+            named = ("sender", "actor", "target", "group_actors")
+            left = {name: getattr(snapshot, name) for name in named}
+            assert replace(before, **left) == snapshot != before
+            self.notifications[snapshot.id] = snapshot
+            return
         assert snapshot.edited_at == event.occurred_at
         edited = {name: getattr(snapshot, name) for name in (*EDITABLE, "edited_at")}
         if before.title:

@@ -79,6 +79,18 @@ def prune_in_steps(
         yield _apply(cut, tally)
 
 
+def prune_inbox(user_id: Any, *, batch: int = BATCH) -> Iterator[int]:
+    """Remove the whole log of one inbox, one transaction for each step; yield how many events each has removed."""
+    while True:
+        found = database.queryset(Inbox).filter(pk=user_id).values_list("first_sequence", flat=True)
+        first = found.first()
+        moved, removed = ({}, 0) if first is None else _remove({user_id: first + batch})
+        if not moved:
+            return
+        metrics.EVENTS_PRUNED.inc(removed)
+        yield removed
+
+
 def _cuts_by_age(horizon: datetime, batch: int) -> Iterator[Cut]:
     """Yield cuts from the lowest id upwards, until a whole batch is young enough.
 

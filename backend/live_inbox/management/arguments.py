@@ -11,9 +11,11 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from live_inbox import database
+from live_inbox.errors import InvalidInput
+from live_inbox.personal_data.subject import DataSubject
 
 
 def whole_number(*, least: int, most: int | None = None) -> Callable[[str], int]:
@@ -70,3 +72,27 @@ def find_user(name_or_id: str | int) -> AbstractBaseUser:
     if user is None:
         raise CommandError(f"There is no user with the id or name {text!r}.")
     return user
+
+
+def add_subject(parser: CommandParser) -> None:
+    """Declare the user whom a command about personal data concerns, for `find_subject`."""
+    parser.add_argument("user", metavar="NAME_OR_ID", help="Whom it is about.")
+    parser.add_argument(
+        "--deleted",
+        action="store_true",
+        help="The account has been deleted: NAME_OR_ID is the id that it had, and what others still have is found.",
+    )
+
+
+def find_subject(name_or_id: str, *, is_deleted: bool) -> tuple[DataSubject, str]:
+    """Return the data subject that `find_user` finds, and how to call them; without an account, by the id alone."""
+    if not is_deleted:
+        user = find_user(name_or_id)
+        return DataSubject.of(user), f"{user.get_username()} (user {user.pk})"
+    try:
+        subject = DataSubject.of(name_or_id)
+    except InvalidInput as error:
+        raise CommandError(f"{name_or_id!r} is not the id of a user.") from error
+    if database.queryset(get_user_model()).filter(pk=subject.key).exists():
+        raise CommandError(f"User {subject.text} has an account: leave --deleted out.")
+    return subject, f"user {subject.text}, whose account has been deleted"

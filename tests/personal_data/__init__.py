@@ -1,0 +1,1 @@
+"""What the inbox holds about a user: exported and erased."""
