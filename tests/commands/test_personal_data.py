@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from live_inbox import services
 from live_inbox.models import InboxEvent, Notification
@@ -135,6 +137,27 @@ def test_an_account_that_was_deleted_before(run: Run, alice: User) -> None:
     assert run("erase_user", "jane", "--deleted").err == (
         "CommandError: 'jane' is not the id of a user.\n"
     )
+
+
+@pytest.mark.stack("production")
+def test_what_others_have_locked_is_reported_and_erased_by_the_next_call(
+    run: Run, alice: User
+) -> None:
+    services.send(recipient_id=alice.pk, title="later", deliver_at=timedelta(days=1))
+    delivering = connection.copy()
+    delivering.set_autocommit(False)
+    with delivering.cursor() as cursor:
+        cursor.execute("SELECT id FROM live_inbox_scheduledsend FOR UPDATE")
+        result = run("erase_user", "alice", "--no-input")
+    delivering.rollback()
+    delivering.close()
+    assert result.code == 1
+    assert result.err == (
+        "CommandError: Something is left, because it was locked or has just been added: scheduled: 1. "
+        "Run the command again; if it stays, run check_inboxes.\n"
+    )
+    again = run("erase_user", "alice", "--no-input")
+    assert (again.code, again.out) == (0, "Erased scheduled: 1\n")
 
 
 def test_revocations_stay_with_the_account(run: Run, alice: User) -> None:

@@ -14,7 +14,7 @@ from live_inbox.delivery.log import LogRange
 from live_inbox.events import Folder, Kind
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import BulkSend, Inbox, InboxEvent, Notification, ScheduledSend
-from live_inbox.personal_data import mentions
+from live_inbox.personal_data import bulk_records, mentions
 from live_inbox.personal_data.mentions import BATCH
 from live_inbox.personal_data.subject import DataSubject
 from tests.domain.conftest import VerifyEvents
@@ -224,6 +224,22 @@ def test_more_than_a_batch_is_several_transactions_of_a_bounded_size(
     changed = list(mentions.forget_sent(DataSubject.of(third)))
     assert changed == [10, 10, 5]
     assert not Notification.objects.filter(sender=third).exists()
+
+
+def test_what_was_interrupted_is_completed_by_the_same_call(
+    subject: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mentions, "BATCH", 2)
+    steps = [
+        mentions.forget_sent,
+        mentions.forget_in_log,
+        bulk_records.delete_started,
+        bulk_records.forget_outcomes,
+    ]
+    for step in steps:
+        assert next(iter(step(DataSubject.of(subject)))) > 0
+    assert live_inbox.erase_user(user=subject, delete_account=True).left == {"webhook_delivery": 1}
+    assert places_of(str(KEY), NAME) == {"webhookdelivery.body"}
 
 
 def test_the_statements_of_a_batch_do_not_grow_with_the_log(

@@ -143,3 +143,34 @@ def check_that_commands_find_users_by_name() -> None:
     call_command("issue_token", user=alice.get_username(), quiet=True, stdout=printed)
     assert printed.getvalue().count(".") == 2
     call_command("revoke_tokens", user=alice.get_username(), stdout=io.StringIO())
+
+
+def check_that_a_user_is_exported_and_erased() -> None:
+    alice, bob = new_user(), new_user()
+    key = alice.pk
+    live_inbox.send(recipient=bob, sender=alice, title="from alice", actor=alice, target=alice)
+    live_inbox.send_many(recipients=[alice, bob], title="x", sender=bob, idempotency_key="erased")
+    later: Any = {"title": "x", "deliver_at": timedelta(days=1)}
+    live_inbox.start_campaign(recipients=[alice, bob], actor=alice, **later)
+    live_inbox.send(recipient=bob, actor=alice, **later)
+    found = {each["record"] for each in live_inbox.export_user(user=key)}
+    assert found == {
+        "user",
+        "sent",
+        "named_in_notification",
+        "named_in_event",
+        "named_in_scheduled",
+        "named_in_campaign",
+        "bulk_send_outcome",
+        "notification",
+        "event",
+        "inbox",
+    }
+    # Half of it is found without the account.
+    alice.delete()
+    done = live_inbox.erase_user(user=key)
+    assert done.left == {}
+    assert [each["record"] for each in live_inbox.export_user(user=key)] == ["user"]
+    shown = Notification.objects.get(recipient=bob, title="from alice")
+    assert (shown.sender, shown.actor, shown.target) == (None, None, None)
+    assert list(check_inboxes(user_ids=[bob.pk])) == []

@@ -27,6 +27,7 @@ from live_inbox.services.inbox_rows import advance, lock_all, save_all
 from live_inbox.services.removal_rows import REMOVAL_COLUMNS, RemovalRow
 from live_inbox.services.removing import can_lose, remove
 from live_inbox.snapshots import snapshot
+from live_inbox.sql_rows import table_of
 
 T = TypeVar("T")
 
@@ -187,14 +188,19 @@ def _events_of(rows: Sequence[Notification]) -> QuerySet[InboxEvent]:
 
 def _write_without(subject: DataSubject, events: QuerySet[InboxEvent]) -> int:
     """Take the subject from the payloads of events whose inboxes are locked; return of how many."""
-    count = 0
+    connection = database.connection()
+    payload: Any = InboxEvent._meta.get_field("payload")
+    rows = []
     for event in events.order_by("pk"):
         shown = _shown_without(subject, event)
         if shown is not None:
-            payload = {**event.payload, "notification": shown}
-            database.queryset(InboxEvent).filter(pk=event.pk).update(payload=payload)
-            count += 1
-    return count
+            left = {**event.payload, "notification": shown}
+            rows.append([payload.get_db_prep_save(left, connection), event.pk])
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {table_of(connection, InboxEvent)} SET payload = %s WHERE id = %s", rows
+        )
+    return len(rows)
 
 
 @database.transactional
