@@ -8,11 +8,28 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from benchmarks.content import DATA, KIND, LINK, MESSAGE
 from benchmarks.inboxes import LAST_NAME, SENDERS, TITLE, UNREAD, sender_username, username
 from benchmarks.peers.product_modules import Inbox, Notification, new_epoch
+
+CONTENT = {
+    "priority": "'normal'",
+    "icon": "''",
+    "format": "'plain'",
+    "folder": "'inbox'",
+    "pinned": "FALSE",
+    "group_count": "1",
+}
+"""Columns that have no default in the database, as SQL. An earlier checkout does not have all of them."""
+
+
+def _known(model: type[Model], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the columns that the checkout's model has."""
+    names = {field.attname for field in model._meta.concrete_fields}
+    return {name: value for name, value in values.items() if name in names}
 
 
 def fill(user_id: Any, count: int, *, unread: int = UNREAD, first_sender: int | None = None) -> int:
@@ -30,21 +47,21 @@ def fill(user_id: Any, count: int, *, unread: int = UNREAD, first_sender: int | 
     sender = "NULL" if first_sender is None else f"{first_sender} + n %% {len(SENDERS)}"
     table = Notification._meta.db_table
     with transaction.atomic(), connection.cursor() as cursor:
+        counts = {"unread_count": unread, "unseen_count": unread, "total_count": count}
         Inbox.objects.create(
             user_id=user_id,
             epoch=new_epoch(),
             last_sequence=count,
             first_sequence=count + 1,
-            unread_count=unread,
-            unseen_count=unread,
-            total_count=count,
+            **_known(Inbox, counts),
         )
+        more = _known(Notification, CONTENT)
         cursor.execute(
             f"INSERT INTO {table} (recipient_id, sender_id, type, title, message, link, data,"
-            " created_at, read_at, added_sequence, priority, icon, format, folder, pinned, group_count)"
+            f" created_at, read_at, added_sequence{''.join(f', {name}' for name in more)})"
             f" SELECT %s, {sender}, %s, %s, %s, %s, %s, %s,"
-            f" CASE WHEN n > %s THEN NULL ELSE {_moment()} END, n,"
-            f" 'normal', '', 'plain', 'inbox', FALSE, 1 FROM ({numbers}) AS counted",
+            f" CASE WHEN n > %s THEN NULL ELSE {_moment()} END, n"
+            f"{''.join(f', {value}' for value in more.values())} FROM ({numbers}) AS counted",
             [
                 *(user_id, KIND, TITLE, MESSAGE, LINK, json.dumps(DATA)),
                 *(now, count - unread, now, count),
