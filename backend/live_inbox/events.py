@@ -35,6 +35,8 @@ class PayloadType(Enum):
     """Several notifications by their ids, `notification_ids`, all of which were changed alike."""
     UP_TO_RANK = auto()
     """Several notifications of the folder `inbox` at once: how many, `count`, and the highest rank, `through_rank`."""
+    UNKNOWN = auto()
+    """Nothing that this version can show: clients have to read the list anew."""
 
 
 GraphQLType = Literal[
@@ -45,6 +47,7 @@ GraphQLType = Literal[
     "NotificationsSeen",
     "NotificationsUpdated",
     "NotificationsDeleted",
+    "InboxReset",
 ]
 JSONMessage = Literal[
     "notification",
@@ -137,12 +140,45 @@ class Kind(StrEnum):
     GROUPED = "grouped", PayloadType.NOTIFICATION, "NotificationUpdated", "notification_deleted"
     UNGROUPED = "ungrouped", PayloadType.NOTIFICATION, "NotificationUpdated", "notifications_list"
     RESTORED = "restored", PayloadType.NOTIFICATION, "NotificationUpdated", "notifications_list"
+    # While servers are upgraded one after the other, the new ones may write kinds that the old ones do not know. These
+    # two are what such an event is read as, with a notification or without. No event is written with them.
+    OTHER_CHANGE = (
+        "other_change",
+        PayloadType.NOTIFICATION,
+        "NotificationUpdated",
+        "notifications_list",
+    )
+    OTHER = "other", PayloadType.UNKNOWN, "InboxReset", "notifications_list"
+
+
+RECORDED: tuple[Kind, ...] = tuple(
+    kind for kind in Kind if kind not in (Kind.OTHER_CHANGE, Kind.OTHER)
+)
+"""The kinds that this version writes."""
 
 
 CHANGES = tuple(
     kind for kind in Kind if kind.payload is PayloadType.NOTIFICATION and kind is not Kind.ADDED
 )
 """The kinds of events that repeat the content of a notification after it was added."""
+
+
+NOT_CHANGES = (
+    Kind.ADDED,
+    Kind.DELETED,
+    Kind.ALL_READ,
+    Kind.EXPIRED,
+    Kind.RECALLED,
+    Kind.SEEN,
+    Kind.MANY_READ,
+    Kind.MANY_ARCHIVED,
+    Kind.MANY_DELETED,
+)
+"""The other kinds of the first release. An event of a kind that is not here may repeat content, even if this version
+does not know the kind.
+
+The condition of an index has them. So a new kind takes no place here, whether it has content or not.
+"""
 
 
 OF_ONE = {
@@ -259,6 +295,11 @@ class Event(
         return Position(self.epoch, self.sequence, self.fingerprint)
 
     @property
+    def reason(self) -> ResetReason:
+        """Why clients have to reload the list after this event, if it is one of the kind `other`."""
+        return ResetReason.UNKNOWN_EVENT
+
+    @property
     def removes(self) -> Collection[int]:
         """The ids of the notifications that this event removed. No earlier event keeps their content."""
         if self.kind.payload is PayloadType.REMOVAL:
@@ -297,6 +338,14 @@ class Reset:
     occurred_at: datetime
 
 
+class _AnyKind(Struct, frozen=True, gc=False):
+    """The part of an event that shows whether this version knows its kind, and what it can be read as."""
+
+    kind: str
+    notification: dict[str, Any] | None = None
+    erased: bool = False
+
+
 class _LogColumns(Struct, frozen=True, gc=False):
     """The part of an event that the log keeps in columns."""
 
@@ -327,6 +376,9 @@ class _LogPayload(Struct, frozen=True, omit_defaults=True, gc=False):
 _json = msgspec.json.Encoder()
 _payloads = msgspec.json.Decoder(_LogPayload)
 _events = msgspec.json.Decoder(Event)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_kinds = msgspec.json.Decoder(_AnyKind)
+_KNOWN = {kind.value: kind for kind in RECORDED}
 
 
 def to_payload(event: Event) -> bytes:
@@ -363,14 +415,20 @@ def from_payload(
     fingerprint: int = 0,
     previous_fingerprint: int = 0,
 ) -> Event:
-    """Return the event of which `to_payload` made that payload; raise ValueError for anything else."""
+    """Return the event of which `to_payload` made that payload; raise ValueError for anything else.
+
+    A kind that only a newer version knows is read as `Kind.OTHER_CHANGE` or `Kind.OTHER`.
+    """
     kept = _read(_payloads, payload)
+    known = _KNOWN.get(kind)
+    if known is None:
+        known = _unknown(has_content=kept.notification is not None or kept.erased)
     # By position: keyword arguments cost a third more.
     return Event(
         inbox,
         epoch,
         sequence,
-        Kind(kind),  # type: ignore[call-arg]  # a look-up by value
+        known,
         occurred_at,
         kept.unread,
         kept.total,
@@ -405,8 +463,31 @@ def encode(event: Event, payload: bytes | None = None) -> bytes:
 
 
 def decode(frame: bytes) -> Event:
-    """Return the event that `encode` wrote; raise ValueError for anything else."""
-    return _read(_events, frame)
+    """Return the event that `encode` wrote; raise ValueError for anything else.
+
+    A kind that only a newer version knows is read as `from_payload` reads it.
+    """
+    try:
+        return _read(_events, frame)
+    except ValueError:
+        given = _read(_kinds, frame)
+        if given.kind in _KNOWN:
+            raise
+    kind = _unknown(has_content=given.notification is not None or given.erased)
+    return _read(_events, _with_kind(frame, kind))
+
+
+def _unknown(*, has_content: bool) -> Kind:
+    """Return the kind for one that this version does not know.
+
+    A notification is complete, whatever has happened to it: clients can show it. What else there is, is not known.
+    """
+    return Kind.OTHER_CHANGE if has_content else Kind.OTHER
+
+
+def _with_kind(frame: bytes, kind: Kind) -> bytes:
+    fields: dict[str, msgspec.Raw] = _read(_fields, frame)
+    return _json.encode(fields | {"kind": kind})
 
 
 def _read(decoder: msgspec.json.Decoder[ReadT], text: str | bytes) -> ReadT:

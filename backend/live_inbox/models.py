@@ -30,7 +30,7 @@ from live_inbox.content import (
 from live_inbox.content_parts import FORMAT_LENGTH, FORMATS, PICTURE_LENGTH
 from live_inbox.delivery.position import FINGERPRINTS, Position
 from live_inbox.errors import NotFound, UnrecordedWrite
-from live_inbox.events import CHANGES, Folder, Kind
+from live_inbox.events import NOT_CHANGES, RECORDED, Folder
 from live_inbox.guarded_queryset import GuardedQuerySet
 from live_inbox.notification_channels import IN_APP
 from live_inbox.notification_types import TYPE_LENGTH
@@ -463,7 +463,7 @@ class InboxEvent(models.Model):
     )
     sequence = models.BigIntegerField(editable=False)
     kind = models.CharField(
-        max_length=16, choices=[(kind.value, kind.value) for kind in Kind], editable=False
+        max_length=16, choices=[(kind.value, kind.value) for kind in RECORDED], editable=False
     )
     # Not a foreign key: the log outlives the notification.
     notification_id = models.BigIntegerField(null=True, editable=False)
@@ -478,12 +478,12 @@ class InboxEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["inbox", "sequence"], name="inboxevent_sequence")
         ]
-        # For `services.erasing`. Of changes only: sending does not pay for it.
+        # For `services.erasing`. Of changes only: sending does not pay for it. Of those of a newer version, too.
         indexes: ClassVar = [
             models.Index(
                 fields=["inbox", "notification_id"],
                 name="inboxevent_changes",
-                condition=Q(kind__in=[kind.value for kind in CHANGES]),
+                condition=~Q(kind__in=[kind.value for kind in NOT_CHANGES]),
             )
         ]
 

@@ -80,7 +80,8 @@ export type NotificationFolder =
 export type ResetReason =
   | "EXPIRED"
   | "EPOCH"
-  | "AHEAD";
+  | "AHEAD"
+  | "UNKNOWN_EVENT";
 
 export type NotificationChange =
   | "READ"
@@ -95,7 +96,8 @@ export type NotificationChange =
   | "EDITED"
   | "RESTORED"
   | "GROUPED"
-  | "UNGROUPED";
+  | "UNGROUPED"
+  | "OTHER";
 
 /** Several notifications were marked as read at once. Sent whatever `types` the subscription has. */
 export interface AllNotificationsRead {
@@ -108,7 +110,7 @@ export interface AllNotificationsRead {
   throughRank: string;
 }
 
-/** The subscription cannot resume after the given position: reload the list. Events continue after the `position` of this event. Sent whatever `types` the subscription has. */
+/** The events up to here cannot be sent: reload the list. Events continue after the `position` of this event. Sent whatever `types` the subscription has. */
 export interface InboxReset {
   __typename: "InboxReset";
   position: string;

@@ -20,6 +20,7 @@ const SIGNS: Record<NotificationChange, string> = {
   RESTORED: "+",
   GROUPED: "≡",
   UNGROUPED: "+",
+  OTHER: "✎",
 };
 
 export class EventLog {

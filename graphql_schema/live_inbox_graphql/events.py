@@ -30,6 +30,11 @@ class ResetReason(Enum):
         "ahead",
         description="It is beyond the newest event: the database has lost events that the client received.",
     )
+    UNKNOWN_EVENT = strawberry.enum_value(
+        "unknown_event",
+        description="It can, but a newer version of the server has changed the inbox in a way that this one does not "
+        "know. Sent while servers are upgraded.",
+    )
 
 
 @strawberry.interface(
@@ -103,6 +108,11 @@ class NotificationChange(Enum):
         "ungrouped",
         description="The one that it was folded under has expired or was recalled, and it is back in the list.",
     )
+    OTHER = strawberry.enum_value(
+        "other_change",
+        description="A newer version of the server has changed it in a way that this one does not know. The "
+        "notification is complete. Sent while servers are upgraded.",
+    )
 
 
 @strawberry.type(
@@ -169,11 +179,11 @@ class NotificationsSeen(NotificationEvent):
 
 
 @strawberry.type(
-    description="The subscription cannot resume after the given position: reload the list. Events continue "
-    "after the `position` of this event. Sent whatever `types` the subscription has."
+    description="The events up to here cannot be sent: reload the list. Events continue after the `position` of this "
+    "event. Sent whatever `types` the subscription has."
 )
 class InboxReset(NotificationEvent):
-    reason: ResetReason = strawberry.field(description="Why the position cannot be resumed.")
+    reason: ResetReason = strawberry.field(description="Why they cannot be sent.")
 
 
 @strawberry.type(
@@ -254,13 +264,15 @@ def _payload(event: Event) -> dict[str, object]:
         case PayloadType.UP_TO_RANK:
             assert event.through_rank is not None
             return {"count": event.count, "through_rank": ids.notification_id(event.through_rank)}
+        case PayloadType.UNKNOWN:
+            return {"reason": ResetReason(event.reason.value)}
         case _:
             assert_never(event.kind.payload)
 
 
 # Looked up for every event; attributes of an enumeration are slow to find.
 _NOTIFICATION, _REMOVAL = PayloadType.NOTIFICATION, PayloadType.REMOVAL
-_SEVERAL = PayloadType.SEVERAL
+_SEVERAL, _UP_TO_RANK = PayloadType.SEVERAL, PayloadType.UP_TO_RANK
 
 
 def graphql_type_of(item: Item) -> str:
@@ -279,7 +291,7 @@ def graphql_type_of(item: Item) -> str:
     elif payload is _SEVERAL:
         is_complete = item.notification_ids is not None
     else:
-        is_complete = item.through_rank is not None
+        is_complete = payload is not _UP_TO_RANK or item.through_rank is not None
     if not is_complete:
         if item.is_erased:
             return "PositionAdvanced"

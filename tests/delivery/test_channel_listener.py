@@ -237,7 +237,7 @@ VERSION_1 = {"type": "inbox.events", "from": "other", "inboxes": {"a": [b"1"]}}
         ("malformed", signed(DEPLOYMENT, "other", 0.0, b"", {"a": nested(500)})),
         ("version", VERSION_1),
         ("version", without("version")),
-        ("version", message({"a": [b"1"]}) | {"version": 3}),
+        ("version", message({"a": [b"1"]}) | {"version": 3, "readable_since": 3}),
         ("version", message({"a": [b"1"]}) | {"version": {"a": [b"1"]}}),
         ("forged", message({"a": [b"1"]}) | {"mac": b""}),
         ("forged", message({"a": [b"1"]}) | {"mac": bytes(16)}),

@@ -126,5 +126,30 @@ def test_the_format_of_this_version() -> None:
     body = msgpack.packb(["d1", "sender", 1.0, b"12345678", {"a": [b"1"], "b": []}])
     key = blake2b(OLD.encode(), digest_size=32, person=b"inbox.doorbell").digest()
     mac = blake2b(body, key=key, digest_size=16, person=b"inbox.doorbell.2").digest()
-    whole = {"type": "inbox.events", "version": 2, "from": "sender", "body": body, "mac": mac}
-    assert message == whole
+    versions = {"version": 2, "readable_since": 2}
+    assert message == {
+        "type": "inbox.events",
+        **versions,
+        "from": "sender",
+        "body": body,
+        "mac": mac,
+    }
+
+
+@pytest.mark.parametrize(
+    ("versions", "is_read"),
+    [
+        ({"version": 3, "readable_since": 2, "more": "more"}, True),
+        ({"version": 9, "readable_since": 1}, True),
+        ({"version": 3, "readable_since": 3}, False),
+        ({"version": 1, "readable_since": 1}, False),
+        ({"version": "3", "readable_since": 2}, False),
+        ({"version": 3, "readable_since": None}, False),
+    ],
+)
+def test_a_later_version_says_who_can_read_it(versions: dict[str, Any], is_read: bool) -> None:
+    message = codec(OLD).encode(a_message(a=[b"1"])) | versions
+    if is_read:
+        assert codec(OLD).decode(message, deployment="d1").inboxes == {"a": [b"1"]}
+    else:
+        assert refusal_of(codec(OLD), message) is Refusal.VERSION

@@ -163,6 +163,18 @@ def test_the_content_is_gone_when_the_time_to_undo_has_passed(alice: User) -> No
     assert not UndoStep.objects.exists()
 
 
+def test_what_only_a_newer_version_can_undo_is_left_to_it(alice: User) -> None:
+    sent = send(alice)
+    done = services.archive_all(user_id=alice.pk, undoable=True)
+    step = UndoStep.objects.get()
+    UndoStep.objects.update(kind="many_copied")
+    with pytest.raises(NotFound):
+        services.undo(user_id=alice.pk, token=done.undo_token or "")
+    UndoStep.objects.update(kind=step.kind)
+    assert services.undo(user_id=alice.pk, token=done.undo_token or "").count == 1
+    assert titles(alice) == [sent.title]
+
+
 def test_without_undo_nothing_is_kept(alice: User) -> None:
     sent = send(alice)
     assert services.delete(user_id=alice.pk, notification_id=sent.pk).undo_token is None

@@ -207,3 +207,14 @@ def test_an_erased_event_is_the_same_as_the_whole_one(alice: User) -> None:
     assert [erased.is_same(event) for event in changed] == [False, False, True]
     assert deleted.removes == (gone,)
     assert (whole.removes, erased.removes) == ((), ())
+
+
+def test_the_content_in_events_of_a_newer_version_is_erased_too(alice: User) -> None:
+    """While servers are upgraded, an old one deletes what a new one has changed in a way of its own."""
+    notification_id = send(alice)
+    services.mark_read(user_id=alice.pk, notification_id=notification_id)
+    copied = InboxEvent.objects.filter(inbox=alice.pk, kind="read")
+    assert copied.update(kind="copied") == 1
+    delete(alice, notification_id)
+    assert places_of(SECRET) == []
+    assert [event.kind for event in log_of(alice.pk)] == ["added", "other_change", "deleted"]

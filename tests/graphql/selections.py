@@ -402,6 +402,8 @@ def events_of(kind: Kind) -> st.SearchStrategy[Event]:
             return _event(kind, count=COUNTS, notification_ids=st.lists(NUMBERS, max_size=3))
         case PayloadType.NOTIFICATION:
             return _event(kind, notification=SNAPSHOTS)
+        case PayloadType.UNKNOWN:
+            return _event(kind)
 
 
 RESETS = st.builds(

@@ -115,7 +115,7 @@ def without_descriptions(name: str) -> str:
         "type NotificationUpdated implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! notification: Notification! change: NotificationChange! }",
         "enum NotificationChange { READ UNREAD ARCHIVED UNARCHIVED SNOOZED RETURNED PINNED UNPINNED "
-        "ACTION EDITED RESTORED GROUPED UNGROUPED }",
+        "ACTION EDITED RESTORED GROUPED UNGROUPED OTHER }",
         "enum NotificationFolder { INBOX ARCHIVE SNOOZED GROUPED }",
         "enum NotificationPriority { LOW NORMAL HIGH URGENT }",
         "type NotificationsSeen implements NotificationEvent { position: String! unreadCount: Int! "
@@ -136,7 +136,7 @@ def without_descriptions(name: str) -> str:
         "unseenCount: Int! occurredAt: DateTime! reason: ResetReason! }",
         "type PositionAdvanced implements NotificationEvent { position: String! unreadCount: Int! "
         "unseenCount: Int! occurredAt: DateTime! }",
-        "enum ResetReason { EXPIRED EPOCH AHEAD }",
+        "enum ResetReason { EXPIRED EPOCH AHEAD UNKNOWN_EVENT }",
         "interface Node { id: ID! }",
         "type Notification implements Node { id: ID! type: String! title: String! message: String! link: String "
         "data: JSON! read: Boolean! readAt: DateTime createdAt: DateTime! "

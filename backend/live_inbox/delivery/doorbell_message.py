@@ -15,7 +15,14 @@ from msgspec import Struct
 
 MESSAGE_TYPE = "inbox.events"
 VERSION = 2
-"""Of the message's format. Version 1 had no number and no MAC."""
+"""Of the message's format. Version 1 had no number and no MAC. A new field takes a higher one."""
+READABLE_SINCE = 2
+"""The lowest version whose readers can read what this one writes: `readable_since` of the message.
+
+A reader ignores fields that it does not know, and a field at the end of the body has a default. So this stays as it is
+until a reader without the new field would be wrong; then servers of the two releases wait for each other's events until
+the next reconciliation.
+"""
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Longer bodies are refused unread. Doorbells publish one megabyte and an event at most."""
 
@@ -33,7 +40,7 @@ class Refusal(StrEnum):
     MALFORMED = "malformed"
     """It is no doorbell, or too long."""
     VERSION = "version"
-    """It is of another version, as while servers are upgraded one after the other."""
+    """It is of a version that this one cannot read, as while servers are upgraded one after the other."""
     FOREIGN = "foreign"
     """Another deployment has sent it."""
     FORGED = "forged"
@@ -105,6 +112,7 @@ class DoorbellCodec:
         return {
             "type": MESSAGE_TYPE,
             "version": VERSION,
+            "readable_since": READABLE_SINCE,
             "from": message.sender,
             "body": body,
             "mac": _mac(self._keys()[0], body),
@@ -137,14 +145,23 @@ class DoorbellCodec:
 def _body_and_mac(message: Any) -> tuple[bytes, bytes]:
     if not isinstance(message, dict) or message.get("type") != MESSAGE_TYPE:
         raise RefusedMessage(Refusal.MALFORMED, "it is no doorbell")
-    if message.get("version") != VERSION:
-        raise RefusedMessage(Refusal.VERSION, f"it is not of version {VERSION}")
+    if not _is_readable(message):
+        raise RefusedMessage(Refusal.VERSION, f"version {VERSION} cannot read it")
     body, mac = message.get("body"), message.get("mac")
     if not isinstance(body, bytes) or not isinstance(mac, bytes):
         raise RefusedMessage(Refusal.MALFORMED, "it has no body and no MAC")
     if len(body) > MAX_BODY_BYTES:
         raise RefusedMessage(Refusal.MALFORMED, f"its body has {len(body)} bytes")
     return body, mac
+
+
+def _is_readable(message: dict[Any, Any]) -> bool:
+    version = message.get("version")
+    # Without it, only by its own version.
+    since = message.get("readable_since", version)
+    if type(version) is not int or type(since) is not int:
+        return False
+    return version >= READABLE_SINCE and since <= VERSION
 
 
 def _mac(key: bytes, body: bytes) -> bytes:
@@ -156,5 +173,6 @@ def _mac(key: bytes, body: bytes) -> bytes:
 
 @lru_cache(maxsize=32)
 def _keyed(key: bytes) -> Any:
-    """Return the hash with the key and the version in it: a copy of it takes less time than another one."""
-    return hashlib.blake2b(key=key, digest_size=_MAC_BYTES, person=_PERSON + b".%d" % VERSION)
+    """Return the hash with the key and the format in it: a copy of it takes less time than another one."""
+    person = _PERSON + b".%d" % READABLE_SINCE
+    return hashlib.blake2b(key=key, digest_size=_MAC_BYTES, person=person)

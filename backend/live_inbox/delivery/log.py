@@ -50,6 +50,8 @@ class ResetReason(StrEnum):
     """It belongs to an inbox that was since recreated, or to a log that was restored and has gone on differently."""
     AHEAD = "ahead"
     """It is beyond the end of the log, so the log has lost events that the client has received."""
+    UNKNOWN_EVENT = "unknown_event"
+    """It can be, but the event that follows is of a newer version, and this one does not know what it says."""
 
 
 class DeliverySource(StrEnum):

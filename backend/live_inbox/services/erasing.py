@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from live_inbox import database
-from live_inbox.events import CHANGES
+from live_inbox.events import NOT_CHANGES
 from live_inbox.models import InboxEvent
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
 
@@ -48,8 +48,9 @@ def erase(gone: Sequence[Gone]) -> None:
         ((key_value(connection, each.user_id), *each[1:]) for each in gone),
     )
     log = table_of(connection, InboxEvent)
-    # Constants, not parameters: only then does SQLite use the index of the changes.
-    changes = ", ".join(f"'{kind.value}'" for kind in CHANGES)
+    # Constants, not parameters: only then does SQLite use the index of the changes. What a newer version has written is
+    # erased as well.
+    others = ", ".join(f"'{kind.value}'" for kind in NOT_CHANGES)
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH gone AS (SELECT user_id, removed_id, added FROM {given})"
@@ -57,6 +58,6 @@ def erase(gone: Sequence[Gone]) -> None:
             f"SELECT {log}.id FROM gone JOIN {log}"
             " ON inbox_id = user_id AND sequence = added AND notification_id = removed_id"
             f" UNION ALL SELECT {log}.id FROM gone JOIN {log}"
-            f" ON inbox_id = user_id AND notification_id = removed_id AND kind IN ({changes}))",
+            f" ON inbox_id = user_id AND notification_id = removed_id AND NOT (kind IN ({others})))",
             [document],
         )

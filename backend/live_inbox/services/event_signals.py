@@ -83,3 +83,5 @@ def _signal_of(kind: Kind) -> Signal:
             return signals.notification_restored
         case Kind.MANY_READ | Kind.MANY_ARCHIVED | Kind.MANY_DELETED:
             return signals.notifications_changed
+        case Kind.OTHER_CHANGE | Kind.OTHER:
+            raise ValueError(f"{kind} is what events of a newer version are read as")

@@ -77,13 +77,15 @@ def _undo_step(
 
 
 def _restore(inbox: Inbox, step: UndoStep, content: list[Any], moment: datetime) -> int:
-    match Kind(step.kind):  # type: ignore[call-arg]  # a look-up by value
-        case Kind.DELETED | Kind.MANY_DELETED:
+    match step.kind:
+        case Kind.DELETED.value | Kind.MANY_DELETED.value:
             return _restore_deleted(inbox, [row_of(columns) for columns in content], moment)
-        case Kind.MANY_ARCHIVED:
+        case Kind.MANY_ARCHIVED.value:
             return _move_back(inbox, step, content, moment)
-        case _:
+        case Kind.ALL_READ.value | Kind.MANY_READ.value | Kind.READ.value:
             return _mark_unread(inbox, step, content, moment)
+        case _:
+            raise NotFound("Only a newer version of the server can undo this.")
 
 
 def _mark_unread(inbox: Inbox, step: UndoStep, ids: Sequence[int], moment: datetime) -> int:

@@ -281,4 +281,24 @@ BUGS = (
             "tests/delivery/test_doorbell.py::test_the_layer_is_tried_again_and_its_return_is_logged",
         ),
     ),
+    PlantedBug(
+        name="newer-kinds-unreadable",
+        breaks="While servers are upgraded, an event of a kind that only the new ones know is a gap at the old ones.",
+        file="backend/live_inbox/events.py",
+        original="        if given.kind in _KNOWN:\n            raise\n",
+        replacement="        raise\n",
+        caught_by=(
+            "tests/domain/test_events.py::test_an_event_of_a_newer_version_that_has_a_notification_is_a_change_of_it",
+        ),
+    ),
+    PlantedBug(
+        name="newer-doorbells-refused",
+        breaks="While servers are upgraded, the old ones refuse the doorbells of the new ones.",
+        file=f"{DELIVERY}/doorbell_message.py",
+        original="since <= VERSION",
+        replacement="version == VERSION",
+        caught_by=(
+            "tests/delivery/test_doorbell_message.py::test_a_later_version_says_who_can_read_it",
+        ),
+    ),
 )
