@@ -47,6 +47,12 @@ class ReleaseTree:
         assert found is not None
         return found["version"]
 
+    @property
+    def migrations(self) -> frozenset[str]:
+        """The names of the migrations."""
+        files = (self.directory / "backend/live_inbox/migrations").glob("[0-9]*.py")
+        return frozenset(file.stem for file in files)
+
     def arguments(self, *arguments: str) -> list[str]:
         """Return the arguments of Python that run `manage.py` of this release with these arguments."""
         return ["-c", _RUN, str(self.directory), *arguments]
@@ -117,6 +123,8 @@ def copy_of_checkout(directory: Path) -> ReleaseTree:
 
 def release_before(version: str, repository: Path = REPOSITORY) -> str | None:
     """Return the tag of the newest release below a version; None if there is none, or no history."""
+    if shutil.which("git") is None:
+        return None
     listed = subprocess.run(
         ["git", "tag", "--list", "v*"], cwd=repository, capture_output=True, text=True, check=False
     )
