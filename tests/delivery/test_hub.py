@@ -818,6 +818,27 @@ def test_a_failing_log_is_asked_once_a_second_at_most(simulation: SimulatedHub) 
     assert 5 <= len(simulation.log.calls) <= 11
 
 
+def test_ten_thousand_who_come_at_once_are_served_a_thousand_at_a_time() -> None:
+    # A round that takes too long fails and is repeated: with all of them in it, it would never end in time.
+    simulation = SimulatedHub(config=HubConfig())
+    names = [f"user{number}" for number in range(2500)]
+    for name in names:
+        simulation.log.write(name, 3)
+    simulation.log.failing = True
+    clients = [
+        Follower(simulation, name, Position(f"e{number}", 1))
+        for number, name in enumerate(names, 1)
+    ]
+    simulation.settle()
+    simulation.log.calls.clear()
+    simulation.log.failing = False
+    simulation.loop.advance(2.0)
+    rounds = [("heads", 1000), ("read", 1000)] * 2 + [("heads", 500), ("read", 500)]
+    assert simulation.log.calls[: len(rounds)] == rounds
+    assert all(client.sequences == [2, 3] for client in clients)
+    simulation.close()
+
+
 def test_a_log_that_is_never_read_is_not_reported_as_recovered(
     simulation: SimulatedHub, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic
 
 from live_inbox import metrics
@@ -26,6 +27,10 @@ from live_inbox.delivery.open_inbox import OpenInbox
 from live_inbox.delivery.position import Position, is_other_event
 from live_inbox.delivery.subscription import HubClosed, PositionLost
 from live_inbox.faults import Fault
+
+MOST_AT_A_TIME = 1000
+"""Inboxes that are opened, and pages that are read, in one round. A round that the database does not answer in time
+fails as a whole and is repeated: of ten thousand clients that came back at once, none got anything for a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,8 @@ class LogReader(Generic[EntryT]):
     """Anchors new streams, reconciles streams with the log, and reads pages for subscribers that lag.
 
     Requests are collected while a read is under way and served together, so that a thousand clients that resume at
-    once become a handful of queries. After each round that succeeds, `on_round` is called, with whether all streams
-    have been compared.
+    once become a handful of queries, and of more than MOST_AT_A_TIME the first are served first. After each round that
+    succeeds, `on_round` is called, with whether all streams have been compared.
     """
 
     def __init__(
@@ -144,9 +149,13 @@ class LogReader(Generic[EntryT]):
         while True:
             await self._work.wait()
             self._work.clear()
-            opening, self._opening = self._opening, set()
-            to_reconcile, self._to_reconcile = self._to_reconcile, set()
-            reads, self._reads = self._reads, []
+            opening = set(islice(self._opening, MOST_AT_A_TIME))
+            self._opening -= opening
+            # Those that are still to be opened are compared then.
+            to_reconcile, self._to_reconcile = self._to_reconcile - self._opening, set()
+            reads, self._reads = self._reads[:MOST_AT_A_TIME], self._reads[MOST_AT_A_TIME:]
+            if is_more := bool(self._opening or self._reads):
+                self._work.set()
             began = self._clock()
             is_reconciliation, self._is_reconciliation = self._is_reconciliation, False
             self._recovered = 0
@@ -157,7 +166,7 @@ class LogReader(Generic[EntryT]):
                 self._on_round(is_reconciliation)
                 # Thousands of clients that come back come within seconds; without a pause, each read would be for
                 # the few that came during the one before.
-                if pause := pause_after(len(opening) + len(reads)):
+                if not is_more and (pause := pause_after(len(opening) + len(reads))):
                     await self._sleep(pause)
             except asyncio.CancelledError:
                 self._reads += reads
