@@ -264,6 +264,9 @@ class Event(
     unknown.
 
     `is_erased` says that the notification has been deleted since, and its content removed from this event.
+
+    `traceparent` is the context in which it was recorded, if that is sampled (`live_inbox.tracing`). Doorbells alone
+    carry it: in the log, which keeps events for days, it would outlive what it refers to.
     """
 
     inbox: str
@@ -283,6 +286,7 @@ class Event(
     is_erased: bool = False
     unseen_count: int = 0
     notification_ids: list[int] | None = None
+    traceparent: str | None = None
 
     @property
     def notification_type(self) -> str | None:
@@ -318,13 +322,20 @@ class Event(
         return replace(self, notification=None, type=self.notification.type, is_erased=True)
 
     def is_same(self, other: Self) -> bool:
-        """Whether both are the same event: equal, or would be if both were erased."""
+        """Whether both are the same event: equal, or would be if both were erased, whatever their `traceparent`."""
         if self == other:
+            return True
+        one, another = self.traced(None), other.traced(None)
+        if one == another:
             return True
         if self.is_erased == other.is_erased or self.notification_id is None:
             return False
         removed = (self.notification_id,)
-        return self.without(removed) == other.without(removed)
+        return one.without(removed) == another.without(removed)
+
+    def traced(self, traceparent: str | None) -> Self:
+        """Return the event with this context."""
+        return self if self.traceparent == traceparent else replace(self, traceparent=traceparent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,8 +456,11 @@ def from_payload(
     )
 
 
-def encode(event: Event, payload: bytes | None = None) -> bytes:
-    """Return the event as the doorbell carries it: one JSON object. `payload` is that of `to_payload`, if known."""
+def encode(event: Event, payload: bytes | None = None, *, traceparent: str | None = None) -> bytes:
+    """Return the event as the doorbell carries it: one JSON object. `payload` is that of `to_payload`, if known.
+
+    Versions that do not know `traceparent` read the event without it: `decode` ignores fields that it does not know.
+    """
     columns = _LogColumns(
         event.inbox,
         event.epoch,
@@ -459,7 +473,10 @@ def encode(event: Event, payload: bytes | None = None) -> bytes:
     )
     kept = to_payload(event) if payload is None else payload
     # Joins two JSON objects, neither of which is empty.
-    return b"%b,%b" % (_json.encode(columns)[:-1], kept[1:])
+    known = _json.encode(columns)[:-1]
+    if traceparent is not None:
+        known += b',"traceparent":%b' % _json.encode(traceparent)
+    return b"%b,%b" % (known, kept[1:])
 
 
 def decode(frame: bytes) -> Event:

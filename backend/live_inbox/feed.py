@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError, InterfaceError
 
-from live_inbox import metrics, selectors
+from live_inbox import log_context, metrics, selectors, tracing
 from live_inbox.clock import clock
 from live_inbox.database_threads import in_database_thread
 from live_inbox.delivery.batch import Batch
@@ -48,7 +48,11 @@ class Feed:
         a gap. Raises HubClosed when the server stops.
         """
         async with self._hub.subscribe(inbox, after) as subscription:
-            yield OpenFeed(subscription, self._fault)
+            opened = OpenFeed(subscription, self._fault)
+            try:
+                yield opened
+            finally:
+                opened.end_span()
 
     async def follow(self, inbox: str, after: Position | None = None) -> Following:
         """Subscribe to an inbox without a task that reads it: see Following. The guarantee is that of `open`."""
@@ -64,12 +68,13 @@ class OpenFeed:
     the server stops.
     """
 
-    __slots__ = ("_events", "_fault", "_subscription")
+    __slots__ = ("_events", "_fault", "_span", "_subscription")
 
     def __init__(self, subscription: Subscription[Event], fault: Fault) -> None:
         self._subscription = subscription
         self._fault = fault
         self._events: Iterator[Event] = iter(())
+        self._span: tracing.MessageSpan | None = None
 
     @property
     def position(self) -> Position:
@@ -80,6 +85,7 @@ class OpenFeed:
         return self
 
     async def __anext__(self) -> Item:
+        self.end_span()
         event = next(self._events, None)
         while event is None:
             items = await self._answer(self._subscription.take)
@@ -87,7 +93,15 @@ class OpenFeed:
                 return items
             self._events = iter(items)
             event = next(self._events, None)
+        if event.traceparent is not None:
+            self._span = tracing.delivering([event.traceparent], 1, _current_api())
         return event
+
+    def end_span(self) -> None:
+        """End the span of the last event: whoever asks for the next one has written it."""
+        if self._span is not None:
+            self._span.end()
+            self._span = None
 
     async def fetch(self) -> list[Batch[Event]] | list[Batch[Reset]]:
         """Return a page from the log, or the reset that takes its place; nothing if the log has no more."""
@@ -132,7 +146,15 @@ class Following:
     Call `start` once, and `stop` at the end; after that nothing is delivered.
     """
 
-    __slots__ = ("_catching_up", "_deliver", "_failed", "_feed", "_is_stopped", "_subscription")
+    __slots__ = (
+        "_api",
+        "_catching_up",
+        "_deliver",
+        "_failed",
+        "_feed",
+        "_is_stopped",
+        "_subscription",
+    )
 
     def __init__(self, subscription: Subscription[Event], feed: OpenFeed) -> None:
         self._subscription = subscription
@@ -141,6 +163,7 @@ class Following:
         self._failed: Callable[[Exception], None] = _raise
         self._catching_up: asyncio.Task[None] | None = None
         self._is_stopped = False
+        self._api = _current_api()
 
     @property
     def position(self) -> Position:
@@ -185,7 +208,9 @@ class Following:
             if batch is not None:
                 if not batch.items:
                     return
-                room = self._deliver(batch)
+                # Of what is not traced, no span costs a call.
+                is_traced = batch.traceparents is not None
+                room = self._deliver_traced(batch) if is_traced else self._deliver(batch)
                 if (room is None and batch.is_last) or self._is_over():
                     return
         except Exception as error:
@@ -216,9 +241,24 @@ class Following:
     async def _deliver_all(self, batches: list[Batch[Event]] | list[Batch[Reset]]) -> None:
         """Deliver batches, and keep none that was delivered: waiting for a client that does not read may take long."""
         while batches and not self._is_over():
-            room = self._deliver(batches.pop(0))
+            room = self._deliver_traced(batches.pop(0))
             if room is not None:
                 await room
+
+    def _deliver_traced(self, batch: Batch[Event] | Batch[Reset]) -> Awaitable[None] | None:
+        """Deliver a batch; with a span, if what it has is traced."""
+        if batch.traceparents is None:
+            return self._deliver(batch)
+        span = tracing.delivering(batch.traceparents, len(batch.items), self._api)
+        if span is None:
+            return self._deliver(batch)
+        try:
+            room = self._deliver(batch)
+        except Exception as error:
+            span.end(type(error).__name__)
+            raise
+        span.end(backpressure=room is not None)
+        return room
 
     def _is_over(self) -> bool:
         """Return whether it was stopped; the batch just delivered may have been the reason."""
@@ -227,6 +267,11 @@ class Following:
     def _fail(self, error: Exception) -> None:
         self.stop()
         self._failed(error)
+
+
+def _current_api() -> str | None:
+    context = log_context.current()
+    return None if context is None else context.api
 
 
 def _discard(batch: Batch[Event] | Batch[Reset]) -> None:

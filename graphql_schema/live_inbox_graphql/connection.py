@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from graphql import GraphQLError
 
-from live_inbox import metrics
+from live_inbox import metrics, tracing
 from live_inbox.database_errors import kind_of
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Feed
@@ -176,6 +176,10 @@ class GraphQLConnection(WireProtocol, ABC):
             await self.send_refusal(refusal)
             self.close(refusal.code, refusal.detail)
             return
+        # A page can set no headers of a handshake.
+        parent = tracing.parent_of(payload.get("traceparent"), payload.get("tracestate"))
+        if parent is not None:
+            self.session.trace_parent = parent
         await self.send({"type": "connection_ack"})
         self.is_acknowledged = True
         self.on_acknowledged()

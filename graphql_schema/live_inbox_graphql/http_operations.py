@@ -28,6 +28,7 @@ from live_inbox_graphql.http_request import Parameters
 from live_inbox_graphql.media_types import PLAIN_JSON
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.operation_rate import take_operation
+from live_inbox_graphql.operation_spans import OperationSpan, operation_span, parent_of_request
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -67,11 +68,27 @@ async def answer_operation(
 
     Raises HttpError for an operation that cannot be executed by this method.
     """
+    parent = parent_of_request(context.request)
+    with operation_span(parameters.operation_name, parent) as span:
+        return await _answer(schema, method, parameters, context, media_type, span, is_paid=is_paid)
+
+
+async def _answer(
+    schema: ServedSchema,
+    method: str,
+    parameters: Parameters,
+    context: Context,
+    media_type: str,
+    span: OperationSpan,
+    *,
+    is_paid: bool,
+) -> Answer:
     try:
         query = requested_document(schema, parameters, is_anonymous=context.caller is None)
         if not is_paid:
             take_operation(context, schema.weight(query))
         await schema.examine(query)
+        span.note_document(schema, query, parameters.operation_name)
         body = await compiled_result(
             schema,
             context,
@@ -82,10 +99,13 @@ async def answer_operation(
             is_fresh=True,
         )
     except (GraphQLError, RateLimited) as error:
-        return answer_result(refused(error), media_type)
-    if body is not None:
-        return Answer(within_limit(body), media_type)
-    return answer_result(await _execute(schema, method, query, parameters, context), media_type)
+        result = refused(error)
+    else:
+        if body is not None:
+            return Answer(within_limit(body), media_type)
+        result = await _execute(schema, method, query, parameters, context)
+    span.note_errors(result.errors or ())
+    return answer_result(result, media_type)
 
 
 async def subscription_or_answer(

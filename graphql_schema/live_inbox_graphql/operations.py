@@ -34,6 +34,7 @@ from live_inbox_graphql.event_senders import EventSender, TypesSender
 from live_inbox_graphql.framing import Framing
 from live_inbox_graphql.messages import OperationRequest
 from live_inbox_graphql.operation_rate import take_operation
+from live_inbox_graphql.operation_spans import OperationSpan, operation_span
 from live_inbox_graphql.request_limits import check_request
 from live_inbox_graphql.served_schema import ServedSchema
 
@@ -109,18 +110,29 @@ class Operation:
     async def _run(self, request: OperationRequest, is_checked: bool) -> None:
         begin_operation(request.operation_name)
         try:
-            if not is_checked:
-                request = self._checked(request)
-            await self._owner.config.schema.examine(request.query)
-            compiled = self._compile(request)
-            if compiled is not None and await self._follow(compiled):
-                return
-            if self._is_stream or not await self._answer(request):
-                await self._execute(request)
+            with operation_span(request.operation_name, self._owner.session.trace_parent) as span:
+                if not is_checked:
+                    request = self._checked(request)
+                schema = self._owner.config.schema
+                await schema.examine(request.query)
+                span.note_document(schema, request.query, request.operation_name)
+                if await self._begin(request, span):
+                    return
+            # A stream may stay for days, and its events belong to what they were sent by.
+            await self._execute(request, None)
         except Exception as error:
             self._fail(error)
         finally:
             self._task = None
+
+    async def _begin(self, request: OperationRequest, span: OperationSpan) -> bool:
+        """Follow the feed, or answer; return False for a stream that graphql-core has to execute."""
+        compiled = self._compile(request)
+        if compiled is not None and await self._follow(compiled):
+            return True
+        if not self._is_stream and not await self._answer(request):
+            await self._execute(request, span)
+        return not self._is_stream
 
     def _checked(self, request: OperationRequest) -> OperationRequest:
         schema = self._owner.config.schema
@@ -201,8 +213,8 @@ class Operation:
 
     # -- executed -----------------------------------------------------------------------------------------
 
-    async def _execute(self, request: OperationRequest) -> None:
-        """Send the results of an operation, and how it ended."""
+    async def _execute(self, request: OperationRequest, span: OperationSpan | None) -> None:
+        """Send the results of an operation, and how it ended. `span`: that of a query or a mutation."""
         config = self._owner.config
         results = await config.schema.stream(
             request.query,
@@ -212,6 +224,8 @@ class Operation:
         )
         async with aclosing(results):
             async for result in results:
+                if span is not None:
+                    span.note_errors(result.errors or ())
                 if isinstance(result, PreExecutionError):
                     await self._owner.fail_operation(self, result.errors or [])
                     return

@@ -90,6 +90,12 @@ class ServedSchema:
         operation = document and get_operation_ast(document, request.operation_name)
         return bool(operation and operation.operation is OperationType.SUBSCRIPTION)
 
+    def operation_type(self, query: str, operation_name: str | None) -> str | None:
+        """Return `query`, `mutation` or `subscription`; None for a document that is not GraphQL."""
+        document = self._cache.parsed(query)
+        operation = document and get_operation_ast(document, operation_name)
+        return operation.operation.value if operation else None
+
     def compiled(self, request: OperationRequest) -> CompiledSubscription | None:
         """Return the compiled subscription; None for a request that only `stream` can execute."""
         if self._compilers is None or not self._may_compile():

@@ -141,8 +141,9 @@ class JsonDevice(Socket):
 
     _is_listing = False
 
-    def __init__(self, address: str, token: str) -> None:
-        super().__init__(f"{address}/ws/notifications/?token={token}")
+    def __init__(self, address: str, token: str, *, traceparent: str | None = None) -> None:
+        headers = None if traceparent is None else {"traceparent": traceparent}
+        super().__init__(f"{address}/ws/notifications/?token={token}", headers=headers)
         # An answer shows that the server has got so far as to watch the inbox for us.
         self.list()
 
@@ -293,11 +294,21 @@ EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) 
 class GraphQLDevice(Socket):
     """A graphql-transport-ws client with a subscription open; everything goes over its socket."""
 
-    def __init__(self, address: str, token: str, *, after: str | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        *,
+        after: str | None = None,
+        traceparent: str | None = None,
+    ) -> None:
         super().__init__(f"{address}/graphql/", "graphql-transport-ws")
         self.position = after
         self._ids = (str(number) for number in itertools.count(1))
-        self.send_json({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+        given = {"Authorization": f"Bearer {token}"}
+        if traceparent is not None:
+            given["traceparent"] = traceparent
+        self.send_json({"type": "connection_init", "payload": given})
         assert self.receive()["type"] == "connection_ack"
         if after is None:
             # List, then subscribe after its position: nothing that comes next can be missed.

@@ -30,6 +30,11 @@ class FakeEntry:
     removes: Collection[int] = ()
     restores: int | None = None
     """The sequence of the entry that this one removed."""
+    traceparent: str | None = field(default=None, compare=False)
+
+    def traced(self, traceparent: str | None) -> FakeEntry:
+        """Return the entry with this context."""
+        return replace(self, traceparent=traceparent)
 
     def without(self, removed: Collection[int]) -> FakeEntry:
         """Return the entry as the log has it once these entries are removed."""

@@ -27,6 +27,8 @@ class Batch(Struct, Generic[ItemT], gc=False):
     """The position of a client that has received them."""
     is_last: bool = False
     """Whether no event followed when the batch was made."""
+    traceparents: Sequence[str] | None = None
+    """The contexts in which its events were recorded, each once; None if none of them is traced, as nearly always."""
     _key: Hashable = None
     _made: Any = None
     _others: dict[Hashable, Any] | None = None
@@ -49,6 +51,12 @@ class Batch(Struct, Generic[ItemT], gc=False):
             others[key] = make(self.items)
         made = others[key]
         return made
+
+
+def traceparents_of(entries: Sequence[EntryT]) -> list[str] | None:
+    """Return the contexts in which entries were recorded, each once, in order; None if there are none."""
+    found = {each.traceparent: None for each in entries if each.traceparent is not None}
+    return list(found) or None
 
 
 def in_batches(entries: Sequence[EntryT], length: int) -> list[Batch[EntryT]]:

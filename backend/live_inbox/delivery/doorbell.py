@@ -92,11 +92,16 @@ class Doorbell:
         """
         self._ring(dict.fromkeys(inboxes, ()), to_all=True)
 
-    def ring(self, event_batch: EventBatch) -> None:
-        """Publish events to the hubs of all processes. Thread-safe."""
-        self._ring(event_batch, to_all=False)
+    def ring(self, event_batch: EventBatch, *, traceparent: str | None = None) -> None:
+        """Publish events to the hubs of all processes. Thread-safe.
 
-    def _ring(self, event_batch: EventBatch, *, to_all: bool) -> None:
+        `traceparent` is the context to which the publishing belongs, if it is traced.
+        """
+        self._ring(event_batch, to_all=False, traceparent=traceparent)
+
+    def _ring(
+        self, event_batch: EventBatch, *, to_all: bool, traceparent: str | None = None
+    ) -> None:
         if not event_batch:
             return
         self._leave_parent()
@@ -111,7 +116,7 @@ class Doorbell:
             metrics.DOORBELLS_DROPPED.inc()
             return
         self._fault.recovered()
-        messages = list(self._messages(deployment, event_batch, to_all=to_all))
+        messages = list(self._messages(deployment, event_batch, traceparent, to_all=to_all))
         server = self._server_publisher
         if server is not None:
             server.put(messages)
@@ -126,17 +131,17 @@ class Doorbell:
         return self._created_in != self._pid or parent_process() is not None
 
     def _messages(
-        self, deployment: str, event_batch: EventBatch, *, to_all: bool
+        self, deployment: str, event_batch: EventBatch, traceparent: str | None, *, to_all: bool
     ) -> Iterator[Message]:
         if len(event_batch) < _BULK_FROM and not to_all:
             for inbox, entries in event_batch.items():
                 group = inbox_group(deployment, inbox)
                 for chunk in _chunks({inbox: entries}):
-                    yield group, self._message(deployment, chunk)
+                    yield Message(group, self._message(deployment, chunk), traceparent)
             return
         group = bulk_group(deployment)
         for chunk in _chunks(event_batch):
-            yield group, self._message(deployment, chunk)
+            yield Message(group, self._message(deployment, chunk), traceparent, is_bulk=True)
 
     def _message(self, deployment: str, inboxes: dict[str, list[bytes]]) -> dict[str, object]:
         return self.codec.encode(

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager, suppress
 from typing import Generic
 
-from live_inbox import metrics
+from live_inbox import metrics, tracing
+from live_inbox.delivery.batch import traceparents_of
 from live_inbox.delivery.cancelling import cancel_all
 from live_inbox.delivery.channel_layer import ChannelLayer, HubLayer
 from live_inbox.delivery.channel_listener import ChannelListener
@@ -259,11 +260,14 @@ class Hub(Generic[EntryT]):
     ) -> list[Verdict]:
         verdicts: list[Verdict] = []
         appended: EntryT | None = None
+        traced: list[EntryT] | None = None
         for encoded in entries:
             try:
                 entry = self._decode(encoded)
                 if entry.inbox != inbox:
                     raise ValueError(f"an entry of inbox {entry.inbox}")
+                if entry.traceparent is not None:
+                    traced = [*(traced or ()), entry]
                 verdict = open_inbox.stream.offer(entry)
             except Exception as error:
                 self._unreadable.report(error)
@@ -274,11 +278,15 @@ class Hub(Generic[EntryT]):
                 elif verdict is Verdict.CONTRADICTED and self._may_doubt(inbox):
                     self._reader.dispute(entry)
             verdicts.append(verdict)
+        # Of what is not traced, nothing is measured.
+        span = None if traced is None else tracing.receiving(traceparents_of(traced) or ())
         if appended is not None:
             open_inbox.wake()
             self._on_delivered(appended, DeliverySource.DOORBELL)
         if Verdict.GAP in verdicts or (Verdict.FOREIGN in verdicts and self._may_doubt(inbox)):
             self._reader.reconcile({inbox})
+        if span is not None:
+            span.end(outcome=verdicts[-1].name.lower(), subscribers=open_inbox.subscribers)
         return verdicts
 
     def _may_doubt(self, inbox: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Generic
 
-from live_inbox.delivery.batch import Batch
+from live_inbox.delivery.batch import Batch, traceparents_of
 from live_inbox.delivery.log import EntryT
 from live_inbox.delivery.position import ORIGIN, Position, is_other_event
 
@@ -46,8 +46,10 @@ class LiveStream(Generic[EntryT]):
         "_capacity",
         "_early",
         "_epoch",
+        "_expected",
         "_first",
         "_is_caching",
+        "_is_traced",
         "_old",
         "_removed",
         "_run",
@@ -65,6 +67,10 @@ class LiveStream(Generic[EntryT]):
         self._run: list[EntryT] = []
         self._removed: set[int] = set()
         self._is_caching = False
+        self._is_traced = False
+        # Of traced entries that could not be appended: the log, which is read then, does not have their contexts.
+        # By sequence, with the fingerprint of the entry.
+        self._expected: dict[int, tuple[int, str]] = {}
         self._batches: dict[int, Batch[EntryT]] = {}
         self.generation = 0
 
@@ -106,6 +112,27 @@ class LiveStream(Generic[EntryT]):
             self._early.append(entry)
             del self._early[: -self._capacity]
             return Verdict.EARLY
+        verdict = self._judge(entry)
+        if verdict is not Verdict.APPENDED:
+            if entry.traceparent is not None and len(self._expected) < self._capacity:
+                self._expected[entry.sequence] = (entry.fingerprint, entry.traceparent)
+            return verdict
+        if self._expected:
+            entry = self._traced(entry)
+        if not self._run and not self._base:
+            self._base = entry.previous_fingerprint
+        self._run.append(entry)
+        if entry.traceparent is not None:
+            self._is_traced = True
+        self._batches.clear()
+        self._removed.update(entry.removes)
+        if entry.restores is not None:
+            self._removed.discard(entry.restores)
+        if len(self._run) >= 2 * self._capacity:
+            self._trim()
+        return Verdict.APPENDED
+
+    def _judge(self, entry: EntryT) -> Verdict:
         following = self._first + len(self._run)
         if entry.epoch != self._epoch:
             return Verdict.FOREIGN if self._epoch != ORIGIN.epoch else Verdict.GAP
@@ -116,16 +143,13 @@ class LiveStream(Generic[EntryT]):
             return Verdict.GAP
         if is_other_event(entry.previous_fingerprint, self._last_fingerprint()):
             return Verdict.GAP
-        if not self._run and not self._base:
-            self._base = entry.previous_fingerprint
-        self._run.append(entry)
-        self._batches.clear()
-        self._removed.update(entry.removes)
-        if entry.restores is not None:
-            self._removed.discard(entry.restores)
-        if len(self._run) >= 2 * self._capacity:
-            self._trim()
         return Verdict.APPENDED
+
+    def _traced(self, entry: EntryT) -> EntryT:
+        """Return the entry with the context that a doorbell has brought for it, before it could be appended."""
+        fingerprint, traceparent = self._expected.pop(entry.sequence, (None, None))
+        is_expected = traceparent is not None and fingerprint == entry.fingerprint
+        return entry.traced(traceparent) if is_expected else entry
 
     def held(self, sequence: int) -> EntryT | None:
         """Return the run's entry of a sequence; None if it is not in the run."""
@@ -164,7 +188,8 @@ class LiveStream(Generic[EntryT]):
             return Batch(items, self.head, is_last=True)
         # With the epoch object that is here already: comparing a string with itself reads no memory.
         last = Position(self._epoch, sequence + len(items), items[-1].fingerprint)
-        batch = Batch(items, last, end >= len(self._run))
+        traceparents = traceparents_of(items) if self._is_traced else None
+        batch = Batch(items, last, end >= len(self._run), traceparents)
         if self._is_caching:
             self._batches[sequence] = batch
         return batch
@@ -190,6 +215,8 @@ class LiveStream(Generic[EntryT]):
         self._erase()
         self._drop(self._old)
         self._old = len(self._run)
+        self._expected.clear()
+        self._is_traced = self._is_traced and traceparents_of(self._run) is not None
 
     def _erase(self) -> None:
         """Erase the content of what was removed, as the log has. Once for all that was appended together."""

@@ -31,6 +31,13 @@ class Entry(Protocol):
     def restores(self) -> int | None:
         """The id of what this entry brought back, with its content; None for most."""
 
+    @property
+    def traceparent(self) -> str | None:
+        """The sampled context in which it was recorded, if a doorbell has brought it with the entry."""
+
+    def traced(self, traceparent: str | None) -> Self:
+        """Return the entry with this context."""
+
     def without(self, removed: Collection[int]) -> Self:
         """Return the entry without the content of what was removed; itself if it is about something else."""
 

@@ -12,14 +12,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from live_inbox import metrics
+from live_inbox import metrics, tracing
 from live_inbox.delivery.channel_layer import PublishingLayer
 from live_inbox.faults import Fault
 
-Message = tuple[str, dict[str, Any]]
-"""A group, and what is published to it."""
+
+class Message(NamedTuple):
+    """What is published to a group."""
+
+    group: str
+    content: dict[str, Any]
+    traceparent: str | None = None
+    """The context to which the publishing belongs, if it is traced."""
+    is_bulk: bool = False
+    """Whether the group is that of all hubs."""
+
 
 _MAX_PENDING = 10_000
 
@@ -68,27 +77,34 @@ class Publisher:
             await self._work.wait()
             self._work.clear()
             while self._pending:
-                await self._publish(*self._pending.popleft())
+                await self._publish(self._pending.popleft())
             if not self._work.is_set():
                 self._idle.set()
 
-    async def _publish(self, group: str, message: dict[str, Any]) -> None:
+    async def _publish(self, message: Message) -> None:
+        span = None
         try:
             layer = self._layer()
             if layer is None:
                 return
+            if message.traceparent is not None:
+                span = tracing.publishing(message.traceparent, is_bulk=message.is_bulk)
             began = time.monotonic()
             async with asyncio.timeout(self._layer_seconds):
-                await layer.group_send(group, message)
+                await layer.group_send(message.group, message.content)
         except Exception as error:
             self._fault.report(error)
             self._down_until = time.monotonic() + self._retry_seconds
             metrics.DOORBELLS_DROPPED.inc(1 + len(self._pending))
             self._pending.clear()
+            if span is not None:
+                span.end(type(error).__name__)
         else:
             self._fault.recovered()
             metrics.DOORBELLS_SENT.inc()
             metrics.LAYER_PUBLISH_SECONDS.observe(time.monotonic() - began)
+            if span is not None:
+                span.end()
 
     async def drain(self) -> None:
         """Wait until everything queued has been published or dropped."""

@@ -7,8 +7,9 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable
+from functools import lru_cache
 
-from live_inbox import metrics
+from live_inbox import metrics, tracing
 from live_inbox.database_errors import MESSAGES, ErrorKind, kind_of
 from live_inbox.delivery.batch import Batch
 from live_inbox.errors import NotificationError
@@ -20,6 +21,7 @@ from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.json_api.actions import changed_inbox, perform
 from live_inbox.json_api.close_codes import close_frame
 from live_inbox.json_api.messages import (
+    CLIENT_MESSAGES,
     Action,
     Failure,
     RefreshToken,
@@ -33,6 +35,7 @@ from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 
 logger = logging.getLogger(__name__)
 _database = RecurringFault("database (JSON API)", metrics.DATABASE_FAULTS.labels("json"))
+_OUR_FAULTS = ("INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE")
 
 
 class JsonConnection(WireProtocol):
@@ -167,6 +170,15 @@ class JsonConnection(WireProtocol):
             self._worker = None
 
     async def _perform(self, action: Action) -> None:
+        attributes = {"live_inbox.action": _name_of(action)}
+        with tracing.operating(tracing.ACTION, self._session.trace_parent, attributes) as span:
+            failure = await self._answer(action)
+            if failure is not None:
+                self._protocol.action_failed(action, failure)
+                span.fail(failure.code, is_ours=failure.code in _OUR_FAULTS)
+
+    async def _answer(self, action: Action) -> Failure | None:
+        """Perform an action and answer it; return why it has failed."""
         caller = self._session.caller
         assert caller is not None
         try:
@@ -174,13 +186,23 @@ class JsonConnection(WireProtocol):
                 Use(caller.user_id, changed_inbox(caller, action)), perform, caller, action
             )
         except NotificationError as error:
-            self._protocol.action_failed(action, Failure.of(error))
+            return Failure.of(error)
         except AuthenticationFailed as error:
-            self._protocol.action_failed(action, Failure(error.code, error.message))
+            return Failure(error.code, error.message)
         except Exception as error:
-            self._protocol.action_failed(action, _failure_of(error))
-        else:
-            self._protocol.action_done(action, answer, sequence=sequence)
+            return _failure_of(error)
+        self._protocol.action_done(action, answer, sequence=sequence)
+        return None
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[type[object], str]:
+    return {action: name for name, action in CLIENT_MESSAGES.items()}
+
+
+def _name_of(action: Action) -> str:
+    """Return the type of the message that asked for an action."""
+    return _names()[type(action)]
 
 
 def _failure_of(error: Exception) -> Failure:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from live_inbox import database, metrics
+from live_inbox import database, metrics, tracing
 from live_inbox.apps import doorbell
 from live_inbox.events import Event, Kind, encode, to_payload
 from live_inbox.models import InboxEvent
@@ -52,7 +52,9 @@ def _announce(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
     # robust: whatever happens to the doorbell, the commit has succeeded. A lambda, because Django logs the
     # function's name when it fails, and a partial has none.
     using = database.alias()
-    transaction.on_commit(lambda: _ring(events, payloads), using=using, robust=True)
+    # Of now: a transaction of the caller's may end when the span of the send has ended.
+    traceparent = tracing.current_traceparent()
+    transaction.on_commit(lambda: _ring(events, payloads, traceparent), using=using, robust=True)
     # After the doorbell: devices do not wait for receivers.
     if has_receivers(events):
         transaction.on_commit(lambda: send_signals(events), using=using, robust=True)
@@ -97,10 +99,11 @@ def _write(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
         )
 
 
-def _ring(events: Sequence[Event], payloads: Sequence[bytes]) -> None:
+def _ring(events: Sequence[Event], payloads: Sequence[bytes], traceparent: str | None) -> None:
     event_batch: dict[str, list[bytes]] = {}
     for event, payload in zip(events, payloads, strict=True):
-        event_batch.setdefault(event.inbox, []).append(encode(event, payload))
+        encoded = encode(event, payload, traceparent=traceparent)
+        event_batch.setdefault(event.inbox, []).append(encoded)
     for kind, count in Counter(event.kind for event in events).items():
         metrics.EVENTS_COMMITTED.labels(kind.value).inc(count)
-    doorbell().ring(event_batch)
+    doorbell().ring(event_batch, traceparent=traceparent)

@@ -1,4 +1,4 @@
-"""Counts what was asked to be sent, by type and result.
+"""Counts what was asked to be sent, by type and result, and traces it (`live_inbox.tracing`).
 
 Results count when the call returns: what is sent within a transaction of the caller's may still be rolled back.
 `inbox_events_committed_total` counts commits.
@@ -6,11 +6,12 @@ Results count when the call returns: what is sent within a transaction of the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec
 
-from live_inbox import metrics
+from live_inbox import metrics, tracing
 from live_inbox.content import CONTENT_FIELDS
 from live_inbox.declared_types import declared_types
 from live_inbox.errors import NotificationError
@@ -30,13 +31,16 @@ def count_sends(send: Callable[P, Sent]) -> Callable[P, Sent]:
 
     @wraps(send)
     def counted(*args: P.args, **kwargs: P.kwargs) -> Sent:
-        try:
-            sent = send(*args, **kwargs)
-        except Exception as error:
-            _count(kwargs.get("type"), _failure(error))
-            raise
-        _count(kwargs.get("type"), _result(sent))
-        return sent
+        with _traced(kwargs.get("type")) as span:
+            try:
+                sent = send(*args, **kwargs)
+            except Exception as error:
+                _count(kwargs.get("type"), _failure(error))
+                raise
+            result = _result(sent)
+            _count(kwargs.get("type"), result)
+            span.set("live_inbox.result", result)
+            return sent
 
     return counted
 
@@ -46,6 +50,12 @@ def count_bulk_sends(send: Callable[P, SentMany]) -> Callable[P, SentMany]:
 
     @wraps(send)
     def counted(*args: P.args, **kwargs: P.kwargs) -> SentMany:
+        with _traced(kwargs.get("type")) as span:
+            sent = count(*args, **kwargs)
+            span.set("messaging.batch.message_count", sent.sent)
+            return sent
+
+    def count(*args: P.args, **kwargs: P.kwargs) -> SentMany:
         try:
             sent = send(*args, **kwargs)
         except SendManyInterrupted as error:
@@ -63,6 +73,21 @@ def count_bulk_sends(send: Callable[P, SentMany]) -> Callable[P, SentMany]:
         return sent
 
     return counted
+
+
+@contextmanager
+def _traced(given_type: Any) -> Iterator[tracing.ActiveSpan]:
+    """Trace a send while in the block: its type and its result, and nothing of what is sent."""
+    with tracing.sending() as span:
+        if span.is_recording:
+            span.set("live_inbox.type", _label(given_type))
+        try:
+            yield span
+        except Exception as error:
+            result = _failure(error)
+            span.set("live_inbox.result", result)
+            span.fail(type(error).__name__, is_ours=result == "failed")
+            raise
 
 
 def _result(sent: Sent) -> str:
@@ -84,7 +109,10 @@ def _count_all(type: object, sent: SentMany) -> None:
 
 
 def _count(type: Any, result: str, number: int = 1) -> None:
+    metrics.SENDS.labels(_label(type), result).inc(number)
+
+
+def _label(type: Any) -> str:
     if type is None:
         type = CONTENT_FIELDS["type"].default
-    is_declared = isinstance(type, str) and type in declared_types()
-    metrics.SENDS.labels(type if is_declared else OTHER, result).inc(number)
+    return type if isinstance(type, str) and type in declared_types() else OTHER

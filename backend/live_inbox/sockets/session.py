@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from prometheus_client import Counter
 
-from live_inbox import access_log, log_context, metrics
+from live_inbox import access_log, log_context, metrics, tracing
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.identity.admissions import AccessEnd, Admission, Admissions, Warn
@@ -171,6 +171,7 @@ class SocketSession:
         "is_draining",
         "is_open",
         "scope",
+        "trace_parent",
         "writer",
     )
 
@@ -180,6 +181,9 @@ class SocketSession:
         self.scope = scope
         self.writer = writer
         self.config = config
+        # Servers forget the headers once the socket is accepted.
+        self.trace_parent = tracing.parent_of_headers(scope.get("headers") or ())
+        """The context to which the requests on this socket belong: what the client has sent, if it has."""
         self.background = BackgroundTasks()
         self.caller: Caller | None = None
         self.is_open = True
