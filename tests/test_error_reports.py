@@ -9,7 +9,7 @@ import pytest
 from django.test import RequestFactory, override_settings
 from django.views.debug import get_exception_reporter_class, get_exception_reporter_filter
 
-from live_inbox.error_reports import RedactingReporter, RedactingReporterFilter
+from live_inbox.error_reports import RedactingReporter, RedactingReporterFilter, before_send
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -56,3 +56,67 @@ def test_variables_are_cleansed_for_reports_that_others_make() -> None:
     assert repr(shown["held"]) == "['Bearer ***']"
     assert shown["harmless"] is harmless
     assert SECRET["nested"] in held[0]
+
+
+def _sentry_event(module: str, **variables: str) -> dict[str, Any]:
+    frame = {"module": module, "function": "send", "vars": {"title": "'Paid'", **variables}}
+    return {
+        "exception": {"values": [{"type": "KeyError", "stacktrace": {"frames": [frame]}}]},
+        "request": {
+            "url": "https://example.com/graphql/?token=abcdefghij",
+            "headers": {"Authorization": "Bearer abcdefghij", "Accept": "*/*"},
+            "data": {"query": "mutation { send }"},
+            "cookies": {"sessionid": "abcdefghij"},
+        },
+        "breadcrumbs": {"values": [{"message": "GET /ws/?token=abcdefghij", "level": "info"}]},
+        "extra": {"count": 7},
+    }
+
+
+def test_an_event_of_sentry_about_our_code_has_no_variables_no_body_and_no_secrets() -> None:
+    assert before_send(_sentry_event("live_inbox.services.sending"), {}) == {
+        "exception": {
+            "values": [
+                {
+                    "type": "KeyError",
+                    "stacktrace": {
+                        "frames": [{"module": "live_inbox.services.sending", "function": "send"}]
+                    },
+                }
+            ]
+        },
+        "request": {
+            "url": "https://example.com/graphql/?token=***",
+            "headers": {"Authorization": "***", "Accept": "*/*"},
+        },
+        "breadcrumbs": {"values": [{"message": "GET /ws/?token=***", "level": "info"}]},
+        "extra": {"count": 7},
+    }
+
+
+@pytest.mark.parametrize(
+    ("module", "variables", "is_ours"),
+    [
+        ("live_inbox_graphql.changes", {}, True),
+        ("django.dispatch", {"sender": "<class 'live_inbox.models.Notification'>"}, True),
+        ("django.dispatch", {"sender": "<class 'shop.models.Order'>"}, False),
+        ("live_inboxes.views", {}, False),
+        ("shop.views", {}, False),
+    ],
+)
+def test_variables_of_other_code_stay_in_an_event_of_sentry(
+    module: str, variables: dict[str, str], is_ours: bool
+) -> None:
+    event = before_send(_sentry_event(module, **variables), {})
+    (frame,) = event["exception"]["values"][0]["stacktrace"]["frames"]
+    assert ("vars" in frame, "data" in event["request"]) == (not is_ours, not is_ours)
+
+
+def test_an_event_of_sentry_without_an_exception_stays_as_it_is() -> None:
+    event: dict[str, Any] = {
+        "message": "Hello",
+        "level": "error",
+        "exception": None,
+        "threads": {"values": []},
+    }
+    assert before_send(dict(event), {}) == event

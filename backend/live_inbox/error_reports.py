@@ -1,14 +1,16 @@
-"""Django's error reports and debug pages without secrets. For the settings:
+"""Error reports without secrets: of Django, with its debug pages, and of Sentry. For the settings:
 
 DEFAULT_EXCEPTION_REPORTER = "live_inbox.error_reports.RedactingReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "live_inbox.error_reports.RedactingReporterFilter"
+
+sentry_sdk.init(..., before_send=live_inbox.error_reports.before_send)
 """
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import ItemsView
+from collections.abc import ItemsView, Iterator
 from pprint import pformat
 from types import FrameType
 from typing import Any
@@ -17,6 +19,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
+from live_inbox import log_context
 from live_inbox.redaction import REDACTED, redacted
 
 
@@ -91,3 +94,68 @@ class RedactingReporter(ExceptionReporter):
     def get_traceback_text(self) -> SafeString:
         """Return the report for an e-mail."""
         return SafeString(redacted(super().get_traceback_text()))
+
+
+_OURS = ("live_inbox.", "live_inbox_graphql.", "live_inbox_site.")
+_HIDDEN = re.compile("AUTHORIZATION|COOKIE|TOKEN|TICKET|SECRET|PASSW|SIGNATURE", re.IGNORECASE)
+_LONGEST_TEXT = 16_384
+_WRITTEN = ("data", "cookies", "env")
+"""Of a request: what its client has written, and what says who that is."""
+
+
+def before_send(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+    """Return an event of Sentry's without secrets, and without what users have written. For `sentry_sdk.init`.
+
+    All texts lose their secrets (`live_inbox.redaction`). Where our code took part, by a frame or as the sender of a
+    signal, frames have no variables, which hold titles, texts and tokens, and the request no body. What an exception's
+    message says is left: raise none that repeats what somebody has written. An operation of GraphQL becomes the tag
+    `operation`, the API of a socket the tag `api`.
+    """
+    _add_tags(event)
+    traces = list(_stack_traces(event))
+    if any(_is_ours(frame) for trace in traces for frame in trace):
+        for trace in traces:
+            for frame in trace:
+                frame.pop("vars", None)
+        if isinstance(request := event.get("request"), dict):
+            for name in _WRITTEN:
+                request.pop(name, None)
+    shown: dict[str, Any] = _without_secrets(event)
+    return shown
+
+
+def _add_tags(event: dict[str, Any]) -> None:
+    context = log_context.current()
+    fields = {} if context is None else context.fields()
+    tags = {name: fields[name] for name in ("operation", "api") if name in fields}
+    if tags and isinstance(event.setdefault("tags", {}), dict):
+        event["tags"] |= tags
+
+
+def _stack_traces(event: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    for name in ("exception", "threads"):
+        found = event.get(name) or {}
+        for each in found.get("values") or () if isinstance(found, dict) else found:
+            yield (each.get("stacktrace") or {}).get("frames") or []
+
+
+def _is_ours(frame: dict[str, Any]) -> bool:
+    """Whether a frame is of our code, or sends a signal of ours: a receiver's stack begins in Django."""
+    sender = str((frame.get("vars") or {}).get("sender", ""))
+    return f"{frame.get('module')}.".startswith(_OURS) or "'live_inbox." in sender
+
+
+def _without_secrets(value: Any) -> Any:
+    match value:
+        case str():
+            return redacted(value[:_LONGEST_TEXT])
+        case dict():
+            return {name: _without_secret(name, each) for name, each in value.items()}
+        case list() | tuple():
+            return [_without_secrets(each) for each in value]
+    return value
+
+
+def _without_secret(name: Any, value: Any) -> Any:
+    is_hidden = isinstance(value, str) and _HIDDEN.search(str(name))
+    return REDACTED if is_hidden else _without_secrets(value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
+from django.core.handlers.asgi import ASGIHandler
+
 from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ class Lifespan:
         self, scope: Scope, startup: Message, receive: Receive, send: Send
     ) -> bool:
         """Let the application serve the protocol; return whether it does. Raises what it raises after its start."""
-        if self._application is None:
+        # Django's own raises for it, which tools that watch Django's handler report as an error at each start.
+        if self._application is None or isinstance(self._application, ASGIHandler):
             return False
         inner = _Inner(startup, receive, send, self._stop_in_order)
         try:

@@ -32,6 +32,13 @@ _REFERRING = ("_messages", "auser", "user")
 class DjangoHandler(ASGIHandler):
     """Serves requests by Django's middleware and views."""
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request. Raises ValueError for anything else."""
+        # Here already: Django raises the same, which Sentry reports at each start of a server.
+        if scope["type"] != "http":
+            raise ValueError("Django serves HTTP only.")
+        await super().__call__(scope, receive, send)
+
     def create_request(self, scope: Any, body_file: Any) -> Any:
         """Return the request, or None and an answer; note the request in the scope."""
         try:

@@ -48,7 +48,10 @@ class ServedSchema:
         self._cache = DocumentCache()
         self._is_own = is_own
         self.persisted: Final = PersistedDocuments()
-        self._has_extensions = bool(schema.extensions)
+        # Our own has none but those that an instrumentation adds to every schema, as Sentry's does: with them,
+        # nothing would be compiled.
+        self._extensions = () if is_own else tuple(schema.extensions)
+        self._has_extensions = bool(self._extensions)
         self.schema: Final = self._with_documents(schema)
         self._core = core_schema(schema)
         self._thread = DocumentThread(self._core)
@@ -57,7 +60,7 @@ class ServedSchema:
     def _with_documents(self, schema: strawberry.Schema) -> strawberry.Schema:
         """Return a copy: the project may serve its schema elsewhere, too, without our limits."""
         served = copy.copy(schema)
-        served.extensions = (self._documents, *schema.extensions)
+        served.extensions = (self._documents, *self._extensions)
         if self._is_own:
             # Errors are logged where they are masked.
             served.process_errors = _log_nothing  # type: ignore[method-assign]

@@ -144,7 +144,7 @@ class JsonConnection(WireProtocol):
         except AuthenticationFailed as error:
             answer = token_refused(Failure(error.code, error.message, reason=error.reason.value))
         except Exception as error:
-            answer = token_refused(_failure_of(error))
+            answer = token_refused(_failure_of(error, "refresh_token"))
         finally:
             self._refreshing = None
         self._protocol.send_now(answer)
@@ -190,7 +190,7 @@ class JsonConnection(WireProtocol):
         except AuthenticationFailed as error:
             return Failure(error.code, error.message)
         except Exception as error:
-            return _failure_of(error)
+            return _failure_of(error, _name_of(action))
         self._protocol.action_done(action, answer, sequence=sequence)
         return None
 
@@ -205,17 +205,17 @@ def _name_of(action: Action) -> str:
     return _names()[type(action)]
 
 
-def _failure_of(error: Exception) -> Failure:
+def _failure_of(error: Exception, action: str) -> Failure:
     """Return the failure for an error that is not the client's. The action may have been performed all the same."""
     kind = kind_of(error)
     if kind is ErrorKind.OURS:
-        return _internal(error)
+        return _internal(error, action)
     _database.report(error)
     return Failure("SERVICE_UNAVAILABLE", MESSAGES[kind], reason=kind.value)
 
 
-def _internal(error: Exception) -> Failure:
+def _internal(error: Exception, action: str) -> Failure:
     """Log a fault of ours; return the failure that the client sees, with an id that finds it in the log."""
     error_id = uuid.uuid4().hex
-    logger.error("An action failed (error id %s).", error_id, exc_info=error)
+    logger.error("The action %s failed (error id %s).", action, error_id, exc_info=error)
     return Failure("INTERNAL_SERVER_ERROR", f"Internal server error (error id {error_id}).")
