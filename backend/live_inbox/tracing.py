@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -160,35 +160,35 @@ class ActiveSpan:
 
 
 _NO_SPAN = ActiveSpan()
+_NOTHING = nullcontext(_NO_SPAN)
+"""Can be entered any number of times, at a time too."""
 
 
-@contextmanager
-def sending() -> Iterator[ActiveSpan]:
+def sending() -> AbstractContextManager[ActiveSpan]:
     """Make the span of a send the current one while in the block."""
-    with _active(SEND, "PRODUCER", _messaging(SEND, "send")) as span:
-        yield span
+    tracer = _tracer()
+    if tracer is None:
+        return _NOTHING
+    return _active(tracer, SEND, "PRODUCER", _messaging(SEND, "send"))
 
 
-@contextmanager
 def operating(
     name: str, parent: Context | None, attributes: Attributes | None = None
-) -> Iterator[ActiveSpan]:
+) -> AbstractContextManager[ActiveSpan]:
     """Make the span of a client's request the current one while in the block.
 
     `parent` is what the client has sent; without it, the parent is the current span, if there is one.
     """
-    with _active(name, "SERVER", attributes or {}, parent) as span:
-        yield span
+    tracer = _tracer()
+    if tracer is None:
+        return _NOTHING
+    return _active(tracer, name, "SERVER", attributes or {}, parent)
 
 
 @contextmanager
 def _active(
-    name: str, kind: str, attributes: Attributes, parent: Context | None = None
+    tracer: Tracer, name: str, kind: str, attributes: Attributes, parent: Context | None = None
 ) -> Iterator[ActiveSpan]:
-    tracer = _tracer()
-    if tracer is None:
-        yield _NO_SPAN
-        return
     from opentelemetry import trace
 
     span = tracer.start_span(name, parent, _kind(kind), attributes)
