@@ -55,7 +55,7 @@ async def alive(request: HttpRequest) -> HttpResponse:
 async def ready(request: HttpRequest) -> HttpResponse:
     """Readiness: answer 200, or 503 with all causes, within two seconds whatever hangs.
 
-    docs/operating.md has the fields. The clock and the channel layer are information: the database's clock is used, and
+    docs/operating/health.md has the fields. The clock and the channel layer are information: the database's clock is used, and
     reconciliation delivers the events.
     """
     checks: dict[str, Check] = await current_check().within(DATABASE_SECONDS)

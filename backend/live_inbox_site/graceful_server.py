@@ -2,7 +2,7 @@
 
 | signal | what the server does |
 |---|---|
-| SIGTERM, SIGINT (Ctrl-C), SIGHUP | it shuts down gracefully: docs/operating.md has the steps |
+| SIGTERM, SIGINT (Ctrl-C), SIGHUP | it shuts down gracefully: docs/operating/stopping.md has the steps |
 | SIGINT again | it closes all sockets with 1012 now, and gives open requests HURRY_SECONDS |
 | SIGINT a third time | it ends at once |
 

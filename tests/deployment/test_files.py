@@ -22,7 +22,7 @@ from tests.deployment.deployed_files import DIRECTORY, assignments, kubernetes, 
 
 PORT = 8000
 SPARE_SECONDS = 5
-"""As docs/operating.md says: how long to wait before SIGKILL, beyond the server's own time."""
+"""As docs/operating/stopping.md says: how long to wait before SIGKILL, beyond the server's own time."""
 
 SETTINGS = {name.upper() for name in SiteSettings.model_fields}
 OF_OTHERS = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}

@@ -1,6 +1,6 @@
 """The short answers with which a server refuses requests that no view sees: JSON in the form of a GraphQL error.
 
-The address of such a request may not be known yet, so all have one form. docs/operating.md has the table.
+The address of such a request may not be known yet, so all have one form. docs/operating/connections.md has the table.
 """
 
 from __future__ import annotations
