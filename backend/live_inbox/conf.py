@@ -665,8 +665,8 @@ class InboxSettings(BaseModel):
         2_621_440,
         ge=1024,
         description="Size limit of the body of an HTTP request to the site, and to any project on a server with the "
-        "HTTP protocol class of docs/operating/commands.md; a larger one is refused with 413 before it is read. Raise it if "
-        "your project takes uploads.",
+        "HTTP protocol class of docs/operating/commands.md; a larger one is refused with 413 before it is read. Raise "
+        "it if your project takes uploads.",
     )
     max_subscriptions_per_socket: int = Field(
         20,

@@ -55,8 +55,8 @@ async def alive(request: HttpRequest) -> HttpResponse:
 async def ready(request: HttpRequest) -> HttpResponse:
     """Readiness: answer 200, or 503 with all causes, within two seconds whatever hangs.
 
-    docs/operating/health.md has the fields. The clock and the channel layer are information: the database's clock is used, and
-    reconciliation delivers the events.
+    docs/operating/health.md has the fields. The clock and the channel layer are information: the database's clock is
+    used, and reconciliation delivers the events.
     """
     checks: dict[str, Check] = await current_check().within(DATABASE_SECONDS)
     errors = [check["error"] for check in checks.values() if "error" in check]

@@ -103,6 +103,7 @@ class SimulatedHub:
         config: HubConfig = SMALL,
         has_layer: bool = True,
         on_delivered: Callable[[FakeEntry, DeliverySource], None] = lambda entry, source: None,
+        on_round: Callable[[bool], None] = lambda is_reconciliation: None,
     ) -> None:
         self.loop = VirtualLoop()
         self.log = FakeLog()
@@ -116,6 +117,7 @@ class SimulatedHub:
             clock=self.loop.time,
             sleep=asyncio.sleep,
             on_delivered=on_delivered,
+            on_round=on_round,
         )
         self.followers: list[Follower] = []
         self.loop.result_of(self.hub.start())

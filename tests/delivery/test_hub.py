@@ -839,6 +839,45 @@ def test_ten_thousand_who_come_at_once_are_served_a_thousand_at_a_time() -> None
     simulation.close()
 
 
+def test_streams_are_compared_two_thousand_at_a_time() -> None:
+    # In between, the event loop delivers: comparing all of a large process at once takes it too long.
+    rounds: list[bool] = []
+    simulation = SimulatedHub(config=HubConfig(), on_round=rounds.append)
+    clients = [Follower(simulation, f"user{number}", None) for number in range(4500)]
+    simulation.settle()
+    # The reader waits for others who come at once.
+    simulation.loop.advance(1.0)
+    simulation.log.calls.clear()
+    rounds.clear()
+    for number in (0, 4499):
+        simulation.log.write(f"user{number}", 1)
+    simulation.reconcile()
+    heads = [call for call in simulation.log.calls if call[0] == "heads"]
+    assert heads == [("heads", 2000), ("heads", 2000), ("heads", 500)]
+    assert rounds == [False, False, True]
+    assert clients[0].sequences == clients[4499].sequences == [1]
+    simulation.close()
+
+
+def test_streams_whose_comparison_failed_are_compared_again_first() -> None:
+    rounds: list[bool] = []
+    simulation = SimulatedHub(config=HubConfig(), on_round=rounds.append)
+    client, *_ = [Follower(simulation, f"user{number}", None) for number in range(4500)]
+    simulation.settle()
+    # The reader waits for others who come at once.
+    simulation.loop.advance(1.0)
+    rounds.clear()
+    simulation.log.write("user0", 1)
+    simulation.log.failing = True
+    simulation.reconcile()
+    assert rounds == []
+    simulation.log.failing = False
+    simulation.loop.advance(1.0)
+    assert rounds[:3] == [False, False, True]
+    assert client.sequences == [1]
+    simulation.close()
+
+
 def test_a_log_that_is_never_read_is_not_reported_as_recovered(
     simulation: SimulatedHub, caplog: pytest.LogCaptureFixture
 ) -> None:
