@@ -25,6 +25,7 @@ from benchmarks.figures import percentile
 from benchmarks.scaling.cores import Cores, Steps
 from benchmarks.scaling.costs import Costs
 from benchmarks.scaling.pacing import RECONCILE_SECONDS
+from live_inbox.delivery.log_reader import COMPARED_AT_A_TIME
 from live_inbox_site.process_tuning import SWITCH_SECONDS
 
 SLICE_SECONDS = SWITCH_SECONDS
@@ -125,16 +126,26 @@ def each_event(site: Site, load: Load, costs: Costs, *, seconds: float, seed: in
 def _reconciling(
     env: simpy.Environment, server: Cores, site: Site, costs: Costs, chance: random.Random
 ) -> Steps:
-    inboxes = site.sockets_each
     yield env.timeout(chance.uniform(0, site.reconcile_seconds))
     while True:
         began = env.now
-        reading = inboxes * max(0.0, costs.reconcile - costs.reconcile_loop)
-        while reading > 0:
-            yield from server.work(min(SLICE_SECONDS, reading))
-            reading -= SLICE_SECONDS
-        yield from server.work(inboxes * costs.reconcile_loop)
+        for piece in _pieces(site.sockets_each, costs):
+            yield from server.work(piece)
         yield env.timeout(max(0.0, began + site.reconcile_seconds - env.now))
+
+
+def _pieces(inboxes: float, costs: Costs) -> Iterator[float]:
+    """Yield the work of one reconciliation in the pieces in which a server does it, in seconds.
+
+    The heads of COMPARED_AT_A_TIME inboxes are read, in slices of another thread, and then compared in one piece.
+    """
+    while inboxes > 0:
+        part = min(COMPARED_AT_A_TIME, inboxes)
+        inboxes -= part
+        reading = part * max(0.0, costs.reconcile - costs.reconcile_loop)
+        slices = math.ceil(reading / SLICE_SECONDS)
+        yield from [reading / slices] * slices if slices else []
+        yield part * costs.reconcile_loop
 
 
 def sampled(
@@ -224,10 +235,7 @@ class _Background:
 
     def __init__(self, site: Site, costs: Costs, first: float) -> None:
         self._every = site.reconcile_seconds
-        reading = site.sockets_each * max(0.0, costs.reconcile - costs.reconcile_loop)
-        slices = math.ceil(reading / SLICE_SECONDS)
-        self._round = [reading / slices] * slices if slices else []
-        self._round.append(site.sockets_each * costs.reconcile_loop)
+        self._round = list(_pieces(site.sockets_each, costs))
         self._due = [(first, 0)]
         self._began = first
 
