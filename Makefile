@@ -3,6 +3,10 @@
 
 PORT ?= 8000
 ARGS ?=
+# Of `make release`: only from its command line, so that no variable of the same name in the environment counts.
+VERSION =
+SIGN = yes
+DRY_RUN = no
 # A site in production, as `check --deploy` wants it. Nothing connects, and the secrets are none.
 PRODUCTION = ENVIRONMENT=production ALLOWED_HOSTS=inbox.example.com BEHIND_PROXY=true HSTS_INCLUDE_SUBDOMAINS=true HSTS_PRELOAD=true \
 	DATABASE_URL=postgres://inbox@localhost/inbox REDIS_URL=redis://localhost METRICS_TOKEN=only-for-make-check \
@@ -64,8 +68,11 @@ matrix: .development ## run a part of the tests with the lowest and the newest d
 audit: .development ## look for known vulnerabilities of the packages in the locks, as far as the registries tell
 	.venv/bin/python -m tests.audit
 
+release: .development ## make a release without publishing it: VERSION=0.2.0 (DRY_RUN=yes to try, SIGN=no without a key)
+	@.venv/bin/python -m releasing make --sign "$(SIGN)" --dry-run "$(DRY_RUN)" -- "$(VERSION)"
+
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/audit-tools var/matrix var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/audit-tools var/matrix var/release-* var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
 	find backend benchmarks graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development
@@ -90,4 +97,4 @@ check-django: .development
 .development:
 	$(call bootstrap,development)
 
-.PHONY: help run test chaos prove siege bench bench-quick check format pictures lock matrix audit clean check-style check-types check-imports check-django .development
+.PHONY: help run test chaos prove siege bench bench-quick check format pictures lock matrix audit release clean check-style check-types check-imports check-django .development

@@ -102,6 +102,8 @@ async function bundle(outdir) {
       plugins: [shadowStyles(TARGET), ...plugins],
       loader: { ".woff2": "file", ".svg": "copy", ".ttf": "dataurl" },
       define: { "process.env.NODE_ENV": '"production"', ...define },
+      // The names of bundles depend on the paths of modules: as they are from here, wherever node_modules leads.
+      preserveSymlinks: true,
       legalComments: "linked",
       metafile: true,
       logLevel: "warning",

@@ -90,11 +90,12 @@ function declare(directory) {
   run(process.execPath, [compiler, "-p", HERE, "--outDir", directory]);
 }
 
+/** Write what a package has beside its modules. Its version is that of the Python package, and so is that of its peer. */
 function stage(name, directory) {
   const source = join(HERE, name);
   const [, version] = /__version__ = "(.*)"/.exec(fs.readFileSync(join(ROOT, "backend/live_inbox/__init__.py"), "utf8"));
-  const description = JSON.parse(fs.readFileSync(join(source, "package.json"), "utf8"));
-  description.version = version;
+  const { name: named, ...rest } = JSON.parse(fs.readFileSync(join(source, "package.json"), "utf8"));
+  const description = { name: named, version, ...rest };
   if (description.peerDependencies["live-inbox"]) description.peerDependencies["live-inbox"] = version;
   fs.mkdirSync(directory, { recursive: true });
   fs.writeFileSync(join(directory, "package.json"), `${JSON.stringify(description, null, 2)}\n`);
@@ -133,8 +134,13 @@ function run(command, arguments_) {
   return done.stdout;
 }
 
+// npm packs the permissions of files, and a release has the same bytes on every machine.
+process.umask(0o022);
 const target = resolve(process.argv[2] ?? join(HERE, "dist"));
 fs.rmSync(join(target, "unpacked"), { recursive: true, force: true });
+// Of another version, perhaps.
+for (const name of fs.existsSync(target) ? fs.readdirSync(target) : [])
+  if (/^live-inbox(-react)?-\d.*\.tgz$/.test(name)) fs.rmSync(join(target, name));
 const [inbox, react] = ["live-inbox", "live-inbox-react"].map((name) => join(target, "unpacked", name));
 stage("live-inbox", inbox);
 stage("live-inbox-react", react);

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from releasing.artefacts import build_python
 from tests.packaging.installation import run
 from tests.stacks.uvicorn_server import REPOSITORY
+
+TIMESTAMP = 1_750_000_000
+"""When the commit would have been made that the distributions are built of."""
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +33,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def distributions(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The wheel and the source distribution, built with the build backend of this environment."""
+    """The wheel and the source distribution, built as for a release."""
     target = tmp_path_factory.mktemp("dist")
-    hatch = [sys.executable, "-m", "hatchling", "build", "-d", str(target)]
-    run(*hatch, "-t", "wheel", "-t", "sdist", cwd=checkout)
+    build_python(checkout, target, TIMESTAMP)
     (wheel,) = target.glob("*.whl")
     (source,) = target.glob("*.tar.gz")
     return wheel, source

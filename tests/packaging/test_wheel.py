@@ -15,6 +15,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 import live_inbox
+from live_inbox_site import building
+from releasing.inspection import inspect_source, inspect_wheel, try_wheel
 from tests.packaging.adopter_project import FILES, SEND
 from tests.packaging.installation import Installation, outside_environment, run
 from tests.stacks.child import Child
@@ -56,9 +58,10 @@ def test_the_wheel_holds_everything_that_is_needed_at_run_time(
         assert tracked <= names
 
 
-def test_the_source_distribution_builds_the_same_wheel_without_node(
+def test_the_source_distribution_builds_the_same_bytes_without_node(
     distributions: tuple[Path, Path], tmp_path: Path
 ) -> None:
+    """In another directory, with other times of files: a release depends on neither."""
     wheel, source = distributions
     with tarfile.open(source) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -72,12 +75,50 @@ def test_the_source_distribution_builds_the_same_wheel_without_node(
         str(tmp_path / "dist"),
         "-t",
         "wheel",
+        "-t",
+        "sdist",
     ]
     # Without a PATH, there is no Node to build anything with.
-    run(*hatch, cwd=unpacked, PATH="")
-    (again,) = (tmp_path / "dist").glob("*.whl")
-    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
-        assert set(second.namelist()) == set(first.namelist())
+    run(*hatch, cwd=unpacked, PATH="", SOURCE_DATE_EPOCH="1750000000")
+    for path in (wheel, source):
+        assert (tmp_path / "dist" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_bundles_depend_on_the_sources_alone(distributions: tuple[Path, Path]) -> None:
+    """Those of this checkout were built before, in another directory, perhaps by another Node."""
+    building.build()
+    directory = REPOSITORY / "backend" / "live_inbox" / "static" / "live_inbox" / "web"
+    # Versions of Node compress differently: a release is built by the Node of the lock.
+    built = {
+        path.name: path.read_bytes()
+        for path in directory.iterdir()
+        if path.suffix not in (".gz", ".br")
+    }
+    assert len(built) > 20
+    with zipfile.ZipFile(distributions[0]) as wheel:
+        for name, content in built.items():
+            assert wheel.read(f"live_inbox/static/live_inbox/web/{name}") == content, name
+
+
+def test_the_source_distribution_has_the_times_of_the_commit_and_no_owner(
+    distributions: tuple[Path, Path],
+) -> None:
+    with tarfile.open(distributions[1]) as archive:
+        members = archive.getmembers()
+    assert {member.mtime for member in members} == {1_750_000_000}
+    assert {(member.uid, member.gid, member.uname, member.gname) for member in members} == {
+        (0, 0, "", "")
+    }
+    names = [member.name for member in members if "/backend/" in member.name]
+    assert names == sorted(names, key=lambda name: name.split("/")[:-1])
+
+
+def test_the_wheel_works_where_there_is_nothing_but_what_it_asks_for(
+    distributions: tuple[Path, Path],
+) -> None:
+    version = live_inbox.__version__
+    inspect_source(distributions[1], version)
+    try_wheel(distributions[0], inspect_wheel(distributions[0], version), version)
 
 
 @pytest.fixture(scope="module")

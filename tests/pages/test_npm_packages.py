@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,6 +20,7 @@ from playwright.async_api import Page, expect
 
 import live_inbox
 from live_inbox_site.building import REPOSITORY, find_node
+from releasing.artefacts import build_npm
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
@@ -60,7 +62,8 @@ def node(*command: object, cwd: Path, **environment: str) -> str:
 def tarballs(built_pages: None, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The packages, built and packed by `npm pack`."""
     target = tmp_path_factory.mktemp("npm")
-    return [Path(line) for line in node(PACKAGES / "build.mjs", target, cwd=target).splitlines()]
+    build_npm(REPOSITORY, target)
+    return sorted(target.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,26 @@ def test_a_package_holds_what_it_declares(tarballs: list[Path]) -> None:
         assert not [text for text in texts if str(REPOSITORY) in text or "// ../" in text]
         imported = {name for text in texts for name in re.findall(r'from "\./(parts/[^"]+)"', text)}
         assert {f"dist/{name}" for name in imported} <= names
+
+
+def test_the_same_sources_give_the_same_tarballs(tarballs: list[Path], tmp_path: Path) -> None:
+    """In another directory, for a user with another umask."""
+    tree, target = tmp_path / "tree", tmp_path / "target"
+    frontend = tree / "frontend"
+    ignored = shutil.ignore_patterns("node_modules", "dist")
+    shutil.copytree(REPOSITORY / "frontend", frontend, ignore=ignored)
+    (frontend / "node_modules").symlink_to(REPOSITORY / "frontend" / "node_modules")
+    for name in ("LICENSE", "backend/live_inbox/__init__.py"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, tree / name)
+    target.mkdir()
+    mask = os.umask(0o077)
+    try:
+        build_npm(tree, target)
+    finally:
+        os.umask(mask)
+    for path in tarballs:
+        assert (target / path.name).read_bytes() == path.read_bytes()
 
 
 def test_every_entry_can_be_imported_where_there_is_no_browser(project: Path) -> None:
