@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
+import psycopg
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from redis.sentinel import MasterNotFoundError, Sentinel
 
-from live_inbox.faults import Fault, RecurringFault
+from live_inbox.faults import Fault, RecurringFault, in_one_line
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -85,3 +88,37 @@ def test_an_outage_without_a_known_end_is_logged_once_a_minute(
         "The coffee machine fails: ConnectionError: no water (1 more since the last line)",
     ]
     assert failures(counter) == 6
+
+
+def test_an_error_of_several_hosts_is_one_line_with_all_of_them() -> None:
+    error = psycopg.OperationalError(
+        'connection failed: connection to server at "two", port 1 failed: session is read-only\n'
+        "Multiple connection attempts failed. All failures were:\n"
+        "- host: 'one', port: '1', hostaddr: '192.0.2.1': connection timeout expired\n"
+        "- host: 'two', port: '1', hostaddr: '192.0.2.2': connection failed: connection to server at "
+        '"two", port 1 failed: session is read-only'
+    )
+    assert in_one_line(error) == (
+        "OperationalError: host: 'one', port: '1', hostaddr: '192.0.2.1': connection timeout expired; "
+        'connection to server at "two", port 1 failed: session is read-only'
+    )
+
+
+def test_a_sentinel_that_is_away_is_named_by_its_address() -> None:
+    addresses = [("127.0.0.1", 1), ("127.0.0.1", 2)]
+    sentinels: Any = Sentinel(addresses, sentinel_kwargs={"retry": None})  # type: ignore[no-untyped-call]
+    with pytest.raises(MasterNotFoundError) as raised:
+        sentinels.discover_master("main")
+    line = in_one_line(raised.value)
+    start = "MasterNotFoundError: No master found for 'main' : 127.0.0.1:1 "
+    assert line.startswith(start)
+    assert ", 127.0.0.1:2 " in line
+    assert "<" not in line
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(ValueError(), "ValueError: "), (OSError("first\nsecond"), "OSError: first")],
+)
+def test_other_errors_have_their_first_line(error: Exception, line: str) -> None:
+    assert in_one_line(error) == line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -18,6 +19,35 @@ _REFUSALS = frozenset({"AuthenticationError", "AuthorizationError", "NoPermissio
 def is_refusal(error: BaseException) -> bool:
     """Return whether a server was reached and refuses this client, which only its administrator can change."""
     return any(base.__name__ in _REFUSALS for base in type(error).__mro__)
+
+
+_SENTINEL = re.compile(r"<redis\.(?:asyncio\.)?client\.Redis\(")
+"""With what redis-py begins to name a Sentinel that does not answer: by all settings of the connection to it."""
+
+_ADDRESS = re.compile(r",host=([^,]{1,255}),port=([0-9]{1,5}),")
+_ATTEMPT = "- host: "
+"""How psycopg begins the lines about single hosts, where it has tried several. The first line is about the last one."""
+
+_FAILED = ": connection failed: "
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return the class and the message of an error, without what does not help to find its cause."""
+    lines = str(error).strip().splitlines() or [""]
+    # What follows has the address, too.
+    attempts = [
+        line.partition(_FAILED)[2] or line.removeprefix("- ")
+        for line in lines
+        if line.startswith(_ATTEMPT)
+    ]
+    first, *sentinels = _SENTINEL.split("; ".join(attempts) or lines[0])
+    return f"{type(error).__name__}: {first}{''.join(map(_of_sentinel, sentinels))}"
+
+
+def _of_sentinel(text: str) -> str:
+    settings, _, reason = text.partition(")>)>)> - ")
+    address = _ADDRESS.search(settings)
+    return f"{address[1]}:{address[2]} {reason}" if address else reason
 
 
 class Fault:
@@ -46,7 +76,7 @@ class Fault:
         is_first_refusal = not self._was_refused and is_refusal(error)
         self._was_refused = self._was_refused or is_first_refusal
         if self._failures == 1 or is_first_refusal:
-            logger.warning("The %s fails: %s: %s", self._dependency, type(error).__name__, error)
+            logger.warning("The %s fails: %s", self._dependency, in_one_line(error))
 
     def recovered(self) -> None:
         """Note a success; log it if failures came before."""
@@ -83,7 +113,5 @@ class RecurringFault:
             self._unlogged += 1
             return
         more = f" ({self._unlogged} more since the last line)" if self._unlogged else ""
-        logger.warning(
-            "The %s fails: %s: %s%s", self._dependency, type(error).__name__, error, more
-        )
+        logger.warning("The %s fails: %s%s", self._dependency, in_one_line(error), more)
         self._logged_at, self._unlogged = now, 0

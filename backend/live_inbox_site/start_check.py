@@ -6,13 +6,20 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.core.exceptions import ImproperlyConfigured
 
 from live_inbox.conf import inbox_settings
 from live_inbox.database_check import STEPS, UnappliedMigrations
+from live_inbox.database_threads import in_lane_within
+from live_inbox.faults import in_one_line
+from live_inbox.lanes import Lane
 from live_inbox.redaction import redacted
+
+DATABASE_SECONDS = 15.0
+"""How long each step with the database may take, with connecting to each of several hosts."""
 
 LAYER_SECONDS = 5.0
 """How long a message may take through the channel layer."""
@@ -30,14 +37,20 @@ class Part:
 def check_parts() -> Iterator[Part]:
     """Try each part in turn, and yield what was found out. Tables are not looked for in a database that is away."""
     for name, step in STEPS.items():
-        part = Part(name, _problem_of(step))
+        part = Part(name, _problem_of(partial(_in_thread_of_a_server, step)))
         yield part
         if part.problem is not None and name == "database":
             break
-    yield _check_layer()
+    yield check_layer()
 
 
-def _check_layer() -> Part:
+def _in_thread_of_a_server(step: Callable[[], None]) -> None:
+    """Make a step where servers make it: without the pool, which says only that it could not connect in time."""
+    asyncio.run(in_lane_within(Lane.READINESS, DATABASE_SECONDS, step))
+
+
+def check_layer() -> Part:
+    """Try the channel layer, and return what was found out."""
     name = "channel layer"
     try:
         layer = get_channel_layer(inbox_settings().channel_layer_alias)
@@ -67,6 +80,5 @@ def _problem_of(step: Callable[[], None]) -> str | None:
     except TimeoutError:
         return "no answer in time"
     except Exception as error:
-        first_line = str(error).strip().partition("\n")[0]
-        return redacted(f"{type(error).__name__}: {first_line}")
+        return redacted(in_one_line(error))
     return None
