@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from live_inbox.conf import CommaSeparated, InboxSettings, explain
@@ -33,8 +33,11 @@ def _database_address(text: str) -> str:
 
 def _redis_address(text: str) -> str:
     """Raise ValueError for what cannot be the address of a Redis: otherwise a typo would only slow down delivery."""
-    if text and not text.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("it begins with redis://, rediss:// or unix://")
+    if text:
+        # Here, because redis-py takes long to import.
+        from live_inbox_site.redis_hosts import redis_hosts
+
+        redis_hosts(text)
     return text
 
 
@@ -161,10 +164,27 @@ class SiteSettings(InboxSettings, BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
         "",
         repr=False,
-        description="Redis that carries doorbells between processes (`redis://host:6379/0`). Empty: "
+        description="Redis that carries doorbells between processes (`redis://host:6379/0`), with TLS `rediss://`, "
+        "with Sentinels `redis+sentinel://one:26379,two:26379/main`; several are separated by commas. Empty: "
         "none. A change made by one process then reaches the sockets of another within "
         "`RECONCILE_SECONDS`.",
     )
+    redis_password_file: Path | None = Field(
+        None,
+        description="File with the password of Redis, which is read at each new connection, in place of a password in "
+        "`REDIS_URL`.",
+    )
+
+    @field_validator("redis_password_file")
+    @classmethod
+    def _one_password(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        """Raise ValueError if REDIS_URL has a password, too."""
+        redis_url = info.data.get("redis_url", "")
+        if redis_url and value is not None:
+            from live_inbox_site.redis_hosts import redis_hosts
+
+            redis_hosts(redis_url, value)
+        return value
 
     @property
     def is_production(self) -> bool:

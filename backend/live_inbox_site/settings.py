@@ -8,7 +8,7 @@ from typing import Any
 import dj_database_url
 
 from live_inbox.connection_parameters import on_the_network, with_limits
-from live_inbox_site.environment import SITE_DIRECTORY, site_settings
+from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings, site_settings
 
 _settings = site_settings()
 
@@ -38,12 +38,16 @@ def _database(url: str) -> dict[str, Any]:
     return database
 
 
-def _channel_layer(redis_url: str) -> dict[str, Any]:
-    if not redis_url:
+def _channel_layer(settings: SiteSettings) -> dict[str, Any]:
+    if not settings.redis_url:
         return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    # Here, because redis-py takes long to import.
+    from live_inbox_site.redis_hosts import redis_hosts
+
+    hosts = redis_hosts(settings.redis_url, settings.redis_password_file)
     return {
         "BACKEND": "live_inbox.delivery.redis_layer.RedisLayer",
-        "CONFIG": {"hosts": [redis_url], "prefix": "inbox"},
+        "CONFIG": {"hosts": hosts, "prefix": "inbox"},
     }
 
 
@@ -102,7 +106,7 @@ LIVE_INBOX = _settings.of_the_app()
 
 DATABASES = {"default": _database(_settings.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CHANNEL_LAYERS = {"default": _channel_layer(_settings.redis_url)}
+CHANNEL_LAYERS = {"default": _channel_layer(_settings)}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

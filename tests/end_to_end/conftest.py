@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,10 +11,13 @@ from django.contrib.auth import get_user_model
 
 from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import GraphQLDevice, JsonDevice
+from tests.end_to_end.doorbells import TwoServers
 from tests.end_to_end.serve_command import ServeStarter
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 from tests.stacks.uvicorn_server import ServerProcess
+
+StartTwo = Callable[..., TwoServers]
 
 
 @pytest.fixture
@@ -45,6 +48,17 @@ def devices(token: str) -> Iterator[Devices]:
     opened = Devices(token)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def start_two(start_server: Callable[..., ServerProcess], devices: Devices, alice: int) -> StartTwo:
+    """Start two servers with these settings, which reconcile twice a second, and open a device at each."""
+
+    def start(**settings: str) -> TwoServers:
+        servers = [start_server(**{"RECONCILE_SECONDS": "0.5", **settings}) for _ in range(2)]
+        return TwoServers(servers, [devices.graphql(server) for server in servers], alice)
+
+    return start
 
 
 class Devices:

@@ -24,6 +24,8 @@ bind {host}
 port {port}
 dir "{directory}"
 requirepass {password}
+masterauth {password}
+{replication}
 save ""
 appendonly {durable}
 appendfsync always
@@ -43,14 +45,22 @@ def redis_binary() -> Path:
 class RedisServer(LoopbackServer):
     """A Redis on a loopback port that stays the same over restarts, with a password of its own.
 
-    `durable` keeps the data over a restart, also after SIGKILL; without it, the server starts empty each time.
+    `durable` keeps the data over a restart, also after SIGKILL; without it, the server starts empty each time. A
+    replica of another server has its password.
     """
 
-    def __init__(self, process_registry: ProcessRegistry, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        process_registry: ProcessRegistry,
+        *,
+        durable: bool = False,
+        replica_of: RedisServer | None = None,
+    ) -> None:
         super().__init__(process_registry)
         self._durable = durable
+        self._primary = replica_of
         self._directory = process_registry.new_directory("redis")
-        self._password = secrets.token_hex(16)
+        self._password = secrets.token_hex(16) if replica_of is None else replica_of.password
 
     @property
     def url(self) -> str:
@@ -62,6 +72,11 @@ class RedisServer(LoopbackServer):
         """The password of its clients."""
         return self._password
 
+    def is_linked(self) -> bool:
+        """Whether this replica has the data of its primary."""
+        with redis.Redis.from_url(self.url, socket_timeout=1) as client:
+            return bool(client.info("replication").get("master_link_status") == "up")
+
     def answers(self) -> bool:
         """Whether the server answers a command now."""
         try:
@@ -72,12 +87,14 @@ class RedisServer(LoopbackServer):
 
     def _spawn(self) -> Child:
         configuration = self._directory / "redis.conf"
+        primary = self._primary
         configuration.write_text(
             CONFIGURATION.format(
                 host=LOOPBACK,
                 port=self.port,
                 directory=self._directory,
                 password=self._password,
+                replication="" if primary is None else f"replicaof {LOOPBACK} {primary.port}",
                 durable="yes" if self._durable else "no",
             )
         )

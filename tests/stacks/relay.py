@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,17 +17,17 @@ _START_SECONDS = 30.0
 
 
 class Relay:
-    """Listens on a loopback port, and passes bytes on to a server's Unix socket, both ways.
+    """Listens on a loopback port, and passes bytes on to a server's Unix socket or port, both ways.
 
     Whatever it does to a connection, both of its ends stay open, and neither hears of it.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | int) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._started = threading.Event()
         self._stopping = asyncio.Event()
-        self._route = Route(str(target))
+        self._route = Route(target if isinstance(target, int) else str(target))
         self.port = 0
 
     @property
@@ -75,8 +76,16 @@ class Relay:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._route.accept, LOOPBACK, 0)
+        server = await asyncio.start_server(self._accept, LOOPBACK, 0)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stopping.wait()
         server.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # What is open at the end is cancelled with the loop; asyncio would log a traceback for each.
+        with suppress(asyncio.CancelledError):
+            await self._handle(reader, writer)
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._route.accept(reader, writer)

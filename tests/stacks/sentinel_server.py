@@ -20,15 +20,25 @@ port {port}
 dir "{directory}"
 sentinel monitor {name} {host} {redis_port} 1
 sentinel auth-pass {name} {password}
-sentinel down-after-milliseconds {name} 1000
+sentinel down-after-milliseconds {name} {down_milliseconds}
 """
 
 
 class SentinelServer(LoopbackServer):
-    """A Sentinel on a loopback port, which gives clients the address of the Redis that it watches."""
+    """A Sentinel on a loopback port, which gives clients the address of the Redis that it watches.
 
-    def __init__(self, process_registry: ProcessRegistry, server: RedisServer) -> None:
+    Alone, it decides by itself that the Redis is down, and promotes a replica.
+    """
+
+    def __init__(
+        self,
+        process_registry: ProcessRegistry,
+        server: RedisServer,
+        *,
+        down_milliseconds: int = 1000,
+    ) -> None:
         super().__init__(process_registry)
+        self._down_milliseconds = down_milliseconds
         self._directory = process_registry.new_directory("sentinel")
         self._server = server
 
@@ -40,6 +50,21 @@ class SentinelServer(LoopbackServer):
             "master_name": MASTER_NAME,
             "password": self._server.password,
         }
+
+    @property
+    def url(self) -> str:
+        """The value of REDIS_URL."""
+        return f"redis+sentinel://:{self._server.password}@{LOOPBACK}:{self.port}/{MASTER_NAME}"
+
+    def replicas(self) -> int:
+        """Return how many replicas it could promote."""
+        with redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=1) as client:
+            return len(client.sentinel_slaves(MASTER_NAME))
+
+    def primary_port(self) -> int:
+        """Return the port of the Redis that it takes for the primary."""
+        with redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=1) as client:
+            return int(client.sentinel_get_master_addr_by_name(MASTER_NAME)[1])
 
     def answers(self) -> bool:
         """Whether the Sentinel knows the Redis."""
@@ -59,6 +84,7 @@ class SentinelServer(LoopbackServer):
                 name=MASTER_NAME,
                 redis_port=self._server.port,
                 password=self._server.password,
+                down_milliseconds=self._down_milliseconds,
             )
         )
         return Child(
