@@ -28,6 +28,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         ("RECONCILE_SECONDS", "abc", "Input should be a valid number"),
         ("RECONCILE_SECONDS", "0", "Input should be greater than 0"),
         ("DATABASE_URL", "mysql://x", "it begins with postgres://, postgresql:// or sqlite:///"),
+        ("DATABASE_URL", "postgres://me:a/b@x/y", "it is no valid URL; in the user's name and"),
         ("REDIS_URL", "http://x", "it begins with redis://, rediss://, unix://, redis+sentinel://"),
         ("ALLOWED_ORIGINS", "example.com", "'example.com' is not an origin"),
         ("ALLOWED_ORIGINS", "https://app.*.com", "'https://app.*.com': a `*` stands for all below"),

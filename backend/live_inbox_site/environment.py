@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from live_inbox.conf import CommaSeparated, InboxSettings, explain
 from live_inbox.limits.rate import RateLimit
+from live_inbox_site.database_url import parse_database_url
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 SITE_DIRECTORY = _CHECKOUT if (_CHECKOUT / "pyproject.toml").exists() else Path.cwd()
@@ -28,6 +29,7 @@ def _database_address(text: str) -> str:
     """Raise ValueError for a database that the product does not support."""
     if not text.startswith(("sqlite:///", "postgres://", "postgresql://")):
         raise ValueError("it begins with postgres://, postgresql:// or sqlite:///")
+    parse_database_url(text)
     return text
 
 
@@ -159,7 +161,7 @@ class SiteSettings(InboxSettings, BaseSettings):
         f"sqlite:///{SITE_DIRECTORY / 'var' / 'inbox.sqlite3'}",
         repr=False,
         description="Database, as a URL: `postgres://user:password@host:5432/name` or "
-        "`sqlite:////path/to/file`.",
+        "`sqlite:////path/to/file`. With several hosts (`one:5432,two:5432`), the first that can be used.",
     )
     redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
         "",

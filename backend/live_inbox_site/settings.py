@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import dj_database_url
-
 from live_inbox.connection_parameters import on_the_network, with_limits
+from live_inbox_site.database_url import parse_database_url
 from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings, site_settings
 
 _settings = site_settings()
@@ -18,7 +17,7 @@ STATEMENT_SECONDS = 120
 
 
 def _database(url: str) -> dict[str, Any]:
-    database: dict[str, Any] = dict(dj_database_url.parse(url))
+    database = parse_database_url(url)
     options = database.setdefault("OPTIONS", {})
     if "sqlite" in database["ENGINE"]:
         # WAL lets readers go on while somebody writes. IMMEDIATE takes the write lock when a transaction

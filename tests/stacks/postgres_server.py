@@ -19,6 +19,7 @@ from typing import Self
 
 from tests.stacks.child import Child, ServerFailed
 from tests.stacks.local_server import LocalServer
+from tests.stacks.ports import LOOPBACK
 from tests.stacks.postgres_cluster import SUPERUSER, PostgresCluster
 from tests.stacks.process_registry import ProcessRegistry
 
@@ -58,17 +59,31 @@ IPC_RMID = 0
 class PostgresServer(PostgresCluster, LocalServer):
     """A PostgreSQL that this process runs.
 
-    `durable` has the settings of production, for tests that kill it; without it, commits are not synced.
+    `durable` has the settings of production, for tests that kill it; without it, commits are not synced. With a port,
+    it listens there, too.
     """
 
-    def __init__(self, process_registry: ProcessRegistry, *, durable: bool = False) -> None:
+    def __init__(
+        self, process_registry: ProcessRegistry, *, durable: bool = False, port: int | None = None
+    ) -> None:
         PostgresCluster.__init__(self, process_registry.new_directory("postgres"))
         LocalServer.__init__(self, process_registry)
         self._durable = durable
+        self._port = port
         self.socket_directory = self.directory
         """Where clients find the server from its next start on."""
         # PostgreSQL refuses to be run by root.
         self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the address of one of the databases, on the Unix socket."""
+        host, _, name = super().url(database).rpartition("/")
+        return f"{host}/{name}" if self._port is None else f"{host}:{self._port}/{name}"
+
+    @property
+    def data(self) -> Path:
+        """The directory of its files."""
+        return self._data
 
     def start(self) -> Self:
         """Start the server and return it when it accepts connections. The first start makes the cluster."""
@@ -148,6 +163,8 @@ class PostgresServer(PostgresCluster, LocalServer):
     def _spawn(self) -> Child:
         settings = ALWAYS | ({} if self._durable else FAST)
         settings["unix_socket_directories"] = str(self.socket_directory)
+        if self._port is not None:
+            settings |= {"listen_addresses": LOOPBACK, "port": str(self._port)}
         options = [f"--{name}={value}" for name, value in settings.items()]
         return Child(
             self._process_registry,
