@@ -33,7 +33,7 @@ def test_several_addresses_are_several_hosts() -> None:
 def test_sentinels_have_the_name_of_the_primary_and_credentials_of_their_own() -> None:
     address = (
         "redis+sentinel://ann:pass%2Fword@one:26380,[::1],three/main"
-        "?db=1&sentinel_username=bob&sentinel_password=other&socket_timeout=0.5"
+        "?db=1&sentinel_username=bob&sentinel_password=other&socket_timeout=0.5&sentinel_socket_timeout=1"
     )
     assert redis_hosts(address) == [
         {
@@ -43,7 +43,7 @@ def test_sentinels_have_the_name_of_the_primary_and_credentials_of_their_own() -
             "password": "pass/word",
             "db": 1,
             "socket_timeout": 0.5,
-            "sentinel_kwargs": {"username": "bob", "password": "other"},
+            "sentinel_kwargs": {"username": "bob", "password": "other", "socket_timeout": 1.0},
         }
     ]
 

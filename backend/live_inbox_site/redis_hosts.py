@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from redis.connection import parse_url
 
@@ -51,7 +51,7 @@ def _parsed(address: str) -> tuple[SplitResult, dict[str, Any]]:
         raise ValueError(f"it begins with {'://, '.join(_SCHEMES[:-1])}:// or {_SCHEMES[-1]}://")
     try:
         parts = urlsplit(address)
-        options = dict(parse_url(urlunsplit(_plain(parts))))  # type: ignore[no-untyped-call]
+        options = _options(urlunsplit(_plain(parts)))
     except ValueError:
         raise ValueError(
             "it is no valid URL; in the user's name and password, each of the characters :/?#[]@%, is percent-encoded, "
@@ -86,12 +86,8 @@ def _behind_sentinels(parts: SplitResult, options: dict[str, Any]) -> dict[str, 
         raise ValueError(
             "with Sentinels it is redis+sentinel://user:password@host:26379,host:26379/name-of-the-primary"
         )
-    own = {name: value for name, value in options.items() if name not in _OF_THE_ADDRESS}
-    for_sentinels = {
-        key.removeprefix(_FOR_SENTINELS): own.pop(key)
-        for key in list(own)
-        if key.startswith(_FOR_SENTINELS)
-    }
+    own = dict(options)
+    for_sentinels = _options_for_sentinels(own)
     if parts.scheme.startswith("rediss"):
         tls = {"ssl": True, **{key: own[key] for key in own if key.startswith("ssl_")}}
         own, for_sentinels = own | tls, tls | for_sentinels
@@ -103,3 +99,19 @@ def _behind_sentinels(parts: SplitResult, options: dict[str, Any]) -> dict[str, 
         **own,
         **({"sentinel_kwargs": for_sentinels} if for_sentinels else {}),
     }
+
+
+def _options_for_sentinels(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of the connections to Sentinels out of all, and return them. Raises ValueError."""
+    given = {
+        key.removeprefix(_FOR_SENTINELS): options.pop(key)
+        for key in list(options)
+        if key.startswith(_FOR_SENTINELS)
+    }
+    return _options(f"redis://localhost?{urlencode(given)}")
+
+
+def _options(address: str) -> dict[str, Any]:
+    """Return what redis-py finds in an address beside the host. Raises ValueError."""
+    found: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]
+    return {name: value for name, value in found.items() if name not in _OF_THE_ADDRESS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -19,7 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from live_inbox.delivery.redis_layer import RedisLayer
+from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
+from tests.stacks.sentinel_server import SentinelServer
 
 SLOW_MACHINE = {"socket_timeout": 30, "socket_connect_timeout": 30}
 
@@ -155,3 +158,22 @@ async def test_it_works_as_a_user_with_few_rights(private_redis: RedisServer) ->
     with pytest.raises(redis.exceptions.NoPermissionError):
         await layer.group_send("a", {"from": "me", "inboxes": {}})
     await layer.flush()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_sentinel_that_is_down_is_passed_over_while_a_doorbell_is_sent(
+    private_redis: RedisServer, process_registry: ProcessRegistry
+) -> None:
+    with SentinelServer(process_registry, private_redis) as sentinel:
+        host = sentinel.host
+        host["sentinels"] = [("127.0.0.1", 1), *host["sentinels"]]
+        layer = RedisLayer(hosts=[host], prefix="inbox")
+        async with asyncio.timeout(20):
+            while True:
+                # As `live_inbox.delivery.publishing` does: what is not sent by then is dropped.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await layer.group_send("a", {"from": "me", "inboxes": {}})
+                        break
+        await layer.flush()
+        gc.collect()

@@ -20,6 +20,8 @@ from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from channels_redis.utils import decode_hosts
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from live_inbox.internals.redis_parser import (
     RESTORED,
@@ -35,6 +37,8 @@ OnMessages = Callable[[list[dict[str, Any]]], None]
 UNREADABLE: dict[str, Any] = {"type": "unreadable"}
 """Stands for a message whose payload cannot be read: anybody can publish anything."""
 _TIMEOUTS = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+_SENTINEL_TIMEOUTS = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
+"""A doorbell has one second in all, in which Sentinels that are down are passed over."""
 
 
 class UnreadablePayload(ValueError):
@@ -48,7 +52,7 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
 
     Each host gets a socket timeout of 1 s unless its configuration says otherwise: while Redis does not answer,
     channels-redis holds up all publishers of a process for as long. It gets RESP2 unless its address says otherwise:
-    for RESP3, redis-py formats each message for a debug log.
+    for RESP3, redis-py formats each message for a debug log. A Sentinel gets 0.25 s, and one attempt.
     """
 
     def __init__(self, hosts: Sequence[Any] | None = None, **configuration: Any) -> None:
@@ -156,5 +160,7 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
             defaults["parser_class"] = partial(DrainingParser, receiver=self)
         if "sentinels" not in host:
             return defaults | dict(host)
-        sentinel_options = _TIMEOUTS | dict(host.get("sentinel_kwargs") or {})
+        # redis-py would try one that is down for seconds, before it asks the next one.
+        once: dict[str, Any] = {**_SENTINEL_TIMEOUTS, "retry": Retry(NoBackoff(), 0)}
+        sentinel_options = once | dict(host.get("sentinel_kwargs") or {})
         return defaults | dict(host) | {"sentinel_kwargs": sentinel_options}
