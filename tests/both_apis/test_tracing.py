@@ -145,6 +145,18 @@ def test_the_attributes_are_these_and_none_of_what_was_written(
         assert "eyJ" not in written
 
 
+def test_a_list_in_place_of_a_change_is_an_action_of_its_own(
+    spans: Spans, connect: Open, alice: int
+) -> None:
+    device: Device = connect("json", traceparent=SAMPLED)
+    sent = services.send(recipient_id=alice, title="Draft").notification
+    assert sent is not None
+    assert device.next_change().what == "added"
+    services.edit(notification_id=sent.pk, title="Final")
+    assert device.next_change().what == "reloaded"
+    assert _only(spans, "live_inbox.action").attributes == {"live_inbox.action": "reload"}
+
+
 def test_the_operation_of_graphql_has_its_type_and_name(
     spans: Spans, server: ServerThread, alice: int
 ) -> None:

@@ -25,6 +25,7 @@ from live_inbox.json_api.messages import (
     Action,
     Failure,
     RefreshToken,
+    Reload,
     token_expiring,
     token_refreshed,
     token_refused,
@@ -197,11 +198,11 @@ class JsonConnection(WireProtocol):
 
 @lru_cache(maxsize=1)
 def _names() -> dict[type[object], str]:
-    return {action: name for name, action in CLIENT_MESSAGES.items()}
+    return {Reload: "reload", **{action: name for name, action in CLIENT_MESSAGES.items()}}
 
 
 def _name_of(action: Action) -> str:
-    """Return the type of the message that asked for an action."""
+    """Return the type of the message that asked for an action; `reload` for a list that nobody asked for."""
     return _names()[type(action)]
 
 
