@@ -372,6 +372,8 @@ TOLD: dict[Kind, dict[str, Any] | None] = {
     Kind.GROUPED: {"type": "notification_deleted", "notification_id": 123, "success": True},
     Kind.UNGROUPED: None,
     Kind.RESTORED: None,
+    Kind.OTHER_CHANGE: None,
+    Kind.OTHER: None,
 }
 
 
