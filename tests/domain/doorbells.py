@@ -15,7 +15,7 @@ class RememberingDoorbell:
         self.account_changes: list[list[str]] = []
         self.broken = False
 
-    def ring(self, rung: Mapping[str, Sequence[bytes]]) -> None:
+    def ring(self, rung: Mapping[str, Sequence[bytes]], *, traceparent: str | None = None) -> None:
         """Remember; or fail, as no doorbell should."""
         if self.broken:
             raise RuntimeError("the doorbell is broken")

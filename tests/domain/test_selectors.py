@@ -381,7 +381,6 @@ def rows_given() -> Iterator[list[int]]:
 @pytest.mark.parametrize(
     "damage",
     [
-        {"kind": "from_the_future"},
         {"payload": {}},
         {"payload": []},
         {"payload": {"unread": 1, "total": 1, "notification": {"id": 1}}},

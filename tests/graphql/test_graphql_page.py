@@ -13,6 +13,7 @@ from graphql import parse, validate
 
 from live_inbox.conf import InboxSettings
 from live_inbox.database_errors import ErrorKind
+from live_inbox.delivery.log import ResetReason
 from live_inbox.errors import InvalidInput, RateLimited
 from live_inbox.identity.admissions import AccessEnd
 from live_inbox.identity.credentials import _PAYLOAD_KEYS, token_from_payload
@@ -149,6 +150,7 @@ def test_the_limits() -> None:
 
 def test_every_setting_that_is_named_exists() -> None:
     others = {*Code, "LIVE_INBOX", "EVENT_TYPES", "DATA_UPLOAD_MAX_MEMORY_SIZE"}
+    others |= set(ResetReason.__members__)
     named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", PAGE)) - others
     assert {name for name in named if name.lower() not in InboxSettings.model_fields} == set()
 
