@@ -109,7 +109,7 @@ class LateDoorbells:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._ring = Doorbell.ring
         self._held: list[tuple[Doorbell, Any]] = []
-        patch.setattr(Doorbell, "ring", lambda bell, batch: self._held.append((bell, batch)))
+        patch.setattr(Doorbell, "ring", lambda bell, batch, **_: self._held.append((bell, batch)))
 
     def ring(self, place: int) -> None:
         """Let one through."""

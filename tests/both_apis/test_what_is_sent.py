@@ -56,7 +56,7 @@ class HeldDoorbells:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._ring = Doorbell.ring
         self._held: list[tuple[Doorbell, Mapping[str, Sequence[bytes]]]] = []
-        patch.setattr(Doorbell, "ring", lambda bell, batch: self._held.append((bell, batch)))
+        patch.setattr(Doorbell, "ring", lambda bell, batch, **_: self._held.append((bell, batch)))
 
     def ring_all(self) -> None:
         """Ring one doorbell that has the events of all."""
