@@ -51,3 +51,12 @@ export function icon(name: IconName): SVGSVGElement {
   svg.append(path);
   return svg;
 }
+
+/** Create a button that shows only an icon: `name` says what it does. */
+export function tool(symbol: IconName): HTMLButtonElement {
+  return element("button", { type: "button", class: "tool" }, icon(symbol));
+}
+
+export function name(button: HTMLButtonElement, label: string): void {
+  setAttributes(button, { title: label, "aria-label": label });
+}

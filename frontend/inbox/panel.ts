@@ -1,6 +1,6 @@
 /** The panel: heading, status, filters, the frame around the list, preferences. It renders, and reports clicks. */
 
-import { element, icon, setAttributes } from "./dom.js";
+import { element, name, setAttributes, tool } from "./dom.js";
 import { type Filter, folderOf, type InboxList } from "./list.js";
 import { onNearEnd } from "./scrolling.js";
 import type { SignedOut } from "./signed_out.js";
@@ -94,7 +94,9 @@ export class Panel {
 
   private listen(): void {
     const { actions } = this;
-    this.markAll.addEventListener("click", () => actions.markAllRead());
+    this.markAll.addEventListener("click", () => {
+      if (!this.markAll.ariaDisabled) actions.markAllRead();
+    });
     this.preferencesButton.addEventListener("click", () => actions.togglePreferences());
     this.closeButton.addEventListener("click", () => actions.close());
     for (const { filter, button } of this.parts) button.addEventListener("click", () => actions.changeFilter(filter));
@@ -161,7 +163,8 @@ export class Panel {
     const { filter, hasMore, types } = list;
     const count = unreadCount ? texts.count("unreadCount", unreadCount) : texts.text("allRead");
     setText(this.count, isLoaded ? count : "");
-    this.markAll.disabled = unreadCount === 0;
+    // Not `disabled`: whoever has just pressed it keeps the focus, and can undo it by the keyboard.
+    this.markAll.ariaDisabled = unreadCount ? null : "true";
     // It is of the inbox alone.
     this.markAll.hidden = folderOf(filter) !== "INBOX";
     const type = filter.type === null ? undefined : (types.get(filter.type) ?? filter.type);
@@ -216,14 +219,6 @@ function emptyText(filter: Filter): keyof Strings {
   if (folderOf(filter) !== "INBOX") return "emptyFolder";
   if (type !== null) return "emptyFiltered";
   return unreadOnly ? "emptyUnread" : "empty";
-}
-
-function tool(symbol: "checks" | "tune" | "close"): HTMLButtonElement {
-  return element("button", { type: "button", class: "tool" }, icon(symbol));
-}
-
-function name(button: HTMLButtonElement, label: string): void {
-  setAttributes(button, { title: label, "aria-label": label });
 }
 
 function setText(target: HTMLElement, text: string): void {

@@ -1,6 +1,6 @@
 /** The bar that says what was done, with a button that undoes it. One change at a time. */
 
-import { element, icon } from "./dom.js";
+import { element, name, tool } from "./dom.js";
 import type { Texts } from "./strings.js";
 
 const SHOWN_MS = 6_000;
@@ -10,7 +10,7 @@ export class UndoBar {
   readonly root = element("div", { class: "bar", hidden: true });
   private readonly text = element("span", { role: "status" });
   private readonly button = element("button", { type: "button", class: "link" });
-  private readonly dismiss = element("button", { type: "button", class: "tool" }, icon("close"));
+  private readonly dismiss = tool("close");
   private offered: (() => void) | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -27,8 +27,7 @@ export class UndoBar {
     const texts = this.texts();
     this.offered = undo;
     this.button.textContent = texts.text("undo");
-    this.dismiss.title = texts.text("dismiss");
-    this.dismiss.setAttribute("aria-label", this.dismiss.title);
+    name(this.dismiss, texts.text("dismiss"));
     this.text.textContent = text;
     this.root.hidden = false;
     this.wait();
@@ -50,6 +49,8 @@ export class UndoBar {
   hide(): void {
     clearTimeout(this.timer);
     this.offered = undefined;
+    // Its buttons disappear: whoever has pressed one by the keyboard is still in the panel.
+    if (this.root.matches(":focus-within")) this.root.parentElement?.focus();
     this.root.hidden = true;
     this.text.textContent = "";
   }

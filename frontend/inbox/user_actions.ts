@@ -44,17 +44,19 @@ export class UserActions implements ItemActions, PanelActions {
     const { context } = this;
     const { list, texts, panel } = context;
     const { filter, position, unreadCount } = list;
+    const { type } = filter;
     const [first] = list.notifications;
     const newest = first && rankOf(first);
     const covers = (each: Notification): boolean =>
-      (filter.type === null || each.type === filter.type) && (newest === undefined || !isNewer(rankOf(each), newest));
+      (type === null || each.type === type) && (newest === undefined || !isNewer(rankOf(each), newest));
     const loaded = list.notifications.filter((each) => !each.read && covers(each));
-    const unreadDelta = filter.type === null ? -unreadCount : -loaded.length;
+    const unreadDelta = -(type === null ? unreadCount : loaded.length);
     for (const { id } of loaded) context.feed.allow(id);
     // Of one type, nobody knows here how many there are further down.
-    const type = filter.type === null ? null : (list.types.get(filter.type) ?? filter.type);
+    const done =
+      type === null ? texts.count("markedRead", unreadCount) : `${list.types.get(type) ?? type} · ${texts.text("allRead")}`;
     this.undoable(
-      type === null ? texts.count("markedRead", unreadCount) : texts.text("markTypeRead", { type }),
+      done,
       { effect: "read", covers, ids: [], unreadDelta },
       async (source) => {
         const range = { filter: { ...filter, unreadOnly: false }, upTo: position };

@@ -252,7 +252,7 @@ async def test_mark_all_as_read_respects_the_filter(other_page: OtherSite, site:
     await button.click()
     await eventually(inbox.unread, [])
     # Not how many: most of them may be further down.
-    await expect(inbox.root.locator(".bar span")).to_have_text("Mark all of “billing” as read")
+    await expect(inbox.root.locator(".bar span")).to_have_text("billing · all read")
     undo = inbox.root.get_by_role("button", name="Undo")
     await undo.click()
     await expect(inbox.root.locator("article[data-unread]")).to_have_count(20)
@@ -267,6 +267,32 @@ async def test_mark_all_as_read_respects_the_filter(other_page: OtherSite, site:
 
     await eventually(unread, ["a report"])
     await eventually(inbox.count, "1 unread")
+
+
+async def test_the_focus_stays_in_the_panel_when_its_buttons_are_used_by_keyboard(
+    other_page: OtherSite, site: Site
+) -> None:
+    for title in ("one", "two"):
+        site.send("alice", title)
+    inbox = await other_page.open()
+    keyboard, bar = other_page.page.keyboard, inbox.root.locator(".bar")
+    mark_all = inbox.root.get_by_role("button", name="Mark all as read")
+    await mark_all.press("Enter")
+    await eventually(inbox.count, "all read")
+    await expect(mark_all).to_be_focused()
+    await expect(mark_all).to_be_disabled()
+    await keyboard.press("Enter")
+    await keyboard.press("Control+z")
+    await eventually(inbox.unread, ["two", "one"])
+    await expect(mark_all).to_be_enabled()
+    panel = inbox.root.locator(".panel")
+    for button, titles in (("Undo", ["two", "one"]), ("Dismiss", ["one"])):
+        await inbox.item("two").press("e")
+        await eventually(inbox.titles, ["one"])
+        await bar.get_by_role("button", name=button).press("Enter")
+        await expect(bar).to_be_hidden()
+        await expect(panel).to_be_focused()
+        await eventually(inbox.titles, titles)
 
 
 async def test_mark_all_as_read_leaves_what_arrives_meanwhile(
