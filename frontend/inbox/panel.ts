@@ -164,7 +164,7 @@ export class Panel {
     const count = unreadCount ? texts.count("unreadCount", unreadCount) : texts.text("allRead");
     setText(this.count, isLoaded ? count : "");
     // Not `disabled`: whoever has just pressed it keeps the focus, and can undo it by the keyboard.
-    this.markAll.ariaDisabled = unreadCount ? null : "true";
+    setAttributes(this.markAll, { "aria-disabled": !unreadCount && "true" });
     // It is of the inbox alone.
     this.markAll.hidden = folderOf(filter) !== "INBOX";
     const type = filter.type === null ? undefined : (types.get(filter.type) ?? filter.type);
