@@ -12,6 +12,7 @@ from tests.pages.conftest import Opener
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.test_accessibility import axe
+from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -131,6 +132,21 @@ async def test_preview_and_send_are_above_the_fold(
     await expect(page.locator("#inbox-preview")).to_be_visible()
     assert await is_in_view(page.locator(".inbox-card"), page)
     assert await is_in_view(page.get_by_role("button", name="Send", exact=True), page)
+
+
+async def test_the_tables_of_the_statistics_scroll_on_a_phone_and_the_page_does_not(
+    page: Page, site: Site
+) -> None:
+    site.send("alice", "one")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await sign_in(page)
+    await page.goto("/admin/live_inbox/notification/statistics/")
+    await expect(page.get_by_role("heading", name="By campaign")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+    campaigns = page.get_by_role("region", name="By campaign")
+    await campaigns.focus()
+    await page.keyboard.press("ArrowRight")
+    await eventually(lambda: campaigns.evaluate("each => each.scrollLeft > 0"), True)
 
 
 async def test_a_send_to_everybody_is_counted_confirmed_watched_and_recalled(
