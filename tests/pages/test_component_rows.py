@@ -269,6 +269,20 @@ async def test_mark_all_as_read_respects_the_filter(other_page: OtherSite, site:
     await eventually(inbox.count, "1 unread")
 
 
+async def test_a_click_at_the_end_of_the_list_counts_after_the_keyboard_was_used(
+    other_page: OtherSite, site: Site
+) -> None:
+    for number in range(1, 16):
+        site.send("alice", f"row {number:02}")
+    inbox = await other_page.open()
+    await inbox.item("row 15").press("s")
+    await inbox.snooze_menu.get_by_role("button", name="In one hour").press("Escape")
+    await expect(inbox.item("row 15")).to_be_focused()
+    # It is the last one. The keys disappear as soon as the button takes the focus.
+    await inbox.press("row 01", "Delete")
+    await expect(inbox.root.locator(".bar span")).to_have_text("Deleted.")
+
+
 async def test_the_focus_stays_in_the_panel_when_its_buttons_are_used_by_keyboard(
     other_page: OtherSite, site: Site
 ) -> None:
