@@ -139,11 +139,10 @@ CHANGES: tuple[tuple[str, str, str], ...] = (
     # Fields of events: that of the new payload, and one of all events.
     (
         EVENTS,
-        "    notification_ids: list[int] | None = None\n\n    @property\n    def notification_type",
+        "    notification_ids: list[int] | None = None\n",
         "    notification_ids: list[int] | None = None\n"
         "    visit: dict[str, Any] | None = None\n"
-        '    origin: str = "next"\n'
-        "\n    @property\n    def notification_type",
+        '    origin: str = "next"\n',
     ),
     (
         EVENTS,

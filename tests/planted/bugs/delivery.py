@@ -9,7 +9,7 @@ BUGS = (
         name="no-doorbell",
         breaks="No doorbell ever rings: every event waits for reconciliation.",
         file="backend/live_inbox/services/event_recording.py",
-        original="doorbell().ring(event_batch)",
+        original="doorbell().ring(event_batch, traceparent=traceparent)",
         replacement="doorbell()",
         caught_by=("tests/domain/test_send.py::test_a_notification_is_stored_logged_and_rung",),
     ),
@@ -57,18 +57,24 @@ BUGS = (
         name="rung-before-the-commit",
         breaks="The doorbell rings within the transaction: clients see what may be rolled back.",
         file="backend/live_inbox/services/event_recording.py",
-        original="transaction.on_commit(lambda: _ring(events, payloads), using=using, robust=True)",
-        replacement="_ring(events, payloads)",
+        original=(
+            "transaction.on_commit("
+            "lambda: _ring(events, payloads, traceparent), using=using, robust=True)"
+        ),
+        replacement="_ring(events, payloads, traceparent)",
         caught_by=("tests/domain/test_send.py::test_nothing_is_rung_before_the_commit",),
     ),
     PlantedBug(
         name="rung-for-a-rolled-back-savepoint",
         breaks="The doorbell of a savepoint that was rolled back rings with the outer transaction.",
         file="backend/live_inbox/services/event_recording.py",
-        original="transaction.on_commit(lambda: _ring(events, payloads), using=using, robust=True)",
+        original=(
+            "transaction.on_commit("
+            "lambda: _ring(events, payloads, traceparent), using=using, robust=True)"
+        ),
         replacement=(
             "database.connection().run_on_commit.append("
-            "(set(), lambda: _ring(events, payloads), True))"
+            "(set(), lambda: _ring(events, payloads, traceparent), True))"
         ),
         caught_by=(
             "tests/domain/test_send.py::test_what_is_rolled_back_is_not_rung_and_leaves_no_hole",
@@ -217,8 +223,8 @@ BUGS = (
         name="stale-batch",
         breaks="A batch is cached although events were appended.",
         file=f"{DELIVERY}/live_stream.py",
-        original="self._run.append(entry)\n        self._batches.clear()",
-        replacement="self._run.append(entry)",
+        original="self._is_traced = True\n        self._batches.clear()",
+        replacement="self._is_traced = True",
         caught_by=(
             "tests/delivery/test_live_stream.py::test_a_batch_is_kept_until_the_run_changes_or_it_is_clear_cache",
         ),

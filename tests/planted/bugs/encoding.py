@@ -50,8 +50,8 @@ BUGS = (
         name="content-of-the-first-event-doorbell",
         breaks="The doorbell of several events carries the content of the first for all of them.",
         file="backend/live_inbox/services/event_recording.py",
-        original="encode(event, payload)",
-        replacement="encode(event, payloads[0])",
+        original="encode(event, payload, traceparent=traceparent)",
+        replacement="encode(event, payloads[0], traceparent=traceparent)",
         caught_by=(
             "tests/domain/test_expiry.py::test_several_of_one_inbox_get_consecutive_sequences",
         ),

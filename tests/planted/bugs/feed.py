@@ -113,8 +113,8 @@ BUGS = (
         name="backpressure-ignored",
         breaks="A client that does not read is written to all the same, while it catches up.",
         file=FEED,
-        original="room = self._deliver(batches.pop(0))",
-        replacement="room = self._deliver(batches.pop(0)) and None",
+        original="room = self._deliver_traced(batches.pop(0))",
+        replacement="room = self._deliver_traced(batches.pop(0)) and None",
         caught_by=(
             "tests/domain/test_following.py::TestWithoutATask::test_room_is_awaited_between_batches",
         ),
