@@ -168,6 +168,8 @@ async def test_a_send_to_everybody_is_counted_confirmed_watched_and_recalled(
     bar = page.get_by_role("progressbar")
     assert await bar.evaluate("bar => bar.value === bar.max && bar.max > 1200")
     await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    # What stands below is as of then, too.
+    await expect(page.locator(".field-chunks .readonly")).to_have_text("3")
     await page.locator("summary", has_text="Recall").click()
     await page.get_by_role("button", name="Recall from all inboxes").click()
     await expect(state).to_have_text("Recalled.")
@@ -184,6 +186,7 @@ async def test_the_page_of_an_inbox_shows_what_is_connected(
     await sign_in(page)
     await page.goto("/admin/live_inbox/inbox/")
     await page.get_by_role("link", name="alice").click()
+    await expect(page.get_by_role("heading", name="Inbox of alice")).to_be_visible()
     devices = page.locator("#inbox-connections tbody tr")
     # The page has two inboxes of hers.
     await expect(devices).to_have_count(2)

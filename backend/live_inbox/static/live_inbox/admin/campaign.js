@@ -21,6 +21,14 @@
     if (!answer.isDue) for (const each of page.querySelectorAll('[data-while="sending"]')) each.hidden = true;
   }
 
+  // The rest of the page is as it was when the page was opened.
+  async function showFields() {
+    const answer = await fetch(location.href);
+    if (!answer.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll("#bulksend_form fieldset");
+    document.querySelectorAll("#bulksend_form fieldset").forEach((each, place) => fresh[place] && each.replaceWith(fresh[place]));
+  }
+
   async function ask() {
     const works = page.dataset.works === "true" && token !== null;
     const options = works ? { method: "POST", headers: { "X-CSRFToken": token.value } } : {};
@@ -30,6 +38,7 @@
       const progress = await answer.json();
       show(progress);
       if (progress.isDue) setTimeout(ask, PAUSE_MS);
+      else showFields().catch(() => {});
     } catch {
       setTimeout(ask, FAILED_PAUSE_MS);
     }
