@@ -177,9 +177,18 @@ def test_a_failed_download_leaves_what_worked(repository: Repository) -> None:
 
 
 def test_a_command_waits_for_another_that_installs(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    begun, waits, go_on = threading.Event(), threading.Event(), threading.Event()
+    # Not what is printed: reading that from this thread may lose a line of another one.
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith("Waiting for another command"):
+            waits.set()
+
+    monkeypatch.setattr(bootstrap, "say", say)
 
     def slowly() -> None:
         begun.set()
@@ -192,9 +201,7 @@ def test_a_command_waits_for_another_that_installs(
     other = Repository(repository.directory)
     second = threading.Thread(target=other.environment.ensure, args=[RUNTIME_LOCK])
     second.start()
-    said = ""
-    while "Waiting for another command" not in said:
-        said += capsys.readouterr().out
+    assert waits.wait(SECONDS), said
     go_on.set()
     first.join(SECONDS)
     second.join(SECONDS)
