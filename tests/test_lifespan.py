@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from channels.routing import ProtocolTypeRouter
+from django.core.handlers.asgi import ASGIHandler
 
+from live_inbox.asgi import mount
 from live_inbox.lifespan import Lifespan
-from live_inbox.sockets.asgi import Application, Receive, Scope, Send
+from live_inbox.sockets.asgi import Application, Message, Receive, Scope, Send
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -131,3 +133,26 @@ async def test_an_inbox_that_fails_to_start_fails_the_server(
 ) -> None:
     assert await LifespanServer(None, error=OSError("no")).run() == ["stop inbox", "startup.failed"]
     assert "The server cannot start." in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_mounted_handler_of_django_is_not_asked_for_a_lifespan() -> None:
+    """It raises, which tools that watch it report as an error at each start."""
+    asked: list[str] = []
+
+    class Watched(ASGIHandler):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            asked.append(scope["type"])
+
+    given: asyncio.Queue[Message] = asyncio.Queue()
+    sent: list[str] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+        if message["type"] == "lifespan.startup.complete":
+            given.put_nowait({"type": "lifespan.shutdown"})
+
+    given.put_nowait({"type": "lifespan.startup"})
+    await mount(Watched())({"type": "lifespan"}, given.get, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert asked == []

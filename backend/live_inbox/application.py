@@ -59,20 +59,22 @@ def build_application(
 ) -> Application:
     """Return the application described in `live_inbox.asgi.mount`."""
     endpoints = _endpoints()
-    if http is not None and serves_requests:
-        http = requests_with_token(http)
 
     async def start() -> None:
         await running_inboxes().start()
         if on_started is not None:
             on_started()
 
+    # Of the project's application, and not of what stands in front of it: it may be Django's, which has none.
+    lifespan = Lifespan(http, start=start, stop=running_inboxes().stop)
+    if http is not None and serves_requests:
+        http = requests_with_token(http)
     return SocketRouter(
         http,
         endpoints,
         websocket=websocket,
         prefix=prefix,
-        lifespan=Lifespan(http, start=start, stop=running_inboxes().stop),
+        lifespan=lifespan,
     )
 
 
