@@ -455,6 +455,10 @@ class Notification(models.Model):
         return self.pk if self.returned_rank is None else self.returned_rank
 
 
+MAY_REPEAT_CONTENT = ~Q(kind__in=[kind.value for kind in NOT_CHANGES])
+"""The events that may repeat the content of a notification after it was added, those of a newer version included."""
+
+
 class InboxEvent(models.Model):
     """One change of an inbox: an entry of its log. Sequences count 1, 2, 3, ... without holes."""
 
@@ -483,7 +487,7 @@ class InboxEvent(models.Model):
             models.Index(
                 fields=["inbox", "notification_id"],
                 name="inboxevent_changes",
-                condition=~Q(kind__in=[kind.value for kind in NOT_CHANGES]),
+                condition=MAY_REPEAT_CONTENT,
             )
         ]
 

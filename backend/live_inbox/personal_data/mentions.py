@@ -7,7 +7,6 @@ sequences and fingerprints, so positions stay valid.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -16,16 +15,21 @@ import orjson
 from django.db.models import Q, QuerySet
 
 from live_inbox import database
-from live_inbox.events import CHANGES, Kind
-from live_inbox.models import InboxEvent, Notification, ScheduledSend, UndoStep
+from live_inbox.events import Kind
+from live_inbox.models import (
+    MAY_REPEAT_CONTENT,
+    InboxEvent,
+    Notification,
+    ScheduledSend,
+    UndoStep,
+)
 from live_inbox.personal_data.scanning import candidates, paged
 from live_inbox.personal_data.subject import DataSubject
 from live_inbox.services.changing import save_fields
 from live_inbox.services.counting import NONE
 from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.inbox_rows import advance, lock_all, save_all
-from live_inbox.services.removal_rows import REMOVAL_COLUMNS, RemovalRow
-from live_inbox.services.removing import can_lose, remove
+from live_inbox.services.removing import can_lose, remove, rows_in_locked_inboxes
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import table_of
 
@@ -154,14 +158,10 @@ def _anonymize(subject: DataSubject, found: Sequence[Notification]) -> int:
 @database.transactional
 def _recall(subject: DataSubject, found: Sequence[Notification]) -> int:
     inboxes = lock_all({row.recipient_id for row in found})
-    own = sent_by(subject).filter(pk__in=[row.pk for row in found])
-    of_inbox: dict[Any, list[RemovalRow]] = defaultdict(list)
-    for row in own.order_by("recipient_id", "pk").values_list(*REMOVAL_COLUMNS):
-        of_inbox[row[1]].append(RemovalRow(*row))
+    ids = [row.pk for row in found]
+    of_inbox = rows_in_locked_inboxes(ids, list(inboxes), sender=subject.key)
     # An inbox with wrong counts is left alone, as a recall leaves it.
-    free = [
-        user for user in of_inbox if user in inboxes and can_lose(inboxes[user], of_inbox[user])
-    ]
+    free = [user for user, own in of_inbox.items() if can_lose(inboxes[user], own)]
     rows = [row for user in free for row in of_inbox[user]]
     if rows:
         record(remove(inboxes, rows, Kind.RECALLED, None))
@@ -179,8 +179,7 @@ def _events_of(rows: Sequence[Notification]) -> QuerySet[InboxEvent]:
     """Return the events with the content of notifications, which the indexes find: see `services.erasing`."""
     ids = [row.pk for row in rows]
     users = [row.recipient_id for row in rows]
-    kinds = [kind.value for kind in CHANGES]
-    about = Q(inbox__in=users, notification_id__in=ids, kind__in=kinds)
+    about = Q(inbox__in=users, notification_id__in=ids) & MAY_REPEAT_CONTENT
     for row in rows:
         about |= Q(inbox=row.recipient_id, sequence=row.added_sequence)
     return database.queryset(InboxEvent).filter(about)
