@@ -71,7 +71,8 @@ def operation_span(
 ) -> Iterator[OperationSpan]:
     """Make the span of an operation the current one while in the block."""
     with tracing.operating(tracing.GRAPHQL_OPERATION, parent) as span:
-        span.set("graphql.operation.name", checked_name(operation_name))
+        if span.is_recording:
+            span.set("graphql.operation.name", checked_name(operation_name))
         operation = OperationSpan(span)
         try:
             yield operation

@@ -7,7 +7,6 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable
-from functools import lru_cache
 
 from live_inbox import metrics, tracing
 from live_inbox.database_errors import MESSAGES, ErrorKind, kind_of
@@ -196,14 +195,15 @@ class JsonConnection(WireProtocol):
         return None
 
 
-@lru_cache(maxsize=1)
-def _names() -> dict[type[object], str]:
-    return {Reload: "reload", **{action: name for name, action in CLIENT_MESSAGES.items()}}
+_NAMES: dict[type[object], str] = {
+    Reload: "reload",
+    **{action: name for name, action in CLIENT_MESSAGES.items()},
+}
 
 
 def _name_of(action: Action) -> str:
     """Return the type of the message that asked for an action; `reload` for a list that nobody asked for."""
-    return _names()[type(action)]
+    return _NAMES[type(action)]
 
 
 def _failure_of(error: Exception, action: str) -> Failure:
