@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -31,8 +31,8 @@ SAME_IN_BINARY = (
 class Columns:
     """The columns of one table that a statement reads, and how the values of the database become those of Python."""
 
-    names: tuple[str | None, ...]
-    """The names of the columns; None for one that is not read."""
+    names: tuple[str, ...]
+    """The names of the columns."""
     attributes: tuple[str, ...]
     """The names of the model's attributes, in the same order."""
     conversions: tuple[tuple[int, Convert], ...]
@@ -42,24 +42,16 @@ class Columns:
     does not know, such as `citext`, as bytes. Of SQLite: its driver would have Django read moments, and take long."""
 
     @classmethod
-    def of(
-        cls,
-        fields: Sequence[Field[Any, Any]],
-        connection: BaseDatabaseWrapper,
-        *,
-        left_out: Collection[str] = (),
-    ) -> Columns:
-        """Return the columns of these fields, but for those that are left out: these are NULL."""
-        names = [None if field.name in left_out else str(field.column) for field in fields]
+    def of(cls, fields: Sequence[Field[Any, Any]], connection: BaseDatabaseWrapper) -> Columns:
+        """Return the columns of these fields."""
         conversions = [
             (place, convert)
             for place, field in enumerate(fields)
-            if field.name not in left_out
             if (convert := conversion_of(field, connection)) is not None
         ]
         as_text = {str(field.column) for field in fields if _is_read_as_text(field, connection)}
         return cls(
-            tuple(names),
+            tuple(str(field.column) for field in fields),
             tuple(field.attname for field in fields),
             tuple(conversions),
             frozenset(as_text),
@@ -68,17 +60,13 @@ class Columns:
     def sql(self, table: str) -> str:
         """Return the columns as a statement selects them, of this table or alias."""
         return ", ".join(
-            "NULL"
-            if name is None
-            else f'CAST({table}."{name}" AS TEXT)'
-            if name in self.as_text
-            else f'{table}."{name}"'
+            f'CAST({table}."{name}" AS TEXT)' if name in self.as_text else f'{table}."{name}"'
             for name in self.names
         )
 
     def inner_sql(self) -> str:
         """Return the columns of a statement within that one."""
-        return ", ".join(f'"{name}"' for name in self.names if name is not None)
+        return ", ".join(f'"{name}"' for name in self.names)
 
     def values(self, row: Sequence[Any]) -> list[Any]:
         """Return the values of a row, converted."""

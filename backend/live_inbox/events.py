@@ -213,11 +213,12 @@ class Snapshot(Struct, frozen=True, omit_defaults=True, gc=False):
     created_at: Moment
     read_at: Moment | None
     sender: Person | None
+    # What every list reads ends here: the fields after the last one that is read cost a list nothing.
+    returned_rank: int | None = None
     expires_at: Moment | None = None
     folder: Folder = Folder.INBOX
     snoozed_until: Moment | None = None
     pinned: bool = False
-    returned_rank: int | None = None
     priority: str = "normal"
     icon: str = ""
     actor: dict[str, Any] | None = None

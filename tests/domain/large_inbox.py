@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from live_inbox.events import Folder
-from live_inbox.models import Inbox
+from live_inbox.models import Inbox, Notification
 
 _SERIES = {
     "postgresql": "generate_series(1, {size}) AS series(n)",
@@ -31,6 +31,17 @@ def without_triggers() -> Iterator[None]:
         yield
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def analyze() -> None:
+    """Bring the planner's statistics up to date, of the tables that lists read.
+
+    PostgreSQL's `ANALYZE` of everything locks catalogs that all databases share, to the end of the transaction: the
+    workers of a test run would wait for each other.
+    """
+    with connection.cursor() as cursor:
+        for table in (Notification, Inbox, User):
+            cursor.execute(f'ANALYZE "{table._meta.db_table}"')
 
 
 def fill(user: User, size: int, folder: Folder = Folder.INBOX) -> None:

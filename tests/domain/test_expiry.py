@@ -24,7 +24,7 @@ from live_inbox.services.inbox_rows import lock_skip_locked
 from tests.delivery.metric_values import counted
 from tests.domain.concurrency import THREADS, at_once
 from tests.domain.conftest import VerifyEvents
-from tests.domain.large_inbox import fill, without_triggers
+from tests.domain.large_inbox import analyze, fill, without_triggers
 from tests.domain.query_counting import queries
 from tests.domain.replica import Replica, log_of
 
@@ -316,8 +316,7 @@ def test_looking_reads_the_index_in_its_order_also_among_equal_moments(
     with transaction.atomic(), without_triggers():
         fill(alice, 20_000)
         Notification.unguarded.filter(pk__gt=0, type="general").update(**{field: NOON})
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        analyze()
     walk = due_batches(field, NOON, 5)
     seen: list[int] = []
 

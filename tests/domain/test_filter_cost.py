@@ -18,7 +18,7 @@ from live_inbox.events import Folder
 from live_inbox.listing import list_statements
 from live_inbox.models import Inbox, Notification
 from live_inbox.selectors import counts_by_type
-from tests.domain.large_inbox import fill, without_triggers
+from tests.domain.large_inbox import analyze, fill, without_triggers
 from tests.domain.statement_cost import cost, plans, statements_of
 from tests.domain.test_list_cost import STEPS_OF_A_PAGE
 
@@ -67,8 +67,7 @@ def users(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
             # The older half has been seen.
             Inbox.objects.filter(pk=user.pk).update(seen_through=tenths[5])
             inboxes[name] = user, tenths
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        analyze()
         yield inboxes
         transaction.set_rollback(True)
 

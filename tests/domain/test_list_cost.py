@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from live_inbox import selectors, services
 from live_inbox.models import Notification
-from tests.domain.large_inbox import fill, without_triggers
+from tests.domain.large_inbox import analyze, fill, without_triggers
 from tests.domain.statement_cost import (
     cost,
     instructions,
@@ -57,8 +57,7 @@ def inboxes(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
         for user, size in zip(users, (SMALL, LARGE), strict=True):
             ids = Notification.objects.filter(recipient=user).order_by("id")
             tenths[user.pk] = list(ids.values_list("id", flat=True)[:: size // 10])
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        analyze()
         yield TwoInboxes(users[0], users[1], tenths)
         transaction.set_rollback(True)
 

@@ -45,6 +45,7 @@ def users(alice: User, bob: User) -> list[User]:
         {"limit": 2, "read": False},
         {"limit": 50, "read": True, "fields": frozenset({"title"})},
         {"limit": 2, "fields": frozenset({"sender", "data"})},
+        {"limit": 2, "fields": frozenset({"title", "position", "unread_count"})},
     ],
     ids=[
         "some",
@@ -54,6 +55,7 @@ def users(alice: User, bob: User) -> list[User]:
         "unread",
         "titles",
         "senders-and-data",
+        "titles-and-state",
     ],
 )
 def test_each_page_is_what_its_user_would_get_alone(
@@ -65,7 +67,7 @@ def test_each_page_is_what_its_user_would_get_alone(
         assert selectors.newest_pages(user_ids=ids, **arguments) == alone[:count]
     backwards = [str(user.pk) for user in reversed(users)]
     assert selectors.newest_pages(user_ids=backwards, **arguments) == alone[::-1]
-    assert alone[2].inbox.position.sequence == 2
+    assert selectors.inbox_state(user_id=users[2].pk).position.sequence == 2
     assert alone[3].inbox == EMPTY
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.db import ProgrammingError, connection, transaction
@@ -14,6 +16,7 @@ from django.db.models.signals import post_init
 from live_inbox import database, selectors, services
 from live_inbox.events import Snapshot
 from live_inbox.models import Notification
+from live_inbox.selectors.inbox_state import InboxState
 from live_inbox.selectors.snapshot_rows import ALL
 from live_inbox.snapshots import snapshot
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
@@ -22,6 +25,8 @@ from tests.domain.query_counting import queries
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+STATE = {field.name for field in dataclasses.fields(InboxState)}
+DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Snapshot)}
 HERE = "tests.domain.test_read_columns"
 NAMES = [
     {"username": "bob", "first_name": "Bob", "last_name": "Brown"},
@@ -87,9 +92,29 @@ def test_who_watches_statements_sees_lists_and_changes_nothing(filled: User) -> 
 def test_what_is_not_wanted_is_left_out(filled: User, fields: set[str]) -> None:
     page = selectors.page(user_id=filled.pk, limit=50, fields=frozenset(fields))
     for whole, part in zip(by_orm(filled), page.notifications, strict=True):
-        for name in ALL:
-            is_kept = name in fields or name == "id"
-            assert getattr(part, name) == (getattr(whole, name) if is_kept else None)
+        for name in fields | {"id"}:
+            assert getattr(part, name) == getattr(whole, name)
+        for name in set(ALL) - fields - {"id"}:
+            assert getattr(part, name) in (None, DEFAULTS.get(name))
+
+
+@pytest.mark.parametrize("unread", [0, 3])
+@pytest.mark.parametrize("fields", [set(), *({name} for name in STATE), {*STATE, "title"}])
+def test_what_is_not_wanted_of_the_inbox_is_left_out(
+    filled: User, fields: set[str], unread: int
+) -> None:
+    if not unread:
+        services.mark_all_read(user_id=filled.pk)
+    whole = selectors.page(user_id=filled.pk, limit=50, read=False)
+    part = selectors.page(user_id=filled.pk, limit=50, read=False, fields=frozenset(fields))
+    assert len(part.notifications) == len(whole.notifications) == unread
+    assert whole.inbox == selectors.inbox_state(user_id=filled.pk)
+    for name in STATE & fields:
+        assert getattr(part.inbox, name) == getattr(whole.inbox, name)
+    for name in STATE - fields - {"position"}:
+        assert getattr(part.inbox, name) is None
+    if "position" not in fields:
+        assert part.inbox.position.epoch is None
 
 
 def full_name(user: User) -> str:

@@ -13,7 +13,7 @@ from django.db import connection
 
 from live_inbox.events import Folder
 from live_inbox.models import Inbox, Notification, rank
-from tests.domain.large_inbox import fill, series, without_triggers
+from tests.domain.large_inbox import analyze, fill, series, without_triggers
 
 PINNED = 100
 """Notifications that are pinned, spread over all folders: as many as may be."""
@@ -58,8 +58,7 @@ def measured_inboxes(sizes: list[int]) -> list[MeasuredInbox]:
         for n in range(OTHERS):
             fill(User.objects.create_user(f"other{n}"), ROWS_OF_OTHERS)
     found = [_measured(user, size) for user, size in zip(users, sizes, strict=True)]
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    analyze()
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self, TypedDict, Unpack
 
 from live_inbox.content import PRIORITIES, clean_type
@@ -65,7 +65,7 @@ class ListFilter:
     @property
     def is_newest(self) -> bool:
         """Whether it has all of the inbox, or all that is read or unread."""
-        return replace(self, read=None) == EVERYTHING
+        return self == _NEWEST[self.read]
 
     def check(self) -> None:
         """Raise InvalidInput for conditions that nothing can fulfil: too many, or malformed."""
@@ -95,3 +95,5 @@ class ListFilter:
 
 EVERYTHING = ListFilter()
 """All of the inbox."""
+
+_NEWEST = {read: ListFilter(read=read) for read in (None, True, False)}

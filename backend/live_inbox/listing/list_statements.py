@@ -249,21 +249,16 @@ class Stretch:
 
     def rows(self, columns: str, limit: int) -> tuple[str, list[Any]]:
         """Return the statement for the first rows, from one end or the other, and its parameters."""
-        return _rows_text(columns, self._form), self._parameters([limit], with_rest=True)
+        return _rows_text(columns, self._form, limit, EXAMINED), self._parameters(with_rest=True)
 
     def last_examined(self) -> tuple[str, list[Any]]:
         """Return the statement for the rank of the last row that a list may look at, null if there are fewer."""
-        offset = max(EXAMINED // self._form.parts, 1) - 1
-        return _last_text(self._form), self._parameters([offset], with_rest=False)
+        return _last_text(self._form, EXAMINED), self._parameters(with_rest=False)
 
-    def _parameters(self, end: Sequence[Any], *, with_rest: bool) -> list[Any]:
+    def _parameters(self, *, with_rest: bool) -> list[Any]:
         form = self._form
         rest: list[Any] = []
         if with_rest:
-            if form.is_fenced:
-                # There are EXAMINED up to the last one, and what has arrived since that was found: one transaction of
-                # ours adds fewer than as many again.
-                rest.append(2 * EXAMINED)
             if form.types is not None and not form.is_by_type:
                 rest += self._types or []
             rest += [pattern for word in self._words for pattern in [pattern_of(word)] * 2]
@@ -275,9 +270,8 @@ class Stretch:
                     found.append(key)
                 if form.is_of_group:
                     found += [self.filter.group_of, self.user_key]
-                found += [*rest, *end]
-        # A list that is put together of parts is cut to its length at the end.
-        return found if not with_rest or form.parts == 1 else [*found, *end]
+                found += rest
+        return found
 
     def _bounds(self, state: _State) -> list[Any]:
         found = [self.user_key]
@@ -292,10 +286,11 @@ class Stretch:
         return found
 
 
-def newest_of_inbox(columns: str, read: bool | None, vendor: str) -> str:
-    """Return the statement for the first rows of the inbox that it is joined with; its parameter is how many."""
+def newest_of_inbox(columns: str, read: bool | None, vendor: str, limit: int) -> str:
+    """Return the statement for the first rows of the inbox that it is joined with; it has no parameters."""
     form = _form(vendor, Folder.INBOX, False, False, read, None, None, None, 0, False, False, False)
-    return _rows_text(columns, form).replace(_OF_USER, '"recipient_id" = inbox."user_id"', 1)
+    text = _rows_text(columns, form, limit, EXAMINED)
+    return text.replace(_OF_USER, '"recipient_id" = inbox."user_id"', 1)
 
 
 def _within(bound: int) -> int:
@@ -304,44 +299,50 @@ def _within(bound: int) -> int:
 
 
 @lru_cache(maxsize=512)
-def _rows_text(columns: str, form: _Form) -> str:
+def _rows_text(columns: str, form: _Form, limit: int, examined: int) -> str:
     """Return the text of a statement.
+
+    Limits are constants: where they are parameters, the plan of a prepared statement is one for a tenth of all rows.
 
     A list of types, and others, is made of parts, of each of which an index gives the first rows. They are merged by
     their ranks: to sort the whole list would cost what the inbox holds of it.
     """
     if not form.parts:
-        return f"SELECT {columns} FROM {TABLE} WHERE 1 = 0 LIMIT %s"
+        return f"SELECT {columns} FROM {TABLE} LIMIT 0"
     if form.parts == 1:
         (part,) = _parts(form)
-        return _part_text(columns, form, part)
-    ids = [_part_text('"id"', form, part) for part in _parts(form)]
+        return _part_text(columns, form, part, limit, examined)
+    ids = [_part_text('"id"', form, part, limit, examined) for part in _parts(form)]
     parts = [f'SELECT "id" FROM ({each}) AS part' for each in ids]
-    end = f" ORDER BY {_PLAIN.of(_RANK)} {form.direction} LIMIT %s"
+    end = f" ORDER BY {_PLAIN.of(_RANK)} {form.direction} LIMIT {limit}"
     return f'SELECT {columns} FROM {TABLE} WHERE "id" IN ({" UNION ALL ".join(parts)}){end}'
 
 
-def _part_text(columns: str, form: _Form, part: _Part) -> str:
+def _part_text(columns: str, form: _Form, part: _Part, limit: int, examined: int) -> str:
     """Return the text for the first rows of a part that the list has."""
     rest = _rest(form)
-    order = f" ORDER BY {part.order.of(_RANK)} {form.direction} LIMIT %s"
+    order = f" ORDER BY {part.order.of(_RANK)} {form.direction}"
     if not form.is_fenced:
-        return f"SELECT {columns} FROM {TABLE} WHERE {part.condition}{rest}{order}"
+        return f"SELECT {columns} FROM {TABLE} WHERE {part.condition}{rest}{order} LIMIT {limit}"
+    # There are as many up to the last one, and what has arrived since that was found: one transaction of ours adds
+    # fewer than as many again.
     looked_at = (
-        f"SELECT *, {part.order.of(_RANK)} AS place FROM {TABLE} WHERE {part.condition}{order}"
+        f"SELECT *, {part.order.of(_RANK)} AS place FROM {TABLE}"
+        f" WHERE {part.condition}{order} LIMIT {2 * examined}"
     )
     return (
         f"SELECT {columns} FROM ({looked_at}) AS looked_at WHERE TRUE{rest}"
-        f" ORDER BY place {form.direction} LIMIT %s"
+        f" ORDER BY place {form.direction} LIMIT {limit}"
     )
 
 
 @lru_cache(maxsize=512)
-def _last_text(form: _Form) -> str:
+def _last_text(form: _Form, examined: int) -> str:
     nearest = "MIN" if form.from_oldest else "MAX"
+    offset = max(examined // form.parts, 1) - 1
     parts = [
         f"SELECT place FROM (SELECT {_RANK} AS place FROM {TABLE} WHERE {part.condition}"
-        f" ORDER BY {part.order.of(_RANK)} {form.direction} LIMIT 1 OFFSET %s) AS part"
+        f" ORDER BY {part.order.of(_RANK)} {form.direction} LIMIT 1 OFFSET {offset}) AS part"
         for part in _parts(form)
     ]
     return f"SELECT {nearest}(place) FROM ({' UNION ALL '.join(parts)}) AS lasts"

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Unpack
 
-from django.contrib.auth import get_user_model
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
 from live_inbox.conf import inbox_settings
-from live_inbox.delivery.position import Position
 from live_inbox.errors import InvalidInput, NotFound
 from live_inbox.events import Snapshot
 from live_inbox.listing.filters import EVERYTHING, Conditions, ListFilter
 from live_inbox.listing.list_statements import Stretch
-from live_inbox.models import Inbox, Notification, rank
-from live_inbox.selectors.inbox_state import EMPTY, InboxState
-from live_inbox.selectors.snapshot_rows import SnapshotReader, reader_for
-from live_inbox.sql_rows import key_value, table_of
+from live_inbox.models import Notification, rank
+from live_inbox.selectors.inbox_state import InboxState
+from live_inbox.selectors.list_rows import list_reader
+from live_inbox.sql_rows import key_value
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
 from live_inbox.storable import is_storable_integer
-
-STATE_COLUMNS = (
-    "epoch",
-    "last_sequence",
-    "fingerprint",
-    "unread_count",
-    "total_count",
-    "unseen_count",
-    "archived_count",
-    "snoozed_count",
-)
-"""The columns of an inbox that are its state."""
-
-LISTED_RANK = 'COALESCE(listed."returned_rank", listed."id")'
-"""The order of the rows of a list, `listed`, the newest last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +70,7 @@ def page(
     It has what a filter has: given as such, or by its conditions. For words, and for priorities that no index has, it
     looks at EXAMINED notifications at most: then `examined_to` says where to go on.
 
-    `fields` are the names of what is read of the notifications; the rest is None, whatever its type.
+    `fields` are the names of what is read of the notifications and of the inbox's state; the rest means nothing.
     """
     wanted = filter or (ListFilter.of(**conditions) if conditions else EVERYTHING)
     check_page(limit, wanted)
@@ -105,13 +85,12 @@ def page(
     )
     bounded, last = _examinable(connection, stretch)
     rows, inbox = _read_with_inbox(connection, bounded, limit + 1, fields)
-    more, rows = len(rows) > limit, rows[:limit]
+    more, rows = len(rows) > limit, rows[-limit:] if from_oldest else rows[:limit]
     examined_to = None if more else last
     goes_on = more or examined_to is not None
     has_newer = older_than is not None and _has_newer(connection, stretch, older_than - 1)
     has_older = newer_than is not None and _has_older(connection, stretch, newer_than + 1)
     if from_oldest:
-        rows.reverse()
         has_newer = has_newer or goes_on
     else:
         has_older = has_older or goes_on
@@ -171,61 +150,17 @@ def _has_any(connection: BaseDatabaseWrapper, stretch: Stretch) -> bool:
 def _read_with_inbox(
     connection: BaseDatabaseWrapper, stretch: Stretch, limit: int, fields: frozenset[str] | None
 ) -> tuple[list[Snapshot], InboxState]:
-    """Read rows and the inbox's state in one statement, which is one snapshot on every database."""
-    reader = reader_for(connection.alias, fields)
-    around = list_around(reader)
-    text, parameters = stretch.rows(around.inner_columns, limit)
-    order = "ASC" if stretch.from_oldest else "DESC"
+    """Read rows, the newest first, and the inbox's state in one statement, which is one snapshot on every database."""
+    reader = list_reader(connection.alias, fields)
+    text, parameters = stretch.rows(reader.inner_columns, limit)
     found = rows_of_statement(
         connection,
-        f"SELECT {around.columns} FROM {around.inbox} LEFT JOIN ({text}) AS listed ON TRUE{around.join}"
-        f' WHERE inbox."user_id" = %s ORDER BY {LISTED_RANK} {order}',
+        f"SELECT {reader.columns} FROM {reader.inbox} LEFT JOIN ({text}) AS listed ON TRUE{reader.join}"
+        ' WHERE inbox."user_id" = %s',
         [*parameters, stretch.user_key],
         is_binary=reader.may_be_binary and may_be_binary(connection),
     )
-    if not found:
-        return [], EMPTY
-    length = len(STATE_COLUMNS)
-    # An inbox without such notifications is one row, without an id.
-    rows = [row[length:] for row in found if row[length] is not None]
-    return reader.snapshots(rows), state_of(found[0])
-
-
-def state_of(row: Sequence[Any]) -> InboxState:
-    """Return the state of an inbox from the first columns of a row."""
-    epoch, sequence, fingerprint, *counts = row[: len(STATE_COLUMNS)]
-    return InboxState(Position(epoch, sequence, fingerprint), *counts)
-
-
-@dataclass(frozen=True, slots=True)
-class ListAround:
-    """What is around the statement of the rows of a list: the inbox, and the senders."""
-
-    columns: str
-    """The columns of the inbox, then of the rows, `listed`, and of their senders."""
-    inner_columns: str
-    """The columns of the statement of the rows."""
-    inbox: str
-    join: str
-
-
-@lru_cache(maxsize=64)
-def list_around(reader: SnapshotReader) -> ListAround:
-    """Return what is around the rows that a reader reads."""
-    connection, users = connections[reader.alias], get_user_model()
-    columns = [f'inbox."{name}"' for name in STATE_COLUMNS]
-    columns.append(reader.notification.sql("listed"))
-    join = ""
-    if reader.sender is not None:
-        columns.append(reader.sender.sql("sender"))
-        key = users._meta.pk.column
-        join = f' LEFT JOIN {table_of(connection, users)} AS sender ON sender."{key}" = listed."sender_id"'
-    return ListAround(
-        ", ".join(columns),
-        reader.notification.inner_sql(),
-        f"{table_of(connection, Inbox)} AS inbox",
-        join,
-    )
+    return reader.read(found)
 
 
 @database.reading

@@ -14,17 +14,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from live_inbox import database
 from live_inbox.listing.filters import EVERYTHING
 from live_inbox.listing.list_statements import newest_of_inbox
-from live_inbox.selectors.inbox_state import EMPTY
-from live_inbox.selectors.lists import (
-    LISTED_RANK,
-    STATE_COLUMNS,
-    Page,
-    check_page,
-    list_around,
-    page,
-    state_of,
-)
-from live_inbox.selectors.snapshot_rows import SnapshotReader, reader_for
+from live_inbox.selectors.list_rows import ListReader, list_reader
+from live_inbox.selectors.lists import Page, check_page, page
 from live_inbox.sql_rows import key_value
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
 
@@ -47,7 +38,7 @@ def newest_pages(
         pages = {id: page(user_id=id, limit=limit, read=read, fields=fields) for id in ids}
     else:
         check_page(limit, EVERYTHING)
-        pages = _pages(connection, ids, limit, read, reader_for(connection.alias, fields))
+        pages = _pages(connection, ids, limit, read, list_reader(connection.alias, fields))
     return [pages[id] for id in user_ids]
 
 
@@ -63,41 +54,35 @@ def _pages(
     ids: Sequence[Any],
     limit: int,
     read: bool | None,
-    reader: SnapshotReader,
+    reader: ListReader,
 ) -> dict[Any, Page]:
     keys = [key_value(connection, id) for id in ids]
     # Few numbers of parameters, so that there are few statements.
     count = 1 << (len(keys) - 1).bit_length()
     found = rows_of_statement(
         connection,
-        _statement(reader, read, count),
-        [limit + 1, *keys, *keys[:1] * (count - len(keys))],
+        _statement(reader, read, limit + 1, count),
+        [*keys, *keys[:1] * (count - len(keys))],
         is_binary=reader.may_be_binary and may_be_binary(connection),
     )
     by_key: dict[Any, list[Sequence[Any]]] = defaultdict(list)
-    for key, *row in found:
-        by_key[key].append(row)
+    for row in found:
+        by_key[row[0]].append(row)
     return {
         id: _page(by_key.get(key, ()), limit, reader) for id, key in zip(ids, keys, strict=True)
     }
 
 
-def _page(found: Sequence[Sequence[Any]], limit: int, reader: SnapshotReader) -> Page:
-    if not found:
-        return Page([], EMPTY, has_newer=False, has_older=False)
-    length = len(STATE_COLUMNS)
-    # An inbox without such notifications is one row, without an id.
-    rows = [row[length:] for row in found if row[length] is not None]
-    snapshots = reader.snapshots(rows[:limit])
-    return Page(snapshots, state_of(found[0]), has_newer=False, has_older=len(rows) > limit)
+def _page(found: Sequence[Sequence[Any]], limit: int, reader: ListReader) -> Page:
+    snapshots, state = reader.read(found)
+    return Page(snapshots[:limit], state, has_newer=False, has_older=len(snapshots) > limit)
 
 
 @lru_cache(maxsize=64)
-def _statement(reader: SnapshotReader, read: bool | None, count: int) -> str:
-    around = list_around(reader)
-    rows = newest_of_inbox(around.inner_columns, read, "postgresql")
+def _statement(reader: ListReader, read: bool | None, limit: int, count: int) -> str:
+    rows = newest_of_inbox(reader.inner_columns, read, "postgresql", limit)
     keys = ", ".join(["%s"] * count)
     return (
-        f'SELECT inbox."user_id", {around.columns} FROM {around.inbox} LEFT JOIN LATERAL ({rows}) AS listed ON TRUE'
-        f'{around.join} WHERE inbox."user_id" IN ({keys}) ORDER BY {LISTED_RANK} DESC'
+        f'SELECT inbox."user_id", {reader.columns} FROM {reader.inbox} LEFT JOIN LATERAL ({rows}) AS listed ON TRUE'
+        f'{reader.join} WHERE inbox."user_id" IN ({keys})'
     )

@@ -164,13 +164,21 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
 """By the classes' names, an expression for each field, in which `it` is an event, a snapshot, a person, a page, or what
 a service returns."""
 
-_ATTRIBUTE = re.compile(r"\bit\.(\w+)")
+_ATTRIBUTES = {
+    "Notification": re.compile(r"\bit\.(\w+)"),
+    "NotificationConnection": re.compile(r"\bit\.inbox\.(\w+)"),
+}
 
 
-def attributes_of_notifications(selected: Collection[str]) -> frozenset[str]:
-    """Return which attributes of notifications the fields with these names are found in."""
-    expressions = (text for name, text in SOURCES["Notification"].items() if name in selected)
-    return frozenset(name for text in expressions for name in _ATTRIBUTE.findall(text))
+def attributes_of_lists(selected: Collection[str]) -> frozenset[str]:
+    """Return which attributes of notifications, and of the inbox's state, the fields with these names are found in."""
+    return frozenset(
+        attribute
+        for type_name, pattern in _ATTRIBUTES.items()
+        for field, text in SOURCES[type_name].items()
+        if field in selected
+        for attribute in pattern.findall(text)
+    )
 
 
 NAMES: Mapping[str, object] = {

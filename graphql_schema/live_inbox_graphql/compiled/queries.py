@@ -31,7 +31,7 @@ from live_inbox_graphql.compiled.compilation import (
     executor_of,
     nodes_of,
 )
-from live_inbox_graphql.compiled.field_expressions import attributes_of_notifications
+from live_inbox_graphql.compiled.field_expressions import attributes_of_lists
 from live_inbox_graphql.compiled.rendering import dumps
 from live_inbox_graphql.compiled.selection_memory import Key, Selection, SelectionMemory
 from live_inbox_graphql.costs import Cost, excess, operation_cost
@@ -214,7 +214,7 @@ def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
     root = executor.schema.query_type
     assert root is not None
     selected = {node.name.value for node in nodes_of(document) if isinstance(node, FieldNode)}
-    attributes = attributes_of_notifications(selected)
+    attributes = attributes_of_lists(selected)
     return Selection(document, root.name, tuple(fields), size, attributes)
 
 

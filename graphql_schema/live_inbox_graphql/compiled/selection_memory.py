@@ -37,7 +37,7 @@ class Selection:
     size: int
     """The number of selected fields."""
     attributes: frozenset[str] | None = None
-    """Of notifications, all attributes that it needs, and perhaps more; None for all."""
+    """Of notifications and of the inbox's state, all attributes that it needs, and perhaps more; None for all."""
 
     def first(self, name: str) -> RootField | None:
         """Return the first field of the root type with this name; None if it is not selected."""
