@@ -59,7 +59,7 @@ def titles() -> dict[str, str]:
     return {name: f"**{title}**" if name in OWN else title for name, title in found.items()}
 
 
-OWN = (REFERENCE, "product-json", "product-sqlite")
+OWN = (REFERENCE, "product-json", "product-sqlite", "product-prepared")
 
 
 def section(results: Results) -> str:

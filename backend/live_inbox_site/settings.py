@@ -15,6 +15,9 @@ POOL_SIZE = 6
 STATEMENT_SECONDS = 120
 """How long PostgreSQL may work on one statement of a page or a command."""
 
+PREPARE_THRESHOLD = 5
+"""How often a connection carries out a statement before it has it prepared, by the setting PREPARED_STATEMENTS."""
+
 
 def _database(url: str) -> dict[str, Any]:
     database = parse_database_url(url)
@@ -33,6 +36,8 @@ def _database(url: str) -> dict[str, Any]:
         options |= with_limits(
             on_the_network(options), _settings, statement_seconds=STATEMENT_SECONDS
         )
+        if _settings.prepared_statements:
+            options.setdefault("prepare_threshold", PREPARE_THRESHOLD)
         options["pool"] = {"min_size": 0, "max_size": POOL_SIZE, "timeout": 5}
     return database
 

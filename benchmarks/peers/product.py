@@ -198,6 +198,17 @@ class ProductSQLite(Product):
     stack_name: StackName = "embedded"
 
 
+class ProductPrepared(Product):
+    """The product with statements that PostgreSQL has prepared."""
+
+    name: ClassVar[str] = "product-prepared"
+    title: ClassVar[str] = "this product, GraphQL, prepared statements"
+
+    def __init__(self, testbed: Testbed, streams: int, **options: Any) -> None:
+        super().__init__(testbed, streams, **options)
+        self.settings = {**self.settings, "PREPARED_STATEMENTS": "true"}
+
+
 class _Recorder(asyncio.Protocol):
     """Records everything that is published on a Redis."""
 

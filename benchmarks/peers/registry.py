@@ -26,7 +26,7 @@ from benchmarks.peers.nchan import Nchan
 from benchmarks.peers.node_inbox_peers import Mercurius, YogaInbox, YogaPages
 from benchmarks.peers.node_peers import NodeGraphQLWS, NodeYoga, SocketIO
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.product import Product, ProductJSON, ProductSQLite
+from benchmarks.peers.product import Product, ProductJSON, ProductPrepared, ProductSQLite
 
 ALL: tuple[type[Peer], ...] = (
     Product,
@@ -42,6 +42,7 @@ ALL: tuple[type[Peer], ...] = (
     SocketIO,
     Nchan,
     ProductSQLite,
+    ProductPrepared,
     StrawberryAsync,
     StrawberrySync,
     StrawberryOptimized,

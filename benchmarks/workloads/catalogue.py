@@ -59,7 +59,7 @@ GRAPHQL_HTTP = (
     *("strawberry-async", "strawberry-sync", "strawberry-django"),
     *("yoga-inbox", "mercurius"),
 )
-LISTS = (*GRAPHQL_HTTP, "drf", "django-ninja")
+LISTS = (*GRAPHQL_HTTP, "product-prepared", "drf", "django-ninja")
 PAGES = (Product.name, "product-sqlite", "strawberry-pages", "yoga-pages")
 CONNECTIONS = (8,)
 WORKLOADS = {

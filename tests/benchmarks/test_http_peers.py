@@ -100,7 +100,7 @@ async def test_a_peer_changes_what_it_is_asked_to(bed: testbed.Testbed, name: st
             await peer.stop()
 
 
-@pytest.mark.parametrize("name", ["product", "product-json", "product-sqlite"])
+@pytest.mark.parametrize("name", ["product", "product-json", "product-sqlite", "product-prepared"])
 async def test_a_list_is_asked_for_on_a_socket(bed: testbed.Testbed, name: str) -> None:
     peer = await started(bed, name)
     assert isinstance(peer, AskedPeer)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from pytest_django import Settings
 
+from live_inbox import selectors, services
 from live_inbox.maintenance.repair import check_inboxes
 from tests.databases.conftest import AddDatabase, Router
 from tests.databases.everything import call_everything
@@ -35,3 +36,22 @@ def test_everything_works(
     connections[alias].close()
     if "pool" in options:
         connections[alias].close_pool()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("threshold", "is_prepared"), [(None, False), (2, True)])
+def test_lists_are_prepared_where_the_project_says_so(
+    add_database: AddDatabase, settings: Settings, threshold: int | None, is_prepared: bool
+) -> None:
+    """Not by default: a pooler may give each transaction another connection."""
+    alias = add_database(OPTIONS={"prepare_threshold": threshold} if threshold else {})
+    settings.DATABASE_ROUTERS = [Router(write=alias, read=alias)]
+    user = User.objects.db_manager(alias).create_user("ada")
+    services.send(recipient_id=user.pk, title="x")
+    pages = [selectors.page(user_id=user.pk, limit=20) for _ in range(4)]
+    assert all(page == pages[0] for page in pages)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%AS listed%'"
+        )
+        assert cursor.fetchone() == (int(is_prepared),)
+    connections[alias].close()

@@ -48,12 +48,13 @@ def is_unwatched(connection: Any) -> bool:
 def fetch(connection: Any, text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     """Return the rows of a statement. Raises Django's errors of the database.
 
-    Nothing is prepared: a pooler may give each transaction another connection.
+    It is prepared if the project's `OPTIONS` have a `prepare_threshold`. Without one, nothing is: a pooler may give
+    each transaction another connection.
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
         cursor: BinaryCursor[tuple[Any, ...]] = BinaryCursor(connection.connection)
-        cursor.execute(text, parameters, prepare=False, binary=True)
+        cursor.execute(text, parameters, binary=True)
         return cursor.fetchall()
