@@ -248,7 +248,7 @@ def test_a_database_without_migrations_is_not_ready(
     empty = process_registry.new_directory("never-migrated") / "empty.sqlite3"
     server = start_server(DATABASE_URL=f"sqlite:///{empty}")
     assert server.answers()
-    answer = httpx.get(f"{server.http}/readyz")
+    answer = httpx.get(f"{server.http}/readyz", timeout=60)
     assert answer.status_code == 503
     assert answer.json()["checks"]["database"]["reason"] == "internal"
 

@@ -160,13 +160,15 @@ def test_who_signs_out_everywhere_has_to_sign_in_again_everywhere(
         revoke(alice)
     else:
         asked = {"query": "mutation { signOutEverywhere { signedOutBefore } }"}
-        answer = httpx.post(f"{patient_server.http}/graphql/", json=asked, headers=header)
+        answer = httpx.post(
+            f"{patient_server.http}/graphql/", json=asked, headers=header, timeout=60
+        )
         assert answer.json()["data"]["signOutEverywhere"]["signedOutBefore"]
 
     assert [close_code(each) for each in (device, opened, page(browser))] == [4403] * 3
     assert browser.get("/notifications/preferences/").status_code == 302
     asked = {"query": "{ viewer { username } }"}
-    answer = httpx.post(f"{patient_server.http}/graphql/", json=asked, headers=header)
+    answer = httpx.post(f"{patient_server.http}/graphql/", json=asked, headers=header, timeout=60)
     assert answer.json()["errors"][0]["extensions"]["reason"] == "revoked"
     assert page(signed_in(alice)).receive()["type"] == "connection_ack"
     others.send_json({"type": "ping"})

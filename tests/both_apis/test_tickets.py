@@ -55,7 +55,7 @@ def token(alice: int) -> str:
 def create(server: ServerThread, token: str, api: str) -> str:
     asked = {"query": CREATE, "variables": {"api": api.upper()}}
     header = {"Authorization": f"Bearer {token}"}
-    answer = httpx.post(f"{server.http}/graphql/", json=asked, headers=header).json()
+    answer = httpx.post(f"{server.http}/graphql/", json=asked, headers=header, timeout=60).json()
     created = answer["data"]["createTicket"]
     assert created["expiresInSeconds"] == 30
     return str(created["ticket"])

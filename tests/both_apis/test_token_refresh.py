@@ -184,5 +184,5 @@ def test_a_request_over_http_has_nothing_to_extend(server: ServerThread, alice: 
     token = token_of(alice)
     asked = {"query": REFRESH, "variables": {"token": token}}
     header = {"Authorization": f"Bearer {token}"}
-    answer = httpx.post(f"{server.http}/graphql/", json=asked, headers=header).json()
+    answer = httpx.post(f"{server.http}/graphql/", json=asked, headers=header, timeout=60).json()
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"

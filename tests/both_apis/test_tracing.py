@@ -169,6 +169,7 @@ def test_the_operation_of_graphql_has_its_type_and_name(
             f"{server.http}/graphql/",
             json={"query": query, "operationName": name},
             headers={"Authorization": f"Bearer {token}", "traceparent": SAMPLED},
+            timeout=60,
         )
         assert "errors" not in response.json()
     read, changed = _only(spans, "query"), _only(spans, "mutation")
@@ -188,6 +189,7 @@ def test_a_request_without_a_token_passes_django_and_keeps_its_context(
         f"{server.http}/graphql/",
         json={"query": "{ notifications(first: 1) { unreadCount } }"},
         headers={"traceparent": SAMPLED},
+        timeout=60,
     )
     assert response.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     span = _only(spans, "query")

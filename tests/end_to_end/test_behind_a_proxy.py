@@ -61,7 +61,7 @@ def test_the_pages_of_the_site_are_its_own(start_server: Callable[..., ServerPro
         PAGES="true",
     )
     found = {}
-    with httpx.Client(base_url=server.http) as client:
+    with httpx.Client(base_url=server.http, timeout=60) as client:
         for given, host, origin, _ in CASES:
             headers = {**given, "X-Forwarded-Proto": "https", "Host": host}
             case = (*given, host, origin)
@@ -83,7 +83,7 @@ def test_a_forwarded_host_of_others_counts_for_neither(
     start_server: Callable[..., ServerProcess],
 ) -> None:
     server = start_server(USE_X_FORWARDED_HOST="true", TRUSTED_PROXIES="192.0.2.1")
-    with httpx.Client(base_url=server.http) as client:
+    with httpx.Client(base_url=server.http, timeout=60) as client:
         trusted = {"Host": "localhost", "X-Forwarded-Host": "inbox.example.com"}
         assert client.get("/admin/login/", headers=trusted).status_code == 200
         assert socket_status(client, trusted, "http://localhost") == 101

@@ -63,7 +63,7 @@ def test_events_come_although_every_connection_has_died(
     # Lists, handshakes and readiness as well, each with a connection that has died.
     assert devices.graphql(server).list().total == 2
     assert devices.original(server).list().total == 2
-    wait_until(lambda: httpx.get(f"{server.http}/readyz").status_code == 200)
+    wait_until(lambda: httpx.get(f"{server.http}/readyz", timeout=60).status_code == 200)
     assert "Traceback" not in server.log()
 
 

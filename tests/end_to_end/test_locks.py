@@ -72,7 +72,7 @@ def test_a_locked_inbox_holds_up_nobody_else(
         assert others.send(bob, "for another") is not None
         assert others.list().total == 1
         assert devices.graphql(server).list().total == 1
-        assert httpx.get(f"{server.http}/readyz").status_code == 200
+        assert httpx.get(f"{server.http}/readyz", timeout=60).status_code == 200
         assert REFUSAL not in server.log()
         with pytest.raises(Refused) as refused:
             devices.graphql(server).mark_all_read()
@@ -97,7 +97,7 @@ def test_readers_are_served_while_another_process_holds_sqlites_write_lock(
         assert devices.graphql(server).list().total == 1
         assert devices.original(server).list().total == 1
         assert devices.graphql(server, after="0").next_change().what == "added"
-        assert httpx.get(f"{server.http}/healthz").status_code == 200
+        assert httpx.get(f"{server.http}/healthz", timeout=60).status_code == 200
         assert REFUSAL not in server.log()
         with pytest.raises(Refused) as refused:
             devices.original(server).mark_all_read()

@@ -117,7 +117,7 @@ def delivers(device: GraphQLDevice, title: str) -> bool:
 
 def serves_pages(server: ServerProcess) -> bool:
     """Return whether a page gets a connection from the pool: it looks for the session of the cookie."""
-    answer = httpx.get(f"{server.http}/admin/", cookies={"sessionid": "0" * 32})
+    answer = httpx.get(f"{server.http}/admin/", cookies={"sessionid": "0" * 32}, timeout=60)
     return answer.status_code == 302
 
 
@@ -230,7 +230,7 @@ def test_a_standby_takes_over(
             primary.server.kill()
             stack.callback(primary.server.start)
             assert not delivers(device, "without a primary")
-            assert httpx.get(f"{server.http}/readyz").status_code == 503
+            assert httpx.get(f"{server.http}/readyz", timeout=60).status_code == 503
             place = f'connection to server at "{LOOPBACK}", port'
             assert check(url) == (
                 f"OperationalError: {place} {primary.port} failed: Connection refused; "
@@ -239,7 +239,7 @@ def test_a_standby_takes_over(
             standby.promote()
             wait_until(lambda: delivers(device, "afterwards"))
             wait_until(lambda: serves_pages(server))
-            assert httpx.get(f"{server.http}/readyz").status_code == 200
+            assert httpx.get(f"{server.http}/readyz", timeout=60).status_code == 200
         log = server.log()
         assert log.count("The inbox log fails: OperationalError: ") == 1
         assert "Traceback" not in log

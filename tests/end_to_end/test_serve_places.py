@@ -35,7 +35,7 @@ def test_a_unix_socket_serves_requests_and_sockets(
     with child_of(process_registry, stack, tmp_path, arguments) as child:
         child.wait_until(lambda: f"Serving on the Unix socket {path}." in child.text())
         transport = httpx.HTTPTransport(uds=str(path))
-        with httpx.Client(transport=transport, base_url="http://localhost") as client:
+        with httpx.Client(transport=transport, base_url="http://localhost", timeout=60) as client:
             assert client.get("/readyz").json()["status"] == "ready"
             answer = client.post(
                 "/graphql/",

@@ -107,6 +107,7 @@ def test_what_another_process_revokes_is_refused_over_http_as_well(
             f"{server.http}/graphql/",
             json={"query": "{ __typename }"},
             headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
         ).status_code
 
     assert [status() for _ in range(3)] == [200] * 3

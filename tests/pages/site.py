@@ -34,7 +34,7 @@ class Site:
         }
         self.run(_PREPARE)
         self.server = ServerProcess(process_registry, self._environment).start()
-        self._client = httpx.Client(base_url=self.http)
+        self._client = httpx.Client(base_url=self.http, timeout=60)
         self._tokens: dict[str, str] = {}
 
     @property

@@ -35,6 +35,7 @@ def _post(server: ServerThread, token: str, query: str, **variables: Any) -> Non
         f"{server.http}/graphql/",
         json={"query": query, "variables": variables, "operationName": operation_name},
         headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
     )
 
 

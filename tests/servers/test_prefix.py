@@ -86,6 +86,6 @@ def test_everything_stays_inside_of_the_prefix(
         FORCE_SCRIPT_NAME=deployment.force_script_name,
         PAGES="true",
     )
-    with httpx.Client(base_url=server.http) as client:
+    with httpx.Client(base_url=server.http, timeout=60) as client:
         check_pages(Browser(client, deployment))
     check_delivery(server.ws + ("" if deployment.proxy_strips else PREFIX), alice, token)
