@@ -18,6 +18,8 @@ import { followTarget } from "./target_link.js";
 /** What a row shows, for the listeners of its buttons. */
 const rows = new WeakMap<HTMLElement, Row>();
 const messages = new WeakMap<HTMLElement, string>();
+/** The keys of the groups that stand open in a list: the next row of such a group opens by itself. */
+const openGroups = new WeakMap<ItemSettings, Set<string>>();
 
 /**
  * Show the parts of a notification in its row, and update them. What is as it was is not touched. `setLink` is called with
@@ -101,7 +103,7 @@ function showChoices(root: HTMLElement, after: HTMLElement, { notification, isGo
 
 /** How many are folded under it, and who else; what they are, when it is pressed. */
 function showGroup(root: HTMLElement, { notification }: Row, settings: ItemSettings): void {
-  const { groupCount, groupActors } = notification;
+  const { groupCount, groupActors, groupKey } = notification;
   const key = groupCount > 1 ? JSON.stringify([groupCount, groupActors]) : "";
   const shown = root.querySelector<HTMLElement>(".group");
   if ((shown?.dataset["shown"] ?? "") === key) return;
@@ -119,27 +121,42 @@ function showGroup(root: HTMLElement, { notification }: Row, settings: ItemSetti
   button.addEventListener("click", () => void toggleGroup(button, list, notification, settings));
   const line = element("div", { class: "group", "data-shown": key }, hasFolders ? button : more, others && ` · ${others}`, list);
   root.querySelector(".meta")?.before(line);
+  if (hasFolders && groupKey && groupsOf(settings).has(groupKey)) void toggleGroup(button, list, notification, settings);
+}
+
+function groupsOf(settings: ItemSettings): Set<string> {
+  const known = openGroups.get(settings) ?? new Set();
+  openGroups.set(settings, known);
+  return known;
 }
 
 async function toggleGroup(
   button: HTMLElement,
   list: HTMLElement,
   notification: Notification,
-  { actions, texts }: ItemSettings,
+  settings: ItemSettings,
 ): Promise<void> {
+  const { actions, texts } = settings;
+  const key = notification.groupKey;
   if (!list.hidden) {
+    if (key) groupsOf(settings).delete(key);
     list.hidden = true;
     button.setAttribute("aria-expanded", "false");
     return;
   }
   const folded = await actions.loadGroup(notification);
   list.replaceChildren(
-    ...folded.map(({ title, createdAt }) => {
+    ...folded.map(({ title, createdAt, actor, sender }) => {
+      const from = actor?.name || sender?.name || sender?.username;
       const time = element("time", { datetime: createdAt, title: fullTime(createdAt, texts.locale) }, relativeTime(createdAt, texts.locale));
-      return element("li", {}, element("bdi", {}, title), " ", time);
+      return element("li", {}, from && element("bdi", {}, from), from && " · ", element("bdi", {}, title), " ", time);
     }),
   );
   list.hidden = folded.length === 0;
+  if (list.hidden) return;
+  if (key) groupsOf(settings).add(key);
+  // Some may have been recalled since it came.
+  button.textContent = texts.count("groupMore", folded.length);
   button.setAttribute("aria-expanded", String(!list.hidden));
 }
 

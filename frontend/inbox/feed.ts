@@ -135,6 +135,11 @@ export class Feed {
     for (const entry of this.entries) if ("day" in entry) this.showLabel(entry);
   }
 
+  /** Update what the types are called. */
+  updateTypes(): void {
+    for (const item of this.items.values()) item.updateType();
+  }
+
   /** Update which notifications have changes on their way. */
   updateSending(): void {
     for (const item of this.items.values()) item.updateSending();

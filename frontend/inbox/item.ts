@@ -32,6 +32,8 @@ export interface ItemSettings {
   readonly texts: Texts;
   readonly source: InboxSource | undefined;
   readonly panel: Panel;
+  /** What the list knows of types: their names. */
+  readonly list: { readonly types: ReadonlyMap<string, string> };
   /** Show the data of notifications, for developers. */
   readonly showsData: boolean;
   /** Whether there are other folders, and pins. */
@@ -111,7 +113,7 @@ export class Item {
   private show(row: Row): void {
     this.row = row;
     const { texts, showsData } = this.settings;
-    const { title, message, read, type, sender, actor, createdAt, link, priority } = row.notification;
+    const { title, message, read, sender, actor, createdAt, link, priority } = row.notification;
     setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone, "data-priority": priority });
     this.showMark(row.notification);
     this.showTitle(title, read, row.isGone ? null : safeLink(link ?? this.targetLink));
@@ -119,7 +121,7 @@ export class Item {
     if (parts) parts.showParts(this.root, this.message, row, this.settings, this.setTargetLink);
     else this.message.textContent = message;
     this.message.hidden = message === "";
-    this.type.textContent = type;
+    this.updateType();
     const from = actor?.name || (sender && (sender.name || sender.username));
     // Isolated, as by <bdi>: the name has a direction of its own.
     this.sender.textContent = from ? texts.text("from", { name: `\u2068${from}\u2069` }) : "";
@@ -129,6 +131,11 @@ export class Item {
     this.setExpanded(this.isExpanded);
     this.updateTime();
     this.updateSending();
+  }
+
+  updateType(): void {
+    const { type } = this.notification;
+    this.type.textContent = this.settings.list.types.get(type) ?? type;
   }
 
   /** Say how much it matters, and when it comes back. */

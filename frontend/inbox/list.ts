@@ -50,13 +50,18 @@ export class InboxList {
   hasMore = false;
   endCursor: string | null = null;
   position: string | undefined;
-  /** The choices of the filter: the types that were ever in the list and those that the server knows, with their names. */
-  readonly types = new Map<string, string>();
   /** What is pinned, however old it is; undefined until it was read. */
   private pinned: InboxList | undefined;
   private recent: NotificationEvent[] = [];
 
-  constructor(readonly filter: Filter = EVERYTHING) {}
+  /**
+   * `types` are the choices of the filter: the types that were ever in the list and those that the server knows, with their
+   * names. Lists that follow one another share them.
+   */
+  constructor(
+    readonly filter: Filter = EVERYTHING,
+    readonly types = new Map<string, string>(),
+  ) {}
 
   /** Start with the newest page of the whole inbox, and take the counts from it. */
   load(page: Page | StoredList): void {
@@ -70,8 +75,7 @@ export class InboxList {
 
   /** Return the same inbox with another filter: until its page is read, the loaded notifications that match. */
   filtered(filter: Filter): InboxList {
-    const list = new InboxList(filter);
-    for (const [type, label] of this.types) list.types.set(type, label);
+    const list = new InboxList(filter, this.types);
     list.unreadCount = this.unreadCount;
     list.unseenCount = this.unseenCount;
     list.position = this.position;

@@ -367,8 +367,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   private onPage(page: Page, reset?: InboxReset): void {
     const { filter, types } = this.list;
     this.isReloading = false;
-    this.list = new InboxList();
-    for (const [type, label] of types) this.list.types.set(type, label);
+    this.list = new InboxList(EVERYTHING, types);
     this.list.load(page);
     this.isLoaded = true;
     // The page is of everything: if a filter is set, its own page is loaded as well.

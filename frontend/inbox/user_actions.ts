@@ -195,7 +195,7 @@ export class UserActions implements ItemActions, PanelActions {
     if (!source?.canFilter) return;
     try {
       for (const { type, label } of await source.preferences()) list.types.set(type, label);
-      if (list !== this.context.list) for (const [type, label] of list.types) this.context.list.types.set(type, label);
+      this.context.feed.updateTypes();
       this.context.render();
     } catch {
       // The filter goes on with the types of the list.

@@ -134,6 +134,22 @@ async def test_preview_and_send_are_above_the_fold(
     assert await is_in_view(page.get_by_role("button", name="Send", exact=True), page)
 
 
+@pytest.mark.parametrize("width", [390, 820, 1100])
+@pytest.mark.parametrize(
+    "model", ["notification", "inbox", "inboxevent", "bulksend", "notificationpreference"]
+)
+async def test_no_list_is_wider_than_its_page(
+    page: Page, site: Site, model: str, width: int
+) -> None:
+    """Its table scrolls by itself, and what is chosen for its rows has room."""
+    site.send("alice", "one")
+    await page.set_viewport_size({"width": width, "height": 900})
+    await sign_in(page)
+    await page.goto(f"/admin/live_inbox/{model}/")
+    await expect(page.locator("#changelist")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+
 async def test_the_tables_of_the_statistics_scroll_on_a_phone_and_the_page_does_not(
     page: Page, site: Site
 ) -> None:

@@ -373,6 +373,14 @@ async def test_the_title_of_the_page_has_the_number(other_page: OtherSite, site:
     await expect(other_page.page).to_have_title("Other site")
 
 
+async def test_a_row_names_its_type_as_the_filter_does(other_page: OtherSite, site: Site) -> None:
+    site.send("alice", "one", type="report")
+    site.send("alice", "two", type="made-up")
+    inbox = await other_page.open()
+    await expect(inbox.item("one").locator(".type")).to_have_text("Reports")
+    await expect(inbox.item("two").locator(".type")).to_have_text("made-up")
+
+
 async def test_the_filter_has_the_types_that_the_server_knows(
     other_page: OtherSite, site: Site
 ) -> None:

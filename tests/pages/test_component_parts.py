@@ -20,6 +20,7 @@ from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
 
+TITLES = ".group li bdi:last-of-type"
 APPROVE = [
     {"label": "Approve", "actionId": "approve"},
     {"label": "Reject", "actionId": "reject"},
@@ -57,7 +58,8 @@ async def test_a_group_is_one_row_that_expands(other_page: OtherSite, site: Site
     await expect(item.locator(".group")).to_contain_text("\u2068Bob\u2069, \u2068Ana\u2069")
     await more.click()
     await expect(more).to_have_attribute("aria-expanded", "true")
-    await expect(item.locator(".group li bdi")).to_have_text(["Bob commented", "Ana commented"])
+    folded = item.locator(".group li bdi")
+    await expect(folded).to_have_text(["Bob", "Bob commented", "Ana", "Ana commented"])
     assert await audit(other_page.page) == []
     await more.click()
     await expect(item.locator(".group li").first).to_be_hidden()
@@ -70,6 +72,33 @@ async def test_a_group_is_one_row_that_expands(other_page: OtherSite, site: Site
         return list(site.execute("alice", archive)["notifications"]["nodes"])
 
     await eventually(archived, [{"id": last}])
+
+
+async def test_an_open_group_stays_open_for_what_comes_to_it(
+    other_page: OtherSite, site: Site
+) -> None:
+    first, *_ = [site.send("alice", name, groupKey="post-7") for name in ("Ana", "Bob", "Cid")]
+    inbox = await other_page.open()
+    await inbox.item("Cid").get_by_role("button", name="2 more: Cid").click()
+    await expect(inbox.item("Cid").locator(TITLES)).to_have_text(["Bob", "Ana"])
+    # A list does not change under the pointer.
+    await other_page.page.mouse.move(1, 1)
+    # Of what was folded, one is taken back: the number is what the group has now.
+    recall = "mutation($id: ID!) { recall(id: $id) { recalled } }"
+    assert site.execute("alice", recall, id=first)["recall"]["recalled"]
+    site.send("alice", "Dan", groupKey="post-7")
+    await eventually(inbox.titles, ["Dan"])
+    item = inbox.item("Dan")
+    await expect(item.locator(TITLES)).to_have_text(["Cid", "Bob"])
+    await expect(item.locator(".group button")).to_have_text("2 more")
+    await item.locator(".group button").click()
+    await expect(item.locator(".group li").first).to_be_hidden()
+    await other_page.page.mouse.move(1, 1)
+    site.send("alice", "Eve", groupKey="post-7")
+    await eventually(inbox.titles, ["Eve"])
+    await expect(inbox.item("Eve").locator(".group button")).to_have_attribute(
+        "aria-expanded", "false"
+    )
 
 
 # -- buttons -------------------------------------------------------------------------------------------------

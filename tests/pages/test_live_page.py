@@ -337,7 +337,9 @@ async def test_it_fits_on_a_phone(open_context: Opener, site: Site) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-@pytest.mark.parametrize(("width", "height"), [(820, 1100), (640, 400), (390, 844), (320, 640)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(820, 1100), (640, 400), (390, 844), (320, 640), (320, 256)]
+)
 async def test_everything_is_in_reach_at_any_width(
     open_context: Opener, site: Site, width: int, height: int
 ) -> None:
@@ -357,6 +359,9 @@ async def test_everything_is_in_reach_at_any_width(
         assert plug is not None
         assert plug["x"] >= frame["x"]
         assert plug["x"] + plug["width"] <= frame["x"] + frame["width"]
+        rows = await device.locator(".scroll").bounding_box()
+        assert rows is not None
+        assert rows["height"] > 90
 
 
 async def test_on_a_phone_it_can_be_sent_beside_the_devices(

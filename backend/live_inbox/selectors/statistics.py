@@ -41,6 +41,7 @@ class Day:
     date: date
     sent: int
     seen: int
+    """When lists were opened; not those that were read before."""
     read: int
     deleted: int
     """By their recipients, by recalls, and because they expired."""
@@ -53,6 +54,7 @@ class TypeCounts:
     type: str
     sent: int
     seen: int
+    """With those that were read."""
     read: int
 
 
