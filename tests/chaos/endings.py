@@ -17,6 +17,8 @@ BROKEN = "broken"
 """Without a close frame, or before the socket was open: reset, refused, timed out."""
 UNAVAILABLE = "unavailable"
 """An operation was answered with SERVICE_UNAVAILABLE."""
+SLOW = frozenset({BROKEN, UNAVAILABLE})
+"""What a machine that is busy with something else causes as well: somebody's patience has ended."""
 RESTARTING = "1012"
 TRY_AGAIN = "1013"
 INTERNAL_ERROR = "1011"
@@ -51,13 +53,18 @@ def kind_of(why: str) -> str:
 
 
 def unexplained(
-    closings: Iterable[tuple[str, Sequence[Item]]], explanations: Sequence[Explanation]
+    closings: Iterable[tuple[str, Sequence[Item]]],
+    explanations: Sequence[Explanation],
+    *,
+    may_be_slow: bool = False,
 ) -> list[str]:
-    """Return a line for each ending of a client's connection that no fault explains."""
+    """Return a line for each ending of a connection that no fault explains; nor a slow machine, where it may be one."""
     found = []
     for name, items in closings:
         for item in items:
             if not isinstance(item, Closed) or (kind := kind_of(item.why)) in OWN:
+                continue
+            if may_be_slow and kind in SLOW:
                 continue
             active = [e for e in explanations if e.began <= item.at <= e.ended + AFTERMATH_SECONDS]
             if not any(kind in each.endings for each in active):

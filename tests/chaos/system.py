@@ -41,7 +41,7 @@ ADVANCE_SECONDS = 1.0
 LIVE_EVENTS = 64
 """Fewer than usual, so that a run reads the log often."""
 WAIT_SECONDS = 60.0
-LISTS_SECONDS = 20.0
+LISTS_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
 

@@ -54,3 +54,10 @@ def test_what_is_unexplained_is_said_with_what_was_going_on() -> None:
         "client: closed with 4403 (4403), during server-kill",
         "client: closed with 1006 (broken), during no fault",
     ]
+
+
+def test_a_slow_machine_explains_what_ends_by_impatience_and_nothing_else() -> None:
+    endings = [Closed(50.0, why) for why in ("closed with 1006", "closed with 1011", "cut off")]
+    assert unexplained([("client", endings)], [], may_be_slow=True) == [
+        "client: closed with 1011 (1011), during no fault"
+    ]
