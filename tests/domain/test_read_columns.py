@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,12 +13,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import ProgrammingError, connection, transaction
 from django.db.models.signals import post_init
+from django.utils import timezone
 
 from live_inbox import database, selectors, services
 from live_inbox.events import Snapshot
 from live_inbox.models import Notification
 from live_inbox.selectors.inbox_state import InboxState
-from live_inbox.selectors.snapshot_rows import ALL
+from live_inbox.selectors.snapshot_rows import ALL, reader_for
 from live_inbox.snapshots import snapshot
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
 from tests.changed_settings import changed_settings
@@ -96,6 +98,24 @@ def test_what_is_not_wanted_is_left_out(filled: User, fields: set[str]) -> None:
             assert getattr(part, name) == getattr(whole, name)
         for name in set(ALL) - fields - {"id"}:
             assert getattr(part, name) in (None, DEFAULTS.get(name))
+
+
+def test_the_rows_may_come_in_any_order(filled: User) -> None:
+    services.snooze(
+        user_id=filled.pk,
+        notification_id=by_orm(filled)[-1].id,
+        until=timezone.now() + timedelta(days=1),
+    )
+    services.unsnooze(user_id=filled.pk, notification_id=by_orm(filled)[-1].id)
+    expected = selectors.page(user_id=filled.pk, limit=50).notifications
+    assert expected[0].returned_rank is not None
+    reader = reader_for(database.alias())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {reader.sql('note', 'sender')} FROM live_inbox_notification AS note"
+            " LEFT JOIN auth_user AS sender ON sender.id = note.sender_id ORDER BY note.title, note.id"
+        )
+        assert reader.snapshots(cursor.fetchall()) == expected
 
 
 @pytest.mark.parametrize("unread", [0, 3])

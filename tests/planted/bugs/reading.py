@@ -19,8 +19,8 @@ BUGS = (
         name="page-one-too-long",
         breaks="A page has one notification more than it was asked for.",
         file=f"{SELECTORS}/lists.py",
-        original="len(rows) > limit, rows[:limit]",
-        replacement="len(rows) > limit, rows[: limit + 1]",
+        original="if from_oldest else rows[:limit]",
+        replacement="if from_oldest else rows[: limit + 1]",
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
         ),
@@ -58,11 +58,29 @@ BUGS = (
     PlantedBug(
         name="list-position-one-too-late",
         breaks="Who subscribes after the position of a list misses an event.",
-        file=f"{SELECTORS}/lists.py",
+        file=f"{SELECTORS}/list_rows.py",
         original="Position(epoch, sequence, fingerprint)",
         replacement="Position(epoch, sequence + 1, fingerprint)",
         caught_by=(
             "tests/domain/test_selectors.py::test_a_page_is_bounded_by_ids_and_says_what_lies_beyond",
+        ),
+    ),
+    PlantedBug(
+        name="list-in-any-order",
+        breaks="A list has the order in which the database returns its rows.",
+        file=f"{SELECTORS}/snapshot_rows.py",
+        original="        found.sort(key=_RANK, reverse=True)\n",
+        replacement="",
+        caught_by=("tests/domain/test_read_columns.py::test_the_rows_may_come_in_any_order",),
+    ),
+    PlantedBug(
+        name="count-that-was-not-read",
+        breaks="A query that asks for a count gets none.",
+        file="graphql_schema/live_inbox_graphql/compiled/field_expressions.py",
+        original='r"\\bit\\.inbox\\.(\\w+)"',
+        replacement='r"\\bit\\.inboxes\\.(\\w+)"',
+        caught_by=(
+            "tests/graphql/test_compiled_queries.py::test_the_bytes_are_those_of_graphql_core",
         ),
     ),
     PlantedBug(

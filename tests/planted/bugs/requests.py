@@ -217,7 +217,7 @@ BUGS = (
         name="page-of-the-first-for-all",
         breaks="Inboxes that are read together have the state of the first of them.",
         file=f"{INBOX}/selectors/newest_pages.py",
-        original="by_key[key].append(row)",
+        original="by_key[row[0]].append(row)",
         replacement="by_key[keys[0]].append(row)",
         caught_by=(
             "tests/domain/test_newest_pages.py::test_each_page_is_what_its_user_would_get_alone",
