@@ -1,10 +1,10 @@
 /** The button with the number of notifications that are new: unread, and come since the list was opened. */
 
-import { element, icon, setAttributes } from "./dom.js";
+import { element, icon, setAttributes, setText } from "./dom.js";
 import type { Texts } from "./strings.js";
 
 export class Bell {
-  private readonly badge = element("span", { class: "badge", "aria-hidden": "true" });
+  private readonly badge = element("span", { class: "badge" });
   readonly button = element(
     "button",
     { type: "button", class: "bell", part: "bell", "aria-haspopup": "dialog", "aria-controls": "panel" },
@@ -13,11 +13,13 @@ export class Bell {
   );
 
   render(texts: Texts, unreadCount: number, unseenCount: number, isOpen: boolean): void {
-    const text = unseenCount > 99 ? `${texts.number(99)}+` : texts.number(unseenCount);
-    if (this.badge.textContent !== text) this.badge.textContent = text;
+    const shown = Math.min(unseenCount, 99);
+    const text = texts.number(shown) + (unseenCount > 99 ? "+" : "");
+    setText(this.badge, text);
     this.badge.hidden = unseenCount === 0;
     setAttributes(this.button, {
-      "aria-label": texts.count("bell", unreadCount),
+      // What is shown is said as well.
+      "aria-label": texts.count("bell", unreadCount) + (shown && shown < unreadCount ? `, ${texts.count("newAbove", shown)}` : ""),
       "aria-expanded": String(isOpen),
     });
   }

@@ -25,6 +25,11 @@ export function setAttributes(target: Element, attributes: Attributes): void {
   }
 }
 
+/** Set a text, if it is another one. */
+export function setText(target: Element, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
+}
+
 const PATHS = {
   archive: "M4 5h16v4H4Zm1.5 4v10h13V9M10 13h4",
   bell: "M6 9a6 6 0 1 1 12 0c0 5 2 6 2 7H4c0-1 2-2 2-7Zm3.5 10a2.6 2.6 0 0 0 5 0",

@@ -4,7 +4,7 @@
  */
 
 import { Arrangement } from "./arrangement.js";
-import { element, setAttributes } from "./dom.js";
+import { element, setAttributes, setText } from "./dom.js";
 import { type Absence, type Entry, entriesOf } from "./entries.js";
 import { Item, type ItemSettings } from "./item.js";
 import { dayName } from "./relative_time.js";
@@ -135,14 +135,9 @@ export class Feed {
     for (const entry of this.entries) if ("day" in entry) this.showLabel(entry);
   }
 
-  /** Update what the types are called. */
-  updateTypes(): void {
-    for (const item of this.items.values()) item.updateType();
-  }
-
-  /** Update which notifications have changes on their way. */
-  updateSending(): void {
-    for (const item of this.items.values()) item.updateSending();
+  /** Update which notifications have changes on their way, and what their types are called. */
+  updateContext(): void {
+    for (const item of this.items.values()) item.updateContext();
   }
 
   /** Mark a notification that is about to be shown as new, or as one that was missed. */
@@ -253,7 +248,7 @@ export class Feed {
         : "missed" in entry
           ? texts.count("away", entry.missed)
           : texts.text("pinned");
-    if (label.textContent !== text) label.textContent = text;
+    setText(label, text);
   }
 
   /** Learn which messages are cut off, and the heights of rows. Of all of them, if the list has another width. */

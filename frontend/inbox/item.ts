@@ -2,7 +2,7 @@
 
 import type { Notification } from "../client/index.js";
 import type { Row } from "./arrangement.js";
-import { element, icon, setAttributes } from "./dom.js";
+import { element, icon, setAttributes, setText } from "./dom.js";
 import type { Panel } from "./panel.js";
 import { partsOf } from "./parts_of.js";
 import { fullTime, relativeTime, upcomingTime } from "./relative_time.js";
@@ -95,9 +95,12 @@ export class Item {
     if (row.notification !== this.row.notification || row.isGone !== this.row.isGone) this.show(row);
   }
 
-  /** Update what is not of the notification itself: whether a change of it is on its way. */
-  updateSending(): void {
+  /** Update what is not of the notification itself: whether a change of it is on its way, what its type is called. */
+  updateContext(): void {
     const { settings, row } = this;
+    const { type } = row.notification;
+    const name = settings.list.types.get(type) ?? type;
+    setText(this.type, name);
     const isSending = settings.isSending(this.notification.id);
     const text = row.isGone ? settings.texts.text("gone") : isSending ? settings.texts.text("notSent") : "";
     if (this.note.textContent === text) return;
@@ -121,7 +124,6 @@ export class Item {
     if (parts) parts.showParts(this.root, this.message, row, this.settings, this.setTargetLink);
     else this.message.textContent = message;
     this.message.hidden = message === "";
-    this.updateType();
     const from = actor?.name || (sender && (sender.name || sender.username));
     // Isolated, as by <bdi>: the name has a direction of its own.
     this.sender.textContent = from ? texts.text("from", { name: `\u2068${from}\u2069` }) : "";
@@ -130,12 +132,7 @@ export class Item {
     this.showActions(row);
     this.setExpanded(this.isExpanded);
     this.updateTime();
-    this.updateSending();
-  }
-
-  updateType(): void {
-    const { type } = this.notification;
-    this.type.textContent = this.settings.list.types.get(type) ?? type;
+    this.updateContext();
   }
 
   /** Say how much it matters, and when it comes back. */
@@ -150,7 +147,7 @@ export class Item {
   /** Update how long ago it arrived. */
   updateTime(): void {
     const text = relativeTime(this.notification.createdAt, this.settings.texts.locale);
-    if (this.time.textContent !== text) this.time.textContent = text;
+    setText(this.time, text);
   }
 
   /** Whether the message is longer than what is shown of it: asked before, and applied after a layout. */

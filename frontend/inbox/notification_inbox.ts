@@ -522,7 +522,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     panel.setAvailable(!this.signedOut.isShown);
     const shown = pending.applyTo(list);
     feed.render({ notifications: folderOf(list.filter) === "INBOX" ? pinnedFirst(shown) : shown, absence });
-    feed.updateSending();
+    feed.updateContext();
     panel.render({ list, isLoaded, isEmpty: feed.isEmpty, unreadCount, waiting: feed.waiting });
     this.renderBell();
     if (this.hasAttribute("title-badge")) setTitleBadge(unreadCount);

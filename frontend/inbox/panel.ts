@@ -1,6 +1,6 @@
 /** The panel: heading, status, filters, the frame around the list, preferences. It renders, and reports clicks. */
 
-import { element, name, setAttributes, tool } from "./dom.js";
+import { element, name, setAttributes, tool, setText } from "./dom.js";
 import { type Filter, folderOf, type InboxList } from "./list.js";
 import { onNearEnd } from "./scrolling.js";
 import type { SignedOut } from "./signed_out.js";
@@ -80,7 +80,7 @@ export class Panel {
     this.root = element(
       "section",
       { class: "panel", part: "panel", id: "panel", "aria-labelledby": "heading", tabindex: -1 },
-      element("header", {}, this.heading, this.status.root, this.markAll, this.preferencesButton, this.closeButton),
+      element("div", {}, this.heading, this.status.root, this.markAll, this.preferencesButton, this.closeButton),
       this.filters,
       signedOut.root,
       this.listFrame,
@@ -219,10 +219,6 @@ function emptyText(filter: Filter): keyof Strings {
   if (folderOf(filter) !== "INBOX") return "emptyFolder";
   if (type !== null) return "emptyFiltered";
   return unreadOnly ? "emptyUnread" : "empty";
-}
-
-function setText(target: HTMLElement, text: string): void {
-  if (target.textContent !== text) target.textContent = text;
 }
 
 /** A slot: the page can put something of its own in the place of these nodes. */

@@ -66,7 +66,7 @@ function chosenMoment(button: HTMLElement, texts: Texts, presets?: SnoozePresets
   const menu = element(
     "dialog",
     { class: "snooze-menu", "aria-labelledby": heading.id, lang: texts.language },
-    element("header", {}, heading, close),
+    element("header", { role: "none" }, heading, close),
     ...choices,
     picker.form,
   );

@@ -195,7 +195,6 @@ export class UserActions implements ItemActions, PanelActions {
     if (!source?.canFilter) return;
     try {
       for (const { type, label } of await source.preferences()) list.types.set(type, label);
-      this.context.feed.updateTypes();
       this.context.render();
     } catch {
       // The filter goes on with the types of the list.

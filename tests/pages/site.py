@@ -31,6 +31,9 @@ class Site:
             "JWT_LEEWAY_SECONDS": "0",
             # Without Redis, what another process sends is only found by reconciliation.
             "RECONCILE_SECONDS": "0.2",
+            # Each test of the admin signs in.
+            "SIGN_IN_RATE_PER_NAME": "10000/hour burst 10000",
+            "SIGN_IN_RATE_PER_ADDRESS": "10000/hour burst 10000",
         }
         self.run(_PREPARE)
         self.server = ServerProcess(process_registry, self._environment).start()

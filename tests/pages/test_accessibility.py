@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from live_inbox_site.building import REPOSITORY
+from tests.pages.admin_site import sign_in
 from tests.pages.conftest import Opener
 from tests.pages.embedding import OtherSite
 from tests.pages.page_monitor import PageMonitor
@@ -61,6 +62,13 @@ async def test_graphiql_is_accessible(page: Page, site: Site) -> None:
     assert await audit(page) == []
 
 
+async def test_what_is_chosen_from_many_users_has_a_name(page: Page, site: Site) -> None:
+    await sign_in(page)
+    await page.goto("/admin/live_inbox/notificationpreference/add/")
+    await expect(page.get_by_role("combobox", name="User:")).to_be_visible()
+    await expect(page.get_by_role("textbox", name="User:")).to_have_count(1)
+
+
 async def test_the_component_is_accessible_in_every_state(
     other_page: OtherSite, site: Site, monitor: PageMonitor
 ) -> None:
@@ -71,6 +79,8 @@ async def test_the_component_is_accessible_in_every_state(
         found[state] = await audit(page)
 
     inbox = await other_page.open("show-data")
+    # The page has a header of its own, as most have.
+    await page.evaluate("document.body.prepend(document.createElement('header'))")
     await check("closed")
     await inbox.root.locator(".bell").click()
     await expect(inbox.root.locator(".empty")).to_be_visible()
@@ -79,11 +89,20 @@ async def test_the_component_is_accessible_in_every_state(
     site.send("alice", "أهلا", type="report")
     await eventually(inbox.count, "2 unread")
     await check("open")
+    await inbox.root.locator(".bell").click()
+    site.send("alice", "new")
+    await expect(inbox.root.locator(".badge")).to_have_text("1")
+    bell = inbox.root.get_by_role("button", name="Notifications, 3 unread, 1 new", exact=True)
+    await expect(bell).to_be_visible()
+    await check("closed, one is new")
+    await bell.click()
+    await inbox.delete("new")
+    await eventually(inbox.count, "2 unread")
     await inbox.items.locator("summary").click()
     await inbox.item("linked").get_by_role("button", name="Show more").click()
     await inbox.item("linked").focus()
     site.send("alice", "waiting")
-    await expect(inbox.root.get_by_role("button", name="1 new")).to_be_visible()
+    await expect(inbox.root.get_by_role("button", name="↑ 1 new")).to_be_visible()
     await check("waiting and expanded, with the keys")
     await inbox.press("linked", "Delete")
     await expect(inbox.root.locator(".bar")).to_be_visible()

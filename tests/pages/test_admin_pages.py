@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.pages.admin_site import sign_in
 from tests.pages.conftest import Opener
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
@@ -15,15 +16,6 @@ from tests.pages.test_accessibility import axe
 from tests.pages.waiting import eventually
 
 pytestmark = [pytest.mark.stack("embedded"), pytest.mark.asyncio(loop_scope="session")]
-
-
-async def sign_in(page: Page) -> None:
-    """Sign in as the administrator."""
-    await page.goto("/admin/")
-    await page.get_by_label("Username").fill("admin")
-    await page.get_by_label("Password").fill("demo")
-    await page.get_by_role("button", name="Log in").click()
-    await expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
 
 
 async def own_links(page: Page) -> list[str]:

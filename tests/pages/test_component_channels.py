@@ -39,7 +39,7 @@ def shared_site(start_site: StartSite) -> Iterator[Site]:
 
 async def table_of(inbox: InboxView) -> Locator:
     """Open the preferences, and return their table."""
-    await inbox.root.locator("header button[aria-pressed]").click()
+    await inbox.root.locator(".panel > :first-child [aria-pressed]").click()
     return inbox.root.get_by_role("table")
 
 

@@ -146,7 +146,7 @@ async def test_nothing_moves_under_pointer_or_focus(
         site.send("alice", title)
     site.execute("alice", DELETE, id=first)
     await eventually(inbox.count, "5 unread")
-    waiting = inbox.root.get_by_role("button", name="3 new")
+    waiting = inbox.root.get_by_role("button", name="↑ 3 new")
     await expect(waiting).to_be_visible()
     # What another device has deleted, or moved, keeps its place as well, and says so.
     await expect(inbox.item("one")).to_contain_text("No longer in this list")
@@ -237,7 +237,7 @@ async def test_what_is_read_further_down_does_not_move(
     assert abs(found["y"] - place["y"]) < 2
     if not attributes:
         # What has come above is announced where it can be seen.
-        await inbox.root.get_by_role("button", name="4 new").click()
+        await inbox.root.get_by_role("button", name="↑ 4 new").click()
         await expect(inbox.item("later 3")).to_be_in_viewport()
         await expect(inbox.root.locator(".new-above")).to_be_hidden()
 
@@ -354,7 +354,7 @@ async def test_nothing_moves_under_a_finger(
     await session.send(touch, {"type": "touchStart", "touchPoints": [point]})
     site.send("alice", "three")
     await eventually(inbox.count, "3 unread")
-    await expect(inbox.root.get_by_role("button", name="1 new")).to_be_visible()
+    await expect(inbox.root.get_by_role("button", name="↑ 1 new")).to_be_visible()
     assert await inbox.item("one").bounding_box() == place
     await session.send(touch, {"type": "touchEnd", "touchPoints": []})
     await eventually(inbox.titles, ["three", "two", "one"])

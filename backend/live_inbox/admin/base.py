@@ -15,6 +15,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 
 from live_inbox import database
 from live_inbox.admin.key_fields import can_be_key
@@ -55,10 +56,12 @@ class InboxModelAdmin(_Page):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list; raise IncorrectLookupParameters for filter values that the database rejects."""
         try:
-            return super().get_changelist_instance(request)
+            found = super().get_changelist_instance(request)
         except (OverflowError, ValueError) as error:
             # Years and numbers out of range: Django handles these errors only before it builds the query.
             raise IncorrectLookupParameters(error) from error
+        found.title = str(capfirst(self.opts.verbose_name_plural))
+        return found
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any

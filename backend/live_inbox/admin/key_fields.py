@@ -49,7 +49,12 @@ class _ValidKeysOnly(_Widget):
 
 
 class SafeAutocompleteSelect(_ValidKeysOnly, AutocompleteSelect):
-    """Django's autocomplete widget for one row; ignores invalid keys."""
+    """Django's autocomplete widget for one row; ignores invalid keys, and has a name for screen readers."""
+
+    @property
+    def media(self) -> forms.Media:
+        """The scripts of the widget, with one that names the field which Select2 makes."""
+        return super().media + forms.Media(js=["live_inbox/admin/select_labels.js"])
 
 
 class SafeAutocompleteSelectMultiple(_ValidKeysOnly, AutocompleteSelectMultiple):
