@@ -15,8 +15,11 @@ from django.core.management.base import CommandError
 BACKLOG = 2048
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     """Return a socket that listens there; raise CommandError, in one line, if that cannot be.
+
+    With `is_shared`, other servers of the same user may listen there as well, and the system gives each its part of the
+    new connections (SO_REUSEPORT).
 
     Done before anything else, so that nothing has happened yet when the port is busy. Who connects before the
     server is ready waits for it.
@@ -26,6 +29,8 @@ def bind(host: str, port: int) -> socket.socket:
         listening = socket.socket(family)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if is_shared:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listening.bind(address)
             listening.listen(BACKLOG)
         except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -43,6 +44,26 @@ def test_a_port_that_is_free() -> None:
             pass  # who comes early waits, and is not refused
         with pytest.raises(CommandError, match=f"Port {port} is in use"):
             listening.bind(LOOPBACK, port)
+
+
+def test_servers_that_agree_share_a_port() -> None:
+    with listening.bind(LOOPBACK, 0, is_shared=True) as first:
+        port = first.getsockname()[1]
+        with listening.bind(LOOPBACK, port, is_shared=True) as second:
+            accepted = [0, 0]
+            for _ in range(64):
+                with socket.create_connection((LOOPBACK, port)):
+                    ready, _, _ = select.select([first, second], [], [])
+                    ready[0].accept()[0].close()
+                    accepted[ready[0] is second] += 1
+        assert all(accepted), "the system gives each a part"
+        with pytest.raises(CommandError, match=f"Port {port} is in use"):
+            listening.bind(LOOPBACK, port)
+
+
+def test_a_port_is_what_can_be_shared(run: Run) -> None:
+    result = run("serve", "--unix", "/nowhere/s", "--reuse-port")
+    assert (result.code, result.err) == (1, "CommandError: --reuse-port needs a port.\n")
 
 
 def test_a_busy_port_is_one_line(run: Run, busy_port: int) -> None:

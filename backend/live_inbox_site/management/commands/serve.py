@@ -75,6 +75,12 @@ class Command(InboxCommand):
             metavar="NUMBER",
             help="Listen on an open socket instead, which systemd has opened (its first one is 3).",
         )
+        parser.add_argument(
+            "--reuse-port",
+            action="store_true",
+            help="Let other servers of the same user, started likewise, listen on the same port (SO_REUSEPORT): each "
+            "gets a part of the new connections.",
+        )
         way = parser.add_mutually_exclusive_group()
         way.add_argument(
             "--workers",
@@ -117,6 +123,8 @@ class Command(InboxCommand):
         if options["demo"]:
             # Whoever asks for a demo says more than the file `.env`.
             os.environ.setdefault("ENVIRONMENT", "development")
+        if options["reuse_port"] and not has_port:
+            raise CommandError("--reuse-port needs a port.")
         watched = list(_directories()) if options["reload"] else []
         with _listening(options) as opened:
             message = f"Serving on {listening.place_of(opened)}."
@@ -162,7 +170,7 @@ def _listening(options: dict[str, Any]) -> AbstractContextManager[socket]:
         return listening.unix_socket(options["unix"])
     if options["fd"] is not None:
         return listening.inherited(options["fd"])
-    return listening.bind(options["host"], options["port"])
+    return listening.bind(options["host"], options["port"], is_shared=options["reuse_port"])
 
 
 def _directories() -> Iterator[Path]:
