@@ -9,7 +9,7 @@ import { type Client, createClient } from "graphql-ws";
 import { socketAddress } from "../inbox/socket_address.js";
 import type { EventLog, LoggedEvent } from "./event_log.js";
 import { type Operation, receivesAll, resumedAfter } from "./resume_document.js";
-import { ResultQueue } from "./result_queue.js";
+import { NewestResult } from "./newest_result.js";
 import type { Session } from "./session.js";
 
 /** The state of the subscription, for display. */
@@ -32,7 +32,7 @@ export class LiveSubscription {
   tab = 0;
   private running: Running | undefined;
   private last: Omit<Running, "client"> | undefined;
-  private results: ResultQueue<ExecutionResult> | undefined;
+  private results: NewestResult<ExecutionResult> | undefined;
 
   constructor(
     private readonly endpoint: string,
@@ -46,7 +46,7 @@ export class LiveSubscription {
     this.end();
     const { tab } = this;
     // GraphiQL stops a subscription when its tab is left. Only its button is meant to stop this one.
-    const results = new ResultQueue<ExecutionResult>(() =>
+    const results = new NewestResult<ExecutionResult>(() =>
       setTimeout(() => {
         if (this.tab === tab && this.results === results) this.stop();
       }),
