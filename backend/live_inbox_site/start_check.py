@@ -10,6 +10,7 @@ from functools import partial
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
 
 from live_inbox.conf import inbox_settings
 from live_inbox.database_check import STEPS, UnappliedMigrations
@@ -77,8 +78,18 @@ def _problem_of(step: Callable[[], None]) -> str | None:
         step()
     except UnappliedMigrations:
         return "run manage.py migrate"
+    except DatabaseError as error:
+        if _is_without_tables(error):
+            return "it has no tables of the inbox: run manage.py migrate"
+        return redacted(in_one_line(error))
     except TimeoutError:
         return "no answer in time"
     except Exception as error:
         return redacted(in_one_line(error))
     return None
+
+
+def _is_without_tables(error: DatabaseError) -> bool:
+    undefined_table = "42P01"
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state == undefined_table or "no such table" in str(error)
