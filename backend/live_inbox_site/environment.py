@@ -165,8 +165,8 @@ class SiteSettings(InboxSettings, BaseSettings):
     )
     prepared_statements: bool = Field(
         False,
-        description="Have PostgreSQL keep the plans of statements that come again. Lists then cost it less than half. "
-        "Set it to `true` for direct connections, and for a pooler that supports prepared statements.",
+        description="Have PostgreSQL keep the plans of statements that come again. Short lists then cost it less than "
+        "half. Set it to `true` for direct connections, and for a pooler that supports prepared statements.",
     )
     redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
         "",

@@ -157,7 +157,7 @@ async function toggleGroup(
   if (key) groupsOf(settings).add(key);
   // Some may have been recalled since it came.
   button.textContent = texts.count("groupMore", folded.length);
-  button.setAttribute("aria-expanded", String(!list.hidden));
+  button.setAttribute("aria-expanded", "true");
 }
 
 function choice(root: HTMLElement, { label, actionId, link }: NotificationAction, settings: ItemSettings): HTMLElement {

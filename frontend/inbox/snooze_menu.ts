@@ -66,7 +66,7 @@ function chosenMoment(button: HTMLElement, texts: Texts, presets?: SnoozePresets
   const menu = element(
     "dialog",
     { class: "snooze-menu", "aria-labelledby": heading.id, lang: texts.language },
-    element("header", { role: "none" }, heading, close),
+    element("div", {}, heading, close),
     ...choices,
     picker.form,
   );

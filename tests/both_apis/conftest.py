@@ -11,24 +11,15 @@ from django.contrib.auth import get_user_model
 
 from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import Device, GraphQLDevice, JsonDevice
-from tests.both_apis.server_thread import ServerThread
-from tests.changed_settings import changed_settings
-from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS
+from tests.both_apis.server_thread import ServerThread, serving
 
 DEVICES: dict[str, Any] = {"graphql": GraphQLDevice, "json": JsonDevice}
 
 
 @pytest.fixture(scope="session", params=[True, False], ids=["fast_path", "no_fast_path"])
 def server(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[ServerThread]:
-    """The product on the test database, with the setting FAST_PATH each way.
-
-    Housekeeping is off: between tests the database belongs to others.
-    """
-    socket_class = OUR_CLASS if request.param else PLAIN_CLASS
-    with ExitStack() as opened:
-        # The inbox reads the settings when it starts with its server.
-        with changed_settings(HOUSEKEEPING=False, FAST_PATH=request.param):
-            running = opened.enter_context(ServerThread(socket_class=socket_class))
+    """The product on the test database, with the setting FAST_PATH each way."""
+    with serving(has_fast_path=request.param) as running:
         yield running
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +13,8 @@ import uvicorn
 
 from live_inbox.asgi import mount
 from live_inbox.sockets.asgi import Application
-from tests.sockets.socket_server import OUR_CLASS
+from tests.changed_settings import changed_settings
+from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS
 
 START_SECONDS = 30.0
 
@@ -21,6 +24,19 @@ def _site() -> Application:
     from live_inbox_site.asgi import http
 
     return mount(http)
+
+
+@contextmanager
+def serving(*, has_fast_path: bool, **changes: object) -> Iterator[ServerThread]:
+    """Serve the product on the test database, with some settings of the inbox, which it reads when it starts.
+
+    Housekeeping is off: between tests the database belongs to others.
+    """
+    socket_class = OUR_CLASS if has_fast_path else PLAIN_CLASS
+    with ExitStack() as opened:
+        with changed_settings(HOUSEKEEPING=False, FAST_PATH=has_fast_path, **changes):
+            running = opened.enter_context(ServerThread(socket_class=socket_class))
+        yield running
 
 
 class ServerThread:

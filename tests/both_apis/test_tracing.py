@@ -20,8 +20,7 @@ from live_inbox import services
 from live_inbox.errors import InvalidInput
 from live_inbox.identity.issuing import issue_token
 from tests.both_apis.devices import Device, Refused
-from tests.both_apis.server_thread import ServerThread
-from tests.changed_settings import changed_settings
+from tests.both_apis.server_thread import ServerThread, serving
 from tests.collected_spans import (
     NOT_SAMPLED,
     SAMPLED,
@@ -34,7 +33,6 @@ from tests.collected_spans import (
     span_id,
     trace_id,
 )
-from tests.sockets.socket_server import OUR_CLASS, PLAIN_CLASS
 from tests.stacks.python_process import run_python
 from tests.stacks.stack import Stack
 from tests.waiting import comes_true, wait_until
@@ -50,9 +48,7 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="module", params=[True, False], ids=["fast_path", "no_fast_path"])
 def server(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[ServerThread]:
     """A server that hardly ever reconciles: what it finds in the log before a doorbell comes is not traced."""
-    changed = {"HOUSEKEEPING": False, "FAST_PATH": request.param, "RECONCILE_SECONDS": 60}
-    socket_class = OUR_CLASS if request.param else PLAIN_CLASS
-    with changed_settings(**changed), ServerThread(socket_class=socket_class) as running:
+    with serving(has_fast_path=request.param, RECONCILE_SECONDS=60) as running:
         yield running
 
 

@@ -67,6 +67,8 @@ async def test_what_is_chosen_from_many_users_has_a_name(page: Page, site: Site)
     await page.goto("/admin/live_inbox/notificationpreference/add/")
     await expect(page.get_by_role("combobox", name="User:")).to_be_visible()
     await expect(page.get_by_role("textbox", name="User:")).to_have_count(1)
+    await page.goto("/admin/live_inbox/notification/add/")
+    await expect(page.get_by_role("searchbox", name="Recipients")).to_be_visible()
 
 
 async def test_the_component_is_accessible_in_every_state(

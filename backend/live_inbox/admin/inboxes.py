@@ -145,7 +145,7 @@ class InboxAdmin(ReadOnlyAdmin):
         """Show an inbox. Its newest events require the permission to view events, because they contain titles."""
         if obj is not None:
             # Not its `__str__`, which would read the user wherever an inbox is logged.
-            context["subtitle"] = context["shown_as"] = f"Inbox of {obj.user}"
+            context["subtitle"] = f"Inbox of {obj.user}"
         if obj is not None and request.user.has_perm("live_inbox.view_inboxevent"):
             linked = request.user.has_perm("live_inbox.view_notification")
             context["timeline"] = timeline(obj, linked=linked)

@@ -39,8 +39,16 @@ def can_be_key(model: type[Model], text: object) -> bool:
     return is_storable_text(str(text))
 
 
-class _ValidKeysOnly(_Widget):
-    """Leaves invalid keys out of the query for the selected rows, where Django's widgets would raise."""
+class _SafeAutocomplete(_Widget):
+    """Leaves invalid keys out of the query for the selected rows, where Django's widgets would raise.
+
+    The fields that Select2 makes of it have names for screen readers.
+    """
+
+    @property
+    def media(self) -> forms.Media:
+        """The scripts of the widget, and one that gives the names."""
+        return super().media + forms.Media(js=["live_inbox/admin/select_labels.js"])
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         """Return the selected rows."""
@@ -48,16 +56,11 @@ class _ValidKeysOnly(_Widget):
         return super().optgroups(name, [key for key in value if can_be_key(model, key)], attrs)
 
 
-class SafeAutocompleteSelect(_ValidKeysOnly, AutocompleteSelect):
-    """Django's autocomplete widget for one row; ignores invalid keys, and has a name for screen readers."""
-
-    @property
-    def media(self) -> forms.Media:
-        """The scripts of the widget, with one that names the field which Select2 makes."""
-        return super().media + forms.Media(js=["live_inbox/admin/select_labels.js"])
+class SafeAutocompleteSelect(_SafeAutocomplete, AutocompleteSelect):
+    """Django's autocomplete widget for one row; ignores invalid keys."""
 
 
-class SafeAutocompleteSelectMultiple(_ValidKeysOnly, AutocompleteSelectMultiple):
+class SafeAutocompleteSelectMultiple(_SafeAutocomplete, AutocompleteSelectMultiple):
     """Django's autocomplete widget for several rows; ignores invalid keys."""
 
 

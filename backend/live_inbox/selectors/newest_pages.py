@@ -78,7 +78,7 @@ def _page(found: Sequence[Sequence[Any]], limit: int, reader: ListReader) -> Pag
     return Page(snapshots[:limit], state, has_newer=False, has_older=len(snapshots) > limit)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _statement(reader: ListReader, read: bool | None, limit: int, count: int) -> str:
     rows = newest_of_inbox(reader.inner_columns, read, "postgresql", limit)
     keys = ", ".join(["%s"] * count)

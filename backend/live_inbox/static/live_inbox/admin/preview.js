@@ -89,10 +89,6 @@
   form.addEventListener("change", changed);
   // Select2 announces its changes to jQuery alone.
   window.django?.jQuery?.(form).on("change", "select", changed);
-  // The field that Select2 makes, when the page is ready, has no label.
-  window.django?.jQuery?.(() => {
-    form.querySelector(".field-recipients .select2-search__field")?.setAttribute("aria-label", "Recipients");
-  });
   // On a return to this page, the browser may fill in the form after the script has run.
   window.addEventListener("pageshow", changed);
   show();

@@ -1,17 +1,18 @@
-// The field that Select2 makes of a choice is named by what is chosen, and so by nothing while nothing is. Its label names it
-// as well.
+// The fields that Select2 makes of a choice are named by what is chosen, and so by nothing while nothing is. Their label names
+// them as well.
 "use strict";
 
 (() => {
   function nameFields() {
     for (const select of document.querySelectorAll("select.admin-autocomplete")) {
       const label = document.querySelector(`label[for="${CSS.escape(select.id)}"]`);
-      const field = select.parentElement?.querySelector(".select2-selection[role=combobox]");
-      const chosen = field?.querySelector("[role=textbox]");
-      if (!label || !field || !chosen) continue;
+      if (!label) continue;
       label.id ||= `${select.id}_label`;
-      field.setAttribute("aria-labelledby", `${label.id} ${chosen.id}`);
-      chosen.setAttribute("aria-labelledby", label.id);
+      const fields = select.parentElement.querySelectorAll(".select2-selection, [role=textbox], .select2-search__field");
+      for (const field of fields) {
+        const chosen = field.getAttribute("aria-labelledby");
+        field.setAttribute("aria-labelledby", chosen ? `${label.id} ${chosen}` : label.id);
+      }
     }
   }
 
