@@ -248,9 +248,10 @@ async def test_the_list_is_paged_and_filtered(page: Page, site: Site) -> None:
     every = [f"n{number}" for number in range(45, 0, -1)]
     await eventually(first.titles, every[:20])
     older = first.root.get_by_role("button", name="Show older")
-    await older.click()
+    # Not by the mouse: it would be scrolled to first, and a list that is scrolled to its end goes on by itself.
+    await older.dispatch_event("click")
     await eventually(first.titles, every[:40])
-    await older.click()
+    await older.dispatch_event("click")
     await eventually(first.titles, every)
     await expect(older).to_be_hidden()
     await first.root.get_by_label("Type", exact=True).select_option("report")
