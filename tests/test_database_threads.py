@@ -9,6 +9,8 @@ from contextvars import ContextVar
 
 import pytest
 
+from live_inbox import lane_threads
+from live_inbox.computing_threads import PAUSE_SECONDS, ComputingThreads
 from live_inbox.database_threads import in_database_thread, in_lane, threads_of
 from live_inbox.lane_threads import MEASURED
 from live_inbox.lanes import Lane
@@ -22,6 +24,24 @@ def test_the_function_runs_in_another_thread_with_its_arguments() -> None:
     total, thread = asyncio.run(in_database_thread(add, 1, other=2))
     assert total == 3
     assert thread.startswith("database")
+
+
+def test_a_thread_is_at_work_during_its_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    threads = ComputingThreads(sleep=pauses.append)
+    monkeypatch.setattr(lane_threads, "computing_threads", lambda: threads)
+
+    def fail() -> None:
+        threads.give_way()
+        raise LookupError
+
+    async def scenario() -> None:
+        with pytest.raises(LookupError):
+            await in_database_thread(fail)
+
+    asyncio.run(scenario())
+    threads.give_way()
+    assert pauses == [PAUSE_SECONDS]
 
 
 def test_context_variables_are_copied_into_the_thread_only() -> None:

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from django.db import OperationalError
 
 from live_inbox import metrics
+from live_inbox.computing_threads import computing_threads
 from live_inbox.thread_connections import ThreadConnections
 
 IDLE_SECONDS = 60.0
@@ -186,7 +187,9 @@ class Worker:
                 self._call = call
             # In this order: who drops a call looks whether it has a worker.
             call.worker = self
+            computing_threads().begin(self)
             result, error = self._threads.measured(call, self.connections)
+            computing_threads().end(self)
             with self._changing:
                 self._call = None
             call.report(result, error)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from live_inbox.computing_threads import ComputingThreads
 from live_inbox.sockets import loop_turns as loop_turns_module
 from live_inbox.sockets.known_addresses import KnownAddresses
 from live_inbox.sockets.loop_turns import LoopTurns, loop_turns
@@ -128,3 +129,20 @@ async def test_who_asks_for_more_in_its_own_turn_does_not_stay_the_first() -> No
     for _ in range(6):
         await asyncio.sleep(0)
     assert done == ["a", "b", "c", "a", "b", "a", "a"]
+
+
+async def test_threads_at_work_go_on_after_each_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    threads = ComputingThreads(sleep=lambda _: done.append("pause"))
+    monkeypatch.setattr(loop_turns_module, "computing_threads", lambda: threads)
+    turns = LoopTurns(asyncio.get_running_loop())
+    turns.take("a", lambda: done.append("while nothing is at work"))
+    await asyncio.sleep(0)
+    threads.begin("a thread")
+    for _ in range(2):
+        turns.take("a", lambda: done.append("piece"))
+    await asyncio.sleep(0)
+    threads.end("a thread")
+    await asyncio.sleep(0)
+    turns.take("a", lambda: done.append("afterwards"))
+    assert done == ["while nothing is at work", "piece", "pause", "piece", "pause", "afterwards"]

@@ -5,7 +5,7 @@ long takes a kilobyte of small frames. Two thousand of them would hold up all ot
 as well, so that one with many delays nobody but itself. An address that has waited for nothing comes before those that
 go on waiting (as new flows in FQ-CoDel, RFC 8290), so that who opens one connection does not wait for the crowds of
 many addresses. Before both come addresses of users (`live_inbox.sockets.known_addresses`), with the first piece that
-they ask for.
+they ask for. After each piece, threads that work for users go on (`live_inbox.computing_threads`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
+from live_inbox.computing_threads import computing_threads
 from live_inbox.sockets.known_addresses import known_addresses
 
 Piece = Callable[[], None]
@@ -62,7 +63,10 @@ class LoopTurns:
         self._has_begun = True
         self._latest = key
         self._loop.call_soon(self._next)
-        piece()
+        try:
+            piece()
+        finally:
+            computing_threads().give_way()
 
     def _next(self) -> None:
         self._has_begun = False
