@@ -27,6 +27,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, default=7.5, help="of each attack (default: 7.5)")
     parser.add_argument("--rounds", type=int, default=3, help="in so many parts (default: 3)")
+    parser.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="attack another server of the site: what the machine, PostgreSQL and Redis do by themselves",
+    )
     parser.add_argument("--list", action="store_true", help="list the attacks")
     return parser.parse_args(arguments)
 
@@ -61,6 +66,7 @@ async def run(site: Site, attacks: Sequence[Attack], options: argparse.Namespace
                 addresses,
                 rounds=options.rounds,
                 seconds=options.seconds / options.rounds,
+                elsewhere=options.elsewhere,
             )
             print(
                 f"{report.row(result)}\n  p99: {report.kinds(result)}", file=sys.stderr, flush=True

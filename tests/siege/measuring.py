@@ -96,18 +96,28 @@ class Result:
 
 
 async def measure(
-    site: Site, attack: Attack, addresses: int, *, rounds: int, seconds: float
+    site: Site,
+    attack: Attack,
+    addresses: int,
+    *,
+    rounds: int,
+    seconds: float,
+    elsewhere: bool = False,
 ) -> Result:
-    """Measure one attack in so many rounds, each so many seconds quiet and so many under attack."""
+    """Measure one attack in so many rounds, each so many seconds quiet and so many under attack.
+
+    `elsewhere`: the attack is on another server of the site than the bystander's.
+    """
     result = Result(attack, addresses)
-    server = site.serve(attack)
+    servers = [site.serve(attack) for _ in range(2 if elsewhere else 1)]
+    server, attacked = servers[0], servers[-1]
     try:
         bystander = Bystander(server.port, server.bystander())
         await bystander.start()
         await asyncio.sleep(WARM_UP_SECONDS + attack.waits)
-        if server.issuer is not None:
-            server.issuer.hang()
-        async with attackers(server.plan(attack, addresses)) as attacking:
+        if attacked.issuer is not None:
+            attacked.issuer.hang()
+        async with attackers(attacked.plan(attack, addresses)) as attacking:
             for _ in range(rounds):
                 most = await _observe(server, bystander, result.quiet, seconds)
                 result.memory_before = result.memory_before or most
@@ -121,7 +131,8 @@ async def measure(
         result.memory_after = server.memory()
         result.failures = _failures(bystander, server)
     finally:
-        server.close()
+        for each in servers:
+            each.close()
     return result
 
 
