@@ -37,6 +37,7 @@ REQUESTS = (
 TABLES: dict[str, Callable[[Results, Titles], str]] = {
     "fanout": delivery_table,
     "unicast": delivery_table,
+    "groups": delivery_table,
     "idle": idle_table,
     "growth": growth_table,
     **dict.fromkeys(REQUESTS, request_table),

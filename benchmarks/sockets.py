@@ -132,17 +132,22 @@ async def open_sockets(
     pairs: Sequence[tuple[ClientProtocol, Receiver]],
     *,
     at_a_time: int = OPENING_AT_A_TIME,
+    source: str | None = None,
+    seconds: float = OPENING_SECONDS,
 ) -> list[Socket]:
-    """Open sockets, some at a time, and return them when all are subscribed."""
+    """Open sockets, some at a time, and return them when all are subscribed. `source`: the address of the client."""
+    local = None if source is None else (source, 0)
     slots = asyncio.Semaphore(at_a_time)
 
     async def open_one(client_protocol: ClientProtocol, receiver: Receiver) -> Socket:
         async with slots:
             socket = Socket("{}:{}".format(*address), client_protocol, receiver)
-            await asyncio.get_running_loop().create_connection(lambda: socket, *address)
+            await asyncio.get_running_loop().create_connection(
+                lambda: socket, *address, local_addr=local
+            )
             await socket.ready
             return socket
 
-    async with asyncio.timeout(OPENING_SECONDS), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
         tasks = [group.create_task(open_one(*pair)) for pair in pairs]
     return [task.result() for task in tasks]

@@ -11,7 +11,8 @@ from benchmarks.peers.peer import Peer
 from benchmarks.peers.product import Product
 from benchmarks.testbed import Testbed
 from benchmarks.workloads import asking, paging, requesting
-from benchmarks.workloads.delivering import fan_out, round_trip, two_processes, unicast
+from benchmarks.workloads.crowding import crowd
+from benchmarks.workloads.delivering import fan_out, groups, round_trip, two_processes, unicast
 from benchmarks.workloads.idling import idle
 from benchmarks.workloads.mixing import mixed
 from benchmarks.workloads.storming import storm, storm_pages
@@ -54,6 +55,7 @@ STREAMS = (
     *("strawberry-daphne", "strawberry-pubsub", "channels-json", "channels-json-pubsub"),
     *("node-yoga", "socketio"),
 )
+CROWDED = (*BOTH_APIS, "node-graphql-ws", "nchan")
 GRAPHQL_HTTP = (
     *(Product.name, "product-sqlite"),
     *("strawberry-async", "strawberry-sync", "strawberry-django"),
@@ -67,7 +69,11 @@ WORKLOADS = {
     for workload in (
         Workload("fanout", "every event to all sockets of one user", fan_out, STREAMS),
         Workload("unicast", "each event to one of as many users as sockets", unicast, STREAMS),
+        Workload(
+            "groups", "each event to 100 users with 100 sockets each", groups, CROWDED, (10_000,)
+        ),
         Workload("idle", "open sockets, each of another user, and leave them alone", idle, STREAMS),
+        Workload("crowd", "as many idle sockets as one machine holds", crowd, OURS, (100_000,)),
         Workload(
             "growth", "fan-out to more and more sockets", fan_out, COMPARED, (100, 1000, 5000)
         ),

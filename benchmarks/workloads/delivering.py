@@ -14,6 +14,10 @@ IN_FLIGHT_UNICAST = 64
 UNICAST_BATCH = 16
 PRERECORDED_PER_SECOND = 30_000
 """Events that are prepared for each second of a measurement, where they have to be."""
+GROUPS = 100
+"""Users to whom each event goes in `groups`."""
+IN_FLIGHT_GROUPS = 4
+PRERECORDED_GROUPS_PER_SECOND = 100
 SHARE = 0.5
 """Of a peer's own maximum: the rate at which latency is measured."""
 
@@ -45,6 +49,14 @@ async def unicast(make: Make, sockets: int, seconds: float) -> dict[str, float]:
     peer = make(sockets, settings={"RECONCILE_SECONDS": "60"})
     async with client_pool(peer, sockets, prerecord=int(seconds * PRERECORDED_PER_SECOND)) as pool:
         return await _measure(pool, seconds, in_flight=IN_FLIGHT_UNICAST, batch=UNICAST_BATCH)
+
+
+async def groups(make: Make, sockets: int, seconds: float) -> dict[str, float]:
+    """Send each event to a hundred users at once, each with their share of the sockets."""
+    peer = make(GROUPS, settings={"RECONCILE_SECONDS": "60"})
+    prerecord = GROUPS * int(seconds * PRERECORDED_GROUPS_PER_SECOND)
+    async with client_pool(peer, sockets, prerecord=prerecord) as pool:
+        return await _measure(pool, seconds, in_flight=IN_FLIGHT_GROUPS * GROUPS, batch=GROUPS)
 
 
 async def round_trip(make: Make, sockets: int, seconds: float) -> dict[str, float]:
