@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,13 +14,20 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from live_inbox import services
-from live_inbox.admin import selection
+from live_inbox.admin import notification_list, selection
 from live_inbox.events import Kind
 from live_inbox.models import Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device, inbox_row
+from tests.changed_settings import changed_settings
 
 LIST = "/admin/live_inbox/notification/"
+CATEGORIES = {
+    "billing.invoice": {"category": "billing"},
+    "billing.payment": {"category": "billing"},
+    "report": {"category": "work"},
+    "general": {},
+}
 
 
 def page(notification: Notification, name: str = "change") -> str:
@@ -99,6 +106,102 @@ def test_the_type_filter_offers_the_types_in_use(browser: Client, alice: User) -
     assert ("report", "report") in offered
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("folder=archive", ["archived"]),
+        ("folder=snoozed", ["snoozed"]),
+        ("folder=inbox", ["urgent", "pinned"]),
+        ("folder=nowhere", []),
+        ("priority=urgent", ["urgent"]),
+        ("priority=normal", ["snoozed", "archived", "pinned"]),
+        ("pinned=yes", ["pinned"]),
+        ("pinned=no", ["urgent", "snoozed", "archived"]),
+        ("pinned=x", ["urgent", "snoozed", "archived", "pinned"]),
+        ("category=billing", ["archived", "pinned"]),
+        ("category=nothing", []),
+        ("category=billing&pinned=yes&folder=inbox&priority=normal", ["pinned"]),
+    ],
+)
+def test_the_list_is_filtered_by_folder_priority_pin_and_category(
+    browser: Client, alice: User, query: str, found: list[str]
+) -> None:
+    pinned = send(alice, "pinned", type="billing.invoice")
+    services.pin(user_id=alice.pk, notification_id=pinned.pk)
+    archived = send(alice, "archived", type="billing.payment")
+    services.archive(user_id=alice.pk, notification_id=archived.pk)
+    snoozed = send(alice, "snoozed")
+    later = datetime.now(UTC) + timedelta(days=1)
+    services.snooze(user_id=alice.pk, notification_id=snoozed.pk, until=later)
+    send(alice, "urgent", priority="urgent")
+
+    with changed_settings(TYPES=CATEGORIES):
+        assert titles(browser.get(f"{LIST}?{query}")) == found
+
+
+def test_the_filters_have_their_choices(browser: Client) -> None:
+    def offered() -> dict[str, list[str]]:
+        specs = browser.get(LIST).context["cl"].filter_specs
+        return {spec.parameter_name: [key for key, _ in spec.lookup_choices] for spec in specs}
+
+    with changed_settings(TYPES={}):
+        assert offered() == {
+            "read": ["yes", "no"],
+            "folder": ["inbox", "archive", "snoozed", "grouped"],
+            "priority": ["urgent", "high", "normal", "low"],
+            "pinned": ["yes", "no"],
+        }
+    with changed_settings(TYPES=CATEGORIES):
+        assert offered()["category"] == ["billing", "work"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["newer", "new", "old"]),
+        ("read=no", ["newer", "new"]),
+        ("folder=inbox&pinned=no", ["newer", "new"]),
+        ("folder=inbox&q=old", ["old"]),
+        ("folder=inbox&created_at__year=2020", ["old"]),
+    ],
+)
+def test_filters_alone_choose_from_the_newest_rows(
+    browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, query: str, found: list[str]
+) -> None:
+    monkeypatch.setattr(notification_list, "FILTERED_ROWS", 2)
+    send(alice, "old", now=datetime(2020, 5, 1, tzinfo=UTC))
+    send(alice, "new")
+    send(alice, "newer")
+
+    response = browser.get(f"{LIST}?{query}")
+
+    assert titles(response) == found
+    assert response.context["cl"].result_count == len(found)
+
+
+def test_the_rows_of_the_choices_are_not_counted(browser: Client, alice: User) -> None:
+    """Django would count those of each in the whole table."""
+    send(alice)
+
+    assert "_facets" not in browser.get(LIST).content.decode()
+    assert not browser.get(f"{LIST}?_facets=True").context["cl"].add_facets
+
+
+def test_the_list_shows_what_is_not_as_usual(browser: Client, alice: User) -> None:
+    def badges() -> list[str]:
+        cell = browser.get(LIST).content.decode().partition('class="field-state"')[2]
+        return re.findall(r'inbox-badge inbox-([\w-]+)"', cell.partition("</td>")[0])
+
+    notification = send(alice)
+    assert badges() == ["state-unread"]
+    services.pin(user_id=alice.pk, notification_id=notification.pk)
+    assert badges() == ["state-unread", "place-pinned"]
+    services.delete_all(user_id=alice.pk)
+    notification = send(alice, priority="high")
+    services.archive(user_id=alice.pk, notification_id=notification.pk)
+    assert badges() == ["state-unread", "priority-high", "place-archive"]
+
+
 def test_the_list_has_a_date_hierarchy(browser: Client, alice: User) -> None:
     for year in (2024, 2025):
         send(alice, now=datetime(year, 5, 1, tzinfo=UTC))
@@ -126,11 +229,13 @@ def test_the_list_costs_the_same_at_any_length(browser: Client, alice: User, bob
 
 
 def test_a_notification_is_shown_with_its_data(browser: Client, alice: User) -> None:
-    notification = send(alice, "Hello", message="World", data={"order": [7]}, link="/orders/7")
+    notification = send(
+        alice, "Hello", message="World", data={"order": [7]}, link="/orders/7", group_key="order-7"
+    )
 
     shown = browser.get(page(notification)).content.decode()
 
-    for text in ("Hello", "World", "/orders/7", "&quot;order&quot;: ["):
+    for text in ("Hello", "World", "/orders/7", "&quot;order&quot;: [", "order-7"):
         assert text in shown
 
 

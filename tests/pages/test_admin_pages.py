@@ -134,7 +134,7 @@ async def test_no_list_is_wider_than_its_page(
     page: Page, site: Site, model: str, width: int
 ) -> None:
     """Its table scrolls by itself, and what is chosen for its rows has room."""
-    site.send("alice", "one")
+    site.send("alice", "one", priority="URGENT")
     await page.set_viewport_size({"width": width, "height": 900})
     await sign_in(page)
     await page.goto(f"/admin/live_inbox/{model}/")

@@ -11,7 +11,10 @@ from django.http import HttpRequest
 
 from live_inbox import database
 from live_inbox.admin.type_fields import channel_choices, type_label
+from live_inbox.content import PRIORITIES
 from live_inbox.declared_types import declared_types
+from live_inbox.events import Folder
+from live_inbox.listing.filters import ListFilter
 
 
 class ReadFilter(SimpleListFilter):
@@ -53,6 +56,80 @@ class TypeFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         """Return the rows of the selected choice."""
         return queryset.filter(type=self.value()) if self.value() else None
+
+
+class CategoryFilter(SimpleListFilter):
+    """Filters by the category of declared types. Django shows it only where a type has one."""
+
+    title = "category"
+    parameter_name = "category"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
+        """Return the categories of the declared types."""
+        found = {type.category for type in declared_types().values()} - {""}
+        return [(category, category) for category in sorted(found)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows of the selected choice."""
+        category = self.value()
+        if not category:
+            return None
+        return queryset.filter(type__in=ListFilter.of(categories=[category]).listed_types)
+
+
+class FolderFilter(SimpleListFilter):
+    """Filters notifications by folder."""
+
+    title = "folder"
+    parameter_name = "folder"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
+        """Return the folders."""
+        return [(folder.value, folder.value.capitalize()) for folder in Folder]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows of the selected choice."""
+        return queryset.filter(folder=self.value()) if self.value() else None
+
+
+class PriorityFilter(SimpleListFilter):
+    """Filters notifications by priority."""
+
+    title = "priority"
+    parameter_name = "priority"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
+        """Return the priorities, the most urgent first."""
+        return [(priority, priority.capitalize()) for priority in reversed(PRIORITIES)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows of the selected choice."""
+        return queryset.filter(priority=self.value()) if self.value() else None
+
+
+class PinnedFilter(SimpleListFilter):
+    """Filters notifications by whether they are pinned."""
+
+    title = "pinned"
+    parameter_name = "pinned"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> Iterable[tuple[str, str]]:
+        """Return the choices."""
+        return (("yes", "Pinned"), ("no", "Not pinned"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows of the selected choice."""
+        if self.value() in ("yes", "no"):
+            return queryset.filter(pinned=self.value() == "yes")
+        return None
 
 
 class ChannelFilter(SimpleListFilter):

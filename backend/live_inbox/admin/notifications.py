@@ -24,18 +24,29 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from live_inbox import services
 from live_inbox.admin.base import InboxModelAdmin, InboxModelForm
 from live_inbox.admin.confirmation import asked
-from live_inbox.admin.filters import ReadFilter, TypeFilter
+from live_inbox.admin.filters import (
+    CategoryFilter,
+    FolderFilter,
+    PinnedFilter,
+    PriorityFilter,
+    ReadFilter,
+    TypeFilter,
+)
 from live_inbox.admin.history import log_by_number
+from live_inbox.admin.notification_list import FILTERED_ROWS, NotificationList
 from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import (
     STYLES,
     as_json,
     counted,
+    place_badge,
+    priority_badge,
     state_badge,
     type_badge,
     user_search,
@@ -46,6 +57,7 @@ from live_inbox.admin.sending import CONFIRM_ABOVE, Outcome, SendForm, users
 from live_inbox.admin.statistics import statistics_page
 from live_inbox.clock import clock
 from live_inbox.errors import InvalidInput, NotFound
+from live_inbox.events import Folder
 from live_inbox.models import Notification
 from live_inbox.services.editing import edited_values
 
@@ -109,10 +121,22 @@ class NotificationAdmin(InboxModelAdmin):
     form = NotificationForm
     add_form_template = "admin/live_inbox/notification/send.html"
     list_display = ("title", "recipient", "type_shown", "state", "created", "sender")
-    list_filter = (ReadFilter, TypeFilter)
+    list_filter = (
+        ReadFilter,
+        FolderFilter,
+        PriorityFilter,
+        PinnedFilter,
+        CategoryFilter,
+        TypeFilter,
+    )
+    # How many rows each choice has would be counted in the whole table.
+    show_facets = admin.ShowFacets.NEVER
     list_select_related = ("recipient", "sender")
     search_fields = (user_search("recipient"), "title", "message")
-    search_help_text = "Part of a username, a title or a text."
+    search_help_text = (
+        "Part of a username, a title or a text. "
+        f"Filters alone choose from the newest {FILTERED_ROWS:,} notifications."
+    )
     date_hierarchy = "created_at"
     ordering = ("-pk",)
     sortable_by = ()
@@ -138,6 +162,7 @@ class NotificationAdmin(InboxModelAdmin):
         "folder",
         "snoozed_until",
         "pinned",
+        "group_key",
         "performed_action",
         "performed_at",
         "edited_at",
@@ -156,8 +181,15 @@ class NotificationAdmin(InboxModelAdmin):
 
     @admin.display(description="state")
     def state(self, notification: Notification) -> SafeString:
-        """Read or unread, as a badge."""
-        return state_badge(read=notification.read)
+        """Read or unread, and what is not as usual: the priority, the pin and the folder. As badges."""
+        badges = [state_badge(read=notification.read)]
+        if notification.priority != "normal":
+            badges.append(priority_badge(notification.priority))
+        if notification.pinned:
+            badges.append(place_badge("pinned"))
+        if notification.folder != Folder.INBOX:
+            badges.append(place_badge(notification.folder))
+        return format_html_join(" ", "{}", ((badge,) for badge in badges))
 
     @admin.display(description="created at")
     def created(self, notification: Notification) -> object:
@@ -183,6 +215,12 @@ class NotificationAdmin(InboxModelAdmin):
     def actions_shown(self, notification: Notification) -> SafeString | None:
         """What can be done, as indented JSON."""
         return notification.actions and as_json(notification.actions)
+
+    # -- the list -----------------------------------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NotificationList]:
+        """Return the class of the list."""
+        return NotificationList
 
     # -- sending ------------------------------------------------------------------------------------------
 

@@ -32,6 +32,16 @@ def kind_badge(kind: str) -> SafeString:
     return _badge("kind", kind)
 
 
+def priority_badge(priority: str) -> SafeString:
+    """Return a badge for a priority."""
+    return _badge("priority", priority)
+
+
+def place_badge(place: str) -> SafeString:
+    """Return a badge for where a notification stands: a folder, or `pinned`."""
+    return _badge("place", place)
+
+
 def _badge(family: str, value: str) -> SafeString:
     shown = value.replace("_", " ")
     return format_html('<span class="inbox-badge inbox-{}-{}">{}</span>', family, value, shown)
