@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from importlib import import_module
+from operator import length_hint
 from typing import Self, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -81,6 +82,11 @@ class OpenFeed:
         """The position up to which events have been fetched: at first, where the feed begins."""
         return self._subscription.position
 
+    @property
+    def delivered_through(self) -> int:
+        """The sequence of the last event that was returned."""
+        return self.position.sequence - length_hint(self._events)
+
     def __aiter__(self) -> Self:
         return self
 
@@ -153,6 +159,7 @@ class Following:
         "_failed",
         "_feed",
         "_is_stopped",
+        "_pending",
         "_subscription",
     )
 
@@ -163,12 +170,19 @@ class Following:
         self._failed: Callable[[Exception], None] = _raise
         self._catching_up: asyncio.Task[None] | None = None
         self._is_stopped = False
+        # Of a page of the log, what a client that lags has still to be sent.
+        self._pending: Sequence[Batch[Event] | Batch[Reset]] = ()
         self._api = _current_api()
 
     @property
     def position(self) -> Position:
         """The position up to which events have been fetched: at first, where it begins."""
         return self._subscription.position
+
+    @property
+    def delivered_through(self) -> int:
+        """The sequence of the last event that was delivered."""
+        return self.position.sequence - sum(len(batch.items) for batch in self._pending)
 
     def start(self, deliver: Deliver, failed: Callable[[Exception], None]) -> None:
         """Begin to deliver. `failed` is called at most once, and ends it: HubClosed, or what `deliver` raised."""
@@ -240,6 +254,7 @@ class Following:
 
     async def _deliver_all(self, batches: list[Batch[Event]] | list[Batch[Reset]]) -> None:
         """Deliver batches, and keep none that was delivered: waiting for a client that does not read may take long."""
+        self._pending = batches
         while batches and not self._is_over():
             room = self._deliver_traced(batches.pop(0))
             if room is not None:

@@ -135,6 +135,11 @@ class GraphQLConnection(WireProtocol, ABC):
         """Close the socket: the message is too big."""
         self.close(GraphQLCloseCode.TOO_BIG)
 
+    def sent_through(self) -> int | None:
+        """Return the sequence of the last event that was sent; of several subscriptions, that of the slowest."""
+        reached = [each.sent_through for each in self.operations.values()]
+        return min((each for each in reached if each is not None), default=None)
+
     def drain(self) -> None:
         """Close the session once the queries and mutations in progress have ended. Subscriptions are not awaited."""
         busy = {task for each in self.operations.values() if (task := each.work) is not None}

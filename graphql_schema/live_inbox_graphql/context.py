@@ -11,7 +11,7 @@ import strawberry
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from live_inbox.feed import Feed
+from live_inbox.feed import Feed, OpenFeed
 from live_inbox.identity.callers import Caller
 from live_inbox.request_addresses import client_of_request
 from live_inbox.sockets.asgi import client_address
@@ -41,6 +41,9 @@ class Context:
 
     on_position: Callable[[str], None] | None = None
     """Is called with the position at which a subscription begins, and with that of each event before its result."""
+
+    on_feed: Callable[[OpenFeed], None] | None = None
+    """Is called with the feed of a subscription once it is open."""
 
     def __getitem__(self, key: str) -> Any:
         try:

@@ -205,6 +205,10 @@ class EventStream(WireProtocol):
     def handle_oversized(self, message: str | bytes) -> None:
         """Do nothing."""
 
+    def sent_through(self) -> int | None:
+        """Return the sequence of the last event that was sent; None before the subscription begins."""
+        return None if self._operation is None else self._operation.sent_through
+
     def drain(self) -> None:
         """End the stream, and spread when the clients come back."""
         self.session.write([retry_after(random.randint(*RETRY_MILLISECONDS))])  # noqa: S311  # no secret

@@ -20,7 +20,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from live_inbox.conf import inbox_settings
 from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import InvalidInput
-from live_inbox.feed import Feed, Following
+from live_inbox.feed import Feed, Following, OpenFeed
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.log_context import begin_operation
 from live_inbox.sockets.session import CloseReason, SocketSession
@@ -77,11 +77,12 @@ class OperationOwner(Protocol):
 class Operation:
     """An operation from its start until it is ended by the client, by an error or by its last result."""
 
-    __slots__ = ("_following", "_is_stream", "_owner", "_sender", "_task", "id")
+    __slots__ = ("_feed", "_following", "_is_stream", "_owner", "_sender", "_task", "id")
 
     def __init__(self, owner: OperationOwner, id: str) -> None:
         self._owner = owner
         self._following: Following | None = None
+        self._feed: OpenFeed | None = None
         self._sender: EventSender | None = None
         self._is_stream = False
         self._task: asyncio.Task[None] | None = None
@@ -91,6 +92,12 @@ class Operation:
     def work(self) -> asyncio.Task[None] | None:
         """The task of a query or a mutation, which ends by itself."""
         return None if self._is_stream else self._task
+
+    @property
+    def sent_through(self) -> int | None:
+        """The sequence of the last event that was sent; None before a subscription begins, and for anything else."""
+        source = self._following or self._feed
+        return None if source is None else source.delivered_through
 
     def start(self, request: OperationRequest, *, is_checked: bool = False) -> None:
         """Start the operation's task. `is_checked`: the request's limits have been checked, its allowance taken."""
@@ -102,7 +109,7 @@ class Operation:
             self._following.stop()
         self._stop_sender()
         # They refer to this object, and would stay with it until a garbage collection.
-        self._following = self._sender = None
+        self._following = self._feed = self._sender = None
         if self._task is not None:
             self._task.cancel()
         return self._task
@@ -213,13 +220,18 @@ class Operation:
 
     # -- executed -----------------------------------------------------------------------------------------
 
+    def _note_feed(self, feed: OpenFeed) -> None:
+        self._feed = feed
+
     async def _execute(self, request: OperationRequest, span: OperationSpan | None) -> None:
         """Send the results of an operation, and how it ended. `span`: that of a query or a mutation."""
         config = self._owner.config
+        context = self._owner.context()
+        context.on_feed = self._note_feed
         results = await config.schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=self._owner.context(),
+            context_value=context,
             operation_name=request.operation_name,
         )
         async with aclosing(results):

@@ -28,6 +28,8 @@ from live_inbox_graphql.fields import coded_errors
 
 OnPosition = Callable[[str], None]
 """`Context.on_position`."""
+OnFeed = Callable[[OpenFeed], None]
+"""`Context.on_feed`."""
 
 
 @strawberry.type(description="The subscription.")
@@ -64,7 +66,8 @@ class Subscription:
                 raise RuntimeError("this transport has no feed")
             caller = await caller_in(context)
             after = context.last_event_id or after
-            return _events(context.feed, caller, after, types, context.on_position)
+            note = context.on_position, context.on_feed
+            return _events(context.feed, caller, after, types, *note)
         with coded_errors():
             caller = await caller_in(context)
             return _until_expiry(_events(await current_feed(), caller, after, types), caller)
@@ -76,11 +79,12 @@ def _events(
     after: str | None,
     types: list[str] | None,
     on_position: OnPosition | None = None,
+    on_feed: OnFeed | None = None,
 ) -> AsyncGenerator[NotificationEvent, None]:
     require(caller.scopes, Right.READ)
     position = parse_position(after, field="after")
     only_types = parse_types(types, field="types")
-    return events_of(feed, caller.user_id, position, only_types, on_position)
+    return events_of(feed, caller.user_id, position, only_types, on_position, on_feed)
 
 
 async def _until_expiry(
@@ -117,10 +121,13 @@ async def events_of(
     after: Position | None,
     types: frozenset[str] | None,
     on_position: OnPosition | None = None,
+    on_feed: OnFeed | None = None,
 ) -> AsyncGenerator[NotificationEvent, None]:
     """Yield the events of an inbox as GraphQL objects. Raises HubClosed when the server stops."""
     note = on_position or _ignore
     async with feed.open(inbox, after) as items:
+        if on_feed is not None:
+            on_feed(items)
         if on_position is not None:
             on_position(str(items.position))
         if types is None:

@@ -33,7 +33,7 @@ def test_the_servers_are_asked_and_what_they_answer_is_shown(browser: Client, ad
         "processes": 0,
         "devices": [],
     }
-    answer(inquiry=inquiry, process="a:1", sockets=[OpenSocket("5", "json", "::1", 0, 60)])
+    answer(inquiry=inquiry, process="a:1", sockets=[OpenSocket("5", "json", "::1", 0, 60, 41)])
     answer(inquiry=inquiry, process="b:2", sockets=[])
     assert browser.get(f"{address}connections/?inquiry={inquiry}").json() == {
         "processes": 2,
@@ -43,6 +43,7 @@ def test_the_servers_are_asked_and_what_they_answer_is_shown(browser: Client, ad
                 "api": "json",
                 "since": "1970-01-01 00:00:00",
                 "until": "1970-01-01 00:01:00",
+                "position": "41",
                 "address": "::1",
                 "process": "a:1",
             }
@@ -50,6 +51,12 @@ def test_the_servers_are_asked_and_what_they_answer_is_shown(browser: Client, ad
     }
     for wrong in ("", "x", "%00", "?inquiry=%00"):
         assert browser.get(f"{address}connections/?inquiry={wrong}").json()["processes"] == 0
+
+
+def test_a_device_that_follows_no_inbox_has_no_position(browser: Client, address: str) -> None:
+    answer(inquiry="now", process="a:1", sockets=[OpenSocket("5", "graphql", "::1", 0, 60)])
+    (device,) = browser.get(f"{address}connections/?inquiry=now").json()["devices"]
+    assert device["position"] == ""
 
 
 def test_only_a_device_that_was_just_found_is_disconnected(browser: Client, address: str) -> None:

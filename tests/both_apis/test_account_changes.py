@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,15 +16,13 @@ from django.db import transaction
 from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed
 
-from live_inbox.identity.admissions import OpenSocket
 from live_inbox.identity.issuing import issue_token
 from live_inbox.services.access import disconnect
-from live_inbox.services.connection_reports import ask, reports
 from tests.both_apis.conftest import DEVICES
 from tests.both_apis.devices import Socket
+from tests.both_apis.open_sockets import sockets_of
 from tests.both_apis.server_thread import ServerThread
 from tests.changed_settings import changed_settings
-from tests.waiting import comes_true, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -192,23 +190,6 @@ def test_a_device_that_is_disconnected_may_come_back(
         assert again.list().total == 0
         assert newest.id not in [socket.id for socket in sockets_of(alice)]
     assert device.list().total == 0
-
-
-def sockets_of(user_id: int) -> Sequence[OpenSocket]:
-    """Return the sockets of this user, the oldest first.
-
-    Of the servers in this process, one answers each inquiry. So it is repeated until that is the one with the sockets.
-    """
-    found: list[OpenSocket] = []
-
-    def is_answered() -> bool:
-        inquiry = ask(user_id=user_id)
-        comes_true(lambda: bool(reports(inquiry)), seconds=5)
-        found[:] = [socket for sockets in reports(inquiry).values() for socket in sockets]
-        return bool(found)
-
-    wait_until(is_answered)
-    return found
 
 
 @pytest.mark.parametrize("api", ["graphql", "json"])

@@ -98,6 +98,7 @@ async def test_a_feed_gives_what_happens_from_then_on(server: Server, alice: Use
         await send(alice, "a", "b")
         first, second = await take(feed, 2)
         assert titles([first, second]) == ["a", "b"]
+        assert feed.delivered_through == 3
         assert (first.sequence, second.sequence) == (2, 3)
         await in_database_thread(services.mark_all_read, user_id=alice.pk)
         (third,) = await take(feed, 1)
@@ -110,7 +111,12 @@ async def test_a_feed_resumes_after_a_position(server: Server, alice: User) -> N
     epoch = (await in_database_thread(Inbox.objects.get)).epoch
     async with server.feed.open(str(alice.pk), Position(epoch, 3)) as feed:
         assert feed.position == Position(epoch, 3)
-        assert titles(await take(feed, 47)) == [f"n{n}" for n in range(3, 50)]
+        assert feed.delivered_through == 3
+        assert titles(await take(feed, 2)) == ["n3", "n4"]
+        # Of the page that was read from the log, the others have still to be returned.
+        assert feed.position.sequence > 5
+        assert feed.delivered_through == 5
+        assert titles(await take(feed, 45)) == [f"n{n}" for n in range(5, 50)]
         await send(alice, "new")
         assert titles(await take(feed, 1)) == ["new"]
     async with server.feed.open(str(alice.pk), ORIGIN) as feed:

@@ -101,6 +101,9 @@ class FakeClient:
             raise Refusal
         for item in items:
             self._record(item)
+        assert self.following is not None
+        assert self.position is not None
+        assert self.following.delivered_through == self.position.sequence
         if self.stops_at_next:
             self.stop()
         if self.has_room:

@@ -97,10 +97,24 @@ def test_the_admin_disconnects_one_device_in_whichever_process(
 
 
 def test_a_process_answers_once_and_old_answers_are_removed(db: None) -> None:
-    socket = OpenSocket("5", "json", "::1", 1.5, None)
+    socket = OpenSocket("5", "json", "::1", 1.5, None, 7)
     answer(inquiry="old", process="a", sockets=[])
     ConnectionReport.objects.update(created_at=timezone.now() - timedelta(minutes=6))
     for sockets in ([socket], []):
         answer(inquiry="new", process="a", sockets=sockets)
     assert reports("new") == {"a": [socket]}
     assert reports("old") == {}
+
+
+def test_the_answer_of_a_process_of_another_release_is_read(db: None) -> None:
+    """An older one has no positions, and a newer one may say more."""
+    older = {"id": "5", "api": "json", "address": "::1", "opened_at": 1.5, "expires_at": None}
+    newer = {**older, "position": 7, "more": "x"}
+    for process, socket in (("a", older), ("b", newer)):
+        ConnectionReport.objects.create(
+            inquiry="new", process=process, sockets=[socket], created_at=timezone.now()
+        )
+    assert reports("new") == {
+        "a": [OpenSocket("5", "json", "::1", 1.5, None)],
+        "b": [OpenSocket("5", "json", "::1", 1.5, None, 7)],
+    }

@@ -123,6 +123,17 @@ class TestProtocol:
                 event = await stream.next()
                 assert event.json["data"]["notificationEvents"]["position"] == event.id
 
+    async def test_its_position_is_known_to_the_admissions(
+        self, server: GraphQLServer, alice: User
+    ) -> None:
+        async with opened_stream(server.port, POSITIONS, Authorization=bearer(alice)) as stream:
+            await stream.begun()
+            for title in "ab":
+                await send(alice, title)
+                await stream.next()
+            (socket,) = server.admissions.sockets_of(str(alice.pk))
+            assert (socket.api, socket.position) == ("graphql_sse", 2)
+
     async def test_beside_a_socket_with_the_same_selection(
         self, server: GraphQLServer, alice: User
     ) -> None:

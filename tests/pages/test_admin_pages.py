@@ -199,6 +199,8 @@ async def test_the_page_of_an_inbox_shows_what_is_connected(
     # The page has two inboxes of hers.
     await expect(devices).to_have_count(2)
     await expect(devices).to_contain_text(["127.0.0.1", "127.0.0.1"])
+    newest = await page.locator(".inbox-timeline .inbox-number").first.inner_text()
+    await expect(devices.locator("td:nth-child(4)")).to_have_text([newest, newest])
     await expect(page.locator("#inbox-connections [role=status]")).to_have_text(
         "2 devices: 1 server process has answered."
     )

@@ -34,6 +34,7 @@ def connected_devices(inquiry: str) -> dict[str, Any]:
                 "api": socket.api,
                 "since": _shown(socket.opened_at),
                 "until": _shown(socket.expires_at),
+                "position": "" if socket.position is None else str(socket.position),
                 "address": socket.address,
                 "process": process,
             }

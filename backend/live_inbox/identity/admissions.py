@@ -86,9 +86,13 @@ class OpenSocket:
     """Of the client; empty if it is not known."""
     opened_at: float
     expires_at: float | None
+    position: int | None = None
+    """The sequence of the last event that it has been sent; None while it follows no inbox."""
 
 
 Close = Callable[[AccessEnd], None]
+Position = Callable[[], int | None]
+"""Returns the position of a socket, as it is in OpenSocket. Is called when somebody asks, not for each event."""
 Warn = Callable[[float], None]
 """Is called with the moment, in unix seconds, at which the socket will be closed."""
 ReadStatuses = Callable[[Collection[str]], Awaitable[Mapping[str, AccountStatus]]]
@@ -103,6 +107,7 @@ class Admission:
         "_admissions",
         "_close",
         "_id",
+        "_position",
         "_warn",
         "address",
         "api",
@@ -122,6 +127,7 @@ class Admission:
     ) -> None:
         self._admissions = admissions
         self._close = close
+        self._position: Position = _no_position
         self._warn: Warn | None = None
         self._id = ""
         self.user_id = caller.user_id
@@ -145,6 +151,11 @@ class Admission:
         """A random id. It is made when it is first asked for: hardly any socket needs one."""
         self._id = self._id or secrets.token_hex(8)
         return self._id
+
+    @property
+    def position(self) -> int | None:
+        """The sequence of the last event that the socket has been sent; None while it follows no inbox."""
+        return self._position()
 
     def renew(self, caller: AdmittedCaller) -> None:
         """Keep the socket open by other credentials of the same user instead, until those expire. A no-op once closed.
@@ -263,14 +274,21 @@ class Admissions:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def register(
-        self, caller: AdmittedCaller, close: Close, *, api: str = "", address: str = ""
+        self,
+        caller: AdmittedCaller,
+        close: Close,
+        *,
+        api: str = "",
+        address: str = "",
+        position: Position | None = None,
     ) -> Admission:
         """Register this caller's socket until it is released. `close` is called with the reason to close it.
 
-        `api` and `address` are for `sockets_of`.
+        `api`, `address` and `position` are for `sockets_of`.
         """
         admission = Admission(self, caller, self._clock(), close)
         admission.api, admission.address = api, address
+        admission._position = position or _no_position
         self._by_user.setdefault(admission.user_id, set()).add(admission)
         self._open += 1
         self._schedule(admission)
@@ -280,7 +298,9 @@ class Admissions:
         """Return the open sockets of a user, the oldest first."""
         own = sorted(self._by_user.get(user_id, ()), key=lambda each: each.opened_at)
         return [
-            OpenSocket(each.id, each.api, each.address, each.opened_at, each.expires_at)
+            OpenSocket(
+                each.id, each.api, each.address, each.opened_at, each.expires_at, each.position
+            )
             for each in own
         ]
 
@@ -447,7 +467,7 @@ class Admissions:
     def _forget(self, admission: Admission) -> None:
         admission.is_open = False
         # The entry in the heap may stay for a while; it must not keep the socket in memory.
-        admission._close = _do_nothing
+        admission._close, admission._position = _do_nothing, _no_position
         self._warned -= admission._warn is not None
         admission._warn = None
         self._open -= 1
@@ -474,6 +494,11 @@ class Admissions:
 
 def _do_nothing(reason: AccessEnd) -> None:
     """The `close` of a socket that has been released."""
+
+
+def _no_position() -> int | None:
+    """Stand for the position of a socket that has none, or has been released."""
+    return None
 
 
 def _end_reason(admission: Admission, status: AccountStatus | None) -> AccessEnd | None:

@@ -87,6 +87,10 @@ class JsonConnection(WireProtocol):
             return self.handle_binary(message)
         return self.handle_text(message)
 
+    def sent_through(self) -> int:
+        """Return the sequence of the last event that was sent."""
+        return self._protocol.sent_through
+
     def drain(self) -> None:
         """Close the session once everything that was requested is answered."""
         self._close_if_drained()

@@ -193,6 +193,11 @@ class JsonProtocol:
         """Whether something that was requested has not been answered yet."""
         return bool(self._current or self._queue or self._answers)
 
+    @property
+    def sent_through(self) -> int:
+        """The sequence of the last event that the client has been sent, or that has no message."""
+        return self._sent
+
     # -- what is to be done ------------------------------------------------------------------------
 
     def next_action(self) -> Action | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any
 
@@ -41,6 +41,9 @@ def question_in(account_change: str) -> tuple[str, str] | None:
     return inquiry, user_id
 
 
+_NAMES = frozenset(each.name for each in fields(OpenSocket))
+
+
 @database.transactional
 def answer(*, inquiry: str, process: str, sockets: Sequence[OpenSocket]) -> None:
     """Write the answer of a process, once, and remove those of inquiries that are over."""
@@ -57,7 +60,11 @@ def answer(*, inquiry: str, process: str, sockets: Sequence[OpenSocket]) -> None
 
 @database.reading
 def reports(inquiry: str) -> Mapping[str, Sequence[OpenSocket]]:
-    """Return the answers so far: the sockets of each process."""
+    """Return the answers so far: the sockets of each process, of which one of another release may say more or less."""
     rows = database.queryset(ConnectionReport).filter(inquiry=inquiry)
     found = rows.order_by("process").values_list("process", "sockets")
-    return {process: [OpenSocket(**each) for each in sockets] for process, sockets in found}
+    return {process: [_socket_of(each) for each in sockets] for process, sockets in found}
+
+
+def _socket_of(answer: Mapping[str, Any]) -> OpenSocket:
+    return OpenSocket(**{name: answer[name] for name in answer.keys() & _NAMES})

@@ -137,6 +137,10 @@ class WireProtocol(Protocol):
     def handle_oversized(self, message: str | bytes) -> Awaitable[None] | None:
         """Handle a message with more bytes than MAX_MESSAGE_BYTES."""
 
+    def sent_through(self) -> int | None:
+        """Return the sequence of the last event that was sent; None while no inbox is followed."""
+        return None
+
     def drain(self) -> None:
         """Close the session with RESTARTING when nothing is in progress: the server stops. No message follows."""
 
@@ -371,7 +375,11 @@ class SocketSession:
         known_addresses().note(self._address_key)
         self.caller = caller
         self._admission = self.config.admissions.register(
-            caller, self._end, api=self.config.api, address=client_address(self.scope)
+            caller,
+            self._end,
+            api=self.config.api,
+            address=client_address(self.scope),
+            position=self._sent_through,
         )
         direct = direct_socket(self.scope)
         if direct is not None:
@@ -404,6 +412,9 @@ class SocketSession:
 
     def _end(self, reason: AccessEnd) -> None:
         self.close_for(CloseReason.ACCESS_ENDED, reason.value)
+
+    def _sent_through(self) -> int | None:
+        return None if self._protocol is None else self._protocol.sent_through()
 
     # -- writing ------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@
 
   function rowOf(device) {
     const row = document.createElement("tr");
-    for (const name of ["api", "since", "until", "address", "process"]) {
+    for (const name of ["api", "since", "until", "position", "address", "process"]) {
       row.insertCell().textContent = device[name];
     }
     const button = document.createElement("button");
