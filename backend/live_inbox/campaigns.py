@@ -111,9 +111,11 @@ def campaign_of(row: Any) -> Campaign:
 
 
 def name_of(row: Any) -> str:
-    """Return the title of a campaign's row, or the type whose template makes it; of others what they are called."""
+    """Return the title of a bulk send's row, or the type whose template makes it."""
     order = getattr(row, "order", None)
-    return str(row) if order is None else str(order.content.get("title") or order.content["type"])
+    if order is None:
+        return row.title or str(row)
+    return str(order.content.get("title") or order.content["type"])
 
 
 @database.reading

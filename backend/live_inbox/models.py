@@ -519,6 +519,12 @@ class BulkSend(models.Model):
     given_digest = models.CharField(
         max_length=32, editable=False, help_text="Hash of what the calls were given."
     )
+    title = models.CharField(
+        max_length=TITLE_LENGTH,
+        default="",
+        editable=False,
+        help_text="Title of a call of send_many, or the type whose template makes it. A campaign has its order.",
+    )
     recipients = models.PositiveIntegerField(
         editable=False, help_text="How many recipients the latest call had."
     )

@@ -97,7 +97,7 @@ def test_by_campaign(browser: Client, alice: User, bob: User) -> None:
     live_inbox.mark_all_read(user=alice)
     live_inbox.send_many(recipients=[alice, bob], title="y", idempotency_key="by key")
     by_key, found = statistics.by_campaign()
-    assert (by_key.title, by_key.campaign.suppressed, by_key.reception.read) == ("by key", 1, 0)
+    assert (by_key.title, by_key.campaign.suppressed, by_key.reception.read) == ("y", 1, 0)
     assert (found.campaign.sent, found.reception) == (2, Reception(1, 1, is_exact=True))
     page = browser.get(PAGE).content.decode()
     assert "&lt;b&gt;To all</a>" in page

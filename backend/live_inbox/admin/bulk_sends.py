@@ -165,9 +165,9 @@ class BulkSendAdmin(ReadOnlyAdmin):
 
     # -- columns ------------------------------------------------------------------------------------------
 
-    @admin.display(description="title or key")
+    @admin.display(description="title")
     def name(self, bulk_send: Any) -> str:
-        """The title of a campaign, or the type whose template makes it; of others the key, or a number without one."""
+        """The title, or the type whose template makes it."""
         return name_of(bulk_send)
 
     @admin.display(description="state")

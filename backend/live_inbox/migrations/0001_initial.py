@@ -573,6 +573,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "title",
+                    models.CharField(
+                        default="",
+                        editable=False,
+                        help_text="Title of a call of send_many, or the type whose template makes it. A campaign has its order.",
+                        max_length=200,
+                    ),
+                ),
+                (
                     "recipients",
                     models.PositiveIntegerField(
                         editable=False, help_text="How many recipients the latest call had."

@@ -64,7 +64,7 @@ class CampaignCounts:
 
     campaign: Campaign
     title: str
-    """That of its content, or the key of a call of `send_many`."""
+    """That of its content, or the type whose template makes it."""
     reception: Reception
 
 

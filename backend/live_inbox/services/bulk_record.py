@@ -42,11 +42,12 @@ _GOES_ON = (BulkState.RUNNING, BulkState.DONE)
 class BulkRecord:
     """The record of one bulk send, as this call has last read or written it."""
 
-    def __init__(self, *, sender_id: Any, key: str, digest: str) -> None:
-        """`digest` is that of what the call was given."""
+    def __init__(self, *, sender_id: Any, key: str, digest: str, title: str) -> None:
+        """`digest` is that of what the call was given, and `title` what people know it by."""
         self._sender_id = sender_id
         self._key = key
         self._digest = digest
+        self._title = title
         self.recipients = 0
         """How many recipients this call has."""
         self.id: int | None = None
@@ -87,6 +88,7 @@ class BulkRecord:
                 sender_id=self._sender_id,
                 idempotency_key=self._key,
                 given_digest=self._digest,
+                title=self._title,
                 recipients=self.recipients,
                 chunks=1,
                 started_at=Now(),

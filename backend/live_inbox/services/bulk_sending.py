@@ -33,10 +33,10 @@ from live_inbox.services.bulk_record import (
 )
 from live_inbox.services.bulk_scheduling import BulkScheduling, scheduled_recipients
 from live_inbox.services.campaign_audience import recipient_keys
-from live_inbox.services.given_content import read_given
+from live_inbox.services.given_content import GivenContent, read_given
 from live_inbox.services.inbox_rows import lock_free
 from live_inbox.services.inserting import Draft, insert_notifications, unsaved
-from live_inbox.services.recipient_content import contents_for
+from live_inbox.services.recipient_content import Contents, contents_for
 from live_inbox.services.results import SentMany
 from live_inbox.services.send_counting import count_bulk_sends
 from live_inbox.services.users import count_users, existing_users, load_sender, user_key
@@ -91,7 +91,8 @@ def send_many(
     keys = {each: None if key is None else key_of_recipient(key, each) for each in recipients}
     record = None
     if key is not None and digest is not None:
-        record = BulkRecord(sender_id=sender_key, key=key, digest=digest)
+        title = _title_of(given, contents)
+        record = BulkRecord(sender_id=sender_key, key=key, digest=digest, title=title)
     waiting = set[Any]()
     if key is not None and given.is_scheduled:
         waiting = scheduled_recipients(sender_key, key)
@@ -152,6 +153,12 @@ def send_many(
         if is_atomic or not kind_of(error).is_temporary:
             raise
     return replace(progress.result(), campaign_id=record.id)
+
+
+def _title_of(given: GivenContent, contents: Contents) -> str:
+    """Return the title, or the type whose template makes it: in the languages of recipients, it differs."""
+    content = contents.distinct[0]
+    return content.type if "title" in given.rendered else content.title
 
 
 def _missing(recipients: Sequence[Any]) -> set[Any]:
