@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import partial
+from json import JSONDecoder, dumps
 from typing import Any
 
 import pytest
@@ -55,6 +56,9 @@ def test_the_list_leads_to_the_form(browser: Client) -> None:
 
     assert 'value="Send"' in form
     assert re.search(r'<textarea name="data"[^>]*>\s*{}</textarea>', form)
+    for name in ("actor", "target", "actions"):
+        assert re.search(rf'<textarea name="{name}"[^>]*>\s*</textarea>', form)
+    assert "null</textarea>" not in form
     assert "Save" not in form
 
 
@@ -273,6 +277,15 @@ def only_to_alice(caller: User, recipient_id: str, scopes: frozenset[str]) -> bo
         ),
         ({"link": "javascript:alert(1)"}, "link", "link must be a path or an http(s) address."),
         ({"data": "[1]"}, "data", "data must be a JSON object."),
+        ({"data": "[]"}, "data", "data must be a JSON object."),
+        ({"actor": "{}"}, "actor", "An actor is a user or has a name."),
+        ({"actor": "[]"}, "actor", "actor must be made of objects."),
+        ({"actor": "0"}, "actor", "There is no such user."),
+        ({"target": "{}"}, "target", "A target has a type and an id."),
+        ({"target": "false"}, "target", "target must be made of objects."),
+        ({"actions": "{}"}, "actions", "actions must be a list."),
+        ({"actions": '"Open"'}, "actions", "actions must be a list."),
+        ({"actions": "[{}]"}, "actions", "An action has a label."),
         ({"data": "{"}, "data", "Enter a valid JSON."),
         (
             {"expires_at_0": "2001-01-01", "expires_at_1": "00:00"},
@@ -365,6 +378,47 @@ def test_sending_does_not_require_the_view_permission(staff: MakeStaff, alice: U
     assert browser.get(ADD).status_code == 200
     assert submit(browser, alice).headers["Location"] == "/admin/"
     assert Notification.objects.get().recipient == alice
+
+
+@pytest.mark.parametrize(
+    ("codenames", "is_shown"),
+    [(("send_notification",), True), (("send_notification", "view_user"), False)],
+)
+def test_who_may_not_search_for_users_is_told(
+    browser: Client, staff: MakeStaff, codenames: tuple[str, ...], is_shown: bool
+) -> None:
+    help_text = "Searching requires the permission to view users."
+    query = {"app_label": "live_inbox", "model_name": "notification", "field_name": "recipient"}
+
+    clerk = staff(*codenames)
+
+    assert (help_text in clerk.get(ADD).content.decode()) == is_shown
+    answer = clerk.get("/admin/autocomplete/", query)
+    assert answer.status_code == (403 if is_shown else 200)
+    assert help_text not in browser.get(ADD).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("actor", {"name": "Ana", "picture": "/ana.png"}),
+        ("target", {"type": "shop.order", "id": "7"}),
+        (
+            "actions",
+            [{"label": "Approve", "id": "approve"}, {"label": "Open", "link": "/"}],
+        ),
+    ],
+)
+def test_the_help_of_a_part_shows_what_can_be_sent(
+    browser: Client, alice: User, name: str, example: Any
+) -> None:
+    (field,) = (each for each in browser.get(ADD).context["adminform"].form if each.name == name)
+    start = min(field.help_text.index(each) for each in "{[" if each in field.help_text)
+    typed, _ = JSONDecoder().raw_decode(field.help_text[start:])
+
+    submit(browser, alice, **{name: dumps(typed)})
+
+    assert getattr(Notification.objects.get(), name) == example
 
 
 def test_the_form_is_protected_against_csrf(boss: User, alice: User) -> None:

@@ -11,6 +11,7 @@ from django.contrib.admin import helpers
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.admin.widgets import AdminTextareaWidget
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -245,7 +246,7 @@ class NotificationAdmin(InboxModelAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        return JsonResponse(preview(SendForm(request.POST, site=self.admin_site)))
+        return JsonResponse(preview(self._send_form(request)))
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -253,7 +254,7 @@ class NotificationAdmin(InboxModelAdmin):
         """Show and process the form that sends, and ask again before it sends to many."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = SendForm(request.POST or None, site=self.admin_site)
+        form = self._send_form(request)
         if form.is_valid():
             count = form.count()
             if count is not None and count > CONFIRM_ABOVE and CONFIRMED not in request.POST:
@@ -264,6 +265,14 @@ class NotificationAdmin(InboxModelAdmin):
                 return self._response_sent(request, form, outcome)
         context = {**self._send_context(request, form), **(extra_context or {})}
         return self.render_change_form(request, context, add=True, form_url=form_url)
+
+    def _send_form(self, request: HttpRequest) -> SendForm:
+        site, model = self.admin_site, get_user_model()
+        # As Django decides who may use the search of its widget.
+        may_search_users = not site.is_registered(model) or site.get_model_admin(
+            model
+        ).has_view_permission(request)
+        return SendForm(request.POST or None, site=site, may_search_users=may_search_users)
 
     def _response_sent(
         self, request: HttpRequest, form: SendForm, outcome: Outcome

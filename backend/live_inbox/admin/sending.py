@@ -99,7 +99,14 @@ def _moment_widget(label: str) -> AdminSplitDateTime:
 
 
 class JSONField(forms.JSONField):
-    """A JSON field that accepts any text: invalid text becomes a form error and is shown again as typed."""
+    """A JSON field that accepts any text: invalid text becomes a form error and is shown again as typed.
+
+    Without a value it is empty, where Django's shows `null`.
+    """
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text that is shown of a value."""
+        return "" if value is None else super().prepare_value(value)
 
     def to_python(self, value: Any) -> Any:
         """Return the decoded value; raise ValidationError."""
@@ -122,9 +129,7 @@ class SendForm(forms.Form):
     """
 
     recipients = SafeModelMultipleChoiceField(
-        queryset=get_user_model()._default_manager.none(),
-        required=False,
-        help_text="Searching requires the permission to view users.",
+        queryset=get_user_model()._default_manager.none(), required=False
     )
     everybody = forms.BooleanField(label="All active users", required=False)
     topic = forms.CharField(
@@ -156,17 +161,20 @@ class SendForm(forms.Form):
     actor = JSONField(
         widget=AdminTextareaWidget(attrs={"rows": 2}),
         required=False,
-        help_text='Who did it: {"name": "Ana", "picture": "/ana.png"}, or {"user": 7}.',
+        help_text="Who did it, as a JSON object. For example "
+        '{"name": "Ana", "picture": "/ana.png"}, or {"user": 7} for the user with this key.',
     )
     target = JSONField(
         widget=AdminTextareaWidget(attrs={"rows": 2}),
         required=False,
-        help_text='What it is about: {"type": "shop.order", "id": 7}.',
+        help_text="What it is about, as a JSON object: a model, and the key of one of its rows. For example "
+        '{"type": "shop.order", "id": 7}.',
     )
     actions = JSONField(
         widget=AdminTextareaWidget(attrs={"rows": 3}),
         required=False,
-        help_text='Up to three: [{"label": "Approve", "id": "approve"}, {"label": "Open", "link": "/"}].',
+        help_text="What can be done, as a JSON list of up to three, each with an id or a link. For example "
+        '[{"label": "Approve", "id": "approve"}, {"label": "Open", "link": "/"}].',
     )
     format = forms.ChoiceField(
         choices=[("", "As the type is declared"), *((each, each) for each in FORMATS)],
@@ -186,7 +194,10 @@ class SendForm(forms.Form):
     )
     token = forms.CharField(widget=forms.HiddenInput, required=False, initial=new_token)
 
-    def __init__(self, *args: Any, site: AdminSite, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, site: AdminSite, may_search_users: bool = True, **kwargs: Any
+    ) -> None:
+        """`may_search_users`: whether who sends may search for recipients, or the site has no search for users."""
         super().__init__(*args, **kwargs)
         for name in CONTENT_FIELDS.keys() - self.fields.keys():
             # A content field without a widget of its own here.
@@ -197,6 +208,8 @@ class SendForm(forms.Form):
         self._choose_segments()
         self.fields["type"].widget = type_widget()
         recipients: Any = self.fields["recipients"]
+        if not may_search_users:
+            recipients.help_text = "Searching requires the permission to view users."
         recipients.queryset = database.queryset(get_user_model())
         recipients.widget = users_widget(
             Notification._meta.get_field("recipient"), site, recipients.choices
@@ -239,11 +252,18 @@ class SendForm(forms.Form):
     def content(self) -> dict[str, Any]:
         """Return the content as the services take it: of the fields that are valid."""
         return {
-            name: self.cleaned_data[name] or None
+            name: self._given(name)
             for name in self.order
             if (name in CONTENT_FIELDS or name in ("context", "deliver_at"))
             and name in self.cleaned_data
         }
+
+    def _given(self, name: str) -> Any:
+        """Return what was typed, None for nothing. Of JSON, what is empty and no initial value may be a mistake."""
+        field, value = self.fields[name], self.cleaned_data[name]
+        if isinstance(field, JSONField):
+            return None if value == self.get_initial_for_field(field, name) else value
+        return value or None
 
     def count(self) -> int | None:
         """Return how many recipients a valid form has; None, with an error added to it, if that cannot be said."""
