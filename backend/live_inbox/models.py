@@ -832,6 +832,25 @@ class WebhookDelivery(models.Model):
         return self.message_id
 
 
+class SuppressedSend(models.Model):
+    """How many recipients one transaction has passed over, because they had turned the type off.
+
+    A row for each such transaction, and no counter of the day: to count there, sends would wait for each other, and
+    deadlock with what locks inboxes.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    type = models.CharField(max_length=TYPE_LENGTH, editable=False)
+    recipients = models.PositiveIntegerField(editable=False)
+    created_at = models.DateTimeField(db_index=True, editable=False)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.recipients} of {self.type}"
+
+
 class NotificationPreference(models.Model):
     """Whether a user receives a type of notification by a channel. Without a row, it is as the type is declared."""
 

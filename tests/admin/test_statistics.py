@@ -31,7 +31,7 @@ def send(user: User, type: str = "general", **content: Any) -> int:
 
 @pytest.fixture
 def _history(alice: User, bob: User) -> None:
-    """Six notifications: three are read, two more are seen, one is deleted, and one has expired."""
+    """Six notifications: three are read, two more are seen, one is deleted, one has expired. Three are suppressed."""
     ends = timezone.now() + timedelta(hours=1)
     first = send(alice, "news")
     send(alice, "news", expires_at=ends)
@@ -44,13 +44,18 @@ def _history(alice: User, bob: User) -> None:
         send(bob)
     live_inbox.mark_all_read(user=bob)
     send(bob, "news")
+    for user in (alice, bob):
+        services.set_preference(user_id=user.pk, type="offers", enabled=False)
+    services.set_preference(user_id=bob.pk, type="news", enabled=False)
+    live_inbox.send_many(recipients=[alice, bob], title="x", type="offers")
+    assert live_inbox.send(recipient=bob, title="x", type="news").suppressed
 
 
 @pytest.mark.usefixtures("_history")
 def test_by_day() -> None:
     (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
     # Seen by opening the list: the two that were unread then. Reading is counted for itself.
-    assert today == Day(today.date, sent=6, seen=2, read=3, deleted=2)
+    assert today == Day(today.date, sent=6, suppressed=3, seen=2, read=3, deleted=2)
 
 
 def test_what_is_changed_at_once_and_what_is_recalled_counts_as_well(alice: User) -> None:
@@ -77,17 +82,37 @@ def test_days_are_apart_and_old_ones_are_left_out(alice: User) -> None:
 @pytest.mark.usefixtures("_history")
 def test_by_type() -> None:
     assert statistics.by_type() == [
-        TypeCounts("general", sent=2, seen=2, read=2),
-        TypeCounts("news", sent=2, seen=1, read=1),
+        TypeCounts("news", sent=2, suppressed=1, seen=1, read=1),
+        TypeCounts("general", sent=2, suppressed=0, seen=2, read=2),
+        TypeCounts("offers", sent=0, suppressed=2, seen=0, read=0),
     ]
 
 
 @pytest.mark.usefixtures("_history")
 def test_only_the_newest_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "MOST_ROWS", 1)
-    assert statistics.by_type() == [TypeCounts("news", sent=1, seen=0, read=0)]
+    assert statistics.by_type() == [TypeCounts("news", sent=1, suppressed=1, seen=0, read=0)]
     (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
-    assert (today.sent, today.read) == (1, 0)
+    assert (today.sent, today.suppressed, today.read) == (1, 1, 0)
+
+
+def test_a_day_on_which_everything_was_suppressed(alice: User) -> None:
+    services.set_preference(user_id=alice.pk, type="news", enabled=False)
+    now = timezone.now()
+    send(alice)
+    for days in (1, 15):
+        services.send(recipient_id=alice.pk, title="x", type="news", now=now - timedelta(days=days))
+    today, yesterday = statistics.by_day(now=now + timedelta(minutes=1))
+    assert (today.sent, today.suppressed) == (1, 0)
+    day = today.date - timedelta(days=1)
+    assert yesterday == Day(day, sent=0, suppressed=1, seen=0, read=0, deleted=0)
+
+
+@pytest.mark.usefixtures("_history")
+def test_the_page_has_a_column_of_what_is_suppressed(browser: Client) -> None:
+    page = browser.get(PAGE).content.decode()
+    assert page.count('<th scope="col">Type turned off</th>') == 3
+    assert "<td>offers</td><td>0</td><td>2</td><td>0</td><td>0</td>" in page
 
 
 def test_by_campaign(browser: Client, alice: User, bob: User) -> None:

@@ -25,6 +25,7 @@ from live_inbox.maintenance.housekeeping import PAUSE_SECONDS, Housekeeper, Job,
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.maintenance.snoozes import return_in_steps
+from live_inbox.maintenance.suppressed_pruning import prune_suppressed_in_steps
 from live_inbox.maintenance.undo_pruning import prune_undo_in_steps
 from live_inbox.maintenance.webhook_pruning import prune_failed_in_steps
 from live_inbox.models import InboxEvent, Notification
@@ -97,13 +98,25 @@ def test_the_settings_say_what_is_done_and_how_often() -> None:
         Job("pruning of logs", prune_in_steps, 900),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, 900),
         Job("pruning of webhook deliveries", prune_failed_in_steps, 900),
+        Job("pruning of suppressed sends", prune_suppressed_in_steps, 900),
         Job("campaigns", run_campaigns_in_steps, 1),
         Job("look for a failover", renew_after_failover, 30, is_prompt=True),
     ]
     defaults = InboxSettings()
-    assert [job.every_seconds for job in jobs(defaults)] == [5, 5, 5, 5, 3600, 3600, 3600, 1, 30]
+    assert [job.every_seconds for job in jobs(defaults)] == [
+        5,
+        5,
+        5,
+        5,
+        3600,
+        3600,
+        3600,
+        3600,
+        1,
+        30,
+    ]
     without = InboxSettings(new_epochs_after_failover=False)
-    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 5, 3600, 3600, 3600, 1]
+    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 5, 3600, 3600, 3600, 3600, 1]
     secret = "whsec_" + "A" * 32
     with_webhook = InboxSettings(
         action_webhook_url="https://hooks.example/", action_webhook_secrets=[secret]

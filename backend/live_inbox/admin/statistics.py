@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from live_inbox import database
+from live_inbox.conf import inbox_settings
 from live_inbox.models import Notification
 from live_inbox.selectors import statistics
 
@@ -29,6 +30,7 @@ def statistics_page(request: HttpRequest, site: AdminSite, media: Any) -> Templa
         "campaigns": statistics.by_campaign() if may_view_campaigns else None,
         "most_rows": statistics.MOST_ROWS,
         "day_count": statistics.DAYS,
+        "keep_days": inbox_settings().log_keep_days,
     }
     request.current_app = site.name
     return TemplateResponse(request, "admin/live_inbox/notification/statistics.html", context)

@@ -23,6 +23,7 @@ from live_inbox.maintenance.expiry import expire_in_steps
 from live_inbox.maintenance.failover import renew_after_failover
 from live_inbox.maintenance.pruning import prune_in_steps
 from live_inbox.maintenance.snoozes import return_in_steps
+from live_inbox.maintenance.suppressed_pruning import prune_suppressed_in_steps
 from live_inbox.maintenance.undo_pruning import prune_undo_in_steps
 from live_inbox.maintenance.webhook_pruning import prune_failed_in_steps
 
@@ -88,6 +89,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
         Job("pruning of logs", prune_in_steps, settings.prune_seconds),
         Job("pruning of bulk sends", prune_bulk_sends_in_steps, settings.prune_seconds),
         Job("pruning of webhook deliveries", prune_failed_in_steps, settings.prune_seconds),
+        Job("pruning of suppressed sends", prune_suppressed_in_steps, settings.prune_seconds),
         Job("campaigns", run_campaigns_in_steps, CAMPAIGN_SECONDS),
     ]
     webhook = WebhookConfig.of(settings)

@@ -925,6 +925,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="SuppressedSend",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("type", models.CharField(editable=False, max_length=64)),
+                ("recipients", models.PositiveIntegerField(editable=False)),
+                ("created_at", models.DateTimeField(db_index=True, editable=False)),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="UndoStep",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),

@@ -6,7 +6,7 @@ which every send would pay for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 from live_inbox import database
 from live_inbox.campaigns import Campaign, campaign_of, campaign_rows, name_of
 from live_inbox.events import Kind, PayloadType
-from live_inbox.models import READ, InboxEvent, Notification, rank
+from live_inbox.models import READ, InboxEvent, Notification, SuppressedSend, rank
 from live_inbox.selectors.campaigns import IS_SEEN, Reception, receptions
 
 MOST_ROWS = 50_000
@@ -36,10 +36,12 @@ _REMOVALS = [kind for kind in Kind if kind.payload is PayloadType.REMOVAL]
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What happened on one day, by the log. Counts are of notifications."""
+    """What happened on one day. Counts are of notifications, by the log, and of those that were not sent."""
 
     date: date
     sent: int
+    suppressed: int
+    """For recipients who had turned the type off."""
     seen: int
     """When lists were opened; not those that were read before."""
     read: int
@@ -49,10 +51,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class TypeCounts:
-    """What has become of the notifications of one type that are there."""
+    """What has become of the notifications of one type that are there, and how many were not sent."""
 
     type: str
     sent: int
+    suppressed: int
+    """For recipients who had turned the type off, in the last LOG_KEEP_DAYS."""
     seen: int
     """With those that were read."""
     read: int
@@ -70,7 +74,10 @@ class CampaignCounts:
 
 @database.reading
 def by_day(*, now: datetime) -> Sequence[Day]:
-    """Return the last DAYS days with events, newest first, in the current time zone: of the newest MOST_ROWS events."""
+    """Return the last DAYS days on which something happened, newest first, in the current time zone.
+
+    Of the newest MOST_ROWS events, and of the newest MOST_ROWS counts of suppressed sends.
+    """
     since = now - timedelta(days=DAYS)
     count = Coalesce(Cast(KeyTextTransform("count", "payload"), IntegerField()), 0)
 
@@ -93,18 +100,36 @@ def by_day(*, now: datetime) -> Sequence[Day]:
             one_removed=rows_of(*_REMOVALS),
             many_removed=sum_of(Kind.MANY_DELETED),
         )
-        .order_by("-day")
+        .order_by()
     )
+    suppressed = (
+        _newest(SuppressedSend)
+        .filter(created_at__gte=since)
+        .annotate(day=TruncDate("created_at"))
+        .values_list("day")
+        .annotate(Sum("recipients"))
+        .order_by()
+    )
+    found = {row.pop("day"): row for row in days}
+    left = dict(suppressed)
     return [
-        Day(
-            row["day"],
-            sent=row["sent"],
-            seen=row["seen"],
-            read=row["one_read"] + row["all_read"],
-            deleted=row["one_removed"] + row["many_removed"],
-        )
-        for row in days
+        _day(day, found.get(day, {}), left.get(day, 0))
+        for day in sorted(found.keys() | left.keys(), reverse=True)
     ]
+
+
+def _day(day: date, events: Mapping[str, int], suppressed: int) -> Day:
+    def total(*names: str) -> int:
+        return sum(events.get(name, 0) for name in names)
+
+    return Day(
+        day,
+        sent=total("sent"),
+        suppressed=suppressed,
+        seen=total("seen"),
+        read=total("one_read", "all_read"),
+        deleted=total("one_removed", "many_removed"),
+    )
 
 
 def _of(kinds: Collection[Kind]) -> Q:
@@ -113,16 +138,23 @@ def _of(kinds: Collection[Kind]) -> Q:
 
 @database.reading
 def by_type() -> Sequence[TypeCounts]:
-    """Return the TYPES types with the most notifications: of the newest MOST_ROWS."""
+    """Return the TYPES types with the most notifications, of the newest MOST_ROWS, and the most suppressed sends."""
     rows = (
         _newest(Notification)
         .order_by()
         .alias(place=rank())
         .values("type")
         .annotate(sent=Count("pk"), seen=Count("pk", filter=IS_SEEN), read=Count("pk", filter=READ))
-        .order_by("-sent", "type")
     )
-    return [TypeCounts(**row) for row in rows[:TYPES]]
+    found = {row["type"]: row for row in rows}
+    suppressed = _newest(SuppressedSend).order_by().values_list("type").annotate(Sum("recipients"))
+    left = dict(suppressed)
+    nothing = {"sent": 0, "seen": 0, "read": 0}
+    counts = [
+        TypeCounts(**{"type": type, **found.get(type, nothing)}, suppressed=left.get(type, 0))
+        for type in found.keys() | left.keys()
+    ]
+    return sorted(counts, key=lambda each: (-each.sent - each.suppressed, each.type))[:TYPES]
 
 
 @database.reading

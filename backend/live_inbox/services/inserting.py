@@ -19,6 +19,7 @@ from live_inbox.services.event_recording import event_of, record
 from live_inbox.services.grouping import Fold, fold, folds_of
 from live_inbox.services.inbox_quota import make_room
 from live_inbox.services.inbox_rows import SequencedInbox, allocate_sequences
+from live_inbox.services.suppressed_sends import count_suppressed
 from live_inbox.snapshots import snapshot
 
 
@@ -53,6 +54,8 @@ def insert_notifications(
     Their time is `now`, or else the database's when the last of the inboxes was locked: within each inbox, times are in
     the order of sequences.
 
+    Counts the others, by one statement more (`suppressed_sends`).
+
     Deletes the oldest notifications of inboxes that are full (`inbox_quota`).
 
     Returns the inboxes and the ids of the copies. Makes three statements for any number of recipients and drafts.
@@ -67,6 +70,7 @@ def insert_notifications(
         if_wanted=None if declared.is_required else type,
         is_on=declared.is_on,
     )
+    count_suppressed(type=type, recipients=len(recipients) - len(inboxes), now=now)
     if not inboxes:
         return []
     moment = now or max(inbox.at for inbox in inboxes)

@@ -14,6 +14,7 @@ from live_inbox.maintenance.deliveries import deliver_due
 from live_inbox.maintenance.expiry import WrongCounts, expire_due
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.snoozes import return_due
+from live_inbox.maintenance.suppressed_pruning import prune_suppressed
 from live_inbox.maintenance.webhook_pruning import prune_failed_deliveries
 from live_inbox.management.arguments import whole_number
 from live_inbox.management.inbox_command import InboxCommand
@@ -54,6 +55,7 @@ class Command(InboxCommand):
             if count:
                 self.stdout.write(f"{done.format(count)}{pluralize(count)}.")
         prune_failed_deliveries()
+        prune_suppressed()
         pruned = prune_events(keep_days=options["days"], keep_events=options["events"])
         self.stdout.write(
             f"Removed {pruned.events} event{pluralize(pruned.events)} "
