@@ -1,6 +1,7 @@
 """All Prometheus metrics, in one table. docs/metrics.md says how to read each one.
 
-Where several processes share one scrape, gauges are the sums of those that run (`livesum`).
+Where several processes share one scrape, gauges are the sums of those that run (`livesum`). What every process reads
+from the database is what the last one has read (`livemostrecent`).
 """
 
 from __future__ import annotations
@@ -136,6 +137,28 @@ DATABASE_CALL_SECONDS = Histogram(
 )
 HOUSEKEEPING_RUNS = Counter(
     "inbox_housekeeping_runs", "Runs of housekeeping, by task and result.", ["task", "result"]
+)
+CAMPAIGN_RECIPIENTS = Counter(
+    "inbox_campaign_recipients",
+    "Recipients whom this process has dealt with for campaigns, in transactions that were committed, by result.",
+    ["result"],
+)
+CAMPAIGNS = Gauge(
+    "inbox_campaigns",
+    "Campaigns of the site that are not done, by state.",
+    ["state"],
+    multiprocess_mode="livemostrecent",
+)
+CAMPAIGN_RECIPIENTS_LEFT = Gauge(
+    "inbox_campaign_recipients_left",
+    "Recipients whom the campaigns that have begun have not dealt with yet.",
+    multiprocess_mode="livemostrecent",
+)
+CAMPAIGN_PROGRESS_TIMESTAMP = Gauge(
+    "inbox_campaign_progress_timestamp_seconds",
+    "The last progress of the campaign that has made none for the longest time, by state. NaN without one.",
+    ["state"],
+    multiprocess_mode="livemostrecent",
 )
 OPEN_INBOXES = Gauge(
     "inbox_open_inboxes", "Inboxes with a live stream in this process.", multiprocess_mode="livesum"

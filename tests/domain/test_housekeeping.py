@@ -17,6 +17,7 @@ from django.db import connections
 from live_inbox import services
 from live_inbox.conf import InboxSettings
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
+from live_inbox.maintenance.campaign_metrics import observe_campaigns
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
 from live_inbox.maintenance.deliveries import deliver_in_steps
 from live_inbox.maintenance.expiry import expire_in_steps
@@ -100,6 +101,7 @@ def test_the_settings_say_what_is_done_and_how_often() -> None:
         Job("pruning of webhook deliveries", prune_failed_in_steps, 900),
         Job("pruning of suppressed sends", prune_suppressed_in_steps, 900),
         Job("campaigns", run_campaigns_in_steps, 1),
+        Job("metrics of campaigns", observe_campaigns, 15),
         Job("look for a failover", renew_after_failover, 30, is_prompt=True),
     ]
     defaults = InboxSettings()
@@ -113,10 +115,12 @@ def test_the_settings_say_what_is_done_and_how_often() -> None:
         3600,
         3600,
         1,
+        15,
         30,
     ]
     without = InboxSettings(new_epochs_after_failover=False)
-    assert [job.every_seconds for job in jobs(without)] == [5, 5, 5, 5, 3600, 3600, 3600, 3600, 1]
+    every = [5, 5, 5, 5, 3600, 3600, 3600, 3600, 1, 15]
+    assert [job.every_seconds for job in jobs(without)] == every
     secret = "whsec_" + "A" * 32
     with_webhook = InboxSettings(
         action_webhook_url="https://hooks.example/", action_webhook_secrets=[secret]

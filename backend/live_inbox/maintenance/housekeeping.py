@@ -17,6 +17,7 @@ from live_inbox.faults import Fault
 from live_inbox.lanes import Lane
 from live_inbox.maintenance.action_webhook import WebhookConfig, WebhookDeliverer
 from live_inbox.maintenance.bulk_send_pruning import prune_bulk_sends_in_steps
+from live_inbox.maintenance.campaign_metrics import observe_campaigns
 from live_inbox.maintenance.campaigns import run_campaigns_in_steps
 from live_inbox.maintenance.deliveries import deliver_in_steps
 from live_inbox.maintenance.expiry import expire_in_steps
@@ -32,6 +33,9 @@ PAUSE_SECONDS = 0.05
 
 CAMPAIGN_SECONDS = 1.0
 """Between two looks for campaigns, each a query of an index that is empty otherwise."""
+
+CAMPAIGN_METRICS_SECONDS = 15.0
+"""Between two looks at how far campaigns have come, each a query of the same index: as often as Prometheus scrapes."""
 
 WEBHOOK_SECONDS = 1.0
 """Between two looks for deliveries to the webhook, at as little cost."""
@@ -91,6 +95,7 @@ def jobs(settings: InboxSettings) -> list[Job]:
         Job("pruning of webhook deliveries", prune_failed_in_steps, settings.prune_seconds),
         Job("pruning of suppressed sends", prune_suppressed_in_steps, settings.prune_seconds),
         Job("campaigns", run_campaigns_in_steps, CAMPAIGN_SECONDS),
+        Job("metrics of campaigns", observe_campaigns, CAMPAIGN_METRICS_SECONDS),
     ]
     webhook = WebhookConfig.of(settings)
     if webhook is not None:

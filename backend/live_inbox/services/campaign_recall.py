@@ -12,7 +12,13 @@ from live_inbox.campaigns import sent_in
 from live_inbox.events import Kind
 from live_inbox.models import BulkSendChunk, Notification
 from live_inbox.services.bulk_scheduling import cancel_some
-from live_inbox.services.campaign_steps import Busy, Step, lock_campaign, save_campaign
+from live_inbox.services.campaign_steps import (
+    Busy,
+    Step,
+    count_on_commit,
+    lock_campaign,
+    save_campaign,
+)
 from live_inbox.services.event_recording import record
 from live_inbox.services.inbox_rows import lock_all, lock_skip_locked
 from live_inbox.services.removing import can_lose, remove, rows_in_locked_inboxes
@@ -58,4 +64,5 @@ def _recall(campaign_id: int, may_wait: bool) -> Step:
     chunk.is_recalled = not is_left
     chunk.save(update_fields=["recalled", "is_recalled"])
     save_campaign(row)
+    count_on_commit(recalled=len(rows))
     return Step.DONE

@@ -30,7 +30,13 @@ from live_inbox.services.bulk_record import write_chunk
 from live_inbox.services.bulk_sending import LOCKED_PAUSES, SEND_CHUNK
 from live_inbox.services.campaign_audience import Audience, audience_in, existing
 from live_inbox.services.campaign_recall import recall_step
-from live_inbox.services.campaign_steps import Busy, Step, lock_campaign, save_campaign
+from live_inbox.services.campaign_steps import (
+    Busy,
+    Step,
+    count_on_commit,
+    lock_campaign,
+    save_campaign,
+)
 from live_inbox.services.campaigns import given_in
 from live_inbox.services.given_content import GivenContent
 from live_inbox.services.inbox_rows import lock_free
@@ -190,6 +196,7 @@ def _deal_with(plan: Plan, row: BulkSend, sender: Any, part: _Part) -> None:
     outcomes = {each: sent.get(each) for _, recipients in groups for each in recipients}
     failed = part.gone + len(part.free) - len(outcomes)
     write_chunk(row.pk, row.chunks + 1, outcomes, failed=failed)
+    count_on_commit(sent=len(sent), suppressed=len(outcomes) - len(sent), failed=failed)
     save_campaign(
         row,
         state=BulkState.RUNNING,

@@ -6,9 +6,10 @@ from collections.abc import Collection
 from enum import Enum, auto
 from typing import Any
 
+from django.db import transaction
 from django.db.models.functions import Now
 
-from live_inbox import database
+from live_inbox import database, metrics
 from live_inbox.bulk_states import BulkState
 from live_inbox.models import BulkSend
 
@@ -47,3 +48,14 @@ def lock_campaign(
 def save_campaign(row: BulkSend, **changes: Any) -> None:
     """Write changes of a locked campaign, and when it was changed."""
     database.queryset(BulkSend).filter(pk=row.pk).update(changed_at=Now(), **changes)
+
+
+def count_on_commit(**results: int) -> None:
+    """Count the recipients of a step by result, when its transaction is committed."""
+
+    def count() -> None:
+        for result, recipients in results.items():
+            if recipients:
+                metrics.CAMPAIGN_RECIPIENTS.labels(result).inc(recipients)
+
+    transaction.on_commit(count, using=database.alias(), robust=True)
