@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from live_inbox_site.bootstrap import Stop
 from releasing import artefacts, changelog, declaration
 from releasing.inspection import inspect
-from releasing.repository import Repository
+from releasing.repository import CannotSign, Repository
 from releasing.versions import Version, require_next
 
 Make = Callable[[Path, Path, str, int], None]
@@ -47,11 +47,19 @@ def release(
 ) -> Release:
     """Make the release of a version, and return it. Raises Stop, and has changed nothing then.
 
+    A dry run only warns where git cannot sign: who tries it may have no key.
+
     After an interruption the same call works: what was not finished is begun again. If only the tag is missing, because
     the last call was interrupted before it, the tag is made for the commit that is there.
     """
     repository.require_releasable()
-    commit = _commit(repository, version, today=today, sign=sign)
+    try:
+        commit = _commit(repository, version, today=today, sign=sign)
+    except CannotSign as stop:
+        if not dry_run:
+            raise
+        report(f"WARNING: {stop}. A release stops here; this dry run goes on.")
+        commit = _commit(repository, version, today=today, sign=False)
     report(f"Building {version} of the commit {commit[:12]}: a few minutes ...")
     suffix = "-dry-run" if dry_run else ""
     target = repository.directory / "dist" / f"{version}{suffix}"

@@ -15,6 +15,10 @@ from releasing.versions import Version
 BRANCH = "main"
 
 
+class CannotSign(Stop):
+    """Raised when git cannot sign, by the key that it has or because it has none."""
+
+
 class Repository:
     """A repository with a working tree, by the machine's own `git` with its settings. Every method may raise Stop."""
 
@@ -102,7 +106,7 @@ class Repository:
         except Stop as stop:
             if not sign:
                 raise
-            raise Stop(
+            raise CannotSign(
                 f"{stop} (git signs by user.signingKey; SIGN=no makes no signature)"
             ) from None
 

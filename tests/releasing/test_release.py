@@ -110,6 +110,7 @@ def made(
     version: Version = VERSION,
     sign: bool = True,
     dry_run: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Release:
     return release(
         Repository(checkout.directory),
@@ -118,7 +119,7 @@ def made(
         sign=sign,
         dry_run=dry_run,
         make=make,
-        report=lambda line: None,
+        report=report,
     )
 
 
@@ -240,6 +241,21 @@ def test_a_dry_run_builds_and_changes_nothing(checkout: Checkout) -> None:
     # It can be repeated, and the release can be made after it.
     made(checkout, dry_run=True)
     made(checkout)
+
+
+def test_a_dry_run_without_a_key_says_where_a_release_stops_and_goes_on(checkout: Checkout) -> None:
+    checkout.git("config", "user.signingKey", "/nowhere")
+    before = checkout.state()
+    reported: list[str] = []
+    done = made(checkout, dry_run=True, report=reported.append)
+    assert checkout.state() == [*before, "0.2.0-dry-run"]
+    assert "".join((done.directory / name).read_text() for name in names("0.2.0")) == CONTENT
+    warning, building = reported
+    assert warning.startswith("WARNING: git commit-tree failed: ")
+    assert warning.endswith(
+        "SIGN=no makes no signature). A release stops here; this dry run goes on."
+    )
+    assert building.startswith("Building 0.2.0 of the commit ")
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, Stop])
