@@ -14,10 +14,18 @@ import os
 import subprocess
 import sys
 
+from tests.fuzzing.door_names import DOOR_NAMES, door_names
+
 parser = argparse.ArgumentParser(
     prog="python -m tests.fuzzing", description="Send generated input to a real server."
 )
-parser.add_argument("--door", default="", help="only these, separated by commas")
+parser.add_argument(
+    "--door",
+    type=door_names,
+    default="",
+    metavar="NAMES",
+    help=f"only these, separated by commas: {', '.join(DOOR_NAMES)}",
+)
 parser.add_argument("--inputs", type=int, default=100_000, help="for each door")
 parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--from", type=int, default=0, dest="first", help="number of the first attempt")
@@ -25,7 +33,7 @@ parser.add_argument("--stack", choices=["embedded", "production"], default="embe
 given = parser.parse_args()
 environment = {
     **os.environ,
-    "FUZZ_DOORS": given.door,
+    "FUZZ_DOORS": ",".join(given.door),
     "FUZZ_INPUTS": str(given.inputs),
     "FUZZ_SEED": str(given.seed),
     "FUZZ_FIRST": str(given.first),

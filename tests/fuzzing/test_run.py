@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.fuzzing.door_names import DOOR_NAMES
 from tests.fuzzing.doors import DOORS
 from tests.fuzzing.fuzzing_run import FuzzingRun
 from tests.fuzzing.soundness import Watch
 from tests.fuzzing.target import Target, inbox
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
-from tests.stacks.uvicorn_server import ServerProcess
+from tests.stacks.uvicorn_server import REPOSITORY, ServerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,3 +67,17 @@ def test_whatever_is_sent_the_server_stays_sound(
     assert not run.figures.findings, "\n".join(run.figures.findings)
     assert inbox(target.bystander_id) == before[0]
     assert door.writes or inbox(target.user_id) == before[1]
+
+
+def test_the_command_knows_the_doors_by_their_names() -> None:
+    assert tuple(DOORS) == DOOR_NAMES
+
+
+def test_the_command_refuses_a_door_that_there_is_not() -> None:
+    command = [sys.executable, "-m", "tests.fuzzing", "--door", "http,nonsense"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "python -m tests.fuzzing: error: argument --door: 'nonsense' is none of the doors:"
+        " graphql, graphql-transport-ws, graphql-ws, event-streams, http, queries, frames, json"
+    )
