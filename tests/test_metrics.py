@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client import Counter, Gauge, Histogram
 
 from live_inbox import metrics
+from live_inbox.statement_timing import OTHER, Statement
 
 PAGE = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text()
 ROW = re.compile(r"^\| `(inbox_[a-z_]+)` \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", re.M)
@@ -31,7 +32,9 @@ def test_the_page_lists_every_metric_and_no_others_with_their_labels() -> None:
 
 
 def test_the_page_names_no_other_metrics() -> None:
-    assert set(re.findall(r"\binbox_[a-z_]+", PAGE)) == exported().keys()
+    series = {name: name for name in exported()}
+    series |= {f"{name}_sum": name for name in series}
+    assert {series.get(name) for name in re.findall(r"\binbox_[a-z_]+", PAGE)} == exported().keys()
 
 
 def test_each_row_says_what_is_healthy_and_what_to_do() -> None:
@@ -45,3 +48,10 @@ def test_gauges_of_several_processes_are_those_that_run() -> None:
     assert gauges
     modes = {each._multiprocess_mode for each in gauges}
     assert modes == {"livesum", "livemax", "livemostrecent"}
+
+
+def test_the_page_lists_every_statement_that_has_a_name() -> None:
+    (section,) = re.findall(r"^### Statements\n(.+?)^## ", PAGE, re.M | re.S)
+    named = re.findall(r"^\| (`[^|]+) \|", section, re.M)
+    listed = {name for each in named for name in re.findall(r"`(\w+)`", each)}
+    assert listed - {"statement"} == {*Statement, OTHER}

@@ -37,6 +37,7 @@ class LiveInboxConfig(AppConfig):
         )
         import_module("live_inbox.checks")
         import_module("live_inbox.account_signals").connect()
+        import_module("live_inbox.database").measure_statements()
         # Here for servers that do not mount the sockets, such as `runserver` without Daphne.
         import_module("live_inbox.log_redaction").redact_server_logs()
 

@@ -16,9 +16,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.models import DateTimeField, Func, Model, QuerySet
 from django.utils import timezone
 
+from live_inbox import statement_timing
 from live_inbox.clock import clock
 from live_inbox.models import Inbox
 from live_inbox.sqlstates import CONFLICTS, sqlstate
@@ -42,6 +44,16 @@ def alias() -> str:
 def connection() -> BaseDatabaseWrapper:
     """Return this thread's connection to the database of the inbox."""
     return connections[alias()]
+
+
+def measure_statements() -> None:
+    """Measure the statements of connections to the database of the inbox, in whatever thread they are made."""
+    connection_created.connect(_watch, dispatch_uid="live_inbox.statement_timing")
+
+
+def _watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    if connection.alias == alias():
+        statement_timing.watch(connection)
 
 
 def queryset(model: type[M]) -> QuerySet[M]:

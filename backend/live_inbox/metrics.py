@@ -135,6 +135,12 @@ DATABASE_CALL_SECONDS = Histogram(
     ["lane"],
     buckets=(0.0005, *_SECONDS),
 )
+DATABASE_STATEMENT_SECONDS = Histogram(
+    "inbox_database_statement_seconds",
+    "How long statements took in the database of the inbox, by statement. Of one in eight.",
+    ["statement"],
+    buckets=(0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0),
+)
 HOUSEKEEPING_RUNS = Counter(
     "inbox_housekeeping_runs", "Runs of housekeeping, by task and result.", ["task", "result"]
 )

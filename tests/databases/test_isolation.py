@@ -174,7 +174,7 @@ def conflicts(plain: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]
     remaining = [0]
 
     def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if remaining[0] and sql.startswith(("INSERT INTO", "SELECT", "WITH")):
+        if remaining[0] and sql.startswith(("INSERT INTO", "SELECT", "/* live_inbox: ")):
             remaining[0] -= 1
             execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", None, False, context)
         return execute(sql, params, many, context)

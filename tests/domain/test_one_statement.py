@@ -21,6 +21,7 @@ from live_inbox.errors import Conflict, NotFound
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.services import Changed, Sent, one_statement
 from live_inbox.services.inbox_rows import read_with_notification
+from live_inbox.statement_timing import label_of
 from tests.changed_settings import changed_settings
 from tests.domain.concurrency import is_blocked
 from tests.domain.doorbells import RememberingDoorbell
@@ -146,18 +147,18 @@ def test_each_takes_two_statements_and_no_transaction(
     def statements(work: Callable[[], object]) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
             work()
-        return [query["sql"].split()[0] for query in captured.captured_queries]
+        return [label_of(query["sql"]) for query in captured.captured_queries]
 
     send = partial(services.send, recipient_id=alice.pk, title="x")
     notification = send().notification
     assert notification is not None
     own: dict[str, Any] = {"user_id": alice.pk, "notification_id": notification.pk}
-    assert statements(send) == ["SELECT", "WITH"]
-    assert statements(lambda: services.mark_read(**own)) == ["SELECT", "WITH"]
+    assert statements(send) == ["SELECT user", "send"]
+    assert statements(lambda: services.mark_read(**own)) == ["SELECT notification", "mark"]
     # Nothing is to be written.
-    assert statements(lambda: services.mark_read(**own)) == ["SELECT"]
+    assert statements(lambda: services.mark_read(**own)) == ["SELECT notification"]
     with transaction.atomic():
-        assert "WITH" not in statements(lambda: services.mark_unread(**own))
+        assert "mark" not in statements(lambda: services.mark_unread(**own))
 
 
 class Waiting:

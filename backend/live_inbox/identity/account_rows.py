@@ -28,6 +28,7 @@ from live_inbox.name_columns import fields_of_names, has_names_of_django, person
 from live_inbox.snapshots import person
 from live_inbox.sql_rows import table_of
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
+from live_inbox.statement_timing import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _reader(alias: str, user_field: str) -> _Reader | None:
     revoked = [options.get_field(name) for name in ("user", "not_before", "token_ids")]
     revocation = Columns.of(revoked, connection)
     start = (
-        f"SELECT {columns.sql('account')}, {revocation.sql('revocation')}"
+        f"{Statement.ACCOUNTS.comment}SELECT {columns.sql('account')}, {revocation.sql('revocation')}"
         f" FROM {table_of(connection, get_user_model())} AS account"
         f" LEFT JOIN {table_of(connection, TokenRevocation)} AS revocation"
         f' ON revocation."{options.pk.column}" = account."{users.pk.column}"'

@@ -18,6 +18,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import Connection
 from psycopg import Cursor as BinaryCursor
 
+from live_inbox import statement_timing
 from live_inbox.internals.requirements import require
 
 require(
@@ -33,7 +34,9 @@ def is_unwatched(connection: Any) -> bool:
     """Whether nobody sees a difference: not where statements are logged, counted or wrapped, and not with a backend,
     or a cursor, that is not Django's.
     """
-    if type(connection) is not DatabaseWrapper or connection.execute_wrappers:
+    if type(connection) is not DatabaseWrapper:
+        return False
+    if statement_timing.is_watched_by_others(connection):
         return False
     if connection.queries_logged or "cursor" in vars(connection):
         return False
@@ -56,5 +59,10 @@ def fetch(connection: Any, text: str, parameters: Sequence[object]) -> list[tupl
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
         cursor: BinaryCursor[tuple[Any, ...]] = BinaryCursor(connection.connection)
-        cursor.execute(text, parameters, binary=True)
+        began = statement_timing.begin()
+        try:
+            cursor.execute(text, parameters, binary=True)
+        finally:
+            if began is not None:
+                statement_timing.observe(text, began)
         return cursor.fetchall()

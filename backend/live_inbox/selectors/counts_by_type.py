@@ -16,6 +16,7 @@ from live_inbox.declared_types import declared_type
 from live_inbox.models import Inbox, Notification
 from live_inbox.sql_rows import key_value, table_of
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
+from live_inbox.statement_timing import Statement
 
 MOST = 1000
 """What is counted of each number of a type: a larger one is shown as this."""
@@ -106,7 +107,8 @@ def _statement(inboxes: str) -> str:
     seen = f'(SELECT "seen_through" FROM {inboxes} WHERE "user_id" = %s)'
     new = f"{unread} AND {order} < (0 - {seen})"
     return (
-        f'WITH RECURSIVE found (slug) AS (SELECT {least("")} FROM {inboxes} AS inbox WHERE inbox."user_id" = %s'
+        f"{Statement.COUNT_TYPES.comment}WITH RECURSIVE found (slug) AS"
+        f' (SELECT {least("")} FROM {inboxes} AS inbox WHERE inbox."user_id" = %s'
         f' UNION ALL SELECT {least(after)} FROM found JOIN {inboxes} AS inbox ON inbox."user_id" = %s'
         " WHERE found.slug IS NOT NULL),"
         " slugs (slug) AS (SELECT slug FROM found WHERE slug IS NOT NULL LIMIT %s)"

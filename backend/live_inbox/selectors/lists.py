@@ -18,6 +18,7 @@ from live_inbox.selectors.inbox_state import InboxState
 from live_inbox.selectors.list_rows import list_reader
 from live_inbox.sql_rows import key_value
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
+from live_inbox.statement_timing import Statement
 from live_inbox.storable import is_storable_integer
 
 
@@ -114,7 +115,8 @@ def _examinable(connection: BaseDatabaseWrapper, stretch: Stretch) -> tuple[Stre
         return stretch, None
     text, parameters = stretch.last_examined()
     is_binary = may_be_binary(connection)
-    ((last,),) = rows_of_statement(connection, text, parameters, is_binary=is_binary)
+    named = f"{Statement.LIST.comment}{text}"
+    ((last,),) = rows_of_statement(connection, named, parameters, is_binary=is_binary)
     if last is None:
         return stretch, None
     if stretch.from_oldest:
@@ -143,7 +145,8 @@ def _has_any(connection: BaseDatabaseWrapper, stretch: Stretch) -> bool:
     bounded, last = _examinable(connection, stretch)
     text, parameters = bounded.rows('"id"', 1)
     is_binary = may_be_binary(connection)
-    found = rows_of_statement(connection, text, parameters, is_binary=is_binary)
+    named = f"{Statement.LIST.comment}{text}"
+    found = rows_of_statement(connection, named, parameters, is_binary=is_binary)
     return bool(found) or last is not None
 
 
@@ -155,7 +158,8 @@ def _read_with_inbox(
     text, parameters = stretch.rows(reader.inner_columns, limit)
     found = rows_of_statement(
         connection,
-        f"SELECT {reader.columns} FROM {reader.inbox} LEFT JOIN ({text}) AS listed ON TRUE{reader.join}"
+        f"{Statement.LIST.comment}SELECT {reader.columns} FROM {reader.inbox}"
+        f" LEFT JOIN ({text}) AS listed ON TRUE{reader.join}"
         ' WHERE inbox."user_id" = %s',
         [*parameters, stretch.user_key],
         is_binary=reader.may_be_binary and may_be_binary(connection),

@@ -17,6 +17,7 @@ from live_inbox.delivery.position import Position
 from live_inbox.events import Event, from_payload
 from live_inbox.models import Inbox, InboxEvent
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
+from live_inbox.statement_timing import Statement
 
 Item = TypeVar("Item")
 
@@ -45,7 +46,7 @@ def heads(inboxes: Collection[str]) -> dict[str, Head]:
         )
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT user_id, epoch, last_sequence, fingerprint, first_sequence"
+                f"{Statement.LOG_HEADS.comment}SELECT user_id, epoch, last_sequence, fingerprint, first_sequence"
                 f" FROM {given} JOIN {table_of(connection, Inbox)} ON user_id = inbox_id",
                 [document],
             )
@@ -93,7 +94,8 @@ def _read(merged: Sequence[tuple[str, int, int]]) -> Iterator[Event]:
     with connection.cursor() as cursor:
         # Raw SQL: one condition for each range would cost Django and the database more than the reading.
         cursor.execute(
-            f"SELECT inbox_id, epoch, sequence, kind, notification_id, {_moment(connection)}, payload,"
+            f"{Statement.LOG_EVENTS.comment}SELECT"
+            f" inbox_id, epoch, sequence, kind, notification_id, {_moment(connection)}, payload,"
             f" {log}.fingerprint, previous_fingerprint"
             f" FROM {given} JOIN {table_of(connection, Inbox)} ON user_id = inbox JOIN {log}"
             " ON inbox_id = inbox AND sequence > after AND sequence <= through",

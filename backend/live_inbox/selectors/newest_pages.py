@@ -18,6 +18,7 @@ from live_inbox.selectors.list_rows import ListReader, list_reader
 from live_inbox.selectors.lists import Page, check_page, page
 from live_inbox.sql_rows import key_value
 from live_inbox.statement_rows import may_be_binary, rows_of_statement
+from live_inbox.statement_timing import Statement
 
 
 @database.reading
@@ -83,6 +84,7 @@ def _statement(reader: ListReader, read: bool | None, limit: int, count: int) ->
     rows = newest_of_inbox(reader.inner_columns, read, "postgresql", limit)
     keys = ", ".join(["%s"] * count)
     return (
-        f'SELECT inbox."user_id", {reader.columns} FROM {reader.inbox} LEFT JOIN LATERAL ({rows}) AS listed ON TRUE'
+        f'{Statement.LIST.comment}SELECT inbox."user_id", {reader.columns} FROM {reader.inbox}'
+        f" LEFT JOIN LATERAL ({rows}) AS listed ON TRUE"
         f'{reader.join} WHERE inbox."user_id" IN ({keys})'
     )

@@ -13,6 +13,7 @@ from live_inbox import database
 from live_inbox.events import NOT_CHANGES
 from live_inbox.models import InboxEvent
 from live_inbox.sql_rows import key_type, key_value, rows_of, table_of
+from live_inbox.statement_timing import Statement
 
 _ERASED = {
     "postgresql": "jsonb_strip_nulls(jsonb_build_object('unread', payload->'unread', 'total', payload->'total',"
@@ -53,7 +54,7 @@ def erase(gone: Sequence[Gone]) -> None:
     others = ", ".join(f"'{kind.value}'" for kind in NOT_CHANGES)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH gone AS (SELECT user_id, removed_id, added FROM {given})"
+            f"{Statement.ERASE_EVENTS.comment}WITH gone AS (SELECT user_id, removed_id, added FROM {given})"
             f" UPDATE {log} SET payload = {_ERASED[connection.vendor]} WHERE id IN ("
             f"SELECT {log}.id FROM gone JOIN {log}"
             " ON inbox_id = user_id AND sequence = added AND notification_id = removed_id"

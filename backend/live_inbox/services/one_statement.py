@@ -42,6 +42,7 @@ from live_inbox.services.inbox_rows import (
 )
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import key_type, key_value, table_of
+from live_inbox.statement_timing import Statement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,8 +102,8 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
     ]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH locked AS (UPDATE {table_of(connection, Inbox)} SET last_sequence = %s, unread_count = %s,"
-            " unseen_count = %s, fingerprint = %s"
+            f"{Statement.MARK.comment}WITH locked AS (UPDATE {table_of(connection, Inbox)}"
+            " SET last_sequence = %s, unread_count = %s, unseen_count = %s, fingerprint = %s"
             " WHERE user_id = %s AND epoch = %s AND last_sequence = %s AND fingerprint = %s AND seen_through = %s"
             f" RETURNING user_id, {_time(now)} AS at),"
             f" marked AS (UPDATE {notifications} SET read_at = {'locked.at' if read else 'NULL'} FROM locked"
@@ -154,7 +155,7 @@ def add(
     draft = snapshot(notification)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH locked AS ({_taking_sequence(connection, wanted, _time(now))}),"
+            f"{Statement.SEND.comment}WITH locked AS ({_taking_sequence(connection, wanted, _time(now))}),"
             f" added AS (INSERT INTO {table_of(connection, Notification)}"
             f" (recipient_id, added_sequence, idempotency_key, {', '.join(map(connection.ops.quote_name, names))})"
             f" SELECT user_id, last_sequence, %s, {', '.join(values)} FROM locked RETURNING id),"
