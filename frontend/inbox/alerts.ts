@@ -32,6 +32,8 @@ const DECLINED = "notification-inbox-alerts";
 
 export class Alerts {
   private readonly toasts = element("section", { class: "toasts" });
+  /** What removes each of the toasts that are shown, the oldest first. */
+  private readonly removals = new Set<() => void>();
   private audio: AudioContext | undefined;
   private soundedAt = Number.NEGATIVE_INFINITY;
 
@@ -88,6 +90,7 @@ export class Alerts {
     let timer: ReturnType<typeof setTimeout>;
     const remove = (): void => {
       clearTimeout(timer);
+      this.removals.delete(remove);
       toast.remove();
     };
     const wait = (): void => {
@@ -100,7 +103,9 @@ export class Alerts {
     toast.addEventListener("click", remove);
     wait();
     this.toasts.append(toast);
-    while (this.toasts.childElementCount > MAX_TOASTS) this.toasts.firstElementChild?.remove();
+    this.removals.add(remove);
+    // With its timer, which would keep it in memory.
+    for (const removeOldest of this.removals) if (this.removals.size > MAX_TOASTS) removeOldest();
   }
 
   /** The title: a link, or a button that opens the list. */
