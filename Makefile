@@ -72,7 +72,7 @@ release: .development ## make a release without publishing it: VERSION=0.2.0 (DR
 	@.venv/bin/python -m releasing make --sign "$(SIGN)" --dry-run "$(DRY_RUN)" -- "$(VERSION)"
 
 clean: ## remove the environment and everything that tools have left; your data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/audit-tools var/matrix var/release-* var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache var/hypothesis var/lock-tools var/audit-tools var/matrix var/release-* var/samples var/static backend/live_inbox/static/live_inbox/web frontend/node_modules benchmarks/peers/node/node_modules
 	find backend benchmarks graphql_schema tests -name __pycache__ -prune -exec rm -rf {} +
 
 check-style: .development

@@ -1,6 +1,7 @@
 /**
  * Builds a sample as a project of its own: `node frontend/packages/install_sample.mjs SAMPLE DIRECTORY TARBALL...` copies it,
- * installs its packages with these tarballs among them, and builds it for development, where React's StrictMode acts.
+ * installs its packages with these tarballs among them, and runs its `build`. What an earlier run has installed and compiled in that
+ * directory is used again.
  */
 
 import { spawnSync } from "node:child_process";
@@ -10,6 +11,9 @@ import { npm } from "../npm.mjs";
 
 const [sample, directory, ...tarballs] = process.argv.slice(2);
 const isOfSource = (path) => !/[/\\](node_modules|dist|\.next)([/\\]|$)/.test(path.slice(sample.length));
+for (const name of fs.existsSync(directory) ? fs.readdirSync(directory) : []) {
+  if (name !== "node_modules" && name !== ".next") fs.rmSync(join(directory, name), { recursive: true });
+}
 fs.cpSync(sample, directory, { recursive: true, filter: isOfSource });
 
 const path = join(directory, "package.json");
@@ -17,6 +21,8 @@ const project = JSON.parse(fs.readFileSync(path, "utf8"));
 for (const tarball of tarballs) {
   const [, name] = /([a-z-]+)-\d[^/\\]*\.tgz$/.exec(tarball);
   project.dependencies[name] = `file:${resolve(tarball)}`;
+  // npm would keep a former one of this version.
+  fs.rmSync(join(directory, "node_modules", name), { recursive: true, force: true });
 }
 fs.writeFileSync(path, JSON.stringify(project));
 
@@ -26,8 +32,7 @@ for (const command of project.scripts.build.split(" && ")) {
   const [program, ...given] = command.split(" ");
   const file = join(directory, "node_modules", ".bin", program);
   // The programs are started by this Node, which need not be on the path.
-  const options = { cwd: directory, encoding: "utf8", env: { ...process.env, NODE_ENV: "development" } };
-  finish(spawnSync(process.execPath, [fs.realpathSync(file), ...given], options));
+  finish(spawnSync(process.execPath, [fs.realpathSync(file), ...given], { cwd: directory, encoding: "utf8" }));
 }
 
 function finish({ error, status, stdout, stderr }) {

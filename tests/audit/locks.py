@@ -29,7 +29,12 @@ PIP_AUDIT = "pip-audit==2.10.1"
 TOOLS = REPOSITORY / "var" / "audit-tools"
 PYTHON_CANARY = "jinja2==2.10"
 NPM_CANARY = ("lodash", "4.17.4")
-NPM_LOCKS = ("frontend", "frontend/samples/vite-react", "benchmarks/peers/node")
+NPM_LOCKS = (
+    "frontend",
+    "frontend/samples/next-react",
+    "frontend/samples/vite-react",
+    "benchmarks/peers/node",
+)
 SECONDS = 300
 """How long one tool may take."""
 

@@ -23,6 +23,7 @@ from tests.pages.embedding import OtherSite
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import DEADLINE_SECONDS
+from tests.stacks.ports import LOOPBACK, free_port
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 
@@ -62,8 +63,14 @@ class _SilentHandler(SimpleHTTPRequestHandler):
         super().end_headers()
 
 
+@pytest.fixture(scope="session")
+def next_port() -> int:
+    """Return the port of the sample with Next, whose pages are of another origin than the inbox."""
+    return free_port()
+
+
 StartSite = Callable[..., AbstractContextManager[Site]]
-"""Starts a server with these settings, which allows the other site, and closes it in the end."""
+"""Starts a server with these settings, which allows the other sites, and closes it in the end."""
 
 
 @pytest.fixture(scope="session")
@@ -73,12 +80,13 @@ def start_site(
     stack: Stack,
     django_db_setup: None,
     other_site: tuple[str, Path],
+    next_port: int,
 ) -> StartSite:
     def start(**settings: str) -> AbstractContextManager[Site]:
         environment = {
             **stack.environment(),
             "DATABASE_URL": stack.fresh_database(),
-            "ALLOWED_ORIGINS": other_site[0],
+            "ALLOWED_ORIGINS": f"{other_site[0]},http://{LOOPBACK}:{next_port}",
             **settings,
         }
         return closing(Site(process_registry, environment))

@@ -1,10 +1,13 @@
 """The npm packages as a project gets them: packed, installed in a sample, imported without a browser, and in a browser.
 
-Packing takes 10 seconds and installing the sample 20, once for all of these tests.
+Packing takes 10 seconds and installing the sample with Vite 20, once for all of these tests. The sample with Next takes
+a minute the first time, and a quarter of it from then on: its directory in `var/` keeps the packages and the cache of
+Next's compiler.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -21,6 +24,7 @@ from playwright.async_api import Page, expect
 import live_inbox
 from live_inbox_site.building import REPOSITORY, find_node
 from releasing.artefacts import build_npm
+from tests.pages.inbox_view import InboxView
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.waiting import eventually
@@ -34,7 +38,7 @@ pytestmark = [
 ]
 
 PACKAGES = REPOSITORY / "frontend" / "packages"
-SAMPLE = REPOSITORY / "frontend" / "samples" / "vite-react"
+SAMPLES = REPOSITORY / "frontend" / "samples"
 ENTRIES = {
     "live-inbox": "connect createResumingClient follow isApplied resuming sequenceOf",
     "live-inbox/store": "InboxStore",
@@ -70,8 +74,15 @@ def tarballs(built_pages: None, tmp_path_factory: pytest.TempPathFactory) -> lis
 def project(tarballs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample with Vite and React, with the packages installed in it, type-checked and built."""
     directory = tmp_path_factory.mktemp("sample") / "vite-react"
-    node(PACKAGES / "install_sample.mjs", SAMPLE, directory, *tarballs, cwd=REPOSITORY)
+    # For development, where React's StrictMode acts.
+    install("vite-react", directory, tarballs, NODE_ENV="development")
     return directory
+
+
+def install(sample: str, directory: Path, tarballs: list[Path], **environment: str) -> None:
+    """Build a sample in this directory, with the packages in the tarballs."""
+    command = [PACKAGES / "install_sample.mjs", SAMPLES / sample, directory, *tarballs]
+    node(*command, cwd=REPOSITORY, **environment)
 
 
 def test_a_package_holds_what_it_declares(tarballs: list[Path]) -> None:
@@ -313,6 +324,62 @@ async def test_the_element_can_come_and_go(
     await page.get_by_role("button", name="Hide the element").click()
     await expect(element).to_have_count(0)
     await eventually(subscriptions(site), 1)
+
+
+@pytest.fixture(scope="module")
+def next_sample(
+    tarballs: list[Path],
+    shared_site: Site,
+    next_port: int,
+    process_registry: ProcessRegistry,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The address of the sample with Next, type-checked, built and served by Next."""
+    directory = REPOSITORY / "var" / "samples" / "next-react"
+    directory.mkdir(parents=True, exist_ok=True)
+    # One run after the other.
+    with (directory.parent / "next-react.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install("next-react", directory, tarballs, NEXT_TELEMETRY_DISABLED="1")
+        program = directory / "node_modules" / "next" / "dist" / "bin" / "next"
+        child = Child(
+            process_registry,
+            [str(find_node()), str(program), *f"start -H {LOOPBACK} -p {next_port}".split()],
+            log=tmp_path_factory.mktemp("next") / "next.log",
+            environment=os.environ
+            | {"LIVE_INBOX_SERVER": shared_site.http, "NEXT_TELEMETRY_DISABLED": "1"},
+            directory=directory,
+        )
+        child.wait_until(lambda: "Ready in" in child.text())
+        yield f"http://{LOOPBACK}:{next_port}"
+        child.kill()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_next_renders_the_page_and_the_browser_goes_on(
+    next_sample: str, page: Page, site: Site, monitor: PageMonitor
+) -> None:
+    """From another origin, with tokens. An error of hydration would be in the console."""
+    monitor.origins.add(urlsplit(next_sample).netloc)
+    site.send("alice", "one")
+    response = await page.goto(next_sample)
+    assert response
+    rendered = await response.text()
+    assert "Loading …" in rendered
+    assert re.search(r'<notification-inbox [^>]*token="[^"]+"', rendered)
+    own = page.locator("section[aria-label=Notifications]")
+    rows = own.locator("li")
+    await expect(rows).to_have_text(["one✓"])
+    await expect(page.locator("output")).to_have_text("1 unread")
+    element = InboxView(page.locator("notification-inbox"))
+    await eventually(element.titles, ["one"])
+    await eventually(subscriptions(site), 2)
+    site.send("alice", "two")
+    await expect(rows).to_have_text(["two✓", "one✓"])
+    await eventually(element.titles, ["two", "one"])
+    await own.get_by_role("button", name="Mark as read: two").click()
+    await expect(page.locator("output")).to_have_text("1 unread")
+    await eventually(element.unread, ["one"])
 
 
 def subscriptions(site: Site) -> Callable[[], Awaitable[float]]:
