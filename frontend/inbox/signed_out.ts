@@ -1,6 +1,6 @@
 /** What stands in the place of the list while the server does not serve this page, and why. */
 
-import { element } from "./dom.js";
+import { element, setText } from "./dom.js";
 import { type Refusal, refusalText } from "./refusal.js";
 import type { Texts } from "./strings.js";
 
@@ -9,7 +9,7 @@ export class SignedOut {
   private readonly hint = element("p");
   readonly root = element(
     "div",
-    { class: "signed-out", hidden: true },
+    { class: "signed-out", role: "alert", hidden: true },
     this.reason,
     element("slot", { name: "signed-out" }, this.hint),
   );
@@ -31,7 +31,8 @@ export class SignedOut {
     const { refusal } = this;
     this.root.hidden = refusal === undefined;
     if (!refusal) return;
-    this.reason.textContent = refusalText(refusal, texts);
-    this.hint.textContent = refusal.reason === "origin" ? "" : texts.text("signInHint");
+    // Every attempt leads here, and screen readers read the reason aloud once.
+    setText(this.reason, refusalText(refusal, texts));
+    setText(this.hint, refusal.reason === "origin" ? "" : texts.text("signInHint"));
   }
 }

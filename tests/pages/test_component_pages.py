@@ -136,7 +136,9 @@ async def test_the_reason_of_a_refusal_is_shown(
     inbox = other_page.inbox.root
     await expect(inbox.locator(".signed-out .reason")).to_have_text(text)
     await expect(page.get_by_role("link", name="Sign in here")).to_be_visible()
-    await expect(inbox.locator(".list")).to_be_hidden()
+    await expect(inbox.get_by_role("alert")).to_contain_text(text)
+    for hidden in (".list", ".status"):
+        await expect(inbox.locator(hidden)).to_be_hidden()
     # Not by `wait_for_function`, which compiles text in the page, and the policy forbids that.
     await eventually(lambda: page.evaluate("window.reasons.length"), 1)
 
@@ -144,6 +146,49 @@ async def test_the_reason_of_a_refusal_is_shown(
         return any("<notification-inbox>" in text for text in hints)
 
     await eventually(is_explained, True)
+
+
+ATTEMPTS = """
+  const root = document.querySelector("notification-inbox").shadowRoot;
+  window.attempts = [];
+  window.changes = 0;
+  addEventListener("inbox-status", ({ detail }) => {
+    if (detail.state === "reconnecting") window.attempts.push(detail.attempt);
+  });
+  new MutationObserver((records) => { window.changes += records.length }).observe(
+    root.querySelector(".signed-out"), { subtree: true, childList: true, attributes: true, characterData: true }
+  );
+"""
+
+
+async def test_whoever_signs_in_again_sees_the_list_and_its_state(
+    other_page: OtherSite, site: Site
+) -> None:
+    """Until then, the attempts to connect are neither shown nor read aloud."""
+    page, inbox = other_page.page, other_page.inbox
+    site.send("alice", "one")
+    embed(other_page.directory, site, 'inline token="nonsense"')
+    await page.goto(other_page.address)
+    alert = inbox.root.get_by_role("alert")
+    await expect(alert).to_contain_text("The server did not accept your sign-in (malformed).")
+    await page.evaluate(ATTEMPTS)
+
+    async def has_tried_again() -> bool:
+        await page.evaluate("document.querySelector('notification-inbox').source.reconnectNow()")
+        return bool(await page.evaluate("window.attempts.length"))
+
+    await eventually(has_tried_again, True)
+    await expect(inbox.status).to_have_attribute("data-state", "reconnecting")
+    await expect(inbox.root.get_by_text("reconnecting")).to_be_hidden()
+    assert await page.evaluate("window.changes") == 0
+    token = site.token("alice")
+    await page.evaluate(
+        f"document.querySelector('notification-inbox').setAttribute('token', '{token}')"
+    )
+    await expect(inbox.status).to_have_text("Live")
+    await expect(inbox.status).to_be_visible()
+    await expect(alert).to_be_hidden()
+    await eventually(inbox.titles, ["one"])
 
 
 EXPIRED = """
