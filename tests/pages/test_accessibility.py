@@ -138,4 +138,6 @@ async def test_the_component_is_accessible_in_every_state(
     )
     await expect(inbox.root.locator(".signed-out")).to_be_visible()
     await check("signed out")
+    await page.emulate_media(color_scheme="dark")
+    await check("signed out, in the dark")
     assert found == {state: [] for state in found}

@@ -27,6 +27,7 @@ from releasing.artefacts import build_npm
 from tests.pages.inbox_view import InboxView
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
+from tests.pages.test_accessibility import audit
 from tests.pages.waiting import eventually
 from tests.stacks.child import Child
 from tests.stacks.ports import LOOPBACK, free_port
@@ -377,6 +378,7 @@ async def test_next_renders_the_page_and_the_browser_goes_on(
     site.send("alice", "two")
     await expect(rows).to_have_text(["two✓", "one✓"])
     await eventually(element.titles, ["two", "one"])
+    assert await audit(page) == []
     await own.get_by_role("button", name="Mark as read: two").click()
     await expect(page.locator("output")).to_have_text("1 unread")
     await eventually(element.unread, ["one"])
