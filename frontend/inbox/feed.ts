@@ -63,9 +63,9 @@ export class Feed {
     return this.arrangement.rows.length === 0;
   }
 
-  /** Whether the list is free to be shortened: nobody holds it, and its top is what is seen. */
+  /** Whether the list is free to be shortened: nobody holds it, and its top is what is seen. Or what waits is wanted. */
   isAtTop(): boolean {
-    return !this.isHeld() && !this.isScrolled;
+    return this.isReleased || (!this.isHeld() && !this.isScrolled);
   }
 
   private get isScrolled(): boolean {

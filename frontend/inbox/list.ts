@@ -38,6 +38,12 @@ export interface Page {
 /** What it takes to show the list again after a reload of the page, and to resume it. */
 export type StoredList = Page & { version: 1; pinned?: Notification[] | undefined };
 
+/** A longer list is read anew, from its newest page, as soon as nobody looks at the rest of it. */
+const LONGEST_LIST = 1_000;
+
+/** Until then, arrivals do not make it longer than this. */
+const MOST_NOTIFICATIONS = 2_000;
+
 const MAX_RECENT_EVENTS = 500;
 const MAX_STORED_NOTIFICATIONS = 200;
 
@@ -53,6 +59,8 @@ export class InboxList {
   /** What is pinned, however old it is; undefined until it was read. */
   private pinned: InboxList | undefined;
   private recent: NotificationEvent[] = [];
+  /** Whether arrivals were left out, for there was no room. */
+  private isIncomplete = false;
 
   /**
    * `types` are the choices of the filter: the types that were ever in the list and those that the server knows, with their
@@ -62,6 +70,11 @@ export class InboxList {
     readonly filter: Filter = EVERYTHING,
     readonly types = new Map<string, string>(),
   ) {}
+
+  /** Whether to read the list anew as soon as nobody looks at it. */
+  get isLong(): boolean {
+    return this.isIncomplete || this.notifications.length > LONGEST_LIST;
+  }
 
   /** Start with the newest page of the whole inbox, and take the counts from it. */
   load(page: Page | StoredList): void {
@@ -156,10 +169,10 @@ export class InboxList {
     return isHere && isOfType && !(unreadOnly && notification.read) && !(pinnedOnly && !notification.pinned);
   }
 
-  /** Return what to store across reloads: position and list belong together. Undefined if the list is too long. */
+  /** Return what to store across reloads: position and list belong together. Undefined if the list is too long, or was. */
   toStored(): StoredList | undefined {
     const { notifications, endCursor, hasMore, unreadCount, unseenCount, position } = this;
-    if (!sameFilter(this.filter, EVERYTHING) || !position || notifications.length > MAX_STORED_NOTIFICATIONS) {
+    if (!sameFilter(this.filter, EVERYTHING) || !position || this.isIncomplete || notifications.length > MAX_STORED_NOTIFICATIONS) {
       return undefined;
     }
     const pinned = this.pinned?.notifications;
@@ -176,15 +189,17 @@ export class InboxList {
         this.put(event.notification, isArrival(event));
         break;
       case "NotificationDeleted":
-        this.remove(event.notificationId);
+        this.removeAll(new Set([event.notificationId]));
         break;
       case "NotificationsDeleted":
-        this.removeAll(event.notificationIds);
+        this.removeAll(new Set(event.notificationIds));
         break;
-      case "NotificationsUpdated":
-        if (event.change === "ARCHIVED") this.removeAll(event.notificationIds);
-        else this.readThese(event.notificationIds, event.occurredAt);
+      case "NotificationsUpdated": {
+        const ids = new Set(event.notificationIds);
+        if (event.change === "ARCHIVED") this.removeAll(ids);
+        else this.readWhere(({ id }) => ids.has(id), event.occurredAt);
         break;
+      }
       case "AllNotificationsRead":
         this.readAll(event.throughRank, event.occurredAt);
     }
@@ -205,6 +220,7 @@ export class InboxList {
     if (!this.matches(notification)) return;
     const rank = rankOf(notification);
     const before = this.notifications.findIndex((each) => isNewer(rank, rankOf(each)));
+    if (before === 0 && (this.isIncomplete ||= this.notifications.length >= MOST_NOTIFICATIONS)) return;
     if (before >= 0) this.notifications.splice(before, 0, notification);
     else if (isNew || !this.hasMore) this.notifications.push(notification);
   }
@@ -214,18 +230,8 @@ export class InboxList {
     if (!this.types.has(type)) this.types.set(type, type);
   }
 
-  private remove(id: string): void {
-    this.notifications = this.notifications.filter((each) => each.id !== id);
-  }
-
-  private removeAll(ids: readonly string[]): void {
-    const gone = new Set(ids);
+  private removeAll(gone: ReadonlySet<string>): void {
     this.notifications = this.notifications.filter(({ id }) => !gone.has(id));
-  }
-
-  private readThese(ids: readonly string[], readAt: string): void {
-    const read = new Set(ids);
-    this.readWhere(({ id }) => read.has(id), readAt);
   }
 
   private readAll(throughRank: string | null, readAt: string): void {

@@ -45,9 +45,6 @@ import { type ActionContext, UserActions } from "./user_actions.js";
 const PAGE_SIZE = 20;
 const UPDATE_TIMES_MS = 30_000;
 
-/** A list of more notifications is read anew, from its newest page, when nobody looks at the rest of it. */
-const LONGEST_LIST = 1_000;
-
 export class NotificationInbox extends HTMLElement implements ActionContext, ItemSettings {
   static observedAttributes = [
     "endpoint",
@@ -366,6 +363,8 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 
   private onPage(page: Page, reset?: InboxReset): void {
     const { filter, types } = this.list;
+    // A shorter list: what is missing in it is not gone.
+    if (this.isReloading) this.feed.release();
     this.isReloading = false;
     this.list = new InboxList(EVERYTHING, types);
     this.list.load(page);
@@ -450,7 +449,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 
   /** Keep a list short that grows by what arrives, while nobody looks at its lower part. */
   private shorten(): void {
-    if (this.isReloading || this.list.notifications.length <= LONGEST_LIST || !this.feed.isAtTop()) return;
+    if (this.isReloading || !this.list.isLong || !this.feed.isAtTop()) return;
     this.isReloading = true;
     this.source?.reload();
   }
@@ -517,6 +516,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.frames.stop();
     this.pending.settle(this.list.position);
     const { list, isLoaded, feed, panel, pending, unreadCount, absence } = this;
+    this.shorten();
     panel.status.setQueued(pending.count);
     panel.status.render();
     panel.setAvailable(!this.signedOut.isShown);
@@ -526,7 +526,6 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     panel.render({ list, isLoaded, isEmpty: feed.isEmpty, unreadCount, waiting: feed.waiting });
     this.renderBell();
     if (this.hasAttribute("title-badge")) setTitleBadge(unreadCount);
-    this.shorten();
   }
 
   private emit(name: string, detail: unknown): boolean {
@@ -537,7 +536,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 
 /** Whether tabs can share a connection: it takes locks, which pages without TLS do not have. */
 function canShare(): boolean {
-  return "locks" in navigator && typeof BroadcastChannel === "function";
+  return "locks" in navigator;
 }
 
 /** Return the absence that a notification was missed in: it began after what was the newest before. */

@@ -43,6 +43,41 @@ const deleted = (sequence: number, unread: number, id: number): NotificationEven
 
 const idsOf = (list: InboxList): number[] => list.notifications.map(({ id }) => Number(id));
 
+describe("a list that becomes too long", () => {
+  const full = (): InboxList => {
+    const list = new InboxList();
+    list.load(page(3, [3, 2, 1]));
+    for (let id = 4; id <= 2_001; id += 1) list.apply(added(id, id, notification(id)));
+    return list;
+  };
+
+  test("is read anew with the 1,001st notification", () => {
+    const list = new InboxList();
+    list.load(page(1, Array.from({ length: 1_000 }, (_, at) => 1_000 - at)));
+    assert.equal(list.isLong, false);
+    list.apply(added(1_001, 1_001, notification(1_001)));
+    assert.equal(list.isLong, true);
+  });
+
+  test("has room for 2,000, and knows that it left out the others", () => {
+    const list = full();
+    assert.deepEqual([list.notifications.length, idsOf(list)[0], list.unreadCount], [2_000, 2_000, 2_001]);
+    list.apply(updated(2_002, 2_000, notification(2_001, { read: true })));
+    assert.equal(idsOf(list)[0], 2_000);
+    list.apply(updated(2_003, 1_999, notification(2, { read: true })));
+    assert.equal(list.notifications.at(-2)?.read, true);
+    const others = idsOf(list).slice(3).map(String);
+    list.apply(event(2_004, 3, { __typename: "NotificationsDeleted", notificationIds: others }));
+    assert.deepEqual([idsOf(list), list.isLong, list.toStored()], [[2_000, 1_999, 1_998], true, undefined]);
+  });
+
+  test("still takes older pages", () => {
+    const list = full();
+    list.append(page(2_001, [0]));
+    assert.deepEqual(idsOf(list).slice(-2), [1, 0]);
+  });
+});
+
 describe("events", () => {
   test("bring the list and its counts up to date", () => {
     const list = new InboxList();

@@ -37,9 +37,6 @@ const PAGE_SIZE = 20;
 /** Events that arrive so shortly after each other are one change of the state. */
 const FRAME_MS = 16;
 
-/** A list that has become longer by events is read anew, from its newest page. */
-const LONGEST_LIST = 1_000;
-
 const NOTHING: InboxState = {
   notifications: [],
   unreadCount: 0,
@@ -210,7 +207,7 @@ export class InboxStore {
   private onEvent(event: NotificationEvent): void {
     this.list.apply(event);
     if (this.list.isBehind(event)) void this.setFilter({}).catch(() => undefined);
-    if (this.list.notifications.length > LONGEST_LIST && !this.isReloading) {
+    if (this.list.isLong && !this.isReloading) {
       this.isReloading = true;
       this.source?.reload();
     }
