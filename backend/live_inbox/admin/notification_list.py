@@ -1,4 +1,7 @@
-"""The list of notifications: its filters alone never read the whole table."""
+"""The list of notifications: neither it nor its filters alone ever read the whole table.
+
+There is no date hierarchy, which would look for the oldest and the newest date in the table each time.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ No index serves them: each would cost every send. What few rows match would be l
 
 
 class NotificationList(ChangeList):
-    """Filters the newest FILTERED_ROWS; where a search or a date chooses as well, all of them."""
+    """Filters the newest FILTERED_ROWS; where a search or a lookup of Django's chooses as well, all of them."""
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: Any = None

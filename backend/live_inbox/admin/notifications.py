@@ -129,6 +129,7 @@ class NotificationAdmin(InboxModelAdmin):
         PinnedFilter,
         CategoryFilter,
         TypeFilter,
+        ("created_at", admin.DateFieldListFilter),
     )
     # How many rows each choice has would be counted in the whole table.
     show_facets = admin.ShowFacets.NEVER
@@ -138,7 +139,6 @@ class NotificationAdmin(InboxModelAdmin):
         "Part of a username, a title or a text. "
         f"Filters alone choose from the newest {FILTERED_ROWS:,} notifications."
     )
-    date_hierarchy = "created_at"
     ordering = ("-pk",)
     sortable_by = ()
     paginator = CappedPaginator
