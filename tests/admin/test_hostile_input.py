@@ -86,11 +86,7 @@ def test_a_row_with_an_invalid_key(browser: Client, model: str, page: str, key: 
         ("live_inbox/inboxevent", f"inbox={HUGE}"),
         ("live_inbox/inbox", f"user={HUGE}"),
         ("live_inbox/notification", "created_at__year=0"),
-        ("live_inbox/notification", "created_at__year=9999"),
-        (
-            "live_inbox/notification",
-            "created_at__year=9999&created_at__month=12&created_at__day=31",
-        ),
+        ("live_inbox/notification", "created_at__gte=9999-99-99"),
         ("live_inbox/notification", f"recipient={HUGE}"),
         ("live_inbox/notification", "read_at__year=999999999"),
         ("live_inbox/notificationpreference", f"user={HUGE}"),
